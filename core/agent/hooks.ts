@@ -1,0 +1,46 @@
+import type { Duplex } from 'node:stream'
+import type { HookTree } from '../kernel/hook.ts'
+import { first, parallel, series, tells } from '../kernel/hook.ts'
+
+/** What a stream of the tunnel asks the agent to connect to. */
+export interface DialTarget {
+  readonly app: string
+  /** `http:`, `https:` or `tcp:` URI exactly as registered. */
+  readonly uri: string
+  readonly tls: {
+    readonly verify: boolean
+    readonly serverName: string | null
+    readonly ca: string | null
+  }
+  readonly connectMs: number
+}
+
+export interface LinkChanged {
+  readonly instance: string
+  readonly connected: boolean
+  readonly reason: string | null
+}
+
+/** All hooks of the agent. */
+export const agentHooks = {
+  lifecycle: {
+    /** Open what the plugin needs; no link is up yet. */
+    start: series<void>(),
+    /** The first link is up. */
+    ready: parallel<void>(),
+    /** Finish what is under way before the signal aborts. */
+    drain: parallel<AbortSignal>({ deadlineMs: 60_000 }),
+    /** Close what `start` opened. Safe after a failed start. */
+    stop: series<void>({ reverse: true, deadlineMs: 5_000 }),
+  },
+  dial: {
+    /** Connects to other kinds of target. `null`: not mine; then the agent dials TCP within its allow-list. */
+    open: first<DialTarget, Duplex>({ deadlineMs: 60_000 }),
+  },
+  link: {
+    /** A link to a hub came up or went down. */
+    changed: tells<LinkChanged>(),
+  },
+} as const satisfies HookTree
+
+export type AgentHooks = typeof agentHooks

@@ -1,0 +1,52 @@
+import type { App } from '../catalog/app.ts'
+import type { AccessQuery, Decision } from './decision.ts'
+import type { Subject } from './subject.ts'
+
+/** The one place that decides. HTTP, WebSocket, TCP and the API ask here and nowhere else. */
+export interface Access {
+  /**
+   * Decides over all `access.decide` taps, locks first. Cached by (subject, app, epoch) when every tap is
+   * pure, and then synchronous. Never throws and never rejects: what fails is a denial.
+   * Freshness is not part of it: ask `Changes.fresh()` first and answer 503 `view_stale`.
+   */
+  decide(query: AccessQuery): Decision | Promise<Decision>
+  /** Apps of either protocol that the subject would be let into, requirements set aside; in order of name. */
+  visible(subject: Subject): Promise<readonly App[]>
+}
+
+/** A person or machine that the hub knows by name. */
+export interface User {
+  /** As first presented; compared case-folded after NFKC. */
+  readonly name: string
+  readonly key: string
+  /** Given by hand with `users create|update`. */
+  readonly ownRoles: readonly string[]
+  /** Mapped from claims at the last sign-in. */
+  readonly mappedRoles: readonly string[]
+  /** The identity that holds the name, or null until the first sign-in. */
+  readonly identity: { readonly issuer: string; readonly sub: string } | null
+  readonly connector: string | null
+  /** Milliseconds since the epoch. */
+  readonly created: number
+}
+
+export interface SignIn {
+  readonly name: string
+  readonly issuer: string
+  readonly sub: string
+  readonly connector: string
+  readonly mappedRoles: readonly string[]
+}
+
+/** User names and who holds them; see "Names" in the public contract. */
+export interface Users {
+  byName(name: string): User | undefined
+  list(): readonly User[]
+  /** Own and mapped roles together, sorted, without duplicates. Empty for an unknown user. */
+  rolesOf(name: string): readonly string[]
+  /**
+   * Takes or confirms the name for this identity and stores the mapped roles.
+   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it and `MEZ_USER_NAME_INVALID` for a bad name.
+   */
+  signIn(input: SignIn): Promise<User>
+}

@@ -1,0 +1,52 @@
+import type { App } from '../catalog/app.ts'
+import type { Subject } from './subject.ts'
+
+/** Names of requirements and their details. Plugins add theirs by declaration merging. */
+export interface Requirements {
+  login: Record<never, never>
+  'session-mfa': {
+    readonly level: 'webauthn' | 'hardware_key'
+    readonly freshnessMs: number
+  }
+  'trusted-device': Record<never, never>
+}
+
+export type RequirementName = keyof Requirements
+
+export type Requirement = {
+  [Name in RequirementName]: { readonly name: Name } & Requirements[Name]
+}[RequirementName]
+
+export interface AccessContext {
+  readonly protocol: 'http' | 'tcp' | 'api'
+  readonly clientIp: string
+}
+
+/** One question: may this subject reach this app, this way? */
+export interface AccessQuery {
+  readonly subject: Subject
+  readonly app: App
+  readonly context: AccessContext
+}
+
+/** The ballot of one tap of `access.decide`. Casting nothing is an abstention. */
+export interface Vote {
+  /** This role lets the subject in, if nobody denies. */
+  allow(role: string): void
+  /** A stable reason code; one denial denies. */
+  deny(reason: string): void
+  /** Must be met before access; the strongest of several counts. */
+  require(requirement: Requirement): void
+}
+
+/**
+ * The outcome over all ballots: any deny denies, no allow denies, an unmet requirement asks.
+ * `requirements` lists what is still unmet; `allow` has none.
+ */
+export interface Decision {
+  readonly effect: 'allow' | 'deny' | 'require'
+  /** A reason code: `role_missing`, `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
+  readonly reason: string
+  readonly roles: readonly string[]
+  readonly requirements: readonly Requirement[]
+}

@@ -1,0 +1,24 @@
+import type { Transaction } from '../database/database.ts'
+import type { AuditEvent, AuditInput } from './audit-event.ts'
+
+/** Where events go. */
+export interface AuditSink {
+  readonly name: string
+  /** `enforced`: no new request while it cannot keep up. `best-effort`: drops are counted and logged. */
+  readonly guarantee: 'enforced' | 'best-effort'
+  /** Resolves when the batch (at most 200) is as safe as the guarantee promises. */
+  write(events: readonly AuditEvent[]): Promise<void>
+  /** For sinks in the hub's own database: writes inside the transaction of the change. */
+  writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
+  flush(): Promise<void>
+}
+
+/** The one way to record. */
+export interface Audit {
+  /** Queues an event. Synchronous and cheap. */
+  record(input: AuditInput): void
+  /** Writes an administrative event in the transaction of its change. */
+  recordIn(trx: Transaction, input: AuditInput): Promise<void>
+  /** False while an enforced sink is full or failing: answer 503 `audit_unavailable`. */
+  readonly accepting: boolean
+}

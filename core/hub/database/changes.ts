@@ -1,0 +1,56 @@
+import type { AuditInput } from '../audit/audit-event.ts'
+import type { Transaction } from './database.ts'
+
+/** What a change has touched; readers refresh just these. */
+export type ChangeKind =
+  | 'app'
+  | 'role'
+  | 'user'
+  | 'session'
+  | 'lock'
+  | 'agent'
+  | 'connector'
+  | 'key'
+  | (string & {})
+
+export interface Change {
+  /** Says that the row with this key was written or deleted. */
+  touch(kind: ChangeKind, key: string): void
+  /** Records an administrative event inside the transaction. */
+  audit(event: AuditInput): Promise<void>
+}
+
+/**
+ * A copy in memory of access data. Both loaders only read and return a function that swaps the result in;
+ * all views swap together, synchronously, after the reading transaction has ended.
+ */
+export interface View {
+  readonly name: string
+  readonly kinds: readonly ChangeKind[]
+  loadAll(trx: Transaction): Promise<() => void>
+  /** Keys that were touched; a key that is no longer there must leave the copy. */
+  refresh(trx: Transaction, touched: ReadonlyMap<ChangeKind, ReadonlySet<string>>): Promise<() => void>
+}
+
+/**
+ * The change sequence: how every hub knows what is revoked (protocols, "Knowing what is revoked").
+ * Every transaction that changes access data goes through `write`.
+ */
+export interface Changes {
+  /** Number of the last change that this hub has applied and that can alter a decision (session openings do not). */
+  readonly epoch: number
+  /**
+   * Runs `change` in a transaction that advances the sequence. When it resolves, this hub's views include it.
+   * Inside, use `trx` only: anything else deadlocks on the embedded database.
+   */
+  write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T>
+  addView(view: View): void
+  /** Called after views have swapped, with what was touched; null: everything may have changed. */
+  onApplied(listener: (touched: ReadonlyMap<ChangeKind, ReadonlySet<string>> | null) => void): void
+  /** Milliseconds since the start of the last successful read, by the clock that says more. */
+  ageMs(): number
+  /** `ageMs()` is within the limit for new decisions (5 s). */
+  fresh(): boolean
+  /** Reads now; calls that overlap share one read. */
+  catchUp(): Promise<void>
+}

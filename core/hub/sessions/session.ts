@@ -1,0 +1,56 @@
+import type { SatisfiedRequirement } from '../access/subject.ts'
+
+export type SessionKind = 'hub' | 'app' | 'cert'
+
+/** One session as every hub of the cluster sees it. The cookie's value is not in it and not in the database. */
+export interface Session {
+  /** Public id (UUIDv7): appears in audit and lists, opens nothing. */
+  readonly id: string
+  readonly kind: SessionKind
+  readonly user: string
+  readonly connector: string | null
+  /** For an app session: the app's UUID and the hub session that it hangs on. */
+  readonly appId: string | null
+  readonly parentId: string | null
+  readonly clientIp: string
+  readonly satisfied: readonly SatisfiedRequirement[]
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly expires: number
+  /** 0: no idle limit. */
+  readonly idleMs: number
+  /** In memory of this hub; written to the database now and then. */
+  lastUsed: number
+}
+
+export interface OpenSession {
+  readonly kind: SessionKind
+  readonly user: string
+  readonly connector?: string | null
+  readonly appId?: string | null
+  readonly parentId?: string | null
+  readonly clientIp: string
+  readonly satisfied?: readonly SatisfiedRequirement[]
+  readonly expires: number
+  readonly idleMs?: number
+}
+
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'expired'
+  | 'idle'
+  | 'locked'
+  | 'denied'
+  | 'app_disabled'
+  | 'app_deleted'
+  | 'user_deleted'
+  | 'connector_deleted'
+  | 'code_replayed'
+  | 'stale_view'
+
+/** Told when a session ends, on every hub that had it in memory. */
+export interface SessionEnded {
+  readonly session: Session
+  readonly reason: EndReason
+}

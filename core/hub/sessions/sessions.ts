@@ -1,0 +1,64 @@
+import type { AccessContext } from '../access/decision.ts'
+import type { Subject } from '../access/subject.ts'
+import type { App } from '../catalog/app.ts'
+import type { EndReason, OpenSession, Session, SessionKind } from './session.ts'
+
+/** A live transfer (HTTP exchange, WebSocket, TCP connection) that must end when access ends. */
+export interface LiveStream {
+  readonly session: Session
+  readonly app: App
+  readonly agent: string | null
+  readonly context: AccessContext
+  /** Called at most once, synchronously; closes both sides at once. */
+  cut(reason: EndReason): void
+}
+
+/** One index of everything live. Re-decided on each change of access data and once a second. */
+export interface LiveStreams {
+  /** Registers a stream; the returned function removes it and must be called when the stream ends. */
+  add(stream: LiveStream): () => void
+  countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
+  readonly size: number
+}
+
+/** The one-use hand-over from the sign-in host to an app's host: 30 s, bound to app, session and nonce. */
+export interface Handover {
+  /** `nonceHash` is the SHA-256 (base64url) of the nonce cookie that this browser holds on the app's host. */
+  issue(input: {
+    readonly hubSession: Session
+    readonly app: App
+    readonly nonceHash: string
+    readonly satisfied: Session['satisfied']
+  }): Promise<string>
+  /**
+   * Spends the code and opens the app session. Resolves to null when the code is unknown, late, of another
+   * app or another browser; a second use also ends the session that the first one made.
+   */
+  redeem(input: {
+    readonly code: string
+    readonly app: App
+    readonly nonceHash: string
+    readonly clientIp: string
+  }): Promise<{ readonly session: Session; readonly token: string } | null>
+}
+
+/** Sessions of every kind. Reads come from memory. */
+export interface Sessions {
+  /** Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). */
+  open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
+  /**
+   * The session of a token, when it is of this kind, not expired, not idle, and its parent lives.
+   * Synchronous when this hub knows it; else waits for one catch-up of the change sequence.
+   */
+  find(kind: SessionKind, token: string): Session | undefined | Promise<Session | undefined>
+  byId(id: string): Session | undefined
+  list(): readonly Session[]
+  /** The subject of a session with the roles in force now; undefined when its user is gone. */
+  subjectOf(session: Session): Subject | undefined
+  /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
+  end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number>
+  /** Remembers use; cheap, in memory. */
+  touch(session: Session): void
+  readonly live: LiveStreams
+  readonly handover: Handover
+}

@@ -1,0 +1,60 @@
+import type { App } from '../catalog/app.ts'
+
+/**
+ * One connection to an app through an agent, in callback style because the data path allocates nothing per
+ * chunk. Bytes only. The owner sets the callbacks before the next tick.
+ */
+export interface Pipe {
+  readonly agent: string
+  /** Bytes from the app. */
+  ondata: (chunk: Buffer) => void
+  /** The app has sent its last byte, cleanly. */
+  onend: () => void
+  /** `write` returned false before and may be called again. */
+  ondrain: () => void
+  /** Once, last. `error` is null only after a clean end in both directions; a reset is never clean. */
+  onclose: (error: Error | null) => void
+  /** Returns false when the other side is slow: wait for `ondrain`. */
+  write(chunk: Buffer): boolean
+  /** No more bytes towards the app; bytes from it may still come. */
+  end(): void
+  /** Ends both directions with a reset. Idempotent. */
+  destroy(): void
+  pause(): void
+  resume(): void
+}
+
+export interface Link {
+  readonly hostname: string
+  readonly transport: string
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly rttMs: number | null
+  readonly streams: number
+}
+
+/** Told when a link comes or goes. */
+export interface TunnelChanged {
+  readonly hostname: string
+  readonly connected: boolean
+  readonly reason: string | null
+}
+
+/** The live agents of this hub and the way through them. */
+export interface Tunnel {
+  /** Links that may serve the app now, best first (least open streams, then round robin). Synchronous. */
+  candidates(app: App): readonly Link[]
+  /**
+   * Opens a connection to the app through one link. Rejects with `MEZ_DIAL_FAILED` (refused, unreachable,
+   * not allowed), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of the agent is in `reason`.
+   * No byte of a request has left before it resolves, so the next candidate may be tried.
+   */
+  dial(app: App, link: Link): Promise<Pipe>
+  /** Walks the candidates. Rejects with `MEZ_AGENT_NONE` when there is none, else with the last failure. */
+  open(app: App): Promise<Pipe>
+  links(): readonly Link[]
+  lastError(hostname: string): string | null
+  /** Cuts the link of an agent at once. */
+  disconnect(hostname: string, reason: string): void
+}

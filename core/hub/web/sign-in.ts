@@ -1,0 +1,47 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { User } from '../access/access.ts'
+
+/** Where a visitor continues after signing in. Sealed into `state`; never a URL. */
+export interface LoginState {
+  /** Public host of the app, or null for the hub's own pages. */
+  readonly appHost: string | null
+  /** Path and query, beginning with exactly one `/`. */
+  readonly path: string
+  /** SHA-256 (base64url) of the nonce cookie on the app's host; null for the hub's own pages. */
+  readonly nonceHash: string | null
+}
+
+/** The desk at which every sign-in method ends. */
+export interface SignInDesk {
+  /** Encrypts with an expiry of ten minutes; nothing is stored. */
+  seal(state: LoginState): string
+  /** Null when the text is not ours, was changed or is too old. */
+  open(sealed: string): LoginState | null
+  /**
+   * Opens the hub session, sets its cookie, records `user.login` and sends the browser to `/web/continue`.
+   * A session that this browser already had is ended first, so no id survives a sign-in.
+   */
+  complete(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    input: {
+      readonly user: User
+      readonly connector: string
+      readonly method: string
+      readonly state: string
+    },
+  ): Promise<FastifyReply>
+  /** Records `user.login.failed` and answers with a page (or problem) that says why. */
+  fail(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    input: {
+      readonly connector: string
+      readonly method: string
+      readonly reason: string
+      readonly status: number
+      readonly detail: string
+      readonly user?: string
+    },
+  ): Promise<FastifyReply>
+}

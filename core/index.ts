@@ -1,0 +1,87 @@
+/** What a plugin author imports. */
+export { Type } from 'typebox'
+export {
+  type AgentHooks,
+  agentHooks,
+  type DialTarget,
+  type LinkChanged,
+} from './agent/hooks.ts'
+export { agentTransports } from './agent/references.ts'
+export type { Access, SignIn, User, Users } from './hub/access/access.ts'
+export type {
+  AccessContext,
+  AccessQuery,
+  Decision,
+  Requirement,
+  Requirements,
+  Vote,
+} from './hub/access/decision.ts'
+export type { SatisfiedRequirement, Subject } from './hub/access/subject.ts'
+export type { Audit, AuditSink } from './hub/audit/audit.ts'
+export type { AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
+export type { App } from './hub/catalog/app.ts'
+export type { Catalog } from './hub/catalog/catalog.ts'
+export type {
+  Change,
+  ChangeKind,
+  Changes,
+  View,
+} from './hub/database/changes.ts'
+export type {
+  Database,
+  Migrations,
+  Transaction,
+} from './hub/database/database.ts'
+export type {
+  AppHostProtocol,
+  ConnectionInfo,
+  NamedProtocol,
+  Protocol,
+} from './hub/front/protocol.ts'
+export type {
+  Challenge,
+  Credentials,
+  ForwardContext,
+  HeaderLines,
+  HubCalls,
+  HubHooks,
+  Reply,
+} from './hub/hooks.ts'
+export type { Authorities } from './hub/keys/authorities.ts'
+export type { Vault } from './hub/keys/vault.ts'
+export * from './hub/references.ts'
+export type {
+  EndReason,
+  OpenSession,
+  Session,
+  SessionEnded,
+} from './hub/sessions/session.ts'
+export type { SessionLimits } from './hub/sessions/session-limits.ts'
+export type {
+  Handover,
+  LiveStream,
+  LiveStreams,
+  Sessions,
+} from './hub/sessions/sessions.ts'
+export type { AgentTransport, HubTransport } from './hub/tunnel/transport.ts'
+export type { Link, Pipe, Tunnel, TunnelChanged } from './hub/tunnel/tunnel.ts'
+export type { Assertion } from './hub/web/assertion.ts'
+export { Problem } from './hub/web/problem.ts'
+export type { LoginState, SignInDesk } from './hub/web/sign-in.ts'
+export type { SignInMethod } from './hub/web/sign-in-method.ts'
+export type { PublicNames, WebRoutes } from './hub/web/web-routes.ts'
+export { type Clock, systemClock } from './kernel/clock.ts'
+export { isMezError, MezError, messageOf } from './kernel/error.ts'
+export type { ErrorCode } from './kernel/error-codes.ts'
+export type { Log } from './kernel/log.ts'
+export { serviceRef, slotRef } from './kernel/reference.ts'
+
+import type { AgentHooks } from './agent/hooks.ts'
+import type { HubHooks } from './hub/hooks.ts'
+import { pluginDefiner } from './kernel/plugin.ts'
+
+/** Describes the hub's half of a plugin; the default export of its `hub.ts`. */
+export const defineHubPlugin = pluginDefiner<HubHooks>('hub')
+
+/** Describes the agent's half of a plugin; the default export of its `agent.ts`. */
+export const defineAgentPlugin = pluginDefiner<AgentHooks>('agent')

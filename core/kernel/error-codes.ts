@@ -1,0 +1,25 @@
+/**
+ * Every error code of the project with its general next step, used where the error itself gives none.
+ * A code is `MEZ_<NOUN>_<PROBLEM>` and never changes its meaning. CONTRIBUTING.md says how to add one.
+ */
+export const errorCodes = {
+  MEZ_CONFIG_INVALID: 'Correct the listed keys; `mezhub config schema` prints what is allowed.',
+  MEZ_CONFIG_UNREADABLE: 'Check the path and the permissions of the file.',
+  MEZ_PLUGIN_NOT_FOUND: 'Install the package, or correct the name or path under `plugins:`.',
+  MEZ_PLUGIN_BROKEN: 'Ask the author of the plugin, or set it to false under `plugins:`.',
+  MEZ_PLUGIN_INVALID: 'The module must default-export what defineHubPlugin or defineAgentPlugin returns.',
+  MEZ_PLUGIN_API: 'Install a version of the plugin for this version of Mezite.',
+  MEZ_PLUGIN_TWICE: 'Name the plugin once under `plugins:`.',
+  MEZ_PLUGIN_CYCLE: 'One of the plugins must stop needing the other.',
+  MEZ_PLUGIN_UNSAFE: 'Remove the write permission of group and others from the plugin file.',
+  MEZ_SETUP_FAILED: 'The cause names what the plugin could not set up.',
+  MEZ_SETUP_OVER: 'Tap hooks and provide services inside setup(), synchronously.',
+  MEZ_SERVICE_MISSING: 'Add a plugin that provides the service.',
+  MEZ_SERVICE_TWICE: 'Set one of the providers to false under `plugins:`.',
+  MEZ_SERVICE_UNPROVIDED: 'A plugin must hand over in setup() every service that it declares in `provides`.',
+  MEZ_START_FAILED: 'The cause names what the plugin could not start.',
+  MEZ_HOOK_FAILED: 'The cause is the error that the plugin threw.',
+  MEZ_HOOK_TIMEOUT: 'The plugin did not answer in time; look at its log lines.',
+} as const satisfies Record<string, string>
+
+export type ErrorCode = keyof typeof errorCodes

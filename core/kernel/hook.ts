@@ -1,0 +1,133 @@
+/** How a hook asks or tells. One descriptor for each hook stands in a hook tree; it holds types only. */
+export type HookKind = 'series' | 'parallel' | 'first' | 'waterfall' | 'tells' | 'votes'
+
+export interface Hook<K extends HookKind, In, Out> {
+  readonly kind: K
+  readonly options: HookOptions
+  /** Only carry the types; never set. */
+  readonly In?: In
+  readonly Out?: Out
+}
+
+export interface HookOptions {
+  /** Taps run in the opposite order (`lifecycle.stop`). */
+  readonly reverse?: boolean
+  /** How long one asynchronous tap may take, in milliseconds. */
+  readonly deadlineMs?: number
+}
+
+const DEADLINE_MS = 30_000
+
+/** Every tap in order, each awaited; the first error ends the call. */
+export const series = <In>(options: HookOptions = {}): Hook<'series', In, void> => ({
+  kind: 'series',
+  options: { deadlineMs: DEADLINE_MS, ...options },
+})
+
+/** All taps at once; all may finish before errors are reported together. */
+export const parallel = <In>(options: HookOptions = {}): Hook<'parallel', In, void> => ({
+  kind: 'parallel',
+  options: { deadlineMs: DEADLINE_MS, ...options },
+})
+
+/** Taps in order until one answers; `null` and `undefined` mean "not mine". */
+export const first = <In, Out>(options: HookOptions = {}): Hook<'first', In, Out> => ({
+  kind: 'first',
+  options: { deadlineMs: DEADLINE_MS, ...options },
+})
+
+/** Each tap may return a replacement of the value (synchronously); `undefined` keeps it. */
+export const waterfall = <Value, Context>(): Hook<'waterfall', Context, Value> => ({
+  kind: 'waterfall',
+  options: {},
+})
+
+/** Tells every tap, synchronously; an error is logged with the plugin's name and stops nobody else. */
+export const tells = <In>(): Hook<'tells', In, void> => ({
+  kind: 'tells',
+  options: {},
+})
+
+/** Every tap gets a ballot of its own; a tap that throws, rejects or is late casts a failed ballot. */
+export const votes = <In, Ballot>(options: HookOptions = {}): Hook<'votes', In, Ballot> => ({
+  kind: 'votes',
+  options: { deadlineMs: 2_000, ...options },
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: any hook, whatever its types
+export type AnyHook = Hook<HookKind, any, any>
+export type HookTree = Readonly<Record<string, Readonly<Record<string, AnyHook>>>>
+
+/** `early` before `normal` before `late`; inside a stage dependency order, then name. */
+export type Stage = 'early' | 'normal' | 'late'
+
+export interface TapOptions {
+  readonly stage?: Stage
+  /** `votes` only: the ballot depends on the query alone and changes only with the epoch, so it may be cached. */
+  readonly pure?: boolean
+}
+
+type Maybe<T> = T | null | undefined
+type Eventually<T> = T | Promise<T>
+
+/** The function that a plugin taps a hook with. */
+export type TapFn<H> =
+  H extends Hook<infer K, infer In, infer Out>
+    ? K extends 'series' | 'parallel'
+      ? (input: In) => Eventually<void>
+      : K extends 'first'
+        ? (input: In) => Eventually<Maybe<Out>>
+        : K extends 'waterfall'
+          ? (value: Out, context: In) => Out | undefined
+          : K extends 'tells'
+            ? (event: In) => void
+            : K extends 'votes'
+              ? (query: In, vote: Out) => Eventually<void>
+              : never
+    : never
+
+/** What a plugin gets of a hook tree: it can tap, never call. */
+export type TapView<Tree extends HookTree> = {
+  readonly [Room in keyof Tree]: {
+    readonly [Verb in keyof Tree[Room]]: (fn: TapFn<Tree[Room][Verb]>, options?: TapOptions) => void
+  }
+}
+
+/** The result of asking a `votes` hook: the ballots, and the plugins whose ballot failed. */
+export interface Ballots<Ballot> {
+  readonly cast: readonly Ballot[]
+  readonly failed: readonly {
+    readonly plugin: string
+    readonly error: Error
+  }[]
+}
+
+/** The function that the owner of a hook calls it with. */
+export type CallFn<H> =
+  H extends Hook<infer K, infer In, infer Out>
+    ? K extends 'series' | 'parallel'
+      ? (input: In) => Promise<void>
+      : K extends 'first'
+        ? (input: In) => Promise<Out | null>
+        : K extends 'waterfall'
+          ? (value: Out, context: In) => Out
+          : K extends 'tells'
+            ? (event: In) => void
+            : K extends 'votes'
+              ? (query: In, newBallot: (plugin: string) => Out) => Eventually<Ballots<Out>>
+              : never
+    : never
+
+export interface Caller {
+  /** No tap at all, so a hot path can skip the call. */
+  readonly empty: boolean
+  /** Every tap said that it is pure. */
+  readonly pure: boolean
+}
+
+/** What the owner of a hook tree gets: every hook can be called. */
+export type HookCalls<Tree extends HookTree> = {
+  readonly [Room in keyof Tree]: {
+    readonly [Verb in keyof Tree[Room]]: CallFn<Tree[Room][Verb]> & Caller
+  }
+}

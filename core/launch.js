@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import module from 'node:module'
+import { dirname, join } from 'node:path'
+
+const MINIMUM = 24
+
+/**
+ * Starts a program of Mezite: on Node.js 24 or newer in this process, on an older one by starting the
+ * Node.js that is pinned in the dependencies. This file must load on Node.js 20.
+ *
+ * @param {string} name the program, for messages
+ * @param {string} base `import.meta.url` of the bin file, at the root of its package
+ * @param {string} entry the main module, relative to `base` and without its ending
+ */
+export async function launch(name, base, entry) {
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM) return relaunch(name)
+  const source = new URL(`${entry}.ts`, base)
+  // A checkout runs its sources unbuilt; a published package carries only dist.
+  if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
+  module.registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, {
+        ...context,
+        conditions: [...context.conditions, 'mezite-source'],
+      }),
+  })
+  await import(source.href)
+}
+
+function relaunch(name) {
+  const node = pinnedNode()
+  if (node === undefined || process.env.MEZITE_RELAUNCHED === '1') {
+    process.stderr.write(
+      `error: ${name} needs Node.js ${MINIMUM} or newer, this is ${process.version} (MEZ_NODE_OLD)\n` +
+        'Install it, or run npm ci in a checkout, which brings it along.\n',
+    )
+    process.exit(1)
+  }
+  const child = spawn(node, process.argv.slice(1), {
+    stdio: 'inherit',
+    env: { ...process.env, MEZITE_RELAUNCHED: '1' },
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    process.stderr.write(`error: cannot start ${node}: ${error.message} (MEZ_NODE_OLD)\n`)
+    process.exit(1)
+  })
+  child.on('exit', (code) => process.exit(code ?? 1))
+}
+
+function pinnedNode() {
+  try {
+    const require = module.createRequire(import.meta.url)
+    const manifest = require.resolve(`node-${process.platform}-${process.arch}/package.json`)
+    return join(dirname(manifest), 'bin', 'node')
+  } catch {
+    return undefined
+  }
+}
