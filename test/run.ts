@@ -1,0 +1,70 @@
+/** `npm test`: format and lint, types, every test, and one plain closing line. */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { closingLine, readTally, type Tally } from './tally.ts'
+
+/** Real programs that the tests drive, with the Debian package that each comes from. */
+const PROGRAMS = [
+  { name: 'chromium', package: 'chromium', found: () => existsSync('/usr/bin/chromium') },
+  { name: 'PostgreSQL', package: 'postgresql', found: () => existsSync('/usr/lib/postgresql') },
+  { name: 'redis-server', package: 'redis-server', found: () => existsSync('/usr/bin/redis-server') },
+]
+
+const { positionals } = parseArgs({ allowPositionals: true })
+
+function provideProgramsOrSay(): void {
+  const missing = PROGRAMS.filter((program) => !program.found())
+  if (missing.length === 0) return
+  const install = `apt-get install -y --no-install-recommends ${missing.map((program) => program.package).join(' ')}`
+  if (!process.env.CI) {
+    process.stderr.write(
+      `The tests drive ${missing.map((program) => program.name).join(', ')}; install with:\n  ${install}\n`,
+    )
+    process.exit(1)
+  }
+  const done = spawnSync('bash', ['-c', `apt-get update -qq && ${install} -qq`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+  if (done.status !== 0) process.exit(1)
+}
+
+/** Runs a step with its output shown; resolves to its exit code. */
+function step(title: string, command: string, args: readonly string[]): number {
+  process.stdout.write(`\n# ${title}\n`)
+  return spawnSync(command, args, { stdio: 'inherit' }).status ?? 1
+}
+
+function runTests(files: readonly string[]): Promise<{ code: number; tally: Tally | null }> {
+  return new Promise((resolve) => {
+    const child = spawn('tap', ['run', '--reporter=tap', ...files], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '--conditions=mezite-source --disable-warning=ExperimentalWarning',
+      },
+    })
+    let tally: Tally | null = null
+    let rest = ''
+    child.stdout.setEncoding('utf8')
+    child.stdout.on('data', (text: string) => {
+      process.stdout.write(text)
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) tally = readTally(line) ?? tally
+    })
+    child.on('close', (code) => resolve({ code: code ?? 1, tally }))
+  })
+}
+
+provideProgramsOrSay()
+const checks = [
+  step('Format and lint', 'biome', ['check', '--error-on-warnings', '.']),
+  step('Types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']),
+]
+process.stdout.write('\n# Tests\n')
+const { code, tally } = await runTests(positionals)
+const failedChecks = checks.filter((status) => status !== 0).length
+process.stdout.write(`\n${closingLine(tally, code, failedChecks)}\n`)
+process.exitCode = code !== 0 || failedChecks > 0 || tally === null ? 1 : 0
