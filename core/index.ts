@@ -75,6 +75,7 @@ export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { ErrorCode } from './kernel/error-codes.ts'
 export type { Log } from './kernel/log.ts'
 export { serviceRef, slotRef } from './kernel/reference.ts'
+export { lookupLocalhost } from './wire/lookup-localhost.ts'
 
 import type { AgentHooks } from './agent/hooks.ts'
 import type { HubHooks } from './hub/hooks.ts'

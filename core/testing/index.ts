@@ -1,1 +1,1 @@
-export {}
+export { type Answer, type Ask, Visitor } from './visitor.ts'

@@ -1,0 +1,141 @@
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { lookupLocalhost } from '../wire/lookup-localhost.ts'
+
+export interface Answer {
+  readonly url: string
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+export interface Ask {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Buffer
+  /** How long the whole exchange may take, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
+const MAX_REDIRECTS = 20
+
+/**
+ * A person with a browser, without the browser: cookies by host (as `__Host-` cookies are), redirects,
+ * Fetch Metadata and forms. For scripted walks through a cluster; what only a browser enforces it does not.
+ */
+export class Visitor {
+  readonly #ca: string | undefined
+  readonly #cookies = new Map<string, Map<string, string>>()
+
+  /** `ca`: PEM of the authority to trust besides the usual ones. */
+  constructor(ca?: string) {
+    this.#ca = ca
+  }
+
+  /** Navigates: follows redirects and keeps cookies. */
+  async open(url: string, ask: Ask = {}): Promise<Answer> {
+    let next = url
+    let current: Ask = {
+      ...ask,
+      headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...ask.headers },
+    }
+    for (let hops = 0; hops < MAX_REDIRECTS; hops++) {
+      const answer = await this.fetch(next, current)
+      const { location } = answer.headers
+      if (answer.status < 300 || answer.status > 399 || !location) return answer
+      next = new URL(location, next).href
+      const { body: _, method: __, ...rest } = current
+      const { origin: ___, 'content-type': ____, ...headers } = rest.headers ?? {}
+      if (answer.status !== 307 && answer.status !== 308) current = { ...rest, headers }
+    }
+    throw new Error(`more than ${MAX_REDIRECTS} redirects from ${url}, the last to ${next}`)
+  }
+
+  /** Sends the form that `page` holds whose action matches, as a browser would on a click. */
+  submit(page: Answer, action: RegExp, fields: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const form = [...page.text.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)]
+      .map(([, attributes = '', inner = '']) => ({ target: attribute(attributes, 'action') ?? '', inner }))
+      .find(({ target }) => action.test(target))
+    if (!form) throw new Error(`no form with action ${action} on ${page.url} (status ${page.status})`)
+    const values = new URLSearchParams()
+    for (const [, input = ''] of form.inner.matchAll(/<input\b([^>]*)>/g)) {
+      const name = attribute(input, 'name')
+      if (name) values.set(name, attribute(input, 'value') ?? '')
+    }
+    for (const [name, value] of Object.entries(fields)) values.set(name, value)
+    return this.open(new URL(form.target, page.url).href, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        origin: new URL(page.url).origin,
+        'sec-fetch-site': 'same-origin',
+      },
+      body: values.toString(),
+    })
+  }
+
+  /** One exchange, whole body as text, no redirect followed. */
+  async fetch(url: string, ask: Ask = {}): Promise<Answer> {
+    const response = await this.stream(url, ask)
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    return {
+      url,
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      text: Buffer.concat(chunks).toString('utf8'),
+    }
+  }
+
+  /** One exchange; resolves with the head, the body still to be read. */
+  stream(url: string, ask: Ask = {}): Promise<IncomingMessage> {
+    const target = new URL(url)
+    const request = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, {
+      method: ask.method ?? 'GET',
+      headers: { ...this.#cookieHeader(target), ...ask.headers },
+      lookup: lookupLocalhost,
+      agent: false,
+      signal: AbortSignal.timeout(ask.timeoutMs ?? 20_000),
+      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+    })
+    return new Promise((resolve, reject) => {
+      request.on('error', reject)
+      request.on('response', (response) => {
+        this.#keepCookies(target.host, response.headers['set-cookie'] ?? [])
+        resolve(response)
+      })
+      request.end(ask.body)
+    })
+  }
+
+  /** The `Cookie` header that this visitor would send to the host, or undefined. */
+  cookies(host: string): string | undefined {
+    const jar = this.#cookies.get(host)
+    if (!jar || jar.size === 0) return undefined
+    return [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  #cookieHeader(target: URL): Record<string, string> {
+    const cookie = this.cookies(target.host)
+    return cookie === undefined ? {} : { cookie }
+  }
+
+  #keepCookies(host: string, lines: readonly string[]): void {
+    const jar = this.#cookies.get(host) ?? new Map<string, string>()
+    this.#cookies.set(host, jar)
+    for (const line of lines) {
+      const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(line) ?? []
+      if (/;\s*max-age=0/i.test(line) || /;\s*expires=Thu, 01 Jan 1970/i.test(line)) jar.delete(name)
+      else jar.set(name, value)
+    }
+  }
+}
+
+function attribute(attributes: string, name: string): string | undefined {
+  const value = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1]
+  return value
+    ?.replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&lt;', '<')
+    .replaceAll('&amp;', '&')
+}

@@ -1,0 +1,67 @@
+/**
+ * An application that shows who is calling. It trusts nothing but the signed assertion, which it verifies
+ * against the hub's public keys.
+ * Environment: PORT, HUB_URL, HUB_CA (PEM file), APP_URI (as registered), APP_NAME.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import { createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify } from 'jose'
+import { loopbackFetch } from '../loopback-fetch.ts'
+
+const { PORT = '0', HUB_URL, HUB_CA, APP_URI, APP_NAME } = process.env
+if (!HUB_URL || !HUB_CA || !APP_URI || !APP_NAME) {
+  throw new Error('HUB_URL, HUB_CA, APP_URI and APP_NAME must be set')
+}
+
+const keys = createRemoteJWKSet(new URL('/workload-identity/app-jwt-jwks.json', HUB_URL), {
+  [customFetch]: loopbackFetch(readFileSync(HUB_CA, 'utf8')) as typeof fetch,
+})
+
+async function verify(request: IncomingMessage): Promise<JWTPayload> {
+  const assertion = request.headers['mezite-jwt-assertion']
+  if (typeof assertion !== 'string') throw new Error('the request carries no assertion')
+  const { payload } = await jwtVerify(assertion, keys, {
+    algorithms: ['ES256'],
+    issuer: HUB_URL!,
+    audience: APP_URI!,
+  })
+  // Two applications may share a URI, hence an audience; the app claim tells them apart.
+  if (payload.app !== APP_NAME) throw new Error(`the assertion is for the app ${String(payload.app)}`)
+  return payload
+}
+
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+
+function page(claims: JWTPayload): string {
+  const rows = Object.entries(claims)
+    .map(([name, value]) => {
+      const shown = typeof value === 'string' ? value : JSON.stringify(value)
+      return `<tr><th>${escaped(name)}</th><td>${escaped(shown)}</td></tr>`
+    })
+    .join('')
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Identity</title><style>:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
+body{max-width:44rem;margin:8vh auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #8884;overflow-wrap:anywhere}
+a{color:light-dark(#1d4ed8,#93c5fd)}</style>
+<h1>Hello, ${escaped(String(claims.sub))}</h1>
+<p>This application listens on 127.0.0.1 only. The hub signed these claims, and the application verified them.</p>
+<table>${rows}</table><p><a href="/.mezite/logout">Sign out of this app</a></p></html>`
+}
+
+const server = createServer((request, response) => {
+  verify(request).then(
+    (claims) => {
+      if (request.url === '/claims') {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(claims))
+        return
+      }
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(claims))
+    },
+    (error: Error) => {
+      response.writeHead(401, { 'content-type': 'text/plain' }).end(`Not verified: ${error.message}\n`)
+    },
+  )
+})
+server.listen(Number(PORT), '127.0.0.1', () => process.stdout.write('ready\n'))
+process.on('SIGTERM', () => process.exit(0))

@@ -1,0 +1,58 @@
+import type { Visitor } from '@mezite/core/testing'
+import type { Cluster } from '../cluster.ts'
+import type { Person } from '../people.ts'
+import { expect, nextMessages, openSocket, type Step } from './person-steps.ts'
+
+const CUT_MS = 1000
+
+/** What an operator does and sees: a lock that cuts live streams, and the audit trail. */
+export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
+  let lockId = ''
+  return [
+    {
+      name: 'A lock cuts a live WebSocket and a live event stream',
+      run: async () => {
+        const socket = openSocket(cluster, visitor())
+        await nextMessages(socket)()
+        const events = await visitor().stream(`${cluster.apps.live}/events`)
+        const closed = new Promise<number>((resolve) => socket.on('close', resolve))
+        const ended = new Promise<void>((resolve) => {
+          events.on('error', () => {})
+          events.on('close', resolve)
+          events.resume()
+        })
+        const output = await cluster.mezctl('locks', 'create', '--user', person.email, '--format', 'json')
+        lockId = JSON.parse(output).id
+        const locked = Date.now()
+        expect((await closed) === 4401, 'the WebSocket closed with another code than 4401')
+        await ended
+        const took = Date.now() - locked
+        expect(took < CUT_MS, `it took ${took} ms`)
+      },
+    },
+    {
+      name: 'A locked person is refused, and let in again without the lock',
+      run: async () => {
+        const refused = await visitor().fetch(`${cluster.apps.live}/`)
+        expect(refused.status === 403 || refused.status === 401, `status ${refused.status} while locked`)
+        await cluster.mezctl('locks', 'rm', lockId, '--yes')
+        const page = await visitor().open(`${cluster.apps.live}/`)
+        expect(page.status === 200, `status ${page.status} after the lock`)
+      },
+    },
+    {
+      name: 'The audit trail has requests, sign-ins, refusals and the lock',
+      run: async () => {
+        const output = await cluster.mezctl('audit', 'ls', '--limit', '1000', '--format', 'json')
+        const events = JSON.parse(output) as { type: string; user: string | null }[]
+        for (const type of ['user.login', 'app.request', 'access.denied', 'lock.created', 'agent.joined']) {
+          expect(
+            events.some((event) => event.type === type),
+            `no ${type} among ${events.length} events`,
+          )
+        }
+        expect(!output.includes('from=check'), 'a query string was recorded')
+      },
+    },
+  ]
+}

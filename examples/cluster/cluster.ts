@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type Program, startProgram } from './program.ts'
+import { hubConfig, resources } from './resources.ts'
+
+export interface ClusterOptions {
+  /** Everything that the cluster keeps; made with mode 0700. */
+  readonly dir: string
+  /** Port of the hub; 0 picks a free one. */
+  readonly hubPort: number
+  readonly idpPort: number
+  /** Told before each step. */
+  readonly onStep: (title: string) => void
+}
+
+export interface Cluster {
+  readonly hubUrl: string
+  readonly apps: Readonly<Record<'identity' | 'live', string>>
+  readonly idpUrl: string
+  /** PEM of the authority that issued the hub's development certificate. */
+  readonly ca: string
+  readonly caFile: string
+  readonly dataDir: string
+  /** Runs mezctl against the hub's admin socket and resolves with what it prints. */
+  mezctl(...args: readonly string[]): Promise<string>
+  stop(): Promise<void>
+}
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const HUB = here('../../core/mezhub.js')
+const AGENT = here('../../agent/mezd.js')
+const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
+const READY_MS = 30_000
+
+/** Starts hub, identity provider, agent and two applications as programs of their own, on loopback. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { dir, onStep } = options
+  const dataDir = join(dir, 'hub')
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const [hubPort, idpPort, identityPort, livePort, diagnosticsPort] = await Promise.all([
+    options.hubPort || freePort(),
+    options.idpPort || freePort(),
+    freePort(),
+    freePort(),
+    freePort(),
+  ])
+  const hubUrl = `https://hub.mezite.localhost:${hubPort}`
+  const idpUrl = `http://127.0.0.1:${idpPort}`
+  const started: Program[] = []
+  const stop = async () => {
+    for (const program of started.splice(0).reverse()) await program.stop()
+  }
+  const start = async (program: Parameters<typeof startProgram>[0]) => {
+    started.push(await startProgram(program))
+  }
+  const logFile = (name: string) => join(dir, `${name}.log`)
+  const mezctl = async (...args: readonly string[]) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [MEZCTL, ...args], {
+      env: { ...process.env, MEZITE_DATA_DIR: dataDir },
+      timeout: READY_MS,
+    })
+    return stdout
+  }
+
+  try {
+    onStep('Starting the identity provider')
+    const clientSecret = randomBytes(24).toString('base64url')
+    await start({
+      name: 'identity provider',
+      file: here('identity-provider.ts'),
+      logFile: logFile('identity-provider'),
+      env: {
+        PORT: String(idpPort),
+        CLIENT_SECRET: clientSecret,
+        REDIRECT_URI: `${hubUrl}/v1/webapi/oidc/callback/sso`,
+        POST_LOGOUT_URI: `${hubUrl}/web/signed-out`,
+        LOGOUT_URI: `${hubUrl}/v1/webapi/oidc/backchannel-logout/sso`,
+      },
+    })
+
+    onStep('Starting the hub with its embedded database')
+    const configFile = join(dir, 'mezhub.yaml')
+    writeFileSync(configFile, hubConfig({ dataDir, hubPort, diagnosticsPort }), { mode: 0o600 })
+    await start({
+      name: 'hub',
+      file: HUB,
+      args: ['start', '--config', configFile],
+      logFile: logFile('hub'),
+      ready: () => isReady(diagnosticsPort),
+    })
+    const caFile = join(dataDir, 'development-ca.pem')
+    const ca = readFileSync(caFile, 'utf8')
+
+    onStep('Registering roles, the identity provider and the applications')
+    const files = resources({ identityPort, livePort, idpUrl, clientSecret })
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text, { mode: 0o600 })
+    await Promise.all([
+      mezctl('roles', 'create', '--from-file', join(dir, 'roles.yaml')),
+      mezctl('sso', 'create', '--from-file', join(dir, 'sso.yaml')),
+      mezctl('apps', 'register', '--from-file', join(dir, 'apps.yaml')),
+    ])
+
+    onStep('Starting the applications, which listen on 127.0.0.1 only')
+    await Promise.all([
+      start({
+        name: 'identity app',
+        file: here('apps/identity-app.ts'),
+        logFile: logFile('identity-app'),
+        env: {
+          PORT: String(identityPort),
+          HUB_URL: hubUrl,
+          HUB_CA: caFile,
+          APP_URI: `http://127.0.0.1:${identityPort}`,
+          APP_NAME: 'identity',
+        },
+      }),
+      start({
+        name: 'live app',
+        file: here('apps/live-app.ts'),
+        logFile: logFile('live-app'),
+        env: { PORT: String(livePort) },
+      }),
+    ])
+
+    onStep('Joining the agent and opening its tunnel')
+    const agentDir = join(dir, 'agent')
+    const joining = existsSync(agentDir) ? null : await joinToken(mezctl)
+    await start({
+      name: 'agent',
+      file: AGENT,
+      args: [
+        'start',
+        ...['--proxy', `hub.mezite.localhost:${hubPort}`],
+        ...['--hostname', 'demo-node', '--data-dir', agentDir],
+        ...(joining ? ['--ca-pin', joining.ca_pin] : []),
+      ],
+      env: joining ? { MEZITE_JOIN_TOKEN: joining.token } : {},
+      logFile: logFile('agent'),
+      ready: () => isConnected(mezctl),
+    })
+
+    const app = (name: string) => `https://${name}.apps.mezite.localhost:${hubPort}`
+    const apps = { identity: app('identity'), live: app('live') }
+    return { hubUrl, idpUrl, apps, ca, caFile, dataDir, mezctl, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type Mezctl = (...args: readonly string[]) => Promise<string>
+
+async function joinToken(mezctl: Mezctl): Promise<{ token: string; ca_pin: string }> {
+  return JSON.parse(
+    await mezctl('tokens', 'create', '--roles=app', '--agent-hostname', 'demo-node', '--format', 'json'),
+  )
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function isReady(port: number): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  while (Date.now() < deadline) {
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+      .then((r) => r.ok)
+      .catch(() => false)
+    if (ready) return
+    await pause(50)
+  }
+}
+
+async function isConnected(mezctl: Mezctl): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  while (Date.now() < deadline) {
+    const agents = JSON.parse(await mezctl('agents', 'ls', '--format', 'json')) as { connected: boolean }[]
+    if (agents.some((agent) => agent.connected)) return
+    await pause(100)
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** True when something listens on the port of 127.0.0.1. */
+export function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => socket.destroy())
+    socket.setTimeout(1000, () => socket.destroy())
+    socket.once('connect', () => socket.destroy())
+  })
+}

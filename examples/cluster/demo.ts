@@ -1,0 +1,115 @@
+/** `npm run demo`: a whole cluster on this machine. `-- --check` walks through it and exits 0 or 1. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { check } from './check/check.ts'
+import { type Cluster, isTaken, startCluster } from './cluster.ts'
+import { people } from './people.ts'
+
+const HUB_PORT = 3080
+const IDP_PORT = 3090
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const HELP = `Usage: npm run demo [-- --check] [-- --port N]
+
+Starts a hub, an identity provider, an agent and two applications on this machine.
+
+  --check     start on free ports, walk through as each person, print a table, exit 0 or 1
+  --port N    port of the hub (default ${HUB_PORT})
+  --help      print this`
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      port: { type: 'string', default: String(HUB_PORT) },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    print(HELP)
+    return 0
+  }
+  const hubPort = Number(values.port)
+  if (!Number.isInteger(hubPort) || hubPort < 1 || hubPort > 65535) {
+    throw new Error(`--port must be 1 to 65535, not ${values.port}`)
+  }
+  if (!values.check && (await isTaken(hubPort))) {
+    throw new Error(`port ${hubPort} is taken; choose another: npm run demo -- --port ${hubPort + 1}`)
+  }
+  return values.check ? runCheck() : runDemo(hubPort)
+}
+
+const onStep = (title: string): void => print(`- ${title}`)
+
+async function runCheck(): Promise<number> {
+  const dir = mkdtempSync(join(tmpdir(), 'mezite-check-'))
+  const interrupted = untilInterrupted()
+  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep })
+  try {
+    print('')
+    const held = await Promise.race([check(cluster, print), interrupted.then(() => false)])
+    if (held) rmSync(dir, { recursive: true, force: true })
+    else print(`The logs are in ${dir}`)
+    return held ? 0 : 1
+  } finally {
+    await cluster.stop()
+  }
+}
+
+async function runDemo(hubPort: number): Promise<number> {
+  // Kept between runs, so that the second start is fast and nobody has to sign in twice.
+  const dir = fileURLToPath(new URL('.data', import.meta.url))
+  const interrupted = untilInterrupted()
+  const idpPort = (await isTaken(IDP_PORT)) ? 0 : IDP_PORT
+  const started = performance.now()
+  const cluster = await startCluster({ dir, hubPort, idpPort, onStep })
+  print(welcome(cluster, (performance.now() - started) / 1000))
+  await interrupted
+  print('\nStopping')
+  await cluster.stop()
+  return 0
+}
+
+function welcome(cluster: Cluster, seconds: number): string {
+  const rows = people.map(
+    (person) => `  ${person.name.padEnd(18)} ${person.may.length ? person.may.join(', ') : 'nothing'}`,
+  )
+  return `
+Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host: the certificate is a development one.
+
+  Identity   ${cluster.apps.identity}
+  Live       ${cluster.apps.live}
+  Hub        ${cluster.hubUrl}
+
+Who can sign in, and what each may see:
+
+${rows.join('\n')}
+
+In another terminal, as the operator:
+
+  export MEZITE_DATA_DIR=${cluster.dataDir}
+  npx mezctl apps ls
+  npx mezctl audit tail
+  npx mezctl locks create --user ${people[0].email} --message "coffee break"
+
+Ctrl-C stops everything.`
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: Error) => {
+    process.stderr.write(`error: ${error.message}\n`)
+    process.exitCode = 1
+  },
+)

@@ -1,0 +1,110 @@
+/**
+ * The example's OpenID provider: oidc-provider with one client and the people of `people.ts`. No password is
+ * asked, so it listens on loopback only.
+ * Environment: PORT, REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, CLIENT_SECRET.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import Provider, { type Configuration } from 'oidc-provider'
+import { people } from './people.ts'
+
+const { PORT = '0', REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, CLIENT_SECRET } = process.env
+if (!REDIRECT_URI || !POST_LOGOUT_URI || !LOGOUT_URI || !CLIENT_SECRET) {
+  throw new Error('REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI and CLIENT_SECRET must be set')
+}
+
+const issuer = `http://127.0.0.1:${PORT}`
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+const configuration: Configuration = {
+  clients: [
+    {
+      client_id: 'mezite',
+      client_secret: CLIENT_SECRET,
+      redirect_uris: [REDIRECT_URI],
+      post_logout_redirect_uris: [POST_LOGOUT_URI],
+      backchannel_logout_uri: LOGOUT_URI,
+      backchannel_logout_session_required: true,
+    },
+  ],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
+  scopes: ['openid', 'email', 'profile', 'groups'],
+  conformIdTokenClaims: false,
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: 'example' }] },
+  features: {
+    devInteractions: { enabled: false },
+    rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
+  },
+  pkce: { required: () => true },
+  interactions: { url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
+  findAccount: (_ctx, id) => {
+    const person = people.find((candidate) => candidate.id === id)
+    if (!person) return undefined
+    const { name, email, groups } = person
+    return {
+      accountId: id,
+      claims: () => ({ sub: id, name, email, email_verified: true, groups: [...groups] }),
+    }
+  },
+  // Nobody is asked for consent: the one client belongs to the same organisation.
+  loadExistingGrant: async (ctx) => {
+    const grant = new ctx.oidc.provider.Grant({
+      clientId: ctx.oidc.client!.clientId,
+      accountId: ctx.oidc.session!.accountId!,
+    })
+    grant.addOIDCScope('openid email profile groups')
+    await grant.save()
+    return grant
+  },
+}
+
+const provider = new Provider(issuer, configuration)
+const handle = provider.callback()
+
+const server = createServer((request, response) => {
+  route(request, response).catch((error: Error) => {
+    process.stderr.write(`identity provider: ${error.message}\n`)
+    if (!response.headersSent) response.writeHead(400, { 'content-type': 'text/plain' })
+    response.end('That sign-in is over. Go back to the application and try again.\n')
+  })
+})
+
+async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const match = /^\/sign-in\/([\w-]+)(?:\/as\/(\w+))?$/.exec(request.url ?? '')
+  if (!match) {
+    await handle(request, response)
+    return
+  }
+  const details = await provider.interactionDetails(request, response)
+  const person = people.find((candidate) => candidate.id === match[2])
+  if (request.method === 'POST' && person) {
+    await provider.interactionFinished(request, response, { login: { accountId: person.id } })
+    return
+  }
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+  response.end(signInPage(details.uid))
+}
+
+function signInPage(uid: string): string {
+  const buttons = people
+    .map(
+      (person) =>
+        `<form method="post" action="/sign-in/${uid}/as/${person.id}"><button>${person.name}` +
+        `<small>${person.email}</small></button></form>`,
+    )
+    .join('')
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Example identity provider</title><style>
+:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
+body{max-width:22rem;margin:12vh auto;padding:0 1rem}
+button{width:100%;margin:.35rem 0;padding:.7rem 1rem;font:inherit;text-align:left;border:1px solid #8886;border-radius:.6rem;cursor:pointer;background:canvas;color:canvastext}
+button:hover,button:focus-visible{border-color:#2563eb}small{display:block;opacity:.7}</style>
+<h1>Who are you?</h1><p>The example's identity provider. It asks for no password.</p>${buttons}</html>`
+}
+
+server.listen(Number(PORT), '127.0.0.1', () => {
+  process.stdout.write(`ready ${issuer}\n`)
+})
+process.on('SIGTERM', () => process.exit(0))

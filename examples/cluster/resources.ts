@@ -1,0 +1,57 @@
+import { stringify } from 'yaml'
+
+const document = (kind: string, metadata: object, spec: object): string =>
+  stringify({ kind, version: 'v1', metadata, spec })
+
+/** The hub's configuration file. */
+export function hubConfig(options: { dataDir: string; hubPort: number; diagnosticsPort: number }): string {
+  return stringify({
+    cluster_name: 'demo',
+    data_dir: options.dataDir,
+    proxy: {
+      listen_addr: `127.0.0.1:${options.hubPort}`,
+      public_addr: `hub.mezite.localhost:${options.hubPort}`,
+      apps_domain: 'apps.mezite.localhost',
+    },
+    diagnostics: { listen_addr: `127.0.0.1:${options.diagnosticsPort}` },
+  })
+}
+
+/** Resource files by name, as one would write them by hand. */
+export function resources(options: {
+  identityPort: number
+  livePort: number
+  idpUrl: string
+  clientSecret: string
+}): Record<'roles.yaml' | 'sso.yaml' | 'apps.yaml' | 'oidc-secret', string> {
+  const app = (name: string, description: string, team: string, port: number) =>
+    document(
+      'app',
+      { name, description, labels: { env: 'demo', team } },
+      { uri: `http://127.0.0.1:${port}`, agents: ['demo-node'] },
+    )
+  return {
+    'roles.yaml': [
+      document('role', { name: 'platform' }, { allow: { app_labels: { env: 'demo' } } }),
+      document('role', { name: 'support' }, { allow: { app_labels: { env: 'demo', team: 'support' } } }),
+    ].join('---\n'),
+    'oidc-secret': options.clientSecret,
+    'sso.yaml': document(
+      'oidc',
+      { name: 'sso', description: 'Example identity provider' },
+      {
+        issuer_url: options.idpUrl,
+        client_id: 'mezite',
+        client_secret: { file: 'oidc-secret' },
+        claims_to_roles: [
+          { claim: 'groups', value: 'platform-team', roles: ['platform'] },
+          { claim: 'groups', value: 'support-team', roles: ['support'] },
+        ],
+      },
+    ),
+    'apps.yaml': [
+      app('identity', "Shows the caller's verified identity", 'platform', options.identityPort),
+      app('live', 'WebSocket, events, uploads and downloads', 'support', options.livePort),
+    ].join('---\n'),
+  }
+}
