@@ -1,0 +1,21 @@
+import { auditSinks, defineHubPlugin } from '@mezite/core'
+
+/** Writes each audit event as one JSON line to standard output, for a log collector that reads it. */
+export default defineHubPlugin({
+  name: 'audit-stdout',
+  api: 1,
+  summary: 'Writes audit events to standard output',
+  provides: { auditSinks },
+  setup({ provide }) {
+    provide.auditSinks({
+      name: 'audit-stdout',
+      guarantee: 'best-effort',
+      write: (events) =>
+        new Promise((resolve, reject) => {
+          const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('')
+          process.stdout.write(lines, (error) => (error ? reject(error) : resolve()))
+        }),
+      flush: async () => {},
+    })
+  },
+})
