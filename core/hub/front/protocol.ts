@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 
 export interface ConnectionInfo {
@@ -8,6 +10,11 @@ export interface ConnectionInfo {
   readonly trustedProxy: boolean
   /** Server name of the ClientHello in lower case, or null. */
   readonly serverName: string | null
+  /**
+   * The client of one request, given its X-Forwarded-For: `clientIp` unless the peer is a trusted proxy, else
+   * the last address that is no trusted proxy. Text that is no address ends the walk.
+   */
+  clientOf?(forwardedFor: string | undefined): string
 }
 
 /** What takes a connection on the public port. Contributed by protocol plugins. */
@@ -18,6 +25,12 @@ export interface AppHostProtocol {
   readonly name: string
   readonly takes: 'app-hosts'
   accept(socket: TLSSocket, info: ConnectionInfo): void
+  /**
+   * One request, or one upgrade, to an app's host on a connection that may carry other hosts too (a trusted
+   * proxy, or no SNI). Without them such requests get 421.
+   */
+  request?(request: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void
+  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void
   /** Stops keep-alive, lets what is under way end until the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }

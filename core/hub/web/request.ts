@@ -1,0 +1,18 @@
+import type { Subject } from '../access/subject.ts'
+
+/** Who may call a route on the hub's own host. `public` reads no credentials at all. */
+export type RouteAccess = 'public' | 'user' | 'admin'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls. Set before the handler of a `user` or `admin` route runs; null on `public` routes. */
+    subject: Subject
+    /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
+    clientIp: string
+  }
+  interface FastifyContextConfig {
+    access?: RouteAccess
+    /** `public` routes only: at most this many calls a minute from one address (default 120). */
+    callsPerMinute?: number
+  }
+}
