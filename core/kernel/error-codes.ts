@@ -20,6 +20,13 @@ export const errorCodes = {
   MEZ_START_FAILED: 'The cause names what the plugin could not start.',
   MEZ_HOOK_FAILED: 'The cause is the error that the plugin threw.',
   MEZ_HOOK_TIMEOUT: 'The plugin did not answer in time; look at its log lines.',
+  MEZ_PORT_UNAVAILABLE: 'Stop the other program on the port, or choose another address.',
+  MEZ_CERTIFICATE_INVALID: 'Give a PEM certificate chain and the private key of its first certificate.',
+  MEZ_CERTIFICATE_NAMES: 'Get a certificate for the names, or set `proxy.apps_keypair`.',
+  MEZ_CERTIFICATE_MISSING:
+    'Set `proxy.https_keypair`, or `proxy.development_certificate: true` to try things out.',
+  MEZ_SOCKET_IN_USE: 'Stop the other mezhub that uses this data_dir.',
+  MEZ_ROUTE_UNGUARDED: "Give the route `config: { access: 'public' | 'user' | 'admin' }`.",
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -1,0 +1,146 @@
+/** What the first flight of a TLS client says in clear. */
+export interface ClientHello {
+  /** Lower case, without a trailing dot; null when the client sent none. */
+  readonly serverName: string | null
+  /** Protocol names in the client's order; empty when the client sent none. */
+  readonly alpn: readonly string[]
+}
+
+export type HelloVerdict =
+  /** Nothing can be said before `need` bytes in all are there. */
+  | { readonly kind: 'more'; readonly need: number }
+  | { readonly kind: 'invalid'; readonly reason: string }
+  | { readonly kind: 'hello'; readonly hello: ClientHello }
+
+const HANDSHAKE = 22
+const CLIENT_HELLO = 1
+const MAX_RECORD = 2 ** 14
+const SERVER_NAME = 0
+const ALPN = 16
+
+/**
+ * Reads a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1) from the beginning of a connection, over
+ * any number of records. Stricter than OpenSSL: whatever is odd is `invalid`. Never throws.
+ */
+export function readClientHello(bytes: Buffer): HelloVerdict {
+  const message = joinRecords(bytes)
+  if (typeof message === 'string') return invalid(message)
+  const { body, need } = message
+  if (body.length > 0 && body[0] !== CLIENT_HELLO) return invalid('the first message is no ClientHello')
+  if (need > 0) return { kind: 'more', need }
+  try {
+    return { kind: 'hello', hello: readBody(new Reader(body.subarray(4))) }
+  } catch (error) {
+    return invalid(error instanceof Malformed ? error.message : 'unreadable')
+  }
+}
+
+/** The handshake message of the leading records; `need` is 0 when it is whole. */
+function joinRecords(bytes: Buffer): { body: Buffer; need: number } | string {
+  const parts: Buffer[] = []
+  let have = 0
+  let at = 0
+  let need = 5
+  while (at < bytes.length) {
+    if (bytes[at] !== HANDSHAKE) return 'not TLS'
+    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return 'not TLS'
+    need = at + 5
+    if (need > bytes.length) break
+    const length = bytes.readUInt16BE(at + 3)
+    if (length === 0 || length > MAX_RECORD) return 'bad record length'
+    const part = bytes.subarray(at + 5, at + 5 + length)
+    parts.push(part)
+    have += part.length
+    if (have >= 4 && part.length > 0) {
+      const joined = Buffer.concat(parts)
+      const end = 4 + joined.readUIntBE(1, 3)
+      if (have > end) return 'bytes after the ClientHello'
+      if (have === end) return { body: joined, need: 0 }
+    }
+    at += 5 + length
+    need = at
+    if (part.length < length) break
+    need = at + 5
+  }
+  return { body: Buffer.concat(parts), need }
+}
+
+function readBody(reader: Reader): ClientHello {
+  reader.take(2 + 32)
+  if (reader.vector(1).length > 32) throw new Malformed('session id too long')
+  const suites = reader.vector(2).length
+  if (suites === 0 || suites % 2 !== 0) throw new Malformed('bad cipher suites')
+  if (reader.vector(1).length === 0) throw new Malformed('no compression methods')
+  let serverName: string | null = null
+  let alpn: readonly string[] = []
+  if (reader.left === 0) return { serverName, alpn }
+  const extensions = new Reader(reader.vector(2))
+  if (reader.left > 0) throw new Malformed('bytes after the extensions')
+  const seen = new Set<number>()
+  while (extensions.left > 0) {
+    const type = extensions.uint(2)
+    const data = new Reader(extensions.vector(2))
+    if (seen.has(type)) throw new Malformed('an extension twice')
+    seen.add(type)
+    if (type === SERVER_NAME) serverName = readServerName(data)
+    if (type === ALPN) alpn = readAlpn(data)
+  }
+  return { serverName, alpn }
+}
+
+function readServerName(data: Reader): string {
+  const list = new Reader(data.vector(2))
+  if (data.left > 0 || list.uint(1) !== 0) throw new Malformed('bad server name')
+  const name = list.vector(2).toString('latin1').toLowerCase()
+  if (list.left > 0) throw new Malformed('several server names')
+  if (name.length > 253 || !/^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name)) {
+    throw new Malformed('bad server name')
+  }
+  return name
+}
+
+function readAlpn(data: Reader): readonly string[] {
+  const list = new Reader(data.vector(2))
+  if (data.left > 0 || list.left === 0) throw new Malformed('bad ALPN')
+  const names: string[] = []
+  while (list.left > 0) {
+    const name = list.vector(1)
+    if (name.length === 0) throw new Malformed('empty ALPN name')
+    names.push(name.toString('latin1'))
+  }
+  return names
+}
+
+class Malformed extends Error {}
+
+class Reader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  take(length: number): Buffer {
+    if (length > this.left) throw new Malformed('a length passes the end')
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+
+  uint(size: number): number {
+    return this.take(size).readUIntBE(0, size)
+  }
+
+  /** Bytes behind a length of `size` bytes. */
+  vector(size: number): Buffer {
+    return this.take(this.uint(size))
+  }
+}
+
+function invalid(reason: string): HelloVerdict {
+  return { kind: 'invalid', reason }
+}

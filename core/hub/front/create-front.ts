@@ -1,0 +1,243 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Authorities } from '../keys/authorities.ts'
+import type { PublicNames } from '../web/web-routes.ts'
+import { chooseDoor, sideOf } from './choose-door.ts'
+import { type ConnectionLimits, connectionLimits } from './connection-limits.ts'
+import type { Certificates } from './create-certificates.ts'
+import { createNamedDoor, type NamedDoor } from './named-door.ts'
+import { type Peeked, peekConnection } from './peek-connection.ts'
+import type { AppHostProtocol, ConnectionInfo, NamedProtocol, Protocol } from './protocol.ts'
+import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
+
+export interface FrontOptions {
+  /** `host:port` or `[v6]:port`; port 0 takes a free one. */
+  readonly listenAddr: string
+  readonly certificates: Pick<Certificates, 'browserTls'>
+  /** For protocols that demand client certificates. */
+  readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
+  readonly publicNames: PublicNames
+  /** CIDRs. */
+  readonly trustedProxies?: readonly string[]
+  readonly proxyProtocol?: 'off' | 'required'
+  readonly protocols: readonly Protocol[]
+  /** Takes browsers of the hub's own hosts, and connections whose side only the Host header tells. */
+  readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
+  /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
+  readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
+  readonly limits?: Partial<ConnectionLimits>
+  readonly log: Log
+}
+
+/** The one public port. */
+export interface Front {
+  listen(): Promise<{ readonly port: number }>
+  /** Takes no new connection and drains the protocols (not the web). */
+  drain(signal: AbortSignal): Promise<void>
+  /** Closes the port and every connection at once. */
+  close(): Promise<void>
+  /** Open connections, whatever their stage. */
+  readonly connections: number
+}
+
+/** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
+const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
+const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
+const LOG_EVERY_MS = 10_000
+
+/**
+ * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
+ * taker; whatever is malformed, late or mixed is closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim
+ * the same connections.
+ */
+export function createFront(options: FrontOptions): Front {
+  const { log, publicNames, protocols, certificates, authorities } = options
+  const limits = { ...connectionLimits, ...options.limits }
+  const mezite = new Map(Object.entries(options.mezite ?? {}))
+  const trusted = createTrustedProxies(options.trustedProxies ?? [])
+  const appHosts = onlyAppHosts(protocols)
+  const sockets = new Set<Socket>()
+  /** Keyed by peer address and port: a tls.Server does not say which socket a TLSSocket came from. */
+  const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
+  const warnRarely = rarely(log)
+
+  const browser = createTlsServer({
+    ...certificates.browserTls(),
+    // HTTP/2 to browsers: offer h2 here, and send `alpnProtocol === 'h2'` to its own taker in `toBrowser`.
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: limits.handshakeMs,
+  })
+  const toBrowser = (socket: TLSSocket, info: ConnectionInfo): void => {
+    const side = info.trustedProxy ? 'any' : sideOf(info.serverName, publicNames)
+    if (side === 'apps' && appHosts) appHosts.accept(socket, info)
+    else options.web(socket, info)
+  }
+  takeHandshakes(browser, toBrowser)
+
+  const doors = new Map<string, NamedDoor>()
+  for (const protocol of protocols) {
+    if (protocol.takes !== 'alpn') continue
+    if (doors.has(protocol.alpn) || mezite.has(protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
+    const door = createNamedDoor(protocol, authorities, limits.handshakeMs)
+    takeHandshakes(door.server, (socket, info) => (protocol as NamedProtocol).accept(socket, info))
+    doors.set(protocol.alpn, door)
+  }
+  const known = new Set([...mezite.keys(), ...doors.keys()])
+
+  /** Pairs what a TLS server made with what is known of its connection. */
+  function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
+    server.on('secureConnection', (socket) => {
+      socket.on('error', () => socket.destroy())
+      const pending = handshakes.get(peerKey(socket))
+      const named = (socket as { servername?: string | false | null }).servername || null
+      if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
+      pending.done()
+      guard(socket, () => take(socket, pending.info))
+    })
+    // TLS errors of a client are its own affair; the server destroys the socket.
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    server.on('error', (error) => warnRarely('tls', 'TLS server error', error))
+  }
+
+  function guard(socket: { destroy(): void }, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'a connection could not be handed over')
+      socket.destroy()
+    }
+  }
+
+  function accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    const peer = canonicalAddress(socket.remoteAddress ?? '')
+    if (peer === null || handshakes.size >= limits.handshakes) return void socket.destroy()
+    if (options.proxyProtocol === 'required' && !trusted.has(peer)) return void socket.destroy()
+    const key = peerKey(socket)
+    const deadline = setTimeout(() => socket.destroy(), limits.handshakeMs)
+    const done = (): void => {
+      clearTimeout(deadline)
+      handshakes.delete(key)
+    }
+    const port = socket.remotePort ?? 0
+    const early: ConnectionInfo = { clientIp: peer, clientPort: port, trustedProxy: false, serverName: null }
+    handshakes.set(key, { info: early, done })
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      done()
+    })
+    socket.setNoDelay(true)
+    peekConnection(socket, {
+      proxyHeader: options.proxyProtocol === 'required',
+      maxBytes: limits.helloBytes,
+      refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
+      found: (peeked) => guard(socket, () => route(socket, key, done, infoOf(peer, port, peeked), peeked)),
+    })
+  }
+
+  function infoOf(peer: string, port: number, { hello, source }: Peeked): ConnectionInfo {
+    const clientIp = source === null ? peer : (canonicalAddress(source.address) ?? peer)
+    return Object.freeze({
+      clientIp,
+      clientPort: source?.port ?? port,
+      trustedProxy: trusted.has(clientIp),
+      serverName: hello.serverName,
+      clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
+    })
+  }
+
+  function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked): void {
+    const door = chooseDoor(peeked.hello, known)
+    if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
+    const raw = door.kind === 'alpn' ? mezite.get(door.alpn) : undefined
+    if (raw) {
+      done()
+      return raw(socket, info)
+    }
+    handshakes.set(key, { info, done })
+    if (door.kind === 'browser') return void browser.emit('connection', socket)
+    const named = doors.get(door.alpn)
+    named?.refresh()
+    named?.server.emit('connection', socket)
+  }
+
+  function refuse(socket: Socket, alert: Buffer, reason: string): void {
+    log.debug({ reason, peer: socket.remoteAddress }, 'connection refused')
+    socket.end(alert, () => socket.destroy())
+  }
+
+  const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
+  server.maxConnections = limits.connections
+  // Also EMFILE on accept: the connection is lost, the port goes on.
+  server.on('error', (error) => warnRarely('accept', 'the public port could not accept a connection', error))
+  server.on('drop', () => warnRarely('drop', 'too many connections on the public port', null))
+
+  const closePort = (): Promise<void> =>
+    new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
+
+  return {
+    listen: () => listen(server, options.listenAddr),
+    async drain(signal) {
+      void closePort()
+      await Promise.allSettled(protocols.map((protocol) => protocol.drain(signal)))
+    },
+    async close() {
+      const closed = closePort()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+    get connections() {
+      return sockets.size
+    },
+  }
+}
+
+function peerKey(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}
+
+function onlyAppHosts(protocols: readonly Protocol[]): AppHostProtocol | undefined {
+  const found = protocols.filter((protocol): protocol is AppHostProtocol => protocol.takes === 'app-hosts')
+  if (found.length > 1) twice('the apps’ hosts')
+  return found[0]
+}
+
+function twice(what: string): never {
+  throw new MezError('MEZ_SERVICE_TWICE', `two protocols want ${what}`)
+}
+
+/** Logs each kind of trouble at most once in ten seconds: it comes in floods. */
+function rarely(log: Log): (kind: string, message: string, error: unknown) => void {
+  const last = new Map<string, number>()
+  return (kind, message, error) => {
+    const now = performance.now()
+    if (now - (last.get(kind) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return
+    last.set(kind, now)
+    log.warn(error === null ? {} : { error: messageOf(error) }, message)
+  }
+}
+
+function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
+  const [, v6, host = v6, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listenAddr) ?? []
+  if (port === undefined) {
+    throw new MezError(
+      'MEZ_CONFIG_INVALID',
+      `proxy.listen_addr: ${JSON.stringify(listenAddr)} is no host:port`,
+    )
+  }
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void =>
+      reject(
+        new MezError('MEZ_PORT_UNAVAILABLE', `cannot listen on ${listenAddr}: ${cause.message}`, { cause }),
+      )
+    server.once('error', failed)
+    server.listen({ host: host || '0.0.0.0', port: Number(port) }, () => {
+      server.removeListener('error', failed)
+      const address = server.address()
+      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
+    })
+  })
+}

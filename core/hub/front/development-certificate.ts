@@ -1,0 +1,123 @@
+import 'reflect-metadata'
+import { randomBytes, webcrypto } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
+import type { Clock } from '../../kernel/clock.ts'
+import { type KeyPair, makeKeyPair, namesHost } from './key-pair.ts'
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const DAY_MS = 86_400_000
+const LIFE_MS = 90 * DAY_MS
+const RENEW_BEFORE_MS = 30 * DAY_MS
+
+/** Files in the data directory. */
+export const developmentFiles = {
+  cert: 'development-certificate.pem',
+  key: 'development-key.pem',
+  /** What clients are told to trust. */
+  ca: 'development-ca.pem',
+} as const
+
+/**
+ * The certificate for trying things out: kept in `dataDir` over restarts, made anew 30 days before its end or
+ * for other names. Its authority is made for it alone and the authority's key is never written anywhere.
+ */
+export async function developmentCertificate(
+  dataDir: string,
+  names: readonly string[],
+  clock: Clock,
+): Promise<KeyPair> {
+  const kept = await readKept(dataDir, names, clock)
+  if (kept) return kept
+  const { cert, key, ca } = await issue(names, clock.now())
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await replace(join(dataDir, developmentFiles.key), key, 0o600)
+  await replace(join(dataDir, developmentFiles.cert), cert, 0o644)
+  await replace(join(dataDir, developmentFiles.ca), ca, 0o644)
+  return makeKeyPair(cert, key)
+}
+
+async function readKept(dataDir: string, names: readonly string[], clock: Clock): Promise<KeyPair | null> {
+  try {
+    const [cert, key, ca] = await Promise.all(
+      [developmentFiles.cert, developmentFiles.key, developmentFiles.ca].map((file) =>
+        readFile(join(dataDir, file), 'utf8'),
+      ),
+    )
+    const pair = makeKeyPair(cert!, key!)
+    if (!ca!.includes('CERTIFICATE') || !cert!.includes(ca!.trim())) return null
+    if (pair.leaf.validToDate.getTime() - clock.now() < RENEW_BEFORE_MS) return null
+    return names.every((name) => namesHost(pair, name.replace('*', 'x'))) ? pair : null
+  } catch {
+    return null
+  }
+}
+
+async function issue(names: readonly string[], now: number) {
+  cryptoProvider.set(webcrypto as Crypto)
+  const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
+  const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
+  const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
+  const ca = await X509CertificateGenerator.create({
+    ...validity,
+    serialNumber: serial(),
+    subject: caName,
+    issuer: caName,
+    publicKey: authority.publicKey,
+    signingKey: authority.privateKey,
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(authority.publicKey),
+    ],
+  })
+  const cert = await X509CertificateGenerator.create({
+    ...validity,
+    serialNumber: serial(),
+    subject: 'CN=Mezite development certificate',
+    issuer: caName,
+    publicKey: leaf.publicKey,
+    signingKey: authority.privateKey,
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+      await SubjectKeyIdentifierExtension.create(leaf.publicKey),
+      await AuthorityKeyIdentifierExtension.create(authority.publicKey),
+    ],
+  })
+  const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey), 'PRIVATE KEY')
+  const caPem = `${ca.toString('pem').trim()}\n`
+  return { cert: `${cert.toString('pem').trim()}\n${caPem}`, key: `${key}\n`, ca: caPem }
+}
+
+/** 16 random bytes, positive. */
+function serial(): string {
+  return `00${randomBytes(16).toString('hex')}`
+}
+
+async function replace(file: string, text: string, mode: number): Promise<void> {
+  const draft = `${file}.${process.pid}.new`
+  await writeFile(draft, text, { mode })
+  await rename(draft, file)
+}

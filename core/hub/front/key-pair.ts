@@ -1,0 +1,58 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { MezError, messageOf } from '../../kernel/error.ts'
+
+export interface KeyPairFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** A certificate chain with its key, checked to belong together. */
+export interface KeyPair {
+  readonly cert: string
+  readonly key: string
+  readonly leaf: X509Certificate
+  readonly context: SecureContext
+  /** DNS names of the leaf, as written. */
+  readonly sans: readonly string[]
+}
+
+/**
+ * Throws `MEZ_CERTIFICATE_INVALID` when a file cannot be read, is no PEM, the key is another's, or everybody
+ * on the machine may read the key.
+ */
+export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<KeyPair> {
+  try {
+    const [cert, key, { mode }] = await Promise.all([
+      readFile(certFile, 'utf8'),
+      readFile(keyFile, 'utf8'),
+      stat(keyFile),
+    ])
+    if ((mode & 0o007) !== 0) throw new Error(`everybody may read ${keyFile}; do chmod o= on it`)
+    return makeKeyPair(cert, key)
+  } catch (cause) {
+    const message = `the certificate ${certFile} with key ${keyFile} cannot be used: ${messageOf(cause)}`
+    throw new MezError('MEZ_CERTIFICATE_INVALID', message, { cause })
+  }
+}
+
+/** Throws whatever OpenSSL finds wrong. */
+export function makeKeyPair(cert: string, key: string): KeyPair {
+  const leaf = new X509Certificate(cert)
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key belongs to another certificate')
+  const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+  return { cert, key, leaf, context, sans: dnsNames(leaf) }
+}
+
+/** True when the certificate is good for the host: exact, or one label under a wildcard; never the subject. */
+export function namesHost({ leaf }: KeyPair, host: string): boolean {
+  return leaf.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined
+}
+
+function dnsNames(leaf: X509Certificate): readonly string[] {
+  return (leaf.subjectAltName ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('DNS:'))
+    .map((name) => name.slice(4).toLowerCase())
+}

@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net'
+import { type ClientHello, readClientHello } from './client-hello.ts'
+import { type ProxySource, readProxyHeader } from './proxy-protocol.ts'
+
+export interface Peeked {
+  readonly hello: ClientHello
+  /** From a PROXY protocol header; null when there was none or the balancer speaks for itself. */
+  readonly source: ProxySource | null
+}
+
+export interface PeekOptions {
+  readonly proxyHeader: boolean
+  /** Bytes that a client may send before its ClientHello is whole. */
+  readonly maxBytes: number
+  /** Called once, with the ClientHello put back into the socket and our listeners gone. */
+  readonly found: (peeked: Peeked) => void
+  /** Called once with why the connection cannot be served; the socket is still open. */
+  readonly refuse: (reason: string) => void
+}
+
+/**
+ * Reads the beginning of a connection without taking it away. The caller owns deadline and error handler;
+ * a socket that closes meanwhile gets neither call.
+ */
+export function peekConnection(socket: Socket, options: PeekOptions): void {
+  const { maxBytes, found, refuse } = options
+  let awaitsProxy = options.proxyHeader
+  let source: ProxySource | null = null
+  let chunks: Buffer[] = []
+  let have = 0
+  let need = 1
+
+  const stop = (): void => {
+    socket.removeListener('readable', read)
+    socket.removeListener('end', ended)
+  }
+  const ended = (): void => {
+    stop()
+    refuse('closed before the ClientHello')
+  }
+  const fail = (reason: string): void => {
+    stop()
+    refuse(reason)
+  }
+  const read = (): void => {
+    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
+      chunks.push(chunk)
+      have += chunk.length
+    }
+    // Joining only what can be judged keeps a client that sends single bytes from costing a square.
+    if (have >= need) judge(Buffer.concat(chunks))
+    else if (have > maxBytes) fail('ClientHello too long')
+  }
+  const judge = (bytes: Buffer): void => {
+    if (awaitsProxy) {
+      const verdict = readProxyHeader(bytes)
+      if (verdict.kind === 'invalid') return fail(verdict.reason)
+      if (verdict.kind === 'more') return keep(bytes, bytes.length + 1)
+      awaitsProxy = false
+      source = verdict.source
+      bytes = bytes.subarray(verdict.length)
+      if (bytes.length === 0) return keep(bytes, 1)
+    }
+    const verdict = readClientHello(bytes)
+    if (verdict.kind === 'invalid') return fail(verdict.reason)
+    if (verdict.kind === 'more') return keep(bytes, verdict.need)
+    stop()
+    socket.unshift(bytes)
+    found({ hello: verdict.hello, source })
+  }
+  const keep = (bytes: Buffer, wanted: number): void => {
+    if (wanted > maxBytes) return fail('ClientHello too long')
+    chunks = [bytes]
+    have = bytes.length
+    need = wanted
+  }
+  socket.on('readable', read)
+  socket.on('end', ended)
+}
