@@ -104,16 +104,14 @@ export async function createCertificates(options: CertificatesOptions): Promise<
   return {
     browserTls: () => ({
       minVersion: 'TLSv1.2',
-      // Always asked, so that a reload reaches every connection; without SNI it is not, hence the pair below.
+      // Asked for each connection with SNI; the pair below serves those without.
       SNICallback: (serverName, done) => done(null, pairFor(serverName).context),
       key: main.key,
       cert: main.cert,
     }),
     covers: (host) => ({ ok: namesHost(appsPair(), host), sans: appsPair().sans }),
     development,
-    developmentCa: development
-      ? (main.cert.match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n?/g)?.[1] ?? null)
-      : null,
+    developmentCa: development ? (main.cert.split(/(?=-----BEGIN)/)[1] ?? null) : null,
     close: () => clearInterval(timer),
   }
 }

@@ -63,8 +63,9 @@ export function createFront(options: FrontOptions): Front {
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
   const warnRarely = rarely(log)
 
+  let shown = certificates.browserTls()
   const browser = createTlsServer({
-    ...certificates.browserTls(),
+    ...shown,
     // HTTP/2 to browsers: offer h2 here, and send `alpnProtocol === 'h2'` to its own taker in `toBrowser`.
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: limits.handshakeMs,
@@ -149,7 +150,7 @@ export function createFront(options: FrontOptions): Front {
     })
   }
 
-  function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked): void {
+  function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
     const door = chooseDoor(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
     const raw = door.kind === 'alpn' ? mezite.get(door.alpn) : undefined
@@ -158,7 +159,12 @@ export function createFront(options: FrontOptions): Front {
       return raw(socket, info)
     }
     handshakes.set(key, { info, done })
-    if (door.kind === 'browser') return void browser.emit('connection', socket)
+    if (door.kind === 'browser') {
+      const current = certificates.browserTls()
+      if (current.cert !== shown.cert) browser.setSecureContext(current)
+      shown = current
+      return void browser.emit('connection', socket)
+    }
     const named = doors.get(door.alpn)
     named?.refresh()
     named?.server.emit('connection', socket)

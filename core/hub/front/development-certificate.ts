@@ -67,12 +67,15 @@ async function readKept(dataDir: string, names: readonly string[], clock: Clock)
 }
 
 async function issue(names: readonly string[], now: number) {
-  cryptoProvider.set(webcrypto as Crypto)
+  cryptoProvider.set(webcrypto)
   const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
     'sign',
     'verify',
-  ])) as CryptoKeyPair
-  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
+  ])) as webcrypto.CryptoKeyPair
+  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
   const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
   const ca = await X509CertificateGenerator.create({

@@ -51,7 +51,7 @@ export function peekConnection(socket: Socket, options: PeekOptions): void {
     if (have >= need) judge(Buffer.concat(chunks))
     else if (have > maxBytes) fail('ClientHello too long')
   }
-  const judge = (bytes: Buffer): void => {
+  const judge = (bytes: Buffer) => {
     if (awaitsProxy) {
       const verdict = readProxyHeader(bytes)
       if (verdict.kind === 'invalid') return fail(verdict.reason)
@@ -68,7 +68,7 @@ export function peekConnection(socket: Socket, options: PeekOptions): void {
     socket.unshift(bytes)
     found({ hello: verdict.hello, source })
   }
-  const keep = (bytes: Buffer, wanted: number): void => {
+  const keep = (bytes: Buffer, wanted: number) => {
     if (wanted > maxBytes) return fail('ClientHello too long')
     chunks = [bytes]
     have = bytes.length
