@@ -25,11 +25,15 @@ export default defineAgentPlugin({
 function dial(path: string, target: DialTarget): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true })
-    socket.setTimeout(target.connectMs, () => socket.destroy(new Error(`${path} did not answer in time`)))
-    socket.once('error', reject)
+    const deadline = setTimeout(
+      () => socket.destroy(new Error(`${path} did not answer in time`)),
+      target.connectMs,
+    )
+    // Stays: whoever takes the socket adds its own, and an error must never go unheard in between.
+    socket.on('error', reject)
+    socket.on('close', () => clearTimeout(deadline))
     socket.once('connect', () => {
-      socket.setTimeout(0)
-      socket.off('error', reject)
+      clearTimeout(deadline)
       resolve(socket)
     })
   })

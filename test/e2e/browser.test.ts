@@ -1,0 +1,298 @@
+/** What only a real browser can show: sign-in, and what sibling applications can and cannot do to each other. */
+import type { RequestListener } from 'node:http'
+import t from 'tap'
+import { newPerson, openBrowser, signInAs } from './open-browser.ts'
+import { startTestCluster } from './start-test-cluster.ts'
+
+/** What the page's own functions below see; the rest of this file runs in Node.js. */
+declare const document: { cookie: string; getElementById(id: string): { textContent: string | null } | null }
+
+t.setTimeout(180_000)
+const cluster = await startTestCluster(t)
+const browser = await openBrowser(t)
+const ALICE = 'Alice Platform'
+const SESSION = '__Host-mezite_app'
+const HUB_SESSION = '__Host-mezite_session'
+
+const html: RequestListener = (_request, response) => {
+  response
+    .writeHead(200, { 'content-type': 'text/html' })
+    .end('<!doctype html><title>app</title><h1>app</h1>')
+}
+/** Answers with the user that the hub vouched for. */
+const whoami: RequestListener = (request, response) => {
+  if (request.url === '/private') response.setHeader('cache-control', 'private, max-age=0')
+  response.writeHead(200, { 'content-type': 'text/html' })
+  response.end(
+    `<!doctype html><title>victim</title><p id="user">${String(request.headers['x-mezite-user'])}</p>`,
+  )
+}
+const victim = await cluster.publish('victim', whoami)
+const evilAnswers = new Map<string, RequestListener>()
+const evil = await cluster.publish('evil', (request, response) => {
+  const { pathname } = new URL(request.url ?? '/', 'http://evil.invalid')
+  ;(evilAnswers.get(pathname) ?? html)(request, response)
+})
+
+t.test('a person signs in and lands on the page first asked for', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, `${victim.url}/deep/page?q=1#part`)
+  await page.waitForURL(`${victim.url}/deep/page?q=1#part`)
+  t.equal(await page.textContent('#user'), 'alice@example.test')
+  const cookie = (await context.cookies(victim.url)).find(({ name }) => name === SESSION)
+  t.match(cookie, {
+    httpOnly: true,
+    secure: true,
+    sameSite: 'Lax',
+    path: '/',
+    domain: 'victim.apps.mezite.localhost',
+  })
+  await page.goto(cluster.hubUrl)
+  t.match(await page.textContent('body'), /alice@example\.test/)
+  t.match(await page.textContent('body'), /victim/)
+  await context.close()
+})
+
+t.test('B19 a session id does not survive signing in again', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, cluster.hubUrl)
+  await page.waitForURL(`${cluster.hubUrl}/**`)
+  const before = await hubCookie()
+  t.ok(before)
+  await page.goto(`${cluster.hubUrl}/web/logout`)
+  await page
+    .getByRole('button', { name: /sign out/i })
+    .first()
+    .click()
+  await page.waitForLoadState()
+  await signInAs(page, ALICE, cluster.hubUrl)
+  await page.waitForURL(`${cluster.hubUrl}/**`)
+  const after = await hubCookie()
+  t.ok(after)
+  t.not(after, before)
+  await context.close()
+
+  async function hubCookie() {
+    return (await context.cookies(cluster.hubUrl)).find(({ name }) => name === HUB_SESSION)?.value
+  }
+})
+
+t.test('B20 a sibling cannot toss a session cookie onto another app', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, victim.url)
+  await signInAs(page, ALICE, evil.url)
+  await page.evaluate(
+    ([session, hub]) => {
+      for (const name of [session, hub, 'mezite_session', 'mezite_app']) {
+        for (const path of ['/', '/deep/page']) {
+          // biome-ignore lint/suspicious/noDocumentCookie: this is the attack
+          document.cookie = `${name}=attacker; Domain=apps.mezite.localhost; Path=${path}; Secure`
+        }
+      }
+    },
+    [SESSION, HUB_SESSION],
+  )
+  await page.goto(`${victim.url}/deep/page`)
+  t.equal(await page.textContent('#user'), 'alice@example.test')
+  await context.close()
+})
+
+t.test('B24 a cookie bomb from a sibling logs out at worst, without a redirect loop', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, victim.url)
+  await signInAs(page, ALICE, evil.url)
+  await page.evaluate(() => {
+    for (let n = 0; n < 60; n++) {
+      // biome-ignore lint/suspicious/noDocumentCookie: this is the attack
+      document.cookie = `bomb${n}=${'x'.repeat(3000)}; Domain=apps.mezite.localhost; Path=/; Secure`
+    }
+  })
+  const response = await page.goto(victim.url)
+  t.ok(response)
+  t.equal(response?.status(), 431)
+  await context.close()
+})
+
+t.test('B25 Clear-Site-Data from one app ends no other session', async (t) => {
+  evilAnswers.set('/clear', (_request, response) => {
+    response
+      .writeHead(200, { 'content-type': 'text/html', 'clear-site-data': '"cookies", "storage", "*"' })
+      .end('<h1>cleared</h1>')
+  })
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, victim.url)
+  await signInAs(page, ALICE, `${evil.url}/clear`)
+  await page.goto(`${evil.url}/clear`)
+  t.match(await page.textContent('h1'), 'cleared')
+  await page.goto(victim.url)
+  t.equal(await page.textContent('#user'), 'alice@example.test')
+  t.ok((await context.cookies(cluster.hubUrl)).some(({ name }) => name === HUB_SESSION))
+  await context.close()
+})
+
+t.test('a sibling page cannot call another app or the hub as the person', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, victim.url)
+  await signInAs(page, ALICE, evil.url)
+  const before = victim.requests.length
+  const outcome = await page.evaluate(
+    async ([target, hub]) => {
+      const attempt = (url: string, init: RequestInit) =>
+        fetch(url, { credentials: 'include', ...init }).then(
+          (response) => `${response.type} ${response.status}`,
+          () => 'refused',
+        )
+      return [
+        await attempt(`${target}/transfer`, { method: 'POST', mode: 'no-cors', body: 'amount=1' }),
+        await attempt(`${target}/transfer`, { method: 'DELETE' }),
+        await attempt(`${hub}/v1/webapi/me/session`, { method: 'DELETE' }),
+        await attempt(`${hub}/web/logout`, { method: 'POST', mode: 'no-cors' }),
+      ]
+    },
+    [victim.url, cluster.hubUrl],
+  )
+  t.same(outcome.slice(1, 3), ['refused', 'refused'])
+  t.equal(victim.requests.length, before, 'no byte reaches the application')
+  await page.goto(victim.url)
+  t.equal(await page.textContent('#user'), 'alice@example.test', 'the session lives')
+  await context.close()
+})
+
+t.test('G97 a sibling page cannot open a WebSocket to another app', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, cluster.apps.live)
+  await signInAs(page, ALICE, evil.url)
+  const event = await page.evaluate(
+    (host) =>
+      new Promise<string>((resolve) => {
+        const socket = new WebSocket(`wss://${host}/socket`)
+        socket.onopen = () => resolve('open')
+        socket.onerror = () => resolve('error')
+      }),
+    new URL(cluster.apps.live).host,
+  )
+  t.equal(event, 'error')
+  await context.close()
+})
+
+t.test("B27 an attacker's hand-over link sets no session in another browser", async (t) => {
+  const attacker = await newPerson(browser)
+  let link = ''
+  await attacker.context.route('**/.mezite/session?**', (route) => {
+    link = route.request().url()
+    return route.abort()
+  })
+  await signInAs(attacker.page, ALICE, victim.url).catch(() => {})
+  await attacker.page.waitForTimeout(500)
+  t.match(link, '/.mezite/session?')
+  const person = await newPerson(browser)
+  const response = await person.page.goto(link)
+  t.equal(response?.status(), 400)
+  t.notOk((await person.context.cookies(victim.url)).some(({ name }) => name === SESSION))
+  await attacker.context.close()
+  await person.context.close()
+})
+
+t.test('B29 a code that a service worker recorded is already useless', async (t) => {
+  evilAnswers.set('/worker.js', (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/javascript' }).end(`
+      const seen = []
+      self.addEventListener('install', () => self.skipWaiting())
+      self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
+      self.addEventListener('fetch', (event) => {
+        if (event.request.url.endsWith('/seen')) event.respondWith(Response.json(seen))
+        else seen.push(event.request.url)
+      })`)
+  })
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, evil.url)
+  await page.evaluate(
+    "navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready).then(() => true)",
+  )
+  await context.clearCookies({ domain: 'evil.apps.mezite.localhost', name: SESSION })
+  await page.goto(`${evil.url}/again`)
+  await page.waitForURL(`${evil.url}/again`)
+  const seen = await page.evaluate(() => fetch('/seen').then((r) => r.json() as Promise<string[]>))
+  const codes = seen.filter((url) => url.includes('/.mezite/session'))
+  const stolen = await newPerson(browser)
+  for (const url of codes)
+    t.equal((await stolen.page.goto(url))?.status(), 400, 'a recorded code opens nothing')
+  t.notOk((await stolen.context.cookies(evil.url)).some(({ name }) => name === SESSION))
+  await context.close()
+  await stolen.context.close()
+})
+
+t.test('B32 sign-out ends every app session, and a foreign GET does nothing', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, cluster.apps.live)
+  await page.waitForFunction(() => document.getElementById('socket')?.textContent?.includes('hello'))
+  const other = await context.newPage()
+  await other.goto(evil.url)
+  await signInAs(other, ALICE, evil.url)
+  await other.evaluate(
+    (hub) => fetch(`${hub}/web/logout`, { credentials: 'include', mode: 'no-cors' }).catch(() => {}),
+    cluster.hubUrl,
+  )
+  await other.goto(evil.url)
+  t.equal(other.url(), `${evil.url}/`, 'still signed in')
+  await other.goto(`${cluster.hubUrl}/web/logout`)
+  await other
+    .getByRole('button', { name: /sign out/i })
+    .first()
+    .click()
+  await page.waitForFunction(() =>
+    document.getElementById('socket')?.textContent?.includes('closed with code 4401'),
+  )
+  const answer = await other.request.get(`${evil.url}/`, {
+    maxRedirects: 0,
+    headers: { accept: 'application/json' },
+  })
+  t.equal(answer.status(), 401)
+  await context.close()
+})
+
+t.test('B33 scripts of a page whose session ended get 401, never a redirect', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, victim.url)
+  await context.clearCookies({ domain: 'victim.apps.mezite.localhost' })
+  const answer = await page.evaluate(() =>
+    fetch('/data').then(async (r) => ({
+      status: r.status,
+      type: r.headers.get('content-type'),
+      body: (await r.json()) as { login_url: string },
+    })),
+  )
+  t.equal(answer.status, 401)
+  t.match(answer.type, 'application/problem+json')
+  t.match(answer.body.login_url, /^https:/)
+  await context.close()
+})
+
+t.test('B36 the back button shows no hub page after revocation', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, cluster.hubUrl)
+  await page.waitForURL(`${cluster.hubUrl}/**`)
+  t.match(await page.textContent('body'), /alice@example\.test/)
+  await page.goto(cluster.idpUrl.replace(/$/, '/.well-known/openid-configuration'))
+  await context.clearCookies()
+  await page.goBack()
+  await page.waitForLoadState()
+  t.notMatch(await page.textContent('body'), /alice@example\.test/)
+  await context.close()
+})
+
+t.test('hub pages raise no console error and load nothing foreign', async (t) => {
+  const { context, page } = await newPerson(browser)
+  const problems: string[] = []
+  const foreign: string[] = []
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+  await signInAs(page, ALICE, cluster.hubUrl)
+  await page.waitForURL(`${cluster.hubUrl}/**`)
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== cluster.hubUrl) foreign.push(request.url())
+  })
+  await page.reload()
+  t.same(foreign, [])
+  t.same(problems, [])
+  await context.close()
+})

@@ -1,0 +1,38 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+
+const DEADLINE_MS = 15_000
+
+/** Debian's Chromium, quiet towards the network; closed with the test. */
+export async function openBrowser(t: { teardown(fn: () => unknown): void }): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  t.teardown(() => browser.close())
+  return browser
+}
+
+/** A fresh profile that accepts the development certificate. */
+export async function newPerson(browser: Browser): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true })
+  context.setDefaultTimeout(DEADLINE_MS)
+  return { context, page: await context.newPage() }
+}
+
+/** Opens a URL and signs in at the example's identity provider when it asks. */
+export async function signInAs(page: Page, name: string, url: string): Promise<void> {
+  await page.goto(url)
+  const button = page.getByRole('button', { name })
+  if (await button.isVisible()) {
+    await button.click()
+    await page.waitForLoadState()
+  }
+}
