@@ -33,6 +33,7 @@ export type {
   Migrations,
   Transaction,
 } from './hub/database/database.ts'
+export { type HostName, parseHost, parseHostValue } from './hub/front/parse-host.ts'
 export type {
   AppHostProtocol,
   ConnectionInfo,

@@ -5,6 +5,7 @@ import type { Catalog as CatalogService } from './catalog/catalog.ts'
 import type { Changes as ChangesService } from './database/changes.ts'
 import type { Database, Migrations } from './database/database.ts'
 import type { Protocol } from './front/protocol.ts'
+import type { ForwardContext, HeaderLines } from './hooks.ts'
 import type { Authorities as AuthoritiesService } from './keys/authorities.ts'
 import type { Vault as VaultService } from './keys/vault.ts'
 import type { SessionLimits } from './sessions/session-limits.ts'
@@ -31,6 +32,13 @@ export const publicNames = serviceRef<PublicNames>('publicNames')
 export const assertion = serviceRef<AssertionService>('assertion')
 export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')
 export const signInDesk = serviceRef<SignInDesk>('signInDesk')
+
+/**
+ * Runs the taps of `http.forward` over the header lines that will go to the app, on behalf of the protocol that sends
+ * them (a plugin cannot call hooks). Synchronous; returns the same array when nobody taps; throws what a tap throws.
+ */
+export const forwardHeaders =
+  serviceRef<(lines: HeaderLines, context: ForwardContext) => HeaderLines>('forwardHeaders')
 
 /** Slots: several named parts exist. */
 export const transports = slotRef<HubTransport>('transports')

@@ -23,4 +23,6 @@ export interface PublicNames {
   readonly portSuffix: string
   /** Connector that app sessions must come from, or null for any. */
   readonly appsOidcConnector: string | null
+  /** True: answers carry Strict-Transport-Security. Never with the development certificate. */
+  readonly hsts?: boolean
 }
