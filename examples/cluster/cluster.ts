@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type Program, startProgram } from './program.ts'
+import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { hubConfig, resources } from './resources.ts'
 
 export interface ClusterOptions {
@@ -26,6 +26,10 @@ export interface Cluster {
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
+  /** The programs, by name; tests end and start them one by one. */
+  readonly programs: ReadonlyMap<string, Program>
+  /** Starts a program again that has ended, as it was started before. */
+  restart(name: string): Promise<void>
   /** Runs mezctl against the hub's admin socket and resolves with what it prints. */
   mezctl(...args: readonly string[]): Promise<string>
   stop(): Promise<void>
@@ -51,12 +55,19 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   ])
   const hubUrl = `https://hub.mezite.localhost:${hubPort}`
   const idpUrl = `http://127.0.0.1:${idpPort}`
-  const started: Program[] = []
+  const programs = new Map<string, Program>()
+  const started = new Map<string, ProgramOptions>()
   const stop = async () => {
-    for (const program of started.splice(0).reverse()) await program.stop()
+    for (const program of [...programs.values()].reverse()) await program.stop()
   }
-  const start = async (program: Parameters<typeof startProgram>[0]) => {
-    started.push(await startProgram(program))
+  const start = async (program: ProgramOptions) => {
+    started.set(program.name, program)
+    programs.set(program.name, await startProgram(program))
+  }
+  const restart = async (name: string) => {
+    const program = started.get(name)
+    if (!program) throw new Error(`no program is called ${name}`)
+    await start(program)
   }
   const logFile = (name: string) => join(dir, `${name}.log`)
   const mezctl = async (...args: readonly string[]) => {
@@ -146,7 +157,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     const app = (name: string) => `https://${name}.apps.mezite.localhost:${hubPort}`
     const apps = { identity: app('identity'), live: app('live') }
-    return { hubUrl, idpUrl, apps, ca, caFile, dataDir, mezctl, stop }
+    return { hubUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
   } catch (error) {
     await stop()
     throw error

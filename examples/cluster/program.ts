@@ -5,8 +5,9 @@ import { createInterface } from 'node:readline'
 /** A child process of the example. */
 export interface Program {
   readonly name: string
-  /** Resolves with its exit code. */
+  /** Resolves with its exit code, -1 when a signal ended it. */
   readonly exited: Promise<number>
+  signal(signal: NodeJS.Signals): void
   stop(): Promise<void>
 }
 
@@ -39,9 +40,14 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   )
   const exited = new Promise<number>((resolve) => {
     child.on('error', () => resolve(1))
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('exit', (code) => resolve(code ?? -1))
   })
-  const program = { name: options.name, exited, stop: () => stop(child, exited) }
+  const program: Program = {
+    name: options.name,
+    exited,
+    signal: (signal) => void child.kill(signal),
+    stop: () => stop(child, exited),
+  }
   const deadline = AbortSignal.timeout(options.deadlineMs ?? 30_000)
   try {
     await Promise.race([

@@ -85,7 +85,6 @@ t.test('B20 a sibling cannot toss a session cookie onto another app', async (t) 
     ([session, hub]) => {
       for (const name of [session, hub, 'mezite_session', 'mezite_app']) {
         for (const path of ['/', '/deep/page']) {
-          // biome-ignore lint/suspicious/noDocumentCookie: this is the attack
           document.cookie = `${name}=attacker; Domain=apps.mezite.localhost; Path=${path}; Secure`
         }
       }
@@ -103,7 +102,6 @@ t.test('B24 a cookie bomb from a sibling logs out at worst, without a redirect l
   await signInAs(page, ALICE, evil.url)
   await page.evaluate(() => {
     for (let n = 0; n < 60; n++) {
-      // biome-ignore lint/suspicious/noDocumentCookie: this is the attack
       document.cookie = `bomb${n}=${'x'.repeat(3000)}; Domain=apps.mezite.localhost; Path=/; Secure`
     }
   })
