@@ -3,15 +3,21 @@
  * A code is `MEZ_<NOUN>_<PROBLEM>` and never changes its meaning. CONTRIBUTING.md says how to add one.
  */
 export const errorCodes = {
+  MEZ_USAGE_WRONG: 'Run the command with --help to see what it takes.',
   MEZ_CONFIG_INVALID: 'Correct the listed keys; `mezhub config schema` prints what is allowed.',
   MEZ_CONFIG_UNREADABLE: 'Check the path and the permissions of the file.',
   MEZ_PLUGIN_NOT_FOUND: 'Install the package, or correct the name or path under `plugins:`.',
+  MEZ_PLUGIN_SIDE: 'Name the plugin in the configuration of the other program, or export the missing half.',
+  MEZ_PLUGIN_HANGS: 'Move what the module awaits at its top level into a tap of lifecycle.start.',
+  MEZ_PLUGIN_DEPENDENCY:
+    'Install the dependencies of the plugin, for example with npm install in its folder.',
   MEZ_PLUGIN_BROKEN: 'Ask the author of the plugin, or set it to false under `plugins:`.',
   MEZ_PLUGIN_INVALID: 'The module must default-export what defineHubPlugin or defineAgentPlugin returns.',
   MEZ_PLUGIN_API: 'Install a version of the plugin for this version of Mezite.',
   MEZ_PLUGIN_TWICE: 'Name the plugin once under `plugins:`.',
   MEZ_PLUGIN_CYCLE: 'One of the plugins must stop needing the other.',
   MEZ_PLUGIN_UNSAFE: 'Remove the write permission of group and others from the plugin file.',
+  MEZ_TAP_INVALID: 'A tap is a function and the options `stage` (early, normal, late) and `pure`.',
   MEZ_SETUP_FAILED: 'The cause names what the plugin could not set up.',
   MEZ_SETUP_OVER: 'Tap hooks and provide services inside setup(), synchronously.',
   MEZ_SERVICE_MISSING: 'Add a plugin that provides the service.',

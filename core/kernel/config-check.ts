@@ -1,0 +1,126 @@
+import { closest, distance } from 'fastest-levenshtein'
+import type { TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { MezError } from './error.ts'
+import type { AnyPlugin } from './plugin.ts'
+
+/** One thing that is wrong in a configuration. `line` is 0 when it has no place in a file. */
+export interface ConfigProblem {
+  readonly file: string
+  readonly line: number
+  /** Where, as `proxy.listen_addr` or `plugins["./x.js"].from`. */
+  readonly path: string
+  readonly message: string
+}
+
+/** The same before it is known where the value stands in a file. */
+export interface ValueProblem {
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+export interface CheckedValue {
+  /** A copy with the schema's defaults filled in; to be used only when there are no problems. */
+  readonly value: unknown
+  readonly problems: readonly ValueProblem[]
+}
+
+type Schema = TSchema & {
+  properties?: Record<string, Schema>
+  additionalProperties?: Schema
+  items?: Schema
+  enum?: unknown[]
+  /** What a person is told instead of a pattern: "must be …". */
+  must?: string
+}
+
+/** The name among `known` that was probably meant, or null. */
+export function nearMiss(word: string, known: readonly string[]): string | null {
+  if (known.length === 0) return null
+  const best = closest(word, [...known])
+  return distance(word, best) <= Math.max(1, Math.floor(best.length / 3)) ? best : null
+}
+
+/** Checks a value against a schema and lists everything that is wrong. Values are never repeated: they may be secret. */
+export function checkConfig(schema: TSchema, input: unknown, at: readonly string[] = []): CheckedValue {
+  const value = Value.Default(schema, structuredClone(input))
+  if (Value.Check(schema, value)) return { value, problems: [] }
+  const errors = [...Value.Errors(schema, value)]
+  const alternatives = errors
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map(({ schemaPath }) => `${schemaPath}/`)
+  const problems = new Map<string, ValueProblem>()
+  const add = (path: readonly string[], message: string) => {
+    const key = JSON.stringify(path)
+    if (!problems.has(key)) problems.set(key, { path: [...at, ...path], message })
+  }
+  for (const error of errors) {
+    // Why each alternative of a union failed would only confuse.
+    if (alternatives.some((path) => error.schemaPath.startsWith(`${path}anyOf/`))) continue
+    const path = fromPointer(error.instancePath)
+    const here = schemaAt(schema as Schema, path)
+    if (error.keyword === 'additionalProperties') {
+      const known = Object.keys(here?.properties ?? {})
+      for (const key of error.params.additionalProperties) add([...path, key], unknownKey(key, known))
+    } else if (error.keyword === 'required') {
+      for (const key of error.params.requiredProperties) add([...path, key], 'is missing')
+    } else if (error.keyword !== 'boolean') {
+      add(
+        path,
+        here?.must
+          ? `must be ${here.must}`
+          : here?.enum
+            ? `must be ${here.enum.join(' or ')}`
+            : error.message,
+      )
+    }
+  }
+  return { value, problems: [...problems.values()] }
+}
+
+/** Checks a plugin's own slice; a plugin without a schema takes none. */
+export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugin.name): CheckedValue {
+  const at = ['plugins', key]
+  const slice = input ?? {}
+  if (plugin.config) return checkConfig(plugin.config, slice, at)
+  const isEmpty = typeof slice === 'object' && Object.keys(slice).length === 0
+  return { value: {}, problems: isEmpty ? [] : [{ path: at, message: 'this plugin takes no configuration' }] }
+}
+
+/** All problems in one error, a line each. */
+export function configError(problems: readonly (ConfigProblem | ValueProblem)[]): MezError {
+  const lines = problems.map((problem) => {
+    const place = 'file' in problem ? `${problem.file}${problem.line > 0 ? `:${problem.line}` : ''}: ` : ''
+    return `  ${place}${typeof problem.path === 'string' ? problem.path : printPath(problem.path)}: ${problem.message}`
+  })
+  return new MezError('MEZ_CONFIG_INVALID', `the configuration is not valid\n${lines.join('\n')}`)
+}
+
+/** `['plugins', './x.js', 'from']` as `plugins["./x.js"].from`. */
+export function printPath(path: readonly string[]): string {
+  const parts = path.map((key) => (/^[\w-]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`))
+  return parts.join('').replace(/^\./, '') || 'the file'
+}
+
+/** `unknown key`, with the key that was probably meant. */
+function unknownKey(key: string, known: readonly string[]): string {
+  const meant = nearMiss(key, known)
+  if (meant) return `unknown key; did you mean '${meant}'?`
+  return known.length === 0 ? 'unknown key' : `unknown key; known are ${known.join(', ')}`
+}
+
+const fromPointer = (pointer: string): string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+
+function schemaAt(schema: Schema | undefined, path: readonly string[]): Schema | undefined {
+  return path.reduce<Schema | undefined>(
+    (at, key) =>
+      at?.properties && Object.hasOwn(at.properties, key)
+        ? at.properties[key]
+        : (at?.items ?? at?.additionalProperties),
+    schema,
+  )
+}

@@ -1,0 +1,48 @@
+import pino from 'pino'
+import type { Log } from './log.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogFormat = 'json' | 'text'
+
+export interface LogOptions {
+  readonly level?: LogLevel
+  /** `json`: one object a line. `text`: for a person at a terminal. */
+  readonly format?: LogFormat
+  /** Where whole lines go. Default: stderr, since stdout belongs to the output of commands and to sinks. */
+  readonly write?: (line: string) => void
+}
+
+/** Never printed, whoever logs them; a second net, since nothing secret is to be logged at all. */
+const SECRETS = ['token', 'password', 'secret', 'authorization', 'cookie', 'private_key', 'privateKey', 'url']
+const paths = SECRETS.filter((key) => key !== 'url').flatMap((key) => [key, `*.${key}`, `headers["${key}"]`])
+
+/** The log of a program. Lines that are still buffered are flushed when the process exits. */
+export function createLog({ level = 'info', format = 'json', write }: LogOptions = {}): Log {
+  const sink = write ? { write } : pino.destination({ dest: 2, sync: false })
+  const error = pino.stdSerializers.err
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error, err: error, cause: error },
+      redact: { paths, censor: '[redacted]' },
+    },
+    format === 'json' ? sink : { write: (line: string) => void sink.write(`${textLine(line)}\n`) },
+  )
+}
+
+/** `2026-11-25T01:00:00.000Z WARN  [rbac] message key=value`; control characters stay escaped, so a line is a line. */
+function textLine(json: string): string {
+  const { time, level, plugin, msg = '', ...fields } = JSON.parse(json) as Record<string, unknown>
+  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${printValue(value)}`)
+  const message = JSON.stringify(msg).slice(1, -1).replaceAll('\\"', '"')
+  return `${time} ${String(level).toUpperCase().padEnd(5)}${plugin ? ` [${plugin}]` : ''} ${message}${rest.join('')}`
+}
+
+function printValue(value: unknown): string {
+  const { message, stack } = (value ?? {}) as { message?: string; stack?: string }
+  if (message !== undefined && stack !== undefined) return JSON.stringify(message)
+  return typeof value === 'string' && /^[\w.:/@-]+$/.test(value) ? value : JSON.stringify(value)
+}

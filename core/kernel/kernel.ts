@@ -1,0 +1,205 @@
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { checkPluginConfig, configError } from './config-check.ts'
+import { isMezError, MezError, messageOf } from './error.ts'
+import type { Hook, HookCalls, HookTree } from './hook.ts'
+import { createHooks } from './hooks.ts'
+import type { Log } from './log.ts'
+import { type OrderOptions, orderPlugins } from './order.ts'
+import type { AnyPlugin, PluginSide } from './plugin.ts'
+import { checkPlugin } from './plugin-check.ts'
+import type { Ref, Refs, ServiceRef, SlotRef } from './reference.ts'
+
+/** Every hook tree has these; the kernel runs them. */
+export type LifecycleHooks = {
+  readonly lifecycle: {
+    readonly start: Hook<'series', void, void>
+    readonly ready: Hook<'parallel', void, void>
+    readonly drain: Hook<'parallel', AbortSignal, void>
+    readonly stop: Hook<'series', void, void>
+  }
+}
+
+export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
+  readonly tree: Tree
+  readonly side: PluginSide
+  readonly plugins: readonly AnyPlugin[]
+  /** Each plugin's slice by its name; checked here, defaults filled in. */
+  readonly configs?: Readonly<Record<string, unknown>>
+  /** What the program itself provides: a service once, a slot any number of times. */
+  readonly provided?: readonly (readonly [Ref, unknown])[]
+  readonly suggestions?: OrderOptions['suggestions']
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** One line of `mezctl status --plugins`; lines come in the order of setup. */
+export interface PluginStatus {
+  readonly name: string
+  readonly api: number
+  readonly version: string | null
+  readonly summary: string
+  readonly provides: readonly string[]
+  readonly taps: readonly string[]
+  /** How long its `lifecycle.start` took, in milliseconds; null before that, or without one. */
+  readonly startMs: number | null
+}
+
+export interface Kernel<Tree extends HookTree> {
+  readonly calls: HookCalls<Tree>
+  /** Wires all plugins, then freezes the hooks. Synchronous, once; throws an error that names the plugin. */
+  setup(): void
+  /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops those reached and rejects. */
+  start(): Promise<void>
+  ready(): Promise<void>
+  drain(signal: AbortSignal): Promise<void>
+  /** Stops in reverse order; one failure hinders no other. Safe without start, and any number of times. */
+  stop(): Promise<void>
+  /** All contributions to a slot, after `setup`. */
+  slot<T>(ref: SlotRef<T>): readonly T[]
+  /** A service, or undefined when nothing provides it; after `setup`. */
+  service<T>(ref: ServiceRef<T>): T | undefined
+  describe(): readonly PluginStatus[]
+  /** Names of the plugins on one hook, `room.verb`, in the order in which they run. */
+  tapsOf(hook: string): readonly string[]
+}
+
+/** Knows plugins, their order and their life, and nothing of what they do. Several can live in one process. */
+export function createKernel<const Tree extends HookTree & LifecycleHooks>(
+  options: KernelOptions<Tree>,
+): Kernel<Tree> {
+  const { log, clock = systemClock } = options
+  const hooks = createHooks(options.tree, { log })
+  const services = new Map<string, unknown>()
+  const slots = new Map<string, unknown[]>()
+  const startMs = new Map<string, number>()
+  const reached = new Set<string>()
+  let order: readonly AnyPlugin[] = []
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+
+  const hand = (ref: Ref, part: unknown, who: string) => {
+    if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
+    if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
+    if (part === undefined)
+      throw new MezError('MEZ_SERVICE_UNPROVIDED', `${who} hands over nothing as '${ref.id}'`)
+    services.set(ref.id, part)
+  }
+  const received = (ref: Ref) =>
+    ref.kind === 'slot' ? Object.freeze([...(slots.get(ref.id) ?? [])]) : services.get(ref.id)
+
+  const setUp = (plugin: AnyPlugin, config: unknown) => {
+    const who = `plugin '${plugin.name}'`
+    let over = false
+    const provide = mapRefs(plugin.provides, (ref) => (part: unknown) => {
+      if (over) throw new MezError('MEZ_SETUP_OVER', `${who} provides '${ref.id}' after setup`)
+      hand(ref, part, who)
+    })
+    const use = mapRefs({ ...plugin.wants, ...plugin.needs }, received)
+    const tap = hooks.view(plugin.name)
+    const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
+    try {
+      const result: unknown = plugin.setup(host)
+      if (result instanceof Promise) {
+        result.catch(() => {})
+        throw new MezError('MEZ_SETUP_FAILED', `${who} has an asynchronous setup`, {
+          hint: 'Make setup() synchronous; open connections and files in a tap of lifecycle.start.',
+        })
+      }
+      for (const { kind, id } of Object.values(plugin.provides ?? {})) {
+        if (kind === 'slot' || services.has(id)) continue
+        throw new MezError(
+          'MEZ_SERVICE_UNPROVIDED',
+          `${who} declares the service '${id}' but did not hand it over`,
+        )
+      }
+    } catch (error) {
+      if (isMezError(error) && error.message.startsWith(who)) throw error
+      throw new MezError('MEZ_SETUP_FAILED', `${who} failed in setup: ${messageOf(error)}`, { cause: error })
+    } finally {
+      over = true
+    }
+  }
+
+  const runStart = async () => {
+    for (const tap of hooks.taps('lifecycle.start')) {
+      if (stopping) throw new MezError('MEZ_START_FAILED', 'stopped while starting')
+      reached.add(tap.plugin)
+      const began = performance.now()
+      await tap.run(undefined).catch((cause) => {
+        throw new MezError('MEZ_START_FAILED', `plugin '${tap.plugin}' did not start: ${messageOf(cause)}`, {
+          cause,
+        })
+      })
+      startMs.set(tap.plugin, (startMs.get(tap.plugin) ?? 0) + performance.now() - began)
+    }
+  }
+  // A plugin that opens something in start is stopped only when its start was reached.
+  const runStop = async () => {
+    const starters = new Set(hooks.taps('lifecycle.start').map((tap) => tap.plugin))
+    let failed: unknown
+    for (const tap of hooks.taps('lifecycle.stop')) {
+      if (starters.has(tap.plugin) && !reached.has(tap.plugin)) continue
+      await tap.run(undefined).catch((error) => {
+        log.error({ plugin: tap.plugin, error }, 'a plugin did not stop cleanly')
+        failed ??= error
+      })
+    }
+    if (failed !== undefined) throw failed
+  }
+  const stop = () => {
+    stopping ??= Promise.resolve(starting).then(runStop, runStop)
+    return stopping
+  }
+
+  return {
+    calls: hooks.calls,
+    setup() {
+      const provided = options.provided ?? []
+      const { side, plugins, suggestions = {} } = options
+      for (const plugin of plugins) checkPlugin(plugin, side, plugins)
+      const checked = plugins.map((plugin) => checkPluginConfig(plugin, options.configs?.[plugin.name]))
+      const problems = checked.flatMap((result) => result.problems)
+      if (problems.length > 0) throw configError(problems)
+      const configs = new Map(plugins.map((plugin, at) => [plugin.name, checked[at]!.value]))
+      order = orderPlugins(plugins, { provided: provided.map(([ref]) => ref.id), suggestions })
+      for (const [ref, part] of provided) hand(ref, part, 'the program')
+      for (const plugin of order) setUp(plugin, configs.get(plugin.name))
+      hooks.freeze()
+    },
+    async start() {
+      starting ??= runStart()
+      try {
+        await starting
+      } catch (error) {
+        // Errors of stopping are logged; the failed start is what counts.
+        await stop().catch(() => {})
+        throw error
+      }
+    },
+    ready: () => (hooks.calls as unknown as HookCalls<LifecycleHooks>).lifecycle.ready(),
+    drain: (signal) => (hooks.calls as unknown as HookCalls<LifecycleHooks>).lifecycle.drain(signal),
+    stop,
+    slot: <T>(ref: SlotRef<T>) => received(ref) as readonly T[],
+    service: <T>(ref: ServiceRef<T>) => received(ref) as T | undefined,
+    describe: () =>
+      order.map((plugin) => ({
+        name: plugin.name,
+        api: plugin.api,
+        version: plugin.version ?? null,
+        summary: plugin.summary,
+        provides: Object.values(plugin.provides ?? {}).map((ref) => ref.id),
+        taps: hookNames(options.tree).filter((hook) =>
+          hooks.taps(hook).some((tap) => tap.plugin === plugin.name),
+        ),
+        startMs: startMs.get(plugin.name) ?? null,
+      })),
+    tapsOf: (hook) => hooks.taps(hook).map((tap) => tap.plugin),
+  }
+}
+
+const mapRefs = <T>(refs: Refs | undefined, value: (ref: Ref) => T): Readonly<Record<string, T>> =>
+  Object.freeze(Object.fromEntries(Object.entries(refs ?? {}).map(([name, ref]) => [name, value(ref)])))
+
+const hookNames = (tree: HookTree): readonly string[] =>
+  Object.entries(tree).flatMap(([room, verbs]) => Object.keys(verbs).map((verb) => `${room}.${verb}`))

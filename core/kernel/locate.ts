@@ -1,0 +1,137 @@
+import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { nearMiss } from './config-check.ts'
+import { MezError } from './error.ts'
+import type { LoadOptions } from './load.ts'
+
+export interface PluginFile {
+  readonly path: string
+  /** Of its package.json, where there is one. */
+  readonly version?: string
+}
+
+/** Sources run unbuilt in a checkout; a published kernel is JavaScript and takes published plugins. */
+const FROM_SOURCE = extname(import.meta.filename) === '.ts'
+const CONDITIONS = [...(FROM_SOURCE ? ['mezite-source'] : []), 'node', 'import', 'default']
+
+const GROUP_OR_OTHERS_WRITE = 0o022
+const OTHERS_WRITE = 0o002
+const STICKY = 0o1000
+
+type Where = Pick<LoadOptions, 'side' | 'standard' | 'folder' | 'program'>
+
+/**
+ * Finds the file of a plugin by its key under `plugins:`: a path (absolute or relative to the configuration file), a
+ * scoped package as it is, or a short name, which is `@mezite/plugin-<name>` or `mezite-plugin-<name>`.
+ */
+export async function locatePlugin(key: string, where: Where): Promise<PluginFile> {
+  if (/^(\.{0,2}\/)/.test(key)) return locatePath(key, where)
+  const names = key.startsWith('@')
+    ? [key]
+    : [`@mezite/plugin-${key}`, key.startsWith('mezite-plugin-') ? key : `mezite-plugin-${key}`]
+  if (names.every((name) => /^(@[\w.-]+\/)?[\w.-]+$/.test(name))) {
+    for (const name of names) {
+      for (const base of [where.folder, where.program]) {
+        const folder = await packageFolder(name, base)
+        if (folder) return locateHalf(key, folder, where, OTHERS_WRITE)
+      }
+    }
+  }
+  const known = [...where.standard, ...(await installed(where.folder)), ...(await installed(where.program))]
+  const meant = nearMiss(key, known)
+  const tried = `${names.join(' and ')} from ${where.folder} and ${where.program}`
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}' is not installed; looked for ${tried}`, {
+    hint: meant
+      ? `Did you mean '${meant}'?`
+      : `Run npm install ${names.at(-1)} in ${where.folder}, or correct the name under \`plugins:\`.`,
+  })
+}
+
+async function locatePath(key: string, where: Where): Promise<PluginFile> {
+  const path = resolve(where.folder, key)
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory()) return locateHalf(key, path, where, GROUP_OR_OTHERS_WRITE)
+  if (found) return { path: await safe(key, path, GROUP_OR_OTHERS_WRITE) }
+  const meant = nearMiss(basename(path), await readdir(dirname(path)).catch(() => []))
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': there is no ${path}`, {
+    hint: meant ? `Did you mean '${join(dirname(key), meant)}'?` : `Paths are relative to ${where.folder}.`,
+  })
+}
+
+/** The file that the package.json of a folder exports as `./hub` or `./agent`. */
+async function locateHalf(
+  key: string,
+  folder: string,
+  { side }: Where,
+  forbidden: number,
+): Promise<PluginFile> {
+  const manifest = join(folder, 'package.json')
+  const read = async () =>
+    JSON.parse(await readFile(manifest, 'utf8')) as { exports?: unknown; version?: unknown }
+  const { exports, version } = await read().catch((cause: unknown) => {
+    throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${folder} has no readable package.json`, {
+      hint: `Give it a package.json that exports './${side}', or name the file itself.`,
+      cause,
+    })
+  })
+  const half = (name: string) => targets((exports as Record<string, unknown> | undefined)?.[`./${name}`])
+  for (const target of half(side)) {
+    const path = join(folder, target)
+    if (!(await stat(path).catch(() => null))?.isFile()) continue
+    const file = await safe(key, path, forbidden)
+    return typeof version === 'string' ? { path: file, version } : { path: file }
+  }
+  const other = side === 'hub' ? 'agent' : 'hub'
+  if (half(side).length === 0 && half(other).length > 0) {
+    throw new MezError('MEZ_PLUGIN_SIDE', `plugin '${key}' (${folder}) has only a half for the ${other}`)
+  }
+  const problem =
+    half(side).length === 0
+      ? `does not export './${side}'`
+      : `exports './${side}' from a file that does not exist`
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${manifest} ${problem}`, {
+    hint: `Add "exports": { "./${side}": "./${side}.js" } to it, or build the plugin.`,
+  })
+}
+
+/** The targets that apply, in order of precedence. */
+function targets(entry: unknown): string[] {
+  if (typeof entry === 'string') return [entry]
+  if (typeof entry !== 'object' || entry === null) return []
+  return Object.entries(entry).flatMap(([condition, inner]) =>
+    CONDITIONS.includes(condition) ? targets(inner) : [],
+  )
+}
+
+async function packageFolder(name: string, base: string): Promise<string | null> {
+  for (let folder = resolve(base); ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name)
+    if (await stat(join(candidate, 'package.json')).catch(() => null)) return candidate
+    if (folder === dirname(folder)) return null
+  }
+}
+
+/** Plugins that stand in the nearest node_modules, for the sake of suggestions. */
+async function installed(base: string): Promise<string[]> {
+  const names = await readdir(join(base, 'node_modules')).catch(() => [])
+  return names
+    .filter((name) => name.startsWith('mezite-plugin-'))
+    .map((name) => name.slice('mezite-plugin-'.length))
+}
+
+/**
+ * Whoever can write the file, or swap it in its folder, has the rights of the program. Group members may write
+ * packages, as package managers with umask 002 leave them, but not files that are named by path.
+ */
+async function safe(key: string, path: string, forbidden: number): Promise<string> {
+  const real = await realpath(path)
+  const folder = dirname(real)
+  const { mode } = await stat(real)
+  const { mode: folderMode } = await stat(folder)
+  const open = (folderMode & OTHERS_WRITE) !== 0 && (folderMode & STICKY) === 0
+  if ((mode & forbidden) === 0 && !open) return real
+  const culprit = open ? folder : real
+  throw new MezError('MEZ_PLUGIN_UNSAFE', `plugin '${key}': others than its owner can write ${culprit}`, {
+    hint: `Run chmod go-w ${culprit}, and make sure that nobody changed it.`,
+  })
+}

@@ -1,0 +1,25 @@
+import { isMezError, MezError, messageOf } from './error.ts'
+
+/**
+ * Prints an error for the person at the terminal: `error: WHAT (CODE)` and the next step, on stderr, without a stack.
+ * Gives the exit code of the program: 2 for wrong usage, otherwise 1.
+ */
+export function printError(
+  error: unknown,
+  write: (text: string) => void = (text) => process.stderr.write(text),
+): 1 | 2 {
+  if (error instanceof AggregateError) {
+    return Math.max(1, ...error.errors.map((one) => printError(one, write))) as 1 | 2
+  }
+  const known = isMezError(error) ? error : fromParseArgs(error)
+  const code = known?.code ?? (error as { code?: unknown } | null | undefined)?.code
+  write(`error: ${messageOf(known ?? error)}${typeof code === 'string' ? ` (${code})` : ''}\n`)
+  if (known) write(`${known.hint}\n`)
+  return known?.code === 'MEZ_USAGE_WRONG' ? 2 : 1
+}
+
+function fromParseArgs(error: unknown): MezError | null {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (typeof code !== 'string' || !code.startsWith('ERR_PARSE_ARGS_')) return null
+  return new MezError('MEZ_USAGE_WRONG', messageOf(error).split('. To ')[0]!, { cause: error })
+}
