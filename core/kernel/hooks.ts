@@ -27,6 +27,7 @@ type Fn = (...args: any[]) => any
 
 const STAGES = { early: 0, normal: 1, late: 2 } as const
 const OPTIONS = ['stage', 'pure']
+const ASYNC: readonly string[] = ['series', 'first', 'parallel']
 const noop = () => {}
 
 export function createHooks<Tree extends HookTree>(tree: Tree, options: { readonly log: Log }): Hooks<Tree> {
@@ -204,8 +205,8 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
       const position = (options.reverse ? -1 : 1) * (STAGES[stage] * 1e6 + taps.length)
       const described = { name: plugin, stage: position }
       const wrapped = wrap(plugin, fn) as Fn
-      if ('tapPromise' in hook) (hook.tapPromise as Fn)(described, wrapped)
-      else (hook.tap as Fn)(described, wrapped)
+      if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
+      else (hook as SyncHook<unknown>).tap(described, wrapped)
       taps.push({ plugin, hook: name, pure, position, run: (input) => run(plugin, fn, input) })
     },
     taps: () => taps.toSorted((a, b) => a.position - b.position),
