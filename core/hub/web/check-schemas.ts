@@ -1,0 +1,21 @@
+import type { FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Convert, Default } from 'typebox/value'
+import { Problem } from './problem.ts'
+
+/**
+ * Validates with TypeBox. Bodies are taken as they are; parameters, query and headers arrive as text and are
+ * converted. Nothing is removed silently: an unknown key is refused where the schema says so.
+ */
+export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const validator = Compile(schema)
+  return (data: unknown) => {
+    const given = httpPart === 'body' ? data : Convert(schema, { ...(data as object) })
+    const value = Default(schema, given)
+    if (validator.Check(value)) return { value }
+    const [first] = validator.Errors(value)
+    const where = `${httpPart ?? 'input'}${first?.instancePath.slice(0, 200) ?? ''}`
+    return { error: new Problem(400, 'invalid_request', `${where} ${first?.message ?? 'is not valid'}.`) }
+  }
+}

@@ -1,0 +1,186 @@
+import type { RequestListener, Server } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import fastifySwagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { ConnectionInfo } from '../front/protocol.ts'
+import { listenAdminSocket } from './admin-socket.ts'
+import { answerError, plainErrorPage, type RenderError } from './answer-errors.ts'
+import { checkSchemas } from './check-schemas.ts'
+import { drainServer } from './drain-server.ts'
+import { type GuardOptions, guardRoutes, type Route } from './guard-routes.ts'
+import { matchesPattern } from './match-pattern.ts'
+import { Problem } from './problem.ts'
+import { setSecurityHeaders } from './security-headers.ts'
+import { parseStrictJson } from './strict-json.ts'
+import type { WebRoutes } from './web-routes.ts'
+import {
+  createWebServer,
+  type WebLimits,
+  type WebServer,
+  type WebServerOptions,
+  webLimits,
+} from './web-server.ts'
+
+const BODY_BYTES = 1024 * 1024
+
+export interface WebOptions
+  extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
+    Pick<GuardOptions, 'identify' | 'changes' | 'signInLocation'> {
+  readonly routes: readonly WebRoutes[]
+  /** False with a development certificate. */
+  readonly hsts: boolean
+  /** Program version for the OpenAPI document. */
+  readonly version: string
+  readonly renderError?: RenderError
+  readonly limits?: Partial<WebLimits>
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** The hub's own host. */
+export interface Web {
+  /** Mounts everything; rejects when a route is unguarded. Call before `accept`. */
+  start(): Promise<void>
+  accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** Also answers on the unix socket, where the caller is the operator. */
+  listenSocket(path: string): Promise<void>
+  /** Every route with who may call it. */
+  readonly routes: readonly Route[]
+  /** Answers what is under way with `Connection: close`, and cuts the rest when the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** Fastify for pages and API; application traffic never comes here. */
+export function createWeb(options: WebOptions): Web {
+  const { log, clock = systemClock, renderError = plainErrorPage } = options
+  const limits = { ...webLimits, ...options.limits }
+  let web: WebServer | undefined
+  let admin: Server | undefined
+  let draining = false
+  const drains: ((signal: AbortSignal) => Promise<void>)[] = []
+  const operators = new WeakSet<object>()
+
+  const app = Fastify({
+    serverFactory: (handler) => {
+      web = createWebServer(handler as RequestListener, { ...options, limits })
+      drains.push(drainServer(web.server))
+      return web.server
+    },
+    genReqId: () => uuidv7(),
+    requestIdHeader: false,
+    bodyLimit: BODY_BYTES,
+    logger: false,
+    routerOptions: { maxParamLength: 300 },
+    frameworkErrors: (error, request, reply) => {
+      setSecurityHeaders(reply, options.hsts)
+      answerError(error, request as FastifyRequest, reply, { log, renderError })
+    },
+  }) as unknown as FastifyInstance
+
+  app.setValidatorCompiler(checkSchemas as never)
+  takeBodies(app)
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, { log, renderError }))
+  app.addHook('onSend', async (request, reply) => {
+    setSecurityHeaders(reply, options.hsts)
+    reply.header('x-request-id', request.id)
+    if (draining) reply.header('connection', 'close')
+  })
+  const routes = guardRoutes(app, {
+    ...options,
+    clock,
+    arrivalOf: ({ raw }) => {
+      if (operators.has(raw.socket))
+        return { info: null, verdict: { kind: 'web', origin: '' }, operator: true }
+      return web!.arrivalOf(raw)
+    },
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = new Set(routes.filter(({ url }) => matchesPattern(url, path)).map(({ method }) => method))
+    if (allowed.size === 0 || allowed.has(request.method)) {
+      throw new Problem(404, 'not_found', 'There is nothing here.')
+    }
+    reply.header('allow', [...allowed].sort().join(', '))
+    throw new Problem(405, 'method_not_allowed', `${request.method} is not possible here.`)
+  })
+  describe(app, options)
+  for (const { prefix, routes: mounted } of options.routes) app.register(mounted, { prefix })
+
+  return {
+    routes,
+    async start() {
+      await app.ready()
+    },
+    accept: (socket, info) => web!.accept(socket, info),
+    async listenSocket(path) {
+      admin = await listenAdminSocket(path, (request, response) => {
+        operators.add(request.socket)
+        app.routing(request, response)
+      })
+      drains.push(drainServer(admin))
+    },
+    async drain(signal) {
+      draining = true
+      await Promise.all(drains.map((drain) => drain(signal)))
+    },
+    async close() {
+      web?.server.closeAllConnections()
+      admin?.closeAllConnections()
+      await new Promise<void>((resolve) => (admin ? admin.close(() => resolve()) : resolve()))
+      await app.close()
+    },
+  }
+}
+
+/** Only JSON and plain forms, each strictly; anything else is 415. */
+function takeBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    /^application\/json(; ?charset=utf-8)?$/i,
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => parseStrictJson(body),
+  )
+  app.addContentTypeParser(
+    /^application\/x-www-form-urlencoded(; ?charset=utf-8)?$/i,
+    { parseAs: 'buffer', bodyLimit: 64 * 1024 },
+    async (_request: FastifyRequest, body: Buffer) => {
+      const fields: Record<string, string> = Object.create(null)
+      for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
+        if (name in fields) throw new Problem(400, 'bad_form', 'A field is there twice.')
+        fields[name] = value
+      }
+      return fields
+    },
+  )
+}
+
+function describe(app: FastifyInstance, { version, publicNames }: WebOptions): void {
+  app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Mezite',
+        description: 'The JSON API of the hub; errors are RFC 9457 problems.',
+        version,
+      },
+      servers: [{ url: publicNames.hubOrigin }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: ({ schema, url }) => ({
+      schema: { ...schema, hide: !url.startsWith('/v1/webapi/') || schema?.hide === true },
+      url,
+    }),
+  })
+  app.register(async (scope) => {
+    scope.get(
+      '/v1/webapi/openapi.json',
+      { config: { access: 'public' }, schema: { hide: true } as never },
+      async () => app.swagger(),
+    )
+  })
+}

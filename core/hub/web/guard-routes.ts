@@ -1,0 +1,130 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError } from '../../kernel/error.ts'
+import type { Subject } from '../access/subject.ts'
+import type { Changes } from '../database/changes.ts'
+import type { Credentials } from '../hooks.ts'
+import { operator } from './admin-socket.ts'
+import { isNavigation } from './answer-errors.ts'
+import { CSRF_HEADER, checkCsrf, csrfToken } from './csrf.ts'
+import { Problem } from './problem.ts'
+import { addressKey, createRateLimit } from './rate-limit.ts'
+import { readCookie } from './read-cookie.ts'
+import type { RouteAccess } from './request.ts'
+import type { Arrival } from './web-server.ts'
+
+/** The hub's own session cookie. */
+export const HUB_COOKIE = '__Host-mezite_session'
+
+const CALLS_PER_MINUTE = 120
+const ACCESS: readonly unknown[] = ['public', 'user', 'admin'] satisfies RouteAccess[]
+
+export type WebCredentials = Extract<Credentials, { kind: 'hub-cookie' | 'bearer' }>
+
+export interface Route {
+  readonly method: string
+  readonly url: string
+  readonly access: RouteAccess
+}
+
+export interface GuardOptions {
+  readonly arrivalOf: (request: FastifyRequest) => Arrival
+  /** Who holds the credentials, with the roles in force now; null: nobody that is known. */
+  readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
+  /** Sessions and roles are only believed while the view of them is fresh. */
+  readonly changes: Pick<Changes, 'fresh'>
+  /** Where a person who navigates to a page without a session is sent; without it they get a 401 page. */
+  readonly signInLocation?: (request: FastifyRequest) => string
+  readonly clock: Clock
+}
+
+/**
+ * Puts one guard before every route: host, rate, credentials, freshness, forgery, role, in this order. A route
+ * that does not state `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. Returns the live table.
+ */
+export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
+  const { arrivalOf, identify, changes } = options
+  const routes: Route[] = []
+  const rates = createRateLimit(options.clock)
+
+  app.decorateRequest('subject', null as unknown as Subject)
+  app.decorateRequest('clientIp', '')
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const access = config?.access
+    if (access === undefined || !ACCESS.includes(access)) {
+      throw new MezError(
+        'MEZ_ROUTE_UNGUARDED',
+        `the route ${String(method)} ${url} does not say who may call it`,
+      )
+    }
+    for (const one of [method].flat()) routes.push({ method: one, url, access })
+  })
+
+  app.addHook('onRequest', async (request, reply) => {
+    const { info, verdict, operator: isOperator } = arrivalOf(request)
+    if (isOperator) {
+      request.subject = operator
+      return
+    }
+    if (verdict.kind === 'refused') throw verdict.problem
+    if (verdict.kind === 'app' || info === null) {
+      throw new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
+    }
+    const { headers, method, url } = request
+    request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
+    const { access = 'public', callsPerMinute = CALLS_PER_MINUTE } = request.routeOptions.config
+    const path = url.split('?', 1)[0] ?? url
+    const forgery = { method, path, headers, ownOrigin: verdict.origin }
+    const cookie = readCookie(headers.cookie, HUB_COOKIE)
+
+    if (access === 'public') {
+      const key = `${request.routeOptions.url ?? '*'} ${addressKey(request.clientIp)}`
+      if (!request.is404 && !rates.take(key, callsPerMinute)) {
+        reply.header('retry-after', '10')
+        throw new Problem(
+          429,
+          'too_many_requests',
+          'There were too many calls from this address; wait a little.',
+        )
+      }
+      // No token here: forms are posted to public pages that read the cookie themselves.
+      return checkCsrf({ ...forgery, path: '/web/', cookie })
+    }
+    const bearer = bearerOf(headers.authorization)
+    if (bearer === undefined) checkCsrf({ ...forgery, cookie })
+    const credentials: WebCredentials | undefined =
+      bearer !== undefined
+        ? { kind: 'bearer', token: bearer }
+        : cookie === undefined
+          ? undefined
+          : { kind: 'hub-cookie', token: cookie }
+    if (!changes.fresh()) {
+      reply.header('retry-after', '1')
+      throw new Problem(
+        503,
+        'view_stale',
+        'The hub cannot see the newest sessions and roles; try again shortly.',
+      )
+    }
+    const subject = credentials ? await identify(credentials) : null
+    if (subject === null) {
+      if (options.signInLocation && isNavigation(request) && (method === 'GET' || method === 'HEAD')) {
+        return reply.redirect(options.signInLocation(request), 303)
+      }
+      reply.header('www-authenticate', 'Bearer')
+      throw new Problem(401, 'login_required', 'Sign in first, or give a valid token.')
+    }
+    if (access === 'admin' && !subject.roles.includes('admin')) {
+      throw new Problem(403, 'access_denied', 'Only the role admin may do this.')
+    }
+    request.subject = subject
+    if (credentials?.kind === 'hub-cookie') reply.header(CSRF_HEADER, csrfToken(credentials.token))
+  })
+  return routes
+}
+
+/** A token in an `Authorization` header; an empty string when the header is there and unusable. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined
+  return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(authorization)?.[1] ?? ''
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http'
+import { parseHost, parseHostValue } from '../front/parse-host.ts'
+import type { ConnectionInfo } from '../front/protocol.ts'
+import { Problem } from './problem.ts'
+import type { PublicNames } from './web-routes.ts'
+
+/** Whose request it is: the hub's own (with the origin asked), an app's, or nobody's. */
+export type HostVerdict =
+  | { readonly kind: 'web'; readonly origin: string }
+  | { readonly kind: 'app' }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+
+/**
+ * Judges one request. The name in the Host header, in an absolute request target and in the TLS handshake
+ * must be one name, unless a trusted proxy made the connection. Exactly the hub's hosts are web.
+ */
+export function judgeHost(request: IncomingMessage, info: ConnectionInfo, names: PublicNames): HostVerdict {
+  const named = parseHost(request.rawHeaders)
+  if (named instanceof Problem) return { kind: 'refused', problem: named }
+  const target = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1]
+  if (target !== undefined) {
+    const other = parseHostValue(target)
+    if (other instanceof Problem || other.host !== named.host || other.port !== named.port)
+      return misdirected()
+  }
+  const { host } = named
+  if (info.serverName !== null && !info.trustedProxy && info.serverName !== host) return misdirected()
+  for (const origin of [names.hubOrigin, names.signInOrigin]) {
+    if (new URL(origin).hostname === host) return { kind: 'web', origin: new URL(origin).origin }
+  }
+  const below = names.appsDomain !== null && host.endsWith(`.${names.appsDomain.toLowerCase()}`)
+  return below ? { kind: 'app' } : misdirected()
+}
+
+function misdirected(): HostVerdict {
+  const problem = new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
+  return { kind: 'refused', problem }
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../../kernel/clock.ts'
+
+/** A token bucket for each key; memory is bounded. */
+export interface RateLimit {
+  /** Takes one token; false when the bucket is empty. */
+  take(key: string, perMinute: number): boolean
+}
+
+const MAX_KEYS = 50_000
+
+/** Buckets start full and hold one minute's worth. When there are too many keys, the oldest are forgotten. */
+export function createRateLimit(clock: Clock): RateLimit {
+  const buckets = new Map<string, { tokens: number; at: number }>()
+  return {
+    take(key, perMinute) {
+      const now = clock.monotonic()
+      const old = buckets.get(key)
+      const tokens = old ? Math.min(perMinute, old.tokens + ((now - old.at) * perMinute) / 60_000) : perMinute
+      buckets.delete(key)
+      buckets.set(key, { tokens: Math.max(0, tokens - 1), at: now })
+      if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)
+      return tokens >= 1
+    },
+  }
+}
+
+/** The key of an address: IPv6 by its /64, which is what one client gets. */
+export function addressKey(address: string): string {
+  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
+}

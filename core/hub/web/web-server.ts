@@ -1,0 +1,109 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { AppHostProtocol, ConnectionInfo } from '../front/protocol.ts'
+import { type HostVerdict, judgeHost } from './judge-host.ts'
+import type { PublicNames } from './web-routes.ts'
+
+/** Deadlines of the hub's own host, in milliseconds. */
+export interface WebLimits {
+  readonly headersMs: number
+  readonly requestMs: number
+  readonly keepAliveMs: number
+}
+
+export const webLimits: WebLimits = { headersMs: 15_000, requestMs: 60_000, keepAliveMs: 30_000 }
+
+export interface WebServerOptions {
+  readonly publicNames: PublicNames
+  /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
+  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade'>
+  readonly limits: WebLimits
+}
+
+/** What is known of a request before Fastify sees it. */
+export interface Arrival {
+  readonly info: ConnectionInfo | null
+  readonly verdict: HostVerdict
+  /** Came over the admin socket. */
+  readonly operator: boolean
+}
+
+export interface WebServer {
+  readonly server: Server
+  accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** Deny by default: a request of unknown origin is refused. */
+  arrivalOf(request: IncomingMessage): Arrival
+}
+
+const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: false, serverName: null }
+
+/** An HTTP/1.1 server that never listens; the front hands it finished TLS sockets. */
+export function createWebServer(handler: RequestListener, options: WebServerOptions): WebServer {
+  const { publicNames, appHosts, limits } = options
+  const connections = new WeakMap<Duplex, ConnectionInfo>()
+  const verdicts = new WeakMap<IncomingMessage, HostVerdict>()
+
+  const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostVerdict } => {
+    const info = connections.get(request.socket) ?? UNKNOWN
+    const verdict = verdicts.get(request) ?? judgeHost(request, info, publicNames)
+    verdicts.set(request, verdict)
+    return { info, verdict }
+  }
+  const take: RequestListener = (request, response) => {
+    const { info, verdict } = judge(request)
+    if (verdict.kind === 'app' && appHosts?.request) return appHosts.request(request, response, info)
+    // An absolute target names the same host, see judgeHost; routes know paths only.
+    if (verdict.kind === 'web') request.url = request.url?.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '') ?? '/'
+    handler(request, response)
+  }
+
+  const server = createServer({
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    maxHeaderSize: 32 * 1024,
+    // Two Host headers are judged by parseHost, which says why.
+    requireHostHeader: false,
+    shouldUpgradeCallback: (request) =>
+      judge(request).verdict.kind === 'app' && appHosts?.upgrade !== undefined,
+  })
+  server.maxHeadersCount = 100
+  server.on('request', take)
+  server.on('checkContinue', (request, response) => {
+    if (judge(request).verdict.kind !== 'app') response.writeContinue()
+    take(request, response)
+  })
+  server.on('upgrade', (request, socket, head) => {
+    const { info } = judge(request)
+    appHosts?.upgrade?.(request, socket, head, info)
+  })
+  server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuse(
+      socket,
+      error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request',
+    )
+  })
+  // Never listens, but without the event its deadlines stay off.
+  server.emit('listening')
+
+  return {
+    server,
+    accept(socket, info) {
+      connections.set(socket, info)
+      server.emit('connection', socket)
+    },
+    arrivalOf(request) {
+      const { info, verdict } = judge(request)
+      return { info: connections.has(request.socket) ? info : null, verdict, operator: false }
+    },
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy())
+  if (!socket.writable) return void socket.destroy()
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+}
