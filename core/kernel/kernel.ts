@@ -26,8 +26,6 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly plugins: readonly AnyPlugin[]
   /** Each plugin's slice by its name; checked here, defaults filled in. */
   readonly configs?: Readonly<Record<string, unknown>>
-  /** What the program itself provides: a service once, a slot any number of times. */
-  readonly provided?: readonly (readonly [Ref, unknown])[]
   readonly suggestions?: OrderOptions['suggestions']
   readonly log: Log
   readonly clock?: Clock
@@ -47,8 +45,12 @@ export interface PluginStatus {
 
 export interface Kernel<Tree extends HookTree> {
   readonly calls: HookCalls<Tree>
-  /** Wires all plugins, then freezes the hooks. Synchronous, once; throws an error that names the plugin. */
-  setup(): void
+  /**
+   * Wires all plugins, then freezes the hooks. Synchronous, once; throws an error that names the plugin. `provided` is
+   * what the program itself provides, a service once, a slot any number of times: made after the kernel, since it
+   * may call the hooks.
+   */
+  setup(provided?: readonly (readonly [Ref, unknown])[]): void
   /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops those reached and rejects. */
   start(): Promise<void>
   ready(): Promise<void>
@@ -154,8 +156,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
 
   return {
     calls: hooks.calls,
-    setup() {
-      const provided = options.provided ?? []
+    setup(provided = []) {
       const { side, plugins, suggestions = {} } = options
       for (const plugin of plugins) checkPlugin(plugin, side, plugins)
       const checked = plugins.map((plugin) => checkPluginConfig(plugin, options.configs?.[plugin.name]))
