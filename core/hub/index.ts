@@ -1,1 +1,3 @@
-export {}
+/** What programs around the hub need; plugin authors import `@mezite/core`. */
+export type { Address, HubConfig, Keypair } from './config/hub-config.ts'
+export { type LoadedConfig, loadConfig } from './config/load-config.ts'

@@ -38,7 +38,8 @@ type Schema = TSchema & {
 export function nearMiss(word: string, known: readonly string[]): string | null {
   if (known.length === 0) return null
   const best = closest(word, [...known])
-  return distance(word, best) <= Math.max(1, Math.floor(best.length / 3)) ? best : null
+  // Two letters that changed places count as two changes.
+  return distance(word, best) <= Math.max(best.length < 4 ? 1 : 2, Math.floor(best.length / 3)) ? best : null
 }
 
 /** Checks a value against a schema and lists everything that is wrong. Values are never repeated: they may be secret. */

@@ -33,6 +33,18 @@ export const errorCodes = {
     'Set `proxy.https_keypair`, or `proxy.development_certificate: true` to try things out.',
   MEZ_SOCKET_IN_USE: 'Stop the other mezhub that uses this data_dir.',
   MEZ_ROUTE_UNGUARDED: "Give the route `config: { access: 'public' | 'user' | 'admin' }`.",
+  MEZ_AUTHORITY_UNREADABLE: 'Start the hub with the encryption key and database that made the authorities.',
+  MEZ_CSR_INVALID: 'Send a PKCS #10 request in PEM, signed with its own P-256 key.',
+  MEZ_DIAL_FAILED: 'Check that the application listens and that the agent may dial it (`apps.allow`).',
+  MEZ_DIAL_TIMEOUT: 'Check the way from the agent to the application, or raise `timeouts.connect`.',
+  MEZ_LINK_LOST: 'The agent reconnects by itself; look at its log if it does not.',
+  MEZ_AGENT_NONE: 'Start an agent that the app is bound to; `mezctl apps get` lists them.',
+  MEZ_PIN_MISMATCH: 'Compare `ca_pin` with `mezctl tokens create`; somebody else may answer at this address.',
+  MEZ_HUB_UNTRUSTED: 'The server at `proxy_addr` is not the hub that this agent joined.',
+  MEZ_HUB_UNREACHABLE: 'Check `proxy_addr` and the way to it; the agent tries again by itself.',
+  MEZ_TOKEN_REFUSED: 'Make a new join token with `mezctl tokens create --roles=app`.',
+  MEZ_IDENTITY_MISSING: 'Give a join token and the CA pin: the agent has no valid certificate.',
+  MEZ_ALLOW_INVALID: 'Entries are `host:port`, `address:port`, `cidr:port` with `*` for any port.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -1,0 +1,45 @@
+import { runCli, startLog } from './cli.ts'
+
+/** Runs until a signal has drained the hub. Only this file touches signals and the exit of the process. */
+process.exitCode = await runCli({
+  args: process.argv.slice(2),
+  start: async (loaded) => {
+    const log = startLog(loaded)
+    // A stray error would leave a gate in an unknown state: say what it was and end, for a supervisor to restart.
+    const die = (error: unknown) => {
+      log.error({ error }, 'unexpected error, ending')
+      process.exit(1)
+    }
+    process.on('uncaughtException', die)
+    process.on('unhandledRejection', die)
+    const { createHub } = await import('./hub.ts')
+    const hub = createHub({ config: loaded.config, plugins: loaded.plugins, log })
+    let signals = 0
+    const stopped = new Promise<NodeJS.Signals>((resolve) => {
+      const onSignal = (signal: NodeJS.Signals) => {
+        signals += 1
+        if (signals > 1) {
+          log.warn({ signal }, 'second signal, ending at once')
+          process.exit(1)
+        }
+        resolve(signal)
+      }
+      process.on('SIGTERM', onSignal)
+      process.on('SIGINT', onSignal)
+    })
+    // Without a listener SIGHUP would end the process. Those who reopen files on it listen for themselves.
+    process.on('SIGHUP', () => log.info('SIGHUP: reopening files'))
+    // A signal during the start ends it in order: stop() waits for the step that is under way.
+    const early = stopped.then(() => hub.stop())
+    early.catch(() => {})
+    await Promise.race([hub.start(), stopped])
+    const signal = await stopped
+    log.info({ signal }, 'draining')
+    await early
+    log.info('stopped')
+  },
+})
+
+// Everything is closed now; what still holds the process open must not keep a supervisor waiting.
+const LINGER_MS = 2_000
+setTimeout(() => process.exit(), LINGER_MS).unref()

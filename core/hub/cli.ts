@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readConfigFile } from '../kernel/config-file.ts'
+import { createLog } from '../kernel/create-log.ts'
+import { MezError } from '../kernel/error.ts'
+import { printError } from '../kernel/print-error.ts'
+import { configSchema } from './config/config-schema.ts'
+import { loadConfig } from './config/load-config.ts'
+
+/** What `mezhub start` runs: the hub, without knowing how it is made. */
+export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promise<void>
+
+export interface CliOptions {
+  readonly args: readonly string[]
+  readonly start: StartHub
+  readonly print?: (text: string) => void
+  readonly printToStderr?: (text: string) => void
+}
+
+const CONFIG = { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } } as const
+
+const HELP = {
+  '': `Usage: mezhub <command>
+
+  start --config FILE          run the hub
+  config check --config FILE   list everything that is wrong with a configuration
+  config schema                print the JSON Schema of the configuration
+
+  --version, --help
+`,
+  start: `Usage: mezhub start --config FILE
+
+Runs the hub until SIGTERM or SIGINT, which drain it; a second signal ends it at once. SIGHUP reopens log files.
+Every key of FILE can be set as an environment variable: proxy.apps_domain is MEZITE_PROXY_APPS_DOMAIN.
+`,
+  'config check': `Usage: mezhub config check --config FILE
+
+Checks FILE, the environment and the plugins that are named, and exits 1 when anything is wrong.
+`,
+  'config schema': `Usage: mezhub config schema [--config FILE]
+
+Prints the JSON Schema of the configuration; with FILE the plugins that it names are included.
+`,
+} as const
+
+type Command = keyof typeof HELP
+
+/** Runs one command of mezhub and resolves with the exit code: 0, 1 for a failure, 2 for wrong usage. */
+export async function runCli(options: CliOptions): Promise<0 | 1 | 2> {
+  const { print = (text) => process.stdout.write(text), printToStderr } = options
+  try {
+    await run(options, print, printToStderr ?? ((text) => process.stderr.write(text)))
+    return 0
+  } catch (error) {
+    return printError(error, printToStderr)
+  }
+}
+
+async function run(
+  { args, start }: CliOptions,
+  print: (text: string) => void,
+  warn: (text: string) => void,
+): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...CONFIG, version: { type: 'boolean' } },
+  })
+  const command = positionals.join(' ')
+  if (values.version) return print(`mezhub ${await version()}\n`)
+  if (values.help || (command === '' && args.length === 0))
+    return print(HELP[isCommand(command) ? command : ''])
+  if (command === '') throw usage('a command is missing')
+  if (!isCommand(command)) throw usage(`there is no command '${command}'`)
+  const file = values.config
+  if (command === 'config schema') {
+    const schema = await configSchema(file === undefined ? {} : await pluginsOf(file))
+    return print(`${JSON.stringify(schema, null, 2)}\n`)
+  }
+  if (file === undefined) throw usage(`mezhub ${command} needs --config FILE`)
+  const loaded = await loadConfig({ file })
+  if (command === 'start') return start(loaded)
+  for (const warning of loaded.warnings) warn(`warning: ${warning}\n`)
+  print(`${file} is valid; ${loaded.plugins.length} plugins load\n`)
+}
+
+const isCommand = (text: string): text is Command => Object.hasOwn(HELP, text)
+
+const usage = (message: string) => new MezError('MEZ_USAGE_WRONG', message)
+
+async function pluginsOf(file: string) {
+  const { value } = await readConfigFile(file)
+  const { plugins = {} } = (value ?? {}) as { plugins?: Record<string, unknown> }
+  return { plugins, folder: dirname(resolve(file)) }
+}
+
+/** The version of this package, whether it runs from its sources or from dist. */
+export async function version(): Promise<string> {
+  for (const path of ['../package.json', '../../package.json']) {
+    const text = await readFile(new URL(path, import.meta.url), 'utf8').catch(() => null)
+    const manifest = text === null ? null : (JSON.parse(text) as { name?: string; version?: string })
+    if (manifest?.name === '@mezite/core' && manifest.version) return manifest.version
+  }
+  return 'unknown'
+}
+
+/** The log that a configuration asks for, with what was found in it. */
+export function startLog({ config, warnings }: Parameters<StartHub>[0]) {
+  const log = createLog(config.log)
+  for (const warning of warnings) log.warn(warning)
+  return log
+}

@@ -1,0 +1,48 @@
+import { isIP, isIPv4 } from 'node:net'
+import type { Address } from './hub-config.ts'
+
+const LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
+const HOST_NAME = new RegExp(`^${LABEL}(\\.${LABEL})*$`)
+
+/** A DNS name in lower case, without port, trailing dot or wildcard; no IP address. Null when it is none. */
+export function parseHostName(text: string): string | null {
+  const host = text.toLowerCase()
+  // A last label of digits would be read as an IPv4 address.
+  return host.length <= 253 && HOST_NAME.test(host) && !/(^|\.)\d+$/.test(host) ? host : null
+}
+
+/** `HOST:PORT`, `[IPV6]:PORT` or `:PORT` for all interfaces; port 0 picks a free one. Null when it is none. */
+export function parseListenAddress(text: string): Address | null {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port > 65_535) return null
+  if (bracketed !== undefined) return isIP(bracketed) === 6 ? { host: bracketed, port } : null
+  if (plain === '') return { host: '::', port }
+  const host = isIPv4(plain!) ? plain! : parseHostName(plain!)
+  return host === null ? null : { host, port }
+}
+
+/** `HOST` or `HOST:PORT` as browsers reach it; 443 without a port. Null when it is none. */
+export function parsePublicAddress(text: string): Address | null {
+  const [, name, digits = '443'] = /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? []
+  const host = parseHostName(name ?? '')
+  const port = Number(digits)
+  return host === null || port < 1 || port > 65_535 ? null : { host, port }
+}
+
+/** True for addresses and names that never leave the machine; names under `.localhost` are. */
+export function isLoopback(host: string): boolean {
+  return host === '::1' || (isIPv4(host) && host.startsWith('127.')) || isLocalhostName(host)
+}
+
+/** `localhost` and everything below it. */
+export function isLocalhostName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost')
+}
+
+/** `10.0.0.0/8`, `fd00::/8`, or one address. */
+export function isCidr(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
+}

@@ -1,0 +1,35 @@
+import { loadPlugins } from '../../kernel/load.ts'
+import { standardPlugins } from '../standard-plugins.ts'
+import { hubSchema } from './schema.ts'
+
+export interface ConfigSchemaOptions {
+  /** `plugins:` of a configuration, whose schemas are included beside those of the standard set. */
+  readonly plugins?: Readonly<Record<string, unknown>>
+  /** Folder of that configuration. Default: the working directory. */
+  readonly folder?: string
+  readonly standard?: readonly string[]
+}
+
+/** The JSON Schema of mezhub.yaml with the slices of all plugins that load, for editors and for people. */
+export async function configSchema(options: ConfigSchemaOptions = {}): Promise<object> {
+  const loaded = await loadPlugins({
+    side: 'hub',
+    standard: options.standard ?? standardPlugins,
+    plugins: options.plugins ?? {},
+    folder: options.folder ?? process.cwd(),
+    program: import.meta.dirname,
+  })
+  const slices = loaded.map(({ key, plugin }) => {
+    const slice = plugin.config ?? { type: 'object', additionalProperties: false }
+    return [key, { description: plugin.summary, anyOf: [slice, { const: false }] }]
+  })
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'mezhub.yaml',
+    ...hubSchema,
+    properties: {
+      ...hubSchema.properties,
+      plugins: { ...hubSchema.properties.plugins, properties: Object.fromEntries(slices) },
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import type { TSchema } from 'typebox'
+import type { ConfigProblem, ValueProblem } from '../../kernel/config-check.ts'
+import { hubSchema } from './schema.ts'
+
+const PREFIX = 'MEZITE_'
+
+/** Variables that other parts and the other programs read. */
+const ELSEWHERE = ['ENCRYPTION_KEY', 'RELAUNCHED', 'AUTH_TOKEN', 'PROXY', 'CA_FILE', 'JOIN_TOKEN']
+
+type Leaf = { readonly path: readonly string[]; readonly type: string | undefined }
+
+export interface Environment {
+  /** The value with the variables laid over it. */
+  readonly value: unknown
+  readonly warnings: readonly string[]
+  /** A problem of a key that a variable set belongs to the variable; null for other keys. */
+  locate(problem: ValueProblem): ConfigProblem | null
+}
+
+/**
+ * Lays `MEZITE_*` variables over what the file says: `proxy.apps_domain` is MEZITE_PROXY_APPS_DOMAIN. Lists are
+ * comma-separated, an empty variable counts as not set, plugins' keys cannot be set. Unknown ones give a warning.
+ */
+export function applyEnvironment(
+  input: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+): Environment {
+  const value = structuredClone(input ?? {})
+  const known = leaves(hubSchema)
+  const set = new Map<string, string>()
+  const warnings: string[] = []
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || text === undefined || text === '') continue
+    const leaf = known.get(name)
+    if (leaf) {
+      assign(value, leaf.path, convert(text, leaf.type))
+      set.set(leaf.path.join('.'), name)
+    } else if (!ELSEWHERE.includes(name.slice(PREFIX.length))) {
+      warnings.push(`the environment variable ${name} is unknown and ignored`)
+    }
+  }
+  const locate = ({ path, message }: ValueProblem) => {
+    const [, name] = [...set].find(([key]) => `${path.join('.')}.`.startsWith(`${key}.`)) ?? []
+    return name === undefined ? null : { file: 'environment', line: 0, path: name, message }
+  }
+  return { value, warnings, locate }
+}
+
+function leaves(schema: TSchema, path: readonly string[] = []): Map<string, Leaf> {
+  const { properties } = schema as { properties?: Record<string, TSchema & { type?: string }> }
+  const found = new Map<string, Leaf>()
+  for (const [key, inner] of Object.entries(properties ?? {})) {
+    const here = [...path, key]
+    if ('properties' in inner) for (const [name, leaf] of leaves(inner, here)) found.set(name, leaf)
+    else if (key !== 'plugins')
+      found.set(PREFIX + here.join('_').toUpperCase(), { path: here, type: inner.type })
+  }
+  return found
+}
+
+function convert(text: string, type: string | undefined): unknown {
+  if (type === 'array') return text.split(',').map((item) => item.trim())
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  return text
+}
+
+/** A file that has something else where a mapping belongs is left alone: the check of the schema says so. */
+function assign(value: unknown, path: readonly string[], leaf: unknown): void {
+  let at = value as Record<string, unknown>
+  for (const key of path.slice(0, -1)) {
+    at[key] ??= {}
+    if (typeof at[key] !== 'object') return
+    at = at[key] as Record<string, unknown>
+  }
+  at[path.at(-1)!] = leaf
+}

@@ -1,0 +1,44 @@
+import type { LogFormat, LogLevel } from '../../kernel/create-log.ts'
+import type { PublicNames } from '../web/web-routes.ts'
+
+export interface Address {
+  /** Without brackets, also for IPv6. */
+  readonly host: string
+  readonly port: number
+}
+
+/** Absolute paths of PEM files. Both were readable, and the key private, when the configuration was loaded. */
+export interface Keypair {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** The hub's configuration, checked and complete; frozen. Plugins' slices travel with the loaded plugins. */
+export interface HubConfig {
+  /** Absolute path of the file that it came from. */
+  readonly file: string
+  readonly clusterName: string
+  /** Absolute path; may not exist yet. */
+  readonly dataDir: string
+  readonly shutdownGraceMs: number
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+  /** `url` may hold a password: never log it. */
+  readonly database: { readonly driver: 'embedded' } | { readonly driver: 'postgres'; readonly url: string }
+  readonly proxy: {
+    readonly listen: Address
+    readonly publicAddr: Address
+    /** Null: a development certificate, which is allowed here. */
+    readonly httpsKeypair: Keypair | null
+    readonly appsDomain: string | null
+    readonly appsKeypair: Keypair | null
+    readonly appsOidcConnector: string | null
+    readonly trustedProxies: readonly string[]
+    readonly proxyProtocol: 'off' | 'required'
+  }
+  /** Where people sign in, the WebAuthn RP ID: the hub's host or `login.<apps_domain>`. */
+  readonly signInHost: string
+  readonly publicNames: PublicNames
+  readonly tunnel: { readonly transports: readonly string[] }
+  readonly sessions: { readonly streamStalenessMs: number }
+  readonly diagnostics: { readonly listen: Address }
+}

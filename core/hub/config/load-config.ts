@@ -1,0 +1,81 @@
+import { dirname, resolve } from 'node:path'
+import {
+  type ConfigProblem,
+  checkConfig,
+  checkPluginConfig,
+  configError,
+  type ValueProblem,
+} from '../../kernel/config-check.ts'
+import { readConfigFile } from '../../kernel/config-file.ts'
+import { type LoadedPlugin, loadPlugins } from '../../kernel/load.ts'
+import { standardPlugins } from '../standard-plugins.ts'
+import { checkFiles } from './check-files.ts'
+import { completeConfig } from './complete-config.ts'
+import { applyEnvironment } from './environment.ts'
+import type { HubConfig } from './hub-config.ts'
+import { hubSchema, type RawHubConfig } from './schema.ts'
+
+export interface LoadConfigOptions {
+  readonly file: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: the standard set. */
+  readonly standard?: readonly string[]
+}
+
+export interface LoadedConfig {
+  readonly config: HubConfig
+  /** Each with its own slice, checked, defaults filled in. */
+  readonly plugins: readonly LoadedPlugin[]
+  /** For the log, once there is one. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Reads the configuration: defaults, then the file, then `MEZITE_*` variables, and loads the plugins that it names.
+ * Whatever is wrong is thrown together: MEZ_CONFIG_INVALID with all problems, and errors of plugins beside it.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
+  const read = await readConfigFile(options.file)
+  if (read.problems.length > 0) throw configError(read.problems)
+  const environment = applyEnvironment(read.value, options.env ?? process.env)
+  const locate = (problem: ValueProblem) => environment.locate(problem) ?? read.locate(problem)
+  const problems: ConfigProblem[] = []
+  const warnings = [...environment.warnings]
+
+  const checked = checkConfig(hubSchema, environment.value)
+  problems.push(...checked.problems.map(locate))
+  let config: HubConfig | undefined
+  if (problems.length === 0) {
+    const raw = checked.value as RawHubConfig
+    const completed = completeConfig(options.file, raw)
+    const valid = completed.problems.length === 0
+    const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
+    const files = valid ? await checkFiles(completed.config, urlFromFile) : { problems: [], warnings: [] }
+    problems.push(...[...completed.problems, ...files.problems].map(locate))
+    warnings.push(...completed.warnings, ...files.warnings)
+    config = completed.config
+  }
+
+  const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
+  const errors: unknown[] = []
+  const plugins = await loadPlugins({
+    side: 'hub',
+    standard: options.standard ?? standardPlugins,
+    plugins: typeof named === 'object' ? (named as Record<string, unknown>) : {},
+    folder: dirname(resolve(options.file)),
+    program: import.meta.dirname,
+  }).catch((error: unknown) => {
+    errors.push(...(error instanceof AggregateError ? error.errors : [error]))
+    return []
+  })
+  const withSlices = plugins.map((loaded) => {
+    const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
+    problems.push(...slice.problems.map(locate))
+    return { ...loaded, config: slice.value }
+  })
+
+  if (problems.length > 0) errors.unshift(configError(problems.toSorted((a, b) => a.line - b.line)))
+  if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
+  if (errors.length === 1) throw errors[0]
+  return { config: config!, plugins: withSlices, warnings }
+}

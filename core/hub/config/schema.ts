@@ -1,0 +1,117 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import { DURATION_PATTERN } from './duration.ts'
+
+const closed = { additionalProperties: false } as const
+
+const Duration = (value: string, description: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: DURATION_PATTERN,
+      default: value,
+      description,
+      must: 'a duration such as 30s, 15m, 12h or 30d',
+    }),
+  )
+
+const OneOf = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: values, default: values[0], description }))
+
+const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+
+const Listen = (value: string, description: string) =>
+  Type.Optional(Type.String({ default: value, description, must: 'HOST:PORT' }))
+
+const Section = <T extends Record<string, TSchema>>(properties: T) =>
+  Type.Optional(Type.Object(properties, { ...closed, default: {} }))
+
+const Keypair = (description: string) =>
+  Type.Optional(
+    Type.Object(
+      {
+        cert_file: Type.String({ minLength: 1, description: 'PEM, the certificate first, then its chain' }),
+        key_file: Type.String({ minLength: 1, description: 'PEM, readable by the hub only' }),
+      },
+      { ...closed, description },
+    ),
+  )
+
+/** Everything that mezhub.yaml may say but the plugins' own slices. Keys are the public contract. */
+export const hubSchema = Type.Object(
+  {
+    cluster_name: Text('Default: the host of proxy.public_addr'),
+    data_dir: Type.Optional(
+      Type.String({
+        minLength: 1,
+        default: '/var/lib/mezite',
+        description: 'Encryption key, embedded database, admin socket',
+      }),
+    ),
+    shutdown_grace: Duration('25s', 'How long live streams may go on after SIGTERM'),
+    log: Section({
+      level: OneOf(['info', 'debug', 'warn', 'error'], 'The least important level that is logged'),
+      format: OneOf(['json', 'text'], 'One JSON object a line, or lines for people; on stderr'),
+    }),
+    database: Section({
+      driver: OneOf(['embedded', 'postgres'], 'embedded: PostgreSQL in the process, under data_dir; one hub'),
+      url: Text('For driver postgres: postgres://USER@HOST/DATABASE'),
+    }),
+    proxy: Type.Object(
+      {
+        listen_addr: Listen('0.0.0.0:3080', 'The one TLS port for everything'),
+        public_addr: Type.String({
+          description: "The hub's own web host, with :port when it is not 443",
+          must: 'a host name, with :PORT when it is not 443',
+        }),
+        https_keypair: Keypair('Omitted: a development certificate'),
+        apps_domain: Text('Applications are below this domain; omitted: application access is off'),
+        apps_keypair: Keypair('Omitted: the main certificate must name the applications'),
+        apps_oidc_connector: Text('App sessions come only from sign-ins through this connector'),
+        trusted_proxies: Type.Optional(
+          Type.Array(Type.String({ must: 'a CIDR such as 10.0.0.0/8' }), {
+            default: [],
+            description: 'CIDRs whose X-Forwarded-* headers are believed',
+          }),
+        ),
+        proxy_protocol: OneOf(
+          ['off', 'required'],
+          'required: PROXY protocol from trusted_proxies, nothing else',
+        ),
+        development_certificate: Type.Optional(
+          Type.Boolean({
+            default: false,
+            description: 'Allows the development certificate outside loopback and .localhost',
+          }),
+        ),
+      },
+      closed,
+    ),
+    tunnel: Section({
+      transports: Type.Optional(
+        Type.Array(Type.String({ minLength: 1 }), {
+          default: ['http2'],
+          minItems: 1,
+          uniqueItems: true,
+          description: 'Transports that the hub offers to agents',
+          must: 'a list of different transports, at least one',
+        }),
+      ),
+    }),
+    sessions: Section({
+      stream_staleness: Duration('30s', 'Live streams are cut when the view of locks is older than this'),
+    }),
+    diagnostics: Section({
+      listen_addr: Listen('127.0.0.1:3081', 'Plain HTTP: /healthz /readyz /metrics'),
+    }),
+    plugins: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        default: {},
+        description: 'Name, package or path of a plugin to its configuration, or false to turn it off',
+        must: 'a mapping from plugins to their configuration',
+      }),
+    ),
+  },
+  closed,
+)
+
+/** The configuration as it is written, defaults filled in. */
+export type RawHubConfig = Static<typeof hubSchema>
