@@ -1,0 +1,53 @@
+import {
+  BaseCommand,
+  createHubClient,
+  loginWithBrowser,
+  parseProxy,
+  proxyConnection,
+  readCaFile,
+  showCell,
+  showTime,
+} from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
+import { loginStore } from '../choose-connection.ts'
+
+export default class Login extends BaseCommand {
+  static override summary = 'sign in at a hub through the browser, and keep a short-lived credential'
+  static override description =
+    'The credential is kept in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program that is started with the address instead of the default browser.'
+  static override flags = {
+    proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub' }),
+    'ca-file': Flags.string({ description: 'PEM file of an authority to trust for this hub' }),
+    browser: Flags.boolean({
+      default: true,
+      allowNo: true,
+      description: '--no-browser prints the address and asks for the code that the page shows',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Login)
+    const proxy = parseProxy(flags.proxy)
+    const ca = flags['ca-file'] ? readCaFile(flags['ca-file']) : null
+    const client = createHubClient(
+      proxyConnection(proxy, {
+        token: null,
+        ca,
+        why: 'login',
+        renewHint: 'The code was not accepted; run mezctl login again.',
+      }),
+    )
+    const store = loginStore()
+    // A credential file that cannot be used is found before the person goes through the browser.
+    store.list()
+    const answer = await loginWithBrowser({ program: 'mezctl', proxy, client, browser: flags.browser })
+    store.put({ proxy: proxy.name, ca, ...answer })
+    const { token: _token, hub_ca: _authority, ...shown } = answer
+    await this.show(
+      flags,
+      { proxy: proxy.name, ...shown },
+      () =>
+        `Signed in to ${showCell(answer.cluster)} at ${proxy.name} as ${showCell(answer.user)}; ends ${showTime(answer.expires)}.`,
+    )
+  }
+}

@@ -1,0 +1,16 @@
+import { path } from '@mezite/cli-shared'
+import { RemoveCommand } from '../../remove-command.ts'
+
+export default class SessionsRevoke extends RemoveCommand {
+  static override summary = 'end a session now, its live streams included'
+
+  protected removal(id: string) {
+    return {
+      method: 'DELETE',
+      path: path`/sessions/${id}`,
+      question: `End session ${id}? Its live streams are cut now.`,
+      done: `revoked session ${id}`,
+      result: { id, revoked: true },
+    }
+  }
+}

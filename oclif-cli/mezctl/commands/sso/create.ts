@@ -1,0 +1,28 @@
+import { readDocuments } from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
+import { AdminCommand } from '../../admin-command.ts'
+import { putDocuments } from '../../put-documents.ts'
+import { showPut } from '../../show-put.ts'
+
+export default class SsoCreate extends AdminCommand {
+  static override summary = 'create or replace OpenID Connect connectors from a file'
+  static override flags = {
+    'from-file': Flags.string({
+      char: 'f',
+      required: true,
+      description: 'YAML or JSON with one or more documents of kind oidc; - reads standard input',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(SsoCreate)
+    const documents = await readDocuments(flags['from-file'], ['oidc'])
+    const done = await putDocuments(
+      this.hub(flags),
+      '/connectors',
+      documents,
+      this.formatOf(flags) === 'text' ? showPut('connector') : () => {},
+    )
+    if (this.formatOf(flags) !== 'text') await this.show(flags, done, () => '')
+  }
+}

@@ -1,0 +1,40 @@
+import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli-shared'
+import { Args } from '@oclif/core'
+import { AdminCommand } from '../../admin-command.ts'
+
+const DEADLINE_MS = 60_000
+
+interface TestAnswer {
+  readonly ok?: boolean
+  readonly checks?: readonly {
+    readonly name?: string
+    readonly ok?: boolean
+    readonly detail?: string | null
+  }[]
+}
+
+export default class SsoTest extends AdminCommand {
+  static override summary = 'let the hub talk to the identity provider, without signing anybody in'
+  static override args = { name: Args.string({ required: true, description: 'the connector' }) }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(SsoTest)
+    const client = this.hub(flags)
+    const asked = client.call('POST', path`/connectors/${args.name}/test`, { deadlineMs: DEADLINE_MS })
+    const answer = ((await withProgress(`Testing ${escapeText(args.name)}`, asked)) ?? {}) as TestAnswer
+    await this.show(flags, answer, () => {
+      const checks = Array.isArray(answer.checks) ? answer.checks : []
+      const lines = checks.map(
+        ({ name, ok, detail }) =>
+          `${ok ? 'ok    ' : 'FAILED'}  ${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`,
+      )
+      if (answer.ok !== false) lines.push(`connector ${escapeText(args.name)} works`)
+      return lines.join('\n')
+    })
+    if (answer.ok === false) {
+      throw new CliError('connector_failed', `connector ${args.name} does not work`, {
+        hint: 'Correct the document and run mezctl sso create again.',
+      })
+    }
+  }
+}

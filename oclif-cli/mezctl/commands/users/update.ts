@@ -1,0 +1,23 @@
+import { escapeText, parseList, path } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { AdminCommand } from '../../admin-command.ts'
+
+export default class UsersUpdate extends AdminCommand {
+  static override summary = 'replace the roles that a person has by hand'
+  static override args = { name: Args.string({ required: true, description: 'name of the person' }) }
+  static override flags = {
+    roles: Flags.string({
+      required: true,
+      description: 'roles given by hand: a,b; an empty text takes them all',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersUpdate)
+    const roles = parseList(flags.roles)
+    const answer = await this.call(flags, 'PATCH', path`/users/${args.name}`, { body: { roles } })
+    await this.show(flags, answer ?? { name: args.name, roles }, () =>
+      escapeText(`updated user ${args.name} with roles ${roles.join(', ') || 'none'}`),
+    )
+  }
+}

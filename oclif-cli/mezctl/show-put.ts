@@ -1,0 +1,9 @@
+import { escapeText } from '@mezite/cli-shared'
+import type { PutResult } from './put-documents.ts'
+
+/** Says per document whether it is new, as soon as the hub has it. */
+export function showPut(kind: string): (result: PutResult) => void {
+  return ({ name, created }) => {
+    process.stdout.write(`${created ? 'created' : 'replaced'} ${kind} ${escapeText(name)}\n`)
+  }
+}

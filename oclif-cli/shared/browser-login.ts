@@ -1,0 +1,158 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
+import { createInterface } from 'node:readline/promises'
+import { CliError } from './cli-error.ts'
+import { escapeText } from './escape-text.ts'
+import type { HubClient } from './hub-client.ts'
+import type { ProxyAddress } from './parse-proxy.ts'
+
+const WAIT_MS = 5 * 60_000
+
+export interface BrowserLogin {
+  /** The program that asks, shown on the hub's page. */
+  readonly program: string
+  readonly proxy: ProxyAddress
+  readonly client: HubClient
+  /** False: the URL is printed, and the code that the page shows is pasted. */
+  readonly browser: boolean
+}
+
+/** What the hub gives for a redeemed code. */
+export interface LoginAnswer {
+  readonly token: string
+  readonly expires: string
+  readonly user: string
+  readonly cluster: string
+  readonly hub_ca: string | null
+}
+
+/**
+ * Signs in through the browser (RFC 8252 section 7.3 with PKCE, RFC 7636): the hub's page names this machine and asks;
+ * the click leads to a listener on loopback, or shows a code to paste. Waits five minutes at most.
+ */
+export async function loginWithBrowser(login: BrowserLogin): Promise<LoginAnswer> {
+  const verifier = randomBytes(32).toString('base64url')
+  const page = new URL(`https://${login.proxy.name}/web/cli`)
+  page.searchParams.set('challenge', createHash('sha256').update(verifier).digest('base64url'))
+  page.searchParams.set('host', hostname())
+  page.searchParams.set('program', login.program)
+  const redeem = async (code: string) =>
+    asAnswer(await login.client.call('POST', '/cli/token', { body: { code, verifier } }))
+  if (!login.browser) return redeem(await pastedCode(page))
+  return listenForCode(page, login.proxy, redeem)
+}
+
+async function pastedCode(page: URL): Promise<string> {
+  process.stderr.write(
+    `Open this page in a browser, allow the login, and paste the code that it shows:\n  ${page}\n`,
+  )
+  const prompt = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const signal = AbortSignal.timeout(WAIT_MS)
+    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')))
+    prompt.once('SIGINT', () => prompt.close())
+    const code = (await Promise.race([prompt.question('Code: ', { signal }), closed])).trim()
+    if (code === '') throw new CliError('MEZ_LOGIN_FAILED', 'no code was given')
+    return code
+  } catch (error) {
+    if ((error as Error).name === 'AbortError')
+      throw new CliError('MEZ_LOGIN_FAILED', 'no code was given in five minutes')
+    throw error
+  } finally {
+    prompt.close()
+  }
+}
+
+/** A wrong code (any page can send one here) is answered and forgotten: only the hub's own code ends the wait. */
+async function listenForCode(
+  page: URL,
+  proxy: ProxyAddress,
+  redeem: (code: string) => Promise<LoginAnswer>,
+): Promise<LoginAnswer> {
+  const server = createServer({ requestTimeout: 10_000 })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  page.searchParams.set('redirect_port', String(port))
+  const answered = new Promise<LoginAnswer>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new CliError('MEZ_LOGIN_FAILED', 'the browser did not come back in five minutes')),
+      WAIT_MS,
+    )
+    server.on('close', () => clearTimeout(timer))
+    server.on('error', reject)
+    server.on('request', async (request, response) => {
+      const say = (status: number, text: string) => {
+        response.writeHead(status, {
+          'content-type': 'text/plain; charset=utf-8',
+          'cache-control': 'no-store',
+          'referrer-policy': 'no-referrer',
+          'x-content-type-options': 'nosniff',
+          connection: 'close',
+        })
+        response.end(text)
+      }
+      const target = URL.parse(request.url ?? '', `http://127.0.0.1:${port}`)
+      const code = target?.searchParams.get('code') ?? ''
+      if (request.headers.host !== `127.0.0.1:${port}` || request.method !== 'GET')
+        return say(403, 'Not here.\n')
+      if (target?.pathname !== '/callback' || code === '') return say(404, 'Not here.\n')
+      try {
+        const answer = await redeem(code)
+        response.on('close', () => resolve(answer))
+        say(200, 'You are signed in. This page can be closed; go back to the terminal.\n')
+      } catch (error) {
+        if (error instanceof CliError && error.status !== null && error.status < 500) {
+          return say(
+            400,
+            'The hub does not know this code. Allow the login on the page that the program opened.\n',
+          )
+        }
+        response.on('close', () => reject(error))
+        say(502, 'The login failed; the terminal says why.\n')
+      }
+    })
+  })
+  answered.catch(() => {})
+  try {
+    process.stderr.write(
+      `Opening ${page}\nAllow the login there; Ctrl-C stops waiting for ${escapeText(proxy.name)}.\n`,
+    )
+    await openPage(page)
+    return await answered
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+}
+
+/** MEZITE_BROWSER names a program that is started with the URL instead of the system's browser. */
+async function openPage(page: URL): Promise<void> {
+  const failed = () => process.stderr.write('No browser could be started: open the address above yourself.\n')
+  try {
+    const { default: open } = await import('open')
+    const program = process.env.MEZITE_BROWSER
+    const child = await open(page.href, program ? { app: { name: program } } : {})
+    child.on('error', failed)
+  } catch {
+    failed()
+  }
+}
+
+function asAnswer(body: unknown): LoginAnswer {
+  const { token, expires, user, cluster, hub_ca } = (body ?? {}) as Record<string, unknown>
+  if (typeof token !== 'string' || typeof expires !== 'string') {
+    throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub answered the login without a credential')
+  }
+  return {
+    token,
+    expires,
+    user: String(user ?? ''),
+    cluster: String(cluster ?? ''),
+    hub_ca: typeof hub_ca === 'string' ? hub_ca : null,
+  }
+}

@@ -1,0 +1,20 @@
+import { createInterface } from 'node:readline/promises'
+import { CliError } from './cli-error.ts'
+import { escapeText } from './escape-text.ts'
+
+/**
+ * Asks on a terminal before something is destroyed; anything but `y` or `yes` throws `MEZ_NOT_CONFIRMED`.
+ * Scripts (no terminal on standard input or error) and `--yes` go ahead.
+ */
+export async function confirm(question: string, yes: boolean): Promise<void> {
+  if (yes || !process.stdin.isTTY || !process.stderr.isTTY) return
+  const prompt = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')))
+    prompt.once('SIGINT', () => prompt.close())
+    const answer = await Promise.race([prompt.question(`${escapeText(question)} [y/N] `), closed])
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('MEZ_NOT_CONFIRMED', 'not confirmed')
+  } finally {
+    prompt.close()
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What a name may do to a terminal or to the reader's eye: C0, DEL and C1 controls, bidirectional and invisible
+ * format characters, line separators, tags and lone surrogates.
+ */
+const HAZARDS =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu
+
+/** True when the text holds a character that is never printed as it is. */
+export function isHazardous(text: string): boolean {
+  return text.search(HAZARDS) !== -1
+}
+
+/** The text with each hazardous character spelt out (`\x1b`, `\u{202e}`): safe on a terminal, one line. */
+export function escapeText(text: string): string {
+  return text.replace(HAZARDS, (char) => {
+    const code = char.codePointAt(0)!
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
+}
+
+/** As `escapeText`, keeping line breaks: for messages of several lines. */
+export function escapeLines(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => escapeText(line))
+    .join('\n')
+}
+
+/** Hazardous characters in JSON or double-quoted YAML as `\uXXXX`: the value that is read back is the same. */
+export function escapeQuoted(text: string): string {
+  return text.replace(HAZARDS, (char) => {
+    if (char === '\n') return char
+    return [...Array(char.length).keys()]
+      .map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`)
+      .join('')
+  })
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import type { Document, LineCounter, Node } from 'yaml'
+import { CliError } from './cli-error.ts'
+
+const LARGEST_BYTES = 4 * 1024 * 1024
+const NAME = { stdin: 'standard input' }
+
+/** A resource document and where each part of it stands. */
+export interface ResourceDocument {
+  readonly file: string
+  readonly kind: string
+  readonly name: string
+  readonly value: Record<string, unknown>
+  /** `file:line` of a path such as `spec.allow`, or of the nearest part that is there. */
+  place(path: string): string
+}
+
+/**
+ * The YAML or JSON documents of a file, or of standard input for `-`. All problems of all documents are thrown
+ * together as `MEZ_DOCUMENT_INVALID`, each with file, line and path.
+ */
+export async function readDocuments(file: string, kinds: readonly string[]): Promise<ResourceDocument[]> {
+  const name = file === '-' ? NAME.stdin : file
+  const text = readText(file, name)
+  const { LineCounter, parseAllDocuments } = await import('yaml')
+  const lines = new LineCounter()
+  const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const problems: string[] = []
+  const found: ResourceDocument[] = []
+  for (const document of 'empty' in parsed ? [] : parsed) {
+    if (document.errors.length > 0) {
+      for (const error of document.errors)
+        problems.push(`${name}:${lines.linePos(error.pos[0]).line}: ${error.message}`)
+    } else if (document.contents !== null) {
+      const read = readOne(document, name, lines, kinds)
+      if (Array.isArray(read)) problems.push(...read)
+      else found.push(read)
+    }
+  }
+  if (problems.length === 0 && found.length === 0) problems.push(`${name}: holds no document`)
+  if (problems.length > 0) throw invalidDocuments(problems)
+  return found
+}
+
+/** One error for a list of `file:line: path: problem`. */
+export function invalidDocuments(problems: readonly string[]): CliError {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  return new CliError(
+    'MEZ_DOCUMENT_INVALID',
+    [`${count} in the documents`, ...problems.map((line) => `  ${line}`)].join('\n'),
+  )
+}
+
+function readText(file: string, name: string): string {
+  try {
+    const bytes = readFileSync(file === '-' ? 0 : file)
+    if (bytes.length > LARGEST_BYTES) throw new Error('it is larger than 4 MiB')
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new CliError('MEZ_FILE_UNREADABLE', `cannot read ${name}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function readOne(
+  document: Document,
+  file: string,
+  lines: LineCounter,
+  kinds: readonly string[],
+): ResourceDocument | string[] {
+  const place = (path: string) => `${file}:${lineOf(document, path, lines)}`
+  let value: unknown
+  try {
+    value = document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    return [`${place('')}: ${(error as Error).message}`]
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return [`${place('')}: a document is a mapping with kind, version, metadata and spec`]
+  }
+  const fields = value as Record<string, unknown>
+  const metadata = fields.metadata as Record<string, unknown> | null | undefined
+  const problems: string[] = []
+  const expect = (holds: boolean, path: string, text: string) => {
+    if (!holds) problems.push(`${place(path)}: ${path}: ${text}`)
+  }
+  expect(kinds.includes(fields.kind as string), 'kind', `must be ${kinds.join(' or ')} here`)
+  expect(fields.version === 'v1', 'version', 'must be v1')
+  expect(
+    typeof metadata?.name === 'string' && metadata.name !== '',
+    'metadata.name',
+    'must be the name of the resource',
+  )
+  expect(
+    typeof fields.spec === 'object' && fields.spec !== null && !Array.isArray(fields.spec),
+    'spec',
+    'must be a mapping',
+  )
+  for (const key of Object.keys(fields)) {
+    expect(['kind', 'version', 'metadata', 'spec', 'status'].includes(key), key, 'is not known')
+  }
+  if (problems.length > 0) return problems
+  const { status: _status, ...sent } = fields
+  return { file, kind: fields.kind as string, name: metadata!.name as string, value: sent, place }
+}
+
+function lineOf(document: Document, path: string, lines: LineCounter): number {
+  const steps = path.split(/[./[\]]+/).filter((step) => step !== '')
+  for (let length = steps.length; length >= 0; length--) {
+    const keys = steps.slice(0, length).map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+    const node = (length === 0 ? document.contents : document.getIn(keys, true)) as Node | null | undefined
+    if (node?.range) return lines.linePos(node.range[0]).line
+  }
+  return 1
+}

@@ -1,0 +1,41 @@
+import { CliError } from './cli-error.ts'
+import { escapeLines, escapeText } from './escape-text.ts'
+
+/**
+ * Prints `error: WHAT (CODE)` and the next step on standard error; gives the exit code: 2 for wrong usage, else 1.
+ * `command` is what was run, such as `mezctl apps ls`, for the hint.
+ */
+export function reportError(error: unknown, command: string): number {
+  const exit = (error as { oclif?: { exit?: number } })?.oclif?.exit
+  if ((error as { code?: string })?.code === 'EEXIT') return exit ?? 0
+  const told = error instanceof CliError ? error : fromOclif(error, command)
+  const [first = '', ...rest] = told.message.split('\n')
+  process.stderr.write(`error: ${escapeText(first)} (${escapeText(told.code)})\n`)
+  for (const line of rest) process.stderr.write(`${escapeText(line)}\n`)
+  if (told.hint !== '') process.stderr.write(`${escapeLines(told.hint)}\n`)
+  return told.exitCode
+}
+
+function fromOclif(error: unknown, command: string): CliError {
+  const {
+    message = String(error),
+    oclif,
+    parse,
+  } = error as { message?: string; oclif?: object; parse?: object }
+  if (parse === undefined && oclif === undefined) {
+    return new CliError('MEZ_CLI_FAULT', message, { cause: error })
+  }
+  if (parse === undefined && !/^command .* not found$/i.test(message.split('\n')[0]!)) {
+    return new CliError('MEZ_FAILED', message, { cause: error })
+  }
+  const told = message
+    .replace(/\u001b\[[0-9;]*m/g, '')
+    .replace(/\n?See more help with --help/, '')
+    .trim()
+    .replace(/^The following errors? occurred:\n\s*/, '')
+    .replace(/:\n/, ': ')
+  return new CliError('MEZ_USAGE', told, {
+    cause: error,
+    hint: `Add --help to see what is allowed: ${command} --help`,
+  })
+}

@@ -1,0 +1,90 @@
+import { stripVTControlCharacters } from 'node:util'
+import { escapeText } from './escape-text.ts'
+
+const GAP = 2
+const NARROWEST = 8
+const NO_LINES = Object.fromEntries(
+  [
+    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
+  ].map((name) => [name, '']),
+)
+
+/** A cell: texts are escaped, lists joined by commas, empty and missing values shown as `-`. */
+export function showCell(value: unknown): string {
+  if (value === null || value === undefined || value === '') return '-'
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(showCell).join(', ')
+  if (typeof value === 'object') return showLabels(value as Record<string, unknown>)
+  return escapeText(String(value))
+}
+
+/** `env=prod, team=[a|b]`, escaped. */
+export function showLabels(labels: Readonly<Record<string, unknown>> | null | undefined): string {
+  const pairs = Object.entries(labels ?? {})
+  if (pairs.length === 0) return '-'
+  return pairs
+    .map(
+      ([key, value]) =>
+        `${escapeText(key)}=${Array.isArray(value) ? `[${value.map(String).map(escapeText).join('|')}]` : escapeText(String(value))}`,
+    )
+    .join(', ')
+}
+
+/**
+ * A table without lines. When it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
+ * narrowed and their texts continue on the next line: nothing is cut off.
+ */
+export async function showTable(
+  head: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  columns: number | undefined = process.stdout.isTTY ? process.stdout.columns : undefined,
+): Promise<string> {
+  const { default: Table } = await import('cli-table3')
+  const cells = rows.map((row) => row.map(showCell))
+  const table = new Table({
+    head: head.map((title) => title.toUpperCase()),
+    chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    ...(columns ? narrowed([[...head], ...cells], columns) : {}),
+  })
+  table.push(...cells)
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => stripVTControlCharacters(line).trimEnd())
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+function narrowed(rows: readonly (readonly string[])[], columns: number) {
+  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => displayWidth(row[at] ?? ''))))
+  const room = columns - GAP * (widths.length - 1)
+  while (widths.reduce((sum, width) => sum + width, 0) > room) {
+    const widest = widths.indexOf(Math.max(...widths))
+    if (widths[widest]! <= NARROWEST) break
+    widths[widest]!--
+  }
+  return { colWidths: widths, wordWrap: true, wrapOnWordBoundary: false }
+}
+
+/** Columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */
+function displayWidth(text: string): number {
+  let width = 0
+  for (const char of text.normalize('NFC')) {
+    if (/\p{Mn}/u.test(char)) continue
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(
+        char,
+      )
+        ? 2
+        : 1
+  }
+  return width
+}
+
+/** Lines of `name  value`, the names padded: for one thing in detail. */
+export function showFields(fields: readonly (readonly [string, unknown])[]): string {
+  const width = Math.max(...fields.map(([name]) => name.length)) + GAP
+  return fields.map(([name, value]) => `${name.padEnd(width)}${showCell(value)}`).join('\n')
+}
