@@ -67,15 +67,15 @@ async function readKept(dataDir: string, names: readonly string[], clock: Clock)
 }
 
 async function issue(names: readonly string[], now: number) {
-  cryptoProvider.set(webcrypto)
+  cryptoProvider.set(webcrypto as Crypto)
   const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
     'sign',
     'verify',
-  ])) as webcrypto.CryptoKeyPair
+  ])) as CryptoKeyPair
   const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, [
     'sign',
     'verify',
-  ])) as webcrypto.CryptoKeyPair
+  ])) as CryptoKeyPair
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
   const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
   const ca = await X509CertificateGenerator.create({
@@ -104,7 +104,7 @@ async function issue(names: readonly string[], now: number) {
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+      new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
       await SubjectKeyIdentifierExtension.create(leaf.publicKey),
       await AuthorityKeyIdentifierExtension.create(authority.publicKey),
     ],

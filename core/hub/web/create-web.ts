@@ -140,12 +140,12 @@ export function createWeb(options: WebOptions): Web {
 function takeBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
-    /^application\/json(; ?charset=utf-8)?$/i,
+    /^application\/json(; ?charset="?utf-8"?)?$/i,
     { parseAs: 'buffer' },
     async (_request: FastifyRequest, body: Buffer) => parseStrictJson(body),
   )
   app.addContentTypeParser(
-    /^application\/x-www-form-urlencoded(; ?charset=utf-8)?$/i,
+    /^application\/x-www-form-urlencoded(; ?charset="?utf-8"?)?$/i,
     { parseAs: 'buffer', bodyLimit: 64 * 1024 },
     async (_request: FastifyRequest, body: Buffer) => {
       const fields: Record<string, string> = Object.create(null)
