@@ -45,6 +45,10 @@ export const errorCodes = {
   MEZ_TOKEN_REFUSED: 'Make a new join token with `mezctl tokens create --roles=app`.',
   MEZ_IDENTITY_MISSING: 'Give a join token and the CA pin: the agent has no valid certificate.',
   MEZ_ALLOW_INVALID: 'Entries are `host:port`, `address:port`, `cidr:port` with `*` for any port.',
+  MEZ_USER_NAME_TAKEN: 'An admin can run `mezctl users relink` or `mezctl users rm` for the name.',
+  MEZ_USER_NAME_INVALID:
+    'Use 1 to 256 characters without control characters, commas and spaces at either end.',
+  MEZ_ASSERTION_KEYLESS: 'The hub has no signing key yet; look at its log for why none could be stored.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

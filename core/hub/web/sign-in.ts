@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../access/access.ts'
+import type { Session } from '../sessions/session.ts'
 
 /** Where a visitor continues after signing in. Sealed into `state`; never a URL. */
 export interface LoginState {
@@ -29,6 +30,8 @@ export interface SignInDesk {
       readonly connector: string
       readonly method: string
       readonly state: string
+      /** Told of the new session before the cookie leaves; when it rejects, the session is ended and nobody is signed in. */
+      readonly opened?: (session: Session) => Promise<void>
     },
   ): Promise<FastifyReply>
   /** Records `user.login.failed` and answers with a page (or problem) that says why. */
@@ -42,6 +45,8 @@ export interface SignInDesk {
       readonly status: number
       readonly detail: string
       readonly user?: string
+      /** False for what any stranger can cause without having begun to sign in: it is logged, not recorded. */
+      readonly audited?: boolean
     },
   ): Promise<FastifyReply>
 }

@@ -1,0 +1,39 @@
+import { html, type Markup, renderMarkup } from './html.ts'
+import { stylesheetPath } from './style.ts'
+
+export interface Layout {
+  readonly title: string
+  readonly clusterName: string
+  readonly body: Markup
+  /** A card in the middle (default), or the whole width. */
+  readonly wide?: boolean
+  /** Go there at once by itself: works without script, and `form-action` does not govern it. */
+  readonly forwardTo?: string
+}
+
+const mark =
+  () => html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true">
+  <path d="M4 20V9a8 8 0 0 1 16 0v11" /><path d="M9 20v-9a3 3 0 0 1 6 0v9" /><path d="M2 20h20" /></svg>`
+
+/** A whole page of the hub's own host, as text. */
+export function renderPage({ title, clusterName, body, wide, forwardTo }: Layout): string {
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="robots" content="noindex" />
+      ${forwardTo === undefined ? null : html`<meta http-equiv="refresh" content=${`0; url=${forwardTo}`} />`}
+      <title>${`${title} · ${clusterName}`}</title>
+      <link rel="stylesheet" href=${stylesheetPath} />
+      <link rel="icon" href="data:," />
+    </head>
+    <body>
+      <header>
+        <a class="brand" href="/">${mark()}<span>Mezite</span></a>
+        <span class="cluster">${clusterName}</span>
+      </header>
+      <main class=${wide ? 'wide' : 'narrow'}>${body}</main>
+    </body>
+  </html>`
+  return `<!doctype html>${renderMarkup(page)}`
+}

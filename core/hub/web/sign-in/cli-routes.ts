@@ -1,0 +1,130 @@
+import type { FastifyInstance } from 'fastify'
+import { messageOf } from '../../../kernel/error.ts'
+import { Problem } from '../problem.ts'
+import { contentSecurityPolicy } from '../security-headers.ts'
+import type { SignInDesk } from '../sign-in.ts'
+import { admit } from './admit.ts'
+import type { CliCodes } from './cli-codes.ts'
+import { sendPage } from './create-desk.ts'
+import { hubSessionOf } from './hub-cookie.ts'
+import { requireOwnOrigin } from './page-routes.ts'
+import { fieldOf } from './read-form.ts'
+import type { SignInParts } from './sign-in-parts.ts'
+
+const DEFAULT_TTL_MS = 12 * 3_600_000
+const page = { config: { access: 'public' } } as const
+
+interface CliAsk {
+  readonly challenge: string
+  readonly redirectPort: number | null
+  readonly host: string
+  readonly program: string
+  readonly showCode: boolean
+}
+
+/** The page on which a signed-in person allows a command line; its code goes to that machine's loopback only. */
+export function cliPageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignInDesk, codes: CliCodes) {
+  const { sessions, pages } = parts
+
+  app.get('/web/cli', page, async (request, reply) => {
+    const ask = readAsk(request.query)
+    const session = await hubSessionOf(request, sessions)
+    if (!session)
+      return admit(parts, desk, request, reply, { appHost: null, path: request.url, nonceHash: null })
+    const targets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
+    reply.header('content-security-policy', contentSecurityPolicy(targets))
+    const fields = {
+      challenge: ask.challenge,
+      host: ask.host,
+      program: ask.program,
+      ...(ask.redirectPort === null ? {} : { redirect_port: String(ask.redirectPort) }),
+      ...(ask.showCode ? { no_browser: '1' } : {}),
+    }
+    return sendPage(
+      reply,
+      pages.cliAsk({ program: ask.program, machine: ask.host, user: session.user, fields }),
+    )
+  })
+
+  app.post('/web/cli', page, async (request, reply) => {
+    requireOwnOrigin(parts, request)
+    const ask = readAsk(request.body)
+    const session = await hubSessionOf(request, sessions)
+    if (!session) throw new Problem(401, 'login_required', 'Your session has ended. Start the sign-in again.')
+    const code = await codes.issue(ask.challenge, session.id)
+    if (ask.redirectPort === null) return sendPage(reply, pages.cliCode(ask.program, code))
+    return reply.redirect(`http://127.0.0.1:${ask.redirectPort}/callback?code=${code}`, 303)
+  })
+}
+
+/** Exchanges the code of the page for a session of its own, used as a bearer token. */
+export function cliTokenRoute(app: FastifyInstance, parts: SignInParts, codes: CliCodes) {
+  const { sessions, users, sessionLimits, audit, publicNames, methods, hubCa, clock, log } = parts
+
+  app.post('/v1/webapi/cli/token', { config: { access: 'public', callsPerMinute: 30 } }, async (request) => {
+    const code = fieldOf(request.body, 'code')
+    const verifier = fieldOf(request.body, 'verifier')
+    const refused = new Problem(400, 'code_invalid', 'The code is unknown, used or too old. Sign in again.')
+    if (!code || !verifier || code.length > 128 || !/^[A-Za-z0-9._~-]{43,128}$/.test(verifier)) throw refused
+    if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded now.')
+    const allowing = sessions.byId((await codes.spend(code, verifier)) ?? '')
+    if (allowing?.kind !== 'hub') throw refused
+
+    const roles = users.rolesOf(allowing.user)
+    const expires = clock.now() + Math.min(sessionLimits?.ttlMs(roles) ?? DEFAULT_TTL_MS, DEFAULT_TTL_MS)
+    // Not hung on the browser's session: closing the browser's session is not leaving the terminal.
+    const { session, token } = await sessions.open({
+      kind: 'hub',
+      user: allowing.user,
+      connector: allowing.connector,
+      clientIp: request.clientIp,
+      expires,
+      idleMs: sessionLimits?.idleMs(roles) ?? 0,
+    })
+    for (const method of methods()) {
+      try {
+        await method.adopt?.(allowing, session)
+      } catch (error) {
+        await sessions.end([session.id], 'denied', null)
+        log.warn({ method: method.name, cause: messageOf(error) }, 'a command line was not signed in')
+        throw new Problem(503, 'sign_in_failed', 'The sign-in could not be kept. Try again.')
+      }
+    }
+    audit.record({
+      type: 'user.login',
+      success: true,
+      user: session.user,
+      roles,
+      clientIp: request.clientIp,
+      sessionId: session.id,
+      requestId: request.id,
+      fields: { connector: session.connector, method: 'cli' },
+    })
+    return {
+      token,
+      expires: new Date(expires).toISOString(),
+      user: session.user,
+      cluster: publicNames.clusterName,
+      hub_ca: hubCa(),
+    }
+  })
+}
+
+function readAsk(fields: unknown): CliAsk {
+  const challenge = fieldOf(fields, 'challenge') ?? ''
+  const port = Number(fieldOf(fields, 'redirect_port') ?? Number.NaN)
+  const showCode = fieldOf(fields, 'no_browser') === '1'
+  const validPort = Number.isInteger(port) && port >= 1_024 && port <= 65_535
+  if (!/^[A-Za-z0-9_-]{43}$/.test(challenge) || (!showCode && !validPort)) {
+    throw new Problem(
+      400,
+      'bad_cli_login',
+      'This link is not complete. Start the sign-in again in the terminal.',
+    )
+  }
+  // The name is only shown. Control and bidirectional characters could make the sentence lie.
+  const host =
+    (fieldOf(fields, 'host') ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 64) || 'an unnamed machine'
+  const program = fieldOf(fields, 'program') === 'mezctl' ? 'mezctl' : 'msh'
+  return { challenge, redirectPort: showCode ? null : port, host, program, showCode }
+}

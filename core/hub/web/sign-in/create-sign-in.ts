@@ -1,0 +1,49 @@
+import { createPages } from '../pages/create-pages.ts'
+import type { SignInDesk } from '../sign-in.ts'
+import type { WebRoutes } from '../web-routes.ts'
+import { createCliCodes } from './cli-codes.ts'
+import { cliPageRoutes, cliTokenRoute } from './cli-routes.ts'
+import { createDesk } from './create-desk.ts'
+import { meRoutes } from './me-routes.ts'
+import { pageRoutes, servePages } from './page-routes.ts'
+import type { SignInParts } from './sign-in-parts.ts'
+
+export interface SignInRoom {
+  readonly desk: SignInDesk
+  /** Paths are whole; the prefixes are empty. */
+  readonly webRoutes: readonly WebRoutes[]
+}
+
+/**
+ * The sign-in host: the desk at which every method ends, the way into apps, the hub's own pages, and the
+ * sign-in of command lines. Its one table comes with `signInMigrations`.
+ */
+export function createSignIn(
+  options: Omit<SignInParts, 'pages'> & Partial<Pick<SignInParts, 'pages'>>,
+): SignInRoom {
+  const parts: SignInParts = { ...options, pages: options.pages ?? createPages(options.publicNames) }
+  const desk = createDesk(parts)
+  const codes = createCliCodes(parts.database, parts.clock)
+  return {
+    desk,
+    webRoutes: [
+      {
+        name: 'sign-in-pages',
+        prefix: '',
+        routes: async (app) => {
+          servePages(app, parts)
+          pageRoutes(app, parts, desk)
+          cliPageRoutes(app, parts, desk, codes)
+        },
+      },
+      {
+        name: 'sign-in-api',
+        prefix: '',
+        routes: async (app) => {
+          meRoutes(app, parts)
+          cliTokenRoute(app, parts, codes)
+        },
+      },
+    ],
+  }
+}

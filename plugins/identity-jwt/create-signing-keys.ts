@@ -1,0 +1,125 @@
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto'
+import type { Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import type { KeyTables } from './migrations.ts'
+
+/** A new key is published this long before it signs; the key set may be cached for as long. */
+export const LEAD_MS = 5 * 60_000
+const KEEP_MS = 7 * 24 * 3_600_000
+const ROTATE_MS = 30 * 24 * 3_600_000
+const KIND = 'key'
+const PREFIX = 'app-jwt:'
+
+export interface SigningKey {
+  readonly kid: string
+  readonly privateKey: KeyObject
+  readonly publicJwk: JsonWebKey
+  /** Milliseconds since the epoch. */
+  readonly activeFrom: number
+}
+
+/** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
+export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock: Clock }) {
+  const { changes, vault, clock } = parts
+  /** Oldest first. */
+  let keys: readonly SigningKey[] = []
+
+  async function read(trx: Transaction): Promise<SigningKey[]> {
+    const rows = await trx.withTables<KeyTables>().selectFrom('identity_jwt_keys').selectAll().execute()
+    return rows
+      .map((row) => ({
+        kid: row.kid,
+        privateKey: createPrivateKey({
+          key: vault.open(place(row.kid), Buffer.from(row.private_key)),
+          format: 'der',
+          type: 'pkcs8',
+        }),
+        publicJwk: JSON.parse(row.public_jwk) as JsonWebKey,
+        activeFrom: Number(row.active_from),
+      }))
+      .sort((a, b) => a.activeFrom - b.activeFrom)
+  }
+
+  const view: View = {
+    name: 'identity-jwt-keys',
+    kinds: [KIND],
+    async loadAll(trx) {
+      const found = await read(trx)
+      return () => {
+        keys = found
+      }
+    },
+    async refresh(trx, touched) {
+      const ours = [...(touched.get(KIND) ?? [])].some((key) => key.startsWith(PREFIX))
+      const found = ours ? await read(trx) : keys
+      return () => {
+        keys = found
+      }
+    },
+  }
+
+  /** Adds a key that signs from `activeFrom`, and removes those that a newer one replaced a week ago. */
+  async function add(activeFromMs: number, unless: (held: readonly SigningKey[]) => boolean): Promise<void> {
+    await changes.write(async (trx, change) => {
+      const held = await read(trx)
+      if (unless(held)) return
+      const db = trx.withTables<KeyTables>()
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const jwk = publicKey.export({ format: 'jwk' })
+      const kid = thumbprint(jwk)
+      const sealed = vault.seal(place(kid), privateKey.export({ format: 'der', type: 'pkcs8' }))
+      await db
+        .insertInto('identity_jwt_keys')
+        .values({
+          kid,
+          public_jwk: JSON.stringify({ ...jwk, kid, alg: 'ES256', use: 'sig' }),
+          private_key: sealed,
+          created: clock.now(),
+          active_from: activeFromMs,
+        })
+        .execute()
+      change.touch(KIND, PREFIX + kid)
+      for (const [at, key] of held.entries()) {
+        const replacedAt = held[at + 1]?.activeFrom ?? activeFromMs
+        if (replacedAt + KEEP_MS > clock.now()) continue
+        await db.deleteFrom('identity_jwt_keys').where('kid', '=', key.kid).execute()
+        change.touch(KIND, PREFIX + key.kid)
+      }
+      await change.audit({ type: 'key.created', success: true, fields: { key: `app-jwt ${kid}` } })
+    })
+  }
+
+  return {
+    view,
+    /** The key that signs now: the newest that is old enough. */
+    current: (): SigningKey | undefined => {
+      const now = clock.now()
+      return keys.findLast(({ activeFrom }) => activeFrom <= now) ?? keys[0]
+    },
+    /** Public keys that a verifier should accept: coming, current and, for a week, former ones. */
+    published: (): readonly JsonWebKey[] => keys.map(({ publicJwk }) => publicJwk),
+    /** Makes the very first key, used at once. */
+    ensure: () => add(clock.now(), (held) => held.length > 0),
+    /** Publishes a new key now; it signs in five minutes. */
+    rotate: () => add(clock.now() + LEAD_MS, () => false),
+    /** Rotates when the newest key is thirty days old. */
+    rotateWhenDue: async (): Promise<void> => {
+      const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()
+      if (due(keys)) await add(clock.now() + LEAD_MS, (held) => !due(held))
+    },
+  }
+}
+
+export type SigningKeys = ReturnType<typeof createSigningKeys>
+
+const place = (kid: string) => ({ table: 'identity_jwt_keys', id: kid, purpose: 'app-jwt' })
+
+/** RFC 7638. */
+function thumbprint({ crv, kty, x, y }: JsonWebKey): string {
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+}

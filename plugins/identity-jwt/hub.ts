@@ -1,0 +1,45 @@
+import {
+  assertion,
+  changes,
+  defineHubPlugin,
+  messageOf,
+  migrations,
+  publicNames,
+  vault,
+  webRoutes,
+} from '@mezite/core'
+import { createAssertion } from './create-assertion.ts'
+import { createSigningKeys } from './create-signing-keys.ts'
+import { keyRoutes } from './key-routes.ts'
+import { identityJwtMigrations } from './migrations.ts'
+
+const CHECK_MS = 3_600_000
+
+export default defineHubPlugin({
+  name: 'identity-jwt',
+  api: 1,
+  summary: 'Signs who is calling on every request',
+  needs: { changes, publicNames, vault },
+  provides: { assertion, migrations, webRoutes },
+  setup({ clock, log, tap, use, provide }) {
+    const keys = createSigningKeys({ changes: use.changes, vault: use.vault, clock })
+    let timer: NodeJS.Timeout | undefined
+
+    use.changes.addView(keys.view)
+    provide.migrations(identityJwtMigrations)
+    provide.assertion(
+      createAssertion({ keys, changes: use.changes, clock, issuer: use.publicNames.hubOrigin }),
+    )
+    provide.webRoutes(keyRoutes(keys))
+
+    const rotate = () => {
+      keys.rotateWhenDue().catch((error) => log.error({ cause: messageOf(error) }, 'the key did not rotate'))
+    }
+    tap.lifecycle.start(async () => {
+      await keys.ensure()
+      rotate()
+      timer = setInterval(rotate, CHECK_MS).unref()
+    })
+    tap.lifecycle.stop(() => clearInterval(timer))
+  },
+})

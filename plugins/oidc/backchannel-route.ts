@@ -1,0 +1,84 @@
+import { type Clock, type Log, messageOf, type Sessions, type WebRoutes } from '@mezite/core'
+import * as jose from 'jose'
+import type { Connector, Connectors } from './create-connectors.ts'
+import { type Providers, SKEW_SECONDS } from './create-providers.ts'
+import type { Logins } from './logins.ts'
+import type { Spent } from './spent.ts'
+
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+const MAX_AGE_SECONDS = 600
+const MAX_BODY = 65_536
+
+/** OpenID Connect Back-Channel Logout 1.0: the provider says that somebody's session there is over. Reads no cookie. */
+export function backchannelRoute(parts: {
+  connectors: Connectors
+  providers: Providers
+  spent: Spent
+  logins: Logins
+  sessions: Sessions
+  clock: Clock
+  log: Log
+}): WebRoutes {
+  const { connectors, providers, spent, logins, sessions, clock, log } = parts
+
+  /** Section 2.6 of the specification. Rejects for any token that does not count. */
+  async function read(connector: Connector, token: string) {
+    const provider = await providers.of(connector)
+    const { payload, protectedHeader } = await jose.jwtVerify(token, provider.keys, {
+      algorithms: [...provider.algorithms],
+      issuer: provider.metadata.issuer,
+      audience: connector.document.spec.client_id,
+      clockTolerance: SKEW_SECONDS,
+      maxTokenAge: MAX_AGE_SECONDS,
+      currentDate: new Date(clock.now()),
+      requiredClaims: ['iat', 'jti', 'events'],
+    })
+    // The type is only recommended, and several providers send `JWT` or none; other tokens' types are refused.
+    const type = protectedHeader.typ?.toLowerCase().replace(/^application\//, '')
+    if (type !== undefined && type !== 'logout+jwt' && type !== 'jwt')
+      throw new Error('typ is no logout token')
+    const { events, nonce, sid, sub, jti } = payload
+    if (nonce !== undefined) throw new Error('a logout token has no nonce')
+    const event = typeof events === 'object' && events !== null && Object.hasOwn(events, EVENT)
+    if (!event || typeof (events as Record<string, unknown>)[EVENT] !== 'object')
+      throw new Error('no logout event')
+    if ((sid === undefined && sub === undefined) || typeof (sid ?? sub) !== 'string') {
+      throw new Error('neither sid nor sub')
+    }
+    const once = `${connector.name}\0${jti}`
+    const ttlMs = (MAX_AGE_SECONDS + 2 * SKEW_SECONDS) * 1_000
+    if (!(await spent.spend('jti', once, ttlMs))) throw new Error('jti was used before')
+    return { sid: sid as string | undefined, sub }
+  }
+
+  return {
+    name: 'oidc-backchannel-logout',
+    prefix: '/v1/webapi/oidc/backchannel-logout',
+    routes: async (app) => {
+      const type = 'application/x-www-form-urlencoded'
+      if (!app.hasContentTypeParser(type)) {
+        app.addContentTypeParser(type, { parseAs: 'string', bodyLimit: MAX_BODY }, (_request, body, done) =>
+          done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+        )
+      }
+      const options = { config: { access: 'public', callsPerMinute: 600 }, bodyLimit: MAX_BODY } as const
+      app.post('/:connector', options, async (request, reply) => {
+        reply.header('cache-control', 'no-store')
+        const { connector: name } = request.params as { connector: string }
+        const { logout_token: token } = (request.body ?? {}) as { logout_token?: unknown }
+        const connector = connectors.byName(name)
+        if (!connector || typeof token !== 'string') return reply.code(400).send({ error: 'invalid_request' })
+        try {
+          const ids = await logins.sessionIds(name, await read(connector, token))
+          const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'logout', null)
+          log.info({ connector: name, ended }, 'the provider ended sessions')
+          return reply.code(200).send()
+        } catch (error) {
+          const fields = { request_id: request.id, connector: name, cause: messageOf(error) }
+          log.warn(fields, 'a logout token was refused')
+          return reply.code(400).send({ error: 'invalid_request' })
+        }
+      })
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { isLinkLocal, isLoopback } from './loopback.ts'
+
+const DEADLINE_MS = 10_000
+const MAX_BYTES = 1 << 20
+
+/**
+ * A `fetch` for a provider that may be hostile: ten seconds for everything, the last byte included; at most
+ * 1 MiB; no redirect; https, or http to loopback when the issuer itself is there. Rejects otherwise.
+ */
+export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
+  const issuerIsLocal = isLoopback(new URL(issuer).hostname)
+  return async (address: string | URL, options: RequestInit = {}): Promise<Response> => {
+    const url = new URL(address)
+    const plain = url.protocol === 'http:' && issuerIsLocal && isLoopback(url.hostname)
+    if ((url.protocol !== 'https:' && !plain) || isLinkLocal(url.hostname)) {
+      throw new Error(`the provider names an address that is not allowed: ${url.protocol}//${url.host}`)
+    }
+    const deadline = AbortSignal.timeout(deadlineMs)
+    const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline
+    const response = await fetch(url, { ...options, redirect: 'manual', signal })
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel()
+      throw new Error(`${url.origin}${url.pathname} answers with a redirect (${response.status})`)
+    }
+    const body = await readCapped(response, url)
+    const empty = response.status === 204 || response.status === 205
+    return new Response(empty ? null : body, { status: response.status, headers: response.headers })
+  }
+}
+
+async function readCapped(response: Response, url: URL): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    // Leaving the loop cancels the stream and with it the connection.
+    if (size > MAX_BYTES)
+      throw new Error(`${url.origin}${url.pathname} answers with more than ${MAX_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+export type BoundedFetch = ReturnType<typeof createBoundedFetch>

@@ -1,0 +1,68 @@
+import { Problem, type PublicNames, type Sessions, type WebRoutes } from '@mezite/core'
+import { readConnector } from './connector-resource.ts'
+import type { Connector, Connectors } from './create-connectors.ts'
+import type { Providers } from './create-providers.ts'
+import { callbackUrl } from './login-routes.ts'
+import { testConnector } from './test-connector.ts'
+
+const admin = { config: { access: 'admin' } } as const
+
+/** Administration of connectors. The secret goes in and never comes out. */
+export function connectorRoutes(parts: {
+  connectors: Connectors
+  providers: Providers
+  sessions: Sessions
+  publicNames: PublicNames
+}): WebRoutes {
+  const { connectors, sessions, publicNames } = parts
+
+  const shown = ({ name, document, sealedSecret }: Connector) => ({
+    ...document,
+    status: { redirect_uri: callbackUrl(publicNames, name), client_secret_stored: sealedSecret !== null },
+  })
+  const found = (params: unknown): Connector => {
+    const { name } = params as { name: string }
+    const connector = connectors.byName(name)
+    if (!connector) throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
+    return connector
+  }
+
+  return {
+    name: 'oidc-connectors',
+    prefix: '/v1/webapi/connectors',
+    routes: async (app) => {
+      app.get('', admin, async () => connectors.list().map(shown))
+      app.get('/:name', admin, async ({ params }) => shown(found(params)))
+      app.put('/:name', admin, async (request) => {
+        const { document, secret } = readConnector(request.body)
+        const { name } = request.params as { name: string }
+        if (document.metadata.name !== name) {
+          throw new Problem(400, 'resource_invalid', 'metadata.name is not the name in the path')
+        }
+        const { created } = await connectors.put(document, secret, actor(request))
+        return { created, resource: shown(found(request.params)) }
+      })
+      app.delete('/:name', admin, async (request, reply) => {
+        const { name } = request.params as { name: string }
+        await connectors.remove(name, actor(request))
+        const ids = sessions.list().filter(({ connector }) => connector === name)
+        await sessions.end(
+          ids.map(({ id }) => id),
+          'connector_deleted',
+          request.subject,
+        )
+        return reply.code(204).send()
+      })
+      app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), parts))
+    },
+  }
+}
+
+function actor(request: {
+  subject: { user: string; roles: readonly string[] }
+  clientIp: string
+  id: string
+}) {
+  const { user, roles } = request.subject
+  return { user, roles, clientIp: request.clientIp, requestId: request.id }
+}

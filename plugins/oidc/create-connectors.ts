@@ -1,0 +1,116 @@
+import type { AuditInput, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import { Problem } from '@mezite/core'
+import type { ConnectorDocument } from './connector-resource.ts'
+import type { OidcTables } from './migrations.ts'
+
+/** A connector in memory. A new object for each version, so it can key caches. */
+export interface Connector {
+  readonly name: string
+  readonly document: ConnectorDocument
+  readonly sealedSecret: Buffer | null
+}
+
+const KIND = 'connector'
+
+/** The connectors: read from memory on every hub, written through the change sequence. */
+export function createConnectors(parts: { changes: Changes; vault: Vault; clock: Clock }) {
+  const { changes, vault, clock } = parts
+  let byName: ReadonlyMap<string, Connector> = new Map()
+
+  async function read(trx: Transaction, names: readonly string[] | null) {
+    const query = trx.withTables<OidcTables>().selectFrom('oidc_connectors').selectAll()
+    const rows = await (names === null ? query : query.where('name', 'in', names)).execute()
+    return rows.map(
+      (row): Connector => ({
+        name: row.name,
+        document: JSON.parse(row.document) as ConnectorDocument,
+        sealedSecret: row.client_secret === null ? null : Buffer.from(row.client_secret),
+      }),
+    )
+  }
+
+  const view: View = {
+    name: 'oidc-connectors',
+    kinds: [KIND],
+    async loadAll(trx) {
+      const all = await read(trx, null)
+      return () => {
+        byName = new Map(all.map((one) => [one.name, one]))
+      }
+    },
+    async refresh(trx, touched) {
+      const names = [...(touched.get(KIND) ?? [])]
+      const found = names.length === 0 ? [] : await read(trx, names)
+      return () => {
+        const next = new Map(byName)
+        for (const name of names) next.delete(name)
+        for (const one of found) next.set(one.name, one)
+        byName = next
+      }
+    },
+  }
+
+  return {
+    view,
+    byName: (name: string) => byName.get(name),
+    list: () => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+
+    /** The client secret, or null for a public client. Never kept in the clear. */
+    secretOf({ name, sealedSecret }: Connector): string | null {
+      if (sealedSecret === null) return null
+      return vault.open(secretPlace(name), sealedSecret).toString('utf8')
+    },
+
+    /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
+    async put(document: ConnectorDocument, secret: string | undefined, who: Partial<AuditInput>) {
+      const { name } = document.metadata
+      return changes.write(async (trx, change) => {
+        const db = trx.withTables<OidcTables>()
+        const old = (await read(trx, [name]))[0]
+        if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
+          const detail =
+            'A connector that moves to another issuer or client needs its client_secret given again.'
+          throw new Problem(400, 'resource_invalid', detail)
+        }
+        const sealed =
+          secret === undefined
+            ? (old?.sealedSecret ?? null)
+            : vault.seal(secretPlace(name), Buffer.from(secret))
+        const row = { name, document: JSON.stringify(document), client_secret: sealed, updated: clock.now() }
+        await db
+          .insertInto('oidc_connectors')
+          .values(row)
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
+          .execute()
+        change.touch(KIND, name)
+        const type = old ? 'connector.updated' : 'connector.created'
+        await change.audit({ ...who, type, success: true, fields: { connector: name } })
+        return { created: !old }
+      })
+    },
+
+    async remove(name: string, who: Partial<AuditInput>): Promise<void> {
+      await changes.write(async (trx, change) => {
+        const db = trx.withTables<OidcTables>()
+        const gone = await db
+          .deleteFrom('oidc_connectors')
+          .where('name', '=', name)
+          .returning('name')
+          .execute()
+        if (gone.length === 0)
+          throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
+        await db.deleteFrom('oidc_logins').where('connector', '=', name).execute()
+        change.touch(KIND, name)
+        await change.audit({ ...who, type: 'connector.deleted', success: true, fields: { connector: name } })
+      })
+    },
+  }
+}
+
+export type Connectors = ReturnType<typeof createConnectors>
+
+const secretPlace = (name: string) => ({ table: 'oidc_connectors', id: name, purpose: 'client-secret' })
+
+function moved(old: ConnectorDocument, next: ConnectorDocument): boolean {
+  return old.spec.issuer_url !== next.spec.issuer_url || old.spec.client_id !== next.spec.client_id
+}

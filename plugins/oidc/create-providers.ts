@@ -1,0 +1,173 @@
+import { createPrivateKey } from 'node:crypto'
+import { type Clock, Problem } from '@mezite/core'
+import * as jose from 'jose'
+import * as client from 'openid-client'
+import { createBoundedFetch } from './bounded-fetch.ts'
+import type { Connector, Connectors } from './create-connectors.ts'
+import { isLinkLocal, isLoopback } from './loopback.ts'
+
+/** Signatures that are accepted when the provider announces them. Nothing symmetric, never `none`. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+]
+
+/** Clocks may differ by this much, in seconds. */
+export const SKEW_SECONDS = 60
+const CONFIG_TTL_MS = 10 * 60_000
+const JWKS_COOLDOWN_MS = 30_000
+const JWKS_TTL_MS = 10 * 60_000
+
+/** What discovery found, ready for use. */
+export interface Provider {
+  readonly config: client.Configuration
+  readonly metadata: client.ServerMetadata
+  readonly keys: ReturnType<typeof jose.createRemoteJWKSet>
+  readonly algorithms: readonly string[]
+}
+
+/** Providers by connector version; discovered when first needed, again after ten minutes. */
+export function createProviders(parts: { connectors: Connectors; clock: Clock; deadlineMs?: number }) {
+  const { connectors, clock, deadlineMs } = parts
+  const known = new WeakMap<Connector, { provider: Promise<Provider>; until: number }>()
+
+  /** Rejects with `Problem` 502 `provider_unreachable` when discovery fails. */
+  async function of(connector: Connector): Promise<Provider> {
+    const cached = known.get(connector)
+    if (cached && cached.until > clock.monotonic()) return cached.provider
+    const previous = cached ? await cached.provider.catch(() => undefined) : undefined
+    const provider = discover(connector, previous)
+    known.set(connector, { provider, until: clock.monotonic() + CONFIG_TTL_MS })
+    try {
+      return await provider
+    } catch (error) {
+      known.delete(connector)
+      throw error
+    }
+  }
+
+  async function discover(connector: Connector, previous: Provider | undefined): Promise<Provider> {
+    const { issuer_url: issuer, client_id: clientId } = connector.document.spec
+    const boundedFetch = createBoundedFetch(issuer, deadlineMs)
+    const local = isLoopback(new URL(issuer).hostname)
+    try {
+      const found = await client.discovery(new URL(issuer), clientId, undefined, client.None(), {
+        [client.customFetch]: boundedFetch as client.CustomFetch,
+        execute: local ? [client.allowInsecureRequests] : [],
+      })
+      const metadata = found.serverMetadata()
+      for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
+        if (!isAllowedUrl(metadata[name], local)) throw new Error(`discovery names no usable ${name}`)
+      }
+      const authentication = clientAuthentication(connector, metadata, connectors.secretOf(connector))
+      const config = new client.Configuration(
+        metadata,
+        clientId,
+        { [client.clockTolerance]: SKEW_SECONDS },
+        authentication,
+      )
+      config[client.customFetch] = boundedFetch as client.CustomFetch
+      if (local) client.allowInsecureRequests(config)
+      const sameKeys = previous && previous.metadata.jwks_uri === metadata.jwks_uri
+      return {
+        config,
+        metadata,
+        // The keys outlive a new discovery, so their cool-down holds whatever else happens.
+        keys: sameKeys ? previous.keys : remoteKeys(metadata.jwks_uri as string, boundedFetch),
+        algorithms: (metadata.id_token_signing_alg_values_supported ?? ['RS256']).filter((algorithm) =>
+          ALGORITHMS.includes(algorithm),
+        ),
+      }
+    } catch (error) {
+      if (error instanceof Problem) throw error
+      throw new Problem(
+        502,
+        'provider_unreachable',
+        `The provider of ${connector.name} cannot be used: ${words(error)}`,
+      )
+    }
+  }
+
+  return { of }
+}
+
+export type Providers = ReturnType<typeof createProviders>
+
+/** An endpoint that a browser or the hub may be sent to. */
+export function isAllowedUrl(address: unknown, local: boolean): address is string {
+  const url = typeof address === 'string' ? URL.parse(address) : null
+  if (!url || isLinkLocal(url.hostname)) return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && local && isLoopback(url.hostname))
+}
+
+/** The chain of causes in one line, cut short: providers write what they like into it. */
+export function words(error: unknown): string {
+  const parts: string[] = []
+  for (let one = error; one instanceof Error && parts.length < 4; one = one.cause) parts.push(one.message)
+  return parts
+    .join(': ')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, 300)
+}
+
+function remoteKeys(address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {
+  return jose.createRemoteJWKSet(new URL(address), {
+    cooldownDuration: JWKS_COOLDOWN_MS,
+    cacheMaxAge: JWKS_TTL_MS,
+    timeoutDuration: 10_000,
+    [jose.customFetch]: boundedFetch as jose.FetchImplementation,
+  })
+}
+
+/** How the hub proves itself at the token endpoint. `auto`: what discovery offers, basic first (its default). */
+export function tokenAuth(
+  connector: Connector,
+  metadata: client.ServerMetadata,
+  secret: string | null,
+): string {
+  const { token_auth: wanted } = connector.document.spec
+  if (secret === null) return 'none'
+  if (wanted !== 'auto') return wanted
+  const offered = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
+  const isKey = secret.startsWith('-----BEGIN')
+  const usable = isKey ? ['private_key_jwt'] : ['client_secret_basic', 'client_secret_post']
+  const chosen = usable.find((method) => offered.includes(method))
+  if (chosen) return chosen
+  throw new Error(
+    `the provider takes ${offered.join(', ') || 'nothing'} and the stored secret fits none of them`,
+  )
+}
+
+function clientAuthentication(
+  connector: Connector,
+  metadata: client.ServerMetadata,
+  secret: string | null,
+): client.ClientAuth {
+  const method = tokenAuth(connector, metadata, secret)
+  if (secret === null) return client.None()
+  if (method === 'client_secret_basic') return client.ClientSecretBasic(secret)
+  if (method === 'client_secret_post') return client.ClientSecretPost(secret)
+  return client.PrivateKeyJwt(signingKey(secret))
+}
+
+function signingKey(pem: string): Parameters<typeof client.PrivateKeyJwt>[0] {
+  const key = createPrivateKey(pem)
+  const curve = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }[
+    key.asymmetricKeyDetails?.namedCurve ?? ''
+  ]
+  if (key.asymmetricKeyType === 'rsa') {
+    return key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign'])
+  }
+  if (curve) return key.toCryptoKey({ name: 'ECDSA', namedCurve: curve }, false, ['sign'])
+  if (key.asymmetricKeyType === 'ed25519') return key.toCryptoKey('Ed25519', false, ['sign'])
+  throw new Error('the private key for private_key_jwt must be RSA, P-256, P-384, P-521 or Ed25519')
+}

@@ -1,0 +1,92 @@
+import {
+  changes,
+  database,
+  defineHubPlugin,
+  migrations,
+  publicNames,
+  type Session,
+  sessions,
+  signInDesk,
+  signInMethods,
+  users,
+  vault,
+  webRoutes,
+} from '@mezite/core'
+import * as client from 'openid-client'
+import { createAttempts } from './attempts.ts'
+import { backchannelRoute } from './backchannel-route.ts'
+import { connectorRoutes } from './connector-routes.ts'
+import { createConnectors } from './create-connectors.ts'
+import { createProviders, isAllowedUrl } from './create-providers.ts'
+import { loginRoutes, loginUrl } from './login-routes.ts'
+import { createLogins } from './logins.ts'
+import { isLoopback } from './loopback.ts'
+import { oidcMigrations } from './migrations.ts'
+import { createSpent } from './spent.ts'
+
+export default defineHubPlugin({
+  name: 'oidc',
+  api: 1,
+  summary: 'Signs people in through an OpenID provider',
+  needs: { changes, database, publicNames, sessions, signInDesk, users, vault },
+  provides: { migrations, signInMethods, webRoutes },
+  setup({ clock, log, tap, use, provide }) {
+    const { vault, database, sessions, publicNames, signInDesk: desk, users } = use
+    const connectors = createConnectors({ changes: use.changes, vault, clock })
+    const providers = createProviders({ connectors, clock })
+    const attempts = createAttempts(vault, clock)
+    const spent = createSpent(database, clock)
+    const logins = createLogins(database, vault, clock)
+
+    use.changes.addView(connectors.view)
+    provide.migrations(oidcMigrations)
+    provide.signInMethods({
+      name: 'oidc',
+      choices: () =>
+        connectors
+          .list()
+          .map(({ name, document }) => ({ id: name, title: document.metadata.description || name })),
+      signOut,
+      adopt: (from, made) => logins.adopt(from, made),
+    })
+    tap.access.challenge(({ requirement, connector, state }) => {
+      if (requirement.name !== 'login') return null
+      const all = connectors.list()
+      const name = connector ?? (all.length === 1 ? all[0]!.name : null)
+      return name !== null && connectors.byName(name)
+        ? { location: loginUrl(publicNames, name, state) }
+        : null
+    })
+    const parts = {
+      connectors,
+      providers,
+      attempts,
+      spent,
+      logins,
+      users,
+      sessions,
+      desk,
+      publicNames,
+      clock,
+      log,
+    }
+    provide.webRoutes(loginRoutes(parts))
+    provide.webRoutes(backchannelRoute(parts))
+    provide.webRoutes(connectorRoutes(parts))
+
+    /** RP-initiated logout, where the provider has an end-session endpoint. */
+    async function signOut(session: Session): Promise<string | null> {
+      const connector = session.connector === null ? undefined : connectors.byName(session.connector)
+      if (!connector) return null
+      const hint = await logins.idTokenOf(session)
+      if (hint === null) return null
+      const { config, metadata } = await providers.of(connector)
+      const local = isLoopback(new URL(metadata.issuer).hostname)
+      if (!isAllowedUrl(metadata.end_session_endpoint, local)) return null
+      return client.buildEndSessionUrl(config, {
+        id_token_hint: hint,
+        post_logout_redirect_uri: `${publicNames.signInOrigin}/web/signed-out`,
+      }).href
+    }
+  },
+})

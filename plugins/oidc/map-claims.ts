@@ -1,0 +1,71 @@
+import { RE2JS } from 're2js'
+import { type ConnectorSpec, isPattern } from './connector-resource.ts'
+
+export type Claims = Readonly<Record<string, unknown>>
+
+/** A sign-in that the provider completed and we refuse; `reason` is the code in audit and on the page. */
+export class SignInRefused extends Error {
+  readonly reason: string
+  constructor(reason: string, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+const MAX_VALUES = 20_000
+
+/**
+ * The user's name from the claims. Throws `SignInRefused`: `username_missing`, or `email_unverified` when the
+ * name is an e-mail address that the provider does not vouch for.
+ */
+export function userNameOf(spec: ConnectorSpec, claims: Claims): string {
+  const name = Object.hasOwn(claims, spec.username_claim) ? claims[spec.username_claim] : undefined
+  if (typeof name !== 'string' || name === '') {
+    throw new SignInRefused('username_missing', `The provider sends no claim "${spec.username_claim}".`)
+  }
+  // Some providers spell the boolean as a string.
+  const verified = claims.email_verified === true || claims.email_verified === 'true'
+  if (spec.username_claim === 'email' && spec.require_verified_email && !verified) {
+    throw new SignInRefused(
+      'email_unverified',
+      'The provider does not say that your e-mail address is verified.',
+    )
+  }
+  return name
+}
+
+/**
+ * Roles by the connector's rules, sorted. A string claim is one value and never split. A claim that is missing,
+ * of another type, or only referred to (distributed claims, `_claim_names`) gives no role; `unreadable` names it.
+ */
+export function rolesOf(spec: ConnectorSpec, claims: Claims): { roles: string[]; unreadable: string[] } {
+  const roles = new Set<string>()
+  const unreadable = new Set<string>()
+  for (const rule of spec.claims_to_roles) {
+    const values = valuesOf(claims, rule.claim)
+    if (values === null) unreadable.add(rule.claim)
+    else if (matcherOf(rule.value)(values)) for (const role of rule.roles) roles.add(role)
+  }
+  return { roles: [...roles].sort(), unreadable: [...unreadable] }
+}
+
+function valuesOf(claims: Claims, name: string): readonly string[] | null {
+  const value = Object.hasOwn(claims, name) ? claims[name] : undefined
+  if (typeof value === 'string') return [value]
+  if (Array.isArray(value) && value.length <= MAX_VALUES) {
+    return value.filter((entry) => typeof entry === 'string')
+  }
+  if (value === undefined) {
+    const elsewhere = claims._claim_names
+    const distributed = typeof elsewhere === 'object' && elsewhere !== null && Object.hasOwn(elsewhere, name)
+    return distributed ? null : []
+  }
+  return null
+}
+
+function matcherOf(wanted: string): (values: readonly string[]) => boolean {
+  if (wanted === '*') return (values) => values.length > 0
+  if (!isPattern(wanted)) return (values) => values.includes(wanted)
+  const pattern = RE2JS.compile(wanted)
+  return (values) => values.some((value) => value.length <= 4_096 && pattern.matches(value))
+}

@@ -1,0 +1,87 @@
+import { type Clock, Problem } from '@mezite/core'
+import * as jose from 'jose'
+import * as client from 'openid-client'
+import type { Attempt } from './attempts.ts'
+import type { Connector } from './create-connectors.ts'
+import { type Provider, SKEW_SECONDS, words } from './create-providers.ts'
+import { type Claims, SignInRefused } from './map-claims.ts'
+
+/** An ID token older than this, in seconds, was not made for this sign-in. Entra ID dates its own 300 s back. */
+const MAX_AGE_SECONDS = 300
+
+export interface Identity {
+  readonly issuer: string
+  readonly sub: string
+  readonly sid: string | null
+  /** Claims of userinfo and of the ID token; where both have one, the signed one counts. */
+  readonly claims: Claims
+  readonly idToken: string
+}
+
+/**
+ * Exchanges the code and checks everything that came back: state, `iss` (RFC 9207), nonce, PKCE, the ID token's
+ * signature and times, and that userinfo speaks of the same person. Throws `SignInRefused` for what the
+ * provider said, `Problem` 502 when it cannot be reached.
+ */
+export async function redeemCallback(input: {
+  readonly connector: Connector
+  readonly provider: Provider
+  readonly attempt: Attempt
+  readonly callbackUrl: URL
+  readonly clock: Clock
+}): Promise<Identity> {
+  const { provider, attempt, callbackUrl, connector } = input
+  const { config, metadata } = provider
+  const saidNo = callbackUrl.searchParams.get('error')
+  const tokens = await refusing('token_refused', () =>
+    client.authorizationCodeGrant(config, callbackUrl, {
+      expectedState: attempt.state,
+      expectedNonce: attempt.nonce,
+      pkceCodeVerifier: attempt.verifier,
+      idTokenExpected: true,
+    }),
+  ).catch((error: unknown) => {
+    if (saidNo === null || !(error instanceof SignInRefused)) throw error
+    const description = callbackUrl.searchParams.get('error_description') ?? ''
+    throw new SignInRefused('provider_refused', `The provider says: ${printable(`${saidNo} ${description}`)}`)
+  })
+
+  const idToken = tokens.id_token as string
+  const { payload } = await refusing('id_token_refused', () =>
+    jose.jwtVerify(idToken, provider.keys, {
+      algorithms: [...provider.algorithms],
+      issuer: metadata.issuer,
+      audience: connector.document.spec.client_id,
+      clockTolerance: SKEW_SECONDS,
+      maxTokenAge: MAX_AGE_SECONDS,
+      currentDate: new Date(input.clock.now()),
+      requiredClaims: ['sub', 'exp', 'iat', 'nonce'],
+    }),
+  )
+  const sub = payload.sub as string
+  if (payload.azp !== undefined && payload.azp !== connector.document.spec.client_id) {
+    throw new SignInRefused('id_token_refused', 'The ID token was made for another client (azp).')
+  }
+  const userinfo = metadata.userinfo_endpoint
+    ? await refusing('userinfo_refused', () => client.fetchUserInfo(config, tokens.access_token, sub))
+    : {}
+  const sid = typeof payload.sid === 'string' ? payload.sid : null
+  return { issuer: metadata.issuer, sub, sid, claims: { ...userinfo, ...payload }, idToken }
+}
+
+/** Words of a stranger for a page and a log line: printable, short. */
+export function printable(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+    .slice(0, 300)
+}
+
+async function refusing<T>(reason: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    throw new SignInRefused(reason, words(error))
+  }
+}
