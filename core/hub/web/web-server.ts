@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '../front/protocol.ts'
 import { type HostVerdict, judgeHost } from './judge-host.ts'
+import { Problem } from './problem.ts'
 import type { PublicNames } from './web-routes.ts'
 
 /** Deadlines of the hub's own host, in milliseconds. */
@@ -36,6 +37,10 @@ export interface WebServer {
   arrivalOf(request: IncomingMessage): Arrival
 }
 
+const LINGER_MS = 500
+const HEADERS = 100
+const HEADER_BYTES = 32 * 1024
+
 const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: false, serverName: null }
 
 /** An HTTP/1.1 server that never listens; the front hands it finished TLS sockets. */
@@ -46,7 +51,7 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
 
   const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostVerdict } => {
     const info = connections.get(request.socket) ?? UNKNOWN
-    const verdict = verdicts.get(request) ?? judgeHost(request, info, publicNames)
+    const verdict = verdicts.get(request) ?? tooManyHeaders(request) ?? judgeHost(request, info, publicNames)
     verdicts.set(request, verdict)
     return { info, verdict }
   }
@@ -63,13 +68,14 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
-    maxHeaderSize: 32 * 1024,
+    // Twice what tooManyHeaders allows: between the two the caller is told, beyond it is cut off.
+    maxHeaderSize: 2 * HEADER_BYTES,
     // Two Host headers are judged by parseHost, which says why.
     requireHostHeader: false,
     shouldUpgradeCallback: (request) =>
       judge(request).verdict.kind === 'app' && appHosts?.upgrade !== undefined,
   })
-  server.maxHeadersCount = 100
+  server.maxHeadersCount = 2 * HEADERS
   server.on('request', take)
   server.on('checkContinue', (request, response) => {
     if (judge(request).verdict.kind !== 'app') response.writeContinue()
@@ -102,8 +108,18 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   }
 }
 
+function tooManyHeaders({ rawHeaders, url }: IncomingMessage): HostVerdict | undefined {
+  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url?.length ?? 0)
+  if (rawHeaders.length <= 2 * HEADERS && bytes <= HEADER_BYTES) return undefined
+  const problem = new Problem(431, 'headers_too_large', 'The headers, perhaps the cookies, are too large.')
+  return { kind: 'refused', problem }
+}
+
+/** Answers and closes; what still comes in is read away, since a reset would swallow the answer. */
 function refuse(socket: Duplex, status: string): void {
+  if (socket.writableEnded || !socket.writable) return
   socket.on('error', () => socket.destroy())
-  if (!socket.writable) return void socket.destroy()
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.resume()
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
