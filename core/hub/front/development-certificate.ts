@@ -72,10 +72,7 @@ async function issue(names: readonly string[], now: number) {
     'sign',
     'verify',
   ])) as CryptoKeyPair
-  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, [
-    'sign',
-    'verify',
-  ])) as CryptoKeyPair
+  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
   const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
   const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
   const ca = await X509CertificateGenerator.create({
