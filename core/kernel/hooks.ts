@@ -41,6 +41,7 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: { readon
       rooms[entry.room] ??= {}
       rooms[entry.room]![entry.verb] = value(entry)
     }
+    for (const room of Object.values(rooms)) Object.freeze(room)
     return Object.freeze(rooms)
   }
   return {

@@ -98,22 +98,21 @@ async function importInTime(who: string, path: string, deadlineMs: number): Prom
     return await Promise.race([import(pathToFileURL(path).href), late])
   } catch (error) {
     if (isMezError(error, 'MEZ_PLUGIN_HANGS')) throw error
-    throw importError(who, error)
+    throw importError(who, path, error)
   } finally {
     clearTimeout(timer)
   }
 }
 
-function importError(who: string, cause: unknown): MezError {
-  const { code, stack = '' } = (cause ?? {}) as { code?: string; stack?: string }
+function importError(who: string, path: string, cause: unknown): MezError {
+  const { code } = (cause ?? {}) as { code?: string }
   const missing = /Cannot find (?:package|module) '([^']+)'/.exec(messageOf(cause))?.[1]
   if ((code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') && missing) {
     return new MezError('MEZ_PLUGIN_DEPENDENCY', `${who} imports '${missing}', which is not installed`, {
       cause,
     })
   }
-  // Of a syntax error only the first line of the stack says where it is.
-  const where = cause instanceof SyntaxError ? /^file:.*:\d+/.exec(stack)?.[0] : undefined
-  const message = `${who} failed on import: ${messageOf(cause)}${where ? ` at ${where}` : ''}`
-  return new MezError('MEZ_PLUGIN_BROKEN', message, { cause })
+  const message = `${who} failed on import: ${messageOf(cause)}`
+  if (!(cause instanceof SyntaxError)) return new MezError('MEZ_PLUGIN_BROKEN', message, { cause })
+  return new MezError('MEZ_PLUGIN_BROKEN', message, { cause, hint: `Run node --check ${path} to see where.` })
 }

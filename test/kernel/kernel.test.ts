@@ -1,0 +1,275 @@
+import t from 'tap'
+import { type Static, type TSchema, Type } from 'typebox'
+import { createLog } from '../../core/kernel/create-log.ts'
+import { first, parallel, series } from '../../core/kernel/hook.ts'
+import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
+import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
+import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
+
+const tree = {
+  lifecycle: {
+    start: series<void>({ deadlineMs: 50 }),
+    ready: parallel<void>(),
+    drain: parallel<AbortSignal>(),
+    stop: series<void>({ reverse: true, deadlineMs: 50 }),
+  },
+  room: { ask: first<string, string>() },
+}
+type Tree = typeof tree
+const define = pluginDefiner<Tree>('hub')
+
+const number = serviceRef<number>('number')
+const words = slotRef<string>('words')
+
+const log = createLog({ write: () => {} })
+const kernelOf = (plugins: readonly AnyPlugin[], options: Partial<KernelOptions<Tree>> = {}) =>
+  createKernel({ tree, side: 'hub', plugins, log, ...options })
+
+/** A plugin that writes down its life. */
+const recorder = (name: string, seen: string[], fail: { start?: () => unknown; stop?: () => unknown } = {}) =>
+  define({
+    name,
+    api: 1,
+    summary: '',
+    setup({ tap }) {
+      tap.lifecycle.start(async () => {
+        seen.push(`start ${name}`)
+        await fail.start?.()
+      })
+      tap.lifecycle.stop(async () => {
+        seen.push(`stop ${name}`)
+        await fail.stop?.()
+      })
+    },
+  })
+const boom = () => {
+  throw new Error('boom')
+}
+
+t.test('the host has six members and no more', (t) => {
+  let host: object = {}
+  kernelOf([
+    define({
+      name: 'a',
+      api: 1,
+      summary: '',
+      setup(given) {
+        host = given
+      },
+    }),
+  ]).setup()
+  t.strictSame(Object.keys(host).sort(), ['clock', 'config', 'log', 'provide', 'tap', 'use'])
+  t.ok(Object.isFrozen(host))
+  t.end()
+})
+
+t.test('services and slots travel from plugins and the program to those who named them', async (t) => {
+  const got: unknown[] = []
+  const reader = define({
+    name: 'a-reader',
+    api: 1,
+    summary: 'Reads',
+    version: '2.0.0',
+    needs: { count: number, list: words },
+    wants: { extra: serviceRef<object>('nobody') },
+    setup({ use, tap }) {
+      got.push(use.count, use.list, use.extra)
+      tap.room.ask((question) => (question === 'mine' ? 'yes' : null))
+    },
+  })
+  const giver = define({
+    name: 'giver',
+    api: 1,
+    summary: 'Gives',
+    provides: { number, words },
+    setup({ provide }) {
+      provide.number(7)
+      provide.words('x')
+      provide.words('y')
+    },
+  })
+  const kernel = kernelOf([reader, giver])
+  kernel.setup([
+    [words, 'own'],
+    [serviceRef<string>('s'), 'part'],
+  ])
+  t.strictSame(got, [7, ['own', 'x', 'y'], undefined])
+  t.strictSame(kernel.slot(words), ['own', 'x', 'y'])
+  t.equal(kernel.service(number), 7)
+  t.equal(kernel.service(serviceRef('s')), 'part')
+  t.equal(kernel.service(serviceRef('nobody')), undefined)
+  t.equal(await kernel.calls.room.ask('mine'), 'yes')
+  t.strictSame(kernel.tapsOf('room.ask'), ['a-reader'])
+  t.match(kernel.describe(), [
+    { name: 'giver', api: 1, version: null, provides: ['number', 'words'], taps: [], startMs: null },
+    { name: 'a-reader', version: '2.0.0', summary: 'Reads', taps: ['room.ask'] },
+  ])
+})
+
+t.test(
+  'config arrives checked, with defaults; what is wrong stops the setup, of all plugins at once',
+  (t) => {
+    const schema = Type.Object(
+      { size: Type.Integer({ default: 3 }), name: Type.Optional(Type.String()) },
+      { additionalProperties: false },
+    )
+    let config: Static<typeof schema> | undefined
+    const a = define({
+      name: 'a',
+      api: 1,
+      summary: '',
+      config: schema,
+      setup(host) {
+        config = host.config
+      },
+    })
+    const b = define({ name: 'b', api: 1, summary: '', setup() {} })
+    kernelOf([a, b]).setup()
+    t.strictSame(config, { size: 3 })
+    t.throws(() => kernelOf([a, b], { configs: { a: { size: 'x', nam: 1 }, b: { c: 1 } } }).setup(), {
+      code: 'MEZ_CONFIG_INVALID',
+      message:
+        /plugins\.a\.nam: unknown key; did you mean 'name'\?\n.*plugins\.a\.size: must be integer\n.*plugins\.b: this plugin takes/s,
+    })
+    t.end()
+  },
+)
+
+t.test('setup that throws, is asynchronous, or does not hand over names its plugin', (t) => {
+  const of = (setup: (host: Host<Tree, TSchema, Refs, Refs, { number: typeof number }>) => void) =>
+    kernelOf([define({ name: 'p', api: 1, summary: '', provides: { number }, setup } as never)])
+  t.throws(() => of(boom).setup(), {
+    code: 'MEZ_SETUP_FAILED',
+    message: "plugin 'p' failed in setup: boom",
+    cause: Error,
+  })
+  t.throws(() => of(async () => boom()).setup(), {
+    code: 'MEZ_SETUP_FAILED',
+    message: /'p'.*async/,
+    hint: /lifecycle\.start/,
+  })
+  t.throws(() => of(() => {}).setup(), {
+    code: 'MEZ_SERVICE_UNPROVIDED',
+    message: /'p' declares the service 'number'/,
+  })
+  t.throws(() => of(({ provide }) => provide.number(undefined as never)).setup(), {
+    code: 'MEZ_SERVICE_UNPROVIDED',
+  })
+  const twice = of(({ provide }) => {
+    provide.number(1)
+    provide.number(2)
+  })
+  t.throws(() => twice.setup(), { code: 'MEZ_SERVICE_TWICE', message: /'p' hands over 'number' twice/ })
+  t.end()
+})
+
+t.test('tapping and providing are over after setup', (t) => {
+  let late: (() => void)[] = []
+  const plugin = define({
+    name: 'p',
+    api: 1,
+    summary: '',
+    provides: { words },
+    setup({ provide, tap }) {
+      late = [() => provide.words('late'), () => tap.room.ask(() => null)]
+    },
+  })
+  kernelOf([plugin]).setup()
+  for (const attempt of late) t.throws(attempt, { code: 'MEZ_SETUP_OVER', message: /plugin 'p'/ })
+  t.end()
+})
+
+t.test('plugins of another side, api or the same name do not get in', (t) => {
+  const plain = { side: 'hub', name: 'p', api: 1, summary: '', setup() {} } as const
+  t.throws(() => kernelOf([{ ...plain, side: 'agent' }]).setup(), { code: 'MEZ_PLUGIN_SIDE' })
+  t.throws(() => kernelOf([{ ...plain, api: 9 }]).setup(), { code: 'MEZ_PLUGIN_API' })
+  t.throws(() => kernelOf([{ ...plain }, { ...plain }]).setup(), { code: 'MEZ_PLUGIN_TWICE', message: /'p'/ })
+  t.end()
+})
+
+t.test('start runs in order, stop in reverse, once each however often they are called', async (t) => {
+  const seen: string[] = []
+  const kernel = kernelOf([recorder('b', seen), recorder('a', seen)])
+  kernel.setup()
+  await Promise.all([kernel.start(), kernel.start()])
+  t.ok(kernel.describe().every(({ startMs }) => startMs !== null && startMs >= 0))
+  await kernel.stop()
+  await kernel.stop()
+  t.strictSame(seen, ['start a', 'start b', 'stop b', 'stop a'])
+})
+
+t.test('stop without start, and without setup, is safe', async (t) => {
+  const seen: string[] = []
+  await kernelOf([recorder('a', seen)]).stop()
+  const kernel = kernelOf([recorder('a', seen)])
+  kernel.setup()
+  await kernel.stop()
+  t.strictSame(seen, [], 'nothing had started')
+  await t.rejects(kernel.start(), { code: 'MEZ_START_FAILED' }, 'and it does not come back to life')
+})
+
+t.test('a failed start names its plugin and stops in reverse what was reached', async (t) => {
+  const seen: string[] = []
+  const plugins = [recorder('a', seen), recorder('b', seen, { start: boom, stop: boom }), recorder('c', seen)]
+  const kernel = kernelOf(plugins)
+  kernel.setup()
+  await t.rejects(kernel.start(), {
+    code: 'MEZ_START_FAILED',
+    message: /plugin 'b' did not start.*boom/,
+    cause: Error,
+  })
+  t.strictSame(seen, ['start a', 'start b', 'stop b', 'stop a'])
+})
+
+t.test('a hanging start names its plugin and stops what had started', async (t) => {
+  const seen: string[] = []
+  const kernel = kernelOf([recorder('a', seen), recorder('b', seen, { start: () => new Promise(() => {}) })])
+  kernel.setup()
+  await t.rejects(kernel.start(), {
+    code: 'MEZ_START_FAILED',
+    message: /'b'.*50 ms/,
+    cause: { code: 'MEZ_HOOK_TIMEOUT' },
+  })
+  t.strictSame(seen, ['start a', 'start b', 'stop b', 'stop a'])
+})
+
+t.test('stop during start ends the start after the step that is under way', async (t) => {
+  const seen: string[] = []
+  let kernel: ReturnType<typeof kernelOf>
+  const stopper = recorder('a', seen, { start: () => void kernel.stop() })
+  kernel = kernelOf([stopper, recorder('b', seen)])
+  kernel.setup()
+  await t.rejects(kernel.start(), { code: 'MEZ_START_FAILED', message: 'stopped while starting' })
+  t.strictSame(seen, ['start a', 'stop a'])
+})
+
+t.test('a plugin that does not stop hinders no other and is reported', async (t) => {
+  const seen: string[] = []
+  const kernel = kernelOf([recorder('a', seen), recorder('b', seen, { stop: () => new Promise(() => {}) })])
+  kernel.setup()
+  await kernel.start()
+  await t.rejects(kernel.stop(), { code: 'MEZ_HOOK_TIMEOUT', message: /'b'/ })
+  t.strictSame(seen.slice(2), ['stop b', 'stop a'])
+})
+
+t.test('two kernels in one process share nothing', async (t) => {
+  const seen: string[] = []
+  const plugin = define({
+    name: 'p',
+    api: 1,
+    summary: '',
+    provides: { number },
+    setup: ({ provide, tap }) => {
+      provide.number(seen.length)
+      tap.lifecycle.ready(() => void seen.push('ready'))
+    },
+  })
+  const [one, two] = [kernelOf([plugin]), kernelOf([plugin])]
+  one.setup()
+  await one.ready()
+  two.setup()
+  await two.stop()
+  await one.drain(AbortSignal.timeout(1_000))
+  t.strictSame([one.service(number), two.service(number)], [0, 1])
+  t.strictSame(seen, ['ready'])
+})
