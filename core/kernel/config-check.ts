@@ -1,5 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { TSchema } from 'typebox'
+import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
 import { MezError } from './error.ts'
 import type { AnyPlugin } from './plugin.ts'
@@ -46,7 +47,7 @@ export function nearMiss(word: string, known: readonly string[]): string | null 
 export function checkConfig(schema: TSchema, input: unknown, at: readonly string[] = []): CheckedValue {
   const value = Value.Default(schema, structuredClone(input))
   if (Value.Check(schema, value)) return { value, problems: [] }
-  const errors = [...Value.Errors(schema, value)]
+  const errors = allErrors(schema, value)
   const alternatives = errors
     .filter(({ keyword }) => keyword === 'anyOf')
     .map(({ schemaPath }) => `${schemaPath}/`)
@@ -77,6 +78,17 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
     }
   }
   return { value, problems: [...problems.values()] }
+}
+
+/** TypeBox stops at eight errors, for the whole process; here none may be lost. */
+function allErrors(schema: TSchema, value: unknown) {
+  const { maxErrors } = Settings.Get()
+  Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER })
+  try {
+    return [...Value.Errors(schema, value)]
+  } finally {
+    Settings.Set({ maxErrors })
+  }
 }
 
 /** Checks a plugin's own slice; a plugin without a schema takes none. */

@@ -1,0 +1,92 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { runCli, type StartHub } from '../../core/hub/cli.ts'
+import { configSchema } from '../../core/hub/config/config-schema.ts'
+import { standardPlugins } from '../../core/hub/standard-plugins.ts'
+
+const OFFICE_HOURS = join(import.meta.dirname, '../../examples/office-hours')
+
+async function run(args: readonly string[], start: StartHub = async () => {}) {
+  let out = ''
+  let err = ''
+  const code = await runCli({
+    args,
+    start,
+    print: (text) => {
+      out += text
+    },
+    printToStderr: (text) => {
+      err += text
+    },
+  })
+  return { code, out, err }
+}
+
+t.test('help and version', async (t) => {
+  t.match(await run(['--version']), { code: 0, out: /^mezhub \d+\.\d+\.\d+\n$/, err: '' })
+  t.match(await run(['--help']), { code: 0, out: /^Usage: mezhub <command>/ })
+  t.match(await run(['start', '--help']), { code: 0, out: /^Usage: mezhub start/ })
+  t.match(await run(['config', 'check', '-h']), { code: 0, out: /^Usage: mezhub config check/ })
+})
+
+t.test('wrong usage exits 2 with a next step', async (t) => {
+  for (const args of [
+    ['--bad'],
+    ['nothing'],
+    ['start'],
+    ['config'],
+    ['config', 'check'],
+    ['start', '--config'],
+  ]) {
+    t.match(
+      await run(args),
+      { code: 2, out: '', err: /^error: .+ \(MEZ_USAGE_WRONG\)\nRun the command with --help/ },
+      args.join(' '),
+    )
+  }
+})
+
+t.test('what is wrong with the configuration exits 1; start hands over what was loaded', async (t) => {
+  const file = join(t.testdir(), 'mezhub.yaml')
+  const off = standardPlugins.map((name) => `${name}: false`).join(', ')
+  writeFileSync(
+    file,
+    `proxy: { listen_addr: "127.0.0.1:0", public_addr: a.localhost }\nplugins: { ${off} }\n`,
+  )
+  t.match(await run(['config', 'check', '--config', file]), {
+    code: 0,
+    out: /is valid; 0 plugins/,
+    err: /^warning: /,
+  })
+  let started = ''
+  const start: StartHub = async ({ config }) => {
+    started = config.clusterName
+  }
+  t.match(await run(['start', '--config', file], start), { code: 0, err: '' })
+  t.equal(started, 'a.localhost')
+  const failed = await run(['start', '--config', file], async () =>
+    Promise.reject(new Error('port is taken')),
+  )
+  t.match(failed, { code: 1, err: 'error: port is taken\n' })
+  writeFileSync(file, 'prxy: {}\n')
+  t.match(await run(['config', 'check', '--config', file]), {
+    code: 1,
+    err: /mezhub\.yaml:1: prxy: unknown key; did you mean 'proxy'\?.* \(MEZ_CONFIG_INVALID\)\n/s,
+  })
+})
+
+t.test('the schema includes the slices of plugins', async (t) => {
+  const schema = await configSchema({ standard: [], plugins: { [OFFICE_HOURS]: {} } })
+  t.match(JSON.parse(JSON.stringify(schema)), {
+    title: 'mezhub.yaml',
+    additionalProperties: false,
+    required: ['proxy'],
+    properties: {
+      shutdown_grace: { default: '25s' },
+      plugins: {
+        properties: { [OFFICE_HOURS]: { anyOf: [{ required: ['from', 'to'] }, { const: false }] } },
+      },
+    },
+  })
+})

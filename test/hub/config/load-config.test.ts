@@ -1,0 +1,258 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { loadConfig } from '../../../core/hub/config/load-config.ts'
+import { MezError } from '../../../core/kernel/error.ts'
+
+const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')
+
+const MINIMAL = `
+proxy:
+  listen_addr: 127.0.0.1:0
+  public_addr: Hub.Mezite.localhost:3443
+`
+
+type Dir = { testdir(): string }
+
+function write(t: Dir, yaml: string): string {
+  const file = join(t.testdir(), 'mezhub.yaml')
+  writeFileSync(file, yaml, { mode: 0o600 })
+  return file
+}
+
+const load = (t: Dir, yaml: string, env: Record<string, string> = {}) =>
+  loadConfig({ file: write(t, yaml), env, standard: [] })
+
+/** The lines of problems, without the folder of the file. */
+async function problems(t: Dir, yaml: string, env: Record<string, string> = {}): Promise<string[]> {
+  const file = write(t, yaml)
+  const error: unknown = await loadConfig({ file, env, standard: [] }).then(
+    () => new Error('it loaded'),
+    (reason) => reason,
+  )
+  if (!(error instanceof MezError) || error.code !== 'MEZ_CONFIG_INVALID') throw error
+  const lines = error.message.split('\n').slice(1)
+  return lines.map((line) => line.trim().replace(file, 'F'))
+}
+
+t.test('defaults fill everything but the public address', async (t) => {
+  const { config, plugins, warnings } = await load(t, MINIMAL)
+  t.match(config, {
+    clusterName: 'hub.mezite.localhost',
+    dataDir: '/var/lib/mezite',
+    shutdownGraceMs: 25_000,
+    log: { level: 'info', format: 'json' },
+    database: { driver: 'embedded' },
+    proxy: {
+      listen: { host: '127.0.0.1', port: 0 },
+      publicAddr: { host: 'hub.mezite.localhost', port: 3443 },
+      httpsKeypair: null,
+      appsDomain: null,
+      trustedProxies: [],
+      proxyProtocol: 'off',
+    },
+    signInHost: 'hub.mezite.localhost',
+    publicNames: {
+      hubOrigin: 'https://hub.mezite.localhost:3443',
+      signInOrigin: 'https://hub.mezite.localhost:3443',
+      portSuffix: ':3443',
+      hsts: false,
+    },
+    tunnel: { transports: ['http2'] },
+    sessions: { streamStalenessMs: 30_000 },
+    diagnostics: { listen: { host: '127.0.0.1', port: 3081 } },
+  })
+  t.strictSame(plugins, [])
+  t.match(warnings, [/development certificate/])
+  t.ok(Object.isFrozen(config) && Object.isFrozen(config.proxy.listen))
+})
+
+t.test(
+  'the environment goes over the file; unknown variables warn, those of other programs do not',
+  async (t) => {
+    const { config, warnings } = await load(
+      t,
+      `${MINIMAL}  apps_domain: a.example.com\ncluster_name: file\n`,
+      {
+        MEZITE_PROXY_APPS_DOMAIN: 'b.example.com',
+        MEZITE_PROXY_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8',
+        MEZITE_PROXY_DEVELOPMENT_CERTIFICATE: 'true',
+        MEZITE_DATA_DIR: '/srv/mezite',
+        MEZITE_CLUSTER_NAME: '',
+        MEZITE_ENCRYPTION_KEY: 'x',
+        MEZITE_TYPO: 'x',
+        MEZITE_PLUGINS: 'x',
+      },
+    )
+    t.match(config, {
+      clusterName: 'file',
+      dataDir: '/srv/mezite',
+      proxy: { appsDomain: 'b.example.com', trustedProxies: ['10.0.0.0/8', 'fd00::/8'] },
+    })
+    t.match(
+      warnings.filter((warning) => warning.includes('MEZITE_')),
+      [/MEZITE_TYPO is unknown/, /MEZITE_PLUGINS is unknown/],
+    )
+    t.strictSame(await problems(t, MINIMAL, { MEZITE_LOG_LEVEL: 'loud' }), [
+      'environment: MEZITE_LOG_LEVEL: must be info or debug or warn or error',
+    ])
+  },
+)
+
+t.test(
+  'K147 all problems are listed together, with file, line, path and what was probably meant',
+  async (t) => {
+    const yaml = `cluster_nam: x
+log: { level: loud }
+proxy:
+  listen_adr: 0.0.0.0:1
+  public_addr: 5
+  https_keypair: { cert_file: x }
+shutdown_grace: soon
+tunnel: { transports: [] }
+plugins:
+  ${OFFICE_HOURS}: { form: 9, to: noon }
+`
+    t.strictSame(await problems(t, yaml), [
+      "F:1: cluster_nam: unknown key; did you mean 'cluster_name'?",
+      'F:2: log.level: must be info or debug or warn or error',
+      "F:4: proxy.listen_adr: unknown key; did you mean 'listen_addr'?",
+      'F:5: proxy.public_addr: must be a host name, with :PORT when it is not 443',
+      'F:6: proxy.https_keypair.key_file: is missing',
+      'F:7: shutdown_grace: must be a duration such as 30s, 15m, 12h or 30d',
+      'F:8: tunnel.transports: must be a list of different transports, at least one',
+      `F:10: plugins["${OFFICE_HOURS}"].from: is missing`,
+      `F:10: plugins["${OFFICE_HOURS}"].form: unknown key; did you mean 'from'?`,
+      `F:10: plugins["${OFFICE_HOURS}"].to: must be integer`,
+    ])
+  },
+)
+
+t.test('problems of keys with each other are listed together, too', async (t) => {
+  const yaml = `database: { driver: postgres }
+proxy:
+  listen_addr: 0.0.0.0:443
+  public_addr: hub.example.com
+  apps_domain: "*.example.com"
+  trusted_proxies: [10.0.0.0/33]
+  proxy_protocol: off
+sessions: { stream_staleness: 4s }
+diagnostics: { listen_addr: 127.0.0.1:443 }
+`
+  t.match(await problems(t, yaml), [
+    /^F:1: database\.url: is missing/,
+    /^F:2: proxy\.https_keypair: is missing; .*development_certificate: true/,
+    /^F:5: proxy\.apps_domain: must be a domain name/,
+    /^F:6: proxy\.trusted_proxies\.0: must be a CIDR/,
+    /^F:8: sessions\.stream_staleness: must be 5s or longer/,
+    /^F:9: diagnostics\.listen_addr: must not be the public port/,
+  ])
+  t.match(await problems(t, `${MINIMAL}  proxy_protocol: required\ndatabase: { url: postgres://x/y }\n`), [
+    /proxy\.proxy_protocol: required closes every connection/,
+    /database\.url: is only for driver: postgres/,
+  ])
+})
+
+t.test('values are not repeated in errors, since they may be secret', async (t) => {
+  const yaml = `${MINIMAL}database: { driver: postgres, url: "mysql://mezite:s3cret@db/x" }\n`
+  t.notMatch((await problems(t, yaml)).join(), /s3cret/)
+})
+
+t.test('malformed YAML, duplicate keys and __proto__ are refused with their line', async (t) => {
+  t.match(await problems(t, 'proxy:\n  public_addr: [x\n'), [/^F:\d+: column \d+: /])
+  t.match(await problems(t, `${MINIMAL}  public_addr: other.localhost\n`), [/^F:5: column 3: .*unique/])
+  t.match(await problems(t, `${MINIMAL}__proto__: { a: 1 }\n`), ['F:5: __proto__: unknown key'])
+  t.match(await problems(t, `${MINIMAL}---\na: 1\n`), [/documents/])
+  t.match(await problems(t, `${MINIMAL}cluster_name: !!js/function "x"\n`), [/^F:5: column \d+: .*tag/i])
+  t.match(await problems(t, ''), [/proxy: is missing/])
+  t.match(await problems(t, '- a\n'), [/the file: must be object/])
+})
+
+t.test('an unreadable file is told', async (t) => {
+  await t.rejects(loadConfig({ file: '/nowhere/mezhub.yaml', env: {}, standard: [] }), {
+    code: 'MEZ_CONFIG_UNREADABLE',
+    message: /\/nowhere\/mezhub\.yaml/,
+  })
+})
+
+t.test('the sign-in host is one that no app can take', async (t) => {
+  const signIn = async (hub: string, apps: string) => {
+    const yaml = `proxy: { listen_addr: 127.0.0.1:0, public_addr: ${hub}, apps_domain: ${apps} }`
+    const { config } = await load(t, yaml)
+    t.equal(config.publicNames.signInOrigin, `https://${config.signInHost}`)
+    return config.signInHost
+  }
+  t.equal(await signIn('mezite.example.com', 'apps.example.com'), 'mezite.example.com')
+  t.equal(await signIn('mezite.example.com', 'mezite.example.com'), 'login.mezite.example.com', 'equal')
+  t.equal(await signIn('mezite.example.com', 'example.com'), 'login.example.com', 'the parent')
+  t.equal(await signIn('mezite.example.com', 'apps.mezite.example.com'), 'mezite.example.com', 'below')
+  t.equal(await signIn('mezite.example.com', 'ample.com'), 'mezite.example.com', 'a suffix that is no parent')
+})
+
+t.test('hosts that are no hosts are refused', async (t) => {
+  for (const host of [
+    '10.0.0.1',
+    'a..b',
+    'a.example.com.',
+    '-a.com',
+    'a_b.com',
+    'a.com:0',
+    'a.com:99999',
+    'https://a.com',
+  ]) {
+    t.match(
+      await problems(t, `proxy: { listen_addr: 127.0.0.1:0, public_addr: "${host}" }`),
+      [/public_addr: must be/],
+      host,
+    )
+  }
+  for (const host of ['com', '10.0.0.1', 'example.com:8443', '.example.com', 'example.com.']) {
+    t.match(await problems(t, `${MINIMAL}  apps_domain: "${host}"`), [/apps_domain: must/], host)
+  }
+})
+
+t.test('K147 a key file that everybody can read is refused, one that the group can read warns', async (t) => {
+  const yaml = `${MINIMAL}  https_keypair: { cert_file: cert.pem, key_file: key.pem }\n`
+  const file = write(t, yaml)
+  const dir = join(file, '..')
+  const key = join(dir, 'key.pem')
+  const attempt = () => loadConfig({ file, env: {}, standard: [] })
+  await t.rejects(attempt(), {
+    code: 'MEZ_CONFIG_INVALID',
+    message: /:5: .*cert_file: the file cannot be read.*\n.*key_file: the file cannot/,
+  })
+  writeFileSync(join(dir, 'cert.pem'), '')
+  writeFileSync(key, '')
+  chmodSync(key, 0o644)
+  await t.rejects(attempt(), {
+    code: 'MEZ_CONFIG_INVALID',
+    message: /:5: proxy\.https_keypair\.key_file: everybody can read/,
+  })
+  chmodSync(key, 0o640)
+  const { config, warnings } = await attempt()
+  t.match(warnings, [/group can read/])
+  t.strictSame(config.proxy.httpsKeypair, { certFile: join(dir, 'cert.pem'), keyFile: key })
+  t.equal(config.publicNames.hsts, true)
+})
+
+t.test("K147 a configuration with the database's password must be private", async (t) => {
+  const file = write(t, `${MINIMAL}database: { driver: postgres, url: "postgres://mezite:pw@db/mezite" }\n`)
+  t.equal((await loadConfig({ file, env: {}, standard: [] })).config.database.driver, 'postgres')
+  chmodSync(file, 0o644)
+  await t.rejects(loadConfig({ file, env: {}, standard: [] }), {
+    message: /:5: database\.url: everybody can read/,
+  })
+  const env = { MEZITE_DATABASE_URL: 'postgres://mezite:pw@db/mezite' }
+  t.ok(await loadConfig({ file, env, standard: [] }), 'the password does not come from the file')
+})
+
+t.test(
+  'plugins arrive with their checked slices; a plugin that does not load is listed beside problems',
+  async (t) => {
+    const { plugins } = await load(t, `${MINIMAL}plugins: { ${OFFICE_HOURS}: { from: 9, to: 17 } }`)
+    t.match(plugins, [{ plugin: { name: 'office-hours' }, config: { from: 9, to: 17 } }])
+    await t.rejects(load(t, `${MINIMAL}typo: 1\nplugins: { ./nothing.js: {} }`), {
+      errors: [{ code: 'MEZ_CONFIG_INVALID' }, { code: 'MEZ_PLUGIN_NOT_FOUND' }],
+    })
+  },
+)
