@@ -1,1 +1,3 @@
+export { FakeIssuer, type Misbehaviour } from './fake-issuer.ts'
+export { MemoryTunnel } from './memory-tunnel.ts'
 export { type Answer, type Ask, Visitor } from './visitor.ts'

@@ -1,0 +1,103 @@
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { App } from '../hub/catalog/app.ts'
+import type { Link, Pipe, Tunnel } from '../hub/tunnel/tunnel.ts'
+
+/**
+ * A tunnel without agents: `dial` connects to the app's URI from this process. Pipes behave as real ones do, resets
+ * included. `failing` names agents whose dials fail, and `links` may be set to say which are connected.
+ */
+export class MemoryTunnel implements Tunnel {
+  readonly failing = new Set<string>()
+  readonly dials: string[] = []
+  readonly sockets = new Set<Socket>()
+  connected: readonly string[]
+
+  constructor(connected: readonly string[] = ['node-1']) {
+    this.connected = connected
+  }
+
+  candidates(app: App): readonly Link[] {
+    return this.links().filter((link) => app.agents.includes(link.hostname))
+  }
+
+  dial(app: App, link: Link): Promise<Pipe> {
+    this.dials.push(link.hostname)
+    if (this.failing.has(link.hostname)) return Promise.reject(dialError('the agent refused'))
+    const url = new URL(app.uri)
+    const secure = url.protocol === 'https:'
+    const port = Number(url.port) || (secure ? 443 : 80)
+    const options = { host: url.hostname, port, allowHalfOpen: true }
+    const socket = secure
+      ? connectTls({
+          ...options,
+          rejectUnauthorized: app.tls.verify,
+          ...(app.tls.ca ? { ca: app.tls.ca } : {}),
+        })
+      : connect({ ...options, noDelay: true })
+    return new Promise((resolve, reject) => {
+      socket.once('error', (error) => reject(dialError(error.message)))
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        this.sockets.add(socket)
+        socket.once('close', () => this.sockets.delete(socket))
+        resolve(socketPipe(socket, link.hostname))
+      })
+    })
+  }
+
+  async open(app: App): Promise<Pipe> {
+    for (const link of this.candidates(app)) return this.dial(app, link)
+    throw Object.assign(new Error('no agent'), { code: 'MEZ_AGENT_NONE' })
+  }
+
+  links(): readonly Link[] {
+    return this.connected.map((hostname) => ({
+      hostname,
+      transport: 'memory',
+      version: '0',
+      since: 0,
+      rttMs: 0,
+      streams: 0,
+    }))
+  }
+
+  lastError(): string | null {
+    return null
+  }
+
+  disconnect(hostname: string): void {
+    this.connected = this.connected.filter((name) => name !== hostname)
+  }
+}
+
+function socketPipe(socket: Socket, agent: string): Pipe {
+  let failure: Error | null = null
+  const pipe: Pipe = {
+    agent,
+    ondata: () => {},
+    onend: () => {},
+    ondrain: () => {},
+    onclose: () => {},
+    write: (chunk) => socket.write(chunk),
+    end: () => void socket.end(),
+    destroy: () => {
+      failure ??= new Error('destroyed')
+      if (!socket.destroyed) socket.resetAndDestroy()
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+  }
+  socket.removeAllListeners('error')
+  socket.on('error', (error) => {
+    failure ??= error
+  })
+  socket.on('data', (chunk) => pipe.ondata(chunk))
+  socket.on('end', () => pipe.onend())
+  socket.on('drain', () => pipe.ondrain())
+  socket.once('close', () => pipe.onclose(failure))
+  return pipe
+}
+
+function dialError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'MEZ_DIAL_FAILED', reason: 'refused' })
+}

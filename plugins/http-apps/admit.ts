@@ -1,0 +1,150 @@
+import {
+  type AccessContext,
+  type App,
+  type Decision,
+  Problem,
+  type Session,
+  type Subject,
+} from '@mezite/core'
+import { type Answer, isNavigation, problemAnswer } from './answer.ts'
+import type { AppRequest } from './app-request.ts'
+import { APP_COOKIE, readCookie } from './cookies.ts'
+import { originAllowed } from './origin.ts'
+import type { Parts } from './parts.ts'
+import { signInAnswer } from './sign-in-answer.ts'
+
+/** A request that may be forwarded. */
+export interface Admitted {
+  readonly kind: 'admitted'
+  readonly request: AppRequest
+  readonly requestId: string
+  readonly app: App
+  /** Both null for a preflight from an origin that the app lists: it carries nobody's identity. */
+  readonly subject: Subject | null
+  readonly session: Session | null
+  readonly context: AccessContext
+  /** Number of the change at which it was decided. */
+  readonly epoch: number
+}
+
+export type Verdict = Admitted | Answer
+
+const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
+
+/**
+ * Who asks, and may they: the one gate before an app. The order of the answers is contract; before sign-in all
+ * hosts answer alike. Synchronous when session and decision are in memory.
+ */
+export function admit(parts: Parts, request: AppRequest, requestId: string): Verdict | Promise<Verdict> {
+  const app = parts.catalog.byHost(request.host.host)
+  const token = readCookie(request.cookies, APP_COOKIE)
+  if (app === undefined || token === undefined || !TOKEN.test(token)) {
+    const open = app !== undefined && request.preflight && app.origins.includes(request.origin ?? '')
+    return open ? preflight(parts, request, app, requestId) : signInAnswer(parts, request, app, requestId)
+  }
+  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  const found = parts.sessions.find('app', token)
+  if (!(found instanceof Promise)) return identified(parts, request, requestId, app, found)
+  return found.then((session) => identified(parts, request, requestId, app, session))
+}
+
+/** Whether what was decided still holds; asked again only when access data has changed since. */
+export function stillAllowed(parts: Parts, admitted: Admitted): boolean | Promise<boolean> {
+  const { changes, sessions, catalog } = parts
+  if (changes.epoch === admitted.epoch) return true
+  const { app, session, context } = admitted
+  if (catalog.byId(app.id) !== app || !app.enabled || !changes.fresh()) return false
+  if (session === null) return true
+  const live = sessions.byId(session.id)
+  const subject = live && sessions.subjectOf(live)
+  if (subject === undefined) return false
+  const decision = parts.access.decide({ subject, app, context })
+  if (!(decision instanceof Promise)) return decision.effect === 'allow'
+  return decision.then(({ effect }) => effect === 'allow')
+}
+
+function identified(
+  parts: Parts,
+  request: AppRequest,
+  requestId: string,
+  app: App,
+  session: Session | undefined,
+): Verdict | Promise<Verdict> {
+  const subject = session?.appId === app.id ? parts.sessions.subjectOf(session) : undefined
+  if (session === undefined || subject === undefined) return signInAnswer(parts, request, app, requestId)
+  const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
+  const { epoch } = parts.changes
+  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, epoch }
+  if (app.protocol !== 'http')
+    return refuse(request, requestId, new Problem(404, 'app_unknown', `${app.name} is no web application.`))
+  if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
+  const decision = parts.access.decide({ subject, app, context })
+  if (!(decision instanceof Promise)) return decided(parts, asked, decision)
+  return decision.then((late) => decided(parts, asked, late))
+}
+
+function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
+  const { request, requestId, app } = asked
+  if (decision.effect === 'require') {
+    const login = decision.requirements.some(({ name }) => name === 'login')
+    if (login || isNavigation(request)) return signInAnswer(parts, request, app, requestId)
+    return denied(parts, asked, decision.reason)
+  }
+  if (decision.effect !== 'allow') return denied(parts, asked, decision.reason)
+  const problem = unavailable(parts, app)
+  if (problem !== null) return refuse(request, requestId, problem)
+  if (asked.session !== null) parts.sessions.touch(asked.session)
+  return asked
+}
+
+function preflight(parts: Parts, request: AppRequest, app: App, requestId: string): Verdict {
+  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  const problem =
+    app.protocol === 'http' ? unavailable(parts, app) : new Problem(404, 'app_unknown', 'No web app.')
+  if (problem !== null) return refuse(request, requestId, problem)
+  return {
+    kind: 'admitted',
+    request,
+    requestId,
+    app,
+    subject: null,
+    session: null,
+    context: { protocol: 'http', clientIp: request.clientIp },
+    epoch: parts.changes.epoch,
+  }
+}
+
+function unavailable(parts: Parts, app: App): Problem | null {
+  if (!app.enabled) return new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
+  if (!parts.audit.accepting)
+    return new Problem(503, 'audit_unavailable', 'Access cannot be recorded at the moment, so none is given.')
+  return null
+}
+
+function denied(parts: Parts, asked: Admitted, reason: string): Answer {
+  const { request, requestId, app, subject, session } = asked
+  parts.audit.record({
+    type: 'access.denied',
+    success: false,
+    reason,
+    user: subject?.user ?? null,
+    roles: subject?.roles ?? null,
+    clientIp: request.clientIp,
+    sessionId: session?.id ?? null,
+    requestId,
+    fields: { app: app.name },
+  })
+  const text =
+    reason === 'origin_not_allowed'
+      ? `The page that sent this may not use ${app.name}.`
+      : `You are signed in as ${subject?.user}, but you may not use ${app.name}.`
+  return refuse(request, requestId, new Problem(403, reason, text))
+}
+
+function stale(): Problem {
+  return new Problem(503, 'view_stale', 'The gateway cannot see at the moment who may do what.')
+}
+
+function refuse(request: AppRequest, requestId: string, problem: Problem): Answer {
+  return problemAnswer(request, problem, requestId)
+}

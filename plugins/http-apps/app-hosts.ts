@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { type AppHostProtocol, type ConnectionInfo, Problem } from '@mezite/core'
+import { type Admitted, admit, type Verdict } from './admit.ts'
+import { type Answer, problemAnswer, sendAnswer } from './answer.ts'
+import { type AppRequest, readRequest } from './app-request.ts'
+import { type Client, HttpExchange } from './http-exchange.ts'
+import { hubRoute, isHubPath } from './hub-routes.ts'
+import { limits } from './limits.ts'
+import type { Parts } from './parts.ts'
+import { refuseBytes } from './refuse-bytes.ts'
+
+const noop = () => {}
+
+/** Takes browser connections to apps' hosts. Owns an HTTP server that never listens. */
+export class AppHosts implements AppHostProtocol {
+  readonly name = 'http-apps'
+  readonly takes = 'app-hosts'
+  readonly #parts: Parts
+  readonly #server: Server
+  readonly #infos = new WeakMap<Duplex, ConnectionInfo>()
+  readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
+  readonly #sockets = new Set<Duplex>()
+  #draining = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#server = createServer({
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headMs,
+      requestTimeout: 0,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: 1_000,
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      highWaterMark: 64 * 1024,
+    })
+    // Counted by us: Node would drop the rest silently.
+    this.#server.maxHeadersCount = 0
+    const serve = (message: IncomingMessage, response: ServerResponse) => {
+      const info = this.#infos.get(message.socket)
+      if (info === undefined) message.socket.destroy()
+      else this.request(message, response, info)
+    }
+    this.#server.on('request', serve)
+    this.#server.on('checkContinue', serve)
+    this.#server.on('checkExpectation', serve)
+    this.#server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const info = this.#infos.get(socket)
+      if (info === undefined) socket.destroy()
+      else this.upgrade(message, socket, head, info)
+    })
+    this.#server.on('connect', (_, socket: Duplex) => refuseBytes(socket, 405))
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
+      this.#broken(error, socket),
+    )
+    // Never listening, so this is what arms the timeouts.
+    this.#server.emit('listening')
+  }
+
+  accept(socket: TLSSocket, info: ConnectionInfo): void {
+    socket.on('error', noop)
+    if (socket.destroyed) return
+    this.#infos.set(socket, info)
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    this.#server.emit('connection', socket)
+  }
+
+  request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {
+    response.on('error', noop)
+    message.on('error', noop)
+    this.#serve({ message, response, upgrade: null, draining: () => this.#draining }, info)
+  }
+
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
+    socket.on('error', noop)
+    // An earlier request is still being answered: two answers must not mix.
+    if ((this.#exchanges.get(socket)?.size ?? 0) > 0) return void socket.destroy()
+    const response = new ServerResponse(message)
+    response.on('error', noop)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as never)
+    socket.on('drain', () => response.emit('drain'))
+    response.once('finish', () => {
+      socket.resume()
+      socket.end()
+      setTimeout(() => socket.destroy(), limits.closeMs).unref()
+    })
+    this.#serve({ message, response, upgrade: { socket, head }, draining: () => this.#draining }, info)
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true
+    this.#server.closeIdleConnections()
+    const tick = setInterval(() => this.#server.closeIdleConnections(), 100)
+    await new Promise<void>((resolve) => {
+      const check = setInterval(() => {
+        if (this.#exchanges.size > 0 && !signal.aborted) return
+        clearInterval(check)
+        resolve()
+      }, 20)
+    })
+    clearInterval(tick)
+    for (const set of [...this.#exchanges.values()]) for (const exchange of [...set]) exchange.shutDown()
+    const end = performance.now() + limits.closeMs
+    while (this.#exchanges.size > 0 && performance.now() < end)
+      await new Promise((done) => setTimeout(done, 20))
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close(noop)
+    this.#parts.pool.close()
+  }
+
+  #serve(client: Client, info: ConnectionInfo): void {
+    const requestId = randomUUID()
+    const { message } = client
+    try {
+      const request = readRequest(message, info, client.upgrade !== null)
+      if (request instanceof Problem) {
+        this.#answer(client, problemAnswer(askerOf(message), request, requestId))
+        return
+      }
+      const misdirected = this.#misdirected(request, info)
+      if (misdirected !== null) {
+        this.#answer(client, problemAnswer(request, misdirected, requestId))
+        return
+      }
+      if (isHubPath(request.target)) {
+        hubRoute(this.#parts, request, requestId).then(
+          (answer) => this.#answer(client, answer),
+          (error: unknown) => this.#failed(client, requestId, error),
+        )
+        return
+      }
+      const verdict = admit(this.#parts, request, requestId)
+      if (!(verdict instanceof Promise)) {
+        this.#act(client, verdict)
+        return
+      }
+      verdict
+        .then((late) => this.#act(client, late))
+        .catch((error: unknown) => this.#failed(client, requestId, error))
+    } catch (error) {
+      this.#failed(client, requestId, error)
+    }
+  }
+
+  #act(client: Client, verdict: Verdict): void {
+    if (verdict.kind === 'answer') this.#answer(client, verdict)
+    else this.#forward(client, verdict)
+  }
+
+  #forward(client: Client, admitted: Admitted): void {
+    const socket = client.upgrade?.socket ?? client.message.socket
+    if (socket.destroyed) return
+    let set = this.#exchanges.get(socket)
+    if (set === undefined) {
+      const made = new Set<HttpExchange>()
+      set = made
+      this.#exchanges.set(socket, made)
+      // Answers that wait their turn on a pipelined connection hear of its end only here.
+      socket.once('close', () => {
+        for (const exchange of [...made]) exchange.clientGone()
+        this.#exchanges.delete(socket)
+      })
+    }
+    const exchanges = set
+    const exchange = new HttpExchange(this.#parts, admitted, client, (over) => {
+      exchanges.delete(over)
+      if (this.#draining && exchanges.size === 0) this.#exchanges.delete(socket)
+    })
+    exchanges.add(exchange)
+    exchange.start()
+  }
+
+  #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {
+    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#parts.publicNames
+    const { host, port } = request.host
+    const served = appsDomain !== null && host.endsWith(`.${appsDomain}`)
+    const own = `https://${host}${portSuffix}`
+    const named = info.trustedProxy || info.serverName === null || info.serverName === host
+    const rightPort = port === null || `:${port}` === (portSuffix || ':443')
+    if (served && named && rightPort && own !== signInOrigin && own !== hubOrigin) return null
+    return new Problem(421, 'misdirected', 'This connection does not serve the host of the request.')
+  }
+
+  #answer(client: Client, answer: Answer): void {
+    sendAnswer(client.message, client.response, answer)
+  }
+
+  #failed(client: Client, requestId: string, error: unknown): void {
+    this.#parts.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
+    const problem = new Problem(500, 'internal', 'The gateway made a mistake. It has been logged.')
+    this.#answer(client, problemAnswer(askerOf(client.message), problem, requestId))
+  }
+
+  #broken(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const exchanges = this.#exchanges.get(socket)
+    if ((exchanges?.size ?? 0) > 0 || !socket.writable) return void socket.destroy()
+    if (error.code === 'HPE_HEADER_OVERFLOW') {
+      refuseBytes(socket, 431)
+      return
+    }
+    refuseBytes(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
+  }
+}
+
+function askerOf({ headers }: IncomingMessage) {
+  return {
+    mode: headers['sec-fetch-mode'] as string | undefined,
+    site: headers['sec-fetch-site'] as string | undefined,
+    dest: headers['sec-fetch-dest'] as string | undefined,
+    accept: headers.accept,
+  }
+}

@@ -1,0 +1,204 @@
+import type { IncomingMessage } from 'node:http'
+import { type ConnectionInfo, type HostName, Problem, parseHostValue } from '@mezite/core'
+import { classify } from './header-names.ts'
+import { limits } from './limits.ts'
+
+/** A request to an app's host, read once, in no protocol's own types. */
+export interface AppRequest {
+  readonly method: string
+  /** Path and query as they came, beginning with `/`. */
+  readonly target: string
+  readonly host: HostName
+  readonly clientIp: string
+  readonly http10: boolean
+  readonly upgrade: boolean
+  /** Name and value in turn, identity, forwarding and connection headers already gone. */
+  readonly lines: readonly string[]
+  readonly cookies: readonly string[]
+  readonly origin: string | undefined
+  readonly referer: string | undefined
+  readonly accept: string | undefined
+  readonly site: string | undefined
+  readonly mode: string | undefined
+  readonly dest: string | undefined
+  readonly preflight: boolean
+  readonly expectsContinue: boolean
+  /** Bytes of the body, null when it is chunked, undefined when there is none. */
+  readonly length: number | null | undefined
+}
+
+const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
+
+/** Reads a request strictly: what is ambiguous, or tries to speak for the hub, is a Problem and goes no further. */
+export function readRequest(
+  message: IncomingMessage,
+  info: ConnectionInfo,
+  upgrade: boolean,
+): AppRequest | Problem {
+  const raw = message.rawHeaders
+  if (raw.length > limits.headerLines * 2)
+    return new Problem(431, 'headers_too_many', 'The request has too many header lines.')
+  const lines: string[] = []
+  const cookies: string[] = []
+  let host: string | undefined
+  let connection = ''
+  let length: string | undefined
+  let encoding: string | undefined
+  let expect: string | undefined
+  let upgradeTo: string | undefined
+  let origin: string | undefined
+  let referer: string | undefined
+  let accept: string | undefined
+  let forwardedFor: string | undefined
+  let site: string | undefined
+  let mode: string | undefined
+  let dest: string | undefined
+  let preflight = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string
+    const value = raw[i + 1] as string
+    switch (classify(name.toLowerCase())) {
+      case 'keep':
+        lines.push(name, value)
+        break
+      case 'drop':
+        break
+      case 'refuse':
+        return bad('header_refused', `The header ${name} looks like one of the gateway's own.`)
+      case 'host':
+        if (host !== undefined) return bad('host_invalid', 'The request names more than one host.')
+        host = value
+        break
+      case 'cookie':
+        cookies.push(value)
+        break
+      case 'connection':
+        connection += `,${value}`
+        break
+      case 'length':
+        if (length !== undefined) return bad('framing_invalid', 'The request has two lengths.')
+        length = value
+        break
+      case 'encoding':
+        if (encoding !== undefined) return bad('framing_invalid', 'The request has two transfer codings.')
+        encoding = value
+        break
+      case 'expect':
+        expect = expect === undefined ? value : `${expect},${value}`
+        break
+      case 'upgrade':
+        upgradeTo = upgradeTo === undefined ? value : `${upgradeTo},${value}`
+        break
+      case 'origin':
+        if (origin !== undefined) return bad('origin_invalid', 'The request has two origins.')
+        origin = value
+        lines.push(name, value)
+        break
+      case 'referer':
+        referer ??= value
+        lines.push(name, value)
+        break
+      case 'accept':
+        accept ??= value
+        lines.push(name, value)
+        break
+      case 'forwarded-for':
+        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor},${value}`
+        break
+      case 'site':
+        site = site === undefined ? value : 'cross-site'
+        lines.push(name, value)
+        break
+      case 'mode':
+        mode ??= value
+        lines.push(name, value)
+        break
+      case 'dest':
+        dest ??= value
+        lines.push(name, value)
+        break
+      case 'preflight':
+        preflight = true
+        lines.push(name, value)
+        break
+    }
+  }
+
+  if (host === undefined) return bad('host_invalid', 'The request names no host.')
+  const parsed = parseHostValue(host)
+  if (parsed instanceof Problem) return parsed
+  const http10 = message.httpVersionMajor === 1 && message.httpVersionMinor === 0
+  if (encoding !== undefined) {
+    if (http10 || length !== undefined)
+      return bad('framing_invalid', 'The length of the request is ambiguous.')
+    if (encoding.toLowerCase() !== 'chunked')
+      return new Problem(501, 'transfer_coding', 'Only the transfer coding chunked is understood.')
+  }
+  const size = encoding !== undefined ? null : length === undefined ? undefined : Number(length)
+  if (size !== undefined && size !== null && !(Number.isSafeInteger(size) && size >= 0))
+    return bad('framing_invalid', 'The length of the request is malformed.')
+  if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue')
+    return new Problem(417, 'expectation_failed', 'Only the expectation 100-continue is understood.')
+  if (upgrade) {
+    const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && message.method === 'GET' && !http10
+    if (!wanted || size !== undefined)
+      return bad('upgrade_invalid', 'A connection can be upgraded to websocket only.')
+    if (!isWebSocket(message)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
+  }
+  const target = targetOf(message.url ?? '', host)
+  if (target instanceof Problem) return target
+  if (message.method === 'TRACE' || message.method === 'CONNECT')
+    return new Problem(405, 'method_not_allowed', 'This method is not served.')
+
+  return {
+    method: message.method ?? 'GET',
+    target,
+    host: parsed,
+    clientIp: info.clientOf?.(forwardedFor) ?? info.clientIp,
+    http10,
+    upgrade,
+    lines: connection === '' ? lines : withoutListed(lines, connection),
+    cookies,
+    origin,
+    referer,
+    accept,
+    site,
+    mode,
+    dest,
+    preflight: preflight && origin !== undefined && message.method === 'OPTIONS',
+    expectsContinue: expect !== undefined && !http10,
+    length: size,
+  }
+}
+
+/** Origin-form, or absolute-form with the same host (RFC 9112 section 3.2.2); everything else is refused. */
+function targetOf(url: string, host: string): string | Problem {
+  if (url.length > limits.targetBytes) return new Problem(414, 'target_too_long', 'The URL is too long.')
+  if (url === '*') return new Problem(405, 'method_not_allowed', 'OPTIONS * is not served.')
+  if (url.includes('#')) return bad('target_invalid', 'The request target has a fragment.')
+  if (url.startsWith('/')) return url
+  const [whole, authority] = /^https:\/\/([^/?#]*)/i.exec(url) ?? []
+  if (whole === undefined || authority?.toLowerCase() !== host.toLowerCase())
+    return bad('target_invalid', 'The request target names another host.')
+  const rest = url.slice(whole.length)
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/** Drops the lines that `Connection` lists (RFC 9110 section 7.6.1). Ours are set later and so survive. */
+function withoutListed(lines: string[], connection: string): string[] {
+  const listed = new Set(connection.split(',').map((token) => token.trim().toLowerCase()))
+  for (const name of OPTIONAL) listed.delete(name)
+  if (listed.size === 0) return lines
+  return lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
+}
+
+function isWebSocket(message: IncomingMessage): boolean {
+  const { headersDistinct } = message
+  const key = headersDistinct['sec-websocket-key']
+  const version = headersDistinct['sec-websocket-version']
+  return key?.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(key[0] as string) && version?.[0] === '13'
+}
+
+function bad(code: string, detail: string): Problem {
+  return new Problem(400, code, detail)
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '@mezite/core'
+
+/** Something that must not wait for ever. Whoever makes progress moves `deadline`. */
+export interface Waiting {
+  /** On the clock of `Deadlines.now`. */
+  deadline: number
+  onlate(): void
+}
+
+const TICK_MS = 100
+
+/** One timer for everything that waits: moving a deadline is an assignment, so each chunk may do it. */
+export class Deadlines {
+  readonly #clock: Clock
+  readonly #waiting = new Set<Waiting>()
+  #timer: NodeJS.Timeout | undefined
+  /** Monotonic milliseconds, exact to a tenth of a second. */
+  now: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.now = clock.monotonic()
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  add(waiting: Waiting): void {
+    this.#waiting.add(waiting)
+  }
+
+  remove(waiting: Waiting): void {
+    this.#waiting.delete(waiting)
+  }
+
+  #tick(): void {
+    this.now = this.#clock.monotonic()
+    for (const waiting of this.#waiting) if (waiting.deadline <= this.now) waiting.onlate()
+  }
+}

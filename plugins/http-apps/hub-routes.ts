@@ -1,0 +1,92 @@
+import { Problem } from '@mezite/core'
+import { type Answer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
+import type { AppRequest } from './app-request.ts'
+import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
+import { publicOrigin } from './origin.ts'
+import { escapeHtml, page } from './page.ts'
+import type { Parts } from './parts.ts'
+import { nonceHash } from './sign-in-answer.ts'
+
+/** All that the hub reserves on an app's host. Matched exactly: every other spelling is the app's, behind the gate. */
+export function isHubPath(target: string): boolean {
+  return target.startsWith('/.mezite/') || target === '/.mezite' || target.startsWith('/.mezite?')
+}
+
+/** Answers below `/.mezite/`: the end of a sign-in, and signing out of this app. */
+export async function hubRoute(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+  const url = new URL(request.target, 'https://app.invalid')
+  if (url.pathname === '/.mezite/session' && request.method === 'GET')
+    return exchange(parts, request, url.searchParams, requestId)
+  if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
+    return logout(parts, request, requestId)
+  return problemAnswer(request, new Problem(404, 'not_found', 'The gateway has no such page.'), requestId)
+}
+
+async function exchange(
+  parts: Parts,
+  request: AppRequest,
+  query: URLSearchParams,
+  requestId: string,
+): Promise<Answer> {
+  const app = parts.catalog.byHost(request.host.host)
+  const hash = nonceHash(request)
+  const path = query.get('path') ?? '/'
+  const code = query.get('code') ?? ''
+  const redeemed =
+    app !== undefined && hash !== undefined && isLocalPath(path) && /^[A-Za-z0-9_.-]{16,512}$/.test(code)
+      ? await parts.sessions.handover.redeem({ code, app, nonceHash: hash, clientIp: request.clientIp })
+      : null
+  if (redeemed === null) {
+    parts.audit.record({
+      type: 'access.denied',
+      success: false,
+      reason: 'handover_refused',
+      clientIp: request.clientIp,
+      requestId,
+      fields: { app: app?.name ?? null },
+    })
+    const text =
+      'This sign-in link was used already, is too old, or belongs to another browser. Open the app again.'
+    return problemAnswer(request, new Problem(400, 'handover_refused', text), requestId)
+  }
+  return redirectAnswer(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
+}
+
+/**
+ * GET ends the session when the person or the app itself navigates here; from anywhere else it shows a button,
+ * so that a foreign page cannot sign anybody out. POST needs this very origin.
+ */
+async function logout(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+  const own = publicOrigin(request.host.host, parts.publicNames)
+  const near = request.site === 'same-origin' || request.site === 'none'
+  const meant = request.method === 'POST' ? request.origin === own : near && isNavigation(request)
+  if (request.method === 'POST' && !meant) {
+    const text = 'Only this app itself can sign you out of it.'
+    return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
+  }
+  if (!meant)
+    return htmlAnswer(
+      200,
+      page(
+        'Sign out of this app?',
+        [],
+        '<form method="post" action="/.mezite/logout"><button>Sign out</button></form>',
+      ),
+    )
+  const token = readCookie(request.cookies, APP_COOKIE)
+  const session = token === undefined ? undefined : await parts.sessions.find('app', token)
+  const app = parts.catalog.byHost(request.host.host)
+  if (session !== undefined && session.appId === app?.id)
+    await parts.sessions.end([session.id], 'logout', parts.sessions.subjectOf(session) ?? null)
+  const link = `<p><a href="${escapeHtml(parts.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a></p>`
+  const text = ['You are still signed in to the gateway, so opening the app again may not ask you anything.']
+  return htmlAnswer(200, page('You are signed out of this app', text, link), [
+    'Set-Cookie',
+    ourCookie(APP_COOKIE, '', 0),
+  ])
+}
+
+/** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */
+function isLocalPath(path: string): boolean {
+  return /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\')
+}

@@ -1,0 +1,45 @@
+import {
+  access,
+  assertion,
+  audit,
+  catalog,
+  changes,
+  defineHubPlugin,
+  forwardHeaders,
+  protocols,
+  publicNames,
+  sessions,
+  tunnel,
+} from '@mezite/core'
+import { AppHosts } from './app-hosts.ts'
+import { Deadlines } from './deadlines.ts'
+import { PipePool } from './pipe-pool.ts'
+
+export default defineHubPlugin({
+  name: 'http-apps',
+  api: 1,
+  summary: 'Publishes HTTP applications',
+  needs: {
+    access,
+    assertion,
+    audit,
+    catalog,
+    changes,
+    forwardHeaders,
+    publicNames,
+    sessions,
+    tunnel,
+  },
+  provides: { protocols },
+
+  setup(host) {
+    const deadlines = new Deadlines(host.clock)
+    const pool = new PipePool(deadlines)
+    host.tap.lifecycle.start(() => deadlines.start())
+    host.tap.lifecycle.stop(() => {
+      pool.close()
+      deadlines.stop()
+    })
+    host.provide.protocols(new AppHosts({ ...host.use, log: host.log, deadlines, pool }))
+  },
+})

@@ -1,0 +1,30 @@
+/** What one request, answer or connection may cost. Times in milliseconds, sizes in bytes. */
+export const limits = {
+  /** Header lines of a request, and all its header bytes together (request line included). */
+  headerLines: 100,
+  headerBytes: 32 * 1024,
+  targetBytes: 16 * 1024,
+  /** A request head must be complete after this long. */
+  headMs: 15_000,
+  keepAliveMs: 65_000,
+  /** Head of an answer, and its trailers. */
+  answerHeadBytes: 64 * 1024,
+  answerLines: 500,
+  trailerBytes: 16 * 1024,
+  /** A chunk-size line with its extensions. */
+  chunkLineBytes: 4 * 1024,
+  informational: 16,
+  /** Pipes that wait for the next request of the same session to the same app through the same agent. */
+  idlePipeMs: 15_000,
+  idlePipesPerKey: 6,
+  idlePipesPerApp: 256,
+  /** `X-Mezite-Roles` at most; longer fails closed. */
+  rolesBytes: 8 * 1024,
+  /** A rejected request's body is read up to this size to keep its connection; larger closes it. */
+  discardBytes: 64 * 1024,
+  /** How long a client may go on sending a body after the answer has ended. */
+  lingerMs: 5_000,
+  /** How long a cut WebSocket waits for the app's frame to end, then for the client to hang up. */
+  frameEndMs: 100,
+  closeMs: 500,
+} as const

@@ -1,0 +1,21 @@
+import type { App, PublicNames } from '@mezite/core'
+import type { AppRequest } from './app-request.ts'
+
+/** The origin of an app as browsers see it. */
+export function publicOrigin(host: string, names: PublicNames): string {
+  return `https://${host}${names.portSuffix}`
+}
+
+/**
+ * Whether the request may come from where it comes, judged on the public names before anything is rewritten.
+ * Sibling apps are same-site, so SameSite cookies protect nothing here: only exact origins do. Without `Origin` and
+ * Fetch Metadata (curl, servers) there is no page to protect against.
+ */
+export function originAllowed(request: AppRequest, app: App, names: PublicNames): boolean {
+  const { method, origin } = request
+  const safe = method === 'GET' || method === 'HEAD' || (method === 'OPTIONS' && !request.preflight)
+  if (safe && !request.upgrade) return true
+  if (origin !== undefined && app.origins.includes(origin)) return true
+  if (origin !== undefined && origin !== publicOrigin(app.publicAddr, names)) return false
+  return request.site === undefined || request.site === 'same-origin' || request.site === 'none'
+}

@@ -1,0 +1,31 @@
+import type {
+  Access,
+  Assertion,
+  Audit,
+  Catalog,
+  Changes,
+  ForwardContext,
+  HeaderLines,
+  Log,
+  PublicNames,
+  Sessions,
+  Tunnel,
+} from '@mezite/core'
+import type { Deadlines } from './deadlines.ts'
+import type { PipePool } from './pipe-pool.ts'
+
+/** What the path of a request uses, gathered once. */
+export interface Parts {
+  readonly catalog: Catalog
+  readonly access: Access
+  readonly sessions: Sessions
+  readonly tunnel: Tunnel
+  readonly audit: Audit
+  readonly changes: Changes
+  readonly publicNames: PublicNames
+  readonly assertion: Assertion
+  readonly forwardHeaders: (lines: HeaderLines, context: ForwardContext) => HeaderLines
+  readonly log: Log
+  readonly deadlines: Deadlines
+  readonly pool: PipePool
+}

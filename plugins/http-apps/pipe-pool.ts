@@ -1,0 +1,82 @@
+import type { App } from '@mezite/core'
+import type { Deadlines, Waiting } from './deadlines.ts'
+import { limits } from './limits.ts'
+import type { Upstream } from './upstream.ts'
+
+/**
+ * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
+ * reach whoever comes next. Bounded per key and per app; gone after 15 s.
+ */
+export class PipePool {
+  readonly #deadlines: Deadlines
+  readonly #idle = new Map<string, Upstream[]>()
+  readonly #countByApp = new Map<string, number>()
+  readonly #sweep: Waiting
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines
+    this.#sweep = { deadline: 0, onlate: () => this.#expire() }
+    deadlines.add(this.#sweep)
+  }
+
+  /** The connection that was used last, of this session to this version of the app through this agent. */
+  take(sessionKey: string, app: App, agent: string): Upstream | undefined {
+    const stack = this.#idle.get(`${sessionKey} ${app.id} ${agent}`)
+    while (stack !== undefined && stack.length > 0) {
+      const upstream = stack[stack.length - 1] as Upstream
+      this.#forget(upstream)
+      if (upstream.app === app && !upstream.gone) return upstream
+      upstream.destroy()
+    }
+    return undefined
+  }
+
+  /** Takes back a connection after a clean exchange, or closes it when there are enough. */
+  give(upstream: Upstream): void {
+    upstream.leave()
+    upstream.reused = true
+    // One that was released while paused would never read again.
+    upstream.resume()
+    const key = keyOf(upstream)
+    const stack = this.#idle.get(key) ?? []
+    const count = this.#countByApp.get(upstream.app.id) ?? 0
+    if (stack.length >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
+      upstream.destroy()
+      return
+    }
+    upstream.idleSince = this.#deadlines.now
+    upstream.ongone = (gone) => this.#forget(gone)
+    stack.push(upstream)
+    this.#idle.set(key, stack)
+    this.#countByApp.set(upstream.app.id, count + 1)
+  }
+
+  close(): void {
+    this.#deadlines.remove(this.#sweep)
+    for (const stack of [...this.#idle.values()]) for (const upstream of [...stack]) upstream.destroy()
+  }
+
+  #forget(upstream: Upstream): void {
+    const key = keyOf(upstream)
+    const stack = this.#idle.get(key)
+    const at = stack?.lastIndexOf(upstream) ?? -1
+    if (stack === undefined || at < 0) return
+    upstream.ongone = () => {}
+    stack.splice(at, 1)
+    if (stack.length === 0) this.#idle.delete(key)
+    const count = (this.#countByApp.get(upstream.app.id) ?? 1) - 1
+    if (count === 0) this.#countByApp.delete(upstream.app.id)
+    else this.#countByApp.set(upstream.app.id, count)
+  }
+
+  #expire(): void {
+    const oldest = this.#deadlines.now - limits.idlePipeMs
+    for (const stack of [...this.#idle.values()])
+      for (const upstream of [...stack]) if (upstream.idleSince <= oldest) upstream.destroy()
+    this.#sweep.deadline = this.#deadlines.now + 1_000
+  }
+}
+
+function keyOf(upstream: Upstream): string {
+  return `${upstream.sessionKey} ${upstream.app.id} ${upstream.agent}`
+}

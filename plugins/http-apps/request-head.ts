@@ -1,0 +1,97 @@
+import { type App, type HeaderLines, Problem, type Subject } from '@mezite/core'
+import type { AppRequest } from './app-request.ts'
+import { withoutOurCookies } from './cookies.ts'
+import { isReserved } from './header-names.ts'
+import { limits } from './limits.ts'
+import { type AppNames, upstreamReference } from './location.ts'
+
+export interface HeadInput {
+  readonly request: AppRequest
+  readonly app: App
+  readonly names: AppNames
+  /** Null for a preflight, which carries nobody's identity. */
+  readonly subject: Subject | null
+  readonly assertion: string
+  readonly requestId: string
+  /** Runs `http.forward`. */
+  readonly forward: (lines: HeaderLines) => HeaderLines
+}
+
+const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
+const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/**
+ * The request head towards the app. Identity comes first on the wire, because some servers drop header lines
+ * beyond a count, silently. Throws a Problem where it would have to cut something short.
+ */
+export function requestHead(input: HeadInput): string {
+  const { request, names } = input
+  let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
+  if (input.subject !== null) head += identityLines(input.subject, input.assertion)
+  head += forwardingLines(request, names, input.requestId)
+  const lines = input.forward(request.lines)
+  const checked = lines === request.lines
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i] as string
+    let value = lines[i + 1] as string
+    if (!checked && !mayAdd(name, value))
+      throw new Problem(500, 'forward_refused', 'A plugin set a header that it may not set.')
+    if (name.length === 6 && name.toLowerCase() === 'origin') value = upstreamReference(value, names)
+    else if (name.length === 7 && name.toLowerCase() === 'referer') value = upstreamReference(value, names)
+    head += `${name}: ${value}\r\n`
+  }
+  for (const line of request.cookies) {
+    const kept = withoutOurCookies(line)
+    if (kept !== undefined) head += `Cookie: ${kept}\r\n`
+  }
+  if (request.upgrade) return `${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+  if (request.length === null) return `${head}Transfer-Encoding: chunked\r\n\r\n`
+  if (request.length !== undefined) return `${head}Content-Length: ${request.length}\r\n\r\n`
+  return `${head}\r\n`
+}
+
+/** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
+export function headerUser(name: string): string {
+  if (PLAIN.test(name)) return name
+  let text = ''
+  for (const byte of Buffer.from(name, 'utf8')) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x25
+    text += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return text
+}
+
+function identityLines(subject: Subject, assertion: string): string {
+  const roles = subject.roles.join(',')
+  if (roles.length > limits.rolesBytes)
+    throw new Problem(
+      500,
+      'roles_too_long',
+      'Your roles do not fit into one request. Ask an administrator to give you fewer.',
+    )
+  if (!subject.roles.every((role) => ROLE.test(role)))
+    throw new Problem(500, 'roles_invalid', 'One of your roles has a name that cannot be sent.')
+  return (
+    `Mezite-Jwt-Assertion: ${assertion}\r\n` +
+    `X-Mezite-User: ${headerUser(subject.user)}\r\n` +
+    `X-Mezite-Roles: ${roles}\r\n`
+  )
+}
+
+function forwardingLines(request: AppRequest, names: AppNames, requestId: string): string {
+  const { clientIp } = request
+  const node = clientIp.includes(':') ? `"[${clientIp}]"` : clientIp
+  const host = names.publicHost.includes(':') ? `"${names.publicHost}"` : names.publicHost
+  return (
+    `X-Forwarded-For: ${clientIp}\r\nX-Forwarded-Host: ${names.publicHost}\r\nX-Forwarded-Proto: https\r\n` +
+    `Forwarded: for=${node};host=${host};proto=https\r\nX-Request-Id: ${requestId}\r\n`
+  )
+}
+
+function mayAdd(name: string, value: string): boolean {
+  const lower = name.toLowerCase()
+  const plain = NAME.test(name) && VALUE.test(value)
+  return plain && (!isReserved(lower) || /^(?:sec-fetch-|access-control-request-method$)/.test(lower))
+}

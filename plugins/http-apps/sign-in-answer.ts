@@ -1,0 +1,76 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type App, Problem } from '@mezite/core'
+import { type Answer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
+import type { AppRequest } from './app-request.ts'
+import { NONCE_COOKIE, ourCookie, readCookie } from './cookies.ts'
+import { escapeHtml, page } from './page.ts'
+import type { Parts } from './parts.ts'
+
+const NONCE = /^[A-Za-z0-9_-]{43}$/
+const NONCE_SECONDS = 600
+const MAX_PATH = 4096
+const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
+
+/** SHA-256 of the nonce cookie, as the hand-over is bound to it; undefined when this browser has none. */
+export function nonceHash(request: AppRequest): string | undefined {
+  const nonce = readCookie(request.cookies, NONCE_COOKIE)
+  return nonce !== undefined && NONCE.test(nonce) ? hash(nonce) : undefined
+}
+
+/**
+ * The answer to somebody without a session, the same for every host below the apps' domain: a redirect for a
+ * navigation, a page where a redirect would lose a body or stay inside a frame, else 401 with `login_url`.
+ */
+export function signInAnswer(
+  parts: Parts,
+  request: AppRequest,
+  app: App | undefined,
+  requestId: string,
+): Answer {
+  // A nonce that is already there is kept, or the second of two tabs would spoil the first.
+  const had = readCookie(request.cookies, NONCE_COOKIE)
+  const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
+  const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
+  const safe = request.method === 'GET' || request.method === 'HEAD'
+  const url = launchUrl(parts, request, safe, hash(nonce))
+  if (!isNavigation(request)) return unauthorized(request, app, url, requestId, lines)
+  const link = `<p><a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a></p>`
+  if (FRAMES.has(request.dest ?? '')) {
+    const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
+    return htmlAnswer(401, page('Sign in to continue', text, link), lines)
+  }
+  if (!safe || request.length !== undefined) {
+    const text = [
+      'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
+    ]
+    return htmlAnswer(401, page('Sign in, then send it again', text, link), lines)
+  }
+  return redirectAnswer(302, url, lines)
+}
+
+function unauthorized(
+  request: AppRequest,
+  app: App | undefined,
+  url: string,
+  requestId: string,
+  lines: string[],
+): Answer {
+  const { origin } = request
+  if (origin !== undefined && app?.origins.includes(origin))
+    lines.push('Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true')
+  const problem = new Problem(401, 'login_required', 'Sign in first: open login_url in a browser.', {
+    login_url: url,
+  })
+  return problemAnswer(request, problem, requestId, lines)
+}
+
+function launchUrl(parts: Parts, request: AppRequest, safe: boolean, nonce: string): string {
+  const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
+  const path = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
+  const { signInOrigin } = parts.publicNames
+  return `${signInOrigin}/web/launch?host=${request.host.host}&path=${encodeURIComponent(path)}&nonce=${nonce}`
+}
+
+function hash(nonce: string): string {
+  return createHash('sha256').update(nonce).digest('base64url')
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import type { AnswerHead } from './answer-parser.ts'
+
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** Whether a 101 really answers this handshake (RFC 6455 section 4.1): exact upgrade token, exact accept value. */
+export function acceptsWebSocket(head: AnswerHead, requestLines: readonly string[]): boolean {
+  const expected = createHash('sha1')
+    .update(valuesOf(requestLines, 'sec-websocket-key').join() + GUID)
+    .digest('base64')
+  const accept = valuesOf(head.lines, 'sec-websocket-accept')
+  const upgrade = valuesOf(head.lines, 'upgrade')
+  const connection = valuesOf(head.lines, 'connection')
+    .join()
+    .toLowerCase()
+    .split(/[ \t,]+/)
+  return (
+    accept.length === 1 &&
+    accept[0] === expected &&
+    upgrade.length === 1 &&
+    upgrade[0]?.toLowerCase() === 'websocket' &&
+    connection.includes('upgrade')
+  )
+}
+
+function valuesOf(lines: readonly string[], name: string): string[] {
+  const values: string[] = []
+  for (let i = 0; i + 1 < lines.length; i += 2)
+    if ((lines[i] as string).toLowerCase() === name) values.push(lines[i + 1] as string)
+  return values
+}
