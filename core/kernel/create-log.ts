@@ -13,8 +13,17 @@ export interface LogOptions {
 }
 
 /** Never printed, whoever logs them; a second net, since nothing secret is to be logged at all. */
-const SECRETS = ['token', 'password', 'secret', 'authorization', 'cookie', 'private_key', 'privateKey', 'url']
-const paths = SECRETS.filter((key) => key !== 'url').flatMap((key) => [key, `*.${key}`, `headers["${key}"]`])
+const SECRETS = [
+  'token',
+  'password',
+  'secret',
+  'authorization',
+  'cookie',
+  'private_key',
+  'privateKey',
+  'set-cookie',
+]
+const paths = SECRETS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.headers["${key}"]`])
 
 /** The log of a program. Lines that are still buffered are flushed when the process exits. */
 export function createLog({ level = 'info', format = 'json', write }: LogOptions = {}): Log {
