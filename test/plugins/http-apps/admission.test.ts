@@ -1,0 +1,195 @@
+import t, { type Test } from 'tap'
+import { OK, openByteApp } from './byte-app.ts'
+import { appAt, ask, COOKIE, openGateway, raw } from './gateway.ts'
+
+const NAVIGATE = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Sec-Fetch-Site: none']
+
+async function open(t: Test, more = {}) {
+  const app = await openByteApp(() => OK)
+  const gateway = await openGateway(appAt(app.port, more))
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+function anonymous(line: string, ...headers: string[]): string {
+  return `${line} HTTP/1.1\r\n${['Host: a.apps.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
+}
+
+t.test('B17 B33 E76 without a session: navigation 302, everything else 401', async (t) => {
+  const { app, gateway } = await open(t)
+  const away = await raw(gateway, anonymous('GET //x?y=1', ...NAVIGATE))
+  t.match(away, /^HTTP\/1.1 302 /)
+  t.match(
+    away,
+    /\r\nLocation: https:\/\/hub.test\/web\/launch\?host=a.apps.test&path=%2Fx%3Fy%3D1&nonce=[\w-]{43}\r\n/,
+  )
+  t.match(away, /\r\nSet-Cookie: __Host-mezite_nonce=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax/)
+  t.match(await raw(gateway, anonymous('GET /', 'Accept: text/html')), /^HTTP\/1.1 302 /)
+  const script = await raw(gateway, anonymous('GET /', 'Sec-Fetch-Mode: cors', 'Accept: text/html'))
+  t.match(
+    script,
+    /^HTTP\/1.1 401 [^]*application\/problem\+json[^]*"login_url":"https:\/\/hub.test\/web\/launch/,
+  )
+  t.notMatch(script, /Access-Control/)
+  const post = await raw(gateway, anonymous('POST /', ...NAVIGATE, 'Content-Length: 1') + 'x')
+  t.match(post, /^HTTP\/1.1 401 [^]*send it again/)
+  const frame = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: iframe']
+  t.match(await raw(gateway, anonymous('GET /', ...frame)), /^HTTP\/1.1 401 [^]*target="_blank"/)
+  const unknown = await raw(
+    gateway,
+    anonymous('GET /', ...NAVIGATE).replace('a.apps', 'b.apps'),
+    'b.apps.test',
+  )
+  t.match(unknown, /^HTTP\/1.1 302 /, 'an unknown host answers alike')
+  gateway.sessions.clear()
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 401 /)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('E73 E74 hosts that disagree are refused', async (t) => {
+  const { app, gateway } = await open(t)
+  const host = (...lines: string[]) =>
+    `GET / HTTP/1.1\r\n${lines.map((line) => `Host: ${line}\r\n`).join('')}Cookie: ${COOKIE}\r\nConnection: close\r\n\r\n`
+  for (const bad of [
+    ['a.apps.test', 'a.apps.test'],
+    [],
+    ['x@a.apps.test'],
+    ['a.apps.test.'],
+    ['a.apps.test, b'],
+    [''],
+  ])
+    t.match(await raw(gateway, host(...bad)), /^HTTP\/1.1 400 /, bad.join('+'))
+  for (const other of ['b.apps.test', 'apps.test', 'evil.test', 'a.apps.test:444', '127.0.0.1'])
+    t.match(await raw(gateway, host(other)), /^HTTP\/1.1 421 /, other)
+  t.match(await raw(gateway, ask('GET https://b.apps.test/')), /^HTTP\/1.1 400 /)
+  t.equal(app.requests.length, 0)
+  t.match(await raw(gateway, host('A.Apps.TEST:443')), / 200 /)
+})
+
+t.test('the order of answers: denied, requirement, disabled, audit, stale', async (t) => {
+  const { app, gateway } = await open(t)
+  const { state } = gateway
+  const allowed = state.decision
+  state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
+  const page = await raw(gateway, ask('GET /', ...NAVIGATE))
+  t.match(page, /^HTTP\/1.1 403 [^]*<code>role_missing<\/code>[^]*Request <code>[\w-]{36}</)
+  t.match(page, /Content-Security-Policy: default-src 'none'/)
+  t.match(gateway.records[0], { type: 'access.denied', success: false, reason: 'role_missing', user: 'ann' })
+  state.later = true
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /, 'a decision that takes time')
+  state.decision = {
+    effect: 'require',
+    reason: 'session_mfa_required',
+    roles: [],
+    requirements: [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }],
+  }
+  t.match(await raw(gateway, ask('GET /', ...NAVIGATE)), /^HTTP\/1.1 302 [^]*\/web\/launch/)
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [^]*session_mfa_required/)
+  state.decision = allowed
+  gateway.apps.set('a.apps.test', appAt(app.port, { enabled: false }))
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 503 [^]*app_disabled/)
+  gateway.apps.set('a.apps.test', appAt(app.port))
+  state.accepting = false
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 503 [^]*audit_unavailable/)
+  state.fresh = false
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 503 [^]*Retry-After[^]*view_stale/)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('E75 G97 other origins are refused unless listed', async (t) => {
+  const { app, gateway } = await open(t)
+  const sibling = 'Origin: https://b.apps.test'
+  for (const headers of [
+    [sibling],
+    ['Origin: null'],
+    ['Sec-Fetch-Site: same-site'],
+    ['Sec-Fetch-Site: cross-site'],
+  ])
+    t.match(
+      await raw(gateway, ask('POST /', 'Content-Length: 0', ...headers)),
+      /^HTTP\/1.1 403 [^]*origin_not/,
+    )
+  const preflight = ['Access-Control-Request-Method: PUT', sibling]
+  t.match(await raw(gateway, ask('OPTIONS /', ...preflight)), /^HTTP\/1.1 403 /)
+  t.match(await raw(gateway, anonymous('OPTIONS /', ...preflight)), /^HTTP\/1.1 401 /)
+  t.equal(app.requests.length, 0)
+  gateway.apps.set('a.apps.test', appAt(app.port, { origins: ['https://b.apps.test'] }))
+  t.match(
+    await raw(gateway, ask('POST /', 'Content-Length: 0', sibling, 'Sec-Fetch-Site: same-site')),
+    / 200 /,
+  )
+  t.match(await raw(gateway, anonymous('OPTIONS /', ...preflight)), / 200 /)
+  t.notMatch(app.requests[1], /mezite/i, 'a preflight carries nobody')
+  t.match(
+    await raw(gateway, anonymous('GET /', sibling)),
+    /401 [^]*Access-Control-Allow-Origin: https:\/\/b.apps.test/,
+  )
+  const own = ['Origin: https://a.apps.test', 'Referer: https://a.apps.test/p']
+  gateway.apps.set('a.apps.test', appAt(app.port, { rewriteHost: 'upstream' }))
+  t.match(await raw(gateway, ask('POST /', 'Content-Length: 0', ...own)), / 200 /)
+  t.match(
+    app.requests[2],
+    new RegExp(
+      `Host: 127.0.0.1:${app.port}\r\n[^]*Origin: http://127.0.0.1:${app.port}\r\nReferer: http://127.0.0.1:${app.port}/p\r\n`,
+    ),
+  )
+})
+
+t.test('hand-over and sign-out below /.mezite/', async (t) => {
+  const { app, gateway } = await open(t)
+  const nonce = `Cookie: __Host-mezite_nonce=${'n'.repeat(43)}`
+  const link = (code: string, path: string) =>
+    `GET /.mezite/session?code=${code}&path=${encodeURIComponent(path)}`
+  const good = await raw(gateway, anonymous(link('good-code-good-code', '/x?y'), nonce))
+  t.match(
+    good,
+    /^HTTP\/1.1 303 [^]*Location: \/x\?y\r\n[^]*Set-Cookie: __Host-mezite_app=token[^]*SameSite=Lax\r\n/,
+  )
+  t.match(good, /Cache-Control: no-store[^]*Referrer-Policy: no-referrer/)
+  t.match(await raw(gateway, anonymous(link('good-code-good-code', '/x'))), /^HTTP\/1.1 400 /, 'B27 no nonce')
+  t.match(await raw(gateway, anonymous(link('used-code-used-code', '/x'), nonce)), /^HTTP\/1.1 400 /)
+  for (const path of ['//evil.test', '/\\evil.test', 'https://evil.test', '/\r\nX: y', '/\t/evil.test', ''])
+    t.match(
+      await raw(gateway, anonymous(link('good-code-good-code', path), nonce)),
+      /^HTTP\/1.1 (?:400|303 [^]*Location: \/\r)/,
+      path,
+    )
+  t.match(
+    await raw(gateway, ask('GET /.mezite/logout', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate')),
+    /200 [^]*<form/,
+  )
+  t.match(await raw(gateway, ask('POST /.mezite/logout', 'Origin: https://b.apps.test')), /^HTTP\/1.1 403 /)
+  t.strictSame(gateway.state.ended, [], 'B32 another site ends nothing')
+  t.match(
+    await raw(gateway, ask('POST /.mezite/logout', 'Origin: https://a.apps.test')),
+    /200 [^]*Max-Age=0[^]*hub.test\/web\/logout/,
+  )
+  t.strictSame(gateway.state.ended, ['s1'])
+  t.equal(app.requests.length, 0)
+})
+
+t.test('F82 F84 F85 F92 what is not served', async (t) => {
+  const { app, gateway } = await open(t)
+  t.match(await raw(gateway, ask('POST /', 'Transfer-Encoding: gzip, chunked')), /^HTTP\/1.1 (?:400|501) /)
+  t.match(
+    await raw(gateway, ask('POST /', 'Transfer-Encoding: chunked').replace('/1.1', '/1.0')),
+    /^HTTP\/1.1 400 /,
+  )
+  t.match(
+    await raw(gateway, ask('POST /', 'Transfer-Encoding: chunked', 'Content-Length: 3')),
+    /^HTTP\/1.1 400 /,
+  )
+  t.match(await raw(gateway, ask('TRACE /')), /^HTTP\/1.1 405 /)
+  t.match(await raw(gateway, ask('CONNECT a.apps.test:443')), /^HTTP\/1.1 405 /)
+  t.match(await raw(gateway, ask('OPTIONS *')), /^HTTP\/1.1 405 /)
+  t.match(await raw(gateway, ask('GET /', 'Expect: y 100-continue')), /^HTTP\/1.1 417 /)
+  t.match(await raw(gateway, ask(`GET /${'a'.repeat(20_000)}`)), /^HTTP\/1.1 414 /)
+  t.match(await raw(gateway, ask('GET /', `X: ${'a'.repeat(65_000)}`)), /^HTTP\/1.1 431 /)
+  t.match(await raw(gateway, ask('GET /a#b')), /^HTTP\/1.1 400 /)
+  t.match(await raw(gateway, 'garbage\r\n\r\n'), /^HTTP\/1.1 400 /)
+  t.equal(app.requests.length, 0)
+  t.strictSame(gateway.errors, [])
+})

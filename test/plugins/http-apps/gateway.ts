@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, createServer, type TLSSocket } from 'node:tls'
+import type { App, AuditInput, Decision, EndReason, LiveStream, Session } from '@mezite/core'
+import { systemClock } from '@mezite/core'
+import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
+import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
+import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
+import type { Parts } from '../../../plugins/http-apps/parts.ts'
+import { PipePool } from '../../../plugins/http-apps/pipe-pool.ts'
+
+export const TOKEN = 'tokentokentokentokentokentoken0000000000000'
+export const OTHER = 'othertokenothertokenothertoken0000000000000'
+export const COOKIE = `__Host-mezite_app=${TOKEN}`
+
+const directory = mkdtempSync(join(tmpdir(), 'http-apps-'))
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+execFileSync(
+  'openssl',
+  `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=apps.test -keyout ${directory}/k -out ${directory}/c`.split(
+    ' ',
+  ),
+  { stdio: 'ignore' },
+)
+const key = readFileSync(join(directory, 'k'))
+const cert = readFileSync(join(directory, 'c'))
+
+export function appAt(port: number, more: Partial<App> = {}): App {
+  return Object.freeze({
+    id: 'app-a',
+    name: 'a',
+    description: null,
+    labels: {},
+    uri: `http://127.0.0.1:${port}`,
+    protocol: 'http',
+    publicAddr: 'a.apps.test',
+    agents: ['node-1', 'node-2'],
+    enabled: true,
+    tls: { verify: true, serverName: null, ca: null },
+    rewriteHost: 'preserve',
+    origins: [],
+    timeouts: { connectMs: 1000, responseMs: 5000, idleMs: 60_000 },
+    expires: null,
+    ...more,
+  } as const)
+}
+
+/** The protocol behind a real TLS port, with the other rooms as plain memory. */
+export async function openGateway(app: App) {
+  const tunnel = new MemoryTunnel()
+  const apps = new Map([[app.publicAddr, app]])
+  const records: AuditInput[] = []
+  const live = new Set<LiveStream>()
+  const waiters = new Set<() => void>()
+  const sessions = new Map<string, Session>()
+  for (const [token, id] of [
+    [TOKEN, 's1'],
+    [OTHER, 's2'],
+  ] as const)
+    sessions.set(token, {
+      id,
+      kind: 'app',
+      user: 'ann',
+      connector: null,
+      appId: app.id,
+      parentId: null,
+      clientIp: '',
+      satisfied: [],
+      created: 0,
+      expires: Number.POSITIVE_INFINITY,
+      idleMs: 0,
+      lastUsed: 0,
+    })
+  const state = {
+    decision: { effect: 'allow', reason: 'ok', roles: ['r'], requirements: [] } as Decision,
+    later: false,
+    fresh: true,
+    epoch: 1,
+    accepting: true,
+    user: 'ann',
+    roles: ['dev', 'ops'],
+    redeemed: [] as unknown[],
+    ended: [] as string[],
+  }
+  const publicNames = {
+    clusterName: 't',
+    hubOrigin: 'https://hub.test',
+    signInOrigin: 'https://hub.test',
+    appsDomain: 'apps.test',
+    portSuffix: '',
+    appsOidcConnector: null,
+    hsts: true,
+  }
+  const deadlines = new Deadlines(systemClock)
+  deadlines.start()
+  const log = { debug() {}, info() {}, warn() {}, error: (...a: unknown[]) => errors.push(a) }
+  const errors: unknown[] = []
+  const parts = {
+    catalog: {
+      byHost: (host: string) => apps.get(host),
+      byId: (id: string) => [...apps.values()].find((one) => one.id === id),
+    },
+    access: { decide: () => (state.later ? Promise.resolve(state.decision) : state.decision) },
+    sessions: {
+      find: (_: string, token: string) =>
+        state.later ? Promise.resolve(sessions.get(token)) : sessions.get(token),
+      byId: (id: string) => [...sessions.values()].find((one) => one.id === id),
+      subjectOf: (session: Session) => ({
+        user: state.user,
+        roles: state.roles,
+        kind: 'session',
+        sessionId: session.id,
+        satisfied: [],
+      }),
+      touch() {},
+      async end(ids: string[]) {
+        state.ended.push(...ids)
+        return ids.length
+      },
+      live: {
+        add(stream: LiveStream) {
+          live.add(stream)
+          return () => live.delete(stream)
+        },
+      },
+      handover: {
+        async redeem(input: { code: string }) {
+          state.redeemed.push(input)
+          return input.code === 'good-code-good-code' ? { token: TOKEN, session: sessions.get(TOKEN) } : null
+        },
+      },
+    },
+    tunnel,
+    audit: {
+      record(input: AuditInput) {
+        records.push(input)
+        for (const wake of waiters) wake()
+      },
+      get accepting() {
+        return state.accepting
+      },
+    },
+    changes: {
+      get epoch() {
+        return state.epoch
+      },
+      fresh: () => state.fresh,
+    },
+    publicNames,
+    assertion: { sign: () => 'head.body.signature' },
+    forwardHeaders: (lines: readonly string[]) => lines,
+    log,
+    deadlines,
+    pool: new PipePool(deadlines),
+  } as unknown as Parts
+  const hosts = new AppHosts(parts)
+  const server = createServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
+    const serverName = socket.servername || null
+    hosts.accept(socket, { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName })
+  })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const sockets = new Set<TLSSocket>()
+  return {
+    apps,
+    tunnel,
+    records,
+    live,
+    sessions,
+    state,
+    errors,
+    hosts,
+    parts,
+    cutAll: (reason: EndReason) => {
+      for (const stream of [...live]) stream.cut(reason)
+    },
+    requests: () => records.filter(({ type }) => type === 'app.request'),
+    /** Resolves when `count` requests have been recorded. */
+    async recorded(count: number) {
+      const of = () => records.filter(({ type }) => type === 'app.request')
+      while (of().length < count)
+        await new Promise<void>((resolve) => {
+          const wake = () => {
+            waiters.delete(wake)
+            resolve()
+          }
+          waiters.add(wake)
+        })
+      return of()
+    },
+    async dial(servername = 'a.apps.test'): Promise<TLSSocket> {
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        servername,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['http/1.1'],
+      })
+      sockets.add(socket)
+      socket.on('error', () => {})
+      await once(socket, 'secureConnect')
+      return socket
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await hosts.drain(AbortSignal.abort())
+      deadlines.stop()
+      server.close()
+    },
+  }
+}
+
+export type Gateway = Awaited<ReturnType<typeof openGateway>>
+
+/** Sends bytes on a connection of its own and resolves with everything that came until it closed. */
+export async function raw(gateway: Gateway, bytes: string, servername?: string): Promise<string> {
+  const socket = await gateway.dial(servername)
+  socket.write(bytes, 'latin1')
+  return readAll(socket)
+}
+
+export async function readAll(socket: TLSSocket): Promise<string> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(socket, 'close')
+  return Buffer.concat(chunks).toString('latin1')
+}
+
+/** Resolves with what has come as soon as it matches. */
+export function readUntil(socket: TLSSocket, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const ondata = (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+      if (!pattern.test(text)) return
+      socket.off('data', ondata)
+      resolve(text)
+    }
+    socket.on('data', ondata)
+    socket.once('close', () => reject(new Error(`closed before ${pattern}: ${text.slice(0, 500)}`)))
+  })
+}
+
+export function ask(line: string, ...headers: string[]): string {
+  const all = ['Host: a.apps.test', `Cookie: ${COOKIE}`, 'Connection: close', ...headers]
+  return `${line} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n`
+}

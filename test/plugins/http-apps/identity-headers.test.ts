@@ -1,0 +1,138 @@
+import t, { type Test } from 'tap'
+import { OK, openByteApp } from './byte-app.ts'
+import { appAt, ask, COOKIE, openGateway, raw } from './gateway.ts'
+
+async function open(t: Test, answer: () => string = () => OK) {
+  const app = await openByteApp(answer)
+  const gateway = await openGateway(appAt(app.port))
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+function values(request: string, name: string): string[] {
+  return [...request.matchAll(new RegExp(`^${name}: ?(.*)\\r$`, 'gim'))].map(([, value]) => value ?? '')
+}
+
+t.test('A1 A2 A14 client-sent identity and forwarding headers are replaced', async (t) => {
+  const { app, gateway } = await open(t)
+  const evil = ['Mezite-Jwt-Assertion', 'X-Mezite-User', 'x-mezite-ROLES'].flatMap((name) =>
+    Array.from({ length: 5 }, () => `${name}:  evil \t`),
+  )
+  const forged = [
+    'X-Forwarded-For',
+    'X-Forwarded-Host',
+    'Forwarded',
+    'X-Real-IP',
+    'X-Original-URL',
+    'True-Client-IP',
+  ]
+  const answer = await raw(gateway, ask('GET /x', ...evil, ...forged.map((name) => `${name}: evil`)))
+  t.match(answer, /^HTTP\/1.1 200 OK\r\n/)
+  const [request = ''] = app.requests
+  t.notMatch(request, /evil/)
+  t.strictSame(values(request, 'mezite-jwt-assertion'), ['head.body.signature'])
+  t.strictSame(values(request, 'x-mezite-user'), ['ann'])
+  t.strictSame(values(request, 'x-mezite-roles'), ['dev,ops'])
+  t.strictSame(values(request, 'x-forwarded-for'), ['192.0.2.7'])
+  t.match(
+    request,
+    /^GET \/x HTTP\/1.1\r\nHost: a.apps.test\r\nMezite-Jwt-Assertion: /,
+    'A6 identity is first',
+  )
+})
+
+t.test('A3 variants with _ and . are refused', async (t) => {
+  const { app, gateway } = await open(t)
+  for (const name of ['X_Mezite_User', 'Mezite_Jwt_Assertion', 'X.Mezite.User', 'x-mezite_roles'])
+    t.match(await raw(gateway, ask('GET /', `${name}: evil`)), /^HTTP\/1.1 400 /, name)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('A4 Connection cannot name identity headers away', async (t) => {
+  const { app, gateway } = await open(t)
+  await raw(
+    gateway,
+    `GET / HTTP/1.1\r\nHost: a.apps.test\r\nCookie: ${COOKIE}\r\nX-Hop: 1\r\nConnection: close, Mezite-Jwt-Assertion, X-Mezite-User, x-hop\r\n\r\n`,
+  )
+  t.strictSame(values(app.requests[0] ?? '', 'x-mezite-user'), ['ann'])
+  t.strictSame(values(app.requests[0] ?? '', 'x-hop'), [])
+})
+
+t.test('A5 identity names in trailers are dropped, others arrive', async (t) => {
+  const { app, gateway } = await open(t)
+  const body = '3\r\nabc\r\n0\r\nX-Mezite-User: evil\r\nX-Checksum: 1\r\n\r\n'
+  t.match(await raw(gateway, ask('POST /', 'Transfer-Encoding: chunked') + body), / 200 /)
+  t.notMatch(app.requests[0], /evil/)
+  t.match(app.requests[0], /\r\n\r\n3\r\nabc\r\n0\r\nX-Checksum: 1\r\n\r\n$/)
+})
+
+t.test('A6 many tiny headers are refused', async (t) => {
+  const { app, gateway } = await open(t)
+  const many = Array.from({ length: 2300 }, (_, i) => `a${i}:b`)
+  t.match(await raw(gateway, ask('GET /', ...many)), /^HTTP\/1.1 431 /)
+  t.match(await raw(gateway, ask('GET /', ...many.slice(0, 101))), /^HTTP\/1.1 431 /, 'F92')
+  t.equal(app.requests.length, 0)
+})
+
+t.test('A8 A9 roles that do not fit fail closed, names are encoded without loss', async (t) => {
+  const { app, gateway } = await open(t)
+  gateway.state.roles = Array.from({ length: 300 }, (_, i) => `role-with-a-long-name-number-${i}`)
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 500 [^]*roles_too_long/)
+  t.equal(app.requests.length, 0)
+  gateway.state.roles = []
+  gateway.state.user = 'é\r\nX-Evil: 1%'
+  t.match(await raw(gateway, ask('GET /')), / 200 /)
+  t.strictSame(values(app.requests[0] ?? '', 'x-mezite-user'), ['%C3%A9%0D%0AX-Evil:%201%25'])
+  t.strictSame(values(app.requests[0] ?? '', 'x-evil'), [])
+})
+
+t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', async (t) => {
+  const { app, gateway } = await open(t)
+  const cookie = `a=1;  b="x; y"; ${COOKIE}; __Host-mezite_app=evil;__Host-mezite_session=s; \xa0__Host-mezite_app=no; c= 2 `
+  t.match(
+    await raw(
+      gateway,
+      `GET / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\nCookie: ${cookie}\r\n\r\n`,
+    ),
+    / 200 /,
+  )
+  t.strictSame(values(app.requests[0] ?? '', 'cookie'), ['a=1;  b="x; y"; \xa0__Host-mezite_app=no; c= 2'])
+  const first = `GET / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\nCookie: __Host-mezite_app=evil; ${COOKIE}\r\n\r\n`
+  t.match(await raw(gateway, first), /^HTTP\/1.1 401 /, 'the first counts')
+})
+
+t.test('A13 B23 B25 B26 what an app may not say to the browser is removed', async (t) => {
+  const lines = [
+    'Set-Cookie: __Host-mezite_app=evil; Path=/; Secure',
+    'Set-Cookie: sid=1; Domain=apps.test; Path=/',
+    'Clear-Site-Data: "cookies", "cache"',
+    'Strict-Transport-Security: max-age=0',
+    'Alt-Svc: h3=":443"',
+    'X-Mezite-User: evil',
+    'Mezite-Jwt-Assertion: evil',
+    'Location: http://a.apps.test/next',
+  ]
+  const { gateway } = await open(t, () => OK.replace('\r\n\r\n', `\r\n${lines.join('\r\n')}\r\n\r\n`))
+  const answer = await raw(gateway, ask('GET /'))
+  t.notMatch(answer, /evil|max-age=0|Alt-Svc|cookies|Domain/)
+  t.match(answer, /\r\nSet-Cookie: sid=1; Path=\/\r\n/)
+  t.match(answer, /\r\nClear-Site-Data: "cache"\r\n/)
+  t.match(answer, /\r\nStrict-Transport-Security: max-age=31536000\r\n/)
+  t.match(answer, /\r\nLocation: https:\/\/a.apps.test\/next\r\n/)
+})
+
+t.test('A16 only the exact prefix is the hub; other spellings stay behind the gate', async (t) => {
+  const { app, gateway } = await open(t)
+  for (const path of ['/.Mezite/logout', '/%2emezite/logout', '//.mezite/logout', '/x/../.mezite/logout']) {
+    t.match(await raw(gateway, ask(`GET ${path}`)), / 200 /)
+    t.match(app.requests.at(-1), new RegExp(`^GET ${path.replace(/[.]/g, '\\.')} `), 'F93 byte for byte')
+    t.match(
+      await raw(gateway, `GET ${path} HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\n\r\n`),
+      / 401 /,
+    )
+  }
+  t.equal(app.requests.length, 4)
+})
