@@ -1,5 +1,13 @@
 import { randomUUID, sign } from 'node:crypto'
-import { type App, type Assertion, type Changes, type Clock, MezError, type Subject } from '@mezite/core'
+import {
+  type App,
+  type Assertion,
+  type Changes,
+  type Clock,
+  MezError,
+  type PublicNames,
+  type Subject,
+} from '@mezite/core'
 import type { SigningKey, SigningKeys } from './create-signing-keys.ts'
 
 const LIFE_SECONDS = 120
@@ -14,9 +22,9 @@ export function createAssertion(parts: {
   keys: Pick<SigningKeys, 'current'>
   changes: Pick<Changes, 'epoch'>
   clock: Clock
-  issuer: string
+  publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
-  const { keys, changes, clock, issuer } = parts
+  const { keys, changes, clock, publicNames } = parts
   const cache = new Map<string, { readonly text: string; readonly until: number }>()
   let epoch = changes.epoch
   let header = { kid: '', text: '' }
@@ -31,7 +39,7 @@ export function createAssertion(parts: {
     if (!key) throw new MezError('MEZ_ASSERTION_KEYLESS', 'there is no key for identity assertions')
     const now = Math.floor(clock.now() / 1_000)
     const claims = {
-      iss: issuer,
+      iss: publicNames.hubOrigin,
       aud: app.uri,
       sub: subject.user,
       roles: subject.roles,

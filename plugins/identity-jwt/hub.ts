@@ -27,9 +27,7 @@ export default defineHubPlugin({
 
     use.changes.addView(keys.view)
     provide.migrations(identityJwtMigrations)
-    provide.assertion(
-      createAssertion({ keys, changes: use.changes, clock, issuer: use.publicNames.hubOrigin }),
-    )
+    provide.assertion(createAssertion({ keys, changes: use.changes, clock, publicNames: use.publicNames }))
     provide.webRoutes(keyRoutes(keys))
 
     const rotate = () => {

@@ -159,15 +159,19 @@ function clientAuthentication(
   return client.PrivateKeyJwt(signingKey(secret))
 }
 
-function signingKey(pem: string): Parameters<typeof client.PrivateKeyJwt>[0] {
+type SigningKey = Parameters<typeof client.PrivateKeyJwt>[0]
+
+function signingKey(pem: string): SigningKey {
   const key = createPrivateKey(pem)
+  // Node's own CryptoKey type and the one of openid-client differ in name only.
+  const use = (...how: Parameters<typeof key.toCryptoKey>) => key.toCryptoKey(...how) as SigningKey
   const curve = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }[
     key.asymmetricKeyDetails?.namedCurve ?? ''
   ]
   if (key.asymmetricKeyType === 'rsa') {
-    return key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign'])
+    return use({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign'])
   }
-  if (curve) return key.toCryptoKey({ name: 'ECDSA', namedCurve: curve }, false, ['sign'])
-  if (key.asymmetricKeyType === 'ed25519') return key.toCryptoKey('Ed25519', false, ['sign'])
+  if (curve) return use({ name: 'ECDSA', namedCurve: curve }, false, ['sign'])
+  if (key.asymmetricKeyType === 'ed25519') return use('Ed25519', false, ['sign'])
   throw new Error('the private key for private_key_jwt must be RSA, P-256, P-384, P-521 or Ed25519')
 }

@@ -116,10 +116,15 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
 }
 
 /** A made-up code: `invalid_grant` means that the provider knew the client and refused only the code. */
-async function credentialsCheck({ config }: Provider, method: string, redirect: string): Promise<Check> {
+async function credentialsCheck(
+  { config, metadata }: Provider,
+  method: string,
+  redirect: string,
+): Promise<Check> {
   const name = 'credentials'
   try {
     const url = new URL(`${redirect}?code=mezite-connection-test&state=test`)
+    url.searchParams.set('iss', metadata.issuer)
     await client.authorizationCodeGrant(config, url, {
       expectedState: 'test',
       pkceCodeVerifier: client.randomPKCECodeVerifier(),

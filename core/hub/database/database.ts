@@ -1,4 +1,5 @@
-import type { Kysely, Transaction as KyselyTransaction, Migration } from 'kysely'
+import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
+import type { Migration } from 'kysely/migration'
 
 /** Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
 // biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables

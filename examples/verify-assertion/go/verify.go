@@ -1,0 +1,88 @@
+// Package verify checks the header Mezite-Jwt-Assertion with the standard library alone.
+package verify
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"strings"
+	"time"
+)
+
+const skew = 30 * time.Second
+
+// Key is one entry of https://<hub>/workload-identity/app-jwt-jwks.json.
+type Key struct {
+	Kid, Kty, Crv, X, Y string
+}
+
+// Claims are what the hub says about the caller.
+type Claims struct {
+	Iss, Aud, Sub, App, Jti string
+	AppID                   string `json:"app_id"`
+	AppHost                 string `json:"app_host"`
+	Roles                   []string
+	Iat, Nbf, Exp           int64
+}
+
+// Verify returns the claims, or an error for everything that was not signed for this app, by this hub, just now.
+func Verify(assertion string, keys []Key, issuer, audience, app string) (*Claims, error) {
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("not an assertion")
+	}
+	var header map[string]any
+	if err := decode(parts[0], &header); err != nil {
+		return nil, err
+	}
+	// The algorithm is ours to choose, never the token's; jku and the like are never followed.
+	if header["alg"] != "ES256" || header["crit"] != nil || header["jku"] != nil || header["jwk"] != nil {
+		return nil, errors.New("not an ES256 assertion")
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || len(signature) != 64 {
+		return nil, errors.New("bad signature")
+	}
+	digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	good := false
+	for _, key := range keys {
+		if key.Kid != header["kid"] || key.Crv != "P-256" {
+			continue
+		}
+		x, errX := base64.RawURLEncoding.DecodeString(key.X)
+		y, errY := base64.RawURLEncoding.DecodeString(key.Y)
+		if errX != nil || errY != nil {
+			continue
+		}
+		public := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(x), Y: new(big.Int).SetBytes(y)}
+		r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+		good = ecdsa.Verify(&public, digest[:], r, s)
+	}
+	if !good {
+		return nil, errors.New("unknown key or bad signature")
+	}
+	var claims Claims
+	if err := decode(parts[1], &claims); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	switch {
+	case claims.Iss != issuer || claims.Aud != audience || claims.App != app:
+		return nil, errors.New("for another hub, audience or app")
+	case now.After(time.Unix(claims.Exp, 0).Add(skew)) || now.Before(time.Unix(claims.Nbf, 0).Add(-skew)):
+		return nil, errors.New("not valid now")
+	}
+	return &claims, nil
+}
+
+func decode(part string, into any) error {
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process'
+import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto'
+import t from 'tap'
+import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
+import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+
+const host = await startSignInHost()
+t.teardown(() => host.close())
+const subject = {
+  user: 'alice@example.com',
+  roles: ['a'],
+  kind: 'session',
+  sessionId: 's',
+  satisfied: [],
+} as const
+const app = fakeApp('one', { uri: 'http://LOCALHOST:3000/x' })
+const twin = fakeApp('two', { uri: app.uri })
+const keysUrl = `${host.url}/workload-identity/app-jwt-jwks.json`
+const answer = await fetch(keysUrl)
+const { keys } = (await answer.json()) as { keys: JsonWebKey[] }
+const expected = { keys, issuer: host.url, audience: app.uri, app: app.name }
+const decode = (token: string, part = 1) =>
+  JSON.parse(Buffer.from(token.split('.')[part] ?? '', 'base64url').toString())
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+t.test('the claims are exactly the contract’s, and the keys are public', async (t) => {
+  const token = host.assertion.sign(subject, app)
+  const claims = decode(token)
+  t.strictSame(Object.keys(claims).sort(), [
+    'app',
+    'app_host',
+    'app_id',
+    'aud',
+    'exp',
+    'iat',
+    'iss',
+    'jti',
+    'nbf',
+    'roles',
+    'sub',
+  ])
+  t.match(claims, {
+    iss: host.url,
+    aud: 'http://LOCALHOST:3000/x',
+    sub: 'alice@example.com',
+    roles: ['a'],
+    app: 'one',
+  })
+  t.equal(claims.exp - claims.iat, 120)
+  t.match(decode(token, 0), { alg: 'ES256', typ: 'JWT', kid: keys[0]?.kid })
+  t.match(answer.headers.get('cache-control'), 'max-age=300')
+  t.notOk(keys.some((key) => 'd' in key))
+  t.equal(verifyAssertion(token, expected).sub, 'alice@example.com')
+})
+
+t.test('one text per session and app, until the epoch moves', async (t) => {
+  const first = host.assertion.sign(subject, app)
+  t.equal(host.assertion.sign(subject, app), first)
+  t.not(host.assertion.sign({ ...subject, sessionId: 'other' }, app), first)
+  t.not(host.assertion.sign(subject, twin), first)
+  host.state.epoch++
+  t.not(host.assertion.sign(subject, app), first)
+})
+
+const token = host.assertion.sign(subject, app)
+const [, claims] = token.split('.')
+const hs = `${encode({ alg: 'HS256', typ: 'JWT', kid: keys[0]?.kid })}.${claims}`
+const pem = createPublicKey({ key: keys[0]!, format: 'jwk' }).export({ format: 'pem', type: 'spki' })
+const forged = {
+  none: `${encode({ alg: 'none', typ: 'JWT' })}.${claims}.`,
+  HS256: `${hs}.${createHmac('sha256', pem).update(hs).digest('base64url')}`,
+  'unknown kid': `${encode({ alg: 'ES256', typ: 'JWT', kid: 'x' })}.${claims}.${token.split('.')[2]}`,
+  jku: `${encode({ alg: 'ES256', typ: 'JWT', kid: keys[0]?.kid, jku: 'https://evil' })}.${claims}.${token.split('.')[2]}`,
+  changed: `${token.split('.')[0]}.${encode({ ...decode(token), sub: 'bob' })}.${token.split('.')[2]}`,
+  'other app': host.assertion.sign(subject, twin),
+}
+
+t.test('A10, A11 the Node sample refuses forged and foreign assertions', async (t) => {
+  for (const [title, text] of Object.entries(forged)) t.throws(() => verifyAssertion(text, expected), title)
+  t.throws(() => verifyAssertion(token, { ...expected, now: Date.now() + 200_000 }), 'expired')
+})
+
+t.test('A10, A11 the Python sample agrees', async (t) => {
+  const script = 'examples/verify-assertion/python/verify_assertion.py'
+  const run = (text: string) =>
+    spawnSync('python3', [script, host.url, app.uri, app.name], {
+      input: JSON.stringify({ keys, assertion: text }),
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+  const good = run(token)
+  t.equal(good.status, 0, good.stderr)
+  t.match(good.stdout, 'alice@example.com')
+  for (const [title, text] of Object.entries(forged)) t.equal(run(text).status, 1, title)
+})

@@ -1,0 +1,391 @@
+import { FakeIssuer, type Misbehaviour, Visitor } from '@mezite/core/testing'
+import t from 'tap'
+import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+
+const host = await startSignInHost({ apps: [fakeApp('grafana')] })
+const issuer = await FakeIssuer.start()
+t.teardown(async () => {
+  await host.close()
+  await issuer.close()
+})
+const rules = [
+  { claim: 'groups', value: 'platform-team', roles: ['platform'] },
+  { claim: 'groups', value: '^eu-.*$', roles: ['europe'] },
+  { claim: 'dept', value: '*', roles: ['any-dept'] },
+]
+const spec = (more: object = {}) => ({
+  issuer_url: issuer.url,
+  client_id: issuer.clientId,
+  client_secret: { value: issuer.clientSecret },
+  claims_to_roles: rules,
+  ...more,
+})
+/** Each case gets a connector of its own, so nothing is cached from another. */
+let count = 0
+async function connect(more: object = {}) {
+  for (const { metadata } of (await (await fetch(`${host.url}/v1/webapi/connectors`)).json()) as {
+    metadata: { name: string }
+  }[]) {
+    await fetch(`${host.url}/v1/webapi/connectors/${metadata.name}`, { method: 'DELETE' })
+  }
+  const name = `sso-${++count}`
+  const { status } = await host.connect(name, spec(more))
+  t.equal(status, 200)
+  return name
+}
+const alice = { sub: 'alice-1', email: 'alice@example.com', email_verified: true, groups: ['platform-team'] }
+
+/** Follows the redirects by hand up to the callback URL, which it returns unopened. */
+async function toCallback(visitor: Visitor): Promise<string> {
+  let url = host.launch('grafana.apps.example.com', '/a?b=c')
+  for (let hop = 0; hop < 6; hop++) {
+    const answer = await visitor.fetch(url)
+    if (!answer.headers.location) throw new Error(`no redirect from ${url}: ${answer.status} ${answer.text}`)
+    url = answer.headers.location
+    if (url.includes('/oidc/callback/')) return url
+  }
+  throw new Error('no callback')
+}
+
+async function attempt(misbehave: Misbehaviour, person: object = alice) {
+  issuer.misbehave = misbehave
+  issuer.person = person as typeof issuer.person
+  const visitor = new Visitor()
+  try {
+    const answer = await visitor.fetch(await toCallback(visitor))
+    return { answer, visitor, signedIn: answer.headers.location?.includes('/web/continue') ?? false }
+  } finally {
+    issuer.misbehave = {}
+    issuer.person = alice
+  }
+}
+
+t.test('a person signs in, is mapped to roles, and lands at the app', async (t) => {
+  await connect()
+  const { visitor, answer } = await attempt({}, { ...alice, groups: ['platform-team', 'eu-west'], dept: 'x' })
+  t.match(answer.headers.location, '/web/continue')
+  t.strictSame(host.rolesBy.get('alice@example.com'), ['any-dept', 'europe', 'platform'])
+  const last = await visitor.fetch(answer.headers.location!)
+  t.equal(
+    last.headers.location,
+    'https://grafana.apps.example.com:3080/.mezite/session?code=handover-code&path=%2Fa%3Fb%3Dc',
+  )
+  t.match(host.events.at(-1), { type: 'user.login', success: true, user: 'alice@example.com' })
+})
+
+t.test(
+  'C38, C52 a state that is missing, wrong, of another browser, or unsolicited is refused',
+  async (t) => {
+    const name = await connect()
+    const callback = `${host.url}/v1/webapi/oidc/callback/${name}`
+    const victim = new Visitor()
+    const url = await toCallback(victim)
+    t.equal((await new Visitor().fetch(url)).status, 400, 'another browser')
+    t.equal((await victim.fetch(`${callback}?code=x`)).status, 400, 'missing')
+    t.equal((await victim.fetch(`${callback}?code=x&state=wrong`)).status, 400, 'wrong')
+    t.equal((await victim.fetch(`${url}&state=twice`)).status, 400, 'twice')
+    t.equal((await victim.fetch(url)).status, 303, 'and the right one works')
+  },
+)
+
+t.test('C39, C40 nonce and PKCE are sent and bound', async (t) => {
+  await connect()
+  for (const nonce of [undefined, 'wrong']) {
+    const { answer } = await attempt({ idToken: (claims) => void Object.assign(claims, { nonce: nonce }) })
+    t.equal(answer.status, 400)
+  }
+  const query = issuer.authorizations.at(-1)!
+  t.equal(query.get('code_challenge_method'), 'S256')
+  t.match(query.get('code_challenge'), /^[\w-]{43}$/)
+  t.match(query.get('nonce'), /^[\w-]{43}$/)
+})
+
+t.test('C41 the same callback 20 times in parallel makes one session', async (t) => {
+  await connect()
+  const visitor = new Visitor()
+  const url = await toCallback(visitor)
+  const cookie = visitor.cookies(new URL(host.url).host)!
+  const before = host.byToken.size
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => fetch(url, { redirect: 'manual', headers: { cookie } })),
+  )
+  t.equal(answers.filter(({ status }) => status === 303).length, 1)
+  t.equal(answers.filter(({ status }) => status === 400).length, 19)
+  t.equal(host.byToken.size, before + 1)
+})
+
+t.test('C42 answers of another provider or connector are refused', async (t) => {
+  const name = await connect()
+  for (const iss of ['https://other.example', null]) {
+    const { answer } = await attempt({
+      authorize: (parameters) => (iss ? parameters.set('iss', iss) : parameters.delete('iss')),
+    })
+    t.equal(answer.status, 400, `iss ${iss}`)
+  }
+  const visitor = new Visitor()
+  const url = await toCallback(visitor)
+  await host.connect('other', spec())
+  t.equal((await visitor.fetch(url.replace(`/callback/${name}`, '/callback/other'))).status, 400)
+})
+
+t.test('C43 signatures that are not the announced kind are refused', async (t) => {
+  await connect()
+  const cases: Record<string, Misbehaviour['idToken']> = {
+    none: (claims) =>
+      `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`,
+    HS256: (claims) => issuer.signConfused(claims),
+    PS256: (claims) => issuer.sign(claims, { alg: 'PS256' }),
+    crit: (claims) => issuer.sign(claims, { crit: ['x'], x: 1 }),
+    'changed after signing': (claims) => issuer.sign(claims).replace(/.{6}$/, 'AAAAAA'),
+    'unknown key': (claims) => issuer.sign(claims, { kid: 'unknown' }),
+  }
+  for (const [title, idToken] of Object.entries(cases)) {
+    const { answer } = await attempt({ idToken: idToken! })
+    t.equal(answer.status, 400, title)
+  }
+  const { privateKey } = (await import('node:crypto')).generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { sign } = await import('node:crypto')
+  const { answer } = await attempt({
+    idToken: (claims) => {
+      const jwk = privateKey.export({ format: 'jwk' })
+      const head = { alg: 'RS256', jwk: { kty: jwk.kty, n: jwk.n, e: jwk.e } }
+      const text = [head, claims]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.')
+      return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
+    },
+  })
+  t.equal(answer.status, 400, 'embedded jwk')
+})
+
+t.test('C44 unknown key ids cause one refetch in thirty seconds', async (t) => {
+  await connect()
+  t.ok((await attempt({})).signedIn)
+  const before = issuer.asked.get('/jwks') ?? 0
+  for (let i = 0; i < 15; i++) {
+    const { answer } = await attempt({ idToken: (claims) => issuer.sign(claims, { kid: `unknown-${i}` }) })
+    t.equal(answer.status, 400)
+  }
+  t.ok((issuer.asked.get('/jwks') ?? 0) - before <= 1)
+})
+
+t.test('C45 audience, azp, issuer and times are checked; 60 s of skew are allowed', async (t) => {
+  await connect()
+  const now = Math.floor(Date.now() / 1_000)
+  const bad: Record<string, object> = {
+    'aud list without azp': { aud: ['mezite', 'other'] },
+    'other aud': { aud: 'other' },
+    'wrong azp': { aud: ['mezite', 'other'], azp: 'other' },
+    'wrong azp, one aud': { azp: 'other' },
+    'iss with a slash': { iss: `${issuer.url}/` },
+    'exp past': { exp: now - 600 },
+    'iat future': { iat: now + 600 },
+    'iat past': { iat: now - 600 },
+    'nbf future': { nbf: now + 600 },
+  }
+  for (const [title, change] of Object.entries(bad)) {
+    const { answer } = await attempt({ idToken: (claims) => void Object.assign(claims, change) })
+    t.equal(answer.status, 400, title)
+  }
+  for (const change of [{ exp: now - 40 }, { iat: now + 40 }, { nbf: now + 40 }]) {
+    const { signedIn, answer } = await attempt({ idToken: (claims) => void Object.assign(claims, change) })
+    t.ok(signedIn, `${JSON.stringify(change)} ${answer.text.slice(-400)}`)
+  }
+})
+
+t.test('A9, C46, C47 names: unverified, hostile or taken ones sign nobody in', async (t) => {
+  await connect()
+  t.ok((await attempt({})).signedIn)
+  const refused: Record<string, object> = {
+    'email_verified false': { email_verified: false },
+    'email_verified absent': { email_verified: undefined },
+    'another sub': { sub: 'alice-2' },
+    'another case': { sub: 'mallory', email: 'ALICE@example.com' },
+    'full width': { sub: 'mallory', email: 'ａlice@example.com' },
+    comma: { sub: 'm', email: 'a,b@example.com' },
+    CRLF: { sub: 'm', email: 'a\r\nb@example.com' },
+    'no string': { sub: 'm', email: ['alice@example.com'] },
+  }
+  for (const [title, change] of Object.entries(refused)) {
+    const { answer } = await attempt({}, { ...alice, ...change })
+    t.equal(answer.status, 403, title)
+    t.match(host.events.at(-1), { type: 'user.login.failed', success: false }, title)
+  }
+  for (const email of ['alice@evil@example.com', 'alice@example.com.evil', '\u0430lice@example.com']) {
+    const { signedIn } = await attempt({}, { ...alice, sub: email, email })
+    t.ok(signedIn, email)
+    t.equal(host.events.at(-1).user, email, 'their own name, not the look-alike')
+  }
+})
+
+t.test('C48 groups that are missing, strange or elsewhere give no role', async (t) => {
+  await connect()
+  const cases: [title: string, groups: object, roles: string[]][] = [
+    ['missing', { groups: undefined }, []],
+    ['a string', { groups: 'platform-team' }, ['platform']],
+    ['a list in a string', { groups: 'platform-team,x' }, []],
+    ['an object', { groups: { a: 'platform-team' } }, []],
+    ['5,000', { groups: [...Array(5_000).keys()].map((n) => `g${n}`).concat('platform-team') }, ['platform']],
+    ['distributed', { groups: undefined, _claim_names: { groups: 'src1' } }, []],
+  ]
+  for (const [title, groups, roles] of cases) {
+    t.ok((await attempt({}, { ...alice, ...groups })).signedIn, title)
+    t.strictSame(host.rolesBy.get('alice@example.com'), roles, title)
+  }
+  t.match(host.logs.join('\n'), /distributed/)
+})
+
+t.test('C49 userinfo of somebody else is refused', async (t) => {
+  await connect()
+  const { answer } = await attempt({ userinfo: (claims) => void Object.assign(claims, { sub: 'bob' }) })
+  t.equal(answer.status, 400)
+})
+
+t.test('C50 what the provider says is shown escaped', async (t) => {
+  await connect()
+  const { answer } = await attempt({
+    authorize: (parameters) => {
+      parameters.delete('code')
+      parameters.set('error', 'access_denied')
+      parameters.set('error_description', `<script>alert(1)</script>\r\n${'x'.repeat(10_000)}`)
+    },
+  })
+  t.equal(answer.status, 403)
+  t.notMatch(answer.text, '<script>')
+  t.match(answer.text, '&lt;script>')
+  t.ok(answer.text.length < 5_000)
+})
+
+t.test('C51 endpoints that redirect, flood or belong to another issuer are refused', async (t) => {
+  const cases: Record<string, Misbehaviour> = {
+    'token redirects': {
+      takeOver: (path, response) =>
+        path === '/token' &&
+        Boolean(response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end()),
+    },
+    'keys flood': {
+      takeOver: (path, response) => {
+        if (path !== '/jwks') return false
+        response.writeHead(200, { 'content-type': 'application/json' })
+        const chunk = Buffer.alloc(1 << 16, 32)
+        const more = () => {
+          while (!response.destroyed && response.write(chunk));
+        }
+        response.on('drain', more)
+        more()
+        return true
+      },
+    },
+  }
+  for (const [title, misbehave] of Object.entries(cases)) {
+    await connect()
+    const { answer, signedIn } = await attempt(misbehave)
+    t.notOk(signedIn, title)
+    t.ok(answer.status >= 400, title)
+  }
+  for (const change of [
+    { issuer: 'https://other.example' },
+    { token_endpoint: 'http://169.254.169.254/token' },
+    { authorization_endpoint: 'javascript:alert(1)' },
+  ]) {
+    await connect()
+    issuer.misbehave = { discovery: (document) => void Object.assign(document, change) }
+    const answer = await new Visitor().open(host.launch('grafana.apps.example.com'))
+    issuer.misbehave = {}
+    t.equal(answer.status, 502, JSON.stringify(change))
+  }
+})
+
+t.test('C54 a deleted connector ends its sessions at once', async (t) => {
+  const name = await connect()
+  const { visitor, answer } = await attempt({})
+  t.ok(answer.headers.location)
+  await fetch(`${host.url}/v1/webapi/connectors/${name}`, { method: 'DELETE' })
+  t.match(host.ended.at(-1), { reason: 'connector_deleted' })
+  t.equal((await visitor.fetch(answer.headers.location!)).status, 503, 'nobody can sign in now')
+})
+
+t.test('back-channel logout ends the sessions of a sid, once', async (t) => {
+  const name = await connect()
+  const { visitor } = await attempt({ idToken: (claims) => void Object.assign(claims, { sid: 'the-sid' }) })
+  const now = Math.floor(Date.now() / 1_000)
+  const event = { 'http://schemas.openid.net/event/backchannel-logout': {} }
+  const good = {
+    iss: issuer.url,
+    aud: 'mezite',
+    iat: now,
+    exp: now + 120,
+    jti: 'j1',
+    sid: 'the-sid',
+    events: event,
+  }
+  const send = async (claims: object, header: object = { typ: 'logout+jwt' }) => {
+    const body = new URLSearchParams({ logout_token: issuer.sign({ ...claims }, { ...header }) })
+    return (await fetch(`${host.url}/v1/webapi/oidc/backchannel-logout/${name}`, { method: 'POST', body }))
+      .status
+  }
+  t.equal(await send({ ...good, nonce: 'x' }), 400, 'nonce')
+  t.equal(await send({ ...good, events: {} }), 400, 'events')
+  t.equal(await send({ ...good, iss: 'https://other' }), 400, 'iss')
+  t.equal(await send({ ...good, aud: 'other' }), 400, 'aud')
+  t.equal(await send({ ...good, iat: now - 3_600 }), 400, 'iat')
+  t.equal(await send({ ...good, sid: undefined }), 400, 'no sid, no sub')
+  t.equal(await send(good, { typ: 'at+jwt' }), 400, 'typ')
+  t.equal((await visitor.fetch(`${host.url}/`)).status, 200, 'still signed in')
+  t.equal(await send(good), 200)
+  t.equal((await visitor.fetch(`${host.url}/`)).status, 302, 'signed out')
+  t.equal(await send(good), 400, 'jti once')
+})
+
+t.test('signing out goes on to the provider', async (t) => {
+  await connect()
+  const { visitor } = await attempt({})
+  const page = await visitor.fetch(`${host.url}/web/logout`)
+  const out = await visitor.submit(page, /\/web\/logout/)
+  t.equal(out.status, 200)
+  t.match(out.text, `${issuer.url}/end?id_token_hint=`)
+})
+
+t.test('C53, C55 no code, token or secret in logs, audit, pages, answers or the database', async (t) => {
+  const name = await connect()
+  const visitor = new Visitor()
+  const url = await toCallback(visitor)
+  let idToken = ''
+  issuer.misbehave = {
+    idToken: (claims) => {
+      idToken = issuer.sign(claims)
+      return idToken
+    },
+  }
+  const answer = await visitor.fetch(url)
+  issuer.misbehave = {}
+  t.equal(answer.status, 303)
+  const code = new URL(url).searchParams.get('code')!
+  const state = new URL(url).searchParams.get('state')!
+  const resource = await (await fetch(`${host.url}/v1/webapi/connectors/${name}`)).text()
+  const dump = JSON.stringify(await host.database.selectFrom('oidc_connectors').selectAll().execute())
+  const outputs = [...host.logs, JSON.stringify(host.events), resource, dump, answer.text].join('\n')
+  for (const secret of [code, state, idToken, issuer.clientSecret]) t.notOk(outputs.includes(secret))
+  t.notOk(outputs.includes(Buffer.from(issuer.clientSecret).join(',')), 'not as bytes either')
+})
+
+t.test('the connector test is a report that says what to register', async (t) => {
+  const name = await connect()
+  const test = async () =>
+    (await fetch(`${host.url}/v1/webapi/connectors/${name}/test`, { method: 'POST' })).json()
+  t.match(await test(), { ok: true, redirect_uri: `${host.url}/v1/webapi/oidc/callback/${name}` })
+  await host.connect(name, spec({ client_secret: { value: 'wrong' } }))
+  t.match(await test(), { ok: false })
+})
+
+t.test('a connector document is checked', async (t) => {
+  const bad = [
+    { issuer_url: 'http://id.example.com' },
+    { client_secret: { file: '/etc/passwd' } },
+    { scopes: ['email'] },
+    { unknown: true },
+    { claims_to_roles: [{ claim: 'g', value: '^($', roles: ['a'] }] },
+    { claims_to_roles: [{ claim: 'g', value: 'x', roles: ['a,b'] }] },
+  ]
+  for (const more of bad) t.equal((await host.connect('bad', spec(more))).status, 400, JSON.stringify(more))
+})
