@@ -21,6 +21,13 @@ export type { Audit, AuditSink } from './hub/audit/audit.ts'
 export type { AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
 export type { App } from './hub/catalog/app.ts'
 export type { Catalog } from './hub/catalog/catalog.ts'
+export {
+  parseResource,
+  type Resource,
+  type ResourceMetadata,
+  type ResourceOptions,
+  resourceInvalid,
+} from './hub/catalog/resource.ts'
 export { formatDuration, parseDuration } from './hub/config/duration.ts'
 export type {
   Change,

@@ -1,0 +1,174 @@
+import { X509Certificate } from 'node:crypto'
+import { type Static, Type } from 'typebox'
+import type { ValueProblem } from '../../kernel/config-check.ts'
+import { DURATION_PATTERN, formatDuration, parseDuration } from '../config/duration.ts'
+import type { PublicNames } from '../web/web-routes.ts'
+import type { App } from './app.ts'
+import { appUriFault } from './app-uri.ts'
+import { publicAddrFault } from './public-addr.ts'
+import { parseResource, parseTime, type Resource, type ResourceOptions, resourceInvalid } from './resource.ts'
+
+const closed = { additionalProperties: false } as const
+const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
+const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
+
+const Duration = (value: string) =>
+  Type.Optional(
+    Type.String({ pattern: DURATION_PATTERN, default: value, must: 'a duration such as 30s, 15m or 12h' }),
+  )
+
+/** `spec` of `kind: app`, section 4 of the public contract. */
+export const AppSpec = Type.Object(
+  {
+    uri: Type.String({ minLength: 1, maxLength: 512 }),
+    public_addr: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+    protocol: Type.Optional(Type.Unsafe<'http' | 'tcp'>({ type: 'string', enum: ['http', 'tcp'] })),
+    agents: Type.Optional(Type.Array(Type.String(), { maxItems: 1_000, default: [] })),
+    enabled: Type.Optional(Type.Boolean({ default: true })),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          verify: Type.Optional(Type.Boolean({ default: true })),
+          server_name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+          ca: Type.Optional(Type.String({ minLength: 1, maxLength: 65_536 })),
+        },
+        { ...closed, default: {} },
+      ),
+    ),
+    rewrite: Type.Optional(
+      Type.Object(
+        { host: Type.Optional(Type.String({ default: 'preserve', minLength: 1, maxLength: 261 })) },
+        { ...closed, default: {} },
+      ),
+    ),
+    origins: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 100, default: [] })),
+    timeouts: Type.Optional(
+      Type.Object(
+        { connect: Duration('5s'), response: Duration('60s'), idle: Duration('1h') },
+        { ...closed, default: {} },
+      ),
+    ),
+  },
+  closed,
+)
+export type AppSpec = Static<typeof AppSpec>
+
+/** An app without the id that the catalog gives it. */
+export type AppInput = Omit<App, 'id'>
+
+/** Reads an app document. Throws `Problem` 400 `resource_invalid` with all faults; uniqueness is the catalog's. */
+export function readApp(body: unknown, names: PublicNames, options: ResourceOptions = {}): AppInput {
+  const { metadata, spec } = parseResource('app', AppSpec, body, options)
+  const problems: ValueProblem[] = []
+  const fault = (path: string, message: string | null) => {
+    if (message !== null) problems.push({ path: ['spec', ...path.split('.')], message })
+  }
+  fault('uri', appUriFault(spec.uri))
+  const isTcp = spec.uri.startsWith('tcp:')
+  const protocol = spec.protocol ?? (isTcp ? 'tcp' : 'http')
+  if (protocol === 'http' && isTcp) fault('protocol', 'must be tcp for a tcp:// uri')
+
+  // A TCP app is reached by its name; without a domain it simply has no host.
+  const hostless = names.appsDomain === null && protocol === 'tcp' && spec.public_addr === undefined
+  const publicAddr = hostless
+    ? ''
+    : (spec.public_addr ?? `${metadata.name}.${names.appsDomain}`).toLowerCase()
+  if (!hostless) fault('public_addr', publicAddrFault(publicAddr, names))
+
+  const agents = [...new Set((spec.agents ?? []).map((agent) => agent.toLowerCase()))]
+  for (const [at, agent] of (spec.agents ?? []).entries()) {
+    if (!AGENT.test(agent.toLowerCase())) fault(`agents.${at}`, 'must be the host name of an agent')
+  }
+  const { verify = true, server_name: serverName, ca } = spec.tls ?? {}
+  if (serverName !== undefined && !HOST.test(serverName.toLowerCase()))
+    fault('tls.server_name', 'must be a host name')
+  if (ca !== undefined && !isPem(ca)) fault('tls.ca', 'must be certificates in PEM')
+  const rewriteHost = spec.rewrite?.host ?? 'preserve'
+  if (!/^(preserve|upstream)$/.test(rewriteHost) && !isHostPort(rewriteHost)) {
+    fault('rewrite.host', 'must be preserve, upstream or a host name')
+  }
+  for (const [at, origin] of (spec.origins ?? []).entries()) {
+    if (!isOrigin(origin)) fault(`origins.${at}`, 'must be an origin such as https://spa.apps.example.com')
+  }
+  const ms = (key: 'connect' | 'response' | 'idle', text = '0') => {
+    const value = parseDuration(text)
+    if (value === null || value < 1) fault(`timeouts.${key}`, 'must be a duration above 0 such as 30s')
+    return value ?? 1
+  }
+  const { connect = '5s', response = '60s', idle = '1h' } = spec.timeouts ?? {}
+  const timeouts = {
+    connectMs: ms('connect', connect),
+    responseMs: ms('response', response),
+    idleMs: ms('idle', idle),
+  }
+  if (problems.length > 0) throw resourceInvalid(problems)
+  return {
+    name: metadata.name,
+    description: metadata.description ?? null,
+    labels: Object.assign(Object.create(null), metadata.labels),
+    uri: spec.uri,
+    protocol,
+    publicAddr,
+    agents,
+    enabled: spec.enabled ?? true,
+    tls: { verify, serverName: serverName?.toLowerCase() ?? null, ca: ca ?? null },
+    rewriteHost,
+    origins: [...new Set(spec.origins)],
+    timeouts,
+    expires: metadata.expires === undefined ? null : parseTime(metadata.expires),
+  }
+}
+
+/** The document of an app, complete; `readApp` reads it back. */
+export function appDocument(app: AppInput): Resource<AppSpec> {
+  const { tls, timeouts } = app
+  return {
+    kind: 'app',
+    version: 'v1',
+    metadata: {
+      name: app.name,
+      ...(app.description === null ? {} : { description: app.description }),
+      labels: { ...app.labels },
+      ...(app.expires === null ? {} : { expires: new Date(app.expires).toISOString() }),
+    },
+    spec: {
+      uri: app.uri,
+      ...(app.publicAddr === '' ? {} : { public_addr: app.publicAddr }),
+      protocol: app.protocol,
+      agents: [...app.agents],
+      enabled: app.enabled,
+      tls: {
+        verify: tls.verify,
+        ...(tls.serverName === null ? {} : { server_name: tls.serverName }),
+        ...(tls.ca === null ? {} : { ca: tls.ca }),
+      },
+      rewrite: { host: app.rewriteHost },
+      origins: [...app.origins],
+      timeouts: {
+        connect: formatDuration(timeouts.connectMs),
+        response: formatDuration(timeouts.responseMs),
+        idle: formatDuration(timeouts.idleMs),
+      },
+    },
+  }
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text
+}
+
+function isHostPort(text: string): boolean {
+  const [, host = '', port] = /^([^:]*)(?::([1-9][0-9]{0,4}))?$/.exec(text) ?? []
+  return HOST.test(host.toLowerCase()) && (port === undefined || Number(port) <= 65_535)
+}
+
+function isPem(text: string): boolean {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  try {
+    for (const block of blocks) new X509Certificate(block)
+    return blocks.length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,119 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import { checkConfig, printPath, type ValueProblem } from '../../kernel/config-check.ts'
+import { Problem } from '../web/problem.ts'
+
+/** What stands above the `spec` of every resource document. */
+export interface ResourceMetadata {
+  readonly name: string
+  readonly description?: string
+  readonly labels?: Readonly<Record<string, string>>
+  /** RFC 3339. */
+  readonly expires?: string
+}
+
+/** A resource document of section 4 of the public contract. */
+export interface Resource<Spec> {
+  readonly kind: string
+  readonly version: 'v1'
+  readonly metadata: ResourceMetadata
+  readonly spec: Spec
+}
+
+export interface ResourceOptions {
+  /** What a name looks like; default: that of an app. */
+  readonly namePattern?: string
+  /** The name that the path of the request says; another one in the document is a fault. */
+  readonly name?: string
+}
+
+const APP_NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$'
+const LABEL_VALUE = '^[^\\u0000-\\u001f\\u007f-\\u009f]{0,256}$'
+const MAX_LABELS = 64
+const MAX_SHOWN = 50
+const closed = { additionalProperties: false } as const
+
+const envelope = (kind: string, spec: TSchema, namePattern: string) =>
+  Type.Object(
+    {
+      kind: Type.Unsafe<string>({ type: 'string', enum: [kind] }),
+      version: Type.Unsafe<'v1'>({ type: 'string', enum: ['v1'] }),
+      metadata: Type.Object(
+        {
+          name: Type.String({ pattern: namePattern, must: `a name that matches ${namePattern}` }),
+          description: Type.Optional(Type.String({ maxLength: 1_024 })),
+          labels: Type.Optional(Type.Object({}, { additionalProperties: Type.String() })),
+          expires: Type.Optional(Type.String({ maxLength: 64 })),
+        },
+        closed,
+      ),
+      spec,
+    },
+    closed,
+  )
+
+/**
+ * Reads a resource document of one kind: envelope and `spec` are checked together and defaults are filled in. A
+ * member `status`, which `get` shows, is dropped. Throws `Problem` 400 `resource_invalid` that lists every fault
+ * with its path, also in `problems`.
+ */
+export function parseResource<Spec extends TSchema>(
+  kind: string,
+  spec: Spec,
+  body: unknown,
+  options: ResourceOptions = {},
+): Resource<Static<Spec>> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw resourceInvalid([{ path: [], message: 'must be an object with kind, version, metadata and spec' }])
+  }
+  const { status: _, ...input } = body as Record<string, unknown>
+  const checked = checkConfig(envelope(kind, spec, options.namePattern ?? APP_NAME), input)
+  const document = checked.value as Resource<Static<Spec>>
+  const problems = checked.problems.length > 0 ? [...checked.problems] : metadataProblems(document.metadata)
+  if (
+    checked.problems.length === 0 &&
+    options.name !== undefined &&
+    document.metadata.name !== options.name
+  ) {
+    problems.push({ path: ['metadata', 'name'], message: 'is not the name in the path of the request' })
+  }
+  if (problems.length > 0) throw resourceInvalid(problems)
+  return document
+}
+
+/** The refusal of a document, all faults at once. Values are not repeated: they may be secret. */
+export function resourceInvalid(problems: readonly ValueProblem[]): Problem {
+  const lines = problems.slice(0, MAX_SHOWN).map(({ path, message }) => ({
+    path: path.length === 0 ? 'the document' : printPath(path),
+    message,
+  }))
+  const detail = lines.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  return new Problem(400, 'resource_invalid', detail, { problems: lines })
+}
+
+/** Milliseconds since the epoch of an RFC 3339 time with its zone, or null. */
+export function parseTime(text: string): number | null {
+  if (!/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/.test(text)) return null
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? null : ms
+}
+
+function metadataProblems({ labels = {}, expires }: ResourceMetadata): ValueProblem[] {
+  const problems: ValueProblem[] = []
+  const keys = Object.keys(labels)
+  if (keys.length > MAX_LABELS) {
+    problems.push({ path: ['metadata', 'labels'], message: `must be at most ${MAX_LABELS} labels` })
+  }
+  for (const key of keys.slice(0, MAX_LABELS)) {
+    const path = ['metadata', 'labels', key.slice(0, 128)]
+    if (!new RegExp(LABEL_KEY).test(key)) {
+      problems.push({ path, message: 'a label key is at most 128 letters, digits and . _ - / :' })
+    } else if (!new RegExp(LABEL_VALUE, 'u').test(labels[key] ?? '')) {
+      problems.push({ path, message: 'a label value is at most 256 characters without control characters' })
+    }
+  }
+  if (expires !== undefined && parseTime(expires) === null) {
+    problems.push({ path: ['metadata', 'expires'], message: 'must be a time such as 2030-01-31T12:00:00Z' })
+  }
+  return problems
+}
