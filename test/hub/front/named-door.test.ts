@@ -46,7 +46,7 @@ t.test('a protocol of its own name demands its authority’s certificate and giv
     {
       authorities: {
         hubIdentity: () => ({ key: hubSide.key, cert: hubSide.cert }),
-        bundle: () => [hubSide.ca],
+        bundle: () => [hubSide.ca, user.cert],
       },
       protocols: [
         {
