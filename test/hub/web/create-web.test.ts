@@ -279,7 +279,7 @@ t.test('the hub’s own host', async (t) => {
     t.match(nav.text, /Not Found/)
   })
 
-  await t.test('L148 metrics are not on the public port', async (t) => {
+  await t.test('K148 metrics are not on the public port', async (t) => {
     for (const path of ['/metrics', '/healthz', '/readyz']) t.equal((await hub.ask('GET', path)).status, 404)
   })
 
