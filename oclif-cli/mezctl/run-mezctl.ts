@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { reportError } from '@mezite/cli-shared'
-import { type Command, Config, flush, run, settings } from '@oclif/core'
+import { messageOf, reportError } from '@mezite/cli-shared'
+import { Command, Config, flush, run, settings } from '@oclif/core'
 import { commands } from './commands.ts'
 
 /**
@@ -17,6 +17,7 @@ export async function runMezctl(argv: readonly string[], manifest: URL): Promise
   const found = findCommand(argv)
   try {
     if (found === null || asksForHelp(argv)) {
+      hideConfigInErrors()
       const ending = import.meta.url.endsWith('.ts') ? './command-classes.ts' : './dist/command-classes.js'
       const oclif = {
         ...pjson.oclif,
@@ -64,4 +65,10 @@ function findCommand(argv: readonly string[]): { id: string; rest: readonly stri
 function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end === -1 ? argv.length : end).some((word) => word === '--help' || word === '-h')
+}
+
+/** oclif's own commands (`plugins`) would print their whole configuration for a parse error under `--json`. */
+function hideConfigInErrors(): void {
+  const prototype = Command.prototype as unknown as { toErrorJson(error: unknown): unknown }
+  prototype.toErrorJson = (error) => ({ error: { message: messageOf(error) } })
 }

@@ -34,6 +34,7 @@ function fromOclif(error: unknown, command: string): CliError {
     .trim()
     .replace(/^The following errors? occurred:\n\s*/, '')
     .replace(/:\n/, ': ')
+    .replace(/^command (\S+) not found$/, (_, id: string) => `there is no command ${id.replaceAll(':', ' ')}`)
   return new CliError('MEZ_USAGE', told, {
     cause: error,
     hint: `Add --help to see what is allowed: ${command} --help`,

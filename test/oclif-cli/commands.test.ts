@@ -1,0 +1,377 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { startFakeHub } from './fake-hub.ts'
+import { runMezctl } from './run-program.ts'
+
+t.setTimeout(110_000)
+const hub = await startFakeHub()
+t.teardown(() => hub.stop())
+const env = { MEZITE_DATA_DIR: hub.dir, MEZCTL_HOME: join(hub.dir, 'home') }
+const mezctl = (line: string | readonly string[], input?: string) =>
+  runMezctl(typeof line === 'string' ? line.split(' ') : line, env, input)
+const api = (path: string) => `/v1/webapi${path}`
+
+const HOSTILE = 'evil\u001b[2J\u0007\u202etxt\u200b\u009b31m'
+const app = {
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: 'grafana', labels: { env: 'prod', note: HOSTILE } },
+  spec: {
+    uri: 'http://10.0.3.12:3000',
+    public_addr: 'grafana.apps.example.com',
+    agents: ['node-1'],
+    enabled: true,
+  },
+  status: { agents: [{ hostname: 'node-1', connected: true }], sessions: 2, streams: 1 },
+}
+hub.answers.set('/apps', [app])
+hub.answers.set('/apps/grafana', app)
+hub.answers.set('/users', [
+  { name: HOSTILE, roles: ['a', 'b'], created: new Date(Date.now() - 300_000).toISOString() },
+])
+hub.answers.set('/users/alice', { name: 'alice', roles: ['a'] })
+hub.answers.set('/roles', [
+  { kind: 'role', metadata: { name: 'platform' }, spec: { allow: { app_labels: { env: ['a', 'b'] } } } },
+])
+hub.answers.set('/roles/platform', { kind: 'role', metadata: { name: 'platform' } })
+hub.answers.set('/connectors', [
+  { kind: 'oidc', metadata: { name: 'sso' }, spec: { issuer_url: 'https://id', client_id: 'm' } },
+])
+hub.answers.set('/connectors/sso', { kind: 'oidc', metadata: { name: 'sso' } })
+hub.answers.set('/tokens', [
+  {
+    id: 't1',
+    roles: ['app'],
+    agent_hostname: null,
+    expires: new Date(Date.now() + 7_250_000).toISOString(),
+    used_at: null,
+  },
+])
+hub.answers.set('/agents', [
+  { hostname: 'node-1', connected: true, rtt_ms: 3.4, apps: ['grafana'], streams: 0 },
+])
+hub.answers.set('/agents/node-1', { hostname: 'node-1', connected: true })
+hub.answers.set('/locks', [{ id: 'l1', target: { user: 'alice' }, message: 'm', expires: null }])
+hub.answers.set('/sessions', [{ id: 's1', kind: 'hub', user: 'alice', client_ip: '::1', mfa: false }])
+hub.answers.set('/status', {
+  cluster: 'test',
+  version: '0.1.0',
+  hubs: 1,
+  agents: 2,
+  apps: 3,
+  sessions: 4,
+  plugins: [{ order: 1, name: 'rbac' }],
+})
+
+t.test('every listing is a table, one JSON array and one YAML list', async (t) => {
+  const tables: [string, RegExp][] = [
+    ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +grafana\.apps\.example\.com/],
+    ['users list', /NAME[\s\S]* a, b +- +5m ago/],
+    ['roles ls', /platform +env=\[a\|b\]/],
+    ['sso ls', /sso +https:\/\/id +m/],
+    ['tokens ls', /t1 +app +any new +- +in 2h +-/],
+    ['agents ls', /node-1 +yes [\s\S]*3 ms +0 +grafana/],
+    ['locks ls', /l1 +user alice +m +- +never/],
+    ['sessions ls', /s1 +hub +alice/],
+  ]
+  await Promise.all(
+    tables.map(async ([line, expected]) => {
+      const [text, json, yaml, short] = await Promise.all(
+        ['', ' --format json', ' --format yaml', ' --json'].map((more) => mezctl(line + more)),
+      )
+      t.match(text, { code: 0, err: '' }, line)
+      t.match(text!.out, expected, line)
+      const topic = line.split(' ')[0]!
+      const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}`)
+      t.same(JSON.parse(json!.out), kept, `${line} --format json`)
+      t.same(JSON.parse(short!.out), kept, `${line} --json`)
+      t.same(parse(yaml!.out), kept, `${line} --format yaml`)
+    }),
+  )
+})
+
+t.test(
+  'K146 terminal escapes and bidi controls in names are printed escaped, and JSON and YAML keep the value',
+  async (t) => {
+    const hazard = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e]/
+    for (const format of ['text', 'json', 'yaml']) {
+      for (const line of ['users ls', 'apps ls', 'apps get grafana', 'apps get missing']) {
+        const { out, err } = await mezctl(`${line} --format ${format}`)
+        t.notMatch(out, hazard, `${line} ${format}`)
+        t.notMatch(err, hazard, `${line} ${format}`)
+      }
+    }
+    t.match((await mezctl('users ls')).out, 'evil\\x1b[2J\\x07\\u{202e}txt\\u{200b}\\x9b31m')
+    hub.events.push({ id: 'e0', type: 'app.request', user: HOSTILE, path: '/\u001b]0;x\u0007' })
+    t.notMatch((await mezctl('audit ls')).out, hazard)
+    hub.events.length = 0
+  },
+)
+
+t.test('an empty listing says what to do next, and is an empty array for scripts', async (t) => {
+  const kept = hub.answers.get('/locks')
+  hub.answers.set('/locks', [])
+  t.match((await mezctl('locks ls')).out, /mezctl locks create/)
+  t.equal((await mezctl('locks ls --json')).out, '[]\n')
+  hub.answers.set('/locks', kept)
+})
+
+t.test('get shows one object; status shows the plugins when asked', async (t) => {
+  for (const line of [
+    'apps get grafana',
+    'users get alice',
+    'roles get platform',
+    'sso get sso',
+    'agents get node-1',
+  ]) {
+    const [topic, , name] = line.split(' ')
+    const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}/${name}`)
+    t.same(JSON.parse((await mezctl(`${line} --json`)).out), kept, line)
+    t.same(parse((await mezctl(line)).out), kept, line)
+  }
+  const { out } = await mezctl('status --plugins')
+  t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
+  t.match(out, /Plugins\nORDER +NAME\n1 +rbac/)
+  t.equal(hub.seen.at(-1)!.url, api('/status?plugins=1'))
+  t.notMatch((await mezctl('status')).out, /rbac/)
+})
+
+t.test('each change is one request, and says what was done', async (t) => {
+  const document = (name: string, spec: object, labels?: object) => ({
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, ...(labels ? { labels } : {}) },
+    spec,
+  })
+  const changes: [string, string, string, unknown, RegExp][] = [
+    [
+      'apps register --name db --uri tcp://h:1 --labels a=b,c=d --agent-hostname x --agent-hostname y',
+      'POST',
+      '/apps',
+      document('db', { uri: 'tcp://h:1', protocol: 'tcp', agents: ['x', 'y'] }, { a: 'b', c: 'd' }),
+      /^registered app db\n$/,
+    ],
+    [
+      'apps register --name a/b --uri http://h',
+      'POST',
+      '/apps',
+      document('a/b', { uri: 'http://h' }),
+      /add-agent a\/b/,
+    ],
+    [
+      'apps update grafana --uri http://new',
+      'PUT',
+      '/apps/grafana',
+      { kind: 'app', version: 'v1', metadata: app.metadata, spec: { ...app.spec, uri: 'http://new' } },
+      /^updated app grafana/,
+    ],
+    ['apps add-agent grafana n%2', 'PUT', '/apps/grafana/agents/n%252', null, /n%2 may serve app grafana/],
+    ['apps rm-agent grafana n', 'DELETE', '/apps/grafana/agents/n', null, /no longer serves/],
+    ['apps enable a/../b', 'POST', '/apps/a%2F..%2Fb/enable', null, /^enabled app a\/\.\.\/b/],
+    ['apps disable grafana', 'POST', '/apps/grafana/disable', null, /^disabled app grafana/],
+    ['apps delete grafana', 'DELETE', '/apps/grafana', null, /^removed app grafana/],
+    [
+      'users create bob --roles a,b',
+      'POST',
+      '/users',
+      { name: 'bob', roles: ['a', 'b'] },
+      /^created user bob with roles a, b/,
+    ],
+    [
+      'users update b@x --roles c',
+      'PATCH',
+      '/users/b%40x',
+      { roles: ['c'] },
+      /^updated user b@x with roles c/,
+    ],
+    ['users relink bob', 'POST', '/users/bob/relink', null, /^relinked user bob/],
+    ['users rm bob', 'DELETE', '/users/bob', null, /^removed user bob/],
+    ['roles rm r', 'DELETE', '/roles/r', null, /^removed role r/],
+    ['sso rm s', 'DELETE', '/connectors/s', null, /^removed connector s/],
+    ['tokens rm t1', 'DELETE', '/tokens/t1', null, /^removed join token t1/],
+    ['agents rm n', 'DELETE', '/agents/n', null, /^removed agent n/],
+    ['locks rm l', 'DELETE', '/locks/l', null, /^removed lock l/],
+    ['sessions revoke s', 'DELETE', '/sessions/s', null, /^revoked session s/],
+    [
+      'locks create --user alice --ttl 2h --message bye',
+      'POST',
+      '/locks',
+      { target: { user: 'alice' }, ttl_seconds: 7200, message: 'bye' },
+      /^locked user alice .* mezctl locks rm l1\n$/,
+    ],
+    [
+      'tokens create --roles=app --agent-hostname node-1 --ttl 30m',
+      'POST',
+      '/tokens',
+      { roles: ['app'], ttl_seconds: 1800, agent_hostname: 'node-1' },
+      /^Token: secret\nCA pin: sha256:ab\nmezd start --proxy h\n$/,
+    ],
+  ]
+  for (const [line, method, url, body, text] of changes) {
+    const { code, out, err } = await mezctl(line)
+    t.equal(err, '', line)
+    t.equal(code, 0, line)
+    t.match(out, text, line)
+    const last = hub.seen.at(-1)!
+    t.same({ method: last.method, url: last.url, body: last.body }, { method, url: api(url), body }, line)
+  }
+  t.same(JSON.parse((await mezctl('tokens create --roles=app --json')).out), {
+    id: 't1',
+    token: 'secret',
+    ca_pin: 'sha256:ab',
+    command: 'mezd start --proxy h',
+  })
+  t.same(JSON.parse((await mezctl('apps rm grafana --json')).out), { name: 'grafana', removed: true })
+  await mezctl('sessions ls --user a&b --app x')
+  t.equal(hub.seen.at(-1)!.url, api('/sessions?user=a%26b&app=x'))
+})
+
+t.test('documents are created or replaced, and mezctl says which', async (t) => {
+  const role = (name: string) => `kind: role\nversion: v1\nmetadata: { name: ${name} }\nspec: {}\n`
+  const file = join(hub.dir, 'roles.yaml')
+  writeFileSync(file, `${role('new')}---\n${role('old')}`)
+  t.match(await mezctl(['roles', 'create', '--from-file', file]), {
+    code: 0,
+    out: 'created role new\nreplaced role old\n',
+  })
+  t.same(
+    JSON.parse((await mezctl(['roles', 'create', '-f', file, '--json'])).out).map(
+      (r: { created: boolean }) => r.created,
+    ),
+    [true, false],
+  )
+  const json = JSON.stringify({
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'j' },
+    spec: { uri: 'http://x' },
+  })
+  t.match(await mezctl('apps register --from-file -', json), { code: 0, out: 'created app j\n' })
+
+  writeFileSync(
+    file,
+    `${role('fine')}---\nkind: rule\nversion: v2\nmetadata: {}\nextra: 1\nspec: []\n---\na: [\n`,
+  )
+  const before = hub.seen.length
+  const { code, err, out } = await mezctl(['roles', 'create', '--from-file', file])
+  t.equal(code, 1)
+  t.equal(out, '')
+  t.equal(hub.seen.length, before, 'nothing is sent when a document is wrong')
+  t.match(err, /^error: \d problems in the documents \(MEZ_DOCUMENT_INVALID\)/)
+  for (const at of [
+    '6: kind: must',
+    '7: version: must be v1',
+    '8: metadata.name:',
+    '9: extra: is not known',
+    '10: spec: must',
+  ]) {
+    t.match(err, `${file}:${at}`)
+  }
+
+  writeFileSync(file, `${role('bad').replace('{}', '\n  allow:\n    app_labels: 3')}---\n${role('new')}`)
+  const refused = await mezctl(['roles', 'create', '--from-file', file])
+  t.match(refused, { code: 1, out: 'created role new\n' })
+  t.match(refused.err, `${file}:6: spec.allow.app_labels: must be a mapping`)
+  t.match(await mezctl('roles create --from-file /nowhere'), { code: 1, err: /MEZ_FILE_UNREADABLE/ })
+})
+
+t.test('a client secret is read on this machine and never taken from the command line', async (t) => {
+  const connector = (secret: string) =>
+    `kind: oidc\nversion: v1\nmetadata: { name: sso }\nspec:\n  client_secret: ${secret}\n`
+  writeFileSync(join(hub.dir, 'secret'), 's3cret\n')
+  const file = join(hub.dir, 'sso.yaml')
+  writeFileSync(file, connector('{ file: secret }'))
+  t.match(await mezctl(['sso', 'create', '--from-file', file]), { code: 0, out: 'created connector sso\n' })
+  t.same((hub.seen.at(-1)!.body as { spec: object }).spec, { client_secret: { value: 's3cret' } })
+  const fromEnv = await runMezctl(
+    ['sso', 'create', '-f', '-'],
+    { ...env, OIDC: 'e' },
+    connector('{ env: OIDC }'),
+  )
+  t.equal(fromEnv.code, 0)
+  t.same((hub.seen.at(-1)!.body as { spec: object }).spec, { client_secret: { value: 'e' } })
+  t.match(await mezctl('sso create -f -', connector('{ env: UNSET_NAME }')), {
+    code: 1,
+    err: /^error: standard input:5: spec\.client_secret: .*UNSET_NAME is not set \(MEZ_SECRET_MISSING\)/,
+  })
+  t.match(await mezctl('sso create --client-secret x'), { code: 2 })
+})
+
+t.test('sso test shows each check and fails when the connector does', async (t) => {
+  t.match(await mezctl('sso test good'), { code: 0, out: /ok +discovery.*\nconnector good works/ })
+  t.match(await mezctl('sso test other'), { code: 1, out: /FAILED +discovery/, err: /\(connector_failed\)/ })
+})
+
+t.test('auth export prints the key as it is', async (t) => {
+  t.same(JSON.parse((await mezctl('auth export --type=app-jwt')).out), { keys: [{ kid: 'k1' }] })
+  t.match((await mezctl('auth export --type=hub-ca')).out, /^-----BEGIN CERTIFICATE-----/)
+  t.match(JSON.parse((await mezctl('auth export --type=hub-ca --json')).out), { type: 'hub-ca' })
+})
+
+t.test('wrong usage exits 2, a refusal 1, with the code and a next step on standard error', async (t) => {
+  const wrong = [
+    'apps ls --bogus',
+    'apps ls --json --bogus',
+    'apps rm',
+    'apps bogus',
+    'bogus',
+    'apps ls extra',
+    'apps ls --format xml',
+    'locks create',
+    'locks create --user a --app b',
+    'locks create --user a --ttl soon',
+    'apps register --name x',
+    'apps register --name x --uri http://x --labels broken',
+    'audit ls --from yesterday',
+    'audit ls --limit 0',
+    'auth export',
+    'plugins --bogus',
+    'users create x --roles ,',
+    'apps update grafana',
+  ]
+  for (const line of wrong) {
+    const { code, out, err } = await mezctl(line)
+    t.equal(code, 2, line)
+    t.equal(out, '', line)
+    t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
+    t.ok(err.length < 600, `${line}: short`)
+  }
+  const dumped = await mezctl('plugins --json --bogus')
+  t.ok(dumped.out.length < 300, 'a parse error of an oclif command does not print the configuration')
+  t.match(await mezctl('apps get nope'), {
+    code: 1,
+    out: '',
+    err: /^error: There is no such thing: .* \(not_found\)\nList what/,
+  })
+  t.match(await mezctl('apps register --name taken --uri http://x'), {
+    code: 1,
+    err: /^error: .+ \(app_exists\)/,
+  })
+  t.match(await mezctl('apps ls --data-dir /nowhere'), {
+    code: 1,
+    err: /^error: cannot reach .* \/nowhere\/admin\.sock \(--data-dir\).* \(MEZ_HUB_UNREACHABLE\)/,
+  })
+})
+
+t.test('every command answers --help; --version is one line', async (t) => {
+  const { commands } = await import('../../oclif-cli/mezctl/commands.ts')
+  const names = Object.keys(commands)
+  for (let at = 0; at < names.length; at += 4) {
+    await Promise.all(
+      names
+        .slice(at, at + 4)
+        .map(async (name) =>
+          t.match(await mezctl(`${name} --help`), { code: 0, err: '', out: `$ mezctl ${name}` }, name),
+        ),
+    )
+  }
+  t.match(await mezctl('--version'), { code: 0, out: /^mezctl \d+\.\d+\.\d+\n$/, err: '' })
+  t.match(await mezctl('--help'), { code: 0, err: '', out: /apps/ })
+  for (const line of ['--version', 'apps ls', '--help']) {
+    const start = performance.now()
+    await mezctl(line)
+    t.comment(`start-up of mezctl ${line}: ${Math.round(performance.now() - start)} ms`)
+  }
+})

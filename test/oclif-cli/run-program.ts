@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export const MEZCTL = fileURLToPath(new URL('../../oclif-cli/mezctl/mezctl.js', import.meta.url))
+
+export interface Finished {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** The environment of the test without anything that would lead mezctl to a real hub. */
+export function cleanEnv(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(MEZITE_|MEZCTL_|NODE_OPTIONS|NODE_EXTRA|TAP)/.test(name),
+  )
+  return { ...Object.fromEntries(kept), HOME: '/nonexistent-home', NO_COLOR: '1', ...extra }
+}
+
+/** Starts mezctl as a program of its own. */
+export function startMezctl(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [MEZCTL, ...args], { env: cleanEnv(env), timeout: 60_000 })
+}
+
+/** Runs mezctl to its end. */
+export async function runMezctl(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): Promise<Finished> {
+  const child = startMezctl(args, env)
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout!.on('data', (chunk) => out.push(chunk))
+  child.stderr!.on('data', (chunk) => err.push(chunk))
+  child.stdin!.on('error', () => {})
+  child.stdin!.end(input)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  return { code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }
+}
