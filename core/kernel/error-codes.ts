@@ -49,6 +49,15 @@ export const errorCodes = {
   MEZ_USER_NAME_INVALID:
     'Use 1 to 256 characters without control characters, commas and spaces at either end.',
   MEZ_ASSERTION_KEYLESS: 'The hub has no signing key yet; look at its log for why none could be stored.',
+  MEZ_DATABASE_LOCKED: 'Stop the other mezhub that uses this data_dir, or give this one its own.',
+  MEZ_DATABASE_UNAVAILABLE:
+    'Check that the database runs, that `database.url` is right and that it has room.',
+  MEZ_DATABASE_NEWER: 'Start the version of Mezite that last used the database, or a newer one.',
+  MEZ_MIGRATION_FAILED: 'The cause is what the database said; nothing of the failed owner has changed.',
+  MEZ_ENCRYPTION_KEY_WRONG:
+    'Start with the encryption key that the database was first used with: `encryption-key` in data_dir or MEZITE_ENCRYPTION_KEY.',
+  MEZ_ENCRYPTION_KEY_INVALID: 'The key is 32 random bytes in base64 or hex: `openssl rand -base64 32`.',
+  MEZ_SECRET_UNREADABLE: 'The row was changed or moved by hand, or made with another key; create it anew.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -16,7 +16,13 @@ export type ChangeKind =
 export interface Change {
   /** Says that the row with this key was written or deleted. */
   touch(kind: ChangeKind, key: string): void
-  /** Records an administrative event inside the transaction. */
+  /**
+   * Says that a session with this key was opened: it only adds, so no decision that was made before can be wrong now.
+   * Views of the kind `session` hear of it like of `touch('session', key)`; a change that does nothing else leaves the
+   * epoch, and with it every cached decision, as it was.
+   */
+  opened(key: string): void
+  /** Records an administrative event inside the transaction; sinks outside the database get it after the commit. */
   audit(event: AuditInput): Promise<void>
 }
 
@@ -41,7 +47,9 @@ export interface Changes {
   readonly epoch: number
   /**
    * Runs `change` in a transaction that advances the sequence. When it resolves, this hub's views include it.
-   * Inside, use `trx` only: anything else deadlocks on the embedded database.
+   * Inside, use `trx` only: anything else, another `write` included, deadlocks on the embedded database.
+   * Changes of all hubs run one after another, so what is read inside stays true until the commit. Rejects with
+   * `MEZ_DATABASE_UNAVAILABLE` when the turn does not come or the database does not answer in time.
    */
   write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T>
   addView(view: View): void

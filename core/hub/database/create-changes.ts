@@ -1,0 +1,242 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { AuditInput } from '../audit/audit-event.ts'
+import {
+  logChange,
+  type Place,
+  pruneLog,
+  readPlace,
+  type Touch,
+  type Touched,
+  takePlace,
+} from './change-log.ts'
+import type { Change, Changes, View } from './changes.ts'
+import type { Transaction } from './database.ts'
+import { ageOf, type Moment, momentOf } from './freshness.ts'
+import { type Loaded, loadViews } from './load-views.ts'
+import type { OpenDatabase } from './open-database.ts'
+import { createTurns } from './turns.ts'
+
+const CHANNEL = 'mezite_changes'
+const PRUNE_MS = 60_000
+const REPORT_MS = 10_000
+const REACH_MS = 10_000
+
+/** The half of the audit room that changes need. */
+export interface ChangeAudit {
+  recordIn(trx: Transaction, input: AuditInput): Promise<void>
+  /** The transaction has been committed: what it recorded may go to sinks outside the database. */
+  committed(trx: Transaction): void
+}
+
+/** Everything of an open database that changes need, so that one can be spread here. */
+export interface ChangesOptions extends Pick<OpenDatabase, 'db' | 'listen' | 'notify'> {
+  readonly clock: Clock
+  readonly log: Log
+  /** Asked for when a change is audited; the audit room may be made later. */
+  readonly audit: () => ChangeAudit
+  /** Longest time between two reads; default 1 s. */
+  readonly pollMs?: number
+  /** Age up to which the views may decide; default 5 s. */
+  readonly freshMs?: number
+  /** How many changes the log holds; default 10,000. */
+  readonly keep?: number
+}
+
+export interface RunningChanges extends Changes {
+  /** Loads every view and starts to poll. Once, after the migrations and the first `addView`s. */
+  start(): Promise<void>
+  /** Ends polling and waits for the read under way. The database stays open. */
+  stop(): Promise<void>
+}
+
+/** The change sequence of one hub. Before `start` nothing is fresh. */
+export function createChanges(options: ChangesOptions): RunningChanges {
+  const { db, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
+  const views: View[] = []
+  const listeners: ((touched: Touched | null) => void)[] = []
+  const takeTurn = createTurns({ waiting: 500, waitMs: 10_000 })
+  let applied: Place | null = null
+  let lastRead: Moment | null = null
+  let epoch = 0
+  let started = false
+  let reload = true
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let unlisten: (() => void) | undefined
+  let reading: Promise<void> | null = null
+  let nextRead: Promise<void> | null = null
+  let failedSince: number | null = null
+  let reportedAt = Number.NEGATIVE_INFINITY
+  let prunedAt = clock.monotonic()
+
+  function apply(loaded: Loaded): void {
+    // Half of the views may have swapped when one throws: nothing is known then until all are loaded anew.
+    applied = null
+    lastRead = null
+    loaded.swap()
+    applied = loaded.place
+    // Grows even when the number went backwards, or caches keyed with it would live again.
+    if (loaded.decisive) epoch = Math.max(epoch + 1, loaded.place.n)
+    for (const listener of listeners) {
+      try {
+        listener(loaded.touched)
+      } catch (error) {
+        log.error({ error: messageOf(error) }, 'a listener to changes failed')
+      }
+    }
+  }
+
+  async function read(): Promise<void> {
+    const moment = momentOf(clock)
+    const from = reload ? null : applied
+    reload = false
+    try {
+      const place = from && (await readPlace(db))
+      if (!from || !place || place.n !== from.n || place.tag !== from.tag) {
+        apply(await loadViews(db, [...views], from))
+      }
+      lastRead = moment
+    } catch (error) {
+      reload ||= from === null
+      failedSince ??= moment.monotonic
+      report(error)
+      throw error
+    }
+    if (failedSince !== null) log.info({ afterMs: clock.monotonic() - failedSince }, 'changes are read again')
+    failedSince = null
+  }
+
+  function report(error: unknown): void {
+    const now = clock.monotonic()
+    if (now - reportedAt < REPORT_MS) return
+    reportedAt = now
+    log.error({ error: messageOf(error), ageMs: ageOf(lastRead, clock) }, 'changes cannot be read')
+  }
+
+  function catchUp(): Promise<void> {
+    if (!reading) {
+      reading = read().finally(() => {
+        reading = null
+      })
+      return reading
+    }
+    // The read under way may have begun too early: those who come now share the one after it.
+    nextRead ??= reading
+      .catch(() => {})
+      .then(() => {
+        nextRead = null
+        return catchUp()
+      })
+    return nextRead
+  }
+
+  async function poll(): Promise<void> {
+    let waitMs = pollMs * (0.7 + Math.random() * 0.2)
+    try {
+      await catchUp()
+      if (clock.monotonic() - prunedAt > PRUNE_MS) await prune()
+    } catch {
+      // Reported by the read; a little apart from the other hubs, so that they do not all come back at once.
+      waitMs = pollMs * (0.2 + Math.random() * 0.5)
+    }
+    schedule(ageOf(lastRead, clock) > pollMs && failedSince === null ? 0 : waitMs)
+  }
+
+  function schedule(waitMs: number): void {
+    clearTimeout(timer)
+    if (!stopped) timer = setTimeout(poll, waitMs)
+  }
+
+  async function prune(): Promise<void> {
+    prunedAt = clock.monotonic()
+    if (applied) await pruneLog(db, applied.n - keep)
+  }
+
+  /** Until this hub's views include what was committed before the call. */
+  async function reach(): Promise<void> {
+    const until = clock.monotonic() + REACH_MS
+    while (true) {
+      try {
+        return await withDeadline(catchUp(), until - clock.monotonic())
+      } catch (error) {
+        if (stopped || clock.monotonic() >= until) {
+          const what = 'the change was made, but this hub cannot read it back'
+          throw new MezError('MEZ_DATABASE_UNAVAILABLE', what, { cause: error })
+        }
+        await pause(100 + Math.random() * 100)
+      }
+    }
+  }
+
+  async function write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T> {
+    const pass = await takeTurn()
+    let committed: Transaction | undefined
+    let result: T
+    try {
+      result = await db.transaction().execute(async (trx) => {
+        const place = await takePlace(trx)
+        const touches: Touch[] = []
+        const value = await change(trx, {
+          touch: (kind, key) => void touches.push([kind, key, false]),
+          opened: (key) => void touches.push(['session', key, true]),
+          audit: (event) => options.audit().recordIn(trx, event),
+        })
+        await logChange(trx, place, touches)
+        committed = trx
+        return value
+      })
+    } finally {
+      pass()
+    }
+    if (committed) options.audit().committed(committed)
+    void options.notify(CHANNEL)
+    if (started) await reach()
+    return result
+  }
+
+  return {
+    get epoch() {
+      return epoch
+    },
+    write,
+    addView(view) {
+      views.push(view)
+      // Everything is loaded at the next read; one that is under way does not know the view.
+      reload = true
+      if (started) catchUp().catch(() => {})
+    },
+    onApplied: (listener) => void listeners.push(listener),
+    ageMs: () => ageOf(lastRead, clock),
+    fresh: () => ageOf(lastRead, clock) <= freshMs,
+    catchUp,
+    async start() {
+      started = true
+      await catchUp()
+      unlisten = options.listen(CHANNEL, () => {
+        if (!stopped) catchUp().catch(() => {})
+      })
+      schedule(pollMs * Math.random())
+    },
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      unlisten?.()
+      await Promise.allSettled([reading, nextRead])
+    },
+  }
+}
+
+async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing within ${Math.round(deadlineMs)} ms`)), deadlineMs)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

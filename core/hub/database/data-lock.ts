@@ -1,0 +1,41 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { MezError } from '../../kernel/error.ts'
+
+/**
+ * Takes the exclusive lock on a data directory, which is made with mode 0700. Throws `MEZ_DATABASE_LOCKED` when another
+ * process, or this one, holds it. PGlite itself would open a directory that is in use, and destroy it.
+ *
+ * The lock is SQLite's on a file that holds nothing: the kernel lets go of it when a process ends in whatever way, so it
+ * is never stale, and it also holds between containers that share the directory.
+ */
+export function lockDataDir(dataDir: string): { release(): void } {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  chmodSync(dataDir, 0o700)
+  const path = join(dataDir, 'lock')
+  const pidPath = join(dataDir, 'lock.pid')
+  const file = new DatabaseSync(path, { timeout: 0 })
+  try {
+    file.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    file.close()
+    if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error
+    const holder = readPid(pidPath)
+    const who = holder === null ? 'another process' : `the process with pid ${holder}`
+    throw new MezError('MEZ_DATABASE_LOCKED', `the data directory ${dataDir} is in use by ${who}`)
+  }
+  chmodSync(path, 0o600)
+  writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 })
+  return { release: () => file.close() }
+}
+
+const SQLITE_BUSY = 5
+
+function readPid(path: string): string | null {
+  try {
+    return /^\d{1,10}/.exec(readFileSync(path, 'utf8'))?.[0] ?? null
+  } catch {
+    return null
+  }
+}

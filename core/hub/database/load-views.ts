@@ -1,0 +1,49 @@
+import { MezError, messageOf } from '../../kernel/error.ts'
+import { type Place, readPlace, readTouched, type Touched } from './change-log.ts'
+import type { View } from './changes.ts'
+import type { Database } from './database.ts'
+
+/** What one reading transaction has found; nothing is visible before `swap`. */
+export interface Loaded {
+  readonly place: Place
+  /** Null: everything was loaded. */
+  readonly touched: Touched | null
+  /** Something was touched that can alter a decision. */
+  readonly decisive: boolean
+  /** Makes all of it visible at once. */
+  swap(): void
+}
+
+/**
+ * Reads what changed after `from`, or everything when `from` is null or the log cannot tell, in one REPEATABLE READ
+ * transaction that also reads where the history stands: all views show the same moment.
+ */
+export function loadViews(db: Database, views: readonly View[], from: Place | null): Promise<Loaded> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      const place = await readPlace(trx)
+      const found = from === null ? null : await readTouched(trx, from, place)
+      const swaps: (() => void)[] = []
+      for (const view of views) {
+        try {
+          if (found === null) swaps.push(await view.loadAll(trx))
+          else if (view.kinds.some((kind) => found.touched.has(kind))) {
+            swaps.push(await view.refresh(trx, found.touched))
+          }
+        } catch (error) {
+          if (error instanceof MezError) throw error
+          throw new Error(`the view '${view.name}' cannot be read: ${messageOf(error)}`, { cause: error })
+        }
+      }
+      return {
+        place,
+        touched: found?.touched ?? null,
+        decisive: found?.decisive ?? true,
+        swap() {
+          for (const swap of swaps) swap()
+        },
+      }
+    })
+}

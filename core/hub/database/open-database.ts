@@ -1,0 +1,124 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { lockDataDir } from './data-lock.ts'
+import type { Database, Migrations } from './database.ts'
+import { databaseMigrations } from './database-migrations.ts'
+import { createEmbeddedClient } from './embedded-client.ts'
+import { createPostgresListener } from './postgres-listener.ts'
+import { createPostgresPool, type PostgresLimits, postgresLimits } from './postgres-pool.ts'
+import { runMigrations } from './run-migrations.ts'
+
+export type DatabaseConfig =
+  | { readonly driver: 'embedded' /** The hub's; made with mode 0700. */; readonly dataDir: string }
+  | { readonly driver: 'postgres' /** May hold a password: never logged. */; readonly url: string }
+
+/** The database while it is open. */
+export interface OpenDatabase {
+  readonly db: Database
+  readonly dialect: 'embedded' | 'postgres'
+  /** Runs the database room's own migrations, then these in order. Hubs that start together take turns. */
+  migrate(migrations: readonly Migrations[]): Promise<void>
+  /** Hears what any hub says with `notify`, as a hint only: it may be lost, doubled or empty. Returns what ends it. */
+  listen(channel: string, heard: (payload: string) => void): () => void
+  /** Never rejects: it is a hint. */
+  notify(channel: string, payload?: string): Promise<void>
+  /** Closes every connection, or the embedded database and its lock. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** Migrations may take long, and wait long for another hub's. */
+const MIGRATION_MS = 10 * 60_000
+
+/**
+ * Opens the database and asks it once, so that what is wrong shows now. Throws `MEZ_DATABASE_LOCKED` when another hub
+ * has the embedded one open and `MEZ_DATABASE_UNAVAILABLE` when it cannot be reached.
+ */
+export async function openDatabase(
+  config: DatabaseConfig,
+  { log, limits = postgresLimits }: { log: Log; limits?: PostgresLimits },
+): Promise<OpenDatabase> {
+  const opened =
+    config.driver === 'embedded'
+      ? await openEmbedded(config.dataDir, log)
+      : openPostgres(config.url, limits, log)
+  try {
+    await sql`SELECT 1`.execute(opened.db)
+    return opened
+  } catch (error) {
+    await opened.close().catch(() => {})
+    if (error instanceof MezError) throw error
+    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the database does not open: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function openEmbedded(dataDir: string, log: Log): Promise<OpenDatabase> {
+  const lock = lockDataDir(dataDir)
+  const folder = join(dataDir, 'database')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const client = createEmbeddedClient({ folder, log })
+  const db: Database = new Kysely({ dialect: new PGliteDialect({ pglite: client as never }) })
+  const listeners = new Map<string, Set<(payload: string) => void>>()
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    try {
+      await db.destroy()
+      await client.close()
+    } finally {
+      lock.release()
+    }
+  }
+  return {
+    db,
+    dialect: 'embedded',
+    migrate: (migrations) => runMigrations(db, 'embedded', [databaseMigrations, ...migrations], log),
+    listen(channel, heard) {
+      const all = listeners.get(channel) ?? new Set()
+      listeners.set(channel, all.add(heard))
+      return () => all.delete(heard)
+    },
+    // There is one hub, and it is this process.
+    async notify(channel, payload = '') {
+      for (const heard of listeners.get(channel) ?? []) queueMicrotask(() => heard(payload))
+    },
+    close: () => (closing ??= close()),
+  }
+}
+
+function openPostgres(url: string, limits: PostgresLimits, log: Log): OpenDatabase {
+  const open = (own: PostgresLimits): Database =>
+    new Kysely({ dialect: new PostgresDialect({ pool: createPostgresPool(url, own, log) }) })
+  const db = open(limits)
+  const listener = createPostgresListener(url, log)
+  let closing: Promise<void> | undefined
+  return {
+    db,
+    dialect: 'postgres',
+    async migrate(migrations) {
+      const patient = open({
+        ...limits,
+        connections: 2,
+        statementMs: MIGRATION_MS,
+        answerMs: MIGRATION_MS + 1_000,
+        idleInTransactionMs: MIGRATION_MS,
+        lockMs: MIGRATION_MS,
+      })
+      try {
+        await runMigrations(patient, 'postgres', [databaseMigrations, ...migrations], log)
+      } finally {
+        await patient.destroy()
+      }
+    },
+    listen: listener.listen,
+    async notify(channel, payload = '') {
+      await sql`SELECT pg_notify(${channel}, ${payload})`
+        .execute(db)
+        .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
+    },
+    close: () => (closing ??= Promise.all([listener.close(), db.destroy()]).then(() => {})),
+  }
+}

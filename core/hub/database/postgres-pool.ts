@@ -1,0 +1,132 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import pg from 'pg'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+
+/** Deadlines and bounds of the connections to PostgreSQL. Times in milliseconds. */
+export interface PostgresLimits {
+  readonly connections: number
+  /** Queries that may wait for a connection; more are refused at once. */
+  readonly waiting: number
+  readonly connectMs: number
+  /** The server ends a statement after this long. */
+  readonly statementMs: number
+  /** The client gives a connection up when an answer takes this long; more than `statementMs`. */
+  readonly answerMs: number
+  /** The server ends a transaction that asks nothing for this long: a stopped hub must not hold the others up. */
+  readonly idleInTransactionMs: number
+  readonly lockMs: number
+}
+
+export const postgresLimits: PostgresLimits = {
+  connections: 10,
+  waiting: 500,
+  connectMs: 5_000,
+  statementMs: 7_000,
+  answerMs: 8_000,
+  idleInTransactionMs: 8_000,
+  lockMs: 5_000,
+}
+
+const INT8 = 20
+
+/** int8 as a number, like the embedded database gives it. */
+export const postgresTypes = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+}
+
+/** A pool for kysely in which every wait has a deadline and a connection that missed one is thrown away. */
+export function createPostgresPool(url: string, limits: PostgresLimits, log: Log): PostgresPool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: limits.connections,
+    connectionTimeoutMillis: limits.connectMs,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: 'mezhub',
+    statement_timeout: limits.statementMs,
+    lock_timeout: limits.lockMs,
+    idle_in_transaction_session_timeout: limits.idleInTransactionMs,
+    types: postgresTypes,
+  })
+  const broken = new WeakSet<pg.PoolClient>()
+  const wrapped = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+  pool.on('error', (error) => log.warn({ error: messageOf(error) }, 'an idle database connection broke'))
+  // A connection may also break while somebody has it and asks nothing; unheard, that would end the process.
+  pool.on('connect', (client) => client.on('error', () => broken.add(client)))
+
+  function ask(client: pg.PoolClient, sql: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
+    if (broken.has(client)) {
+      // Its connection is gone, and the transaction with it.
+      if (sql === 'rollback') return Promise.resolve({ command: 'ROLLBACK', rowCount: 0, rows: [] } as never)
+      return Promise.reject(unavailable('the connection is broken'))
+    }
+    return new Promise((resolve, reject) => {
+      let strikes = 0
+      // Two strikes: after a process stop the first timer fires before the answer that is already there is read.
+      const timer = setInterval(() => {
+        strikes += 1
+        if (strikes < 2) return
+        clearInterval(timer)
+        broken.add(client)
+        reject(unavailable(`no answer within ${limits.answerMs} ms`))
+      }, limits.answerMs / 2)
+      client.query(sql, parameters as unknown[]).then(
+        (result) => {
+          clearInterval(timer)
+          resolve(result)
+        },
+        (error) => {
+          clearInterval(timer)
+          if (!isConnectionLoss(error)) return reject(error)
+          broken.add(client)
+          reject(unavailable(messageOf(error), error))
+        },
+      )
+    })
+  }
+
+  function wrap(client: pg.PoolClient): PostgresPoolClient {
+    const known = wrapped.get(client)
+    if (known) return known
+    const made = {
+      query: (sql: string, parameters: readonly unknown[]) => ask(client, sql, parameters),
+      release(destroy?: boolean) {
+        if (!destroy && !broken.has(client)) return client.release()
+        client.release(true)
+        // release() says goodbye first, which a dead peer never answers.
+        ;(
+          client as unknown as { connection?: { stream?: { destroy(): void } } }
+        ).connection?.stream?.destroy()
+      },
+    } as unknown as PostgresPoolClient
+    wrapped.set(client, made)
+    return made
+  }
+
+  return {
+    options: pool.options,
+    async connect() {
+      if (pool.waitingCount >= limits.waiting) throw unavailable('too many queries wait for a connection')
+      try {
+        return wrap(await pool.connect())
+      } catch (error) {
+        throw unavailable(messageOf(error), error)
+      }
+    },
+    end: () => pool.end(),
+  }
+}
+
+/** True unless the server itself answered that the statement is wrong. */
+function isConnectionLoss(error: unknown): boolean {
+  const { code } = Object(error) as { code?: unknown }
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return true
+  // 08: connection exception, 57P: the server shuts down or starts, 25P03: idle in a transaction for too long.
+  return code.startsWith('08') || code.startsWith('57P') || code === '25P03'
+}
+
+function unavailable(why: string, cause?: unknown): MezError {
+  return new MezError('MEZ_DATABASE_UNAVAILABLE', `the database cannot be asked: ${why}`, { cause })
+}

@@ -1,0 +1,127 @@
+import { execFile, spawn } from 'node:child_process'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const START_MS = 30_000
+
+/** A real PostgreSQL server of one's own. */
+export interface TestPostgres {
+  /** URL of a database that nobody else uses. */
+  createDatabase(): Promise<string>
+  /** Pid of the server, for stopping it with signals. */
+  readonly pid: number
+  /** Every process of the server. */
+  pids(): Promise<number[]>
+  /** Ends the server as a restart does, and starts it again at the same address. */
+  stop(): Promise<void>
+  start(): Promise<void>
+  /** Ends the server and removes its files. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a PostgreSQL server with a fresh data directory, on a free port of 127.0.0.1, as the user `postgres` when the
+ * caller is root. Throws when no server is installed; `MEZITE_TEST_POSTGRES_BIN` names another folder of its programs.
+ */
+export async function startPostgres(): Promise<TestPostgres> {
+  const bin = process.env.MEZITE_TEST_POSTGRES_BIN ?? (await findBin())
+  const folder = await mkdtemp(join(tmpdir(), 'mezite-postgres-'))
+  const ids = process.getuid?.() === 0 ? await idsOf('postgres') : {}
+  if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid)
+  const data = join(folder, 'data')
+  await run(join(bin, 'initdb'), ['-D', data, '-A', 'trust', '-U', 'postgres', '-N', '-E', 'UTF8'], {
+    ...ids,
+    cwd: folder,
+  })
+  const port = await freePort()
+  let server = await launch()
+  let databases = 0
+
+  async function launch() {
+    const child = spawn(
+      join(bin, 'postgres'),
+      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'],
+      { ...ids, cwd: folder, stdio: 'ignore' },
+    )
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve())
+      child.once('error', () => resolve())
+    })
+    const until = Date.now() + START_MS
+    while (!(await answers())) {
+      if (child.exitCode !== null || Date.now() > until) throw new Error('PostgreSQL does not start')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return { child, ended }
+  }
+
+  async function answers(): Promise<boolean> {
+    try {
+      await run(join(bin, 'pg_isready'), ['-q', '-h', '127.0.0.1', '-p', String(port), '-t', '2'])
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async function end(signal: NodeJS.Signals) {
+    server.child.kill('SIGCONT')
+    server.child.kill(signal)
+    await server.ended
+  }
+
+  return {
+    get pid() {
+      return server.child.pid ?? 0
+    },
+    async pids() {
+      const { stdout } = await run('pgrep', ['-P', String(server.child.pid)]).catch(() => ({ stdout: '' }))
+      return [server.child.pid ?? 0, ...stdout.split('\n').filter(Boolean).map(Number)]
+    },
+    async createDatabase() {
+      const name = `test_${++databases}`
+      await run(join(bin, 'createdb'), ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', name])
+      return `postgres://postgres@127.0.0.1:${port}/${name}`
+    },
+    stop: () => end('SIGINT'),
+    async start() {
+      server = await launch()
+    },
+    async close() {
+      await end('SIGQUIT')
+      await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    },
+  }
+}
+
+async function findBin(): Promise<string> {
+  for (const version of [18, 17, 16, 15]) {
+    const bin = `/usr/lib/postgresql/${version}/bin`
+    if (
+      await run(join(bin, 'postgres'), ['--version']).then(
+        () => true,
+        () => false,
+      )
+    )
+      return bin
+  }
+  throw new Error('no PostgreSQL server is installed: apt-get install postgresql')
+}
+
+async function idsOf(user: string): Promise<{ uid?: number; gid?: number }> {
+  const { stdout: uid } = await run('id', ['-u', user])
+  const { stdout: gid } = await run('id', ['-g', user])
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
