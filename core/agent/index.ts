@@ -1,15 +1,22 @@
-/** What the program mezd is made of; plugin authors import `@mezite/core`. */
-export {
-  type CheckedValue,
-  type ConfigProblem,
-  checkConfig,
-  checkPluginConfig,
-  configError,
-  type ValueProblem,
-} from '../kernel/config-check.ts'
-export { type ConfigFile, readConfigFile } from '../kernel/config-file.ts'
-export { createLog, type LogFormat, type LogLevel, type LogOptions } from '../kernel/create-log.ts'
-export { createKernel, type Kernel, type KernelOptions, type PluginStatus } from '../kernel/kernel.ts'
-export { type LoadedPlugin, type LoadOptions, loadPlugins } from '../kernel/load.ts'
+/** What mezd is made of, besides what `@mezite/core` exports. */
+
+export type { AgentTransport } from '../hub/tunnel/transport.ts'
+export { type Clock, systemClock } from '../kernel/clock.ts'
+export { checkConfig, configError } from '../kernel/config-check.ts'
+export { readConfigFile } from '../kernel/config-file.ts'
+export { createLog } from '../kernel/create-log.ts'
+export { isMezError, MezError, messageOf } from '../kernel/error.ts'
+export type { HookCalls } from '../kernel/hook.ts'
+export { createKernel } from '../kernel/kernel.ts'
+export { loadPlugins } from '../kernel/load.ts'
+export type { Log } from '../kernel/log.ts'
 export type { AnyPlugin } from '../kernel/plugin.ts'
 export { printError } from '../kernel/print-error.ts'
+export { authorityOf, REASON_HEADER, readDialHeaders } from '../wire/dial-headers.ts'
+export { startHeartbeat } from '../wire/heartbeat.ts'
+export { createLineReader, encodeLine } from '../wire/line-reader.ts'
+export { lookupLocalhost } from '../wire/lookup-localhost.ts'
+export { resetStream, StreamPipe } from '../wire/stream-pipe.ts'
+export * from '../wire/tunnel-protocol.ts'
+export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from './hooks.ts'
+export { agentTransports } from './references.ts'

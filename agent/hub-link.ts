@@ -1,0 +1,134 @@
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import {
+  type Clock,
+  CONTROL_LINE_BYTES,
+  createLineReader,
+  encodeLine,
+  HEARTBEAT_MS,
+  type Log,
+  messageOf,
+  PROTOCOL_VERSION,
+  resetStream,
+  SESSION_WINDOW,
+  startHeartbeat,
+  tunnelHttp2,
+} from '@mezite/core/agent'
+import { type Dial, serveStream } from './serve-stream.ts'
+
+const GREETING_MS = 10_000
+const NGHTTP2_REFUSED_STREAM = 7
+
+export type Message = Readonly<Record<string, unknown>>
+
+/** One link to a hub, seen from the agent: HTTP/2 server, control stream and the streams to applications. */
+export interface HubLink {
+  send(message: object): void
+  /** Opens nothing new; resolves when the streams under way have ended. */
+  drain(): Promise<void>
+  close(): void
+}
+
+/** Serves a hub on an authenticated connection. `onUp` after its greeting; `onClosed` exactly once, last. */
+export function openHubLink(options: {
+  readonly socket: TLSSocket
+  readonly dial: Dial
+  readonly version: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly onUp: (greeting: Message) => void
+  readonly onMessage: (message: Message) => void
+  readonly onClosed: (reason: string) => void
+  readonly heartbeatMs?: number
+}): HubLink {
+  const { socket, clock, log } = options
+  let reason = 'connection_lost'
+  let control: ServerHttp2Stream | null = null
+  let session: ServerHttp2Session | null = null
+  let up = false
+  let over = false
+  let draining = false
+  const close = (why: string): void => {
+    if (!over && reason === 'connection_lost') reason = why
+    session?.destroy()
+    socket.destroy()
+  }
+  const greeted = setTimeout(() => close('no_greeting'), GREETING_MS)
+  socket.once('close', () => {
+    if (over) return
+    over = true
+    clearTimeout(greeted)
+    session?.destroy()
+    options.onClosed(reason)
+  })
+
+  const server: Http2Server = createServer(tunnelHttp2)
+  server.on('sessionError', () => close('protocol_error'))
+  server.on('session', (made) => {
+    session = made
+    made.setLocalWindowSize(SESSION_WINDOW)
+    made.on('error', () => {})
+    made.once('close', () => socket.destroy())
+    made.once('goaway', () => {
+      reason = 'hub_stopping'
+    })
+    startHeartbeat(made, {
+      clock,
+      intervalMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      bytesRead: () => socket.bytesRead,
+      onDead: () => close('heartbeat_lost'),
+    })
+  })
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    if (headers[':method'] === 'CONNECT' && up && !draining) {
+      serveStream(stream, headers, options.dial, log).catch((error) => {
+        log.warn({ error: messageOf(error) }, 'a stream failed')
+        resetStream(stream, NGHTTP2_REFUSED_STREAM)
+      })
+    } else if (headers[':path'] === '/v1/control' && !control) takeControl(stream)
+    else resetStream(stream, NGHTTP2_REFUSED_STREAM)
+  })
+
+  function takeControl(stream: ServerHttp2Stream): void {
+    control = stream
+    stream.respond({ ':status': 200 }, { endStream: false })
+    stream.once('close', () => close('connection_lost'))
+    stream.on(
+      'data',
+      createLineReader({
+        maxBytes: CONTROL_LINE_BYTES,
+        onBroken: () => close('protocol_error'),
+        onMessage: (message) => {
+          if (up) return options.onMessage(message)
+          if (message.type !== 'greeting' || message.protocol !== PROTOCOL_VERSION) {
+            return close('protocol_version')
+          }
+          clearTimeout(greeted)
+          up = true
+          options.onUp(message)
+        },
+      }),
+    )
+    send({ type: 'hello', protocol: PROTOCOL_VERSION, version: options.version })
+  }
+
+  function send(message: object): void {
+    if (control && !control.destroyed && !control.writableEnded) control.write(encodeLine(message))
+  }
+
+  server.emit('connection', socket)
+  return {
+    send,
+    drain() {
+      draining = true
+      return new Promise((resolve) => {
+        if (over || !session) return resolve()
+        socket.once('close', () => resolve())
+        session.goaway()
+        send({ type: 'draining' })
+      })
+    },
+    close: () => close('stopped'),
+  }
+}

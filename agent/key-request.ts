@@ -1,0 +1,18 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
+
+const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+
+/** A fresh P-256 key and the request that proves that we hold it; both PEM. */
+export async function makeKeyRequest(hostname: string): Promise<{ key: string; csr: string }> {
+  x509.cryptoProvider.set(webcrypto as Crypto)
+  const keys = (await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify'])) as CryptoKeyPair
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [hostname.slice(0, 64)] }],
+    keys,
+    signingAlgorithm: P256,
+  })
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), csr: request.toString('pem') }
+}

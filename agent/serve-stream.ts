@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import {
+  type DialTarget,
+  type Log,
+  messageOf,
+  REASON_HEADER,
+  readDialHeaders,
+  StreamPipe,
+} from '@mezite/core/agent'
+import { DialRefusal } from './dial-app.ts'
+
+export type Dial = (target: DialTarget) => Promise<Duplex>
+
+/** Answers one CONNECT stream: dials, says yes or no, then carries bytes both ways. */
+export async function serveStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  dial: Dial,
+  log: Log,
+): Promise<void> {
+  const target = readDialHeaders(headers)
+  if (!target) return refuse(stream, 400, 'target_invalid')
+  let app: Duplex
+  try {
+    app = await dial(target)
+  } catch (error) {
+    const reason = error instanceof DialRefusal ? error.reason : 'unreachable'
+    log.info({ app: target.app, reason, error: messageOf(error) }, 'application not reached')
+    return refuse(
+      stream,
+      reason === 'target_not_allowed' ? 403 : reason === 'connect_timeout' ? 504 : 502,
+      reason,
+    )
+  }
+  // The hub may have given up meanwhile.
+  if (stream.destroyed || stream.closed) return void app.destroy()
+  app.on('error', () => app.destroy())
+  if (app.destroyed) return refuse(stream, 502, 'unreachable')
+  stream.respond({ ':status': 200 }, { endStream: false })
+  relay(new StreamPipe(stream, ''), app)
+}
+
+function refuse(stream: ServerHttp2Stream, status: number, reason: string): void {
+  if (stream.destroyed || stream.closed) return
+  stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
+}
+
+/** Each end closes only its direction; a reset of one side resets the other. */
+function relay(pipe: StreamPipe, app: Duplex): void {
+  let ended = false
+  let closed = false
+  pipe.ondata = (chunk) => {
+    if (!app.write(chunk)) pipe.pause()
+  }
+  app.on('drain', () => pipe.resume())
+  pipe.onend = () => app.end()
+  pipe.ondrain = () => app.resume()
+  pipe.onclose = (error) => {
+    closed = true
+    if (!error) return
+    if (app instanceof Socket && !app.destroyed && !('encrypted' in app)) app.resetAndDestroy()
+    else app.destroy()
+  }
+  app.on('data', (chunk: Buffer) => {
+    if (!pipe.write(chunk)) app.pause()
+  })
+  app.once('end', () => {
+    ended = true
+    pipe.end()
+  })
+  app.once('close', () => {
+    // Without `end` the application's bytes are incomplete; with an error ours are lost.
+    if (!closed && (!ended || app.errored)) pipe.connectionLost()
+  })
+}

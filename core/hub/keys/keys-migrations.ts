@@ -1,0 +1,38 @@
+import { sql } from 'kysely'
+import type { Database, Migrations } from '../database/database.ts'
+
+export interface AuthorityTable {
+  readonly id: string
+  readonly name: string
+  /** One row of a name is `active` and signs; others are trusted until they go. */
+  readonly state: 'active' | 'overlap'
+  readonly certificate: string
+  readonly sealed_key: Uint8Array
+  readonly created: Date
+}
+
+export type KeysTables = {
+  readonly authorities: AuthorityTable
+}
+
+/** Tables of the certificate authorities. The partial index lets hubs that start together make one authority. */
+export const keysMigrations: Migrations = {
+  owner: 'core-keys',
+  migrations: {
+    '0001-authorities': {
+      async up(db: Database) {
+        await sql`CREATE TABLE authorities (
+          id uuid PRIMARY KEY,
+          name text NOT NULL,
+          state text NOT NULL,
+          certificate text NOT NULL,
+          sealed_key bytea NOT NULL,
+          created timestamptz NOT NULL
+        )`.execute(db)
+        await sql`CREATE UNIQUE INDEX authorities_active ON authorities (name) WHERE state = 'active'`.execute(
+          db,
+        )
+      },
+    },
+  },
+}

@@ -1,0 +1,81 @@
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Changes } from '../database/changes.ts'
+import { Problem } from '../web/problem.ts'
+import type { WebRoutes } from '../web/web-routes.ts'
+import type { Agent, Agents } from './agents.ts'
+import type { Tunnel } from './tunnel.ts'
+import type { TunnelTables } from './tunnel-migrations.ts'
+
+/** `/v1/webapi/agents`: list, show and remove agents. Removing voids the certificate and cuts the link. */
+export function agentRoutes(options: {
+  readonly agents: Pick<Agents, 'get' | 'list'>
+  readonly tunnel: Pick<Tunnel, 'links'>
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly changes: Pick<Changes, 'write'>
+}): WebRoutes {
+  const { agents, tunnel, catalog, changes } = options
+
+  function show(agent: Agent) {
+    const link = tunnel.links().find((each) => each.hostname === agent.hostname)
+    return {
+      hostname: agent.hostname,
+      connected: link !== undefined,
+      since: link ? new Date(link.since).toISOString() : null,
+      version: link?.version ?? null,
+      transport: link?.transport ?? null,
+      rtt_ms: link?.rttMs ?? null,
+      streams: link?.streams ?? 0,
+      apps: catalog
+        .list()
+        .filter((app) => app.agents.includes(agent.hostname))
+        .map((app) => app.name),
+      cert_expires: new Date(agent.certExpires).toISOString(),
+    }
+  }
+  const missing = (hostname: string) =>
+    new Problem(404, 'agent_not_found', `There is no agent ${hostname}; \`mezctl agents ls\` lists them.`)
+
+  return {
+    name: 'agents',
+    prefix: '/v1/webapi/agents',
+    async routes(web) {
+      web.get('/', { config: { access: 'admin' } }, async () => agents.list().map(show))
+      web.get<{ Params: { hostname: string } }>(
+        '/:hostname',
+        { config: { access: 'admin' } },
+        async (request) => {
+          const agent = agents.get(request.params.hostname)
+          if (!agent) throw missing(request.params.hostname)
+          return show(agent)
+        },
+      )
+      web.delete<{ Params: { hostname: string } }>(
+        '/:hostname',
+        { config: { access: 'admin' } },
+        async (request, reply) => {
+          const { hostname } = request.params
+          const removed = await changes.write(async (trx, change) => {
+            const rows = await trx
+              .withTables<TunnelTables>()
+              .deleteFrom('agents')
+              .where('hostname', '=', hostname)
+              .returning('hostname')
+              .execute()
+            if (rows.length === 0) return false
+            change.touch('agent', hostname)
+            await change.audit({
+              type: 'agent.deleted',
+              success: true,
+              user: request.subject.user,
+              clientIp: request.clientIp,
+              fields: { agent: hostname },
+            })
+            return true
+          })
+          if (!removed) throw missing(hostname)
+          return reply.code(204).send()
+        },
+      )
+    },
+  }
+}

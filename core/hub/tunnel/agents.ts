@@ -1,0 +1,70 @@
+import type { Changes, View } from '../database/changes.ts'
+import type { Transaction } from '../database/database.ts'
+import type { TunnelTables } from './tunnel-migrations.ts'
+
+export interface Agent {
+  readonly hostname: string
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly serial: string
+  readonly previousSerial: string | null
+  readonly certExpires: number
+  readonly generation: number
+}
+
+/** The agents that may connect, read from memory; true by the change sequence. */
+export interface Agents {
+  get(hostname: string): Agent | undefined
+  list(): readonly Agent[]
+  /** Whether the certificate is one that this agent may use now, or why not. */
+  judge(hostname: string, serial: string): AgentRefusal | null
+}
+
+export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
+
+/** Adds the view of agents to the change sequence. */
+export function createAgents(changes: Pick<Changes, 'addView'>): Agents {
+  let agents = new Map<string, Agent>()
+
+  const read = async (trx: Transaction, names: readonly string[] | null): Promise<Agent[]> => {
+    let query = trx.withTables<TunnelTables>().selectFrom('agents').selectAll()
+    if (names) query = query.where('hostname', 'in', names)
+    return (await query.execute()).map((row) => ({
+      hostname: row.hostname,
+      created: new Date(row.created).getTime(),
+      serial: row.cert_serial,
+      previousSerial: row.previous_serial,
+      certExpires: new Date(row.cert_expires).getTime(),
+      generation: row.generation,
+    }))
+  }
+  const view: View = {
+    name: 'agents',
+    kinds: ['agent'],
+    async loadAll(trx) {
+      const all = await read(trx, null)
+      return () => {
+        agents = new Map(all.map((agent) => [agent.hostname, agent]))
+      }
+    },
+    async refresh(trx, touched) {
+      const names = [...(touched.get('agent') ?? [])]
+      const found = names.length > 0 ? await read(trx, names) : []
+      return () => {
+        for (const name of names) agents.delete(name)
+        for (const agent of found) agents.set(agent.hostname, agent)
+      }
+    },
+  }
+  changes.addView(view)
+
+  return {
+    get: (hostname) => agents.get(hostname),
+    list: () => [...agents.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1)),
+    judge(hostname, serial) {
+      const agent = agents.get(hostname)
+      if (!agent) return 'agent_unknown'
+      return serial === agent.serial || serial === agent.previousSerial ? null : 'certificate_superseded'
+    },
+  }
+}

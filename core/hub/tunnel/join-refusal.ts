@@ -1,0 +1,12 @@
+/** Why nobody may join with what was sent. `code` is a stable reason code. */
+export class JoinRefusal extends Error {
+  override readonly name = 'JoinRefusal'
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.status = status
+    this.code = code
+  }
+}

@@ -1,0 +1,175 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../../kernel/clock.ts'
+import { startHeartbeat } from '../../wire/heartbeat.ts'
+import { createLineReader, encodeLine } from '../../wire/line-reader.ts'
+import {
+  CONTROL_LINE_BYTES,
+  HEARTBEAT_MS,
+  LONGEST_TIMER_MS,
+  PROTOCOL_VERSION,
+  SESSION_WINDOW,
+  tunnelHttp2,
+} from '../../wire/tunnel-protocol.ts'
+import type { AgentCertificate } from './agent-certificate.ts'
+import type { Link } from './tunnel.ts'
+
+const HELLO_MS = 10_000
+
+export interface LiveLinkOptions {
+  readonly socket: TLSSocket
+  readonly certificate: AgentCertificate
+  readonly transport: string
+  readonly clientIp: string
+  readonly clock: Clock
+  /** First message to the agent. */
+  readonly greeting: object
+  readonly onReady: (link: LiveLink) => void
+  readonly onMessage: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
+  /** Once. `ready`: `onReady` was called before. */
+  readonly onClosed: (link: LiveLink, reason: string, ready: boolean) => void
+  readonly heartbeatMs?: number
+}
+
+/** One tunnel to an agent: an HTTP/2 session with the hub as client, and its control stream. */
+export class LiveLink implements Link {
+  readonly hostname: string
+  readonly transport: string
+  readonly certificate: AgentCertificate
+  readonly clientIp: string
+  readonly since: number
+  version = 'unknown'
+  rttMs: number | null = null
+  /** No new streams: a newer link has taken over, or the hub drains. */
+  retired = false
+  /** When it was last picked; evens out links that are equally busy. */
+  turn = 0
+  readonly session: ClientHttp2Session
+  readonly #socket: TLSSocket
+  readonly #timers: NodeJS.Timeout[] = []
+  #control: ClientHttp2Stream | null = null
+  #ready = false
+  #open = 0
+  #reason = 'connection_lost'
+
+  constructor(options: LiveLinkOptions) {
+    const { socket, certificate, clock } = options
+    this.hostname = certificate.hostname
+    this.certificate = certificate
+    this.transport = options.transport
+    this.clientIp = options.clientIp
+    this.since = clock.now()
+    this.#socket = socket
+    this.session = connect('https://agent', { createConnection: () => socket, ...tunnelHttp2 })
+    this.session.on('error', () => {})
+    this.session.once('connect', () => this.session.setLocalWindowSize(SESSION_WINDOW))
+    // Agents open no streams, whatever they send.
+    this.session.on('stream', (stream) => {
+      stream.on('error', () => {})
+      this.destroy('protocol_error')
+    })
+    this.session.once('close', () => this.#closed(options))
+    socket.once('close', () => this.session.destroy())
+    this.#timer(() => this.destroy('hello_timeout'), HELLO_MS)
+    this.#cutAt(certificate.notAfter, clock)
+    startHeartbeat(this.session, {
+      clock,
+      intervalMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      bytesRead: () => socket.bytesRead,
+      onDead: () => this.destroy('heartbeat_lost'),
+      onRtt: (rttMs) => {
+        this.rttMs = Math.round(rttMs * 10) / 10
+      },
+    })
+    this.#openControl(options)
+  }
+
+  get streams(): number {
+    return this.#open
+  }
+
+  /** Counts a stream to an app as long as it lives. */
+  hold(stream: ClientHttp2Stream): void {
+    this.#open += 1
+    stream.once('close', () => {
+      this.#open -= 1
+      if (this.retired && this.#open === 0) this.destroy(this.#reason)
+    })
+  }
+
+  /** Can carry new streams. */
+  get usable(): boolean {
+    return this.#ready && !this.retired && !this.session.closed && !this.session.destroyed
+  }
+
+  send(message: object): void {
+    const control = this.#control
+    if (control && !control.destroyed && !control.writableEnded) control.write(encodeLine(message))
+  }
+
+  /** Lets what is under way end, then closes. */
+  retire(reason: string): void {
+    this.retired = true
+    this.#reason = reason
+    if (this.#open === 0) this.destroy(reason)
+  }
+
+  /** Cuts everything at once. */
+  destroy(reason: string): void {
+    if (!this.session.destroyed) this.#reason = reason
+    this.session.destroy()
+    this.#socket.destroy()
+  }
+
+  #openControl(options: LiveLinkOptions): void {
+    let control: ClientHttp2Stream
+    try {
+      control = this.session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
+    } catch {
+      return this.destroy('protocol_error')
+    }
+    this.#control = control
+    control.on('error', () => {})
+    control.once('close', () => this.destroy(this.#reason))
+    control.on(
+      'data',
+      createLineReader({
+        maxBytes: CONTROL_LINE_BYTES,
+        onBroken: () => this.destroy('protocol_error'),
+        onMessage: (message) => {
+          if (this.#ready) options.onMessage(this, message)
+          else this.#hello(message, options)
+        },
+      }),
+    )
+    this.send(options.greeting)
+  }
+
+  #hello(message: Readonly<Record<string, unknown>>, options: LiveLinkOptions): void {
+    if (message.type !== 'hello' || message.protocol !== PROTOCOL_VERSION) {
+      return this.destroy('protocol_version')
+    }
+    const version = message.version
+    if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version
+    clearTimeout(this.#timers[0])
+    this.#ready = true
+    options.onReady(this)
+  }
+
+  #closed(options: LiveLinkOptions): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#socket.destroy()
+    options.onClosed(this, this.#reason, this.#ready)
+  }
+
+  #timer(run: () => void, ms: number): void {
+    this.#timers.push(setTimeout(run, ms))
+  }
+
+  /** No link outlives its certificate. */
+  #cutAt(notAfter: number, clock: Clock): void {
+    const left = notAfter - clock.now()
+    if (left <= 0) this.destroy('certificate_expired')
+    else this.#timer(() => this.#cutAt(notAfter, clock), Math.min(left, LONGEST_TIMER_MS))
+  }
+}

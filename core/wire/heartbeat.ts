@@ -1,0 +1,59 @@
+import type { Http2Session } from 'node:http2'
+import type { Clock } from '../kernel/clock.ts'
+import { HEARTBEAT_MISSES, HEARTBEAT_MS } from './tunnel-protocol.ts'
+
+/**
+ * Asks the peer of an HTTP/2 session for a sign of life every `intervalMs`, one question at a time. Calls
+ * `onDead` once after `misses` intervals without any byte from it. A tick that comes late because this
+ * process itself was blocked counts nothing, since the answer may be waiting in the socket.
+ */
+export function startHeartbeat(
+  session: Http2Session,
+  options: {
+    readonly clock: Clock
+    readonly bytesRead: () => number
+    readonly onDead: () => void
+    readonly onRtt?: (rttMs: number) => void
+    readonly intervalMs?: number
+    readonly misses?: number
+  },
+): () => void {
+  const { clock, bytesRead } = options
+  const interval = options.intervalMs ?? HEARTBEAT_MS
+  let waiting = false
+  let missed = 0
+  let seen = bytesRead()
+  let due = clock.monotonic() + interval
+
+  const tick = (): void => {
+    const late = clock.monotonic() - due
+    due = clock.monotonic() + interval
+    if (session.destroyed) return stop()
+    const now = bytesRead()
+    if (!waiting || now !== seen) missed = 0
+    else if (late < interval / 2) missed += 1
+    seen = now
+    if (missed >= (options.misses ?? HEARTBEAT_MISSES)) {
+      stop()
+      options.onDead()
+    } else if (!waiting) ask()
+  }
+  const ask = (): void => {
+    const asked = clock.monotonic()
+    waiting = true
+    try {
+      session.ping((error) => {
+        waiting = false
+        if (!error) options.onRtt?.(clock.monotonic() - asked)
+      })
+    } catch {
+      // The session is going; its `close` tells the owner.
+      waiting = false
+    }
+  }
+  const timer = setInterval(tick, interval)
+  const stop = (): void => clearInterval(timer)
+  session.once('close', stop)
+  ask()
+  return stop
+}

@@ -1,0 +1,55 @@
+import { constants } from 'node:crypto'
+import type { SecureContextOptions } from 'node:tls'
+
+/** What hub and agent agree on (protocols, sections 1 to 3). A change that an older side cannot read needs a new number. */
+export const TUNNEL_ALPN = 'mezite-tunnel/1'
+export const JOIN_ALPN = 'mezite-join/1'
+export const PROTOCOL_VERSION = 1
+
+/** How often each side asks whether the other is alive; this many unanswered questions end the link. */
+export const HEARTBEAT_MS = 2_000
+export const HEARTBEAT_MISSES = 3
+
+/** The longest message on the control stream. */
+export const CONTROL_LINE_BYTES = 64 * 1024
+
+const STREAM_WINDOW = 4 << 20
+/** Bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. */
+export const SESSION_WINDOW = 32 << 20
+
+/**
+ * HTTP/2 options of both sides. At the defaults about 150 stalled downloads make a session refuse every new
+ * stream (`maxSessionMemory`), and quickly cancelled requests end it (`streamReset…`).
+ */
+export const tunnelHttp2 = {
+  maxSessionMemory: 1024,
+  settings: {
+    initialWindowSize: STREAM_WINDOW,
+    maxFrameSize: 65_536,
+    maxConcurrentStreams: 10_000,
+    enablePush: false,
+  },
+  peerMaxConcurrentStreams: 10_000,
+  streamResetBurst: 100_000,
+  streamResetRate: 10_000,
+  maxSessionInvalidFrames: 1_000,
+}
+
+/** TLS options of Mezite's own protocols. A session ticket would outlive the certificate, and even replace it. */
+export const meziteTls = {
+  minVersion: 'TLSv1.3',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const satisfies SecureContextOptions
+
+/** The name in every certificate that the hub shows on Mezite's own protocols. */
+export function hubName(clusterName: string): string {
+  return `hub.${clusterName}.mezite.internal`
+}
+
+/** Timers of Node.js hold at most 2^31-1 ms; a longer wait would fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** True for what may stand as an agent's host name: lower case, as in a certificate. */
+export function isHostname(text: unknown): text is string {
+  return typeof text === 'string' && /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(text)
+}

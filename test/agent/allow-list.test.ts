@@ -1,0 +1,62 @@
+import t from 'tap'
+import { createAllowList } from '../../agent/allow-list.ts'
+import { DialRefusal, dialApp } from '../../agent/dial-app.ts'
+
+const target = (uri: string) => ({
+  app: 'app',
+  uri,
+  tls: { verify: true, serverName: null, ca: null },
+  connectMs: 2_000,
+})
+
+t.test(
+  'J134 link-local and metadata addresses are refused by default, however they are written',
+  async (t) => {
+    const allow = createAllowList(undefined)
+    for (const host of [
+      '169.254.169.254',
+      '[::ffff:169.254.169.254]',
+      '[::ffff:a9fe:a9fe]',
+      '[fe80::1]',
+      '[fd00:ec2::254]',
+      '[64:ff9b::a9fe:a9fe]',
+      '0xa9fea9fe',
+      '2852039166',
+      '0251.0376.0251.0376',
+    ]) {
+      for (const scheme of ['http', 'tcp']) {
+        await t.rejects(
+          dialApp(target(`${scheme}://${host}:80`), allow),
+          { reason: 'target_not_allowed' },
+          host,
+        )
+      }
+    }
+  },
+)
+
+t.test('J134 other schemes are not dialled', async (t) => {
+  for (const uri of ['file:///etc/passwd', 'unix:/run/x.sock', 'tcp://127.0.0.1', 'tcp://:1', 'x']) {
+    await t.rejects(dialApp(target(uri), createAllowList(undefined)), { reason: 'uri_invalid' }, uri)
+  }
+})
+
+t.test('J133 J134 an allow-list is judged on the connected address', async (t) => {
+  const allow = createAllowList(['10.0.3.0/24:*', 'localhost:3000', '[::1]:443'])
+  t.equal(allow.admits('db.internal', '10.0.3.7', 5432), true)
+  t.equal(allow.admits('db.internal', '10.0.4.7', 5432), false)
+  t.equal(allow.admits('x', '::ffff:10.0.3.7', 1), true)
+  t.equal(allow.admits('localhost', '127.0.0.1', 3000), true)
+  t.equal(allow.admits('localhost', '127.0.0.1', 3001), false)
+  t.equal(allow.admits('127.0.0.1', '127.0.0.1', 3000), false)
+  t.equal(allow.admits('localhost', '169.254.169.254', 3000), false, 'a name never opens metadata addresses')
+  t.equal(allow.admits('::1', '::1', 443), true)
+  t.equal(createAllowList(['169.254.1.1:80']).admits('x', '169.254.1.1', 80), true, 'but its address does')
+  await t.rejects(dialApp(target('http://0x7f.1:3000'), allow), DialRefusal, '0x7f.1 is 127.0.0.1')
+})
+
+t.test('entries that cannot be read stop the start', async (t) => {
+  for (const entry of ['localhost', '10.0.0.0/33:1', 'a/8:1', ':1', 'x:99999', 'x:http', '']) {
+    t.throws(() => createAllowList([entry]), { code: 'MEZ_ALLOW_INVALID' }, entry)
+  }
+})

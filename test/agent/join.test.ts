@@ -1,0 +1,115 @@
+import { readdirSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import t from 'tap'
+import { joinCluster } from '../../agent/join-cluster.ts'
+import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
+
+const host = '127.0.0.1'
+const carrier = (port: number) => {
+  const socket = connect(port, host)
+  socket.on('error', () => {})
+  return socket
+}
+
+t.test('J126 of 50 that join with one token at once, exactly one gets in', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const token = await hub.token()
+  const caPin = hub.authorities.pin()
+  const results = await Promise.allSettled(
+    Array.from({ length: 50 }, () =>
+      joinCluster({ carrier: carrier(hub.port), host, caPin, token, hostname: 'node-1' }),
+    ),
+  )
+  t.equal(results.filter((result) => result.status === 'fulfilled').length, 1)
+  for (const result of results)
+    if (result.status === 'rejected') t.match(result.reason, { code: 'MEZ_TOKEN_REFUSED' })
+  t.equal(hub.events.filter((event) => event.type === 'agent.joined').length, 1)
+  t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 49)
+})
+
+t.test('J127 expired and guessed tokens are refused and audited', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const expired = await hub.token('node-1', -1)
+  for (const token of [expired, 'guessed', '']) {
+    await t.rejects(hub.agent({ token: token || 'x' }).start(), { code: 'MEZ_TOKEN_REFUSED' })
+  }
+  t.equal(hub.events.filter((event) => event.type === 'agent.rejected').length, 3)
+  const rows = await hub.db.selectFrom('join_tokens').selectAll().execute()
+  t.notOk(JSON.stringify(rows).includes(expired), 'only a hash is stored')
+})
+
+t.test('J128 a token admits the host name that it was made for, or one that is free', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  await t.rejects(hub.agent({ token: await hub.token('node-2') }).start(), { code: 'MEZ_TOKEN_REFUSED' })
+  await hub.agent({ token: await hub.token(null) }).start()
+  await t.rejects(hub.agent({ token: await hub.token(null) }).start(), /taken or has apps/)
+})
+
+t.test('J133 a wrong pin stops the agent before anything has left', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const token = await hub.token()
+  const caPin = `sha256:${'0'.repeat(64)}`
+  await t.rejects(hub.agent({ token, caPin }).start(), { code: 'MEZ_PIN_MISMATCH' })
+  t.notOk(hub.events.some((event) => event.type === 'agent.rejected'))
+  await hub.agent({ token }).start()
+})
+
+t.test('the identity is kept, for the owner only, and later starts need no token', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const dataDir = join(t.testdir({}), 'agent')
+  const first = hub.agent({ token: await hub.token(), dataDir })
+  await first.start()
+  await first.stop(500)
+  t.equal(statSync(dataDir).mode & 0o777, 0o700)
+  for (const file of readdirSync(dataDir)) t.equal(statSync(join(dataDir, file)).mode & 0o777, 0o600)
+  await hub.agent({ dataDir }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
+  await t.rejects(hub.agent().start(), { code: 'MEZ_IDENTITY_MISSING' })
+})
+
+t.test('J138 the tunnel takes no stranger, no other kind of certificate and gives no ticket', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const closed = (options: object) =>
+    new Promise<{ ticket: boolean }>((resolve) => {
+      let ticket = false
+      const socket = connectTls({
+        socket: carrier(hub.port),
+        ALPNProtocols: ['mezite-tunnel/1'],
+        rejectUnauthorized: false,
+        ...options,
+      })
+      socket.on('session', () => {
+        ticket = true
+      })
+      socket.on('error', () => {})
+      socket.resume()
+      socket.once('close', () => resolve({ ticket }))
+    })
+  t.same(await closed({}), { ticket: false })
+  t.same(
+    await closed(hub.authorities.hubIdentity()),
+    { ticket: false },
+    "the hub's own certificate is no agent's",
+  )
+  t.equal(hub.tunnel.links().length, 0)
+})
+
+t.test('an agent finds back to a hub within 3 s of losing it', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const agent = hub.agent({ token: await hub.token() })
+  await agent.start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'connected')
+  const lost = Date.now()
+  hub.sockets.at(-1)?.destroy()
+  await hub.until(() => hub.changed.length >= 3 && hub.tunnel.links().length === 1, 'connected again')
+  t.ok(Date.now() - lost < 3_000)
+})

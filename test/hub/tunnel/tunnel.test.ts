@@ -1,0 +1,209 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import t from 'tap'
+import type { Pipe } from '../../../core/hub/tunnel/tunnel.ts'
+import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
+
+async function startApp(
+  t: Tap.Test,
+  take: (socket: Socket) => void,
+): Promise<{ uri: string; server: Server }> {
+  const open = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket)
+    socket.on('error', () => {})
+    take(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  return { uri: `tcp://127.0.0.1:${(server.address() as { port: number }).port}`, server }
+}
+
+declare namespace Tap {
+  type Test = Pick<typeof t, 'teardown'>
+}
+
+interface Read {
+  bytes: Buffer
+  ended: boolean
+  error: Error | null
+}
+
+/** Everything until the pipe closes. */
+function drain(pipe: Pipe): Promise<Read> {
+  const chunks: Buffer[] = []
+  let ended = false
+  return new Promise((resolve) => {
+    pipe.ondata = (chunk) => void chunks.push(chunk)
+    pipe.onend = () => {
+      ended = true
+    }
+    pipe.onclose = (error) => resolve({ bytes: Buffer.concat(chunks), ended, error })
+  })
+}
+
+async function joined(t: Tap.Test): Promise<TunnelHub> {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  await hub.agent({ token: await hub.token() }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'the agent is connected')
+  return hub
+}
+
+t.test('bytes go both ways and each direction ends by itself', async (t) => {
+  const hub = await joined(t)
+  const echo = await startApp(t, (socket) => {
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.on('end', () => socket.end(Buffer.concat(chunks)))
+  })
+  const pipe = await hub.tunnel.open(testApp(echo.uri))
+  const reading = drain(pipe)
+  const sent = Buffer.concat([Buffer.from('POST /p HTTP/1.1\r\n'), Buffer.alloc(300_000, 'x')])
+  pipe.write(sent.subarray(0, 7))
+  pipe.write(sent.subarray(7))
+  pipe.end()
+  const { bytes, ended, error } = await reading
+  t.ok(bytes.equals(sent), 'the echo is byte for byte what was sent')
+  t.equal(ended, true)
+  t.equal(error, null)
+  t.match(hub.events, [{ type: 'token.created' }, { type: 'agent.joined' }, { type: 'agent.connected' }])
+})
+
+t.test('a reset of the application never looks like a clean end', async (t) => {
+  const hub = await joined(t)
+  const app = await startApp(t, (socket) => {
+    socket.write(Buffer.alloc(50_000, 'y'))
+    socket.on('data', () => socket.resetAndDestroy())
+  })
+  for (let round = 0; round < 20; round++) {
+    const pipe = await hub.tunnel.open(testApp(app.uri))
+    const reading = drain(pipe)
+    pipe.write(Buffer.from('now'))
+    const { ended, error } = await reading
+    t.equal(ended, false, 'no clean end')
+    t.ok(error, 'an error')
+  }
+})
+
+t.test('a reset from the hub resets the connection to the application', async (t) => {
+  const hub = await joined(t)
+  const seen = Promise.withResolvers<string>()
+  const app = await startApp(t, (socket) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => seen.resolve(error.code ?? 'error'))
+    socket.on('end', () => seen.resolve('clean end'))
+    socket.resume()
+  })
+  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const reading = drain(pipe)
+  pipe.write(Buffer.from('half'))
+  pipe.destroy()
+  t.equal(await seen.promise, 'ECONNRESET')
+  t.ok((await reading).error)
+})
+
+t.test('J130 a removed or locked agent is cut at once and not let in again', async (t) => {
+  const hub = await joined(t)
+  hub.locked.add('node-1')
+  t.same(hub.tunnel.candidates(testApp('tcp://127.0.0.1:1')), [])
+  await hub.changes.write(async (_trx, change) => change.touch('lock', 'x'))
+  await hub.until(() => hub.tunnel.links().length === 0, 'the link is cut')
+  await hub.until(
+    () => hub.events.some((e) => e.reason === 'agent_locked' && e.type === 'agent.rejected'),
+    'rejected',
+  )
+  t.equal(hub.tunnel.links().length, 0)
+})
+
+t.test('J128 an agent serves only apps that it is bound to, whatever a plugin answers', async (t) => {
+  const hub = await joined(t)
+  const other = testApp('tcp://127.0.0.1:9', ['node-2'])
+  t.same(hub.tunnel.candidates(other), [])
+  const [link] = hub.tunnel.links()
+  if (!link) throw new Error('no link')
+  hub.route = () => [link, { ...link }]
+  t.same(hub.tunnel.candidates(other), [], 'a link that was not offered is dropped')
+  await t.rejects(hub.tunnel.dial(other, link), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
+  await t.rejects(hub.tunnel.open(other), { code: 'MEZ_AGENT_NONE' })
+})
+
+t.test('refusals carry the reason of the agent', async (t) => {
+  const hub = await joined(t)
+  const { uri, server } = await startApp(t, () => {})
+  await new Promise((resolve) => server.close(resolve))
+  await t.rejects(hub.tunnel.open(testApp(uri)), { code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' })
+  await t.rejects(hub.tunnel.open(testApp('http://169.254.169.254/')), { reason: 'target_not_allowed' })
+  t.ok(hub.tunnel.lastError('node-1'))
+})
+
+t.test('J129 the newest connection of an identity wins', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const dataDir = t.testdir({})
+  const first = hub.agent({ token: await hub.token(), dataDir })
+  await first.start()
+  const [link] = hub.tunnel.links()
+  await hub.agent({ dataDir }).start()
+  await hub.until(() => hub.events.some((event) => event.reason === 'replaced'), 'the older one is replaced')
+  t.not(hub.tunnel.links()[0], link)
+})
+
+t.test('1,000 connections in quick succession, and one stalled does not stop the others', async (t) => {
+  const hub = await joined(t)
+  const app = await startApp(t, (socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk[0] === 'f'.charCodeAt(0)) socket.write(Buffer.alloc(16 << 20))
+      else socket.end(chunk)
+    })
+    socket.on('end', () => socket.end())
+  })
+  const stalled = await hub.tunnel.open(testApp(app.uri))
+  stalled.pause()
+  stalled.write(Buffer.from('flood'))
+  let clean = 0
+  for (let batch = 0; batch < 10; batch++) {
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const pipe = await hub.tunnel.open(testApp(app.uri))
+        const reading = drain(pipe)
+        pipe.write(Buffer.from('ping'))
+        pipe.end()
+        const { bytes, error } = await reading
+        if (bytes.toString() === 'ping' && !error) clean += 1
+      }),
+    )
+  }
+  t.equal(clean, 1_000)
+  stalled.destroy()
+})
+
+t.test('certificates renew on the control stream and links never outlive theirs', async (t) => {
+  const hub = await startTunnelHub({ agentLifeMs: 3_000 })
+  t.teardown(() => hub.close())
+  // Certificates are dated 5 minutes back, so two thirds of this life are over at once.
+  const agent = hub.agent({ token: await hub.token() })
+  await agent.start()
+  const serials = new Set<string>()
+  await hub.until(() => {
+    for (const link of hub.tunnel.links()) serials.add(String(link.since))
+    return serials.size > 1 && agent.connected
+  }, 'a link on the renewed certificate')
+  t.ok(hub.events.some((event) => event.reason === 'replaced'))
+})
+
+t.test('draining lets streams under way end', async (t) => {
+  const hub = await joined(t)
+  const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
+  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const reading = drain(pipe)
+  const drained = hub.tunnel.drain(AbortSignal.timeout(5_000))
+  await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_AGENT_NONE' })
+  pipe.write(Buffer.from('still works'))
+  pipe.end()
+  const { bytes, error } = await reading
+  t.equal(bytes.toString(), 'still works')
+  t.equal(error, null)
+  await drained
+})
