@@ -25,7 +25,7 @@ function fromOclif(error: unknown, command: string): CliError {
   if (parse === undefined && oclif === undefined) {
     return new CliError('MEZ_CLI_FAULT', message, { cause: error })
   }
-  if (parse === undefined && !/^command .* not found$/i.test(message.split('\n')[0]!)) {
+  if (parse === undefined && !/^(command .* not found|Parsing --.*)$/i.test(message.split('\n')[0]!)) {
     return new CliError('MEZ_FAILED', message, { cause: error })
   }
   const told = message
@@ -34,6 +34,7 @@ function fromOclif(error: unknown, command: string): CliError {
     .trim()
     .replace(/^The following errors? occurred:\n\s*/, '')
     .replace(/:\n/, ': ')
+    .replace(/\s*\n\t/, ': ')
     .replace(/^command (\S+) not found$/, (_, id: string) => `there is no command ${id.replaceAll(':', ' ')}`)
   return new CliError('MEZ_USAGE', told, {
     cause: error,

@@ -65,7 +65,7 @@ t.test(
     const { location } = await visit(page)
     t.match(await (await fetch(location!)).text(), /signed in/)
     t.equal(await ended, 0)
-    t.match(out(), new RegExp(`^Signed in to test at ${proxy} as alice; ends in \\d+m\\.`))
+    t.match(out(), new RegExp(`^Signed in to test at ${proxy} as alice; ends in \\d+[mh]\\.`))
     t.notMatch(out(), TOKEN)
     t.equal(statSync(credentials).mode & 0o777, 0o600)
     t.equal(statSync(home).mode & 0o777, 0o700)
