@@ -1,0 +1,117 @@
+import type { Ballots } from '../../kernel/hook.ts'
+import type { Decision, Requirement, Vote } from './decision.ts'
+import type { SatisfiedRequirement } from './subject.ts'
+
+/** What the taps said, before it is known what the subject has already met. Frozen. */
+export interface Verdict {
+  readonly roles: readonly string[]
+  readonly denial: string | null
+  /** The strongest of each name. */
+  readonly requirements: readonly Requirement[]
+}
+
+/** The ballot of one tap. */
+export class Ballot implements Vote {
+  readonly roles: string[] = []
+  readonly denials: string[] = []
+  readonly requirements: Requirement[] = []
+
+  allow(role: string): void {
+    this.roles.push(String(role))
+  }
+
+  deny(reason: string): void {
+    this.denials.push(typeof reason === 'string' && reason !== '' ? reason : 'denied')
+  }
+
+  require(requirement: Requirement): void {
+    this.requirements.push(requirement)
+  }
+}
+
+const LEVELS = ['webauthn', 'hardware_key'] as const
+/** Two hubs' clocks may differ this much. */
+const CLOCK_SKEW_MS = 5_000
+const REASONS: Readonly<Record<string, string>> = {
+  login: 'login_required',
+  'session-mfa': 'session_mfa_required',
+  'trusted-device': 'device_trust_required',
+}
+
+/** Any deny denies, a failed ballot denies, no allow denies. */
+export function combineBallots({ cast, failed }: Ballots<Vote>): Verdict {
+  const ballots = cast as readonly Ballot[]
+  const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
+  const [denial] = ballots.flatMap((ballot) => ballot.denials)
+  const reason =
+    failed.length > 0 ? 'policy_failed' : (denial ?? (roles.length === 0 ? 'role_missing' : null))
+  const requirements = reason === null ? strongest(ballots.flatMap((ballot) => ballot.requirements)) : []
+  return Object.freeze({
+    roles: Object.freeze(roles),
+    denial: reason,
+    requirements: Object.freeze(requirements),
+  })
+}
+
+/** The decision for a subject that has met these requirements; `now` in milliseconds since the epoch. */
+export function decisionOf(
+  verdict: Verdict,
+  satisfied: readonly SatisfiedRequirement[],
+  appId: string,
+  now: number,
+): Decision {
+  const { roles, denial, requirements } = verdict
+  if (denial !== null) return denied(denial)
+  const unmet = requirements.filter((requirement) => !isMet(requirement, satisfied, appId, now))
+  const [asked] = unmet
+  if (!asked) return Object.freeze({ effect: 'allow', reason: 'allowed', roles, requirements: [] })
+  const reason = REASONS[asked.name] ?? `${String(asked.name).replaceAll('-', '_')}_required`
+  return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
+}
+
+export function denied(reason: string): Decision {
+  return Object.freeze({ effect: 'deny', reason, roles: Object.freeze([]), requirements: Object.freeze([]) })
+}
+
+function strongest(all: readonly Requirement[]): Requirement[] {
+  const byName = new Map<string, Requirement>()
+  for (const requirement of all) {
+    const other = byName.get(requirement.name)
+    byName.set(requirement.name, other ? stronger(other, requirement) : requirement)
+  }
+  return [...byName.values()]
+}
+
+function stronger(a: Requirement, b: Requirement): Requirement {
+  if (a.name !== 'session-mfa' || b.name !== 'session-mfa') return a
+  return Object.freeze({
+    name: 'session-mfa',
+    level: rank(a.level) >= rank(b.level) ? a.level : b.level,
+    freshnessMs: Math.min(a.freshnessMs, b.freshnessMs),
+  })
+}
+
+/** An unknown demand is the strongest, an unknown answer the weakest. */
+const rank = (level: string): number => {
+  const at = LEVELS.indexOf(level as (typeof LEVELS)[number])
+  return at < 0 ? LEVELS.length : at
+}
+
+function isMet(
+  requirement: Requirement,
+  satisfied: readonly SatisfiedRequirement[],
+  appId: string,
+  now: number,
+): boolean {
+  // Whoever asks has signed in: there is a subject.
+  if (requirement.name === 'login') return true
+  return satisfied.some((entry) => {
+    if (entry.name !== requirement.name) return false
+    if (requirement.name !== 'session-mfa') return entry.appId === null || entry.appId === appId
+    const level = LEVELS.indexOf(entry.level as (typeof LEVELS)[number])
+    if (level < 0 || level < rank(requirement.level)) return false
+    if (entry.appId === appId) return true
+    const age = now - entry.at
+    return requirement.freshnessMs > 0 && age <= requirement.freshnessMs && age >= -CLOCK_SKEW_MS
+  })
+}

@@ -1,0 +1,125 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Ballots } from '../../kernel/hook.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Changes } from '../database/changes.ts'
+import type { HubCalls } from '../hooks.ts'
+import type { Access } from './access.ts'
+import { Ballot, combineBallots, decisionOf, denied, type Verdict } from './combine-ballots.ts'
+import type { AccessQuery, Decision, Vote } from './decision.ts'
+import type { Locks } from './lock.ts'
+import type { Subject } from './subject.ts'
+
+export interface AccessOptions {
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly decide: HubCalls['access']['decide']
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly changes: Pick<Changes, 'epoch'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Entry {
+  readonly epoch: number
+  readonly app: AccessQuery['app']
+  readonly protocol: string
+  readonly clientIp: string
+  readonly verdict: Verdict
+  /** Set when it depends on no requirement, and so not on time. */
+  readonly decision: Decision | null
+}
+
+/** How many apps are decided before others get a turn. */
+const SLICE = 200
+
+/**
+ * The one place that decides. Verdicts are kept per subject object (which a session keeps while nothing changes)
+ * and app, for one epoch; a subject that is gone takes its verdicts along. Locks and requirements are looked at
+ * each time, because they depend on the clock.
+ */
+export function createAccess(options: AccessOptions): Access {
+  const { catalog, decide: ask, locks, changes, clock, log } = options
+  const kept = new WeakMap<Subject, Map<string, Entry>>()
+
+  function decide(query: AccessQuery): Decision | Promise<Decision> {
+    const { subject, app, context } = query
+    try {
+      if (locks.lockFor(subject, app) !== null) return denied('locked')
+      const { epoch } = changes
+      const known = kept.get(subject)?.get(app.id)
+      if (
+        known?.epoch === epoch &&
+        known.app === app &&
+        known.protocol === context.protocol &&
+        known.clientIp === context.clientIp
+      ) {
+        return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
+      }
+      const answer = ask(query, () => new Ballot())
+      if (answer instanceof Promise) {
+        return answer.then(
+          (ballots) => late(query, ballots),
+          (error: unknown) => failed(error),
+        )
+      }
+      const verdict = judge(answer)
+      const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
+      if (ask.pure) keep(query, epoch, verdict, decision)
+      return decision
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function judge(answer: Ballots<Vote>): Verdict {
+    for (const { plugin, error } of answer.failed) {
+      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
+    }
+    return combineBallots(answer)
+  }
+
+  /** A lock may have come while a tap was thinking. */
+  function late({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
+    try {
+      if (locks.lockFor(subject, app) !== null) return denied('locked')
+      return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function failed(error: unknown): Decision {
+    log.error({ cause: messageOf(error) }, 'a decision failed, so access is denied')
+    return denied('policy_failed')
+  }
+
+  function keep({ subject, app, context }: AccessQuery, epoch: number, verdict: Verdict, decision: Decision) {
+    // Only what cannot change under us may be a key.
+    if (!Object.isFrozen(subject)) return
+    let apps = kept.get(subject)
+    if (!apps) {
+      apps = new Map()
+      kept.set(subject, apps)
+    }
+    const { protocol, clientIp } = context
+    const timeless = verdict.denial !== null || verdict.requirements.length === 0
+    apps.set(app.id, { epoch, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
+  }
+
+  return {
+    decide,
+    async visible(subject) {
+      const found = []
+      let count = 0
+      for (const app of catalog.list()) {
+        if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (!app.enabled) continue
+        const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
+        const { effect } = answer instanceof Promise ? await answer : answer
+        if (effect !== 'deny') found.push(app)
+      }
+      return found
+    },
+  }
+}

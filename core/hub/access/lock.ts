@@ -1,0 +1,25 @@
+import type { App } from '../catalog/app.ts'
+import type { Subject } from './subject.ts'
+
+export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
+
+/** Nobody who is its target gets access while it is in force. */
+export interface Lock {
+  readonly id: string
+  readonly kind: LockKind
+  /** Name of the target as given; users are compared case-folded. */
+  readonly target: string
+  readonly message: string | null
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly expires: number | null
+}
+
+/** The locks in force, read from memory. */
+export interface Locks {
+  /** The lock that stops the subject, or the app when one is given; null: none. */
+  lockFor(subject: Subject, app: App | null): Lock | null
+  isSessionLocked(id: string): boolean
+  isAgentLocked(hostname: string): boolean
+  list(): readonly Lock[]
+}

@@ -1,0 +1,115 @@
+import type { FastifyRequest } from 'fastify'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Tunnel } from '../tunnel/tunnel.ts'
+import { Problem } from '../web/problem.ts'
+import type { PublicNames, WebRoutes } from '../web/web-routes.ts'
+import type { App } from './app.ts'
+import { type AppInput, appDocument, readApp } from './app-document.ts'
+import { type Actor, appNotFound, type RunningCatalog } from './create-catalog.ts'
+
+const admin = { config: { access: 'admin' } } as const
+type Named = { Params: { name: string } }
+type Bound = { Params: { name: string; hostname: string } }
+
+/** `/v1/webapi/apps`. Answers that end access say in `cut` how many streams of this hub they ended. */
+export function appRoutes(options: {
+  readonly catalog: RunningCatalog
+  readonly tunnel: Pick<Tunnel, 'links' | 'lastError'>
+  readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
+  readonly publicNames: PublicNames
+}): WebRoutes {
+  const { catalog, tunnel, sessions, publicNames } = options
+
+  function show(app: App, sessionCount = sessionsOf(app).length) {
+    const links = tunnel.links()
+    return {
+      ...appDocument(app),
+      status: {
+        agents: app.agents.map((hostname) => {
+          const link = links.find((each) => each.hostname === hostname)
+          return {
+            hostname,
+            connected: link !== undefined,
+            since: link ? new Date(link.since).toISOString() : null,
+            transport: link?.transport ?? null,
+            rtt_ms: link?.rttMs ?? null,
+            last_error: tunnel.lastError(hostname),
+          }
+        }),
+        sessions: sessionCount,
+        streams: sessions.live.countBy({ appId: app.id }),
+      },
+    }
+  }
+  const sessionsOf = (app: App) => sessions.list().filter(({ appId }) => appId === app.id)
+  const known = (name: string): App => {
+    const app = catalog.registered().find((each) => each.name === name)
+    if (!app) throw appNotFound(name)
+    return app
+  }
+  const toggle = (enabled: boolean) => async (request: FastifyRequest<Named>) => {
+    const before = known(request.params.name)
+    const streams = enabled ? 0 : sessions.live.countBy({ appId: before.id })
+    const app = before.enabled === enabled ? before : await change(request, (old) => ({ ...old, enabled }))
+    return { ...show(app), cut: { streams } }
+  }
+  const change = (request: FastifyRequest<Named>, next: (app: App) => AppInput) =>
+    catalog.change(request.params.name, next, actorOf(request))
+
+  return {
+    name: 'apps',
+    prefix: '/v1/webapi/apps',
+    async routes(web) {
+      web.get('/', admin, async () => {
+        const counts = new Map<string, number>()
+        for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
+        return catalog.registered().map((app) => show(app, counts.get(app.id) ?? 0))
+      })
+      web.post('/', admin, async (request, reply) => {
+        const { app } = await catalog.put(readApp(request.body, publicNames), 'create', actorOf(request))
+        reply.code(201)
+        return show(app)
+      })
+      web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
+      web.put<Named>('/:name', admin, async (request, reply) => {
+        const input = readApp(request.body, publicNames, { name: request.params.name })
+        const { created, app } = await catalog.put(input, 'put', actorOf(request))
+        if (created) reply.code(201)
+        return { created, resource: show(app) }
+      })
+      web.delete<Named>('/:name', admin, async (request) => {
+        const before = known(request.params.name)
+        const streams = sessions.live.countBy({ appId: before.id })
+        const app = await catalog.remove(before.name, actorOf(request))
+        const ids = sessionsOf(app).map(({ id }) => id)
+        const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', request.subject)
+        return { name: app.name, removed: true, cut: { streams, sessions: ended } }
+      })
+      web.post<Named>('/:name/enable', admin, toggle(true))
+      web.post<Named>('/:name/disable', admin, toggle(false))
+      web.put<Bound>('/:name/agents/:hostname', admin, async (request) => {
+        const hostname = request.params.hostname.toLowerCase()
+        if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {
+          throw new Problem(400, 'hostname_invalid', 'This cannot be the host name of an agent.')
+        }
+        return show(
+          await change(request, (app) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })),
+        )
+      })
+      web.delete<Bound>('/:name/agents/:hostname', admin, async (request) => {
+        const hostname = request.params.hostname.toLowerCase()
+        return show(
+          await change(request, (app) => {
+            if (app.agents.includes(hostname))
+              return { ...app, agents: app.agents.filter((one) => one !== hostname) }
+            throw new Problem(404, 'agent_not_bound', `${app.name} is not bound to ${hostname}.`)
+          }),
+        )
+      })
+    },
+  }
+}
+
+function actorOf({ subject, clientIp, id }: FastifyRequest): Actor {
+  return { subject, clientIp, requestId: id }
+}

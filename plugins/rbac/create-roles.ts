@@ -1,0 +1,110 @@
+import {
+  type AuditInput,
+  type Changes,
+  type Log,
+  messageOf,
+  Problem,
+  type Transaction,
+  type View,
+} from '@mezite/core'
+import type { RbacTables } from './migrations.ts'
+import { type RoleDocument, readRole } from './role-resource.ts'
+import { compileRole, type StoredRole } from './role-set.ts'
+
+/** Roles in memory, true by the change sequence, and what an administrator does with them. */
+export function createRoles({ changes, log, now }: { changes: Changes; log: Log; now: () => number }) {
+  let compiled = new Map<string, StoredRole>()
+  let documents = new Map<string, RoleDocument>()
+
+  function add(name: string, text: string): void {
+    try {
+      const document = readRole(JSON.parse(text), { name })
+      compiled.set(name, compileRole(document))
+      documents.set(name, document)
+    } catch (error) {
+      log.error(
+        { role: name, cause: messageOf(error) },
+        'a stored role is unreadable: whoever has it is denied',
+      )
+      compiled.set(name, 'unreadable')
+      documents.delete(name)
+    }
+  }
+  const rows = (trx: Transaction) =>
+    trx.withTables<RbacTables>().selectFrom('rbac_roles').select(['name', 'document'])
+
+  const view: View = {
+    name: 'rbac',
+    kinds: ['role'],
+    async loadAll(trx) {
+      const all = await rows(trx).execute()
+      return () => {
+        compiled = new Map()
+        documents = new Map()
+        for (const { name, document } of all) add(name, document)
+      }
+    },
+    async refresh(trx, touched) {
+      const names = [...(touched.get('role') ?? [])]
+      const found = names.length === 0 ? [] : await rows(trx).where('name', 'in', names).execute()
+      return () => {
+        for (const name of names) {
+          compiled.delete(name)
+          documents.delete(name)
+        }
+        for (const { name, document } of found) add(name, document)
+      }
+    },
+  }
+  changes.addView(view)
+
+  return {
+    compiled: () => compiled,
+    get: (name: string) => documents.get(name),
+    list: () => [...documents.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+
+    /** Creates or replaces. */
+    put(document: RoleDocument, who: Partial<AuditInput>): Promise<{ created: boolean }> {
+      const { name } = document.metadata
+      return changes.write(async (trx, change) => {
+        const db = trx.withTables<RbacTables>()
+        const row = { document: JSON.stringify(document), updated: now() }
+        const old = await db
+          .selectFrom('rbac_roles')
+          .select('name')
+          .where('name', '=', name)
+          .executeTakeFirst()
+        if (old) await db.updateTable('rbac_roles').set(row).where('name', '=', name).execute()
+        else
+          await db
+            .insertInto('rbac_roles')
+            .values({ name, ...row })
+            .execute()
+        change.touch('role', name)
+        const type = old ? 'role.updated' : 'role.created'
+        await change.audit({ ...who, type, success: true, fields: { role: name } })
+        return { created: !old }
+      })
+    },
+
+    async remove(name: string, who: Partial<AuditInput>): Promise<void> {
+      await changes.write(async (trx, change) => {
+        const db = trx.withTables<RbacTables>()
+        const gone = await db
+          .deleteFrom('rbac_roles')
+          .where('name', '=', name)
+          .returning('name')
+          .executeTakeFirst()
+        if (!gone) throw roleNotFound(name)
+        change.touch('role', name)
+        await change.audit({ ...who, type: 'role.deleted', success: true, fields: { role: name } })
+      })
+    },
+  }
+}
+
+export type Roles = ReturnType<typeof createRoles>
+
+export function roleNotFound(name: string): Problem {
+  return new Problem(404, 'role_not_found', `There is no role ${name}; \`mezctl roles ls\` lists them.`)
+}

@@ -1,0 +1,21 @@
+import { changes, defineHubPlugin, migrations, sessionLimits, webRoutes } from '@mezite/core'
+import { createRoles } from './create-roles.ts'
+import { rbacMigrations } from './migrations.ts'
+import { roleRoutes } from './role-routes.ts'
+import { limitsOf, voteByRoles } from './role-set.ts'
+
+/** Decides by roles and labels. README.md has the rules. */
+export default defineHubPlugin({
+  name: 'rbac',
+  api: 1,
+  summary: 'decides by roles and labels',
+  needs: { changes },
+  provides: { sessionLimits, migrations, webRoutes },
+  setup({ use, tap, provide, clock, log }) {
+    const roles = createRoles({ changes: use.changes, log, now: () => clock.now() })
+    provide.migrations(rbacMigrations)
+    provide.sessionLimits(limitsOf(roles.compiled))
+    provide.webRoutes(roleRoutes(roles))
+    tap.access.decide((query, vote) => voteByRoles(roles.compiled(), query, vote), { pure: true })
+  },
+})

@@ -1,0 +1,109 @@
+import {
+  Problem,
+  parseDuration,
+  parseResource,
+  type Resource,
+  type ResourceOptions,
+  resourceInvalid,
+  Type,
+} from '@mezite/core'
+import { compileLabels } from './label-matcher.ts'
+
+const closed = { additionalProperties: false } as const
+export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
+/** Roles that exist without a document. */
+export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
+
+const DURATION = { pattern: '^(0|[0-9]{1,9}(ms|s|m|h|d))$', must: 'a duration such as 30s, 15m or 12h' }
+const Duration = Type.Optional(
+  Type.Unsafe<string | 0>({ ...DURATION, type: ['string', 'integer'], maximum: 0, minimum: 0 }),
+)
+
+export type LabelValue = string | readonly string[]
+export type AppLabels = Readonly<Record<string, LabelValue>>
+
+const Labels = Type.Optional(
+  Type.Object(
+    {},
+    {
+      additionalProperties: Type.Unsafe<LabelValue>({
+        type: ['string', 'array'],
+        maxLength: 1_024,
+        items: { type: 'string', maxLength: 1_024 },
+        maxItems: 100,
+      }),
+    },
+  ),
+)
+const Condition = Type.Optional(Type.Object({ app_labels: Labels }, closed))
+
+/** `spec` of `kind: role`, section 4 of the public contract. */
+export const RoleSpec = Type.Object(
+  {
+    options: Type.Optional(
+      Type.Object(
+        {
+          max_session_ttl: Duration,
+          idle_timeout: Duration,
+          require_session_mfa: Type.Optional(
+            Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
+              enum: [true, false, 'webauthn', 'hardware_key', 'off'],
+            }),
+          ),
+          require_device_trust: Type.Optional(Type.Boolean()),
+          mfa_freshness: Duration,
+        },
+        closed,
+      ),
+    ),
+    allow: Condition,
+    deny: Condition,
+  },
+  closed,
+)
+
+export interface RoleSpec {
+  readonly options?: {
+    readonly max_session_ttl?: string | 0
+    readonly idle_timeout?: string | 0
+    readonly require_session_mfa?: boolean | 'webauthn' | 'hardware_key' | 'off'
+    readonly require_device_trust?: boolean
+    readonly mfa_freshness?: string | 0
+  }
+  readonly allow?: { readonly app_labels?: AppLabels }
+  readonly deny?: { readonly app_labels?: AppLabels }
+}
+
+export type RoleDocument = Resource<RoleSpec>
+
+/** Reads a role document. Throws `Problem` 400 `resource_invalid` with all faults. */
+export function readRole(body: unknown, options: ResourceOptions = {}): RoleDocument {
+  const document = parseResource('role', RoleSpec, body, {
+    ...options,
+    namePattern: ROLE_NAME,
+  }) as RoleDocument
+  const { metadata, spec } = document
+  if (BUILT_IN_ROLES.includes(metadata.name)) {
+    throw new Problem(400, 'role_reserved', `The role ${metadata.name} is built in and cannot be changed.`)
+  }
+  const problems: { path: string[]; message: string }[] = []
+  for (const key of ['max_session_ttl', 'idle_timeout', 'mfa_freshness'] as const) {
+    const value = spec.options?.[key]
+    if (value === undefined) continue
+    const ms = durationMs(value)
+    const path = ['spec', 'options', key]
+    if (ms === null) problems.push({ path, message: 'must be at most ten years' })
+    else if (ms === 0 && key === 'max_session_ttl') problems.push({ path, message: 'must be above 0' })
+  }
+  for (const side of ['allow', 'deny'] as const) {
+    const { faults } = compileLabels(spec[side]?.app_labels)
+    for (const { key, message } of faults) problems.push({ path: ['spec', side, 'app_labels', key], message })
+  }
+  if (problems.length > 0) throw resourceInvalid(problems)
+  return document
+}
+
+/** A duration of a role in milliseconds, or null. */
+export function durationMs(value: string | 0): number | null {
+  return value === 0 ? 0 : parseDuration(value)
+}

@@ -1,0 +1,41 @@
+import type { WebRoutes } from '@mezite/core'
+import { type Roles, roleNotFound } from './create-roles.ts'
+import { readRole } from './role-resource.ts'
+
+const admin = { config: { access: 'admin' } } as const
+type Named = { Params: { name: string } }
+
+/** `/v1/webapi/roles`. The built-in roles have no document. */
+export function roleRoutes(roles: Roles): WebRoutes {
+  return {
+    name: 'roles',
+    prefix: '/v1/webapi/roles',
+    async routes(web) {
+      web.get('/', admin, async () => roles.list())
+      web.get<Named>('/:name', admin, async ({ params: { name } }) => {
+        const document = roles.get(name)
+        if (!document) throw roleNotFound(name)
+        return document
+      })
+      web.put<Named>('/:name', admin, async (request, reply) => {
+        const document = readRole(request.body, { name: request.params.name })
+        const { created } = await roles.put(document, actor(request))
+        if (created) reply.code(201)
+        return { created, resource: document }
+      })
+      web.delete<Named>('/:name', admin, async (request, reply) => {
+        await roles.remove(request.params.name, actor(request))
+        return reply.code(204).send()
+      })
+    },
+  }
+}
+
+function actor(request: {
+  subject: { user: string; roles: readonly string[]; sessionId: string | null }
+  clientIp: string
+  id: string
+}) {
+  const { user, roles, sessionId } = request.subject
+  return { user, roles, sessionId, clientIp: request.clientIp, requestId: request.id }
+}

@@ -1,0 +1,104 @@
+import type { AccessQuery, App, SessionLimits, Vote } from '@mezite/core'
+import { compileLabels, type LabelMatcher } from './label-matcher.ts'
+import { durationMs, type RoleDocument } from './role-resource.ts'
+
+const LONGEST_TTL_MS = 12 * 3_600_000
+
+interface Match {
+  readonly allow: boolean
+  readonly deny: boolean
+}
+
+/** A role, ready to be asked. */
+export interface CompiledRole {
+  readonly name: string
+  match(app: App): Match
+  readonly mfa: { readonly level: 'webauthn' | 'hardware_key'; readonly freshnessMs: number } | null
+  readonly deviceTrust: boolean
+  readonly ttlMs: number
+  readonly idleMs: number
+}
+
+/** A role that cannot be understood. Whoever has it is let in nowhere. */
+export type StoredRole = CompiledRole | 'unreadable'
+
+/** Compiles a document that `readRole` has accepted. */
+export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
+  const allow = matcher(spec.allow?.app_labels)
+  const deny = matcher(spec.deny?.app_labels)
+  const { options = {} } = spec
+  const known = new WeakMap<App, Match>()
+  const demand = options.require_session_mfa ?? false
+  return {
+    name: metadata.name,
+    match(app) {
+      let match = known.get(app)
+      if (!match) {
+        match = { allow: allow(app.labels), deny: deny(app.labels) }
+        known.set(app, match)
+      }
+      return match
+    },
+    mfa:
+      demand === false || demand === 'off'
+        ? null
+        : {
+            level: demand === 'hardware_key' ? 'hardware_key' : 'webauthn',
+            freshnessMs: durationMs(options.mfa_freshness ?? 0) ?? 0,
+          },
+    deviceTrust: options.require_device_trust ?? false,
+    ttlMs: Math.min(durationMs(options.max_session_ttl ?? '12h') ?? 0, LONGEST_TTL_MS),
+    idleMs: durationMs(options.idle_timeout ?? 0) ?? 0,
+  }
+}
+
+function matcher(labels: Parameters<typeof compileLabels>[0]): LabelMatcher {
+  const { matches, faults } = compileLabels(labels)
+  if (faults.length > 0) throw new Error('the labels of the role cannot be understood')
+  return matches
+}
+
+/**
+ * Votes of all roles of the subject: a deny of any denies, an allow of any allows, and every allowing role may
+ * demand more. `access` reaches all apps, `admin` none by itself, an unknown role grants nothing.
+ */
+export function voteByRoles(
+  roles: ReadonlyMap<string, StoredRole>,
+  { subject, app }: AccessQuery,
+  vote: Vote,
+): void {
+  for (const name of subject.roles) {
+    if (name === 'admin') continue
+    if (name === 'access') {
+      vote.allow(name)
+      continue
+    }
+    const role = roles.get(name)
+    if (role === undefined) continue
+    if (role === 'unreadable') {
+      vote.deny('role_unreadable')
+      continue
+    }
+    const { allow, deny } = role.match(app)
+    if (deny) vote.deny('label_denied')
+    if (!allow) continue
+    vote.allow(name)
+    if (role.mfa) vote.require({ name: 'session-mfa', ...role.mfa })
+    if (role.deviceTrust) vote.require({ name: 'trusted-device' })
+  }
+}
+
+/** The strictest limits among the roles. */
+export function limitsOf(roles: () => ReadonlyMap<string, StoredRole>): SessionLimits {
+  const compiled = (names: readonly string[]) =>
+    names.map((name) => roles().get(name)).filter((role) => role !== undefined && role !== 'unreadable')
+  return {
+    ttlMs: (names) => Math.min(LONGEST_TTL_MS, ...compiled(names).map(({ ttlMs }) => ttlMs)),
+    idleMs(names) {
+      const limits = compiled(names)
+        .map(({ idleMs }) => idleMs)
+        .filter((ms) => ms > 0)
+      return limits.length === 0 ? 0 : Math.min(...limits)
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import type { AccessQuery, App, Vote } from '@mezite/core'
+import fc from 'fast-check'
+import t from 'tap'
+import { Ballot, combineBallots } from '../../../core/hub/access/combine-ballots.ts'
+import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
+import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'
+import { compileRole, limitsOf, type StoredRole, voteByRoles } from '../../../plugins/rbac/role-set.ts'
+
+const role = (name: string, spec: object) =>
+  readRole({ kind: 'role', version: 'v1', metadata: { name }, spec })
+const app = (labels: Record<string, string>) => Object.freeze({ id: 'a', labels }) as unknown as App
+
+function ask(roles: ReadonlyMap<string, StoredRole>, names: string[], labels: Record<string, string>) {
+  const ballot = new Ballot()
+  const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
+  voteByRoles(roles, query, ballot as Vote)
+  return combineBallots({ cast: [ballot], failed: [] })
+}
+
+/** What the README says, as plainly as it can be written. */
+function oracleMatches(labels: AppLabels | undefined, given: Record<string, string>): boolean {
+  if (!labels || Object.keys(labels).length === 0) return false
+  return Object.entries(labels).every(([key, value]) => {
+    if (key === '*') return true
+    if (!Object.keys(given).includes(key)) return false
+    return [value]
+      .flat()
+      .some((one) => one === '*' || (one === '^p.*d$' ? /^p.*d$/.test(given[key]!) : one === given[key]))
+  })
+}
+
+const key = fc.constantFrom('env', 'team', 'constructor', 'toString', 'Env')
+const text = fc.constantFrom('prod', 'pd', 'dev', 'Prod', '', 'e\u0301', '\u00e9')
+const value = fc.oneof(
+  text,
+  fc.constant('*'),
+  fc.constant('^p.*d$'),
+  fc.array(fc.oneof(text, fc.constant('*')), { maxLength: 3 }),
+)
+const labelsOfApp = fc.dictionary(key, text, { maxKeys: 3 })
+const appLabels = fc.option(fc.oneof(fc.dictionary(key, value, { maxKeys: 3 }), fc.constant({ '*': '*' })), {
+  nil: undefined,
+})
+
+t.test('E69 labels match exactly, or by *, list and anchored expression, and by nothing else', async (t) => {
+  fc.assert(
+    fc.property(appLabels, labelsOfApp, (labels, given) => {
+      const { matches, faults } = compileLabels(labels as AppLabels)
+      return faults.length === 0 && matches(given) === oracleMatches(labels as AppLabels, given)
+    }),
+    { numRuns: 2_000 },
+  )
+  const one = (labels: AppLabels, given: Record<string, string>) => compileLabels(labels).matches(given)
+  t.equal(one({}, {}), false)
+  t.equal(one({ env: [] }, { env: 'prod' }), false)
+  t.equal(one({ '*': '*' }, {}), true)
+  t.equal(one({ env: '*' }, {}), false)
+  t.equal(one({ env: '^a|b$' }, { env: 'ax' }), false, 'an alternative is anchored too')
+  t.equal(one({ constructor: '*' } as unknown as AppLabels, {}), false)
+  t.equal(one({ env: 'p.*' }, { env: 'prod' }), false, 'no expression without anchors')
+  t.equal(compileLabels({ env: '^(a)\\1$' }).faults.length, 1, 'no backreferences')
+})
+
+t.test('N172 an expression takes linear time', async (t) => {
+  const { matches } = compileLabels({ env: '^(a+)+$' })
+  const started = performance.now()
+  t.equal(matches({ env: `${'a'.repeat(5_000)}b` }), false)
+  t.ok(performance.now() - started < 1_000)
+})
+
+t.test('E65 E68 deny beats allow over any mix of roles; unknown roles grant nothing', async () => {
+  const spec = fc.record({ allow: appLabels, deny: appLabels })
+  fc.assert(
+    fc.property(
+      fc.array(spec, { minLength: 1, maxLength: 4 }),
+      fc.subarray(['admin', 'access', 'unknown', 'constructor', '__proto__']),
+      labelsOfApp,
+      (specs, others, given) => {
+        const roles = new Map<string, StoredRole>()
+        for (const [at, { allow, deny }] of specs.entries()) {
+          const side = (labels: unknown) => (labels ? { app_labels: labels } : {})
+          roles.set(`r${at}`, compileRole(role(`r${at}`, { allow: side(allow), deny: side(deny) })))
+        }
+        const { denial } = ask(roles, [...roles.keys(), ...others], given)
+        const isDenied = specs.some(({ deny }) => oracleMatches(deny as AppLabels, given))
+        const isAllowed =
+          others.includes('access') || specs.some(({ allow }) => oracleMatches(allow as AppLabels, given))
+        return denial === (isDenied ? 'label_denied' : isAllowed ? null : 'role_missing')
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
+
+t.test('E70 no role, an unknown role, admin alone and an unreadable role let nobody in', async (t) => {
+  const roles = new Map<string, StoredRole>([['broken', 'unreadable']])
+  t.equal(ask(roles, [], {}).denial, 'role_missing')
+  t.equal(ask(roles, ['nobody'], {}).denial, 'role_missing')
+  t.equal(ask(roles, ['admin'], {}).denial, 'role_missing')
+  t.equal(ask(roles, ['broken', 'access'], {}).denial, 'role_unreadable')
+  t.equal(ask(roles, ['access'], {}).denial, null)
+})
+
+t.test('any matching role may demand more, and the strongest demand counts', async (t) => {
+  const roles = new Map<string, StoredRole>()
+  const add = (name: string, options: object, env: string) =>
+    roles.set(name, compileRole(role(name, { options, allow: { app_labels: { env } } })))
+  add('plain', {}, 'prod')
+  add('mfa', { require_session_mfa: true, mfa_freshness: '5m' }, 'prod')
+  add('key', { require_session_mfa: 'hardware_key', mfa_freshness: 0 }, 'prod')
+  add('device', { require_device_trust: true }, 'prod')
+  add('other', { require_session_mfa: true }, 'dev')
+  const demanded = (names: string[]) => ask(roles, names, { env: 'prod' }).requirements
+  t.same(demanded(['plain', 'other']), [])
+  t.same(demanded(['plain', 'mfa']), [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 300_000 }])
+  t.same(demanded(['mfa', 'key']), [{ name: 'session-mfa', level: 'hardware_key', freshnessMs: 0 }])
+  t.same(demanded(['plain', 'device']), [{ name: 'trusted-device' }])
+})
+
+t.test('the shortest limits of the roles count', async (t) => {
+  const roles = new Map<string, StoredRole>()
+  roles.set('a', compileRole(role('a', { options: { max_session_ttl: '8h', idle_timeout: 0 } })))
+  roles.set('b', compileRole(role('b', { options: { max_session_ttl: '30d', idle_timeout: '15m' } })))
+  const limits = limitsOf(() => roles)
+  t.equal(limits.ttlMs(['a', 'b', 'nobody']), 8 * 3_600_000)
+  t.equal(limits.ttlMs(['b']), 12 * 3_600_000, 'at most 12 h')
+  t.equal(limits.idleMs(['a']), 0)
+  t.equal(limits.idleMs(['a', 'b']), 900_000)
+})
+
+t.test('a wrong role document is refused with every fault and its place', async (t) => {
+  const refused = (name: string, spec: object, wanted: RegExp) =>
+    t.throws(() => role(name, spec), { status: 400, message: wanted })
+  refused('x', { option: {} }, /spec.option: unknown key; did you mean 'options'/)
+  refused(
+    'x',
+    { options: { idle_timeout: 'soon', require_session_mfa: 'yes' } },
+    /idle_timeout.*require_session_mfa/,
+  )
+  refused('x', { options: { max_session_ttl: '0s' } }, /max_session_ttl: must be above 0/)
+  refused('x', { allow: { app_labels: { env: '^(a$' } } }, /app_labels.env: is no regular/)
+  refused('x', { allow: { app_labels: { '*': 'x' } } }, /takes only/)
+  refused('x', { allow: { app_labels: { env: 3 } } }, /app_labels.env/)
+  refused('X', {}, /metadata.name/)
+  t.throws(() => role('admin', {}), { code: 'role_reserved' })
+  t.throws(() => role('access', {}), { code: 'role_reserved' })
+})
