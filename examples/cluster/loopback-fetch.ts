@@ -1,11 +1,15 @@
 import { lookupLocalhost } from '@mezite/core'
-import { Agent, fetch } from 'undici'
+import type { FetchImplementation } from 'jose'
+import { Agent, fetch, type RequestInit } from 'undici'
 
 /**
- * A `fetch` for the example's own hosts: names under `.localhost` mean loopback (RFC 6761 section 6.3), which
- * not every resolver knows, and the hub's development certificate is trusted through `ca` (PEM).
+ * A `fetch` for the example's own hosts: names under `.localhost` mean loopback, which not every resolver knows, and
+ * the hub's development certificate is trusted through `ca` (PEM).
  */
-export function loopbackFetch(ca: string): typeof fetch {
+export function loopbackFetch(ca: string): FetchImplementation {
   const dispatcher = new Agent({ connect: { ca, lookup: lookupLocalhost } })
-  return (input, init) => fetch(input, { ...init, dispatcher })
+  return async (url, init) => {
+    const response = await fetch(url, { ...(init as RequestInit), dispatcher })
+    return response as unknown as Response
+  }
 }

@@ -14,7 +14,7 @@ if (!HUB_URL || !HUB_CA || !APP_URI || !APP_NAME) {
 }
 
 const keys = createRemoteJWKSet(new URL('/workload-identity/app-jwt-jwks.json', HUB_URL), {
-  [customFetch]: loopbackFetch(readFileSync(HUB_CA, 'utf8')) as typeof fetch,
+  [customFetch]: loopbackFetch(readFileSync(HUB_CA, 'utf8')),
 })
 
 async function verify(request: IncomingMessage): Promise<JWTPayload> {
