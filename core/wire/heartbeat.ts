@@ -28,7 +28,10 @@ export function startHeartbeat(
   const tick = (): void => {
     const late = clock.monotonic() - due
     due = clock.monotonic() + interval
-    if (session.destroyed) return stop()
+    if (session.destroyed) {
+      stop()
+      return
+    }
     const now = bytesRead()
     if (!waiting || now !== seen) missed = 0
     else if (late < interval / 2) missed += 1

@@ -27,7 +27,7 @@ t.test(
       for (const scheme of ['http', 'tcp']) {
         await t.rejects(
           dialApp(target(`${scheme}://${host}:80`), allow),
-          { reason: 'target_not_allowed' },
+          /apps\.allow|target_not_allowed/,
           host,
         )
       }
@@ -37,7 +37,7 @@ t.test(
 
 t.test('J134 other schemes are not dialled', async (t) => {
   for (const uri of ['file:///etc/passwd', 'unix:/run/x.sock', 'tcp://127.0.0.1', 'tcp://:1', 'x']) {
-    await t.rejects(dialApp(target(uri), createAllowList(undefined)), { reason: 'uri_invalid' }, uri)
+    await t.rejects(dialApp(target(uri), createAllowList(undefined)), /names no host/, uri)
   }
 })
 

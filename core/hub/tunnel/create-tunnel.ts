@@ -41,6 +41,8 @@ export interface TunnelOptions {
   readonly isAgentLocked: (hostname: string) => boolean
   readonly joinRateLimit?: JoinRateLimit
   readonly heartbeatMs?: number
+  /** How long an agent may take to say hello; default 10 s. */
+  readonly helloMs?: number
   readonly clock: Clock
   readonly log: Log
 }
@@ -67,6 +69,8 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const agents = createAgents(changes)
   const tokens = createJoinTokens({ db, changes, clock })
   const enrolment = createEnrolment({ changes, authorities, catalog, tokens, clock })
+  /** Strangers must not fill the audit log. */
+  const mayComplain = createRateLimit(clock)
   const mayJoin = createRateLimit(clock, options.joinRateLimit)
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
@@ -124,15 +128,20 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
       clientAuthority: 'agent-ca',
       failed: (error) => {
         log.debug({ clientIp, error: messageOf(error) }, 'no TLS with an agent')
-        if ('code' in error && /CERT|VERIFY|PEER/.test(String(error.code)))
-          reject('certificate_refused', null)
+        if (error.cause === 'certificate' && mayComplain(clientIp)) reject('certificate_refused', null)
       },
       secured: (socket) => {
         const certificate = readAgentCertificate(socket, clusterName)
-        if (!certificate) return reject('certificate_refused', null)
+        if (!certificate) {
+          reject('certificate_refused', null)
+          return
+        }
         const admit = (): void => {
           const refusal = draining ? 'draining' : judge(certificate)
-          if (refusal) return reject(refusal, certificate.hostname)
+          if (refusal) {
+            reject(refusal, certificate.hostname)
+            return
+          }
           const link = new LiveLink({
             socket,
             certificate,
@@ -143,6 +152,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
             onReady: up,
             onMessage,
             onClosed: down,
+            ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }),
             ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
           })
           all.add(link)
@@ -162,7 +172,10 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
 
   function up(link: LiveLink): void {
     const refusal = judge(link.certificate)
-    if (refusal) return link.destroy(refusal)
+    if (refusal) {
+      link.destroy(refusal)
+      return
+    }
     const before = live.get(link.hostname)
     live.set(link.hostname, link)
     if (before) replace(before, link)
@@ -183,7 +196,10 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   /** The newest link wins. A link on a renewed certificate lets the older one finish what it carries. */
   function replace(before: LiveLink, link: LiveLink): void {
     audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
-    if (before.certificate.serial !== link.certificate.serial) return before.retire('replaced')
+    if (before.certificate.serial !== link.certificate.serial) {
+      before.retire('replaced')
+      return
+    }
     log.warn({ agent: link.hostname, clientIp: link.clientIp }, 'a second connection replaced the agent')
     before.destroy('replaced')
   }

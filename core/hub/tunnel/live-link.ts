@@ -29,6 +29,7 @@ export interface LiveLinkOptions {
   /** Once. `ready`: `onReady` was called before. */
   readonly onClosed: (link: LiveLink, reason: string, ready: boolean) => void
   readonly heartbeatMs?: number
+  readonly helloMs?: number
 }
 
 /** One tunnel to an agent: an HTTP/2 session with the hub as client, and its control stream. */
@@ -70,7 +71,7 @@ export class LiveLink implements Link {
     })
     this.session.once('close', () => this.#closed(options))
     socket.once('close', () => this.session.destroy())
-    this.#timer(() => this.destroy('hello_timeout'), HELLO_MS)
+    this.#timer(() => this.destroy('hello_timeout'), options.helloMs ?? HELLO_MS)
     this.#cutAt(certificate.notAfter, clock)
     startHeartbeat(this.session, {
       clock,
@@ -126,7 +127,8 @@ export class LiveLink implements Link {
     try {
       control = this.session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
     } catch {
-      return this.destroy('protocol_error')
+      this.destroy('protocol_error')
+      return
     }
     this.#control = control
     control.on('error', () => {})
@@ -147,7 +149,8 @@ export class LiveLink implements Link {
 
   #hello(message: Readonly<Record<string, unknown>>, options: LiveLinkOptions): void {
     if (message.type !== 'hello' || message.protocol !== PROTOCOL_VERSION) {
-      return this.destroy('protocol_version')
+      this.destroy('protocol_version')
+      return
     }
     const version = message.version
     if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version

@@ -39,7 +39,7 @@ export function receiveTls(
     ALPNProtocols: [alpn],
     handshakeTimeout: HANDSHAKE_MS,
     ...(clientAuthority
-      ? { requestCert: true, rejectUnauthorized: true, ca: [...authorities.bundle(clientAuthority)] }
+      ? { requestCert: true, rejectUnauthorized: false, ca: [...authorities.bundle(clientAuthority)] }
       : {}),
   })
   server.on('tlsClientError', fail)
@@ -48,6 +48,11 @@ export function receiveTls(
     socket.on('error', () => socket.destroy())
     if (over) return void socket.destroy()
     if (socket.alpnProtocol !== alpn) return fail(new Error('no ALPN name of ours'))
+    // Judged here, since Node.js destroys the socket without telling why.
+    if (clientAuthority && !socket.authorized) {
+      fail(new Error(`certificate refused: ${socket.authorizationError}`, { cause: 'certificate' }))
+      return
+    }
     over = true
     clearTimeout(deadline)
     options.secured(socket)

@@ -43,6 +43,7 @@ export function testChanges(db: Database, events: AuditInput[]): Changes {
       const audited: AuditInput[] = []
       const { result, swaps } = await db.transaction().execute(async (trx) => {
         const result = await change(trx, {
+          opened: () => {},
           touch: (kind, key) => void touched.set(kind, (touched.get(kind) ?? new Set()).add(key)),
           audit: async (event) => void audited.push(event),
         })
@@ -158,6 +159,7 @@ export async function startTunnelHub(
     },
     audit: { record: (event) => void events.push(event) },
     isAgentLocked: (hostname) => locked.has(hostname),
+    helloMs: 2_000,
     joinRateLimit: { perMinute: 1_000 },
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })

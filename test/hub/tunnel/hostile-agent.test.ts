@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { createServer as createHttp2Server } from 'node:http2'
+import { connect, createServer, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
+import { connectHub } from '../../../agent/connect-hub.ts'
+import type { Identity } from '../../../agent/identity-store.ts'
+import { joinCluster } from '../../../agent/join-cluster.ts'
+import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
+
+const host = '127.0.0.1'
+const carrier = (port: number) => {
+  const socket = connect(port, host)
+  socket.on('error', () => {})
+  return socket
+}
+
+t.setTimeout(90_000)
+
+/** A hub with an honest agent `node-1`, and the identity of a second, hostile one. */
+async function start(
+  t: { teardown(run: () => Promise<void>): void },
+  options: Parameters<typeof startTunnelHub>[0] = {},
+): Promise<{ hub: TunnelHub; identity: Identity }> {
+  const hub = await startTunnelHub(options)
+  t.teardown(() => hub.close())
+  await hub.agent({ token: await hub.token() }).start()
+  const [token, caPin] = [await hub.token('evil'), hub.authorities.pin()]
+  const identity = await joinCluster({ carrier: carrier(hub.port), host, caPin, token, hostname: 'evil' })
+  await hub.until(() => hub.tunnel.links().length === 1, 'the honest agent is connected')
+  return { hub, identity }
+}
+
+async function secure(hub: TunnelHub, identity: Identity): Promise<TLSSocket> {
+  const socket = await connectHub({
+    carrier: carrier(hub.port),
+    host,
+    alpn: ['mezite-tunnel/1'],
+    ...identity,
+  })
+  socket.on('error', () => {})
+  socket.resume()
+  return socket
+}
+
+const closed = (socket: TLSSocket) =>
+  new Promise<void>((resolve) => (socket.destroyed ? resolve() : socket.once('close', () => resolve())))
+
+function frame(type: number, flags: number, stream: number, body: Buffer, length = body.length): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(length, 0, 3)
+  head.writeUInt8(type, 3)
+  head.writeUInt8(flags, 4)
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, body])
+}
+
+const settings = frame(4, 0, 0, Buffer.alloc(0))
+const attacks: Readonly<Record<string, Buffer>> = {
+  'random bytes': randomBytes(4_096),
+  'a giant frame': Buffer.concat([settings, frame(0, 0, 1, Buffer.alloc(16), 0xffffff)]),
+  'a stream of its own': Buffer.concat([settings, frame(1, 5, 2, Buffer.from([0x82, 0x84, 0x86]))]),
+  'data on stream 0': Buffer.concat([settings, frame(0, 0, 0, Buffer.alloc(8))]),
+  'a window overflow': Buffer.concat([settings, frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))]),
+}
+
+t.test('J131 broken frames cost an agent its own link only', async (t) => {
+  const { hub, identity } = await start(t)
+  for (const [name, bytes] of Object.entries(attacks)) {
+    const socket = await secure(hub, identity)
+    socket.write(bytes)
+    await closed(socket)
+    t.pass(name)
+  }
+  t.same(
+    hub.tunnel.links().map((link) => link.hostname),
+    ['node-1'],
+  )
+})
+
+t.test('J131 J137 broken control lines and another protocol version end the link', async (t) => {
+  const { hub, identity } = await start(t)
+  for (const line of ['x'.repeat(200_000), 'no json\n', '[]\n', '{"type":"hello","protocol":99}\n']) {
+    const socket = await secure(hub, identity)
+    const server = createHttp2Server()
+    server.on('sessionError', () => {})
+    server.on('session', (session) => session.on('error', () => {}))
+    server.on('stream', (stream) => {
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 })
+      stream.write(Buffer.from(line))
+    })
+    server.emit('connection', socket)
+    await closed(socket)
+    t.pass(line.slice(0, 20))
+  }
+  t.equal(hub.tunnel.links().length, 1)
+})
+
+t.test('J139 an agent that never answers a stream times out, and another one is tried', async (t) => {
+  const { hub, identity } = await start(t)
+  const socket = await secure(hub, identity)
+  const server = createHttp2Server()
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    if (headers[':path'] !== '/v1/control') return
+    stream.respond({ ':status': 200 })
+    stream.write(Buffer.from('{"type":"hello","protocol":1,"version":"9","unknown":1}\n{"type":"new"}\n'))
+  })
+  server.emit('connection', socket)
+  await hub.until(() => hub.tunnel.links().length === 2, 'both are connected')
+  const timeouts = { connectMs: 200, responseMs: 1, idleMs: 1 }
+  const app = testApp('tcp://127.0.0.1:1', ['evil'], { timeouts })
+  await t.rejects(hub.tunnel.open(app), { code: 'MEZ_DIAL_TIMEOUT', reason: 'agent_timeout' })
+  const [first] = hub.tunnel.candidates(testApp('tcp://127.0.0.1:1', ['evil', 'node-1']))
+  t.equal(first?.hostname, 'node-1', 'round robin goes on')
+  socket.destroy()
+})
+
+t.test('fault 17: a peer that falls silent is taken out of rotation, and comes back', async (t) => {
+  const hub = await startTunnelHub({ heartbeatMs: 200 })
+  t.teardown(() => hub.close())
+  let silent = false
+  const wires: Socket[] = []
+  const network = createServer((near) => {
+    const far = connect(hub.port, host)
+    wires.push(near, far)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('error', () => {})
+      from.on('data', (chunk) => void (silent || to.write(chunk)))
+      from.on('close', () => void (silent || to.destroy()))
+    }
+  })
+  await new Promise<void>((resolve) => network.listen(0, host, resolve))
+  t.teardown(() => {
+    for (const wire of wires) wire.destroy()
+    network.close()
+  })
+  const { port } = network.address() as { port: number }
+  const proxyAddr = `${host}:${port}`
+  await hub.agent({ token: await hub.token(), proxyAddr, heartbeatMs: 200 }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'the agent is connected')
+  silent = true
+  await hub.until(() => hub.changed.some((event) => event.reason === 'heartbeat_lost'), 'the hub notices')
+  t.same(hub.tunnel.links(), [])
+  silent = false
+  await hub.until(() => hub.tunnel.links().length === 1, 'the agent is back')
+})
+
+t.test('J129 a clone of a key whose certificate was renewed is refused', async (t) => {
+  const { hub, identity } = await start(t)
+  await hub.changes.write(async (trx, change) => {
+    const next = { cert_serial: 'ab', previous_serial: null, generation: 2 }
+    await trx.updateTable('agents').set(next).where('hostname', '=', 'evil').execute()
+    change.touch('agent', 'evil')
+  })
+  await closed(await secure(hub, identity))
+  t.match(
+    hub.events.findLast((event) => event.type === 'agent.rejected'),
+    {
+      type: 'agent.rejected',
+      reason: 'certificate_superseded',
+      fields: { agent: 'evil' },
+    },
+  )
+})
+
+t.test('no link outlives its certificate, and an expired one is refused', async (t) => {
+  const { hub, identity } = await start(t, { agentLifeMs: 2_500 })
+  const socket = await secure(hub, identity)
+  await closed(socket)
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  await closed(await secure(hub, identity).catch(() => ({ destroyed: true }) as TLSSocket))
+  t.ok(hub.events.some((event) => event.type === 'agent.rejected' && event.reason === 'certificate_refused'))
+})
