@@ -41,14 +41,14 @@ export async function showTable(
   columns: number | undefined = process.stdout.isTTY ? process.stdout.columns : undefined,
 ): Promise<string> {
   const { default: Table } = await import('cli-table3')
-  const cells = rows.map((row) => row.map(showCell))
+  const all = [head.map((title) => title.toUpperCase()), ...rows.map((row) => row.map(showCell))]
+  const widths = columns ? narrowed(all, columns) : null
+  const fitted = all.map((row) => row.map((text, at) => (widths ? wrapped(text, widths[at]!) : text)))
   const table = new Table({
-    head: head.map((title) => title.toUpperCase()),
     chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    ...(columns ? narrowed([[...head], ...cells], columns) : {}),
   })
-  table.push(...cells)
+  table.push(...fitted)
   return table
     .toString()
     .split('\n')
@@ -57,7 +57,7 @@ export async function showTable(
     .join('\n')
 }
 
-function narrowed(rows: readonly (readonly string[])[], columns: number) {
+function narrowed(rows: readonly (readonly string[])[], columns: number): number[] {
   const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => displayWidth(row[at] ?? ''))))
   const room = columns - GAP * (widths.length - 1)
   while (widths.reduce((sum, width) => sum + width, 0) > room) {
@@ -65,7 +65,17 @@ function narrowed(rows: readonly (readonly string[])[], columns: number) {
     if (widths[widest]! <= NARROWEST) break
     widths[widest]!--
   }
-  return { colWidths: widths, wordWrap: true, wrapOnWordBoundary: false }
+  return widths
+}
+
+/** The text in lines of at most `width` columns; cli-table3's own wrapping cuts wide characters off. */
+function wrapped(text: string, width: number): string {
+  const lines = ['']
+  for (const char of text) {
+    if (displayWidth(lines.at(-1)! + char) > width) lines.push('')
+    lines[lines.length - 1] += char
+  }
+  return lines.join('\n')
 }
 
 /** Columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */

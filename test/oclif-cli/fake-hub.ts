@@ -107,7 +107,11 @@ export async function startFakeHub(): Promise<FakeHub> {
     server.post(`${api}/connectors/:name/test`, async ({ params }) => ({
       ok: (params as { name: string }).name === 'good',
       checks: [
-        { name: 'discovery', ok: (params as { name: string }).name === 'good', detail: 'asked \u001b[31m' },
+        {
+          name: 'discovery',
+          result: (params as { name: string }).name === 'good' ? 'ok' : 'fail',
+          detail: 'asked \u001b[31m',
+        },
       ],
     }))
     server.post(`${api}/apps`, async ({ body }) => {

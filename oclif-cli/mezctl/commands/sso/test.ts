@@ -6,12 +6,15 @@ const DEADLINE_MS = 60_000
 
 interface TestAnswer {
   readonly ok?: boolean
+  readonly redirect_uri?: string
   readonly checks?: readonly {
     readonly name?: string
-    readonly ok?: boolean
+    readonly result?: 'ok' | 'warn' | 'fail'
     readonly detail?: string | null
   }[]
 }
+
+const WORDS = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' } as const
 
 export default class SsoTest extends AdminCommand {
   static override summary = 'let the hub talk to the identity provider, without signing anybody in'
@@ -24,10 +27,12 @@ export default class SsoTest extends AdminCommand {
     const answer = ((await withProgress(`Testing ${escapeText(args.name)}`, asked)) ?? {}) as TestAnswer
     await this.show(flags, answer, () => {
       const checks = Array.isArray(answer.checks) ? answer.checks : []
-      const lines = checks.map(
-        ({ name, ok, detail }) =>
-          `${ok ? 'ok    ' : 'FAILED'}  ${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`,
-      )
+      const lines = checks.map(({ name, result = 'fail', detail }) => {
+        const word = (WORDS[result] ?? 'FAILED').padEnd(9)
+        return `${word}${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`
+      })
+      if (answer.redirect_uri)
+        lines.push(`Register this redirect URI at the provider: ${escapeText(answer.redirect_uri)}`)
       if (answer.ok !== false) lines.push(`connector ${escapeText(args.name)} works`)
       return lines.join('\n')
     })
