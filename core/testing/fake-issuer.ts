@@ -131,8 +131,11 @@ export class FakeIssuer {
     let body = ''
     for await (const chunk of request) body += chunk
     const form = new URLSearchParams(body)
+    // Both halves are form-encoded (RFC 6749 section 2.3.1).
     const basic = Buffer.from((request.headers.authorization ?? '').slice(6), 'base64').toString()
-    const [id, secret] = basic ? basic.split(':') : [form.get('client_id'), form.get('client_secret')]
+    const [id, secret] = basic
+      ? basic.split(':').map(decodeURIComponent)
+      : [form.get('client_id'), form.get('client_secret')]
     if (id !== this.clientId || secret !== this.clientSecret)
       return void json(response, { error: 'invalid_client' }, 401)
     const granted = this.#codes.get(form.get('code') ?? '')
