@@ -9,7 +9,7 @@ import { Agent, fetch, type RequestInit } from 'undici'
 export function loopbackFetch(ca: string): FetchImplementation {
   const dispatcher = new Agent({ connect: { ca, lookup: lookupLocalhost } })
   return async (url, init) => {
-    const response = await fetch(url, { ...(init as RequestInit), dispatcher })
+    const response = await fetch(url, { ...(init as unknown as RequestInit), dispatcher })
     return response as unknown as Response
   }
 }
