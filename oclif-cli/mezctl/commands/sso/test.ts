@@ -14,7 +14,7 @@ interface TestAnswer {
   }[]
 }
 
-const WORDS = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' } as const
+const WORDS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' }
 
 export default class SsoTest extends AdminCommand {
   static override summary = 'let the hub talk to the identity provider, without signing anybody in'
@@ -26,8 +26,8 @@ export default class SsoTest extends AdminCommand {
     const asked = client.call('POST', path`/connectors/${args.name}/test`, { deadlineMs: DEADLINE_MS })
     const answer = ((await withProgress(`Testing ${escapeText(args.name)}`, asked)) ?? {}) as TestAnswer
     await this.show(flags, answer, () => {
-      const checks = Array.isArray(answer.checks) ? answer.checks : []
-      const lines = checks.map(({ name, result = 'fail', detail }) => {
+      const checks = answer.checks ?? []
+      const lines: string[] = checks.map(({ name, result = 'fail', detail }) => {
         const word = (WORDS[result] ?? 'FAILED').padEnd(9)
         return `${word}${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`
       })
