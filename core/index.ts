@@ -40,7 +40,6 @@ export type {
   Migrations,
   Transaction,
 } from './hub/database/database.ts'
-export { type HostName, parseHost, parseHostValue } from './hub/front/parse-host.ts'
 export type {
   AppHostProtocol,
   ConnectionInfo,
@@ -86,6 +85,7 @@ export type { ErrorCode } from './kernel/error-codes.ts'
 export type { Log } from './kernel/log.ts'
 export { serviceRef, slotRef } from './kernel/reference.ts'
 export { lookupLocalhost } from './wire/lookup-localhost.ts'
+export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
 
 import type { AgentHooks } from './agent/hooks.ts'
 import type { HubHooks } from './hub/hooks.ts'

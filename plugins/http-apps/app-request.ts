@@ -126,7 +126,7 @@ export function readRequest(
 
   if (host === undefined) return bad('host_invalid', 'The request names no host.')
   const parsed = parseHostValue(host)
-  if (parsed instanceof Problem) return parsed
+  if (typeof parsed === 'string') return bad('host_invalid', parsed)
   const http10 = message.httpVersionMajor === 1 && message.httpVersionMinor === 0
   if (encoding !== undefined) {
     if (http10 || length !== undefined)

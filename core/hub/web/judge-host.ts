@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { parseHost, parseHostValue } from '../front/parse-host.ts'
+import { parseHost, parseHostValue } from '../../wire/parse-host.ts'
 import type { ConnectionInfo } from '../front/protocol.ts'
 import { Problem } from './problem.ts'
 import type { PublicNames } from './web-routes.ts'
@@ -16,11 +16,11 @@ export type HostVerdict =
  */
 export function judgeHost(request: IncomingMessage, info: ConnectionInfo, names: PublicNames): HostVerdict {
   const named = parseHost(request.rawHeaders)
-  if (named instanceof Problem) return { kind: 'refused', problem: named }
+  if (typeof named === 'string') return { kind: 'refused', problem: new Problem(400, 'host_invalid', named) }
   const target = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1]
   if (target !== undefined) {
     const other = parseHostValue(target)
-    if (other instanceof Problem || other.host !== named.host || other.port !== named.port)
+    if (typeof other === 'string' || other.host !== named.host || other.port !== named.port)
       return misdirected()
   }
   const { host } = named
