@@ -1,0 +1,248 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Change, Changes, View } from '../database/changes.ts'
+import type { Transaction } from '../database/database.ts'
+import { Problem } from '../web/problem.ts'
+import type { User, Users } from './access.ts'
+import type { AccessTables, UserTable } from './access-migrations.ts'
+import type { Subject } from './subject.ts'
+import { foldName, parseUserName } from './user-name.ts'
+
+export interface UsersOptions {
+  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Who changes a user, for the guards and the audit. */
+export interface UserActor {
+  readonly subject: Subject
+  readonly clientIp: string
+  readonly requestId: string | null
+}
+
+/** Users and what an administrator does with them. Every change is recorded in its own transaction. */
+export interface RunningUsers extends Users {
+  /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
+  create(name: string, roles: readonly string[], actor: UserActor): Promise<User>
+  /** Replaces the roles given by hand. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
+  update(name: string, roles: readonly string[], actor: UserActor): Promise<User>
+  /** Lets the next identity that presents the name take it. */
+  relink(name: string, actor: UserActor): Promise<User>
+  remove(name: string, actor: UserActor): Promise<User>
+}
+
+/** Keeps users in memory, true by the change sequence. */
+export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers {
+  let users = new Map<string, User>()
+
+  function read(row: UserTable): User | null {
+    try {
+      const { key, name, issuer, sub, connector, created } = row
+      return Object.freeze({
+        key,
+        name,
+        ownRoles: rolesIn(row.own_roles),
+        mappedRoles: rolesIn(row.mapped_roles),
+        identity: issuer !== null && sub !== null ? { issuer, sub } : null,
+        connector,
+        created,
+      })
+    } catch (error) {
+      log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
+      return null
+    }
+  }
+
+  const view: View = {
+    name: 'users',
+    kinds: ['user'],
+    async loadAll(trx) {
+      const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
+      const all = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
+      return () => {
+        users = new Map(all.map((user) => [user.key, user]))
+      }
+    },
+    async refresh(trx, touched) {
+      const keys = [...(touched.get('user') ?? [])]
+      if (keys.length === 0) return () => {}
+      const db = trx.withTables<AccessTables>()
+      const rows = await db.selectFrom('users').selectAll().where('key', 'in', keys).execute()
+      const found = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
+      return () => {
+        for (const key of keys) users.delete(key)
+        for (const user of found) users.set(user.key, user)
+      }
+    },
+  }
+  changes.addView(view)
+
+  const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> => {
+    const db = trx.withTables<AccessTables>()
+    const row = await db.selectFrom('users').selectAll().where('key', '=', key).executeTakeFirst()
+    return row as UserTable | undefined
+  }
+
+  async function existing(trx: Transaction, name: string): Promise<UserTable> {
+    const row = await rowOf(trx, foldName(name))
+    if (!row) throw userNotFound(name)
+    return row
+  }
+
+  /** An administrator neither shuts out himself nor the last administrator. */
+  async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: UserActor) {
+    if (stays || !isAdmin(row)) return
+    if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
+      throw new Problem(
+        409,
+        'self_lockout',
+        'You cannot take the role admin from yourself; another admin can.',
+      )
+    }
+    const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
+    if (rows.some((other) => other.key !== row.key && isAdmin(other as UserTable))) return
+    throw new Problem(
+      409,
+      'last_admin',
+      `${row.name} is the last admin; give the role to somebody else first.`,
+    )
+  }
+
+  async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, actor: UserActor) {
+    const { subject, clientIp, requestId } = actor
+    change.touch('user', row.key)
+    await change.audit({
+      type,
+      success: true,
+      user: subject.user,
+      roles: subject.roles,
+      clientIp,
+      sessionId: subject.sessionId,
+      requestId,
+      fields: { name: row.name },
+    })
+  }
+
+  const now = (key: string, name: string): User => {
+    const user = users.get(key)
+    if (!user) throw userNotFound(name)
+    return user
+  }
+
+  return {
+    byName: (name) => users.get(foldName(name)),
+    list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    rolesOf(name) {
+      const user = users.get(foldName(name))
+      return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
+    },
+
+    async signIn({ name: given, issuer, sub, connector, mappedRoles }) {
+      const parsed = parseUserName(given)
+      if (!parsed)
+        throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
+      const { key, name } = parsed
+      const mapped = JSON.stringify([...new Set(mappedRoles)].sort())
+      await changes.write(async (trx, change) => {
+        const db = trx.withTables<AccessTables>()
+        const row = await rowOf(trx, key)
+        const last_login = clock.now()
+        const identity = { issuer, sub, connector, mapped_roles: mapped, last_login }
+        if (!row) {
+          const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
+          await db.insertInto('users').values(fresh).execute()
+          return change.touch('user', key)
+        }
+        if (row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
+          throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
+        }
+        await db.updateTable('users').set(identity).where('key', '=', key).execute()
+        const same = row.issuer === issuer && row.connector === connector && row.mapped_roles === mapped
+        if (!same) change.touch('user', key)
+      })
+      return now(key, name)
+    },
+
+    async create(given, roles, actor) {
+      const parsed = parseUserName(given)
+      if (!parsed) {
+        throw new Problem(
+          400,
+          'user_name_invalid',
+          'A user name has 1 to 256 characters, no comma and no control character.',
+        )
+      }
+      const { key, name } = parsed
+      await changes.write(async (trx, change) => {
+        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `There is a user ${name} already.`)
+        const own_roles = rolesText(roles)
+        const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
+        await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
+        await note(change, 'user.created', row, actor)
+      })
+      return now(key, name)
+    },
+
+    async update(name, roles, actor) {
+      const key = foldName(name)
+      await changes.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        const own_roles = rolesText(roles)
+        await guardAdmins(trx, row, isAdmin({ ...row, own_roles }), actor)
+        await trx
+          .withTables<AccessTables>()
+          .updateTable('users')
+          .set({ own_roles })
+          .where('key', '=', key)
+          .execute()
+        await note(change, 'user.updated', row, actor)
+      })
+      return now(key, name)
+    },
+
+    async relink(name, actor) {
+      const key = foldName(name)
+      await changes.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        // Mapped roles came from the identity that goes.
+        const { own_roles } = row
+        await guardAdmins(trx, row, isAdmin({ own_roles, mapped_roles: '[]' }), actor)
+        const none = { issuer: null, sub: null, connector: null, mapped_roles: '[]' }
+        await trx.withTables<AccessTables>().updateTable('users').set(none).where('key', '=', key).execute()
+        await note(change, 'user.updated', row, actor)
+      })
+      return now(key, name)
+    },
+
+    async remove(name, actor) {
+      const key = foldName(name)
+      const row = await changes.write(async (trx, change) => {
+        const found = await existing(trx, name)
+        await guardAdmins(trx, found, false, actor)
+        await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
+        await note(change, 'user.deleted', found, actor)
+        return found
+      })
+      return read(row) ?? { ...EMPTY, key, name: row.name }
+    },
+  }
+}
+
+const EMPTY = { ownRoles: [], mappedRoles: [], identity: null, connector: null, created: 0 }
+
+export function userNotFound(name: string): Problem {
+  return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+}
+
+const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
+
+function rolesIn(text: string): readonly string[] {
+  const roles: unknown = JSON.parse(text)
+  if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
+  throw new Error('the roles are no list of texts')
+}
+
+const isAdmin = ({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>) =>
+  rolesIn(own_roles).includes('admin') || rolesIn(mapped_roles).includes('admin')

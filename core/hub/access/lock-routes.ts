@@ -1,0 +1,74 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { Problem } from '../web/problem.ts'
+import type { WebRoutes } from '../web/web-routes.ts'
+import type { RunningLocks } from './create-locks.ts'
+import type { UserActor } from './create-users.ts'
+import type { Lock, LockKind } from './lock.ts'
+
+const admin = { config: { access: 'admin' } } as const
+const closed = { additionalProperties: false } as const
+const Target = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
+const Body = Type.Object(
+  {
+    target: Type.Object({ user: Target, role: Target, session: Target, app: Target, agent: Target }, closed),
+    ttl_seconds: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 315_360_000 }), Type.Null()])),
+    message: Type.Optional(Type.Union([Type.String({ maxLength: 1_024 }), Type.Null()])),
+  },
+  closed,
+)
+interface LockBody {
+  readonly target: Partial<Record<LockKind, string>>
+  readonly ttl_seconds?: number | null
+  readonly message?: string | null
+}
+
+/** `/v1/webapi/locks`. A new lock cuts live streams; `cut` says how many of this hub were live less after it. */
+export function lockRoutes(options: {
+  readonly locks: RunningLocks
+  /** Cuts now what may not go on; resolves to the number of streams cut on this hub. */
+  readonly recheck: () => Promise<number>
+}): WebRoutes {
+  const { locks, recheck } = options
+  return {
+    name: 'locks',
+    prefix: '/v1/webapi/locks',
+    async routes(web) {
+      web.get('/', admin, async () => locks.list().map(show))
+      web.post<{ Body: LockBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
+        const { target, ttl_seconds: ttl = null, message = null } = request.body
+        const given = Object.entries(target) as [LockKind, string][]
+        const [only] = given
+        if (!only || given.length > 1) {
+          throw new Problem(
+            400,
+            'lock_target_invalid',
+            'A lock has one target: user, role, session, app or agent.',
+          )
+        }
+        const [kind, name] = only
+        const ttlMs = ttl === null ? null : ttl * 1_000
+        const lock = await locks.create({ kind, target: name, message, ttlMs }, actorOf(request))
+        const streams = await recheck()
+        reply.code(201)
+        return { ...show(lock), cut: { streams } }
+      })
+      web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
+        const lock = await locks.remove(request.params.id, actorOf(request))
+        return { id: lock.id, removed: true }
+      })
+    },
+  }
+}
+
+const show = ({ id, kind, target, message, created, expires }: Lock) => ({
+  id,
+  target: { [kind]: target },
+  message,
+  created: new Date(created).toISOString(),
+  expires: expires === null ? null : new Date(expires).toISOString(),
+})
+
+function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
+  return { subject, clientIp, requestId: id }
+}

@@ -1,0 +1,24 @@
+/** A name that was accepted: `key` is what names are compared by. */
+export interface UserName {
+  readonly name: string
+  readonly key: string
+}
+
+/**
+ * "Names" of the public contract: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
+ * compared case-folded. Null for anything else.
+ */
+export function parseUserName(text: string): UserName | null {
+  if (text.length > 4_096 || !text.isWellFormed()) return null
+  const name = text.normalize('NFKC')
+  if (name === '' || [...name].length > 256) return null
+  // Control, format (invisible and bidirectional) characters, line and paragraph separators.
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp},]/u.test(name) || name.trim() !== name) return null
+  return { name, key: foldName(name) }
+}
+
+/** The key of any text, for looking up. */
+export function foldName(text: string): string {
+  // Upper case first: ß, ſ and the like fold as full case folding does.
+  return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+}

@@ -1,0 +1,82 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { WebRoutes } from '../web/web-routes.ts'
+import type { User } from './access.ts'
+import { type RunningUsers, type UserActor, userNotFound } from './create-users.ts'
+
+const admin = { config: { access: 'admin' } } as const
+const closed = { additionalProperties: false } as const
+const Roles = Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }), { maxItems: 200 })
+const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
+const UpdateBody = Type.Object({ roles: Roles }, closed)
+type Named = { Params: { name: string } }
+
+/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` says what ended on this hub. */
+export function userRoutes(options: {
+  readonly users: RunningUsers
+  readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
+}): WebRoutes {
+  const { users, sessions } = options
+
+  const show = (user: User) => ({
+    name: user.name,
+    roles: users.rolesOf(user.name),
+    own_roles: user.ownRoles,
+    mapped_roles: user.mappedRoles,
+    identity: user.identity,
+    connector: user.connector,
+    created: new Date(user.created).toISOString(),
+  })
+  const known = (name: string): User => {
+    const user = users.byName(name)
+    if (!user) throw userNotFound(name)
+    return user
+  }
+  async function endSessions({ name }: User, request: FastifyRequest) {
+    const ids = sessions
+      .list()
+      .filter((session) => session.user === name)
+      .map(({ id }) => id)
+    const streams = ids.reduce((sum, sessionId) => sum + sessions.live.countBy({ sessionId }), 0)
+    const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', request.subject)
+    return { streams, sessions: ended }
+  }
+
+  return {
+    name: 'users',
+    prefix: '/v1/webapi/users',
+    async routes(web) {
+      web.get('/', admin, async () => users.list().map(show))
+      web.post<{ Body: { name: string; roles: string[] } }>(
+        '/',
+        { ...admin, schema: { body: CreateBody } },
+        async (request, reply) => {
+          const { name, roles } = request.body
+          const user = await users.create(name, roles, actorOf(request))
+          reply.code(201)
+          return show(user)
+        },
+      )
+      web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
+      web.patch<Named & { Body: { roles: string[] } }>(
+        '/:name',
+        { ...admin, schema: { body: UpdateBody } },
+        async (request) =>
+          show(await users.update(request.params.name, request.body.roles, actorOf(request))),
+      )
+      web.post<Named>('/:name/relink', admin, async (request) => {
+        const user = await users.relink(request.params.name, actorOf(request))
+        return { ...show(user), cut: await endSessions(user, request) }
+      })
+      web.delete<Named>('/:name', admin, async (request) => {
+        const user = await users.remove(request.params.name, actorOf(request))
+        return { name: user.name, removed: true, cut: await endSessions(user, request) }
+      })
+    },
+  }
+}
+
+function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
+  return { subject, clientIp, requestId: id }
+}
