@@ -31,7 +31,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const bin = process.env.MEZITE_TEST_POSTGRES_BIN ?? (await findBin())
   const folder = await mkdtemp(join(tmpdir(), 'mezite-postgres-'))
   const ids = process.getuid?.() === 0 ? await idsOf('postgres') : {}
-  if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid)
+  if (ids.uid !== undefined) await chown(folder, ids.uid, ids.gid ?? -1)
   const data = join(folder, 'data')
   await run(join(bin, 'initdb'), ['-D', data, '-A', 'trust', '-U', 'postgres', '-N', '-E', 'UTF8'], {
     ...ids,

@@ -17,7 +17,10 @@ export interface AuditSink {
 export interface Audit {
   /** Queues an event. Synchronous and cheap. */
   record(input: AuditInput): void
-  /** Writes an administrative event in the transaction of its change. */
+  /**
+   * Writes an administrative event in the transaction of its change; when that fails, so must the change. Call it as
+   * `change.audit` inside `changes.write`: only there do sinks outside the database hear of the commit.
+   */
   recordIn(trx: Transaction, input: AuditInput): Promise<void>
   /** False while an enforced sink is full or failing: answer 503 `audit_unavailable`. */
   readonly accepting: boolean

@@ -1,0 +1,97 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Transaction } from '../database/database.ts'
+import type { Audit, AuditSink } from './audit.ts'
+import type { AuditEvent, AuditInput } from './audit-event.ts'
+import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './create-delivery.ts'
+import { keepRules, makeEvent, withoutFreeText } from './make-event.ts'
+
+const FLUSH_MS = 5_000
+
+export interface AuditOptions {
+  readonly cluster: string
+  /** Name or id of this hub. */
+  readonly hub: string
+  /** Asked for at the first event: plugins contribute sinks while they are set up. */
+  readonly sinks: () => readonly AuditSink[]
+  /** Runs the taps of `audit.event`. */
+  readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits?: Partial<DeliveryLimits>
+}
+
+export interface RunningAudit extends Audit {
+  /** The transaction has been committed: sinks outside the database get what it recorded. For changes. */
+  committed(trx: Transaction): void
+  /** Resolves when every sink has taken what is queued, or after 5 s. */
+  flush(): Promise<void>
+  /** Flushes, says in the log what no sink would take, and ends. Recording afterwards is lost, and logged. */
+  close(): Promise<void>
+}
+
+/** The audit room of one hub. */
+export function createAudit(options: AuditOptions): RunningAudit {
+  const { clock, log } = options
+  const limits = { ...deliveryLimits, ...options.limits }
+  const pending = new WeakMap<Transaction, AuditEvent[]>()
+  let known: readonly Delivery[] | undefined
+  let closed = false
+
+  function deliveries(): readonly Delivery[] {
+    known ??= options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
+    return known
+  }
+
+  function make(input: AuditInput): AuditEvent {
+    const event = makeEvent(input, options, clock.now())
+    if (!options.event) return Object.freeze(event)
+    try {
+      return Object.freeze(keepRules(event, options.event(Object.freeze(event), undefined)))
+    } catch (error) {
+      log.error({ error: messageOf(error), event: event.id }, 'a tap of audit.event failed')
+      return Object.freeze(withoutFreeText(event))
+    }
+  }
+
+  async function flush(): Promise<void> {
+    await Promise.all(deliveries().map((each) => each.flush(FLUSH_MS)))
+  }
+
+  return {
+    record(input) {
+      const event = make(input)
+      if (closed)
+        return log.error({ type: event.type, event: event.id }, 'an event came after the audit had ended')
+      for (const each of deliveries()) each.push(event)
+    },
+    async recordIn(trx, input) {
+      const event = make(input)
+      for (const { sink } of deliveries()) await sink.writeIn?.(trx, [event])
+      const events = pending.get(trx) ?? []
+      events.push(event)
+      pending.set(trx, events)
+    },
+    committed(trx) {
+      for (const event of pending.get(trx) ?? []) {
+        for (const each of deliveries()) if (!each.sink.writeIn) each.push(event)
+      }
+      pending.delete(trx)
+    },
+    get accepting() {
+      return !closed && deliveries().every((each) => each.accepting)
+    },
+    flush,
+    async close() {
+      if (closed) return
+      await flush()
+      closed = true
+      for (const each of known ?? []) {
+        each.close()
+        const { queued, sink } = each
+        if (queued > 0) log.error({ sink: sink.name, lost: queued }, 'audit events were not delivered')
+      }
+    },
+  }
+}

@@ -1,0 +1,121 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { AuditEvent, AuditInput } from './audit-event.ts'
+import { boundText } from './escape-text.ts'
+
+const LONGEST = 1_024
+const LONGEST_PATH = 2_048
+const MOST_ROLES = 100
+const MOST_FIELDS = 40
+const FIELD_NAME = /^[a-z][a-z0-9_]{0,63}$/
+
+const CORE = new Set([
+  'id',
+  'type',
+  'time',
+  'cluster',
+  'hub',
+  'user',
+  'roles',
+  'client_ip',
+  'session_id',
+  'request_id',
+  'success',
+  'reason',
+])
+
+/** Fields that could only carry a secret or somebody's data, whoever sends them. */
+const SECRET = /^(set_)?cookies?$|authorization|^query$|^body$|passw|secret|^code(_verifier)?$|^id_token$/
+
+/** A credential inside another text. */
+const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
+
+type Value = AuditEvent[string]
+
+/** Says who records: the same for every event of a hub. */
+export interface Recorder {
+  readonly cluster: string
+  readonly hub: string
+}
+
+/** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
+export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
+  return {
+    id: uuidv7(),
+    type: text(input.type),
+    time: new Date(nowMs).toISOString(),
+    cluster: text(cluster),
+    hub: text(hub),
+    user: orNull(input.user),
+    roles: input.roles == null ? null : rolesOf(input.roles),
+    client_ip: orNull(input.clientIp),
+    session_id: orNull(input.sessionId),
+    request_id: orNull(input.requestId),
+    success: input.success === true,
+    reason: orNull(input.reason),
+    ...fieldsOf(input.fields ?? {}),
+  }
+}
+
+/** What plugins made of an event, under the same rules; `id`, `type`, `time` and who recorded it stay as they were. */
+export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent {
+  if (changed === original) return original
+  const { id, type, time, cluster, hub } = original
+  const { user, roles, client_ip, session_id, request_id, success, reason } = changed
+  const kept = { user, client_ip, session_id, request_id, reason }
+  for (const name of Object.keys(kept) as (keyof typeof kept)[]) {
+    // Escaped once already when nobody changed it.
+    if (kept[name] !== original[name]) kept[name] = orNull(kept[name])
+  }
+  const fields: Record<string, Value> = {}
+  for (const [name, value] of Object.entries(changed)) {
+    if (CORE.has(name)) continue
+    if (Object.hasOwn(original, name) && value === original[name]) fields[name] = value
+    else Object.assign(fields, fieldsOf({ [name]: value as string }))
+  }
+  const sameRoles = roles === original.roles || roles == null
+  return {
+    id,
+    type,
+    time,
+    cluster,
+    hub,
+    ...kept,
+    roles: sameRoles ? (roles ?? null) : rolesOf(roles),
+    success: success === true,
+    ...fields,
+  }
+}
+
+/** Without what could be secret, for an event whose redaction failed. */
+export function withoutFreeText(event: AuditEvent): AuditEvent {
+  const { path: _path, user_agent: _userAgent, ...rest } = event
+  return rest as AuditEvent
+}
+
+function fieldsOf(fields: Readonly<Record<string, unknown>>): Record<string, Value> {
+  const made: Record<string, Value> = {}
+  for (const [name, value] of Object.entries(fields).slice(0, MOST_FIELDS)) {
+    if (CORE.has(name) || !FIELD_NAME.test(name)) continue
+    if (SECRET.test(name)) made[name] = value == null ? null : '[redacted]'
+    else if (typeof value === 'boolean') made[name] = value
+    else if (typeof value === 'number') made[name] = Number.isFinite(value) ? value : null
+    else if (name === 'path' && typeof value === 'string') made[name] = pathOf(value)
+    else made[name] = orNull(value)
+  }
+  return made
+}
+
+/** Without the query string and the fragment. */
+function pathOf(path: string): string {
+  return boundText(path.split(/[?#]/, 1)[0] ?? '', LONGEST_PATH)
+}
+
+function rolesOf(roles: readonly unknown[]): string[] {
+  return [...roles].slice(0, MOST_ROLES).map(text)
+}
+
+const orNull = (value: unknown): string | null => (value === null || value === undefined ? null : text(value))
+
+function text(value: unknown): string {
+  return boundText(String(value), LONGEST).replace(CREDENTIAL, '$1 [redacted]')
+}

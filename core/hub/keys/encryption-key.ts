@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, link, lstat, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MezError } from '../../kernel/error.ts'
+
+const BYTES = 32
+
+/** Where the hub keeps its key when the environment gives none. */
+export const keyFileOf = (dataDir: string): string => join(dataDir, 'encryption-key')
+
+/** Reads 32 bytes in base64, base64url or hex. Throws `MEZ_ENCRYPTION_KEY_INVALID`, naming the place and not the key. */
+export function parseEncryptionKey(text: string, place: string): Buffer {
+  const trimmed = text.trim()
+  if (/^[0-9a-f]{64}$/i.test(trimmed)) return Buffer.from(trimmed, 'hex')
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(trimmed)) return Buffer.from(trimmed, 'base64')
+  throw new MezError('MEZ_ENCRYPTION_KEY_INVALID', `${place} is not a key of ${BYTES} bytes in base64 or hex`)
+}
+
+/**
+ * The key that the hub was given: `MEZITE_ENCRYPTION_KEY`, else the file in the data directory, else null. A file that
+ * others may read is refused.
+ */
+export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<Buffer | null> {
+  const given = env.MEZITE_ENCRYPTION_KEY
+  if (given !== undefined && given !== '') return parseEncryptionKey(given, 'MEZITE_ENCRYPTION_KEY')
+  const path = keyFileOf(dataDir)
+  try {
+    const { mode } = await lstat(path)
+    if ((mode & 0o077) !== 0) {
+      throw new MezError('MEZ_ENCRYPTION_KEY_INVALID', `others than its owner may use ${path}`, {
+        hint: `Run chmod 600 ${path}, and see who could read it until now.`,
+      })
+    }
+    return parseEncryptionKey(await readFile(path, 'utf8'), path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/**
+ * Makes a key and its file (mode 0600). The file is there whole or not at all, also after a power cut, and one that is
+ * there already is never overwritten: then its key is the result, with `made` false.
+ */
+export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer; made: boolean }> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const path = keyFileOf(dataDir)
+  const draft = `${path}.${randomBytes(6).toString('hex')}`
+  const key = randomBytes(BYTES)
+  const file = await open(draft, 'wx', 0o600)
+  try {
+    await file.writeFile(`${key.toString('base64')}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  try {
+    await chmod(draft, 0o600)
+    await link(draft, path)
+    return { key, made: true }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return { key: parseEncryptionKey(await readFile(path, 'utf8'), path), made: false }
+  } finally {
+    await unlink(draft)
+  }
+}
