@@ -1,0 +1,112 @@
+import type { Clock } from '../../kernel/clock.ts'
+import type { Change, Changes } from '../database/changes.ts'
+import type { Database, Transaction } from '../database/database.ts'
+import type { OpenSession, Session } from './session.ts'
+import type { Handover } from './sessions.ts'
+import type { HandoverTable, SessionTables } from './sessions-migrations.ts'
+import { hashToken, isToken, newToken } from './token.ts'
+
+const CODE_MS = 30_000
+
+export interface HandoverParts {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'write' | 'catchUp'>
+  /** The hub session while it lives. */
+  readonly living: (id: string) => Session | undefined
+  readonly insert: (
+    trx: Transaction,
+    change: Change,
+    input: OpenSession,
+  ) => Promise<{ id: string; token: string }>
+  readonly opened: (id: string) => Session | undefined
+  /** Ends the session that a code made whose code came twice. */
+  readonly endReplayed: (sessionId: string) => Promise<unknown>
+  readonly clock: Clock
+}
+
+/** One-use codes: spent in one UPDATE, also by whoever uses them wrongly. */
+export function createHandover(parts: HandoverParts): Handover {
+  const { db, changes, living, insert, opened, endReplayed, clock } = parts
+  const tables = db.withTables<SessionTables>()
+
+  return {
+    async issue({ hubSession, app, nonceHash, satisfied }) {
+      const code = newToken()
+      await tables
+        .insertInto('session_handovers')
+        .values({
+          hash: hashToken(code),
+          app_id: app.id,
+          hub_session: hubSession.id,
+          nonce_hash: nonceHash,
+          satisfied: JSON.stringify(satisfied),
+          expires: clock.now() + CODE_MS,
+        })
+        .execute()
+      return code
+    },
+
+    async redeem({ code, app, nonceHash, clientIp }) {
+      if (!isToken(code)) return null
+      const hash = hashToken(code)
+      // Unknown codes cost a read, not a change.
+      const seen = (await tables
+        .selectFrom('session_handovers')
+        .select(['used_at', 'hub_session'])
+        .where('hash', '=', hash)
+        .executeTakeFirst()) as Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined
+      if (!seen) return null
+      // The hub session may have been opened by another hub a moment ago.
+      if (!living(seen.hub_session)) await changes.catchUp()
+      const made = seen.used_at === null ? await spend() : null
+      if (made === null) {
+        const spent = await tables
+          .selectFrom('session_handovers')
+          .select('session_id')
+          .where('hash', '=', hash)
+          .executeTakeFirst()
+        if (spent?.session_id) await endReplayed(spent.session_id)
+        return null
+      }
+      if (made === 'refused') return null
+      const session = opened(made.id)
+      return session ? { session, token: made.token } : null
+
+      /** Null: somebody else was first. */
+      function spend(): Promise<{ id: string; token: string } | 'refused' | null> {
+        return changes.write(async (trx, change) => {
+          const own = trx.withTables<SessionTables>()
+          const now = clock.now()
+          const row = (await own
+            .updateTable('session_handovers')
+            .set({ used_at: now })
+            .where('hash', '=', hash)
+            .where('used_at', 'is', null)
+            .returningAll()
+            .executeTakeFirst()) as HandoverTable | undefined
+          if (!row) return null
+          const hub = living(row.hub_session)
+          const isMeant = row.app_id === app.id && row.nonce_hash === nonceHash && row.expires > now
+          if (!isMeant || hub?.kind !== 'hub') return 'refused'
+          const session = await insert(trx, change, {
+            kind: 'app',
+            user: hub.user,
+            connector: hub.connector,
+            appId: app.id,
+            parentId: hub.id,
+            clientIp,
+            satisfied: JSON.parse(row.satisfied),
+            expires: hub.expires,
+            idleMs: hub.idleMs,
+          })
+          await own
+            .updateTable('session_handovers')
+            .set({ session_id: session.id })
+            .where('hash', '=', hash)
+            .execute()
+          return session
+        })
+      }
+    },
+  }
+}

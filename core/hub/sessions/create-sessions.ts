@@ -1,0 +1,285 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Access, Users } from '../access/access.ts'
+import type { Locks } from '../access/lock.ts'
+import type { Subject } from '../access/subject.ts'
+import type { Audit } from '../audit/audit.ts'
+import type { AuditInput } from '../audit/audit-event.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Change, Changes } from '../database/changes.ts'
+import type { Database, Transaction } from '../database/database.ts'
+import type { HubCalls } from '../hooks.ts'
+import { Problem } from '../web/problem.ts'
+import { createHandover } from './create-handover.ts'
+import { createTokenFinder } from './find-by-token.ts'
+import { createLiveStreams, type RunningLiveStreams } from './live-streams.ts'
+import type { EndReason, OpenSession, Session } from './session.ts'
+import { createSessionStore, type Held } from './session-store.ts'
+import { createSessionUpkeep } from './session-upkeep.ts'
+import type { LiveStream, Sessions } from './sessions.ts'
+import type { SessionTable, SessionTables } from './sessions-migrations.ts'
+import { hashToken, newToken } from './token.ts'
+
+export interface SessionsOptions {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'epoch'>
+  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly locks: Pick<Locks, 'isSessionLocked'>
+  readonly catalog: Pick<Catalog, 'byId'>
+  readonly access: Pick<Access, 'decide'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly hooks: Pick<HubCalls['session'], 'ended'>
+  /** Live streams are cut when the view of access data is older; default 30 s. */
+  readonly streamStalenessMs?: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface RunningSessions extends Sessions {
+  readonly live: RunningLiveStreams
+  /** Starts re-checking live streams every second, and upkeep. After `Changes.start`. */
+  start(): void
+  stop(): Promise<void>
+  /** Writes last uses and ends what has expired; runs by itself, and for tests. */
+  upkeep(): Promise<void>
+}
+
+const RECHECK_MS = 1_000
+
+/**
+ * Sessions of every kind. Idle time is the time since the last `touch`, of the session or of one that hangs on it: an
+ * open stream alone is no use, so that a forgotten tab does not keep a session. Protocols touch on requests.
+ */
+export function createSessions(options: SessionsOptions): RunningSessions {
+  const { db, changes, users, locks, catalog, access, audit, hooks, clock, log } = options
+  const streamStalenessMs = options.streamStalenessMs ?? 30_000
+  const subjects = new WeakMap<Session, { readonly epoch: number; readonly subject: Subject | undefined }>()
+  const live = createLiveStreams({ judge, log })
+  const store = createSessionStore({
+    changes,
+    isLocked: locks.isSessionLocked,
+    ended(event) {
+      live.cutSession(event.session.id, event.reason)
+      hooks.ended(event)
+    },
+    clock,
+    log,
+  })
+  const findHeld = createTokenFinder({ store, changes, clock })
+  const upkeep = createSessionUpkeep({ db, changes, store, endedAudit, clock, log })
+  let timer: NodeJS.Timeout | undefined
+
+  changes.onApplied((touched) => {
+    // Session openings alone end nothing.
+    if (live.size === 0 || (touched?.size === 1 && touched.has('session') && allLive(touched.get('session'))))
+      return
+    recheck()
+  })
+  const allLive = (ids: ReadonlySet<string> | undefined) => [...(ids ?? [])].every((id) => store.byId(id))
+
+  function recheck(): void {
+    live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'live streams were not checked'))
+  }
+
+  function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
+    if (changes.ageMs() > streamStalenessMs) return 'stale_view'
+    const dead = store.whyDead(session.id)
+    if (dead) return dead
+    const current = catalog.byId(app.id)
+    if (!current) return 'app_deleted'
+    if (!current.enabled) return 'app_disabled'
+    const subject = subjectOf(session)
+    if (!subject) return 'user_deleted'
+    const decision = access.decide({ subject, app: current, context })
+    const reasonOf = ({ effect, reason }: { effect: string; reason: string }): EndReason | null =>
+      effect === 'allow' ? null : reason === 'locked' ? 'locked' : 'denied'
+    return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
+  }
+
+  function subjectOf(session: Session): Subject | undefined {
+    const { epoch } = changes
+    const known = subjects.get(session)
+    if (known?.epoch === epoch) return known.subject
+    const user = users.byName(session.user)
+    const subject: Subject | undefined = user
+      ? Object.freeze({
+          user: user.name,
+          roles: Object.freeze([...users.rolesOf(user.name)]),
+          kind: session.kind === 'cert' ? 'certificate' : 'session',
+          sessionId: session.id,
+          satisfied: session.satisfied,
+        })
+      : undefined
+    subjects.set(session, { epoch, subject })
+    return subject
+  }
+
+  async function insert(
+    trx: Transaction,
+    change: Change,
+    input: OpenSession,
+  ): Promise<{ id: string; token: string }> {
+    const token = newToken()
+    const id = uuidv7()
+    const now = clock.now()
+    await trx
+      .withTables<SessionTables>()
+      .insertInto('sessions')
+      .values({
+        id,
+        hash: hashToken(token),
+        kind: input.kind,
+        user_name: input.user,
+        connector: input.connector ?? null,
+        app_id: input.appId ?? null,
+        parent_id: input.parentId ?? null,
+        client_ip: input.clientIp,
+        satisfied: JSON.stringify(input.satisfied ?? []),
+        created: now,
+        expires: input.expires,
+        idle_ms: input.idleMs ?? 0,
+        last_used: now,
+      })
+      .execute()
+    change.opened(id)
+    return { id, token }
+  }
+
+  const living = (id: string): Session | undefined =>
+    store.whyDead(id) === null ? store.byId(id)?.session : undefined
+
+  /** Tells of a new browser session at an app. */
+  function noteOpened(session: Session): void {
+    if (session.kind === 'app') audit.record({ ...appEvent(session), type: 'app.session.start' })
+  }
+
+  const appEvent = (session: Pick<Session, 'appId' | 'user' | 'clientIp' | 'id'>) => {
+    const app = session.appId === null ? undefined : catalog.byId(session.appId)
+    return {
+      success: true,
+      user: session.user,
+      roles: users.rolesOf(session.user),
+      clientIp: session.clientIp,
+      sessionId: session.id,
+      fields: { app: app?.name ?? null, protocol: app?.protocol ?? 'http', app_id: session.appId },
+    }
+  }
+
+  /** What is recorded when a session ends. */
+  function endedAudit(row: SessionTable, reason: EndReason): AuditInput | null {
+    if (row.kind !== 'app') return null
+    const event = appEvent({ appId: row.app_id, user: row.user_name, clientIp: row.client_ip, id: row.id })
+    const duration_ms = Math.max(0, clock.now() - row.created)
+    return { ...event, type: 'app.session.end', fields: { ...event.fields, duration_ms, end_reason: reason } }
+  }
+
+  async function end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number> {
+    if (ids.length === 0) return 0
+    return changes.write(async (trx, change) => {
+      const own = trx.withTables<SessionTables>()
+      const asked = new Set(ids)
+      const ended: SessionTable[] = []
+      let next: readonly string[] = [...asked]
+      let column: 'id' | 'parent_id' = 'id'
+      while (next.length > 0) {
+        const rows = (await own
+          .updateTable('sessions')
+          .set({ ended: clock.now(), end_reason: reason })
+          .where(column, 'in', next)
+          .where('ended', 'is', null)
+          .returningAll()
+          .execute()) as SessionTable[]
+        ended.push(...rows)
+        next = rows.map(({ id }) => id)
+        column = 'parent_id'
+      }
+      for (const row of ended) {
+        change.touch('session', row.id)
+        if (asked.has(row.id) && (reason !== 'logout' || row.kind === 'hub')) {
+          await change.audit({
+            type: reason === 'logout' ? 'user.logout' : 'session.revoked',
+            success: true,
+            user: actor?.user ?? row.user_name,
+            roles: actor?.roles ?? null,
+            clientIp: reason === 'logout' ? row.client_ip : null,
+            sessionId: reason === 'logout' ? row.id : (actor?.sessionId ?? null),
+            fields: {
+              name: row.id,
+              session_user: row.user_name,
+              end_reason: reason,
+              connector: row.connector,
+            },
+          })
+        }
+        const event = endedAudit(row, reason)
+        if (event) await change.audit(event)
+      }
+      return ended.length
+    })
+  }
+
+  const sessions: RunningSessions = {
+    async open(input) {
+      if (input.parentId && !living(input.parentId)) {
+        throw new Problem(401, 'login_required', 'The session that this one hangs on has ended.')
+      }
+      const { id, token } = await changes.write((trx, change) => insert(trx, change, input))
+      const session = store.byId(id)?.session
+      if (!session) throw new Problem(503, 'sign_in_failed', 'The session ended while it was opened.')
+      noteOpened(session)
+      return { session, token }
+    },
+
+    find(kind, token) {
+      const judgeHeld = (held: Held | undefined): Session | undefined =>
+        held?.session.kind === kind ? living(held.session.id) : undefined
+      const found = findHeld(token)
+      return found instanceof Promise ? found.then(judgeHeld) : judgeHeld(found)
+    },
+    byId: living,
+    list: () => [...store.all()].map(({ session }) => session).filter(({ id }) => store.whyDead(id) === null),
+    subjectOf,
+    end,
+
+    touch(session) {
+      const now = clock.now()
+      let current: Session | undefined = session
+      for (let depth = 0; current && depth < 4; depth++) {
+        // Only ever later, and by steps: this runs on every request.
+        if (now - current.lastUsed >= 1_000) {
+          current.lastUsed = now
+          upkeep.used(current)
+        }
+        current = current.parentId === null ? undefined : store.byId(current.parentId)?.session
+      }
+    },
+
+    live,
+    handover: createHandover({
+      db,
+      changes,
+      living,
+      insert,
+      opened(id) {
+        const session = store.byId(id)?.session
+        if (session) noteOpened(session)
+        return session
+      },
+      endReplayed: (id) => end([id], 'code_replayed', null),
+      clock,
+    }),
+
+    start() {
+      timer = setInterval(recheck, RECHECK_MS)
+      upkeep.start()
+    },
+    async stop() {
+      clearInterval(timer)
+      await upkeep.stop()
+    },
+    upkeep: upkeep.run,
+  }
+  return sessions
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Changes, View } from '../database/changes.ts'
+import type { EndReason, Session, SessionEnded } from './session.ts'
+import type { SessionTable, SessionTables } from './sessions-migrations.ts'
+
+/** A session in memory, with what only this hub knows. */
+export interface Held {
+  readonly session: Session
+  readonly hash: string
+  /** On the monotonic clock of this process: a wall clock that is set back makes no session live longer. */
+  readonly deadline: number
+}
+
+export interface SessionStore {
+  byId(id: string): Held | undefined
+  byHash(hash: string): Held | undefined
+  all(): Iterable<Held>
+  readonly size: number
+  /** Why the session counts no more, itself or through what it hangs on; null: it lives. */
+  whyDead(id: string): EndReason | null
+}
+
+const MAX_DEPTH = 4
+
+/** The sessions of the cluster in memory, true by the change sequence. */
+export function createSessionStore(options: {
+  readonly changes: Pick<Changes, 'addView' | 'onApplied'>
+  readonly isLocked: (id: string) => boolean
+  readonly ended: (event: SessionEnded) => void
+  readonly clock: Clock
+  readonly log: Log
+}): SessionStore {
+  const { changes, isLocked, ended, clock, log } = options
+  let held = new Map<string, Held>()
+  let hashes = new Map<string, Held>()
+  let gone: SessionEnded[] = []
+
+  function hold(row: SessionTable): Held | null {
+    try {
+      const before = held.get(row.id)
+      const session: Session = {
+        id: row.id,
+        kind: row.kind,
+        user: row.user_name,
+        connector: row.connector,
+        appId: row.app_id,
+        parentId: row.parent_id,
+        clientIp: row.client_ip,
+        satisfied: Object.freeze(JSON.parse(row.satisfied)),
+        created: row.created,
+        expires: row.expires,
+        idleMs: row.idle_ms,
+        lastUsed: Math.max(row.last_used, before?.session.lastUsed ?? 0),
+      }
+      // Who holds the object keeps it: streams and caches compare it.
+      if (before && before.session.satisfied.length === session.satisfied.length) return before
+      const deadline = before?.deadline ?? clock.monotonic() + (row.expires - clock.now())
+      return { session, hash: row.hash, deadline }
+    } catch (error) {
+      log.error(
+        { session: row.id, cause: messageOf(error) },
+        'a stored session is unreadable and opens nothing',
+      )
+      return null
+    }
+  }
+
+  function drop(one: Held, reason: EndReason): void {
+    held.delete(one.session.id)
+    hashes.delete(one.hash)
+    gone.push({ session: one.session, reason })
+  }
+
+  function add(one: Held | null): void {
+    if (!one) return
+    held.set(one.session.id, one)
+    hashes.set(one.hash, one)
+  }
+
+  const view: View = {
+    name: 'sessions',
+    kinds: ['session'],
+    async loadAll(trx) {
+      const db = trx.withTables<SessionTables>()
+      const rows = await db.selectFrom('sessions').selectAll().where('ended', 'is', null).execute()
+      return () => {
+        const before = held
+        const kept = rows.map((row) => hold(row as SessionTable))
+        held = new Map()
+        hashes = new Map()
+        for (const one of kept) add(one)
+        for (const [id, one] of before) if (!held.has(id)) drop(one, 'revoked')
+      }
+    },
+    async refresh(trx, touched) {
+      const ids = [...(touched.get('session') ?? [])]
+      if (ids.length === 0) return () => {}
+      const db = trx.withTables<SessionTables>()
+      const rows = (await db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('id', 'in', ids)
+        .execute()) as SessionTable[]
+      return () => {
+        const found = new Map(rows.map((row) => [row.id, row]))
+        for (const id of ids) {
+          const row = found.get(id)
+          const one = held.get(id)
+          if (row && row.ended === null) add(hold(row))
+          else if (one) drop(one, row?.end_reason ?? 'revoked')
+        }
+      }
+    },
+  }
+  changes.addView(view)
+  changes.onApplied(() => {
+    const told = gone
+    gone = []
+    for (const event of told) ended(event)
+  })
+
+  function whyDead(id: string, depth = 0): EndReason | null {
+    const one = held.get(id)
+    if (!one || depth > MAX_DEPTH) return 'revoked'
+    const { session, deadline } = one
+    const now = clock.now()
+    if (session.expires <= now || deadline <= clock.monotonic()) return 'expired'
+    if (session.idleMs > 0 && now - session.lastUsed >= session.idleMs) return 'idle'
+    if (isLocked(id)) return 'locked'
+    return session.parentId === null ? null : whyDead(session.parentId, depth + 1)
+  }
+
+  return {
+    byId: (id) => held.get(id),
+    byHash: (hash) => hashes.get(hash),
+    all: () => held.values(),
+    get size() {
+      return held.size
+    },
+    whyDead: (id) => whyDead(id),
+  }
+}
