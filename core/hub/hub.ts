@@ -1,0 +1,330 @@
+import { join } from 'node:path'
+import { v7 as uuidv7 } from 'uuid'
+import { type Clock, systemClock } from '../kernel/clock.ts'
+import { messageOf } from '../kernel/error.ts'
+import { createKernel } from '../kernel/kernel.ts'
+import type { LoadedPlugin } from '../kernel/load.ts'
+import type { Log } from '../kernel/log.ts'
+import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
+import { accessMigrations } from './access/access-migrations.ts'
+import { createAccess } from './access/create-access.ts'
+import { createLocks } from './access/create-locks.ts'
+import { createUsers } from './access/create-users.ts'
+import { lockRoutes } from './access/lock-routes.ts'
+import { userRoutes } from './access/user-routes.ts'
+import { createAudit } from './audit/create-audit.ts'
+import { appRoutes } from './catalog/app-routes.ts'
+import { catalogMigrations } from './catalog/catalog-migrations.ts'
+import { createCatalog } from './catalog/create-catalog.ts'
+import { version } from './cli.ts'
+import type { Address, HubConfig } from './config/hub-config.ts'
+import { createChanges } from './database/create-changes.ts'
+import { openDatabase } from './database/open-database.ts'
+import { createDiagnostics } from './diagnostics/create-diagnostics.ts'
+import { createCertificates } from './front/create-certificates.ts'
+import { createFront } from './front/create-front.ts'
+import type { AppHostProtocol } from './front/protocol.ts'
+import { hubHooks } from './hooks.ts'
+import { authorityRoutes } from './keys/authority-routes.ts'
+import { createAuthorities } from './keys/create-authorities.ts'
+import { keysMigrations } from './keys/keys-migrations.ts'
+import { openVault } from './keys/open-vault.ts'
+import * as ref from './references.ts'
+import { createSessions } from './sessions/create-sessions.ts'
+import { identifySession } from './sessions/identify-session.ts'
+import { sessionRoutes } from './sessions/session-routes.ts'
+import { sessionsMigrations } from './sessions/sessions-migrations.ts'
+import { standardProviders } from './standard-plugins.ts'
+import { createTunnel } from './tunnel/create-tunnel.ts'
+import { tunnelMigrations } from './tunnel/tunnel-migrations.ts'
+import { createWeb } from './web/create-web.ts'
+import { createPages } from './web/pages/create-pages.ts'
+import { createSignIn } from './web/sign-in/create-sign-in.ts'
+import { signInMigrations } from './web/sign-in/migrations.ts'
+import { statusRoutes } from './web/status-routes.ts'
+
+export interface HubOptions {
+  readonly config: HubConfig
+  readonly plugins: readonly LoadedPlugin[]
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** One hub: control plane and proxy in one process. */
+export interface Hub {
+  /** Opens everything in order and listens; rejects with the reason, all that was opened closed again. */
+  start(): Promise<void>
+  /** Drains, then closes everything. Safe without `start`, while it runs, and twice. */
+  stop(): Promise<void>
+  /** The ports that it listens on, once started. */
+  readonly ports: { readonly public: number; readonly diagnostics: number } | null
+}
+
+/** How long a lost client may hold up the end of a drain, beyond the grace, in milliseconds. */
+const CLOSE_MS = 2_000
+
+/** Connects the rooms and the plugins. Opens nothing before `start`. */
+export function createHub(options: HubOptions): Hub {
+  const { log } = options
+  /** What is open, in the order in which it was opened. */
+  const closers: (() => unknown)[] = []
+  let opened: Opened | null = null
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+
+  async function close(): Promise<void> {
+    for (const closer of closers.splice(0).reverse()) {
+      try {
+        await closer()
+      } catch (error) {
+        log.error({ error: messageOf(error) }, 'a part did not close cleanly')
+      }
+    }
+  }
+  async function start(): Promise<void> {
+    try {
+      opened = await open(options, (closer) => closers.push(closer))
+    } catch (error) {
+      await close()
+      throw error
+    }
+  }
+  async function stop(): Promise<void> {
+    await starting?.catch(() => {})
+    await opened?.drain()
+    await close()
+  }
+  return {
+    start: () => (starting ??= start()),
+    stop: () => (stopping ??= stop()),
+    get ports() {
+      return opened?.ports ?? null
+    },
+  }
+}
+
+interface Opened {
+  readonly ports: { readonly public: number; readonly diagnostics: number }
+  drain(): Promise<void>
+}
+
+async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<Opened> {
+  const { config, plugins, log, clock = systemClock } = options
+  const { publicNames, clusterName, dataDir } = config
+  const instanceId = uuidv7()
+  const hubVersion = await version()
+  let state: 'starting' | 'ready' | 'draining' = 'starting'
+
+  const kernel = createKernel({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: plugins.map(({ plugin }) => plugin),
+    configs: Object.fromEntries(plugins.map(({ plugin, config: slice }) => [plugin.name, slice])),
+    suggestions: standardProviders,
+    log,
+    clock,
+  })
+  const { calls } = kernel
+
+  const store = await openDatabase(
+    config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,
+    { log },
+  )
+  onClose(() => store.close())
+  const { db } = store
+  const certificates = await createCertificates({
+    publicNames,
+    main: config.proxy.httpsKeypair,
+    apps: config.proxy.appsKeypair,
+    listenAddr: addressText(config.proxy.listen),
+    allowDevelopment: config.proxy.httpsKeypair === null,
+    dataDir,
+    log,
+    clock,
+  })
+  onClose(() => certificates.close())
+
+  // Rooms, each handed what it works with.
+  const changes = createChanges({ ...store, clock, log, audit: () => audit })
+  const vault = await openVault({ dataDir, db })
+  const authorities = createAuthorities({ db, changes, vault, clusterName, clock, log })
+  const audit = createAudit({
+    cluster: clusterName,
+    hub: instanceId,
+    sinks: () => kernel.slot(ref.auditSinks),
+    event: calls.audit.event,
+    clock,
+    log,
+  })
+  const catalog = createCatalog({
+    changes,
+    publicNames,
+    hooks: calls.catalog,
+    certificateCovers: certificates.covers,
+    clock,
+    log,
+  })
+  const users = createUsers({ changes, clock, log })
+  const locks = createLocks({ changes, clock })
+  const access = createAccess({ catalog, decide: calls.access.decide, locks, changes, clock, log })
+  const sessions = createSessions({
+    db,
+    changes,
+    users,
+    locks,
+    catalog,
+    access,
+    audit,
+    hooks: calls.session,
+    streamStalenessMs: config.sessions.streamStalenessMs,
+    clock,
+    log,
+  })
+  const tunnel = createTunnel({
+    db,
+    changes,
+    authorities,
+    clusterName,
+    instanceId,
+    hubVersion,
+    publicAddr: addressText(config.proxy.publicAddr),
+    catalog,
+    hooks: calls.tunnel,
+    audit,
+    isAgentLocked: locks.isAgentLocked,
+    clock,
+    log,
+  })
+  onClose(() => tunnel.close())
+  const pages = createPages({ clusterName })
+  const signIn = createSignIn({
+    vault,
+    database: db,
+    users,
+    sessions,
+    access,
+    catalog,
+    // Asked for at each sign-in, when every plugin has provided what it provides.
+    get sessionLimits() {
+      return kernel.service(ref.sessionLimits)
+    },
+    challenge: calls.access.challenge,
+    methods: () => kernel.slot(ref.signInMethods),
+    publicNames,
+    audit,
+    changes,
+    pages,
+    hubCa: () => authorities.bundle('hub-ca').join('\n'),
+    clock,
+    log,
+  })
+
+  kernel.setup([
+    [ref.database, db],
+    [ref.changes, changes],
+    [ref.vault, vault],
+    [ref.authorities, authorities],
+    [ref.catalog, catalog],
+    [ref.users, users],
+    [ref.access, access],
+    [ref.sessions, sessions],
+    [ref.tunnel, tunnel],
+    [ref.audit, audit],
+    [ref.publicNames, publicNames],
+    [ref.signInDesk, signIn.desk],
+    [ref.forwardHeaders, calls.http.forward],
+  ])
+  await store.migrate([
+    keysMigrations,
+    catalogMigrations,
+    accessMigrations,
+    sessionsMigrations,
+    tunnelMigrations,
+    signInMigrations,
+    ...kernel.slot(ref.migrations),
+  ])
+  await changes.start()
+  onClose(() => changes.stop())
+  sessions.start()
+  onClose(() => sessions.stop())
+  await authorities.load()
+  onClose(() => authorities.close())
+  onClose(() => audit.close())
+  onClose(() => kernel.stop())
+  await kernel.start()
+
+  const identify = identifySession(sessions, locks)
+  const protocols = kernel.slot(ref.protocols)
+  const appHosts = protocols.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
+  const web = createWeb({
+    publicNames,
+    ...(appHosts ? { appHosts } : {}),
+    routes: [
+      statusRoutes({
+        parts: {
+          cluster: () => clusterName,
+          version: () => hubVersion,
+          hubs: () => [{ id: instanceId, version: hubVersion }],
+          agents: () => tunnel.links().length,
+          apps: () => catalog.list().length,
+          sessions: () => sessions.list().length,
+        },
+        plugins: () => kernel.describe(),
+        log,
+      }),
+      appRoutes({ catalog, tunnel, sessions, publicNames }),
+      userRoutes({ users, sessions }),
+      sessionRoutes({ sessions, catalog }),
+      lockRoutes({ locks, recheck: sessions.live.recheck }),
+      ...tunnel.routes,
+      authorityRoutes(authorities),
+      ...signIn.webRoutes,
+      ...kernel.slot(ref.webRoutes),
+    ],
+    identify: async (credentials) => (await identify(credentials)) ?? calls.access.identify(credentials),
+    changes,
+    hsts: !certificates.development,
+    version: hubVersion,
+    renderError: pages.error,
+    log,
+    clock,
+  })
+  await web.start()
+  onClose(() => web.close())
+
+  const front = createFront({
+    listenAddr: addressText(config.proxy.listen),
+    certificates,
+    authorities,
+    publicNames,
+    trustedProxies: config.proxy.trustedProxies,
+    proxyProtocol: config.proxy.proxyProtocol,
+    protocols,
+    web: web.accept,
+    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
+    log,
+  })
+  onClose(() => front.close())
+  const diagnostics = createDiagnostics({
+    listenAddr: addressText(config.diagnostics.listen),
+    notReady: () => (state !== 'ready' ? state : changes.fresh() ? null : 'view_stale'),
+  })
+  onClose(() => diagnostics.close())
+  const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])
+  await web.listenSocket(join(dataDir, 'admin.sock'))
+  await kernel.ready()
+  state = 'ready'
+  log.info({ port, instance: instanceId, version: hubVersion }, `ready at ${publicNames.hubOrigin}`)
+
+  return {
+    ports: { public: port, diagnostics: diagnosticsPort },
+    async drain() {
+      state = 'draining'
+      const grace = AbortSignal.timeout(config.shutdownGraceMs)
+      await Promise.allSettled([front.drain(grace), web.drain(grace), kernel.drain(grace)])
+      await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
+    },
+  }
+}
+
+const addressText = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
