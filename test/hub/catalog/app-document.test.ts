@@ -1,0 +1,159 @@
+import t from 'tap'
+import { appDocument, readApp } from '../../../core/hub/catalog/app-document.ts'
+import { Problem } from '../../../core/hub/web/problem.ts'
+import { appBody, publicNames } from '../sessions/start-rooms.ts'
+
+const read = (name: string, spec: object = {}, metadata: object = {}) =>
+  readApp(appBody(name, spec, metadata), publicNames)
+function faultOf(run: () => unknown): string | null {
+  try {
+    run()
+    return null
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'resource_invalid') return error.message
+    throw error
+  }
+}
+
+t.test('K145 public_addr is accepted or refused as documented', async (t) => {
+  const accepted: [string, string][] = [
+    ['grafana.apps.example.com', 'grafana.apps.example.com'],
+    ['GRAFANA.Apps.Example.com', 'grafana.apps.example.com'],
+    ['a.b.apps.example.com', 'a.b.apps.example.com'],
+    ['xn--bcher-kva.apps.example.com', 'xn--bcher-kva.apps.example.com'],
+    [`${'a'.repeat(63)}.apps.example.com`, `${'a'.repeat(63)}.apps.example.com`],
+  ]
+  for (const [given, wanted] of accepted) t.equal(read('x', { public_addr: given }).publicAddr, wanted)
+  const refused: [string, RegExp][] = [
+    ['apps.example.com', /not apps.example.com itself/],
+    ['grafana.example.com', /must be below/],
+    ['evilapps.example.com', /must be below/],
+    ['grafana.apps.example.com:443', /without scheme and port/],
+    ['https://grafana.apps.example.com', /without scheme and port/],
+    ['grafana.apps.example.com.', /end with a dot/],
+    ['*.apps.example.com', /wildcard/],
+    ['10.0.0.1', /not an address/],
+    ['[::1]', /not an address/],
+    ['b\u00fccher.apps.example.com', /host name/],
+    [`${'a'.repeat(64)}.apps.example.com`, /host name/],
+    ['-a.apps.example.com', /host name/],
+    ['a..apps.example.com', /host name/],
+    ['a b.apps.example.com', /host name/],
+    ['a_b.apps.example.com', /host name/],
+    ['login.apps.example.com', /where people sign in/],
+    ['LOGIN.apps.example.com', /where people sign in/],
+  ]
+  for (const [given, wanted] of refused) {
+    t.match(
+      faultOf(() => read('x', { public_addr: given })),
+      wanted,
+      given,
+    )
+  }
+  const own = { ...publicNames, hubOrigin: 'https://mezite.apps.example.com:8443' }
+  t.match(
+    faultOf(() => readApp(appBody('mezite'), own)),
+    /hub's own host/,
+  )
+  t.equal(read('grafana').publicAddr, 'grafana.apps.example.com', 'the default')
+})
+
+t.test('names are labels', async (t) => {
+  for (const name of ['a', 'a-1', '0', 'a'.repeat(63)]) t.equal(read(name).name, name)
+  for (const name of ['', '-a', 'a-', 'A', 'a.b', 'a_b', 'a'.repeat(64), 'a\n', '__proto__']) {
+    t.match(
+      faultOf(() => read(name)),
+      /metadata.name/,
+      name,
+    )
+  }
+})
+
+t.test('J134 only http, https and tcp URIs without surprises can be registered', async (t) => {
+  for (const uri of [
+    'http://10.0.0.1',
+    'https://app.internal:8443/',
+    'http://[::1]:80',
+    'http://my_app:3000',
+  ]) {
+    t.equal(read('x', { uri }).uri, uri, 'byte for byte')
+  }
+  t.equal(read('x', { uri: 'tcp://db:5432' }).protocol, 'tcp')
+  for (const uri of [
+    'file:///etc/passwd',
+    'unix:/run/x.sock',
+    'ftp://a',
+    'http://',
+    'http://u:p@host',
+    'http://host/path',
+    'http://host?q',
+    'http://host#f',
+    'tcp://db',
+    'http://host:0',
+    'http://host:65536',
+    'http://a b',
+    'http://a\r\nb',
+    'HTTP://a',
+    'http://a..b',
+    'http://[::zz]',
+    ' http://a',
+  ]) {
+    t.match(
+      faultOf(() => read('x', { uri })),
+      /spec.uri/,
+      uri,
+    )
+  }
+  t.match(
+    faultOf(() => read('x', { uri: 'tcp://db:5432', protocol: 'http' })),
+    /spec.protocol/,
+  )
+})
+
+t.test('a document reads back as it was shown, and faults come all at once', async (t) => {
+  const app = read(
+    'x',
+    {
+      agents: ['Node-1', 'node-1', 'node-2'],
+      rewrite: { host: 'upstream' },
+      origins: ['https://spa.apps.example.com'],
+      timeouts: { idle: '90m' },
+      tls: { verify: false },
+    },
+    { labels: { env: 'prod' }, expires: '2030-01-31T12:00:00Z', description: 'd' },
+  )
+  t.same(app.agents, ['node-1', 'node-2'])
+  t.same(app.timeouts, { connectMs: 5_000, responseMs: 60_000, idleMs: 5_400_000 })
+  t.equal(app.expires, Date.parse('2030-01-31T12:00:00Z'))
+  t.same(readApp(JSON.parse(JSON.stringify(appDocument(app))), publicNames), app)
+  const fault = faultOf(() =>
+    read('x', {
+      uri: 'ftp://x',
+      origins: ['https://a/b'],
+      timeouts: { connect: '0s' },
+      rewrite: { host: 'a b' },
+    }),
+  )
+  for (const path of ['spec.uri', 'spec.origins', 'spec.timeouts.connect', 'spec.rewrite.host'])
+    t.match(fault, path)
+  t.match(
+    faultOf(() => read('x', { agent: ['a'] })),
+    /did you mean 'agents'/,
+  )
+  t.match(
+    faultOf(() => read('x', {}, { labels: { 'a b': 'c' } })),
+    /label key/,
+  )
+  t.match(
+    faultOf(() => read('x', {}, { labels: { a: 'c\u0000' } })),
+    /label value/,
+  )
+  t.match(
+    faultOf(() => read('x', {}, { expires: 'tomorrow' })),
+    /metadata.expires/,
+  )
+  t.match(
+    faultOf(() => readApp([], publicNames)),
+    /must be an object/,
+  )
+})

@@ -1,0 +1,80 @@
+import t from 'tap'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { actor, appBody, publicNames, startRooms } from '../sessions/start-rooms.ts'
+
+t.test('the catalog', async (t) => {
+  const rooms = await startRooms()
+  t.teardown(() => rooms.stop())
+  const { catalog } = rooms
+  const input = (name: string, spec: object = {}, metadata: object = {}) =>
+    readApp(appBody(name, spec, metadata), publicNames)
+
+  await t.test('creates, replaces with the same id, and removes', async (t) => {
+    const { created, app } = await catalog.put(input('one'), 'create', actor)
+    t.ok(created)
+    t.equal(catalog.byHost('one.apps.example.com'), app)
+    t.equal(catalog.byId(app.id), app)
+    await t.rejects(catalog.put(input('one'), 'create', actor), { status: 409, code: 'app_exists' })
+    const again = await catalog.put(input('one', { public_addr: 'uno.apps.example.com' }), 'put', actor)
+    t.notOk(again.created)
+    t.equal(again.app.id, app.id)
+    t.equal(catalog.byHost('one.apps.example.com'), undefined, 'the old host is free')
+    t.equal(catalog.byHost('uno.apps.example.com'), again.app)
+    await catalog.remove('one', actor)
+    t.equal(catalog.byHost('uno.apps.example.com'), undefined)
+    await t.rejects(catalog.remove('one', actor), { code: 'app_not_found' })
+    t.same(rooms.types(), ['app.created', 'app.updated', 'app.deleted'], 'each change is recorded once')
+  })
+
+  await t.test('E72 an app that is registered again is another app', async (t) => {
+    const before = (await catalog.put(input('again'), 'create', actor)).app
+    await catalog.remove('again', actor)
+    const after = (await catalog.put(input('again'), 'create', actor)).app
+    t.not(after.id, before.id)
+    t.equal(catalog.byId(before.id), undefined)
+  })
+
+  await t.test('K145 a host belongs to one app, and the certificate must cover it', async (t) => {
+    await catalog.put(input('first'), 'create', actor)
+    const second = input('second', { public_addr: 'FIRST.apps.example.com' })
+    await t.rejects(catalog.put(second, 'create', actor), { status: 409, code: 'public_addr_taken' })
+    const deep = input('deep', { public_addr: 'a.b.apps.example.com' })
+    await t.rejects(catalog.put(deep, 'create', actor), { status: 400, message: /\*\.apps\.example\.com/ })
+    t.equal(catalog.byName('second'), undefined)
+  })
+
+  await t.test('enables, disables and binds agents', async (t) => {
+    await catalog.put(input('toggle'), 'create', actor)
+    rooms.events.length = 0
+    await catalog.change('toggle', (app) => ({ ...app, enabled: false }), actor)
+    t.equal(catalog.byName('toggle')?.enabled, false)
+    await catalog.change('toggle', (app) => ({ ...app, enabled: true }), actor)
+    await catalog.change('toggle', (app) => ({ ...app, agents: ['node-9'] }), actor)
+    t.same(catalog.byName('toggle')?.agents, ['node-9'])
+    t.same(rooms.types(), ['app.disabled', 'app.enabled', 'app.updated'])
+  })
+
+  await t.test(
+    'an expired app is as if it were not there, and apps that share a uri are warned about',
+    async (t) => {
+      const expires = new Date(rooms.clock.now() + 60_000).toISOString()
+      const { app } = await catalog.put(input('brief', {}, { expires }), 'create', actor)
+      t.ok(rooms.warnings.some((line) => /share a uri/.test(line)))
+      t.ok(catalog.byHost('brief.apps.example.com'))
+      rooms.advance(60_001)
+      t.equal(catalog.byHost('brief.apps.example.com'), undefined)
+      t.equal(catalog.byId(app.id), undefined)
+      t.notOk(catalog.list().some(({ name }) => name === 'brief'))
+      t.ok(catalog.registered().some(({ name }) => name === 'brief'))
+    },
+  )
+
+  await t.test('a stored app that cannot be read is not served', async (t) => {
+    await rooms.changes.write(async (trx, change) => {
+      await trx.updateTable('apps').set({ document: '{"kind":' }).where('name', '=', 'first').execute()
+      change.touch('app', 'first')
+    })
+    t.equal(catalog.byHost('first.apps.example.com'), undefined)
+    t.ok(catalog.byName('toggle'), 'the others are')
+  })
+})

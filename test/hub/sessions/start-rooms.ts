@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AccessQuery, Log, Subject, Vote } from '@mezite/core'
+import { accessMigrations } from '../../../core/hub/access/access-migrations.ts'
+import { createAccess } from '../../../core/hub/access/create-access.ts'
+import { createLocks } from '../../../core/hub/access/create-locks.ts'
+import { createUsers } from '../../../core/hub/access/create-users.ts'
+import type { AuditInput } from '../../../core/hub/audit/audit-event.ts'
+import { catalogMigrations } from '../../../core/hub/catalog/catalog-migrations.ts'
+import { createCatalog } from '../../../core/hub/catalog/create-catalog.ts'
+import { createChanges } from '../../../core/hub/database/create-changes.ts'
+import { openDatabase } from '../../../core/hub/database/open-database.ts'
+import { createSessions } from '../../../core/hub/sessions/create-sessions.ts'
+import type { SessionEnded } from '../../../core/hub/sessions/session.ts'
+import { sessionsMigrations } from '../../../core/hub/sessions/sessions-migrations.ts'
+import type { Ballots } from '../../../core/kernel/hook.ts'
+
+export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
+
+export const publicNames = {
+  clusterName: 'test',
+  hubOrigin: 'https://mezite.example.com',
+  signInOrigin: 'https://login.apps.example.com',
+  appsDomain: 'apps.example.com',
+  portSuffix: '',
+  appsOidcConnector: null,
+}
+
+export const operator: Subject = Object.freeze({
+  user: 'operator@socket',
+  roles: ['admin'],
+  kind: 'operator',
+  sessionId: null,
+  satisfied: [],
+})
+export const actor = { subject: operator, clientIp: '', requestId: null }
+
+/** Catalog, access and sessions of one hub on a real embedded database; a hand-moved clock. */
+export async function startRooms() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rooms-'))
+  const opened = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
+  await opened.migrate([catalogMigrations, accessMigrations, sessionsMigrations])
+  let ahead = 0
+  const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
+  const events: AuditInput[] = []
+  const ended: SessionEnded[] = []
+  const warnings: string[] = []
+  const log: Log = { ...quiet, warn: (_: unknown, message?: string) => void warnings.push(String(message)) }
+  const changes = createChanges({
+    ...opened,
+    clock: { now: Date.now, monotonic: () => performance.now() },
+    log: quiet,
+    audit: () => ({ recordIn: async (_trx, event) => void events.push(event), committed() {} }),
+  })
+  let policy: (query: AccessQuery, vote: Vote) => void = (_query, vote) => vote.allow('access')
+  let asked = 0
+  const decide = Object.assign(
+    (query: AccessQuery, ballot: (plugin: string) => Vote): Ballots<Vote> => {
+      asked += 1
+      const vote = ballot('test')
+      try {
+        policy(query, vote)
+        return { cast: [vote], failed: [] }
+      } catch (error) {
+        return { cast: [], failed: [{ plugin: 'test', error: error as Error }] }
+      }
+    },
+    { empty: false, pure: true },
+  )
+  const locks = createLocks({ changes, clock })
+  const catalog = createCatalog({
+    changes,
+    publicNames,
+    hooks: { changed: Object.assign(() => {}, { empty: true, pure: false }) },
+    certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
+    clock,
+    log,
+  })
+  const users = createUsers({ changes, clock, log })
+  const access = createAccess({ catalog, decide, locks, changes, clock, log })
+  const sessions = createSessions({
+    db: opened.db,
+    changes,
+    users,
+    locks,
+    catalog,
+    access,
+    audit: { record: (event) => void events.push(event) },
+    hooks: {
+      ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
+    },
+    clock,
+    log,
+  })
+  await changes.start()
+  return {
+    db: opened.db,
+    changes,
+    clock,
+    locks,
+    catalog,
+    users,
+    access,
+    sessions,
+    events,
+    ended,
+    warnings,
+    types: () => events.map(({ type }) => type),
+    asked: () => asked,
+    setPolicy(next: typeof policy) {
+      policy = next
+    },
+    advance(ms: number) {
+      ahead += ms
+    },
+    async stop() {
+      await sessions.stop()
+      await changes.stop()
+      await opened.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export type Rooms = Awaited<ReturnType<typeof startRooms>>
+
+export const appBody = (name: string, spec: object = {}, metadata: object = {}) => ({
+  kind: 'app',
+  version: 'v1',
+  metadata: { name, ...metadata },
+  spec: { uri: 'http://10.0.0.1:3000', ...spec },
+})
