@@ -60,7 +60,8 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   const takeTurn = createTurns({ waiting: 500, waitMs: 10_000 })
   let applied: Place | null = null
   let lastRead: Moment | null = null
-  let epoch = 0
+  // The first load makes it the number that it read.
+  let epoch = -1
   let started = false
   let reload = true
   let stopped = false

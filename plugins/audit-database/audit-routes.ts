@@ -1,0 +1,121 @@
+import type { Audit, Changes, Database, Sessions, Subject, WebRoutes } from '@mezite/core'
+import { Problem, Type } from '@mezite/core'
+import type { Tail } from './create-tail.ts'
+import { readEvents, seqOf } from './read-events.ts'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const LONGEST_LIST = 1_000
+
+const Query = Type.Object(
+  {
+    type: Type.Optional(Type.String({ maxLength: 100 })),
+    user: Type.Optional(Type.String({ maxLength: 300 })),
+    app: Type.Optional(Type.String({ maxLength: 300 })),
+    from: Type.Optional(Type.String({ maxLength: 40, description: 'not before, RFC 3339' })),
+    to: Type.Optional(Type.String({ maxLength: 40, description: 'not after, RFC 3339' })),
+    limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` })),
+    after: Type.Optional(Type.String({ maxLength: 40, description: 'id of the last event seen' })),
+  },
+  { additionalProperties: false },
+)
+
+type Asked = Partial<Record<keyof (typeof Query)['properties'], string>>
+
+interface Parts {
+  readonly database: Database
+  readonly audit: Audit
+  readonly changes: Changes
+  readonly sessions: Sessions | undefined
+  readonly tail: Tail
+}
+
+/** `GET /v1/webapi/audit` and `/audit/tail`, both for admins only; reading is itself recorded. */
+export function auditRoutes(parts: Parts): WebRoutes {
+  const { database, audit } = parts
+  const recordRead = (request: { subject: Subject; clientIp: string; id: string }, what: string) => {
+    const { subject, clientIp, id } = request
+    const { user, roles, sessionId } = subject
+    const fields = { resource: what }
+    audit.record({
+      type: 'audit.read',
+      success: true,
+      user,
+      roles,
+      clientIp,
+      sessionId,
+      requestId: id,
+      fields,
+    })
+  }
+  return {
+    name: 'audit',
+    prefix: '/v1/webapi',
+    async routes(app) {
+      app.get(
+        '/audit',
+        {
+          config: { access: 'admin' },
+          schema: { summary: 'The audit trail, oldest first', querystring: Query },
+        },
+        async (request) => {
+          const asked = request.query as Asked
+          const { type, user, app: appName } = asked
+          const from = momentOf(asked.from, 'from')
+          const to = momentOf(asked.to, 'to')
+          const limit = Math.min(Number(asked.limit ?? 100), LONGEST_LIST)
+          if (limit < 1) throw new Problem(400, 'bad_request', 'limit is at least 1.')
+          // From a time on the list begins there; else it is the newest that one wants to see.
+          const after = asked.after === undefined ? (from ? 0 : null) : await placeOf(database, asked.after)
+          const filter = {
+            ...(type !== undefined && { type }),
+            ...(user !== undefined && { user }),
+            ...(appName !== undefined && { app: appName }),
+            ...(from && { from }),
+            ...(to && { to }),
+          }
+          const events = await readEvents(database, filter, after, limit)
+          // One record for a list, however many pages it has.
+          if (asked.after === undefined) recordRead(request, 'audit')
+          return events.map(({ event }) => event)
+        },
+      )
+      app.get(
+        '/audit/tail',
+        { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
+        async (request, reply) => {
+          recordRead(request, 'audit/tail')
+          const stream = await parts.tail.follow(watch(request.subject, parts))
+          reply.raw.once('close', () => stream.destroy())
+          return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
+        },
+      )
+    },
+  }
+}
+
+/** Whether who follows is still an admin; asked at every poll. The operator always is. */
+function watch(subject: Subject, { sessions, changes }: Parts): () => boolean {
+  const { sessionId } = subject
+  if (subject.kind === 'operator' || sessionId === null) return () => true
+  return () => {
+    const session = sessions?.byId(sessionId)
+    const now = session && sessions?.subjectOf(session)
+    return changes.fresh() && (now?.roles.includes('admin') ?? false)
+  }
+}
+
+async function placeOf(database: Database, id: string): Promise<number> {
+  const seq = UUID.test(id) ? await seqOf(database, id) : null
+  if (seq === null) throw new Problem(400, 'audit_event_unknown', 'after names no event of the trail.')
+  return seq
+}
+
+function momentOf(text: string | undefined, name: string): Date | undefined {
+  if (text === undefined) return undefined
+  const moment = new Date(text)
+  const year = moment.getUTCFullYear()
+  if (Number.isNaN(year) || year < 1970 || year > 9999) {
+    throw new Problem(400, 'bad_request', `${name} is no RFC 3339 time.`)
+  }
+  return moment
+}

@@ -1,0 +1,61 @@
+import type { AuditEvent, Database } from '@mezite/core'
+import { sql } from 'kysely'
+import type { AuditTables } from './migrations.ts'
+
+export interface EventFilter {
+  readonly type?: string
+  readonly user?: string
+  readonly app?: string
+  /** Not before. */
+  readonly from?: Date
+  /** Not after. */
+  readonly to?: Date
+}
+
+/** An event with its place in the trail. */
+export interface StoredEvent {
+  readonly seq: number
+  readonly event: AuditEvent
+}
+
+/** Where the trail ends now. */
+export async function lastSeq(database: Database): Promise<number> {
+  const { rows } = await sql<{
+    seq: number
+  }>`SELECT coalesce(max(seq), 0) AS seq FROM audit_database_events`.execute(database)
+  return Number(rows[0]?.seq ?? 0)
+}
+
+/** The place of an event, or null when it is not, or no longer, there. */
+export async function seqOf(database: Database, id: string): Promise<number | null> {
+  const row = await database
+    .withTables<AuditTables>()
+    .selectFrom('audit_database_events')
+    .select('seq')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.seq ?? null
+}
+
+/** At most `limit` events after a place, or the newest when `after` is null; oldest first either way. */
+export async function readEvents(
+  database: Database,
+  filter: EventFilter,
+  after: number | null,
+  limit: number,
+): Promise<readonly StoredEvent[]> {
+  let query = database
+    .withTables<AuditTables>()
+    .selectFrom('audit_database_events')
+    .select(['seq', 'event'])
+    .orderBy('seq', after === null ? 'desc' : 'asc')
+    .limit(limit)
+  if (after !== null) query = query.where('seq', '>', after)
+  if (filter.type !== undefined) query = query.where('type', '=', filter.type)
+  if (filter.user !== undefined) query = query.where('user_name', '=', filter.user)
+  if (filter.app !== undefined) query = query.where('app', '=', filter.app)
+  if (filter.from !== undefined) query = query.where('time', '>=', filter.from)
+  if (filter.to !== undefined) query = query.where('time', '<=', filter.to)
+  const rows = (await query.execute()) as unknown as StoredEvent[]
+  return after === null ? rows.reverse() : rows
+}

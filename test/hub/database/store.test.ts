@@ -1,0 +1,305 @@
+import { type Kysely, sql } from 'kysely'
+import t from 'tap'
+import type { View } from '../../../core/hub/database/changes.ts'
+import type { Database, Migrations } from '../../../core/hub/database/database.ts'
+import type { OpenDatabase } from '../../../core/hub/database/open-database.ts'
+import { changesOf, open, pgliteStore, postgresStore, type Store, until } from './stores.ts'
+
+const things: Migrations = {
+  owner: 'things',
+  migrations: {
+    '0001-things': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`CREATE TABLE things (key text PRIMARY KEY, value bigint NOT NULL, bytes bytea)`.execute(db)
+      },
+    },
+  },
+}
+
+/** Copies of the table `things`, read whole and by key. */
+function thingsView() {
+  let map = new Map<string, number>()
+  const calls = { all: 0, refreshed: 0 }
+  const view: View = {
+    name: 'things',
+    kinds: ['thing'],
+    async loadAll(trx) {
+      calls.all += 1
+      const { rows } = await sql<{ key: string; value: number }>`SELECT key, value FROM things`.execute(trx)
+      return () => {
+        map = new Map(rows.map(({ key, value }) => [key, value]))
+      }
+    },
+    async refresh(trx, touched) {
+      calls.refreshed += 1
+      const keys = [...(touched.get('thing') ?? [])]
+      const { rows } = await sql<{ key: string; value: number }>`SELECT key, value FROM things
+        WHERE key IN (${sql.join(keys)})`.execute(trx)
+      return () => {
+        const next = new Map(map)
+        for (const key of keys) next.delete(key)
+        for (const { key, value } of rows) next.set(key, value)
+        map = next
+      }
+    },
+  }
+  return { view, calls, get: (key: string) => map.get(key), size: () => map.size }
+}
+
+async function setThing(changes: ReturnType<typeof changesOf>, key: string, value: number): Promise<void> {
+  await changes.write(async (trx, change) => {
+    await sql`INSERT INTO things (key, value) VALUES (${key}, ${value})
+      ON CONFLICT (key) DO UPDATE SET value = ${value}`.execute(trx)
+    change.touch('thing', key)
+  })
+}
+
+async function hubOn(database: OpenDatabase, options = {}) {
+  const copy = thingsView()
+  const changes = changesOf(database, options)
+  changes.addView(copy.view)
+  await changes.start()
+  return { changes, copy }
+}
+
+async function count(db: Database): Promise<unknown> {
+  const { rows } = await sql<{ n: unknown }>`SELECT count(*) AS n FROM things`.execute(db)
+  return rows[0]?.n
+}
+
+async function suite(t: Tap, store: Store): Promise<void> {
+  const database = await open(await store.config())
+  t.teardown(() => database.close())
+  const { db } = database
+  await database.migrate([things])
+
+  await t.test('migrates once, adds what is new, and keeps owners apart', async (t) => {
+    await database.migrate([things])
+    const more: Migrations = {
+      owner: 'other-owner',
+      migrations: { '0001-things': { up: (db) => db.schema.createTable('other_things').execute() } },
+    }
+    await database.migrate([things, more])
+    t.equal(await count(db), 0)
+    await t.rejects(database.migrate([things, things]), { code: 'MEZ_MIGRATION_FAILED', message: /'things'/ })
+  })
+
+  await t.test('names the migration that fails, and rolls its owner back', async (t) => {
+    const bad: Migrations = {
+      owner: 'bad',
+      migrations: {
+        '0001-fine': { up: async (db) => void (await sql`CREATE TABLE bad_rows (x text)`.execute(db)) },
+        '0002-broken': { up: async (db) => void (await sql`CREATE GARBAGE`.execute(db)) },
+      },
+    }
+    await t.rejects(database.migrate([bad]), {
+      code: 'MEZ_MIGRATION_FAILED',
+      message: /'0002-broken' of 'bad'/,
+    })
+    const { rows } = await sql<{ there: unknown }>`SELECT to_regclass('bad_rows') AS there`.execute(db)
+    t.equal(rows[0]?.there, null)
+  })
+
+  await t.test('refuses a database that is newer than the code', async (t) => {
+    const newer: Migrations = {
+      owner: 'newer',
+      migrations: {
+        '0001-a': { up: async () => {} },
+        '0002-b': { up: async () => {} },
+      },
+    }
+    await database.migrate([newer])
+    const older: Migrations = { owner: 'newer', migrations: { '0001-a': { up: async () => {} } } }
+    await t.rejects(database.migrate([older]), { code: 'MEZ_DATABASE_NEWER', message: /'0002-b' of 'newer'/ })
+  })
+
+  await t.test('gives the same values: int8, bytea, timestamps, errors', async (t) => {
+    await sql`INSERT INTO things (key, value, bytes) VALUES ('types', 5000000000, ${Buffer.from([0, 255])})`.execute(
+      db,
+    )
+    const { rows } = await sql<Record<string, unknown>>`
+      SELECT value, bytes, timestamptz '2026-01-02T03:04:05Z' AS at FROM things WHERE key = 'types'`.execute(
+      db,
+    )
+    t.equal(rows[0]?.value, 5_000_000_000)
+    t.same(Buffer.from(rows[0]?.bytes as Uint8Array), Buffer.from([0, 255]))
+    t.same(rows[0]?.at, new Date('2026-01-02T03:04:05.000Z'))
+    await t.rejects(sql`INSERT INTO things (key, value) VALUES ('types', 1)`.execute(db), {
+      code: '23505',
+      constraint: 'things_pkey',
+    })
+    await sql`DELETE FROM things`.execute(db)
+  })
+
+  await t.test('rolls back a transaction that failed, also when its error was swallowed', async (t) => {
+    const swallowed = db.transaction().execute(async (trx) => {
+      await sql`INSERT INTO things (key, value) VALUES ('lost', 1)`.execute(trx)
+      await sql`SELECT garbage`.execute(trx).catch(() => {})
+    })
+    await t.rejects(swallowed)
+    const thrown = db.transaction().execute(async (trx) => {
+      await sql`INSERT INTO things (key, value) VALUES ('lost', 1)`.execute(trx)
+      throw new Error('no')
+    })
+    await t.rejects(thrown, { message: 'no' })
+    t.equal(await count(db), 0)
+  })
+
+  await t.test(
+    'write: this hub sees its own change when it resolves; only decisive ones move the epoch',
+    async (t) => {
+      const { changes, copy } = await hubOn(database)
+      t.teardown(() => changes.stop())
+      const heard: unknown[] = []
+      changes.onApplied((touched) => heard.push(touched && [...touched.keys()]))
+      const before = changes.epoch
+      await setThing(changes, 'a', 1)
+      t.equal(copy.get('a'), 1)
+      t.equal(changes.epoch, before + 1)
+      await changes.write(async (_trx, change) => change.opened('session-1'))
+      t.equal(changes.epoch, before + 1, 'an opened session leaves the epoch')
+      await changes.write(async (_trx, change) => {
+        change.opened('session-2')
+        change.touch('session', 'session-1')
+      })
+      t.equal(changes.epoch, before + 3)
+      t.same(heard, [['thing'], ['session'], ['session']])
+      t.equal(copy.calls.refreshed, 1, 'views hear only of their kinds')
+      await changes.write(async (trx, change) => {
+        await sql`DELETE FROM things WHERE key = 'a'`.execute(trx)
+        change.touch('thing', 'a')
+      })
+      t.equal(copy.get('a'), undefined)
+    },
+  )
+
+  await t.test('write: a change that throws leaves nothing, and its number is used again', async (t) => {
+    const { changes, copy } = await hubOn(database)
+    t.teardown(() => changes.stop())
+    const failing = changes.write(async (trx, change) => {
+      await sql`INSERT INTO things (key, value) VALUES ('x', 1)`.execute(trx)
+      change.touch('thing', 'x')
+      throw new Error('changed my mind')
+    })
+    await t.rejects(failing, { message: 'changed my mind' })
+    t.equal(copy.get('x'), undefined)
+    const { epoch } = changes
+    await setThing(changes, 'y', 1)
+    t.equal(changes.epoch, epoch + 1)
+    await sql`DELETE FROM things`.execute(db)
+  })
+
+  await t.test(
+    'loads everything when the number goes backwards, is another history, or the log is short',
+    async (t) => {
+      const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
+      t.teardown(() => changes.stop())
+      await setThing(changes, 'k', 1)
+      let { all } = copy.calls
+      const { epoch } = changes
+
+      await sql`UPDATE things SET value = 2 WHERE key = 'k'`.execute(db)
+      await sql`UPDATE change_sequence SET n = n - 1`.execute(db)
+      await changes.catchUp()
+      t.equal(copy.get('k'), 2, 'backwards')
+      t.equal(copy.calls.all, ++all)
+      t.ok(changes.epoch > epoch, 'the epoch only grows')
+
+      await sql`UPDATE things SET value = 3 WHERE key = 'k'`.execute(db)
+      await sql`UPDATE change_sequence SET tag = gen_random_uuid()`.execute(db)
+      await changes.catchUp()
+      t.equal(copy.get('k'), 3, 'the same number of another history')
+      t.equal(copy.calls.all, ++all)
+
+      await sql`UPDATE things SET value = 4 WHERE key = 'k'`.execute(db)
+      await sql`UPDATE change_sequence SET n = n + 100`.execute(db)
+      await changes.catchUp()
+      t.equal(copy.get('k'), 4, 'a jump past the log')
+      t.equal(copy.calls.all, ++all)
+
+      // A history that was restored and grew again past the number that this hub had seen.
+      await sql`DELETE FROM change_log`.execute(db)
+      await sql`INSERT INTO change_log (n, tag, touched) SELECT n, gen_random_uuid(), '[]' FROM change_sequence`.execute(
+        db,
+      )
+      await sql`UPDATE things SET value = 5 WHERE key = 'k'`.execute(db)
+      await changes.write(async () => {})
+      t.equal(copy.get('k'), 5, 'another history with a higher number')
+      t.equal(copy.calls.all, ++all)
+    },
+  )
+
+  await t.test('a view that comes late or cannot be read: not fresh until it is loaded', async (t) => {
+    const { changes } = await hubOn(database, { freshMs: 1_000, pollMs: 100 })
+    t.teardown(() => changes.stop())
+    let broken = true
+    let loaded = false
+    changes.addView({
+      name: 'late',
+      kinds: ['late'],
+      async loadAll() {
+        if (broken) throw new Error('unreadable row')
+        return () => {
+          loaded = true
+        }
+      },
+      refresh: async () => () => {},
+    })
+    await until(() => !changes.fresh(), 3_000, 'stale')
+    broken = false
+    await until(() => changes.fresh(), 2_000, 'fresh')
+    t.ok(loaded)
+  })
+
+  await t.test('fault 29: freshness is judged by both clocks', async (t) => {
+    const now = { wall: 1_000_000, monotonic: 5 }
+    const clock = { now: () => now.wall, monotonic: () => now.monotonic }
+    const { changes } = await hubOn(database, { clock, pollMs: 60_000 })
+    t.teardown(() => changes.stop())
+    t.ok(changes.fresh())
+    now.wall += 5_001
+    t.notOk(changes.fresh(), 'the machine slept, or the wall clock was set forward')
+    await changes.catchUp()
+    t.ok(changes.fresh(), 'back by itself')
+    now.wall -= 3 * 3_600_000
+    t.ok(changes.fresh(), 'set back')
+    now.monotonic += 5_001
+    t.notOk(changes.fresh(), 'set back, and time passed')
+    t.equal(changes.ageMs(), 5_001)
+  })
+
+  await t.test('the log is pruned, and who lags behind it loads everything', async (t) => {
+    const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
+    const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
+    t.teardown(() => Promise.all([changes.stop(), other.changes.stop()]))
+    for (let n = 0; n < 20; n++) await setThing(other.changes, 'pruned', n)
+    const { pruneLog } = await import('../../../core/hub/database/change-log.ts')
+    const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
+    await pruneLog(db, (rows[0]?.n ?? 0) - 5)
+    const left = await sql<{ n: number }>`SELECT count(*) AS n FROM change_log`.execute(db)
+    t.equal(left.rows[0]?.n, 6)
+    const before = copy.calls.all
+    await changes.catchUp()
+    t.equal(copy.get('pruned'), 19)
+    t.ok(copy.calls.all >= before)
+  })
+
+  await t.test('many changes at once: every one is applied, in order', async (t) => {
+    const { changes, copy } = await hubOn(database)
+    t.teardown(() => changes.stop())
+    const { epoch } = changes
+    await Promise.all(Array.from({ length: 50 }, (_, n) => setThing(changes, `many-${n}`, n)))
+    for (let n = 0; n < 50; n++) t.equal(copy.get(`many-${n}`), n)
+    t.equal(changes.epoch, epoch + 50)
+  })
+}
+
+type Tap = typeof t
+
+for (const make of [pgliteStore, postgresStore]) {
+  t.test(make.name, async (t) => {
+    const store = await make()
+    t.teardown(() => store.close())
+    await suite(t as unknown as Tap, store)
+  })
+}

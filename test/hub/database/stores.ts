@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ChangesOptions, createChanges } from '../../../core/hub/database/create-changes.ts'
+import {
+  type DatabaseConfig,
+  type OpenDatabase,
+  openDatabase,
+} from '../../../core/hub/database/open-database.ts'
+import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import type { Log } from '../../../core/kernel/log.ts'
+import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
+
+/** A log that keeps its lines. */
+export function keptLog(lines: unknown[][] = []): Log & { lines: unknown[][] } {
+  const keep = (...line: unknown[]) => void lines.push(line)
+  return { lines, debug: keep, info: keep, warn: keep, error: keep, child: () => keptLog(lines) }
+}
+
+/** One kind of database to run the same tests on. */
+export interface Store {
+  readonly name: 'PGlite' | 'PostgreSQL'
+  /** Where a fresh, empty database can be opened. */
+  config(): Promise<DatabaseConfig>
+  close(): Promise<void>
+}
+
+export async function pgliteStore(): Promise<Store> {
+  const folder = await mkdtemp(join(tmpdir(), 'mezite-store-'))
+  let made = 0
+  return {
+    name: 'PGlite',
+    config: async () => ({ driver: 'embedded', dataDir: join(folder, String(++made)) }),
+    close: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+export async function postgresStore(): Promise<Store & { server: TestPostgres }> {
+  const server = await startPostgres()
+  return {
+    name: 'PostgreSQL',
+    server,
+    config: async () => ({ driver: 'postgres', url: await server.createDatabase() }),
+    close: () => server.close(),
+  }
+}
+
+export function open(config: DatabaseConfig, limits = postgresLimits): Promise<OpenDatabase> {
+  return openDatabase(config, { log: keptLog(), limits })
+}
+
+/** Changes of one hub that audits nowhere. */
+export function changesOf(database: OpenDatabase, options: Partial<ChangesOptions> = {}) {
+  return createChanges({
+    ...database,
+    clock: systemClock,
+    log: keptLog(),
+    audit: () => ({ recordIn: async () => {}, committed() {} }),
+    ...options,
+  })
+}
+
+/** Resolves when the condition holds, or rejects after the deadline. Asks every few milliseconds. */
+export async function until(
+  condition: () => unknown,
+  deadlineMs: number,
+  what = 'the condition',
+): Promise<number> {
+  const started = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - started > deadlineMs)
+      throw new Error(`${what} did not hold within ${deadlineMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return performance.now() - started
+}
