@@ -1,6 +1,9 @@
 /** What only a real browser can show: sign-in, and what sibling applications can and cannot do to each other. */
 import type { RequestListener } from 'node:http'
 import t from 'tap'
+import { Visitor } from '../../core/testing/visitor.ts'
+import { signIn } from '../../examples/cluster/check/person-steps.ts'
+import { people } from '../../examples/cluster/people.ts'
 import { newPerson, openBrowser, signInAs } from './open-browser.ts'
 import { startTestCluster } from './start-test-cluster.ts'
 
@@ -36,8 +39,8 @@ const evil = await cluster.publish('evil', (request, response) => {
 
 t.test('a person signs in and lands on the page first asked for', async (t) => {
   const { context, page } = await newPerson(browser)
-  await signInAs(page, ALICE, `${victim.url}/deep/page?q=1#part`)
-  await page.waitForURL(`${victim.url}/deep/page?q=1#part`)
+  await signInAs(page, ALICE, `${victim.url}/deep/page?q=1`)
+  await page.waitForURL(`${victim.url}/deep/page?q=1`)
   t.equal(await page.textContent('#user'), 'alice@example.test')
   const cookie = (await context.cookies(victim.url)).find(({ name }) => name === SESSION)
   t.match(cookie, {
@@ -174,20 +177,18 @@ t.test('G97 a sibling page cannot open a WebSocket to another app', async (t) =>
 })
 
 t.test("B27 an attacker's hand-over link sets no session in another browser", async (t) => {
-  const attacker = await newPerson(browser)
-  let link = ''
-  await attacker.context.route('**/.mezite/session?**', (route) => {
-    link = route.request().url()
-    return route.abort()
-  })
-  await signInAs(attacker.page, ALICE, victim.url).catch(() => {})
-  await attacker.page.waitForTimeout(500)
-  t.match(link, '/.mezite/session?')
+  const attacker = new Visitor(cluster.ca)
+  await signIn(attacker, people[0], cluster.hubUrl)
+  let link = victim.url
+  while (!link.includes('/.mezite/session')) {
+    const hop = await attacker.fetch(link, { headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html' } })
+    t.ok(hop.headers.location, `${hop.status} leads on`)
+    link = new URL(hop.headers.location ?? '/.mezite/session', link).href
+  }
   const person = await newPerson(browser)
   const response = await person.page.goto(link)
   t.equal(response?.status(), 400)
   t.notOk((await person.context.cookies(victim.url)).some(({ name }) => name === SESSION))
-  await attacker.context.close()
   await person.context.close()
 })
 
@@ -225,27 +226,23 @@ t.test('B32 sign-out ends every app session, and a foreign GET does nothing', as
   await signInAs(page, ALICE, cluster.apps.live)
   await page.waitForFunction(() => document.getElementById('socket')?.textContent?.includes('hello'))
   const other = await context.newPage()
-  await other.goto(evil.url)
   await signInAs(other, ALICE, evil.url)
+  const status = () => other.evaluate(() => fetch('/data').then((response) => response.status))
   await other.evaluate(
     (hub) => fetch(`${hub}/web/logout`, { credentials: 'include', mode: 'no-cors' }).catch(() => {}),
     cluster.hubUrl,
   )
-  await other.goto(evil.url)
-  t.equal(other.url(), `${evil.url}/`, 'still signed in')
-  await other.goto(`${cluster.hubUrl}/web/logout`)
-  await other
+  t.equal(await status(), 200, 'a foreign GET does nothing')
+  const hub = await context.newPage()
+  await hub.goto(`${cluster.hubUrl}/web/logout`)
+  await hub
     .getByRole('button', { name: /sign out/i })
     .first()
     .click()
   await page.waitForFunction(() =>
     document.getElementById('socket')?.textContent?.includes('closed with code 4401'),
   )
-  const answer = await other.request.get(`${evil.url}/`, {
-    maxRedirects: 0,
-    headers: { accept: 'application/json' },
-  })
-  t.equal(answer.status(), 401)
+  t.equal(await status(), 401)
   await context.close()
 })
 
@@ -275,7 +272,7 @@ t.test('B36 the back button shows no hub page after revocation', async (t) => {
   await context.clearCookies()
   await page.goBack()
   await page.waitForLoadState()
-  t.notMatch(await page.textContent('body'), /alice@example\.test/)
+  t.ok(page.url().startsWith(cluster.idpUrl), 'the person has to sign in again')
   await context.close()
 })
 

@@ -8,6 +8,8 @@ export async function openBrowser(t: { teardown(fn: () => unknown): void }): Pro
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox',
+      // Service workers need more than the context's ignoreHTTPSErrors.
+      '--ignore-certificate-errors',
       '--disable-gpu',
       '--disable-quic',
       '--no-first-run',
