@@ -23,13 +23,13 @@ interface LockBody {
   readonly message?: string | null
 }
 
-/** `/v1/webapi/locks`. A new lock cuts live streams; `cut` says how many of this hub were live less after it. */
+/** `/v1/webapi/locks`. A new lock cuts live streams; `cut` says by how many those of this hub became fewer. */
 export function lockRoutes(options: {
   readonly locks: RunningLocks
-  /** Cuts now what may not go on; resolves to the number of streams cut on this hub. */
-  readonly recheck: () => Promise<number>
+  /** The streams of this hub; `recheck` cuts now what may not go on. */
+  readonly live: { readonly size: number; recheck(): Promise<unknown> }
 }): WebRoutes {
-  const { locks, recheck } = options
+  const { locks, live } = options
   return {
     name: 'locks',
     prefix: '/v1/webapi/locks',
@@ -48,8 +48,10 @@ export function lockRoutes(options: {
         }
         const [kind, name] = only
         const ttlMs = ttl === null ? null : ttl * 1_000
+        const before = live.size
         const lock = await locks.create({ kind, target: name, message, ttlMs }, actorOf(request))
-        const streams = await recheck()
+        await live.recheck()
+        const streams = Math.max(0, before - live.size)
         reply.code(201)
         return { ...show(lock), cut: { streams } }
       })

@@ -1,0 +1,179 @@
+import type { Subject } from '@mezite/core'
+import t from 'tap'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { actor, appBody, operator, publicNames, startRooms } from '../sessions/start-rooms.ts'
+
+const subject = (over: Partial<Subject> = {}): Subject =>
+  Object.freeze({
+    user: 'ann@example.com',
+    roles: Object.freeze(['platform']),
+    kind: 'session',
+    sessionId: 's-1',
+    satisfied: [],
+    ...over,
+  })
+const context = { protocol: 'http', clientIp: '10.1.1.1' } as const
+
+t.test('access', async (t) => {
+  const rooms = await startRooms()
+  t.teardown(() => rooms.stop())
+  const { access, catalog, locks, users } = rooms
+  const { app } = await catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
+  const decide = async (who = subject()) => access.decide({ subject: who, app, context })
+
+  await t.test('E65 any deny denies and no allow denies', async (t) => {
+    rooms.setPolicy(() => {})
+    t.match(await decide(), { effect: 'deny', reason: 'role_missing' })
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.deny('label_denied')
+    })
+    t.match(await decide(), { effect: 'deny', reason: 'label_denied' })
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+    t.match(await decide(), { effect: 'allow', roles: ['platform'], requirements: [] })
+  })
+
+  await t.test('E70 a tap that throws denies', async (t) => {
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      throw new Error('boom')
+    })
+    t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
+  await t.test('the strongest unmet requirement is asked for', async (t) => {
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 300_000 })
+      vote.require({ name: 'session-mfa', level: 'hardware_key', freshnessMs: 60_000 })
+    })
+    const met = (level: string, appId: string | null, at: number) =>
+      subject({ satisfied: [{ name: 'session-mfa', level, appId, at }] })
+    const now = rooms.clock.now()
+    t.match(await decide(), {
+      effect: 'require',
+      reason: 'session_mfa_required',
+      requirements: [{ name: 'session-mfa', level: 'hardware_key', freshnessMs: 60_000 }],
+    })
+    t.match(await decide(met('webauthn', app.id, now)), { effect: 'require' }, 'too weak')
+    t.match(
+      await decide(met('hardware_key', app.id, now - 3_600_000)),
+      { effect: 'allow' },
+      'of this app session',
+    )
+    t.match(await decide(met('hardware_key', 'other', now - 30_000)), { effect: 'allow' }, 'fresh enough')
+    t.match(await decide(met('hardware_key', 'other', now - 61_000)), { effect: 'require' }, 'too old')
+    t.match(
+      await decide(met('hardware_key', 'other', now + 600_000)),
+      { effect: 'require' },
+      'from the future',
+    )
+    t.match(await decide(met('magic', app.id, now)), { effect: 'require' }, 'unknown level')
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.require({ name: 'trusted-device' })
+    })
+    t.match(await decide(), { effect: 'require', reason: 'device_trust_required' })
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
+  await t.test('locks come first, for user, role, session and app, and end by themselves', async (t) => {
+    for (const [kind, target] of [
+      ['user', 'ANN@example.com'],
+      ['role', 'platform'],
+      ['session', 's-1'],
+      ['app', 'one'],
+    ] as const) {
+      t.match(await decide(), { effect: 'allow' })
+      const lock = await locks.create({ kind, target, message: null, ttlMs: null }, actor)
+      t.match(await decide(), { effect: 'deny', reason: 'locked' }, kind)
+      await locks.remove(lock.id, actor)
+    }
+    await locks.create({ kind: 'user', target: 'ann@example.com', message: null, ttlMs: 1_000 }, actor)
+    t.match(await decide(), { effect: 'deny' })
+    rooms.advance(1_001)
+    t.match(await decide(), { effect: 'allow' })
+    await locks.create({ kind: 'agent', target: 'Node-1', message: null, ttlMs: null }, actor)
+    t.ok(locks.isAgentLocked('node-1'))
+    t.notOk(locks.isAgentLocked('node-2'))
+    const self = { ...actor, subject: subject({ roles: ['admin'] }) }
+    const own = { kind: 'role', target: 'admin', message: null, ttlMs: null } as const
+    await t.rejects(locks.create(own, self), { code: 'self_lockout' }, 'E78 no lock of oneself')
+  })
+
+  await t.test('E71 a decision is cached until something changes, and then made anew', async (t) => {
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+    const who = subject()
+    await users.create('epoch', [], actor)
+    const before = rooms.asked()
+    t.match(await decide(who), { effect: 'allow' })
+    t.match(await decide(who), { effect: 'allow' })
+    t.equal(rooms.asked(), before + 1)
+    rooms.setPolicy((_, vote) => vote.deny('changed'))
+    await users.create('epoch2', [], actor)
+    t.match(await decide(who), { effect: 'deny', reason: 'changed' })
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
+  await t.test('E76 what is visible is what is allowed', async (t) => {
+    for (const name of ['two', 'three', 'off']) {
+      const spec = { enabled: name !== 'off' }
+      await catalog.put(readApp(appBody(name, spec), publicNames), 'create', actor)
+    }
+    rooms.setPolicy(({ app }, vote) => {
+      if (app.name !== 'two') vote.allow('platform')
+      if (app.name === 'three') vote.require({ name: 'trusted-device' })
+    })
+    t.same(
+      (await access.visible(subject())).map(({ name }) => name),
+      ['one', 'three'],
+    )
+  })
+
+  await t.test('a cached decision takes microseconds', async (t) => {
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+    const query = { subject: subject(), app, context }
+    for (let i = 0; i < 10_000; i++) access.decide(query)
+    const started = performance.now()
+    for (let i = 0; i < 100_000; i++) access.decide(query)
+    const us = (performance.now() - started) / 100
+    t.comment(`${us.toFixed(2)} µs`)
+    t.ok(us < 50)
+  })
+
+  await t.test('names belong to the first identity, compared case-folded after NFKC', async (t) => {
+    const signIn = (name: string, sub: string, mappedRoles: string[] = []) =>
+      users.signIn({ name, issuer: 'https://id', sub, connector: 'sso', mappedRoles })
+    await users.create('Bob@Example.com', ['dev'], actor)
+    const bob = await signIn('bob@example.com', '1', ['ops', 'dev'])
+    t.equal(bob.name, 'Bob@Example.com')
+    t.same(users.rolesOf('BOB@EXAMPLE.COM'), ['dev', 'ops'])
+    await t.rejects(signIn('BOB@example.com', '2'), { code: 'MEZ_USER_NAME_TAKEN' })
+    await t.rejects(signIn('\uff22ob@example.com', '2'), { code: 'MEZ_USER_NAME_TAKEN' }, 'full-width B')
+    await users.relink('bob@example.com', actor)
+    t.same(users.rolesOf('bob@example.com'), ['dev'], 'mapped roles went with the identity')
+    t.ok(await signIn('bob@example.com', '2'))
+    for (const bad of ['', ' a', 'a ', 'a,b', 'a\u0000b', 'a\nb', 'x'.repeat(257), '\ud800']) {
+      await t.rejects(signIn(bad, '9'), { code: 'MEZ_USER_NAME_INVALID' }, JSON.stringify(bad))
+    }
+    t.ok(await signIn('x'.repeat(256), '9'))
+    await t.rejects(users.create('bob@EXAMPLE.com', [], actor), { code: 'user_exists' })
+  })
+
+  await t.test('E78 the last admin and oneself cannot be shut out', async (t) => {
+    await users.create('root', ['admin'], actor)
+    await t.rejects(users.remove('root', actor), { code: 'last_admin' })
+    await t.rejects(users.update('root', ['dev'], actor), { code: 'last_admin' })
+    await users.create('second', ['admin'], actor)
+    const root = { ...actor, subject: { ...operator, kind: 'session', user: 'Root' } as Subject }
+    await t.rejects(users.update('root', [], root), { code: 'self_lockout' })
+    await t.rejects(users.remove('ROOT', root), { code: 'self_lockout' })
+    await users.remove('second', root)
+    t.equal(users.byName('second'), undefined)
+    await t.rejects(users.update('nobody', [], actor), { code: 'user_not_found' })
+    const types = new Set(rooms.types())
+    for (const type of ['user.created', 'user.updated', 'user.deleted', 'lock.created', 'lock.deleted'])
+      t.ok(types.has(type))
+  })
+})

@@ -1,0 +1,112 @@
+import Fastify from 'fastify'
+import t from 'tap'
+import { lockRoutes } from '../../../core/hub/access/lock-routes.ts'
+import { userRoutes } from '../../../core/hub/access/user-routes.ts'
+import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
+import { sessionRoutes } from '../../../core/hub/sessions/session-routes.ts'
+import { answerError, plainErrorPage } from '../../../core/hub/web/answer-errors.ts'
+import { checkSchemas } from '../../../core/hub/web/check-schemas.ts'
+import { MemoryTunnel } from '../../../core/testing/index.ts'
+import { appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
+
+t.test('routes of apps, users, sessions and locks', async (t) => {
+  const rooms = await startRooms()
+  const web = Fastify()
+  t.teardown(async () => {
+    await web.close()
+    await rooms.stop()
+  })
+  const { catalog, users, sessions, locks } = rooms
+  web.setValidatorCompiler(checkSchemas)
+  web.setErrorHandler((error, request, reply) =>
+    answerError(error, request, reply, { log: quiet, renderError: plainErrorPage }),
+  )
+  web.addHook('onRequest', async (request) => {
+    request.subject = operator
+    request.clientIp = ''
+  })
+  for (const part of [
+    appRoutes({ catalog, tunnel: new MemoryTunnel(), sessions, publicNames }),
+    userRoutes({ users, sessions }),
+    sessionRoutes({ sessions, catalog }),
+    lockRoutes({ locks, live: sessions.live }),
+  ]) {
+    await web.register(part.routes, { prefix: part.prefix })
+  }
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    payload?: object,
+  ) => {
+    const answer = await web.inject({ method, url: `/v1/webapi${path}`, ...(payload ? { payload } : {}) })
+    return { status: answer.statusCode, body: answer.body === '' ? null : answer.json() }
+  }
+
+  t.match(await call('POST', '/apps', appBody('one', { agents: ['node-1'] })), { status: 201 })
+  t.match(await call('POST', '/apps', appBody('one')), { status: 409, body: { code: 'app_exists' } })
+  t.match(await call('PUT', '/apps/one', appBody('one', { agents: ['node-1'] })), {
+    status: 200,
+    body: { created: false, resource: { kind: 'app' } },
+  })
+  t.match(await call('PUT', '/apps/two', appBody('one')), { status: 400, body: { code: 'resource_invalid' } })
+  t.match(await call('GET', '/apps/one'), {
+    body: {
+      spec: { public_addr: 'one.apps.example.com' },
+      status: { agents: [{ hostname: 'node-1', connected: true }] },
+    },
+  })
+  t.match(await call('PUT', '/apps/one/agents/Node-2'), { body: { spec: { agents: ['node-1', 'node-2'] } } })
+  t.match(await call('DELETE', '/apps/one/agents/node-2'), { body: { spec: { agents: ['node-1'] } } })
+  t.match(await call('DELETE', '/apps/one/agents/node-2'), { status: 404 })
+  t.match(await call('GET', '/apps/none'), { status: 404, body: { code: 'app_not_found' } })
+
+  t.match(await call('POST', '/users', { name: 'ann', roles: ['dev'] }), {
+    status: 201,
+    body: { roles: ['dev'] },
+  })
+  t.match(await call('POST', '/users', { name: 'ann', roles: [] }), { status: 409 })
+  t.match(await call('POST', '/users', { name: 'a,b', roles: [] }), {
+    status: 400,
+    body: { code: 'user_name_invalid' },
+  })
+  t.match(await call('POST', '/users', { name: 'x', roles: ['Not A Role'] }), { status: 400 })
+  t.match(await call('PATCH', '/users/ann', { roles: ['dev', 'ops'] }), { body: { roles: ['dev', 'ops'] } })
+
+  const open = async () => {
+    const { session } = await sessions.open({
+      kind: 'hub',
+      user: 'ann',
+      clientIp: '10.0.0.1',
+      expires: rooms.clock.now() + 60_000,
+    })
+    const app = catalog.byName('one')!
+    const context = { protocol: 'http', clientIp: '' } as const
+    sessions.live.add({ session, app, agent: null, context, cut() {} })
+    return session
+  }
+  const first = await open()
+  t.match(await call('GET', '/sessions?user=ann'), {
+    body: [{ id: first.id, streams: 1, mfa: false, app: null }],
+  })
+  t.same((await call('GET', '/sessions?user=bob')).body, [])
+  t.match(await call('DELETE', `/sessions/${first.id}`), { body: { cut: { streams: 1, sessions: 1 } } })
+  t.match(await call('DELETE', `/sessions/${first.id}`), { status: 404 })
+
+  await open()
+  const locked = await call('POST', '/locks', { target: { user: 'ann' }, ttl_seconds: 60, message: 'm' })
+  t.match(locked, { status: 201, body: { target: { user: 'ann' }, message: 'm', cut: { streams: 1 } } })
+  t.match(await call('POST', '/locks', { target: { user: 'a', app: 'b' } }), { status: 400 })
+  t.match(await call('POST', '/locks', { target: {} }), { status: 400 })
+  t.equal((await call('GET', '/locks')).body.length, 1)
+  t.match(await call('DELETE', `/locks/${locked.body.id}`), { status: 200 })
+  t.match(await call('DELETE', `/locks/${locked.body.id}`), { status: 404 })
+
+  await open()
+  t.match(await call('POST', '/apps/one/disable'), {
+    body: { spec: { enabled: false }, cut: { streams: 1 } },
+  })
+  t.match(await call('POST', '/apps/one/enable'), { body: { spec: { enabled: true } } })
+  t.match(await call('DELETE', '/users/ann'), { body: { removed: true, cut: { sessions: 2 } } })
+  t.match(await call('DELETE', '/apps/one'), { body: { removed: true } })
+  t.match(await call('GET', '/users'), { body: [] })
+})

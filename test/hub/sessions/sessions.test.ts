@@ -1,0 +1,239 @@
+import type { App, EndReason, Session } from '@mezite/core'
+import t from 'tap'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { identifySession } from '../../../core/hub/sessions/identify-session.ts'
+import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
+
+t.test('sessions', async (t) => {
+  const rooms = await startRooms()
+  t.teardown(() => rooms.stop())
+  const { sessions, catalog, users, locks } = rooms
+  const { app } = await catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
+  const { app: other } = await catalog.put(readApp(appBody('two'), publicNames), 'create', actor)
+  await users.create('ann', ['dev'], actor)
+
+  const hub = (over: object = {}) =>
+    sessions.open({
+      kind: 'hub',
+      user: 'ann',
+      clientIp: '10.0.0.9',
+      expires: rooms.clock.now() + 3_600_000,
+      ...over,
+    })
+  const nonceHash = 'n'.repeat(43)
+  const handOver = async (hubSession: Session, to: App = app) => {
+    const code = await sessions.handover.issue({ hubSession, app: to, nonceHash, satisfied: [] })
+    const redeem = (over: object = {}) =>
+      sessions.handover.redeem({ code, app: to, nonceHash, clientIp: '10.0.0.9', ...over })
+    return { code, redeem }
+  }
+  const stream = (session: Session, to: App = app) => {
+    const cuts: EndReason[] = []
+    const context = { protocol: 'http', clientIp: '10.0.0.9' } as const
+    const remove = sessions.live.add({
+      session,
+      app: to,
+      agent: 'node-1',
+      context,
+      cut: (why) => void cuts.push(why),
+    })
+    return { cuts, remove }
+  }
+
+  await t.test('B30 the database holds a hash and nothing that opens a session', async (t) => {
+    const { session, token } = await hub()
+    t.match(token, /^[A-Za-z0-9_-]{43}$/)
+    const rows = await rooms.db.selectFrom('sessions').selectAll().where('id', '=', session.id).execute()
+    t.notOk(JSON.stringify(rows).includes(token))
+    t.equal(await sessions.find('hub', rows[0]!.hash), undefined, 'the hash opens nothing')
+    t.equal(sessions.find('hub', token), session, 'synchronous')
+    t.equal(await sessions.find('app', token), undefined, 'B18 a token of another kind is none')
+  })
+
+  await t.test(
+    'B17 an app session is bound to its app, and B32 logout ends all that hangs on it',
+    async (t) => {
+      const { session: parent, token: hubToken } = await hub()
+      const made = (await (await handOver(parent)).redeem())!
+      t.equal(made.session.appId, app.id)
+      t.equal(made.session.parentId, parent.id)
+      const identify = identifySession(sessions, locks)
+      t.ok(await identify({ kind: 'app-cookie', token: made.token, app }))
+      t.equal(await identify({ kind: 'app-cookie', token: made.token, app: other }), null)
+      t.equal(await identify({ kind: 'hub-cookie', token: made.token }), null, 'B18')
+      t.match(await identify({ kind: 'bearer', token: hubToken }), { user: 'ann', roles: ['dev'] })
+      const { cuts } = stream(made.session)
+      rooms.events.length = 0
+      t.equal(await sessions.end([parent.id], 'logout', null), 2)
+      t.equal(await sessions.find('app', made.token), undefined)
+      t.same(cuts, ['logout'])
+      t.same(rooms.types(), ['user.logout', 'app.session.end'])
+      t.ok(rooms.ended.some(({ session, reason }) => session.id === made.session.id && reason === 'logout'))
+    },
+  )
+
+  await t.test('B28 a code is spent once; a second use ends the session that it made', async (t) => {
+    const { session: parent } = await hub()
+    const { redeem } = await handOver(parent)
+    const answers = await Promise.all(Array.from({ length: 10 }, () => redeem()))
+    const made = answers.filter((answer) => answer !== null)
+    t.ok(made.length <= 1)
+    t.equal(sessions.list().filter(({ parentId }) => parentId === parent.id).length, 0, 'the replay ended it')
+    const again = await handOver(parent)
+    const first = (await again.redeem())!
+    t.ok(await sessions.find('app', first.token))
+    t.equal(await again.redeem({ nonceHash: 'x' }), null)
+    t.equal(await sessions.find('app', first.token), undefined)
+  })
+
+  await t.test(
+    'B28 a code of another app, another browser or after 30 s opens nothing and is spent',
+    async (t) => {
+      const { session: parent } = await hub()
+      for (const wrong of [{ app: other }, { nonceHash: 'm'.repeat(43) }]) {
+        const { redeem } = await handOver(parent)
+        t.equal(await redeem(wrong), null)
+        t.equal(await redeem(), null)
+      }
+      const late = await handOver(parent)
+      rooms.advance(30_001)
+      t.equal(await late.redeem(), null)
+      t.equal(await late.redeem({ code: 'x'.repeat(43) }), null)
+      t.equal(await late.redeem({ code: "' OR 1=1" }), null)
+      const orphan = await handOver(parent)
+      await sessions.end([parent.id], 'revoked', operator)
+      t.equal(await orphan.redeem(), null, 'the hub session is gone')
+    },
+  )
+
+  await t.test(
+    'B31 idle and absolute ends hold on the server, use by an app counts for its login',
+    async (t) => {
+      const { session: parent, token } = await hub({ idleMs: 60_000 })
+      const made = (await (await handOver(parent)).redeem())!
+      rooms.advance(50_000)
+      sessions.touch(made.session)
+      rooms.advance(50_000)
+      t.ok(await sessions.find('hub', token))
+      rooms.advance(11_000)
+      t.equal(await sessions.find('hub', token), undefined)
+      t.equal(await sessions.find('app', made.token), undefined)
+      const brief = await hub({ expires: rooms.clock.now() + 1_000 })
+      rooms.advance(1_001)
+      t.equal(await sessions.find('hub', brief.token), undefined)
+      rooms.advance(30_000)
+      rooms.events.length = 0
+      await sessions.upkeep()
+      const rows = await rooms.db
+        .selectFrom('sessions')
+        .select('end_reason')
+        .where('id', 'in', [brief.session.id, made.session.id])
+        .execute()
+      t.same(rows.map((row) => row.end_reason).sort(), ['expired', 'idle'])
+      t.ok(rooms.types().includes('app.session.end'))
+    },
+  )
+
+  await t.test('B34 unknown tokens cost few reads and no rows', async (t) => {
+    const before = rooms.db ? await rooms.db.selectFrom('sessions').selectAll().execute() : []
+    const started = performance.now()
+    const tokens = Array.from({ length: 5_000 }, (_, at) => String(at).padStart(43, 'A'))
+    const found = await Promise.all(tokens.map((token) => sessions.find('app', token)))
+    t.ok(found.every((one) => one === undefined))
+    t.ok(performance.now() - started < 5_000)
+    t.equal(sessions.find('app', 'short'), undefined, 'no token at all: no read')
+    t.equal((await rooms.db.selectFrom('sessions').selectAll().execute()).length, before.length)
+  })
+
+  await t.test('E71 locks, roles, users and apps cut what is live', async (t) => {
+    const { session } = await hub()
+    rooms.setPolicy(({ subject }, vote) => {
+      if (subject.roles.includes('dev')) vote.allow('dev')
+    })
+    const settled = () => sessions.live.recheck()
+
+    const a = stream(session)
+    const lock = await locks.create({ kind: 'user', target: 'ann', message: null, ttlMs: null }, actor)
+    await settled()
+    t.same(a.cuts, ['locked'])
+    await locks.remove(lock.id, actor)
+
+    const b = stream(session)
+    const kept = stream(session, other)
+    await catalog.change('one', (old) => ({ ...old, enabled: false }), actor)
+    await settled()
+    t.same(b.cuts, ['app_disabled'])
+    t.same(kept.cuts, [])
+    await catalog.change('one', (old) => ({ ...old, enabled: true }), actor)
+
+    const sessionLock = await locks.create(
+      { kind: 'session', target: session.id, message: null, ttlMs: null },
+      actor,
+    )
+    await settled()
+    t.same(kept.cuts, ['locked'])
+    await locks.remove(sessionLock.id, actor)
+
+    const c = stream(session)
+    await users.update('ann', [], actor)
+    await settled()
+    t.same(c.cuts, ['denied'])
+    await users.update('ann', ['dev'], actor)
+
+    const d = stream(session)
+    await catalog.remove('one', actor)
+    await settled()
+    t.same(d.cuts, ['app_deleted'])
+
+    const e = stream(session, other)
+    await users.remove('ann', actor)
+    await settled()
+    t.same(e.cuts, ['user_deleted'])
+    t.equal(sessions.subjectOf(session), undefined)
+    t.equal(sessions.live.size, 0)
+    rooms.setPolicy((_, vote) => vote.allow('dev'))
+    await users.create('ann', ['dev'], actor)
+  })
+
+  await t.test('10,000 streams are checked without holding up the others', async (t) => {
+    const opened = await Promise.all(Array.from({ length: 20 }, () => hub()))
+    const removals = Array.from({ length: 10_000 }, (_, at) => {
+      const { session } = opened[at % opened.length]!
+      const context = { protocol: 'http', clientIp: `10.0.${at >> 8}.${at & 255}` } as const
+      return sessions.live.add({ session, app: other, agent: null, context, cut() {} })
+    })
+    let longest = 0
+    let last = performance.now()
+    let done = false
+    const watch = (): void => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+      if (!done) setImmediate(watch)
+    }
+    setImmediate(watch)
+    t.equal(await sessions.live.recheck(), 0)
+    done = true
+    t.comment(`longest turn ${longest.toFixed(1)} ms`)
+    t.ok(longest < 250)
+    t.equal(sessions.live.countBy({ appId: other.id }), 10_000)
+    for (const remove of removals) remove()
+    t.equal(sessions.live.size, 0)
+  })
+
+  await t.test('a stream whose end throws stops no other cut', async (t) => {
+    const { session } = await hub()
+    const context = { protocol: 'http', clientIp: '' } as const
+    sessions.live.add({
+      session,
+      app: other,
+      agent: null,
+      context,
+      cut() {
+        throw new Error('boom')
+      },
+    })
+    const { cuts } = stream(session, other)
+    await sessions.end([session.id], 'revoked', operator)
+    t.same(cuts, ['revoked'])
+  })
+})

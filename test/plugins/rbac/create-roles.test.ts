@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { createChanges } from '../../../core/hub/database/create-changes.ts'
+import { openDatabase } from '../../../core/hub/database/open-database.ts'
+import { type Log, systemClock } from '../../../core/index.ts'
+import { createRoles } from '../../../plugins/rbac/create-roles.ts'
+import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
+import { readRole } from '../../../plugins/rbac/role-resource.ts'
+
+t.test('stored roles', async (t) => {
+  const errors: object[] = []
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (what: object | string) => void errors.push(Object(what)),
+    child: () => log,
+  }
+  const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rbac-'))
+  const opened = await openDatabase({ driver: 'embedded', dataDir }, { log })
+  await opened.migrate([rbacMigrations])
+  const types: string[] = []
+  const audit = () => ({
+    recordIn: async (_: unknown, { type }: { type: string }) => void types.push(type),
+    committed() {},
+  })
+  const changes = createChanges({ ...opened, clock: systemClock, log, audit })
+  const roles = createRoles({ changes, log, now: Date.now })
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await opened.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  const role = (name: string, env: string) =>
+    readRole({ kind: 'role', version: 'v1', metadata: { name }, spec: { allow: { app_labels: { env } } } })
+
+  t.same(await roles.put(role('dev', 'dev'), {}), { created: true })
+  t.same(await roles.put(role('dev', 'prod'), {}), { created: false })
+  t.same(roles.get('dev')?.spec.allow, { app_labels: { env: 'prod' } })
+  t.equal(roles.list().length, 1)
+
+  const epoch = changes.epoch
+  await changes.write(async (trx, change) => {
+    await trx
+      .updateTable('rbac_roles')
+      .set({ document: '{"kind":"role"' })
+      .where('name', '=', 'dev')
+      .execute()
+    change.touch('role', 'dev')
+  })
+  t.ok(changes.epoch > epoch, 'E71 cached decisions end')
+  t.equal(roles.compiled().get('dev'), 'unreadable', 'E70 an unparsable role denies')
+  t.ok(errors.length > 0, 'and is reported')
+
+  await roles.remove('dev', {})
+  t.equal(roles.compiled().get('dev'), undefined)
+  await t.rejects(roles.remove('dev', {}), { code: 'role_not_found' })
+  t.same(types, ['role.created', 'role.updated', 'role.deleted'])
+})
