@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'kysely'
+import t from 'tap'
+import { createEmbeddedClient } from '../../../core/hub/database/embedded-client.ts'
+import { keptLog, open } from './stores.ts'
+
+async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'mezite-embedded-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'data')
+}
+
+function startWriter(dataDir: string) {
+  const script = fileURLToPath(new URL('./embedded-writer.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--conditions=mezite-source', script], {
+    env: { ...process.env, TEST_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  return { child, lines: createInterface({ input: child.stdout }) }
+}
+
+t.test(
+  'one hub at a time; the second is told who has the directory, which is closed to others',
+  async (t) => {
+    const dataDir = await folderFor(t)
+    const first = await open({ driver: 'embedded', dataDir })
+    t.equal((await stat(dataDir)).mode & 0o777, 0o700)
+    await t.rejects(open({ driver: 'embedded', dataDir }), {
+      code: 'MEZ_DATABASE_LOCKED',
+      message: `the data directory ${dataDir} is in use by the process with pid ${process.pid}`,
+    })
+    await sql`SELECT 1`.execute(first.db)
+    await first.close()
+    await first.close()
+    const again = await open({ driver: 'embedded', dataDir })
+    await again.close()
+  },
+)
+
+t.test(
+  'kill -9 in the middle of writing: what was acknowledged is there, and the lock is free',
+  async (t) => {
+    const dataDir = await folderFor(t)
+    let acknowledged = 0
+    for (let round = 0; round < 3; round++) {
+      const { child, lines } = startWriter(dataDir)
+      t.teardown(() => child.kill('SIGKILL'))
+      const started = acknowledged
+      for await (const line of lines) {
+        acknowledged = Number(line)
+        if (round === 0 && acknowledged === started + 1) {
+          await t.rejects(open({ driver: 'embedded', dataDir }), {
+            code: 'MEZ_DATABASE_LOCKED',
+            message: new RegExp(`pid ${child.pid}$`),
+          })
+        }
+        if (acknowledged >= started + 50) break
+      }
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+      const database = await open({ driver: 'embedded', dataDir })
+      const { rows } = await sql<{ n: number; half: number }>`SELECT count(*) AS n,
+      (SELECT count(*) FROM written_twice) AS half FROM written`.execute(database.db)
+      t.ok((rows[0]?.n ?? 0) >= acknowledged, `${acknowledged} acknowledged, ${rows[0]?.n} there`)
+      t.equal(rows[0]?.n, rows[0]?.half, 'no transaction by halves')
+      acknowledged = rows[0]?.n ?? 0
+      await database.close()
+    }
+  },
+)
+
+t.test(
+  'a transaction under way when the worker is lost fails as a whole, and the database goes on',
+  async (t) => {
+    const folder = await folderFor(t)
+    const client = createEmbeddedClient({ folder, log: keptLog(), queryMs: 1_000 })
+    t.teardown(() => client.close())
+    await client.query('CREATE TABLE kept (x integer)')
+    await client.query('INSERT INTO kept VALUES (1)')
+    const dying = client.transaction(async (trx) => {
+      await trx.query('INSERT INTO kept VALUES (2)')
+      await trx.query('SELECT count(*) FROM generate_series(1, 1000000000000)').catch(() => {})
+      await trx.query('INSERT INTO kept VALUES (3)')
+    })
+    await t.rejects(dying, { code: 'MEZ_DATABASE_UNAVAILABLE' })
+    t.same((await client.query('SELECT x FROM kept')).rows, [{ x: 1 }])
+  },
+)
+
+t.test('a statement that never ends costs its worker, not the hub', async (t) => {
+  const folder = await folderFor(t)
+  const log = keptLog()
+  const client = createEmbeddedClient({ folder, log, queryMs: 1_000 })
+  t.teardown(() => client.close())
+  await client.query('SELECT 1')
+  await t.rejects(client.query('SELECT count(*) FROM generate_series(1, 1000000000000)'), {
+    code: 'MEZ_DATABASE_UNAVAILABLE',
+  })
+  t.match(JSON.stringify(log.lines), /embedded database has stopped/)
+  t.same((await client.query('SELECT 1 AS x')).rows, [{ x: 1 }])
+})

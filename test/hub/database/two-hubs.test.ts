@@ -1,0 +1,147 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import type { View } from '../../../core/hub/database/changes.ts'
+import type { Migrations } from '../../../core/hub/database/database.ts'
+import { changesOf, open, postgresStore, until } from './stores.ts'
+
+const store = await postgresStore()
+t.teardown(() => store.close())
+
+const locks: Migrations = {
+  owner: 'locks',
+  migrations: {
+    '0001': { up: async (db) => void (await sql`CREATE TABLE locks (name text PRIMARY KEY)`.execute(db)) },
+  },
+}
+
+function lockView() {
+  const names = new Set<string>()
+  const seen: string[] = []
+  const view: View = {
+    name: 'locks',
+    kinds: ['lock'],
+    async loadAll(trx) {
+      const { rows } = await sql<{ name: string }>`SELECT name FROM locks`.execute(trx)
+      return () => {
+        for (const { name } of rows) names.add(name)
+      }
+    },
+    async refresh(trx, touched) {
+      const keys = [...(touched.get('lock') ?? [])]
+      const { rows } = await sql<{ name: string }>`SELECT name FROM locks
+        WHERE name IN (${sql.join(keys)})`.execute(trx)
+      return () => {
+        seen.push(...keys)
+        for (const { name } of rows) names.add(name)
+      }
+    },
+  }
+  return { view, names, seen }
+}
+
+async function startHub(url: string) {
+  const database = await open({ driver: 'postgres', url })
+  await database.migrate([locks])
+  const copy = lockView()
+  const changes = changesOf(database)
+  changes.addView(copy.view)
+  await changes.start()
+  const lock = (name: string) =>
+    changes.write(async (trx, change) => {
+      await sql`INSERT INTO locks (name) VALUES (${name})`.execute(trx)
+      change.touch('lock', name)
+    })
+  return {
+    ...copy,
+    database,
+    changes,
+    lock,
+    async close() {
+      await changes.stop()
+      await database.close()
+    },
+  }
+}
+
+async function twoHubs(t: { teardown(end: () => unknown): void }) {
+  const config = await store.config()
+  const url = config.driver === 'postgres' ? config.url : ''
+  // Both migrate at the same moment.
+  const [a, b] = await Promise.all([startHub(url), startHub(url)])
+  t.teardown(() => Promise.all([a.close(), b.close()]))
+  return { a, b, url }
+}
+
+t.test('two hubs start together, and each sees what the other writes within 1 s', async (t) => {
+  const { a, b } = await twoHubs(t)
+  await a.lock('alice')
+  await until(() => b.names.has('alice'), 1_000, 'seen by the other hub')
+  await b.lock('bob')
+  await until(() => a.names.has('bob'), 1_000, 'seen by the other hub')
+  t.ok(a.names.has('alice') && b.names.has('bob'))
+})
+
+t.test('overlapping transactions: commit order is number order, and a poller misses none', async (t) => {
+  const { a, b } = await twoHubs(t)
+  let inside!: () => void
+  let finish!: () => void
+  const entered = new Promise<void>((resolve) => (inside = resolve))
+  const held = new Promise<void>((resolve) => (finish = resolve))
+  const order: string[] = []
+  // The slow one takes its number first; with a plain sequence the fast one would commit a higher number before it.
+  const slow = a.changes
+    .write(async (trx, change) => {
+      inside()
+      await sql`INSERT INTO locks (name) VALUES ('slow')`.execute(trx)
+      change.touch('lock', 'slow')
+      await held
+    })
+    .then(() => order.push('slow'))
+  await entered
+  const fast = b.lock('fast').then(() => order.push('fast'))
+  for (let n = 0; n < 3; n++) await b.changes.catchUp()
+  t.same(order, [], 'the second waits for the first')
+  finish()
+  await Promise.all([slow, fast])
+  await until(() => a.seen.length === 2 && b.seen.length === 2, 2_000, 'both changes on both hubs')
+  t.same(b.seen, ['slow', 'fast'])
+  t.same(a.seen, ['slow', 'fast'])
+
+  await Promise.all([a, b].flatMap((hub, at) => Array.from({ length: 40 }, (_, n) => hub.lock(`${at}-${n}`))))
+  await until(() => a.names.size === 82 && b.names.size === 82, 2_000, 'all 82')
+  t.same(a.seen, b.seen, 'every hub applies all changes in one order')
+})
+
+t.test('fault 10: with the listening connections killed, a lock is seen within 2 s', async (t) => {
+  const { a, b } = await twoHubs(t)
+  const kill = () =>
+    sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mezhub-listen'`.execute(
+      a.database.db,
+    )
+  for (let n = 0; n < 5; n++) {
+    await kill()
+    await a.lock(`while-deaf-${n}`)
+    const ms = await until(() => b.names.has(`while-deaf-${n}`), 2_000, 'seen by polling')
+    t.ok(ms < 2_000, `${Math.round(ms)} ms`)
+  }
+})
+
+t.test('fault 7: writers that wait for another hub leave connections to read with', async (t) => {
+  const { a, b } = await twoHubs(t)
+  let finish!: () => void
+  let inside!: () => void
+  const entered = new Promise<void>((resolve) => (inside = resolve))
+  const slow = a.changes.write(async () => {
+    inside()
+    await new Promise<void>((resolve) => (finish = resolve))
+  })
+  await entered
+  const waiting = Array.from({ length: 60 }, (_, n) => b.lock(`queued-${n}`))
+  for (let n = 0; n < 10; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    t.ok(b.changes.ageMs() < 2_000, 'reads go on')
+  }
+  finish()
+  await Promise.all([slow, ...waiting])
+  t.equal(b.names.size, 60)
+})
