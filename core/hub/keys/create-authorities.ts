@@ -17,8 +17,8 @@ const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const DAY_MS = 24 * 60 * 60_000
 const AUTHORITY_LIFE_MS = 3_650 * DAY_MS
 const IDENTITY_LIFE_MS = 2 * DAY_MS
-/** Long enough that a hub may be away for a day and every agent still gets back. */
-const AGENT_LIFE_MS = 7 * DAY_MS
+/** Renewed at two thirds of it; an agent that finds no hub for the last third needs a new join token. */
+const AGENT_LIFE_MS = DAY_MS
 const RENEW_CHECK_MS = 60_000
 const CSR_BYTES = 8 * 1024
 
@@ -29,7 +29,7 @@ export interface AuthoritiesOptions {
   readonly clusterName: string
   readonly clock: Clock
   readonly log: Log
-  /** How long an agent's certificate is valid; default 7 days. */
+  /** How long an agent's certificate is valid; default 24 h. */
   readonly agentLifeMs?: number
   /** How long the hub's own certificate is valid; default 2 days, renewed at half of it. */
   readonly identityLifeMs?: number

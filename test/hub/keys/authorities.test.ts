@@ -1,17 +1,18 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { makeKeyRequest } from '../../../agent/key-request.ts'
 import { createAuthorities } from '../../../core/hub/keys/create-authorities.ts'
+import { createVault } from '../../../core/hub/keys/create-vault.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import { openTestDatabase, quiet, testChanges, testVault } from '../tunnel/start-tunnel-hub.ts'
+import { emptyTestRooms, quiet } from '../tunnel/open-test-rooms.ts'
 
-async function two(t: { teardown(run: () => void): void }) {
-  const db = await openTestDatabase()
-  const vault = testVault()
+async function two(t: { teardown(run: () => unknown): void }) {
+  const rooms = await emptyTestRooms()
+  const { db, vault } = rooms
   const make = (over: object = {}) => {
     const options = {
       db,
-      changes: testChanges(db, []),
+      changes: rooms.addChanges([]),
       vault,
       clusterName: 'test',
       clock: systemClock,
@@ -21,7 +22,6 @@ async function two(t: { teardown(run: () => void): void }) {
     t.teardown(() => authorities.close())
     return authorities
   }
-  t.teardown(() => void db.destroy())
   return { db, make }
 }
 
@@ -40,7 +40,7 @@ t.test('private keys are sealed, and another key does not open them', async (t) 
   await make().load()
   const rows = await db.selectFrom('authorities').selectAll().execute()
   for (const row of rows) t.notOk(Buffer.from(row.sealed_key).includes(Buffer.from('2a8648ce3d0201', 'hex')))
-  await t.rejects(make({ vault: testVault() }).load())
+  await t.rejects(make({ vault: createVault(randomBytes(32)) }).load())
 })
 
 t.test('certificates have one purpose each', async (t) => {

@@ -1,83 +1,22 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { Kysely, PGliteDialect } from 'kysely'
 import { type AgentOptions, createAgent, type RunningAgent } from '../../../agent/create-agent.ts'
 import type { AuditInput } from '../../../core/hub/audit/audit-event.ts'
 import type { App } from '../../../core/hub/catalog/app.ts'
-import type { ChangeKind, Changes, View } from '../../../core/hub/database/changes.ts'
+import type { RunningChanges } from '../../../core/hub/database/create-changes.ts'
 import type { Database } from '../../../core/hub/database/database.ts'
 import { createAuthorities } from '../../../core/hub/keys/create-authorities.ts'
-import { keysMigrations } from '../../../core/hub/keys/keys-migrations.ts'
-import type { Vault } from '../../../core/hub/keys/vault.ts'
-import { createTunnel, type RunningTunnel } from '../../../core/hub/tunnel/create-tunnel.ts'
+import {
+  createTunnel,
+  type RunningTunnel,
+  type TunnelOptions,
+} from '../../../core/hub/tunnel/create-tunnel.ts'
 import type { Link, TunnelChanged } from '../../../core/hub/tunnel/tunnel.ts'
-import { tunnelMigrations } from '../../../core/hub/tunnel/tunnel-migrations.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
-import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
-
-const nothing = (): void => {}
-export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }
-
-/** A real embedded database with the tables of keys and tunnel. */
-export async function openTestDatabase(): Promise<Database> {
-  const db: Database = new Kysely({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
-  for (const { migrations } of [keysMigrations, tunnelMigrations]) {
-    for (const name of Object.keys(migrations).sort()) await migrations[name]?.up(db)
-  }
-  return db
-}
-
-/** The change sequence without its sequence: one hub, transactions and views for real. */
-export function testChanges(db: Database, events: AuditInput[]): Changes {
-  const views: View[] = []
-  const listeners: Parameters<Changes['onApplied']>[0][] = []
-  return {
-    epoch: 0,
-    async write(change) {
-      const touched = new Map<ChangeKind, Set<string>>()
-      const audited: AuditInput[] = []
-      const { result, swaps } = await db.transaction().execute(async (trx) => {
-        const result = await change(trx, {
-          opened: () => {},
-          touch: (kind, key) => void touched.set(kind, (touched.get(kind) ?? new Set()).add(key)),
-          audit: async (event) => void audited.push(event),
-        })
-        return { result, swaps: await Promise.all(views.map((view) => view.refresh(trx, touched))) }
-      })
-      events.push(...audited)
-      for (const swap of swaps) swap()
-      for (const listener of listeners) listener(touched)
-      return result
-    },
-    addView: (view) => void views.push(view),
-    onApplied: (listener) => void listeners.push(listener),
-    ageMs: () => 0,
-    fresh: () => true,
-    catchUp: async () => {},
-  }
-}
-
-/** AES-GCM bound to the place, as the real vault does. */
-export function testVault(key = randomBytes(32)): Vault {
-  const aad = (place: object) => Buffer.from(JSON.stringify(place))
-  return {
-    seal(place, plaintext) {
-      const iv = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(aad(place))
-      return Buffer.concat([iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
-    },
-    open(place, sealed) {
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12)).setAAD(aad(place))
-      decipher.setAuthTag(sealed.subarray(-16))
-      return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
-    },
-  }
-}
+import { emptyTestRooms, openTestRooms, quiet } from './open-test-rooms.ts'
 
 export function testApp(uri: string, agents: readonly string[] = ['node-1'], more: Partial<App> = {}): App {
   return {
@@ -107,7 +46,7 @@ export interface TunnelHub {
   readonly changed: TunnelChanged[]
   readonly locked: Set<string>
   readonly apps: App[]
-  readonly changes: Changes
+  readonly changes: RunningChanges
   readonly db: Database
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
@@ -119,26 +58,31 @@ export interface TunnelHub {
   close(): Promise<void>
 }
 
+export interface TunnelHubOptions
+  extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinRateLimit' | 'offered'>> {
+  readonly agentLifeMs?: number
+  /** Gives the hub a database, and so authorities, of its own. */
+  readonly apart?: boolean
+}
+
 /** The hub's side of the tunnel on a real port: the first bytes decide between tunnel and join. */
-export async function startTunnelHub(
-  options: { agentLifeMs?: number; heartbeatMs?: number } = {},
-): Promise<TunnelHub> {
-  const db = await openTestDatabase()
+export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<TunnelHub> {
+  const rooms = await (options.apart ? openTestRooms() : emptyTestRooms())
+  const { db } = rooms
   const events: AuditInput[] = []
+  const changes = rooms.addChanges(events)
   const changed: TunnelChanged[] = []
   const locked = new Set<string>()
   const apps: App[] = []
   const sockets: Socket[] = []
   const dirs: string[] = []
   const agents: RunningAgent[] = []
-  const changes = testChanges(db, events)
   const base = { db, changes, clusterName: 'test', clock: systemClock, log: quiet }
   const authorities = createAuthorities({
     ...base,
-    vault: testVault(),
+    vault: rooms.vault,
     ...(options.agentLifeMs === undefined ? {} : { agentLifeMs: options.agentLifeMs }),
   })
-  await authorities.load()
   const route = Object.assign((links: readonly Link[], app: App) => hub.route?.(links, app) ?? links, {
     empty: false,
     pure: false,
@@ -160,9 +104,12 @@ export async function startTunnelHub(
     audit: { record: (event) => void events.push(event) },
     isAgentLocked: (hostname) => locked.has(hostname),
     helloMs: 2_000,
-    joinRateLimit: { perMinute: 1_000 },
+    joinRateLimit: options.joinRateLimit ?? { perMinute: 1_000 },
+    ...(options.offered ? { offered: options.offered } : {}),
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
+  await changes.start()
+  await authorities.load()
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
     sockets.push(socket)
@@ -223,7 +170,8 @@ export async function startTunnelHub(
       authorities.close()
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
-      await db.destroy()
+      await changes.stop()
+      if (options.apart) await rooms.close()
       for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
     },
   }

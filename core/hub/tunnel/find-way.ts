@@ -1,0 +1,75 @@
+import { messageOf } from '../../kernel/error.ts'
+import type { HubCalls } from '../hooks.ts'
+import { DialError } from './dial-error.ts'
+import { dialThrough } from './dial-through.ts'
+import type { LiveLink } from './live-link.ts'
+import type { LiveLinks } from './live-links.ts'
+import type { Tunnel } from './tunnel.ts'
+
+/** Longest list of agents whose last error is remembered for `apps get`. */
+const ERRORS_KEPT = 10_000
+
+/** The way to an app through the live links: least open streams first, then round robin. */
+export function findWay(options: {
+  readonly links: Pick<LiveLinks, 'get' | 'list'>
+  readonly hooks: Pick<HubCalls['tunnel'], 'route'>
+  readonly isAgentLocked: (hostname: string) => boolean
+}): Tunnel {
+  const { links, hooks, isAgentLocked } = options
+  const errors = new Map<string, string>()
+  let turn = 0
+
+  const way: Tunnel = {
+    candidates(app) {
+      const found: LiveLink[] = []
+      for (const hostname of app.agents) {
+        const link = links.get(hostname)
+        if (link?.usable && !isAgentLocked(hostname)) found.push(link)
+      }
+      if (found.length > 1) found.sort((a, b) => a.streams - b.streams || a.turn - b.turn)
+      if (hooks.route.empty) return found
+      const routed = hooks.route(found, app)
+      // A plugin may reorder and drop, never add.
+      return routed.filter((link, at) => found.includes(link as LiveLink) && routed.indexOf(link) === at)
+    },
+    async dial(app, link) {
+      const { hostname } = link
+      const current = links.get(hostname)
+      if (current !== link || !current.usable) {
+        throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`)
+      }
+      if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
+        throw new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', `${hostname} may not serve ${app.name}`)
+      }
+      turn += 1
+      current.turn = turn
+      try {
+        const pipe = await dialThrough(current, app)
+        errors.delete(hostname)
+        return pipe
+      } catch (error) {
+        if (errors.size < ERRORS_KEPT || errors.has(hostname)) errors.set(hostname, messageOf(error))
+        throw error
+      }
+    },
+    async open(app) {
+      let failure: unknown = new DialError(
+        'MEZ_AGENT_NONE',
+        'agent_none',
+        `no agent of ${app.name} is connected`,
+      )
+      for (const link of way.candidates(app)) {
+        try {
+          return await way.dial(app, link)
+        } catch (error) {
+          failure = error
+        }
+      }
+      throw failure
+    },
+    links: () => links.list(),
+    lastError: (hostname) => errors.get(hostname) ?? null,
+    disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),
+  }
+  return way
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Audit } from '../audit/audit.ts'
+import type { Changes } from '../database/changes.ts'
+import type { HubCalls } from '../hooks.ts'
+import type { Authorities } from '../keys/authorities.ts'
+import type { AgentCertificate } from './agent-certificate.ts'
+import type { Agents } from './agents.ts'
+import type { Enrolment } from './enrol.ts'
+import { JoinRefusal } from './join-refusal.ts'
+import type { LiveLink } from './live-link.ts'
+
+/** The links of this hub: which agent is reachable by which, from their hello to their end. */
+export interface LiveLinks {
+  /** Why a link may not stand on the certificate now; null: it may. */
+  judge(certificate: AgentCertificate): string | null
+  /** Links of all stages; whoever makes one adds it. */
+  readonly all: Set<LiveLink>
+  get(hostname: string): LiveLink | undefined
+  /** One for each connected agent. */
+  list(): readonly LiveLink[]
+  /** The three callbacks of a link. */
+  readonly up: (link: LiveLink) => void
+  readonly down: (link: LiveLink, reason: string, ready: boolean) => void
+  readonly told: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
+}
+
+/** Keeps one link for each agent, and cuts those whose agent was removed, locked or superseded. */
+export function createLiveLinks(options: {
+  readonly agents: Pick<Agents, 'get' | 'judge'>
+  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
+  readonly authorities: Pick<Authorities, 'bundle'>
+  readonly changes: Pick<Changes, 'onApplied'>
+  readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly isAgentLocked: (hostname: string) => boolean
+  readonly clock: Clock
+  readonly log: Log
+}): LiveLinks {
+  const { agents, enrolment, authorities, changes, hooks, audit, isAgentLocked, clock, log } = options
+  const live = new Map<string, LiveLink>()
+  const all = new Set<LiveLink>()
+  const renewing = new Set<LiveLink>()
+
+  const event = (type: string, success: boolean, link: LiveLink) => ({
+    type,
+    success,
+    clientIp: link.clientIp,
+    fields: { agent: link.hostname, transport: link.transport },
+  })
+
+  function judge(certificate: AgentCertificate): string | null {
+    if (certificate.notAfter <= clock.now()) return 'certificate_expired'
+    if (isAgentLocked(certificate.hostname)) return 'agent_locked'
+    return agents.judge(certificate.hostname, certificate.serial)
+  }
+
+  function up(link: LiveLink): void {
+    const refusal = judge(link.certificate)
+    if (refusal) {
+      link.destroy(refusal)
+      return
+    }
+    const before = live.get(link.hostname)
+    live.set(link.hostname, link)
+    if (before) replace(before, link)
+    audit.record(event('agent.connected', true, link))
+    log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
+    hooks.changed({ hostname: link.hostname, connected: true, reason: null })
+    const { serial } = link.certificate
+    const agent = agents.get(link.hostname)
+    if (!agent?.previousSerial || agent.serial !== serial) return
+    enrolment
+      .confirm(link.hostname, serial)
+      .catch((error) => log.warn({ agent: link.hostname, error: messageOf(error) }, 'renewal not confirmed'))
+  }
+
+  /** The newest link wins. A link on a renewed certificate lets the older one finish what it carries. */
+  function replace(before: LiveLink, link: LiveLink): void {
+    audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
+    if (before.certificate.serial !== link.certificate.serial) {
+      before.retire('replaced')
+      return
+    }
+    log.warn({ agent: link.hostname, clientIp: link.clientIp }, 'a second connection replaced the agent')
+    before.destroy('replaced')
+  }
+
+  function down(link: LiveLink, reason: string, ready: boolean): void {
+    all.delete(link)
+    if (!ready) {
+      audit.record({ ...event('agent.rejected', false, link), reason })
+      return
+    }
+    if (live.get(link.hostname) !== link) return
+    live.delete(link.hostname)
+    audit.record({ ...event('agent.disconnected', true, link), reason })
+    log.info({ agent: link.hostname, reason }, 'agent disconnected')
+    hooks.changed({ hostname: link.hostname, connected: false, reason })
+  }
+
+  function told(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+    if (message.type === 'draining') link.retire('agent_stopping')
+    // Other unknown messages are those of a newer agent.
+    if (message.type !== 'renew' || renewing.has(link)) return
+    renewing.add(link)
+    enrolment
+      .renew(link.hostname, link.certificate.serial, message.csr)
+      .then(({ certificate }) =>
+        link.send({ type: 'certificate', certificate, hub_ca: authorities.bundle('hub-ca') }),
+      )
+      .catch((error: unknown) => {
+        const code = error instanceof JoinRefusal ? error.code : 'internal_error'
+        log.warn({ agent: link.hostname, error: messageOf(error) }, 'certificate not renewed')
+        link.send({ type: 'renew_refused', code })
+      })
+      .finally(() => renewing.delete(link))
+  }
+
+  changes.onApplied(() => {
+    for (const link of all) {
+      const refusal = judge(link.certificate)
+      if (refusal) link.destroy(refusal)
+    }
+  })
+
+  return { judge, all, get: (hostname) => live.get(hostname), list: () => [...live.values()], up, down, told }
+}
