@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../kernel/clock.ts'
-import { messageOf } from '../kernel/error.ts'
 import { createKernel } from '../kernel/kernel.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
@@ -17,7 +16,8 @@ import { appRoutes } from './catalog/app-routes.ts'
 import { catalogMigrations } from './catalog/catalog-migrations.ts'
 import { createCatalog } from './catalog/create-catalog.ts'
 import { version } from './cli.ts'
-import type { Address, HubConfig } from './config/hub-config.ts'
+import { formatAddress } from './config/address.ts'
+import type { HubConfig } from './config/hub-config.ts'
 import { createChanges } from './database/create-changes.ts'
 import { openDatabase } from './database/open-database.ts'
 import { createDiagnostics } from './diagnostics/create-diagnostics.ts'
@@ -29,6 +29,7 @@ import { authorityRoutes } from './keys/authority-routes.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
 import { keysMigrations } from './keys/keys-migrations.ts'
 import { openVault } from './keys/open-vault.ts'
+import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
 import * as ref from './references.ts'
 import { createSessions } from './sessions/create-sessions.ts'
 import { identifySession } from './sessions/identify-session.ts'
@@ -51,11 +52,7 @@ export interface HubOptions {
 }
 
 /** One hub: control plane and proxy in one process. */
-export interface Hub {
-  /** Opens everything in order and listens; rejects with the reason, all that was opened closed again. */
-  start(): Promise<void>
-  /** Drains, then closes everything. Safe without `start`, while it runs, and twice. */
-  stop(): Promise<void>
+export interface Hub extends Pick<Lifetime<Opened>, 'start' | 'stop'> {
   /** The ports that it listens on, once started. */
   readonly ports: { readonly public: number; readonly diagnostics: number } | null
 }
@@ -65,47 +62,18 @@ const CLOSE_MS = 2_000
 
 /** Connects the rooms and the plugins. Opens nothing before `start`. */
 export function createHub(options: HubOptions): Hub {
-  const { log } = options
-  /** What is open, in the order in which it was opened. */
-  const closers: (() => unknown)[] = []
-  let opened: Opened | null = null
-  let starting: Promise<void> | undefined
-  let stopping: Promise<void> | undefined
-
-  async function close(): Promise<void> {
-    for (const closer of closers.splice(0).reverse()) {
-      try {
-        await closer()
-      } catch (error) {
-        log.error({ error: messageOf(error) }, 'a part did not close cleanly')
-      }
-    }
-  }
-  async function start(): Promise<void> {
-    try {
-      opened = await open(options, (closer) => closers.push(closer))
-    } catch (error) {
-      await close()
-      throw error
-    }
-  }
-  async function stop(): Promise<void> {
-    await starting?.catch(() => {})
-    await opened?.drain()
-    await close()
-  }
+  const lifetime = createLifetime((onClose) => open(options, onClose), options.log)
   return {
-    start: () => (starting ??= start()),
-    stop: () => (stopping ??= stop()),
+    start: lifetime.start,
+    stop: lifetime.stop,
     get ports() {
-      return opened?.ports ?? null
+      return lifetime.opened?.ports ?? null
     },
   }
 }
 
-interface Opened {
+interface Opened extends Drainable {
   readonly ports: { readonly public: number; readonly diagnostics: number }
-  drain(): Promise<void>
 }
 
 async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<Opened> {
@@ -136,7 +104,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     publicNames,
     main: config.proxy.httpsKeypair,
     apps: config.proxy.appsKeypair,
-    listenAddr: addressText(config.proxy.listen),
+    listenAddr: formatAddress(config.proxy.listen),
     allowDevelopment: config.proxy.httpsKeypair === null,
     dataDir,
     log,
@@ -187,7 +155,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     clusterName,
     instanceId,
     hubVersion,
-    publicAddr: addressText(config.proxy.publicAddr),
+    publicAddr: formatAddress(config.proxy.publicAddr),
     catalog,
     hooks: calls.tunnel,
     audit,
@@ -275,7 +243,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       appRoutes({ catalog, tunnel, sessions, publicNames }),
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog }),
-      lockRoutes({ locks, recheck: sessions.live.recheck }),
+      lockRoutes({ locks, live: sessions.live }),
       ...tunnel.routes,
       authorityRoutes(authorities),
       ...signIn.webRoutes,
@@ -293,7 +261,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => web.close())
 
   const front = createFront({
-    listenAddr: addressText(config.proxy.listen),
+    listenAddr: formatAddress(config.proxy.listen),
     certificates,
     authorities,
     publicNames,
@@ -306,7 +274,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   onClose(() => front.close())
   const diagnostics = createDiagnostics({
-    listenAddr: addressText(config.diagnostics.listen),
+    listenAddr: formatAddress(config.diagnostics.listen),
     notReady: () => (state !== 'ready' ? state : changes.fresh() ? null : 'view_stale'),
   })
   onClose(() => diagnostics.close())
@@ -326,5 +294,3 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     },
   }
 }
-
-const addressText = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`

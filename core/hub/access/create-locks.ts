@@ -24,8 +24,6 @@ export interface RunningLocks extends Locks {
   create(lock: NewLock, actor: UserActor): Promise<Lock>
   /** Throws `Problem` 404 `lock_not_found`. */
   remove(id: string, actor: UserActor): Promise<Lock>
-  /** Deletes rows of locks that ended long ago. */
-  purge(): Promise<void>
 }
 
 const KEPT_MS = 24 * 3_600_000
@@ -108,7 +106,13 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
           .includes(own)
       if (hitsOneself) throw new Problem(409, 'self_lockout', 'This lock would shut out yourself.')
       await changes.write(async (trx, change) => {
-        await trx.withTables<AccessTables>().insertInto('locks').values(lock).execute()
+        const db = trx.withTables<AccessTables>()
+        // Locks that ended long ago leave with the next one; they stop nobody meanwhile.
+        await db
+          .deleteFrom('locks')
+          .where('expires', '<', created - KEPT_MS)
+          .execute()
+        await db.insertInto('locks').values(lock).execute()
         change.touch('lock', lock.id)
         await change.audit(event('lock.created', lock, actor))
       })
@@ -125,18 +129,6 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
         change.touch('lock', id)
         await change.audit(event('lock.deleted', lock, actor))
         return lock
-      })
-    },
-
-    async purge() {
-      const old = [...locks.values()].filter(
-        ({ expires }) => expires !== null && expires < clock.now() - KEPT_MS,
-      )
-      if (old.length === 0) return
-      const ids = old.map(({ id }) => id)
-      await changes.write(async (trx, change) => {
-        await trx.withTables<AccessTables>().deleteFrom('locks').where('id', 'in', ids).execute()
-        for (const id of ids) change.touch('lock', id)
       })
     },
   }

@@ -46,3 +46,8 @@ export function isCidr(text: string): boolean {
   const family = isIP(address)
   return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
 }
+
+/** `HOST:PORT`, with brackets around an IPv6 address. */
+export function formatAddress({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

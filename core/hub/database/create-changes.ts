@@ -73,12 +73,13 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   let reportedAt = Number.NEGATIVE_INFINITY
   let prunedAt = clock.monotonic()
 
-  function apply(loaded: Loaded): void {
+  function apply(loaded: Loaded, moment: Moment): void {
     // Half of the views may have swapped when one throws: nothing is known then until all are loaded anew.
     applied = null
     lastRead = null
     loaded.swap()
     applied = loaded.place
+    lastRead = moment
     // Grows even when the number went backwards, or caches keyed with it would live again.
     if (loaded.decisive) epoch = Math.max(epoch + 1, loaded.place.n)
     for (const listener of listeners) {
@@ -97,7 +98,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     try {
       const place = from && (await readPlace(db))
       if (!from || !place || place.n !== from.n || place.tag !== from.tag) {
-        apply(await loadViews(db, [...views], from))
+        apply(await loadViews(db, [...views], from), moment)
       }
       lastRead = moment
     } catch (error) {

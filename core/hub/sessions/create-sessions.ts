@@ -75,8 +75,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     // Session openings alone end nothing.
     if (live.size === 0 || (touched?.size === 1 && touched.has('session') && allLive(touched.get('session'))))
       return
-    // The age of the view is known only when all listeners have been told.
-    queueMicrotask(recheck)
+    recheck()
   })
   const allLive = (ids: ReadonlySet<string> | undefined) => [...(ids ?? [])].every((id) => store.byId(id))
 
