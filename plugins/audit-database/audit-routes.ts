@@ -63,6 +63,10 @@ export function auditRoutes(parts: Parts): WebRoutes {
           const from = momentOf(asked.from, 'from')
           const to = momentOf(asked.to, 'to')
           const limit = Math.min(Number(asked.limit ?? 100), LONGEST_LIST)
+          // Never in the trail, where it is escaped; PostgreSQL refuses it with an error.
+          if ([type, user, appName].some((text) => text?.includes('\0'))) {
+            throw new Problem(400, 'bad_request', 'A filter holds a NUL character.')
+          }
           if (limit < 1) throw new Problem(400, 'bad_request', 'limit is at least 1.')
           // From a time on the list begins there; else it is the newest that one wants to see.
           const after = asked.after === undefined ? (from ? 0 : null) : await placeOf(database, asked.after)

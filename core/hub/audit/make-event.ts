@@ -117,5 +117,17 @@ function rolesOf(roles: readonly unknown[]): string[] {
 const orNull = (value: unknown): string | null => (value === null || value === undefined ? null : text(value))
 
 function text(value: unknown): string {
-  return boundText(String(value), LONGEST).replace(CREDENTIAL, '$1 [redacted]')
+  return boundText(typeof value === 'string' ? value : stringOf(value), LONGEST).replace(
+    CREDENTIAL,
+    '$1 [redacted]',
+  )
+}
+
+/** Types forbid what is no string, but an event must not be lost over it. */
+function stringOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return '[unreadable]'
+  }
 }

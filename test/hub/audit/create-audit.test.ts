@@ -1,0 +1,188 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { AuditSink } from '../../../core/hub/audit/audit.ts'
+import type { AuditEvent } from '../../../core/hub/audit/audit-event.ts'
+import { type AuditOptions, createAudit } from '../../../core/hub/audit/create-audit.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { keptLog, until } from '../database/stores.ts'
+
+/** A sink that can be told to fail or to hang. */
+function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> = {}) {
+  const batches: (readonly AuditEvent[])[] = []
+  const state = { failing: false, hanging: false, attempts: 0 }
+  const sink: AuditSink = {
+    name: `memory-${guarantee}`,
+    guarantee,
+    async write(events) {
+      state.attempts += 1
+      if (state.hanging) await new Promise(() => {})
+      if (state.failing) throw new Error('disk full')
+      batches.push(events)
+    },
+    flush: async () => {},
+    ...more,
+  }
+  return { sink, state, batches, events: () => batches.flat() }
+}
+
+function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {}) {
+  const log = keptLog()
+  const audit = createAudit({
+    cluster: 'c',
+    hub: 'h',
+    sinks: () => sinks,
+    clock: systemClock,
+    log,
+    ...options,
+  })
+  return { audit, log }
+}
+
+const event = (type: string) => ({ type, success: true })
+
+t.test('M157 batches of at most 200 events or 100 ms, in order', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit } = auditTo([memory.sink])
+  t.teardown(() => audit.close())
+  audit.record(event('alone'))
+  t.equal(memory.batches.length, 0, 'queued')
+  const ms = await until(() => memory.batches.length === 1, 1_000)
+  t.ok(ms < 400, `${ms} ms`)
+  for (let n = 0; n < 450; n++) audit.record(event(`n${n}`))
+  await until(() => memory.events().length === 451, 1_000)
+  t.same(
+    memory.batches.map(({ length }) => length),
+    [1, 200, 200, 50],
+  )
+  t.same(
+    memory.events().map(({ type }) => type),
+    ['alone', ...Array.from({ length: 450 }, (_, n) => `n${n}`)],
+  )
+  t.equal(new Set(memory.events().map(({ id }) => id)).size, 451)
+})
+
+t.test(
+  'M158 an enforced sink that fails: nothing is accepted until it works, nothing is lost, and it is logged',
+  async (t) => {
+    const memory = memorySink('enforced')
+    const { audit, log } = auditTo([memory.sink], { limits: { firstRetryMs: 20, longestRetryMs: 50 } })
+    t.teardown(() => audit.close())
+    t.ok(audit.accepting)
+    memory.state.failing = true
+    audit.record(event('first'))
+    await until(() => !audit.accepting, 1_000)
+    audit.record(event('second'))
+    await until(() => memory.state.attempts > 3, 1_000)
+    t.match(JSON.stringify(log.lines), /disk full/)
+    memory.state.failing = false
+    await until(() => audit.accepting, 1_000)
+    await audit.flush()
+    t.same(
+      memory.events().map(({ type }) => type),
+      ['first', 'second'],
+    )
+  },
+)
+
+t.test(
+  'M158 an enforced sink that hangs or is full: not accepting; beyond the hard bound it says what is lost',
+  async (t) => {
+    const memory = memorySink('enforced')
+    memory.state.hanging = true
+    const { audit, log } = auditTo([memory.sink], {
+      limits: { full: 10, overfull: 20, writeMs: 200, firstRetryMs: 20, longestRetryMs: 50 },
+    })
+    for (let n = 0; n < 9; n++) audit.record(event('x'))
+    t.ok(audit.accepting)
+    audit.record(event('x'))
+    t.notOk(audit.accepting, 'full')
+    for (let n = 0; n < 15; n++) audit.record(event('x'))
+    t.match(JSON.stringify(log.lines), /"dropped":1/)
+    await until(() => JSON.stringify(log.lines).includes('no end within') || memory.state.attempts > 1, 2_000)
+    memory.state.hanging = false
+    await until(() => audit.accepting, 2_000)
+    t.equal(memory.events().length, 20)
+    await audit.close()
+  },
+)
+
+t.test('a best-effort sink never closes the gate; what it drops is counted and logged', async (t) => {
+  const memory = memorySink('best-effort')
+  memory.state.failing = true
+  const { audit, log } = auditTo([memory.sink], { limits: { full: 5, firstRetryMs: 10_000 } })
+  for (let n = 0; n < 8; n++) audit.record(event('x'))
+  await until(() => memory.state.attempts > 0, 1_000)
+  t.ok(audit.accepting)
+  t.match(JSON.stringify(log.lines), /the queue is full/)
+  memory.state.failing = false
+  await audit.close()
+  t.equal(memory.events().length, 5)
+})
+
+t.test('one sink that fails does not hold up another', async (t) => {
+  const bad = memorySink('best-effort')
+  const good = memorySink('enforced')
+  bad.state.failing = true
+  const { audit } = auditTo([bad.sink, good.sink], { limits: { firstRetryMs: 20, longestRetryMs: 20 } })
+  audit.record(event('x'))
+  await until(() => good.events().length === 1, 1_000)
+  t.ok(audit.accepting)
+  bad.state.failing = false
+  await audit.close()
+})
+
+t.test(
+  'an administrative event is written in its transaction, and goes elsewhere after the commit only',
+  async (t) => {
+    const written: unknown[] = []
+    const inside = memorySink('enforced', { writeIn: async (_trx, events) => void written.push(...events) })
+    const outside = memorySink('best-effort')
+    const { audit } = auditTo([inside.sink, outside.sink])
+    t.teardown(() => audit.close())
+    const rolledBack = {} as never
+    const committed = {} as never
+    await audit.recordIn(rolledBack, event('role.updated'))
+    await audit.recordIn(committed, event('role.deleted'))
+    audit.committed(committed)
+    await audit.flush()
+    t.same(
+      outside.events().map(({ type }) => type),
+      ['role.deleted'],
+    )
+    t.equal(inside.events().length, 0, 'not a second time')
+    t.equal(written.length, 2)
+    const failing = memorySink('enforced', { writeIn: () => Promise.reject(new Error('no room')) })
+    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, event('x')), { message: 'no room' })
+  },
+)
+
+t.test('audit.event taps may change an event; one that throws loses only free text', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink], {
+    event: (one) => {
+      if (one.type === 'bad') throw new Error('broken tap')
+      return { ...one, id: 'forged', country: 'NL' }
+    },
+  })
+  audit.record({ type: 'good', success: true, fields: { path: '/x' } })
+  audit.record({ type: 'bad', success: true, fields: { path: '/x', app: 'a' } })
+  await audit.close()
+  const [good, bad] = memory.events()
+  t.equal(good?.country, 'NL')
+  t.not(good?.id, 'forged')
+  t.equal(bad?.app, 'a')
+  t.equal(bad?.path, undefined)
+  t.match(JSON.stringify(log.lines), /broken tap/)
+})
+
+t.test('close delivers what is queued, and says what it could not', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  for (let n = 0; n < 450; n++) audit.record(event('x'))
+  await audit.close()
+  t.equal(memory.events().length, 450)
+  audit.record(event('late'))
+  t.notOk(audit.accepting)
+  t.match(JSON.stringify(log.lines), /after the audit had ended/)
+  await pause(0)
+})

@@ -1,0 +1,256 @@
+import { createInterface } from 'node:readline'
+import fc from 'fast-check'
+import { sql } from 'kysely'
+import t from 'tap'
+import { makeEvent } from '../../../core/hub/audit/make-event.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { createPruner } from '../../../plugins/audit-database/create-pruner.ts'
+import { createSink } from '../../../plugins/audit-database/create-sink.ts'
+import { keptLog, pgliteStore, postgresStore, type Store, until } from '../../hub/database/stores.ts'
+import { startTrail } from './start-trail.ts'
+
+type Tap = typeof t
+type Json = Record<string, unknown>
+
+const made = (type: string, fields: Record<string, string> = {}, at = Date.now()) =>
+  makeEvent({ type, success: true, user: 'alice', fields }, { cluster: 'c', hub: 'h' }, at)
+
+async function suite(t: Tap, store: Store): Promise<void> {
+  const trail = await startTrail(await store.config())
+  t.teardown(() => trail.close())
+  const { audit, ask } = trail
+  const { db } = trail.database
+  const empty = () => sql`DELETE FROM audit_database_events`.execute(db)
+  const list = async (path: string): Promise<Json[]> => {
+    const { status, json } = await ask(path)
+    if (status !== 200) throw new Error(`${status} ${JSON.stringify(json)}`)
+    return (json as Json[]).filter(({ type }) => type !== 'audit.read')
+  }
+
+  await t.test('M159 M165 an event with hostile bytes comes back whole and escaped', async (t) => {
+    const path = `/\u0000\r\n\u001b[2J\u202e\ud800${'x'.repeat(65_536)}?token=s3cret`
+    audit.record({
+      type: 'app.request',
+      success: false,
+      reason: 'access_denied',
+      user: 'ali\u0000ce',
+      roles: ['dev'],
+      clientIp: '192.0.2.1',
+      sessionId: 's',
+      requestId: 'r',
+      fields: { app: 'gra\u0000fana', agent: 'db-1', path },
+    })
+    await audit.flush()
+    const [event, ...more] = await list('/audit?type=app.request')
+    t.equal(more.length, 0)
+    t.match(event, {
+      user: 'ali\\u0000ce',
+      roles: ['dev'],
+      client_ip: '192.0.2.1',
+      session_id: 's',
+      request_id: 'r',
+      success: false,
+      reason: 'access_denied',
+      app: 'gra\\u0000fana',
+      agent: 'db-1',
+    })
+    t.ok(String(event?.path).startsWith('/\\u0000\\u000d\\u000a\\u001b[2J\\u202e\\ud800xxx'))
+    t.equal((await list(`/audit?user=${encodeURIComponent('ali\\u0000ce')}`)).length, 1)
+  })
+
+  await t.test('lists with filters, oldest first; the newest when nothing says where to begin', async (t) => {
+    await empty()
+    const sink = createSink(db)
+    const day = (n: number) => Date.UTC(2026, 0, n)
+    await sink.write(
+      Array.from({ length: 10 }, (_, n) => made(n % 2 ? 'odd' : 'even', { app: `app-${n}` }, day(n + 1))),
+    )
+    const apps = (events: Json[]) => events.map(({ app }) => (app as string).slice(4)).join('')
+    t.equal(apps(await list('/audit')), '0123456789')
+    t.equal(apps(await list('/audit?user=alice&limit=3')), '789')
+    t.equal(apps(await list('/audit?type=odd')), '13579')
+    t.equal(apps(await list('/audit?app=app-4')), '4')
+    t.equal(apps(await list('/audit?user=alice&limit=2&type=even')), '68')
+    t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&to=2026-01-05T00:00:00Z')), '234')
+    t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&limit=2')), '23')
+    for (const bad of [
+      'limit=0',
+      'limit=x',
+      'limit=-1',
+      'from=yesterday',
+      'to=+275760-09-14',
+      'after=1',
+      'what=1',
+    ]) {
+      t.equal((await ask(`/audit?${bad}`)).status, 400, bad)
+    }
+  })
+
+  await t.test('a batch that comes a second time is stored once', async (t) => {
+    await empty()
+    const sink = createSink(db)
+    const events = Array.from({ length: 200 }, (_, n) => made(`n${n}`))
+    await sink.write(events)
+    await sink.write([...events, made('new')])
+    t.equal((await list('/audit?limit=1000')).length, 201)
+    await sink.write([])
+  })
+
+  await t.test('M163 pages miss nothing and repeat nothing while events are written', async (t) => {
+    await empty()
+    const sink = createSink(db)
+    let writing = true
+    let written = 0
+    const writers = Array.from({ length: 4 }, async (_, who) => {
+      for (let n = 0; n < 25; n++) {
+        const events = Array.from({ length: 20 }, (_, at) => made('row', { name: `${who}-${n}-${at}` }))
+        await sink.write(events)
+        written += events.length
+      }
+    })
+    const all = Promise.all(writers).then(() => {
+      writing = false
+    })
+    await until(() => written > 0, 5_000)
+    const seen: string[] = []
+    let after = (await list('/audit?from=2020-01-01&type=row&limit=1'))[0]!
+    seen.push(after.name as string)
+    while (true) {
+      const last = !writing
+      const page = await list(`/audit?type=row&limit=37&after=${after.id}`)
+      seen.push(...page.map(({ name }) => name as string))
+      after = page.at(-1) ?? after
+      if (last && page.length === 0) break
+    }
+    await all
+    t.equal(seen.length, 2_000)
+    t.equal(new Set(seen).size, 2_000)
+  })
+
+  await t.test('K149 SQL in filters is text', async (t) => {
+    await empty()
+    await createSink(db).write([made('a'), made('b')])
+    const texts = [
+      "' OR 1=1 --",
+      "'; DROP TABLE audit_database_events; --",
+      '%',
+      '\\',
+      "a' || '",
+      '$1',
+      '\u0000',
+    ]
+    for (const text of texts) {
+      for (const name of ['type', 'user', 'app']) {
+        const { status, json } = await ask(`/audit?${name}=${encodeURIComponent(text)}`)
+        t.ok(
+          status === 400 || (status === 200 && (json as Json[]).length === 0),
+          `${name}=${text}: ${status}`,
+        )
+      }
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 40 }), async (text) => {
+        if (text === 'a' || text === 'b' || text === 'audit.read' || !text.isWellFormed()) return
+        const { status, json } = await ask(`/audit?type=${encodeURIComponent(text)}`)
+        if (status !== 400 && !(status === 200 && (json as Json[]).length === 0)) throw new Error(`${status}`)
+      }),
+      { numRuns: 60 },
+    )
+    t.equal((await list('/audit')).length, 2)
+  })
+
+  await t.test('M157 a change and its record stand or fall together', async (t) => {
+    await empty()
+    const { changes } = trail
+    await changes.write(async (_trx, change) => change.audit({ type: 'role.updated', success: true }))
+    await t.rejects(
+      changes.write(async (_trx, change) => {
+        await change.audit({ type: 'role.deleted', success: true })
+        throw new Error('no')
+      }),
+    )
+    await audit.flush()
+    t.same(
+      (await list('/audit')).map(({ type }) => type),
+      ['role.updated'],
+    )
+    const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
+    await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
+    await t.rejects(
+      changes.write(async (_trx, change) => change.audit({ type: 'role.created', success: true })),
+    )
+    await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
+    t.same((await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)).rows, rows)
+  })
+
+  await t.test('M158 the table cannot be written: not accepting, and nothing is lost', async (t) => {
+    await empty()
+    await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
+    audit.record({ type: 'kept', success: true })
+    await until(() => !audit.accepting, 2_000)
+    await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
+    await until(() => audit.accepting, 5_000)
+    t.equal((await list('/audit?type=kept')).length, 1)
+  })
+
+  await t.test('M162 reading the trail is recorded', async (t) => {
+    await empty()
+    await ask('/audit')
+    await audit.flush()
+    const { json } = await ask('/audit?type=audit.read')
+    t.match((json as Json[])[0], { user: 'operator@socket', success: true, resource: 'audit' })
+  })
+
+  await t.test('retention: what is older goes, in pieces', async (t) => {
+    await empty()
+    const old = Date.now() - 91 * 86_400_000
+    const sink = createSink(db)
+    for (let n = 0; n < 12; n++) await sink.write(Array.from({ length: 200 }, () => made('old', {}, old)))
+    await sink.write([made('young')])
+    const pruner = createPruner({
+      database: db,
+      retentionMs: 90 * 86_400_000,
+      clock: systemClock,
+      log: keptLog(),
+    })
+    t.equal(await pruner.prune(), 2_400)
+    t.same(
+      (await list('/audit')).map(({ type }) => type),
+      ['young'],
+    )
+    await pruner.stop()
+  })
+
+  await t.test('tail: events as they happen, also of other hubs; ends when the hub drains', async (t) => {
+    await empty()
+    const answer = await trail.follow('/audit/tail')
+    t.equal(answer.statusCode, 200)
+    t.equal(answer.headers['content-type'], 'application/x-ndjson')
+    const left = await trail.follow('/audit/tail')
+    left.destroy()
+    const got: Json[] = []
+    const ended = (async () => {
+      for await (const line of createInterface({ input: answer })) if (line) got.push(JSON.parse(line))
+    })()
+    audit.record({ type: 'here', success: true })
+    await createSink(db).write([made('elsewhere')])
+    await until(() => ['here', 'elsewhere'].every((type) => got.some((one) => one.type === type)), 3_000)
+    const last = got.at(-1)!
+    await createSink(db).write([made('later')])
+    t.ok(
+      (await list(`/audit?after=${last.id}`)).some(({ type }) => type === 'later'),
+      'goes on from where it was',
+    )
+    await trail.kernel.drain(AbortSignal.timeout(1_000))
+    await ended
+    t.pass('ended')
+  })
+}
+
+for (const make of [pgliteStore, postgresStore]) {
+  t.test(make.name, async (t) => {
+    const store = await make()
+    t.teardown(() => store.close())
+    await suite(t as unknown as Tap, store)
+  })
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Sessions } from '@mezite/core'
+import * as ref from '@mezite/core'
+import { createAudit } from '../../../core/hub/audit/create-audit.ts'
+import { createChanges } from '../../../core/hub/database/create-changes.ts'
+import type { DatabaseConfig } from '../../../core/hub/database/open-database.ts'
+import { hubHooks } from '../../../core/hub/hooks.ts'
+import { createWeb } from '../../../core/hub/web/create-web.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { createKernel } from '../../../core/kernel/kernel.ts'
+import auditDatabase from '../../../plugins/audit-database/hub.ts'
+import { keptLog, open } from '../../hub/database/stores.ts'
+import { names } from '../../hub/web/start-web.ts'
+
+/** The plugin in a real kernel, on a real database, behind the hub's web server; asked over the admin socket. */
+export async function startTrail(config: DatabaseConfig, slice: Record<string, unknown> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'mezite-trail-'))
+  const log = keptLog()
+  const database = await open(config)
+  const kernel = createKernel({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: [auditDatabase],
+    configs: { 'audit-database': slice },
+    log,
+  })
+  const audit = createAudit({
+    cluster: 'c',
+    hub: 'h',
+    sinks: () => kernel.slot(ref.auditSinks),
+    event: kernel.calls.audit.event,
+    clock: systemClock,
+    log,
+  })
+  const changes = createChanges({ ...database, clock: systemClock, log, audit: () => audit })
+  const byId: Record<string, unknown> = { root: {} }
+  const sessions = {
+    byId: (id: string) => byId[id],
+    subjectOf: () => ({ roles: ['admin'] }),
+  } as unknown as Sessions
+  kernel.setup([
+    [ref.database, database.db],
+    [ref.changes, changes],
+    [ref.audit, audit],
+    [ref.sessions, sessions],
+  ])
+  await database.migrate(kernel.slot(ref.migrations))
+  await changes.start()
+  await kernel.start()
+  const web = createWeb({
+    publicNames: names,
+    routes: kernel.slot(ref.webRoutes),
+    identify: async () => null,
+    changes,
+    hsts: false,
+    version: '0',
+    log,
+  })
+  await web.start()
+  const socketPath = join(folder, 'admin.sock')
+  await web.listenSocket(socketPath)
+
+  const open_ = (path: string) =>
+    new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+      const asked = request({ socketPath, path: `/v1/webapi${path}`, agent: false }, resolve)
+      asked.on('error', reject)
+      asked.end()
+    })
+  return {
+    audit,
+    changes,
+    database,
+    kernel,
+    log,
+    web,
+    follow: open_,
+    async ask(path: string) {
+      const answer = await open_(path)
+      let text = ''
+      for await (const chunk of answer) text += chunk
+      return { status: answer.statusCode ?? 0, json: JSON.parse(text) as unknown }
+    },
+    async close() {
+      await web.close()
+      await audit.close()
+      await kernel.stop()
+      await changes.stop()
+      await database.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
