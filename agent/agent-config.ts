@@ -2,34 +2,25 @@ import { readFileSync } from 'node:fs'
 import { hostname as machineName } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { checkConfig, configError, MezError, messageOf, readConfigFile } from '@mezite/core/agent'
-import { Type } from 'typebox'
+import {
+  type ConfigProblem,
+  checkConfig,
+  checkPluginConfig,
+  configError,
+  isHostname,
+  type LoadedPlugin,
+  loadPlugins,
+  MezError,
+  messageOf,
+  readConfigFile,
+  type ValueProblem,
+} from '@mezite/core/agent'
+import { type AgentFile, agentSchema } from './agent-schema.ts'
+import { createAllowList } from './allow-list.ts'
+import { readHubAddress } from './hub-address.ts'
 
-const closed = { additionalProperties: false }
-const Schema = Type.Object(
-  {
-    proxy_addr: Type.Optional(Type.String()),
-    join_token: Type.Optional(Type.Object({ file: Type.String() }, closed)),
-    ca_pin: Type.Optional(Type.String()),
-    hostname: Type.Optional(Type.String()),
-    data_dir: Type.Optional(Type.String()),
-    tunnel: Type.Optional(Type.Object({ transports: Type.Optional(Type.Array(Type.String())) }, closed)),
-    apps: Type.Optional(Type.Object({ allow: Type.Optional(Type.Array(Type.String())) }, closed)),
-    plugins: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  },
-  closed,
-)
-
-interface AgentFile {
-  proxy_addr?: string
-  join_token?: { file: string }
-  ca_pin?: string
-  hostname?: string
-  data_dir?: string
-  tunnel?: { transports?: string[] }
-  apps?: { allow?: string[] }
-  plugins?: Record<string, unknown>
-}
+const STANDARD = ['transport-http2']
+const PIN = /^sha256:[0-9a-f]{64}$/i
 
 export interface AgentConfig {
   readonly proxyAddr: string
@@ -39,56 +30,111 @@ export interface AgentConfig {
   readonly dataDir: string
   readonly transports: readonly string[] | null
   readonly allow: readonly string[] | null
-  readonly plugins: Readonly<Record<string, unknown>>
-  /** Paths in the configuration are relative to this folder. */
-  readonly folder: string
+  /** Each with its own slice, checked, defaults filled in. */
+  readonly plugins: readonly LoadedPlugin[]
 }
 
+const flagOptions = {
+  config: { type: 'string' },
+  proxy: { type: 'string' },
+  'token-file': { type: 'string' },
+  'ca-pin': { type: 'string' },
+  hostname: { type: 'string' },
+  'data-dir': { type: 'string' },
+  transport: { type: 'string', multiple: true },
+} as const
+
 /**
- * Settings of `mezd start`: flags over environment over file. Throws `MEZ_CONFIG_INVALID`,
- * `MEZ_CONFIG_UNREADABLE`, or a parse error of `node:util`.
+ * Settings of `mezd start`: flags over file, and the environment's token when neither names a file. Whatever is wrong
+ * is thrown together: `MEZ_CONFIG_INVALID` with file, line and path of each, and errors of plugins beside it.
+ * Also `MEZ_CONFIG_UNREADABLE`, or a parse error of `node:util`.
  */
 export async function readAgentConfig(
   args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
+  options: { readonly program: string; readonly env?: NodeJS.ProcessEnv },
 ): Promise<AgentConfig> {
-  const { values: flags } = parseArgs({
-    args: [...args],
-    options: {
-      config: { type: 'string' },
-      proxy: { type: 'string' },
-      'token-file': { type: 'string' },
-      'ca-pin': { type: 'string' },
-      hostname: { type: 'string' },
-      'data-dir': { type: 'string' },
-      transport: { type: 'string', multiple: true },
-    },
-  })
+  const { values: flags } = parseArgs({ args: [...args], options: flagOptions })
+  const read = flags.config === undefined ? null : await readConfigFile(flags.config)
+  if (read && read.problems.length > 0) throw configError(read.problems)
   const folder = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
-  const file = flags.config === undefined ? {} : await readFileConfig(flags.config)
+  const checked = checkConfig(agentSchema, read?.value ?? {})
+  const problems: (ConfigProblem | ValueProblem)[] = []
+  const add = (...found: readonly ValueProblem[]) =>
+    problems.push(...found.map((problem) => read?.locate(problem) ?? problem))
+  add(...checked.problems)
+  const file = checked.problems.length === 0 ? (checked.value as AgentFile) : {}
+  const complain = (flag: string, given: unknown, path: string[], message: string): void => {
+    if (given === undefined) add({ path, message })
+    else problems.push({ path: [flag], message })
+  }
+
   const proxyAddr = flags.proxy ?? file.proxy_addr
-  if (proxyAddr === undefined) throw new MezError('MEZ_CONFIG_INVALID', 'proxy_addr (or --proxy) is missing')
+  if (checked.problems.length === 0) {
+    if (proxyAddr === undefined) add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
+    else if (!readHubAddress(proxyAddr)) complain('--proxy', flags.proxy, ['proxy_addr'], 'must be host:port')
+  }
+  const caPin = flags['ca-pin'] ?? file.ca_pin
+  if (caPin !== undefined && !caPin.split(',').every((pin) => PIN.test(pin.trim()))) {
+    complain('--ca-pin', flags['ca-pin'], ['ca_pin'], 'must be sha256: and 64 hexadecimal digits')
+  }
+  const hostname = (flags.hostname ?? file.hostname ?? machineName()).toLowerCase()
+  if (!isHostname(hostname)) {
+    complain(
+      '--hostname',
+      flags.hostname,
+      ['hostname'],
+      'must be letters, digits, dots, hyphens, underscores',
+    )
+  }
+  for (const [at, entry] of (file.apps?.allow ?? []).entries()) {
+    try {
+      createAllowList([entry])
+    } catch {
+      add({
+        path: ['apps', 'allow', String(at)],
+        message: 'must be host:port, address:port or cidr:port, with * for any port',
+      })
+    }
+  }
+
+  const errors: unknown[] = []
+  const loaded = await loadPlugins({
+    side: 'agent',
+    standard: STANDARD,
+    plugins: file.plugins ?? {},
+    folder,
+    program: options.program,
+  }).catch((error: unknown) => {
+    errors.push(...(error instanceof AggregateError ? error.errors : [error]))
+    return []
+  })
+  const plugins = loaded.map((one) => {
+    const slice = checkPluginConfig(one.plugin, one.config, one.key)
+    add(...slice.problems)
+    return { ...one, config: slice.value }
+  })
+  if (problems.length > 0) {
+    const line = (problem: ConfigProblem | ValueProblem): number => ('line' in problem ? problem.line : 0)
+    const hint = 'Correct the listed keys; `mezd --help` lists the flags.'
+    const { message } = configError(problems.toSorted((a, b) => line(a) - line(b)))
+    errors.unshift(new MezError('MEZ_CONFIG_INVALID', message, { hint }))
+  }
+  if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
+  if (errors.length === 1) throw errors[0]
+
   const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
   const dataDir = file.data_dir === undefined ? '/var/lib/mezite-agent' : resolve(folder, file.data_dir)
+  const { MEZITE_JOIN_TOKEN: fromEnvironment } = options.env ?? process.env
   return {
-    proxyAddr,
-    token: tokenFile === undefined ? (env.MEZITE_JOIN_TOKEN ?? null) : readToken(tokenFile),
-    caPin: flags['ca-pin'] ?? file.ca_pin ?? null,
-    hostname: (flags.hostname ?? file.hostname ?? machineName()).toLowerCase(),
+    proxyAddr: proxyAddr ?? '',
+    token: tokenFile === undefined ? fromEnvironment?.trim() || null : readToken(tokenFile),
+    caPin: caPin ?? null,
+    hostname,
     dataDir: flags['data-dir'] ?? dataDir,
     transports: flags.transport ?? file.tunnel?.transports ?? null,
     allow: file.apps?.allow ?? null,
-    plugins: file.plugins ?? {},
-    folder,
+    plugins,
   }
-}
-
-async function readFileConfig(path: string): Promise<AgentFile> {
-  const read = await readConfigFile(path)
-  if (read.problems.length > 0) throw configError(read.problems)
-  const { problems } = checkConfig(Schema, read.value ?? {})
-  if (problems.length > 0) throw configError(problems.map((problem) => read.locate(problem)))
-  return (read.value ?? {}) as AgentFile
 }
 
 /** `-` is standard input. A spent token's file may be gone: then only a stored certificate helps. */

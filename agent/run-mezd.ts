@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLog, loadPlugins, messageOf, printError } from '@mezite/core/agent'
+import { createLog, MezError, messageOf, printError } from '@mezite/core/agent'
 import { readAgentConfig } from './agent-config.ts'
 import { createAgent } from './create-agent.ts'
 
@@ -44,8 +44,8 @@ export async function runMezd(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(HELP)
   if (args.includes('--version')) return void process.stdout.write(`${version()}\n`)
   if (args[0] !== 'start') {
-    process.stderr.write(args[0] ? `error: unknown command ${args[0]} (MEZ_USAGE_WRONG)\n${HELP}` : HELP)
-    process.exitCode = 2
+    const what = args[0] ? `there is no command '${args[0]}'` : 'a command is missing'
+    process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))
     return
   }
   try {
@@ -56,17 +56,10 @@ export async function runMezd(args: readonly string[]): Promise<void> {
 }
 
 async function start(args: readonly string[]): Promise<void> {
-  const config = await readAgentConfig(args)
+  const config = await readAgentConfig(args, { program: here })
   const level = process.env.MEZITE_LOG_LEVEL
   const log = createLog({
     level: level === 'debug' || level === 'warn' || level === 'error' ? level : 'info',
-  })
-  const loaded = await loadPlugins({
-    side: 'agent',
-    standard: ['transport-http2'],
-    plugins: config.plugins,
-    folder: config.folder,
-    program: here,
   })
   const agent = createAgent({
     proxyAddr: config.proxyAddr,
@@ -76,13 +69,20 @@ async function start(args: readonly string[]): Promise<void> {
     dataDir: config.dataDir,
     ...(config.transports === null ? {} : { transports: config.transports }),
     ...(config.allow === null ? {} : { allow: config.allow }),
-    plugins: loaded.map((each) => each.plugin),
-    configs: Object.fromEntries(loaded.map((each) => [each.plugin.name, each.config ?? {}])),
+    plugins: config.plugins.map((each) => each.plugin),
+    configs: Object.fromEntries(config.plugins.map((each) => [each.plugin.name, each.config])),
     version: version(),
+    onFatal: (error) => process.exit(printError(error)),
     log,
   })
-  const stop = (): void => {
-    log.info('stopping')
+  let signals = 0
+  const stop = (signal: NodeJS.Signals): void => {
+    signals += 1
+    if (signals > 1) {
+      log.warn({ signal }, 'second signal, ending at once')
+      process.exit(1)
+    }
+    log.info({ signal }, 'draining')
     agent.stop().then(
       () => process.exit(0),
       (error) => {
@@ -91,8 +91,14 @@ async function start(args: readonly string[]): Promise<void> {
       },
     )
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
-  process.on('unhandledRejection', (error) => log.error({ error: messageOf(error) }, 'unhandled rejection'))
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  // A stray error would leave the agent in an unknown state: say what it was and end, for a supervisor to restart.
+  const die = (error: unknown): void => {
+    log.error({ error: messageOf(error) }, 'unexpected error, ending')
+    process.exit(1)
+  }
+  process.on('uncaughtException', die)
+  process.on('unhandledRejection', die)
   await agent.start()
 }

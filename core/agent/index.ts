@@ -2,13 +2,19 @@
 
 export type { AgentTransport } from '../hub/tunnel/transport.ts'
 export { type Clock, systemClock } from '../kernel/clock.ts'
-export { checkConfig, configError } from '../kernel/config-check.ts'
+export {
+  type ConfigProblem,
+  checkConfig,
+  checkPluginConfig,
+  configError,
+  type ValueProblem,
+} from '../kernel/config-check.ts'
 export { readConfigFile } from '../kernel/config-file.ts'
 export { createLog } from '../kernel/create-log.ts'
 export { isMezError, MezError, messageOf } from '../kernel/error.ts'
 export type { HookCalls } from '../kernel/hook.ts'
 export { createKernel } from '../kernel/kernel.ts'
-export { loadPlugins } from '../kernel/load.ts'
+export { type LoadedPlugin, loadPlugins } from '../kernel/load.ts'
 export type { Log } from '../kernel/log.ts'
 export type { AnyPlugin } from '../kernel/plugin.ts'
 export { printError } from '../kernel/print-error.ts'

@@ -1,0 +1,32 @@
+import { Type } from 'typebox'
+
+const closed = { additionalProperties: false }
+
+/** What may stand in `mezd.yaml`. */
+export const agentSchema = Type.Object(
+  {
+    proxy_addr: Type.Optional(Type.String()),
+    join_token: Type.Optional(Type.Object({ file: Type.String() }, closed)),
+    ca_pin: Type.Optional(Type.String()),
+    hostname: Type.Optional(Type.String()),
+    data_dir: Type.Optional(Type.String()),
+    tunnel: Type.Optional(
+      Type.Object({ transports: Type.Optional(Type.Array(Type.String(), { minItems: 1 })) }, closed),
+    ),
+    apps: Type.Optional(Type.Object({ allow: Type.Optional(Type.Array(Type.String())) }, closed)),
+    plugins: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  closed,
+)
+
+/** A file that the schema has accepted. */
+export interface AgentFile {
+  proxy_addr?: string
+  join_token?: { file: string }
+  ca_pin?: string
+  hostname?: string
+  data_dir?: string
+  tunnel?: { transports?: string[] }
+  apps?: { allow?: string[] }
+  plugins?: Record<string, unknown>
+}

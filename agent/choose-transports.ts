@@ -1,0 +1,15 @@
+import { type AgentTransport, MezError } from '@mezite/core/agent'
+
+/** Those that `tunnel.transports` names, in its order; all when it names none. Throws `MEZ_CONFIG_INVALID`. */
+export function chooseTransports(
+  found: readonly AgentTransport[],
+  wanted: readonly string[] | undefined,
+): readonly AgentTransport[] {
+  if (!wanted || wanted.length === 0) return found
+  return wanted.map((name) => {
+    const transport = found.find((each) => each.name === name)
+    if (transport) return transport
+    const known = found.map((each) => each.name).join(', ') || 'none'
+    throw new MezError('MEZ_CONFIG_INVALID', `tunnel.transports: there is no ${name}; there is ${known}`)
+  })
+}

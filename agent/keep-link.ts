@@ -1,0 +1,149 @@
+import type { TLSSocket } from 'node:tls'
+import {
+  type AgentTransport,
+  type Clock,
+  isMezError,
+  type LinkChanged,
+  type Log,
+  MezError,
+  messageOf,
+  TUNNEL_ALPN,
+} from '@mezite/core/agent'
+import type { AgentIdentity } from './agent-identity.ts'
+import { connectHub } from './connect-hub.ts'
+import type { HubAddress } from './hub-address.ts'
+import { type HubLink, openHubLink } from './hub-link.ts'
+import { createRenewal } from './renew-certificate.ts'
+import type { Dial } from './serve-stream.ts'
+
+/** What no retry mends. */
+const FATAL = ['MEZ_TOKEN_REFUSED', 'MEZ_PIN_MISMATCH', 'MEZ_IDENTITY_MISSING'] as const
+const FIRST_RETRY_MS = 200
+const LONGEST_RETRY_MS = 10_000
+const DIAL_MS = 10_000
+
+/** Keeps one link to the hub, for ever. */
+export interface LinkKeeper {
+  readonly connected: boolean
+  /** No new links and streams; resolves when the streams under way have ended. */
+  drain(): Promise<void>
+  close(): void
+}
+
+/** Starts to connect. All that fails is tried again, with exponential backoff and full jitter. */
+export function keepLink(options: {
+  readonly identity: AgentIdentity
+  readonly address: HubAddress
+  readonly transports: readonly AgentTransport[]
+  readonly dial: Dial
+  readonly version: string
+  readonly heartbeatMs?: number
+  readonly onChanged: (event: LinkChanged) => void
+  /** The certificate is gone and the token does not help. Tries go on all the same. */
+  readonly onFatal: (error: unknown) => void
+  readonly clock: Clock
+  readonly log: Log
+}): LinkKeeper {
+  const { identity, address, transports, clock, log } = options
+  const stopped = new AbortController()
+  const links = new Set<HubLink>()
+  let current: HubLink | null = null
+  let attempts = 0
+  let retry: NodeJS.Timeout | undefined
+
+  async function attempt(): Promise<void> {
+    const me = await identity.ensure(stopped.signal)
+    let failure: unknown = new MezError('MEZ_HUB_UNREACHABLE', 'no transport is configured')
+    for (const transport of transports) {
+      try {
+        const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_MS)])
+        const carrier = await transport.dial({ ...address, signal })
+        const socket = await connectHub({ carrier, host: address.host, alpn: [TUNNEL_ALPN], ...me })
+        if (stopped.signal.aborted) return void socket.destroy()
+        return open(socket, transport.name)
+      } catch (error) {
+        failure = error
+        log.debug({ transport: transport.name, error: messageOf(error) }, 'no link over this transport')
+      }
+    }
+    throw failure
+  }
+
+  function open(socket: TLSSocket, transport: string): void {
+    let instance: string | null = null
+    const link = openHubLink({
+      socket,
+      dial: options.dial,
+      clock,
+      log,
+      version: options.version,
+      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+      onUp(greeting) {
+        instance = String(greeting.instance)
+        current = link
+        attempts = 0
+        log.info({ instance, transport }, 'connected to the hub')
+        options.onChanged({ instance, connected: true, reason: null })
+        renewal.check()
+      },
+      onMessage: renewal.told,
+      onClosed(reason) {
+        links.delete(link)
+        if (instance !== null) options.onChanged({ instance, connected: false, reason })
+        else if (reason === 'connection_lost') identity.doubt()
+        // A link that a newer one has taken over may go quietly.
+        if (current !== link && current !== null) return
+        current = null
+        log.warn({ instance: instance ?? 'unknown', reason }, 'lost the hub')
+        again()
+      },
+    })
+    links.add(link)
+  }
+
+  function again(): void {
+    if (stopped.signal.aborted) return
+    clearTimeout(retry)
+    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
+    attempts += 1
+    retry = setTimeout(run, Math.random() * ceiling)
+  }
+
+  function run(): void {
+    attempt().catch((error: unknown) => {
+      if (stopped.signal.aborted) return
+      if (FATAL.some((code) => isMezError(error, code))) options.onFatal(error)
+      const loud = attempts < 3 || attempts % 10 === 0
+      log[loud ? 'warn' : 'debug']({ error: messageOf(error) }, 'the hub is not reachable yet')
+      again()
+    })
+  }
+
+  const renewal = createRenewal({
+    identity,
+    send: () => current?.send ?? null,
+    // A second link on the new certificate; the hub lets the first one finish what it carries.
+    onRenewed: run,
+    clock,
+    log,
+  })
+  const stop = (): void => {
+    stopped.abort()
+    clearTimeout(retry)
+    renewal.stop()
+  }
+  run()
+  return {
+    get connected() {
+      return current !== null
+    },
+    async drain() {
+      stop()
+      await Promise.all([...links].map((link) => link.drain()))
+    },
+    close() {
+      stop()
+      for (const link of links) link.close()
+    },
+  }
+}
