@@ -268,6 +268,31 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(changes.ageMs(), 5_001)
   })
 
+  await t.test('freshness counts from the start of a read, not from its end', async (t) => {
+    const now = { wall: 1_000_000, monotonic: 5 }
+    const clock = { now: () => now.wall, monotonic: () => now.monotonic }
+    const { changes } = await hubOn(database, { clock, pollMs: 60_000 })
+    t.teardown(() => changes.stop())
+    changes.addView({
+      name: 'slow',
+      kinds: [],
+      async loadAll() {
+        now.monotonic += 3_000
+        return () => {}
+      },
+      refresh: async () => () => {},
+    })
+    await changes.catchUp()
+    t.equal(changes.ageMs(), 0, 'a read that began after the slow one')
+    changes.addView({
+      name: 'another',
+      kinds: [],
+      loadAll: async () => () => {},
+      refresh: async () => () => {},
+    })
+    await until(() => changes.ageMs() === 3_000, 2_000, 'the age of the slow read')
+  })
+
   await t.test('the log is pruned, and who lags behind it loads everything', async (t) => {
     const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
     const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
