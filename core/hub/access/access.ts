@@ -28,6 +28,7 @@ export interface User {
   readonly connector: string | null
   /** Milliseconds since the epoch. */
   readonly created: number
+  readonly lastLogin: number | null
 }
 
 export interface SignIn {

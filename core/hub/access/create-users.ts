@@ -48,6 +48,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         identity: issuer !== null && sub !== null ? { issuer, sub } : null,
         connector,
         created,
+        lastLogin: row.last_login,
       })
     } catch (error) {
       log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
@@ -230,7 +231,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
   }
 }
 
-const EMPTY = { ownRoles: [], mappedRoles: [], identity: null, connector: null, created: 0 }
+const EMPTY = { ownRoles: [], mappedRoles: [], identity: null, connector: null, created: 0, lastLogin: null }
 
 export function userNotFound(name: string): Problem {
   return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)

@@ -27,6 +27,7 @@ export function userRoutes(options: {
     identity: user.identity,
     connector: user.connector,
     created: new Date(user.created).toISOString(),
+    last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
   })
   const known = (name: string): User => {
     const user = users.byName(name)
