@@ -127,6 +127,35 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(new Set(seen).size, 2_000)
   })
 
+  await t.test('M163 events become visible in the order of their numbers', async (t) => {
+    await empty()
+    const sink = createSink(db)
+    const order: string[] = []
+    let inside!: () => void
+    let finish!: () => void
+    const entered = new Promise<void>((resolve) => (inside = resolve))
+    const held = new Promise<void>((resolve) => (finish = resolve))
+    const first = db
+      .transaction()
+      .execute(async (trx) => {
+        await sink.writeIn?.(trx, [made('first')])
+        inside()
+        await held
+      })
+      .then(() => order.push('first'))
+    await entered
+    // Were it not to wait, a reader would see it, remember its number, and never see the first.
+    const second = sink.write([made('second')]).then(() => order.push('second'))
+    await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 300))])
+    finish()
+    await Promise.all([first, second])
+    t.same(order, ['first', 'second'])
+    t.same(
+      (await list('/audit')).map(({ type }) => type),
+      ['first', 'second'],
+    )
+  })
+
   await t.test('K149 SQL in filters is text', async (t) => {
     await empty()
     await createSink(db).write([made('a'), made('b')])
