@@ -63,6 +63,13 @@ export function stillAllowed(parts: Parts, admitted: Admitted): boolean | Promis
   return decision.then(({ effect }) => effect === 'allow')
 }
 
+/** The refusal when `stillAllowed` says no; recorded, because nothing else will be. */
+export function withdrawn(parts: Parts, admitted: Admitted): Problem {
+  if (!parts.changes.fresh()) return stale()
+  recordDenied(parts, admitted, 'revoked')
+  return new Problem(403, 'revoked', 'Your access has just ended.')
+}
+
 function identified(
   parts: Parts,
   request: AppRequest,
@@ -121,7 +128,7 @@ function unavailable(parts: Parts, app: App): Problem | null {
   return null
 }
 
-function denied(parts: Parts, asked: Admitted, reason: string): Answer {
+function recordDenied(parts: Parts, asked: Admitted, reason: string): void {
   const { request, requestId, app, subject, session } = asked
   parts.audit.record({
     type: 'access.denied',
@@ -134,6 +141,11 @@ function denied(parts: Parts, asked: Admitted, reason: string): Answer {
     requestId,
     fields: { app: app.name },
   })
+}
+
+function denied(parts: Parts, asked: Admitted, reason: string): Answer {
+  const { request, requestId, app, subject } = asked
+  recordDenied(parts, asked, reason)
   const text =
     reason === 'origin_not_allowed'
       ? `The page that sent this may not use ${app.name}.`

@@ -9,6 +9,8 @@ export interface AnswerHead {
   /** Bytes of the body; null: chunked; undefined: until the app closes. */
   readonly length: number | null | undefined
   readonly hasBody: boolean
+  /** Bytes of the body came along with the head: `onbody` follows at once. */
+  readonly bodyFollows: boolean
 }
 
 /** What the parser tells. `onbody` with `last` is followed by `onend` at once. */
@@ -158,7 +160,8 @@ export class AnswerParser {
     this.#state = status === 101 ? 'raw' : !hasBody ? 'over' : size === null ? 'size' : 'length'
     if (hasBody && size === undefined) this.#state = 'close'
     this.#left = size ?? 0
-    this.#events.onhead({ status, reason, lines, length: size, hasBody })
+    const bodyFollows = hasBody && typeof size === 'number' && size > 0 && following > 0
+    this.#events.onhead({ status, reason, lines, length: size, hasBody, bodyFollows })
     const empty = this.#state === 'length' && this.#left === 0
     if (!hasBody && status !== 101) this.#events.onend([])
     else if (empty) this.#end()

@@ -1,65 +1,46 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { type EndReason, Problem } from '@mezite/core'
-import { type Admitted, stillAllowed } from './admit.ts'
+import type { Admitted } from './admit.ts'
 import { problemAnswer, sendAnswer } from './answer.ts'
-import { answerLines, answerTrailers } from './answer-lines.ts'
+import { answerLines } from './answer-lines.ts'
 import type { AnswerHead } from './answer-parser.ts'
+import { type Client, cutClient } from './client.ts'
+import { type Attempt, connectAdmitted } from './connect-admitted.ts'
 import type { Waiting } from './deadlines.ts'
-import { isForbiddenTrailer } from './header-names.ts'
-import { limits } from './limits.ts'
 import { type AppNames, namesOf } from './location.ts'
-import { openUpstream } from './open-upstream.ts'
+import { Outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
-import { requestHead } from './request-head.ts'
-import type { Upstream, UpstreamFailure, UpstreamUser } from './upstream.ts'
-import { acceptsWebSocket } from './web-socket-accept.ts'
+import { type BodyWatcher, RequestBody } from './request-body.ts'
+import { headFor } from './request-head.ts'
+import { ResponseRelay } from './response-relay.ts'
+import type { Upstream, UpstreamUser } from './upstream.ts'
+import { failureProblem, mayRepeat, type UpstreamFailure } from './upstream-failure.ts'
+import { acceptsWebSocket, switchingHead } from './web-socket-accept.ts'
 import { WebSocketRelay } from './web-socket-relay.ts'
 
-/** The browser's side of one request. */
-export interface Client {
-  readonly message: IncomingMessage
-  readonly response: ServerResponse
-  /** Set for an upgrade: the bare connection, and what came on it already. */
-  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | null
-  /** The hub is shutting down: connections are not kept. */
-  readonly draining: () => boolean
-}
-
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 const REVOKED = 4401
 const GOING_AWAY = 1001
 
 /**
  * One admitted request: finds a connection, relays both ways with back-pressure, and records the outcome once.
- * A request whose bytes have left is never sent twice, except one without a body whose repetition changes nothing
- * and of which no byte of an answer came.
+ * A request whose bytes have left is never sent twice, except as `mayRepeat` allows.
  */
-export class HttpExchange implements UpstreamUser, Waiting {
+export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
   readonly #parts: Parts
   readonly #admitted: Admitted
   readonly #client: Client
   readonly #names: AppNames
-  readonly #started = performance.now()
   readonly #onover: (exchange: HttpExchange) => void
-  readonly #avoid = new Set<string>()
-  #head: string | null = null
+  readonly #outcome = new Outcome()
+  readonly #answer: ResponseRelay
+  #head: Buffer | null = null
+  #body: RequestBody | null = null
   #upstream: Upstream | null = null
   #relay: WebSocketRelay | null = null
-  #agent: string | null = null
   #removeLive: (() => void) | null = null
-  #attempts = 0
-  #bodyRead = false
-  #answering = false
+  #repeated = false
+  /** The app's answer has begun, or the hub has given its own. */
   #answered = false
-  #ended = false
   #over = false
-  #drainHeard = false
-  #status: number | null = null
-  #reason: string | null = null
-  #bytesIn = 0
-  #bytesOut = 0
   deadline = Number.POSITIVE_INFINITY
 
   constructor(parts: Parts, admitted: Admitted, client: Client, onover: (exchange: HttpExchange) => void) {
@@ -68,90 +49,65 @@ export class HttpExchange implements UpstreamUser, Waiting {
     this.#client = client
     this.#onover = onover
     this.#names = namesOf(admitted.app, parts.publicNames)
+    this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true, () => {
+      this.#progress()
+      this.#upstream?.resume()
+    })
     client.response.once('close', () => this.clientGone())
   }
 
   start(): void {
     this.#parts.deadlines.add(this)
-    this.#open()
+    this.#open({ avoid: null, fresh: false })
   }
 
   /** The client's connection is gone, or its answer is complete. Called any number of times. */
   clientGone(): void {
     if (this.#over || this.#relay !== null) return
-    if (!this.#ended) this.#reason ??= 'client_closed'
+    if (!this.#answer.ended) this.#outcome.reason ??= 'client_closed'
     this.#finish()
   }
 
   /** Access ended: both sides are closed at once. */
   cut(reason: EndReason): void {
     if (this.#over) return
-    this.#reason = reason
-    if (this.#relay !== null) {
-      this.#relay.cut(REVOKED)
-      return
-    }
-    this.#upstream?.destroy()
-    this.#destroyClient()
+    this.#outcome.reason = reason
+    this.#stop(REVOKED)
   }
 
   /** The hub stops and waits no longer. */
   shutDown(): void {
     if (this.#over) return
-    this.#reason ??= 'shutdown'
-    if (this.#relay !== null) {
-      this.#relay.cut(GOING_AWAY)
-      return
-    }
-    this.#upstream?.destroy()
-    this.#destroyClient()
+    this.#outcome.reason ??= 'shutdown'
+    this.#stop(GOING_AWAY)
   }
 
   onlate(): void {
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#over) return
-    this.#upstream?.destroy()
-    if (!this.#answered && this.#relay === null) {
+    if (!this.#answered) {
+      this.#upstream?.destroy()
       this.#refuse(new Problem(504, 'app_timeout', `${this.#admitted.app.name} did not answer in time.`))
       return
     }
-    this.#reason ??= 'idle'
-    this.#destroyClient()
+    this.#outcome.reason ??= 'idle'
+    this.#stop(null)
   }
 
   oninformational(status: number, lines: readonly string[]): void {
-    const { response, upgrade } = this.#client
     this.#progress()
-    if (upgrade !== null || response.headersSent || this.#admitted.request.http10) return
-    try {
-      if (status === 102) response.writeProcessing()
-      else if (status === 103) response.writeEarlyHints(hintsOf(answerLines(lines, this.#names, false)))
-    } catch {
-      // Hints that cannot be written are no reason to lose the answer.
-    }
+    if (!this.#admitted.request.http10) this.#answer.inform(status, lines)
   }
 
   onhead(head: AnswerHead): void {
-    this.#progress()
     if (head.status === 101) {
       this.#switch(head)
       return
     }
     this.#answered = true
-    this.#status = head.status
-    const { response } = this.#client
-    const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true)
-    if (this.#client.draining() || this.#client.upgrade !== null) lines.push('Connection', 'close')
-    try {
-      response.writeHead(head.status, head.reason, lines)
-    } catch {
-      this.onfail({ broken: true, linkLost: false, detail: 'the answer cannot be passed on' })
-      return
-    }
-    // An event stream may be silent for minutes: its head must not wait for its body.
-    queueMicrotask(() => {
-      if (!this.#answering && !this.#ended && !this.#over) response.flushHeaders()
-    })
+    this.#progress()
+    this.#outcome.status = head.status
+    if (!this.#answer.head(head)) this.onfail({ broken: true, linkLost: false, detail: 'unfit head' })
   }
 
   onbody(chunk: Buffer, last: boolean): void {
@@ -160,21 +116,8 @@ export class HttpExchange implements UpstreamUser, Waiting {
       this.#relay.fromApp(chunk)
       return
     }
-    const { response } = this.#client
-    this.#answering = true
-    this.#bytesOut += chunk.length
-    if (last) {
-      this.#ended = true
-      response.end(chunk)
-    } else if (!response.write(chunk)) {
-      this.#upstream?.pause()
-      if (this.#drainHeard) return
-      this.#drainHeard = true
-      response.on('drain', () => {
-        this.#progress()
-        this.#upstream?.resume()
-      })
-    }
+    this.#outcome.bytesOut += chunk.length
+    if (!this.#answer.write(chunk, last)) this.#upstream?.pause()
   }
 
   onend(trailers: readonly string[]): void {
@@ -182,182 +125,122 @@ export class HttpExchange implements UpstreamUser, Waiting {
       this.#relay.appEnded()
       return
     }
-    const { response, message } = this.#client
     const upstream = this.#upstream
     this.#upstream = null
     if (upstream?.reusable) this.#parts.pool.give(upstream)
     else upstream?.destroy()
-    const linger = !message.complete && this.#admitted.request.length !== undefined
-    if (linger) this.#linger()
-    if (this.#ended) return
-    this.#ended = true
-    const kept = answerTrailers(trailers)
-    if (kept.length > 0) response.addTrailers(kept)
-    response.end()
+    if (this.#body !== null && !this.#client.message.complete) this.#body.abandon()
+    this.#answer.end(trailers)
   }
 
   ondrain(): void {
     this.#progress()
     if (this.#relay !== null) this.#relay.appDrained()
-    else this.#client.message.resume()
+    else this.#body?.resume()
+  }
+
+  onrequestbytes(count: number): void {
+    this.#outcome.bytesIn += count
+    this.#progress()
+  }
+
+  onrequestsent(): void {
+    if (!this.#answered) this.deadline = this.#parts.deadlines.now + this.#admitted.app.timeouts.responseMs
   }
 
   onfail(failure: UpstreamFailure): void {
     const upstream = this.#upstream
     this.#upstream = null
-    if (this.#over || this.#ended) return
+    if (this.#over || this.#answer.ended) return
     if (this.#relay !== null) {
       this.#relay.appGone()
       return
     }
     upstream?.destroy()
-    if (this.#answered) {
-      this.#reason ??= failure.broken ? 'answer_invalid' : 'app_reset'
-      this.#destroyClient()
+    if (this.#answer.begun) {
+      this.#outcome.reason ??= failure.broken
+        ? 'answer_invalid'
+        : failure.linkLost
+          ? 'link_lost'
+          : 'app_reset'
+      this.#stop(null)
       return
     }
-    if (upstream !== null && this.#mayRepeat(upstream, failure)) {
-      if (failure.linkLost) this.#avoid.add(upstream.agent)
-      this.#open()
+    const { app, request } = this.#admitted
+    if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
+      this.#repeated = true
+      this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
       return
     }
-    this.#parts.log.debug(
-      { app: this.#admitted.app.name, detail: failure.detail },
-      'an app gave no valid answer',
-    )
-    const { name } = this.#admitted.app
-    this.#refuse(
-      failure.broken
-        ? new Problem(502, 'answer_invalid', `${name} gave an answer that is not valid HTTP.`)
-        : new Problem(502, 'app_reset', `${name} closed the connection without an answer.`),
-    )
+    this.#parts.log.debug({ app: app.name, detail: failure.detail }, 'an app gave no valid answer')
+    this.#refuse(failureProblem(app.name, failure))
   }
 
-  #mayRepeat(upstream: Upstream, failure: UpstreamFailure): boolean {
-    const { method, length, upgrade } = this.#admitted.request
-    if (this.#attempts > 2 || failure.broken || upstream.answering || upgrade || length !== undefined)
-      return false
-    return upstream.reused ? IDEMPOTENT.has(method) : failure.linkLost && SAFE.has(method)
-  }
-
-  #open(): void {
-    const { app, session } = this.#admitted
-    this.#attempts++
-    const { tunnel, pool } = this.#parts
-    const input = { tunnel, pool, app, sessionKey: session?.id ?? '', avoid: this.#avoid }
-    openUpstream(input, (result) => {
-      if (result instanceof Problem) {
-        if (result.cause !== undefined)
-          this.#parts.log.info({ app: app.name, cause: String(result.cause) }, 'no agent could reach an app')
-        return this.#over ? undefined : this.#refuse(result)
-      }
-      if (this.#over) return result.destroy()
-      const allowed = stillAllowed(this.#parts, this.#admitted)
-      if (allowed === true) return this.#send(result)
-      Promise.resolve(allowed).then(
-        (late) => (late && !this.#over ? this.#send(result) : this.#withdraw(result)),
-        () => this.#withdraw(result),
-      )
+  #open(attempt: Attempt): void {
+    connectAdmitted(this.#parts, this.#admitted, attempt, (result) => {
+      if (!(result instanceof Problem)) this.#send(result)
+      else if (!this.#over) this.#refuse(result)
     })
   }
 
-  #withdraw(upstream: Upstream): void {
-    upstream.destroy()
-    if (!this.#over) this.#refuse(new Problem(403, 'revoked', 'Your access has just ended.'))
-  }
-
   #send(upstream: Upstream): void {
-    const { request, session, app, context } = this.#admitted
+    if (this.#over) {
+      upstream.destroy()
+      return
+    }
     try {
-      this.#head ??= this.#buildHead()
+      this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
     } catch (error) {
       upstream.destroy()
       if (!(error instanceof Problem)) this.#parts.log.error({ error: String(error) }, 'no request head')
-      this.#refuse(
-        error instanceof Problem
-          ? error
-          : new Problem(500, 'forward_failed', 'The request could not be prepared.'),
-      )
+      const unknown = new Problem(500, 'forward_failed', 'The request could not be prepared.')
+      this.#refuse(error instanceof Problem ? error : unknown)
       return
     }
+    const { request, session, app, context } = this.#admitted
+    const { agent } = upstream
     this.#upstream = upstream
-    this.#agent = upstream.agent
+    this.#outcome.agent = agent
     this.#removeLive?.()
-    this.#removeLive =
-      session &&
-      this.#parts.sessions.live.add({
-        session,
-        app,
-        agent: upstream.agent,
-        context,
-        cut: (reason) => this.cut(reason),
-      })
+    if (session !== null) {
+      const cut = (reason: EndReason) => this.cut(reason)
+      this.#removeLive = this.#parts.sessions.live.add({ session, app, agent, context, cut })
+    }
     // `add` may have cut it already.
-    if (this.#over || this.#reason !== null) {
+    if (this.#over || this.#outcome.reason !== null) {
       upstream.destroy()
       return
     }
     upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
     this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
-    upstream.write(Buffer.from(this.#head, 'latin1'))
-    if (request.length === undefined) upstream.sent = true
-    else this.#sendBody()
-  }
-
-  #buildHead(): string {
-    const { request, app, subject, requestId } = this.#admitted
-    const { assertion, forwardHeaders } = this.#parts
-    return requestHead({
-      request,
-      app,
-      names: this.#names,
-      subject,
-      assertion: subject === null ? '' : assertion.sign(subject, app),
-      requestId,
-      forward: subject === null ? (lines) => lines : (lines) => forwardHeaders(lines, { subject, app }),
-    })
-  }
-
-  #sendBody(): void {
+    upstream.write(this.#head)
+    if (request.length === undefined) {
+      upstream.sent = true
+      return
+    }
     const { message, response } = this.#client
-    const { request, app } = this.#admitted
-    const chunked = request.length === null
-    this.#bodyRead = true
     this.deadline = this.#parts.deadlines.now + app.timeouts.idleMs
     if (request.expectsContinue) response.writeContinue()
-    message.on('data', (chunk: Buffer) => {
-      this.#progress()
-      this.#bytesIn += chunk.length
-      if (this.#upstream?.write(chunked ? chunkOf(chunk) : chunk) === false) message.pause()
-    })
-    message.on('end', () => {
-      const upstream = this.#upstream
-      if (upstream === null || !message.complete) return
-      if (chunked) upstream.write(Buffer.from(`0\r\n${trailerText(message.rawTrailers)}\r\n`, 'latin1'))
-      upstream.sent = true
-      if (!this.#answered) this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
-    })
+    this.#body = new RequestBody(message, upstream, request.length === null, this)
   }
 
   #switch(head: AnswerHead): void {
     const { upgrade, response } = this.#client
-    const upstream = this.#upstream as Upstream
     if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
       this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
       return
     }
-    const { socket, head: early } = upgrade
     this.#answered = true
-    this.#status = 101
+    this.#progress()
+    this.#outcome.status = 101
+    this.#outcome.upgraded = true
+    const { socket, head: early } = upgrade
     const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true)
-    let text = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
-    for (let i = 0; i < lines.length; i += 2)
-      if (!/^content-length$/i.test(lines[i] as string)) text += `${lines[i]}: ${lines[i + 1]}\r\n`
     response.detachSocket(socket as never)
-    socket.write(`${text}\r\n`, 'latin1')
+    socket.write(switchingHead(lines), 'latin1')
     this.#relay = new WebSocketRelay(
       socket,
-      upstream,
+      this.#upstream as Upstream,
       early,
       () => this.#progress(),
       () => this.#finish(),
@@ -368,33 +251,23 @@ export class HttpExchange implements UpstreamUser, Waiting {
     const { message, response } = this.#client
     const { request, requestId } = this.#admitted
     this.deadline = Number.POSITIVE_INFINITY
-    this.#reason ??= problem.code
-    this.#status ??= problem.status
+    this.#outcome.reason ??= problem.code
+    this.#outcome.status ??= problem.status
     this.#answered = true
-    this.#ended = true
-    if (this.#bodyRead && !message.complete) this.#linger()
+    this.#answer.ended = true
+    if (this.#body !== null && !message.complete) this.#body.abandon()
     sendAnswer(message, response, problemAnswer(request, problem, requestId))
   }
 
-  /** The answer is out but the client still sends: it may finish for a while, unheard, and is then cut. */
-  #linger(): void {
-    const { message } = this.#client
-    message.removeAllListeners('data')
-    message.resume()
-    const timer = setTimeout(() => {
-      if (!message.complete) message.socket.destroy()
-    }, limits.lingerMs)
-    timer.unref()
-    message.once('close', () => clearTimeout(timer))
-  }
-
-  #destroyClient(): void {
-    const { message, response, upgrade } = this.#client
-    ;(upgrade?.socket ?? message.socket).destroy()
-    if (this.#relay === null) {
-      response.destroy()
-      this.clientGone()
+  /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */
+  #stop(closeCode: number | null): void {
+    if (this.#relay !== null && closeCode !== null) {
+      this.#relay.cut(closeCode)
+      return
     }
+    this.#upstream?.destroy()
+    cutClient(this.#client)
+    if (this.#relay === null) this.clientGone()
   }
 
   #progress(): void {
@@ -409,60 +282,9 @@ export class HttpExchange implements UpstreamUser, Waiting {
     this.#removeLive?.()
     this.#upstream?.destroy()
     this.#upstream = null
-    if (this.#agent !== null) this.#record()
+    this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
+    this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
+    this.#outcome.record(this.#parts.audit, this.#admitted)
     this.#onover(this)
   }
-
-  #record(): void {
-    const { app, request, subject, session, requestId } = this.#admitted
-    this.#parts.audit.record({
-      type: 'app.request',
-      success: this.#reason === null,
-      reason: this.#reason,
-      user: subject?.user ?? null,
-      roles: subject?.roles ?? null,
-      clientIp: request.clientIp,
-      sessionId: session?.id ?? null,
-      requestId,
-      fields: {
-        app: app.name,
-        agent: this.#agent,
-        method: request.method,
-        path: pathOf(request.target),
-        status: this.#status,
-        bytes_in: this.#bytesIn + (this.#relay?.bytesIn ?? 0),
-        bytes_out: this.#bytesOut + (this.#relay?.bytesOut ?? 0),
-        duration_ms: Math.round(performance.now() - this.#started),
-        upgrade: this.#relay === null ? null : 'websocket',
-      },
-    })
-  }
-}
-
-function pathOf(target: string): string {
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
-}
-
-function chunkOf(chunk: Buffer): Buffer {
-  const size = chunk.length.toString(16)
-  const framed = Buffer.allocUnsafe(size.length + chunk.length + 4)
-  framed.write(`${size}\r\n`, 0, 'latin1')
-  chunk.copy(framed, size.length + 2)
-  framed.write('\r\n', size.length + 2 + chunk.length, 'latin1')
-  return framed
-}
-
-function trailerText(raw: readonly string[]): string {
-  let text = ''
-  for (let i = 0; i + 1 < raw.length; i += 2)
-    if (!isForbiddenTrailer((raw[i] as string).toLowerCase())) text += `${raw[i]}: ${raw[i + 1]}\r\n`
-  return text
-}
-
-function hintsOf(lines: readonly string[]): { link: string[]; [name: string]: string | string[] } {
-  const link: string[] = []
-  for (let i = 0; i + 1 < lines.length; i += 2)
-    if ((lines[i] as string).toLowerCase() === 'link') link.push(lines[i + 1] as string)
-  return { link }
 }

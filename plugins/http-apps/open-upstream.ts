@@ -7,8 +7,10 @@ export interface OpenInput {
   readonly pool: PipePool
   readonly app: App
   readonly sessionKey: string
-  /** Agents that have just failed. */
-  readonly avoid: ReadonlySet<string>
+  /** An agent whose link has just broken. */
+  readonly avoid: string | null
+  /** Dial anew: an idle connection has just turned out to be dead. */
+  readonly fresh: boolean
 }
 
 /**
@@ -23,7 +25,7 @@ export function openUpstream(input: OpenInput, done: (result: Upstream | Problem
     return
   }
   const all = tunnel.candidates(app)
-  const links = avoid.size === 0 ? all : all.filter((link) => !avoid.has(link.hostname))
+  const links = avoid === null ? all : all.filter(({ hostname }) => hostname !== avoid)
   if (links.length === 0) {
     done(new Problem(502, 'agent_none', `No agent of ${app.name} is connected right now.`))
     return
@@ -44,7 +46,7 @@ function tryNext(
     return
   }
   const { app, sessionKey } = input
-  const idle = input.pool.take(sessionKey, app, link.hostname)
+  const idle = input.fresh ? undefined : input.pool.take(sessionKey, app, link.hostname)
   if (idle !== undefined) {
     done(idle)
     return

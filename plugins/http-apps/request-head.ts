@@ -1,21 +1,11 @@
-import { type App, type HeaderLines, Problem, type Subject } from '@mezite/core'
+import { Problem, type Subject } from '@mezite/core'
+import type { Admitted } from './admit.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
 import { isReserved } from './header-names.ts'
 import { limits } from './limits.ts'
 import { type AppNames, upstreamReference } from './location.ts'
-
-export interface HeadInput {
-  readonly request: AppRequest
-  readonly app: App
-  readonly names: AppNames
-  /** Null for a preflight, which carries nobody's identity. */
-  readonly subject: Subject | null
-  readonly assertion: string
-  readonly requestId: string
-  /** Runs `http.forward`. */
-  readonly forward: (lines: HeaderLines) => HeaderLines
-}
+import type { Parts } from './parts.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
@@ -26,12 +16,13 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  * The request head towards the app. Identity comes first on the wire, because some servers drop header lines
  * beyond a count, silently. Throws a Problem where it would have to cut something short.
  */
-export function requestHead(input: HeadInput): string {
-  const { request, names } = input
+export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buffer {
+  const { request, app, subject, requestId } = admitted
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
-  if (input.subject !== null) head += identityLines(input.subject, input.assertion)
-  head += forwardingLines(request, names, input.requestId)
-  const lines = input.forward(request.lines)
+  // A preflight carries nobody's identity.
+  if (subject !== null) head += identityLines(subject, parts.assertion.sign(subject, app))
+  head += forwardingLines(request, names, requestId)
+  const lines = subject === null ? request.lines : parts.forwardHeaders(request.lines, { subject, app })
   const checked = lines === request.lines
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = lines[i] as string
@@ -46,10 +37,7 @@ export function requestHead(input: HeadInput): string {
     const kept = withoutOurCookies(line)
     if (kept !== undefined) head += `Cookie: ${kept}\r\n`
   }
-  if (request.upgrade) return `${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
-  if (request.length === null) return `${head}Transfer-Encoding: chunked\r\n\r\n`
-  if (request.length !== undefined) return `${head}Content-Length: ${request.length}\r\n\r\n`
-  return `${head}\r\n`
+  return Buffer.from(head + framingLines(request), 'latin1')
 }
 
 /** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
@@ -78,6 +66,12 @@ function identityLines(subject: Subject, assertion: string): string {
     `X-Mezite-User: ${headerUser(subject.user)}\r\n` +
     `X-Mezite-Roles: ${roles}\r\n`
   )
+}
+
+function framingLines({ upgrade, length }: AppRequest): string {
+  if (upgrade) return 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+  if (length === null) return 'Transfer-Encoding: chunked\r\n\r\n'
+  return length === undefined ? '\r\n' : `Content-Length: ${length}\r\n\r\n`
 }
 
 function forwardingLines(request: AppRequest, names: AppNames, requestId: string): string {

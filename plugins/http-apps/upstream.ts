@@ -1,17 +1,12 @@
 import { type App, messageOf, type Pipe } from '@mezite/core'
 import { type AnswerEvents, AnswerParser } from './answer-parser.ts'
+import type { UpstreamFailure } from './upstream-failure.ts'
 
 /** Whoever uses an upstream connection at the moment. */
 export interface UpstreamUser extends AnswerEvents {
   ondrain(): void
   /** No (whole) answer will come; the connection is gone. `broken`: what came was no HTTP. */
   onfail(failure: UpstreamFailure): void
-}
-
-export interface UpstreamFailure {
-  readonly broken: boolean
-  readonly linkLost: boolean
-  readonly detail: string
 }
 
 /**

@@ -23,6 +23,14 @@ export function acceptsWebSocket(head: AnswerHead, requestLines: readonly string
   )
 }
 
+/** The 101 towards the browser, given the app's lines as the browser may see them. */
+export function switchingHead(lines: readonly string[]): string {
+  let text = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+  for (let i = 0; i + 1 < lines.length; i += 2)
+    if ((lines[i] as string).toLowerCase() !== 'content-length') text += `${lines[i]}: ${lines[i + 1]}\r\n`
+  return `${text}\r\n`
+}
+
 function valuesOf(lines: readonly string[], name: string): string[] {
   const values: string[] = []
   for (let i = 0; i + 1 < lines.length; i += 2)

@@ -1,0 +1,42 @@
+import { Problem } from '@mezite/core'
+import { type Admitted, stillAllowed, withdrawn } from './admit.ts'
+import { openUpstream } from './open-upstream.ts'
+import type { Parts } from './parts.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What an earlier try has taught. */
+export interface Attempt {
+  /** An agent whose link has just broken. */
+  readonly avoid: string | null
+  /** Dial anew: an idle connection has just turned out to be dead. */
+  readonly fresh: boolean
+}
+
+/**
+ * A connection for an admitted request. Dialling takes time in which access may have ended: it is asked again before
+ * `done` hears, synchronously when an idle connection serves and nothing has changed.
+ */
+export function connectAdmitted(
+  parts: Parts,
+  admitted: Admitted,
+  attempt: Attempt,
+  done: (result: Upstream | Problem) => void,
+): void {
+  const { app, session } = admitted
+  const { tunnel, pool, log } = parts
+  openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? '', ...attempt }, (result) => {
+    if (result instanceof Problem) {
+      if (result.cause !== undefined)
+        log.info({ app: app.name, cause: String(result.cause) }, 'no agent could reach an app')
+      done(result)
+      return
+    }
+    const settle = (allowed: boolean) => {
+      if (!allowed) result.destroy()
+      done(allowed ? result : withdrawn(parts, admitted))
+    }
+    const allowed = stillAllowed(parts, admitted)
+    if (typeof allowed === 'boolean') return settle(allowed)
+    allowed.then(settle, () => settle(false))
+  })
+}
