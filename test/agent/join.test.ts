@@ -6,6 +6,8 @@ import t from 'tap'
 import { joinCluster } from '../../agent/join-cluster.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 
+t.setTimeout(90_000)
+
 const host = '127.0.0.1'
 const carrier = (port: number) => {
   const socket = connect(port, host)

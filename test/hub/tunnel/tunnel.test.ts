@@ -1,56 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net'
 import t from 'tap'
-import type { Pipe } from '../../../core/hub/tunnel/tunnel.ts'
-import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
+import { drain, joined, startApp } from './start-app.ts'
+import { startTunnelHub, testApp } from './start-tunnel-hub.ts'
 
-async function startApp(
-  t: Tap.Test,
-  take: (socket: Socket) => void,
-): Promise<{ uri: string; server: Server }> {
-  const open = new Set<Socket>()
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    open.add(socket)
-    socket.on('error', () => {})
-    take(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    for (const socket of open) socket.destroy()
-    server.close()
-  })
-  return { uri: `tcp://127.0.0.1:${(server.address() as { port: number }).port}`, server }
-}
-
-declare namespace Tap {
-  type Test = Pick<typeof t, 'teardown'>
-}
-
-interface Read {
-  bytes: Buffer
-  ended: boolean
-  error: Error | null
-}
-
-/** Everything until the pipe closes. */
-function drain(pipe: Pipe): Promise<Read> {
-  const chunks: Buffer[] = []
-  let ended = false
-  return new Promise((resolve) => {
-    pipe.ondata = (chunk) => void chunks.push(chunk)
-    pipe.onend = () => {
-      ended = true
-    }
-    pipe.onclose = (error) => resolve({ bytes: Buffer.concat(chunks), ended, error })
-  })
-}
-
-async function joined(t: Tap.Test): Promise<TunnelHub> {
-  const hub = await startTunnelHub()
-  t.teardown(() => hub.close())
-  await hub.agent({ token: await hub.token() }).start()
-  await hub.until(() => hub.tunnel.links().length === 1, 'the agent is connected')
-  return hub
-}
+t.setTimeout(90_000)
 
 t.test('bytes go both ways and each direction ends by itself', async (t) => {
   const hub = await joined(t)

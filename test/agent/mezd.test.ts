@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { drain, startApp } from '../hub/tunnel/start-app.ts'
+import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+
+t.setTimeout(90_000)
+
+const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
+
+interface Program {
+  readonly child: ChildProcess
+  readonly ended: Promise<{ code: number | null; out: string; err: string }>
+}
+
+function startMezd(args: readonly string[], env: Record<string, string> = {}, input = ''): Program {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(MEZITE_|NODE_OPTIONS|TAP)/.test(name))
+  const child = spawn(process.execPath, [MEZD, ...args], {
+    env: { ...Object.fromEntries(kept), ...env },
+    timeout: 60_000,
+  })
+  let [out, err] = ['', '']
+  child.stdout?.on('data', (chunk) => {
+    out += chunk
+  })
+  child.stderr?.on('data', (chunk) => {
+    err += chunk
+  })
+  child.stdin?.on('error', () => {})
+  child.stdin?.end(input)
+  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    child.on('close', (code) => resolve({ code, out, err }))
+  })
+  return { child, ended }
+}
+
+const flags = (hub: TunnelHub, dataDir: string): string[] => [
+  'start',
+  '--proxy',
+  `hub.mezite.localhost:${hub.port}`,
+  '--ca-pin',
+  hub.authorities.pin(),
+  '--hostname',
+  'node-1',
+  '--data-dir',
+  dataDir,
+]
+
+async function hubFor(t: { teardown(run: () => unknown): void }): Promise<TunnelHub> {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  return hub
+}
+
+t.test('--help, --version and wrong usage', async (t) => {
+  const [help, version, wrong, unknown] = await Promise.all([
+    startMezd(['--help']).ended,
+    startMezd(['--version']).ended,
+    startMezd(['start', '--prox', 'x']).ended,
+    startMezd(['run']).ended,
+  ])
+  t.equal(help.code, 0)
+  for (const flag of ['proxy', 'token-file', 'ca-pin', 'hostname', 'data-dir', 'transport', 'config']) {
+    t.match(help.out, `--${flag} `)
+  }
+  t.match(help.out, /MEZITE_JOIN_TOKEN/)
+  t.match(version, { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+  t.match(wrong, { code: 2, err: /^error: .*--prox.* \(MEZ_USAGE_WRONG\)\n.*--help/ })
+  t.match(unknown, { code: 2, err: /^error: there is no command 'run' \(MEZ_USAGE_WRONG\)/ })
+})
+
+t.test('K147 all that is wrong with the configuration, with file, line and path', async (t) => {
+  const dir = t.testdir({
+    'keys.yaml': 'proxy_adr: hub\nhostname: [a]\napps:\n  alow: []\n',
+    'values.yaml':
+      'proxy_addr: https://hub\nca_pin: sha256:12\napps:\n  allow:\n    - ok:1\n    - nonsense\n',
+    'plugin.yaml': 'proxy_addr: hub\nplugins:\n  transport-http2: { speed: 9 }\n',
+  })
+  const run = (name: string) => startMezd(['start', '--config', join(dir, name)]).ended
+  const [keys, values, plugin, none] = await Promise.all([
+    run('keys.yaml'),
+    run('values.yaml'),
+    run('plugin.yaml'),
+    run('none.yaml'),
+  ])
+  t.match(keys, { code: 1, err: /keys\.yaml:1: proxy_adr: unknown key; did you mean 'proxy_addr'\?/ })
+  t.match(keys.err, /keys\.yaml:2: hostname: must be string/)
+  t.match(keys.err, /keys\.yaml:4: apps\.alow: unknown key; did you mean 'allow'\?.*\(MEZ_CONFIG_INVALID\)/)
+  t.match(values.err, /values\.yaml:1: proxy_addr: must be host:port/)
+  t.match(values.err, /values\.yaml:2: ca_pin: /)
+  t.match(values.err, /values\.yaml:6: apps\.allow\.1: /)
+  t.match(plugin, {
+    code: 1,
+    err: /plugin\.yaml:3: plugins\.transport-http2: this plugin takes no configuration/,
+  })
+  t.match(none, { code: 1, err: /MEZ_CONFIG_UNREADABLE/ })
+})
+
+t.test(
+  'J127 it joins with a token from the environment, which no argument shows, and SIGTERM drains it',
+  async (t) => {
+    const hub = await hubFor(t)
+    const token = await hub.token()
+    const config = join(
+      t.testdir({
+        'mezd.yaml': [
+          `proxy_addr: hub.mezite.localhost:${hub.port}`,
+          `ca_pin: ${hub.authorities.pin()}`,
+          'hostname: Node-1',
+          'data_dir: data',
+          'tunnel: { transports: [http2] }',
+          'apps: { allow: ["127.0.0.0/8:*"] }',
+        ].join('\n'),
+      }),
+      'mezd.yaml',
+    )
+    const mezd = startMezd(['start', '--config', config], { MEZITE_JOIN_TOKEN: token })
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+    t.notOk(readFileSync(`/proc/${mezd.child.pid}/cmdline`, 'utf8').includes(token))
+    t.equal(hub.tunnel.links()[0]?.version, '0.1.0')
+    t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
+
+    const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
+    const pipe = await hub.tunnel.open(testApp(app.uri))
+    const reading = drain(pipe)
+    mezd.child.kill('SIGTERM')
+    await hub.until(() => hub.tunnel.candidates(testApp(app.uri)).length === 0, 'it takes nothing new')
+    pipe.write(Buffer.from('last words'))
+    pipe.end()
+    const { bytes, error } = await reading
+    t.equal(`${bytes}`, 'last words')
+    t.equal(error, null)
+    const { code, out, err } = await mezd.ended
+    t.equal(code, 0)
+    t.notOk(`${out}${err}`.includes(token), 'no token in the log')
+
+    t.comment('later starts need no token')
+    const again = startMezd(['start', '--config', config])
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
+    again.child.kill('SIGINT')
+    t.equal((await again.ended).code, 0)
+  },
+)
+
+t.test('a refused token, a wrong pin and no token end it with 1', async (t) => {
+  const hub = await hubFor(t)
+  const dir = t.testdir({ token: 'guessed\n', one: {}, two: {}, three: {} })
+  const wrongPin = flags(hub, join(dir, 'two')).map((arg) =>
+    arg.startsWith('sha256:') ? `sha256:${'0'.repeat(64)}` : arg,
+  )
+  const [refused, pin, none] = await Promise.all([
+    startMezd([...flags(hub, join(dir, 'one')), '--token-file', join(dir, 'token')]).ended,
+    startMezd([...wrongPin, '--token-file', '-'], {}, 'secret-token\n').ended,
+    startMezd(flags(hub, join(dir, 'three'))).ended,
+  ])
+  t.match(refused, { code: 1, err: /^error: .*\(MEZ_TOKEN_REFUSED\)\n.*mezctl tokens create/m })
+  t.match(pin, { code: 1, err: /\(MEZ_PIN_MISMATCH\)/ })
+  t.match(none, { code: 1, err: /\(MEZ_IDENTITY_MISSING\)/ })
+  for (const { out, err } of [refused, pin]) t.notMatch(`${out}${err}`, /guessed|secret-token/)
+  t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 1)
+})
+
+t.test('it waits for a hub that is not there yet', async (t) => {
+  const dir = t.testdir({ token: 'x' })
+  const args = ['start', '--proxy', '127.0.0.1:1', '--ca-pin', `sha256:${'0'.repeat(64)}`]
+  const mezd = startMezd([...args, '--token-file', join(dir, 'token'), '--data-dir', join(dir, 'data')])
+  await new Promise<void>((resolve) => {
+    let log = ''
+    const hear = (chunk: Buffer): void => {
+      log += chunk
+      if (log.split('not reachable yet').length > 2) resolve()
+    }
+    mezd.child.stdout?.on('data', hear)
+    mezd.child.stderr?.on('data', hear)
+  })
+  mezd.child.kill('SIGTERM')
+  t.equal((await mezd.ended).code, 0)
+})
+
+t.test('fault 41: neither a hub nor an agent that is blocked for 2 s loses the link', async (t) => {
+  const hub = await hubFor(t)
+  const dir = t.testdir({})
+  const mezd = startMezd([...flags(hub, dir), '--token-file', '-'], {}, await hub.token())
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  const [link] = hub.tunnel.links()
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_200)
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  t.equal(hub.tunnel.links()[0], link, 'the hub was blocked')
+  mezd.child.kill('SIGSTOP')
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  mezd.child.kill('SIGCONT')
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  t.equal(hub.tunnel.links()[0], link, 'the agent was stopped')
+  mezd.child.kill('SIGTERM')
+  t.equal((await mezd.ended).code, 0)
+})

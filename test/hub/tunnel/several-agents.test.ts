@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { drain, startApp } from './start-app.ts'
+import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
+
+t.setTimeout(90_000)
+
+const both = ['node-1', 'node-2']
+
+/** Two agents; `node-2` may dial only what `allow` says. */
+async function pair(
+  t: { teardown(run: () => unknown): void },
+  allow?: readonly string[],
+): Promise<{ hub: TunnelHub; stopOne: (graceMs?: number) => Promise<void> }> {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const one = hub.agent({ token: await hub.token('node-1') })
+  await one.start()
+  await hub
+    .agent({ token: await hub.token('node-2'), hostname: 'node-2', ...(allow ? { allow } : {}) })
+    .start()
+  await hub.until(() => hub.tunnel.links().length === 2, 'both are connected')
+  return { hub, stopOne: (graceMs) => one.stop(graceMs) }
+}
+
+t.test('streams are spread over the agents of an app', async (t) => {
+  const { hub } = await pair(t)
+  const app = await startApp(t, (socket) => socket.resume())
+  const pipes = []
+  for (let at = 0; at < 10; at++) pipes.push(await hub.tunnel.open(testApp(app.uri, both)))
+  for (const link of hub.tunnel.links()) t.equal(link.streams, 5, link.hostname)
+  for (const pipe of pipes) pipe.destroy()
+  await hub.until(() => hub.tunnel.links().every((link) => link.streams === 0), 'none is left')
+})
+
+t.test('an agent that may not or cannot dial is passed over, and none at all is an error', async (t) => {
+  const { hub, stopOne } = await pair(t, ['192.0.2.1:1'])
+  const app = await startApp(t, (socket) => socket.pipe(socket))
+  for (let at = 0; at < 4; at++) {
+    const pipe = await hub.tunnel.open(testApp(app.uri, both))
+    t.equal(pipe.agent, 'node-1')
+    pipe.destroy()
+  }
+  t.match(hub.tunnel.lastError('node-2'), /target_not_allowed/)
+  t.equal(hub.tunnel.lastError('node-1'), null)
+  await t.rejects(hub.tunnel.open(testApp(app.uri, [])), { code: 'MEZ_AGENT_NONE' })
+  await t.rejects(hub.tunnel.open(testApp(app.uri, ['node-3'])), { code: 'MEZ_AGENT_NONE' })
+  await stopOne(500)
+  await t.rejects(hub.tunnel.open(testApp(app.uri, both)), {
+    code: 'MEZ_DIAL_FAILED',
+    reason: 'target_not_allowed',
+  })
+})
+
+t.test('fault 19: what has left is never sent again, and others go to the agent that is left', async (t) => {
+  const { hub } = await pair(t)
+  const sockets: Socket[] = []
+  let received = ''
+  const app = await startApp(t, (socket) => {
+    sockets.push(socket)
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk
+    })
+  })
+  const pipe = await hub.tunnel.open(testApp(app.uri, both))
+  const reading = drain(pipe)
+  pipe.write(Buffer.from('POST once'))
+  await hub.until(() => received.length > 0, 'the application has it')
+  hub.tunnel.disconnect(pipe.agent, 'test')
+  t.ok((await reading).error, 'the owner is told')
+  const next = await hub.tunnel.open(testApp(app.uri, both))
+  t.not(next.agent, pipe.agent, 'the other agent serves')
+  next.write(Buffer.from(' GET'))
+  await hub.until(() => received.includes('GET'), 'the next request is there')
+  t.equal(received, 'POST once GET')
+  t.equal(sockets.length, 2)
+  next.destroy()
+})
+
+t.test('an agent that stops finishes what it carries and takes nothing new', async (t) => {
+  const { hub, stopOne } = await pair(t)
+  const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
+  const only = testApp(app.uri, ['node-1'])
+  const pipe = await hub.tunnel.open(only)
+  const reading = drain(pipe)
+  const stopping = stopOne(5_000)
+  await hub.until(() => hub.tunnel.candidates(only).length === 0, 'the hub knows')
+  t.equal(hub.tunnel.candidates(testApp(app.uri, both)).length, 1)
+  pipe.write(Buffer.from('last words'))
+  pipe.end()
+  t.match(await reading, { ended: true, error: null })
+  await stopping
+  t.same(
+    hub.tunnel.links().map((link) => link.hostname),
+    ['node-2'],
+  )
+})
