@@ -172,10 +172,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     sessions,
     access,
     catalog,
-    // Asked for at each sign-in, when every plugin has provided what it provides.
-    get sessionLimits() {
-      return kernel.service(ref.sessionLimits)
-    },
+    sessionLimits: () => kernel.service(ref.sessionLimits),
     challenge: calls.access.challenge,
     methods: () => kernel.slot(ref.signInMethods),
     publicNames,

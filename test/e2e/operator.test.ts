@@ -1,5 +1,7 @@
 /** What an operator does to a running cluster of built programs, and what people see of it. */
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { Visitor } from '../../core/testing/visitor.ts'
 import { signIn } from '../../examples/cluster/check/person-steps.ts'
@@ -112,6 +114,21 @@ t.test('E71 a changed role ends access in mid-stream', async (t) => {
   const ended = new Promise<boolean>((resolve) => response.on('close', () => resolve(response.complete)))
   await cutWithin(1000, ended, () => cluster.mezctl('roles', 'rm', 'support', '--yes'), 'removed role')
   t.equal(await status(visitor, `${cluster.apps.live}/`), 403)
+})
+
+t.test('a role shortens the session of those who have it', async (t) => {
+  const role = join(cluster.dir, 'short.yaml')
+  writeFileSync(
+    role,
+    'kind: role\nversion: v1\nmetadata: { name: short }\nspec: { options: { max_session_ttl: 10m } }\n',
+  )
+  await cluster.mezctl('roles', 'create', '--from-file', role)
+  await cluster.mezctl('users', 'create', people[2].email, '--roles', 'short')
+  await signIn(new Visitor(cluster.ca), people[2], `${cluster.hubUrl}/`)
+  const output = await cluster.mezctl('sessions', 'ls', '--user', people[2].email, '--format', 'json')
+  const [session] = JSON.parse(output) as { created: string; expires: string }[]
+  t.ok(session)
+  t.ok(Date.parse(session?.expires ?? '') - Date.parse(session?.created ?? '') <= 600_000, output)
 })
 
 t.test('E72 an app that is registered again under its name is a new app', async (t) => {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequirementName } from '../../access/decision.ts'
+import type { SatisfiedRequirement } from '../../access/subject.ts'
 import type { Session } from '../../sessions/session.ts'
 import { Problem } from '../problem.ts'
 import type { LoginState, SignInDesk } from '../sign-in.ts'
@@ -33,7 +34,7 @@ export async function admit(
   reply.header('cache-control', 'no-store')
   if (!changes.fresh()) {
     reply.header('retry-after', '2')
-    throw new Problem(503, 'view_stale', 'The hub is catching up with its database. Try again in a moment.')
+    throw stale()
   }
   const session = await hubSessionOf(request, sessions)
   const demanded = state.appHost === null ? null : publicNames.appsOidcConnector
@@ -42,24 +43,56 @@ export async function admit(
     return beginLogin(parts, reply, { state: desk.seal(state), app, connector: demanded })
   }
   if (state.appHost === null) return reply.redirect(publicNames.signInOrigin + state.path, 303)
-  return handOver(parts, desk, request, reply, state, session)
+  const location = await handOver(parts, desk, request, state, session)
+  return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
 }
 
+/** Goes on once a requirement of the app was answered. Resolves to where the browser goes next; see `SignInDesk.meet`. */
+export async function meet(
+  parts: SignInParts,
+  desk: Pick<SignInDesk, 'open' | 'seal'>,
+  request: FastifyRequest,
+  input: Parameters<SignInDesk['meet']>[1],
+): Promise<string> {
+  const { sessions, catalog, changes, publicNames } = parts
+  if (!changes.fresh()) throw stale()
+  const state = desk.open(input.state)
+  const app = state?.appHost ? catalog.byHost(state.appHost) : undefined
+  if (!state || !app) {
+    throw new Problem(400, 'state_expired', 'This sign-in took too long or is not ours. Open the page again.')
+  }
+  const session = sessions.byId(input.session.id)
+  const { appsOidcConnector: demanded } = publicNames
+  if (session?.kind !== 'hub' || (demanded !== null && session.connector !== demanded)) {
+    throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
+  }
+  return handOver(parts, desk, request, state, session, [{ ...input.satisfied, appId: app.id }])
+}
+
+function stale(): Problem {
+  return new Problem(503, 'view_stale', 'The hub is catching up with its database. Try again in a moment.')
+}
+
+/** Where the browser goes next: to the app with a one-use code, or to whoever answers what is still required. */
 async function handOver(
   parts: SignInParts,
-  desk: SignInDesk,
+  desk: Pick<SignInDesk, 'seal'>,
   request: FastifyRequest,
-  reply: FastifyReply,
   state: LoginState,
   session: Session,
-): Promise<FastifyReply> {
+  justMet: readonly SatisfiedRequirement[] = [],
+): Promise<string> {
   const { sessions, catalog, access, audit, challenge, publicNames } = parts
   const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
   if (!app || state.nonceHash === null) {
     throw new Problem(404, 'app_unknown', 'No application has this address.')
   }
-  const subject = sessions.subjectOf(session)
-  if (!subject) throw new Problem(403, 'user_unknown', 'Your user does not exist any more.')
+  const known = sessions.subjectOf(session)
+  if (!known) throw new Problem(403, 'user_unknown', 'Your user does not exist any more.')
+  const subject =
+    justMet.length === 0
+      ? known
+      : Object.freeze({ ...known, satisfied: Object.freeze([...known.satisfied, ...justMet]) })
 
   const refuse = (code: string, detail: string): Problem => {
     audit.record({
@@ -88,13 +121,14 @@ async function handOver(
     const sealed = desk.seal(state)
     const { appsOidcConnector: connector } = publicNames
     const answer = await challenge({ requirement, subject, app, state: sealed, connector })
-    if (answer) return reply.redirect(answer.location, 303)
+    if (answer) return answer.location
     throw refuse(...(REFUSALS[requirement.name] ?? [decision.reason, 'A condition of your role is not met.']))
   }
   if (!app.enabled) throw new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
   if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Access cannot be recorded now.')
 
-  const satisfied = session.satisfied.filter(({ appId }) => appId === null || appId === app.id)
+  // Only what this app demanded goes along, and then counts for this app's session to its end.
+  const satisfied = (decision.met ?? []).map((entry) => ({ ...entry, appId: app.id }))
   const code = await sessions.handover.issue({
     hubSession: session,
     app,
@@ -104,5 +138,5 @@ async function handOver(
   const target = new URL(`https://${app.publicAddr}${publicNames.portSuffix}/.mezite/session`)
   target.searchParams.set('code', code)
   target.searchParams.set('path', state.path)
-  return reply.header('referrer-policy', 'no-referrer').redirect(target.href, 303)
+  return target.href
 }

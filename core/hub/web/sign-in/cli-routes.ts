@@ -9,9 +9,9 @@ import { sendPage } from './create-desk.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { requireOwnOrigin } from './page-routes.ts'
 import { fieldOf } from './read-form.ts'
+import { sessionTerms } from './session-terms.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
-const DEFAULT_TTL_MS = 12 * 3_600_000
 const page = { config: { access: 'public' } } as const
 
 interface CliAsk {
@@ -59,7 +59,7 @@ export function cliPageRoutes(app: FastifyInstance, parts: SignInParts, desk: Si
 
 /** Exchanges the code of the page for a session of its own, used as a bearer token. */
 export function cliTokenRoute(app: FastifyInstance, parts: SignInParts, codes: CliCodes) {
-  const { sessions, users, sessionLimits, audit, publicNames, methods, hubCa, clock, log } = parts
+  const { sessions, users, audit, publicNames, methods, hubCa, log } = parts
 
   app.post('/v1/webapi/cli/token', { config: { access: 'public', callsPerMinute: 30 } }, async (request) => {
     const code = fieldOf(request.body, 'code')
@@ -71,7 +71,7 @@ export function cliTokenRoute(app: FastifyInstance, parts: SignInParts, codes: C
     if (allowing?.kind !== 'hub') throw refused
 
     const roles = users.rolesOf(allowing.user)
-    const expires = clock.now() + Math.min(sessionLimits?.ttlMs(roles) ?? DEFAULT_TTL_MS, DEFAULT_TTL_MS)
+    const { expires, idleMs } = sessionTerms(parts, roles)
     // Not hung on the browser's session: closing the browser's session is not leaving the terminal.
     const { session, token } = await sessions.open({
       kind: 'hub',
@@ -79,7 +79,7 @@ export function cliTokenRoute(app: FastifyInstance, parts: SignInParts, codes: C
       connector: allowing.connector,
       clientIp: request.clientIp,
       expires,
-      idleMs: sessionLimits?.idleMs(roles) ?? 0,
+      idleMs,
     })
     for (const method of methods()) {
       try {

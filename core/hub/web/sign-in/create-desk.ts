@@ -4,13 +4,12 @@ import { Problem } from '../problem.ts'
 import type { SignInDesk } from '../sign-in.ts'
 import { hubSessionOf, setHubCookie } from './hub-cookie.ts'
 import { createLoginStates } from './login-state.ts'
+import { sessionTerms } from './session-terms.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
-const DEFAULT_TTL_MS = 12 * 3_600_000
-
 /** The desk at which every sign-in method ends. */
-export function createDesk(parts: SignInParts): SignInDesk {
-  const { vault, users, sessions, sessionLimits, publicNames, audit, pages, clock, log } = parts
+export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | 'meet'> {
+  const { vault, users, sessions, publicNames, audit, pages, clock, log } = parts
   const states = createLoginStates(vault, clock)
 
   return {
@@ -22,14 +21,14 @@ export function createDesk(parts: SignInParts): SignInDesk {
       if (previous) await sessions.end([previous.id], 'logout', sessions.subjectOf(previous) ?? null)
 
       const roles = users.rolesOf(user.name)
-      const ttlMs = Math.min(sessionLimits?.ttlMs(roles) ?? DEFAULT_TTL_MS, DEFAULT_TTL_MS)
+      const { expires, idleMs } = sessionTerms(parts, roles)
       const { session, token } = await sessions.open({
         kind: 'hub',
         user: user.name,
         connector,
         clientIp: request.clientIp,
-        expires: clock.now() + ttlMs,
-        idleMs: sessionLimits?.idleMs(roles) ?? 0,
+        expires,
+        idleMs,
       })
       try {
         await opened?.(session)
@@ -50,7 +49,7 @@ export function createDesk(parts: SignInParts): SignInDesk {
         requestId: request.id,
         fields: { connector, method },
       })
-      setHubCookie(reply, token, Math.floor(ttlMs / 1_000))
+      setHubCookie(reply, token, Math.floor((expires - clock.now()) / 1_000))
       return reply.redirect(
         `${publicNames.signInOrigin}/web/continue?state=${encodeURIComponent(state)}`,
         303,

@@ -1,9 +1,11 @@
 import { createPages } from '../pages/create-pages.ts'
 import type { SignInDesk } from '../sign-in.ts'
 import type { WebRoutes } from '../web-routes.ts'
+import { meet } from './admit.ts'
 import { createCliCodes } from './cli-codes.ts'
 import { cliPageRoutes, cliTokenRoute } from './cli-routes.ts'
 import { createDesk } from './create-desk.ts'
+import { hubSessionOf } from './hub-cookie.ts'
 import { meRoutes } from './me-routes.ts'
 import { pageRoutes, servePages } from './page-routes.ts'
 import type { SignInParts } from './sign-in-parts.ts'
@@ -22,7 +24,12 @@ export function createSignIn(
   options: Omit<SignInParts, 'pages'> & Partial<Pick<SignInParts, 'pages'>>,
 ): SignInRoom {
   const parts: SignInParts = { ...options, pages: options.pages ?? createPages(options.publicNames) }
-  const desk = createDesk(parts)
+  const counter = createDesk(parts)
+  const desk: SignInDesk = {
+    ...counter,
+    sessionOf: (request) => hubSessionOf(request, parts.sessions),
+    meet: (request, input) => meet(parts, counter, request, input),
+  }
   const codes = createCliCodes(parts.database, parts.clock)
   return {
     desk,

@@ -21,7 +21,8 @@ export interface SignInParts {
   readonly sessions: Sessions
   readonly access: Access
   readonly catalog: Catalog
-  readonly sessionLimits?: SessionLimits | undefined
+  /** Asked at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
+  readonly sessionLimits: () => SessionLimits | undefined
   readonly challenge: HubCalls['access']['challenge']
   /** Asked anew on each visit. */
   readonly methods: () => readonly SignInMethod[]

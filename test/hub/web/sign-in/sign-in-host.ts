@@ -197,6 +197,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
   const room = createSignIn({
+    sessionLimits: () => undefined,
     vault,
     database,
     users,

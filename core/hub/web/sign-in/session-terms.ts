@@ -1,0 +1,14 @@
+import type { SignInParts } from './sign-in-parts.ts'
+
+/** A hub session lasts no longer, whatever the roles allow. */
+const LONGEST_MS = 12 * 3_600_000
+
+/** How long a session of somebody with these roles may last; `expires` in milliseconds since the epoch. */
+export function sessionTerms(
+  { sessionLimits, clock }: Pick<SignInParts, 'sessionLimits' | 'clock'>,
+  roles: readonly string[],
+): { readonly expires: number; readonly idleMs: number } {
+  const limits = sessionLimits()
+  const ttlMs = Math.min(limits?.ttlMs(roles) ?? LONGEST_MS, LONGEST_MS)
+  return { expires: clock.now() + ttlMs, idleMs: limits?.idleMs(roles) ?? 0 }
+}
