@@ -64,7 +64,18 @@ export function decisionOf(
   if (denial !== null) return denied(denial)
   const unmet = requirements.filter((requirement) => !isMet(requirement, satisfied, appId, now))
   const [asked] = unmet
-  if (!asked) return Object.freeze({ effect: 'allow', reason: 'allowed', roles, requirements: [] })
+  if (!asked) {
+    const met = satisfied.filter((entry) =>
+      requirements.some((one) => one.name !== 'login' && meets(one, entry, appId, now)),
+    )
+    return Object.freeze({
+      effect: 'allow',
+      reason: 'allowed',
+      roles,
+      requirements: [],
+      met: Object.freeze(met),
+    })
+  }
   const reason = REASONS[asked.name] ?? `${String(asked.name).replaceAll('-', '_')}_required`
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
@@ -105,13 +116,15 @@ function isMet(
 ): boolean {
   // Whoever asks has signed in: there is a subject.
   if (requirement.name === 'login') return true
-  return satisfied.some((entry) => {
-    if (entry.name !== requirement.name) return false
-    if (requirement.name !== 'session-mfa') return entry.appId === null || entry.appId === appId
-    const level = LEVELS.indexOf(entry.level as (typeof LEVELS)[number])
-    if (level < 0 || level < rank(requirement.level)) return false
-    if (entry.appId === appId) return true
-    const age = now - entry.at
-    return requirement.freshnessMs > 0 && age <= requirement.freshnessMs && age >= -CLOCK_SKEW_MS
-  })
+  return satisfied.some((entry) => meets(requirement, entry, appId, now))
+}
+
+function meets(requirement: Requirement, entry: SatisfiedRequirement, appId: string, now: number): boolean {
+  if (entry.name !== requirement.name) return false
+  if (requirement.name !== 'session-mfa') return entry.appId === null || entry.appId === appId
+  const level = LEVELS.indexOf(entry.level as (typeof LEVELS)[number])
+  if (level < 0 || level < rank(requirement.level)) return false
+  if (entry.appId === appId) return true
+  const age = now - entry.at
+  return requirement.freshnessMs > 0 && age <= requirement.freshnessMs && age >= -CLOCK_SKEW_MS
 }

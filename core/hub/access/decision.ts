@@ -1,5 +1,5 @@
 import type { App } from '../catalog/app.ts'
-import type { Subject } from './subject.ts'
+import type { SatisfiedRequirement, Subject } from './subject.ts'
 
 /** Names of requirements and their details. Plugins add theirs by declaration merging. */
 export interface Requirements {
@@ -49,4 +49,6 @@ export interface Decision {
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]
+  /** What the subject has satisfied that met a requirement; absent or empty when nothing was required. */
+  readonly met?: readonly SatisfiedRequirement[]
 }

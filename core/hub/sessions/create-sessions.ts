@@ -4,7 +4,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Access, Users } from '../access/access.ts'
 import type { Locks } from '../access/lock.ts'
-import type { Subject } from '../access/subject.ts'
+import type { SatisfiedRequirement, Subject } from '../access/subject.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { AuditInput } from '../audit/audit-event.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -242,6 +242,26 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     list: () => [...store.all()].map(({ session }) => session).filter(({ id }) => store.whyDead(id) === null),
     subjectOf,
     end,
+
+    async remember(session, { name, level, at }) {
+      await changes.write(async (trx, change) => {
+        const own = trx.withTables<SessionTables>()
+        const row = await own
+          .selectFrom('sessions')
+          .select('satisfied')
+          .where('id', '=', session.id)
+          .where('kind', '=', 'hub')
+          .where('ended', 'is', null)
+          .executeTakeFirst()
+        if (!row) return
+        const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
+          (entry) => entry.name !== name || entry.level !== level,
+        )
+        const satisfied = JSON.stringify([...before, { name, level, appId: null, at }])
+        await own.updateTable('sessions').set({ satisfied }).where('id', '=', session.id).execute()
+        change.touch('session', session.id)
+      })
+    },
 
     touch(session) {
       const now = clock.now()

@@ -55,7 +55,8 @@ export function createSessionStore(options: {
         lastUsed: Math.max(row.last_used, before?.session.lastUsed ?? 0),
       }
       // Who holds the object keeps it: streams and caches compare it.
-      if (before && before.session.satisfied.length === session.satisfied.length) return before
+      if (before && JSON.stringify(before.session.satisfied) === JSON.stringify(session.satisfied))
+        return before
       const deadline = before?.deadline ?? clock.monotonic() + (row.expires - clock.now())
       return { session, hash: row.hash, deadline }
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { AccessContext } from '../access/decision.ts'
-import type { Subject } from '../access/subject.ts'
+import type { SatisfiedRequirement, Subject } from '../access/subject.ts'
 import type { App } from '../catalog/app.ts'
 import type { EndReason, OpenSession, Session, SessionKind } from './session.ts'
 
@@ -57,6 +57,11 @@ export interface Sessions {
   subjectOf(session: Session): Subject | undefined
   /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
   end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number>
+  /**
+   * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
+   * freshness says). One entry for each name and level is kept, the newest. Nothing when the session has ended.
+   */
+  remember(session: Session, satisfied: Omit<SatisfiedRequirement, 'appId'>): Promise<void>
   /** Remembers use; cheap, in memory. */
   touch(session: Session): void
   readonly live: LiveStreams

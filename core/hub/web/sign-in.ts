@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../access/access.ts'
+import type { SatisfiedRequirement } from '../access/subject.ts'
 import type { Session } from '../sessions/session.ts'
 
 /** Where a visitor continues after signing in. Sealed into `state`; never a URL. */
@@ -34,6 +35,21 @@ export interface SignInDesk {
       readonly opened?: (session: Session) => Promise<void>
     },
   ): Promise<FastifyReply>
+  /** The hub session of this browser, if it has one that lives. */
+  sessionOf(request: FastifyRequest): Promise<Session | undefined>
+  /**
+   * A requirement of the app in `state` was answered in this hub session. Decides anew, `satisfied` counted for that
+   * app, and makes the one hand-over that the answer is worth. Resolves to the URL where the browser goes next;
+   * throws `Problem` when access is refused or the state is too old.
+   */
+  meet(
+    request: FastifyRequest,
+    input: {
+      readonly session: Session
+      readonly state: string
+      readonly satisfied: Omit<SatisfiedRequirement, 'appId'>
+    },
+  ): Promise<string>
   /** Records `user.login.failed` and answers with a page (or problem) that says why. */
   fail(
     request: FastifyRequest,

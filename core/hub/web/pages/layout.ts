@@ -9,6 +9,8 @@ export interface Layout {
   readonly wide?: boolean
   /** Go there at once by itself: works without script, and `form-action` does not govern it. */
   readonly forwardTo?: string
+  /** Paths on the same host of classic scripts, run in order once the page is parsed. */
+  readonly scripts?: readonly string[]
 }
 
 const mark =
@@ -16,7 +18,7 @@ const mark =
   <path d="M4 20V9a8 8 0 0 1 16 0v11" /><path d="M9 20v-9a3 3 0 0 1 6 0v9" /><path d="M2 20h20" /></svg>`
 
 /** A whole page of the hub's own host, as text. */
-export function renderPage({ title, clusterName, body, wide, forwardTo }: Layout): string {
+export function renderPage({ title, clusterName, body, wide, forwardTo, scripts = [] }: Layout): string {
   const page = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -26,6 +28,7 @@ export function renderPage({ title, clusterName, body, wide, forwardTo }: Layout
       <title>${`${title} · ${clusterName}`}</title>
       <link rel="stylesheet" href=${stylesheetPath} />
       <link rel="icon" href="data:," />
+      ${scripts.map((src) => html`<script defer src=${src}></script>`)}
     </head>
     <body>
       <header>
