@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
   type DialTarget,
@@ -7,6 +6,7 @@ import {
   messageOf,
   REASON_HEADER,
   readDialHeaders,
+  relaySocket,
   StreamPipe,
 } from '@mezite/core/agent'
 import { DialRefusal } from './dial-app.ts'
@@ -39,39 +39,10 @@ export async function serveStream(
   app.on('error', () => app.destroy())
   if (app.destroyed) return refuse(stream, 502, 'unreachable')
   stream.respond({ ':status': 200 }, { endStream: false })
-  relay(new StreamPipe(stream, ''), app)
+  relaySocket(new StreamPipe(stream, ''), app)
 }
 
 function refuse(stream: ServerHttp2Stream, status: number, reason: string): void {
   if (stream.destroyed || stream.closed) return
   stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
-}
-
-/** Each end closes only its direction; a reset of one side resets the other. */
-function relay(pipe: StreamPipe, app: Duplex): void {
-  let ended = false
-  let closed = false
-  pipe.ondata = (chunk) => {
-    if (!app.write(chunk)) pipe.pause()
-  }
-  app.on('drain', () => pipe.resume())
-  pipe.onend = () => app.end()
-  pipe.ondrain = () => app.resume()
-  pipe.onclose = (error) => {
-    closed = true
-    if (!error) return
-    if (app instanceof Socket && !app.destroyed && !('encrypted' in app)) app.resetAndDestroy()
-    else app.destroy()
-  }
-  app.on('data', (chunk: Buffer) => {
-    if (!pipe.write(chunk)) app.pause()
-  })
-  app.once('end', () => {
-    ended = true
-    pipe.end()
-  })
-  app.once('close', () => {
-    // Without `end` the application's bytes are incomplete; with an error ours are lost.
-    if (!closed && (!ended || app.errored)) pipe.connectionLost()
-  })
 }

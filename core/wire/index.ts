@@ -1,0 +1,12 @@
+/** What programs that speak to a hub need: light to load, nothing of the hub or the kernel's plugins. */
+
+export { type Clock, systemClock } from '../kernel/clock.ts'
+export { isMezError, MezError } from '../kernel/error.ts'
+export { connectHub, type HubReach } from './connect-hub.ts'
+export { REASON_HEADER } from './dial-headers.ts'
+export { startHeartbeat } from './heartbeat.ts'
+export { lookupLocalhost } from './lookup-localhost.ts'
+export { relaySocket } from './relay-socket.ts'
+export { resetStream, StreamPipe } from './stream-pipe.ts'
+export * from './tcp-protocol.ts'
+export * from './tunnel-protocol.ts'
