@@ -163,7 +163,6 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     clock,
     log,
   })
-  onClose(() => tunnel.close())
   const pages = createPages({ clusterName })
   const signIn = createSignIn({
     vault,
@@ -214,8 +213,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => sessions.stop())
   await authorities.load()
   onClose(() => authorities.close())
-  onClose(() => audit.close())
   onClose(() => kernel.stop())
+  // Before plugins stop: what they deliver to must still be open.
+  onClose(() => audit.close())
+  onClose(() => tunnel.close())
   await kernel.start()
 
   const identify = identifySession(sessions, locks)

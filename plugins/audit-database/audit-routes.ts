@@ -1,7 +1,7 @@
 import type { Audit, Changes, Database, Sessions, Subject, WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import type { Tail } from './create-tail.ts'
-import { readEvents, seqOf } from './read-events.ts'
+import { type Range, readEvents, seqOf } from './read-events.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000
@@ -14,7 +14,12 @@ const Query = Type.Object(
     from: Type.Optional(Type.String({ maxLength: 40, description: 'not before, RFC 3339' })),
     to: Type.Optional(Type.String({ maxLength: 40, description: 'not after, RFC 3339' })),
     limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` })),
-    after: Type.Optional(Type.String({ maxLength: 40, description: 'id of the last event seen' })),
+    after: Type.Optional(
+      Type.String({ maxLength: 40, description: 'id of the last event seen: go on from it' }),
+    ),
+    before: Type.Optional(
+      Type.String({ maxLength: 40, description: 'id of the first event seen: go back from it' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -69,7 +74,7 @@ export function auditRoutes(parts: Parts): WebRoutes {
           }
           if (limit < 1) throw new Problem(400, 'bad_request', 'limit is at least 1.')
           // From a time on the list begins there; else it is the newest that one wants to see.
-          const after = asked.after === undefined ? (from ? 0 : null) : await placeOf(database, asked.after)
+          const range = await rangeOf(database, asked)
           const filter = {
             ...(type !== undefined && { type }),
             ...(user !== undefined && { user }),
@@ -77,9 +82,9 @@ export function auditRoutes(parts: Parts): WebRoutes {
             ...(from && { from }),
             ...(to && { to }),
           }
-          const events = await readEvents(database, filter, after, limit)
+          const events = await readEvents(database, filter, range, limit)
           // One record for a list, however many pages it has.
-          if (asked.after === undefined) recordRead(request, 'audit')
+          if (asked.after === undefined && asked.before === undefined) recordRead(request, 'audit')
           return events.map(({ event }) => event)
         },
       )
@@ -108,9 +113,18 @@ function watch(subject: Subject, { sessions, changes }: Parts): () => boolean {
   }
 }
 
-async function placeOf(database: Database, id: string): Promise<number> {
+async function rangeOf(database: Database, { after, before, from }: Asked): Promise<Range> {
+  if (after !== undefined && before !== undefined) {
+    throw new Problem(400, 'bad_request', 'Either after or before, not both.')
+  }
+  if (after !== undefined) return { after: await placeOf(database, after, 'after') }
+  if (before !== undefined) return { before: await placeOf(database, before, 'before') }
+  return from === undefined ? { before: null } : { after: 0 }
+}
+
+async function placeOf(database: Database, id: string, name: string): Promise<number> {
   const seq = UUID.test(id) ? await seqOf(database, id) : null
-  if (seq === null) throw new Problem(400, 'audit_event_unknown', 'after names no event of the trail.')
+  if (seq === null) throw new Problem(400, 'audit_event_unknown', `${name} names no event of the trail.`)
   return seq
 }
 

@@ -51,7 +51,7 @@ export function createTail(
     while (followers.size > 0 && !ended) {
       let full = false
       try {
-        const events = await readEvents(database, {}, seen, PAGE)
+        const events = await readEvents(database, {}, { after: seen }, PAGE)
         const last = events.at(-1)
         if (last) {
           seen = last.seq

@@ -37,25 +37,30 @@ export async function seqOf(database: Database, id: string): Promise<number | nu
   return row?.seq ?? null
 }
 
-/** At most `limit` events after a place, or the newest when `after` is null; oldest first either way. */
+/** Which end of the trail a list begins at; both are places, and exclusive. */
+export type Range = { readonly after: number } | { readonly before: number | null }
+
+/** At most `limit` events: the next ones after a place, or the newest (before a place); oldest first either way. */
 export async function readEvents(
   database: Database,
   filter: EventFilter,
-  after: number | null,
+  range: Range,
   limit: number,
 ): Promise<readonly StoredEvent[]> {
+  const forward = 'after' in range
   let query = database
     .withTables<AuditTables>()
     .selectFrom('audit_database_events')
     .select(['seq', 'event'])
-    .orderBy('seq', after === null ? 'desc' : 'asc')
+    .orderBy('seq', forward ? 'asc' : 'desc')
     .limit(limit)
-  if (after !== null) query = query.where('seq', '>', after)
+  if (forward) query = query.where('seq', '>', range.after)
+  else if (range.before !== null) query = query.where('seq', '<', range.before)
   if (filter.type !== undefined) query = query.where('type', '=', filter.type)
   if (filter.user !== undefined) query = query.where('user_name', '=', filter.user)
   if (filter.app !== undefined) query = query.where('app', '=', filter.app)
   if (filter.from !== undefined) query = query.where('time', '>=', filter.from)
   if (filter.to !== undefined) query = query.where('time', '<=', filter.to)
   const rows = (await query.execute()) as unknown as StoredEvent[]
-  return after === null ? rows.reverse() : rows
+  return forward ? rows : rows.reverse()
 }

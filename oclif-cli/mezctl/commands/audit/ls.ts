@@ -1,7 +1,7 @@
 import { parseMoment, showTable } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { readAudit } from '../../read-audit.ts'
+import { readAudit, readNewestAudit } from '../../read-audit.ts'
 import type { Flat } from '../../resource.ts'
 
 export default class AuditLs extends AdminCommand {
@@ -25,8 +25,11 @@ export default class AuditLs extends AdminCommand {
       from: from === undefined ? undefined : parseMoment(from, '--from'),
       to: to === undefined ? undefined : parseMoment(to, '--to'),
     }
-    const events: Flat[] = []
-    for await (const event of readAudit(this.hub(flags), query, limit)) events.push(event)
+    const hub = this.hub(flags)
+    const events =
+      query.from === undefined
+        ? await readNewestAudit(hub, query, limit)
+        : await Array.fromAsync(readAudit(hub, query, limit))
     await this.show(flags, events, () =>
       events.length === 0
         ? 'No such events. Widen the search with an earlier --from, or leave out --type, --user and --app.'
