@@ -1,11 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-
-/** What the suite needs of a test framework; a tap test has it. */
-export interface ConformTest {
-  test(name: string, run: (t: ConformTest) => Promise<void>): unknown
-  ok(value: unknown, message: string): unknown
-}
+import type { ConformTest } from './conform-test.ts'
 
 /** A fresh carrier of the transport under test: what the agent dialled, and what the hub received. */
 export type OpenCarrier = () => Promise<{ readonly agent: Duplex; readonly hub: Duplex }>

@@ -1,0 +1,16 @@
+import { createLog } from '../kernel/create-log.ts'
+import type { Log } from '../kernel/log.ts'
+
+/** A log that is kept instead of printed. */
+export interface MemoryLog {
+  readonly log: Log
+  /** Whole lines, as text, oldest first. */
+  readonly lines: readonly string[]
+}
+
+/** The log of a program under test: silent, every level, and there to be looked at when the test fails. */
+export function memoryLog(): MemoryLog {
+  const lines: string[] = []
+  const log = createLog({ level: 'debug', format: 'text', write: (line) => void lines.push(line.trimEnd()) })
+  return { log, lines }
+}

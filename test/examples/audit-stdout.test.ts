@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { type AuditEvent, auditSinks } from '../../core/index.ts'
+import {
+  conformAuditSink,
+  conformPlugin,
+  createTestHost,
+  type SinkUnderTest,
+} from '../../core/testing/index.ts'
+import auditStdout from '../../examples/audit-stdout/hub.ts'
+
+const PRINTER = fileURLToPath(new URL('print-events.ts', import.meta.url))
+
+/** Standard output of this process belongs to the test's report, so another one prints. */
+async function open(): Promise<SinkUnderTest> {
+  const child = spawn(process.execPath, ['--conditions=mezite-source', PRINTER])
+  const closed = once(child, 'close')
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    printed += chunk
+  })
+  const confirmations = createInterface({ input: child.stderr })[Symbol.asyncIterator]()
+  const write = async (events: readonly AuditEvent[]) => {
+    child.stdin.write(`${JSON.stringify(events)}\n`)
+    const { value } = await confirmations.next()
+    if (value !== 'written') throw new Error(`the printer said ${value}`)
+  }
+  const end = async () => {
+    child.stdin.end()
+    await closed
+  }
+  const [sink] = createTestHost(auditStdout).slot(auditSinks)
+  return {
+    sink: { ...sink!, write },
+    async read() {
+      await end()
+      const lines = printed.split('\n')
+      if (lines.pop() !== '') throw new Error('the last line is not ended')
+      return lines.map((line) => JSON.parse(line))
+    },
+    close: end,
+  }
+}
+
+t.test('it keeps the rules of plugins', async (t) => conformPlugin(t, auditStdout))
+
+t.test('it keeps the rules of audit sinks', async (t) => conformAuditSink(t, open))

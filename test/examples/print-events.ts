@@ -1,0 +1,13 @@
+/** The example's sink in a process of its own: a line of standard input is a batch, each is confirmed on stderr. */
+import { createInterface } from 'node:readline'
+import { auditSinks } from '../../core/index.ts'
+import { createTestHost } from '../../core/testing/index.ts'
+import auditStdout from '../../examples/audit-stdout/hub.ts'
+
+const [sink] = createTestHost(auditStdout).slot(auditSinks)
+
+for await (const line of createInterface({ input: process.stdin })) {
+  await sink?.write(JSON.parse(line))
+  await sink?.flush()
+  process.stderr.write('written\n')
+}
