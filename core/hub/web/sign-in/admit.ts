@@ -29,6 +29,8 @@ export async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
   state: LoginState,
+  /** The connector that the visitor asks for, where none is demanded. */
+  wanted: string | null = null,
 ): Promise<FastifyReply> {
   const { sessions, catalog, publicNames, changes } = parts
   reply.header('cache-control', 'no-store')
@@ -37,7 +39,7 @@ export async function admit(
     throw stale()
   }
   const session = await hubSessionOf(request, sessions)
-  const demanded = state.appHost === null ? null : publicNames.appsOidcConnector
+  const demanded = state.appHost === null ? wanted : publicNames.appsOidcConnector
   if (!session || (demanded !== null && session.connector !== demanded)) {
     const app = state.appHost === null ? null : (catalog.byHost(state.appHost) ?? null)
     return beginLogin(parts, reply, { state: desk.seal(state), app, connector: demanded })

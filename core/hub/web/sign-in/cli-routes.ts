@@ -20,6 +20,8 @@ interface CliAsk {
   readonly host: string
   readonly program: string
   readonly showCode: boolean
+  /** The connector to sign in through; null leaves the choice to the person. */
+  readonly connector: string | null
 }
 
 /** The page on which a signed-in person allows a command line; its code goes to that machine's loopback only. */
@@ -29,8 +31,11 @@ export function cliPageRoutes(app: FastifyInstance, parts: SignInParts, desk: Si
   app.get('/web/cli', page, async (request, reply) => {
     const ask = readAsk(request.query)
     const session = await hubSessionOf(request, sessions)
-    if (!session)
-      return admit(parts, desk, request, reply, { appHost: null, path: request.url, nonceHash: null })
+    // A sign-in through another connector does not count where `login --auth` names one.
+    if (!session || (ask.connector !== null && session.connector !== ask.connector)) {
+      const back = { appHost: null, path: request.url, nonceHash: null }
+      return admit(parts, desk, request, reply, back, ask.connector)
+    }
     const targets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
     reply.header('content-security-policy', contentSecurityPolicy(targets))
     const fields = {
@@ -126,5 +131,6 @@ function readAsk(fields: unknown): CliAsk {
   const host =
     (fieldOf(fields, 'host') ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 64) || 'an unnamed machine'
   const program = fieldOf(fields, 'program') === 'mezctl' ? 'mezctl' : 'msh'
-  return { challenge, redirectPort: showCode ? null : port, host, program, showCode }
+  const connector = fieldOf(fields, 'connector') || null
+  return { challenge, redirectPort: showCode ? null : port, host, program, showCode, connector }
 }

@@ -175,6 +175,17 @@ t.test('signing in', async (t) => {
     t.equal(page.status, 200)
     t.match(page.text, 'Continue with second')
   })
+
+  t.test('a command line that names a connector gets that one, whoever is signed in already', async (t) => {
+    const cli = `${host.url}/web/cli?challenge=${'c'.repeat(43)}&redirect_port=45678&host=laptop`
+    const toProvider = async (visitor: Visitor, connector: string) =>
+      (await visitor.fetch(`${cli}&connector=${connector}`)).headers.location
+    const visitor = new Visitor()
+    t.match(await toProvider(visitor, 'sso'), /\/oidc\/login\/sso\?/)
+    t.match((await visitor.open(`${cli}&connector=sso`)).text, 'Allow msh on laptop?')
+    t.match(await toProvider(visitor, 'second'), /\/oidc\/login\/second\?/)
+    t.equal((await visitor.fetch(`${cli}&connector=missing`)).status, 404)
+  })
 })
 
 t.test('B35 return paths lead nowhere but to the same host', async (t) => {
