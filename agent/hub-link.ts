@@ -13,6 +13,7 @@ import {
   SESSION_WINDOW,
   startHeartbeat,
   tunnelHttp2,
+  UnreadBudget,
 } from '@mezite/core/agent'
 import { type Dial, serveStream } from './serve-stream.ts'
 
@@ -45,6 +46,7 @@ export function openHubLink(options: {
   let reason = 'connection_lost'
   let control: ServerHttp2Stream | null = null
   let session: ServerHttp2Session | null = null
+  let budget: UnreadBudget | null = null
   let up = false
   let over = false
   let draining = false
@@ -66,6 +68,7 @@ export function openHubLink(options: {
   server.on('sessionError', () => close('protocol_error'))
   server.on('session', (made) => {
     session = made
+    budget = new UnreadBudget(made)
     made.setLocalWindowSize(SESSION_WINDOW)
     made.on('error', () => {})
     made.once('close', () => socket.destroy())
@@ -81,8 +84,8 @@ export function openHubLink(options: {
   })
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {})
-    if (headers[':method'] === 'CONNECT' && up && !draining) {
-      serveStream(stream, headers, options.dial, log).catch((error) => {
+    if (headers[':method'] === 'CONNECT' && budget && up && !draining) {
+      serveStream(stream, headers, options.dial, budget, log).catch((error) => {
         log.warn({ error: messageOf(error) }, 'a stream failed')
         resetStream(stream, NGHTTP2_REFUSED_STREAM)
       })

@@ -8,6 +8,7 @@ import {
   readDialHeaders,
   relaySocket,
   StreamPipe,
+  type UnreadBudget,
 } from '@mezite/core/agent'
 import { DialRefusal } from './dial-app.ts'
 
@@ -18,6 +19,7 @@ export async function serveStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   dial: Dial,
+  budget: UnreadBudget,
   log: Log,
 ): Promise<void> {
   const target = readDialHeaders(headers)
@@ -39,7 +41,7 @@ export async function serveStream(
   app.on('error', () => app.destroy())
   if (app.destroyed) return refuse(stream, 502, 'unreachable')
   stream.respond({ ':status': 200 }, { endStream: false })
-  relaySocket(new StreamPipe(stream, ''), app)
+  relaySocket(new StreamPipe(stream, '', budget), app)
 }
 
 function refuse(stream: ServerHttp2Stream, status: number, reason: string): void {

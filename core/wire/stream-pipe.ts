@@ -1,5 +1,6 @@
 import { constants, type Http2Stream } from 'node:http2'
 import type { Pipe } from '../hub/tunnel/tunnel.ts'
+import type { UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
@@ -16,12 +17,19 @@ export class StreamPipe implements Pipe {
   ondrain: () => void = nothing
   onclose: (error: Error | null) => void = nothing
   readonly #stream: Http2Stream
+  /** Kept, because a closed stream has forgotten it. */
+  readonly #session: Http2Stream['session']
+  readonly #budget: UnreadBudget | undefined
   #ended = false
   #paused = false
+  #closed = false
   #error: Error | null = null
 
-  constructor(stream: Http2Stream, agent: string) {
+  /** `budget`: that of the stream's session. */
+  constructor(stream: Http2Stream, agent: string, budget?: UnreadBudget) {
     this.#stream = stream
+    this.#budget = budget
+    this.#session = stream.session
     this.agent = agent
     stream.on('error', (error) => {
       this.#error ??= error
@@ -43,9 +51,15 @@ export class StreamPipe implements Pipe {
   }
 
   #atClose(): void {
+    if (this.#paused) this.#budget?.resumed()
+    this.#paused = false
+    this.#closed = true
     const { writableFinished, rstCode } = this.#stream
     const clean = this.#ended && writableFinished && !this.#error && rstCode === NGHTTP2_NO_ERROR
-    this.onclose(clean ? null : (this.#error ?? new Error(`the stream was reset (code ${rstCode})`)))
+    if (clean) return void this.onclose(null)
+    // The link and all its streams are gone: another agent may be asked, where a reset by the app ends it.
+    if (this.#session?.destroyed) return void this.onclose(linkLost(this.#error))
+    this.onclose(this.#error ?? new Error(`the stream was reset (code ${rstCode})`))
   }
 
   write(chunk: Buffer): boolean {
@@ -68,14 +82,22 @@ export class StreamPipe implements Pipe {
   }
 
   pause(): void {
+    if (this.#paused || this.#closed) return
     this.#paused = true
+    this.#budget?.paused()
     this.#stream.pause()
   }
 
   resume(): void {
+    if (!this.#paused) return
     this.#paused = false
+    this.#budget?.resumed()
     this.#stream.resume()
   }
+}
+
+function linkLost(cause: Error | null): Error {
+  return Object.assign(new Error('the link is gone', { cause }), { code: 'MEZ_LINK_LOST' })
 }
 
 /**

@@ -13,7 +13,9 @@ export const HEARTBEAT_MISSES = 3
 /** The longest message on the control stream. */
 export const CONTROL_LINE_BYTES = 64 * 1024
 
-const STREAM_WINDOW = 4 << 20
+export const STREAM_WINDOW = 4 << 20
+/** The window of each stream while too many of a session are not being read. */
+export const STALLED_STREAM_WINDOW = 64 << 10
 /** Bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. */
 export const SESSION_WINDOW = 32 << 20
 

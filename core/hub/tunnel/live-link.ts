@@ -11,6 +11,7 @@ import {
   SESSION_WINDOW,
   tunnelHttp2,
 } from '../../wire/tunnel-protocol.ts'
+import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
 import type { Link } from './tunnel.ts'
 
@@ -46,6 +47,7 @@ export class LiveLink implements Link {
   /** When it was last picked; evens out links that are equally busy. */
   turn = 0
   readonly session: ClientHttp2Session
+  readonly budget: UnreadBudget
   readonly #socket: TLSSocket
   readonly #timers: NodeJS.Timeout[] = []
   #control: ClientHttp2Stream | null = null
@@ -62,6 +64,7 @@ export class LiveLink implements Link {
     this.since = clock.now()
     this.#socket = socket
     this.session = connect('https://agent', { createConnection: () => socket, ...tunnelHttp2 })
+    this.budget = new UnreadBudget(this.session)
     this.session.on('error', () => {})
     this.session.once('connect', () => this.session.setLocalWindowSize(SESSION_WINDOW))
     // Agents open no streams, whatever they send.

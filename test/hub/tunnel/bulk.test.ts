@@ -1,0 +1,167 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { drain, joined, startApp } from './start-app.ts'
+import { testApp } from './start-tunnel-hub.ts'
+
+t.setTimeout(120_000)
+
+const MIB = 1 << 20
+
+/** Sends `mib` MiB, then ends its direction; never more in hand than the socket takes. */
+function pour(socket: Socket, mib: number, chunk: Buffer): void {
+  let left = mib
+  const more = (): void => {
+    while (left > 0) {
+      left -= 1
+      if (!socket.write(chunk)) return void socket.once('drain', more)
+    }
+    socket.end()
+  }
+  more()
+}
+
+/** Largest growth of resident memory, in MiB, from now until it is asked for. */
+function watchMemory(): () => number {
+  const before = process.memoryUsage().rss
+  let most = before
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss)
+  }, 20)
+  return () => {
+    clearInterval(timer)
+    return (most - before) / MIB
+  }
+}
+
+t.test('fault 22: 100 readers that stall hold little, and all is read when they go on', async (t) => {
+  const hub = await joined(t)
+  const chunk = Buffer.alloc(MIB, 'z')
+  const app = await startApp(t, (socket) => socket.on('data', () => pour(socket, 8, chunk)))
+  const memory = watchMemory()
+  const readers = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      const pipe = await hub.tunnel.open(testApp(app.uri))
+      const reader = { pipe, bytes: 0, closed: Promise.withResolvers<Error | null>() }
+      pipe.ondata = (bytes) => {
+        reader.bytes += bytes.length
+        if (reader.bytes <= bytes.length) pipe.pause()
+      }
+      pipe.onend = () => pipe.end()
+      pipe.onclose = reader.closed.resolve
+      pipe.write(Buffer.from('go'))
+      return reader
+    }),
+  )
+  await hub.until(() => readers.every((reader) => reader.bytes > 0), 'all have begun')
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  const grown = memory()
+  t.comment(`hub, agent and application together grew by ${grown.toFixed(0)} MiB`)
+  t.ok(grown < 200, `${grown} MiB; without a budget it is over 300`)
+  const next = await hub.tunnel.open(testApp(app.uri))
+  next.destroy()
+  for (const { pipe } of readers) pipe.resume()
+  for (const { closed } of readers) t.equal(await closed.promise, null)
+  t.ok(readers.every((reader) => reader.bytes === 8 * MIB))
+})
+
+t.test('200 MiB arrive byte for byte each way, in flat memory', async (t) => {
+  const hub = await joined(t)
+  const chunk = randomBytes(MIB)
+  const sent = createHash('sha256')
+  for (let at = 0; at < 200; at++) sent.update(chunk)
+  const wanted = sent.digest('hex')
+  const up = createHash('sha256')
+  const upDone = Promise.withResolvers<void>()
+  const app = await startApp(t, (socket) => {
+    socket.once('data', (first: Buffer) => {
+      if (first[0] === 68 && first.length === 4) return pour(socket, 200, chunk)
+      up.update(first)
+      socket.on('data', (bytes: Buffer) => void up.update(bytes))
+      socket.on('end', () => {
+        socket.end()
+        upDone.resolve()
+      })
+    })
+  })
+  const memory = watchMemory()
+  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const down = createHash('sha256')
+  const closed = new Promise<Error | null>((resolve) => {
+    pipe.onclose = resolve
+  })
+  pipe.ondata = (bytes) => void down.update(bytes)
+  pipe.write(Buffer.from('DOWN'))
+  pipe.onend = () => pipe.end()
+  t.equal(await closed, null)
+  t.equal(down.digest('hex'), wanted, 'down')
+
+  const upload = await hub.tunnel.open(testApp(app.uri))
+  const uploaded = drain(upload)
+  let left = 200
+  const more = (): void => {
+    while (left > 0) {
+      left -= 1
+      if (!upload.write(chunk)) return
+    }
+    upload.end()
+  }
+  upload.ondrain = more
+  more()
+  await upDone.promise
+  t.equal((await uploaded).error, null)
+  t.equal(up.digest('hex'), wanted, 'up')
+  const grown = memory()
+  t.comment(`hub, agent and application together grew by ${grown.toFixed(0)} MiB`)
+  t.ok(grown < 150, `${grown} MiB`)
+})
+
+t.test('a stalled stream does not slow a busy one', async (t) => {
+  const hub = await joined(t)
+  const app = await startApp(t, (socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk[0] === 'f'.charCodeAt(0)) pour(socket, 64, Buffer.alloc(MIB))
+      else socket.write(chunk)
+    })
+  })
+  const busy = await hub.tunnel.open(testApp(app.uri))
+  const message = Buffer.alloc(1_024, 'x')
+  let wake: () => void = () => {}
+  let got = 0
+  busy.ondata = (chunk) => {
+    got += chunk.length
+    if (got >= message.length) wake()
+  }
+  const p99 = async (): Promise<number> => {
+    const times: number[] = []
+    for (let at = 0; at < 1_000; at++) {
+      got = 0
+      const start = performance.now()
+      const answered = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      busy.write(message)
+      await answered
+      times.push(performance.now() - start)
+    }
+    return times.sort((a, b) => a - b)[989] as number
+  }
+  await p99()
+  const alone = await p99()
+  const stalled = await hub.tunnel.open(testApp(app.uri))
+  let flood = 0
+  stalled.ondata = (chunk) => {
+    flood += chunk.length
+    stalled.pause()
+  }
+  stalled.write(Buffer.from('flood'))
+  await hub.until(() => flood > 0, 'the flood has come')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const beside = await p99()
+  t.comment(
+    `p99 of 1 KiB there and back: ${alone.toFixed(2)} ms alone, ${beside.toFixed(2)} ms beside a stalled one`,
+  )
+  t.ok(beside < 200)
+  stalled.destroy()
+  busy.destroy()
+})
