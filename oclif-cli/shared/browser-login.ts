@@ -5,43 +5,44 @@ import { hostname } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { CliError } from './cli-error.ts'
 import { escapeText } from './escape-text.ts'
-import type { HubClient } from './hub-client.ts'
 import type { ProxyAddress } from './parse-proxy.ts'
 
 const WAIT_MS = 5 * 60_000
 
-export interface BrowserLogin {
+/** What proves to the hub that the person has allowed this very login. */
+export interface LoginProof {
+  readonly code: string
+  /** RFC 7636. */
+  readonly verifier: string
+}
+
+export interface BrowserLogin<T> {
   /** The program that asks, shown on the hub's page. */
   readonly program: string
   readonly proxy: ProxyAddress
-  readonly client: HubClient
+  /** The connector to sign in through; null leaves it to the page. */
+  readonly connector?: string | null
   /** False: the URL is printed, and the code that the page shows is pasted. */
   readonly browser: boolean
-}
-
-/** What the hub gives for a redeemed code. */
-export interface LoginAnswer {
-  readonly token: string
-  readonly expires: string
-  readonly user: string
-  readonly cluster: string
-  readonly hub_ca: string | null
+  /** Exchanges the code at the hub. An error of it with a status below 500 means that the code is none. */
+  readonly redeem: (proof: LoginProof) => Promise<T>
 }
 
 /**
  * Signs in through the browser (RFC 8252 section 7.3 with PKCE, RFC 7636): the hub's page names this machine and asks;
  * the click leads to a listener on loopback, or shows a code to paste. Waits five minutes at most.
  */
-export async function loginWithBrowser(login: BrowserLogin): Promise<LoginAnswer> {
+export async function loginWithBrowser<T>(login: BrowserLogin<T>): Promise<T> {
   const verifier = randomBytes(32).toString('base64url')
   const page = new URL(`https://${login.proxy.name}/web/cli`)
   page.searchParams.set('challenge', createHash('sha256').update(verifier).digest('base64url'))
   page.searchParams.set('host', hostname())
   page.searchParams.set('program', login.program)
-  const redeem = async (code: string) =>
-    asAnswer(await login.client.call('POST', '/cli/token', { body: { code, verifier } }))
-  if (!login.browser) return redeem(await pastedCode(page))
-  return listenForCode(page, login.proxy, redeem)
+  if (login.connector) page.searchParams.set('connector', login.connector)
+  const redeem = (code: string) => login.redeem({ code, verifier })
+  if (login.browser) return listenForCode(page, login.proxy, redeem)
+  page.searchParams.set('no_browser', '1')
+  return redeem(await pastedCode(page))
 }
 
 async function pastedCode(page: URL): Promise<string> {
@@ -66,11 +67,11 @@ async function pastedCode(page: URL): Promise<string> {
 }
 
 /** A wrong code (any page can send one here) is answered and forgotten: only the hub's own code ends the wait. */
-async function listenForCode(
+async function listenForCode<T>(
   page: URL,
   proxy: ProxyAddress,
-  redeem: (code: string) => Promise<LoginAnswer>,
-): Promise<LoginAnswer> {
+  redeem: (code: string) => Promise<T>,
+): Promise<T> {
   const server = createServer({ requestTimeout: 10_000 })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -78,7 +79,7 @@ async function listenForCode(
   })
   const { port } = server.address() as AddressInfo
   page.searchParams.set('redirect_port', String(port))
-  const answered = new Promise<LoginAnswer>((resolve, reject) => {
+  const answered = new Promise<T>((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new CliError('MEZ_LOGIN_FAILED', 'the browser did not come back in five minutes')),
       WAIT_MS,
@@ -140,19 +141,5 @@ async function openPage(page: URL): Promise<void> {
     child.on('error', failed)
   } catch {
     failed()
-  }
-}
-
-function asAnswer(body: unknown): LoginAnswer {
-  const { token, expires, user, cluster, hub_ca } = (body ?? {}) as Record<string, unknown>
-  if (typeof token !== 'string' || typeof expires !== 'string') {
-    throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub answered the login without a credential')
-  }
-  return {
-    token,
-    expires,
-    user: String(user ?? ''),
-    cluster: String(cluster ?? ''),
-    hub_ca: typeof hub_ca === 'string' ? hub_ca : null,
   }
 }

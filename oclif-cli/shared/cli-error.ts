@@ -4,6 +4,7 @@ import { escapeText } from './escape-text.ts'
 export const cliErrorCodes = {
   MEZ_USAGE: 'Add --help to see what is allowed.',
   MEZ_FILE_UNREADABLE: 'Check the path and the permissions of the file.',
+  MEZ_FILE_UNWRITABLE: 'Check the path, the permissions of the folder and the space left.',
   MEZ_DOCUMENT_INVALID: 'Correct the listed places; nothing was changed by a document that is listed.',
   MEZ_SECRET_MISSING: 'Set client_secret to {file: PATH} or {env: NAME} and make sure that it exists.',
   MEZ_HUB_UNREACHABLE: 'Check that the hub runs and that this machine reaches it.',

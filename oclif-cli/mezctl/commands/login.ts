@@ -5,6 +5,7 @@ import {
   parseProxy,
   proxyConnection,
   readCaFile,
+  redeemLogin,
   showCell,
   showTime,
 } from '@mezite/cli-shared'
@@ -40,7 +41,12 @@ export default class Login extends BaseCommand {
     const store = loginStore()
     // A credential file that cannot be used is found before the person goes through the browser.
     store.list()
-    const answer = await loginWithBrowser({ program: 'mezctl', proxy, client, browser: flags.browser })
+    const { answer } = await loginWithBrowser({
+      program: 'mezctl',
+      proxy,
+      browser: flags.browser,
+      redeem: (proof) => redeemLogin(client, '/cli/token', proof),
+    })
     store.put({ proxy: proxy.name, ca, ...answer })
     const { token: _token, hub_ca: _authority, ...shown } = answer
     await this.show(
