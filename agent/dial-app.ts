@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import { authorityOf, type DialTarget, lookupLocalhost } from '@mezite/core/agent'
+import { authorityOf, carriedBy, type DialTarget, lookupLocalhost } from '@mezite/core/agent'
 import type { AllowList } from './allow-list.ts'
 
 /** Why an application was not reached; `reason` goes to the hub as it is. */
@@ -90,6 +90,7 @@ function secure(socket: Socket, host: string, { tls }: DialTarget, ms: number): 
       ALPNProtocols: ['http/1.1'],
       ...(tls.ca === null ? {} : { ca: tls.ca }),
     })
+    carriedBy(secured, socket)
     const fail = (reason: string, message: string): void => {
       clearTimeout(deadline)
       secured.destroy()

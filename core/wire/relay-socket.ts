@@ -1,5 +1,5 @@
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { resetSocket } from './reset-socket.ts'
 import type { StreamPipe } from './stream-pipe.ts'
 
 /**
@@ -18,9 +18,7 @@ export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
   pipe.ondrain = () => socket.resume()
   pipe.onclose = (error) => {
     closed = true
-    if (!error) return
-    if (socket instanceof Socket && !socket.destroyed && !('encrypted' in socket)) socket.resetAndDestroy()
-    else socket.destroy()
+    if (error) resetSocket(socket)
   }
   socket.on('data', (chunk: Buffer) => {
     if (!pipe.write(chunk)) socket.pause()

@@ -16,7 +16,7 @@ import {
 import type { Link, TunnelChanged } from '../../../core/hub/tunnel/tunnel.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
-import { emptyTestRooms, openTestRooms, quiet } from './open-test-rooms.ts'
+import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
 
 export function testApp(uri: string, agents: readonly string[] = ['node-1'], more: Partial<App> = {}): App {
   return {
@@ -48,6 +48,7 @@ export interface TunnelHub {
   readonly apps: App[]
   readonly changes: RunningChanges
   readonly db: Database
+  readonly vault: TestRooms['vault']
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
   route: ((links: readonly Link[], app: App) => readonly Link[]) | null
@@ -134,6 +135,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     apps,
     changes,
     db,
+    vault: rooms.vault,
     sockets,
     route: null,
     async token(agentHostname = 'node-1', ttlMs = 60_000) {

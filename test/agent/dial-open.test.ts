@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defineAgentPlugin } from '@mezite/core'
+import t from 'tap'
+import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
+import http2Transport from '../../plugins/transport-http2/agent.ts'
+import { drain, startApp } from '../hub/tunnel/start-app.ts'
+import { startTunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+
+t.setTimeout(90_000)
+
+t.test(
+  'dial.open: a plugin reaches an application behind a Unix socket, others are dialled as ever',
+  async (t) => {
+    // Paths of Unix sockets are short: not in the folder of tap.
+    const folder = mkdtempSync(join(tmpdir(), 'mez-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, 'app.sock')
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {})
+      socket.on('data', (chunk: Buffer) => socket.write(`unix:${chunk}`))
+      socket.on('end', () => socket.end())
+    })
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    t.teardown(() => server.close())
+    const hub = await startTunnelHub()
+    t.teardown(() => hub.close())
+    const agent = hub.agent({
+      token: await hub.token(),
+      plugins: [http2Transport, unixSocketDialer],
+      configs: { 'unix-socket-dialer': { sockets: { behind: path, gone: `${path}.none` } } },
+    })
+    await agent.start()
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+
+    const say = async (app: ReturnType<typeof testApp>): Promise<string> => {
+      const pipe = await hub.tunnel.open(app)
+      const reading = drain(pipe)
+      pipe.write(Buffer.from('hi'))
+      pipe.end()
+      const { bytes, error } = await reading
+      t.equal(error, null)
+      return `${bytes}`
+    }
+    const unreachable = 'tcp://127.0.0.1:1'
+    t.equal(await say(testApp(unreachable, ['node-1'], { name: 'behind' })), 'unix:hi')
+    const cut = await hub.tunnel.open(testApp(unreachable, ['node-1'], { name: 'behind' }))
+    const reading = drain(cut)
+    cut.destroy()
+    t.ok((await reading).error, 'a Unix socket has no reset; it is closed, and the agent lives')
+    t.equal(await say(testApp(unreachable, ['node-1'], { name: 'behind' })), 'unix:hi')
+    const tcp = await startApp(t, (socket) => {
+      socket.on('data', (chunk: Buffer) => socket.write(`tcp:${chunk}`))
+      socket.on('end', () => socket.end())
+    })
+    t.equal(await say(testApp(tcp.uri)), 'tcp:hi')
+    await t.rejects(hub.tunnel.open(testApp(unreachable, ['node-1'], { name: 'gone' })), {
+      code: 'MEZ_DIAL_FAILED',
+    })
+  },
+)
+
+t.test('dial.open: a plugin that fails opens nothing, not even the way around it', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const guard = defineAgentPlugin({
+    name: 'guard',
+    api: 1,
+    summary: 'Fails',
+    setup({ tap }) {
+      tap.dial.open(() => {
+        throw new Error('no')
+      })
+    },
+  })
+  await hub.agent({ token: await hub.token(), plugins: [http2Transport, guard] }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  let reached = false
+  const app = await startApp(t, () => {
+    reached = true
+  })
+  await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
+  t.equal(reached, false)
+})

@@ -1,0 +1,203 @@
+import 'reflect-metadata'
+import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { connect } from 'node:net'
+import * as x509 from '@peculiar/x509'
+import t from 'tap'
+import { connectHub } from '../../../agent/connect-hub.ts'
+import { joinCluster } from '../../../agent/join-cluster.ts'
+import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/keys/certificate-forms.ts'
+import { joined, startApp } from './start-app.ts'
+import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
+
+t.setTimeout(90_000)
+
+const host = '127.0.0.1'
+const carrier = (port: number) => {
+  const socket = connect(port, host)
+  socket.on('error', () => {})
+  return socket
+}
+
+/** The cluster's own agent authority, which only a thief of its key would have. */
+async function thief(hub: TunnelHub): Promise<Signer> {
+  const row = await hub.db
+    .selectFrom('authorities')
+    .selectAll()
+    .where('name', '=', 'agent-ca')
+    .executeTakeFirstOrThrow()
+  const place = { table: 'authorities', id: row.id, purpose: 'private-key' }
+  const pkcs8 = hub.vault.open(place, Buffer.from(row.sealed_key))
+  const key = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), P256, false, ['sign'])
+  return { certificate: new x509.X509Certificate(row.certificate), key: key as CryptoKey }
+}
+
+const pemOf = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString()
+
+async function forge(
+  hub: TunnelHub,
+  more: Partial<LeafRequest>,
+): Promise<{ key: string; certificate: string }> {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const leaf = await makeLeaf(await thief(hub), {
+    publicKey: new x509.PublicKey(publicKey.export({ type: 'spki', format: 'der' })),
+    commonName: 'node-1',
+    purpose: 'client',
+    names: [{ type: 'url', value: 'mezite://test/agent/node-1' }],
+    notBefore: Date.now(),
+    notAfter: Date.now() + 60_000,
+    ...more,
+  })
+  return { key: pemOf(privateKey), certificate: leaf.toString('pem') }
+}
+
+/** Resolves when the hub has closed the connection, with why it says in the audit log. */
+async function refusal(hub: TunnelHub, identity: { key: string; certificate: string }): Promise<unknown> {
+  const before = hub.events.length
+  const socket = await connectHub({
+    carrier: carrier(hub.port),
+    host,
+    alpn: ['mezite-tunnel/1'],
+    hubCa: hub.authorities.bundle('hub-ca'),
+    clusterName: 'test',
+    ...identity,
+  })
+  socket.on('error', () => {})
+  socket.resume()
+  await new Promise<void>((resolve) => (socket.destroyed ? resolve() : socket.once('close', () => resolve())))
+  await hub.until(() => hub.events.length > before, 'it is audited')
+  return hub.events.at(-1)?.reason
+}
+
+t.test('J138 only certificates of agents of this cluster open a tunnel', async (t) => {
+  const hub = await joined(t)
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const person = { user: 'alice', sessionId: 's1', notAfter: Date.now() + 60_000 }
+  const user = await hub.authorities.issueUser({ publicKey, ...person })
+  const key = pemOf(privateKey)
+  t.equal(await refusal(hub, { key, certificate: user.certificate }), 'certificate_refused', "a user's")
+  const own = hub.authorities.hubIdentity()
+  t.equal(await refusal(hub, { key: own.key, certificate: own.cert }), 'certificate_refused', "the hub's own")
+  t.equal(
+    await refusal(hub, await forge(hub, { purpose: 'server' })),
+    'certificate_refused',
+    'a wrong purpose',
+  )
+  for (const value of [
+    'mezite://other/agent/node-1',
+    'mezite://test/user/node-1',
+    'mezite://test/agent/',
+    'mezite://test/agent/NODE-1',
+    'mezite://test/agent/node-1/x',
+  ]) {
+    const forged = await forge(hub, { names: [{ type: 'url', value }] })
+    t.equal(await refusal(hub, forged), 'certificate_refused', value)
+  }
+  const two = ['mezite://test/agent/node-1', 'mezite://test/agent/node-2']
+  const forged = await forge(hub, { names: two.map((value) => ({ type: 'url' as const, value })) })
+  t.equal(await refusal(hub, forged), 'certificate_refused', 'two names')
+  t.equal(await refusal(hub, await forge(hub, {})), 'certificate_superseded', 'one that the hub never issued')
+  t.equal(hub.tunnel.links().length, 1, 'the honest agent is still there')
+})
+
+t.test('J138 an agent of another cluster is refused, and refuses this hub', async (t) => {
+  const hub = await joined(t)
+  const other = await startTunnelHub({ apart: true })
+  t.teardown(() => other.close())
+  const [token, caPin] = [await other.token('node-1'), other.authorities.pin()]
+  const identity = await joinCluster({ carrier: carrier(other.port), host, caPin, token, hostname: 'node-1' })
+  const { key, certificate } = identity
+  t.equal(await refusal(hub, { key, certificate }), 'certificate_refused')
+  await t.rejects(connectHub({ carrier: carrier(hub.port), host, alpn: ['mezite-tunnel/1'], ...identity }), {
+    code: 'MEZ_HUB_UNTRUSTED',
+  })
+})
+
+t.test('J138 a certificate does not join, and a token does not open a tunnel', async (t) => {
+  const hub = await joined(t)
+  const reach = { carrier: carrier(hub.port), host, alpn: ['mezite-tunnel/1', 'mezite-join/1'] }
+  const { key, certificate } = await forge(hub, {})
+  const options = { hubCa: hub.authorities.bundle('hub-ca'), clusterName: 'test', key, certificate }
+  const socket = await connectHub({ ...reach, ...options })
+  t.equal(socket.alpnProtocol, 'mezite-join/1', 'each door speaks one protocol')
+  socket.destroy()
+  t.equal(hub.tunnel.links().length, 1)
+})
+
+t.test('J132 an agent sees what is for its own apps only', async (t) => {
+  const hub = await joined(t)
+  await hub.agent({ token: await hub.token('node-2'), hostname: 'node-2' }).start()
+  await hub.until(() => hub.tunnel.links().length === 2, 'both are connected')
+  const app = await startApp(t, (socket) => socket.resume())
+  const mine = testApp(app.uri, ['node-2'])
+  for (let at = 0; at < 20; at++) {
+    const pipe = await hub.tunnel.open(mine)
+    t.equal(pipe.agent, 'node-2')
+    pipe.destroy()
+  }
+  const [first] = hub.tunnel.links().filter((link) => link.hostname === 'node-1')
+  if (!first) throw new Error('no link')
+  await t.rejects(hub.tunnel.dial(mine, first), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
+})
+
+t.test('J127 guessing tokens is limited to 30 a minute from one address', async (t) => {
+  const hub = await startTunnelHub({ joinRateLimit: {} })
+  t.teardown(() => hub.close())
+  const caPin = hub.authorities.pin()
+  const guess = (at: number) =>
+    joinCluster({ carrier: carrier(hub.port), host, caPin, token: `guess-${at}`, hostname: 'node-1' }).then(
+      () => 'joined',
+      (error: { code: string }) => error.code,
+    )
+  const answers: string[] = []
+  for (let at = 0; at < 35; at++) answers.push(await guess(at))
+  t.equal(answers.filter((code) => code === 'MEZ_TOKEN_REFUSED').length, 30)
+  t.equal(answers.filter((code) => code === 'MEZ_HUB_UNREACHABLE').length, 5, 'which the agent tries later')
+  t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 30)
+})
+
+t.test('an agent over a transport that is not offered is refused', async (t) => {
+  const hub = await startTunnelHub({ offered: ['webtransport'] })
+  t.teardown(() => hub.close())
+  void hub
+    .agent({ token: await hub.token() })
+    .start()
+    .catch(() => {})
+  await hub.until(() => hub.events.some((event) => event.reason === 'transport_not_offered'), 'it is audited')
+  t.equal(hub.tunnel.links().length, 0)
+  await t.rejects(hub.tunnel.listen([{ name: 'http2', publicPort: true }]), {
+    code: 'MEZ_CONFIG_INVALID',
+    message: /tunnel\.transports: there is no webtransport; there is http2/,
+  })
+  let listened = ''
+  await hub.tunnel.listen([
+    { name: 'http2', publicPort: true },
+    {
+      name: 'webtransport',
+      async listen() {
+        listened = this.name
+      },
+    },
+  ])
+  t.equal(listened, 'webtransport')
+})
+
+t.test(
+  'fault 6: while the database is away nobody is admitted, and who waits gets in when it is back',
+  async (t) => {
+    const hub = await joined(t)
+    const { catchUp, fresh } = hub.changes
+    let away = true
+    Object.assign(hub.changes, {
+      fresh: () => !away && fresh(),
+      catchUp: () => (away ? Promise.reject(new Error('away')) : catchUp()),
+    })
+    hub.sockets.at(-1)?.destroy()
+    await hub.until(() => hub.tunnel.links().length === 0, 'the link is lost')
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    t.equal(hub.tunnel.links().length, 0)
+    away = false
+    const back = Date.now()
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
+    t.ok(Date.now() - back < 2_000, `after ${Date.now() - back} ms`)
+  },
+)
