@@ -10,7 +10,8 @@ import type { Link, Pipe, Tunnel } from '../hub/tunnel/tunnel.ts'
 export class MemoryTunnel implements Tunnel {
   readonly failing = new Set<string>()
   readonly dials: string[] = []
-  readonly sockets = new Set<Socket>()
+  /** With the agent that each goes through. */
+  readonly sockets = new Map<Socket, string>()
   connected: readonly string[]
 
   constructor(connected: readonly string[] = ['node-1']) {
@@ -38,7 +39,7 @@ export class MemoryTunnel implements Tunnel {
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => reject(dialError(error.message)))
       socket.once(secure ? 'secureConnect' : 'connect', () => {
-        this.sockets.add(socket)
+        this.sockets.set(socket, link.hostname)
         socket.once('close', () => this.sockets.delete(socket))
         resolve(socketPipe(socket, link.hostname))
       })
@@ -65,8 +66,13 @@ export class MemoryTunnel implements Tunnel {
     return null
   }
 
+  /** The agent is gone at once, and with it every pipe through it. */
   disconnect(hostname: string): void {
     this.connected = this.connected.filter((name) => name !== hostname)
+    for (const [socket, agent] of this.sockets) {
+      if (agent === hostname)
+        socket.destroy(Object.assign(new Error('the link is gone'), { code: 'MEZ_LINK_LOST' }))
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Problem } from '@mezite/core'
+import { discardRest } from './discard-rest.ts'
 import { limits } from './limits.ts'
-import { escapeHtml, ownLines, page } from './page.ts'
+import { escapeHtml, formLines, ownLines, page } from './page.ts'
 
 /** An answer that the hub gives itself. */
 export interface Answer {
@@ -37,6 +38,7 @@ const nextSteps: Readonly<Record<number, string>> = {
 const titles: Readonly<Record<number, string>> = {
   403: 'You cannot open this',
   404: 'There is no such application',
+  431: 'The request is too large',
   502: 'The application cannot be reached',
   503: 'Not available right now',
   504: 'The application did not answer in time',
@@ -65,6 +67,12 @@ export function htmlAnswer(status: number, html: string, lines: readonly string[
   return answer(status, html, 'text/html; charset=utf-8', lines)
 }
 
+/** A page with a form that posts to this very host. */
+export function formAnswer(status: number, html: string): Answer {
+  const lines = [...formLines, 'Content-Type', 'text/html; charset=utf-8']
+  return { kind: 'answer', status, lines, body: html }
+}
+
 export function redirectAnswer(status: 302 | 303, location: string, lines: readonly string[]): Answer {
   return { kind: 'answer', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }
 }
@@ -73,14 +81,26 @@ function answer(status: number, body: string, type: string, lines: readonly stri
   return { kind: 'answer', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
 }
 
-/** Sends an answer of the hub's own. A body that the client has yet to send closes the connection unless it is small. */
+/**
+ * Sends an answer of the hub's own. When the client has yet to send a body, the connection closes unless the body is
+ * small and surely comes: after `Expect` it may not. Then the answer is out whole at once, and the rest of the body is
+ * read for a while, because a reset would take the answer from a client that is still sending.
+ */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, given: Answer): void {
   if (response.headersSent || response.destroyed) return void response.destroy()
+  const { headers } = request
   const body = Buffer.from(given.body, 'utf8')
   const lines = [...given.lines, 'Content-Length', String(body.length)]
-  const length = Number(request.headers['content-length'] ?? 0)
-  if (request.headers['transfer-encoding'] !== undefined || !(length <= limits.discardBytes))
-    lines.push('Connection', 'close')
+  const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
+  const closes = headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
+  if (closes) lines.push('Connection', 'close')
   response.writeHead(given.status, lines)
-  response.end(request.method === 'HEAD' ? undefined : body)
+  const shown = request.method === 'HEAD' ? undefined : body
+  if (!closes || request.complete) {
+    response.end(shown)
+    return
+  }
+  if (shown === undefined) response.flushHeaders()
+  else response.write(shown)
+  discardRest(request, () => response.end())
 }

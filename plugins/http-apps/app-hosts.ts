@@ -7,11 +7,13 @@ import { type Admitted, admit, type Verdict } from './admit.ts'
 import { type Answer, problemAnswer, sendAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import type { Client } from './client.ts'
+import { CookieRescue, isTooLarge, tooLargeAnswer } from './cookie-rescue.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { hubRoute, isHubPath } from './hub-routes.ts'
 import { limits } from './limits.ts'
+import { publicOrigin } from './origin.ts'
 import type { Parts } from './parts.ts'
-import { refuseBytes } from './refuse-bytes.ts'
+import { answerBytes, refuseBytes } from './refuse-bytes.ts'
 
 const noop = () => {}
 
@@ -21,44 +23,20 @@ export class AppHosts implements AppHostProtocol {
   readonly takes = 'app-hosts'
   readonly #parts: Parts
   readonly #server: Server
+  /** For browsers that have to get rid of their cookies. */
+  readonly #rescueServer: Server
+  readonly #rescue: CookieRescue
   readonly #infos = new WeakMap<Duplex, ConnectionInfo>()
   readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
   readonly #sockets = new Set<Duplex>()
   #draining = false
+  readonly #isDraining = () => this.#draining
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#server = createServer({
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headMs,
-      requestTimeout: 0,
-      keepAliveTimeout: limits.keepAliveMs,
-      connectionsCheckingInterval: 1_000,
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      highWaterMark: 64 * 1024,
-    })
-    // Counted by us: Node would drop the rest silently.
-    this.#server.maxHeadersCount = 0
-    const serve = (message: IncomingMessage, response: ServerResponse) => {
-      const info = this.#infos.get(message.socket)
-      if (info === undefined) message.socket.destroy()
-      else this.request(message, response, info)
-    }
-    this.#server.on('request', serve)
-    this.#server.on('checkContinue', serve)
-    this.#server.on('checkExpectation', serve)
-    this.#server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const info = this.#infos.get(socket)
-      if (info === undefined) socket.destroy()
-      else this.upgrade(message, socket, head, info)
-    })
-    this.#server.on('connect', (_, socket: Duplex) => refuseBytes(socket, 405))
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
-      this.#broken(error, socket),
-    )
-    // Never listening, so this is what arms the timeouts.
-    this.#server.emit('listening')
+    this.#server = this.#listenTo(limits.headerBytes)
+    this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
+    this.#rescue = new CookieRescue(parts.deadlines)
   }
 
   accept(socket: TLSSocket, info: ConnectionInfo): void {
@@ -67,13 +45,18 @@ export class AppHosts implements AppHostProtocol {
     this.#infos.set(socket, info)
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    this.#server.emit('connection', socket)
+    if (!this.#rescue.opened(info)) {
+      this.#server.emit('connection', socket)
+      return
+    }
+    socket.once('close', () => this.#rescue.closed())
+    this.#rescueServer.emit('connection', socket)
   }
 
   request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {
     response.on('error', noop)
     message.on('error', noop)
-    this.#serve({ message, response, upgrade: null, draining: () => this.#draining }, info)
+    this.#serve({ message, response, upgrade: null, draining: this.#isDraining }, info)
   }
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
@@ -90,13 +73,17 @@ export class AppHosts implements AppHostProtocol {
       socket.end()
       setTimeout(() => socket.destroy(), limits.closeMs).unref()
     })
-    this.#serve({ message, response, upgrade: { socket, head }, draining: () => this.#draining }, info)
+    this.#serve({ message, response, upgrade: { socket, head }, draining: this.#isDraining }, info)
   }
 
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true
-    this.#server.closeIdleConnections()
-    const tick = setInterval(() => this.#server.closeIdleConnections(), 100)
+    const closeIdle = () => {
+      this.#server.closeIdleConnections()
+      this.#rescueServer.closeIdleConnections()
+    }
+    closeIdle()
+    const tick = setInterval(closeIdle, 100)
     await new Promise<void>((resolve) => {
       const check = setInterval(() => {
         if (this.#exchanges.size > 0 && !signal.aborted) return
@@ -111,7 +98,42 @@ export class AppHosts implements AppHostProtocol {
       await new Promise((done) => setTimeout(done, 20))
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
+    this.#rescueServer.close(noop)
     this.#parts.pool.close()
+  }
+
+  /** An HTTP server that never listens. */
+  #listenTo(maxHeaderSize: number): Server {
+    const server = createServer({
+      maxHeaderSize,
+      headersTimeout: limits.headMs,
+      requestTimeout: 0,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: 1_000,
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      highWaterMark: 64 * 1024,
+    })
+    // Counted by us: Node would drop the rest silently.
+    server.maxHeadersCount = 0
+    const serve = (message: IncomingMessage, response: ServerResponse) => {
+      const info = this.#infos.get(message.socket)
+      if (info === undefined) message.socket.destroy()
+      else this.request(message, response, info)
+    }
+    server.on('request', serve)
+    server.on('checkContinue', serve)
+    server.on('checkExpectation', serve)
+    server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const info = this.#infos.get(socket)
+      if (info === undefined) socket.destroy()
+      else this.upgrade(message, socket, head, info)
+    })
+    server.on('connect', (_, socket: Duplex) => refuseBytes(socket, 405))
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.#broken(error, socket))
+    // Never listening, so this is what arms the timeouts.
+    server.emit('listening')
+    return server
   }
 
   #serve(client: Client, info: ConnectionInfo): void {
@@ -126,6 +148,13 @@ export class AppHosts implements AppHostProtocol {
       const misdirected = this.#misdirected(request, info)
       if (misdirected !== null) {
         this.#answer(client, problemAnswer(request, misdirected, requestId))
+        return
+      }
+      if (isTooLarge(message)) {
+        this.#answer(
+          client,
+          this.#rescue.answer(request, publicOrigin(request.host.host, this.#parts.publicNames)),
+        )
         return
       }
       if (isHubPath(request.target)) {
@@ -201,7 +230,9 @@ export class AppHosts implements AppHostProtocol {
     const exchanges = this.#exchanges.get(socket)
     if ((exchanges?.size ?? 0) > 0 || !socket.writable) return void socket.destroy()
     if (error.code === 'HPE_HEADER_OVERFLOW') {
-      refuseBytes(socket, 431)
+      const info = this.#infos.get(socket)
+      if (info !== undefined) this.#rescue.expect(info)
+      answerBytes(socket, tooLargeAnswer())
       return
     }
     refuseBytes(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)

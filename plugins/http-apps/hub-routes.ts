@@ -1,6 +1,7 @@
 import { Problem } from '@mezite/core'
-import { type Answer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
+import { type Answer, formAnswer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
+import { RESET_PATH } from './cookie-rescue.ts'
 import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { publicOrigin } from './origin.ts'
 import { escapeHtml, page } from './page.ts'
@@ -19,6 +20,11 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
     return exchange(parts, request, url.searchParams, requestId)
   if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
     return logout(parts, request, requestId)
+  if (url.pathname === RESET_PATH)
+    return htmlAnswer(
+      200,
+      page('Nothing to delete', ['Your cookies fit again.'], '<p><a href="/">Open the application</a></p>'),
+    )
   return problemAnswer(request, new Problem(404, 'not_found', 'The gateway has no such page.'), requestId)
 }
 
@@ -59,13 +65,14 @@ async function exchange(
 async function logout(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
   const own = publicOrigin(request.host.host, parts.publicNames)
   const near = request.site === 'same-origin' || request.site === 'none'
-  const meant = request.method === 'POST' ? request.origin === own : near && isNavigation(request)
+  const posted = request.origin === own || request.site === 'same-origin'
+  const meant = request.method === 'POST' ? posted : near && isNavigation(request)
   if (request.method === 'POST' && !meant) {
     const text = 'Only this app itself can sign you out of it.'
     return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!meant)
-    return htmlAnswer(
+    return formAnswer(
       200,
       page(
         'Sign out of this app?',

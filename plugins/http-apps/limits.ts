@@ -3,6 +3,10 @@ export const limits = {
   /** Header lines of a request, and all its header bytes together (request line included). */
   headerLines: 100,
   headerBytes: 32 * 1024,
+  /** While a browser whose cookies are too many gets rid of them: how much it may send, for how long, how many at once. */
+  rescueHeaderBytes: 1024 * 1024,
+  rescueMs: 120_000,
+  rescues: 16,
   targetBytes: 16 * 1024,
   /** A request head must be complete after this long. */
   headMs: 15_000,

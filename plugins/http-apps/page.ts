@@ -21,6 +21,11 @@ export const ownLines: readonly string[] = [
   'no-referrer',
 ]
 
+/** `ownLines` of a page with a form: without a referrer browsers would send `Origin: null`. */
+export const formLines: readonly string[] = ownLines.map((text) =>
+  text === 'no-referrer' ? 'same-origin' : text,
+)
+
 /** A small page without script. `title` and `sentences` are text; `inner` is HTML of ours. */
 export function page(title: string, sentences: readonly string[], inner = ''): string {
   const paragraphs = sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join('')

@@ -1,23 +1,39 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Answer } from './answer.ts'
 import { limits } from './limits.ts'
 
-const codes: Readonly<Record<number, readonly [code: string, detail: string]>> = {
+const noop = () => {}
+
+const codes = {
   400: ['request_invalid', 'The request is not valid HTTP.'],
   405: ['method_not_allowed', 'This method is not served.'],
   408: ['request_timeout', 'The request took too long.'],
-  431: ['headers_too_large', 'The request is too large. Delete the cookies of this site and try again.'],
-}
+} as const
 
 /** Refuses on a bare connection, where there is no request to answer, and closes it. */
-export function refuseBytes(socket: Duplex, status: 400 | 405 | 408 | 431): void {
-  const [code, detail] = codes[status] as readonly [string, string]
-  const title = STATUS_CODES[status]
-  const body = JSON.stringify({ title, status, code, detail })
-  socket.on('error', () => {})
+export function refuseBytes(socket: Duplex, status: keyof typeof codes): void {
+  const [code, detail] = codes[status]
+  const body = JSON.stringify({ title: STATUS_CODES[status], status, code, detail })
+  const lines = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store']
+  answerBytes(socket, { kind: 'answer', status, lines, body })
+}
+
+/** Gives an answer on a bare connection and closes it, once the client could read it. */
+export function answerBytes(socket: Duplex, { status, lines, body }: Answer): void {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+  for (let i = 0; i + 1 < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`
+  const bytes = Buffer.from(body, 'utf8')
+  socket.on('error', noop)
+  // Takes the connection from Node's parser, which would fail anew on everything that still comes.
+  socket.on('data', noop)
+  socket.removeAllListeners('data')
+  socket.on('data', noop)
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n` +
-      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    Buffer.concat([
+      Buffer.from(`${head}Content-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`),
+      bytes,
+    ]),
   )
   socket.resume()
   setTimeout(() => socket.destroy(), limits.closeMs).unref()

@@ -12,7 +12,10 @@ export interface Pipe {
   onend: () => void
   /** `write` returned false before and may be called again. */
   ondrain: () => void
-  /** Once, last. `error` is null only after a clean end in both directions; a reset is never clean. */
+  /**
+   * Once, last. `error` is null only after a clean end in both directions; a reset is never clean. Its `code` is
+   * `MEZ_LINK_LOST` when not the app but the link to the agent broke.
+   */
   onclose: (error: Error | null) => void
   /** Returns false when the other side is slow: wait for `ondrain`. */
   write(chunk: Buffer): boolean

@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http'
+import type { ConnectionInfo } from '@mezite/core'
+import { type Answer, formAnswer, htmlAnswer } from './answer.ts'
+import type { AppRequest } from './app-request.ts'
+import type { Deadlines } from './deadlines.ts'
+import { limits } from './limits.ts'
+import { page } from './page.ts'
+
+export const RESET_PATH = '/.mezite/reset'
+
+const MOST_EXPECTED = 1_000
+
+/**
+ * A sibling app can set so many cookies that every request to another app is too large to be read, also the one that
+ * would delete them. So a browser that has just been refused for that may, on its next few connections, send more.
+ */
+export class CookieRescue {
+  readonly #deadlines: Deadlines
+  readonly #expected = new Map<string, number>()
+  #open = 0
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines
+  }
+
+  /** This client has just been refused. */
+  expect(info: ConnectionInfo): void {
+    const [oldest] = this.#expected.keys()
+    if (this.#expected.size >= MOST_EXPECTED && oldest !== undefined) this.#expected.delete(oldest)
+    this.#expected.set(keyOf(info), this.#deadlines.now + limits.rescueMs)
+  }
+
+  /** Whether this connection may send more; when true, `closed` must be called at its end. */
+  opened(info: ConnectionInfo): boolean {
+    if (this.#expected.size === 0 || this.#open >= limits.rescues) return false
+    if ((this.#expected.get(keyOf(info)) ?? 0) <= this.#deadlines.now) return false
+    this.#open++
+    return true
+  }
+
+  closed(): void {
+    this.#open--
+  }
+
+  /** The answer to a request with too large a head; only its own page may delete the cookies. */
+  answer(request: AppRequest, ownOrigin: string): Answer {
+    const meant = request.origin === ownOrigin || request.site === 'same-origin'
+    if (request.target !== RESET_PATH || request.method !== 'POST' || !meant) return tooLargeAnswer()
+    const text = [
+      'Close other windows of this domain before you sign in again, or they may fill it up again.',
+    ]
+    const link = '<p><a href="/">Open the application</a></p>'
+    return htmlAnswer(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
+  }
+}
+
+/** 431 with a way out. */
+export function tooLargeAnswer(): Answer {
+  const text = [
+    'This site has stored so many cookies in your browser that its requests can no longer be read.',
+    'You can delete them. You are then signed out of all applications of this domain.',
+  ]
+  const form = `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`
+  return formAnswer(431, page('The request is too large', text, form))
+}
+
+/** Bytes of the head as the limit counts them. */
+export function isTooLarge({ rawHeaders, url = '' }: IncomingMessage): boolean {
+  let size = url.length
+  for (const text of rawHeaders) size += text.length + 2
+  return size > limits.headerBytes
+}
+
+function keyOf({ clientIp, serverName }: ConnectionInfo): string {
+  return `${clientIp} ${serverName}`
+}

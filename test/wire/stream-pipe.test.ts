@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { type ClientHttp2Session, connect, constants, createServer, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { StreamPipe } from '../../core/wire/stream-pipe.ts'
+
+/** Both ends of one CONNECT stream over a real session. */
+async function openPipe(t: Test) {
+  const server = createServer()
+  const streams = once(server, 'stream')
+  const sessions = once(server, 'session')
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const session: ClientHttp2Session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  session.on('error', () => {})
+  t.teardown(() => {
+    session.destroy()
+    server.close()
+  })
+  const stream = session.request({ ':method': 'CONNECT', ':authority': 'app' }, { endStream: false })
+  const [far] = (await streams) as [ServerHttp2Stream]
+  far.on('error', () => {})
+  far.respond({ ':status': 200 }, { endStream: false } as never)
+  await once(stream, 'response')
+  const pipe = new StreamPipe(stream, 'node-1')
+  const closed = new Promise<Error | null>((resolve) => {
+    pipe.onclose = resolve
+  })
+  const [farSession] = await sessions
+  return { pipe, far, farSession, session, closed }
+}
+
+t.test('19 a lost link is told from a reset by the app', async (t) => {
+  const lost = await openPipe(t)
+  lost.session.destroy()
+  t.match(await lost.closed, { code: 'MEZ_LINK_LOST' }, 'cut on this side')
+  const gone = await openPipe(t)
+  gone.farSession.socket.destroy()
+  t.match(await gone.closed, { code: 'MEZ_LINK_LOST' }, 'cut on the other side')
+  const reset = await openPipe(t)
+  reset.far.close(constants.NGHTTP2_CONNECT_ERROR)
+  const error = await reset.closed
+  t.ok(error instanceof Error)
+  t.not((error as { code?: string }).code, 'MEZ_LINK_LOST', 'the app reset')
+})
+
+t.test('only an end in both directions is clean', async (t) => {
+  const { pipe, far, closed } = await openPipe(t)
+  const ended = new Promise<void>((resolve) => {
+    pipe.onend = resolve
+  })
+  far.resume()
+  far.end('bye')
+  await ended
+  pipe.end()
+  t.equal(await closed, null)
+})
