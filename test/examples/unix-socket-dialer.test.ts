@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { conformPlugin, createTestHost } from '../../core/testing/index.ts'
@@ -17,7 +19,10 @@ t.test('it keeps the rules of plugins', async (t) => {
 })
 
 t.test('it dials the apps that it knows, and leaves the others alone', async (t) => {
-  const path = join(t.testdir(), 'app.sock')
+  // The path of a socket may have about a hundred characters only.
+  const dir = mkdtempSync(join(tmpdir(), 'mezite-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const path = join(dir, 'app.sock')
   const server = createServer((socket) => socket.on('error', () => {}).pipe(socket))
   await new Promise<void>((resolve) => server.listen(path, resolve))
   t.teardown(() => server.close())

@@ -1,0 +1,122 @@
+/** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
+import t from 'tap'
+import { hubHooks } from '../../core/hub/hooks.ts'
+import * as ref from '../../core/hub/references.ts'
+import { standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
+import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
+import { loadPlugins } from '../../core/kernel/load.ts'
+import { createTestHub, memoryLog } from '../../core/testing/index.ts'
+
+const program = new URL('../../core/hub/config', import.meta.url).pathname
+
+/** Stands in for every room: setup may take hold of anything, and nothing is run. */
+const anything: unknown = new Proxy(() => {}, {
+  get: (_target, key) =>
+    key === Symbol.toPrimitive ? () => 'anything' : key === 'then' ? undefined : anything,
+  apply: () => anything,
+})
+
+const rooms = [
+  ...[
+    ref.database,
+    ref.changes,
+    ref.vault,
+    ref.authorities,
+    ref.catalog,
+    ref.users,
+    ref.access,
+    ref.sessions,
+  ],
+  ...[ref.tunnel, ref.audit, ref.publicNames, ref.signInDesk, ref.forwardHeaders],
+]
+
+async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
+  const loaded = await loadPlugins({
+    side: 'hub',
+    standard: standardPlugins,
+    plugins,
+    folder: program,
+    program,
+  })
+  const kernel = createKernel<LifecycleHooks>({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: loaded.map(({ plugin }) => plugin),
+    suggestions: standardProviders,
+    log: memoryLog().log,
+  })
+  kernel.setup(rooms.map((room) => [room, anything] as const))
+  return kernel
+}
+
+const ORDER = ['audit-database', 'identity-jwt', 'http-apps', 'oidc', 'rbac', 'transport-http2']
+
+t.test('the order of setup, and what each provides', async (t) => {
+  const kernel = await wired()
+  t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
+    'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
+    'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
+    'http-apps': ['protocols'],
+    oidc: ['migrations', 'signInMethods', 'webRoutes'],
+    rbac: ['sessionLimits', 'migrations', 'webRoutes'],
+    'transport-http2': ['transports'],
+  })
+  t.strictSame(
+    kernel.describe().map(({ name }) => name),
+    ORDER,
+  )
+  t.strictSame(standardPlugins.toSorted(), ORDER.toSorted())
+})
+
+t.test('the taps of every hook, in the order in which they run', async (t) => {
+  const kernel = await wired()
+  const hooks = Object.entries(hubHooks).flatMap(([room, verbs]) =>
+    Object.keys(verbs).map((verb) => `${room}.${verb}`),
+  )
+  t.strictSame(Object.fromEntries(hooks.map((hook) => [hook, kernel.tapsOf(hook)])), {
+    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps'],
+    'lifecycle.ready': [],
+    'lifecycle.drain': ['audit-database'],
+    'lifecycle.stop': ['http-apps', 'identity-jwt', 'audit-database'],
+    'access.identify': [],
+    'access.decide': ['rbac'],
+    'access.challenge': ['oidc'],
+    'session.ended': [],
+    'catalog.changed': [],
+    'tunnel.changed': [],
+    'tunnel.route': [],
+    'http.forward': [],
+    'audit.event': [],
+  })
+  const calls = kernel.calls as unknown as { access: { decide: { pure: boolean } } }
+  t.equal(
+    calls.access.decide.pure,
+    true,
+    'decisions of the standard set may be kept until access data changes',
+  )
+})
+
+t.test('each can be turned off, and a provider that is missing is named', async (t) => {
+  const without = await wired({ oidc: false, rbac: false })
+  t.strictSame(
+    without.describe().map(({ name }) => name),
+    ORDER.filter((name) => name !== 'oidc' && name !== 'rbac'),
+  )
+  await t.rejects(wired({ 'identity-jwt': false }), {
+    code: 'MEZ_SERVICE_MISSING',
+    hint: /Add 'identity-jwt' under/,
+  })
+})
+
+t.test('a running hub tells the same', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  const { plugins } = await hub.api<{ plugins: { name: string; start_ms: number | null }[] }>(
+    'GET',
+    '/status?plugins=1',
+  )
+  t.strictSame(
+    plugins.map(({ name }) => name),
+    ORDER,
+  )
+})
