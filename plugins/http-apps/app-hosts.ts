@@ -13,6 +13,7 @@ import { hubRoute, isHubPath } from './hub-routes.ts'
 import { limits } from './limits.ts'
 import { publicOrigin } from './origin.ts'
 import type { Parts } from './parts.ts'
+import { RefusalLog } from './refusal-log.ts'
 import { answerBytes, refuseBytes } from './refuse-bytes.ts'
 
 const noop = () => {}
@@ -26,6 +27,7 @@ export class AppHosts implements AppHostProtocol {
   /** For browsers that have to get rid of their cookies. */
   readonly #rescueServer: Server
   readonly #rescue: CookieRescue
+  readonly #refusals: RefusalLog
   readonly #infos = new WeakMap<Duplex, ConnectionInfo>()
   readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
   readonly #sockets = new Set<Duplex>()
@@ -37,6 +39,7 @@ export class AppHosts implements AppHostProtocol {
     this.#server = this.#listenTo(limits.headerBytes)
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
     this.#rescue = new CookieRescue(parts.deadlines)
+    this.#refusals = new RefusalLog(parts.audit, parts.deadlines)
   }
 
   accept(socket: TLSSocket, info: ConnectionInfo): void {
@@ -99,6 +102,7 @@ export class AppHosts implements AppHostProtocol {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
     this.#rescueServer.close(noop)
+    this.#refusals.close()
     this.#parts.pool.close()
   }
 
@@ -142,15 +146,18 @@ export class AppHosts implements AppHostProtocol {
     try {
       const request = readRequest(message, info, client.upgrade !== null)
       if (request instanceof Problem) {
+        this.#refusals.note(info.clientIp, request.code, requestId)
         this.#answer(client, problemAnswer(askerOf(message), request, requestId))
         return
       }
       const misdirected = this.#misdirected(request, info)
       if (misdirected !== null) {
+        this.#refusals.note(request.clientIp, misdirected.code, requestId)
         this.#answer(client, problemAnswer(request, misdirected, requestId))
         return
       }
       if (isTooLarge(message)) {
+        this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
         this.#answer(
           client,
           this.#rescue.answer(request, publicOrigin(request.host.host, this.#parts.publicNames)),
@@ -227,15 +234,17 @@ export class AppHosts implements AppHostProtocol {
   }
 
   #broken(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const exchanges = this.#exchanges.get(socket)
-    if ((exchanges?.size ?? 0) > 0 || !socket.writable) return void socket.destroy()
-    if (error.code === 'HPE_HEADER_OVERFLOW') {
-      const info = this.#infos.get(socket)
-      if (info !== undefined) this.#rescue.expect(info)
-      answerBytes(socket, tooLargeAnswer())
+    if ((this.#exchanges.get(socket)?.size ?? 0) > 0 || !socket.writable) return void socket.destroy()
+    const info = this.#infos.get(socket)
+    const overflow = error.code === 'HPE_HEADER_OVERFLOW'
+    if (info !== undefined && error.code?.startsWith('HPE_'))
+      this.#refusals.note(info.clientIp, overflow ? 'headers_too_large' : 'request_invalid', null)
+    if (!overflow) {
+      refuseBytes(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
       return
     }
-    refuseBytes(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
+    if (info !== undefined) this.#rescue.expect(info)
+    answerBytes(socket, tooLargeAnswer())
   }
 }
 

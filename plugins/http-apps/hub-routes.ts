@@ -43,14 +43,7 @@ async function exchange(
       ? await parts.sessions.handover.redeem({ code, app, nonceHash: hash, clientIp: request.clientIp })
       : null
   if (redeemed === null) {
-    parts.audit.record({
-      type: 'access.denied',
-      success: false,
-      reason: 'handover_refused',
-      clientIp: request.clientIp,
-      requestId,
-      fields: { app: app?.name ?? null },
-    })
+    recordRefusal(parts, request, requestId, 'handover_refused')
     const text =
       'This sign-in link was used already, is too old, or belongs to another browser. Open the app again.'
     return problemAnswer(request, new Problem(400, 'handover_refused', text), requestId)
@@ -68,6 +61,7 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
   const posted = request.origin === own || request.site === 'same-origin'
   const meant = request.method === 'POST' ? posted : near && isNavigation(request)
   if (request.method === 'POST' && !meant) {
+    recordRefusal(parts, request, requestId, 'origin_not_allowed')
     const text = 'Only this app itself can sign you out of it.'
     return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
@@ -91,6 +85,12 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
     'Set-Cookie',
     ourCookie(APP_COOKIE, '', 0),
   ])
+}
+
+function recordRefusal(parts: Parts, request: AppRequest, requestId: string, reason: string): void {
+  const app = parts.catalog.byHost(request.host.host)?.name ?? null
+  const { clientIp } = request
+  parts.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })
 }
 
 /** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */

@@ -1,0 +1,279 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import t, { type Test } from 'tap'
+import { RefusalLog } from '../../../plugins/http-apps/refusal-log.ts'
+import { OK, openByteApp } from './byte-app.ts'
+import { appAt, ask, COOKIE, type Gateway, openGateway, raw, readAll, readUntil } from './gateway.ts'
+
+const NAVIGATE = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Sec-Fetch-Site: none']
+
+async function open(t: Test, answer: Parameters<typeof openByteApp>[0] = () => OK, more = {}) {
+  const app = await openByteApp(answer)
+  const gateway = await openGateway(appAt(app.port, more))
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+function denials(gateway: Gateway): (string | null | undefined)[] {
+  return gateway.records.filter(({ type }) => type === 'access.denied').map(({ reason }) => reason)
+}
+
+function keep(line: string, ...headers: string[]): string {
+  return `${line} HTTP/1.1\r\n${['Host: a.apps.test', `Cookie: ${COOKIE}`, ...headers].join('\r\n')}\r\n\r\n`
+}
+
+t.test(
+  'J139 a lost link: repeated once, elsewhere, without a body and only when that changes nothing',
+  async (t) => {
+    let lose = true
+    const { app, gateway } = await open(t, (request) => {
+      if (!lose || request.includes('/second')) return OK
+      gateway.tunnel.disconnect('node-1')
+      return null
+    })
+    const again = () => {
+      gateway.tunnel.connected = ['node-1', 'node-2']
+      gateway.tunnel.dials.length = 0
+      return app.requests.length
+    }
+    for (const method of ['GET', 'HEAD', 'DELETE']) {
+      const before = again()
+      const answer = raw(gateway, ask(`${method} /`))
+      while (app.requests.length === before) await new Promise((resolve) => setImmediate(resolve))
+      lose = false
+      t.match(await answer, /^HTTP\/1.1 200 /, method)
+      lose = true
+      t.strictSame(gateway.tunnel.dials.at(-1), 'node-2')
+      t.equal(app.requests.length, before + 2)
+      t.equal(gateway.requests().at(-1)?.fields?.agent, 'node-2')
+      for (const socket of app.sockets) socket.destroy()
+    }
+    for (const request of [
+      `${ask('POST /', 'Content-Length: 1')}x`,
+      ask('POST /'),
+      ask('PATCH /'),
+      `${ask('PUT /', 'Content-Length: 1')}x`,
+    ]) {
+      const before = again()
+      t.match(await raw(gateway, request), /^HTTP\/1.1 502 [\s\S]*link_lost/, request.slice(0, 9))
+      t.equal(app.requests.length, before + 1, 'never twice')
+    }
+  },
+)
+
+t.test('J139 never a third time, and never after the first byte of an answer', async (t) => {
+  let first = ''
+  const { app, gateway } = await open(
+    t,
+    (_, socket) => {
+      if (first !== '') socket.write(first)
+      setTimeout(() => {
+        for (const name of ['node-1', 'node-2', 'node-3']) {
+          const [now] = gateway.tunnel.connected
+          if (now === name) gateway.tunnel.disconnect(name)
+        }
+      }, 20)
+      return null
+    },
+    { agents: ['node-1', 'node-2', 'node-3'] },
+  )
+  gateway.tunnel.connected = ['node-1', 'node-2', 'node-3']
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 /)
+  t.ok(app.requests.length <= 2)
+  const before = app.requests.length
+  first = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'
+  gateway.tunnel.connected = ['node-1', 'node-2']
+  t.match(await raw(gateway, ask('GET /')), /ab$/)
+  t.equal(app.requests.length, before + 1)
+  t.match(gateway.requests().at(-1), { success: false, reason: 'link_lost' })
+})
+
+t.test('an idle answer is cut, and recorded as idle', async (t) => {
+  const part = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'
+  const timeouts = { connectMs: 1000, responseMs: 1000, idleMs: 300 }
+  const { gateway } = await open(t, () => part, { timeouts })
+  const start = performance.now()
+  t.match(await raw(gateway, ask('GET /')), /ab$/)
+  t.ok(performance.now() - start < 2000)
+  t.match((await gateway.recorded(1))[0], { success: false, reason: 'idle' })
+  t.equal(gateway.live.size, 0)
+})
+
+t.test('every denial is recorded exactly once', async (t) => {
+  const { app, gateway } = await open(t)
+  const refused: readonly [request: string, status: number, reason: string][] = [
+    [ask('GET /', 'X_Mezite_User: evil'), 400, 'header_refused'],
+    [ask('GET /').replace('a.apps.test', 'x@a.apps.test'), 400, 'host_invalid'],
+    [ask('GET /').replace('a.apps.test', 'b.apps.test'), 421, 'misdirected'],
+    [ask('POST /', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'), 400, ''],
+    [ask('GET /', ...Array.from({ length: 101 }, (_, i) => `a${i}: b`)), 431, 'headers_too_many'],
+    ['garbage\r\n\r\n', 400, 'request_invalid'],
+    [ask('POST /', 'Content-Length: 0', 'Origin: https://b.apps.test'), 403, 'origin_not_allowed'],
+    [ask('POST /.mezite/logout', 'Origin: https://b.apps.test'), 403, 'origin_not_allowed'],
+    [ask('GET /.mezite/session?code=x&path=/'), 400, 'handover_refused'],
+  ]
+  for (const [request, status, reason] of refused) {
+    const before = denials(gateway).length
+    t.match(await raw(gateway, request), new RegExp(`^HTTP/1.1 ${status} `), reason)
+    t.equal(denials(gateway).length, before + 1, reason)
+    if (reason !== '') t.equal(denials(gateway).at(-1), reason)
+  }
+  gateway.state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
+  const before = denials(gateway).length
+  t.match(
+    await raw(gateway, ask('HEAD /', ...NAVIGATE)),
+    /^HTTP\/1.1 403 [\s\S]*\r\n\r\n$/,
+    'HEAD has no body',
+  )
+  t.equal(denials(gateway).length, before + 1)
+  t.equal(app.requests.length, 0)
+  t.equal(gateway.requests().length, 0)
+})
+
+t.test('access that ends while a connection is opened is a recorded 403', async (t) => {
+  const { app, gateway } = await open(t)
+  const { dial } = gateway.tunnel
+  gateway.tunnel.dial = async (...given) => {
+    gateway.state.epoch++
+    gateway.state.decision = { effect: 'deny', reason: 'locked', roles: [], requirements: [] }
+    return dial.apply(gateway.tunnel, given)
+  }
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [\s\S]*revoked/)
+  t.strictSame(denials(gateway), ['revoked'])
+  t.equal(app.requests.length, 0)
+})
+
+t.test('M164 a flood of refusals is counted, not written out', async (t) => {
+  const { gateway } = await open(t)
+  const log = new RefusalLog(gateway.parts.audit, gateway.parts.deadlines)
+  for (let i = 0; i < 100_000; i++) log.note('192.0.2.1', 'host_invalid', null)
+  log.note('192.0.2.2', 'host_invalid', null)
+  log.close()
+  t.equal(gateway.records.length, 12)
+  t.match(gateway.records.at(-1), { clientIp: '192.0.2.1', fields: { repeated: 99_990 } })
+})
+
+t.test('F85 a denied upload that expects 100 gets none, and its connection closes', async (t) => {
+  const { gateway } = await open(t)
+  const socket = await gateway.dial()
+  socket.write('POST / HTTP/1.1\r\nHost: a.apps.test\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n')
+  const text = await readUntil(socket, /login_required[\s\S]*\}$/)
+  t.match(text, /^HTTP\/1.1 401 [\s\S]*\r\nConnection: close\r\n/)
+  const rest = readAll(socket)
+  socket.write('0123456789GET /smuggled HTTP/1.1\r\nHost: a.apps.test\r\n\r\n')
+  t.equal(await rest, '')
+})
+
+t.test('F91 a refusal reaches a client that is still sending a large body', async (t) => {
+  const { gateway } = await open(t)
+  for (let i = 0; i < 5; i++) {
+    const socket = await gateway.dial()
+    const all = readAll(socket)
+    socket.write('POST / HTTP/1.1\r\nHost: a.apps.test\r\nContent-Length: 4000000\r\n\r\n')
+    for (let sent = 0; sent < 4; sent++) socket.write(Buffer.alloc(1_000_000))
+    t.match(await all, /^HTTP\/1.1 401 [\s\S]*login_required/)
+  }
+})
+
+t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', async (t) => {
+  const { app, gateway } = await open(t)
+  const bomb = Array.from({ length: 60 }, (_, i) => `bomb${i}=${'x'.repeat(4000)}`).join('; ')
+  const bombed = (line: string, ...headers: string[]) =>
+    ask(line, ...headers).replace(COOKIE, `${COOKIE}; ${bomb}`)
+  const own = ['Origin: https://a.apps.test', 'Content-Length: 0', 'Sec-Fetch-Mode: navigate']
+  for (let i = 0; i < 3; i++) {
+    const page = await raw(gateway, bombed('GET /x', ...NAVIGATE))
+    t.match(page, /^HTTP\/1.1 431 [\s\S]*<form method="post" action="\/.mezite\/reset">/)
+    t.notMatch(page, /Location:|Clear-Site-Data/, 'no loop, and nothing is deleted unasked')
+  }
+  for (const foreign of [
+    ['Origin: https://b.apps.test', 'Content-Length: 0'],
+    ['Origin: null', 'Sec-Fetch-Site: cross-site', 'Content-Length: 0'],
+  ])
+    t.notMatch(await raw(gateway, bombed('POST /.mezite/reset', ...foreign)), /Clear-Site-Data/)
+  t.notMatch(await raw(gateway, bombed('GET /.mezite/reset', ...NAVIGATE)), /Clear-Site-Data/)
+  t.match(await raw(gateway, ask('GET /small')), / 200 OK/, 'what fits is served as ever')
+  const done = await raw(gateway, bombed('POST /.mezite/reset', ...own))
+  t.match(done, /^HTTP\/1.1 200 [\s\S]*Clear-Site-Data: "cookies"/)
+  t.match(await raw(gateway, ask('GET /.mezite/reset')), /^HTTP\/1.1 200 /)
+  t.equal(app.requests.length, 1)
+})
+
+t.test('103 keeps its safe lines, other interim answers pass too', async (t) => {
+  const { gateway } = await open(
+    t,
+    () =>
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n' +
+      'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\nX-Trace: 7\r\nX-Mezite-User: evil\r\nSet-Cookie: __Host-mezite_app=evil\r\n\r\n' +
+      OK,
+  )
+  const answer = await raw(gateway, ask('GET /'))
+  t.match(
+    answer,
+    /^HTTP\/1.1 102 Processing\r\n\r\nHTTP\/1.1 103 Early Hints\r\nLink: <\/a.css>; rel=preload\r\nLink: <\/b.js>\r\nX-Trace: 7\r\n\r\nHTTP\/1.1 200 OK/,
+  )
+  t.notMatch(answer, /evil/)
+})
+
+t.test('F90 pipelining: a refusal keeps its place among answers', async (t) => {
+  const { gateway } = await open(t, (request) => {
+    const path = request.split(' ')[1] ?? ''
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`
+  })
+  const socket = await gateway.dial()
+  socket.write(
+    keep('GET /1') +
+      keep('GET /2', 'X_Mezite_User: evil') +
+      keep('GET /3') +
+      keep('GET /4').replace('a.apps', 'b.apps') +
+      keep('GET /5'),
+  )
+  const text = await readUntil(socket, /\/5$/)
+  t.strictSame(
+    text.match(/HTTP\/1.1 \d+/g)?.map((line) => line.slice(9)),
+    ['200', '400', '200', '421', '200'],
+  )
+})
+
+t.test('requests and upgrades on connections that others share', async (t) => {
+  const { app, gateway } = await open(t)
+  const server = createServer()
+  const infoOf = (message: IncomingMessage) => ({
+    clientIp: '198.51.100.1',
+    clientPort: 1,
+    trustedProxy: true,
+    serverName: 'lb.internal',
+    clientOf: (value: string | undefined) => value ?? `none ${message.url}`,
+  })
+  server.on('request', (message, response) => gateway.hosts.request(message, response, infoOf(message)))
+  server.on('upgrade', (message, socket, head) =>
+    gateway.hosts.upgrade(message, socket, head, infoOf(message)),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const send = async (bytes: string) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(bytes)
+    return readAll(socket as never)
+  }
+  t.match(await send(ask('GET /', 'X-Forwarded-For: 203.0.113.9')), / 200 OK/)
+  t.match(app.requests[0], /\r\nX-Forwarded-For: 203.0.113.9\r\n/)
+  t.match(await send(ask('GET /').replace('a.apps.test', 'evil.test')), /^HTTP\/1.1 421 /)
+  t.match(
+    await send(
+      'GET / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    ),
+    /^HTTP\/1.1 401 /,
+  )
+  t.equal(app.requests.length, 1)
+})
