@@ -196,6 +196,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     [ref.audit, audit],
     [ref.publicNames, publicNames],
     [ref.signInDesk, signIn.desk],
+    [ref.commandLogins, signIn.commandLogins],
     [ref.forwardHeaders, calls.http.forward],
   ])
   await store.migrate([

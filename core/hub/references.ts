@@ -13,6 +13,7 @@ import type { Sessions as SessionsService } from './sessions/sessions.ts'
 import type { HubTransport } from './tunnel/transport.ts'
 import type { Tunnel as TunnelService } from './tunnel/tunnel.ts'
 import type { Assertion as AssertionService } from './web/assertion.ts'
+import type { CommandLogins } from './web/command-logins.ts'
 import type { SignInDesk } from './web/sign-in.ts'
 import type { SignInMethod } from './web/sign-in-method.ts'
 import type { PublicNames, WebRoutes } from './web/web-routes.ts'
@@ -32,6 +33,7 @@ export const publicNames = serviceRef<PublicNames>('publicNames')
 export const assertion = serviceRef<AssertionService>('assertion')
 export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')
 export const signInDesk = serviceRef<SignInDesk>('signInDesk')
+export const commandLogins = serviceRef<CommandLogins>('commandLogins')
 
 /**
  * Runs the taps of `http.forward` over the header lines that will go to the app, on behalf of the protocol that sends

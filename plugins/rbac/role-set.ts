@@ -2,7 +2,7 @@ import type { AccessQuery, App, SessionLimits, Vote } from '@mezite/core'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
 import { durationMs, type RoleDocument } from './role-resource.ts'
 
-const LONGEST_TTL_MS = 12 * 3_600_000
+const DEFAULT_TTL_MS = 12 * 3_600_000
 
 interface Match {
   readonly allow: boolean
@@ -47,7 +47,7 @@ export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
             freshnessMs: durationMs(options.mfa_freshness ?? 0) ?? 0,
           },
     deviceTrust: options.require_device_trust ?? false,
-    ttlMs: Math.min(durationMs(options.max_session_ttl ?? '12h') ?? 0, LONGEST_TTL_MS),
+    ttlMs: durationMs(options.max_session_ttl ?? '12h') ?? 0,
     idleMs: durationMs(options.idle_timeout ?? 0) ?? 0,
   }
 }
@@ -93,7 +93,10 @@ export function limitsOf(roles: () => ReadonlyMap<string, StoredRole>): SessionL
   const compiled = (names: readonly string[]) =>
     names.map((name) => roles().get(name)).filter((role) => role !== undefined && role !== 'unreadable')
   return {
-    ttlMs: (names) => Math.min(LONGEST_TTL_MS, ...compiled(names).map(({ ttlMs }) => ttlMs)),
+    ttlMs(names) {
+      const limits = compiled(names).map(({ ttlMs }) => ttlMs)
+      return limits.length === 0 ? DEFAULT_TTL_MS : Math.min(...limits)
+    },
     idleMs(names) {
       const limits = compiled(names)
         .map(({ idleMs }) => idleMs)

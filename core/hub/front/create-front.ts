@@ -7,9 +7,9 @@ import type { PublicNames } from '../web/web-routes.ts'
 import { chooseDoor, sideOf } from './choose-door.ts'
 import { type ConnectionLimits, connectionLimits } from './connection-limits.ts'
 import type { Certificates } from './create-certificates.ts'
-import { createNamedDoor, type NamedDoor } from './named-door.ts'
+import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
 import { type Peeked, peekConnection } from './peek-connection.ts'
-import type { AppHostProtocol, ConnectionInfo, NamedProtocol, Protocol } from './protocol.ts'
+import type { AppHostProtocol, ConnectionInfo, Protocol } from './protocol.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export interface FrontOptions {
@@ -82,7 +82,11 @@ export function createFront(options: FrontOptions): Front {
     if (protocol.takes !== 'alpn') continue
     if (doors.has(protocol.alpn) || mezite.has(protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
     const door = createNamedDoor(protocol, authorities, limits.handshakeMs)
-    takeHandshakes(door.server, (socket, info) => (protocol as NamedProtocol).accept(socket, info))
+    takeHandshakes(door.server, (socket, info) => {
+      if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
+      socket.destroy()
+      protocol.refused?.(info)
+    })
     doors.set(protocol.alpn, door)
   }
   const known = new Set([...mezite.keys(), ...doors.keys()])

@@ -42,5 +42,7 @@ export interface NamedProtocol {
   readonly alpn: string
   readonly clientAuthority: 'user-ca' | 'agent-ca' | null
   accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** Somebody showed no certificate of that authority, an expired one, or one for another purpose; already closed. */
+  refused?(info: ConnectionInfo): void
   drain(signal: AbortSignal): Promise<void>
 }

@@ -197,7 +197,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       }
       for (const row of ended) {
         change.touch('session', row.id)
-        if (asked.has(row.id) && (reason !== 'logout' || row.kind === 'hub')) {
+        if (asked.has(row.id) && (reason !== 'logout' || row.kind !== 'app')) {
           await change.audit({
             type: reason === 'logout' ? 'user.logout' : 'session.revoked',
             success: true,

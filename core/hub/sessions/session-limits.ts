@@ -1,6 +1,6 @@
 /** What a user's roles allow a session to last. Provided by rbac; without it the defaults hold (12 h, no idle limit). */
 export interface SessionLimits {
-  /** Shortest `max_session_ttl` among the roles, in milliseconds; at most 12 h. */
+  /** Shortest `max_session_ttl` among the roles, in milliseconds; 12 h when none says so. Callers have limits of their own. */
   ttlMs(roles: readonly string[]): number
   /** Shortest non-zero `idle_timeout`, in milliseconds; 0: none. */
   idleMs(roles: readonly string[]): number

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { messageOf } from '../../../kernel/error.ts'
+import type { CommandLogins } from '../command-logins.ts'
 import { Problem } from '../problem.ts'
 import { contentSecurityPolicy } from '../security-headers.ts'
 import type { SignInDesk } from '../sign-in.ts'
@@ -9,7 +9,6 @@ import { sendPage } from './create-desk.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { requireOwnOrigin } from './page-routes.ts'
 import { fieldOf } from './read-form.ts'
-import { sessionTerms } from './session-terms.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
 const page = { config: { access: 'public' } } as const
@@ -63,51 +62,23 @@ export function cliPageRoutes(app: FastifyInstance, parts: SignInParts, desk: Si
 }
 
 /** Exchanges the code of the page for a session of its own, used as a bearer token. */
-export function cliTokenRoute(app: FastifyInstance, parts: SignInParts, codes: CliCodes) {
-  const { sessions, users, audit, publicNames, methods, hubCa, log } = parts
-
+export function cliTokenRoute(
+  app: FastifyInstance,
+  { publicNames, hubCa }: Pick<SignInParts, 'publicNames' | 'hubCa'>,
+  logins: CommandLogins,
+) {
   app.post('/v1/webapi/cli/token', { config: { access: 'public', callsPerMinute: 30 } }, async (request) => {
-    const code = fieldOf(request.body, 'code')
-    const verifier = fieldOf(request.body, 'verifier')
-    const refused = new Problem(400, 'code_invalid', 'The code is unknown, used or too old. Sign in again.')
-    if (!code || !verifier || code.length > 128 || !/^[A-Za-z0-9._~-]{43,128}$/.test(verifier)) throw refused
-    if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded now.')
-    const allowing = sessions.byId((await codes.spend(code, verifier)) ?? '')
-    if (allowing?.kind !== 'hub') throw refused
-
-    const roles = users.rolesOf(allowing.user)
-    const { expires, idleMs } = sessionTerms(parts, roles)
-    // Not hung on the browser's session: closing the browser's session is not leaving the terminal.
-    const { session, token } = await sessions.open({
+    const { session, token } = await logins.redeem({
+      code: fieldOf(request.body, 'code'),
+      verifier: fieldOf(request.body, 'verifier'),
       kind: 'hub',
-      user: allowing.user,
-      connector: allowing.connector,
+      method: 'cli',
       clientIp: request.clientIp,
-      expires,
-      idleMs,
-    })
-    for (const method of methods()) {
-      try {
-        await method.adopt?.(allowing, session)
-      } catch (error) {
-        await sessions.end([session.id], 'denied', null)
-        log.warn({ method: method.name, cause: messageOf(error) }, 'a command line was not signed in')
-        throw new Problem(503, 'sign_in_failed', 'The sign-in could not be kept. Try again.')
-      }
-    }
-    audit.record({
-      type: 'user.login',
-      success: true,
-      user: session.user,
-      roles,
-      clientIp: request.clientIp,
-      sessionId: session.id,
       requestId: request.id,
-      fields: { connector: session.connector, method: 'cli' },
     })
     return {
       token,
-      expires: new Date(expires).toISOString(),
+      expires: new Date(session.expires).toISOString(),
       user: session.user,
       cluster: publicNames.clusterName,
       hub_ca: hubCa(),

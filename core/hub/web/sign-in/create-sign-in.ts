@@ -1,9 +1,11 @@
+import type { CommandLogins } from '../command-logins.ts'
 import { createPages } from '../pages/create-pages.ts'
 import type { SignInDesk } from '../sign-in.ts'
 import type { WebRoutes } from '../web-routes.ts'
 import { meet } from './admit.ts'
 import { createCliCodes } from './cli-codes.ts'
 import { cliPageRoutes, cliTokenRoute } from './cli-routes.ts'
+import { createCommandLogins } from './create-command-logins.ts'
 import { createDesk } from './create-desk.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { meRoutes } from './me-routes.ts'
@@ -12,6 +14,7 @@ import type { SignInParts } from './sign-in-parts.ts'
 
 export interface SignInRoom {
   readonly desk: SignInDesk
+  readonly commandLogins: CommandLogins
   /** Paths are whole; the prefixes are empty. */
   readonly webRoutes: readonly WebRoutes[]
 }
@@ -31,8 +34,10 @@ export function createSignIn(
     meet: (request, input) => meet(parts, counter, request, input),
   }
   const codes = createCliCodes(parts.database, parts.clock)
+  const commandLogins = createCommandLogins(parts, codes)
   return {
     desk,
+    commandLogins,
     webRoutes: [
       {
         name: 'sign-in-pages',
@@ -48,7 +53,7 @@ export function createSignIn(
         prefix: '',
         routes: async (app) => {
           meRoutes(app, parts)
-          cliTokenRoute(app, parts, codes)
+          cliTokenRoute(app, parts, commandLogins)
         },
       },
     ],

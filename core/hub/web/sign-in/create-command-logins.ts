@@ -1,0 +1,57 @@
+import { messageOf } from '../../../kernel/error.ts'
+import type { CommandLogins } from '../command-logins.ts'
+import { Problem } from '../problem.ts'
+import type { CliCodes } from './cli-codes.ts'
+import { sessionTerms } from './session-terms.ts'
+import type { SignInParts } from './sign-in-parts.ts'
+
+const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/
+const LONGEST_CODE = 128
+
+/** Spends the codes of the page for command lines. */
+export function createCommandLogins(parts: SignInParts, codes: CliCodes): CommandLogins {
+  const { sessions, users, audit, methods, log } = parts
+
+  return {
+    async redeem({ code, verifier, kind, longestMs, method: program, clientIp, requestId }) {
+      const refused = new Problem(400, 'code_invalid', 'The code is unknown, used or too old. Sign in again.')
+      if (typeof code !== 'string' || code === '' || code.length > LONGEST_CODE) throw refused
+      if (typeof verifier !== 'string' || !VERIFIER.test(verifier)) throw refused
+      if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded now.')
+      const allowing = sessions.byId((await codes.spend(code, verifier)) ?? '')
+      if (allowing?.kind !== 'hub') throw refused
+
+      const roles = users.rolesOf(allowing.user)
+      const { expires, idleMs } = sessionTerms(parts, roles, longestMs)
+      // Not hung on the browser's session: closing the browser's session is not leaving the terminal.
+      const { session, token } = await sessions.open({
+        kind,
+        user: allowing.user,
+        connector: allowing.connector,
+        clientIp,
+        expires,
+        idleMs,
+      })
+      for (const method of methods()) {
+        try {
+          await method.adopt?.(allowing, session)
+        } catch (error) {
+          await sessions.end([session.id], 'denied', null)
+          log.warn({ method: method.name, cause: messageOf(error) }, 'a command line was not signed in')
+          throw new Problem(503, 'sign_in_failed', 'The sign-in could not be kept. Try again.')
+        }
+      }
+      audit.record({
+        type: 'user.login',
+        success: true,
+        user: session.user,
+        roles,
+        clientIp,
+        sessionId: session.id,
+        requestId,
+        fields: { connector: session.connector, method: program },
+      })
+      return { session, token, roles }
+    },
+  }
+}

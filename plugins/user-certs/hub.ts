@@ -1,0 +1,21 @@
+import {
+  audit,
+  authorities,
+  commandLogins,
+  defineHubPlugin,
+  publicNames,
+  sessions,
+  webRoutes,
+} from '@mezite/core'
+import { certificateRoute } from './certificate-route.ts'
+
+export default defineHubPlugin({
+  name: 'user-certs',
+  api: 1,
+  summary: 'Issues certificates to people for msh',
+  needs: { audit, authorities, commandLogins, publicNames, sessions },
+  provides: { webRoutes },
+  setup({ clock, log, use, provide }) {
+    provide.webRoutes(certificateRoute({ ...use, clock, log }))
+  },
+})

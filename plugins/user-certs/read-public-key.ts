@@ -1,0 +1,17 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+
+const LONGEST = 1_024
+
+/** Reads a P-256 public key in PEM (SubjectPublicKeyInfo); null for anything else, private keys included. */
+export function readPublicKey(text: unknown): KeyObject | null {
+  // A private key would be read as well, and its public half taken from it: nobody may send one.
+  if (typeof text !== 'string' || text.length > LONGEST || !/^-----BEGIN PUBLIC KEY-----\r?\n/.test(text))
+    return null
+  try {
+    const key = createPublicKey({ key: text, format: 'pem' })
+    const isP256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+    return isP256 ? key : null
+  } catch {
+    return null
+  }
+}
