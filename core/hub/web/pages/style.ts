@@ -51,6 +51,17 @@ code, .code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-siz
 .code { display: block; padding: .9rem 1rem; margin: 1rem 0; font-size: 1.05rem; user-select: all; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 1.25rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .88rem; color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
+.keys { list-style: none; margin: 1.25rem 0; padding: 0; border-top: 1px solid var(--line); }
+.keys > li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; padding: .9rem 0; border-bottom: 1px solid var(--line); }
+.keys strong { overflow-wrap: anywhere; }
+.keys p { margin: 0; font-size: .92rem; }
+.keys .tools { display: flex; gap: .5rem; }
+.keys .tools button { padding: .3rem .8rem; font-size: .92rem; font-weight: 500; }
+label { display: block; margin: 1.25rem 0 .35rem; font-weight: 600; }
+input { width: 100%; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: .55rem; padding: .55rem .8rem; }
+.status { min-height: 1.5em; margin: 1rem 0 0; color: var(--quiet); }
+.status.bad { color: var(--warn); }
+[hidden] { display: none !important; }
 @media (max-width: 32rem) {
   header, main, footer { padding-left: 1rem; padding-right: 1rem; }
   main.narrow { padding-top: 2rem; }

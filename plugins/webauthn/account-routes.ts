@@ -1,0 +1,171 @@
+import { Problem, type Session, Type, type User, type WebRoutes } from '@mezite/core'
+import {
+  Answer,
+  askAssertion,
+  call,
+  FRESH_MS,
+  KeyName,
+  page,
+  personOf,
+  requireOwnPage,
+  sentHome,
+  takeAnswer,
+  takeAssertion,
+  text,
+} from './ask.ts'
+import { askNewKey, takeNewKey } from './ask-new-key.ts'
+import type { Binding } from './ceremonies.ts'
+import type { Who } from './create-keys.ts'
+import { isLocal } from './holder.ts'
+import type { Parts, Request } from './parts.ts'
+
+/** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */
+export function accountRoutes(parts: Parts): WebRoutes {
+  const { desk, keys, hardware, ceremonies, pages, sessions, publicNames, firstKey, clock } = parts
+  const isFresh = ({ created }: Session) => clock.now() - created <= FRESH_MS
+  const bind = (purpose: Binding['purpose'], session: Session, user: User): Binding => ({
+    purpose,
+    session: session.id,
+    user: user.key,
+  })
+
+  async function freshPerson(request: Request) {
+    requireOwnPage(parts, request)
+    const person = await personOf(parts, request)
+    if (isFresh(person.session)) return person
+    throw new Problem(
+      403,
+      'sign_in_again',
+      'Your sign-in is more than five minutes old. Sign in again first.',
+    )
+  }
+
+  /** Spends what an existing key confirmed a moment ago; the first key of a person needs none. */
+  async function requirePermit(session: Session, user: User, permit: string | undefined): Promise<void> {
+    const has = (await keys.of(user)).length > 0
+    if (!has && firstKey === 'admin') {
+      throw new Problem(403, 'first_key_by_admin', 'The first key needs a link from an administrator.')
+    }
+    if (has && permit === undefined)
+      throw new Problem(403, 'key_required', 'Confirm with one of your keys first.')
+    if (permit !== undefined) await ceremonies.spend(permit, bind('permit', session, user))
+  }
+
+  const who = (request: Request, session: Session): Who => ({
+    user: session.user,
+    roles: sessions.subjectOf(session)?.roles ?? null,
+    clientIp: request.clientIp,
+    sessionId: session.id,
+    requestId: request.id,
+  })
+
+  return {
+    name: 'webauthn-account',
+    prefix: '/web/account',
+    async routes(web) {
+      web.get<{ Querystring: { state?: string } }>('/', page, async (request, reply) => {
+        if (sentHome(parts, request, reply)) return reply
+        const state = request.query.state === undefined ? null : String(request.query.state)
+        const onward = state !== null && desk.open(state) ? state : null
+        const path = onward === null ? '/web/account' : `/web/account?state=${encodeURIComponent(onward)}`
+        const againUrl = `/web/login?state=${desk.seal({ appHost: null, path, nonceHash: null })}`
+        const session = await desk.sessionOf(request)
+        if (!session) return reply.redirect(publicNames.signInOrigin + againUrl, 302)
+        const { user } = await personOf(parts, request)
+        const all = await keys.of(user)
+        const shown = pages.account({
+          user: user.name,
+          roles: sessions.subjectOf(session)?.roles ?? [],
+          keys: all.map((key) => ({
+            id: key.id,
+            name: key.name,
+            created: key.created,
+            lastUsed: key.last_used,
+            hardware: hardware.qualifies(key),
+            synced: key.backup_eligible !== 0,
+          })),
+          local: isLocal(user),
+          fresh: isFresh(session),
+          againUrl,
+          continueUrl: onward === null ? null : `/web/continue?state=${encodeURIComponent(onward)}`,
+          byAdmin: all.length === 0 && firstKey === 'admin',
+        })
+        return reply.type('text/html; charset=utf-8').send(shown)
+      })
+
+      web.post('/confirm/begin', call({}), async (request) => {
+        const { session, user } = await freshPerson(request)
+        takeAnswer(parts, user.key)
+        return askAssertion(parts, bind('confirm', session, user), await keys.of(user))
+      })
+
+      web.post<{ Body: { ceremony: string; response: object } }>(
+        '/confirm/finish',
+        call({ ceremony: text, response: Answer }),
+        async (request) => {
+          const { session, user } = await freshPerson(request)
+          takeAnswer(parts, user.key)
+          await takeAssertion(parts, request, {
+            ...request.body,
+            binding: bind('confirm', session, user),
+            session,
+            findKey: async (id) => {
+              const key = (await keys.of(user)).find((one) => one.id === id)
+              return key && { key, user }
+            },
+          })
+          return { permit: ceremonies.begin(bind('permit', session, user)).ceremony }
+        },
+      )
+
+      web.post<{ Body: { permit?: string } }>(
+        '/keys/begin',
+        call({ permit: Type.Optional(text) }),
+        async (request) => {
+          const { session, user } = await freshPerson(request)
+          takeAnswer(parts, user.key)
+          await requirePermit(session, user, request.body.permit)
+          return askNewKey(parts, bind('enrol', session, user), user)
+        },
+      )
+
+      web.post<{ Body: { ceremony: string; response: object; name: string } }>(
+        '/keys/finish',
+        call({ ceremony: text, response: Answer, name: KeyName }),
+        async (request) => {
+          const { session, user } = await freshPerson(request)
+          takeAnswer(parts, user.key)
+          const { name, ...answer } = request.body
+          const key = await takeNewKey(parts, { ...answer, binding: bind('enrol', session, user) })
+          await keys.add(user, { ...key, name }, who(request, session), 'account')
+          return { id: key.id }
+        },
+      )
+
+      web.post<{ Body: { id: string; name: string } }>(
+        '/keys/rename',
+        call({ id: text, name: KeyName }),
+        async (request) => {
+          requireOwnPage(parts, request)
+          const { user } = await personOf(parts, request)
+          const { id, name } = request.body
+          if (!(await keys.rename(user, id, name)))
+            throw new Problem(404, 'key_unknown', 'There is no such key.')
+          return { id, name }
+        },
+      )
+
+      web.post<{ Body: { id: string; permit: string } }>(
+        '/keys/remove',
+        call({ id: text, permit: text }),
+        async (request) => {
+          const { session, user } = await freshPerson(request)
+          const { id, permit } = request.body
+          await requirePermit(session, user, permit)
+          await keys.remove(user, id, who(request, session))
+          return { id, removed: true }
+        },
+      )
+    },
+  }
+}

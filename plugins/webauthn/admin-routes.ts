@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { isMezError, Problem, Type, type User, type WebRoutes } from '@mezite/core'
+import type { Who } from './create-keys.ts'
+import { enrolUrl } from './enrol-routes.ts'
+import { isLocal, LOCAL_ISSUER, PASSKEY } from './holder.ts'
+import type { Parts, Request } from './parts.ts'
+
+const admin = { config: { access: 'admin' } } as const
+const closed = { additionalProperties: false } as const
+type Named = { Params: { name: string } }
+
+const IssueBody = Type.Object(
+  {
+    type: Type.Unsafe<'webauthn'>({ type: 'string', enum: ['webauthn'] }),
+    /** The passkey is how this person signs in: the name belongs to nobody at a provider. */
+    sign_in: Type.Optional(Type.Boolean()),
+  },
+  closed,
+)
+const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
+
+/** `/v1/webapi/users/:name/mfa`: enrolment links, and what an administrator sees and takes away. */
+export function adminRoutes(parts: Parts): WebRoutes {
+  const { users, keys, links, hardware, sessions, publicNames } = parts
+
+  const known = (name: string): User => {
+    const user = users.byName(name)
+    if (user) return user
+    throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+  }
+
+  /** Gives the name to a person without a provider, as a first sign-in gives it to one of a provider. */
+  async function makeLocal(user: User): Promise<User> {
+    if (isLocal(user)) return user
+    if (user.identity !== null) {
+      throw new Problem(
+        409,
+        'user_has_provider',
+        `${user.name} signs in through ${user.connector ?? 'a provider'}.`,
+      )
+    }
+    try {
+      const { name } = user
+      return await users.signIn({
+        name,
+        issuer: LOCAL_ISSUER,
+        sub: randomUUID(),
+        connector: PASSKEY,
+        mappedRoles: [],
+      })
+    } catch (error) {
+      if (!isMezError(error, 'MEZ_USER_NAME_TAKEN')) throw error
+      throw new Problem(409, 'user_has_provider', `${user.name} has just signed in through a provider.`)
+    }
+  }
+
+  return {
+    name: 'webauthn-admin',
+    prefix: '/v1/webapi/users',
+    async routes(web) {
+      web.post<Named & { Body: { type: string; sign_in?: boolean } }>(
+        '/:name/mfa',
+        { ...admin, schema: { body: IssueBody } },
+        async (request, reply) => {
+          const found = known(request.params.name)
+          const user = request.body.sign_in === true ? await makeLocal(found) : found
+          const { id, token, expires } = await links.issue(user, whoOf(request))
+          reply.code(201)
+          const link = enrolUrl(publicNames.signInOrigin, token)
+          return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }
+        },
+      )
+
+      web.get<Named>('/:name/mfa', admin, async (request) => {
+        const user = known(request.params.name)
+        const [held, open] = await Promise.all([keys.of(user), links.of(user)])
+        return [
+          ...held.map((key) => ({
+            id: key.id,
+            kind: 'key',
+            type: 'webauthn',
+            name: key.name,
+            level: hardware.qualifies(key) ? 'hardware_key' : 'webauthn',
+            synced: key.backup_eligible !== 0,
+            aaguid: key.aaguid,
+            created: time(key.created),
+            last_used: time(key.last_used),
+            expires: null,
+          })),
+          ...open.map((link) => ({
+            id: link.id,
+            kind: 'link',
+            type: 'webauthn',
+            name: null,
+            level: null,
+            synced: null,
+            aaguid: null,
+            created: time(link.created),
+            last_used: null,
+            expires: time(link.expires),
+          })),
+        ]
+      })
+
+      web.delete<Named & { Querystring: { id?: string } }>(
+        '/:name/mfa',
+        { ...admin, schema: { querystring: Which } },
+        async (request) => {
+          const user = known(request.params.name)
+          const { id = null } = request.query
+          const who = whoOf(request)
+          const gone = await keys.reset(user, id, who)
+          const revoked = await links.revoke(user, id, who)
+          if (id !== null && gone + revoked === 0) {
+            throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
+          }
+          const cut = gone > 0 ? await endSessions(user, request) : { streams: 0, sessions: 0 }
+          return { name: user.name, keys: gone, links: revoked, cut }
+        },
+      )
+    },
+  }
+
+  /** What was opened with a key that is not trusted any more ends with it. */
+  async function endSessions({ name }: User, request: Request) {
+    const ids = sessions.list().flatMap((session) => (session.user === name ? [session.id] : []))
+    const streams = ids.reduce((sum, sessionId) => sum + sessions.live.countBy({ sessionId }), 0)
+    return { streams, sessions: await sessions.end(ids, 'revoked', request.subject) }
+  }
+}
+
+const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
+
+const whoOf = ({ subject, clientIp, id }: Request): Who => ({
+  user: subject.user,
+  roles: subject.roles,
+  clientIp: clientIp || null,
+  sessionId: subject.sessionId,
+  requestId: id,
+})

@@ -1,0 +1,151 @@
+/** What the passkey pages do. A classic script for strict policies: no inline code, no other host. */
+;(() => {
+  const card = document.querySelector('[data-passkey]')
+  if (!card) return
+  const { startAuthentication, startRegistration, browserSupportsWebAuthn } = globalThis.SimpleWebAuthnBrowser
+  const status = card.querySelector('.status')
+
+  /** Sentences in place of the browser's own, by the name of its error. */
+  const REASONS = {
+    NotAllowedError:
+      'That was cancelled, took too long, or the key could not check that it is you. Try again.',
+    InvalidStateError: 'This key is enrolled already.',
+    SecurityError: 'This page may not use your key.',
+    AbortError: 'That was cancelled. Try again.',
+  }
+
+  function say(text, bad = false) {
+    status.textContent = text
+    status.classList.toggle('bad', bad)
+  }
+
+  function show(when) {
+    for (const one of card.querySelectorAll('[data-when]')) one.hidden = one.dataset.when !== when
+  }
+
+  /** Posts JSON; an answer that is a redirect is reported, not followed. */
+  async function post(path, body) {
+    const response = await fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      redirect: 'manual',
+    })
+    if (response.type === 'opaqueredirect') return { redirected: true }
+    const answer = await response.json().catch(() => ({}))
+    if (response.ok) return answer
+    throw Object.assign(new Error(answer.detail ?? 'The hub did not answer. Try again.'), {
+      code: answer.code,
+    })
+  }
+
+  const assert = ({ options }) => startAuthentication({ optionsJSON: options })
+  const create = ({ options }) => startRegistration({ optionsJSON: options })
+  const keyName = () => card.querySelector('#name')?.value.trim() || 'My key'
+
+  /** Confirmation with a key that is there already. */
+  async function confirm() {
+    const asked = await post('/web/account/confirm/begin', {})
+    const { permit } = await post('/web/account/confirm/finish', {
+      ceremony: asked.ceremony,
+      response: await assert(asked),
+    })
+    return permit
+  }
+
+  const deeds = {
+    async mfa() {
+      const { state, level } = card.dataset
+      const asked = await post('/web/mfa/begin', { state, level })
+      const response = await assert(asked)
+      const { location } = await post('/web/mfa/finish', { state, ceremony: asked.ceremony, response })
+      globalThis.location.assign(location)
+    },
+
+    async 'sign-in'() {
+      const { state } = card.dataset
+      const asked = await post('/web/passkey/begin', {})
+      const response = await assert(asked)
+      await post('/web/passkey/finish', { state, ceremony: asked.ceremony, response })
+      globalThis.location.assign(`/web/continue?state=${encodeURIComponent(state)}`)
+    },
+
+    async enrol() {
+      const token = globalThis.location.hash.slice(1)
+      const asked = await post('/web/enrol/begin', { token })
+      const response = await create(asked)
+      const { user } = await post('/web/enrol/finish', {
+        token,
+        ceremony: asked.ceremony,
+        response,
+        name: keyName(),
+      })
+      history.replaceState(null, '', '/web/enrol')
+      card.querySelector('[data-go]').hidden = true
+      say(`Done. The key belongs to ${user} now.`)
+      show('done')
+    },
+
+    async add() {
+      const permit = card.dataset.keys === '0' ? undefined : await confirm()
+      if (permit) say('Confirmed. Now the new key.')
+      const asked = await post('/web/account/keys/begin', permit ? { permit } : {})
+      const response = await create(asked)
+      await post('/web/account/keys/finish', { ceremony: asked.ceremony, response, name: keyName() })
+      globalThis.location.reload()
+    },
+
+    async remove(id) {
+      await post('/web/account/keys/remove', { id, permit: await confirm() })
+      globalThis.location.reload()
+    },
+
+    async rename(id, name) {
+      await post('/web/account/keys/rename', { id, name })
+      globalThis.location.reload()
+    },
+  }
+
+  let busy = false
+  async function run(deed, ...args) {
+    if (busy) return
+    busy = true
+    show('')
+    say('Waiting for your key…')
+    try {
+      await deeds[deed](...args)
+    } catch (error) {
+      say(REASONS[error.name] ?? error.message, true)
+      show(error.code ?? '')
+    } finally {
+      busy = false
+    }
+  }
+
+  /** A name is edited in place; Enter keeps it, Escape does not. */
+  function edit(row) {
+    const label = row.querySelector('[data-name]')
+    const input = document.createElement('input')
+    input.value = label.textContent
+    input.maxLength = 64
+    input.setAttribute('aria-label', 'Name of the key')
+    label.replaceWith(input)
+    input.focus()
+    input.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') input.replaceWith(label)
+      if (key === 'Enter' && input.value.trim()) run('rename', row.dataset.key, input.value.trim())
+    })
+  }
+
+  card.addEventListener('click', ({ target }) => {
+    const button = target.closest('button')
+    if (!button) return
+    const row = button.closest('[data-key]')
+    if ('go' in button.dataset) run(card.dataset.passkey)
+    else if ('add' in button.dataset) run('add')
+    else if ('remove' in button.dataset) run('remove', row.dataset.key)
+    else if ('rename' in button.dataset) edit(row)
+  })
+
+  if (!browserSupportsWebAuthn()) say('This browser cannot use passkeys.', true)
+})()

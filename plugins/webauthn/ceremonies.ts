@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Clock, type Database, Problem, type Vault } from '@mezite/core'
+import type { WebauthnTables } from './migrations.ts'
+
+/** What a challenge was made for; an answer counts for exactly this. */
+export interface Binding {
+  readonly purpose: 'sign-in' | 'session-mfa' | 'confirm' | 'permit' | 'enrol'
+  /** Id of the hub session, or the hash of what this browser holds before it has one. */
+  readonly session: string
+  /** Key of the user; null while that is what is being asked. */
+  readonly user: string | null
+  /** App id of a per-session demand. */
+  readonly app?: string | null
+  /** Id of an enrolment link. */
+  readonly link?: string | null
+}
+
+const TTL_MS = 60_000
+/** How long a confirmation with an existing key allows the step after it. */
+const PERMIT_MS = 120_000
+const MAX_SEALED = 4_096
+const place = { table: 'webauthn_ceremonies', id: 'challenge', purpose: 'ceremony' }
+
+/**
+ * Challenges under way. They live with the page, sealed, so that a visit costs no row; when one comes back it is
+ * spent by one INSERT, whatever the answer was worth: of any number of answers at once, one is looked at.
+ */
+export function createCeremonies(database: Database, vault: Vault, clock: Clock) {
+  const db = database.withTables<WebauthnTables>()
+
+  return {
+    begin(binding: Binding): { readonly challenge: string; readonly ceremony: string } {
+      const challenge = randomBytes(32).toString('base64url')
+      const expires = clock.now() + (binding.purpose === 'permit' ? PERMIT_MS : TTL_MS)
+      const sealed = vault.seal(place, Buffer.from(JSON.stringify([expires, challenge, fieldsOf(binding)])))
+      return { challenge, ceremony: sealed.toString('base64url') }
+    },
+
+    /** The challenge, now spent. Throws `Problem` 400 when it is not ours, too old, made for something else, or spent. */
+    async spend(ceremony: string, binding: Binding): Promise<string> {
+      const { expires, challenge, fields } = open(ceremony)
+      const now = clock.now()
+      if (expires <= now) throw refused('challenge_expired', 'That took too long. Try again.')
+      await db.deleteFrom('webauthn_spent').where('expires', '<', now).execute()
+      const hash = createHash('sha256').update(challenge).digest('base64url')
+      const first = await db
+        .insertInto('webauthn_spent')
+        .values({ hash, expires })
+        .onConflict((conflict) => conflict.column('hash').doNothing())
+        .returning('hash')
+        .executeTakeFirst()
+      if (!first) throw refused('challenge_spent', 'This answer was used already. Try again.')
+      if (JSON.stringify(fields) !== JSON.stringify(fieldsOf(binding))) {
+        throw refused('challenge_foreign', 'This answer belongs to something else. Open the page again.')
+      }
+      return challenge
+    },
+  }
+
+  function open(ceremony: string) {
+    try {
+      if (ceremony.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(ceremony)) throw new Error('not sealed')
+      const text = vault.open(place, Buffer.from(ceremony, 'base64url')).toString('utf8')
+      const [expires, challenge, fields] = JSON.parse(text) as [number, string, unknown]
+      return { expires, challenge, fields }
+    } catch {
+      throw refused('challenge_unknown', 'This hub did not ask that. Open the page again.')
+    }
+  }
+}
+
+export type Ceremonies = ReturnType<typeof createCeremonies>
+
+const fieldsOf = ({ purpose, session, user, app = null, link = null }: Binding) => [
+  purpose,
+  session,
+  user,
+  app,
+  link,
+]
+
+function refused(code: string, detail: string): Problem {
+  return new Problem(400, code, detail)
+}

@@ -1,0 +1,35 @@
+import { Type } from '@mezite/core'
+
+const closed = { additionalProperties: false } as const
+
+/** `plugins: webauthn:` in mezhub.yaml. */
+export const WebauthnConfig = Type.Object(
+  {
+    /** Who may give a person of an identity provider their first key. */
+    first_key: Type.Optional(
+      Type.Unsafe<'self' | 'admin'>({ type: 'string', enum: ['self', 'admin'], default: 'self' }),
+    ),
+    /** What counts as `hardware_key`: an attestation that leads to one of the roots. */
+    hardware_key: Type.Optional(
+      Type.Object(
+        {
+          /** Files with PEM certificates. */
+          roots: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 100 })),
+          /** Only these models; none given: every model below the roots. */
+          aaguids: Type.Optional(
+            Type.Array(Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' }), {
+              maxItems: 1_000,
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+export interface WebauthnSettings {
+  readonly first_key?: 'self' | 'admin'
+  readonly hardware_key?: { readonly roots?: readonly string[]; readonly aaguids?: readonly string[] }
+}

@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Changes, type Clock, type Database, Problem, type Transaction, type User } from '@mezite/core'
+import type { Who } from './create-keys.ts'
+import { holderOf } from './holder.ts'
+import type { LinkRow, WebauthnTables } from './migrations.ts'
+
+const TTL_MS = 15 * 60_000
+const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
+
+/** One-use enrolment links: 15 minutes, kept as a hash, spent in the transaction that enrols the key. */
+export function createLinks(database: Database, changes: Pick<Changes, 'write'>, clock: Clock) {
+  const db = database.withTables<WebauthnTables>()
+
+  return {
+    async issue(user: User, who: Who): Promise<{ id: string; token: string; expires: number }> {
+      const token = randomBytes(32).toString('base64url')
+      const id = randomBytes(9).toString('base64url')
+      const now = clock.now()
+      const expires = now + TTL_MS
+      await changes.write(async (trx, change) => {
+        const tables = trx.withTables<WebauthnTables>()
+        await tables.deleteFrom('webauthn_links').where('expires', '<', now).execute()
+        const row = { id, hash: hashOf(token), user_key: user.key, holder: holderOf(user), created: now }
+        await tables
+          .insertInto('webauthn_links')
+          .values({ ...row, expires, used_at: null })
+          .execute()
+        const fields = { token: id, kind: 'enrolment', name: user.name }
+        await change.audit({ ...who, type: 'token.created', success: true, fields })
+      })
+      return { id, token, expires }
+    },
+
+    /** The link of a token that can still be used, unspent; undefined for any other. */
+    async find(token: string): Promise<LinkRow | undefined> {
+      return (await usable().where('hash', '=', hashOf(token)).executeTakeFirst()) as LinkRow | undefined
+    },
+
+    /** Links of the name that can still be used. */
+    async of(user: User): Promise<readonly LinkRow[]> {
+      return (await usable().where('user_key', '=', user.key).orderBy('created').execute()) as LinkRow[]
+    },
+
+    /** Spends it in one statement. Throws `Problem` 400 when somebody was faster, or it was revoked. */
+    async spend(trx: Transaction, id: string): Promise<void> {
+      const now = clock.now()
+      const spent = await trx
+        .withTables<WebauthnTables>()
+        .updateTable('webauthn_links')
+        .set({ used_at: now })
+        .where('id', '=', id)
+        .where('used_at', 'is', null)
+        .where('expires', '>', now)
+        .returning('id')
+        .executeTakeFirst()
+      if (!spent) throw linkRefused()
+    },
+
+    /** Revokes one link of the name, or all. Returns how many could still have been used. */
+    async revoke(user: User, id: string | null, who: Who): Promise<number> {
+      return changes.write(async (trx, change) => {
+        let query = trx
+          .withTables<WebauthnTables>()
+          .deleteFrom('webauthn_links')
+          .where('user_key', '=', user.key)
+          .where('used_at', 'is', null)
+        if (id !== null) query = query.where('id', '=', id)
+        const gone = await query.returning('id').execute()
+        for (const link of gone) {
+          const fields = { token: link.id, kind: 'enrolment', name: user.name }
+          await change.audit({ ...who, type: 'token.deleted', success: true, fields })
+        }
+        return gone.length
+      })
+    },
+  }
+
+  function usable() {
+    const all = db.selectFrom('webauthn_links').selectAll()
+    return all.where('used_at', 'is', null).where('expires', '>', clock.now())
+  }
+}
+
+export type Links = ReturnType<typeof createLinks>
+
+export function linkRefused(): Problem {
+  const detail = 'This link was used, has expired or was revoked. Ask an administrator for a new one.'
+  return new Problem(400, 'link_refused', detail)
+}

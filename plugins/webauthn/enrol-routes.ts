@@ -1,0 +1,95 @@
+import { addressKey, Problem, type WebRoutes } from '@mezite/core'
+import {
+  Answer,
+  call,
+  FRESH_MS,
+  KeyName,
+  page,
+  personOf,
+  requireOwnPage,
+  sentHome,
+  takeAnswer,
+  text,
+} from './ask.ts'
+import { askNewKey, takeNewKey } from './ask-new-key.ts'
+import type { Binding } from './ceremonies.ts'
+import { linkRefused } from './create-links.ts'
+import { holderOf, isLocal } from './holder.ts'
+import type { Parts, Request } from './parts.ts'
+
+const Token = { ...text, pattern: '^[A-Za-z0-9_-]{43}$' }
+
+export const enrolUrl = (signInOrigin: string, token: string): string => `${signInOrigin}/web/enrol#${token}`
+
+/**
+ * Where an administrator's link leads. For people without an identity provider the link is enough; a person of a
+ * provider must be signed in as well, freshly and as that person.
+ */
+export function enrolRoutes(parts: Parts): WebRoutes {
+  const { links, users, keys, desk, pages, clock } = parts
+
+  async function open(request: Request, token: string) {
+    requireOwnPage(parts, request)
+    takeAnswer(parts, `enrol ${addressKey(request.clientIp)}`)
+    const link = await links.find(token)
+    const user = link && users.byName(link.user_key)
+    if (!link || !user || (link.holder !== null && link.holder !== holderOf(user))) throw linkRefused()
+    let session: string | null = null
+    if (!isLocal(user)) {
+      const person = await personOf(parts, request)
+      if (person.user.key !== user.key) {
+        throw new Problem(
+          403,
+          'link_of_another',
+          `This link is for somebody else; you are ${person.user.name}.`,
+        )
+      }
+      if (clock.now() - person.session.created > FRESH_MS) {
+        throw new Problem(
+          401,
+          'login_required',
+          'Your sign-in is more than five minutes old. Sign in again first.',
+        )
+      }
+      session = person.session.id
+    }
+    const binding: Binding = { purpose: 'enrol', session: session ?? link.id, user: user.key, link: link.id }
+    return { link, user, session, binding }
+  }
+
+  return {
+    name: 'webauthn-enrol',
+    prefix: '/web/enrol',
+    async routes(web) {
+      web.get('/', page, async (request, reply) => {
+        if (sentHome(parts, request, reply)) return reply
+        const session = await desk.sessionOf(request)
+        const again = `/web/login?state=${desk.seal({ appHost: null, path: '/web/account', nonceHash: null })}`
+        return reply.type('text/html; charset=utf-8').send(pages.enrol(session?.user ?? null, again))
+      })
+
+      web.post<{ Body: { token: string } }>('/begin', call({ token: Token }), async (request) => {
+        const { user, binding } = await open(request, request.body.token)
+        return { ...(await askNewKey(parts, binding, user)), user: user.name }
+      })
+
+      web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
+        '/finish',
+        call({ token: Token, ceremony: text, response: Answer, name: KeyName }),
+        async (request) => {
+          const { token, name, ...answer } = request.body
+          const { link, user, session, binding } = await open(request, token)
+          const key = await takeNewKey(parts, { ...answer, binding })
+          const who = {
+            user: user.name,
+            clientIp: request.clientIp,
+            sessionId: session,
+            requestId: request.id,
+          }
+          await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
+          return { id: key.id, user: user.name }
+        },
+      )
+    },
+  }
+}

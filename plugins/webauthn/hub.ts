@@ -1,0 +1,83 @@
+import {
+  audit,
+  catalog,
+  changes,
+  createRateLimit,
+  database,
+  defineHubPlugin,
+  migrations,
+  publicNames,
+  sessions,
+  signInDesk,
+  signInMethods,
+  users,
+  vault,
+  webRoutes,
+} from '@mezite/core'
+import { accountRoutes } from './account-routes.ts'
+import { adminRoutes } from './admin-routes.ts'
+import { createAssets } from './assets.ts'
+import { createCeremonies } from './ceremonies.ts'
+import { WebauthnConfig, type WebauthnSettings } from './config.ts'
+import { createKeys } from './create-keys.ts'
+import { createLinks } from './create-links.ts'
+import { enrolRoutes } from './enrol-routes.ts'
+import { createHardwareKeys } from './hardware-keys.ts'
+import { isLocal, PASSKEY } from './holder.ts'
+import { mfaRoutes, mfaUrl } from './mfa-routes.ts'
+import { webauthnMigrations } from './migrations.ts'
+import { createPages } from './pages.ts'
+import type { Parts } from './parts.ts'
+import { signInRoutes, signInUrl } from './sign-in-routes.ts'
+
+/** Passkeys: the demand of a role, answered for each app session, and sign-in without a provider. */
+export default defineHubPlugin({
+  name: 'webauthn',
+  api: 1,
+  summary: 'Asks for passkeys and security keys',
+  config: WebauthnConfig,
+  needs: { audit, catalog, changes, database, publicNames, sessions, signInDesk, users, vault },
+  provides: { migrations, signInMethods, webRoutes },
+  setup({ config, clock, log, tap, use, provide }) {
+    const settings: WebauthnSettings = config
+    const { signInOrigin, clusterName } = use.publicNames
+    const assets = createAssets()
+    const parts: Parts = {
+      ceremonies: createCeremonies(use.database, use.vault, clock),
+      keys: createKeys(use.database, use.changes, clock),
+      links: createLinks(use.database, use.changes, clock),
+      hardware: createHardwareKeys(settings.hardware_key, log),
+      firstKey: settings.first_key ?? 'self',
+      party: { rpId: new URL(signInOrigin).hostname, origin: signInOrigin },
+      pages: createPages({ clusterName, assets }),
+      rates: createRateLimit(clock),
+      users: use.users,
+      sessions: use.sessions,
+      catalog: use.catalog,
+      desk: use.signInDesk,
+      changes: use.changes,
+      audit: use.audit,
+      publicNames: use.publicNames,
+      clock,
+      log,
+    }
+
+    provide.migrations(webauthnMigrations)
+    provide.signInMethods({
+      name: 'webauthn',
+      choices: () => (use.users.list().some(isLocal) ? [{ id: PASSKEY, title: 'a passkey' }] : []),
+    })
+    tap.access.challenge(({ requirement, connector, state }) => {
+      if (requirement.name === 'session-mfa') {
+        return { location: mfaUrl(signInOrigin, requirement.level, state) }
+      }
+      if (requirement.name === 'login' && connector === PASSKEY) {
+        return { location: signInUrl(signInOrigin, state) }
+      }
+      return null
+    })
+    const routes = [mfaRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
+    for (const make of routes) provide.webRoutes(make(parts))
+    provide.webRoutes(assets.webRoutes)
+  },
+})

@@ -1,0 +1,129 @@
+import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
+import {
+  Answer,
+  askAssertion,
+  call,
+  page,
+  personOf,
+  requireOwnPage,
+  sentHome,
+  takeAnswer,
+  takeAssertion,
+  text,
+} from './ask.ts'
+import type { Binding } from './ceremonies.ts'
+import type { Parts, Request } from './parts.ts'
+
+type Level = 'webauthn' | 'hardware_key'
+
+/** Where a challenge for `session-mfa` sends the browser. The level is asked again of the decision, not of the URL. */
+export const mfaUrl = (signInOrigin: string, level: Level, state: string): string =>
+  `${signInOrigin}/web/mfa?level=${level}&state=${encodeURIComponent(state)}`
+
+/** The demand of a role, answered by an assertion; then the browser goes on to the page first asked for. */
+export function mfaRoutes(parts: Parts): WebRoutes {
+  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions, clock } = parts
+
+  /** The app behind the state. What the person may do there is decided when the answer has come. */
+  function appOf(state: string) {
+    const opened = desk.open(state)
+    const app = opened?.appHost ? catalog.byHost(opened.appHost) : undefined
+    if (app) return app
+    throw new Problem(400, 'state_expired', 'This took too long or is not ours. Open the application again.')
+  }
+
+  const usable = async (user: User, level: unknown) =>
+    (await keys.of(user)).filter((key) => level !== 'hardware_key' || hardware.qualifies(key))
+
+  async function missingFor(user: User, level: unknown, state: string) {
+    const all = await keys.of(user)
+    if (level === 'hardware_key' && all.length > 0) {
+      return {
+        text: 'Your role demands a hardware key of a kind that this cluster knows, and you have none.',
+        addUrl: addUrl(state),
+      }
+    }
+    if (firstKey === 'admin') {
+      return { text: 'You have none yet; an administrator gives you a link for the first.', addUrl: null }
+    }
+    return { text: 'You have none yet.', addUrl: addUrl(state) }
+  }
+  const addUrl = (state: string) => `/web/account?state=${encodeURIComponent(state)}`
+
+  async function bind(request: Request, state: string) {
+    const { session, user } = await personOf(parts, request)
+    const app = appOf(state)
+    const binding: Binding = { purpose: 'session-mfa', session: session.id, user: user.key, app: app.id }
+    return { session, user, app, binding }
+  }
+
+  return {
+    name: 'webauthn-mfa',
+    prefix: '/web/mfa',
+    async routes(web) {
+      web.get<{ Querystring: { state?: string; level?: string } }>('/', page, async (request, reply) => {
+        if (sentHome(parts, request, reply)) return reply
+        const { state = '', level } = request.query
+        const app = appOf(String(state))
+        const session = await desk.sessionOf(request)
+        if (!session) {
+          return reply.redirect(
+            `${publicNames.signInOrigin}/web/continue?state=${encodeURIComponent(String(state))}`,
+            302,
+          )
+        }
+        const { user } = await personOf(parts, request)
+        const able = await usable(user, level)
+        const missing = able.length > 0 ? null : await missingFor(user, level, String(state))
+        const shown = {
+          user: user.name,
+          app: app.name,
+          state: String(state),
+          level: String(level ?? 'webauthn'),
+          missing,
+        }
+        return reply.type('text/html; charset=utf-8').send(pages.confirm(shown))
+      })
+
+      web.post<{ Body: { state: string; level?: string } }>(
+        '/begin',
+        call({ state: text, level: Type.Optional(text) }),
+        async (request) => {
+          requireOwnPage(parts, request)
+          const { user, binding } = await bind(request, request.body.state)
+          takeAnswer(parts, user.key)
+          const able = await usable(user, request.body.level)
+          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no key yet.')
+          return askAssertion(parts, binding, able)
+        },
+      )
+
+      web.post<{ Body: { state: string; ceremony: string; response: object } }>(
+        '/finish',
+        call({ state: text, ceremony: text, response: Answer }),
+        async (request) => {
+          requireOwnPage(parts, request)
+          const { state, ceremony, response } = request.body
+          const { session, user, app, binding } = await bind(request, state)
+          takeAnswer(parts, user.key)
+          const { key } = await takeAssertion(parts, request, {
+            ceremony,
+            binding,
+            response,
+            session,
+            app: app.name,
+            findKey: async (id) => {
+              const key = (await keys.of(user)).find((one) => one.id === id)
+              return key && { key, user }
+            },
+          })
+          const level: Level = hardware.qualifies(key) ? 'hardware_key' : 'webauthn'
+          const satisfied = { name: 'session-mfa', level, at: clock.now() }
+          const location = await desk.meet(request, { session, state, satisfied })
+          await sessions.remember(session, satisfied)
+          return { location }
+        },
+      )
+    },
+  }
+}

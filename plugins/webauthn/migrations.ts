@@ -1,0 +1,83 @@
+import type { Database, Migrations } from '@mezite/core'
+
+/** A key of a person. Times in milliseconds since the epoch. */
+export interface KeyRow {
+  /** Credential id, base64url. */
+  readonly id: string
+  readonly user_key: string
+  /** Identity that enrolled it, see `holderOf`: who takes over a name does not take over its keys. */
+  readonly holder: string
+  readonly public_key: Uint8Array
+  readonly counter: number
+  readonly name: string
+  /** JSON list, unsigned: only a hint for the browser. */
+  readonly transports: string
+  readonly aaguid: string
+  /** 1: the private key may be copied to other devices. */
+  readonly backup_eligible: number
+  /** SHA-256 of the root that its attestation leads to, or null. */
+  readonly attested_root: string | null
+  readonly created: number
+  readonly last_used: number | null
+}
+
+/** A one-use enrolment link. */
+export interface LinkRow {
+  readonly id: string
+  /** SHA-256 of the token, base64url. */
+  readonly hash: string
+  readonly user_key: string
+  /** Identity that it was made for; null: the name had none yet. */
+  readonly holder: string | null
+  readonly created: number
+  readonly expires: number
+  readonly used_at: number | null
+}
+
+export type WebauthnTables = {
+  webauthn_keys: KeyRow
+  webauthn_links: LinkRow
+  /** Challenges that came back, until they would have expired anyway. */
+  webauthn_spent: { hash: string; expires: number }
+}
+
+export const webauthnMigrations: Migrations = {
+  owner: 'webauthn',
+  migrations: {
+    '0001-keys': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('webauthn_keys')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('user_key', 'text', (column) => column.notNull())
+          .addColumn('holder', 'text', (column) => column.notNull())
+          .addColumn('public_key', 'bytea', (column) => column.notNull())
+          .addColumn('counter', 'double precision', (column) => column.notNull())
+          .addColumn('name', 'text', (column) => column.notNull())
+          .addColumn('transports', 'text', (column) => column.notNull())
+          .addColumn('aaguid', 'text', (column) => column.notNull())
+          .addColumn('backup_eligible', 'integer', (column) => column.notNull())
+          .addColumn('attested_root', 'text')
+          .addColumn('created', 'double precision', (column) => column.notNull())
+          .addColumn('last_used', 'double precision')
+          .execute()
+        await db.schema.createIndex('webauthn_keys_user').on('webauthn_keys').column('user_key').execute()
+        await db.schema
+          .createTable('webauthn_links')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('hash', 'text', (column) => column.notNull().unique())
+          .addColumn('user_key', 'text', (column) => column.notNull())
+          .addColumn('holder', 'text')
+          .addColumn('created', 'double precision', (column) => column.notNull())
+          .addColumn('expires', 'double precision', (column) => column.notNull())
+          .addColumn('used_at', 'double precision')
+          .execute()
+        await db.schema
+          .createTable('webauthn_spent')
+          .addColumn('hash', 'text', (column) => column.primaryKey())
+          .addColumn('expires', 'double precision', (column) => column.notNull())
+          .execute()
+      },
+    },
+  },
+}

@@ -1,0 +1,160 @@
+import { html, renderPage } from '@mezite/core'
+import type { Assets } from './assets.ts'
+
+/** A key as its owner sees it. */
+export interface ShownKey {
+  readonly id: string
+  readonly name: string
+  readonly created: number
+  readonly lastUsed: number | null
+  readonly hardware: boolean
+  readonly synced: boolean
+}
+
+export interface Account {
+  readonly user: string
+  readonly roles: readonly string[]
+  readonly keys: readonly ShownKey[]
+  readonly local: boolean
+  /** Keys may be changed now; else `againUrl` leads to a fresh sign-in. */
+  readonly fresh: boolean
+  readonly againUrl: string
+  /** Where the person wanted to go, once there is a key. */
+  readonly continueUrl: string | null
+  /** The first key takes an administrator. */
+  readonly byAdmin: boolean
+}
+
+const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
+const status = () => html`<p class="status" role="status" aria-live="polite"></p>`
+const noScript = () =>
+  html`<noscript><p class="status bad">Keys need JavaScript in this browser.</p></noscript>`
+
+/** The plugin's pages. Everything that is passed in is escaped; what scripts need stands in data attributes. */
+export function createPages({ clusterName, assets }: { clusterName: string; assets: Pick<Assets, 'paths'> }) {
+  const page = (title: string, body: Parameters<typeof renderPage>[0]['body']) =>
+    renderPage({ title, clusterName, body, scripts: assets.paths })
+
+  return {
+    /** A role demands a key before this app opens. `missing`: why none of the person's keys can answer. */
+    confirm: (ask: {
+      readonly user: string
+      readonly app: string
+      readonly state: string
+      readonly level: string
+      readonly missing: { readonly text: string; readonly addUrl: string | null } | null
+    }) =>
+      page(
+        'Confirm with your key',
+        ask.missing === null
+          ? html`<div class="card" data-passkey="mfa" data-state=${ask.state} data-level=${ask.level}>
+              <h1>Confirm with your key</h1>
+              <p>${ask.app} opens after you confirm that it is you, <strong>${ask.user}</strong>.</p>
+              <div class="actions"><button data-go>Use your key</button><a class="button plain" href="/">Cancel</a></div>
+              ${status()}${noScript()}
+            </div>`
+          : html`<div class="card">
+              <h1>A key is needed</h1>
+              <p>${ask.app} opens after you confirm with a passkey or security key. ${ask.missing.text}</p>
+              <div class="actions">
+                ${ask.missing.addUrl === null ? null : html`<a class="button" href=${ask.missing.addUrl}>Add a key</a>`}
+                <a class="button plain" href="/">Your applications</a>
+              </div>
+            </div>`,
+      ),
+
+    /** Sign-in of people without an identity provider. */
+    signIn: (state: string) =>
+      page(
+        'Sign in with a passkey',
+        html`<div class="card" data-passkey="sign-in" data-state=${state}>
+          <h1>Sign in</h1>
+          <p class="quiet">to ${clusterName}, with the passkey on this device or on your security key</p>
+          <div class="actions"><button data-go>Use a passkey</button></div>
+          ${status()}${noScript()}
+        </div>`,
+      ),
+
+    /** Where an enrolment link leads. The token is in the fragment, which only the script sees. */
+    enrol: (signedIn: string | null, signInUrl: string) =>
+      page(
+        'Add a passkey',
+        html`<div class="card" data-passkey="enrol" data-user=${signedIn ?? ''}>
+          <h1>Add a passkey</h1>
+          <p>This link works once. Continue on the device, or with the security key, that you want to use from now on.</p>
+          <label for="name">Name of the key</label>
+          <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
+          <div class="actions"><button data-go>Create the passkey</button></div>
+          ${status()}
+          <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl} target="_blank">Sign in first</a></div>
+          <div class="actions" data-when="done" hidden><a class="button" href="/">Continue</a></div>
+          ${noScript()}
+        </div>`,
+      ),
+
+    /** A person's own keys. */
+    account: (account: Account) =>
+      page(
+        'Your keys',
+        html`<div class="card" data-passkey="account" data-keys=${String(account.keys.length)}>
+          <h1>Your keys</h1>
+          <p class="quiet">${account.user}. ${
+            account.local
+              ? 'You sign in with a passkey: keep two, in two places.'
+              : 'Applications may ask for a key before they open.'
+          }</p>
+          ${account.keys.length === 0 ? html`<p>You have no key yet.</p>` : keyList(account)}
+          ${changes(account)}
+          ${status()}
+          ${
+            account.continueUrl !== null && account.keys.length > 0
+              ? html`<div class="actions"><a class="button" data-continue href=${account.continueUrl}>Continue</a></div>`
+              : null
+          }
+          ${noScript()}
+        </div>`,
+      ),
+  }
+}
+
+function keyList({ keys, fresh }: Account) {
+  return html`<ul class="keys">
+    ${keys.map(
+      (key) => html`<li data-key=${key.id}>
+        <div>
+          <strong data-name>${key.name}</strong>
+          <p class="quiet">
+            added ${day(key.created)}${key.lastUsed === null ? ', not used yet' : `, last used ${day(key.lastUsed)}`}
+          </p>
+          <ul class="tags">
+            ${key.hardware ? html`<li>hardware key</li>` : null}
+            ${key.synced ? html`<li>synced passkey</li>` : null}
+          </ul>
+        </div>
+        <div class="tools">
+          <button class="plain" data-rename aria-label=${`Rename ${key.name}`}>Rename</button>
+          ${
+            fresh && keys.length > 1
+              ? html`<button class="plain" data-remove aria-label=${`Remove ${key.name}`}>Remove</button>`
+              : null
+          }
+        </div>
+      </li>`,
+    )}
+  </ul>`
+}
+
+function changes({ keys, fresh, againUrl, byAdmin }: Account) {
+  if (byAdmin) {
+    return html`<p>An administrator gives you a link for your first key (<code>mezctl users add-mfa</code>).</p>`
+  }
+  if (!fresh) {
+    return html`<p>To add or remove a key, sign in again: your sign-in is more than five minutes old.</p>
+      <div class="actions"><a class="button" href=${againUrl}>Sign in again</a></div>`
+  }
+  return html`<label for="name">Name of a new key</label>
+    <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
+    ${keys.length > 0 ? html`<p class="quiet">You will be asked for one of your keys first.</p>` : null}
+    ${keys.length === 1 ? html`<p class="quiet">Your last key can be removed by an administrator only.</p>` : null}
+    <div class="actions"><button data-add>Add a key</button></div>`
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { addressKey, Problem, readCookie, type WebRoutes } from '@mezite/core'
+import {
+  Answer,
+  askAssertion,
+  call,
+  page,
+  requireOwnPage,
+  sentHome,
+  sha256,
+  takeAnswer,
+  takeAssertion,
+  text,
+} from './ask.ts'
+import type { Binding } from './ceremonies.ts'
+import { holderOf, isLocal, PASSKEY } from './holder.ts'
+import type { Parts, Request } from './parts.ts'
+
+/** Ties a sign-in to the browser that began it, before there is a session. */
+const COOKIE = '__Host-mezite_passkey'
+const METHOD = 'webauthn'
+
+export const signInUrl = (signInOrigin: string, state: string): string =>
+  `${signInOrigin}/web/passkey?state=${encodeURIComponent(state)}`
+
+/**
+ * Sign-in with a passkey alone, for people without an identity provider. The key of somebody who has one signs
+ * nobody in: what the provider has ended would live on.
+ */
+export function signInRoutes(parts: Parts): WebRoutes {
+  const { desk, keys, users, pages, sessions, hardware, clock } = parts
+
+  function bind(request: Request): Binding {
+    const held = readCookie(request.headers.cookie, COOKIE)
+    if (held === undefined)
+      throw new Problem(400, 'cookie_missing', 'Cookies are needed to sign in. Open the page again.')
+    return { purpose: 'sign-in', session: sha256(held), user: null }
+  }
+
+  return {
+    name: 'webauthn-sign-in',
+    prefix: '/web/passkey',
+    async routes(web) {
+      web.get<{ Querystring: { state?: string } }>('/', page, async (request, reply) => {
+        if (sentHome(parts, request, reply)) return reply
+        const state = String(request.query.state ?? '')
+        if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
+        if (readCookie(request.headers.cookie, COOKIE) === undefined) {
+          const value = randomBytes(32).toString('base64url')
+          reply.header(
+            'set-cookie',
+            `${COOKIE}=${value}; Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax`,
+          )
+        }
+        return reply.type('text/html; charset=utf-8').send(pages.signIn(state))
+      })
+
+      web.post('/begin', call({}), async (request) => {
+        requireOwnPage(parts, request)
+        return askAssertion(parts, bind(request), [])
+      })
+
+      web.post<{ Body: { state: string; ceremony: string; response: object } }>(
+        '/finish',
+        call({ state: text, ceremony: text, response: Answer }),
+        async (request, reply) => {
+          requireOwnPage(parts, request)
+          takeAnswer(parts, `sign-in ${addressKey(request.clientIp)}`)
+          const { state, ceremony, response } = request.body
+          if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
+          const { key, user } = await takeAssertion(parts, request, {
+            ceremony,
+            binding: bind(request),
+            response,
+            session: null,
+            findKey: async (id) => {
+              const key = await keys.byId(id)
+              const user = key && users.byName(key.user_key)
+              return key && user && holderOf(user) === key.holder ? { key, user } : undefined
+            },
+          })
+          if (!isLocal(user) || user.identity === null) {
+            const detail = 'Sign in through your identity provider: this key only confirms that it is you.'
+            throw new Problem(403, 'passkey_not_for_sign_in', detail)
+          }
+          if (!(response as { response?: { userHandle?: unknown } }).response?.userHandle) {
+            throw new Problem(
+              400,
+              'user_handle_missing',
+              'This key does not say whose it is. Ask for a new link.',
+            )
+          }
+          const { issuer, sub } = user.identity
+          const known = await users.signIn({
+            name: user.name,
+            issuer,
+            sub,
+            connector: PASSKEY,
+            mappedRoles: [],
+          })
+          return desk.complete(request, reply, {
+            user: known,
+            connector: PASSKEY,
+            method: METHOD,
+            state,
+            // Fresh enough for a role with `mfa_freshness`; others ask again.
+            opened: (session) =>
+              sessions.remember(session, {
+                name: 'session-mfa',
+                level: hardware.qualifies(key) ? 'hardware_key' : 'webauthn',
+                at: clock.now(),
+              }),
+          })
+        },
+      )
+    },
+  }
+}
