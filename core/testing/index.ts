@@ -1,5 +1,5 @@
 /** What authors of plugins test with. Nothing here runs in a hub or an agent. */
-export { type AdminClient, ApiError } from './admin-client.ts'
+export { type AdminClient, ApiError, adminClient } from './admin-client.ts'
 export { conformAuditSink, type SinkUnderTest } from './conform-audit-sink.ts'
 export { type ConformPluginOptions, conformPlugin } from './conform-plugin.ts'
 export type { ConformTest } from './conform-test.ts'

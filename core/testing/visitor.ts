@@ -24,12 +24,13 @@ const MAX_REDIRECTS = 20
  * Fetch Metadata and forms. For scripted walks through a cluster; what only a browser enforces it does not.
  */
 export class Visitor {
-  readonly #ca: string | undefined
+  /** What it trusts besides the usual authorities, PEM. */
+  readonly ca: string | undefined
   readonly #cookies = new Map<string, Map<string, string>>()
 
   /** `ca`: PEM of the authority to trust besides the usual ones. */
   constructor(ca?: string) {
-    this.#ca = ca
+    this.ca = ca
   }
 
   /** Navigates: follows redirects and keeps cookies. */
@@ -96,7 +97,7 @@ export class Visitor {
       lookup: lookupLocalhost,
       agent: false,
       signal: AbortSignal.timeout(ask.timeoutMs ?? 20_000),
-      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+      ...(this.ca === undefined ? {} : { ca: this.ca }),
     })
     return new Promise((resolve, reject) => {
       request.on('error', reject)

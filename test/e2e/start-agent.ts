@@ -1,0 +1,59 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { AdminClient } from '../../core/testing/index.ts'
+import { type Program, startProgram } from '../../examples/cluster/program.ts'
+
+export const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
+
+export interface AgentOptions {
+  readonly hostname: string
+  /** HOST:PORT of the hub. */
+  readonly proxy: string
+  /** The hub that gives the token and says when the tunnel is up. */
+  readonly api: AdminClient
+  /** Where its data and its log go. */
+  readonly dir: string
+}
+
+/** Joins an agent of its own process and waits until its tunnel is up. */
+export async function startAgent({ hostname, proxy, api, dir }: AgentOptions): Promise<Program> {
+  const folder = join(dir, hostname)
+  mkdirSync(folder, { recursive: true })
+  const { token, ca_pin: pin } = await joinToken(api, hostname)
+  return startProgram({
+    name: hostname,
+    file: MEZD,
+    args: [
+      ...['start', '--proxy', proxy, '--hostname', hostname],
+      ...['--ca-pin', pin, '--data-dir', join(folder, 'data')],
+    ],
+    env: { MEZITE_JOIN_TOKEN: token },
+    logFile: join(folder, 'log'),
+    ready: () => until(() => isConnected(api, hostname), `${hostname} connects`),
+  })
+}
+
+export function joinToken(api: AdminClient, hostname: string) {
+  return api<{ token: string; ca_pin: string }>('POST', '/tokens', {
+    roles: ['app'],
+    ttl_seconds: 600,
+    agent_hostname: hostname,
+  })
+}
+
+export async function isConnected(api: AdminClient, hostname: string): Promise<boolean> {
+  const agents = await api<{ hostname: string; connected: boolean }[]>('GET', '/agents')
+  return agents.some((agent) => agent.hostname === hostname && agent.connected)
+}
+
+const DEADLINE_MS = 20_000
+
+/** Asks again and again until it holds; rejects after 20 s. */
+export async function until(holds: () => Promise<boolean> | boolean, what: string): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,186 @@
+/** What is done at one hub holds at the other: two built hubs on one PostgreSQL server, an agent at each. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { WebSocketServer } from 'ws'
+import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
+import { startProgram } from '../../examples/cluster/program.ts'
+import { openWebSocket } from './open-web-socket.ts'
+import { connect, register } from './resources.ts'
+import { joinToken, MEZD, startAgent } from './start-agent.ts'
+import { startTwoHubs } from './start-two-hubs.ts'
+
+t.setTimeout(120_000)
+const CUT_MS = 2_000
+const ALICE = 'alice@example.com'
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+
+const server = createServer((request, response) => {
+  const drips = request.url === '/events' || request.url === '/download'
+  if (!drips) return void response.end(`hello ${String(request.headers['x-mezite-user'])}`)
+  const type = request.url === '/events' ? 'text/event-stream' : 'application/octet-stream'
+  response.writeHead(200, { 'content-type': type })
+  const timer = setInterval(() => response.write('data: .\n\n'), 50)
+  response.on('close', () => clearInterval(timer))
+})
+const sockets = new WebSocketServer({ server })
+sockets.on('connection', (socket) => socket.on('error', () => {}).send('hello'))
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  for (const socket of sockets.clients) socket.terminate()
+  server.close()
+  server.closeAllConnections()
+})
+
+const pair = await startTwoHubs(t)
+const { a, b, dir } = pair
+for (const [hub, hostname] of [[a, 'node-a'] as const, [b, 'node-b'] as const]) {
+  const agent = await startAgent({ hostname, proxy: `hub.mezite.localhost:${hub.port}`, api: hub.api, dir })
+  t.teardown(() => agent.stop())
+}
+await connect(a.api, issuer, 'team')
+const role = {
+  kind: 'role',
+  version: 'v1',
+  metadata: { name: 'team' },
+  spec: { allow: { app_labels: { env: 'test' } } },
+}
+await a.api('PUT', '/roles/team', role)
+await register(a.api, 'drip', (server.address() as AddressInfo).port, { agents: ['node-a', 'node-b'] })
+const app = pair.appUrl('drip')
+
+async function signedIn(t: Test): Promise<Visitor> {
+  pair.balanceTo(a)
+  const visitor = pair.visitor()
+  const page = await visitor.open(`${app}/`)
+  t.equal(page.status, 200, `signed in at hub A: ${page.text.slice(0, 200)}`)
+  return visitor
+}
+
+const status = async (visitor: Visitor) =>
+  (await visitor.fetch(`${app}/`, { headers: { accept: 'application/json' } })).status
+
+/** A download, an event stream and a WebSocket through the hub that is balanced to; each resolves when it is cut. */
+async function liveStreams(visitor: Visitor) {
+  const cut = async (path: string) => {
+    const response = await visitor.stream(app + path, { timeoutMs: 60_000 })
+    if (response.statusCode !== 200) throw new Error(`${path} answers ${response.statusCode}`)
+    response.on('error', () => {})
+    response.resume()
+    // Wrapped, since a promise of a promise would be waited for.
+    const ended = new Promise<string>((resolve) =>
+      response.on('close', () => resolve(response.complete ? 'ended cleanly' : 'cut')),
+    )
+    return { ended }
+  }
+  const [download, events, socket] = await Promise.all([
+    cut('/download'),
+    cut('/events'),
+    openWebSocket(visitor, app),
+  ])
+  const closed = new Promise<string>((resolve) => socket.on('close', (code) => resolve(`closed ${code}`)))
+  return [download.ended, events.ended, closed]
+}
+
+const cuts: readonly {
+  what: string
+  act: () => Promise<unknown>
+  undo: () => Promise<unknown>
+  after: number
+}[] = [
+  {
+    what: 'a lock',
+    act: async () => {
+      await a.api('POST', '/locks', { target: { user: ALICE } })
+    },
+    undo: async () => {
+      const locks = await a.api<{ id: string }[]>('GET', '/locks')
+      for (const { id } of locks) await a.api('DELETE', `/locks/${id}`)
+    },
+    after: 403,
+  },
+  {
+    what: 'a disabled app',
+    act: () => a.api('POST', '/apps/drip/disable'),
+    undo: () => a.api('POST', '/apps/drip/enable'),
+    after: 503,
+  },
+  {
+    what: 'a removed role',
+    act: () => a.api('DELETE', '/roles/team'),
+    undo: () => a.api('PUT', '/roles/team', role),
+    after: 403,
+  },
+]
+
+t.test('a session that was made at hub A is valid at hub B at once', async (t) => {
+  const visitor = await signedIn(t)
+  pair.balanceTo(b)
+  const answer = await visitor.fetch(`${app}/`)
+  t.equal(answer.status, 200)
+  t.equal(answer.text, `hello ${ALICE}`)
+  const home = await visitor.fetch(`${pair.hubUrl}/`)
+  t.equal(home.status, 200, 'the hub session too')
+})
+
+for (const { what, act, undo, after } of cuts) {
+  t.test(`E71 ${what} at hub A cuts what is live at hub B within 2 s`, async (t) => {
+    const visitor = await signedIn(t)
+    pair.balanceTo(b)
+    const streams = await liveStreams(visitor)
+    await act()
+    const acted = performance.now()
+    const ends = await Promise.all(
+      streams.map(async (ended) => ({ how: await ended, ms: performance.now() - acted })),
+    )
+    t.strictSame(
+      ends.map(({ how }) => how),
+      ['cut', 'cut', 'closed 4401'],
+    )
+    const slowest = Math.round(Math.max(...ends.map(({ ms }) => ms)))
+    t.ok(slowest < CUT_MS, `${what}: all is cut after ${slowest} ms`)
+    t.equal(await status(visitor), after)
+    await undo()
+  })
+}
+
+t.test('logout at hub A ends the session at hub B', async (t) => {
+  const visitor = await signedIn(t)
+  pair.balanceTo(b)
+  const streams = await liveStreams(visitor)
+  pair.balanceTo(a)
+  const page = await visitor.open(`${pair.hubUrl}/web/logout`)
+  const left = await visitor.submit(page, /\/web\/logout$/)
+  t.equal(left.status, 200)
+  const acted = performance.now()
+  t.strictSame(await Promise.all(streams), ['cut', 'cut', 'closed 4401'])
+  t.ok(performance.now() - acted < CUT_MS)
+  pair.balanceTo(b)
+  t.equal(await status(visitor), 401)
+})
+
+t.test('J126 a join token that was spent at hub A is refused at hub B', async (t) => {
+  const { token, ca_pin: pin } = await joinToken(a.api, 'node-c')
+  const join_ = (hub: typeof a) =>
+    startProgram({
+      name: `node-c at ${hub.name}`,
+      file: MEZD,
+      args: [
+        ...['start', '--proxy', `hub.mezite.localhost:${hub.port}`, '--hostname', 'node-c'],
+        ...['--ca-pin', pin, '--data-dir', join(dir, `node-c-${hub.name}`)],
+      ],
+      env: { MEZITE_JOIN_TOKEN: token },
+      logFile: join(dir, `node-c-${hub.name}.log`),
+      ready: () => Promise.resolve(),
+    })
+  // Both at once: whoever is first wins, and only one.
+  const both = await Promise.all([join_(a), join_(b)])
+  t.teardown(() => Promise.all(both.map((program) => program.stop())))
+  const loser = await Promise.race(both.map(async (program) => ({ program, code: await program.exited })))
+  t.equal(loser.code, 1, `${loser.program.name} is refused`)
+  const events = await a.api<{ type: string; agent: string; success: boolean }[]>('GET', '/audit?limit=1000')
+  const joined = events.filter((event) => event.type === 'agent.joined' && event.agent === 'node-c')
+  t.equal(joined.length, 1)
+})
