@@ -1,4 +1,5 @@
 import { limits } from './limits.ts'
+import { trimSpace } from './trim-space.ts'
 
 /** Head of a final answer. */
 export interface AnswerHead {
@@ -252,17 +253,4 @@ function headerLine(row: string): [name: string, value: string] {
   const name = row.slice(0, colon)
   if (colon < 1 || !NAME.test(name)) throw new AnswerError('a header line of the answer is malformed')
   return [name, trimSpace(row.slice(colon + 1))]
-}
-
-/** Only SP and HTAB are optional white space; `trim` would take 0xA0 and 0x85 too. */
-function trimSpace(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isSpace(text.charCodeAt(start))) start++
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-function isSpace(code: number): boolean {
-  return code === 32 || code === 9
 }

@@ -89,7 +89,7 @@ export class AppHosts implements AppHostProtocol {
     const tick = setInterval(closeIdle, 100)
     await new Promise<void>((resolve) => {
       const check = setInterval(() => {
-        if (this.#exchanges.size > 0 && !signal.aborted) return
+        if (this.#busy() && !signal.aborted) return
         clearInterval(check)
         resolve()
       }, 20)
@@ -97,8 +97,7 @@ export class AppHosts implements AppHostProtocol {
     clearInterval(tick)
     for (const set of [...this.#exchanges.values()]) for (const exchange of [...set]) exchange.shutDown()
     const end = performance.now() + limits.closeMs
-    while (this.#exchanges.size > 0 && performance.now() < end)
-      await new Promise((done) => setTimeout(done, 20))
+    while (this.#busy() && performance.now() < end) await new Promise((done) => setTimeout(done, 20))
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
     this.#rescueServer.close(noop)
@@ -192,24 +191,28 @@ export class AppHosts implements AppHostProtocol {
   #forward(client: Client, admitted: Admitted): void {
     const socket = client.upgrade?.socket ?? client.message.socket
     if (socket.destroyed) return
-    let set = this.#exchanges.get(socket)
-    if (set === undefined) {
-      const made = new Set<HttpExchange>()
-      set = made
-      this.#exchanges.set(socket, made)
-      // Answers that wait their turn on a pipelined connection hear of its end only here.
-      socket.once('close', () => {
-        for (const exchange of [...made]) exchange.clientGone()
-        this.#exchanges.delete(socket)
-      })
-    }
-    const exchanges = set
-    const exchange = new HttpExchange(this.#parts, admitted, client, (over) => {
-      exchanges.delete(over)
-      if (this.#draining && exchanges.size === 0) this.#exchanges.delete(socket)
-    })
+    const exchanges = this.#exchangesOf(socket)
+    const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
     exchanges.add(exchange)
     exchange.start()
+  }
+
+  #exchangesOf(socket: Duplex): Set<HttpExchange> {
+    const known = this.#exchanges.get(socket)
+    if (known !== undefined) return known
+    const made = new Set<HttpExchange>()
+    this.#exchanges.set(socket, made)
+    // Answers that wait their turn on a pipelined connection hear of its end only here.
+    socket.once('close', () => {
+      for (const exchange of [...made]) exchange.clientGone()
+      this.#exchanges.delete(socket)
+    })
+    return made
+  }
+
+  #busy(): boolean {
+    for (const { size } of this.#exchanges.values()) if (size > 0) return true
+    return false
   }
 
   #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {

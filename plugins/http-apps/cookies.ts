@@ -1,10 +1,11 @@
+import { trimSpace } from './trim-space.ts'
+
 /** Cookie of an app session on the app's own host. */
 export const APP_COOKIE = '__Host-mezite_app'
 /** Ties a hand-over code to the browser that asked for it. */
 export const NONCE_COOKIE = '__Host-mezite_nonce'
 
 const OURS = '__host-mezite'
-const EDGE = /^[ \t]+|[ \t]+$/g
 
 /**
  * Value of the first cookie with exactly this name, over all `Cookie` lines in order; later ones never count.
@@ -15,8 +16,7 @@ export function readCookie(lines: readonly string[], name: string): string | und
     if (!line.includes(name)) continue
     for (const part of line.split(';')) {
       const equals = part.indexOf('=')
-      if (equals < 0 || part.slice(0, equals).replace(EDGE, '') !== name) continue
-      return part.slice(equals + 1).replace(EDGE, '')
+      if (equals >= 0 && trimSpace(part.slice(0, equals)) === name) return trimSpace(part.slice(equals + 1))
     }
   }
   return undefined
@@ -45,8 +45,5 @@ export function ourCookie(name: string, value: string, maxAgeSeconds: number | n
 }
 
 function isOurs(part: string): boolean {
-  return part
-    .replace(/^[ \t]+/, '')
-    .toLowerCase()
-    .startsWith(OURS)
+  return trimSpace(part).slice(0, OURS.length).toLowerCase() === OURS
 }

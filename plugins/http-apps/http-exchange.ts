@@ -29,7 +29,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
   readonly #admitted: Admitted
   readonly #client: Client
   readonly #names: AppNames
-  readonly #onover: (exchange: HttpExchange) => void
+  /** Those of the same connection. */
+  readonly #siblings: Set<HttpExchange>
   readonly #outcome = new Outcome()
   readonly #answer: ResponseRelay
   #head: Buffer | null = null
@@ -43,17 +44,17 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
   #over = false
   deadline = Number.POSITIVE_INFINITY
 
-  constructor(parts: Parts, admitted: Admitted, client: Client, onover: (exchange: HttpExchange) => void) {
+  constructor(parts: Parts, admitted: Admitted, client: Client, siblings: Set<HttpExchange>) {
     this.#parts = parts
     this.#admitted = admitted
     this.#client = client
-    this.#onover = onover
+    this.#siblings = siblings
     this.#names = namesOf(admitted.app, parts.publicNames)
     this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true, () => {
       this.#progress()
       this.#upstream?.resume()
     })
-    client.response.once('close', () => this.clientGone())
+    client.response.on('close', () => this.clientGone())
   }
 
   start(): void {
@@ -285,6 +286,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#parts.audit, this.#admitted)
-    this.#onover(this)
+    this.#siblings.delete(this)
   }
 }
