@@ -146,3 +146,18 @@ t.test('the kernel stays under 900 lines of code that runs', (t) => {
   t.ok(lines < 900, `${lines} lines`)
   t.end()
 })
+
+t.test('E80 every way to an app asks the same access call, and nobody else decides', (t) => {
+  const asking = sources.filter((file) => /(?<!tap\.)\baccess\.decide\(/.test(textOf(file))).sort()
+  t.strictSame(asking, [
+    'core/hub/sessions/create-sessions.ts',
+    'core/hub/web/sign-in/admit.ts',
+    'plugins/http-apps/admit.ts',
+    'plugins/tcp-apps/decide-connection.ts',
+  ])
+  const voting = sources.filter((file) => /\btap\.access\.decide\(/.test(textOf(file)))
+  t.strictSame(voting, ['plugins/rbac/hub.ts'])
+  const calling = sources.filter((file) => /calls\.access\.decide\b/.test(textOf(file)))
+  t.strictSame(calling, ['core/hub/hub.ts'])
+  t.end()
+})

@@ -173,7 +173,8 @@ function describe(app: FastifyInstance, { version, publicNames }: WebOptions): v
     },
     transform: ({ schema, url }) => ({
       schema: { ...schema, hide: !url.startsWith('/v1/webapi/') || schema?.hide === true },
-      url,
+      // A route at the prefix itself answers with and without the slash.
+      url: url.replace(/\/$/, ''),
     }),
   })
   app.register(async (scope) => {

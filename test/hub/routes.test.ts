@@ -1,0 +1,135 @@
+/** Who may call what on the hub's own host: every route of the standard set, asked as nobody, as a user and as an admin. */
+import { FakeIssuer } from '@mezite/core/testing'
+import t from 'tap'
+import { createTestHub } from '../../core/testing/create-test-hub.ts'
+
+type Access = 'public' | 'user' | 'admin'
+
+/** The table. A new route fails here until it is listed with who may call it. */
+const TABLE: Readonly<Record<Access, readonly string[]>> = {
+  public: [
+    'POST /v1/webapi/cli/token',
+    'GET /v1/webapi/oidc/login/{connector}',
+    'GET /v1/webapi/oidc/callback',
+    'GET /v1/webapi/oidc/callback/{connector}',
+    'POST /v1/webapi/oidc/backchannel-logout/{connector}',
+  ],
+  user: ['GET /v1/webapi/me', 'GET /v1/webapi/me/apps', 'DELETE /v1/webapi/me/session'],
+  admin: [
+    'GET /v1/webapi/status',
+    'GET /v1/webapi/apps',
+    'POST /v1/webapi/apps',
+    'GET /v1/webapi/apps/{name}',
+    'PUT /v1/webapi/apps/{name}',
+    'DELETE /v1/webapi/apps/{name}',
+    'POST /v1/webapi/apps/{name}/enable',
+    'POST /v1/webapi/apps/{name}/disable',
+    'PUT /v1/webapi/apps/{name}/agents/{hostname}',
+    'DELETE /v1/webapi/apps/{name}/agents/{hostname}',
+    'GET /v1/webapi/users',
+    'POST /v1/webapi/users',
+    'GET /v1/webapi/users/{name}',
+    'PATCH /v1/webapi/users/{name}',
+    'DELETE /v1/webapi/users/{name}',
+    'POST /v1/webapi/users/{name}/relink',
+    'GET /v1/webapi/roles',
+    'GET /v1/webapi/roles/{name}',
+    'PUT /v1/webapi/roles/{name}',
+    'DELETE /v1/webapi/roles/{name}',
+    'GET /v1/webapi/connectors',
+    'GET /v1/webapi/connectors/{name}',
+    'PUT /v1/webapi/connectors/{name}',
+    'DELETE /v1/webapi/connectors/{name}',
+    'POST /v1/webapi/connectors/{name}/test',
+    'GET /v1/webapi/tokens',
+    'POST /v1/webapi/tokens',
+    'DELETE /v1/webapi/tokens/{id}',
+    'GET /v1/webapi/agents',
+    'GET /v1/webapi/agents/{hostname}',
+    'DELETE /v1/webapi/agents/{hostname}',
+    'GET /v1/webapi/sessions',
+    'DELETE /v1/webapi/sessions/{id}',
+    'GET /v1/webapi/locks',
+    'POST /v1/webapi/locks',
+    'DELETE /v1/webapi/locks/{id}',
+    'GET /v1/webapi/audit',
+    'GET /v1/webapi/audit/tail',
+    'GET /v1/webapi/auth/export/app-jwt',
+    'GET /v1/webapi/auth/export/hub-ca',
+    'GET /v1/webapi/auth/export/agent-ca',
+    'GET /v1/webapi/auth/export/user-ca',
+  ],
+}
+
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+const hub = await createTestHub()
+t.teardown(() => hub.stop())
+await hub.api('PUT', '/connectors/sso', {
+  kind: 'oidc',
+  version: 'v1',
+  metadata: { name: 'sso' },
+  spec: {
+    issuer_url: issuer.url,
+    client_id: issuer.clientId,
+    client_secret: { value: issuer.clientSecret },
+  },
+})
+
+/** A session's token of a signed-in person, used as a bearer. */
+async function tokenOf(): Promise<string> {
+  const visitor = hub.visitor()
+  await visitor.open(`${hub.url}/`)
+  const [, token] = /__Host-mezite_session=([\w-]+)/.exec(visitor.cookies(new URL(hub.url).host) ?? '') ?? []
+  if (!token) throw new Error('nobody was signed in')
+  return token
+}
+const user = await tokenOf()
+await hub.api('POST', '/users', { name: 'root@example.com', roles: ['admin'] })
+issuer.person = { sub: 'root-1', email: 'root@example.com', email_verified: true }
+const admin = await tokenOf()
+
+/** Status of one call with these credentials; what the path names does not exist. */
+async function call(route: string, token: string | null): Promise<number> {
+  const [method = '', path = ''] = route.split(' ')
+  const response = await hub.visitor().stream(hub.url + path.replaceAll(/\{\w+\}/g, 'nothing-here'), {
+    method,
+    headers: { accept: 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+  })
+  response.on('error', () => {})
+  response.destroy()
+  return response.statusCode ?? 0
+}
+
+t.test('K140 the API has exactly the listed routes', async (t) => {
+  const { text } = await hub.visitor().fetch(`${hub.url}/v1/webapi/openapi.json`)
+  const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, unknown>> }
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  t.same(described.sort(), Object.values(TABLE).flat().sort())
+})
+
+t.test('K140 E77 each route lets in whom the table says, and nobody else', async (t) => {
+  for (const [access, routes] of Object.entries(TABLE) as [Access, readonly string[]][]) {
+    for (const route of routes) {
+      const nobody = await call(route, null)
+      t.equal(nobody === 401, access !== 'public', `${route} as nobody: ${nobody}`)
+      if (access === 'public') continue
+      const stranger = await call(route, 'x'.repeat(43))
+      t.equal(stranger, 401, `${route} with an unknown token`)
+      if (access === 'admin') t.equal(await call(route, user), 403, `${route} as a user`)
+      const allowed = await call(route, route.endsWith('/me/session') ? await tokenOf() : admin)
+      t.notOk([401, 403, 500].includes(allowed), `${route} as who may: ${allowed}`)
+    }
+  }
+})
+
+t.test('E77 a person sees themselves, and paths that are no routes are 404', async (t) => {
+  const me = await hub
+    .visitor()
+    .fetch(`${hub.url}/v1/webapi/me`, { headers: { authorization: `Bearer ${user}` } })
+  t.equal(JSON.parse(me.text).user, 'alice@example.com')
+  for (const path of ['/v1/webapi/nothing', '/v1/webapi/apps/a/b/c', '/v2/apps', '/v1'])
+    t.ok([400, 401, 403, 404].includes(await call(`GET ${path}`, user)), path)
+})
