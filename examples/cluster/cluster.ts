@@ -14,12 +14,18 @@ export interface ClusterOptions {
   /** Port of the hub; 0 picks a free one. */
   readonly hubPort: number
   readonly idpPort: number
+  /** Apps below the hub's own host instead of a domain of their own; sign-in then has a host of its own. */
+  readonly appsBelowHub?: boolean
+  /** `plugins:` of the hub's configuration. */
+  readonly plugins?: Readonly<Record<string, unknown>>
   /** Told before each step. */
   readonly onStep: (title: string) => void
 }
 
 export interface Cluster {
   readonly hubUrl: string
+  /** Where people sign in and show their keys. */
+  readonly signInUrl: string
   readonly apps: Readonly<Record<'identity' | 'live', string>>
   readonly idpUrl: string
   /** PEM of the authority that issued the hub's development certificate. */
@@ -53,7 +59,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     freePort(),
     freePort(),
   ])
-  const hubUrl = `https://hub.mezite.localhost:${hubPort}`
+  const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
+  const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
+  const hubUrl = `https://${hubHost}:${hubPort}`
+  const signInUrl = options.appsBelowHub ? `https://login.${appsDomain}:${hubPort}` : hubUrl
   const idpUrl = `http://127.0.0.1:${idpPort}`
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
@@ -88,15 +97,19 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       env: {
         PORT: String(idpPort),
         CLIENT_SECRET: clientSecret,
-        REDIRECT_URI: `${hubUrl}/v1/webapi/oidc/callback/sso`,
-        POST_LOGOUT_URI: `${hubUrl}/web/signed-out`,
-        LOGOUT_URI: `${hubUrl}/v1/webapi/oidc/backchannel-logout/sso`,
+        REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
+        POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
+        LOGOUT_URI: `${signInUrl}/v1/webapi/oidc/backchannel-logout/sso`,
       },
     })
 
     onStep('Starting the hub with its embedded database')
     const configFile = join(dir, 'mezhub.yaml')
-    writeFileSync(configFile, hubConfig({ dataDir, hubPort, diagnosticsPort }), { mode: 0o600 })
+    writeFileSync(
+      configFile,
+      hubConfig({ dataDir, hubHost, hubPort, appsDomain, diagnosticsPort, plugins: options.plugins ?? {} }),
+      { mode: 0o600 },
+    )
     await start({
       name: 'hub',
       file: HUB,
@@ -146,7 +159,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       file: AGENT,
       args: [
         'start',
-        ...['--proxy', `hub.mezite.localhost:${hubPort}`],
+        ...['--proxy', `${hubHost}:${hubPort}`],
         ...['--hostname', 'demo-node', '--data-dir', agentDir],
         ...(joining ? ['--ca-pin', joining.ca_pin] : []),
       ],
@@ -155,9 +168,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       ready: () => isConnected(mezctl),
     })
 
-    const app = (name: string) => `https://${name}.apps.mezite.localhost:${hubPort}`
+    const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
     const apps = { identity: app('identity'), live: app('live') }
-    return { hubUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
+    return { hubUrl, signInUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
   } catch (error) {
     await stop()
     throw error

@@ -4,16 +4,24 @@ const document = (kind: string, metadata: object, spec: object): string =>
   stringify({ kind, version: 'v1', metadata, spec })
 
 /** The hub's configuration file. */
-export function hubConfig(options: { dataDir: string; hubPort: number; diagnosticsPort: number }): string {
+export function hubConfig(options: {
+  dataDir: string
+  hubHost: string
+  hubPort: number
+  appsDomain: string
+  diagnosticsPort: number
+  plugins: Readonly<Record<string, unknown>>
+}): string {
   return stringify({
     cluster_name: 'demo',
     data_dir: options.dataDir,
     proxy: {
       listen_addr: `127.0.0.1:${options.hubPort}`,
-      public_addr: `hub.mezite.localhost:${options.hubPort}`,
-      apps_domain: 'apps.mezite.localhost',
+      public_addr: `${options.hubHost}:${options.hubPort}`,
+      apps_domain: options.appsDomain,
     },
     diagnostics: { listen_addr: `127.0.0.1:${options.diagnosticsPort}` },
+    plugins: options.plugins,
   })
 }
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Cluster, startCluster } from '../../examples/cluster/cluster.ts'
+import { type Cluster, type ClusterOptions, startCluster } from '../../examples/cluster/cluster.ts'
 
 export interface TestApp {
   readonly name: string
@@ -22,9 +22,12 @@ export interface TestCluster extends Cluster {
 }
 
 /** The example's cluster, built programs and all, on free ports in a folder of its own; gone with the test. */
-export async function startTestCluster(t: { teardown(fn: () => unknown): void }): Promise<TestCluster> {
+export async function startTestCluster(
+  t: { teardown(fn: () => unknown): void },
+  options: Pick<ClusterOptions, 'appsBelowHub' | 'plugins'> = {},
+): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-e2e-'))
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep: () => {} })
+  const cluster = await startCluster({ ...options, dir, hubPort: 0, idpPort: 0, onStep: () => {} })
   const servers: Server[] = []
   t.teardown(async () => {
     for (const server of servers) {
