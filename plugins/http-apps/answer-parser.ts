@@ -27,7 +27,8 @@ export class AnswerError extends Error {}
 
 const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?:^|[^\r])\n/
+/** Looked for where line ends are gone already, so a CR or LF is a bare one. */
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
 const SIZE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;.*)?$/
 const LENGTH = /^[0-9]{1,15}$/
 
@@ -120,10 +121,10 @@ export class AnswerParser {
   }
 
   #takeHead(text: string, following: number): void {
-    if (FORBIDDEN.test(text)) throw new AnswerError('the head of the answer has forbidden bytes')
     const rows = text.split('\r\n')
     const [, minor, code, reason = ''] = STATUS.exec(rows[0] as string) ?? []
-    if (code === undefined) throw new AnswerError('the status line of the answer is malformed')
+    if (code === undefined || CONTROL.test(reason))
+      throw new AnswerError('the status line of the answer is malformed')
     if (rows.length > limits.answerLines) throw new AnswerError('the answer has too many header lines')
     const status = Number(code)
     const lines: string[] = []
@@ -207,7 +208,8 @@ export class AnswerParser {
       return null
     }
     const line = bytes.toString('latin1', 0, end + 1)
-    if (!line.endsWith('\r\n') || FORBIDDEN.test(line)) throw new AnswerError('a chunk line is malformed')
+    if (!line.endsWith('\r\n') || CONTROL.test(line.slice(0, -2)))
+      throw new AnswerError('a chunk line is malformed')
     const ends = this.#state === 'trailers' && line === '\r\n'
     if (ends && bytes.length > end + 1) this.reusable = false
     this.#takeLine(line.slice(0, -2))
@@ -251,6 +253,7 @@ export class AnswerParser {
 function headerLine(row: string): [name: string, value: string] {
   const colon = row.indexOf(':')
   const name = row.slice(0, colon)
-  if (colon < 1 || !NAME.test(name)) throw new AnswerError('a header line of the answer is malformed')
+  if (colon < 1 || !NAME.test(name) || CONTROL.test(row))
+    throw new AnswerError('a header line of the answer is malformed')
   return [name, trimSpace(row.slice(colon + 1))]
 }
