@@ -7,3 +7,6 @@ export const TCP_ALPN = 'mezite-tcp/1'
 
 /** `http` on the CONNECT of an HTTP app: the stream then carries HTTP/1.1 to the app's public host. */
 export const APP_PROTOCOL_HEADER = 'mezite-protocol'
+
+/** On the 200 to such a CONNECT: the public host, and port when it is not 443, under which browsers know the app. */
+export const PUBLIC_HOST_HEADER = 'mezite-public-host'

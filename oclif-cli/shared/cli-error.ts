@@ -15,6 +15,11 @@ export const cliErrorCodes = {
   MEZ_NOT_LOGGED_IN: 'Run `login --proxy HOST[:PORT]`.',
   MEZ_LOGIN_EXPIRED: 'Run `login --proxy HOST[:PORT]` again, or `logout` to use the admin socket.',
   MEZ_LOGIN_FAILED: 'Run `login` again.',
+  MEZ_IDENTITY_INVALID: 'Make another one with `msh login --out FILE`.',
+  MEZ_LOGIN_ENDED: 'Run `login --proxy HOST[:PORT]` again.',
+  MEZ_PORT_TAKEN: 'Choose another port with --port, or leave it out to get a free one.',
+  MEZ_HUB_UNTRUSTED:
+    'Sign in again; if that does not help, tell an administrator: somebody may stand between you and the hub.',
   MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
   MEZ_NOT_CONFIRMED: 'Nothing was changed. Add --yes to go ahead without being asked.',
   MEZ_CLI_FAULT: 'This is a fault of the program; please report it with the command that you typed.',

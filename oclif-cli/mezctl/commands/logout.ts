@@ -1,12 +1,4 @@
-import {
-  BaseCommand,
-  CliError,
-  createHubClient,
-  messageOf,
-  parseProxy,
-  proxyConnection,
-  showCell,
-} from '@mezite/cli-shared'
+import { BaseCommand, endLogin, parseProxy } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { loginStore } from '../choose-connection.ts'
 
@@ -16,28 +8,8 @@ export default class Logout extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Logout)
-    const store = loginStore()
-    const profile = store.get(flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name)
-    if (profile === null) {
-      throw new CliError(
-        'MEZ_NOT_LOGGED_IN',
-        flags.proxy ? `not signed in at ${flags.proxy}` : 'not signed in',
-      )
-    }
-    const { proxy, token, ca } = profile
-    const client = createHubClient(
-      proxyConnection(parseProxy(proxy), { token, ca, why: 'logout', renewHint: '' }),
-    )
-    let ended = true
-    try {
-      await client.call('DELETE', '/me/session', { deadlineMs: 5_000 })
-    } catch (error) {
-      // 401: the hub had ended it already.
-      ended = error instanceof CliError && error.status === 401
-      if (!ended)
-        this.note(`The hub was not told, the session there runs until it expires: ${messageOf(error)}`)
-    }
-    store.remove(proxy)
-    await this.show(flags, { proxy, ended }, () => `Signed out at ${proxy} (${showCell(profile.user)}).`)
+    const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
+    const { told, text } = await endLogin(loginStore(), proxy, (line) => this.note(line))
+    await this.show(flags, told, () => text)
   }
 }

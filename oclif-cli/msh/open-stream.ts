@@ -1,0 +1,80 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
+import {
+  APP_PROTOCOL_HEADER,
+  PUBLIC_HOST_HEADER,
+  REASON_HEADER,
+  resetStream,
+  StreamPipe,
+} from '@mezite/core/wire'
+import { Refusal, reasonOf } from './refusal.ts'
+
+/** The hub and its agents have deadlines of their own, which are shorter. */
+const ANSWER_MS = 60_000
+
+export type AppProtocol = 'tcp' | 'http'
+
+/** One connection to an app. */
+export interface AppStream {
+  readonly pipe: StreamPipe
+  /** The public host of an HTTP app, when the hub names it. */
+  readonly publicHost: string | null
+}
+
+/** The connection to the hub went before the answer: no byte has left, so another one may be asked. */
+export class StreamLost extends Error {
+  override readonly name = 'StreamLost'
+}
+
+/** Asks for one connection to an app. Throws `Refusal` or `StreamLost`. */
+export function openStream(
+  session: ClientHttp2Session,
+  target: { readonly app: string; readonly protocol: AppProtocol; readonly signal?: AbortSignal | undefined },
+): Promise<AppStream> {
+  const { app, protocol, signal } = target
+  return new Promise((resolve, reject) => {
+    let stream: ClientHttp2Stream
+    try {
+      stream = session.request(
+        {
+          ':method': 'CONNECT',
+          ':authority': app,
+          ...(protocol === 'http' ? { [APP_PROTOCOL_HEADER]: 'http' } : {}),
+        },
+        { endStream: false },
+      )
+    } catch {
+      return reject(new StreamLost('no stream can be opened'))
+    }
+    const settle = (run: () => void): void => {
+      clearTimeout(deadline)
+      stream.removeListener('close', onClose)
+      signal?.removeEventListener('abort', abort)
+      run()
+    }
+    const refuse = (error: Error): void =>
+      settle(() => {
+        resetStream(stream, constants.NGHTTP2_CANCEL)
+        reject(error)
+      })
+    const abort = (): void => refuse(new StreamLost('not wanted any more'))
+    const onClose = (): void =>
+      settle(() => {
+        const lost =
+          session.destroyed || session.closed || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM
+        reject(lost ? new StreamLost('the hub is gone') : new Refusal(app, 502, 'app_unreachable'))
+      })
+    const deadline = setTimeout(() => refuse(new Refusal(app, 504, 'connect_timeout')), ANSWER_MS)
+    // Stays for the life of the stream; `close` tells the rest.
+    stream.on('error', () => {})
+    stream.once('close', onClose)
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) return abort()
+    stream.once('response', (answer) => {
+      const status = answer[':status'] ?? 0
+      if (status !== 200) return refuse(new Refusal(app, status, reasonOf(answer[REASON_HEADER])))
+      const host = answer[PUBLIC_HOST_HEADER]
+      const publicHost = typeof host === 'string' && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? host : null
+      settle(() => resolve({ pipe: new StreamPipe(stream, ''), publicHost }))
+    })
+  })
+}
