@@ -34,7 +34,7 @@ export default defineHubPlugin({
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
-    const pool = new PipePool(deadlines)
+    const pool = new PipePool(deadlines, host.use.tunnel)
     host.tap.lifecycle.start(() => deadlines.start())
     host.tap.lifecycle.stop(() => {
       pool.close()

@@ -1,20 +1,23 @@
-import type { App } from '@mezite/core'
+import type { App, Tunnel } from '@mezite/core'
 import type { Deadlines, Waiting } from './deadlines.ts'
 import { limits } from './limits.ts'
 import type { Upstream } from './upstream.ts'
 
 /**
  * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
- * reach whoever comes next. Bounded per key and per app; gone after 15 s.
+ * reach whoever comes next. Bounded per key and per app; gone after 15 s, and
+ * within 1 s when its agent serves the app no more: an agent that stops waits for them.
  */
 export class PipePool {
   readonly #deadlines: Deadlines
+  readonly #tunnel: Pick<Tunnel, 'candidates'>
   readonly #idle = new Map<string, Upstream[]>()
   readonly #countByApp = new Map<string, number>()
   readonly #sweep: Waiting
 
-  constructor(deadlines: Deadlines) {
+  constructor(deadlines: Deadlines, tunnel: Pick<Tunnel, 'candidates'>) {
     this.#deadlines = deadlines
+    this.#tunnel = tunnel
     this.#sweep = { deadline: 0, onlate: () => this.#expire() }
     deadlines.add(this.#sweep)
   }
@@ -71,9 +74,30 @@ export class PipePool {
 
   #expire(): void {
     const oldest = this.#deadlines.now - limits.idlePipeMs
-    for (const stack of [...this.#idle.values()])
-      for (const upstream of [...stack]) if (upstream.idleSince <= oldest) upstream.destroy()
+    const serving = new Map<App, ReadonlySet<string>>()
+    const serves = ({ app, agent }: Upstream): boolean => {
+      let agents = serving.get(app)
+      if (agents === undefined) {
+        agents = this.#serving(app)
+        serving.set(app, agents)
+      }
+      return agents.has(agent)
+    }
+    for (const stack of [...this.#idle.values()]) {
+      for (const upstream of [...stack]) {
+        if (upstream.idleSince <= oldest || !serves(upstream)) upstream.destroy()
+      }
+    }
     this.#sweep.deadline = this.#deadlines.now + 1_000
+  }
+
+  #serving(app: App): ReadonlySet<string> {
+    try {
+      return new Set(this.#tunnel.candidates(app).map(({ hostname }) => hostname))
+    } catch {
+      // A plugin that chooses agents fails. The next request says so; here nothing may.
+      return new Set()
+    }
   }
 }
 

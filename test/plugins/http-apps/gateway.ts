@@ -155,7 +155,7 @@ export async function openGateway(app: App) {
     forwardHeaders: (lines: readonly string[]) => lines,
     log,
     deadlines,
-    pool: new PipePool(deadlines),
+    pool: new PipePool(deadlines, tunnel),
   } as unknown as Parts
   const hosts = new AppHosts(parts)
   const server = createServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
