@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
 import type { AdminClient } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 
@@ -14,20 +15,21 @@ export interface AgentOptions {
   readonly api: AdminClient
   /** Where its data and its log go. */
   readonly dir: string
+  /** What it may dial; everything when left out. */
+  readonly allow?: readonly string[]
 }
 
 /** Joins an agent of its own process and waits until its tunnel is up. */
-export async function startAgent({ hostname, proxy, api, dir }: AgentOptions): Promise<Program> {
+export async function startAgent({ hostname, proxy, api, dir, allow }: AgentOptions): Promise<Program> {
   const folder = join(dir, hostname)
   mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'mezd.yaml')
+  writeFileSync(file, stringify({ proxy_addr: proxy, hostname, ...(allow ? { apps: { allow } } : {}) }))
   const { token, ca_pin: pin } = await joinToken(api, hostname)
   return startProgram({
     name: hostname,
     file: MEZD,
-    args: [
-      ...['start', '--proxy', proxy, '--hostname', hostname],
-      ...['--ca-pin', pin, '--data-dir', join(folder, 'data')],
-    ],
+    args: ['start', '--config', file, '--ca-pin', pin, '--data-dir', join(folder, 'data')],
     env: { MEZITE_JOIN_TOKEN: token },
     logFile: join(folder, 'log'),
     ready: () => until(() => isConnected(api, hostname), `${hostname} connects`),

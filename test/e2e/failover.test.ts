@@ -1,0 +1,160 @@
+/** Agents and applications that fail under traffic, and what people see of it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import type { Program } from '../../examples/cluster/program.ts'
+import { connect, register } from './resources.ts'
+import { isConnected, startAgent, until } from './start-agent.ts'
+
+t.setTimeout(120_000)
+const dir = mkdtempSync(join(tmpdir(), 'mezite-failover-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+/** How often each id came, and the first arrivals that are held back. */
+const arrivals = new Map<string, number>()
+const held: ServerResponse[] = []
+
+const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  request.resume()
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://app.invalid')
+  const id = searchParams.get('id') ?? ''
+  const count = (arrivals.get(id) ?? 0) + 1
+  arrivals.set(id, count)
+  if (pathname === '/held' && count === 1) held.push(response)
+  else response.end(`${id} ${count}`)
+})
+const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+await listen(0)
+const { port } = server.address() as AddressInfo
+const close = () =>
+  new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+t.teardown(close)
+
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+const hub = await createTestHub()
+t.teardown(() => hub.stop())
+const agents = await Promise.all(
+  [
+    { hostname: 'node-1' },
+    { hostname: 'node-2' },
+    // Dials nothing that exists here.
+    { hostname: 'picky', allow: ['192.0.2.1:1'] },
+  ].map((agent) => startAgent({ ...agent, proxy: new URL(hub.url).host, api: hub.api, dir })),
+)
+for (const agent of agents) t.teardown(() => agent.stop())
+const [first, second] = agents as [Program, Program]
+
+await connect(hub.api, issuer)
+const both = { agents: ['node-1', 'node-2'] }
+await register(hub.api, 'pair', port, both)
+await register(hub.api, 'mixed', port, { agents: ['picky', 'node-2'] })
+await register(hub.api, 'refused', port, { agents: ['picky'] })
+await register(hub.api, 'lonely', port, { agents: ['node-9'] })
+await register(hub.api, 'unbound', port, { agents: [] })
+await register(hub.api, 'slow', port, { ...both, timeouts: { response: '1s' } })
+
+const visitor = hub.visitor()
+
+async function ask(app: string, path: string, method = 'GET') {
+  const { status, text } = await visitor.fetch(hub.appUrl(app) + path, {
+    method,
+    headers: { accept: 'application/json', origin: hub.appUrl(app) },
+  })
+  const code = status < 400 ? null : (JSON.parse(text) as { code: string }).code
+  return { status, text, code }
+}
+
+/** Signs in at the app; whatever it answers, there is a session then. */
+const enter = (app: string) => visitor.open(`${hub.appUrl(app)}/`)
+
+t.test('a dial that one agent refuses falls through to the other', async (t) => {
+  await enter('mixed')
+  for (let n = 0; n < 6; n++) t.equal((await ask('mixed', `/?id=mixed-${n}`)).status, 200)
+  await enter('refused')
+  t.match(await ask('refused', '/?id=refused'), { status: 502, code: 'app_unreachable' })
+  t.equal(arrivals.has('refused'), false)
+})
+
+t.test('no agent bound, and none connected: 502 with the reason', async (t) => {
+  t.equal((await enter('lonely')).status, 502)
+  t.match(await ask('lonely', '/'), { status: 502, code: 'agent_none' })
+  t.equal((await enter('unbound')).status, 502)
+  t.match(await ask('unbound', '/'), { status: 502, code: 'agent_unbound' })
+})
+
+t.test('an app that does not answer in time: 504, and its next answer is fine', async (t) => {
+  await enter('slow')
+  const began = performance.now()
+  t.match(await ask('slow', '/held?id=slow'), { status: 504, code: 'app_timeout' })
+  t.ok(performance.now() - began < 5_000, 'by the app’s own deadline')
+  t.equal(arrivals.get('slow'), 1, 'and it was asked once')
+  held.length = 0
+  t.match(await ask('slow', '/?id=slow'), { status: 200, text: 'slow 2' })
+})
+
+t.test('an app that is down: 502, and back within 5 s of its return', async (t) => {
+  await enter('pair')
+  t.equal((await ask('pair', '/?id=up')).status, 200)
+  await close()
+  t.equal((await ask('pair', '/?id=down')).status, 502)
+  t.equal((await ask('pair', '/?id=down', 'POST')).status, 502)
+  await listen(port)
+  const back = performance.now()
+  await until(async () => (await ask('pair', '/?id=back')).status === 200, 'the app answers')
+  t.ok(performance.now() - back < 5_000, `after ${Math.round(performance.now() - back)} ms`)
+})
+
+t.test('an agent that is killed in mid-traffic: GETs go on, no POST runs twice', async (t) => {
+  await enter('pair')
+  const ids = (method: string) => Array.from({ length: 6 }, (_, n) => `${method}-${n}`)
+  const gets = ids('get').map((id) => ask('pair', `/held?id=${id}`))
+  const posts = ids('post').map((id) => ask('pair', `/held?id=${id}`, 'POST'))
+  await until(() => held.length === 12, 'all requests are with the app')
+  // Traffic that never pauses, across the whole failure.
+  let going = true
+  const statuses: number[] = []
+  const steady = Array.from({ length: 2 }, async () => {
+    while (going) statuses.push((await ask('pair', '/?id=steady')).status)
+  })
+
+  first.signal('SIGKILL')
+  await until(async () => !(await isConnected(hub.api, 'node-1')), 'the hub has noticed')
+  // What went through the dead agent has nobody to answer to; the rest may finish.
+  for (const response of held) response.end('late')
+
+  for (const answer of await Promise.all(gets)) t.equal(answer.status, 200)
+  const repeated = ids('get').filter((id) => arrivals.get(id) === 2)
+  t.ok(repeated.length > 0, `${repeated.length} of 6 GETs were sent again, through the other agent`)
+  const answers = await Promise.all(posts)
+  const lost = answers.filter(({ status }) => status === 502)
+  t.ok(lost.length > 0, `${lost.length} of 6 POSTs were lost`)
+  t.ok(lost.every(({ code }) => code === 'link_lost'))
+  t.equal(answers.filter(({ status }) => status === 200).length, 6 - lost.length)
+  for (const id of ids('post')) t.equal(arrivals.get(id), 1, `${id} ran once`)
+
+  const soFar = statuses.length
+  await until(() => statuses.length > soFar + 5, 'traffic goes on')
+  going = false
+  await Promise.all(steady)
+  t.ok(
+    statuses.every((status) => status === 200),
+    `${statuses.length} GETs without an error`,
+  )
+})
+
+t.test('an agent that is told to stop is gone soon, idle connections or not', async (t) => {
+  t.equal((await ask('pair', '/?id=idle')).status, 200)
+  const told = performance.now()
+  second.signal('SIGTERM')
+  t.equal(await second.exited, 0)
+  t.ok(performance.now() - told < 5_000, `after ${Math.round(performance.now() - told)} ms`)
+  t.match(await ask('pair', '/?id=nobody'), { status: 502, code: 'agent_none' })
+})
