@@ -192,6 +192,11 @@ export class AppHosts implements AppHostProtocol {
     const socket = client.upgrade?.socket ?? client.message.socket
     if (socket.destroyed) return
     const exchanges = this.#exchangesOf(socket)
+    if (exchanges.size >= limits.pipelined) {
+      const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
+      this.#answer(client, problemAnswer(admitted.request, problem, admitted.requestId))
+      return
+    }
     const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
     exchanges.add(exchange)
     exchange.start()

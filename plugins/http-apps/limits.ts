@@ -8,6 +8,8 @@ export const limits = {
   rescueMs: 120_000,
   rescues: 16,
   targetBytes: 16 * 1024,
+  /** Requests under way on one connection: a pipelining client must not open connections to an app without end. */
+  pipelined: 100,
   /** A request head must be complete after this long. */
   headMs: 15_000,
   keepAliveMs: 65_000,

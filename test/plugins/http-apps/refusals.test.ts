@@ -239,6 +239,27 @@ t.test('F90 pipelining: a refusal keeps its place among answers', async (t) => {
   )
 })
 
+t.test('F90 a pipelining client cannot open connections to an app without end', async (t) => {
+  let silent = true
+  const { app, gateway } = await open(t, () => (silent ? null : OK))
+  const socket = await gateway.dial()
+  socket.write(keep('GET /').repeat(110))
+  while (app.requests.length < 100) await new Promise((resolve) => setImmediate(resolve))
+  silent = false
+  const statuses: string[] = []
+  socket.on('data', (chunk: Buffer) => {
+    statuses.push(...(chunk.toString('latin1').match(/(?<=HTTP\/1.1 )\d+/g) ?? []))
+  })
+  for (const waiting of app.sockets) waiting.write(OK)
+  const end = performance.now() + 10_000
+  while (statuses.length < 110 && performance.now() < end)
+    await new Promise((resolve) => setImmediate(resolve))
+  t.ok(statuses.slice(0, 100).every((status) => status === '200'))
+  t.equal(statuses[100], '429')
+  t.equal(gateway.tunnel.dials.length, 100, 'none while they wait')
+  t.equal((await gateway.recorded(100)).length, 100)
+})
+
 t.test('requests and upgrades on connections that others share', async (t) => {
   const { app, gateway } = await open(t)
   const server = createServer()
