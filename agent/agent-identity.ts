@@ -38,6 +38,7 @@ export function createAgentIdentity(options: {
       const what = `${hostname} cannot connect: ${why}, and there is no ${token ? 'ca_pin' : 'token'}`
       throw new MezError('MEZ_IDENTITY_MISSING', what)
     }
+    store.prepare()
     const carrier = await dialHub(address, AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]))
     const joined = await joinCluster({ carrier, host: address.host, caPin, token, hostname })
     store.write(joined)
@@ -47,12 +48,20 @@ export function createAgentIdentity(options: {
     return joined
   }
 
+  function read(): Identity | null {
+    const stored = store.read()
+    if (stored && stored.hostname !== hostname) {
+      log.warn({ hostname, stored: stored.hostname }, 'connecting under the name that this agent joined with')
+    }
+    return stored
+  }
+
   return {
     get current() {
       return current
     },
     async ensure(signal) {
-      current ??= store.read()
+      current ??= read()
       if (!current || validity(current).to <= clock.now()) return join(signal)
       if (!doubted || tried || !token || !caPin) return current
       // Such as an agent that was removed and is to join anew.

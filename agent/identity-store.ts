@@ -7,9 +7,10 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { MezError, messageOf } from '@mezite/core/agent'
 
 /** Who this agent is to its cluster. */
 export interface Identity {
@@ -29,11 +30,19 @@ export function validity(identity: Identity): { readonly from: number; readonly 
 }
 
 /** Keeps the identity in one file, so that key and certificate can never disagree. */
-export function createIdentityStore(dataDir: string): {
+export interface IdentityStore {
+  /** Null: there is none. Throws `MEZ_IDENTITY_UNREADABLE`. */
   read(): Identity | null
+  /** Throws `MEZ_DATA_DIR_UNWRITABLE` when `write` would fail. Called before a one-use token is spent. */
+  prepare(): void
+  /** Whole or not at all, also after a power cut. */
   write(identity: Identity): void
-} {
+}
+
+/** The store in the data directory of an agent. */
+export function createIdentityStore(dataDir: string): IdentityStore {
   const file = join(dataDir, 'identity.json')
+  const temporary = `${file}.new`
   return {
     read() {
       try {
@@ -42,16 +51,25 @@ export function createIdentityStore(dataDir: string): {
         return found
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-        throw error
+        // Not the cause: a JSON error may quote the file, and so the key.
+        const { code } = error as NodeJS.ErrnoException
+        throw new MezError('MEZ_IDENTITY_UNREADABLE', `cannot read ${file}${code ? `: ${code}` : ''}`)
+      }
+    },
+    prepare() {
+      try {
+        mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+        chmodSync(dataDir, 0o700)
+        closeSync(openSync(temporary, 'w', 0o600))
+      } catch (cause) {
+        const what = `cannot write to the data directory ${dataDir}: ${messageOf(cause)}`
+        throw new MezError('MEZ_DATA_DIR_UNWRITABLE', what, { cause })
       }
     },
     write(identity) {
-      mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-      chmodSync(dataDir, 0o700)
-      const temporary = `${file}.new`
       const handle = openSync(temporary, 'w', 0o600)
       try {
-        writeSync(handle, JSON.stringify(identity))
+        writeFileSync(handle, JSON.stringify(identity))
         fsyncSync(handle)
       } finally {
         closeSync(handle)

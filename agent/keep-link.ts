@@ -17,7 +17,13 @@ import { createRenewal } from './renew-certificate.ts'
 import type { Dial } from './serve-stream.ts'
 
 /** What no retry mends. */
-const FATAL = ['MEZ_TOKEN_REFUSED', 'MEZ_PIN_MISMATCH', 'MEZ_IDENTITY_MISSING'] as const
+const FATAL = [
+  'MEZ_TOKEN_REFUSED',
+  'MEZ_PIN_MISMATCH',
+  'MEZ_IDENTITY_MISSING',
+  'MEZ_IDENTITY_UNREADABLE',
+  'MEZ_DATA_DIR_UNWRITABLE',
+] as const
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 10_000
 const DIAL_MS = 10_000

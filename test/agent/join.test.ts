@@ -76,6 +76,22 @@ t.test('the identity is kept, for the owner only, and later starts need no token
   await t.rejects(hub.agent().start(), { code: 'MEZ_IDENTITY_MISSING' })
 })
 
+t.test('a broken identity and a data directory that cannot be written stop the start', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const dir = t.testdir({
+    broken: { 'identity.json': '{"key":"-----BEGIN secret' },
+    full: { 'identity.json.new': {} },
+  })
+  const broken = hub.agent({ dataDir: join(dir, 'broken') }).start()
+  await t.rejects(broken, { code: 'MEZ_IDENTITY_UNREADABLE', message: /identity\.json$/ })
+  const token = await hub.token()
+  const unwritable = hub.agent({ token, dataDir: join(dir, 'full') }).start()
+  await t.rejects(unwritable, { code: 'MEZ_DATA_DIR_UNWRITABLE' })
+  await hub.agent({ token }).start()
+  t.pass('the token was not spent for nothing')
+})
+
 t.test('J138 the tunnel takes no stranger, no other kind of certificate and gives no ticket', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())

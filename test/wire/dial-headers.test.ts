@@ -1,0 +1,54 @@
+import t from 'tap'
+import { authorityOf, dialHeaders, readDialHeaders } from '../../core/wire/dial-headers.ts'
+
+const target = {
+  app: 'grafana',
+  uri: 'https://app.internal:8443/base?é',
+  tls: { verify: true, serverName: 'x', ca: 'PEM\nPEM' },
+  connectMs: 5_000,
+}
+
+t.test('a target arrives as it was sent', async (t) => {
+  const headers = dialHeaders(target)
+  t.equal(headers?.[':authority'], 'app.internal:8443')
+  t.same(readDialHeaders(headers as never), target)
+})
+
+t.test('J133 what is incomplete or contradicts itself names nothing', async (t) => {
+  const good = dialHeaders(target) as Record<string, string>
+  for (const bad of [
+    { ':authority': 'other.internal:8443' },
+    { ':authority': 'app.internal:8444' },
+    { 'mezite-uri': 'file%3A%2F%2F%2Fetc%2Fpasswd' },
+    { 'mezite-uri': '%E0%A4%A' },
+    { 'mezite-uri': 'x'.repeat(70_000) },
+    { 'mezite-tls': 'bm90IGpzb24' },
+    { 'mezite-tls': Buffer.from('null').toString('base64url') },
+    { 'mezite-connect-ms': '0' },
+    { 'mezite-connect-ms': '1e9' },
+    { 'mezite-connect-ms': 'soon' },
+    { 'mezite-app': undefined },
+  ]) {
+    t.equal(readDialHeaders({ ...good, ...bad } as never), null, JSON.stringify(bad).slice(0, 60))
+  }
+})
+
+t.test('J136 only a plain false turns verification off', async (t) => {
+  const good = dialHeaders(target) as Record<string, string>
+  for (const verify of [undefined, null, 0, '', 'false', true]) {
+    const tls = Buffer.from(JSON.stringify({ verify })).toString('base64url')
+    t.equal(readDialHeaders({ ...good, 'mezite-tls': tls } as never)?.tls.verify, true, String(verify))
+  }
+  const off = Buffer.from('{"verify":false}').toString('base64url')
+  t.equal(readDialHeaders({ ...good, 'mezite-tls': off } as never)?.tls.verify, false)
+})
+
+t.test('J134 addresses are read in one way, however they are written', async (t) => {
+  t.same(authorityOf('http://0x7f.1'), { host: '127.0.0.1', port: 80, secure: false })
+  t.same(authorityOf('tcp://0x7f.1:80'), { host: '127.0.0.1', port: 80, secure: false })
+  t.same(authorityOf('https://[::1]'), { host: '[::1]', port: 443, secure: true })
+  t.same(authorityOf('tcp://redis:6379'), { host: 'redis', port: 6379, secure: false })
+  for (const uri of ['tcp://redis', 'unix:/x', 'ftp://x:1', 'http://', '//x:1', '']) {
+    t.equal(authorityOf(uri), null, uri)
+  }
+})
