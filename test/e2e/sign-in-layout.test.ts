@@ -1,0 +1,130 @@
+/** Apps live below the hub's own host, as on managed clusters: people sign in at `login.<hub host>`, which is no app's. */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import { connect, register } from './resources.ts'
+import { startAgent } from './start-agent.ts'
+
+t.setTimeout(90_000)
+const HUB = 'hub.mezite.localhost'
+const dir = mkdtempSync(join(tmpdir(), 'mezite-layout-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+const server = createServer((request, response) => {
+  response.setHeader('content-type', 'text/html')
+  response.end(`<p>${String(request.headers['x-mezite-user'])} sees ${request.url}</p>`)
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  server.close()
+  server.closeAllConnections()
+})
+const { port } = server.address() as AddressInfo
+
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+const hub = await createTestHub({ config: { proxy: { apps_domain: HUB } } })
+t.teardown(() => hub.stop())
+const agent = await startAgent({ hostname: 'node-1', proxy: new URL(hub.url).host, api: hub.api, dir })
+t.teardown(() => agent.stop())
+await connect(hub.api, issuer)
+await register(hub.api, 'wiki', port, { agents: ['node-1'] })
+await register(hub.api, 'grafana', port, { agents: ['node-1'] })
+
+const suffix = `:${hub.ports.public}`
+const signInHost = `login.${HUB}${suffix}`
+const wiki = `https://wiki.${HUB}${suffix}`
+const alice = { ...issuer.person }
+
+const status = async (visitor: ReturnType<typeof hub.visitor>, url: string) =>
+  (await visitor.fetch(url, { headers: { accept: 'application/json' } })).status
+
+t.test('the names', async (t) => {
+  t.equal(hub.url, `https://${HUB}${suffix}`)
+  t.equal(hub.signInUrl, `https://${signInHost}`)
+  t.equal(hub.appUrl('wiki'), wiki)
+})
+
+t.test('a person signs in, lands on the page first asked for, and enters a second app unasked', async (t) => {
+  const visitor = hub.visitor()
+  const page = await visitor.open(`${wiki}/deep/page?q=1`)
+  t.equal(page.status, 200)
+  t.equal(page.url, `${wiki}/deep/page?q=1`)
+  t.match(page.text, 'alice@example.com sees /deep/page?q=1')
+  t.match(visitor.cookies(signInHost), /__Host-mezite_session=/)
+  t.notMatch(
+    visitor.cookies(new URL(hub.url).host) ?? '',
+    /mezite_session/,
+    'nothing at the apex of the apps',
+  )
+  t.notMatch(visitor.cookies(new URL(wiki).host) ?? '', /mezite_session/)
+
+  const asked = issuer.asked.get('/authorize')
+  const second = await visitor.open(`${hub.appUrl('grafana')}/`)
+  t.equal(second.status, 200)
+  t.equal(issuer.asked.get('/authorize'), asked, 'the provider was not asked again')
+
+  const home = await visitor.open(`${hub.url}/`)
+  t.equal(home.url, `https://${signInHost}/`, 'pages live on the sign-in host')
+  t.match(home.text, 'alice@example.com')
+  t.match(home.text, `${wiki}/`)
+})
+
+t.test('logout ends everything', async (t) => {
+  const visitor = hub.visitor()
+  t.equal((await visitor.open(`${wiki}/`)).status, 200)
+  const left = await visitor.submit(await visitor.open(`${hub.url}/web/logout`), /\/web\/logout$/)
+  t.equal(left.status, 200)
+  t.equal(await status(visitor, `${wiki}/`), 401)
+  t.equal(await status(visitor, `https://${signInHost}/v1/webapi/me`), 401)
+})
+
+t.test('somebody without the role is refused, by page and by code', async (t) => {
+  issuer.person = { sub: 'carol-1', email: 'carol@example.com', email_verified: true, groups: [] }
+  t.teardown(() => {
+    issuer.person = alice
+  })
+  const visitor = hub.visitor()
+  const page = await visitor.open(`${wiki}/`)
+  t.equal(page.status, 403)
+  t.match(page.text, 'role_missing')
+  t.notMatch(page.text, 'sees')
+})
+
+t.test('a command line is let in on the sign-in host', async (t) => {
+  const visitor = hub.visitor()
+  const verifier = randomBytes(32).toString('base64url')
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const ask = `${hub.url}/web/cli?challenge=${challenge}&no_browser=1&host=laptop&program=mezctl`
+  const page = await visitor.open(ask)
+  t.equal(new URL(page.url).host, signInHost)
+  const shown = await visitor.submit(page, /\/web\/cli/)
+  t.equal(shown.status, 200)
+  const [code] = /[\w-]{24}(?![\w-])/.exec(shown.text.replace(/<style>.*?<\/style>/s, '')) ?? []
+  const answer = await visitor.fetch(`${hub.url}/v1/webapi/cli/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code, verifier }),
+  })
+  t.equal(answer.status, 200)
+  const { token } = JSON.parse(answer.text)
+  const me = await visitor.fetch(`${hub.url}/v1/webapi/me`, { headers: { authorization: `Bearer ${token}` } })
+  t.match(JSON.parse(me.text), { user: 'alice@example.com' })
+})
+
+t.test('no app takes the sign-in host or the hub’s own', async (t) => {
+  const attempt = (name: string, spec: object) =>
+    register(hub.api, name, port, { agents: ['node-1'], ...spec }).then(
+      () => 'registered',
+      (error: { code: string }) => error.code,
+    )
+  t.equal(await attempt('login', {}), 'resource_invalid')
+  t.equal(await attempt('sly', { public_addr: `login.${HUB}` }), 'resource_invalid')
+  t.equal(await attempt('sly', { public_addr: `LOGIN.${HUB}` }), 'resource_invalid')
+  t.equal(await attempt('sly', { public_addr: HUB }), 'resource_invalid')
+})
