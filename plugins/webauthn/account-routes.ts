@@ -95,7 +95,6 @@ export function accountRoutes(parts: Parts): WebRoutes {
 
       web.post('/confirm/begin', call({}), async (request) => {
         const { session, user } = await freshPerson(request)
-        takeAnswer(parts, user.key)
         return askAssertion(parts, bind('confirm', session, user), await keys.of(user))
       })
 
@@ -123,7 +122,6 @@ export function accountRoutes(parts: Parts): WebRoutes {
         call({ permit: Type.Optional(text) }),
         async (request) => {
           const { session, user } = await freshPerson(request)
-          takeAnswer(parts, user.key)
           await requirePermit(session, user, request.body.permit)
           return askNewKey(parts, bind('enrol', session, user), user)
         },

@@ -7,7 +7,7 @@ import type { Parts, Reply, Request } from './parts.ts'
 import { verifyAssertion } from './verify-answer.ts'
 
 /** Answers to one person in a minute, right or wrong. */
-const ANSWERS_PER_MINUTE = 20
+const ANSWERS_PER_MINUTE = 30
 /** A person signed in this recently may change their keys. */
 export const FRESH_MS = 5 * 60_000
 const BODY_BYTES = 65_536

@@ -91,7 +91,6 @@ export function mfaRoutes(parts: Parts): WebRoutes {
         async (request) => {
           requireOwnPage(parts, request)
           const { user, binding } = await bind(request, request.body.state)
-          takeAnswer(parts, user.key)
           const able = await usable(user, request.body.level)
           if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no key yet.')
           return askAssertion(parts, binding, able)
