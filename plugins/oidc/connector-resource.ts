@@ -1,7 +1,14 @@
-import { Problem, Type } from '@mezite/core'
+import {
+  messageOf,
+  parseResource,
+  type Resource,
+  type ResourceOptions,
+  resourceInvalid,
+  Type,
+} from '@mezite/core'
 import { RE2JS } from 're2js'
 import type { Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { isPrivateKey, readPrivateKey } from './client-key.ts'
 import { isLoopback } from './loopback.ts'
 
 const closed = { additionalProperties: false } as const
@@ -22,94 +29,91 @@ export const ConnectorSpec = Type.Object(
   {
     issuer_url: Type.String({ minLength: 1, maxLength: 2_048 }),
     client_id: Type.String({ minLength: 1, maxLength: 512 }),
-    token_auth: Type.Union([
-      Type.Literal('auto'),
-      Type.Literal('client_secret_basic'),
-      Type.Literal('client_secret_post'),
-      Type.Literal('private_key_jwt'),
-    ]),
-    scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,256}$' }), { maxItems: 50 }),
-    username_claim: Type.String({ minLength: 1, maxLength: 256 }),
-    require_verified_email: Type.Boolean(),
-    claims_to_roles: Type.Array(Rule, { maxItems: 1_000 }),
+    token_auth: Type.Unsafe<'auto' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'>({
+      type: 'string',
+      enum: ['auto', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      default: 'auto',
+    }),
+    scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,256}$', must: 'a scope' }), {
+      maxItems: 50,
+      default: ['openid', 'email', 'profile', 'groups'],
+    }),
+    username_claim: Type.String({ minLength: 1, maxLength: 256, default: 'email' }),
+    require_verified_email: Type.Boolean({ default: true }),
+    claims_to_roles: Type.Array(Rule, { maxItems: 1_000, default: [] }),
   },
   closed,
 )
 export type ConnectorSpec = Static<typeof ConnectorSpec>
 
-export const ConnectorDocument = Type.Object(
-  {
-    kind: Type.Literal('oidc'),
-    version: Type.Literal('v1'),
-    metadata: Type.Object(
-      {
-        name: Type.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
-        description: Type.Optional(Type.String({ maxLength: 1_024 })),
-      },
-      closed,
-    ),
-    spec: ConnectorSpec,
-  },
-  closed,
-)
-export type ConnectorDocument = Static<typeof ConnectorDocument>
-
-const DEFAULTS = {
-  token_auth: 'auto',
-  scopes: ['openid', 'email', 'profile', 'groups'],
-  username_claim: 'email',
-  require_verified_email: true,
-  claims_to_roles: [],
-} satisfies Partial<ConnectorSpec>
-
-const checker = Compile(ConnectorDocument)
+export type ConnectorDocument = Resource<ConnectorSpec>
 
 /**
  * Reads a connector document from the API. `secret` is undefined when the document has none (what is stored
- * stays). Files and environment variables are read by the CLI, which sends `{ value }`: the hub reads no file
- * that a caller names. Throws `Problem` 400 `resource_invalid` that lists every fault.
+ * stays): a client secret, or the PEM of `private_key`. Files and environment variables are read by the CLI, which
+ * sends `{ value }`: the hub reads no file that a caller names. Throws `Problem` 400 `resource_invalid` that lists
+ * every fault.
  */
-export function readConnector(body: unknown): { document: ConnectorDocument; secret: string | undefined } {
-  const { status: _, ...input } = asObject(body, 'the document')
-  const { client_secret, ...spec } = asObject(input.spec, 'spec')
-  const document = { ...input, spec: { ...DEFAULTS, ...spec } }
-  if (!checker.Check(document)) {
-    const faults = checker
-      .Errors(document)
-      .map(({ instancePath, message }) => `${instancePath || '/'} ${message}`)
-    throw invalid(faults.slice(0, 20).join('; '))
-  }
+export function readConnector(
+  body: unknown,
+  options: ResourceOptions = {},
+): { document: ConnectorDocument; secret: string | undefined } {
+  const { client_secret, private_key, ...spec } = asObject(asObject(body).spec)
+  // Without a spec the document goes in as it is, and what is wrong with it is said like for every resource.
+  const input = Object.hasOwn(asObject(body), 'spec') ? { ...asObject(body), spec } : body
+  const document = parseResource('oidc', ConnectorSpec, input, options)
   const faults = faultsOf(document)
-  if (faults.length > 0) throw invalid(faults.join('; '))
-  return { document, secret: readSecret(client_secret) }
+  const secret = readSecret('client_secret', client_secret, faults)
+  const key = readSecret('private_key', private_key, faults)
+  if (secret !== undefined && isPrivateKey(secret)) {
+    faults.push({ path: ['spec', 'client_secret'], message: 'is a private key: give it as private_key' })
+  }
+  if (key !== undefined) {
+    try {
+      readPrivateKey(key)
+    } catch (error) {
+      faults.push({ path: ['spec', 'private_key'], message: messageOf(error) })
+    }
+    if (secret !== undefined) {
+      faults.push({ path: ['spec', 'private_key'], message: 'stands beside client_secret; give one of them' })
+    }
+  }
+  if (faults.length > 0) throw resourceInvalid(faults)
+  return { document, secret: key ?? secret }
 }
 
-function readSecret(given: unknown): string | undefined {
+type Faults = { path: string[]; message: string }[]
+
+function readSecret(name: string, given: unknown, faults: Faults): string | undefined {
   if (given === undefined) return undefined
-  const { value, ...rest } = asObject(given, 'spec.client_secret')
+  const { value, ...rest } = asObject(given)
   if (typeof value === 'string' && value !== '' && value.length <= 16_384 && Object.keys(rest).length === 0) {
     return value
   }
-  throw invalid(
-    'spec.client_secret over the API is { value: … }; mezctl reads { file: … } and { env: … } itself',
-  )
+  const message = 'over the API is { value: … }; mezctl reads { file: … } and { env: … } itself'
+  faults.push({ path: ['spec', name], message })
+  return undefined
 }
 
-function faultsOf({ spec }: ConnectorDocument): string[] {
-  const faults: string[] = []
+function faultsOf({ metadata, spec }: ConnectorDocument): Faults {
+  const faults: Faults = []
+  const add = (message: string, ...path: string[]) => faults.push({ path: ['spec', ...path], message })
+  if (metadata.expires !== undefined) {
+    faults.push({ path: ['metadata', 'expires'], message: 'a connector does not expire; delete it' })
+  }
   const url = URL.parse(spec.issuer_url)
   if (!url || url.username || url.password || url.search || url.hash) {
-    faults.push('/spec/issuer_url must be a URL without user, query and fragment')
+    add('must be a URL without user, query and fragment', 'issuer_url')
   } else if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
-    faults.push('/spec/issuer_url must be https:// (http:// is for loopback only)')
+    add('must be https:// (http:// is for loopback only)', 'issuer_url')
   }
-  if (!spec.scopes.includes('openid')) faults.push('/spec/scopes must contain openid')
+  if (!spec.scopes.includes('openid')) add('must contain openid', 'scopes')
   for (const [at, { value }] of spec.claims_to_roles.entries()) {
     if (!isPattern(value)) continue
     try {
       RE2JS.compile(value)
     } catch {
-      faults.push(`/spec/claims_to_roles/${at}/value is no regular expression (RE2 syntax)`)
+      add('is no regular expression (RE2 syntax)', 'claims_to_roles', String(at), 'value')
     }
   }
   return faults
@@ -120,13 +124,7 @@ export function isPattern(value: string): boolean {
   return value.length > 1 && value.startsWith('^') && value.endsWith('$')
 }
 
-function asObject(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>
-  }
-  throw invalid(`${what} must be an object`)
-}
-
-function invalid(detail: string): Problem {
-  return new Problem(400, 'resource_invalid', detail)
+function asObject(value: unknown): Record<string, unknown> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Record<string, unknown>) : {}
 }

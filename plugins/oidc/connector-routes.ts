@@ -16,10 +16,18 @@ export function connectorRoutes(parts: {
 }): WebRoutes {
   const { connectors, sessions, publicNames } = parts
 
-  const shown = ({ name, document, sealedSecret }: Connector) => ({
-    ...document,
-    status: { redirect_uri: callbackUrl(publicNames, name), client_secret_stored: sealedSecret !== null },
-  })
+  const shown = (connector: Connector) => {
+    const keys = connectors.publicKeysOf(connector)
+    return {
+      ...connector.document,
+      status: {
+        redirect_uri: callbackUrl(publicNames, connector.name),
+        client_secret_stored: connector.sealedSecret !== null && keys === null,
+        private_key_stored: keys !== null,
+        ...(keys === null ? {} : { public_keys: { keys } }),
+      },
+    }
+  }
   const found = (params: unknown): Connector => {
     const { name } = params as { name: string }
     const connector = connectors.byName(name)
@@ -34,11 +42,8 @@ export function connectorRoutes(parts: {
       app.get('', admin, async () => connectors.list().map(shown))
       app.get('/:name', admin, async ({ params }) => shown(found(params)))
       app.put('/:name', admin, async (request) => {
-        const { document, secret } = readConnector(request.body)
         const { name } = request.params as { name: string }
-        if (document.metadata.name !== name) {
-          throw new Problem(400, 'resource_invalid', 'metadata.name is not the name in the path')
-        }
+        const { document, secret } = readConnector(request.body, { name })
         const { created } = await connectors.put(document, secret, actor(request))
         return { created, resource: shown(found(request.params)) }
       })

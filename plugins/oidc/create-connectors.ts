@@ -1,5 +1,7 @@
+import type { JsonWebKey } from 'node:crypto'
 import type { AuditInput, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
+import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
 import type { OidcTables } from './migrations.ts'
 
@@ -50,15 +52,22 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
     },
   }
 
+  /** The client secret or private key, or null for a public client. Never kept in the clear. */
+  function secretOf({ name, sealedSecret }: Pick<Connector, 'name' | 'sealedSecret'>): string | null {
+    if (sealedSecret === null) return null
+    return vault.open(secretPlace(name), sealedSecret).toString('utf8')
+  }
+
   return {
     view,
     byName: (name: string) => byName.get(name),
     list: () => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    secretOf,
 
-    /** The client secret, or null for a public client. Never kept in the clear. */
-    secretOf({ name, sealedSecret }: Connector): string | null {
-      if (sealedSecret === null) return null
-      return vault.open(secretPlace(name), sealedSecret).toString('utf8')
+    /** What the provider has to know for `private_key_jwt`; null when no private key is stored. */
+    publicKeysOf(connector: Connector): readonly JsonWebKey[] | null {
+      const secret = secretOf(connector)
+      return secret !== null && isPrivateKey(secret) ? [publicJwkOf(secret)] : null
     },
 
     /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
@@ -69,9 +78,10 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         const old = (await read(trx, [name]))[0]
         if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
           const detail =
-            'A connector that moves to another issuer or client needs its client_secret given again.'
+            'A connector that moves to another issuer or client needs its client_secret or private_key given again.'
           throw new Problem(400, 'resource_invalid', detail)
         }
+        requireFitting(document, secret ?? (old ? secretOf(old) : null))
         const sealed =
           secret === undefined
             ? (old?.sealedSecret ?? null)
@@ -113,4 +123,14 @@ const secretPlace = (name: string) => ({ table: 'oidc_connectors', id: name, pur
 
 function moved(old: ConnectorDocument, next: ConnectorDocument): boolean {
   return old.spec.issuer_url !== next.spec.issuer_url || old.spec.client_id !== next.spec.client_id
+}
+
+/** A way to authenticate that cannot work with what is stored is said now, not at the first sign-in. */
+function requireFitting({ spec }: ConnectorDocument, secret: string | null): void {
+  const { token_auth: wanted } = spec
+  if (wanted === 'auto') return
+  const needs = wanted === 'private_key_jwt' ? 'private_key' : 'client_secret'
+  const has = secret === null ? null : isPrivateKey(secret) ? 'private_key' : 'client_secret'
+  if (has === needs || (has === null && needs === 'client_secret')) return
+  throw new Problem(400, 'resource_invalid', `spec.token_auth: ${wanted} needs spec.${needs}`)
 }

@@ -1,8 +1,8 @@
-import { createPrivateKey } from 'node:crypto'
 import { type Clock, Problem } from '@mezite/core'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
+import { isPrivateKey, privateKeyJwt } from './client-key.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
 import { isLinkLocal, isLoopback } from './loopback.ts'
 
@@ -138,8 +138,7 @@ export function tokenAuth(
   if (secret === null) return 'none'
   if (wanted !== 'auto') return wanted
   const offered = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-  const isKey = secret.startsWith('-----BEGIN')
-  const usable = isKey ? ['private_key_jwt'] : ['client_secret_basic', 'client_secret_post']
+  const usable = isPrivateKey(secret) ? ['private_key_jwt'] : ['client_secret_basic', 'client_secret_post']
   const chosen = usable.find((method) => offered.includes(method))
   if (chosen) return chosen
   throw new Error(
@@ -156,22 +155,5 @@ function clientAuthentication(
   if (secret === null) return client.None()
   if (method === 'client_secret_basic') return client.ClientSecretBasic(secret)
   if (method === 'client_secret_post') return client.ClientSecretPost(secret)
-  return client.PrivateKeyJwt(signingKey(secret))
-}
-
-type SigningKey = Parameters<typeof client.PrivateKeyJwt>[0]
-
-function signingKey(pem: string): SigningKey {
-  const key = createPrivateKey(pem)
-  // Node's own CryptoKey type and the one of openid-client differ in name only.
-  const use = (...how: Parameters<typeof key.toCryptoKey>) => key.toCryptoKey(...how) as SigningKey
-  const curve = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }[
-    key.asymmetricKeyDetails?.namedCurve ?? ''
-  ]
-  if (key.asymmetricKeyType === 'rsa') {
-    return use({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign'])
-  }
-  if (curve) return use({ name: 'ECDSA', namedCurve: curve }, false, ['sign'])
-  if (key.asymmetricKeyType === 'ed25519') return use('Ed25519', false, ['sign'])
-  throw new Error('the private key for private_key_jwt must be RSA, P-256, P-384, P-521 or Ed25519')
+  return privateKeyJwt(secret, metadata)
 }

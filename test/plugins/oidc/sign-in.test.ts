@@ -330,11 +330,16 @@ t.test('back-channel logout ends the sessions of a sid, once', async (t) => {
   t.equal(await send({ ...good, aud: 'other' }), 400, 'aud')
   t.equal(await send({ ...good, iat: now - 3_600 }), 400, 'iat')
   t.equal(await send({ ...good, sid: undefined }), 400, 'no sid, no sub')
-  t.equal(await send(good, { typ: 'at+jwt' }), 400, 'typ')
+  for (const typ of ['at+jwt', undefined, '', 7, ['JWT'], 'logout+jwt ']) {
+    t.equal(await send(good, { typ }), 400, `typ ${JSON.stringify(typ)}`)
+  }
   t.equal((await visitor.fetch(`${host.url}/`)).status, 200, 'still signed in')
   t.equal(await send(good), 200)
   t.equal((await visitor.fetch(`${host.url}/`)).status, 302, 'signed out')
   t.equal(await send(good), 400, 'jti once')
+  for (const [at, typ] of ['JWT', 'Logout+JWT'].entries()) {
+    t.equal(await send({ ...good, jti: `typ-${at}` }, { typ }), 200, `typ ${typ}`)
+  }
 })
 
 t.test('signing out goes on to the provider', async (t) => {
@@ -386,6 +391,12 @@ t.test('a connector document is checked', async (t) => {
     { unknown: true },
     { claims_to_roles: [{ claim: 'g', value: '^($', roles: ['a'] }] },
     { claims_to_roles: [{ claim: 'g', value: 'x', roles: ['a,b'] }] },
+    { private_key: { value: 'x' } },
+    { token_auth: 'private_key_jwt' },
+    { client_secret: { value: '-----BEGIN PRIVATE KEY-----' } },
   ]
   for (const more of bad) t.equal((await host.connect('bad', spec(more))).status, 400, JSON.stringify(more))
+  const { body } = await host.connect('bad', spec({ scopes: ['email'], issuer_url: 'http://id.example.com' }))
+  t.match(body.detail, 'spec.issuer_url: must be https')
+  t.match(body.detail, 'spec.scopes: must contain openid')
 })
