@@ -22,7 +22,10 @@ export function servePages(app: FastifyInstance, parts: SignInParts): void {
   takeForms(app)
   app.setErrorHandler((error, request, reply) => {
     const { status, code, message } = problemOf(error)
-    if (status >= 500) log.error({ request_id: request.id, code, cause: messageOf(error) }, 'a page failed')
+    const fields = { request_id: request.id, code, cause: messageOf(error) }
+    // A refusal that is meant (no connector yet, catching up, an app switched off) needs nobody's attention.
+    if (error instanceof Problem) log.debug(fields, 'a page was refused')
+    else if (status >= 500) log.error(fields, 'a page failed')
     const detail = code === 'internal_error' ? 'The hub could not do this. Try again in a moment.' : message
     return sendPage(
       reply.code(status),
