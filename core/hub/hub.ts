@@ -160,6 +160,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     hooks: calls.tunnel,
     audit,
     isAgentLocked: locks.isAgentLocked,
+    offered: config.tunnel.transports,
     clock,
     log,
   })
@@ -219,6 +220,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => audit.close())
   onClose(() => tunnel.close())
   await kernel.start()
+  await tunnel.listen(kernel.slot(ref.transports))
 
   const identify = identifySession(sessions, locks)
   const protocols = kernel.slot(ref.protocols)

@@ -193,7 +193,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         taps: hookNames(options.tree).filter((hook) =>
           hooks.taps(hook).some((tap) => tap.plugin === plugin.name),
         ),
-        startMs: startMs.get(plugin.name) ?? null,
+        startMs: startMs.has(plugin.name) ? Math.round(startMs.get(plugin.name)! * 10) / 10 : null,
       })),
     tapsOf: (hook) => hooks.taps(hook).map((tap) => tap.plugin),
   }

@@ -21,7 +21,7 @@ import { auditMigrations } from './migrations.ts'
 export default defineHubPlugin({
   name: 'audit-database',
   api: 1,
-  summary: 'keeps audit events in the database',
+  summary: 'Keeps audit events in the database',
   config: Type.Object(
     { retention: Type.String({ default: '90d', pattern: '^[1-9][0-9]{0,8}(m|h|d)$' }) },
     { additionalProperties: false },

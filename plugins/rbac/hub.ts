@@ -8,7 +8,7 @@ import { limitsOf, voteByRoles } from './role-set.ts'
 export default defineHubPlugin({
   name: 'rbac',
   api: 1,
-  summary: 'decides by roles and labels',
+  summary: 'Decides by roles and labels',
   needs: { changes },
   provides: { sessionLimits, migrations, webRoutes },
   setup({ use, tap, provide, clock, log }) {
