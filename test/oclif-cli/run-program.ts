@@ -3,32 +3,39 @@ import { fileURLToPath } from 'node:url'
 
 export const MEZCTL = fileURLToPath(new URL('../../oclif-cli/mezctl/mezctl.js', import.meta.url))
 
+export const MSH = fileURLToPath(new URL('../../oclif-cli/msh/msh.js', import.meta.url))
+
 export interface Finished {
   readonly code: number | null
   readonly out: string
   readonly err: string
 }
 
-/** The environment of the test without anything that would lead mezctl to a real hub. */
+/** The environment of the test without anything that would lead to a real hub. */
 export function cleanEnv(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(MEZITE_|MEZCTL_|NODE_OPTIONS|NODE_EXTRA|TAP)/.test(name),
+    ([name]) => !/^(MEZITE_|MEZCTL_|MSH_|NODE_OPTIONS|NODE_EXTRA|TAP)/.test(name),
   )
   return { ...Object.fromEntries(kept), HOME: '/nonexistent-home', NO_COLOR: '1', ...extra }
 }
 
-/** Starts mezctl as a program of its own. */
-export function startMezctl(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [MEZCTL, ...args], { env: cleanEnv(env), timeout: 60_000 })
+/** Starts mezctl, or another program of ours, as a program of its own. */
+export function startMezctl(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  program = MEZCTL,
+): ChildProcess {
+  return spawn(process.execPath, [program, ...args], { env: cleanEnv(env), timeout: 60_000 })
 }
 
-/** Runs mezctl to its end. */
+/** Runs mezctl, or another program of ours, to its end. */
 export async function runMezctl(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   input = '',
+  program = MEZCTL,
 ): Promise<Finished> {
-  const child = startMezctl(args, env)
+  const child = startMezctl(args, env, program)
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout!.on('data', (chunk) => out.push(chunk))

@@ -1,0 +1,151 @@
+import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { startMshHub } from './msh-hub.ts'
+import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
+
+t.setTimeout(110_000)
+
+t.test('login makes a key here, sends its public half only, and keeps it private', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  const env = mshEnv(hub)
+  const done = await loginMsh(hub, env, ['--auth', 'sso', '--ttl', '4h'])
+  t.equal(done.code, 0, done.err)
+  t.match(done.out, `Signed in to test at ${hub.proxy} as alice@example.com; ends in `)
+  const page = new URL(hub.seen.find(({ url }) => url.startsWith('/web/cli'))!.url, 'https://hub')
+  t.equal(page.searchParams.get('connector'), 'sso')
+  t.equal(page.searchParams.get('program'), 'msh')
+  const sent = hub.seen.find(({ url }) => url === '/v1/webapi/user-certs')!.body!
+  t.equal(sent.ttl_seconds, 4 * 3_600)
+  t.match(sent.public_key, /^-----BEGIN PUBLIC KEY-----/)
+  t.strictSame(Object.keys(sent).sort(), ['code', 'public_key', 'ttl_seconds', 'verifier'])
+  const file = join(env.MSH_HOME!, 'credentials.json')
+  t.match(readFileSync(file, 'utf8'), /BEGIN PRIVATE KEY/)
+  t.notMatch(JSON.stringify(hub.seen), /PRIVATE/)
+
+  t.test('status says who, where, with which roles and until when', async (t) => {
+    const text = await runMsh(['status'], env)
+    t.match(
+      text.out,
+      /User +alice@example\.com\nCluster +test\nHub +hub\.localhost:\d+\nRoles +platform, new/,
+    )
+    const json = JSON.parse((await runMsh(['status', '--format', 'json'], env)).out)
+    t.match(json, { proxy: hub.proxy, user: 'alice@example.com', cluster: 'test', identity_file: null })
+    t.strictSame(json.roles, ['platform', 'new'], 'the roles of now, not of the login')
+    t.ok(Date.parse(json.expires) > Date.now())
+  })
+
+  t.test('app ls prints exactly what the hub lists', async (t) => {
+    hub.apps.set('redis', { protocol: 'tcp', port: 1 })
+    const expected = [
+      { name: 'redis', protocol: 'tcp', public_addr: 'redis.apps.localhost', labels: { env: 'prod' } },
+    ]
+    t.strictSame(JSON.parse((await runMsh(['app', 'ls', '--json'], env)).out), expected)
+    t.match((await runMsh(['app', 'list'], env)).out, /redis +tcp +redis\.apps\.localhost +env=prod/)
+  })
+
+  t.test(
+    'I125 the files are 0600 in a folder of 0700, and one that others can read is refused',
+    async (t) => {
+      t.equal(statSync(file).mode & 0o777, 0o600)
+      t.equal(statSync(env.MSH_HOME!).mode & 0o777, 0o700)
+      for (const mode of [0o640, 0o604, 0o620]) {
+        chmodSync(file, mode)
+        for (const command of [['status'], ['app', 'ls'], ['app', 'login', 'redis']]) {
+          const { code, err } = await runMsh(command, env)
+          t.equal(code, 1)
+          t.match(err, 'MEZ_CREDENTIALS_UNSAFE')
+        }
+      }
+      chmodSync(file, 0o600)
+    },
+  )
+
+  t.test('several hubs side by side; logout ends the session at the hub and forgets the key', async (t) => {
+    const other = await startMshHub()
+    t.teardown(() => other.stop())
+    t.equal((await loginMsh(other, env)).code, 0)
+    const status = JSON.parse((await runMsh(['status', '--json'], env)).out)
+    t.equal(status.proxy, other.proxy)
+    t.strictSame(status.other_logins, [hub.proxy])
+    t.match((await runMsh(['--proxy', hub.proxy, 'status'], env)).out, hub.proxy)
+    const out = await runMsh(['logout', '--proxy', hub.proxy], env)
+    t.equal(out.code, 0, out.err)
+    t.ok(hub.seen.some(({ method, url }) => method === 'DELETE' && url === '/v1/webapi/me/session'))
+    t.match(await runMsh(['status', '--proxy', hub.proxy], env), { code: 1, err: /MEZ_NOT_LOGGED_IN/ })
+    t.equal((await runMsh(['status'], env)).code, 0)
+    other.signedIn = false
+    t.match(await runMsh(['status'], env), { code: 1, err: /MEZ_LOGIN_ENDED.*\nRun msh login --proxy/s })
+  })
+})
+
+t.test('an identity file opens apps unattended, without a home', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  const out = join(hub.dir, 'ci.pem')
+  const done = await loginMsh(hub, mshEnv(hub), ['--out', out])
+  t.equal(done.code, 0, done.err)
+  t.equal(statSync(out).mode & 0o777, 0o600)
+  const kinds = [...readFileSync(out, 'utf8').matchAll(/-----BEGIN ([A-Z ]+)-----/g)].map(([, kind]) => kind)
+  t.strictSame(kinds, ['PRIVATE KEY', 'CERTIFICATE', 'CERTIFICATE'])
+  t.notMatch(readFileSync(out, 'utf8'), 'token-of-alice')
+  t.match(await runMsh(['status'], mshEnv(hub)), { code: 1, err: /MEZ_NOT_LOGGED_IN/ }, 'no login was kept')
+
+  hub.apps.set('redis', { protocol: 'tcp', port: 1 })
+  const nowhere = { MSH_HOME: '/dev/null/nowhere' }
+  const running = await openApps(['redis'], { ...nowhere, MSH_IDENTITY: out })
+  t.equal((await running.stop()).code, 0)
+  t.match(await runMsh(['-i', out, 'status', '--json'], nowhere), {
+    code: 0,
+    out: /"user": "alice@example\.com"/,
+  })
+  t.match(await runMsh(['-i', out, 'app', 'ls'], nowhere), { code: 1, err: /does not list/ })
+  chmodSync(out, 0o644)
+  t.match(await runMsh(['-i', out, 'app', 'login', 'redis'], nowhere), {
+    code: 1,
+    err: /MEZ_CREDENTIALS_UNSAFE/,
+  })
+})
+
+t.test('login --no-browser prints an address that makes the page show a code', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  const args = ['login', '--proxy', hub.proxy, '--ca-file', hub.caFile, '--no-browser']
+  const running = startMsh(args, mshEnv(hub))
+  const [, address = ''] = await running.err(/(https:\S+)/)
+  const page = new URL(address)
+  t.equal(page.searchParams.get('no_browser'), '1')
+  t.notOk(page.searchParams.has('redirect_port'))
+  running.child.stdin!.end('wrong\n')
+  t.match(await running.ended, { code: 1, err: /code_invalid/ })
+})
+
+t.test('K146 TLS is verified, wrong usage exits 2, and everything answers --help', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  const env = mshEnv(hub)
+  const usages = [
+    ['login'],
+    ['app', 'login'],
+    ['app', 'login', 'a', 'b', '--port', '1'],
+    ['app', 'login', 'A/B'],
+  ]
+  for (const words of [
+    ...usages,
+    ['login', '--proxy', 'h', '--ttl', '25h'],
+    ['nothing'],
+    ['status', '--bogus'],
+  ]) {
+    const { code, err } = await runMsh(words, env)
+    t.equal(code, 2, words.join(' '))
+    t.match(err, /^error: .* \(MEZ_USAGE\)\n\S/, words.join(' '))
+  }
+  for (const words of [[], ['login'], ['logout'], ['status'], ['app'], ['app', 'ls'], ['app', 'login']]) {
+    t.match(await runMsh([...words, '--help'], env), { code: 0, out: /USAGE/ }, words.join(' '))
+  }
+  t.match(await runMsh(['--version'], env), { code: 0, out: /^msh \d/ })
+  const untrusting = startMsh(['login', '--proxy', hub.proxy, '--no-browser'], env)
+  untrusting.child.stdin!.end('code\n')
+  t.match(await untrusting.ended, { code: 1, err: /MEZ_TLS_UNTRUSTED/ })
+})
