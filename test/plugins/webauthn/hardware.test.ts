@@ -1,0 +1,102 @@
+/** What counts as a hardware key, with certificates of a maker that the test invents. */
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as x509 from '@peculiar/x509'
+import t from 'tap'
+import { startKeyHub } from './key-hub.ts'
+import { type Attestation, BACKUP_ELIGIBLE, type Lie } from './soft-key.ts'
+
+t.setTimeout(120_000)
+x509.cryptoProvider.set(webcrypto as Crypto)
+const MODEL = '01020304-0506-0708-090a-0b0c0d0e0f10'
+const OTHER_MODEL = 'ffffffff-0506-0708-090a-0b0c0d0e0f10'
+const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const DAY_MS = 86_400_000
+
+async function maker(name: string) {
+  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: '01',
+    name: `CN=${name}, O=Maker, C=SE`,
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + 365 * DAY_MS),
+    keys: keys as CryptoKeyPair,
+    signingAlgorithm: EC,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  })
+  /** An attestation of a model, valid until `endsMs` from now. */
+  async function attest(aaguid: string, endsMs = DAY_MS): Promise<Attestation> {
+    const own = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
+    const leaf = await x509.X509CertificateGenerator.create({
+      serialNumber: '02',
+      subject: 'C=SE, O=Maker, OU=Authenticator Attestation, CN=Model',
+      issuer: root.subject,
+      notBefore: new Date(Date.now() - DAY_MS),
+      notAfter: new Date(Date.now() + endsMs),
+      publicKey: own.publicKey as CryptoKey,
+      signingKey: keys.privateKey as CryptoKey,
+      signingAlgorithm: EC,
+      extensions: [new x509.BasicConstraintsExtension(false, undefined, true)],
+    })
+    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64')
+    const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`
+    return { aaguid, key, chain: [Buffer.from(leaf.rawData)] }
+  }
+  return { pem: root.toString('pem'), root: Buffer.from(root.rawData), attest }
+}
+
+const [trusted, stranger] = [await maker('Trusted'), await maker('Stranger')]
+const dir = mkdtempSync(join(tmpdir(), 'mezite-roots-'))
+writeFileSync(join(dir, 'roots.pem'), trusted.pem)
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+const keys = await startKeyHub({ hardware_key: { roots: [join(dir, 'roots.pem')], aaguids: [MODEL] } })
+t.teardown(() => keys.hub.stop())
+await keys.role('hard', { require_session_mfa: 'hardware_key' })
+
+const levelOf = async (name: string) => {
+  const [key] = await keys.hub.api<{ level: string }[]>('GET', `/users/${name}/mfa`)
+  return key?.level
+}
+
+t.test(
+  'a key of a listed model, attested below a configured root, opens what demands hardware',
+  async (t) => {
+    const ann = await keys.person('ann', ['hard'], { attestation: await trusted.attest(MODEL) })
+    t.equal(await levelOf('ann'), 'hardware_key')
+    const done = await keys.confirm(ann)
+    t.match(done.location, '/.mezite/session?code=')
+  },
+)
+
+t.test('everything else enrols, and counts as a passkey only', async (t) => {
+  const own = await stranger.attest(MODEL)
+  const claims: Record<string, Lie> = {
+    none: {},
+    synced: { flags: BACKUP_ELIGIBLE, attestation: await trusted.attest(MODEL) },
+    stranger: { attestation: own },
+    'stranger with its root': { attestation: { ...own, chain: [...own.chain, stranger.root] } },
+    'the trusted root beside it': { attestation: { ...own, chain: [...own.chain, trusted.root] } },
+    'another model': { attestation: await trusted.attest(OTHER_MODEL) },
+    expired: { attestation: await trusted.attest(MODEL, -1_000) },
+    garbage: { attestation: { ...own, chain: [Buffer.from('no certificate')] } },
+  }
+  for (const [what, lie] of Object.entries(claims)) {
+    const name = what.replaceAll(' ', '-')
+    const holder = await keys.person(name, ['hard'], lie)
+    t.equal(await levelOf(name), 'webauthn', what)
+    t.match((await keys.confirm(holder)).location, '/web/mfa?level=hardware_key', `${what} opens nothing`)
+    keys.clock.advance(30_000)
+    await keys.hub.ready()
+  }
+})
+
+t.test('a chain to the root with a signature of somebody else is refused', async (t) => {
+  const [mine, other] = [await trusted.attest(MODEL), await stranger.attest(MODEL)]
+  await t.rejects(
+    keys.person('mallory', ['hard'], { attestation: { ...mine, key: other.key } }),
+    /key_invalid/,
+  )
+})
