@@ -1,7 +1,7 @@
 /** `npm run demo`: a whole cluster on this machine. `-- --check` walks through it and exits 0 or 1. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
@@ -12,12 +12,13 @@ const HUB_PORT = 3080
 const IDP_PORT = 3090
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const HELP = `Usage: npm run demo [-- --check] [-- --port N]
+const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR]
 
 Starts a hub, an identity provider, an agent and two applications on this machine.
 
   --check     start on free ports, walk through as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
+  --dir DIR   where everything is kept between runs (default examples/cluster/.data)
   --help      print this`
 
 async function main(): Promise<number> {
@@ -25,6 +26,7 @@ async function main(): Promise<number> {
     options: {
       check: { type: 'boolean', default: false },
       port: { type: 'string', default: String(HUB_PORT) },
+      dir: { type: 'string', default: fileURLToPath(new URL('.data', import.meta.url)) },
       help: { type: 'boolean', default: false },
     },
   })
@@ -39,7 +41,7 @@ async function main(): Promise<number> {
   if (!values.check && (await isTaken(hubPort))) {
     throw new Error(`port ${hubPort} is taken; choose another: npm run demo -- --port ${hubPort + 1}`)
   }
-  return values.check ? runCheck() : runDemo(hubPort)
+  return values.check ? runCheck() : runDemo(hubPort, resolve(values.dir))
 }
 
 const onStep = (title: string): void => print(`- ${title}`)
@@ -59,9 +61,8 @@ async function runCheck(): Promise<number> {
   }
 }
 
-async function runDemo(hubPort: number): Promise<number> {
-  // Kept between runs, so that the second start is fast and nobody has to sign in twice.
-  const dir = fileURLToPath(new URL('.data', import.meta.url))
+/** `dir` is kept between runs, so that the second start is fast and nobody has to sign in twice. */
+async function runDemo(hubPort: number, dir: string): Promise<number> {
   const interrupted = untilInterrupted()
   const idpPort = (await isTaken(IDP_PORT)) ? 0 : IDP_PORT
   const started = performance.now()

@@ -105,7 +105,7 @@ t.test('a command line is let in on the sign-in host', async (t) => {
   t.equal(new URL(page.url).host, signInHost)
   const shown = await visitor.submit(page, /\/web\/cli/)
   t.equal(shown.status, 200)
-  const [code] = /[\w-]{24}(?![\w-])/.exec(shown.text.replace(/<style>.*?<\/style>/s, '')) ?? []
+  const [, code] = /class="code">([\w-]+)</.exec(shown.text) ?? []
   const answer = await visitor.fetch(`${hub.url}/v1/webapi/cli/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -51,11 +51,15 @@ export async function isConnected(api: AdminClient, hostname: string): Promise<b
 
 const DEADLINE_MS = 20_000
 
-/** Asks again and again until it holds; rejects after 20 s. */
-export async function until(holds: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS
+/** Asks again and again until it holds; rejects when it does not in time. */
+export async function until(
+  holds: () => Promise<boolean> | boolean,
+  what: string,
+  deadlineMs: number = DEADLINE_MS,
+): Promise<void> {
+  const deadline = Date.now() + deadlineMs
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`)
+    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

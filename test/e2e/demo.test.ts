@@ -1,0 +1,134 @@
+/** `npm run demo` as somebody runs it who has just cloned the repository: it works, and it leaves nothing behind. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { freePort } from '../../core/testing/index.ts'
+import { until } from './start-agent.ts'
+
+t.setTimeout(240_000)
+const ROOT = join(import.meta.dirname, '../..')
+const WARM_S = 10
+const dir = mkdtempSync(join(tmpdir(), 'mezite-demo-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+interface Demo {
+  readonly child: ChildProcess
+  /** All that it has printed. */
+  output(): string
+  readonly exited: Promise<number | null>
+}
+
+/** Starts the demo in a process group of its own, as a terminal does. */
+function startDemo(t: { teardown(fn: () => unknown): void }, ...args: readonly string[]): Demo {
+  const child = spawn('npm', ['run', 'demo', '--', ...args], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk) => {
+      output += chunk
+    })
+  }
+  const exited = new Promise<number | null>((resolve) => child.on('close', resolve))
+  t.teardown(() => child.exitCode === null && child.signalCode === null && interrupt(child))
+  return { child, output: () => output, exited }
+}
+
+/** Ctrl-C: the terminal sends it to the whole group. */
+function interrupt({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGINT')
+}
+
+/** The process and all that it has started, by the process table: pid and command line. */
+function family(root: number): Map<number, string> {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+  const rows = table.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+  const found = new Map<number, string>()
+  let parents = new Set([root])
+  while (parents.size > 0) {
+    const children = new Set<number>()
+    for (const row of rows) {
+      const [pid, parent] = [Number(row?.[1]), Number(row?.[2])]
+      if (!parents.has(parent) || found.has(pid) || /^ps -A/.test(row?.[3] ?? '')) continue
+      found.set(pid, row?.[3] ?? '')
+      children.add(pid)
+    }
+    parents = children
+  }
+  return found
+}
+
+/** Those that still run; a pid that was given to another program does not count. */
+function survivors(started: ReadonlyMap<number, string>): string[] {
+  const table = execFileSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8' })
+  const running = new Map(
+    table.split('\n').map((line) => {
+      const [, pid, args = ''] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? []
+      return [Number(pid), args] as const
+    }),
+  )
+  return [...started]
+    .filter(([pid, args]) => running.get(pid) === args)
+    .map(([pid, args]) => `${pid} ${args}`)
+}
+
+const PROGRAMS = ['mezhub.js', 'mezd.js', 'identity-provider.ts', 'identity-app.ts', 'live-app.ts']
+
+async function upAndDown(t: Tap, port: number): Promise<number> {
+  const demo = startDemo(t, '--port', String(port), '--dir', dir)
+  await Promise.race([
+    until(() => demo.output().includes('Ctrl-C stops everything'), 'the demo is ready', 60_000),
+    demo.exited.then((code) => Promise.reject(new Error(`it ended with ${code}: ${demo.output()}`))),
+  ])
+  const started = family(demo.child.pid ?? 0)
+  const lines = [...started.values()].join('\n')
+  for (const program of PROGRAMS) t.match(lines, program, `${program} runs`)
+  interrupt(demo.child)
+  await demo.exited
+  t.match(demo.output(), 'Stopping')
+  await until(() => survivors(started).length === 0, `nothing is left of ${lines}`)
+  t.strictSame(survivors(started), [], 'every process has ended')
+  return Number(/Ready after ([\d.]+) s/.exec(demo.output())?.[1])
+}
+
+type Tap = Pick<typeof t, 'match' | 'strictSame' | 'teardown'>
+
+t.test('--check walks through everything and exits 0', async (t) => {
+  const demo = startDemo(t, '--check')
+  const started = new Map<number, string>()
+  const watch = setInterval(() => {
+    for (const [pid, args] of family(demo.child.pid ?? 0)) started.set(pid, args)
+  }, 500)
+  const code = await demo.exited
+  clearInterval(watch)
+  t.equal(code, 0)
+  if (code !== 0) t.comment(demo.output())
+  t.match(demo.output(), /\d+ passed, 0 failed/)
+  t.notMatch(demo.output(), 'FAILED')
+  for (const program of PROGRAMS) t.match([...started.values()].join('\n'), program)
+  await until(() => survivors(started).length === 0, 'nothing is left')
+})
+
+t.test('Ctrl-C stops every program, and a second start on the same data is warm', async (t) => {
+  const port = await freePort()
+  const cold = await upAndDown(t, port)
+  const warm = await upAndDown(t, port)
+  t.comment(`cold ${cold} s, warm ${warm} s`)
+  t.ok(cold > 0)
+  t.ok(warm < WARM_S, `the second start took ${warm} s`)
+})
+
+t.test('a port that is taken is said, with the next step', async (t) => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const demo = startDemo(t, '--port', String(port), '--dir', dir)
+  t.equal(await demo.exited, 1)
+  t.match(demo.output(), `port ${port} is taken`)
+})
