@@ -24,6 +24,7 @@ const ALGORITHMS = [
 /** Clocks may differ by this much, in seconds. */
 export const SKEW_SECONDS = 60
 const CONFIG_TTL_MS = 10 * 60_000
+const RETRY_MS = 2_000
 const JWKS_COOLDOWN_MS = 30_000
 const JWKS_TTL_MS = 10 * 60_000
 
@@ -40,19 +41,21 @@ export function createProviders(parts: { connectors: Connectors; clock: Clock; d
   const { connectors, clock, deadlineMs } = parts
   const known = new WeakMap<Connector, { provider: Promise<Provider>; until: number }>()
 
-  /** Rejects with `Problem` 502 `provider_unreachable` when discovery fails. */
-  async function of(connector: Connector): Promise<Provider> {
+  /**
+   * One discovery at a time, whoever waits for it. Rejects with `Problem` 502 `provider_unreachable` when it fails,
+   * and goes on doing so for two seconds: visitors do not decide how often a provider in trouble is asked.
+   */
+  function of(connector: Connector): Promise<Provider> {
     const cached = known.get(connector)
     if (cached && cached.until > clock.monotonic()) return cached.provider
-    const previous = cached ? await cached.provider.catch(() => undefined) : undefined
-    const provider = discover(connector, previous)
-    known.set(connector, { provider, until: clock.monotonic() + CONFIG_TTL_MS })
-    try {
-      return await provider
-    } catch (error) {
-      known.delete(connector)
-      throw error
-    }
+    const previous = cached?.provider.catch(() => undefined)
+    const provider = Promise.resolve(previous).then((found) => discover(connector, found))
+    const entry = { provider, until: clock.monotonic() + CONFIG_TTL_MS }
+    known.set(connector, entry)
+    provider.catch(() => {
+      entry.until = clock.monotonic() + RETRY_MS
+    })
+    return provider
   }
 
   async function discover(connector: Connector, previous: Provider | undefined): Promise<Provider> {

@@ -128,7 +128,7 @@ export function loginRoutes(parts: LoginParts): WebRoutes {
     return desk.fail(request, reply, { connector, method: METHOD, reason, status, detail, audited })
   }
 
-  /** Whatever goes wrong ends as a page and, once a sign-in had begun, as a record. */
+  /** Whatever goes wrong ends as a page and a log line and, when somebody came back from the provider, as a record. */
   async function guarded(
     request: Request,
     reply: Reply,
@@ -144,7 +144,8 @@ export function loginRoutes(parts: LoginParts): WebRoutes {
       const { reason, status, detail } = failureOf(error)
       const fields = { request_id: request.id, connector: connector.name, reason, cause: messageOf(error) }
       log.warn(fields, 'a sign-in failed')
-      return desk.fail(request, reply, { connector: connector.name, method: METHOD, reason, status, detail })
+      const what = { connector: connector.name, method: METHOD, reason, status, detail }
+      return desk.fail(request, reply, { ...what, audited: step === finish })
     }
   }
 
