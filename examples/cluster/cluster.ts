@@ -64,6 +64,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const hubUrl = `https://${hubHost}:${hubPort}`
   const signInUrl = options.appsBelowHub ? `https://login.${appsDomain}:${hubPort}` : hubUrl
   const idpUrl = `http://127.0.0.1:${idpPort}`
+  const caFile = join(dataDir, 'development-ca.pem')
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
   const stop = async () => {
@@ -100,6 +101,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
         POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
         LOGOUT_URI: `${signInUrl}/v1/webapi/oidc/backchannel-logout/sso`,
+        HUB_CA: caFile,
       },
     })
 
@@ -117,7 +119,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       logFile: logFile('hub'),
       ready: () => isReady(diagnosticsPort),
     })
-    const caFile = join(dataDir, 'development-ca.pem')
     const ca = readFileSync(caFile, 'utf8')
 
     onStep('Registering roles, the identity provider and the applications')

@@ -1,16 +1,18 @@
 /**
  * The example's OpenID provider: oidc-provider with one client and the people of `people.ts`. No password is
  * asked, so it listens on loopback only.
- * Environment: PORT, REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, CLIENT_SECRET.
+ * Environment: PORT, REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import Provider, { type Configuration } from 'oidc-provider'
+import { loopbackFetch } from './loopback-fetch.ts'
 import { people } from './people.ts'
 
-const { PORT = '0', REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, CLIENT_SECRET } = process.env
-if (!REDIRECT_URI || !POST_LOGOUT_URI || !LOGOUT_URI || !CLIENT_SECRET) {
-  throw new Error('REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI and CLIENT_SECRET must be set')
+const { PORT = '0', REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET } = process.env
+if (!REDIRECT_URI || !POST_LOGOUT_URI || !LOGOUT_URI || !HUB_CA || !CLIENT_SECRET) {
+  throw new Error('REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA and CLIENT_SECRET must be set')
 }
 
 const issuer = `http://127.0.0.1:${PORT}`
@@ -38,6 +40,9 @@ const configuration: Configuration = {
     backchannelLogout: { enabled: true },
   },
   pkce: { required: () => true },
+  // Logout tokens go to the hub, which is on loopback here: the provider's own fetch refuses such addresses. The
+  // hub makes its certificate after this program has started.
+  fetch: (url, options) => loopbackFetch(readFileSync(HUB_CA, 'utf8'))(String(url), options as never),
   interactions: { url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
   findAccount: (_ctx, id) => {
     const person = people.find((candidate) => candidate.id === id)
