@@ -54,8 +54,10 @@ export class StreamPipe implements Pipe {
     if (this.#paused) this.#budget?.resumed()
     this.#paused = false
     this.#closed = true
-    const { writableFinished, rstCode } = this.#stream
-    const clean = this.#ended && writableFinished && !this.#error && rstCode === NGHTTP2_NO_ERROR
+    const { writableEnded, writableFinished, rstCode } = this.#stream
+    // The last frame, once it is on its way, may close the stream before Node.js calls it finished.
+    const sent = writableFinished || (writableEnded && !this.#session?.destroyed)
+    const clean = this.#ended && sent && !this.#error && rstCode === NGHTTP2_NO_ERROR
     if (clean) return void this.onclose(null)
     // The link and all its streams are gone: another agent may be asked, where a reset by the app ends it.
     if (this.#session?.destroyed) return void this.onclose(linkLost(this.#error))

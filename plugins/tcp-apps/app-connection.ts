@@ -1,0 +1,204 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import {
+  type EndReason,
+  isMezError,
+  messageOf,
+  type Pipe,
+  resetStream,
+  StreamPipe,
+  type UnreadBudget,
+} from '@mezite/core'
+import type { Admitted } from './decide-connection.ts'
+import { dialFailure } from './dial-failure.ts'
+import type { Parts } from './parts.ts'
+import { refuseStream } from './refuse-stream.ts'
+
+/** Why a connection ended, in the audit: of its own accord, or what ended it. */
+export type ConnectionEnd =
+  | EndReason
+  | 'closed'
+  | 'client_reset'
+  | 'client_lost'
+  | 'app_reset'
+  | 'agent_lost'
+  | 'hub_stopping'
+
+export interface ConnectionOptions {
+  readonly parts: Parts
+  readonly stream: ServerHttp2Stream
+  readonly admitted: Admitted
+  readonly requestId: string
+  /** The client's whole connection is gone, not just this stream. */
+  readonly clientLost: () => boolean
+  /** What all streams of the client's connection may hold unread together. */
+  readonly budget: UnreadBudget
+  readonly onOver: (connection: AppConnection) => void
+}
+
+/**
+ * One connection of a person to a TCP application, from the first decision to the last record. Each side closes its
+ * own direction; a reset of one side resets the other; nothing is read that the other side cannot take.
+ */
+export class AppConnection {
+  readonly #options: ConnectionOptions
+  readonly #release: () => void
+  #client: StreamPipe | null = null
+  #app: Pipe | null = null
+  #agent: string | null = null
+  #bytesIn = 0
+  #bytesOut = 0
+  #startedAt = 0
+  #seenBytes = -1
+  #activeAt: number
+  #closedSides = 0
+  #over = false
+
+  constructor(options: ConnectionOptions) {
+    const { parts, admitted, stream } = options
+    const { app, session, context } = admitted
+    this.#options = options
+    this.#activeAt = parts.clock.monotonic()
+    const agent = () => this.#agent
+    // Before the dial: what is revoked meanwhile never gets through.
+    this.#release = parts.sessions.live.add({
+      session,
+      app,
+      context,
+      get agent() {
+        return agent()
+      },
+      cut: (reason) => this.cut(reason),
+    })
+    stream.once('close', this.#goneEarly)
+    parts.tunnel.open(app).then(
+      (pipe) => this.#opened(pipe),
+      (error: unknown) => this.#failed(error),
+    )
+  }
+
+  /** Ends both directions at once, as a reset. */
+  cut(reason: ConnectionEnd): void {
+    this.#finish(reason)
+    resetStream(this.#options.stream, constants.NGHTTP2_CANCEL)
+  }
+
+  /** Looks at the bytes since the last look: ends a connection that was idle for too long, and notes use. */
+  sweep(now: number): void {
+    if (this.#app === null) return
+    const bytes = this.#bytesIn + this.#bytesOut
+    const { app, session } = this.#options.admitted
+    if (bytes !== this.#seenBytes) {
+      this.#seenBytes = bytes
+      this.#activeAt = now
+      this.#options.parts.sessions.touch(session)
+    } else if (now - this.#activeAt >= app.timeouts.idleMs) this.cut('idle')
+  }
+
+  readonly #goneEarly = (): void => this.#finish('client_reset')
+
+  #failed(error: unknown): void {
+    if (this.#over) return
+    const { parts, stream, admitted, requestId } = this.#options
+    stream.removeListener('close', this.#goneEarly)
+    const failure = dialFailure(error)
+    const { app, session } = admitted
+    parts.log.info(
+      { app: app.name, session: session.id, request_id: requestId, error: messageOf(error) },
+      'application not reached',
+    )
+    this.#finish('agent_lost')
+    refuseStream(stream, failure)
+  }
+
+  #opened(pipe: Pipe): void {
+    const { parts, stream, requestId } = this.#options
+    if (this.#over || stream.destroyed || stream.closed) {
+      pipe.onclose = () => {}
+      pipe.destroy()
+      this.#finish('client_reset')
+      return
+    }
+    stream.removeListener('close', this.#goneEarly)
+    this.#app = pipe
+    this.#agent = pipe.agent
+    this.#startedAt = parts.clock.monotonic()
+    this.#activeAt = this.#startedAt
+    const event = this.#event('app.session.start', {})
+    parts.audit.record(event)
+    parts.open.opened(requestId, event)
+    this.#splice(pipe)
+  }
+
+  #splice(app: Pipe): void {
+    const { stream } = this.#options
+    app.onclose = (error) => this.#appClosed(error)
+    stream.respond({ ':status': 200 }, { endStream: false })
+    const client = new StreamPipe(stream, app.agent, this.#options.budget)
+    this.#client = client
+    client.ondata = (chunk) => {
+      if (this.#over) return
+      this.#bytesIn += chunk.length
+      if (!app.write(chunk)) client.pause()
+    }
+    app.ondrain = () => client.resume()
+    client.onend = () => app.end()
+    app.ondata = (chunk) => {
+      if (this.#over) return
+      this.#bytesOut += chunk.length
+      if (!client.write(chunk)) app.pause()
+    }
+    client.ondrain = () => app.resume()
+    app.onend = () => client.end()
+    client.onclose = (error) => this.#clientClosed(error)
+  }
+
+  #appClosed(error: Error | null): void {
+    if (error === null) return void this.#sideClosed()
+    if (this.#over) return
+    this.#finish(isMezError(error, 'MEZ_LINK_LOST') ? 'agent_lost' : 'app_reset')
+    this.#client?.connectionLost()
+  }
+
+  #clientClosed(error: Error | null): void {
+    if (error === null) this.#sideClosed()
+    else this.#finish(this.#options.clientLost() ? 'client_lost' : 'client_reset')
+  }
+
+  #sideClosed(): void {
+    this.#closedSides += 1
+    if (this.#closedSides === 2) this.#finish('closed')
+  }
+
+  #finish(reason: ConnectionEnd): void {
+    if (this.#over) return
+    this.#over = true
+    const { parts, requestId, onOver } = this.#options
+    this.#release()
+    onOver(this)
+    if (this.#app === null) return
+    this.#app.destroy()
+    parts.audit.record(
+      this.#event('app.session.end', {
+        bytes_in: this.#bytesIn,
+        bytes_out: this.#bytesOut,
+        duration_ms: Math.round(parts.clock.monotonic() - this.#startedAt),
+        end_reason: reason,
+      }),
+    )
+    parts.open.closed(requestId)
+  }
+
+  #event(type: string, more: Readonly<Record<string, string | number>>) {
+    const { app, session, subject, context } = this.#options.admitted
+    return {
+      type,
+      success: true,
+      user: subject.user,
+      roles: subject.roles,
+      clientIp: context.clientIp,
+      sessionId: session.id,
+      requestId: this.#options.requestId,
+      fields: { app: app.name, app_id: app.id, protocol: 'tcp', agent: this.#agent, ...more },
+    }
+  }
+}

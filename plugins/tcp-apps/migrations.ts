@@ -1,0 +1,38 @@
+import type { Migrations } from '@mezite/core'
+
+export interface OpenTable {
+  readonly id: string
+  readonly instance: string
+  /** The start event, JSON. */
+  readonly event: string
+  /** Milliseconds since the epoch. */
+  readonly started: number
+}
+
+export type OpenTables = {
+  readonly tcp_apps_open: OpenTable
+  readonly tcp_apps_hubs: { readonly instance: string; readonly seen: number }
+}
+
+/** Connections that are open and the hubs that hold them, so that a killed hub's are ended by another. */
+export const tcpAppsMigrations: Migrations = {
+  owner: 'tcp-apps',
+  migrations: {
+    '0001-open-connections': {
+      async up(db) {
+        await db.schema
+          .createTable('tcp_apps_open')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('instance', 'text', (column) => column.notNull())
+          .addColumn('event', 'text', (column) => column.notNull())
+          .addColumn('started', 'double precision', (column) => column.notNull())
+          .execute()
+        await db.schema
+          .createTable('tcp_apps_hubs')
+          .addColumn('instance', 'text', (column) => column.primaryKey())
+          .addColumn('seen', 'double precision', (column) => column.notNull())
+          .execute()
+      },
+    },
+  },
+}

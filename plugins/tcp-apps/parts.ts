@@ -1,0 +1,16 @@
+import type { Access, Audit, Catalog, Changes, Clock, Log, PublicNames, Sessions, Tunnel } from '@mezite/core'
+import type { OpenConnections } from './open-connections.ts'
+
+/** What a connection uses, gathered once. */
+export interface Parts {
+  readonly access: Access
+  readonly audit: Audit
+  readonly catalog: Catalog
+  readonly changes: Changes
+  readonly publicNames: PublicNames
+  readonly sessions: Sessions
+  readonly tunnel: Tunnel
+  readonly open: OpenConnections
+  readonly clock: Clock
+  readonly log: Log
+}

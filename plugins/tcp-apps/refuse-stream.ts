@@ -1,0 +1,19 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import { REASON_HEADER, resetStream } from '@mezite/core'
+import type { Refused } from './decide-connection.ts'
+
+/** Answers no, with the reason, and is done with the stream: what the client still sends is not waited for. */
+export function refuseStream(stream: ServerHttp2Stream, { status, reason }: Refused): void {
+  if (stream.destroyed || stream.closed) return
+  // Without a reader the end of the client's side is never seen.
+  stream.resume()
+  stream.once('finish', () => {
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
+  })
+  try {
+    stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
+  } catch {
+    // The client went between the check and here.
+    resetStream(stream, constants.NGHTTP2_CANCEL)
+  }
+}

@@ -1,0 +1,51 @@
+import type { TLSSocket } from 'node:tls'
+
+/** What a user's certificate says: who, and which session it stands for. Never what that person may do. */
+export interface UserCertificate {
+  readonly user: string
+  readonly sessionId: string
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number
+}
+
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+
+/**
+ * Reads who the peer is from its certificate. Null: TLS did not verify its chain to the user CA, it is for another
+ * purpose, it is not valid now, or it is no certificate of a user of this cluster.
+ */
+export function readUserCertificate(
+  socket: TLSSocket,
+  clusterName: string,
+  now: number,
+): UserCertificate | null {
+  const certificate = socket.getPeerX509Certificate()
+  if (!certificate || !socket.authorized || certificate.ca) return null
+  const { keyUsage } = certificate
+  if (keyUsage?.length !== 1 || keyUsage[0] !== CLIENT_AUTH) return null
+  const notAfter = Date.parse(certificate.validTo)
+  if (!(Date.parse(certificate.validFrom) <= now && now < notAfter)) return null
+  const uri = onlyUri(certificate.subjectAltName)
+  const prefix = `mezite://${clusterName}/user/`
+  if (!uri?.startsWith(prefix)) return null
+  const [, name, sessionId] = /^([^/?#]+)\?session=([0-9a-f-]{36})$/.exec(uri.slice(prefix.length)) ?? []
+  if (name === undefined || sessionId === undefined) return null
+  try {
+    return { user: decodeURIComponent(name), sessionId, notAfter }
+  } catch {
+    return null
+  }
+}
+
+/** The one URI of the alternative names; Node.js quotes what could be taken for several. */
+function onlyUri(names: string | undefined): string | null {
+  if (!names?.startsWith('URI:')) return null
+  const text = names.slice('URI:'.length)
+  if (!text.startsWith('"')) return text.includes(', ') ? null : text
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'string' ? value : null
+  } catch {
+    return null
+  }
+}

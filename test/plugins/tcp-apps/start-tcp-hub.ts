@@ -1,0 +1,202 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { createAgent, type RunningAgent } from '../../../agent/create-agent.ts'
+import {
+  createTestHub,
+  FakeIssuer,
+  memoryLog,
+  type TestHub,
+  type TestHubOptions,
+} from '../../../core/testing/index.ts'
+import tcpApps from '../../../plugins/tcp-apps/hub.ts'
+import http2Transport from '../../../plugins/transport-http2/agent.ts'
+import userCerts from '../../../plugins/user-certs/hub.ts'
+import { addProvider, type Issued, login } from '../user-certs/sign-in-person.ts'
+
+export type Event = Readonly<Record<string, unknown>>
+export type Login = Issued & { readonly key: string }
+
+export interface TcpHub {
+  readonly hub: TestHub
+  readonly issuer: FakeIssuer
+  readonly agent: RunningAgent
+  /** Signs a person in; roles are what the groups say. */
+  login(name: string, groups: readonly string[], more?: object): Promise<Login>
+  /** Serves `listener` on loopback and publishes it; `labels` default to what role `platform` reaches. */
+  publish(name: string, listener: (socket: Socket) => void, more?: Publish): Promise<number>
+  /** TLS as msh opens it. */
+  tls(who: Partial<Login>, options?: ConnectionOptions): TLSSocket
+  /** One connection of msh. */
+  msh(who: Login, options?: ConnectionOptions): ClientHttp2Session
+  /** Events of the type that fit, once there are `count`. */
+  events(type: string, fits: (event: Event) => boolean, count?: number): Promise<Event[]>
+  stop(): Promise<void>
+}
+
+export interface Publish {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly spec?: object
+  readonly uri?: string
+}
+
+export const ROLES = {
+  platform: { options: { max_session_ttl: '24h' }, allow: { app_labels: { team: 'platform' } } },
+  careful: { options: { require_session_mfa: true }, allow: { app_labels: { team: 'platform' } } },
+  devices: { options: { require_device_trust: true }, allow: { app_labels: { team: 'platform' } } },
+}
+
+/** A whole hub with the two plugins, an agent and a provider, in this process, on loopback. */
+export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub> {
+  const issuer = await FakeIssuer.start()
+  const hub = await createTestHub({ ...options, plugins: [userCerts, tcpApps, ...(options.plugins ?? [])] })
+  await addProvider(hub, issuer, ROLES)
+  const servers: Server[] = []
+  const sockets = new Set<Socket>()
+  const sessions = new Set<ClientHttp2Session>()
+  const dataDir = mkdtempSync(join(tmpdir(), 'mezd-tcp-'))
+  const { token, ca_pin } = await hub.api<{ token: string; ca_pin: string }>('POST', '/tokens', {
+    roles: ['app'],
+    agent_hostname: 'node-1',
+  })
+  const agent = createAgent({
+    proxyAddr: `127.0.0.1:${hub.ports.public}`,
+    token,
+    caPin: ca_pin,
+    hostname: 'node-1',
+    dataDir,
+    plugins: [http2Transport],
+    log: memoryLog().log,
+  })
+  await agent.start()
+
+  const tls = (who: Partial<Login>, more: ConnectionOptions = {}): TLSSocket => {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: hub.ports.public,
+      servername: 'hub.mezite.localhost',
+      ...(who.hub_ca === undefined ? { rejectUnauthorized: false } : { ca: who.hub_ca }),
+      ...(who.certificate === undefined ? {} : { cert: who.certificate, key: who.key }),
+      ALPNProtocols: ['mezite-tcp/1'],
+      // The hub shows its own name, whatever was dialled (protocols, section 1).
+      checkServerIdentity: (_host, certificate) =>
+        certificate.subjectaltname === 'DNS:hub.test.mezite.internal' ? undefined : new Error('not the hub'),
+      ...more,
+    })
+    socket.on('error', () => {})
+    return socket
+  }
+
+  return {
+    hub,
+    issuer,
+    agent,
+    async login(name, groups, more) {
+      issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
+      return login(hub, more)
+    },
+    async publish(name, listener, more = {}) {
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
+        sockets.add(socket)
+        socket.on('error', () => {})
+        socket.once('close', () => sockets.delete(socket))
+        listener(socket)
+      })
+      servers.push(server)
+      await new Promise<void>((resolve) =>
+        server.listen({ port: 0, host: '127.0.0.1', backlog: 2_000 }, resolve),
+      )
+      const { port } = server.address() as AddressInfo
+      await hub.api('PUT', `/apps/${name}`, {
+        kind: 'app',
+        version: 'v1',
+        metadata: { name, labels: more.labels ?? { team: 'platform' } },
+        spec: {
+          uri: more.uri ?? `tcp://127.0.0.1:${port}`,
+          protocol: 'tcp',
+          agents: ['node-1'],
+          ...more.spec,
+        },
+      })
+      return port
+    },
+    tls,
+    msh(who, more) {
+      const socket = tls(who, more)
+      const session = connect('https://hub', {
+        createConnection: () => socket,
+        maxSessionMemory: 1_024,
+        settings: { initialWindowSize: 4 << 20, enablePush: false },
+        peerMaxConcurrentStreams: 10_000,
+      })
+      session.on('error', () => {})
+      sessions.add(session)
+      session.once('close', () => sessions.delete(session))
+      return session
+    },
+    async events(type, fits, count = 1) {
+      const end = Date.now() + 10_000
+      while (true) {
+        const all = await hub.api<Event[]>('GET', `/audit?type=${type}&limit=10000`)
+        const found = all.filter(fits)
+        if (found.length >= count) return found
+        if (Date.now() > end) throw new Error(`${found.length} of ${count} ${type}`)
+        await new Promise((resolve) => setTimeout(resolve, 30))
+      }
+    },
+    async stop() {
+      for (const session of sessions) session.destroy()
+      await agent.stop(200)
+      for (const socket of sockets) socket.destroy()
+      for (const server of servers) server.close()
+      await hub.stop()
+      await issuer.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface Opened {
+  readonly stream: ClientHttp2Stream
+  readonly status: number
+  readonly reason: string | undefined
+}
+
+/** One CONNECT stream, once it is answered. */
+export function open(session: ClientHttp2Session, app: string, headers: object = {}): Promise<Opened> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request(
+      { ':method': 'CONNECT', ':authority': app, ...headers },
+      { endStream: false },
+    )
+    stream.on('error', () => {})
+    stream.once('close', () => reject(new Error(`closed unanswered, code ${stream.rstCode}`)))
+    stream.once('response', (answer) =>
+      resolve({
+        stream,
+        status: Number(answer[':status']),
+        reason: answer['mezite-reason'] as string | undefined,
+      }),
+    )
+  })
+}
+
+/** Resolves to everything that the stream brings until its clean end; rejects on a reset. */
+export function readAll(stream: ClientHttp2Stream): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.once('close', () =>
+      stream.rstCode === 0 ? resolve(Buffer.concat(chunks)) : reject(new Error(`reset ${stream.rstCode}`)),
+    )
+  })
+}
+
+export const closed = (stream: ClientHttp2Stream): Promise<number> =>
+  new Promise((resolve) => {
+    if (stream.destroyed) return resolve(stream.rstCode ?? 0)
+    stream.once('close', () => resolve(stream.rstCode ?? 0))
+  })
