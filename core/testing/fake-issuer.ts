@@ -65,8 +65,16 @@ export class FakeIssuer {
 
   /** Signs claims with the current key. */
   sign(claims: Json, header: Json = {}): string {
-    const text = `${encode({ alg: 'RS256', typ: 'JWT', kid: this.#key.kid, ...header })}.${encode(claims)}`
-    return `${text}.${sign('sha256', Buffer.from(text), this.#key.privateKey).toString('base64url')}`
+    return this.signer()(claims, header)
+  }
+
+  /** What signs with the key that is current now, also after it was rotated. */
+  signer(): (claims: Json, header?: Json) => string {
+    const { kid, privateKey } = this.#key
+    return (claims, header = {}) => {
+      const text = `${encode({ alg: 'RS256', typ: 'JWT', kid, ...header })}.${encode(claims)}`
+      return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
+    }
   }
 
   /** HS256 with the public key as secret: the classic confusion. */

@@ -1,36 +1,37 @@
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import t from 'tap'
 import { createBoundedFetch } from '../../../plugins/oidc/bounded-fetch.ts'
 
 async function serve(t: { teardown(fn: () => unknown): void }, listener: RequestListener) {
   const server = createServer(listener)
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
 t.test('C51, fault 14 a slow drip of head or body ends with the deadline, and no socket stays', async (t) => {
-  for (const headAtOnce of [true, false]) {
-    const { url, sockets } = await serve(t, (_request, response) => {
-      if (headAtOnce) response.writeHead(200, { 'content-type': 'application/json' })
-      const timer = setInterval(() => {
-        if (headAtOnce) response.write(' ')
-        else response.socket?.write(response.headersSent ? 'x' : '')
-      }, 10)
-      response.on('close', () => clearInterval(timer))
+  for (const first of ['HTTP/1.1 200 OK\r\nx: ', 'HTTP/1.1 200 OK\r\n\r\n']) {
+    const sockets = new Set<Socket>()
+    const server = createTcpServer((socket) => {
+      sockets.add(socket)
+      socket.write(first)
+      const timer = setInterval(() => socket.write('x'), 10)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        clearInterval(timer)
+        sockets.delete(socket)
+      })
     })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const drip = createBoundedFetch(url, 200)
     const began = performance.now()
-    await Promise.all(Array.from({ length: 20 }, () => t.rejects(drip(`${url}/drip`))))
+    await Promise.all(Array.from({ length: 5 }, () => t.rejects(drip(`${url}/drip`))))
     const took = performance.now() - began
     t.ok(took < 1_500, `${took} ms`)
     while (sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))

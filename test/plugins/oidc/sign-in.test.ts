@@ -47,6 +47,11 @@ async function toCallback(visitor: Visitor): Promise<string> {
   throw new Error('no callback')
 }
 
+/** The plugin's own login URL, to which a launch leads. */
+async function loginOf(visitor: Visitor): Promise<string> {
+  return (await visitor.fetch(host.launch('grafana.apps.example.com'))).headers.location!
+}
+
 async function attempt(misbehave: Misbehaviour, person: object = alice) {
   issuer.misbehave = misbehave
   issuer.person = person as typeof issuer.person
@@ -169,6 +174,37 @@ t.test('C44 unknown key ids cause one refetch in thirty seconds', async (t) => {
   t.ok((issuer.asked.get('/jwks') ?? 0) - before <= 1)
 })
 
+t.test('C44 a new key at the provider works at the next sign-in, a removed one no longer', async (t) => {
+  const realNow = Date.now
+  let ahead = 0
+  Date.now = () => realNow() + ahead
+  t.teardown(() => {
+    Date.now = realNow
+  })
+  await connect()
+  t.ok((await attempt({})).signedIn)
+  const asked = () => issuer.asked.get('/jwks') ?? 0
+  const signWithOld = issuer.signer()
+  issuer.rotateKey()
+  ahead += 31_000
+  const before = asked()
+  t.ok((await attempt({})).signedIn, 'the new key, at once')
+  t.equal(asked() - before, 1, 'by one refetch')
+  const old = await attempt({ idToken: (claims) => signWithOld(claims) })
+  t.equal(old.answer.status, 400, 'the refetch has dropped the removed key')
+
+  // A key that is removed without a new one being used: the age of the key set ends it.
+  const signWithSecond = issuer.signer()
+  issuer.rotateKey()
+  t.ok(
+    (await attempt({ idToken: (claims) => signWithSecond(claims) })).signedIn,
+    'as long as the set is fresh',
+  )
+  ahead += 10 * 60_000
+  t.equal((await attempt({ idToken: (claims) => signWithSecond(claims) })).answer.status, 400)
+  t.ok((await attempt({})).signedIn)
+})
+
 t.test('C45 audience, azp, issuer and times are checked; 60 s of skew are allowed', async (t) => {
   await connect()
   const now = Math.floor(Date.now() / 1_000)
@@ -217,6 +253,24 @@ t.test('A9, C46, C47 names: unverified, hostile or taken ones sign nobody in', a
     t.equal(host.events.at(-1).user, email, 'their own name, not the look-alike')
   }
 })
+
+t.test(
+  'require_verified_email: false lets an unverified address be a name; another claim needs none',
+  async (t) => {
+    await connect({ require_verified_email: false })
+    t.ok(
+      (await attempt({}, { ...alice, sub: 'u-1', email: 'unverified@example.com', email_verified: false }))
+        .signedIn,
+    )
+    await connect({ username_claim: 'preferred_username' })
+    const named = { sub: 'u-2', preferred_username: 'nadia', email: 'x@example.com' }
+    t.ok((await attempt({}, named)).signedIn)
+    t.equal(host.events.at(-1).user, 'nadia')
+    await connect()
+    t.ok((await attempt({}, { ...alice, email_verified: 'true' })).signedIn, 'spelled as a string')
+    t.equal((await attempt({}, { ...alice, email_verified: 'yes' })).answer.status, 403)
+  },
+)
 
 t.test('C48 groups that are missing, strange or elsewhere give no role', async (t) => {
   await connect()
@@ -295,6 +349,28 @@ t.test('C51 endpoints that redirect, flood or belong to another issuer are refus
     t.equal(answer.status, 502, JSON.stringify(change))
   }
 })
+
+t.test(
+  'fault 13 one question at a time to a provider in trouble, and not again for two seconds',
+  async (t) => {
+    await connect()
+    const asked = () => issuer.asked.get('/.well-known/openid-configuration') ?? 0
+    const before = asked()
+    issuer.misbehave = { takeOver: (_path, response) => Boolean(response.writeHead(500).end()) }
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => new Visitor().open(host.launch('grafana.apps.example.com'))),
+    )
+    issuer.misbehave = {}
+    t.ok(answers.every(({ status, text }) => status === 502 && text.includes('provider_unreachable')))
+    t.equal(asked() - before, 1)
+    let last = answers[0]!
+    for (const end = Date.now() + 5_000; last.status === 502 && Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      last = await new Visitor().fetch(await loginOf(new Visitor()))
+    }
+    t.equal(last.status, 302, 'and then it works again')
+  },
+)
 
 t.test('C54 a deleted connector ends its sessions at once', async (t) => {
   const name = await connect()

@@ -1,0 +1,85 @@
+/** Connectors in a whole hub: who may take a name, and which connector makes app sessions. */
+import t from 'tap'
+import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
+import { register } from '../../e2e/resources.ts'
+import { until } from '../../e2e/start-agent.ts'
+
+t.setTimeout(60_000)
+const first = await FakeIssuer.start()
+const second = await FakeIssuer.start()
+t.teardown(() => Promise.all([first.close(), second.close()]))
+
+function connector(hub: TestHub, name: string, issuer: FakeIssuer) {
+  return hub.api('PUT', `/connectors/${name}`, {
+    kind: 'oidc',
+    version: 'v1',
+    metadata: { name },
+    spec: {
+      issuer_url: issuer.url,
+      client_id: issuer.clientId,
+      client_secret: { value: issuer.clientSecret },
+      claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['access'] }],
+    },
+  })
+}
+
+t.test('C47 a name that is taken is refused and recorded, until it is relinked', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  await connector(hub, 'sso', first)
+  const enter = (sub: string) => {
+    first.person = { ...first.person, sub }
+    return hub.visitor().open(`${hub.url}/`)
+  }
+  t.equal((await enter('hired-2020')).status, 200)
+  const refused = await enter('hired-2026')
+  t.equal(refused.status, 403)
+  t.match(refused.text, 'name_taken')
+  t.match(refused.text, 'mezctl users relink')
+  type Event = { reason: string; connector: string; success: boolean }
+  let failures: Event[] = []
+  await until(async () => {
+    failures = await hub.api<Event[]>('GET', '/audit?type=user.login.failed')
+    return failures.length > 0
+  }, 'the refusal is in the audit')
+  t.match(failures, [{ reason: 'name_taken', connector: 'sso', success: false }])
+
+  const old = hub.visitor()
+  first.person = { ...first.person, sub: 'hired-2020' }
+  await old.open(`${hub.url}/`)
+  await hub.api('POST', '/users/alice@example.com/relink')
+  t.not((await old.fetch(`${hub.url}/`)).status, 200, 'sessions of the former holder are over')
+  t.equal((await enter('hired-2026')).status, 200, 'the next one to sign in takes the name')
+  t.equal((await enter('hired-2020')).status, 403)
+})
+
+t.test('apps_oidc_connector: app sessions come from that connector only', async (t) => {
+  const hub = await createTestHub({ config: { proxy: { apps_oidc_connector: 'corp' } } })
+  t.teardown(() => hub.stop())
+  await connector(hub, 'other', second)
+  await register(hub.api, 'app', 1, { agents: [] })
+  const app = `${hub.appUrl('app')}/`
+  const missing = await hub.visitor().open(app)
+  t.equal(missing.status, 503)
+  t.match(missing.text, 'corp')
+
+  await connector(hub, 'corp', first)
+  second.person = { sub: 'o-1', email: 'otto@example.com', email_verified: true, groups: ['platform-team'] }
+  const visitor = hub.visitor()
+  const home = await visitor.open(`${hub.url}/web/login?connector=other`)
+  t.match(home.text, 'otto@example.com')
+  first.person = { sub: 'c-1', email: 'cora@example.com', email_verified: true, groups: ['platform-team'] }
+  const logins = first.authorizations.length
+  // No agent serves it: 502 comes from behind the session.
+  t.equal((await visitor.open(app)).status, 502)
+  t.equal(first.authorizations.length, logins + 1, 'sent to the connector that apps need')
+  const sessions = await hub.api<{ user: string; app: string | null }[]>('GET', '/sessions')
+  t.strictSame(
+    sessions.filter((session) => session.app !== null).map(({ user }) => user),
+    ['cora@example.com'],
+  )
+  t.notOk(
+    sessions.some(({ user }) => user === 'otto@example.com'),
+    'the session of the other connector was ended by the new sign-in',
+  )
+})
