@@ -5,7 +5,10 @@ export const standardPlugins: readonly string[] = [
   'identity-jwt',
   'oidc',
   'rbac',
+  'tcp-apps',
   'transport-http2',
+  'user-certs',
+  'webauthn',
 ]
 
 /** Which of them provides a service, for the error that it is missing. */

@@ -27,7 +27,7 @@ const rooms = [
     ref.access,
     ref.sessions,
   ],
-  ...[ref.tunnel, ref.audit, ref.publicNames, ref.signInDesk, ref.forwardHeaders],
+  ...[ref.tunnel, ref.audit, ref.publicNames, ref.signInDesk, ref.commandLogins, ref.forwardHeaders],
 ]
 
 async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
@@ -49,7 +49,10 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
   return kernel
 }
 
-const ORDER = ['audit-database', 'identity-jwt', 'http-apps', 'oidc', 'rbac', 'transport-http2']
+const ORDER = [
+  ...['audit-database', 'identity-jwt', 'http-apps', 'oidc', 'rbac'],
+  ...['tcp-apps', 'transport-http2', 'user-certs', 'webauthn'],
+]
 
 t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
@@ -59,7 +62,10 @@ t.test('the order of setup, and what each provides', async (t) => {
     'http-apps': ['protocols'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'webRoutes'],
+    'tcp-apps': ['migrations', 'protocols'],
     'transport-http2': ['transports'],
+    'user-certs': ['webRoutes'],
+    webauthn: ['migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
     kernel.describe().map(({ name }) => name),
@@ -74,14 +80,14 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     Object.keys(verbs).map((verb) => `${room}.${verb}`),
   )
   t.strictSame(Object.fromEntries(hooks.map((hook) => [hook, kernel.tapsOf(hook)])), {
-    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps'],
+    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps', 'tcp-apps'],
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database'],
-    'lifecycle.stop': ['http-apps', 'identity-jwt', 'audit-database'],
+    'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
     'access.identify': [],
     'access.decide': ['rbac'],
-    'access.challenge': ['oidc'],
-    'session.ended': [],
+    'access.challenge': ['oidc', 'webauthn'],
+    'session.ended': ['tcp-apps'],
     'catalog.changed': [],
     'tunnel.changed': [],
     'tunnel.route': [],

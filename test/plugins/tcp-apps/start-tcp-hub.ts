@@ -12,9 +12,7 @@ import {
   type TestHub,
   type TestHubOptions,
 } from '../../../core/testing/index.ts'
-import tcpApps from '../../../plugins/tcp-apps/hub.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
-import userCerts from '../../../plugins/user-certs/hub.ts'
 import { addProvider, type Issued, login } from '../user-certs/sign-in-person.ts'
 
 export type Event = Readonly<Record<string, unknown>>
@@ -49,10 +47,10 @@ export const ROLES = {
   devices: { options: { require_device_trust: true }, allow: { app_labels: { team: 'platform' } } },
 }
 
-/** A whole hub with the two plugins, an agent and a provider, in this process, on loopback. */
+/** A whole hub with an agent and a provider, in this process, on loopback. */
 export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub> {
   const issuer = await FakeIssuer.start()
-  const hub = await createTestHub({ ...options, plugins: [userCerts, tcpApps, ...(options.plugins ?? [])] })
+  const hub = await createTestHub(options)
   await addProvider(hub, issuer, ROLES)
   const servers: Server[] = []
   const sockets = new Set<Socket>()

@@ -1,7 +1,6 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
-import userCerts from '../../../plugins/user-certs/hub.ts'
 import { addProvider, allowCommandLine, askCertificate, login, publicPem } from './sign-in-person.ts'
 
 t.setTimeout(90_000)
@@ -12,7 +11,7 @@ const HOUR = 3_600_000
 
 t.before(async () => {
   issuer = await FakeIssuer.start()
-  hub = await createTestHub({ plugins: [userCerts] })
+  hub = await createTestHub()
   await addProvider(hub, issuer, {
     platform: { options: { max_session_ttl: '24h' }, allow: { app_labels: { '*': '*' } } },
     short: { options: { max_session_ttl: '1h' } },
