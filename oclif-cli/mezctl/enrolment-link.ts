@@ -12,5 +12,5 @@ export interface EnrolmentLink {
 /** The link with what to do with it, for people. */
 export function linkText({ link, expires, needs_sign_in }: EnrolmentLink): string {
   const who = needs_sign_in ? 'who signs in as well, ' : ''
-  return escapeText(`Link: ${link}\nGive it to the person, ${who}it works once and ends ${showTime(expires)}`)
+  return `Link: ${escapeText(link)}\nGive it to the person, ${who}it works once and ends ${showTime(expires)}`
 }

@@ -40,7 +40,7 @@ export default defineHubPlugin({
   provides: { migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
-    const { signInOrigin, clusterName } = use.publicNames
+    const { publicNames } = use
     const assets = createAssets()
     const parts: Parts = {
       ceremonies: createCeremonies(use.database, use.vault, clock),
@@ -48,8 +48,15 @@ export default defineHubPlugin({
       links: createLinks(use.database, use.changes, clock),
       hardware: createHardwareKeys(settings.hardware_key, log),
       firstKey: settings.first_key ?? 'self',
-      party: { rpId: new URL(signInOrigin).hostname, origin: signInOrigin },
-      pages: createPages({ clusterName, assets }),
+      party: {
+        get rpId() {
+          return new URL(publicNames.signInOrigin).hostname
+        },
+        get origin() {
+          return publicNames.signInOrigin
+        },
+      },
+      pages: createPages({ publicNames, assets }),
       rates: createRateLimit(clock),
       users: use.users,
       sessions: use.sessions,
@@ -57,7 +64,7 @@ export default defineHubPlugin({
       desk: use.signInDesk,
       changes: use.changes,
       audit: use.audit,
-      publicNames: use.publicNames,
+      publicNames,
       clock,
       log,
     }
@@ -65,14 +72,15 @@ export default defineHubPlugin({
     provide.migrations(webauthnMigrations)
     provide.signInMethods({
       name: 'webauthn',
+      account: { title: 'Your keys', href: '/web/account' },
       choices: () => (use.users.list().some(isLocal) ? [{ id: PASSKEY, title: 'a passkey' }] : []),
     })
     tap.access.challenge(({ requirement, connector, state }) => {
       if (requirement.name === 'session-mfa') {
-        return { location: mfaUrl(signInOrigin, requirement.level, state) }
+        return { location: mfaUrl(publicNames.signInOrigin, requirement.level, state) }
       }
       if (requirement.name === 'login' && connector === PASSKEY) {
-        return { location: signInUrl(signInOrigin, state) }
+        return { location: signInUrl(publicNames.signInOrigin, state) }
       }
       return null
     })

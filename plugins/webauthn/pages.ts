@@ -1,4 +1,4 @@
-import { html, renderPage } from '@mezite/core'
+import { html, type PublicNames, renderPage } from '@mezite/core'
 import type { Assets } from './assets.ts'
 
 /** A key as its owner sees it. */
@@ -31,9 +31,15 @@ const noScript = () =>
   html`<noscript><p class="status bad">Keys need JavaScript in this browser.</p></noscript>`
 
 /** The plugin's pages. Everything that is passed in is escaped; what scripts need stands in data attributes. */
-export function createPages({ clusterName, assets }: { clusterName: string; assets: Pick<Assets, 'paths'> }) {
+export function createPages({
+  publicNames,
+  assets,
+}: {
+  readonly publicNames: Pick<PublicNames, 'clusterName'>
+  readonly assets: Pick<Assets, 'paths'>
+}) {
   const page = (title: string, body: Parameters<typeof renderPage>[0]['body']) =>
-    renderPage({ title, clusterName, body, scripts: assets.paths })
+    renderPage({ title, clusterName: publicNames.clusterName, body, scripts: assets.paths })
 
   return {
     /** A role demands a key before this app opens. `missing`: why none of the person's keys can answer. */
@@ -69,7 +75,7 @@ export function createPages({ clusterName, assets }: { clusterName: string; asse
         'Sign in with a passkey',
         html`<div class="card" data-passkey="sign-in" data-state=${state}>
           <h1>Sign in</h1>
-          <p class="quiet">to ${clusterName}, with the passkey on this device or on your security key</p>
+          <p class="quiet">to ${publicNames.clusterName}, with the passkey on this device or on your security key</p>
           <div class="actions"><button data-go>Use a passkey</button></div>
           ${status()}${noScript()}
         </div>`,
@@ -81,10 +87,12 @@ export function createPages({ clusterName, assets }: { clusterName: string; asse
         'Add a passkey',
         html`<div class="card" data-passkey="enrol" data-user=${signedIn ?? ''}>
           <h1>Add a passkey</h1>
-          <p>This link works once. Continue on the device, or with the security key, that you want to use from now on.</p>
-          <label for="name">Name of the key</label>
-          <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
-          <div class="actions"><button data-go>Create the passkey</button></div>
+          <div data-form>
+            <p>This link works once. Continue on the device, or with the security key, that you want to use from now on.</p>
+            <label for="name">Name of the key</label>
+            <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
+            <div class="actions"><button data-go>Create the passkey</button></div>
+          </div>
           ${status()}
           <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl} target="_blank">Sign in first</a></div>
           <div class="actions" data-when="done" hidden><a class="button" href="/">Continue</a></div>
@@ -104,13 +112,13 @@ export function createPages({ clusterName, assets }: { clusterName: string; asse
               : 'Applications may ask for a key before they open.'
           }</p>
           ${account.keys.length === 0 ? html`<p>You have no key yet.</p>` : keyList(account)}
-          ${changes(account)}
-          ${status()}
           ${
             account.continueUrl !== null && account.keys.length > 0
               ? html`<div class="actions"><a class="button" data-continue href=${account.continueUrl}>Continue</a></div>`
               : null
           }
+          ${changes(account)}
+          ${status()}
           ${noScript()}
         </div>`,
       ),
@@ -126,10 +134,11 @@ function keyList({ keys, fresh }: Account) {
           <p class="quiet">
             added ${day(key.created)}${key.lastUsed === null ? ', not used yet' : `, last used ${day(key.lastUsed)}`}
           </p>
-          <ul class="tags">
-            ${key.hardware ? html`<li>hardware key</li>` : null}
-            ${key.synced ? html`<li>synced passkey</li>` : null}
-          </ul>
+          ${
+            key.hardware || key.synced
+              ? html`<ul class="tags"><li>${key.hardware ? 'hardware key' : 'synced passkey'}</li></ul>`
+              : null
+          }
         </div>
         <div class="tools">
           <button class="plain" data-rename aria-label=${`Rename ${key.name}`}>Rename</button>
@@ -156,5 +165,5 @@ function changes({ keys, fresh, againUrl, byAdmin }: Account) {
     <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
     ${keys.length > 0 ? html`<p class="quiet">You will be asked for one of your keys first.</p>` : null}
     ${keys.length === 1 ? html`<p class="quiet">Your last key can be removed by an administrator only.</p>` : null}
-    <div class="actions"><button data-add>Add a key</button></div>`
+    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>Add a key</button></div>`
 }

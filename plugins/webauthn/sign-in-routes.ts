@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { addressKey, Problem, readCookie, type WebRoutes } from '@mezite/core'
+import { addressKey, Problem, readCookie, type User, type WebRoutes } from '@mezite/core'
 import {
   Answer,
   askAssertion,
@@ -28,7 +28,7 @@ export const signInUrl = (signInOrigin: string, state: string): string =>
  * nobody in: what the provider has ended would live on.
  */
 export function signInRoutes(parts: Parts): WebRoutes {
-  const { desk, keys, users, pages, sessions, hardware, clock } = parts
+  const { desk, keys, users, pages, sessions, hardware, audit, clock } = parts
 
   function bind(request: Request): Binding {
     const held = readCookie(request.headers.cookie, COOKIE)
@@ -79,18 +79,14 @@ export function signInRoutes(parts: Parts): WebRoutes {
               return key && user && holderOf(user) === key.holder ? { key, user } : undefined
             },
           })
-          if (!isLocal(user) || user.identity === null) {
-            const detail = 'Sign in through your identity provider: this key only confirms that it is you.'
-            throw new Problem(403, 'passkey_not_for_sign_in', detail)
+          const refusal = refusalFor(user, response)
+          if (refusal) {
+            const fields = { connector: PASSKEY, method: METHOD }
+            const who = { user: user.name, clientIp: request.clientIp, requestId: request.id, fields }
+            audit.record({ ...who, type: 'user.login.failed', success: false, reason: refusal.code })
+            throw refusal
           }
-          if (!(response as { response?: { userHandle?: unknown } }).response?.userHandle) {
-            throw new Problem(
-              400,
-              'user_handle_missing',
-              'This key does not say whose it is. Ask for a new link.',
-            )
-          }
-          const { issuer, sub } = user.identity
+          const { issuer, sub } = user.identity!
           const known = await users.signIn({
             name: user.name,
             issuer,
@@ -115,4 +111,16 @@ export function signInRoutes(parts: Parts): WebRoutes {
       )
     },
   }
+}
+
+/** Why a good assertion still signs nobody in. */
+function refusalFor(user: User, response: object): Problem | null {
+  if (!isLocal(user)) {
+    const detail = 'Sign in through your identity provider: this key only confirms that it is you.'
+    return new Problem(403, 'passkey_not_for_sign_in', detail)
+  }
+  if (!(response as { response?: { userHandle?: unknown } }).response?.userHandle) {
+    return new Problem(400, 'user_handle_missing', 'This key does not say whose it is. Ask for a new link.')
+  }
+  return null
 }

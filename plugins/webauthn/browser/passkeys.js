@@ -81,7 +81,7 @@
         name: keyName(),
       })
       history.replaceState(null, '', '/web/enrol')
-      card.querySelector('[data-go]').hidden = true
+      card.querySelector('[data-form]').hidden = true
       say(`Done. The key belongs to ${user} now.`)
       show('done')
     },

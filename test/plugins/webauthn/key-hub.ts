@@ -1,5 +1,4 @@
 import { createTestHub, type FakeClock, fakeClock, type TestHub, type Visitor } from '@mezite/core/testing'
-import webauthn from '../../../plugins/webauthn/hub.ts'
 import { type Lie, SoftKey } from './soft-key.ts'
 
 /** What the plugin's calls answer, as far as tests look. */
@@ -22,7 +21,7 @@ export interface Holder {
 /** A hub in this process with the plugin, two apps behind a role that demands a key, and a clock that tests move. */
 export async function startKeyHub(config: object = {}) {
   const clock: FakeClock = fakeClock()
-  const hub: TestHub = await createTestHub({ plugins: [{ plugin: webauthn, config }], clock })
+  const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, clock })
   const origin = hub.signInUrl
   const app = (name: string, labels: object) =>
     hub.api('PUT', `/apps/${name}`, {

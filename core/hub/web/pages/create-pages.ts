@@ -48,7 +48,12 @@ export function createPages({ clusterName }: { readonly clusterName: string }) {
       ),
 
     /** Who you are, your apps, sign out. */
-    home: (user: string, roles: readonly string[], apps: readonly HomeApp[]) =>
+    home: (
+      user: string,
+      roles: readonly string[],
+      apps: readonly HomeApp[],
+      links: readonly { readonly title: string; readonly href: string }[] = [],
+    ) =>
       page(
         'Your applications',
         html`<div class="card row">
@@ -60,7 +65,10 @@ export function createPages({ clusterName }: { readonly clusterName: string }) {
                   : html`<p class="quiet">You have no roles yet.</p>`
               }
             </div>
-            <form method="post" action="/web/logout"><button class="plain">Sign out</button></form>
+            <div class="row">
+              ${links.map(({ title, href }) => html`<a class="button plain" href=${href}>${title}</a>`)}
+              <form method="post" action="/web/logout"><button class="plain">Sign out</button></form>
+            </div>
           </div>
           <h2>Your applications</h2>
           ${

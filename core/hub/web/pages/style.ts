@@ -55,11 +55,13 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .keys > li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; padding: .9rem 0; border-bottom: 1px solid var(--line); }
 .keys strong { overflow-wrap: anywhere; }
 .keys p { margin: 0; font-size: .92rem; }
+.keys input { margin-bottom: .35rem; }
 .keys .tools { display: flex; gap: .5rem; }
 .keys .tools button { padding: .3rem .8rem; font-size: .92rem; font-weight: 500; }
 label { display: block; margin: 1.25rem 0 .35rem; font-weight: 600; }
 input { width: 100%; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: .55rem; padding: .55rem .8rem; }
 .status { min-height: 1.5em; margin: 1rem 0 0; color: var(--quiet); }
+.status:empty { min-height: 0; margin: 0; }
 .status.bad { color: var(--warn); }
 [hidden] { display: none !important; }
 @media (max-width: 32rem) {

@@ -76,7 +76,8 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
       ...one,
       url: one.protocol === 'http' ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
     }))
-    return sendPage(reply, pages.home(subject.user, subject.roles, shown))
+    const links = parts.methods().flatMap(({ account }) => account ?? [])
+    return sendPage(reply, pages.home(subject.user, subject.roles, shown, links))
   })
 
   app.get('/web/launch', page, (request, reply) => {
