@@ -63,7 +63,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
     },
   }
 
-  /** Adds a key that signs from `activeFrom`, and removes those that a newer one replaced a week ago. */
+  /** Adds a key that signs from `activeFromMs`. Hubs take turns, and each looks again at what is there. */
   async function add(activeFromMs: number, unless: (held: readonly SigningKey[]) => boolean): Promise<void> {
     await changes.write(async (trx, change) => {
       const held = await read(trx)
@@ -84,13 +84,17 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
         })
         .execute()
       change.touch(KIND, PREFIX + kid)
-      for (const [at, key] of held.entries()) {
-        const replacedAt = held[at + 1]?.activeFrom ?? activeFromMs
-        if (replacedAt + KEEP_MS > clock.now()) continue
-        await db.deleteFrom('identity_jwt_keys').where('kid', '=', key.kid).execute()
-        change.touch(KIND, PREFIX + key.kid)
-      }
       await change.audit({ type: 'key.created', success: true, fields: { key: `app-jwt ${kid}` } })
+    })
+  }
+
+  async function removeFormer(): Promise<void> {
+    await changes.write(async (trx, change) => {
+      const held = await read(trx)
+      for (const { kid } of held.filter((_, at) => isFormer(held, at, clock.now()))) {
+        await trx.withTables<KeyTables>().deleteFrom('identity_jwt_keys').where('kid', '=', kid).execute()
+        change.touch(KIND, PREFIX + kid)
+      }
     })
   }
 
@@ -102,17 +106,27 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
       return keys.findLast(({ activeFrom }) => activeFrom <= now) ?? keys[0]
     },
     /** Public keys that a verifier should accept: coming, current and, for a week, former ones. */
-    published: (): readonly JsonWebKey[] => keys.map(({ publicJwk }) => publicJwk),
+    published: (): readonly JsonWebKey[] => {
+      const now = clock.now()
+      return keys.filter((_, at) => !isFormer(keys, at, now)).map(({ publicJwk }) => publicJwk)
+    },
     /** Makes the very first key, used at once. */
     ensure: () => add(clock.now(), (held) => held.length > 0),
     /** Publishes a new key now; it signs in five minutes. */
     rotate: () => add(clock.now() + LEAD_MS, () => false),
-    /** Rotates when the newest key is thirty days old. */
-    rotateWhenDue: async (): Promise<void> => {
+    /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */
+    tend: async (): Promise<void> => {
       const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()
       if (due(keys)) await add(clock.now() + LEAD_MS, (held) => !due(held))
+      if (keys.some((_, at) => isFormer(keys, at, clock.now()))) await removeFormer()
     },
   }
+}
+
+/** A newer key has signed for a week: no assertion of this one can be valid, and no verifier needs it. */
+function isFormer(keys: readonly SigningKey[], at: number, now: number): boolean {
+  const next = keys[at + 1]
+  return next !== undefined && next.activeFrom + KEEP_MS <= now
 }
 
 export type SigningKeys = ReturnType<typeof createSigningKeys>

@@ -30,13 +30,13 @@ export default defineHubPlugin({
     provide.assertion(createAssertion({ keys, changes: use.changes, clock, publicNames: use.publicNames }))
     provide.webRoutes(keyRoutes(keys))
 
-    const rotate = () => {
-      keys.rotateWhenDue().catch((error) => log.error({ cause: messageOf(error) }, 'the key did not rotate'))
+    const tend = () => {
+      keys.tend().catch((error) => log.error({ cause: messageOf(error) }, 'the keys were not looked after'))
     }
     tap.lifecycle.start(async () => {
       await keys.ensure()
-      rotate()
-      timer = setInterval(rotate, CHECK_MS).unref()
+      tend()
+      timer = setInterval(tend, CHECK_MS).unref()
     })
     tap.lifecycle.stop(() => clearInterval(timer))
   },
