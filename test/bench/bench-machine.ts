@@ -1,0 +1,109 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Children } from './children.ts'
+import type { BenchOptions } from './options.ts'
+import { missingPrograms } from './programs-needed.ts'
+import type { Target } from './target.ts'
+import { type CertificateFiles, makeCertificate } from './targets/certificate.ts'
+import { startNginx } from './targets/nginx.ts'
+import { type Ours, startOurs } from './targets/ours.ts'
+import { startPlainProxy } from './targets/plain-proxy.ts'
+import { type PrivateSshd, startSshd } from './targets/private-sshd.ts'
+
+/** Everything that rows measure, each started when a row first asks for it, and all of it ended by `stop`. */
+export class BenchMachine {
+  readonly options: BenchOptions
+  readonly note: (text: string) => void
+  readonly children: Children = new Children()
+  readonly dir: string = mkdtempSync(join(tmpdir(), 'mezite-bench-'))
+  readonly #made = new Map<string, Promise<unknown>>()
+  #stopped = false
+
+  /** `note` gets what a reader of the table should know: what was left out, and why. */
+  constructor(options: BenchOptions, note: (text: string) => void) {
+    this.options = options
+    this.note = note
+  }
+
+  upstreamPort(): Promise<number> {
+    return this.#once('upstream', async () => {
+      const { first } = await this.children.program<{ port: number }>('upstream-app')
+      return first.port
+    })
+  }
+
+  ours(): Promise<Ours> {
+    return this.#once('ours', async () => startOurs(join(this.dir, 'ours'), await this.upstreamPort()))
+  }
+
+  plainProxy(): Promise<Target> {
+    return this.#once('plain', async () =>
+      startPlainProxy(this.children, this.#certificate(), await this.upstreamPort()),
+    )
+  }
+
+  /** Null, with a note, where nginx is not installed; so below for what needs ssh. */
+  nginx(): Promise<Target | null> {
+    return this.#once('nginx', async () => {
+      if (this.#lacks(['nginx'])) return null
+      const upstreamPort = await this.upstreamPort()
+      return startNginx(this.children, { ...this.#certificate(), name: 'nginx', dir: this.dir, upstreamPort })
+    })
+  }
+
+  nginxOverSsh(): Promise<Target | null> {
+    return this.#once('nginx over ssh', async () => {
+      if (this.#lacks(['nginx', 'ssh', 'sshd', 'ssh-keygen'])) return null
+      const sshd = await this.sshd()
+      if (!sshd) return null
+      const { port, pid } = await sshd.reverse(await this.upstreamPort())
+      const more = { sshd: sshd.pid, ssh: pid }
+      const name = 'nginx + ssh -R'
+      return startNginx(this.children, {
+        ...{ ...this.#certificate(), name, dir: this.dir, upstreamPort: port, more },
+      })
+    })
+  }
+
+  sshd(): Promise<PrivateSshd | null> {
+    return this.#once('sshd', async () =>
+      this.#lacks(['ssh', 'sshd', 'ssh-keygen']) ? null : startSshd(this.children, this.dir),
+    )
+  }
+
+  /** A load generator; the same one for the same name. */
+  load(name = 'load'): Promise<ChildProcess> {
+    return this.#once(name, async () => (await this.children.program('load')).child)
+  }
+
+  /** Ends everything; safe twice, and while something is starting. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    const ours = await (this.#made.get('ours') as Promise<Ours> | undefined)?.catch(() => null)
+    await ours?.cluster.stop()
+    await this.children.stop()
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  #certificate(): CertificateFiles {
+    return makeCertificate(this.dir)
+  }
+
+  #lacks(programs: Parameters<typeof missingPrograms>[0]): boolean {
+    const missing = missingPrograms(programs)
+    if (missing !== null) this.note(missing)
+    return missing !== null
+  }
+
+  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    if (this.#stopped) return Promise.reject(new Error('the bench is stopping'))
+    const known = this.#made.get(name) as Promise<T> | undefined
+    if (known) return known
+    const made = make()
+    this.#made.set(name, made)
+    return made
+  }
+}

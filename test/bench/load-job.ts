@@ -1,0 +1,32 @@
+/** What a load generator is told to do: on each connection one exchange after the other. */
+export interface LoadJob {
+  readonly port: number
+  /** Server Name Indication. No certificate is looked at: the bench's own programs are on the other side. */
+  readonly servername: string
+  /** One request head for each connection, blank line included. */
+  readonly heads: readonly string[]
+  /** Zero bytes that follow each head. */
+  readonly bodyBytes: number
+  /** Upgrade once, then echo frames. */
+  readonly echo: boolean
+  /** Between an answer and the next request, in milliseconds. */
+  readonly pauseMs: number
+  readonly warmUpMs: number
+  /** 0: one exchange on each connection, which then stay open until the next job. */
+  readonly ms: number
+}
+
+/** Sent when the warm-up is over, and at the end. */
+export type LoadReport =
+  | { readonly kind: 'begun' }
+  | { readonly kind: 'failed'; readonly message: string }
+  | ({ readonly kind: 'done' } & LoadResult)
+
+export interface LoadResult {
+  readonly exchanges: number
+  /** Body bytes of both directions that whole exchanges have moved, and those of what was under way. */
+  readonly bytes: number
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}

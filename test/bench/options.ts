@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util'
+
+export interface BenchOptions {
+  /** Rounds that count; one more is run first and dropped. */
+  readonly rounds: number
+  /** How long each target is measured in each round. */
+  readonly seconds: number
+  /** Rows to run; all when empty. */
+  readonly only: readonly string[]
+  /** Where the figures go as JSON. */
+  readonly json: string | null
+  /** Folder for processor profiles of the hub and the agent. */
+  readonly profile: string | null
+  readonly progress: (text: string) => void
+}
+
+/** The command line. Throws with a plain message when it is wrong; `null` when help is asked for. */
+export function parseOptions(argv: readonly string[], rows: readonly string[]): BenchOptions | null {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      only: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return null
+  const rounds = Number(values.rounds)
+  const seconds = Number(values.seconds)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number of at least 1')
+  if (!(seconds > 0 && seconds <= 600)) throw new Error('--seconds takes a number above 0, at most 600')
+  const unknown = values.only.find((name) => !rows.includes(name))
+  if (unknown !== undefined) throw new Error(`no row is called ${unknown}; there are ${rows.join(', ')}`)
+  return {
+    ...{ rounds, seconds, only: values.only, json: values.json ?? null, profile: values.profile ?? null },
+    progress: (text) => void process.stderr.write(`${text}\n`),
+  }
+}
+
+/** What `--help` prints. */
+export function helpText(rows: readonly { readonly name: string; readonly summary: string }[]): string {
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  return `Measures the real programs on loopback against other ways to the same application.
+
+  npm run bench -- [--only ROW]... [--rounds N] [--seconds S] [--json FILE] [--profile DIR]
+
+  --only ROW     run this row; may be repeated (default: all)
+  --rounds N     rounds that count; one more comes first and is dropped (default 5)
+  --seconds S    how long each target is measured in each round (default 2)
+  --json FILE    also write the figures there
+  --profile DIR  write processor profiles of the programs there when they end (.cpuprofile)
+
+Rows:
+${rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+Only ratios that were taken in one run mean anything, on a machine that does nothing else.
+`
+}

@@ -1,0 +1,84 @@
+/**
+ * The application behind every proxy of the bench: HTTP/1.1 on a bare socket, so that it costs next to nothing. GET
+ * /bytes/N answers N bytes, POST counts, an upgrade echoes frames, GET /events never ends. Tells its port.
+ */
+import { createHash } from 'node:crypto'
+import { createServer, type Socket } from 'node:net'
+import { unmask } from '../web-socket-frame.ts'
+
+const BLOCK = Buffer.alloc(64 * 1024, 'x')
+const answers = new Map<number, Buffer>()
+
+createServer({ noDelay: true }, (socket) => {
+  socket.on('error', () => socket.destroy())
+  let rest: Buffer = Buffer.alloc(0)
+  let body = 0
+  let echoes = false
+  socket.on('data', (chunk) => {
+    if (echoes) return void socket.write(unmask(chunk))
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    for (;;) {
+      if (body > 0) {
+        const taken = Math.min(body, rest.length)
+        body -= taken
+        rest = rest.subarray(taken)
+        if (body > 0) return
+        answer(socket, 2)
+        continue
+      }
+      const end = rest.indexOf('\r\n\r\n')
+      if (end < 0) return
+      const head = rest.toString('latin1', 0, end)
+      rest = rest.subarray(end + 4)
+      if (head.startsWith('POST')) body = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1])
+      else if (head.startsWith('GET /bytes/')) answer(socket, Number.parseInt(head.slice(11), 10))
+      else if (head.startsWith('GET /events')) socket.write(EVENTS)
+      else {
+        echoes = true
+        socket.write(accept(head))
+      }
+    }
+  })
+}).listen(0, '127.0.0.1', function (this: { address(): unknown }) {
+  process.send?.({ port: (this.address() as { port: number }).port })
+})
+
+const EVENTS =
+  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n'
+
+function answer(socket: Socket, bytes: number): void {
+  const known = answers.get(bytes)
+  if (known) {
+    socket.write(known)
+    return
+  }
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${bytes}\r\n\r\n`
+  if (bytes > BLOCK.length) {
+    socket.write(head)
+    stream(socket, bytes)
+    return
+  }
+  const made = Buffer.concat([Buffer.from(head), BLOCK.subarray(0, bytes)])
+  answers.set(bytes, made)
+  socket.write(made)
+}
+
+function stream(socket: Socket, left: number): void {
+  while (left > 0) {
+    const block = BLOCK.subarray(0, Math.min(left, BLOCK.length))
+    left -= block.length
+    if (!socket.write(block)) {
+      socket.once('drain', () => stream(socket, left))
+      return
+    }
+  }
+}
+
+function accept(head: string): string {
+  const key = /\r\nsec-websocket-key: *(\S+)/i.exec(head)?.[1] ?? ''
+  const hash = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  return `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${hash}\r\n\r\n`
+}
+
+process.on('SIGTERM', () => process.exit(0))
+process.on('disconnect', () => process.exit(0))

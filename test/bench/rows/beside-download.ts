@@ -1,0 +1,40 @@
+import type { BenchMachine } from '../bench-machine.ts'
+import { begin, inRounds, sample } from '../measure.ts'
+import { type Figure, most } from '../row.ts'
+import { median, ratio } from '../statistics.ts'
+import { heads, type Target } from '../target.ts'
+
+const CONNECTIONS = 4
+const PAUSE_MS = 5
+const DOWNLOAD_BYTES = 100_000_000
+
+export const besideDownload = {
+  name: 'beside-download',
+  summary: 'p99 of small requests while 100 MB downloads go through the same tunnel',
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const { many } = await machine.ours()
+    const plain = await machine.plainProxy()
+    const [load, downloader] = await Promise.all([machine.load(), machine.load('downloader')])
+    const of = await inRounds(machine, [many, plain], async (target) => {
+      const ms = machine.options.seconds * 1000
+      const common = { port: target.port, servername: target.host }
+      const { done } = await begin(downloader, {
+        ...{ ...common, ms: ms + 700, heads: heads(target, 1, `GET /bytes/${DOWNLOAD_BYTES}`) },
+      })
+      const small = heads(target, CONNECTIONS, 'GET /bytes/1024')
+      const [measured] = await Promise.all([
+        sample(load, target, { ...common, ms, heads: small, pauseMs: PAUSE_MS }),
+        done,
+      ])
+      return measured
+    })
+    const p99 = (target: Target) => of(target).map((each) => each.p99Ms)
+    return [
+      {
+        what: 'p99 beside a download',
+        against: { name: plain.name, value: median(p99(plain)) },
+        ...{ ours: median(p99(many)), unit: 'ms', ratio: ratio(p99(many), p99(plain)), goal: most(2, 1.2) },
+      },
+    ]
+  },
+}

@@ -1,0 +1,60 @@
+import type { BenchMachine } from '../bench-machine.ts'
+import { inRounds, present, type Sample, sample } from '../measure.ts'
+import { type Figure, least, most } from '../row.ts'
+import { median, ratio } from '../statistics.ts'
+import { heads } from '../target.ts'
+import { PLAIN } from '../targets/plain-proxy.ts'
+
+const CONNECTIONS = 64
+
+export const requests = {
+  name: 'requests',
+  summary: `requests a second and processor time: 1 KiB answers, ${CONNECTIONS} kept TLS connections`,
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const { many, single } = await machine.ours()
+    const baselines = present([
+      await machine.plainProxy(),
+      await machine.nginx(),
+      await machine.nginxOverSsh(),
+    ])
+    const load = await machine.load()
+    const of = await inRounds(machine, [many, single, ...baselines], (target) =>
+      sample(load, target, {
+        ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000 },
+        heads: heads(target, CONNECTIONS, 'GET /bytes/1024'),
+      }),
+    )
+    const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)
+    const goals = {
+      [PLAIN]: least(1.7, 2.2),
+      nginx: least(0.38, 0.6),
+      'nginx + ssh -R': least(0.9, 1.2),
+    }
+    const figures = [many, single].flatMap((ours) =>
+      baselines.map((baseline): Figure => {
+        const [mine, theirs] = [rates(of(ours)), rates(of(baseline))]
+        return {
+          what: ours === many ? 'requests' : 'requests, one session for all',
+          against: { name: baseline.name, value: median(theirs) },
+          ...{ ours: median(mine), unit: 'req/s', ratio: ratio(mine, theirs) },
+          goal: goals[baseline.name as keyof typeof goals] ?? null,
+        }
+      }),
+    )
+    const cpu = (samples: readonly Sample[], name: string) =>
+      median(samples.map((each) => each.cpuUs[name] ?? Number.NaN))
+    const alone = (what: string, ours: number, goal: Figure['goal']): Figure => ({
+      ...{ what, ours, goal, unit: 'us/request', against: null, ratio: null },
+    })
+    return [
+      ...figures,
+      alone('processor time of the hub', cpu(of(many), 'hub'), most(60, 40)),
+      alone('processor time of the agent', cpu(of(many), 'agent'), most(28, 20)),
+      ...baselines.flatMap((baseline) =>
+        Object.keys(baseline.processes).map((name) =>
+          alone(`  ${baseline.name}: ${name}`, cpu(of(baseline), name), null),
+        ),
+      ),
+    ]
+  },
+}

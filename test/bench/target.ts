@@ -1,0 +1,28 @@
+/** A way to the same application, as a load generator sees it. */
+export interface Target {
+  readonly name: string
+  readonly port: number
+  /** Host of the requests and server name of the handshake. */
+  readonly host: string
+  /** The `Cookie` of the connection with this number; null where nobody is asked who they are. */
+  readonly cookie: ((connection: number) => string) | null
+  /** Whose processor time counts, by name. */
+  readonly processes: Readonly<Record<string, number>>
+}
+
+/** Request heads for so many connections, blank line included. */
+export function heads(target: Target, count: number, line: string, fields: readonly string[] = []): string[] {
+  const origin = `https://${target.host}${target.cookie ? `:${target.port}` : ''}`
+  return Array.from({ length: count }, (_, connection) =>
+    [
+      `${line} HTTP/1.1`,
+      `Host: ${new URL(origin).host}`,
+      `Origin: ${origin}`,
+      'User-Agent: mezite-bench',
+      'Accept: */*',
+      ...(target.cookie ? [`Cookie: ${target.cookie(connection)}`] : []),
+      ...fields,
+      '\r\n',
+    ].join('\r\n'),
+  )
+}

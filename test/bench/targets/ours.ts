@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { type AdminClient, adminClient, Visitor } from '../../../core/testing/index.ts'
+import { signIn } from '../../../examples/cluster/check/person-steps.ts'
+import { type Cluster, startCluster } from '../../../examples/cluster/cluster.ts'
+import { people } from '../../../examples/cluster/people.ts'
+import { childRunning } from '../processes.ts'
+import type { Target } from '../target.ts'
+
+/** Connections that share a session, as those of one browser do. */
+export const CONNECTIONS_PER_SESSION = 6
+
+/** The real programs with the bench's application published: every check is on. */
+export interface Ours {
+  readonly cluster: Cluster
+  readonly api: AdminClient
+  readonly hubPort: number
+  readonly hubPid: number
+  readonly agentPid: number
+  /** Origin of the application. */
+  readonly url: string
+  /** A session for every six connections, and one for all. */
+  readonly many: Target
+  readonly single: Target
+  /** Somebody who has just signed in to the application. */
+  visitor(): Promise<Visitor>
+}
+
+const MOST_CONNECTIONS = 64
+
+/** Starts mezhub and mezd as the example does, and signs in as many times as the load needs. */
+export async function startOurs(dir: string, upstreamPort: number): Promise<Ours> {
+  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep: () => {} })
+  try {
+    await cluster.mezctl(
+      ...['apps', 'register', '--name', 'bench', '--uri', `http://127.0.0.1:${upstreamPort}`],
+      ...['--labels', 'env=demo,team=platform', '--agent-hostname', 'demo-node'],
+    )
+    const url = cluster.apps.live.replace('//live.', '//bench.')
+    const { host, hostname } = new URL(url)
+    const visitor = async () => {
+      const someone = new Visitor(cluster.ca)
+      const page = await signIn(someone, people[0], `${url}/bytes/1024`)
+      if (page.status !== 200) throw new Error(`signing in ended with ${page.status} at ${page.url}`)
+      return someone
+    }
+    const cookies: string[] = []
+    while (cookies.length * CONNECTIONS_PER_SESSION < MOST_CONNECTIONS) {
+      cookies.push((await visitor()).cookies(host) ?? '')
+    }
+    const [hubPid, agentPid] = [childRunning('mezhub.js'), childRunning('mezd.js')]
+    const hubPort = Number(new URL(url).port)
+    const target = (name: string, connectionsPerSession: number): Target => ({
+      ...{ name, port: hubPort, host: hostname },
+      cookie: (connection) => cookies[Math.floor(connection / connectionsPerSession) % cookies.length] ?? '',
+      processes: { hub: hubPid, agent: agentPid },
+    })
+    return {
+      ...{ cluster, hubPort, hubPid, agentPid, url, visitor },
+      api: adminClient(join(cluster.dataDir, 'admin.sock')),
+      many: target('ours', CONNECTIONS_PER_SESSION),
+      single: target('ours, one session', Number.POSITIVE_INFINITY),
+    }
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+}
