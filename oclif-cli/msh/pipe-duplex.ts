@@ -8,12 +8,17 @@ import type { StreamPipe } from '@mezite/core/wire'
 export class PipeDuplex extends Duplex {
   readonly #pipe: StreamPipe
   #written: (() => void) | null = null
+  #idle: NodeJS.Timeout | null = null
+  /** As on sockets of node:net. */
+  timeout = 0
 
   constructor(pipe: StreamPipe) {
-    super({ allowHalfOpen: true, decodeStrings: true })
+    // As sockets of HTTP: when the app's side ends, so does ours, and an idle connection is dropped.
+    super({ allowHalfOpen: false, decodeStrings: true })
     this.#pipe = pipe
     pipe.pause()
     pipe.ondata = (chunk) => {
+      this.#idle?.refresh()
       if (!this.push(chunk)) pipe.pause()
     }
     pipe.onend = () => this.push(null)
@@ -29,6 +34,7 @@ export class PipeDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#idle?.refresh()
     if (this.#pipe.write(chunk)) done()
     else this.#written = done
   }
@@ -39,7 +45,9 @@ export class PipeDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#pipe.destroy()
+    this.setTimeout(0)
+    // After both ends the last bytes may still be on their way.
+    if (error || !this.readableEnded || !this.writableFinished) this.#pipe.destroy()
     this.#drained()
     done(error)
   }
@@ -50,14 +58,19 @@ export class PipeDuplex extends Duplex {
     done?.()
   }
 
-  /** What node:http calls on sockets; the hub keeps the time. */
+  /** `timeout` after so long without a byte; the agent of node:http drops idle connections with it. 0 stops it. */
+  setTimeout(ms: number): this {
+    this.timeout = ms
+    if (this.#idle) clearTimeout(this.#idle)
+    this.#idle = ms > 0 ? setTimeout(() => this.emit('timeout'), ms).unref() : null
+    return this
+  }
+
+  /** What else node:http calls on sockets. */
   setKeepAlive(): this {
     return this
   }
   setNoDelay(): this {
-    return this
-  }
-  setTimeout(): this {
     return this
   }
   ref(): this {
