@@ -1,0 +1,83 @@
+/** People of an identity provider: what links and keys do for them, and what they never do. */
+import { FakeIssuer, type Visitor } from '@mezite/core/testing'
+import t from 'tap'
+import { connect } from '../../e2e/resources.ts'
+import { type Holder, startKeyHub } from './key-hub.ts'
+import { SoftKey } from './soft-key.ts'
+
+t.setTimeout(120_000)
+const keys = await startKeyHub({ first_key: 'admin' })
+const issuer = await FakeIssuer.start()
+t.teardown(async () => {
+  await keys.hub.stop()
+  await issuer.close()
+})
+await connect(keys.hub.api, issuer, 'strict')
+
+/** Signs in at the provider; the visitor has a hub session then. */
+async function arrive(name: string, visitor: Visitor = keys.hub.visitor()): Promise<Holder> {
+  issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups: ['platform-team'] }
+  const page = await visitor.open(`${keys.origin}/web/login?connector=sso`)
+  t.match(page.text, `${name}@example.com`)
+  return { name: `${name}@example.com`, visitor, key: new SoftKey(keys.origin) }
+}
+
+t.test(
+  'first_key: admin lets nobody add the first key alone, and a link of another is refused',
+  async (t) => {
+    const ann = await arrive('ann')
+    t.match(await keys.post(ann.visitor, '/web/account/keys/begin', {}), {
+      status: 403,
+      code: 'first_key_by_admin',
+    })
+    const page = await ann.visitor.fetch((await keys.enter(ann.visitor, 'vault')).href)
+    t.match(page.text, 'an administrator gives you a link')
+    const ben = await arrive('ben')
+    const token = await keys.link(ann.name)
+    t.match(await keys.enrol(ben, token), { status: 403, code: 'link_of_another' })
+    t.match(await keys.enrol({ ...ann, visitor: keys.hub.visitor() }, token), {
+      status: 401,
+      code: 'login_required',
+    })
+    keys.clock.advance(6 * 60_000)
+    await keys.hub.ready()
+    t.match(await keys.enrol(ann, token), { status: 401, code: 'login_required' }, 'an old sign-in')
+    await arrive('ann', ann.visitor)
+    t.equal((await keys.enrol(ann, token)).status, 200)
+    t.match((await keys.confirm(ann)).location, '/.mezite/session?code=')
+  },
+)
+
+t.test('a key of a person of a provider confirms and never signs in', async (t) => {
+  const carl = await arrive('carl')
+  t.equal((await keys.enrol(carl, await keys.link(carl.name))).status, 200)
+  await keys.hub.api('POST', '/users', { name: 'erin', roles: ['strict'] })
+  await keys.link('erin', { sign_in: true })
+  const elsewhere = { ...carl, visitor: keys.hub.visitor() }
+  t.match(await keys.signIn(elsewhere), { status: 403, code: 'passkey_not_for_sign_in' })
+  t.notMatch(elsewhere.visitor.cookies(new URL(keys.origin).host), /mezite_session/)
+  const [failed] = await keys.audit('user.login.failed', carl.name, 1)
+  t.match(failed, { success: false, reason: 'passkey_not_for_sign_in' })
+  await t.rejects(keys.link(carl.name, { sign_in: true }), { code: 'user_has_provider' })
+})
+
+t.test('after users relink nobody inherits keys', async (t) => {
+  const dora = await arrive('dora')
+  t.equal((await keys.enrol(dora, await keys.link(dora.name))).status, 200)
+  await keys.hub.api('POST', `/users/${encodeURIComponent(dora.name)}/relink`)
+  issuer.person = { sub: 'another', email: dora.name, email_verified: true, groups: ['platform-team'] }
+  const visitor = keys.hub.visitor()
+  await visitor.open(`${keys.origin}/web/login?connector=sso`)
+  t.strictSame(await keys.hub.api('GET', `/users/${encodeURIComponent(dora.name)}/mfa`), [])
+  const state = await keys.stateFor({ ...dora, visitor })
+  t.match(await keys.begin({ ...dora, visitor }, state), { status: 409, code: 'key_missing' })
+})
+
+t.test('a locked person gets no session from an assertion', async (t) => {
+  const finn = await arrive('finn')
+  t.equal((await keys.enrol(finn, await keys.link(finn.name))).status, 200)
+  const state = await keys.stateFor(finn)
+  const asked = await keys.begin(finn, state)
+  await keys.hub.api('POST', '/locks', { target: { user: finn.name } })
+  t.match(await keys.finish(finn, state, asked, finn.key.get(asked.options)), { status: 403, code: 'locked' })
+})
