@@ -11,6 +11,8 @@ import { connect, register } from './resources.ts'
 import { isConnected, startAgent, until } from './start-agent.ts'
 
 t.setTimeout(120_000)
+/** How long an agent that stops waits for what is under way, and a little. */
+const GRACE_MS = 30_000
 const dir = mkdtempSync(join(tmpdir(), 'mezite-failover-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -150,11 +152,13 @@ t.test('an agent that is killed in mid-traffic: GETs go on, no POST runs twice',
   )
 })
 
-t.test('an agent that is told to stop is gone soon, idle connections or not', async (t) => {
+t.test('an agent that is told to stop ends in order, idle connections or not', async (t) => {
   t.equal((await ask('pair', '/?id=idle')).status, 200)
   const told = performance.now()
   second.signal('SIGTERM')
   t.equal(await second.exited, 0)
-  t.ok(performance.now() - told < 5_000, `after ${Math.round(performance.now() - told)} ms`)
+  const took = Math.round(performance.now() - told)
+  t.comment(`after ${took} ms`)
+  t.ok(took < GRACE_MS, `within the agent's grace: ${took} ms`)
   t.match(await ask('pair', '/?id=nobody'), { status: 502, code: 'agent_none' })
 })
