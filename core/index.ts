@@ -42,6 +42,7 @@ export type {
 } from './hub/database/database.ts'
 export type {
   AppHostProtocol,
+  CertifiedHttp,
   ConnectionInfo,
   NamedProtocol,
   Protocol,

@@ -4,7 +4,7 @@ import type { Audit as AuditService, AuditSink } from './audit/audit.ts'
 import type { Catalog as CatalogService } from './catalog/catalog.ts'
 import type { Changes as ChangesService } from './database/changes.ts'
 import type { Database, Migrations } from './database/database.ts'
-import type { Protocol } from './front/protocol.ts'
+import type { CertifiedHttp, Protocol } from './front/protocol.ts'
 import type { ForwardContext, HeaderLines } from './hooks.ts'
 import type { Authorities as AuthoritiesService } from './keys/authorities.ts'
 import type { Vault as VaultService } from './keys/vault.ts'
@@ -18,7 +18,10 @@ import type { SignInDesk } from './web/sign-in.ts'
 import type { SignInMethod } from './web/sign-in-method.ts'
 import type { PublicNames, WebRoutes } from './web/web-routes.ts'
 
-/** Services: exactly one part answers. All but `assertion` (identity-jwt) and `sessionLimits` (rbac) are the hub's own. */
+/**
+ * Services: exactly one part answers. All but `assertion` (identity-jwt), `sessionLimits` (rbac) and `certifiedHttp`
+ * (http-apps) are the hub's own.
+ */
 export const database = serviceRef<Database>('database')
 export const changes = serviceRef<ChangesService>('changes')
 export const vault = serviceRef<VaultService>('vault')
@@ -33,6 +36,7 @@ export const publicNames = serviceRef<PublicNames>('publicNames')
 export const assertion = serviceRef<AssertionService>('assertion')
 export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')
 export const signInDesk = serviceRef<SignInDesk>('signInDesk')
+export const certifiedHttp = serviceRef<CertifiedHttp>('certifiedHttp')
 export const commandLogins = serviceRef<CommandLogins>('commandLogins')
 
 /**

@@ -1,6 +1,7 @@
 import {
   type AccessContext,
   type App,
+  type ConnectionInfo,
   type Decision,
   Problem,
   type Session,
@@ -9,6 +10,7 @@ import {
 import { type Answer, isNavigation, problemAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { APP_COOKIE, readCookie } from './cookies.ts'
+import { isHubPath } from './hub-routes.ts'
 import { originAllowed } from './origin.ts'
 import type { Parts } from './parts.ts'
 import { signInAnswer } from './sign-in-answer.ts'
@@ -46,6 +48,35 @@ export function admit(parts: Parts, request: AppRequest, requestId: string): Ver
   const found = parts.sessions.find('app', token)
   if (!(found instanceof Promise)) return identified(parts, request, requestId, app, found)
   return found.then((session) => identified(parts, request, requestId, app, session))
+}
+
+/** The same for a stream of msh: one app, and the session behind the certificate instead of a cookie. */
+export function admitCertified(
+  parts: Parts,
+  request: AppRequest,
+  requestId: string,
+  certified: NonNullable<ConnectionInfo['certified']>,
+): Verdict | Promise<Verdict> {
+  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  const app = parts.catalog.byId(certified.appId)
+  if (app === undefined || app.protocol !== 'http')
+    return refuse(request, requestId, new Problem(404, 'app_unknown', 'There is no such web application.'))
+  // The hub's own paths belong to browsers.
+  if (request.host.host !== app.publicAddr || isHubPath(request.target))
+    return refuse(request, requestId, new Problem(421, 'misdirected', `This stream serves ${app.name} only.`))
+  const session = parts.sessions.byId(certified.sessionId)
+  const subject = session?.kind === 'cert' ? parts.sessions.subjectOf(session) : undefined
+  if (session === undefined || subject === undefined)
+    return refuse(request, requestId, new Problem(401, 'session_ended', 'This login has ended.'))
+  const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
+  const { epoch } = parts.changes
+  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, epoch }
+  if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
+  const settle = (decision: Decision): Verdict =>
+    // There is no browser to ask, so what is required is refused.
+    decision.effect === 'require' ? denied(parts, asked, decision.reason) : decided(parts, asked, decision)
+  const decision = parts.access.decide({ subject, app, context })
+  return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
 /** Whether what was decided still holds; asked again only when access data has changed since. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { type AppHostProtocol, type ConnectionInfo, Problem } from '@mezite/core'
-import { type Admitted, admit, type Verdict } from './admit.ts'
+import { type Admitted, admit, admitCertified, type Verdict } from './admit.ts'
 import { type Answer, problemAnswer, sendAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import type { Client } from './client.ts'
@@ -54,6 +54,16 @@ export class AppHosts implements AppHostProtocol {
     }
     socket.once('close', () => this.#rescue.closed())
     this.#rescueServer.emit('connection', socket)
+  }
+
+  /** A stream of msh: the same path, only that a certificate and not a cookie says who it is. */
+  acceptCertified(stream: Duplex, info: ConnectionInfo): void {
+    stream.on('error', noop)
+    if (stream.destroyed) return
+    this.#infos.set(stream, info)
+    this.#sockets.add(stream)
+    stream.once('close', () => this.#sockets.delete(stream))
+    this.#server.emit('connection', stream)
   }
 
   request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {
@@ -163,14 +173,17 @@ export class AppHosts implements AppHostProtocol {
         )
         return
       }
-      if (isHubPath(request.target)) {
+      if (isHubPath(request.target) && info.certified === undefined) {
         hubRoute(this.#parts, request, requestId).then(
           (answer) => this.#answer(client, answer),
           (error: unknown) => this.#failed(client, requestId, error),
         )
         return
       }
-      const verdict = admit(this.#parts, request, requestId)
+      const verdict =
+        info.certified === undefined
+          ? admit(this.#parts, request, requestId)
+          : admitCertified(this.#parts, request, requestId, info.certified)
       if (!(verdict instanceof Promise)) {
         this.#act(client, verdict)
         return

@@ -3,6 +3,7 @@ import {
   assertion,
   audit,
   catalog,
+  certifiedHttp,
   changes,
   defineHubPlugin,
   forwardHeaders,
@@ -30,7 +31,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { protocols },
+  provides: { certifiedHttp, protocols },
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
@@ -40,6 +41,8 @@ export default defineHubPlugin({
       pool.close()
       deadlines.stop()
     })
-    host.provide.protocols(new AppHosts({ ...host.use, log: host.log, deadlines, pool }))
+    const hosts = new AppHosts({ ...host.use, log: host.log, deadlines, pool })
+    host.provide.protocols(hosts)
+    host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },
 })

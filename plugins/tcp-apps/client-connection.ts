@@ -11,8 +11,10 @@ import {
   APP_PROTOCOL_HEADER,
   LONGEST_TIMER_MS,
   messageOf,
+  PUBLIC_HOST_HEADER,
   resetStream,
   SESSION_WINDOW,
+  StreamPipe,
   startHeartbeat,
   tunnelHttp2,
   UnreadBudget,
@@ -21,6 +23,7 @@ import { AppConnection, type ConnectionEnd } from './app-connection.ts'
 import { type Admitted, decideConnection, refused, type Verdict } from './decide-connection.ts'
 import { limits } from './limits.ts'
 import type { Parts } from './parts.ts'
+import { PipeDuplex } from './pipe-duplex.ts'
 import { refuseStream } from './refuse-stream.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
@@ -152,7 +155,9 @@ export class ClientConnection {
     if (this.#refusal) return void this.#act(stream, this.#refusal, '')
     if (headers[':method'] !== 'CONNECT') return void refuseStream(stream, refused(405, 'connect_only'))
     const protocol = headers[APP_PROTOCOL_HEADER] ?? 'tcp'
-    if (protocol !== 'tcp') return void refuseStream(stream, refused(400, 'protocol_unknown'))
+    const { certifiedHttp } = this.#options.parts
+    if (protocol !== 'tcp' && (protocol !== 'http' || !certifiedHttp))
+      return void refuseStream(stream, refused(400, 'protocol_unknown'))
     const requestId = randomUUID()
     const verdict = decideConnection(this.#options.parts, {
       sessionId: this.sessionId,
@@ -170,7 +175,24 @@ export class ClientConnection {
   #act(stream: ServerHttp2Stream, verdict: Verdict, requestId: string): void {
     if (verdict.kind === 'refused') return void refuseStream(stream, verdict)
     if (stream.destroyed || stream.closed) return
-    this.#connect(stream, verdict, requestId)
+    if (verdict.app.protocol === 'http') this.#carryHttp(stream, verdict)
+    else this.#connect(stream, verdict, requestId)
+  }
+
+  /** Each request is decided and recorded by the code that serves browsers. */
+  #carryHttp(stream: ServerHttp2Stream, { app, session }: Admitted): void {
+    const { parts, clientIp } = this.#options
+    stream.respond(
+      { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${parts.publicNames.portSuffix}` },
+      { endStream: false },
+    )
+    parts.certifiedHttp?.accept(new PipeDuplex(new StreamPipe(stream, '', this.#budget)), {
+      clientIp,
+      clientPort: 0,
+      trustedProxy: false,
+      serverName: null,
+      certified: { sessionId: session.id, appId: app.id },
+    })
   }
 
   #connect(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): void {

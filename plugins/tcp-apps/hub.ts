@@ -2,6 +2,7 @@ import {
   access,
   audit,
   catalog,
+  certifiedHttp,
   changes,
   database,
   defineHubPlugin,
@@ -20,6 +21,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Publishes TCP applications to msh',
   needs: { access, audit, catalog, changes, database, publicNames, sessions, tunnel },
+  wants: { certifiedHttp },
   provides: { migrations, protocols },
 
   setup({ clock, log, tap, use, provide }) {

@@ -1,4 +1,15 @@
-import type { Access, Audit, Catalog, Changes, Clock, Log, PublicNames, Sessions, Tunnel } from '@mezite/core'
+import type {
+  Access,
+  Audit,
+  Catalog,
+  CertifiedHttp,
+  Changes,
+  Clock,
+  Log,
+  PublicNames,
+  Sessions,
+  Tunnel,
+} from '@mezite/core'
 import type { OpenConnections } from './open-connections.ts'
 
 /** What a connection uses, gathered once. */
@@ -11,6 +22,8 @@ export interface Parts {
   readonly sessions: Sessions
   readonly tunnel: Tunnel
   readonly open: OpenConnections
+  /** Absent: HTTP apps are not served to msh. */
+  readonly certifiedHttp: CertifiedHttp | undefined
   readonly clock: Clock
   readonly log: Log
 }

@@ -15,6 +15,13 @@ export interface ConnectionInfo {
    * the last address that is no trusted proxy. Text that is no address ends the walk.
    */
   clientOf?(forwardedFor: string | undefined): string
+  /** Set when a certificate has said who it is: cookies count nothing, and nothing but this app is reached. */
+  readonly certified?: { readonly sessionId: string; readonly appId: string }
+}
+
+/** Takes streams that carry HTTP/1.1 of a person whom a certificate named, to one app. Provided by http-apps. */
+export interface CertifiedHttp {
+  accept(stream: Duplex, info: ConnectionInfo & Required<Pick<ConnectionInfo, 'certified'>>): void
 }
 
 /** What takes a connection on the public port. Contributed by protocol plugins. */
