@@ -22,11 +22,17 @@ type Key struct {
 
 // Claims are what the hub says about the caller.
 type Claims struct {
-	Iss, Aud, Sub, App, Jti string
-	AppID                   string `json:"app_id"`
-	AppHost                 string `json:"app_host"`
-	Roles                   []string
-	Iat, Nbf, Exp           int64
+	Iss     string   `json:"iss"`
+	Aud     string   `json:"aud"`
+	Sub     string   `json:"sub"`
+	Roles   []string `json:"roles"`
+	App     string   `json:"app"`
+	AppID   string   `json:"app_id"`
+	AppHost string   `json:"app_host"`
+	Jti     string   `json:"jti"`
+	Iat     int64    `json:"iat"`
+	Nbf     int64    `json:"nbf"`
+	Exp     int64    `json:"exp"`
 }
 
 // Verify returns the claims, or an error for everything that was not signed for this app, by this hub, just now.
