@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { FakeIssuer, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { safePath } from '../../../../core/hub/web/sign-in/return-target.ts'
@@ -124,6 +126,36 @@ t.test('signing in', async (t) => {
     t.equal(await count(), before)
   })
 
+  t.test('B34 5,000 visits of strangers leave no row and no memory', async (t) => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const rows = async () => {
+      const tables = ['oidc_spent', 'oidc_logins', 'sign_in_cli_codes'] as const
+      const found = await Promise.all(
+        tables.map((table) => host.database.selectFrom(table).selectAll().execute()),
+      )
+      return found.flat().length + host.byToken.size + host.events.length
+    }
+    const logged = host.logs.length
+    const visit = async () => {
+      const first = await host.server.inject({ url: launch.slice(host.url.length) })
+      const target = String(first.headers.location).slice(host.url.length)
+      return (await host.server.inject({ url: target })).statusCode
+    }
+    const many = async (count: number) => {
+      for (let done = 0; done < count; done += 50) await Promise.all(Array.from({ length: 50 }, visit))
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    t.equal(await visit(), 302)
+    const before = await rows()
+    const warm = await many(1_000)
+    const grown = (await many(4_000)) - warm
+    t.equal(await rows(), before)
+    t.equal(host.logs.length, logged)
+    t.ok(grown < 4 << 20, `${grown} bytes more after 4,000 visits`)
+  })
+
   t.test('B37 a changed, foreign or expired state is refused', async (t) => {
     const { visitor } = await signIn()
     for (const state of ['', 'x', 'A'.repeat(200)]) {
@@ -231,14 +263,37 @@ t.test('B35 return paths lead nowhere but to the same host', async (t) => {
     'http:/',
     '.',
     '/.',
+    '/@',
+    '/\r\n',
+    '/%0d%0a',
+    '/%00',
+    '/\u2044', // fraction slash
+    '/\u2215', // division slash
+    '/\uff0f', // full-width solidus
+    '/\uff3c', // full-width reverse solidus
+    '/%ef%bc%8f',
+    '/%e2%81%84',
+    '\u3002',
+    'javascript:',
+    'data:text/html,',
+    'https:/\\',
+    '/%2f%2f',
+    '/%252f',
+    '/?',
+    '/#',
   ]
+  let count = 0
   for (const first of prefixes) {
     for (const second of prefixes) {
       for (const end of ['evil.com', '@evil.com', '/evil.com', '\\evil.com']) {
-        const url = new URL(safePath(first + second + end), 'https://app.example.com')
-        t.equal(url.host, 'app.example.com', first + second + end)
+        const path = safePath(first + second + end)
+        const url = new URL(path, 'https://app.example.com')
+        if (url.origin === 'https://app.example.com' && /^[\x21-\x7e]+$/.test(path)) count++
+        else t.fail(JSON.stringify(first + second + end))
       }
     }
   }
+  t.equal(count, prefixes.length ** 2 * 4)
+  t.ok(count > 4_000, `${count} spellings`)
   t.equal(safePath('/a/b?c=//d#e'), '/a/b?c=//d#e')
 })
