@@ -27,6 +27,8 @@ export interface Cluster {
   /** Where people sign in and show their keys. */
   readonly signInUrl: string
   readonly apps: Readonly<Record<'identity' | 'live', string>>
+  /** An application that opens only after a key has confirmed who asks. */
+  readonly vaultUrl: string
   readonly idpUrl: string
   /** PEM of the authority that issued the hub's development certificate. */
   readonly ca: string
@@ -47,14 +49,15 @@ const AGENT = here('../../agent/mezd.js')
 const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
 const READY_MS = 30_000
 
-/** Starts hub, identity provider, agent and two applications as programs of their own, on loopback. */
+/** Starts hub, identity provider, agent and three applications as programs of their own, on loopback. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep } = options
   const dataDir = join(dir, 'hub')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const [hubPort, idpPort, identityPort, livePort, diagnosticsPort] = await Promise.all([
+  const [hubPort, idpPort, identityPort, livePort, vaultPort, diagnosticsPort] = await Promise.all([
     options.hubPort || freePort(),
     options.idpPort || freePort(),
+    freePort(),
     freePort(),
     freePort(),
     freePort(),
@@ -122,7 +125,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const ca = readFileSync(caFile, 'utf8')
 
     onStep('Registering roles, the identity provider and the applications')
-    const files = resources({ identityPort, livePort, idpUrl, clientSecret })
+    const files = resources({ identityPort, livePort, vaultPort, idpUrl, clientSecret })
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text, { mode: 0o600 })
     await Promise.all([
       mezctl('roles', 'create', '--from-file', join(dir, 'roles.yaml')),
@@ -132,18 +135,20 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     onStep('Starting the applications, which listen on 127.0.0.1 only')
     await Promise.all([
-      start({
-        name: 'identity app',
-        file: here('apps/identity-app.ts'),
-        logFile: logFile('identity-app'),
-        env: {
-          PORT: String(identityPort),
-          HUB_URL: hubUrl,
-          HUB_CA: caFile,
-          APP_URI: `http://127.0.0.1:${identityPort}`,
-          APP_NAME: 'identity',
-        },
-      }),
+      ...Object.entries({ identity: identityPort, vault: vaultPort }).map(([name, port]) =>
+        start({
+          name: `${name} app`,
+          file: here('apps/identity-app.ts'),
+          logFile: logFile(`${name}-app`),
+          env: {
+            PORT: String(port),
+            HUB_URL: hubUrl,
+            HUB_CA: caFile,
+            APP_URI: `http://127.0.0.1:${port}`,
+            APP_NAME: name,
+          },
+        }),
+      ),
       start({
         name: 'live app',
         file: here('apps/live-app.ts'),
@@ -171,7 +176,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
     const apps = { identity: app('identity'), live: app('live') }
-    return { hubUrl, signInUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
+    const vaultUrl = app('vault')
+    return { hubUrl, signInUrl, vaultUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
   } catch (error) {
     await stop()
     throw error

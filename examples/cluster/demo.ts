@@ -14,7 +14,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR]
 
-Starts a hub, an identity provider, an agent and two applications on this machine.
+Starts a hub, an identity provider, an agent and three applications on this machine.
 
   --check     start on free ports, walk through as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
@@ -83,16 +83,21 @@ Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host: 
 
   Identity   ${cluster.apps.identity}
   Live       ${cluster.apps.live}
+  Vault      ${cluster.vaultUrl}   (asks for a passkey or security key)
   Hub        ${cluster.hubUrl}
 
 Who can sign in, and what each may see:
 
 ${rows.join('\n')}
 
+${people[0].name} opens Vault, adds a key (this computer's, a phone's or a security key), and confirms with it.
+Somebody without an identity provider signs in with a passkey alone: \`users create\` below prints a link that makes it.
+
 In another terminal, as the operator:
 
   export MEZITE_DATA_DIR=${cluster.dataDir}
   npx mezctl apps ls
+  npx mezctl users create erin --roles access --passkey
   npx mezctl audit tail
   npx mezctl locks create --user ${people[0].email} --message "coffee break"
 

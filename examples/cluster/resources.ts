@@ -29,6 +29,7 @@ export function hubConfig(options: {
 export function resources(options: {
   identityPort: number
   livePort: number
+  vaultPort: number
   idpUrl: string
   clientSecret: string
 }): Record<'roles.yaml' | 'sso.yaml' | 'apps.yaml' | 'oidc-secret', string> {
@@ -42,6 +43,11 @@ export function resources(options: {
     'roles.yaml': [
       document('role', { name: 'platform' }, { allow: { app_labels: { env: 'demo' } } }),
       document('role', { name: 'support' }, { allow: { app_labels: { env: 'demo', team: 'support' } } }),
+      document(
+        'role',
+        { name: 'vault' },
+        { options: { require_session_mfa: true }, allow: { app_labels: { env: 'demo', team: 'vault' } } },
+      ),
     ].join('---\n'),
     'oidc-secret': options.clientSecret,
     'sso.yaml': document(
@@ -52,13 +58,14 @@ export function resources(options: {
         client_id: 'mezite',
         client_secret: { file: 'oidc-secret' },
         claims_to_roles: [
-          { claim: 'groups', value: 'platform-team', roles: ['platform'] },
+          { claim: 'groups', value: 'platform-team', roles: ['platform', 'vault'] },
           { claim: 'groups', value: 'support-team', roles: ['support'] },
         ],
       },
     ),
     'apps.yaml': [
       app('identity', "Shows the caller's verified identity", 'platform', options.identityPort),
+      app('vault', 'Opens after your key has confirmed that it is you', 'vault', options.vaultPort),
       app('live', 'WebSocket, events, uploads and downloads', 'support', options.livePort),
     ].join('---\n'),
   }

@@ -74,6 +74,16 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       },
     },
     {
+      name: 'The vault asks for a key and does not open without one',
+      run: async () => {
+        const page = await visitor().open(`${cluster.vaultUrl}/?from=check`)
+        expect(page.url.startsWith(`${cluster.signInUrl}/web/mfa`), `landed on ${page.url}`)
+        expect(page.status === 200 && page.text.includes('A key is needed'), `status ${page.status}`)
+        const answer = await visitor().fetch(`${cluster.vaultUrl}/claims`)
+        expect(answer.status === 401, `a script gets ${answer.status}, not 401`)
+      },
+    },
+    {
       name: 'A WebSocket echoes',
       run: async () => {
         const socket = openSocket(cluster, visitor())

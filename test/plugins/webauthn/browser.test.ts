@@ -29,7 +29,7 @@ const publish = (name: string, tier: string) =>
       await cluster.mezctl('apps', 'update', name, '--labels', `env=demo,tier=${tier}`)
       return app
     })
-const vault = await publish('vault', 'vault')
+const bank = await publish('bank', 'bank')
 const safe = await publish('safe', 'safe')
 const evil = await publish('evil', 'evil')
 
@@ -40,7 +40,7 @@ async function putRole(name: string, labels: object, options: object = {}) {
   await cluster.mezctl('roles', 'create', '--from-file', file)
 }
 const mfa = { require_session_mfa: true }
-await putRole('platform', { tier: 'vault' }, mfa)
+await putRole('platform', { tier: 'bank' }, mfa)
 await putRole('rest', { env: 'demo' })
 await putRole('strict', { tier: 'safe' }, mfa)
 await cluster.mezctl('users', 'create', alice, '--roles', 'rest')
@@ -71,16 +71,16 @@ let key: VirtualKey
 
 t.test('a person without a key adds one, confirms, and lands on the page first asked for', async (t) => {
   key = await plugIn(page)
-  await signInAs(page, ALICE, `${vault.url}/deep?q=1`)
+  await signInAs(page, ALICE, `${bank.url}/deep?q=1`)
   t.match(await page.textContent('h1'), 'A key is needed')
   t.equal(new URL(page.url()).origin, hub)
   await page.getByRole('link', { name: 'Add a key' }).click()
   await addKey(page, 'Laptop <b>')
-  t.equal(vault.requests.length, 0, 'no byte reached the application')
+  t.equal(bank.requests.length, 0, 'no byte reached the application')
   await page.locator('[data-continue]').click()
   t.match(await page.textContent('h1'), 'Confirm with your key')
   await go(page)
-  await page.waitForURL(`${vault.url}/deep?q=1`)
+  await page.waitForURL(`${bank.url}/deep?q=1`)
   t.equal(await page.textContent('#user'), alice)
   const [credential] = await key.credentials()
   t.equal(credential?.rpId, new URL(hub).hostname, 'the RP is the sign-in host, no parent of apps')
@@ -88,21 +88,21 @@ t.test('a person without a key adds one, confirms, and lands on the page first a
   t.ok(events.some(({ type }: { type: string }) => type === 'mfa.enrolled'))
   t.match(
     events.find(({ type }: { type: string }) => type === 'mfa.verified'),
-    { success: true, app: 'vault', credential_id: /.+/ },
+    { success: true, app: 'bank', credential_id: /.+/ },
   )
 })
 
 t.test('D65 any matching role makes the demand; other apps do not ask', async (t) => {
   await page.goto(safe.url)
   t.equal(page.url(), `${safe.url}/`, 'the role without a demand lets in here')
-  await page.goto(`${vault.url}/again`)
-  t.equal(page.url(), `${vault.url}/again`, 'and the session of the app goes on')
+  await page.goto(`${bank.url}/again`)
+  t.equal(page.url(), `${bank.url}/again`, 'and the session of the app goes on')
 })
 
 t.test('D63 no way around: every shortcut ends at the demand', async (t) => {
-  const before = pagesOf(vault)
-  await context.clearCookies({ domain: 'vault.apps.mezite.localhost' })
-  await page.goto(vault.url)
+  const before = pagesOf(bank)
+  await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
+  await page.goto(bank.url)
   t.match(page.url(), `${hub}/web/mfa`, 'a new session asks again')
   const { searchParams } = new URL(page.url())
   const state = searchParams.get('state')!
@@ -118,11 +118,11 @@ t.test('D63 no way around: every shortcut ends at the demand', async (t) => {
     [400, 400, 400],
   )
   const session = (await context.cookies(safe.url)).find(({ name }) => name === '__Host-mezite_app')!
-  const vaultHost = new URL(vault.url).hostname
-  await context.addCookies([{ ...session, domain: vaultHost }])
-  await page.goto(vault.url)
+  const bankHost = new URL(bank.url).hostname
+  await context.addCookies([{ ...session, domain: bankHost }])
+  await page.goto(bank.url)
   t.match(page.url(), `${hub}/web/mfa`, "another app's session opens nothing")
-  t.equal(pagesOf(vault), before, 'no byte reached the application')
+  t.equal(pagesOf(bank), before, 'no byte reached the application')
 })
 
 t.test('D57 an answer counts once, and for its challenge only', async (t) => {
@@ -131,9 +131,9 @@ t.test('D57 an answer counts once, and for its challenge only', async (t) => {
     if (request.url().endsWith('/web/mfa/finish')) finish = request
   }
   page.on('request', listen)
-  await page.goto(vault.url)
+  await page.goto(bank.url)
   await go(page)
-  await page.waitForURL(`${vault.url}/`)
+  await page.waitForURL(`${bank.url}/`)
   page.off('request', listen)
   const body = finish!.postDataJSON()
   await page.goto(`${hub}/web/account`)
@@ -180,15 +180,15 @@ t.test(
 )
 
 t.test('D58 a key that does not check its user opens nothing', async (t) => {
-  await context.clearCookies({ domain: 'vault.apps.mezite.localhost' })
+  await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   await key.setUserVerified(false)
-  await page.goto(vault.url)
+  await page.goto(bank.url)
   await go(page)
   await said(page, /could not check/)
   t.match(page.url(), `${hub}/web/mfa`)
   await key.setUserVerified(true)
   await go(page)
-  await page.waitForURL(`${vault.url}/`)
+  await page.waitForURL(`${bank.url}/`)
   t.equal(await page.textContent('#user'), alice)
 })
 
@@ -210,19 +210,19 @@ t.test('D64 a demand that comes in mid-session holds for the next request', asyn
 })
 
 t.test('two tabs: each answers for itself, and both arrive', async (t) => {
-  await context.clearCookies({ domain: 'vault.apps.mezite.localhost' })
+  await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   const second = await context.newPage()
-  await page.goto(`${vault.url}/one`)
-  await second.goto(`${vault.url}/two`)
+  await page.goto(`${bank.url}/one`)
+  await second.goto(`${bank.url}/two`)
   await go(page)
-  await page.waitForURL(`${vault.url}/one`)
+  await page.waitForURL(`${bank.url}/one`)
   const copy = await key.copyTo(second)
   await go(second)
-  await second.waitForURL(`${vault.url}/two`)
+  await second.waitForURL(`${bank.url}/two`)
   t.equal(await second.textContent('#user'), alice)
   // The copy counted on; the first now looks like a clone of an older state.
-  await context.clearCookies({ domain: 'vault.apps.mezite.localhost' })
-  await page.goto(vault.url)
+  await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
+  await page.goto(bank.url)
   await go(page)
   await said(page, /counter of the key went back/)
   t.pass('D62 a counter that does not grow is refused')
@@ -278,8 +278,8 @@ t.test('D66 a second key takes a link or the first key; the last key stays', asy
   await page.keyboard.press('Enter')
   await page.getByRole('button', { name: 'Remove Drawer' }).click()
   await page.locator('[data-name]:text-is("Drawer")').waitFor({ state: 'detached' })
-  await context.clearCookies({ domain: 'vault.apps.mezite.localhost' })
-  await second.goto(vault.url)
+  await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
+  await second.goto(bank.url)
   await go(second)
   await said(second, /cancelled|not one of yours/)
   t.match(second.url(), `${hub}/web/mfa`, 'a removed key opens nothing')

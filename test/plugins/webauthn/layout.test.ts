@@ -12,10 +12,10 @@ declare const navigator: { credentials: { get(options: object): Promise<unknown>
 t.setTimeout(120_000)
 const cluster = await startTestCluster(t, { appsBelowHub: true })
 const browser = await openBrowser(t)
-const vault = await cluster.publish('vault', (request, response) => {
+const bank = await cluster.publish('bank', (request, response) => {
   response.writeHead(200, { 'content-type': 'text/html' })
   response.end(
-    `<!doctype html><title>vault</title><p id="user">${String(request.headers['x-mezite-user'])}</p>`,
+    `<!doctype html><title>bank</title><p id="user">${String(request.headers['x-mezite-user'])}</p>`,
   )
 })
 const spec = { options: { require_session_mfa: true }, allow: { app_labels: { env: 'demo' } } }
@@ -27,13 +27,13 @@ t.test('D56 a key is enrolled and asked for on the sign-in host alone', async (t
   t.equal(new URL(cluster.signInUrl).hostname, 'login.mezite.localhost')
   const { context, page } = await newPerson(browser)
   const key = await plugIn(page)
-  await signInAs(page, 'Alice Platform', `${vault.url}/deep?q=1`)
+  await signInAs(page, 'Alice Platform', `${bank.url}/deep?q=1`)
   t.equal(new URL(page.url()).origin, cluster.signInUrl)
   await page.getByRole('link', { name: 'Add a key' }).click()
   await page.locator('[data-add]').click()
   await page.locator('[data-continue]').click()
   await page.locator('[data-go]').click()
-  await page.waitForURL(`${vault.url}/deep?q=1`)
+  await page.waitForURL(`${bank.url}/deep?q=1`)
   t.equal(await page.textContent('#user'), 'alice@example.test')
   t.strictSame(
     (await key.credentials()).map(({ rpId }) => rpId),
