@@ -107,7 +107,12 @@ function linkLost(cause: Error | null): Error {
  * RST_STREAM: the peer would take a cut answer for a complete one. So that call is made to do nothing.
  */
 export function resetStream(stream: Http2Stream, code: number): void {
-  if (stream.destroyed || stream.closed) return
+  if (stream.destroyed) return
+  if (stream.closed) {
+    // Both ends were sent, but what came last is still unread: paused, it would stay open for ever.
+    if (stream.rstCode === NGHTTP2_NO_ERROR) stream.destroy()
+    return
+  }
   if (!stream.writableEnded) stream.end = () => stream
   stream.close(code)
 }

@@ -55,3 +55,15 @@ t.test('only an end in both directions is clean', async (t) => {
   pipe.end()
   t.equal(await closed, null)
 })
+
+t.test('a pipe whose last bytes nobody reads is gone once it is destroyed', async (t) => {
+  const { pipe, far, session, closed } = await openPipe(t)
+  pipe.pause()
+  far.resume()
+  far.end('never read')
+  pipe.end()
+  // An answer to a ping comes behind all that the far side has sent.
+  await new Promise((resolve) => session.ping(resolve))
+  pipe.destroy()
+  t.ok((await closed) instanceof Error, 'what was not read is not a clean end')
+})
