@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -14,13 +13,13 @@ import type { HubCalls } from '../hooks.ts'
 import { Problem } from '../web/problem.ts'
 import { createHandover } from './create-handover.ts'
 import { createTokenFinder } from './find-by-token.ts'
+import { insertSession } from './insert-session.ts'
 import { createLiveStreams, type RunningLiveStreams } from './live-streams.ts'
 import type { EndReason, OpenSession, Session } from './session.ts'
 import { createSessionStore, type Held } from './session-store.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
 import type { LiveStream, Sessions } from './sessions.ts'
 import type { SessionTable, SessionTables } from './sessions-migrations.ts'
-import { hashToken, newToken } from './token.ts'
 
 export interface SessionsOptions {
   readonly db: Database
@@ -116,36 +115,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     return subject
   }
 
-  async function insert(
-    trx: Transaction,
-    change: Change,
-    input: OpenSession,
-  ): Promise<{ id: string; token: string }> {
-    const token = newToken()
-    const id = uuidv7()
-    const now = clock.now()
-    await trx
-      .withTables<SessionTables>()
-      .insertInto('sessions')
-      .values({
-        id,
-        hash: hashToken(token),
-        kind: input.kind,
-        user_name: input.user,
-        connector: input.connector ?? null,
-        app_id: input.appId ?? null,
-        parent_id: input.parentId ?? null,
-        client_ip: input.clientIp,
-        satisfied: JSON.stringify(input.satisfied ?? []),
-        created: now,
-        expires: input.expires,
-        idle_ms: input.idleMs ?? 0,
-        last_used: now,
-      })
-      .execute()
-    change.opened(id)
-    return { id, token }
-  }
+  const insert = (trx: Transaction, change: Change, input: OpenSession) =>
+    insertSession(trx, change, input, clock.now())
 
   const living = (id: string): Session | undefined =>
     store.whyDead(id) === null ? store.byId(id)?.session : undefined

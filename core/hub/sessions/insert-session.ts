@@ -1,0 +1,38 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Change } from '../database/changes.ts'
+import type { Transaction } from '../database/database.ts'
+import type { OpenSession } from './session.ts'
+import type { SessionTables } from './sessions-migrations.ts'
+import { hashToken, newToken } from './token.ts'
+
+/** Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch. */
+export async function insertSession(
+  trx: Transaction,
+  change: Pick<Change, 'opened'>,
+  input: OpenSession,
+  now: number,
+): Promise<{ readonly id: string; readonly token: string }> {
+  const token = newToken()
+  const id = uuidv7()
+  await trx
+    .withTables<SessionTables>()
+    .insertInto('sessions')
+    .values({
+      id,
+      hash: hashToken(token),
+      kind: input.kind,
+      user_name: input.user,
+      connector: input.connector ?? null,
+      app_id: input.appId ?? null,
+      parent_id: input.parentId ?? null,
+      client_ip: input.clientIp,
+      satisfied: JSON.stringify(input.satisfied ?? []),
+      created: now,
+      expires: input.expires,
+      idle_ms: input.idleMs ?? 0,
+      last_used: now,
+    })
+    .execute()
+  change.opened(id)
+  return { id, token }
+}
