@@ -7,7 +7,7 @@ import t from 'tap'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
 
-t.setTimeout(170_000)
+t.setTimeout(240_000)
 const hub = await startMshHub()
 t.teardown(() => hub.stop())
 const env = mshEnv(hub)

@@ -1,0 +1,249 @@
+/** People with msh: real clients of real servers, that no path leads to but the tunnel, each as a named person. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { freePort } from '../../core/testing/free-port.ts'
+import { startPostgres } from '../../core/testing/postgres.ts'
+import { Visitor } from '../../core/testing/visitor.ts'
+import { signIn } from '../../examples/cluster/check/person-steps.ts'
+import { type Person, people } from '../../examples/cluster/people.ts'
+import { openApps, runMsh, startMsh } from '../oclif-cli/msh-program.ts'
+import { startTestCluster } from './start-test-cluster.ts'
+
+t.setTimeout(300_000)
+const run = promisify(execFile)
+const homes = mkdtempSync(join(tmpdir(), 'mezite-homes-'))
+t.teardown(() => rmSync(homes, { recursive: true, force: true }))
+const cluster = await startTestCluster(t)
+const [alice, bob] = people
+const proxy = new URL(cluster.hubUrl).host
+const envOf = ({ id }: { id: string }) => ({ MSH_HOME: join(homes, id), MEZITE_BROWSER: '/bin/true' })
+const env = envOf(alice)
+
+/** Signs in with msh, allowing it on the hub's page. */
+async function login(person: Person, ...more: string[]) {
+  const args = ['login', '--proxy', proxy, '--ca-file', cluster.caFile, ...more]
+  const msh = startMsh(args, envOf(person))
+  const [, address = ''] = await msh.err(/Opening (https:\S+)/)
+  const visitor = new Visitor(cluster.ca)
+  const page = await signIn(visitor, person, address)
+  const done = await visitor.submit(page, /\/web\/cli/)
+  return { page, done, ended: await msh.ended }
+}
+
+const register = (name: string, uri: string, labels: string, ...more: string[]) =>
+  cluster.mezctl(
+    ...['apps', 'register', '--name', name, '--uri', uri, '--labels', labels],
+    ...['--agent-hostname', 'demo-node', ...more],
+  )
+
+async function audit(type: string, app: string): Promise<Record<string, unknown>[]> {
+  return JSON.parse(await cluster.mezctl('audit', 'ls', '--type', type, '--app', app, '--json'))
+}
+
+/** Polls until it holds; the test's own limit ends it. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 100))
+}
+
+/** A real Redis, gone with the test. */
+async function startRedis(): Promise<number> {
+  const port = await freePort()
+  const args = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    homes,
+  ]
+  const server = spawn('redis-server', args, { stdio: 'ignore' })
+  t.teardown(async () => {
+    const ended = once(server, 'exit')
+    server.kill('SIGKILL')
+    await ended
+  })
+  await until(() =>
+    run('redis-cli', ['-p', String(port), 'ping']).then(
+      ({ stdout }) => stdout === 'PONG\n',
+      () => false,
+    ),
+  )
+  return port
+}
+
+t.test('login through the connector that is named; the page names msh and this machine', async (t) => {
+  const { page, done, ended } = await login(alice, '--auth', 'sso', '--ttl', '2h')
+  t.match(page.text, 'Allow msh on')
+  t.equal(done.status, 200)
+  t.match(ended, { code: 0, out: /Signed in to demo at .* as alice@example\.test; ends in (2h|1h)/ })
+  const status = JSON.parse((await runMsh(['status', '--json'], env)).out)
+  t.match(status, { user: alice.email, cluster: 'demo', proxy, roles: ['platform'] })
+  const left = Date.parse(status.expires) - Date.now()
+  t.ok(left > 7_000_000 && left <= 7_200_000)
+  const issued = JSON.parse(await cluster.mezctl('audit', 'ls', '--type', 'user.cert.issued', '--json'))
+  t.match(issued, [{ user: alice.email, session_id: status.session_id }])
+})
+
+t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {
+  await register(
+    'redis-internal',
+    `tcp://127.0.0.1:${await startRedis()}`,
+    'env=demo,team=platform',
+    '--protocol',
+    'tcp',
+  )
+  const listed = JSON.parse((await runMsh(['app', 'ls', '--json'], env)).out)
+  const names = listed.map(({ name }: { name: string }) => name)
+  t.ok(names.includes('redis-internal') && names.includes('identity'), names)
+  const local = await freePort()
+  const msh = await openApps(['redis-internal'], env, ['--port', String(local)])
+  t.equal(msh.ports['redis-internal'], local)
+  const redis = (...args: string[]) =>
+    run('redis-cli', ['-p', String(local), ...args]).then(({ stdout }) => stdout)
+  t.equal(await redis('ping'), 'PONG\n')
+  t.equal(await redis('set', 'key', 'v'.repeat(5_000)), 'OK\n')
+  t.equal(await redis('get', 'key'), `${'v'.repeat(5_000)}\n`)
+  const { stdout } = await run('redis-benchmark', [
+    '-p',
+    String(local),
+    '-t',
+    'get',
+    '-n',
+    '2000',
+    '-c',
+    '20',
+    '-q',
+  ])
+  t.match(stdout, /requests per second/)
+  const [start] = await audit('app.session.start', 'redis-internal')
+  t.match(start, { user: alice.email, agent: 'demo-node', protocol: 'tcp', success: true })
+  await until(async () => (await audit('app.session.end', 'redis-internal')).length >= 3)
+  t.match(await audit('app.session.end', 'redis-internal'), [{ user: alice.email, agent: 'demo-node' }])
+  t.equal((await msh.stop()).code, 0)
+})
+
+t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t) => {
+  const postgres = await startPostgres()
+  t.teardown(() => postgres.close())
+  const url = new URL(await postgres.createDatabase())
+  await register('orders-db', `tcp://${url.host}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  const file = join(homes, 'ci.pem')
+  t.equal((await login(alice, '--out', file)).ended.code, 0)
+  const nowhere = { MSH_HOME: join(homes, 'ci'), MSH_IDENTITY: file }
+  const msh = await openApps(['orders-db'], nowhere)
+  url.port = String(msh.ports['orders-db'])
+  const sql = 'create table t as select generate_series(1, 50000) n; select count(*), sum(n) from t'
+  const { stdout } = await run('psql', ['-X', '-A', '-t', url.href, '-c', sql])
+  t.match(stdout, '50000|1250025000')
+  const all = await run('psql', ['-X', '-A', '-t', url.href, '-c', 'select n from t'], { maxBuffer: 1 << 24 })
+  t.equal(all.stdout.trim().split('\n').length, 50_000)
+  await msh.stop()
+})
+
+t.test('I121 who may not is told why in plain words', async (t) => {
+  writeFileSync(
+    join(homes, 'careful.yaml'),
+    'kind: role\nversion: v1\nmetadata: { name: careful }\nspec:\n  options: { require_session_mfa: true }\n  allow: { app_labels: { env: signer } }\n',
+  )
+  await cluster.mezctl('roles', 'create', '--from-file', join(homes, 'careful.yaml'))
+  await cluster.mezctl('users', 'update', alice.email, '--roles', 'careful')
+  await register('signer', 'tcp://127.0.0.1:9', 'env=signer', '--protocol', 'tcp')
+  t.equal((await login(bob)).ended.code, 0)
+  const refusals: [Person, string, RegExp][] = [
+    [alice, 'signer', /signer demands a security key, which works in a browser only/],
+    [bob, 'redis-internal', /none of your roles reaches redis-internal; .*\(role_missing\)/],
+    [bob, 'nothing-there', /there is no app nothing-there/],
+  ]
+  for (const [person, app, words] of refusals) {
+    const { code, out, err } = await runMsh(['app', 'login', app], envOf(person))
+    t.equal(code, 1)
+    t.equal(out, '')
+    t.match(err, words)
+  }
+  t.match(await audit('access.denied', 'signer'), [{ user: alice.email, reason: 'session_mfa_required' }])
+})
+
+t.test('curl and WebSockets reach an HTTP app through its local origin, closed to web pages', async (t) => {
+  const app = await cluster.publish('tools', (request, response) => {
+    if (request.url === '/moved') {
+      response.writeHead(302, { location: `https://${request.headers.host}/there` })
+      return response.end()
+    }
+    response.end(`${request.method} ${request.headers['x-mezite-user']} ${request.headers.host}`)
+  })
+  const sockets = new WebSocketServer({ server: app.server })
+  sockets.on('connection', (ws) => ws.on('message', (data) => ws.send(`echo ${data}`)))
+  const msh = await openApps(['tools'], env)
+  const local = `127.0.0.1:${msh.ports.tools}`
+  const curl = (...args: string[]) =>
+    run('curl', ['-sS', '--max-time', '20', '-w', '\n%{http_code} %{redirect_url}', ...args]).then(
+      ({ stdout }) => stdout,
+    )
+  const greeted = `${alice.email} ${app.host}\n200 `
+  t.equal(await curl(`http://${local}/`), `GET ${greeted}`)
+  t.equal(await curl('-d', 'a=b', `http://localhost:${msh.ports.tools}/`), `POST ${greeted}`)
+  t.equal(await curl(`http://${local}/moved`), `\n302 http://${local}/there`)
+  const ws = new WebSocket(`ws://${local}/`)
+  await once(ws, 'open')
+  ws.send('hello')
+  t.equal(String((await once(ws, 'message'))[0]), 'echo hello')
+  ws.close()
+  await once(ws, 'close')
+
+  const reached = app.requests.length
+  const rebinding = ['--resolve', `evil.example:${msh.ports.tools}:127.0.0.1`]
+  t.match(await curl(...rebinding, `http://evil.example:${msh.ports.tools}/`), /\n403 $/)
+  t.match(await curl('-d', 'a=b', '-H', 'Origin: https://evil.example', `http://${local}/`), /\n403 $/)
+  t.match(await curl('-d', 'a=b', '-H', 'Sec-Fetch-Site: cross-site', `http://${local}/`), /\n403 $/)
+  t.equal(app.requests.length, reached, 'none of them reached the app')
+  await until(async () => (await audit('app.request', 'tools')).length >= 3)
+  t.match(await audit('app.request', 'tools'), [{ user: alice.email, method: 'GET', status: 200 }])
+  await msh.stop()
+})
+
+t.test('after a restart of the hub the port works again; a lock cuts what is open', async (t) => {
+  const msh = await openApps(['redis-internal'], env)
+  const port = msh.ports['redis-internal']!
+  const ping = () =>
+    run('redis-cli', ['-p', String(port), 'ping']).then(
+      ({ stdout }) => stdout === 'PONG\n',
+      () => false,
+    )
+  t.ok(await ping())
+  await cluster.programs.get('hub')!.stop()
+  await cluster.restart('hub')
+  await until(ping)
+
+  const held = connect(port, '127.0.0.1')
+  held.on('error', () => {})
+  held.write('PING\r\n')
+  t.equal(String((await once(held, 'data'))[0]), '+PONG\r\n')
+  const cut = new Promise<void>((resolve) => held.once('close', () => resolve()))
+  const at = performance.now()
+  await cluster.mezctl('locks', 'create', '--user', alice.email, '--ttl', '1h')
+  await cut
+  t.ok(performance.now() - at < 5_000)
+  t.notOk(await ping())
+  await msh.err(/your access is locked; ask an administrator \(locked\)|your login has ended/)
+  await msh.stop()
+})
+
+t.test('logout ends the session at the hub too', async (t) => {
+  const { session_id: id } = JSON.parse((await runMsh(['status', '--json'], envOf(bob))).out)
+  const sessions = async () => cluster.mezctl('sessions', 'ls', '--user', bob.email, '--json')
+  t.match(await sessions(), id)
+  t.match(await runMsh(['logout'], envOf(bob)), { code: 0, out: /Signed out/ })
+  t.notMatch(await sessions(), id)
+  t.match(await runMsh(['app', 'ls'], envOf(bob)), { code: 1, err: /MEZ_NOT_LOGGED_IN/ })
+})
