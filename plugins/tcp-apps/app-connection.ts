@@ -1,7 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import {
   type EndReason,
-  isMezError,
   messageOf,
   type Pipe,
   resetStream,
@@ -155,7 +154,7 @@ export class AppConnection {
   #appClosed(error: Error | null): void {
     if (error === null) return void this.#sideClosed()
     if (this.#over) return
-    this.#finish(isMezError(error, 'MEZ_LINK_LOST') ? 'agent_lost' : 'app_reset')
+    this.#finish((error as NodeJS.ErrnoException).code === 'MEZ_LINK_LOST' ? 'agent_lost' : 'app_reset')
     this.#client?.connectionLost()
   }
 

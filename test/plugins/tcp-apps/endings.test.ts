@@ -1,0 +1,137 @@
+import { once } from 'node:events'
+import {
+  type AuditEvent,
+  auditSinks,
+  type Changes,
+  changes,
+  type Database,
+  database,
+  defineHubPlugin,
+} from '@mezite/core'
+import t from 'tap'
+import { closed, open, startTcpHub } from './start-tcp-hub.ts'
+
+t.setTimeout(90_000)
+
+/** A hub whose events and database the test sees. */
+async function startSeen() {
+  const events: AuditEvent[] = []
+  const seen: { db?: Database; changes?: Changes } = {}
+  const plugin = defineHubPlugin({
+    name: 'seen',
+    api: 1,
+    summary: 'Shows the test what is recorded',
+    needs: { changes, database },
+    provides: { auditSinks },
+    setup({ use, provide }) {
+      seen.db = use.database
+      seen.changes = use.changes
+      provide.auditSinks({
+        name: 'seen',
+        guarantee: 'best-effort',
+        async write(batch) {
+          events.push(...batch)
+        },
+        async flush() {},
+      })
+    },
+  })
+  const tcp = await startTcpHub({ plugins: [plugin] })
+  await tcp.publish('echo', (socket) => void socket.pipe(socket))
+  return { tcp, events, db: () => seen.db as Database }
+}
+
+const until = async (what: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> => {
+  const end = Date.now() + ms
+  while (!(await what())) {
+    if (Date.now() > end) throw new Error(`waited in vain until ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+t.test('a hub that stops lets connections end, then cuts them, and records each once', async (t) => {
+  const { tcp, events } = await startSeen()
+  const session = tcp.msh(await tcp.login('ada', ['platform']))
+  const short = await open(session, 'echo')
+  const long = await open(session, 'echo')
+  long.stream.resume()
+  const goaway = once(session, 'goaway')
+  const stopped = tcp.stop.bind(tcp)
+  const over = tcp.hub.stop()
+  await goaway
+  // Still served: what is under way may end.
+  short.stream.end('last words')
+  let text = ''
+  short.stream.on('data', (chunk) => {
+    text += chunk
+  })
+  t.equal(await closed(short.stream), 0)
+  t.equal(text, 'last words')
+  t.not(await closed(long.stream), 0, 'cut when the grace is over')
+  await over
+  await stopped()
+  const ends = events.filter(({ type }) => type === 'app.session.end')
+  t.strictSame(ends.map(({ end_reason }) => end_reason).sort(), ['closed', 'hub_stopping'])
+  t.equal(events.filter(({ type }) => type === 'app.session.start').length, 2)
+})
+
+t.test('an agent that goes, or comes late, is told apart from the application', async (t) => {
+  const { tcp, events } = await startSeen()
+  t.teardown(() => tcp.stop())
+  const session = tcp.msh(await tcp.login('ada', ['platform']))
+  const { stream } = await open(session, 'echo')
+  stream.resume()
+  await tcp.hub.api('DELETE', '/agents/node-1')
+  t.not(await closed(stream), 0)
+  await until(() => events.some(({ type }) => type === 'app.session.end'))
+  t.match(
+    events.filter(({ type }) => type === 'app.session.end'),
+    [{ end_reason: 'agent_lost', agent: 'node-1' }],
+  )
+  const again = await open(session, 'echo')
+  t.match(again, { status: 502, reason: 'agent_none' })
+})
+
+t.test('connections of a hub that was killed are ended by the next one, once', async (t) => {
+  const { tcp, events, db } = await startSeen()
+  t.teardown(() => tcp.stop())
+  const session = tcp.msh(await tcp.login('ada', ['platform']))
+  const { stream } = await open(session, 'echo')
+  const rows = () => db().selectFrom('tcp_apps_open').selectAll().execute()
+  await until(async () => (await rows()).length === 1)
+  const [row] = await rows()
+  // As if another hub had held a second one, and had not been seen for a minute.
+  const seen = Date.now() - 60_000
+  await db().insertInto('tcp_apps_hubs').values({ instance: 'dead', seen }).execute()
+  const started = seen - 5_000
+  const id = '00000000-0000-4000-8000-000000000000'
+  const event = JSON.stringify({ ...JSON.parse(row?.event), requestId: id })
+  await db().insertInto('tcp_apps_open').values({ id, instance: 'dead', event, started }).execute()
+  await until(() => events.some(({ end_reason }) => end_reason === 'hub_lost'))
+  t.match(
+    events.filter(({ type }) => type === 'app.session.end'),
+    [
+      {
+        request_id: id,
+        user: 'ada@example.com',
+        app: 'echo',
+        agent: 'node-1',
+        bytes_in: null,
+        bytes_out: null,
+        duration_ms: 5_000,
+        end_reason: 'hub_lost',
+      },
+    ],
+  )
+  t.strictSame(
+    (await rows()).map((one) => one.id),
+    [row?.id],
+    'its own stay',
+  )
+  stream.end()
+  stream.resume()
+  await closed(stream)
+  await until(async () => (await rows()).length === 0)
+  await until(() => events.filter(({ type }) => type === 'app.session.end').length > 1)
+  t.equal(events.filter(({ type }) => type === 'app.session.end').length, 2)
+})
