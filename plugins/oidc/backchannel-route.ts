@@ -72,14 +72,20 @@ export function backchannelRoute(parts: {
         const { connector: name } = request.params as { connector: string }
         const { logout_token: token } = (request.body ?? {}) as { logout_token?: unknown }
         const connector = connectors.byName(name)
-        if (!connector || typeof token !== 'string') return reply.code(400).send({ error: 'invalid_request' })
         try {
+          if (!connector) throw new Error('there is no such connector')
+          if (typeof token !== 'string') throw new Error('there is no logout_token')
           const ids = await logins.sessionIds(name, await read(connector, token))
           const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'logout', null)
           log.info({ connector: name, ended }, 'the provider ended sessions')
           return reply.code(200).send()
         } catch (error) {
-          const fields = { request_id: request.id, connector: name, cause: messageOf(error) }
+          const fields = {
+            request_id: request.id,
+            client_ip: request.clientIp,
+            connector: name,
+            cause: messageOf(error),
+          }
           log.warn(fields, 'a logout token was refused')
           return reply.code(400).send({ error: 'invalid_request' })
         }

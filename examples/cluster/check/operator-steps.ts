@@ -54,5 +54,26 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
         expect(!output.includes('from=check'), 'a query string was recorded')
       },
     },
+    {
+      name: 'Signing out at the identity provider ends the sessions here',
+      run: async () => {
+        const events = await visitor().stream(`${cluster.apps.live}/events`)
+        const ended = new Promise<void>((resolve) => {
+          events.on('error', () => {})
+          events.on('close', resolve)
+          events.resume()
+        })
+        const question = await visitor().open(`${cluster.idpUrl}/session/end`)
+        const asked = Date.now()
+        await visitor().submit(question, /\/session\/end\/confirm/, { logout: 'yes' })
+        await ended
+        const took = Date.now() - asked
+        expect(took < CUT_MS, `it took ${took} ms`)
+        const answer = await visitor().fetch(`${cluster.apps.live}/`, {
+          headers: { accept: 'application/json' },
+        })
+        expect(answer.status === 401, `status ${answer.status} afterwards`)
+      },
+    },
   ]
 }

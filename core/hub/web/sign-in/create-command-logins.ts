@@ -14,12 +14,16 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
 
   return {
     async redeem({ code, verifier, kind, longestMs, method: program, clientIp, requestId }) {
-      const refused = new Problem(400, 'code_invalid', 'The code is unknown, used or too old. Sign in again.')
-      if (typeof code !== 'string' || code === '' || code.length > LONGEST_CODE) throw refused
-      if (typeof verifier !== 'string' || !VERIFIER.test(verifier)) throw refused
+      // Logged, not recorded: any stranger can send a code.
+      const refused = (why: string): Problem => {
+        log.info({ request_id: requestId, client_ip: clientIp, method: program, why }, 'no sign-in')
+        return new Problem(400, 'code_invalid', 'The code is unknown, used or too old. Sign in again.')
+      }
+      if (typeof code !== 'string' || code === '' || code.length > LONGEST_CODE) throw refused('no code')
+      if (typeof verifier !== 'string' || !VERIFIER.test(verifier)) throw refused('no verifier')
       if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded now.')
       const allowing = sessions.byId((await codes.spend(code, verifier)) ?? '')
-      if (allowing?.kind !== 'hub') throw refused
+      if (allowing?.kind !== 'hub') throw refused('the code does not count')
 
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(parts, roles, longestMs)
