@@ -11,7 +11,7 @@ import { type Answer, isNavigation, problemAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { APP_COOKIE, readCookie } from './cookies.ts'
 import { isHubPath } from './hub-routes.ts'
-import { originAllowed } from './origin.ts'
+import { originAllowed, readableBy } from './origin.ts'
 import type { Parts } from './parts.ts'
 import { signInAnswer } from './sign-in-answer.ts'
 
@@ -44,7 +44,7 @@ export function admit(parts: Parts, request: AppRequest, requestId: string): Ver
     const open = app !== undefined && request.preflight && app.origins.includes(request.origin ?? '')
     return open ? preflight(parts, request, app, requestId) : signInAnswer(parts, request, app, requestId)
   }
-  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  if (!parts.changes.fresh()) return refuse(request, requestId, stale(), app)
   const found = parts.sessions.find('app', token)
   if (!(found instanceof Promise)) return identified(parts, request, requestId, app, found)
   return found.then((session) => identified(parts, request, requestId, app, session))
@@ -130,16 +130,16 @@ function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
   }
   if (decision.effect !== 'allow') return denied(parts, asked, decision.reason)
   const problem = unavailable(parts, app)
-  if (problem !== null) return refuse(request, requestId, problem)
+  if (problem !== null) return refuse(request, requestId, problem, app)
   if (asked.session !== null) parts.sessions.touch(asked.session)
   return asked
 }
 
 function preflight(parts: Parts, request: AppRequest, app: App, requestId: string): Verdict {
-  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  if (!parts.changes.fresh()) return refuse(request, requestId, stale(), app)
   const problem =
     app.protocol === 'http' ? unavailable(parts, app) : new Problem(404, 'app_unknown', 'No web app.')
-  if (problem !== null) return refuse(request, requestId, problem)
+  if (problem !== null) return refuse(request, requestId, problem, app)
   return {
     kind: 'admitted',
     request,
@@ -181,13 +181,13 @@ function denied(parts: Parts, asked: Admitted, reason: string): Answer {
     reason === 'origin_not_allowed'
       ? `The page that sent this may not use ${app.name}.`
       : `You are signed in as ${subject?.user}, but you may not use ${app.name}.`
-  return refuse(request, requestId, new Problem(403, reason, text))
+  return refuse(request, requestId, new Problem(403, reason, text), app)
 }
 
 function stale(): Problem {
   return new Problem(503, 'view_stale', 'The gateway cannot see at the moment who may do what.')
 }
 
-function refuse(request: AppRequest, requestId: string, problem: Problem): Answer {
-  return problemAnswer(request, problem, requestId)
+function refuse(request: AppRequest, requestId: string, problem: Problem, app?: App): Answer {
+  return problemAnswer(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)])
 }

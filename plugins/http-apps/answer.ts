@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Problem } from '@mezite/core'
 import { discardRest } from './discard-rest.ts'
 import { limits } from './limits.ts'
-import { escapeHtml, formLines, ownLines, page } from './page.ts'
+import { escapeHtml, formLines, ownLines, page, scriptLines } from './page.ts'
 
 /** An answer that the hub gives itself. */
 export interface Answer {
@@ -18,10 +18,13 @@ export interface Asker {
   readonly site: string | undefined
   readonly dest: string | undefined
   readonly accept: string | undefined
+  /** It wants a WebSocket. */
+  readonly upgrade?: boolean
 }
 
 /** A person looks at the answer: Fetch Metadata says so, or there is none and HTML is wanted. */
 export function isNavigation(asker: Asker): boolean {
+  if (asker.upgrade === true) return false
   if (asker.mode !== undefined) return asker.mode === 'navigate'
   if (asker.site !== undefined || asker.dest !== undefined) return false
   return asker.accept?.toLowerCase().includes('text/html') ?? false
@@ -71,6 +74,19 @@ export function htmlAnswer(status: number, html: string, lines: readonly string[
 export function formAnswer(status: number, html: string): Answer {
   const lines = [...formLines, 'Content-Type', 'text/html; charset=utf-8']
   return { kind: 'answer', status, lines, body: html }
+}
+
+/** What the hub itself gives to this app's own pages; a page among it may load the hub's script from this host. */
+export function pageAnswer(type: string, body: string): Answer {
+  const lines = [...scriptLines, 'Cross-Origin-Resource-Policy', 'same-origin', 'Content-Type', type]
+  return { kind: 'answer', status: 200, lines, body }
+}
+
+/** A script for this app's own pages, the same on every host. */
+export function scriptAnswer(body: string): Answer {
+  const { status, lines } = pageAnswer('text/javascript; charset=utf-8', '')
+  const kept = lines.map((text) => (text === 'no-store' ? 'public, max-age=3600' : text))
+  return { kind: 'answer', status, lines: kept, body }
 }
 
 export function redirectAnswer(status: 302 | 303, location: string, lines: readonly string[]): Answer {

@@ -6,6 +6,7 @@ import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { publicOrigin } from './origin.ts'
 import { escapeHtml, page } from './page.ts'
 import type { Parts } from './parts.ts'
+import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-answer.ts'
 
 /** All that the hub reserves on an app's host. Matched exactly: every other spelling is the app's, behind the gate. */
@@ -13,13 +14,15 @@ export function isHubPath(target: string): boolean {
   return target.startsWith('/.mezite/') || target === '/.mezite' || target.startsWith('/.mezite?')
 }
 
-/** Answers below `/.mezite/`: the end of a sign-in, and signing out of this app. */
+/** Answers below `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
 export async function hubRoute(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
   const url = new URL(request.target, 'https://app.invalid')
   if (url.pathname === '/.mezite/session' && request.method === 'GET')
     return exchange(parts, request, url.searchParams, requestId)
   if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
     return logout(parts, request, requestId)
+  const soft = sessionRoute(parts, request, requestId, url.pathname)
+  if (soft !== undefined) return soft
   if (url.pathname === RESET_PATH)
     return htmlAnswer(
       200,

@@ -41,7 +41,7 @@ export default defineHubPlugin({
       pool.close()
       deadlines.stop()
     })
-    const hosts = new AppHosts({ ...host.use, log: host.log, deadlines, pool })
+    const hosts = new AppHosts({ ...host.use, clock: host.clock, log: host.log, deadlines, pool })
     host.provide.protocols(hosts)
     host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },

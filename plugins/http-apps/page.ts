@@ -26,7 +26,12 @@ export const formLines: readonly string[] = ownLines.map((text) =>
   text === 'no-referrer' ? 'same-origin' : text,
 )
 
-/** A small page without script. `title` and `sentences` are text; `inner` is HTML of ours. */
+/** `ownLines` of a page with a script of the hub's, from a file on this very host. */
+export const scriptLines: readonly string[] = ownLines.map((text) =>
+  text === CSP ? `${CSP}; script-src 'self'` : text,
+)
+
+/** A small page without inline script. `title` and `sentences` are text; `inner` is HTML of ours. */
 export function page(title: string, sentences: readonly string[], inner = ''): string {
   const paragraphs = sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join('')
   return (

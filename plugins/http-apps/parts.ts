@@ -4,6 +4,7 @@ import type {
   Audit,
   Catalog,
   Changes,
+  Clock,
   ForwardContext,
   HeaderLines,
   Log,
@@ -25,6 +26,7 @@ export interface Parts {
   readonly publicNames: PublicNames
   readonly assertion: Assertion
   readonly forwardHeaders: (lines: HeaderLines, context: ForwardContext) => HeaderLines
+  readonly clock: Clock
   readonly log: Log
   readonly deadlines: Deadlines
   readonly pool: PipePool

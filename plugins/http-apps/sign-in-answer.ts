@@ -3,12 +3,15 @@ import { type App, Problem } from '@mezite/core'
 import { type Answer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from './cookies.ts'
+import { readableBy } from './origin.ts'
 import { escapeHtml, page } from './page.ts'
 import type { Parts } from './parts.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
 const MAX_PATH = 4096
+/** Where a renewal ends: the small window tells its page and closes. */
+export const RENEWED_PATH = '/.mezite/renewed'
 const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 
 /** SHA-256 of the nonce cookie, as the hand-over is bound to it; undefined when this browser has none. */
@@ -19,20 +22,23 @@ export function nonceHash(request: AppRequest): string | undefined {
 
 /**
  * The answer to somebody without a session, the same for every host below the apps' domain: a redirect for a
- * navigation, a page where a redirect would lose a body or stay inside a frame, else 401 with `login_url`.
+ * navigation, a page where a redirect would lose a body or stay inside a frame, else 401 with `login_url`, which
+ * scripts of listed origins can read too. With `renewal` the way leads to `RENEWED_PATH`, and sign-in asks anew when its
+ * own session is nearly over.
  */
 export function signInAnswer(
   parts: Parts,
   request: AppRequest,
   app: App | undefined,
   requestId: string,
+  renewal = false,
 ): Answer {
   // A nonce that is already there is kept, or the second of two tabs would spoil the first.
   const had = readCookie(request.cookies, NONCE_COOKIE)
   const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
-  const url = launchUrl(parts, request, safe, hash(nonce))
+  const url = launchUrl(parts, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) return unauthorized(request, app, url, requestId, lines)
   const link = `<p><a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a></p>`
   if (FRAMES.has(request.dest ?? '')) {
@@ -55,20 +61,24 @@ function unauthorized(
   requestId: string,
   lines: string[],
 ): Answer {
-  const { origin } = request
-  if (origin !== undefined && app?.origins.includes(origin))
-    lines.push('Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true')
   const problem = new Problem(401, 'login_required', 'Sign in first: open login_url in a browser.', {
     login_url: url,
   })
-  return problemAnswer(request, problem, requestId, lines)
+  return problemAnswer(request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 
-function launchUrl(parts: Parts, request: AppRequest, safe: boolean, nonce: string): string {
+function launchUrl(
+  parts: Parts,
+  request: AppRequest,
+  safe: boolean,
+  nonce: string,
+  renewal: boolean,
+): string {
   const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
-  const path = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
+  const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
+  const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
   const { signInOrigin } = parts.publicNames
-  return `${signInOrigin}/web/launch?host=${request.host.host}&path=${encodeURIComponent(path)}&nonce=${nonce}`
+  return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`
 }
 
 function hash(nonce: string): string {

@@ -153,6 +153,7 @@ export async function openGateway(app: App) {
     publicNames,
     assertion: { sign: () => 'head.body.signature' },
     forwardHeaders: (lines: readonly string[]) => lines,
+    clock: systemClock,
     log,
     deadlines,
     pool: new PipePool(deadlines, tunnel),

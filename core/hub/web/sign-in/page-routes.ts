@@ -11,6 +11,7 @@ import { beginLogin } from './begin-login.ts'
 import { sendPage } from './create-desk.ts'
 import { clearHubCookie, HUB_COOKIE, hubSessionOf } from './hub-cookie.ts'
 import { fieldOf, takeForms } from './read-form.ts'
+import { renew } from './renew.ts'
 import { readTarget } from './return-target.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
@@ -84,7 +85,8 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
     const target = readTarget(request.query as Record<string, unknown>, publicNames)
     if (!target)
       throw new Problem(400, 'bad_target', 'This link is not complete. Open the application again.')
-    return admit(parts, desk, request, reply, target)
+    const way = fieldOf(request.query, 'renew') === '1' ? renew : admit
+    return way(parts, desk, request, reply, target)
   })
 
   app.get('/web/continue', page, (request, reply) => admit(parts, desk, request, reply, stateOf(request)))

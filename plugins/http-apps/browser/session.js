@@ -1,0 +1,98 @@
+// Warns before this app's session ends and renews it in a small window, while the page stays as it is.
+// Served without comments and indentation; see session-script.ts.
+;(() => {
+  const base = '/.mezite/'
+  let user, current, ends, warns, host, text, link, shown, closed, timer
+  let turn = 0
+
+  function build() {
+    host = document.createElement('mezite-session')
+    const root = host.attachShadow({ mode: 'open' })
+    // A constructed sheet, because policies of pages forbid inline styles.
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(`:host{all:initial;position:fixed;z-index:2147483647;right:1rem;bottom:1rem;max-width:calc(100vw - 2rem);color-scheme:light dark}
+p{display:flex;gap:1rem;align-items:center;margin:0;padding:.75rem 1rem;font:1rem/1.4 system-ui,sans-serif;background:Canvas;color:CanvasText;border:2px solid;border-radius:.5rem}
+a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
+    root.adoptedStyleSheets = [sheet]
+    const box = document.createElement('p')
+    const add = (name) => box.appendChild(document.createElement(name))
+    text = add('span')
+    text.role = 'status'
+    link = add('a')
+    link.href = `${base}renew`
+    link.target = '_blank'
+    link.rel = 'noopener'
+    link.onclick = (event) => {
+      if (shown === 'other') location.reload()
+      else {
+        const small = open(link.href, '_blank', 'popup,width=520,height=720')
+        // Where small windows are blocked, the link opens a tab.
+        if (!small) return
+        small.opener = null
+      }
+      event.preventDefault()
+    }
+    const close = add('button')
+    close.textContent = 'Close'
+    close.onclick = () => hide(shown)
+    root.append(box)
+  }
+
+  function show(state, words, label) {
+    if (state === shown || state === closed) return
+    if (!host) build()
+    document.documentElement.append(host)
+    shown = state
+    link.textContent = label
+    text.textContent = words
+  }
+
+  function hide(state) {
+    closed = state
+    shown = undefined
+    host?.remove()
+  }
+
+  /** By the clock alone. */
+  function look() {
+    const now = Date.now()
+    const time = { hour: 'numeric', minute: '2-digit' }
+    if (now >= ends) show('over', 'Your session has ended. This page stays as it is.', 'Sign in')
+    else if (user !== current) show('other', `You are signed in as ${current} now.`, 'Reload')
+    else if (now >= warns)
+      show('soon', `Your session ends at ${new Date(ends).toLocaleTimeString([], time)}.`, 'Renew')
+    else hide()
+  }
+
+  async function ask() {
+    const mine = ++turn
+    clearTimeout(timer)
+    look()
+    const before = ends
+    try {
+      const answer = await (!document.hidden &&
+        fetch(`${base}session-status`, { cache: 'no-store', signal: AbortSignal.timeout(9e3) }))
+      const said = answer.ok && (await answer.json())
+      if (mine !== turn) return
+      if (said) {
+        current = said.user
+        user ??= current
+        ends = Date.now() + said.seconds_left * 1e3
+        warns = ends - said.warn_seconds * 1e3
+      } else if (answer.status === 401) ends = 0
+    } catch {}
+    if (mine !== turn) return
+    look()
+    const now = Date.now()
+    if (before <= now && now < ends) dispatchEvent(new Event('mezite-renewed'))
+    const next = [warns, ends].find((at) => at > now) - now || 6e4
+    timer = setTimeout(ask, Math.min(next + 50, 6e4))
+  }
+
+  try {
+    new BroadcastChannel('mezite-session').onmessage = ask
+  } catch {}
+  for (const name of ['focus', 'pageshow', 'mezite-check']) addEventListener(name, ask)
+  document.addEventListener('visibilitychange', ask)
+  ask()
+})()

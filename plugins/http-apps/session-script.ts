@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+/** What the two scripts below `/.mezite/` may weigh as they are served. */
+export const MAX_SCRIPT_BYTES = 3_072
+
+/** The script that pages include to be warned before their session ends. */
+export const sessionScript = served('session.js')
+/** The script of the page with which the small window closes. */
+export const renewedScript = served('renewed.js')
+
+/** Read once, so that a broken installation is found at the start; without comments and indentation. */
+function served(name: string): string {
+  const file = createRequire(import.meta.url).resolve(`@mezite/plugin-http-apps/browser/${name}`)
+  return readFileSync(file, 'utf8').replace(/^[ \t]*(?:(?:\/\/|\/\*\*).*)?\n?/gm, '')
+}

@@ -1,0 +1,162 @@
+import t, { type Test } from 'tap'
+import { statusOf } from '../../../plugins/http-apps/session-routes.ts'
+import { MAX_SCRIPT_BYTES, renewedScript, sessionScript } from '../../../plugins/http-apps/session-script.ts'
+import { OK, openByteApp } from './byte-app.ts'
+import { appAt, ask, openGateway, raw, TOKEN } from './gateway.ts'
+
+const HOUR = 3_600_000
+const SIBLING = 'https://b.apps.test'
+const NAVIGATE = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Sec-Fetch-Site: same-origin']
+const OWN = ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: empty']
+
+async function open(t: Test, more = {}) {
+  const app = await openByteApp(() => OK)
+  const gateway = await openGateway(appAt(app.port, more))
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  const now = Date.now()
+  const session = { ...gateway.sessions.get(TOKEN)!, created: now - HOUR, expires: now + HOUR, lastUsed: now }
+  gateway.sessions.set(TOKEN, session)
+  return { app, gateway, session }
+}
+
+function anonymous(line: string, ...headers: string[]): string {
+  return `${line} HTTP/1.1\r\n${['Host: a.apps.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
+}
+
+const bodyOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
+
+t.test('the scripts weigh at most 3 KB, evaluate nothing and name no other host', async (t) => {
+  for (const script of [sessionScript, renewedScript]) {
+    t.ok(script.length > 50)
+    t.ok(Buffer.byteLength(script) <= MAX_SCRIPT_BYTES, `${Buffer.byteLength(script)} bytes`)
+    t.notMatch(script, /eval|Function\(|innerHTML|https?:|localStorage|sessionStorage|\n[ \t]|\/\*\*/)
+    t.doesNotThrow(() => new Function(script))
+  }
+  t.equal(MAX_SCRIPT_BYTES, 3 * 1024)
+})
+
+t.test('the script is the same on every host, with and without a session', async (t) => {
+  const { app, gateway } = await open(t)
+  const get = anonymous('GET /.mezite/session.js')
+  const strip = (text: string) => text.replace(/\r\nDate: [^\r]*/, '')
+  const here = await raw(gateway, get)
+  const there = await raw(gateway, get.replace('a.apps', 'nobody.apps'), 'nobody.apps.test')
+  t.match(here, /^HTTP\/1.1 200 [\s\S]*nosniff[\s\S]*text\/javascript/)
+  t.match(here, /Cross-Origin-Resource-Policy: same-origin/)
+  t.match(here, /Cache-Control: public, max-age=3600/)
+  t.equal(strip(there), strip(here))
+  t.match(await raw(gateway, anonymous('POST /.mezite/session.js')), /^HTTP\/1.1 404 /)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('its own pages learn whose session it is and when it ends', async (t) => {
+  const { gateway, session } = await open(t)
+  const answer = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
+  t.match(answer, /^HTTP\/1.1 200 [\s\S]*Cache-Control: no-store/)
+  t.notMatch(answer, /Access-Control/)
+  const said = bodyOf(answer)
+  t.match(said, { user: 'ann', expires: new Date(session.expires).toISOString(), warn_seconds: 300 })
+  t.ok(said.seconds_left > 3_590 && said.seconds_left <= 3_600)
+  t.notMatch(answer, TOKEN)
+  gateway.state.fresh = false
+  t.match(await raw(gateway, ask('GET /.mezite/session-status', ...OWN)), /^HTTP\/1.1 503 /)
+  gateway.state.fresh = true
+  gateway.sessions.set(TOKEN, { ...session, appId: 'another' })
+  const over = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
+  t.match(over, /^HTTP\/1.1 401 /, 'the session of another app is none')
+  t.match(bodyOf(over).login_url, /path=%2F.mezite%2Frenewed&nonce=[\w-]{43}&renew=1$/)
+})
+
+t.test('idleness ends a session too, and short sessions warn late', async (t) => {
+  const { session } = await open(t)
+  const now = session.lastUsed + 1_000
+  const idle = statusOf({ ...session, idleMs: 60_000 }, now)
+  t.match(idle, { seconds_left: 59, warn_seconds: 15 })
+  const brief = statusOf({ ...session, created: now - 4_000, expires: now + 4_000 }, now)
+  t.match(brief, { seconds_left: 4, warn_seconds: 2 })
+  t.equal(statusOf({ ...session, expires: now - 1 }, now).seconds_left, 0)
+})
+
+t.test('no foreign page may ask for the status, not even one of a listed origin', async (t) => {
+  const { gateway } = await open(t, { origins: [SIBLING] })
+  for (const headers of [
+    ['Sec-Fetch-Site: same-site', 'Sec-Fetch-Mode: cors'],
+    ['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: no-cors'],
+    ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: cors'],
+    [`Origin: ${SIBLING}`],
+    [`Origin: ${SIBLING}`, ...OWN],
+    ['Origin: null'],
+  ]) {
+    const answer = await raw(gateway, ask('GET /.mezite/session-status', ...headers))
+    t.match(answer, /^HTTP\/1.1 403 [\s\S]*origin_not_allowed/, headers.join())
+    t.notMatch(answer, /Access-Control|"user"/, headers.join())
+  }
+  const preflight = ask(
+    'OPTIONS /.mezite/session-status',
+    `Origin: ${SIBLING}`,
+    'Access-Control-Request-Method: GET',
+  )
+  t.match(await raw(gateway, preflight), /^HTTP\/1.1 404 (?![\s\S]*Access-Control)/)
+})
+
+t.test('the small window goes to sign-in and comes back to a page that closes it', async (t) => {
+  const { app, gateway } = await open(t)
+  const away = await raw(gateway, ask('GET /.mezite/renew', ...NAVIGATE))
+  t.match(away, /^HTTP\/1.1 302 /)
+  t.match(
+    away,
+    /\r\nLocation: https:\/\/hub.test\/web\/launch\?host=a.apps.test&path=%2F.mezite%2Frenewed&nonce=[\w-]{43}&renew=1\r\n/,
+  )
+  t.match(
+    await raw(gateway, ask('GET /.mezite/renew', ...OWN)),
+    /^HTTP\/1.1 401 /,
+    'scripts are never led away',
+  )
+  const back = await raw(gateway, ask('GET /.mezite/renewed', ...NAVIGATE))
+  t.match(
+    back,
+    /^HTTP\/1.1 200 [\s\S]*script-src 'self'[\s\S]*<script src="\/.mezite\/renewed.js"><\/script>/,
+  )
+  t.match(await raw(gateway, anonymous('GET /.mezite/renewed', ...NAVIGATE)), /^HTTP\/1.1 302 [\s\S]*renew=1/)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('B33 every kind of script gets 401 with login_url, and only listed origins may read it', async (t) => {
+  const { app, gateway } = await open(t, { origins: [SIBLING] })
+  const socket = [
+    ...['Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='],
+    'Accept: text/html',
+  ]
+  const kinds: readonly (readonly string[])[] = [
+    ['Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: empty'],
+    ['Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: empty', 'Accept: text/event-stream'],
+    ['Sec-Fetch-Mode: websocket', 'Sec-Fetch-Dest: empty', ...socket],
+    socket,
+  ]
+  for (const kind of kinds) {
+    for (const [origin, isListed] of [
+      [SIBLING, true],
+      ['https://evil.test', false],
+      ['null', false],
+    ] as const) {
+      const head = anonymous('GET /data', `Origin: ${origin}`, ...kind)
+      const upgrade = kind.includes('Upgrade: websocket')
+      const sent = upgrade ? head.replace('Connection: close', 'Connection: Upgrade') : head
+      const answer = await raw(gateway, sent)
+      t.match(answer, /^HTTP\/1.1 401 [\s\S]*application\/problem\+json[\s\S]*"login_url":"https:/)
+      t.match(answer, /Vary: Origin/)
+      t.notMatch(answer, /\r\nLocation/)
+      if (isListed)
+        t.match(answer, /Allow-Origin: https:\/\/b.apps.test\r\nAccess-Control-Allow-Credentials: true/)
+      else t.notMatch(answer, /Access-Control/, origin)
+    }
+  }
+  gateway.state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
+  const denied = (origin: string) => raw(gateway, ask('GET /', `Origin: ${origin}`, 'Sec-Fetch-Mode: cors'))
+  t.match(await denied(SIBLING), /^HTTP\/1.1 403 [\s\S]*Allow-Origin: https:\/\/b.apps.test/)
+  t.notMatch(await denied('https://evil.test'), /Access-Control/)
+  t.equal(app.requests.length, 0)
+})
