@@ -2,7 +2,7 @@ import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_pr
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const KILL_MS = 3_000
+const KILL_MS = 10_000
 
 /** What the program says next; rejects when it ends instead. */
 export async function nextMessage(child: ChildProcess): Promise<unknown> {

@@ -1,8 +1,11 @@
 /** What a load generator is told to do: on each connection one exchange after the other. */
 export interface LoadJob {
   readonly port: number
-  /** Server Name Indication. No certificate is looked at: the bench's own programs are on the other side. */
-  readonly servername: string
+  /**
+   * Server Name Indication; null: no TLS. No certificate is looked at, since the bench's own programs are on the other
+   * side.
+   */
+  readonly servername: string | null
   /** One request head for each connection, blank line included. */
   readonly heads: readonly string[]
   /** Zero bytes that follow each head. */

@@ -1,7 +1,12 @@
 import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
 import { besideDownload } from './rows/beside-download.ts'
+import { deciding } from './rows/deciding.ts'
+import { idleClients } from './rows/idle-clients.ts'
+import { msh } from './rows/msh.ts'
 import { requests } from './rows/requests.ts'
+import { revocation } from './rows/revocation.ts'
+import { starts } from './rows/starts.ts'
 import { download, upload } from './rows/transfer.ts'
 import { webSocket } from './rows/web-socket.ts'
 
@@ -13,4 +18,15 @@ export interface Row {
 }
 
 /** In the order in which they run. */
-export const rows: readonly Row[] = [requests, download, upload, besideDownload, webSocket]
+export const rows: readonly Row[] = [
+  idleClients,
+  requests,
+  download,
+  upload,
+  besideDownload,
+  webSocket,
+  msh,
+  revocation,
+  deciding,
+  starts,
+]

@@ -1,12 +1,13 @@
-/** The load generator: TLS connections that are kept, requests made beforehand, answers read by their length. */
-import { connect, type TLSSocket } from 'node:tls'
+/** The load generator: connections that are kept, requests made beforehand, answers read by their length. */
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { LoadJob, LoadReport } from '../load-job.ts'
 import { quantile } from '../statistics.ts'
 import { ECHO_FRAME_BYTES, maskedFrame } from '../web-socket-frame.ts'
 
 const BLOCK = Buffer.alloc(64 * 1024)
 const HANDSHAKES_AT_ONCE = 32
-let open: TLSSocket[] = []
+let open: Socket[] = []
 
 const tell = (report: LoadReport): void => void process.send?.(report)
 
@@ -42,19 +43,21 @@ async function run(job: LoadJob): Promise<void> {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-function dial({ port, servername }: LoadJob): Promise<TLSSocket> {
+function dial({ port, servername }: LoadJob): Promise<Socket> {
+  const at = { port, host: '127.0.0.1' }
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
+    const socket =
+      servername === null ? connectTcp(at) : connectTls({ ...at, servername, rejectUnauthorized: false })
     socket.setNoDelay(true)
     socket.on('error', reject)
-    socket.on('secureConnect', () => resolve(socket))
+    socket.on(servername === null ? 'connect' : 'secureConnect', () => resolve(socket))
   })
 }
 
 type Clock = { counting: boolean; over: boolean; exchanges: number; bytes: number; latencies: number[] }
 
 /** Exchanges until the clock says it is over; rejects when one fails. */
-function drive(socket: TLSSocket, job: LoadJob, head: string, clock: Clock): Promise<void> {
+function drive(socket: Socket, job: LoadJob, head: string, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = Buffer.from(head, 'latin1')
     let sentAt = 0
@@ -96,15 +99,22 @@ function drive(socket: TLSSocket, job: LoadJob, head: string, clock: Clock): Pro
       const end = text.indexOf('\r\n\r\n')
       if (end < 0) return
       const status = text.slice(9, 12)
-      if (status !== (job.echo ? '101' : '200')) return reject(new Error(`answer ${text.slice(0, 300)}`))
+      if (status !== (job.echo ? '101' : '200')) {
+        reject(new Error(`answer ${text.slice(0, 300)}`))
+        return
+      }
       const length = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1]
       const more = text.length - end - 4
       text = ''
       if (job.echo) {
         upgraded = true
-        return send()
+        send()
+        return
       }
-      if (length === undefined) return reject(new Error('an answer without Content-Length'))
+      if (length === undefined) {
+        reject(new Error('an answer without Content-Length'))
+        return
+      }
       due = Number(length)
       take(more)
     }

@@ -1,6 +1,6 @@
 /**
  * The application behind every proxy of the bench: HTTP/1.1 on a bare socket, so that it costs next to nothing. GET
- * /bytes/N answers N bytes, POST counts, an upgrade echoes frames, GET /events never ends. Tells its port.
+ * /bytes/N answers N bytes, POST counts, an upgrade echoes frames, GET /events and GET /drip never end. Tells its port.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
@@ -33,6 +33,7 @@ createServer({ noDelay: true }, (socket) => {
       if (head.startsWith('POST')) body = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1])
       else if (head.startsWith('GET /bytes/')) answer(socket, Number.parseInt(head.slice(11), 10))
       else if (head.startsWith('GET /events')) socket.write(EVENTS)
+      else if (head.startsWith('GET /drip')) drip(socket)
       else {
         echoes = true
         socket.write(accept(head))
@@ -72,6 +73,12 @@ function stream(socket: Socket, left: number): void {
       return
     }
   }
+}
+
+function drip(socket: Socket): void {
+  socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1000000000\r\n\r\n')
+  const timer = setInterval(() => socket.write(BLOCK.subarray(0, 4096)), 5)
+  socket.on('close', () => clearInterval(timer))
 }
 
 function accept(head: string): string {

@@ -42,12 +42,19 @@ export const [download, upload] = directions.map((direction) => ({
       }),
     )
     const rates = (target: Target) => of(target).map((each) => each.bytes / each.seconds / 1e6)
-    return baselines.map((baseline) => ({
+    const cpu = (name: string): Figure => {
+      const perMegabyte = of(many).map((each) => ((each.cpuUs[name] ?? 0) * each.exchanges) / each.bytes)
+      const ours = median(perMegabyte) * 1e6
+      const what = `${direction.name}: processor time of the ${name}`
+      return { what, ours, unit: 'us/MB', against: null, ratio: null, goal: null }
+    }
+    const figures = baselines.map((baseline) => ({
       what: direction.name,
       against: { name: baseline.name, value: median(rates(baseline)) },
       ...{ ours: median(rates(many)), unit: 'MB/s', ratio: ratio(rates(many), rates(baseline)) },
       goal: baseline.name === 'nginx + ssh -R' ? direction.overSsh : null,
     }))
+    return [...figures, cpu('hub'), cpu('agent')]
   },
 })) as [Row, Row]
 

@@ -1,0 +1,123 @@
+/**
+ * Routes and decides in a hub that holds much: 10,000 apps, 1,000 roles, 100,000 sessions of 10,000 people, put into
+ * its database as rows before it reads them. Tells microseconds for each, and ends when told.
+ */
+import { createHash } from 'node:crypto'
+import {
+  access,
+  catalog,
+  type Database,
+  defineHubPlugin,
+  migrations,
+  type Session,
+  sessionLimits,
+  sessions,
+} from '@mezite/core'
+import { createTestHub } from '../../../core/testing/index.ts'
+import type { DecidingResult } from '../rows/deciding.ts'
+import { median } from '../statistics.ts'
+
+const APPS = 10_000
+const ROLES = 1_000
+const USERS = 10_000
+const SESSIONS = 100_000
+const CHUNK = 2_000
+/** Sessions that ask, spread over all. */
+const ASKED = 20_000
+const PASSES = 5
+const HOUR_MS = 3_600_000
+
+const tokenOf = (session: number): string => `bench-session-${session}`.padEnd(43, '_')
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
+const appOf = (session: number): number => (session * 7) % APPS
+/** The role that a person has, and that the label of the app wants. */
+const teamOf = (number: number): number => number % ROLES
+
+async function insert(
+  db: Database,
+  table: string,
+  count: number,
+  row: (at: number) => object,
+): Promise<void> {
+  for (let from = 0; from < count; from += CHUNK) {
+    const some = Array.from({ length: Math.min(CHUNK, count - from) }, (_, at) => row(from + at))
+    await db.insertInto(table).values(some).execute()
+  }
+}
+
+const document = (kind: string, metadata: object, spec: object): string =>
+  JSON.stringify({ kind, version: 'v1', metadata, spec })
+
+async function fill(db: Database): Promise<void> {
+  const now = Date.now()
+  await insert(db, 'rbac_roles', ROLES, (at) => ({
+    name: `team-${at}`,
+    document: document('role', { name: `team-${at}` }, { allow: { app_labels: { team: `team-${at}` } } }),
+    updated: now,
+  }))
+  await insert(db, 'apps', APPS, (at) => ({
+    ...{ id: `app-${at}`, name: `app-${at}`, public_addr: `app-${at}.apps.mezite.localhost` },
+    document: document(
+      'app',
+      { name: `app-${at}`, labels: { env: 'demo', team: `team-${teamOf(at)}` } },
+      { uri: 'http://127.0.0.1:1', agents: ['bench'] },
+    ),
+    ...{ created: now, updated: now },
+  }))
+  await insert(db, 'users', USERS, (at) => ({
+    ...{ key: `user-${at}@example.test`, name: `user-${at}@example.test` },
+    own_roles: JSON.stringify([0, 1, 2, 3, 4].map((role) => `team-${teamOf(at * 7 + role)}`)),
+    ...{ mapped_roles: '[]', created: now },
+  }))
+  await insert(db, 'sessions', SESSIONS, (at) => ({
+    ...{ id: `session-${at}`, hash: hashOf(tokenOf(at)), kind: 'app' },
+    ...{ user_name: `user-${at % USERS}@example.test`, app_id: `app-${appOf(at)}` },
+    ...{ client_ip: '127.0.0.1', satisfied: '[]', created: now, last_used: now },
+    ...{ expires: now + HOUR_MS, idle_ms: 0 },
+  }))
+}
+
+const result = Promise.withResolvers<DecidingResult>()
+
+const plugin = defineHubPlugin({
+  name: 'bench-deciding',
+  api: 1,
+  summary: 'Fills the database, then routes and decides',
+  // rbac provides the limits, so that its table is there before the rows.
+  needs: { access, catalog, sessions, sessionLimits },
+  provides: { migrations },
+  setup({ use, provide }) {
+    provide.migrations({ owner: 'bench-deciding', migrations: { '0001-rows': { up: fill } } })
+    const context = { protocol: 'http', clientIp: '127.0.0.1' } as const
+    const decide = (host: string, token: string): void => {
+      const app = use.catalog.byHost(host)
+      const session = use.sessions.find('app', token) as Session | undefined
+      const subject = session && use.sessions.subjectOf(session)
+      if (!app || !subject) throw new Error(`${host} or its session is unknown`)
+      const decision = use.access.decide({ subject, app, context })
+      if (decision instanceof Promise || decision.effect !== 'allow')
+        throw new Error(`${host} is not allowed`)
+    }
+    const pass = (): number => {
+      const step = SESSIONS / ASKED
+      const asked = Array.from({ length: ASKED }, (_, at) => ({
+        host: `app-${appOf(at * step)}.apps.mezite.localhost`,
+        token: tokenOf(at * step),
+      }))
+      const begun = performance.now()
+      for (const { host, token } of asked) decide(host, token)
+      return ((performance.now() - begun) * 1000) / ASKED
+    }
+    ready = () => {
+      const firstUs = pass()
+      const again = Array.from({ length: PASSES }, pass)
+      result.resolve({ firstUs, againUs: median(again) })
+    }
+  },
+})
+
+let ready = () => {}
+const hub = await createTestHub({ plugins: [plugin] })
+process.on('SIGTERM', () => void hub.stop().then(() => process.exit(0)))
+ready()
+process.send?.(await result.promise)

@@ -1,0 +1,24 @@
+import type { BenchMachine } from '../bench-machine.ts'
+import { type Figure, type Goal, most } from '../row.ts'
+
+/** What `programs/deciding.ts` tells. */
+export interface DecidingResult {
+  readonly firstUs: number
+  readonly againUs: number
+}
+
+export const deciding = {
+  name: 'deciding',
+  summary: 'routing and deciding in a hub with 10,000 apps, 1,000 roles and 100,000 sessions',
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const { child, first } = await machine.children.program<DecidingResult>('deciding')
+    await machine.children.end(child)
+    const figure = (what: string, ours: number, goal: Goal | null): Figure => ({
+      ...{ what, ours, unit: 'us', against: null, ratio: null, goal },
+    })
+    return [
+      figure('route and decide', first.againUs, most(10, 5)),
+      figure('route and decide, first time for a session', first.firstUs, null),
+    ]
+  },
+}

@@ -1,0 +1,40 @@
+import type { BenchMachine } from '../bench-machine.ts'
+import { begin } from '../measure.ts'
+import { residentKb } from '../processes.ts'
+import { type Figure, most } from '../row.ts'
+import { heads } from '../target.ts'
+
+const CLIENTS = 2_000
+/** Before it is looked at, memory that the handshakes alone needed may go. */
+const SETTLE_MS = 2_000
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+export const idleClients = {
+  name: 'idle-clients',
+  summary: `memory of the hub for each of ${CLIENTS} TLS clients that keep their connection after one request`,
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const { many, hubPid } = await machine.ours()
+    const load = await machine.load()
+    const hold = (count: number) =>
+      begin(load, {
+        ...{ port: many.port, servername: many.host, ms: 0 },
+        heads: heads(many, count, 'GET /bytes/1024'),
+      })
+    // What the first connections bring along is not theirs: compiled code, tables, the first heap.
+    await hold(500)
+    await hold(1)
+    await pause(SETTLE_MS)
+    const before = residentKb(hubPid)
+    await hold(CLIENTS)
+    await pause(SETTLE_MS)
+    const grown = (residentKb(hubPid) - before) / CLIENTS
+    await hold(0)
+    return [
+      {
+        what: 'memory for an idle TLS client',
+        ...{ ours: grown, unit: 'KB', against: null, ratio: null, goal: most(60, 40) },
+      },
+    ]
+  },
+}

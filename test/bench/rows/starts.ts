@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parse, stringify } from 'yaml'
+import { freePort, startPostgres } from '../../../core/testing/index.ts'
+import { hubConfig } from '../../../examples/cluster/resources.ts'
+import type { BenchMachine } from '../bench-machine.ts'
+import { type Figure, type Goal, most } from '../row.ts'
+import { median } from '../statistics.ts'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const HUB = here('../../../core/mezhub.js')
+const MEZCTL = here('../../../oclif-cli/mezctl/mezctl.js')
+const MSH = here('../../../oclif-cli/msh/msh.js')
+const SOURCE = '--conditions=mezite-source'
+const DEADLINE_MS = 30_000
+
+export const starts = {
+  name: 'starts',
+  summary: 'from start to ready of a hub that has its data, and to the first output of mezctl and msh',
+  async run(machine: BenchMachine): Promise<Figure[]> {
+    const figures = [await hubStart(machine, 'hub start, embedded database', {}, most(2000, 1000))]
+    const postgres = await startPostgres().catch(() => null)
+    if (postgres === null) machine.note('PostgreSQL missing: apt-get install -y postgresql')
+    else {
+      try {
+        const database = { driver: 'postgres', url: await postgres.createDatabase() }
+        figures.push(await hubStart(machine, 'hub start, PostgreSQL', { database }, most(1000, 500)))
+      } finally {
+        await postgres.close()
+      }
+    }
+    figures.push(await firstOutput(machine, 'mezctl --help to first output', MEZCTL))
+    figures.push(await firstOutput(machine, 'msh --help to first output', MSH))
+    return figures
+  },
+}
+
+async function repeated(machine: BenchMachine, once: () => Promise<number>): Promise<number> {
+  const times: number[] = []
+  for (let round = 0; round <= machine.options.rounds; round++) {
+    const took = await once()
+    if (round > 0) times.push(took)
+  }
+  return median(times)
+}
+
+const alone = (what: string, ours: number, goal: Goal): Figure => ({
+  ...{ what, ours, unit: 'ms', against: null, ratio: null, goal },
+})
+
+async function hubStart(machine: BenchMachine, what: string, more: object, goal: Goal): Promise<Figure> {
+  machine.options.progress(`  ${what}`)
+  const dir = join(machine.dir, what.replaceAll(/\W+/g, '-'))
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const [hubPort, diagnosticsPort] = await Promise.all([freePort(), freePort()])
+  const names = { hubHost: 'hub.mezite.localhost', appsDomain: 'apps.mezite.localhost' }
+  const text = hubConfig({ dataDir: dir, hubPort, diagnosticsPort, plugins: {}, ...names })
+  const file = join(dir, 'mezhub.yaml')
+  writeFileSync(file, stringify({ ...parse(text), ...more }), { mode: 0o600 })
+  const once = async () => {
+    const begun = performance.now()
+    const child = machine.children.spawn(process.execPath, [SOURCE, HUB, 'start', '--config', file])
+    try {
+      await ready(diagnosticsPort)
+      return performance.now() - begun
+    } finally {
+      await machine.children.end(child)
+    }
+  }
+  return alone(what, await repeated(machine, once), goal)
+}
+
+async function ready(port: number): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS
+  while (Date.now() < deadline) {
+    const ok = await fetch(`http://127.0.0.1:${port}/readyz`).then(
+      (answer) => answer.ok,
+      () => false,
+    )
+    if (ok) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error(`the hub was not ready after ${DEADLINE_MS} ms`)
+}
+
+async function firstOutput(machine: BenchMachine, what: string, program: string): Promise<Figure> {
+  machine.options.progress(`  ${what}`)
+  const once = () =>
+    new Promise<number>((resolve, reject) => {
+      const begun = performance.now()
+      const child = spawn(process.execPath, [SOURCE, program, '--help'], { timeout: DEADLINE_MS })
+      let first: number | null = null
+      child.stdout.on('data', () => {
+        first ??= performance.now() - begun
+      })
+      child.on('error', reject)
+      child.on('close', () => (first === null ? reject(new Error(`${what}: none`)) : resolve(first)))
+    })
+  return alone(what, await repeated(machine, once), most(250, 150))
+}
