@@ -1,7 +1,7 @@
-import { type Clock, type Log, messageOf, type Sessions, type WebRoutes } from '@mezite/core'
+import type { Clock, Log, Sessions, WebRoutes } from '@mezite/core'
 import * as jose from 'jose'
 import type { Connector, Connectors } from './create-connectors.ts'
-import { type Providers, SKEW_SECONDS } from './create-providers.ts'
+import { type Providers, SKEW_SECONDS, words } from './create-providers.ts'
 import type { Logins } from './logins.ts'
 import type { Spent } from './spent.ts'
 
@@ -84,7 +84,7 @@ export function backchannelRoute(parts: {
             request_id: request.id,
             client_ip: request.clientIp,
             connector: name,
-            cause: messageOf(error),
+            cause: words(error),
           }
           log.warn(fields, 'a logout token was refused')
           return reply.code(400).send({ error: 'invalid_request' })

@@ -1,16 +1,35 @@
+import { messageOf } from '@mezite/core'
 import { isLinkLocal, isLoopback } from './loopback.ts'
 
 const DEADLINE_MS = 10_000
 const MAX_BYTES = 1 << 20
 
+/** The provider gave no answer that can be read; `cause` says why. */
+export class NoAnswer extends Error {}
+
+/** True when somewhere in the chain of causes the provider gave no answer. */
+export function gaveNoAnswer(error: unknown): boolean {
+  for (let one = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
+    if (one instanceof NoAnswer) return true
+  }
+  return false
+}
+
 /**
  * A `fetch` for a provider that may be hostile: ten seconds for everything, the last byte included; at most
- * 1 MiB; no redirect; https, or http to loopback when the issuer itself is there. Rejects otherwise.
+ * 1 MiB; no redirect; https, or http to loopback when the issuer itself is there. Rejects with `NoAnswer` otherwise.
  */
 export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
   const issuerIsLocal = isLoopback(new URL(issuer).hostname)
   return async (address: string | URL, options: RequestInit = {}): Promise<Response> => {
-    const url = new URL(address)
+    try {
+      return await ask(new URL(address), options)
+    } catch (cause) {
+      throw new NoAnswer(messageOf(cause), { cause })
+    }
+  }
+
+  async function ask(url: URL, options: RequestInit): Promise<Response> {
     const plain = url.protocol === 'http:' && issuerIsLocal && isLoopback(url.hostname)
     if ((url.protocol !== 'https:' && !plain) || isLinkLocal(url.hostname)) {
       throw new Error(`the provider names an address that is not allowed: ${url.protocol}//${url.host}`)

@@ -91,12 +91,7 @@ export function createProviders(parts: { connectors: Connectors; clock: Clock; d
         ),
       }
     } catch (error) {
-      if (error instanceof Problem) throw error
-      throw new Problem(
-        502,
-        'provider_unreachable',
-        `The provider of ${connector.name} cannot be used: ${words(error)}`,
-      )
+      throw error instanceof Problem ? error : unreachable(connector.name, error)
     }
   }
 
@@ -104,6 +99,16 @@ export function createProviders(parts: { connectors: Connectors; clock: Clock; d
 }
 
 export type Providers = ReturnType<typeof createProviders>
+
+/** What a visitor is told. The cause is for the log and for `mezctl sso test`: it may name hosts inside. */
+export function unreachable(connector: string, cause: unknown): Problem {
+  const detail =
+    `The identity provider of ${connector} cannot be used at the moment. ` +
+    'Try again shortly; if it lasts, an administrator finds the cause with `mezctl sso test`.'
+  const problem = new Problem(502, 'provider_unreachable', detail)
+  problem.cause = cause
+  return problem
+}
 
 /** An endpoint that a browser or the hub may be sent to. */
 export function isAllowedUrl(address: unknown, local: boolean): address is string {

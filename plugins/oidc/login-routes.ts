@@ -1,9 +1,9 @@
 import type { SignInDesk, Users, WebRoutes } from '@mezite/core'
-import { type Clock, isMezError, type Log, messageOf, Problem, type PublicNames } from '@mezite/core'
+import { type Clock, isMezError, type Log, Problem, type PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import type { createAttempts } from './attempts.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
-import type { Providers } from './create-providers.ts'
+import { type Providers, words } from './create-providers.ts'
 import type { Logins } from './logins.ts'
 import { rolesOf, SignInRefused, userNameOf } from './map-claims.ts'
 import { redeemCallback } from './redeem-callback.ts'
@@ -142,7 +142,7 @@ export function loginRoutes(parts: LoginParts): WebRoutes {
       return await step(request, reply, connector)
     } catch (error) {
       const { reason, status, detail } = failureOf(error)
-      const fields = { request_id: request.id, connector: connector.name, reason, cause: messageOf(error) }
+      const fields = { request_id: request.id, connector: connector.name, reason, cause: words(error) }
       log.warn(fields, 'a sign-in failed')
       const what = { connector: connector.name, method: METHOD, reason, status, detail }
       return desk.fail(request, reply, { ...what, audited: step === finish })

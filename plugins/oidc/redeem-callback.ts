@@ -1,9 +1,10 @@
-import { type Clock, Problem } from '@mezite/core'
+import type { Clock } from '@mezite/core'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import type { Attempt } from './attempts.ts'
+import { gaveNoAnswer } from './bounded-fetch.ts'
 import type { Connector } from './create-connectors.ts'
-import { type Provider, SKEW_SECONDS, words } from './create-providers.ts'
+import { type Provider, SKEW_SECONDS, unreachable, words } from './create-providers.ts'
 import { type Claims, SignInRefused } from './map-claims.ts'
 
 /** An ID token older than this, in seconds, was not made for this sign-in. Entra ID dates its own 300 s back. */
@@ -33,6 +34,14 @@ export async function redeemCallback(input: {
   const { provider, attempt, callbackUrl, connector } = input
   const { config, metadata } = provider
   const saidNo = callbackUrl.searchParams.get('error')
+  const refusing = async <T>(reason: string, step: () => Promise<T>): Promise<T> => {
+    try {
+      return await step()
+    } catch (error) {
+      if (gaveNoAnswer(error)) throw unreachable(connector.name, error)
+      throw new SignInRefused(reason, words(error))
+    }
+  }
   const tokens = await refusing('token_refused', () =>
     client.authorizationCodeGrant(config, callbackUrl, {
       expectedState: attempt.state,
@@ -75,13 +84,4 @@ export function printable(text: string): string {
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim()
     .slice(0, 300)
-}
-
-async function refusing<T>(reason: string, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step()
-  } catch (error) {
-    if (error instanceof Problem) throw error
-    throw new SignInRefused(reason, words(error))
-  }
 }

@@ -372,6 +372,23 @@ t.test(
   },
 )
 
+t.test(
+  'fault 13 a provider that goes away in mid-sign-in: a page without its insides, a record, a log line',
+  async (t) => {
+    for (const place of ['/token', '/jwks', '/userinfo']) {
+      await connect()
+      const { answer } = await attempt({
+        takeOver: (path, response) => path === place && Boolean(response.destroy()),
+      })
+      t.equal(answer.status, 502, place)
+      t.match(answer.text, 'provider_unreachable')
+      t.notMatch(answer.text, '127.0.0.1')
+      t.match(host.events.at(-1), { type: 'user.login.failed', reason: 'provider_unreachable' })
+      t.match(host.logs.at(-1), /a sign-in failed.*|fetch failed/)
+    }
+  },
+)
+
 t.test('C54 a deleted connector ends its sessions at once', async (t) => {
   const name = await connect()
   const { visitor, answer } = await attempt({})

@@ -4,7 +4,7 @@ import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/i
 import { register } from '../../e2e/resources.ts'
 import { until } from '../../e2e/start-agent.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(120_000)
 const first = await FakeIssuer.start()
 const second = await FakeIssuer.start()
 t.teardown(() => Promise.all([first.close(), second.close()]))
