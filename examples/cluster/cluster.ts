@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { findProgram } from './find-program.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { hubConfig, resources } from './resources.ts'
 
@@ -29,6 +30,8 @@ export interface Cluster {
   readonly apps: Readonly<Record<'identity' | 'live', string>>
   /** An application that opens only after a key has confirmed who asks. */
   readonly vaultUrl: string
+  /** What the TCP app `redis` is: a real one where it is installed. */
+  readonly redis: 'redis' | 'echo'
   readonly idpUrl: string
   /** PEM of the authority that issued the hub's development certificate. */
   readonly ca: string
@@ -54,14 +57,18 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep } = options
   const dataDir = join(dir, 'hub')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const [hubPort, idpPort, identityPort, livePort, vaultPort, diagnosticsPort] = await Promise.all([
-    options.hubPort || freePort(),
-    options.idpPort || freePort(),
-    freePort(),
-    freePort(),
-    freePort(),
-    freePort(),
-  ])
+  const [hubPort, idpPort, identityPort, livePort, vaultPort, redisPort, diagnosticsPort] = await Promise.all(
+    [
+      options.hubPort || freePort(),
+      options.idpPort || freePort(),
+      freePort(),
+      freePort(),
+      freePort(),
+      freePort(),
+      freePort(),
+    ],
+  )
+  const redisServer = findProgram('redis-server')
   const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
   const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
   const hubUrl = `https://${hubHost}:${hubPort}`
@@ -125,7 +132,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const ca = readFileSync(caFile, 'utf8')
 
     onStep('Registering roles, the identity provider and the applications')
-    const files = resources({ identityPort, livePort, vaultPort, idpUrl, clientSecret })
+    const files = resources({ identityPort, livePort, vaultPort, redisPort, idpUrl, clientSecret })
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text, { mode: 0o600 })
     await Promise.all([
       mezctl('roles', 'create', '--from-file', join(dir, 'roles.yaml')),
@@ -155,6 +162,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         logFile: logFile('live-app'),
         env: { PORT: String(livePort) },
       }),
+      start({
+        name: 'redis app',
+        file: here('apps/redis-app.ts'),
+        logFile: logFile('redis-app'),
+        env: { PORT: String(redisPort), REDIS_SERVER: redisServer ?? '' },
+      }),
     ])
 
     onStep('Joining the agent and opening its tunnel')
@@ -177,7 +190,22 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
     const apps = { identity: app('identity'), live: app('live') }
     const vaultUrl = app('vault')
-    return { hubUrl, signInUrl, vaultUrl, idpUrl, apps, ca, caFile, dataDir, programs, restart, mezctl, stop }
+    const redis = redisServer === null ? 'echo' : 'redis'
+    return {
+      hubUrl,
+      signInUrl,
+      vaultUrl,
+      redis,
+      idpUrl,
+      apps,
+      ca,
+      caFile,
+      dataDir,
+      programs,
+      restart,
+      mezctl,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

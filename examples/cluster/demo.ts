@@ -14,7 +14,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR]
 
-Starts a hub, an identity provider, an agent and three applications on this machine.
+Starts a hub, an identity provider, an agent and four applications on this machine.
 
   --check     start on free ports, walk through as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
@@ -92,6 +92,11 @@ ${rows.join('\n')}
 
 ${people[0].name} opens Vault, adds a key (this computer's, a phone's or a security key), and confirms with it.
 Somebody without an identity provider signs in with a passkey alone: \`users create\` below prints a link that makes it.
+
+A TCP application, ${cluster.redis === 'redis' ? 'a real Redis' : 'an echo (redis-server is not installed)'}, as ${people[0].name}:
+
+  npx msh login --proxy ${new URL(cluster.hubUrl).host} --ca-file ${cluster.caFile}
+  npx msh app login redis --port 6380
 
 In another terminal, as the operator:
 

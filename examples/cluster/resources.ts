@@ -30,6 +30,7 @@ export function resources(options: {
   identityPort: number
   livePort: number
   vaultPort: number
+  redisPort: number
   idpUrl: string
   clientSecret: string
 }): Record<'roles.yaml' | 'sso.yaml' | 'apps.yaml' | 'oidc-secret', string> {
@@ -67,6 +68,11 @@ export function resources(options: {
       app('identity', "Shows the caller's verified identity", 'platform', options.identityPort),
       app('vault', 'Opens after your key has confirmed that it is you', 'vault', options.vaultPort),
       app('live', 'WebSocket, events, uploads and downloads', 'support', options.livePort),
+      document(
+        'app',
+        { name: 'redis', description: 'A TCP application', labels: { env: 'demo', team: 'platform' } },
+        { uri: `tcp://127.0.0.1:${options.redisPort}`, protocol: 'tcp', agents: ['demo-node'] },
+      ),
     ].join('---\n'),
   }
 }

@@ -79,9 +79,9 @@ t.test('an administrator works over HTTPS, under the own name', async (t) => {
   ])
   t.strictSame(
     JSON.parse(apps.out).map((app: { metadata: { name: string } }) => app.metadata.name),
-    ['identity', 'live', 'vault'],
+    ['identity', 'live', 'redis', 'vault'],
   )
-  t.match(JSON.parse(status.out), { cluster: 'demo', apps: 3, agents: 1 })
+  t.match(JSON.parse(status.out), { cluster: 'demo', apps: 4, agents: 1 })
   t.equal(lock.code, 0, lock.err)
   const trail = JSON.parse(await cluster.mezctl('audit', 'ls', '--type', 'lock.created', '--format', 'json'))
   t.match(trail, [{ user: alice.email, success: true }])

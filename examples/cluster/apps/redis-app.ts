@@ -1,0 +1,41 @@
+/** A Redis for the example, where `redis-server` is installed; else a server that sends back what it gets. */
+import { spawn } from 'node:child_process'
+import { connect, createServer } from 'node:net'
+
+const port = Number(process.env.PORT ?? 0)
+const ready = (): void => void process.stdout.write('ready\n')
+
+function serveRedis(program: string): void {
+  const child = spawn(
+    program,
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  child.on('error', () => process.exit(1))
+  child.on('exit', (code) => process.exit(code ?? 0))
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  process.on('exit', () => child.kill('SIGKILL'))
+  waitFor()
+}
+
+function waitFor(): void {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => setTimeout(waitFor, 50))
+  socket.on('connect', () => {
+    socket.destroy()
+    ready()
+  })
+}
+
+function serveEcho(): void {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.pipe(socket)
+  })
+  server.listen(port, '127.0.0.1', ready)
+  process.on('SIGTERM', () => process.exit(0))
+}
+
+const { REDIS_SERVER } = process.env
+if (REDIS_SERVER) serveRedis(REDIS_SERVER)
+else serveEcho()
