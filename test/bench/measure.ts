@@ -68,7 +68,9 @@ export async function inRounds<S>(
   for (const [round, order] of interleave(targets, options.rounds + 1).entries()) {
     options.progress(`  round ${round} of ${options.rounds}`)
     for (const target of order) {
-      const measured = await measure(target)
+      const measured = await measure(target).catch((error: Error) => {
+        throw new Error(`through ${target.name}: ${error.message}`)
+      })
       if (round > 0) samples.get(target)?.push(measured)
     }
   }

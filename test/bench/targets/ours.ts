@@ -26,6 +26,8 @@ export interface Ours {
 }
 
 const MOST_CONNECTIONS = 64
+const ATTEMPTS = 3
+const RETRY_MS = 3_000
 
 /** Starts mezhub and mezd as the example does, and signs in as many times as the load needs. */
 export async function startOurs(dir: string, upstreamPort: number): Promise<Ours> {
@@ -38,10 +40,14 @@ export async function startOurs(dir: string, upstreamPort: number): Promise<Ours
     const url = cluster.apps.live.replace('//live.', '//bench.')
     const { host, hostname } = new URL(url)
     const visitor = async () => {
-      const someone = new Visitor(cluster.ca)
-      const page = await signIn(someone, people[0], `${url}/bytes/1024`)
-      if (page.status !== 200) throw new Error(`signing in ended with ${page.status} at ${page.url}`)
-      return someone
+      // On a machine that is busy the hub may give up on the identity provider.
+      for (let attempt = 1; ; attempt++) {
+        const someone = new Visitor(cluster.ca)
+        const page = await signIn(someone, people[0], `${url}/bytes/1024`)
+        if (page.status === 200) return someone
+        if (attempt === ATTEMPTS) throw new Error(`signing in ended with ${page.status} at ${page.url}`)
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
     }
     const cookies: string[] = []
     while (cookies.length * CONNECTIONS_PER_SESSION < MOST_CONNECTIONS) {
