@@ -9,7 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
   locked: 'your access is locked; ask an administrator',
   session_mfa_required:
     'APP demands a security key, which works in a browser only; msh cannot open it with your roles',
-  trusted_device_required:
+  device_trust_required:
     'APP demands a trusted device, which is known in a browser only; msh cannot open it with your roles',
   app_disabled: 'APP is switched off at the moment',
   protocol_mismatch: 'APP speaks another protocol than was asked for; start msh app login again',
