@@ -24,7 +24,7 @@ export const page = { config: { access: 'public', callsPerMinute: 300 } } as con
 /** Options of a call that the pages' script makes. */
 export const call = (fields: Parameters<typeof Type.Object>[0]) =>
   ({
-    config: { access: 'public', callsPerMinute: 60 },
+    config: { access: 'public', callsPerMinute: 240 },
     bodyLimit: BODY_BYTES,
     schema: { body: Type.Object(fields, closed) },
   }) as const
