@@ -7,6 +7,7 @@ import { type Client, cutClient } from './client.ts'
 import { type Attempt, connectAdmitted } from './connect-admitted.ts'
 import type { Waiting } from './deadlines.ts'
 import { type AppNames, namesOf } from './location.ts'
+import { readableBy } from './origin.ts'
 import { Outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
 import { type BodyWatcher, RequestBody } from './request-body.ts'
@@ -250,14 +251,15 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
 
   #refuse(problem: Problem): void {
     const { message, response } = this.#client
-    const { request, requestId } = this.#admitted
+    const { request, requestId, app } = this.#admitted
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
     this.#outcome.status ??= problem.status
     this.#answered = true
     this.#answer.ended = true
     if (this.#body !== null && !message.complete) this.#body.abandon()
-    sendAnswer(message, response, problemAnswer(request, problem, requestId))
+    const lines = ['Vary', 'Origin', ...readableBy(request, app)]
+    sendAnswer(message, response, problemAnswer(request, problem, requestId, lines))
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */

@@ -41,7 +41,8 @@ const POLICY =
 const server = createServer((request, response) => {
   if (request.url === '/data') return void response.end('data')
   const headers = { 'content-type': 'text/html', 'content-security-policy': POLICY }
-  response.writeHead(200, headers)
+  const apart = { 'cross-origin-opener-policy': 'same-origin' }
+  response.writeHead(200, request.url === '/apart' ? { ...headers, ...apart } : headers)
   response.end(
     '<!doctype html><title>app</title><input id="draft"><script src="/.mezite/session.js" defer></script>',
   )
@@ -81,13 +82,13 @@ async function revoke(kind: 'app' | 'hub') {
     if (session.kind === kind) await hub.api('DELETE', `/sessions/${session.id}`)
 }
 const check = (page: Page) => page.evaluate(() => window.dispatchEvent(new Event('mezite-check')))
-async function openPage(context: BrowserContext, page: Page) {
+async function openPage(context: BrowserContext, page: Page, url = home) {
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(error.message))
   page.on('console', (message) => {
     if (/policy|trusted/i.test(message.text())) problems.push(message.text())
   })
-  const answer = await page.goto(home)
+  const answer = await page.goto(url)
   if (answer?.status() !== 200) throw new Error(`${page.url()} ${answer?.status()} ${await answer?.text()}`)
   await page.locator('#draft').fill('half a letter')
   await page.evaluate(() => {
@@ -111,10 +112,10 @@ async function renew(context: BrowserContext, page: Page, inside?: (popup: Page)
   await closed
   await banner(page).waitFor({ state: 'detached' })
 }
-async function isAsItWas(t: Tap, page: Page) {
+async function isAsItWas(t: Tap, page: Page, url = home) {
   t.equal(await page.locator('#draft').inputValue(), 'half a letter')
   t.equal(await page.evaluate(() => window.typed), 'kept', 'the document was never left')
-  t.equal(page.url(), home)
+  t.equal(page.url(), url)
 }
 type Tap = Pick<typeof t, 'equal'>
 
@@ -181,28 +182,36 @@ t.test('B33 fetch, XHR, EventSource and WebSocket see 401 and are never redirect
   await context.close()
 })
 
-t.test('a revoked session: the banner asks, the small window renews, the page stays', async (t) => {
-  const { context, page } = await newPerson(browser)
-  const { problems, cookie } = await openPage(context, page)
-  t.equal(await banner(page).count(), 0)
-  const before = await cookie()
-  await revoke('app')
-  t.equal(await dataOf(page), 401)
-  await check(page)
-  await banner(page).getByText('Your session has ended').waitFor()
-  await renew(context, page)
-  t.equal(await dataOf(page), 200)
-  t.not(await cookie(), before)
-  t.equal(await page.evaluate(() => window.renewed), 1)
-  await isAsItWas(t, page)
-  t.same(problems, [])
-  await context.close()
-})
+for (const [kind, url] of [
+  ['a page', home],
+  ['a page with an opener policy', `${home}apart`],
+] as const) {
+  t.test(
+    `${kind} whose session is revoked: the banner asks, the small window renews, the page stays`,
+    async (t) => {
+      const { context, page } = await newPerson(browser)
+      const { problems, cookie } = await openPage(context, page, url)
+      t.equal(await banner(page).count(), 0)
+      const before = await cookie()
+      await revoke('app')
+      t.equal(await dataOf(page), 401)
+      await check(page)
+      await banner(page).getByText('Your session has ended').waitFor()
+      await renew(context, page)
+      t.equal(await dataOf(page), 200)
+      t.not(await cookie(), before)
+      t.equal(await page.evaluate(() => window.renewed), 1)
+      await isAsItWas(t, page, url)
+      t.same(problems, [])
+      await context.close()
+    },
+  )
+}
 
 t.test(
   'a page left open past the end of its session: warned, then told, then renewed by a new sign-in',
   async (t) => {
-    await role({ max_session_ttl: '12s' })
+    await role({ max_session_ttl: '20s' })
     t.teardown(() => role({}))
     const { context, page } = await newPerson(browser)
     const { problems, cookie } = await openPage(context, page)
@@ -212,7 +221,7 @@ t.test(
       ),
     )
     t.equal(status.user, 'alice@example.com')
-    t.ok(status.seconds_left <= 12)
+    t.ok(status.seconds_left <= 20)
     await banner(page)
       .getByText(/Your session ends at \d/)
       .waitFor()

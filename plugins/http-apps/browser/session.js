@@ -1,7 +1,8 @@
 // Warns before this app's session ends and renews it in a small window, while the page stays as it is.
 // Served without comments and indentation; see session-script.ts.
 ;(() => {
-  const base = '/.mezite/'
+  // Whole, because a page may have a base of its own.
+  const base = `${location.origin}/.mezite/`
   let user, current, ends, warns, host, text, link, shown, closed, timer
   let turn = 0
 
