@@ -29,6 +29,6 @@ export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
   })
   socket.once('close', () => {
     // Without `end` the connection's bytes are incomplete; with an error ours are lost.
-    if (!closed && (!ended || socket.errored)) pipe.connectionLost()
+    if (!closed && (!ended || socket.errored)) pipe.destroy()
   })
 }

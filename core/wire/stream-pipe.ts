@@ -2,7 +2,7 @@ import { constants, type Http2Stream } from 'node:http2'
 import type { Pipe } from '../hub/tunnel/tunnel.ts'
 import type { UnreadBudget } from './unread-budget.ts'
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_CONNECT_ERROR } = constants
+const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
 
 /**
@@ -75,12 +75,7 @@ export class StreamPipe implements Pipe {
   }
 
   destroy(): void {
-    resetStream(this.#stream, NGHTTP2_CANCEL)
-  }
-
-  /** Resets as the far side of a CONNECT whose TCP connection was reset or lost (RFC 9113, 8.5). */
-  connectionLost(): void {
-    resetStream(this.#stream, NGHTTP2_CONNECT_ERROR)
+    resetStream(this.#stream)
   }
 
   pause(): void {
@@ -105,8 +100,10 @@ function linkLost(cause: Error | null): Error {
 /**
  * Resets a stream at once. `close()` of Node.js ends the writable side first, which sends END_STREAM before
  * RST_STREAM: the peer would take a cut answer for a complete one. So that call is made to do nothing.
+ * The default code says that the TCP connection behind a CONNECT is gone (RFC 9113, 8.5). CANCEL would mean the same, but
+ * Node.js keeps a CANCEL that is sent from inside a callback, and a stream whose peer ends it meanwhile never closes.
  */
-export function resetStream(stream: Http2Stream, code: number): void {
+export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_ERROR): void {
   if (stream.destroyed) return
   if (stream.closed) {
     // Both ends were sent, but what came last is still unread: paused, it would stay open for ever.

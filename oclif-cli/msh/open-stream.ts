@@ -53,7 +53,7 @@ export function openStream(
     }
     const refuse = (error: Error): void =>
       settle(() => {
-        resetStream(stream, constants.NGHTTP2_CANCEL)
+        resetStream(stream)
         reject(error)
       })
     const abort = (): void => refuse(new StreamLost('not wanted any more'))

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import {
   type EndReason,
   messageOf,
@@ -78,7 +78,7 @@ export class AppConnection {
   /** Ends both directions at once, as a reset. */
   cut(reason: ConnectionEnd): void {
     this.#finish(reason)
-    resetStream(this.#options.stream, constants.NGHTTP2_CANCEL)
+    resetStream(this.#options.stream)
   }
 
   /** Looks at the bytes since the last look: ends a connection that was idle for too long, and notes use. */
@@ -155,7 +155,7 @@ export class AppConnection {
     if (error === null) return void this.#sideClosed()
     if (this.#over) return
     this.#finish((error as NodeJS.ErrnoException).code === 'MEZ_LINK_LOST' ? 'agent_lost' : 'app_reset')
-    this.#client?.connectionLost()
+    this.#client?.destroy()
   }
 
   #clientClosed(error: Error | null): void {

@@ -14,6 +14,6 @@ export function refuseStream(stream: ServerHttp2Stream, { status, reason }: Refu
     stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
   } catch {
     // The client went between the check and here.
-    resetStream(stream, constants.NGHTTP2_CANCEL)
+    resetStream(stream)
   }
 }

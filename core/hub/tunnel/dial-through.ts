@@ -1,4 +1,4 @@
-import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { ClientHttp2Stream } from 'node:http2'
 import { messageOf } from '../../kernel/error.ts'
 import { dialHeaders, REASON_HEADER } from '../../wire/dial-headers.ts'
 import { resetStream, StreamPipe } from '../../wire/stream-pipe.ts'
@@ -32,7 +32,7 @@ export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
     }
     const refuse = (error: DialError): void =>
       settle(() => {
-        resetStream(stream, constants.NGHTTP2_CANCEL)
+        resetStream(stream)
         reject(error)
       })
     const onClose = (): void => settle(() => reject(lost(link, 'the stream was reset')))
