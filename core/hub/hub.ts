@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../kernel/clock.ts'
-import { createKernel } from '../kernel/kernel.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
@@ -15,6 +14,7 @@ import { createAudit } from './audit/create-audit.ts'
 import { appRoutes } from './catalog/app-routes.ts'
 import { catalogMigrations } from './catalog/catalog-migrations.ts'
 import { createCatalog } from './catalog/create-catalog.ts'
+import { certificateOptions } from './certificate-options.ts'
 import { version } from './cli.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
@@ -24,7 +24,10 @@ import { createDiagnostics } from './diagnostics/create-diagnostics.ts'
 import { createCertificates } from './front/create-certificates.ts'
 import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
-import { hubHooks } from './hooks.ts'
+import { hubKernel } from './hub-kernel.ts'
+import { createCutReports } from './hubs/create-cut-reports.ts'
+import { createRegistry } from './hubs/create-registry.ts'
+import { hubsMigrations } from './hubs/hubs-migrations.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
 import { keysMigrations } from './keys/keys-migrations.ts'
@@ -35,7 +38,7 @@ import { createSessions } from './sessions/create-sessions.ts'
 import { identifySession } from './sessions/identify-session.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { sessionsMigrations } from './sessions/sessions-migrations.ts'
-import { standardProviders } from './standard-plugins.ts'
+import { statusParts } from './status-parts.ts'
 import { createTunnel } from './tunnel/create-tunnel.ts'
 import { tunnelMigrations } from './tunnel/tunnel-migrations.ts'
 import { createWeb } from './web/create-web.ts'
@@ -83,15 +86,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const hubVersion = await version()
   let state: 'starting' | 'ready' | 'draining' = 'starting'
 
-  const kernel = createKernel({
-    tree: hubHooks,
-    side: 'hub',
-    plugins: plugins.map(({ plugin }) => plugin),
-    configs: Object.fromEntries(plugins.map(({ plugin, config: slice }) => [plugin.name, slice])),
-    suggestions: standardProviders,
-    log,
-    clock,
-  })
+  const kernel = hubKernel(plugins, log, clock)
   const { calls } = kernel
 
   const store = await openDatabase(
@@ -100,16 +95,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   )
   onClose(() => store.close())
   const { db } = store
-  const certificates = await createCertificates({
-    publicNames,
-    main: config.proxy.httpsKeypair,
-    apps: config.proxy.appsKeypair,
-    listenAddr: formatAddress(config.proxy.listen),
-    allowDevelopment: config.proxy.httpsKeypair === null,
-    dataDir,
-    log,
-    clock,
-  })
+  const certificates = await createCertificates({ ...certificateOptions(config), log, clock })
   onClose(() => certificates.close())
 
   // Rooms, each handed what it works with.
@@ -160,10 +146,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     hooks: calls.tunnel,
     audit,
     isAgentLocked: locks.isAgentLocked,
+    agentLost: (hostname) => sessions.live.cutAgent(hostname, 'revoked'),
     offered: config.tunnel.transports,
     clock,
     log,
   })
+  const alone = config.database.driver === 'embedded'
+  const registry = createRegistry({ db, instanceId, version: hubVersion, alone, log })
+  const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
   const pages = createPages({ clusterName })
   const signIn = createSignIn({
     vault,
@@ -207,12 +197,15 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     sessionsMigrations,
     tunnelMigrations,
     signInMigrations,
+    hubsMigrations,
     ...kernel.slot(ref.migrations),
   ])
   await changes.start()
   onClose(() => changes.stop())
   sessions.start()
   onClose(() => sessions.stop())
+  await registry.start()
+  onClose(() => registry.stop())
   await authorities.load()
   onClose(() => authorities.close())
   onClose(() => kernel.stop())
@@ -230,21 +223,21 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ...(appHosts ? { appHosts } : {}),
     routes: [
       statusRoutes({
-        parts: {
-          cluster: () => clusterName,
-          version: () => hubVersion,
-          hubs: () => [{ id: instanceId, version: hubVersion }],
-          agents: () => tunnel.links().length,
-          apps: () => catalog.list().length,
-          sessions: () => sessions.list().length,
-        },
+        parts: statusParts({
+          cluster: clusterName,
+          version: hubVersion,
+          registry,
+          tunnel,
+          catalog,
+          sessions,
+        }),
         plugins: () => kernel.describe(),
         log,
       }),
       appRoutes({ catalog, tunnel, sessions, publicNames }),
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog }),
-      lockRoutes({ locks, live: sessions.live }),
+      lockRoutes({ locks }),
       ...tunnel.routes,
       authorityRoutes(authorities),
       ...signIn.webRoutes,
@@ -255,6 +248,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     hsts: !certificates.development,
     version: hubVersion,
     renderError: pages.error,
+    cuts,
     log,
     clock,
   })

@@ -7,12 +7,15 @@ import {
   resolveSecrets,
   withProgress,
 } from '@mezite/cli-shared'
+import { cutText } from './cut-text.ts'
 import { type Resource, resourceOf } from './resource.ts'
 
 export interface PutResult {
   readonly name: string
   readonly created: boolean
   readonly resource: Resource
+  /** What the change has ended, in words. */
+  readonly cut: string
 }
 
 /**
@@ -36,7 +39,12 @@ export async function putDocuments(
         client.call('PUT', target, { body: bodies[at] }),
       )
       const created = (answer as { created?: unknown } | null)?.created === true
-      const result = { name: document.name, created, resource: resourceOf(answer) }
+      const result = {
+        name: document.name,
+        created,
+        resource: resourceOf(answer),
+        cut: created ? '' : cutText(answer),
+      }
       done.push(result)
       onDone(result)
     } catch (error) {

@@ -1,6 +1,7 @@
 import { confirm, escapeText } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from './admin-command.ts'
+import { cutText } from './cut-text.ts'
 
 export interface Removal {
   readonly method: string
@@ -29,6 +30,6 @@ export abstract class RemoveCommand extends AdminCommand {
     const removal = this.removal(args.name)
     await confirm(removal.question, flags.yes)
     const answer = await this.call(flags, removal.method, removal.path)
-    await this.show(flags, answer ?? removal.result, () => escapeText(removal.done))
+    await this.show(flags, answer ?? removal.result, () => escapeText(removal.done + cutText(answer)))
   }
 }

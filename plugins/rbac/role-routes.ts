@@ -3,6 +3,7 @@ import { type Roles, roleNotFound } from './create-roles.ts'
 import { readRole } from './role-resource.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 type Named = { Params: { name: string } }
 
 /** `/v1/webapi/roles`. The built-in roles have no document. */
@@ -17,15 +18,16 @@ export function roleRoutes(roles: Roles): WebRoutes {
         if (!document) throw roleNotFound(name)
         return document
       })
-      web.put<Named>('/:name', admin, async (request, reply) => {
+      web.put<Named>('/:name', cutting, async (request, reply) => {
         const document = readRole(request.body, { name: request.params.name })
         const { created } = await roles.put(document, actor(request))
         if (created) reply.code(201)
         return { created, resource: document }
       })
-      web.delete<Named>('/:name', admin, async (request, reply) => {
-        await roles.remove(request.params.name, actor(request))
-        return reply.code(204).send()
+      web.delete<Named>('/:name', cutting, async (request) => {
+        const { name } = request.params
+        await roles.remove(name, actor(request))
+        return { name, removed: true }
       })
     },
   }

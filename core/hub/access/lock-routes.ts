@@ -7,6 +7,7 @@ import type { UserActor } from './create-users.ts'
 import type { Lock, LockKind } from './lock.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 const closed = { additionalProperties: false } as const
 const Target = Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 }))
 const Body = Type.Object(
@@ -23,19 +24,15 @@ interface LockBody {
   readonly message?: string | null
 }
 
-/** `/v1/webapi/locks`. A new lock cuts live streams; `cut` says by how many those of this hub became fewer. */
-export function lockRoutes(options: {
-  readonly locks: RunningLocks
-  /** The streams of this hub; `recheck` cuts now what may not go on. */
-  readonly live: { readonly size: number; recheck(): Promise<unknown> }
-}): WebRoutes {
-  const { locks, live } = options
+/** `/v1/webapi/locks`. A new lock cuts live streams. */
+export function lockRoutes(options: { readonly locks: RunningLocks }): WebRoutes {
+  const { locks } = options
   return {
     name: 'locks',
     prefix: '/v1/webapi/locks',
     async routes(web) {
       web.get('/', admin, async () => locks.list().map(show))
-      web.post<{ Body: LockBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
+      web.post<{ Body: LockBody }>('/', { ...cutting, schema: { body: Body } }, async (request, reply) => {
         const { target, ttl_seconds: ttl = null, message = null } = request.body
         const given = Object.entries(target) as [LockKind, string][]
         const [only] = given
@@ -48,12 +45,9 @@ export function lockRoutes(options: {
         }
         const [kind, name] = only
         const ttlMs = ttl === null ? null : ttl * 1_000
-        const before = live.size
         const lock = await locks.create({ kind, target: name, message, ttlMs }, actorOf(request))
-        await live.recheck()
-        const streams = Math.max(0, before - live.size)
         reply.code(201)
-        return { ...show(lock), cut: { streams } }
+        return show(lock)
       })
       web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
         const lock = await locks.remove(request.params.id, actorOf(request))

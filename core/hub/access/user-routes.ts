@@ -6,16 +6,17 @@ import type { User } from './access.ts'
 import { type RunningUsers, type UserActor, userNotFound } from './create-users.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 const closed = { additionalProperties: false } as const
 const Roles = Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }), { maxItems: 200 })
 const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
 const UpdateBody = Type.Object({ roles: Roles }, closed)
 type Named = { Params: { name: string } }
 
-/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` says what ended on this hub. */
+/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also says how many. */
 export function userRoutes(options: {
   readonly users: RunningUsers
-  readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
+  readonly sessions: Pick<Sessions, 'list' | 'end'>
 }): WebRoutes {
   const { users, sessions } = options
 
@@ -39,9 +40,8 @@ export function userRoutes(options: {
       .list()
       .filter((session) => session.user === name)
       .map(({ id }) => id)
-    const streams = ids.reduce((sum, sessionId) => sum + sessions.live.countBy({ sessionId }), 0)
     const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', request.subject)
-    return { streams, sessions: ended }
+    return { sessions: ended }
   }
 
   return {
@@ -62,15 +62,15 @@ export function userRoutes(options: {
       web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
       web.patch<Named & { Body: { roles: string[] } }>(
         '/:name',
-        { ...admin, schema: { body: UpdateBody } },
+        { ...cutting, schema: { body: UpdateBody } },
         async (request) =>
           show(await users.update(request.params.name, request.body.roles, actorOf(request))),
       )
-      web.post<Named>('/:name/relink', admin, async (request) => {
+      web.post<Named>('/:name/relink', cutting, async (request) => {
         const user = await users.relink(request.params.name, actorOf(request))
         return { ...show(user), cut: await endSessions(user, request) }
       })
-      web.delete<Named>('/:name', admin, async (request) => {
+      web.delete<Named>('/:name', cutting, async (request) => {
         const user = await users.remove(request.params.name, actorOf(request))
         return { name: user.name, removed: true, cut: await endSessions(user, request) }
       })

@@ -8,10 +8,11 @@ import { type AppInput, appDocument, readApp } from './app-document.ts'
 import { type Actor, appNotFound, type RunningCatalog } from './create-catalog.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 type Named = { Params: { name: string } }
 type Bound = { Params: { name: string; hostname: string } }
 
-/** `/v1/webapi/apps`. Answers that end access say in `cut` how many streams of this hub they ended. */
+/** `/v1/webapi/apps`. Answers of changes that can end access say so in `cut`. */
 export function appRoutes(options: {
   readonly catalog: RunningCatalog
   readonly tunnel: Pick<Tunnel, 'links' | 'lastError'>
@@ -49,9 +50,8 @@ export function appRoutes(options: {
   }
   const toggle = (enabled: boolean) => async (request: FastifyRequest<Named>) => {
     const before = known(request.params.name)
-    const streams = enabled ? 0 : sessions.live.countBy({ appId: before.id })
     const app = before.enabled === enabled ? before : await change(request, (old) => ({ ...old, enabled }))
-    return { ...show(app), cut: { streams } }
+    return show(app)
   }
   const change = (request: FastifyRequest<Named>, next: (app: App) => AppInput) =>
     catalog.change(request.params.name, next, actorOf(request))
@@ -71,22 +71,21 @@ export function appRoutes(options: {
         return show(app)
       })
       web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
-      web.put<Named>('/:name', admin, async (request, reply) => {
+      web.put<Named>('/:name', cutting, async (request, reply) => {
         const input = readApp(request.body, publicNames, { name: request.params.name })
         const { created, app } = await catalog.put(input, 'put', actorOf(request))
         if (created) reply.code(201)
         return { created, resource: show(app) }
       })
-      web.delete<Named>('/:name', admin, async (request) => {
+      web.delete<Named>('/:name', cutting, async (request) => {
         const before = known(request.params.name)
-        const streams = sessions.live.countBy({ appId: before.id })
         const app = await catalog.remove(before.name, actorOf(request))
         const ids = sessionsOf(app).map(({ id }) => id)
         const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', request.subject)
-        return { name: app.name, removed: true, cut: { streams, sessions: ended } }
+        return { name: app.name, removed: true, cut: { sessions: ended } }
       })
       web.post<Named>('/:name/enable', admin, toggle(true))
-      web.post<Named>('/:name/disable', admin, toggle(false))
+      web.post<Named>('/:name/disable', cutting, toggle(false))
       web.put<Bound>('/:name/agents/:hostname', admin, async (request) => {
         const hostname = request.params.hostname.toLowerCase()
         if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {

@@ -50,6 +50,8 @@ export interface RunningChanges extends Changes {
   start(): Promise<void>
   /** Ends polling and waits for the read under way. The database stays open. */
   stop(): Promise<void>
+  /** Number of the last change that this hub has applied, of any kind; -1 before the first load. */
+  readonly applied: number
 }
 
 /** The change sequence of one hub. Before `start` nothing is fresh. */
@@ -202,6 +204,9 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   return {
     get epoch() {
       return epoch
+    },
+    get applied() {
+      return applied?.n ?? -1
     },
     write,
     addView(view) {

@@ -13,6 +13,10 @@ interface Group {
 export interface RunningLiveStreams extends LiveStreams {
   /** Cuts all streams of a session at once. Returns how many. */
   cutSession(sessionId: string, reason: EndReason): number
+  /** Cuts all streams that go through an agent. Returns how many. */
+  cutAgent(hostname: string, reason: EndReason): number
+  /** How many streams were cut since the start because access was taken away; time alone does not count. */
+  readonly revoked: number
   /**
    * Asks about every group whether it may go on and cuts those that may not. A pass that is under way is followed by
    * another one. Resolves, when all were asked, to the number of streams cut.
@@ -21,6 +25,7 @@ export interface RunningLiveStreams extends LiveStreams {
 }
 
 const SLICE_MS = 4
+const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'])
 
 /**
  * The index of everything live. `judge` says why a stream may not go on, or null; it is asked in slices of a few
@@ -33,6 +38,7 @@ export function createLiveStreams(options: {
   const { judge, log } = options
   const bySession = new Map<string, Map<string, Group>>()
   let size = 0
+  let revoked = 0
   let pass: Promise<number> | null = null
   let nextPass: Promise<number> | null = null
 
@@ -51,6 +57,7 @@ export function createLiveStreams(options: {
     for (const stream of [...streams]) {
       if (!remove(stream)) continue
       count += 1
+      if (!BY_TIME.has(reason)) revoked += 1
       try {
         stream.cut(reason)
       } catch (error) {
@@ -127,6 +134,16 @@ export function createLiveStreams(options: {
     },
     get size() {
       return size
+    },
+    get revoked() {
+      return revoked
+    },
+    cutAgent(hostname, reason) {
+      const groups = [...bySession.values()].flatMap((each) => [...each.values()])
+      return cut(
+        groups.flatMap(({ streams }) => [...streams].filter(({ agent }) => agent === hostname)),
+        reason,
+      )
     },
     cutSession(sessionId, reason) {
       const streams = [...(bySession.get(sessionId)?.values() ?? [])].flatMap((group) => [...group.streams])

@@ -6,12 +6,13 @@ import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 const Filter = Type.Object(
   { user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
   { additionalProperties: false },
 )
 
-/** `/v1/webapi/sessions`. Ending one ends what hangs on it; `cut` says how many streams of this hub that ended. */
+/** `/v1/webapi/sessions`. Ending one ends what hangs on it; `cut` also says how many sessions. */
 export function sessionRoutes(options: {
   readonly sessions: Pick<Sessions, 'list' | 'byId' | 'end' | 'live'>
   readonly catalog: Pick<Catalog, 'byId'>
@@ -46,7 +47,7 @@ export function sessionRoutes(options: {
               (row) => (user === undefined || row.user === user) && (app === undefined || row.app === app),
             ),
       )
-      web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
+      web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {
         const { id } = request.params
         if (!sessions.byId(id)) {
           throw new Problem(
@@ -55,10 +56,8 @@ export function sessionRoutes(options: {
             `There is no session ${id}; \`mezctl sessions ls\` lists them.`,
           )
         }
-        const ids = [id, ...sessions.list().flatMap((each) => (each.parentId === id ? [each.id] : []))]
-        const streams = ids.reduce((sum, sessionId) => sum + sessions.live.countBy({ sessionId }), 0)
         const ended = await sessions.end([id], 'revoked', request.subject)
-        return { id, revoked: true, cut: { streams, sessions: ended } }
+        return { id, revoked: true, cut: { sessions: ended } }
       })
     },
   }

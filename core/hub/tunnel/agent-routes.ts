@@ -51,8 +51,8 @@ export function agentRoutes(options: {
       )
       web.delete<{ Params: { hostname: string } }>(
         '/:hostname',
-        { config: { access: 'admin' } },
-        async (request, reply) => {
+        { config: { access: 'admin', cuts: true } },
+        async (request) => {
           const { hostname } = request.params
           const removed = await changes.write(async (trx, change) => {
             const rows = await trx
@@ -73,7 +73,7 @@ export function agentRoutes(options: {
             return true
           })
           if (!removed) throw missing(hostname)
-          return reply.code(204).send()
+          return { hostname, removed: true }
         },
       )
     },

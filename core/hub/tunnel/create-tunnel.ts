@@ -36,6 +36,8 @@ export interface TunnelOptions {
   readonly audit: Pick<Audit, 'record'>
   /** Asked on every connection and again whenever changes were applied. */
   readonly isAgentLocked: (hostname: string) => boolean
+  /** Called before the link of an agent that was removed or locked is cut. */
+  readonly agentLost?: (hostname: string, reason: string) => void
   /** `tunnel.transports`: agents over others are refused. Default: all are offered. */
   readonly offered?: readonly string[]
   readonly joinRateLimit?: JoinRateLimit

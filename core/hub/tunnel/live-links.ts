@@ -35,6 +35,8 @@ export function createLiveLinks(options: {
   readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
+  /** An agent has lost its access: called before its link is cut. */
+  readonly agentLost?: (hostname: string, reason: string) => void
   readonly clock: Clock
   readonly log: Log
 }): LiveLinks {
@@ -121,7 +123,9 @@ export function createLiveLinks(options: {
   changes.onApplied(() => {
     for (const link of all) {
       const refusal = judge(link.certificate)
-      if (refusal) link.destroy(refusal)
+      if (!refusal) continue
+      if (live.get(link.hostname) === link) options.agentLost?.(link.hostname, refusal)
+      link.destroy(refusal)
     }
   })
 

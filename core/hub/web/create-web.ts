@@ -6,6 +6,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ConnectionInfo } from '../front/protocol.ts'
+import type { CutReports } from '../hubs/cut-report.ts'
 import { listenAdminSocket } from './admin-socket.ts'
 import { answerError, plainErrorPage, type RenderError } from './answer-errors.ts'
 import { checkSchemas } from './check-schemas.ts'
@@ -13,6 +14,7 @@ import { drainServer } from './drain-server.ts'
 import { type GuardOptions, guardRoutes, type Route } from './guard-routes.ts'
 import { matchesPattern } from './match-pattern.ts'
 import { Problem } from './problem.ts'
+import { reportCuts } from './report-cuts.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
 import type { WebRoutes } from './web-routes.ts'
@@ -35,6 +37,8 @@ export interface WebOptions
   /** Program version for the OpenAPI document. */
   readonly version: string
   readonly renderError?: RenderError
+  /** Asked on routes with `config.cuts`. */
+  readonly cuts?: CutReports
   readonly limits?: Partial<WebLimits>
   readonly log: Log
   readonly clock?: Clock
@@ -98,6 +102,7 @@ export function createWeb(options: WebOptions): Web {
       return web!.arrivalOf(raw)
     },
   })
+  if (options.cuts) reportCuts(app, options.cuts)
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = new Set(routes.filter(({ url }) => matchesPattern(url, path)).map(({ method }) => method))

@@ -14,5 +14,7 @@ declare module 'fastify' {
     access?: RouteAccess
     /** `public` routes only: at most this many calls a minute from one address (default 120). */
     callsPerMinute?: number
+    /** A change that can end access: its answer says in `cut` what was cut on all hubs. The answer is an object. */
+    cuts?: boolean
   }
 }

@@ -3,9 +3,12 @@ import t from 'tap'
 import { lockRoutes } from '../../../core/hub/access/lock-routes.ts'
 import { userRoutes } from '../../../core/hub/access/user-routes.ts'
 import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
+import { createCutReports } from '../../../core/hub/hubs/create-cut-reports.ts'
+import { createRegistry } from '../../../core/hub/hubs/create-registry.ts'
 import { sessionRoutes } from '../../../core/hub/sessions/session-routes.ts'
 import { answerError, plainErrorPage } from '../../../core/hub/web/answer-errors.ts'
 import { checkSchemas } from '../../../core/hub/web/check-schemas.ts'
+import { reportCuts } from '../../../core/hub/web/report-cuts.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
 import { appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
 
@@ -17,6 +20,9 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     await rooms.stop()
   })
   const { catalog, users, sessions, locks } = rooms
+  const here = { instanceId: 'hub', version: '0', alone: true, log: quiet }
+  const registry = createRegistry({ ...rooms, ...here })
+  reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
   web.setErrorHandler((error, request, reply) =>
     answerError(error, request, reply, { log: quiet, renderError: plainErrorPage }),
@@ -29,7 +35,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     appRoutes({ catalog, tunnel: new MemoryTunnel(), sessions, publicNames }),
     userRoutes({ users, sessions }),
     sessionRoutes({ sessions, catalog }),
-    lockRoutes({ locks, live: sessions.live }),
+    lockRoutes({ locks }),
   ]) {
     await web.register(part.routes, { prefix: part.prefix })
   }

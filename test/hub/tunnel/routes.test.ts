@@ -129,7 +129,7 @@ t.test('J130 a removed agent is gone within a second, and its certificate is voi
   t.same((await call('GET', '/agents')).body.length, 1)
 
   const asked = Date.now()
-  t.equal((await call('DELETE', '/agents/node-1')).status, 204)
+  t.equal((await call('DELETE', '/agents/node-1')).status, 200)
   await hub.until(() => hub.tunnel.links().length === 0, 'the link is cut')
   t.ok(Date.now() - asked < 1_000, `cut after ${Date.now() - asked} ms`)
   await hub.until(

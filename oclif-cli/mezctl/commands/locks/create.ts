@@ -1,6 +1,7 @@
 import { CliError, confirm, escapeText, parseDurationSeconds, showTime } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
+import { cutText } from '../../cut-text.ts'
 import type { Flat } from '../../resource.ts'
 
 const TARGETS = ['user', 'role', 'session', 'app', 'agent'] as const
@@ -35,7 +36,8 @@ export default class LocksCreate extends AdminCommand {
     const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
     await this.show(flags, lock, () => {
       const end = lock.expires ? `ends ${showTime(lock.expires)}` : 'until it is removed'
-      return escapeText(`locked ${kind} ${name} (${end}); undo: mezctl locks rm ${String(lock.id)}`)
+      const undo = `${end}; undo: mezctl locks rm ${String(lock.id)}`
+      return escapeText(`locked ${kind} ${name}${cutText(lock)}\n${undo}`)
     })
   }
 }

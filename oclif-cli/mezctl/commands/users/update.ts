@@ -1,6 +1,7 @@
 import { escapeText, parseList, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
+import { cutText } from '../../cut-text.ts'
 
 export default class UsersUpdate extends AdminCommand {
   static override summary = 'replace the roles that a person has by hand'
@@ -17,7 +18,7 @@ export default class UsersUpdate extends AdminCommand {
     const roles = parseList(flags.roles)
     const answer = await this.call(flags, 'PATCH', path`/users/${args.name}`, { body: { roles } })
     await this.show(flags, answer ?? { name: args.name, roles }, () =>
-      escapeText(`updated user ${args.name} with roles ${roles.join(', ') || 'none'}`),
+      escapeText(`updated user ${args.name} with roles ${roles.join(', ') || 'none'}${cutText(answer)}`),
     )
   }
 }

@@ -1,0 +1,18 @@
+import type { Clock } from '../kernel/clock.ts'
+import { createKernel } from '../kernel/kernel.ts'
+import type { LoadedPlugin } from '../kernel/load.ts'
+import type { Log } from '../kernel/log.ts'
+import { hubHooks } from './hooks.ts'
+import { standardProviders } from './standard-plugins.ts'
+
+/** The kernel of a hub with these plugins, each with its part of the configuration. */
+export const hubKernel = (plugins: readonly LoadedPlugin[], log: Log, clock: Clock) =>
+  createKernel({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: plugins.map(({ plugin }) => plugin),
+    configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
+    suggestions: standardProviders,
+    log,
+    clock,
+  })

@@ -1,0 +1,105 @@
+import { sql } from 'kysely'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Database } from '../database/database.ts'
+import type { HubTables } from './hubs-migrations.ts'
+
+const BEAT_MS = 2_000
+
+export interface LiveHub {
+  readonly id: string
+  readonly version: string
+  /** When it started, by the database's clock. */
+  readonly since: Date
+  /** The last change after which it has re-checked what is live. */
+  readonly applied: number
+}
+
+/**
+ * The hubs of the cluster: each says every 2 s that it lives; who has not for 10 s counts no more. `applied` is asked
+ * at each beat, and `report` says it at once. With an embedded database there is one hub, and nothing is written again.
+ */
+export function createRegistry(options: {
+  readonly db: Database
+  readonly instanceId: string
+  readonly version: string
+  readonly alone: boolean
+  readonly log: Log
+}) {
+  const { instanceId, version, alone, log } = options
+  const db = options.db.withTables<HubTables>()
+  const since = new Date()
+  let applied = -1
+  let timer: NodeJS.Timeout | undefined
+  let beating: Promise<unknown> = Promise.resolve()
+  let stopped = false
+
+  async function beat(): Promise<void> {
+    await sql`INSERT INTO hubs (id, version, applied) VALUES (${instanceId}, ${version}, ${applied})
+      ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied`.execute(db)
+  }
+
+  async function tidy(): Promise<void> {
+    await sql`DELETE FROM hubs WHERE seen < now() - interval '1 minute'`.execute(db)
+    await sql`DELETE FROM hub_cuts WHERE at < now() - interval '1 minute'`.execute(db)
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      beating = beat()
+        .then(tidy)
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not say that it lives'))
+        .finally(() => {
+          if (!stopped) schedule()
+        })
+    }, BEAT_MS)
+  }
+
+  return {
+    /** The hubs that live, this one always among them, the oldest first. */
+    async list(): Promise<readonly LiveHub[]> {
+      const self: LiveHub = { id: instanceId, version, since, applied }
+      if (alone) return [self]
+      const rows = await db
+        .selectFrom('hubs')
+        .selectAll()
+        .where(sql<boolean>`seen > now() - interval '10 seconds'`)
+        .orderBy('started')
+        .execute()
+      const live = rows.map((row) => ({
+        ...{ id: row.id, version: row.version },
+        ...{ since: new Date(row.started), applied: Number(row.applied) },
+      }))
+      return live.some(({ id }) => id === instanceId) ? live : [...live, self]
+    },
+    /** Tells the other hubs at once that this one has re-checked what is live after change `n`, and what it cut. */
+    async report({ after, n, streams }: { after: number; n: number; streams: number }): Promise<void> {
+      applied = n
+      if (alone || stopped) return
+      if (streams > 0) {
+        await sql`INSERT INTO hub_cuts (hub, after, n, streams) VALUES (${instanceId}, ${after}, ${n}, ${streams})
+          ON CONFLICT DO NOTHING`.execute(db)
+      }
+      await beat()
+    },
+    /** After the migrations. */
+    async start(): Promise<void> {
+      if (alone) return
+      await beat()
+      schedule()
+    },
+    async stop(): Promise<void> {
+      stopped = true
+      clearTimeout(timer)
+      await beating
+      if (alone) return
+      await db
+        .deleteFrom('hubs')
+        .where('id', '=', instanceId)
+        .execute()
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not sign off'))
+    },
+  }
+}
+
+export type Registry = ReturnType<typeof createRegistry>
