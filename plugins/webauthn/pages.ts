@@ -118,6 +118,7 @@ export function createPages({
               : null
           }
           ${changes(account)}
+          <p><a href="/web/sessions">Your sessions</a></p>
           ${status()}
           ${noScript()}
         </div>`,

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { ErrorPage } from '../answer-errors.ts'
 import { html } from './html.ts'
 import { renderPage } from './layout.ts'
+import { sessionsBody } from './sessions-page.ts'
 
 export interface HomeApp {
   readonly name: string
@@ -79,6 +80,10 @@ export function createPages({ clusterName }: { readonly clusterName: string }) {
           }`,
         { wide: true },
       ),
+
+    /** A person's own sessions. */
+    sessions: (...shown: Parameters<typeof sessionsBody>) =>
+      page('Your sessions', sessionsBody(...shown), { wide: true }),
 
     /** GET of the sign-out: a click ends the session, nothing else does. */
     signOut: (user: string) =>

@@ -10,6 +10,7 @@ import { createDesk } from './create-desk.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { meRoutes } from './me-routes.ts'
 import { pageRoutes, servePages } from './page-routes.ts'
+import { sessionPageRoutes } from './session-page-routes.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
 export interface SignInRoom {
@@ -45,6 +46,7 @@ export function createSignIn(
         routes: async (app) => {
           servePages(app, parts)
           pageRoutes(app, parts, desk)
+          sessionPageRoutes(app, parts, desk)
           cliPageRoutes(app, parts, desk, codes)
         },
       },

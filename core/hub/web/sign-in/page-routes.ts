@@ -77,7 +77,10 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
       ...one,
       url: one.protocol === 'http' ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
     }))
-    const links = parts.methods().flatMap(({ account }) => account ?? [])
+    const links = [
+      { title: 'Your sessions', href: '/web/sessions' },
+      ...parts.methods().flatMap(({ account }) => account ?? []),
+    ]
     return sendPage(reply, pages.home(subject.user, subject.roles, shown, links))
   })
 

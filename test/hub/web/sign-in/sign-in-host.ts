@@ -121,6 +121,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       return ids.length
     },
     touch: () => {},
+    live: { countBy: () => 2 },
     handover: {
       issue: async (input: Loose) => {
         issued.push(input)
@@ -144,6 +145,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const apps = options.apps ?? [fakeApp('grafana')]
   const catalog: Loose = {
     byHost: (host: string) => apps.find(({ publicAddr }) => publicAddr === host),
+    byId: (id: string) => apps.find((app) => app.id === id),
     list: () => apps,
   }
   const answers = { decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose }
