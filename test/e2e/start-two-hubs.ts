@@ -22,6 +22,7 @@ export interface TwoHubs {
   readonly a: RunningHub
   readonly b: RunningHub
   readonly dir: string
+  readonly databaseUrl: string
   readonly hubUrl: string
   appUrl(name: string): string
   /** Which hub new connections to the public address reach, as a load balancer decides. */
@@ -94,6 +95,7 @@ export async function startTwoHubs(t: { teardown(fn: () => unknown): void }): Pr
     a,
     b,
     dir,
+    databaseUrl: url,
     hubUrl: `https://hub.mezite.localhost:${publicPort}`,
     appUrl: (name) => `https://${name}.apps.mezite.localhost:${publicPort}`,
     balanceTo: (hub) => {
