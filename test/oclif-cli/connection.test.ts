@@ -125,7 +125,9 @@ t.test('audit ls pages; audit tail follows, and after a break gives what was mis
   const socket = { MEZITE_DATA_DIR: hub.dir }
   for (let id = 0; id < 1200; id++) hub.events.push({ id: `e${id}`, type: 'user.login', user: 'alice' })
   const listed = await runMezctl(['audit', 'ls', '--limit', '1100', '--json'], socket)
-  t.same(JSON.parse(listed.out), hub.events.slice(0, 1100))
+  t.same(JSON.parse(listed.out), hub.events.slice(-1100), 'the newest without --from')
+  const early = await runMezctl(['audit', 'ls', '--from', '1h', '--limit', '1100', '--json'], socket)
+  t.same(JSON.parse(early.out), hub.events.slice(0, 1100), 'the first with it')
   const first = hub.tailed()
   const child = startMezctl(['audit', 'tail', '--json'], socket)
   t.teardown(() => child.kill())

@@ -77,8 +77,11 @@ export async function startFakeHub(): Promise<FakeHub> {
     })
     const api = '/v1/webapi'
     server.get<{ Querystring: Record<string, string> }>(`${api}/audit`, async ({ query }) => {
-      const from = query.after ? events.findIndex(({ id }) => id === query.after) + 1 : 0
-      return events.slice(from, from + Number(query.limit))
+      const limit = Number(query.limit)
+      const placeOf = (id: string) => events.findIndex((event) => event.id === id)
+      if (query.after) return events.slice(placeOf(query.after) + 1).slice(0, limit)
+      if (query.from) return events.slice(0, limit)
+      return events.slice(0, query.before ? placeOf(query.before) : undefined).slice(-limit)
     })
     server.get(`${api}/audit/tail`, (_request, reply) => {
       reply.hijack()

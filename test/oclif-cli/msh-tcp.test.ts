@@ -82,7 +82,7 @@ t.test('a refusal at the start is said in plain words, before a connection to th
     ['nothing', 404, 'app_unknown', /there is no app nothing \(app_unknown\)\nSee what you may reach/],
     ['closed', 403, 'role_missing', /none of your roles reaches closed/],
     ['key', 403, 'session_mfa_required', /key demands a security key, which works in a browser only/],
-    ['device', 403, 'trusted_device_required', /demands a trusted device/],
+    ['device', 403, 'device_trust_required', /demands a trusted device/],
     ['away', 503, 'app_disabled', /away is switched off/],
     ['strange', 403, 'some_new_reason', /the hub refuses the connection to strange \(some_new_reason\)/],
     ['hostile', 403, 'X\u001b[2J', /\(refused\)/],

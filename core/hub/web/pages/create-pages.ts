@@ -23,7 +23,7 @@ const TITLES: Readonly<Record<string, string>> = {
   sign_in_unavailable: 'Nobody can sign in yet',
   view_stale: 'One moment, please',
   session_mfa_required: 'A security key is required',
-  trusted_device_required: 'A trusted device is required',
+  device_trust_required: 'A trusted device is required',
 }
 
 /** The hub's own pages, rendered on the server, without script. Everything that is passed in is escaped. */

@@ -14,7 +14,7 @@ const REFUSALS: Partial<Record<RequirementName, readonly [code: string, detail: 
     'Your role demands a security key, and this hub cannot ask for one.',
   ],
   'trusted-device': [
-    'trusted_device_required',
+    'device_trust_required',
     'Your role demands a trusted device, and this one is not known.',
   ],
 }
