@@ -1,3 +1,4 @@
 /** What programs around the hub need; plugin authors import `@mezite/core`. */
 export type { Address, HubConfig, Keypair } from './config/hub-config.ts'
 export { type LoadedConfig, loadConfig } from './config/load-config.ts'
+export { createHub, type Hub, type HubOptions } from './hub.ts'

@@ -1,6 +1,7 @@
 import type { Visitor } from '@mezite/core/testing'
 import type { Cluster } from '../cluster.ts'
 import { people } from '../people.ts'
+import { mshSteps } from './msh-steps.ts'
 import { operatorSteps } from './operator-steps.ts'
 import { personSteps, trafficSteps } from './person-steps.ts'
 
@@ -12,6 +13,7 @@ export async function check(cluster: Cluster, print: (line: string) => void): Pr
   const steps = [
     ...personSteps(cluster, visitors),
     ...trafficSteps(cluster, visitor, alice),
+    ...mshSteps(cluster, alice),
     ...operatorSteps(cluster, visitor, alice),
   ]
   const width = Math.max(...steps.map((step) => step.name.length))

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Visitor } from '@mezite/core/testing'
+import type { Cluster } from '../cluster.ts'
+import type { Person } from '../people.ts'
+import { expect, type Step, signIn } from './person-steps.ts'
+
+const MSH = fileURLToPath(new URL('../../../oclif-cli/msh/msh.js', import.meta.url))
+const STEP_MS = 15_000
+
+/** What a person does with msh: sign in through a browser, and reach the TCP application through a local port. */
+export function mshSteps(cluster: Cluster, person: Person): Step[] {
+  const start = (...args: readonly string[]): ChildProcess =>
+    spawn(process.execPath, [MSH, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // The browser is the walk itself, which reads the address from the terminal.
+      env: { ...process.env, MSH_HOME: join(cluster.dataDir, 'check-msh'), MEZITE_BROWSER: '/bin/true' },
+    })
+  return [
+    {
+      name: `msh signs ${person.name} in through the browser`,
+      run: async () => {
+        const proxy = new URL(cluster.hubUrl).host
+        const msh = start('login', '--proxy', proxy, '--ca-file', cluster.caFile)
+        const address = await lineOf(msh, /Opening (https:\S+)/)
+        const visitor = new Visitor(cluster.ca)
+        const page = await signIn(visitor, person, address)
+        await visitor.submit(page, /\/web\/cli/)
+        expect((await ended(msh)) === 0, 'msh login failed')
+      },
+    },
+    {
+      name: 'A TCP application answers at a local port',
+      run: async () => {
+        const msh = start('app', 'login', 'redis')
+        try {
+          const port = Number(await lineOf(msh, /Tunnel open: 127\.0\.0\.1:(\d+) -> redis/))
+          const answer = await ask(port, 'PING\r\n')
+          expect(answer === (cluster.redis === 'redis' ? '+PONG\r\n' : 'PING\r\n'), `it answered ${answer}`)
+        } finally {
+          msh.kill('SIGINT')
+          await ended(msh)
+        }
+      },
+    },
+  ]
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null) return Promise.resolve(child.exitCode)
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? -1)))
+}
+
+/** The first group of the first match in what the program prints. */
+function lineOf(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const deadline = setTimeout(() => reject(new Error(`msh printed only: ${text}`)), STEP_MS)
+    const read = (chunk: Buffer): void => {
+      text += chunk
+      const found = pattern.exec(text)?.[1]
+      if (found === undefined) return
+      clearTimeout(deadline)
+      resolve(found)
+    }
+    child.stdout?.on('data', read)
+    child.stderr?.on('data', read)
+    child.once('exit', (code) => {
+      clearTimeout(deadline)
+      reject(new Error(`msh ended with ${code}: ${text}`))
+    })
+  })
+}
+
+/** Sends one command and resolves with what comes back first. */
+function ask(port: number, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(command))
+    socket.setTimeout(STEP_MS, () => socket.destroy(new Error('no answer in time')))
+    socket.once('error', reject)
+    socket.once('data', (chunk) => {
+      resolve(String(chunk))
+      socket.destroy()
+    })
+    socket.once('close', () => reject(new Error('closed without an answer')))
+  })
+}
