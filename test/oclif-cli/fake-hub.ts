@@ -103,6 +103,7 @@ export async function startFakeHub(): Promise<FakeHub> {
     }))
     server.post(`${api}/locks`, async ({ body }) => ({
       id: 'l1',
+      cut: { streams: 14, hubs: 2, ms: 212 },
       created: at,
       expires: null,
       ...(body as object),

@@ -37,7 +37,7 @@ export default class LocksCreate extends AdminCommand {
     await this.show(flags, lock, () => {
       const end = lock.expires ? `ends ${showTime(lock.expires)}` : 'until it is removed'
       const undo = `${end}; undo: mezctl locks rm ${String(lock.id)}`
-      return escapeText(`locked ${kind} ${name}${cutText(lock)}\n${undo}`)
+      return `${escapeText(`locked ${kind} ${name}${cutText(lock)}`)}\n${escapeText(undo)}`
     })
   }
 }
