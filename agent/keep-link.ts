@@ -26,6 +26,9 @@ const FATAL = [
 ] as const
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 10_000
+/** A hub that restarts is back within seconds: the first tries wait no longer than this. */
+const QUICK_RETRY_MS = 1_000
+const QUICK_TRIES = 15
 const DIAL_MS = 10_000
 
 /** Keeps one link to the hub, for ever. */
@@ -110,7 +113,8 @@ export function keepLink(options: {
   function again(): void {
     if (stopped.signal.aborted) return
     clearTimeout(retry)
-    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
+    const longest = attempts < QUICK_TRIES ? QUICK_RETRY_MS : LONGEST_RETRY_MS
+    const ceiling = Math.min(longest, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
     attempts += 1
     retry = setTimeout(run, Math.random() * ceiling)
   }
@@ -118,9 +122,9 @@ export function keepLink(options: {
   function run(): void {
     attempt().catch((error: unknown) => {
       if (stopped.signal.aborted) return
-      if (FATAL.some((code) => isMezError(error, code))) options.onFatal(error)
       const loud = attempts < 3 || attempts % 10 === 0
-      log[loud ? 'warn' : 'debug']({ error: messageOf(error) }, 'the hub is not reachable yet')
+      if (FATAL.some((code) => isMezError(error, code))) options.onFatal(error)
+      else log[loud ? 'warn' : 'debug']({ error: messageOf(error) }, 'the hub is not reachable yet')
       again()
     })
   }

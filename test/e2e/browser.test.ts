@@ -67,7 +67,8 @@ t.test('B19 a session id does not survive signing in again', async (t) => {
     .getByRole('button', { name: /sign out/i })
     .first()
     .click()
-  await page.waitForLoadState()
+  // The provider is told too, and asks on a page of its own.
+  await page.waitForURL(`${cluster.idpUrl}/session/end**`)
   await signInAs(page, ALICE, cluster.hubUrl)
   await page.waitForURL(`${cluster.hubUrl}/**`)
   const after = await hubCookie()
