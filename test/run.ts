@@ -13,6 +13,7 @@ const PROGRAMS = [
   { name: 'chromium', package: 'chromium', found: () => existsSync('/usr/bin/chromium') },
   { name: 'PostgreSQL', package: 'postgresql', found: () => existsSync('/usr/lib/postgresql') },
   { name: 'redis-server', package: 'redis-server', found: () => existsSync('/usr/bin/redis-server') },
+  { name: 'sshd', package: 'openssh-server', found: () => existsSync('/usr/sbin/sshd') },
 ]
 
 const { positionals } = parseArgs({ allowPositionals: true })

@@ -1,5 +1,6 @@
 /** People with msh: real clients of real servers, that no path leads to but the tunnel, each as a named person. */
 import { execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -13,8 +14,12 @@ import { startPostgres } from '../../core/testing/postgres.ts'
 import { Visitor } from '../../core/testing/visitor.ts'
 import { signIn } from '../../examples/cluster/check/person-steps.ts'
 import { type Person, people } from '../../examples/cluster/people.ts'
+import { Children } from '../bench/children.ts'
+import { startSshd } from '../bench/targets/private-sshd.ts'
 import { openApps, runMsh, startMsh } from '../oclif-cli/msh-program.ts'
+import { sshThrough } from './ssh-through.ts'
 import { startTestCluster } from './start-test-cluster.ts'
+import { startTlsServer } from './start-tls-server.ts'
 
 t.setTimeout(300_000)
 const run = promisify(execFile)
@@ -148,6 +153,46 @@ t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t)
   t.match(stdout, '50000|1250025000')
   const all = await run('psql', ['-X', '-A', '-t', url.href, '-c', 'select n from t'], { maxBuffer: 1 << 24 })
   t.equal(all.stdout.trim().split('\n').length, 50_000)
+
+  const bench = (...args: string[]) =>
+    run('pgbench', ['-h', '127.0.0.1', '-p', url.port, '-U', url.username, ...args, url.pathname.slice(1)])
+  await bench('-i', '-q')
+  const load = await bench('-T', '2', '-c', '4', '-j', '2')
+  t.match(load.stdout, /number of failed transactions: 0 /)
+  t.ok(Number(/actually processed: (\d+)/.exec(load.stdout)?.[1]) > 0, load.stdout)
+  await msh.stop()
+})
+
+t.test('a server that speaks TLS is verified by its client, end to end', async (t) => {
+  const { port, caFile, close } = await startTlsServer(homes)
+  t.teardown(close)
+  await register('ledger', `tcp://127.0.0.1:${port}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  const msh = await openApps(['ledger'], env)
+  const [at, url] = [`ledger.test:${msh.ports.ledger}`, `https://ledger.test:${msh.ports.ledger}/`]
+  const curl = (trusted: string, ...args: string[]) => {
+    const verified = ['--cacert', trusted, '--resolve', `${at}:127.0.0.1`]
+    return run('curl', ['-sS', '--max-time', '20', ...verified, ...args, url])
+  }
+  t.equal((await curl(caFile)).stdout, `GET ${at} by ledger.test`)
+  const body = join(homes, 'body')
+  writeFileSync(body, randomBytes(5_000_000))
+  t.equal((await curl(caFile, '--data-binary', `@${body}`)).stdout, `POST ${at} by ledger.test: 5000000`)
+  await t.rejects(curl(cluster.caFile), { code: 60 }, 'nobody between answers for it')
+  await msh.stop()
+})
+
+t.test('ssh runs commands on a machine, whose host key it verifies', async (t) => {
+  const children = new Children()
+  t.teardown(() => children.stop())
+  const sshd = await startSshd(children, homes)
+  await register('host', `tcp://127.0.0.1:${sshd.port}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  const msh = await openApps(['host'], env)
+  const ssh = sshThrough(sshd, msh.ports.host!, homes)
+  t.same(await ssh('echo $((6 * 7)); exit 3', ''), { code: 3, out: Buffer.from('42\n') })
+  const sent = randomBytes(8_000_000)
+  const { code, out } = await ssh('cat', sent)
+  t.equal(code, 0)
+  t.ok(out.equals(sent), 'every byte came there and back')
   await msh.stop()
 })
 

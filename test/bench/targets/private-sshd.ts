@@ -10,6 +10,10 @@ import { untilListening } from '../until-listening.ts'
 /** An sshd of the bench's own: its keys, its configuration, loopback only. */
 export interface PrivateSshd {
   readonly pid: number
+  readonly port: number
+  /** Files: its public host key, and the private key that it lets in. */
+  readonly hostKey: string
+  readonly clientKey: string
   /** `ssh -R`: connections to the port that is returned come out at `port`. With the client's process. */
   reverse(port: number): Promise<Forward>
   /** `ssh -L`: likewise, with the listener on the client's side. */
@@ -55,7 +59,7 @@ export async function startSshd(children: Children, parent: string): Promise<Pri
     return { port: at, pid: ssh.pid ?? 0 }
   }
   return {
-    pid: sshd.pid ?? 0,
+    ...{ pid: sshd.pid ?? 0, port, hostKey: join(dir, 'host.pub'), clientKey: join(dir, 'client') },
     reverse: (to) => forward('-R', to),
     local: (to) => forward('-L', to),
   }
