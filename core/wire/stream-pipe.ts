@@ -4,6 +4,8 @@ import type { UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
+/** By then the reset has left. */
+const RESET_SENT_MS = 1_000
 
 /**
  * Bytes in both directions over one HTTP/2 stream that has been answered. Reading begins after the current
@@ -100,8 +102,8 @@ function linkLost(cause: Error | null): Error {
 /**
  * Resets a stream at once. `close()` of Node.js ends the writable side first, which sends END_STREAM before
  * RST_STREAM: the peer would take a cut answer for a complete one. So that call is made to do nothing.
- * The default code says that the TCP connection behind a CONNECT is gone (RFC 9113, 8.5). CANCEL would mean the same, but
- * Node.js keeps a CANCEL that is sent from inside a callback, and a stream whose peer ends it meanwhile never closes.
+ * The default code says that the TCP connection behind a CONNECT is gone (RFC 9113, 8.5); CANCEL would do, but Node.js
+ * holds back a CANCEL that is sent from inside a callback.
  */
 export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_ERROR): void {
   if (stream.destroyed) return
@@ -112,4 +114,6 @@ export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_
   }
   if (!stream.writableEnded) stream.end = () => stream
   stream.close(code)
+  // Node.js lets go of a stream when both its sides have finished, and ours never does if the peer ended it first.
+  setTimeout(() => stream.destroy(), RESET_SENT_MS).unref()
 }
