@@ -9,6 +9,7 @@ type Access = 'public' | 'user' | 'admin'
 const TABLE: Readonly<Record<Access, readonly string[]>> = {
   public: [
     'POST /v1/webapi/cli/token',
+    'POST /v1/webapi/user-certs',
     'GET /v1/webapi/oidc/login/{connector}',
     'GET /v1/webapi/oidc/callback',
     'GET /v1/webapi/oidc/callback/{connector}',
@@ -32,6 +33,9 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'PATCH /v1/webapi/users/{name}',
     'DELETE /v1/webapi/users/{name}',
     'POST /v1/webapi/users/{name}/relink',
+    'GET /v1/webapi/users/{name}/mfa',
+    'POST /v1/webapi/users/{name}/mfa',
+    'DELETE /v1/webapi/users/{name}/mfa',
     'GET /v1/webapi/roles',
     'GET /v1/webapi/roles/{name}',
     'PUT /v1/webapi/roles/{name}',

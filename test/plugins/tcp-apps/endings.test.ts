@@ -81,7 +81,7 @@ t.test('an agent that goes, or comes late, is told apart from the application', 
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   const { stream } = await open(session, 'echo')
   stream.resume()
-  await tcp.hub.api('DELETE', '/agents/node-1')
+  await tcp.agent.stop(0)
   t.not(await closed(stream), 0)
   await until(() => events.some(({ type }) => type === 'app.session.end'))
   t.match(
@@ -90,6 +90,21 @@ t.test('an agent that goes, or comes late, is told apart from the application', 
   )
   const again = await open(session, 'echo')
   t.match(again, { status: 502, reason: 'agent_none' })
+})
+
+t.test('an agent that is removed takes what it carries along', async (t) => {
+  const { tcp, events } = await startSeen()
+  t.teardown(() => tcp.stop())
+  const session = tcp.msh(await tcp.login('ada', ['platform']))
+  const { stream } = await open(session, 'echo')
+  stream.resume()
+  await tcp.hub.api('DELETE', '/agents/node-1')
+  t.not(await closed(stream), 0)
+  await until(() => events.some(({ type }) => type === 'app.session.end'))
+  t.match(
+    events.filter(({ type }) => type === 'app.session.end'),
+    [{ end_reason: 'revoked', agent: 'node-1' }],
+  )
 })
 
 t.test('connections of a hub that was killed are ended by the next one, once', async (t) => {
