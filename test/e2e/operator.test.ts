@@ -145,7 +145,7 @@ t.test('E72 an app that is registered again under its name is a new app', async 
   t.equal(await status(visitor, `${slow.url}/`), 401, 'the old session is dead')
 })
 
-t.test('A15 O175 no secret is readable in the data directory or the logs', async (t) => {
+t.test('O175 no secret is readable in the data directory or the logs', async (t) => {
   const visitor = await aliceReady()
   const cookies = [
     visitor.cookies(new URL(cluster.hubUrl).host),
