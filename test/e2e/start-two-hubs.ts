@@ -9,6 +9,9 @@ import { type AdminClient, adminClient, freePort, startPostgres, Visitor } from 
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from './start-agent.ts'
 
+// The programs run as they do for people: without the loader of the test runner.
+delete process.env.NODE_OPTIONS
+
 const MEZHUB = fileURLToPath(new URL('../../core/mezhub.js', import.meta.url))
 
 export interface RunningHub {
