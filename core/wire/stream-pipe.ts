@@ -4,8 +4,6 @@ import type { UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
-/** By then the reset has left. */
-const RESET_SENT_MS = 1_000
 
 /**
  * Bytes in both directions over one HTTP/2 stream that has been answered. Reading begins after the current
@@ -114,6 +112,4 @@ export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_
   }
   if (!stream.writableEnded) stream.end = () => stream
   stream.close(code)
-  // Node.js lets go of a stream when both its sides have finished, and ours never does if the peer ended it first.
-  setTimeout(() => stream.destroy(), RESET_SENT_MS).unref()
 }

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
@@ -49,7 +49,7 @@ export async function startMshHub(): Promise<MshHub> {
   const caFile = join(dir, 'ca.pem')
   writeFileSync(caFile, hubCa!.pem)
   const codes = new Map<string, string>()
-  const sockets = new Set<TLSSocket>()
+  const sockets = new Set<Socket>()
   const web = createServer((request, response) => void answer(request, response))
   let server = createTlsServer()
   let port = 0
@@ -163,6 +163,12 @@ export async function startMshHub(): Promise<MshHub> {
         rejectUnauthorized: false,
         minVersion: 'TLSv1.3',
         ALPNCallback: ({ protocols }) => protocols.find((name) => /^(mezite-tcp\/1|http\/1\.1)$/.test(name)),
+      })
+      // Raw ones too: a handshake that is under way must not hold up the end.
+      server.on('connection', (socket: Socket) => {
+        sockets.add(socket)
+        socket.on('error', () => {})
+        socket.once('close', () => sockets.delete(socket))
       })
       server.on('secureConnection', accept)
       server.on('tlsClientError', () => {})

@@ -1,7 +1,7 @@
-import type { ClientHttp2Stream } from 'node:http2'
+import { type ClientHttp2Stream, constants } from 'node:http2'
 import { messageOf } from '../../kernel/error.ts'
 import { dialHeaders, REASON_HEADER } from '../../wire/dial-headers.ts'
-import { resetStream, StreamPipe } from '../../wire/stream-pipe.ts'
+import { StreamPipe } from '../../wire/stream-pipe.ts'
 import type { App } from '../catalog/app.ts'
 import { DialError } from './dial-error.ts'
 import type { LiveLink } from './live-link.ts'
@@ -32,7 +32,9 @@ export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
     }
     const refuse = (error: DialError): void =>
       settle(() => {
-        resetStream(stream)
+        // Nothing was sent, so an ordinary end will do; a reset would leave open what the agent has ended.
+        stream.resume()
+        stream.close(constants.NGHTTP2_NO_ERROR)
         reject(error)
       })
     const onClose = (): void => settle(() => reject(lost(link, 'the stream was reset')))
