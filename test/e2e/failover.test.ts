@@ -12,7 +12,7 @@ import { isConnected, startAgent, until } from './start-agent.ts'
 
 t.setTimeout(120_000)
 /** How long an agent that stops waits for what is under way, and a little. */
-const STOP_MS = 10_000
+const STOP_MS = 5_000
 const dir = mkdtempSync(join(tmpdir(), 'mezite-failover-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
