@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { coverageOf } from './coverage.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
+import { TestReport } from './test-report.ts'
 
 /** Least share of lines of `core` that the tests must run, in percent. */
 const CORE_COVERAGE = 90
@@ -50,6 +51,7 @@ function runTests(files: readonly string[]): Promise<{ code: number; tally: Tall
         NODE_OPTIONS: '--conditions=mezite-source --disable-warning=ExperimentalWarning',
       },
     })
+    const report = new TestReport((line) => process.stdout.write(`${line}\n`))
     let tally: Tally | null = null
     let rest = ''
     child.stdout.setEncoding('utf8')
@@ -59,10 +61,14 @@ function runTests(files: readonly string[]): Promise<{ code: number; tally: Tall
       for (const line of lines) {
         tally = readTally(line) ?? tally
         // The runner wants all of everything; what is demanded is said below.
-        if (!line.startsWith('# ERROR: incomplete ')) process.stdout.write(`${line}\n`)
+        if (!line.startsWith('# ERROR: incomplete ')) report.line(line)
       }
     })
-    child.on('close', (code) => resolve({ code: code ?? 1, tally }))
+    child.on('close', (code) => {
+      const failures = report.failures()
+      if (failures.length > 0) process.stdout.write(`\n# What failed\n${failures.join('\n')}\n`)
+      resolve({ code: code ?? 1, tally })
+    })
   })
 }
 
