@@ -15,6 +15,9 @@ const PROGRAMS = [
   { name: 'PostgreSQL', package: 'postgresql', found: () => existsSync('/usr/lib/postgresql') },
   { name: 'redis-server', package: 'redis-server', found: () => existsSync('/usr/bin/redis-server') },
   { name: 'sshd', package: 'openssh-server', found: () => existsSync('/usr/sbin/sshd') },
+  { name: 'nginx', package: 'nginx', found: () => existsSync('/usr/sbin/nginx') },
+  { name: 'haproxy', package: 'haproxy', found: () => existsSync('/usr/sbin/haproxy') },
+  { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },
 ]
 
 const { positionals } = parseArgs({ allowPositionals: true })
