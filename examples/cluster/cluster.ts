@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly appsBelowHub?: boolean
   /** `plugins:` of the hub's configuration. */
   readonly plugins?: Readonly<Record<string, unknown>>
+  /** URL of a PostgreSQL database; without one the hub embeds its own. */
+  readonly databaseUrl?: string
   /** Told before each step. */
   readonly onStep: (title: string) => void
 }
@@ -115,11 +117,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       },
     })
 
-    onStep('Starting the hub with its embedded database')
+    onStep(`Starting the hub with ${options.databaseUrl ? 'PostgreSQL' : 'its embedded database'}`)
     const configFile = join(dir, 'mezhub.yaml')
     writeFileSync(
       configFile,
-      hubConfig({ dataDir, hubHost, hubPort, appsDomain, diagnosticsPort, plugins: options.plugins ?? {} }),
+      hubConfig({
+        ...{ dataDir, hubHost, hubPort, appsDomain, diagnosticsPort, plugins: options.plugins ?? {} },
+        databaseUrl: options.databaseUrl,
+      }),
       { mode: 0o600 },
     )
     await start({

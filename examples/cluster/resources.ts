@@ -11,10 +11,12 @@ export function hubConfig(options: {
   appsDomain: string
   diagnosticsPort: number
   plugins: Readonly<Record<string, unknown>>
+  databaseUrl?: string | undefined
 }): string {
   return stringify({
     cluster_name: 'demo',
     data_dir: options.dataDir,
+    ...(options.databaseUrl ? { database: { driver: 'postgres', url: options.databaseUrl } } : {}),
     proxy: {
       listen_addr: `127.0.0.1:${options.hubPort}`,
       public_addr: `${options.hubHost}:${options.hubPort}`,

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startPostgres, type TestPostgres } from '../../core/testing/index.ts'
 import { Children } from './children.ts'
 import type { BenchOptions } from './options.ts'
 import { missingPrograms } from './programs-needed.ts'
@@ -34,8 +35,28 @@ export class BenchMachine {
     })
   }
 
+  /** On PostgreSQL, or with a note on the embedded database where none is installed. */
   ours(): Promise<Ours> {
-    return this.#once('ours', async () => startOurs(join(this.dir, 'ours'), await this.upstreamPort()))
+    return this.#once('ours', async () => {
+      const postgres = await this.postgres()
+      if (postgres === null) return this.oursEmbedded()
+      const url = await postgres.createDatabase()
+      return this.#startOurs('ours', { url, pid: postgres.pid })
+    })
+  }
+
+  oursEmbedded(): Promise<Ours> {
+    return this.#once('ours embedded', () => this.#startOurs('ours-embedded', null))
+  }
+
+  /** Null, with a note, where it is not installed. */
+  postgres(): Promise<TestPostgres | null> {
+    return this.#once('postgres', () =>
+      startPostgres().catch((error: Error) => {
+        this.note(error.message)
+        return null
+      }),
+    )
   }
 
   plainProxy(): Promise<Target> {
@@ -82,10 +103,17 @@ export class BenchMachine {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const ours = await (this.#made.get('ours') as Promise<Ours> | undefined)?.catch(() => null)
-    await ours?.cluster.stop()
+    const made = <T>(name: string) =>
+      (this.#made.get(name) as Promise<T | null> | undefined)?.catch(() => null)
+    const clusters = await Promise.all([made<Ours>('ours'), made<Ours>('ours embedded')])
+    await Promise.all([...new Set(clusters)].map((ours) => ours?.cluster.stop()))
     await this.children.stop()
+    await (await made<TestPostgres>('postgres'))?.close()
     rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  async #startOurs(name: string, postgres: { url: string; pid: number } | null): Promise<Ours> {
+    return startOurs({ dir: join(this.dir, name), upstreamPort: await this.upstreamPort(), postgres })
   }
 
   #certificate(): CertificateFiles {

@@ -32,9 +32,11 @@ export function processTree(root: number): number[] {
   return found
 }
 
-/** The one process below this one that runs the file. */
-export function childRunning(file: string): number {
-  const found = processTree(process.pid).filter((pid) => commandLine(pid).some((word) => word.endsWith(file)))
+/** The one process below this one that runs the file and is none of `others`. */
+export function childRunning(file: string, others: ReadonlySet<number>): number {
+  const found = processTree(process.pid).filter(
+    (pid) => !others.has(pid) && commandLine(pid).some((word) => word.endsWith(file)),
+  )
   if (found[0] === undefined) throw new Error(`no process of ours runs ${file}`)
   return found[0]
 }

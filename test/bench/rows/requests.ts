@@ -11,14 +11,18 @@ export const requests = {
   name: 'requests',
   summary: `requests a second and processor time: 1 KiB answers, ${CONNECTIONS} kept TLS connections`,
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const { many, single } = await machine.ours()
+    const ours = await machine.ours()
+    const { many, single } = ours
+    const other = await machine.oursEmbedded()
+    // Where PostgreSQL is missing both are the same.
+    const embedded = other === ours ? null : { ...other.many, name: 'ours, embedded database' }
     const baselines = present([
       await machine.plainProxy(),
       await machine.nginx(),
       await machine.nginxOverSsh(),
     ])
     const load = await machine.load()
-    const of = await inRounds(machine, [many, single, ...baselines], (target) =>
+    const of = await inRounds(machine, present([many, single, embedded, ...baselines]), (target) =>
       sample(load, target, {
         ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000 },
         heads: heads(target, CONNECTIONS, 'GET /bytes/1024'),
@@ -30,14 +34,19 @@ export const requests = {
       nginx: least(0.38, 0.6),
       'nginx + ssh -R': least(0.9, 1.2),
     }
-    const figures = [many, single].flatMap((ours) =>
+    const kinds = present([
+      { target: many, what: 'requests' },
+      { target: single, what: 'requests, one session for all' },
+      embedded && { target: embedded, what: 'requests, embedded database' },
+    ])
+    const figures = kinds.flatMap(({ target, what }) =>
       baselines.map((baseline): Figure => {
-        const [mine, theirs] = [rates(of(ours)), rates(of(baseline))]
+        const [mine, theirs] = [rates(of(target)), rates(of(baseline))]
         return {
-          what: ours === many ? 'requests' : 'requests, one session for all',
+          what,
           against: { name: baseline.name, value: median(theirs) },
           ...{ ours: median(mine), unit: 'req/s', ratio: ratio(mine, theirs) },
-          goal: goals[baseline.name as keyof typeof goals] ?? null,
+          goal: target === embedded ? null : (goals[baseline.name as keyof typeof goals] ?? null),
         }
       }),
     )
@@ -50,6 +59,12 @@ export const requests = {
       ...figures,
       alone('processor time of the hub', cpu(of(many), 'hub'), most(60, 40)),
       alone('processor time of the agent', cpu(of(many), 'agent'), most(28, 20)),
+      ...(embedded
+        ? [
+            alone('processor time of PostgreSQL', cpu(of(many), 'database'), null),
+            alone('processor time of the hub and its embedded database', cpu(of(embedded), 'hub'), null),
+          ]
+        : []),
       ...baselines.flatMap((baseline) =>
         Object.keys(baseline.processes).map((name) =>
           alone(`  ${baseline.name}: ${name}`, cpu(of(baseline), name), null),

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parse, stringify } from 'yaml'
-import { freePort, startPostgres } from '../../../core/testing/index.ts'
+import { freePort } from '../../../core/testing/index.ts'
 import { hubConfig } from '../../../examples/cluster/resources.ts'
 import type { BenchMachine } from '../bench-machine.ts'
 import { type Figure, type Goal, most } from '../row.ts'
@@ -20,16 +19,11 @@ export const starts = {
   name: 'starts',
   summary: 'from start to ready of a hub that has its data, and to the first output of mezctl and msh',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const figures = [await hubStart(machine, 'hub start, embedded database', {}, most(2000, 1000))]
-    const postgres = await startPostgres().catch(() => null)
-    if (postgres === null) machine.note('PostgreSQL missing: apt-get install -y postgresql')
-    else {
-      try {
-        const database = { driver: 'postgres', url: await postgres.createDatabase() }
-        figures.push(await hubStart(machine, 'hub start, PostgreSQL', { database }, most(1000, 500)))
-      } finally {
-        await postgres.close()
-      }
+    const figures = [await hubStart(machine, 'hub start, embedded database', undefined, most(2000, 1000))]
+    const postgres = await machine.postgres()
+    if (postgres !== null) {
+      const databaseUrl = await postgres.createDatabase()
+      figures.push(await hubStart(machine, 'hub start, PostgreSQL', databaseUrl, most(1000, 500)))
     }
     figures.push(await firstOutput(machine, 'mezctl --help to first output', MEZCTL))
     figures.push(await firstOutput(machine, 'msh --help to first output', MSH))
@@ -50,15 +44,20 @@ const alone = (what: string, ours: number, goal: Goal): Figure => ({
   ...{ what, ours, unit: 'ms', against: null, ratio: null, goal },
 })
 
-async function hubStart(machine: BenchMachine, what: string, more: object, goal: Goal): Promise<Figure> {
+async function hubStart(
+  machine: BenchMachine,
+  what: string,
+  databaseUrl: string | undefined,
+  goal: Goal,
+): Promise<Figure> {
   machine.options.progress(`  ${what}`)
   const dir = join(machine.dir, what.replaceAll(/\W+/g, '-'))
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const [hubPort, diagnosticsPort] = await Promise.all([freePort(), freePort()])
   const names = { hubHost: 'hub.mezite.localhost', appsDomain: 'apps.mezite.localhost' }
-  const text = hubConfig({ dataDir: dir, hubPort, diagnosticsPort, plugins: {}, ...names })
   const file = join(dir, 'mezhub.yaml')
-  writeFileSync(file, stringify({ ...parse(text), ...more }), { mode: 0o600 })
+  const text = hubConfig({ dataDir: dir, hubPort, diagnosticsPort, plugins: {}, ...names, databaseUrl })
+  writeFileSync(file, text, { mode: 0o600 })
   const once = async () => {
     const begun = performance.now()
     const child = machine.children.spawn(process.execPath, [SOURCE, HUB, 'start', '--config', file])

@@ -3,7 +3,7 @@ import { type AdminClient, adminClient, Visitor } from '../../../core/testing/in
 import { signIn } from '../../../examples/cluster/check/person-steps.ts'
 import { type Cluster, startCluster } from '../../../examples/cluster/cluster.ts'
 import { people } from '../../../examples/cluster/people.ts'
-import { childRunning } from '../processes.ts'
+import { childRunning, processTree } from '../processes.ts'
 import type { Target } from '../target.ts'
 
 /** Connections that share a session, as those of one browser do. */
@@ -30,8 +30,18 @@ const ATTEMPTS = 3
 const RETRY_MS = 3_000
 
 /** Starts mezhub and mezd as the example does, and signs in as many times as the load needs. */
-export async function startOurs(dir: string, upstreamPort: number): Promise<Ours> {
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep: () => {} })
+export async function startOurs(options: {
+  readonly dir: string
+  readonly upstreamPort: number
+  /** Null: the hub embeds its database. */
+  readonly postgres: { readonly url: string; readonly pid: number } | null
+}): Promise<Ours> {
+  const { dir, upstreamPort, postgres } = options
+  const before = new Set(processTree(process.pid))
+  const cluster = await startCluster({
+    ...{ dir, hubPort: 0, idpPort: 0, onStep: () => {} },
+    ...(postgres ? { databaseUrl: postgres.url } : {}),
+  })
   try {
     await cluster.mezctl(
       ...['apps', 'register', '--name', 'bench', '--uri', `http://127.0.0.1:${upstreamPort}`],
@@ -53,12 +63,12 @@ export async function startOurs(dir: string, upstreamPort: number): Promise<Ours
     while (cookies.length * CONNECTIONS_PER_SESSION < MOST_CONNECTIONS) {
       cookies.push((await visitor()).cookies(host) ?? '')
     }
-    const [hubPid, agentPid] = [childRunning('mezhub.js'), childRunning('mezd.js')]
+    const [hubPid, agentPid] = [childRunning('mezhub.js', before), childRunning('mezd.js', before)]
     const hubPort = Number(new URL(url).port)
     const target = (name: string, connectionsPerSession: number): Target => ({
       ...{ name, port: hubPort, host: hostname },
       cookie: (connection) => cookies[Math.floor(connection / connectionsPerSession) % cookies.length] ?? '',
-      processes: { hub: hubPid, agent: agentPid },
+      processes: { hub: hubPid, agent: agentPid, ...(postgres ? { database: postgres.pid } : {}) },
     })
     return {
       ...{ cluster, hubPort, hubPid, agentPid, url, visitor },
