@@ -1,40 +1,84 @@
 import type { AuditEvent, AuditSink, Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
-import type { AuditTables } from './migrations.ts'
+import { beginningOf, type Link, nextLink } from './chain.ts'
 
 /** An arbitrary number that all hubs agree on. */
 const WRITE_LOCK = 7_264_510_029
 
-/** Writes events to the hub's own database: one INSERT for a batch, or one in the transaction of a change. */
+/**
+ * Held until the commit: numbers become visible in their order, so that a reader that remembers the last one it saw
+ * misses none, and a chain grows at one end.
+ */
+export async function lockTrail(trx: Transaction): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${WRITE_LOCK})`.execute(trx)
+}
+
+/**
+ * Writes events to the hub's own database, each as a link of its hub's chain: one INSERT for a batch, or one in the
+ * transaction of a change.
+ */
 export function createSink(database: Database): AuditSink {
   return {
     name: 'audit-database',
     guarantee: 'enforced',
-    write: (events) => database.transaction().execute((trx) => insert(trx, events)),
-    writeIn: insert,
+    async write(events) {
+      const stored = await database.transaction().execute((trx) => append(trx, events))
+      if (stored === 'all') return
+      // A batch whose answer was lost comes a second time: the rest of it makes the links.
+      await database.transaction().execute(async (trx) => {
+        await lockTrail(trx)
+        await append(trx, await missingOf(trx, events))
+      })
+    },
+    async writeIn(trx, events) {
+      await append(trx, events)
+    },
     // What `write` has resolved is committed.
     flush: async () => {},
   }
 }
 
-async function insert(trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
-  if (events.length === 0) return
-  // Held until the commit: numbers become visible in their order, so that a reader that remembers the last one it saw
-  // misses none.
-  await sql`SELECT pg_advisory_xact_lock(${WRITE_LOCK})`.execute(trx)
-  const rows = events.map((event) => ({
-    id: event.id,
-    time: new Date(event.time),
-    type: event.type,
-    user_name: event.user,
-    app: typeof event.app === 'string' ? event.app : null,
-    event: JSON.stringify(event),
-  }))
-  await trx
-    .withTables<AuditTables>()
-    .insertInto('audit_database_events')
-    .values(rows as never)
-    // A batch whose answer was lost comes a second time.
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute()
+/** Stores all of the events, all of one hub, or none when there is one among them that is stored already. */
+async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<'all' | 'none'> {
+  const hub = events[0]?.hub
+  if (hub === undefined) return 'all'
+  await lockTrail(trx)
+  const { rows } = await sql<Link>`SELECT n, hash FROM audit_database_chains WHERE hub = ${hub}`.execute(trx)
+  let last = rows[0] ?? beginningOf(hub)
+  const first = last.n + 1
+  const texts = events.map((event) => JSON.stringify(event))
+  const hashes = texts.map((text) => {
+    last = nextLink(last, text)
+    return last.hash
+  })
+  const stored = await sql`WITH given AS (
+      SELECT * FROM unnest(
+        ${events.map(({ id }) => id)}::uuid[],
+        ${events.map(({ time }) => time)}::timestamptz[],
+        ${events.map(({ type }) => type)}::text[],
+        ${events.map(({ user }) => user)}::text[],
+        ${events.map(({ app }) => (typeof app === 'string' ? app : null))}::text[],
+        ${texts}::text[],
+        ${hashes}::text[]
+      ) WITH ORDINALITY AS given (id, time, type, user_name, app, event, hash, at)
+    ), stored AS (
+      INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
+      SELECT id, time, type, user_name, app, event::json, ${hub}, ${first} - 1 + at, hash FROM given
+      WHERE NOT EXISTS (SELECT FROM given JOIN audit_database_events USING (id))
+      ORDER BY at
+      RETURNING seq
+    )
+    INSERT INTO audit_database_chains AS chain (hub, n, hash, seq)
+    SELECT ${hub}, ${last.n}, ${last.hash}, max(seq) FROM stored HAVING count(*) > 0
+    ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq
+    RETURNING n`.execute(trx)
+  return stored.rows.length === 1 ? 'all' : 'none'
+}
+
+async function missingOf(trx: Transaction, events: readonly AuditEvent[]): Promise<readonly AuditEvent[]> {
+  const ids = events.map(({ id }) => id)
+  const { rows } = await sql<{ id: string }>`SELECT id FROM audit_database_events
+    WHERE id = ANY (${ids}::uuid[])`.execute(trx)
+  const known = new Set(rows.map(({ id }) => id))
+  return events.filter(({ id }) => !known.has(id))
 }

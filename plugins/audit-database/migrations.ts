@@ -10,8 +10,37 @@ export type AuditTables = {
     readonly type: string
     readonly user_name: string | null
     readonly app: string | null
-    /** The whole event as JSON. */
+    /** The whole event as JSON; the type `json` keeps the very text, which the chain needs. */
     readonly event: unknown
+    /** The chain that it is a link of (the id of its hub), its number there, and its hash; null before there were chains. */
+    readonly hub: string | null
+    readonly n: number | null
+    readonly hash: string | null
+  }
+  /** The last link of each chain. */
+  readonly audit_database_chains: {
+    readonly hub: string
+    readonly n: number
+    readonly hash: string
+    readonly seq: number
+  }
+  /** Statements about the chains, signed with the checkpoint key. */
+  readonly audit_database_checkpoints: {
+    readonly number: number
+    readonly statement: string
+    readonly signature: string
+  }
+  /** One row: where the trail begins since old events were deleted. Signed like a checkpoint. */
+  readonly audit_database_start: {
+    readonly id: number
+    readonly statement: string
+    readonly signature: string
+  }
+  /** One row. */
+  readonly audit_database_keys: {
+    readonly id: string
+    /** PKCS #8 DER, sealed by the vault. */
+    readonly private_key: Uint8Array
   }
 }
 
@@ -34,6 +63,31 @@ export const auditMigrations: Migrations = {
           db,
         )
         await sql`CREATE INDEX audit_database_events_app ON audit_database_events (app, seq)`.execute(db)
+      },
+    },
+    '0002-chains': {
+      async up(db) {
+        await sql`ALTER TABLE audit_database_events
+          ADD COLUMN hub text, ADD COLUMN n bigint, ADD COLUMN hash text`.execute(db)
+        await sql`CREATE TABLE audit_database_chains (
+          hub text PRIMARY KEY,
+          n bigint NOT NULL,
+          hash text NOT NULL,
+          seq bigint NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE audit_database_checkpoints (
+          number bigint PRIMARY KEY,
+          statement text NOT NULL,
+          signature text NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE audit_database_start (
+          id integer PRIMARY KEY CHECK (id = 1),
+          statement text NOT NULL,
+          signature text NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE audit_database_keys (id text PRIMARY KEY, private_key bytea NOT NULL)`.execute(
+          db,
+        )
       },
     },
   },
