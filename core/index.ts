@@ -58,6 +58,10 @@ export type {
 } from './hub/hooks.ts'
 export type { Authorities } from './hub/keys/authorities.ts'
 export type { Vault } from './hub/keys/vault.ts'
+export { addressKey } from './hub/limits/address-key.ts'
+export { type Counts, createCounts } from './hub/limits/counts.ts'
+export type { CallRate, ProxyLimits } from './hub/limits/proxy-limits.ts'
+export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export * from './hub/references.ts'
 export type {
   EndReason,
@@ -79,7 +83,6 @@ export type { CommandLogins } from './hub/web/command-logins.ts'
 export { html, type Markup } from './hub/web/pages/html.ts'
 export { type Layout, renderPage } from './hub/web/pages/layout.ts'
 export { Problem } from './hub/web/problem.ts'
-export { addressKey, createRateLimit, type RateLimit } from './hub/web/rate-limit.ts'
 export { readCookie } from './hub/web/read-cookie.ts'
 export type { RouteAccess } from './hub/web/request.ts'
 export type { LoginState, SignInDesk } from './hub/web/sign-in.ts'

@@ -4,7 +4,6 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
-import { accessMigrations } from './access/access-migrations.ts'
 import { createAccess } from './access/create-access.ts'
 import { createLocks } from './access/create-locks.ts'
 import { createUsers } from './access/create-users.ts'
@@ -12,7 +11,6 @@ import { lockRoutes } from './access/lock-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
 import { createAudit } from './audit/create-audit.ts'
 import { appRoutes } from './catalog/app-routes.ts'
-import { catalogMigrations } from './catalog/catalog-migrations.ts'
 import { createCatalog } from './catalog/create-catalog.ts'
 import { certificateOptions } from './certificate-options.ts'
 import { version } from './cli.ts'
@@ -27,24 +25,20 @@ import type { AppHostProtocol } from './front/protocol.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createCutReports } from './hubs/create-cut-reports.ts'
 import { createRegistry } from './hubs/create-registry.ts'
-import { hubsMigrations } from './hubs/hubs-migrations.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
-import { keysMigrations } from './keys/keys-migrations.ts'
 import { openVault } from './keys/open-vault.ts'
 import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
 import * as ref from './references.ts'
+import { roomMigrations } from './room-migrations.ts'
 import { createSessions } from './sessions/create-sessions.ts'
 import { identifySession } from './sessions/identify-session.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
-import { sessionsMigrations } from './sessions/sessions-migrations.ts'
 import { statusParts } from './status-parts.ts'
 import { createTunnel } from './tunnel/create-tunnel.ts'
-import { tunnelMigrations } from './tunnel/tunnel-migrations.ts'
 import { createWeb } from './web/create-web.ts'
 import { createPages } from './web/pages/create-pages.ts'
 import { createSignIn } from './web/sign-in/create-sign-in.ts'
-import { signInMigrations } from './web/sign-in/migrations.ts'
 import { statusRoutes } from './web/status-routes.ts'
 
 export interface HubOptions {
@@ -148,6 +142,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     isAgentLocked: locks.isAgentLocked,
     agentLost: (hostname) => sessions.live.cutAgent(hostname, 'revoked'),
     offered: config.tunnel.transports,
+    streamsPerAgent: config.tunnel.streamsPerAgent,
+    joinRateLimit: { perMinute: config.proxy.limits.callsPerMinute.tokens },
     clock,
     log,
   })
@@ -186,20 +182,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     [ref.tunnel, tunnel],
     [ref.audit, audit],
     [ref.publicNames, publicNames],
+    [ref.proxyLimits, config.proxy.limits],
     [ref.signInDesk, signIn.desk],
     [ref.commandLogins, signIn.commandLogins],
     [ref.forwardHeaders, calls.http.forward],
   ])
-  await store.migrate([
-    keysMigrations,
-    catalogMigrations,
-    accessMigrations,
-    sessionsMigrations,
-    tunnelMigrations,
-    signInMigrations,
-    hubsMigrations,
-    ...kernel.slot(ref.migrations),
-  ])
+  await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
   await changes.start()
   onClose(() => changes.stop())
   sessions.start()
@@ -249,6 +237,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     version: hubVersion,
     renderError: pages.error,
     cuts,
+    limits: config.proxy.limits,
     log,
     clock,
   })
@@ -265,6 +254,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     protocols,
     web: web.accept,
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
+    limits: config.proxy.limits,
+    clock,
     log,
   })
   onClose(() => front.close())

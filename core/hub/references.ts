@@ -8,6 +8,7 @@ import type { CertifiedHttp, Protocol } from './front/protocol.ts'
 import type { ForwardContext, HeaderLines } from './hooks.ts'
 import type { Authorities as AuthoritiesService } from './keys/authorities.ts'
 import type { Vault as VaultService } from './keys/vault.ts'
+import type { ProxyLimits } from './limits/proxy-limits.ts'
 import type { SessionLimits } from './sessions/session-limits.ts'
 import type { Sessions as SessionsService } from './sessions/sessions.ts'
 import type { HubTransport } from './tunnel/transport.ts'
@@ -32,6 +33,8 @@ export const access = serviceRef<AccessService>('access')
 export const sessions = serviceRef<SessionsService>('sessions')
 export const tunnel = serviceRef<TunnelService>('tunnel')
 export const audit = serviceRef<AuditService>('audit')
+/** `proxy.limits` of the configuration. */
+export const proxyLimits = serviceRef<ProxyLimits>('proxyLimits')
 export const publicNames = serviceRef<PublicNames>('publicNames')
 export const assertion = serviceRef<AssertionService>('assertion')
 export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')

@@ -84,6 +84,8 @@ function dialProblem(app: App, error: unknown): Problem {
   if ((error as { code?: unknown } | null)?.code === 'MEZ_DIAL_TIMEOUT')
     return new Problem(504, 'app_timeout', `${app.name} could not be reached in time.`)
   const reason = (error as { reason?: unknown } | null)?.reason
+  if (reason === 'agent_limit')
+    return new Problem(503, 'agent_limit', `All agents of ${app.name} are busy at the moment.`)
   const problem = new Problem(
     502,
     'app_unreachable',

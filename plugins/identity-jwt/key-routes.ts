@@ -10,7 +10,7 @@ export function keyRoutes(keys: Pick<SigningKeys, 'published'>): WebRoutes {
     routes: async (app) => {
       app.get(
         '/workload-identity/app-jwt-jwks.json',
-        { config: { access: 'public', callsPerMinute: 1_200 } },
+        { config: { access: 'public', rate: 'keys' } },
         (_request, reply) =>
           reply
             .type('application/json; charset=utf-8')

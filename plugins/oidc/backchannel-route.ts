@@ -66,7 +66,7 @@ export function backchannelRoute(parts: {
           done(null, Object.fromEntries(new URLSearchParams(String(body)))),
         )
       }
-      const options = { config: { access: 'public', callsPerMinute: 600 }, bodyLimit: MAX_BODY } as const
+      const options = { config: { access: 'public', rate: 'pages' }, bodyLimit: MAX_BODY } as const
       app.post('/:connector', options, async (request, reply) => {
         reply.header('cache-control', 'no-store')
         const { connector: name } = request.params as { connector: string }

@@ -11,7 +11,7 @@ import type { Spent } from './spent.ts'
 
 const STATE_TTL_MS = 11 * 60_000
 const METHOD = 'oidc'
-const open = { config: { access: 'public', callsPerMinute: 300 } } as const
+const open = { config: { access: 'public', rate: 'sign_in' } } as const
 
 export interface LoginParts {
   readonly connectors: Connectors

@@ -33,7 +33,7 @@ export interface CertificateParts {
  */
 export function certificateRoute(parts: CertificateParts): WebRoutes {
   const { audit, authorities, commandLogins, publicNames, sessions, log } = parts
-  const access = { config: { access: 'public', callsPerMinute: 30 } } as const
+  const access = { config: { access: 'public', rate: 'tokens' } } as const
 
   return {
     name: 'user-certs',

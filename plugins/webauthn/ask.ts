@@ -19,12 +19,12 @@ export const Answer = Type.Object({}, { additionalProperties: true })
 export const text = Text
 
 /** Options of a page: anybody may look, the route itself reads who it is. */
-export const page = { config: { access: 'public', callsPerMinute: 300 } } as const
+export const page = { config: { access: 'public', rate: 'sign_in' } } as const
 
 /** Options of a call that the pages' script makes. */
 export const call = (fields: Parameters<typeof Type.Object>[0]) =>
   ({
-    config: { access: 'public', callsPerMinute: 240 },
+    config: { access: 'public', rate: 'sign_in' },
     bodyLimit: BODY_BYTES,
     schema: { body: Type.Object(fields, closed) },
   }) as const

@@ -27,7 +27,7 @@ export function createAssets(): Assets {
       prefix: '',
       async routes(web) {
         for (const { path, text } of scripts) {
-          web.get(path, { config: { access: 'public', callsPerMinute: 600 } }, async (_request, reply) =>
+          web.get(path, { config: { access: 'public', rate: 'pages' } }, async (_request, reply) =>
             reply
               .type('text/javascript; charset=utf-8')
               .header('cache-control', 'public, max-age=31536000, immutable')

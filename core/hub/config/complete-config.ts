@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { ValueProblem } from '../../kernel/config-check.ts'
+import { completeLimits } from '../limits/complete-limits.ts'
 import {
   isCidr,
   isLocalhostName,
@@ -117,6 +118,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       appsOidcConnector,
       trustedProxies: proxy.trusted_proxies!,
       proxyProtocol: proxy.proxy_protocol!,
+      limits: completeLimits(proxy.limits, (key, message) => problem(`proxy.limits.${key}`, message)),
     },
     signInHost,
     publicNames: {
@@ -128,7 +130,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       appsOidcConnector,
       hsts: proxy.https_keypair !== undefined,
     },
-    tunnel: { transports: tunnel.transports! },
+    tunnel: { transports: tunnel.transports!, streamsPerAgent: tunnel.streams_per_agent! },
     sessions: { streamStalenessMs },
     diagnostics: { listen: diagnosticsListen },
   }

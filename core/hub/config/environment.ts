@@ -60,6 +60,7 @@ function leaves(schema: TSchema, path: readonly string[] = []): Map<string, Leaf
 
 function convert(text: string, type: string | undefined): unknown {
   if (type === 'array') return text.split(',').map((item) => item.trim())
+  if (type === 'integer') return /^\d{1,15}$/.test(text) ? Number(text) : text
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
   return text
 }

@@ -1,4 +1,5 @@
 import type { LogFormat, LogLevel } from '../../kernel/create-log.ts'
+import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import type { PublicNames } from '../web/web-routes.ts'
 
 export interface Address {
@@ -34,11 +35,12 @@ export interface HubConfig {
     readonly appsOidcConnector: string | null
     readonly trustedProxies: readonly string[]
     readonly proxyProtocol: 'off' | 'required'
+    readonly limits: ProxyLimits
   }
   /** Where people sign in, the WebAuthn RP ID: the hub's host or `login.<apps_domain>`. */
   readonly signInHost: string
   readonly publicNames: PublicNames
-  readonly tunnel: { readonly transports: readonly string[] }
+  readonly tunnel: { readonly transports: readonly string[]; readonly streamsPerAgent: number }
   readonly sessions: { readonly streamStalenessMs: number }
   readonly diagnostics: { readonly listen: Address }
 }

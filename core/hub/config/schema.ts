@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { limitsSchema } from '../limits/limits-schema.ts'
 import { DURATION_PATTERN } from './duration.ts'
 
 const closed = { additionalProperties: false } as const
@@ -82,10 +83,20 @@ export const hubSchema = Type.Object(
             description: 'Allows the development certificate outside loopback and .localhost',
           }),
         ),
+        limits: limitsSchema,
       },
       closed,
     ),
     tunnel: Section({
+      streams_per_agent: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 9_900,
+          default: 9_000,
+          description: 'Connections to applications through one agent at a time; then another one is chosen',
+          must: 'a whole number from 1 to 9900',
+        }),
+      ),
       transports: Type.Optional(
         Type.Array(Type.String({ minLength: 1 }), {
           default: ['http2'],

@@ -1,11 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import { defaultLimits } from '../limits/complete-limits.ts'
+import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import type { PublicNames } from '../web/web-routes.ts'
+import { createAddressGate, type Place } from './address-gate.ts'
+import { affordableConnections } from './affordable-connections.ts'
 import { chooseDoor, sideOf } from './choose-door.ts'
-import { type ConnectionLimits, connectionLimits } from './connection-limits.ts'
 import type { Certificates } from './create-certificates.ts'
 import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
 import { type Peeked, peekConnection } from './peek-connection.ts'
@@ -27,7 +31,8 @@ export interface FrontOptions {
   readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
   /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
   readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
-  readonly limits?: Partial<ConnectionLimits>
+  readonly limits?: Partial<ProxyLimits>
+  readonly clock?: Clock
   readonly log: Log
 }
 
@@ -46,6 +51,8 @@ export interface Front {
 const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
 const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
 const LOG_EVERY_MS = 10_000
+/** Bytes that a client may send before its ClientHello is whole. */
+const HELLO_BYTES = 64 * 1024
 
 /**
  * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
@@ -54,7 +61,8 @@ const LOG_EVERY_MS = 10_000
  */
 export function createFront(options: FrontOptions): Front {
   const { log, publicNames, protocols, certificates, authorities } = options
-  const limits = { ...connectionLimits, ...options.limits }
+  const limits = { ...defaultLimits, ...options.limits }
+  const gate = createAddressGate(limits, options.clock ?? systemClock)
   const mezite = new Map(Object.entries(options.mezite ?? {}))
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const appHosts = onlyAppHosts(protocols)
@@ -119,12 +127,21 @@ export function createFront(options: FrontOptions): Front {
     socket.on('error', () => socket.destroy())
     const peer = canonicalAddress(socket.remoteAddress ?? '')
     if (peer === null || handshakes.size >= limits.handshakes) return void socket.destroy()
-    if (options.proxyProtocol === 'required' && !trusted.has(peer)) return void socket.destroy()
+    const isProxy = trusted.has(peer)
+    if (options.proxyProtocol === 'required' && !isProxy) return void socket.destroy()
+    let place: Place | null = null
+    /** A trusted proxy brings many clients: it is not counted, those that it names are. */
+    const enter = (address: string): boolean => {
+      place = gate.enter(address)
+      if (place === null) warnRarely('address', `${address} has too many connections`, null)
+      return place !== null
+    }
+    if (!isProxy && !enter(peer)) return void socket.destroy()
     const key = peerKey(socket)
     const deadline = setTimeout(() => socket.destroy(), limits.handshakeMs)
     const done = (): void => {
       clearTimeout(deadline)
-      handshakes.delete(key)
+      if (handshakes.delete(key)) place?.secured()
     }
     const port = socket.remotePort ?? 0
     const early: ConnectionInfo = { clientIp: peer, clientPort: port, trustedProxy: false, serverName: null }
@@ -133,13 +150,19 @@ export function createFront(options: FrontOptions): Front {
     socket.once('close', () => {
       sockets.delete(socket)
       done()
+      place?.left()
     })
     socket.setNoDelay(true)
     peekConnection(socket, {
       proxyHeader: options.proxyProtocol === 'required',
-      maxBytes: limits.helloBytes,
+      maxBytes: HELLO_BYTES,
       refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
-      found: (peeked) => guard(socket, () => route(socket, key, done, infoOf(peer, port, peeked), peeked)),
+      found: (peeked) =>
+        guard(socket, () => {
+          const info = infoOf(peer, port, peeked)
+          if (place === null && !info.trustedProxy && !enter(info.clientIp)) return void socket.destroy()
+          route(socket, key, done, info, peeked)
+        }),
     })
   }
 
@@ -180,7 +203,7 @@ export function createFront(options: FrontOptions): Front {
   }
 
   const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
-  server.maxConnections = limits.connections
+  server.maxConnections = affordableConnections(limits.connections, log)
   // Also EMFILE on accept: the connection is lost, the port goes on.
   server.on('error', (error) => warnRarely('accept', 'the public port could not accept a connection', error))
   server.on('drop', () => warnRarely('drop', 'too many connections on the public port', null))

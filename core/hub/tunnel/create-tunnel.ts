@@ -40,6 +40,8 @@ export interface TunnelOptions {
   readonly agentLost?: (hostname: string, reason: string) => void
   /** `tunnel.transports`: agents over others are refused. Default: all are offered. */
   readonly offered?: readonly string[]
+  /** Streams of one agent at a time; more are dialled through another one. Default 9,000. */
+  readonly streamsPerAgent?: number
   readonly joinRateLimit?: JoinRateLimit
   readonly heartbeatMs?: number
   /** How long an agent may take to say hello; default 10 s. */

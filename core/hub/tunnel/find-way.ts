@@ -8,14 +8,17 @@ import type { Tunnel } from './tunnel.ts'
 
 /** Longest list of agents whose last error is remembered for `apps get`. */
 const ERRORS_KEPT = 10_000
+/** Below what HTTP/2 admits on a link: beyond that a dial would wait instead of going elsewhere. */
+const STREAMS_PER_AGENT = 9_000
 
 /** The way to an app through the live links: least open streams first, then round robin. */
 export function findWay(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list'>
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
   readonly isAgentLocked: (hostname: string) => boolean
+  readonly streamsPerAgent?: number
 }): Tunnel {
-  const { links, hooks, isAgentLocked } = options
+  const { links, hooks, isAgentLocked, streamsPerAgent = STREAMS_PER_AGENT } = options
   const errors = new Map<string, string>()
   let turn = 0
 
@@ -40,6 +43,9 @@ export function findWay(options: {
       }
       if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
         throw new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', `${hostname} may not serve ${app.name}`)
+      }
+      if (current.streams >= streamsPerAgent) {
+        throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', `${hostname} has too many connections open`)
       }
       turn += 1
       current.turn = turn

@@ -50,7 +50,7 @@ export interface Tunnel {
   candidates(app: App): readonly Link[]
   /**
    * Opens a connection to the app through one link. Rejects with `MEZ_DIAL_FAILED` (refused, unreachable,
-   * not allowed), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of the agent is in `reason`.
+   * not allowed; `agent_limit`: as many as it may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of the agent is in `reason`.
    * No byte of a request has left before it resolves, so the next candidate may be tried.
    */
   dial(app: App, link: Link): Promise<Pipe>

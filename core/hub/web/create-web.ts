@@ -7,9 +7,12 @@ import { type Clock, systemClock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ConnectionInfo } from '../front/protocol.ts'
 import type { CutReports } from '../hubs/cut-report.ts'
+import { defaultLimits } from '../limits/complete-limits.ts'
+import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import { listenAdminSocket } from './admin-socket.ts'
 import { answerError, plainErrorPage, type RenderError } from './answer-errors.ts'
 import { checkSchemas } from './check-schemas.ts'
+import { demandReading } from './demand-reading.ts'
 import { drainServer } from './drain-server.ts'
 import { type GuardOptions, guardRoutes, type Route } from './guard-routes.ts'
 import { matchesPattern } from './match-pattern.ts'
@@ -18,13 +21,7 @@ import { reportCuts } from './report-cuts.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
 import type { WebRoutes } from './web-routes.ts'
-import {
-  createWebServer,
-  type WebLimits,
-  type WebServer,
-  type WebServerOptions,
-  webLimits,
-} from './web-server.ts'
+import { createWebServer, type WebServer, type WebServerOptions } from './web-server.ts'
 
 const BODY_BYTES = 1024 * 1024
 
@@ -39,7 +36,7 @@ export interface WebOptions
   readonly renderError?: RenderError
   /** Asked on routes with `config.cuts`. */
   readonly cuts?: CutReports
-  readonly limits?: Partial<WebLimits>
+  readonly limits?: Partial<ProxyLimits>
   readonly log: Log
   readonly clock?: Clock
 }
@@ -61,7 +58,7 @@ export interface Web {
 /** Fastify for pages and API; application traffic never comes here. */
 export function createWeb(options: WebOptions): Web {
   const { log, clock = systemClock, renderError = plainErrorPage } = options
-  const limits = { ...webLimits, ...options.limits }
+  const limits = { ...defaultLimits, ...options.limits }
   let web: WebServer | undefined
   let admin: Server | undefined
   let draining = false
@@ -88,13 +85,15 @@ export function createWeb(options: WebOptions): Web {
   app.setValidatorCompiler(checkSchemas as never)
   takeBodies(app)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, { log, renderError }))
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', async (request, reply, payload) => {
+    demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts)
     reply.header('x-request-id', request.id)
     if (draining) reply.header('connection', 'close')
   })
   const routes = guardRoutes(app, {
     ...options,
+    limits,
     clock,
     arrivalOf: ({ raw }) => {
       if (operators.has(raw.socket))

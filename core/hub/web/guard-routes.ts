@@ -4,11 +4,14 @@ import { MezError } from '../../kernel/error.ts'
 import type { Subject } from '../access/subject.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Credentials } from '../hooks.ts'
+import { addressKey } from '../limits/address-key.ts'
+import { createCounts } from '../limits/counts.ts'
+import type { ProxyLimits } from '../limits/proxy-limits.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
 import { isNavigation } from './answer-errors.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken } from './csrf.ts'
 import { Problem } from './problem.ts'
-import { addressKey, createRateLimit } from './rate-limit.ts'
 import { readCookie } from './read-cookie.ts'
 import type { RouteAccess } from './request.ts'
 import type { Arrival } from './web-server.ts'
@@ -16,7 +19,6 @@ import type { Arrival } from './web-server.ts'
 /** The hub's own session cookie. */
 export const HUB_COOKIE = '__Host-mezite_session'
 
-const CALLS_PER_MINUTE = 120
 const ACCESS: readonly unknown[] = ['public', 'user', 'admin'] satisfies RouteAccess[]
 
 export type WebCredentials = Extract<Credentials, { kind: 'hub-cookie' | 'bearer' }>
@@ -35,6 +37,7 @@ export interface GuardOptions {
   readonly changes: Pick<Changes, 'fresh'>
   /** Where a person who navigates to a page without a session is sent; without it they get a 401 page. */
   readonly signInLocation?: (request: FastifyRequest) => string
+  readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
   readonly clock: Clock
 }
 
@@ -43,9 +46,10 @@ export interface GuardOptions {
  * that does not state `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. Returns the live table.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
-  const { arrivalOf, identify, changes } = options
+  const { arrivalOf, identify, changes, limits } = options
   const routes: Route[] = []
   const rates = createRateLimit(options.clock)
+  const underWay = createCounts()
 
   app.decorateRequest('subject', null as unknown as Subject)
   app.decorateRequest('clientIp', '')
@@ -72,14 +76,29 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     }
     const { headers, method, url } = request
     request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
-    const { access = 'public', callsPerMinute = CALLS_PER_MINUTE } = request.routeOptions.config
+    const { access = 'public', rate = 'other' } = request.routeOptions.config
     const path = url.split('?', 1)[0] ?? url
     const forgery = { method, path, headers, ownOrigin: verdict.origin }
     const cookie = readCookie(headers.cookie, HUB_COOKIE)
 
+    const address = addressKey(request.clientIp)
+    /** Until it is known who calls, the place that a call takes is its address's. */
+    const enter = (): void => {
+      if (underWay.take(address, limits.anonymousRequestsPerAddress)) return
+      reply.header('retry-after', '1')
+      throw new Problem(
+        429,
+        'address_limit',
+        'Too many calls from this address are under way; wait a little.',
+      )
+    }
+
     if (access === 'public') {
-      const key = `${request.routeOptions.url ?? '*'} ${addressKey(request.clientIp)}`
-      if (!request.is404 && !rates.take(key, callsPerMinute)) {
+      if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The caller has gone.')
+      enter()
+      reply.raw.once('close', () => underWay.give(address))
+      const key = `${request.routeOptions.url ?? '*'} ${address}`
+      if (!request.is404 && !rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
         throw new Problem(
           429,
@@ -106,7 +125,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         'The hub cannot see the newest sessions and roles; try again shortly.',
       )
     }
-    const subject = credentials ? await identify(credentials) : null
+    if (credentials) enter()
+    const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
     if (subject === null) {
       if (options.signInLocation && isNavigation(request) && (method === 'GET' || method === 'HEAD')) {
         return reply.redirect(options.signInLocation(request), 303)

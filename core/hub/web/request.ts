@@ -1,4 +1,5 @@
 import type { Subject } from '../access/subject.ts'
+import type { CallRate } from '../limits/proxy-limits.ts'
 
 /** Who may call a route on the hub's own host. `public` reads no credentials at all. */
 export type RouteAccess = 'public' | 'user' | 'admin'
@@ -12,8 +13,8 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     access?: RouteAccess
-    /** `public` routes only: at most this many calls a minute from one address (default 120). */
-    callsPerMinute?: number
+    /** `public` routes only: which of `proxy.limits.calls_per_minute` holds for one address; default `other`. */
+    rate?: CallRate
     /** A change that can end access: its answer says in `cut` what was cut on all hubs. The answer is an object. */
     cuts?: boolean
   }

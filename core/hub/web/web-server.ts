@@ -2,18 +2,15 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '../front/protocol.ts'
+import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import { type HostVerdict, judgeHost } from './judge-host.ts'
 import { Problem } from './problem.ts'
 import type { PublicNames } from './web-routes.ts'
 
-/** Deadlines of the hub's own host, in milliseconds. */
-export interface WebLimits {
-  readonly headersMs: number
-  readonly requestMs: number
-  readonly keepAliveMs: number
-}
-
-export const webLimits: WebLimits = { headersMs: 15_000, requestMs: 60_000, keepAliveMs: 30_000 }
+export type WebLimits = Pick<
+  ProxyLimits,
+  'headerMs' | 'requestMs' | 'headerCount' | 'headerBytes' | 'uriBytes'
+>
 
 export interface WebServerOptions {
   readonly publicNames: PublicNames
@@ -38,8 +35,6 @@ export interface WebServer {
 }
 
 const LINGER_MS = 500
-const HEADERS = 100
-const HEADER_BYTES = 32 * 1024
 
 const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: false, serverName: null }
 
@@ -51,7 +46,8 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
 
   const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostVerdict } => {
     const info = connections.get(request.socket) ?? UNKNOWN
-    const verdict = verdicts.get(request) ?? tooManyHeaders(request) ?? judgeHost(request, info, publicNames)
+    const verdict =
+      verdicts.get(request) ?? tooLarge(request, limits) ?? judgeHost(request, info, publicNames)
     verdicts.set(request, verdict)
     return { info, verdict }
   }
@@ -64,18 +60,18 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   }
 
   const server = createServer({
-    headersTimeout: limits.headersMs,
+    headersTimeout: limits.headerMs,
     requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
-    // Twice what tooManyHeaders allows: between the two the caller is told, beyond it is cut off.
-    maxHeaderSize: 2 * HEADER_BYTES,
+    keepAliveTimeout: limits.headerMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
+    // Twice what tooLarge allows: between the two the caller is told, beyond it is cut off.
+    maxHeaderSize: 2 * limits.headerBytes,
     // Two Host headers are judged by parseHost, which says why.
     requireHostHeader: false,
     shouldUpgradeCallback: (request) =>
       judge(request).verdict.kind === 'app' && appHosts?.upgrade !== undefined,
   })
-  server.maxHeadersCount = 2 * HEADERS
+  server.maxHeadersCount = 2 * limits.headerCount
   server.on('request', take)
   server.on('checkContinue', (request, response) => {
     if (judge(request).verdict.kind !== 'app') response.writeContinue()
@@ -108,9 +104,11 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   }
 }
 
-function tooManyHeaders({ rawHeaders, url }: IncomingMessage): HostVerdict | undefined {
-  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url?.length ?? 0)
-  if (rawHeaders.length <= 2 * HEADERS && bytes <= HEADER_BYTES) return undefined
+function tooLarge({ rawHeaders, url = '' }: IncomingMessage, limits: WebLimits): HostVerdict | undefined {
+  if (url.length > limits.uriBytes)
+    return { kind: 'refused', problem: new Problem(414, 'target_too_long', 'The URL is too long.') }
+  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length)
+  if (rawHeaders.length <= 2 * limits.headerCount && bytes <= limits.headerBytes) return undefined
   const problem = new Problem(431, 'headers_too_large', 'The headers, perhaps the cookies, are too large.')
   return { kind: 'refused', problem }
 }

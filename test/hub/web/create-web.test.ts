@@ -19,7 +19,7 @@ const api: WebRoutes = {
     const body = Type.Object({ name: Type.String() }, { additionalProperties: false })
     app.get('/me', { config: { access: 'user' } }, async ({ subject }) => ({ user: subject.user }))
     app.post('/things', { config: { access: 'admin' }, schema: { body } }, async ({ body }) => body)
-    app.post('/cli/token', { config: { access: 'public', callsPerMinute: 50 } }, async ({ body }) => ({
+    app.post('/cli/token', { config: { access: 'public', rate: 'tokens' } }, async ({ body }) => ({
       got: body,
     }))
     app.get('/broken', { config: { access: 'public' } }, async () => {

@@ -67,7 +67,7 @@ export function cliTokenRoute(
   { publicNames, hubCa }: Pick<SignInParts, 'publicNames' | 'hubCa'>,
   logins: CommandLogins,
 ) {
-  app.post('/v1/webapi/cli/token', { config: { access: 'public', callsPerMinute: 30 } }, async (request) => {
+  app.post('/v1/webapi/cli/token', { config: { access: 'public', rate: 'tokens' } }, async (request) => {
     const { session, token } = await logins.redeem({
       code: fieldOf(request.body, 'code'),
       verifier: fieldOf(request.body, 'verifier'),

@@ -15,7 +15,7 @@ import { renew } from './renew.ts'
 import { readTarget } from './return-target.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
-const page = { config: { access: 'public', callsPerMinute: 600 } } as const
+const page = { config: { access: 'public', rate: 'pages' } } as const
 
 /** The pages scope: errors become pages, and everything lives on the sign-in host. */
 export function servePages(app: FastifyInstance, parts: SignInParts): void {

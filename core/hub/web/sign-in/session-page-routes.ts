@@ -8,7 +8,7 @@ import { requireOwnOrigin } from './page-routes.ts'
 import { fieldOf } from './read-form.ts'
 import type { SignInParts } from './sign-in-parts.ts'
 
-const page = { config: { access: 'public', callsPerMinute: 600 } } as const
+const page = { config: { access: 'public', rate: 'pages' } } as const
 const PATH = '/web/sessions'
 
 /** `/web/sessions`: a person sees their own sessions and ends them. What belongs to others is not there (404). */

@@ -23,8 +23,3 @@ export function createRateLimit(clock: Clock): RateLimit {
     },
   }
 }
-
-/** The key of an address: IPv6 by its /64, which is what one client gets. */
-export function addressKey(address: string): string {
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
-}
