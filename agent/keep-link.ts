@@ -13,6 +13,7 @@ import type { AgentIdentity } from './agent-identity.ts'
 import { connectHub } from './connect-hub.ts'
 import type { HubAddress } from './hub-address.ts'
 import { type HubLink, openHubLink } from './hub-link.ts'
+import { learnHubCa } from './learn-hub-ca.ts'
 import { createRenewal } from './renew-certificate.ts'
 import type { Dial } from './serve-stream.ts'
 
@@ -95,7 +96,10 @@ export function keepLink(options: {
         options.onChanged({ instance, connected: true, reason: null })
         renewal.check()
       },
-      onMessage: renewal.told,
+      onMessage(message) {
+        renewal.told(message)
+        learnHubCa(message, { identity, send: link.send, log })
+      },
       onClosed(reason) {
         links.delete(link)
         if (instance !== null) options.onChanged({ instance, connected: false, reason })

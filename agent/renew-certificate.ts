@@ -6,7 +6,7 @@ import { makeKeyRequest } from './key-request.ts'
 
 const CHECK_MS = 60_000
 
-/** Asks for a new certificate, with a new key, at two thirds of the life of the present one. */
+/** Asks for a new certificate, with a new key, at two thirds of the life of the present one, or when the hub wants it. */
 export interface Renewal {
   /** Asks if it is time. Called by itself every minute, and whenever a link comes up. */
   check(): void
@@ -27,13 +27,15 @@ export function createRenewal(options: {
   const { identity, clock, log } = options
   /** The key that was sent; empty while one is being made; null when nothing is asked. */
   let pending: string | null = null
+  /** The hub has said that its authority for agents has another key. */
+  let wanted = false
 
   function check(): void {
     const { current } = identity
     const send = options.send()
     if (!current || !send || pending !== null) return
     const { from, to } = validity(current)
-    if (clock.now() < from + ((to - from) * 2) / 3) return
+    if (!wanted && clock.now() < from + ((to - from) * 2) / 3) return
     pending = ''
     makeKeyRequest(current.hostname).then(
       ({ key, csr }) => {
@@ -59,11 +61,17 @@ export function createRenewal(options: {
         log.warn({ code: String(message.code) }, 'the hub does not renew the certificate')
         return
       }
+      if (message.type === 'renew_now') {
+        wanted = true
+        check()
+        return
+      }
       const { certificate, hub_ca: hubCa } = message
       const { current } = identity
       if (message.type !== 'certificate' || typeof certificate !== 'string' || !current || !pending) return
       const key = pending
       pending = null
+      wanted = false
       try {
         identity.replace({
           ...current,

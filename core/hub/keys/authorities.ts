@@ -1,6 +1,22 @@
-import type { KeyObject } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 
 export type AuthorityName = 'hub-ca' | 'agent-ca' | 'user-ca'
+
+/** `active` signs; `coming` will, and is trusted already; `overlap` does no more, and is trusted still. */
+export type AuthorityState = 'active' | 'coming' | 'overlap'
+
+/** One key of an authority. Outside a rotation there is just one, which is active. */
+export interface AuthorityKey {
+  readonly id: string
+  readonly state: AuthorityState
+  /** `sha256:` + hex of the SubjectPublicKeyInfo. */
+  readonly pin: string
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  /** Since when it is in this state. */
+  readonly changed: number
+  readonly expires: number
+}
 
 export interface IssuedCertificate {
   /** PEM, leaf only. */
@@ -9,14 +25,22 @@ export interface IssuedCertificate {
   readonly notAfter: number
   /** Lower-case hex. */
   readonly serial: string
+  /** Id of the key of the authority that signed it. */
+  readonly authority: string
 }
 
-/** The cluster's certificate authorities. P-256; private keys sealed in the database. */
+/** The cluster's certificate authorities. P-256; private keys sealed in the database; true by the change sequence. */
 export interface Authorities {
   /** Certificates (PEM) that a verifier should trust now: the active one first, then those in overlap. */
   bundle(name: AuthorityName): readonly string[]
   /** `sha256:` + hex of the SubjectPublicKeyInfo of each hub CA certificate, comma-separated. */
   pin(): string
+  /** The keys of an authority, the active one first. */
+  keys(name: AuthorityName): readonly AuthorityKey[]
+  /** Id of the trusted key that signed a certificate; null: none did. A signature is verified, so keep the answer. */
+  issuerOf(name: AuthorityName, certificate: X509Certificate): string | null
+  /** Whether certificates of the key with this id count now. */
+  trusts(name: AuthorityName, id: string): boolean
   /** Key and chain that the hub shows on Mezite's own protocols; renewed by itself. */
   hubIdentity(): { readonly key: string; readonly cert: string }
   /** Signs an agent's CSR (PEM): EKU clientAuth, URI SAN `mezite://<cluster>/agent/<host>`. Verifies the CSR. */

@@ -1,14 +1,17 @@
 import { sql } from 'kysely'
 import type { Database, Migrations } from '../database/database.ts'
+import type { AuthorityState } from './authorities.ts'
 
 export interface AuthorityTable {
   readonly id: string
   readonly name: string
-  /** One row of a name is `active` and signs; others are trusted until they go. */
-  readonly state: 'active' | 'overlap'
+  /** One row of a name is `active` and signs; others are trusted. */
+  readonly state: AuthorityState
   readonly certificate: string
   readonly sealed_key: Uint8Array
   readonly created: Date
+  /** When it came into this state; null: when it was created. */
+  readonly changed: Date | null
 }
 
 export type KeysTables = {
@@ -32,6 +35,11 @@ export const keysMigrations: Migrations = {
         await sql`CREATE UNIQUE INDEX authorities_active ON authorities (name) WHERE state = 'active'`.execute(
           db,
         )
+      },
+    },
+    '0002-rotation': {
+      async up(db: Database) {
+        await sql`ALTER TABLE authorities ADD COLUMN changed timestamptz`.execute(db)
       },
     },
   },

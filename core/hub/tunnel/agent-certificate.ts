@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 
@@ -7,13 +8,19 @@ export interface AgentCertificate {
   readonly serial: string
   /** Milliseconds since the epoch. */
   readonly notAfter: number
+  /** Id of the key of the agent CA that signed it. */
+  readonly authority: string
 }
 
 /**
  * Reads who the peer is from its certificate, whose chain TLS has verified. Null: it is no certificate of an
- * agent of this cluster.
+ * agent of this cluster. `issuerOf` finds the key that signed it.
  */
-export function readAgentCertificate(socket: TLSSocket, clusterName: string): AgentCertificate | null {
+export function readAgentCertificate(
+  socket: TLSSocket,
+  clusterName: string,
+  issuerOf: (certificate: X509Certificate) => string | null,
+): AgentCertificate | null {
   const certificate = socket.getPeerX509Certificate()
   const prefix = `URI:mezite://${clusterName}/agent/`
   const name = certificate?.subjectAltName
@@ -21,5 +28,7 @@ export function readAgentCertificate(socket: TLSSocket, clusterName: string): Ag
   const hostname = name.slice(prefix.length)
   const notAfter = Date.parse(certificate.validTo)
   if (!isHostname(hostname) || !Number.isFinite(notAfter)) return null
-  return { hostname, serial: certificate.serialNumber.toLowerCase(), notAfter }
+  const authority = issuerOf(certificate)
+  if (authority === null) return null
+  return { hostname, serial: certificate.serialNumber.toLowerCase(), notAfter, authority }
 }

@@ -10,6 +10,10 @@ export interface Agent {
   readonly previousSerial: string | null
   readonly certExpires: number
   readonly generation: number
+  /** Id of the key of the agent CA that signed its newest certificate; null: not known. */
+  readonly authority: string | null
+  /** Keys of the hub CA that it trusts, as far as it has said so. */
+  readonly hubCaPins: readonly string[]
 }
 
 /** The agents that may connect, read from memory; true by the change sequence. */
@@ -36,6 +40,8 @@ export function createAgents(changes: Pick<Changes, 'addView'>): Agents {
       previousSerial: row.previous_serial,
       certExpires: new Date(row.cert_expires).getTime(),
       generation: row.generation,
+      authority: row.cert_authority,
+      hubCaPins: row.hub_ca_pins?.split(',') ?? [],
     }))
   }
   const view: View = {

@@ -13,6 +13,7 @@ import { agentRoutes } from './agent-routes.ts'
 import { createAgents } from './agents.ts'
 import { createEnrolment } from './enrol.ts'
 import { findWay } from './find-way.ts'
+import { createRotationFollower, type RotationFollower } from './follow-rotation.ts'
 import { createJoinTokens } from './join-tokens.ts'
 import { createLiveLinks } from './live-links.ts'
 import type { JoinRateLimit } from './rate-limit.ts'
@@ -25,7 +26,10 @@ import type { Tunnel } from './tunnel.ts'
 export interface TunnelOptions {
   readonly db: Database
   readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'fresh'>
-  readonly authorities: Pick<Authorities, 'bundle' | 'pin' | 'hubIdentity' | 'issueAgent'>
+  readonly authorities: Pick<
+    Authorities,
+    'bundle' | 'pin' | 'keys' | 'issuerOf' | 'trusts' | 'hubIdentity' | 'issueAgent'
+  >
   readonly clusterName: string
   readonly instanceId: string
   readonly hubVersion: string
@@ -62,6 +66,8 @@ export interface RunningTunnel extends Tunnel {
   listen(transports: readonly HubTransport[]): Promise<void>
   /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
   readonly routes: readonly WebRoutes[]
+  /** Agents and join tokens that the next step of a rotation would shut out. */
+  readonly waiting: RotationFollower['waiting']
   /** No new streams; resolves when those under way have ended, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   /** Cuts every link. */
@@ -74,7 +80,8 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const agents = createAgents(changes)
   const tokens = createJoinTokens({ db, changes, clock })
   const enrolment = createEnrolment({ ...options, tokens })
-  const links = createLiveLinks({ ...options, agents, enrolment })
+  const rotation = createRotationFollower({ ...options, agents, enrolment, tokens })
+  const links = createLiveLinks({ ...options, agents, enrolment, rotation })
   const way = findWay({ ...options, links })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = new Set<Duplex>()
@@ -126,6 +133,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
       }),
       agentRoutes({ agents, tunnel: way, catalog, changes }),
     ],
+    waiting: rotation.waiting,
     async drain(signal) {
       draining = true
       const gone = [...links.all].map(

@@ -19,6 +19,8 @@ export interface Enrolment {
   renew(hostname: string, serial: string, csr: unknown): Promise<IssuedCertificate>
   /** The newest certificate was used: the one before it is void from now on. */
   confirm(hostname: string, serial: string): Promise<void>
+  /** The agent trusts these keys of the hub CA. */
+  learnt(hostname: string, pins: readonly string[]): Promise<void>
 }
 
 /** Changes the rows of agents through the change sequence. */
@@ -70,6 +72,8 @@ export function createEnrolment(options: {
           previous_serial: null,
           cert_expires: new Date(issued.notAfter),
           generation,
+          cert_authority: issued.authority,
+          hub_ca_pins: null,
         }
         // Two joins of one free name at once: the second insert fails and with it the second token's use.
         if (before) await tables.updateTable('agents').set(row).where('hostname', '=', hostname).execute()
@@ -112,6 +116,7 @@ export function createEnrolment(options: {
             previous_serial: serial,
             cert_expires: new Date(issued.notAfter),
             generation,
+            cert_authority: issued.authority,
           })
           .where('hostname', '=', hostname)
           .execute()
@@ -127,6 +132,16 @@ export function createEnrolment(options: {
           .set({ previous_serial: null })
           .where('hostname', '=', hostname)
           .where('cert_serial', '=', serial)
+          .execute()
+        change.touch('agent', hostname)
+      }),
+    learnt: (hostname, pins) =>
+      changes.write(async (trx, change) => {
+        await trx
+          .withTables<TunnelTables>()
+          .updateTable('agents')
+          .set({ hub_ca_pins: pins.join(',') })
+          .where('hostname', '=', hostname)
           .execute()
         change.touch('agent', hostname)
       }),

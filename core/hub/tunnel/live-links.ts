@@ -8,6 +8,7 @@ import type { Authorities } from '../keys/authorities.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
 import type { Agents } from './agents.ts'
 import type { Enrolment } from './enrol.ts'
+import type { RotationFollower } from './follow-rotation.ts'
 import { JoinRefusal } from './join-refusal.ts'
 import type { LiveLink } from './live-link.ts'
 
@@ -30,7 +31,8 @@ export interface LiveLinks {
 export function createLiveLinks(options: {
   readonly agents: Pick<Agents, 'get' | 'judge'>
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
-  readonly authorities: Pick<Authorities, 'bundle'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
+  readonly rotation: Pick<RotationFollower, 'tell' | 'told'>
   readonly changes: Pick<Changes, 'onApplied'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
@@ -40,7 +42,8 @@ export function createLiveLinks(options: {
   readonly clock: Clock
   readonly log: Log
 }): LiveLinks {
-  const { agents, enrolment, authorities, changes, hooks, audit, isAgentLocked, clock, log } = options
+  const { agents, enrolment, authorities, rotation, changes, hooks, audit, isAgentLocked, clock, log } =
+    options
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
@@ -55,6 +58,7 @@ export function createLiveLinks(options: {
   function judge(certificate: AgentCertificate): string | null {
     if (certificate.notAfter <= clock.now()) return 'certificate_expired'
     if (isAgentLocked(certificate.hostname)) return 'agent_locked'
+    if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
     return agents.judge(certificate.hostname, certificate.serial)
   }
 
@@ -70,6 +74,7 @@ export function createLiveLinks(options: {
     audit.record(event('agent.connected', true, link))
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
+    rotation.tell(link)
     const { serial } = link.certificate
     const agent = agents.get(link.hostname)
     if (!agent?.previousSerial || agent.serial !== serial) return
@@ -104,6 +109,7 @@ export function createLiveLinks(options: {
 
   function told(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
+    rotation.told(link, message)
     // Other unknown messages are those of a newer agent.
     if (message.type !== 'renew' || renewing.has(link)) return
     renewing.add(link)
@@ -120,10 +126,15 @@ export function createLiveLinks(options: {
       .finally(() => renewing.delete(link))
   }
 
-  changes.onApplied(() => {
+  changes.onApplied((touched) => {
+    const keys = touched?.get('key')
+    const rotated = touched === null || keys?.has('hub-ca') || keys?.has('agent-ca')
     for (const link of all) {
       const refusal = judge(link.certificate)
-      if (!refusal) continue
+      if (!refusal) {
+        if (rotated && live.get(link.hostname) === link) rotation.tell(link)
+        continue
+      }
       if (live.get(link.hostname) === link) options.agentLost?.(link.hostname, refusal)
       link.destroy(refusal)
     }

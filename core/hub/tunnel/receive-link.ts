@@ -30,7 +30,7 @@ export interface LinkOrigin {
  */
 export function createLinkReceiver(options: {
   readonly links: LiveLinks
-  readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
   readonly changes: Pick<Changes, 'catchUp' | 'fresh'>
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
@@ -104,7 +104,9 @@ export function createLinkReceiver(options: {
         if (error.cause === 'certificate' && mayComplain(clientIp)) reject('certificate_refused', null)
       },
       secured: (socket) => {
-        const certificate = readAgentCertificate(socket, clusterName)
+        const certificate = readAgentCertificate(socket, clusterName, (shown) =>
+          authorities.issuerOf('agent-ca', shown),
+        )
         if (!certificate) return reject('certificate_refused', null)
         if (!options.offers(transport)) return reject('transport_not_offered', certificate.hostname)
         admit(socket, certificate)

@@ -11,6 +11,10 @@ export interface AgentTable {
   readonly cert_expires: Date
   /** Grows with every certificate. */
   readonly generation: number
+  /** Id of the key of the agent CA that signed the newest certificate; null: made before keys had one. */
+  readonly cert_authority: string | null
+  /** Pins of the hub CA that it said it has stored, comma-separated. */
+  readonly hub_ca_pins: string | null
 }
 
 export interface JoinTokenTable {
@@ -52,6 +56,12 @@ export const tunnelMigrations: Migrations = {
           used_at timestamptz,
           used_by text
         )`.execute(db)
+      },
+    },
+    '0002-rotation': {
+      async up(db: Database) {
+        await sql`ALTER TABLE agents ADD COLUMN cert_authority text`.execute(db)
+        await sql`ALTER TABLE agents ADD COLUMN hub_ca_pins text`.execute(db)
       },
     },
   },

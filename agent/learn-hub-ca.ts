@@ -1,0 +1,42 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { type Log, messageOf } from '@mezite/core/agent'
+import type { AgentIdentity } from './agent-identity.ts'
+import type { Message } from './hub-link.ts'
+
+const MOST = 8
+
+/**
+ * Takes up what the hub says whom to trust, on a link that has proved to be the hub's: during a rotation the coming key
+ * of the hub CA, and afterwards only that. Stored before the hub hears that it is known.
+ */
+export function learnHubCa(
+  message: Message,
+  options: {
+    readonly identity: AgentIdentity
+    readonly send: (message: object) => void
+    readonly log: Log
+  },
+): void {
+  const { identity, log } = options
+  const { current } = identity
+  if (message.type !== 'hub_ca' || !Array.isArray(message.hub_ca) || !current) return
+  try {
+    const hubCa = message.hub_ca.map(String)
+    if (hubCa.length === 0 || hubCa.length > MOST) throw new Error(`${hubCa.length} certificates`)
+    const pins = hubCa.map(pinOf)
+    if (`${hubCa}` !== `${current.hubCa}`) {
+      identity.replace({ ...current, hubCa })
+      log.info({ pins }, 'the authorities of the hub were renewed')
+    }
+    options.send({ type: 'hub_ca_stored', pins })
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'the authorities of the hub could not be renewed')
+  }
+}
+
+function pinOf(pem: string): string {
+  const { publicKey, ca } = new X509Certificate(pem)
+  if (!ca) throw new Error('a certificate that is no authority')
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  return `sha256:${createHash('sha256').update(spki).digest('hex')}`
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../../kernel/clock.ts'
+import type { Changes } from '../database/changes.ts'
+import { Problem } from '../web/problem.ts'
+import type { AuthorityName } from './authorities.ts'
+import type { AuthorityTable, KeysTables } from './keys-migrations.ts'
+import { phaseOf, type Rotate, STEPS_OF } from './rotation.ts'
+
+/** Steps are taken in a change, so hubs never see half of one, and two operators never take one twice. */
+export function createRotate(options: {
+  readonly changes: Pick<Changes, 'write'>
+  /** A new key, not stored yet. */
+  readonly makeKey: (name: AuthorityName) => Promise<AuthorityTable>
+  readonly clock: Clock
+}): Rotate {
+  const { changes, makeKey, clock } = options
+  return async (name, step, { subject, clientIp, requestId }) => {
+    const fresh = step === 'start' ? await makeKey(name) : null
+    await changes.write(async (trx, change) => {
+      const tables = trx.withTables<KeysTables>()
+      const keys = await tables
+        .selectFrom('authorities')
+        .select(['id', 'state'])
+        .where('name', '=', name)
+        .execute()
+      const phase = phaseOf(keys)
+      if (!STEPS_OF[phase].includes(step)) throw impossible(name, step, phase)
+      const changed = new Date(clock.now())
+      const move = (id: string, state: AuthorityTable['state']) =>
+        tables.updateTable('authorities').set({ state, changed }).where('id', '=', id).execute()
+      const [active] = keys.filter(({ state }) => state === 'active')
+      const [other] = keys.filter(({ state }) => state !== 'active')
+      if (fresh) {
+        await tables
+          .insertInto('authorities')
+          .values({ ...fresh, state: 'coming', changed })
+          .execute()
+      } else if (!active || !other) {
+        throw impossible(name, step, phase)
+      } else if (step === 'finish' || (phase === 'started' && step === 'rollback')) {
+        await tables.deleteFrom('authorities').where('id', '=', other.id).execute()
+      } else {
+        // Both ways: what the one has signed meanwhile counts until the rotation is finished. One is active at a time.
+        await move(active.id, 'overlap')
+        await move(other.id, 'active')
+      }
+      change.touch('key', name)
+      await change.audit({
+        type: 'key.rotated',
+        success: true,
+        user: subject.user,
+        roles: subject.roles,
+        clientIp,
+        sessionId: subject.sessionId,
+        requestId,
+        fields: { name, step },
+      })
+    })
+  }
+}
+
+function impossible(name: string, step: string, phase: keyof typeof STEPS_OF): Problem {
+  const possible = STEPS_OF[phase].join(' or ')
+  return new Problem(
+    409,
+    'rotation_phase',
+    `The ${name} is in phase ${phase}: ${step} is not possible, ${possible} is.`,
+  )
+}

@@ -1,0 +1,27 @@
+import 'reflect-metadata'
+import * as x509 from '@peculiar/x509'
+import { MezError } from '../../kernel/error.ts'
+
+const CSR_BYTES = 8 * 1024
+
+/**
+ * Reads a CSR and checks that its sender holds the key. Only P-256; what it asks for besides is ignored. Throws
+ * `MEZ_CSR_INVALID`.
+ */
+export async function verifiedRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
+  const refuse = (what: string, cause?: unknown) =>
+    new MezError('MEZ_CSR_INVALID', `the certificate request ${what}`, { cause })
+  if (pem.length > CSR_BYTES) throw refuse('is too long')
+  let request: x509.Pkcs10CertificateRequest
+  let verified: boolean
+  try {
+    request = new x509.Pkcs10CertificateRequest(pem)
+    const { name, namedCurve } = request.publicKey.algorithm as EcKeyAlgorithm
+    if (name !== 'ECDSA' || namedCurve !== 'P-256') throw refuse('has another key than P-256')
+    verified = await request.verify()
+  } catch (error) {
+    throw error instanceof MezError ? error : refuse('cannot be read', error)
+  }
+  if (!verified) throw refuse('is not signed by its own key')
+  return request
+}
