@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import { type Agent, request as requestHttps } from 'node:https'
 import { lookupLocalhost } from '../wire/lookup-localhost.ts'
 
 export interface Answer {
@@ -15,6 +15,8 @@ export interface Ask {
   readonly body?: string | Buffer
   /** How long the whole exchange may take, in milliseconds. */
   readonly timeoutMs?: number
+  /** Whose connections to use; a connection of its own when left out. */
+  readonly agent?: Agent
 }
 
 const MAX_REDIRECTS = 20
@@ -95,7 +97,7 @@ export class Visitor {
       method: ask.method ?? 'GET',
       headers: { ...this.#cookieHeader(target), ...ask.headers },
       lookup: lookupLocalhost,
-      agent: false,
+      agent: ask.agent ?? false,
       signal: AbortSignal.timeout(ask.timeoutMs ?? 20_000),
       ...(this.ca === undefined ? {} : { ca: this.ca }),
     })

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 /** A child process of the example. */
 export interface Program {
   readonly name: string
+  readonly pid: number
   /** Resolves with its exit code, -1 when a signal ended it. */
   readonly exited: Promise<number>
   signal(signal: NodeJS.Signals): void
@@ -44,6 +45,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   })
   const program: Program = {
     name: options.name,
+    pid: child.pid ?? 0,
     exited,
     signal: (signal) => void child.kill(signal),
     stop: () => stop(child, exited),

@@ -3,9 +3,9 @@ import type { Visitor } from '../../core/testing/index.ts'
 import { lookupLocalhost } from '../../core/wire/lookup-localhost.ts'
 
 /** A WebSocket with the visitor's cookies for the app; resolves when it is open, rejects with the refusal. */
-export function openWebSocket(visitor: Visitor, appUrl: string): Promise<WebSocket> {
+export function openWebSocket(visitor: Visitor, appUrl: string, path = '/'): Promise<WebSocket> {
   const { host, origin } = new URL(appUrl)
-  const socket = new WebSocket(`wss://${host}/`, {
+  const socket = new WebSocket(`wss://${host}${path}`, {
     ...{ ca: visitor.ca, lookup: lookupLocalhost },
     origin,
     headers: { cookie: visitor.cookies(host) ?? '' },

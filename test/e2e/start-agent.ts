@@ -17,20 +17,34 @@ export interface AgentOptions {
   readonly dir: string
   /** What it may dial; everything when left out. */
   readonly allow?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Joins an agent of its own process and waits until its tunnel is up. */
-export async function startAgent({ hostname, proxy, api, dir, allow }: AgentOptions): Promise<Program> {
+export async function startAgent(options: AgentOptions): Promise<Program> {
+  const { hostname, proxy, api, dir, allow } = options
   const folder = join(dir, hostname)
   mkdirSync(folder, { recursive: true })
-  const file = join(folder, 'mezd.yaml')
-  writeFileSync(file, stringify({ proxy_addr: proxy, hostname, ...(allow ? { apps: { allow } } : {}) }))
+  const config = { proxy_addr: proxy, hostname, ...(allow ? { apps: { allow } } : {}) }
+  writeFileSync(join(folder, 'mezd.yaml'), stringify(config))
   const { token, ca_pin: pin } = await joinToken(api, hostname)
+  return launch(options, ['--ca-pin', pin], { MEZITE_JOIN_TOKEN: token })
+}
+
+/** Starts an agent again that has joined before and has ended; waits until its tunnel is up. */
+export const restartAgent = (options: AgentOptions): Promise<Program> => launch(options, [], {})
+
+function launch(
+  { hostname, api, dir, env }: AgentOptions,
+  args: readonly string[],
+  joining: Readonly<Record<string, string>>,
+): Promise<Program> {
+  const folder = join(dir, hostname)
   return startProgram({
     name: hostname,
     file: MEZD,
-    args: ['start', '--config', file, '--ca-pin', pin, '--data-dir', join(folder, 'data')],
-    env: { MEZITE_JOIN_TOKEN: token },
+    args: ['start', '--config', join(folder, 'mezd.yaml'), '--data-dir', join(folder, 'data'), ...args],
+    env: { ...env, ...joining },
     logFile: join(folder, 'log'),
     ready: () => until(() => isConnected(api, hostname), `${hostname} connects`),
   })

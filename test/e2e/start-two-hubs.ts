@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { type AdminClient, adminClient, freePort, startPostgres, Visitor } from '../../core/testing/index.ts'
+import {
+  type AdminClient,
+  adminClient,
+  freePort,
+  startPostgres,
+  type TestPostgres,
+  Visitor,
+} from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from './start-agent.ts'
+import { type Balancer, startBalancer } from './start-balancer.ts'
 
 // The programs run as they do for people: without the loader of the test runner.
 delete process.env.NODE_OPTIONS
@@ -18,23 +25,38 @@ export interface RunningHub {
   readonly name: string
   readonly port: number
   readonly api: AdminClient
+  /** The one that runs now. */
   readonly program: Program
+  /** Starts it again after it has ended. */
+  restart(): Promise<void>
 }
 
 export interface TwoHubs {
   readonly a: RunningHub
   readonly b: RunningHub
   readonly dir: string
+  readonly postgres: TestPostgres
   readonly databaseUrl: string
   readonly hubUrl: string
+  readonly balancer: Balancer
   appUrl(name: string): string
-  /** Which hub new connections to the public address reach, as a load balancer decides. */
-  balanceTo(hub: RunningHub): void
+  /** Which hubs new connections to the public address reach, as a load balancer decides. */
+  balanceTo(...hubs: readonly RunningHub[]): void
   visitor(): Visitor
 }
 
+export interface TwoHubsOptions {
+  /** Added to the configuration of both. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Environment of each, by its name. */
+  readonly env?: (name: string) => Readonly<Record<string, string>>
+}
+
 /** Two hubs, programs of their own, on one PostgreSQL server, behind one address; all gone with the test. */
-export async function startTwoHubs(t: { teardown(fn: () => unknown): void }): Promise<TwoHubs> {
+export async function startTwoHubs(
+  t: { teardown(fn: () => unknown): void },
+  options: TwoHubsOptions = {},
+): Promise<TwoHubs> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-two-hubs-'))
   const closers: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   t.teardown(async () => {
@@ -43,24 +65,10 @@ export async function startTwoHubs(t: { teardown(fn: () => unknown): void }): Pr
   const postgres = await startPostgres()
   closers.push(() => postgres.close())
   const url = await postgres.createDatabase()
-
-  let target = 0
-  const balancer = createServer((socket) => {
-    const upstream = connect(target, '127.0.0.1')
-    socket.pipe(upstream).pipe(socket)
-    for (const [one, other] of [
-      [socket, upstream],
-      [upstream, socket],
-    ] as const) {
-      one.on('error', () => {})
-      one.on('close', () => other.destroy())
-    }
-  })
-  await new Promise<void>((resolve) => balancer.listen(0, '127.0.0.1', resolve))
+  const balancer = await startBalancer()
   closers.push(() => balancer.close())
-  const publicPort = (balancer.address() as AddressInfo).port
 
-  const env = { MEZITE_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
+  const key = { MEZITE_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
   const start = async (name: string): Promise<RunningHub & { ca: string }> => {
     const dataDir = join(dir, name)
     mkdirSync(dataDir, { mode: 0o700 })
@@ -73,37 +81,50 @@ export async function startTwoHubs(t: { teardown(fn: () => unknown): void }): Pr
       database: { driver: 'postgres', url },
       proxy: {
         listen_addr: `127.0.0.1:${port}`,
-        public_addr: `hub.mezite.localhost:${publicPort}`,
+        public_addr: `hub.mezite.localhost:${balancer.port}`,
         apps_domain: 'apps.mezite.localhost',
       },
       diagnostics: { listen_addr: `127.0.0.1:${diagnosticsPort}` },
+      ...options.config,
     }
     writeFileSync(file, stringify(config), { mode: 0o600 })
-    const program = await startProgram({
-      name,
-      file: MEZHUB,
-      args: ['start', '--config', file],
-      env,
-      logFile: join(dir, `${name}.log`),
-      ready: () => until(() => answers(`http://127.0.0.1:${diagnosticsPort}/readyz`), `${name} is ready`),
-    })
+    const launch = () =>
+      startProgram({
+        name,
+        file: MEZHUB,
+        args: ['start', '--config', file],
+        env: { ...key, ...options.env?.(name) },
+        logFile: join(dir, `${name}.log`),
+        ready: () => until(() => answers(`http://127.0.0.1:${diagnosticsPort}/readyz`), `${name} is ready`),
+      })
+    let program = await launch()
     closers.push(() => program.stop())
-    const ca = readFileSync(join(dataDir, 'development-ca.pem'), 'utf8')
-    return { name, port, program, ca, api: adminClient(join(dataDir, 'admin.sock')) }
+    return {
+      name,
+      port,
+      ca: readFileSync(join(dataDir, 'development-ca.pem'), 'utf8'),
+      api: adminClient(join(dataDir, 'admin.sock')),
+      get program() {
+        return program
+      },
+      async restart() {
+        program = await launch()
+      },
+    }
   }
   // At once, as an orchestrator does: the migrations of a fresh database must bear it.
   const [a, b] = await Promise.all([start('hub-a'), start('hub-b')])
-  target = a.port
+  balancer.to(a.port)
   return {
     a,
     b,
     dir,
+    postgres,
     databaseUrl: url,
-    hubUrl: `https://hub.mezite.localhost:${publicPort}`,
-    appUrl: (name) => `https://${name}.apps.mezite.localhost:${publicPort}`,
-    balanceTo: (hub) => {
-      target = hub.port
-    },
+    hubUrl: `https://hub.mezite.localhost:${balancer.port}`,
+    balancer,
+    appUrl: (name) => `https://${name}.apps.mezite.localhost:${balancer.port}`,
+    balanceTo: (...hubs) => balancer.to(...hubs.map(({ port }) => port)),
     visitor: () => new Visitor(a.ca + b.ca),
   }
 }

@@ -48,7 +48,11 @@ export async function openMshPath(
 }
 
 /** The first line that fits; rejects when the program ends or is late. */
-function line(child: ChildProcess, from: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+export function line(
+  child: ChildProcess,
+  from: 'stdout' | 'stderr',
+  pattern: RegExp,
+): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`msh did not print ${pattern} in time`)), DEADLINE_MS)
     const lines = createInterface({ input: child[from]! })

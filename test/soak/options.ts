@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util'
+
+export interface SoakOptions {
+  /** How long the mixed traffic runs; lines that have a length of their own say so. */
+  readonly minutes: number
+  /** Lines to run, in the order of the list. */
+  readonly only: readonly string[]
+  /** Where the results go as JSON. */
+  readonly json: string | null
+  readonly progress: (text: string) => void
+}
+
+/** The command line. Throws with a plain message when it is wrong; `null` when help is asked for. */
+export function parseOptions(argv: readonly string[], lines: readonly string[]): SoakOptions | null {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      minutes: { type: 'string', default: '10' },
+      only: { type: 'string', multiple: true, default: [] },
+      all: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return null
+  const minutes = Number(values.minutes)
+  if (!(minutes >= 1 && minutes <= 24 * 60)) throw new Error('--minutes takes a number from 1 to 1440')
+  const unknown = values.only.find((name) => !lines.includes(name))
+  if (unknown !== undefined) throw new Error(`no line is called ${unknown}; there are ${lines.join(', ')}`)
+  const chosen = values.only.length > 0 ? values.only : lines.slice(0, 1)
+  return {
+    minutes,
+    only: values.all ? lines : chosen,
+    json: values.json ?? null,
+    progress: (text) => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`),
+  }
+}
+
+/** What `--help` prints. */
+export function helpText(lines: readonly { readonly name: string; readonly summary: string }[]): string {
+  const width = Math.max(...lines.map(({ name }) => name.length))
+  return `Runs the real programs under load while parts of them fail, and says what grew.
+
+  npm run soak -- [--minutes N] [--only LINE]... [--all] [--json FILE]
+
+  --minutes N   length of the mixed traffic (default 10)
+  --only LINE   run this line; may be repeated (default: ${lines[0]?.name})
+  --all         run every line
+  --json FILE   also write the results there
+
+Lines:
+${lines.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+Exit code 0: nothing grew and every limit held; 1: something did not; 2: wrong usage.
+`
+}
