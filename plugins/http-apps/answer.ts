@@ -1,7 +1,5 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Problem } from '@mezite/core'
-import { discardRest } from './discard-rest.ts'
-import { limits } from './limits.ts'
 import { escapeHtml, formLines, ownLines, page, scriptLines } from './page.ts'
 
 /** An answer that the hub gives itself. */
@@ -95,28 +93,4 @@ export function redirectAnswer(status: 302 | 303, location: string, lines: reado
 
 function answer(status: number, body: string, type: string, lines: readonly string[]): Answer {
   return { kind: 'answer', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
-}
-
-/**
- * Sends an answer of the hub's own. When the client has yet to send a body, the connection closes unless the body is
- * small and surely comes: after `Expect` it may not. Then the answer is out whole at once, and the rest of the body is
- * read for a while, because a reset would take the answer from a client that is still sending.
- */
-export function sendAnswer(request: IncomingMessage, response: ServerResponse, given: Answer): void {
-  if (response.headersSent || response.destroyed) return void response.destroy()
-  const { headers } = request
-  const body = Buffer.from(given.body, 'utf8')
-  const lines = [...given.lines, 'Content-Length', String(body.length)]
-  const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
-  const closes = headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
-  if (closes) lines.push('Connection', 'close')
-  response.writeHead(given.status, lines)
-  const shown = request.method === 'HEAD' ? undefined : body
-  if (!closes || request.complete) {
-    response.end(shown)
-    return
-  }
-  if (shown === undefined) response.flushHeaders()
-  else response.write(shown)
-  discardRest(request, () => response.end())
 }

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { type ConnectionInfo, type HostName, Problem, parseHostValue } from '@mezite/core'
+import type { RequestSource } from './client.ts'
 import { classify } from './header-names.ts'
 import { limits } from './limits.ts'
+import { asksForWebSocket } from './web-socket-accept.ts'
 
 /** A request to an app's host, read once, in no protocol's own types. */
 export interface AppRequest {
@@ -31,11 +32,11 @@ const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-setting
 
 /** Reads a request strictly: what is ambiguous, or tries to speak for the hub, is a Problem and goes no further. */
 export function readRequest(
-  message: IncomingMessage,
+  source: RequestSource,
   info: ConnectionInfo,
   upgrade: boolean,
 ): AppRequest | Problem {
-  const raw = message.rawHeaders
+  const raw = source.rawHeaders
   if (raw.length > limits.headerLines * 2)
     return new Problem(431, 'headers_too_many', 'The request has too many header lines.')
   const lines: string[] = []
@@ -127,31 +128,32 @@ export function readRequest(
   if (host === undefined) return bad('host_invalid', 'The request names no host.')
   const parsed = parseHostValue(host)
   if (typeof parsed === 'string') return bad('host_invalid', parsed)
-  const http10 = message.httpVersionMajor === 1 && message.httpVersionMinor === 0
+  const http10 = source.httpVersionMajor === 1 && source.httpVersionMinor === 0
   if (encoding !== undefined) {
     if (http10 || length !== undefined)
       return bad('framing_invalid', 'The length of the request is ambiguous.')
     if (encoding.toLowerCase() !== 'chunked')
       return new Problem(501, 'transfer_coding', 'Only the transfer coding chunked is understood.')
   }
-  const size = encoding !== undefined ? null : length === undefined ? undefined : Number(length)
+  const size =
+    length !== undefined ? Number(length) : encoding !== undefined || source.bodyFollows ? null : undefined
   if (size !== undefined && size !== null && !(Number.isSafeInteger(size) && size >= 0))
     return bad('framing_invalid', 'The length of the request is malformed.')
   if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue')
     return new Problem(417, 'expectation_failed', 'Only the expectation 100-continue is understood.')
   if (upgrade) {
-    const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && message.method === 'GET' && !http10
+    const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && source.method === 'GET' && !http10
     if (!wanted || size !== undefined)
       return bad('upgrade_invalid', 'A connection can be upgraded to websocket only.')
-    if (!isWebSocket(message)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
+    if (!asksForWebSocket(lines)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
   }
-  const target = targetOf(message.url ?? '', host)
+  const target = targetOf(source.url ?? '', host)
   if (target instanceof Problem) return target
-  if (message.method === 'TRACE' || message.method === 'CONNECT')
+  if (source.method === 'TRACE' || source.method === 'CONNECT')
     return new Problem(405, 'method_not_allowed', 'This method is not served.')
 
   return {
-    method: message.method ?? 'GET',
+    method: source.method ?? 'GET',
     target,
     host: parsed,
     clientIp: info.clientOf?.(forwardedFor) ?? info.clientIp,
@@ -165,7 +167,7 @@ export function readRequest(
     site,
     mode,
     dest,
-    preflight: preflight && origin !== undefined && message.method === 'OPTIONS',
+    preflight: preflight && origin !== undefined && source.method === 'OPTIONS',
     expectsContinue: expect !== undefined && !http10,
     length: size,
   }
@@ -190,13 +192,6 @@ function withoutListed(lines: string[], connection: string): string[] {
   for (const name of OPTIONAL) listed.delete(name)
   if (listed.size === 0) return lines
   return lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
-}
-
-function isWebSocket(message: IncomingMessage): boolean {
-  const { headersDistinct } = message
-  const key = headersDistinct['sec-websocket-key']
-  const version = headersDistinct['sec-websocket-version']
-  return key?.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(key[0] as string) && version?.[0] === '13'
 }
 
 function bad(code: string, detail: string): Problem {

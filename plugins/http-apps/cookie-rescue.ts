@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http'
 import type { ConnectionInfo } from '@mezite/core'
 import { type Answer, formAnswer, htmlAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
+import type { RequestSource } from './client.ts'
 import type { Deadlines } from './deadlines.ts'
 import { limits } from './limits.ts'
 import { page } from './page.ts'
@@ -65,7 +65,7 @@ export function tooLargeAnswer(): Answer {
 }
 
 /** Bytes of the head as the limit counts them. */
-export function isTooLarge({ rawHeaders, url = '' }: IncomingMessage): boolean {
+export function isTooLarge({ rawHeaders, url = '' }: RequestSource): boolean {
   let size = url.length
   for (const text of rawHeaders) size += text.length + 2
   return size > limits.headerBytes

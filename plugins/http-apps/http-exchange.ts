@@ -1,9 +1,9 @@
 import { type EndReason, Problem } from '@mezite/core'
 import type { Admitted } from './admit.ts'
-import { problemAnswer, sendAnswer } from './answer.ts'
+import { problemAnswer } from './answer.ts'
 import { answerLines } from './answer-lines.ts'
 import type { AnswerHead } from './answer-parser.ts'
-import { type Client, cutClient } from './client.ts'
+import type { Client, ClientWatcher } from './client.ts'
 import { type Attempt, connectAdmitted } from './connect-admitted.ts'
 import type { Waiting } from './deadlines.ts'
 import { type AppNames, namesOf } from './location.ts'
@@ -25,7 +25,7 @@ const GOING_AWAY = 1001
  * One admitted request: finds a connection, relays both ways with back-pressure, and records the outcome once.
  * A request whose bytes have left is never sent twice, except as `mayRepeat` allows.
  */
-export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
+export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
   readonly #parts: Parts
   readonly #admitted: Admitted
   readonly #client: Client
@@ -51,11 +51,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
     this.#client = client
     this.#siblings = siblings
     this.#names = namesOf(admitted.app, parts.publicNames)
-    this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true, () => {
-      this.#progress()
-      this.#upstream?.resume()
-    })
-    client.response.on('close', () => this.clientGone())
+    this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true)
+    client.watch(this)
   }
 
   start(): void {
@@ -63,8 +60,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
     this.#open({ avoid: null, fresh: false })
   }
 
-  /** The client's connection is gone, or its answer is complete. Called any number of times. */
-  clientGone(): void {
+  onclientdrain(): void {
+    this.#progress()
+    this.#upstream?.resume()
+  }
+
+  onclientgone(): void {
     if (this.#over || this.#relay !== null) return
     if (!this.#answer.ended) this.#outcome.reason ??= 'client_closed'
     this.#finish()
@@ -131,7 +132,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
     this.#upstream = null
     if (upstream?.reusable) this.#parts.pool.give(upstream)
     else upstream?.destroy()
-    if (this.#body !== null && !this.#client.message.complete) this.#body.abandon()
+    if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     this.#answer.end(trailers)
   }
 
@@ -220,14 +221,13 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
       upstream.sent = true
       return
     }
-    const { message, response } = this.#client
     this.deadline = this.#parts.deadlines.now + app.timeouts.idleMs
-    if (request.expectsContinue) response.writeContinue()
-    this.#body = new RequestBody(message, upstream, request.length === null, this)
+    if (request.expectsContinue) this.#client.welcomeBody()
+    this.#body = new RequestBody(this.#client, upstream, request.length === null, this)
   }
 
   #switch(head: AnswerHead): void {
-    const { upgrade, response } = this.#client
+    const { upgrade } = this.#client
     if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
       this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
       return
@@ -238,8 +238,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
     this.#outcome.upgraded = true
     const { socket, head: early } = upgrade
     const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true)
-    response.detachSocket(socket as never)
-    socket.write(switchingHead(lines), 'latin1')
+    this.#client.switchProtocols(switchingHead(lines))
     this.#relay = new WebSocketRelay(
       socket,
       this.#upstream as Upstream,
@@ -250,16 +249,15 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
   }
 
   #refuse(problem: Problem): void {
-    const { message, response } = this.#client
     const { request, requestId, app } = this.#admitted
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
     this.#outcome.status ??= problem.status
     this.#answered = true
     this.#answer.ended = true
-    if (this.#body !== null && !message.complete) this.#body.abandon()
+    if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
-    sendAnswer(message, response, problemAnswer(request, problem, requestId, lines))
+    this.#client.answer(problemAnswer(request, problem, requestId, lines))
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */
@@ -269,8 +267,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, Waiting {
       return
     }
     this.#upstream?.destroy()
-    cutClient(this.#client)
-    if (this.#relay === null) this.clientGone()
+    this.#client.cut()
+    if (this.#relay === null) this.onclientgone()
   }
 
   #progress(): void {

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http'
-import { discardRest } from './discard-rest.ts'
+import type { BodyReader, Client } from './client.ts'
 import { isForbiddenTrailer } from './header-names.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -13,45 +12,35 @@ export interface BodyWatcher {
  * Moves the body of one request to the app, with back-pressure and under its own framing: what the browser chunked is
  * chunked anew, without extensions. A broken upload never looks like a whole one.
  */
-export class RequestBody {
-  readonly #message: IncomingMessage
+export class RequestBody implements BodyReader {
+  readonly #client: Client
   readonly #upstream: Upstream
   readonly #chunked: boolean
   readonly #watcher: BodyWatcher
 
-  constructor(message: IncomingMessage, upstream: Upstream, chunked: boolean, watcher: BodyWatcher) {
-    this.#message = message
+  constructor(client: Client, upstream: Upstream, chunked: boolean, watcher: BodyWatcher) {
+    this.#client = client
     this.#upstream = upstream
     this.#chunked = chunked
     this.#watcher = watcher
-    message.on('data', (chunk: Buffer) => this.#ondata(chunk))
-    message.on('end', () => this.#onend())
+    client.readBody(this)
   }
 
   /** The app takes more. */
   resume(): void {
-    this.#message.resume()
+    this.#client.resumeBody()
   }
 
-  #ondata(chunk: Buffer): void {
+  onrequestdata(chunk: Buffer): void {
     this.#watcher.onrequestbytes(chunk.length)
-    if (!this.#upstream.write(this.#chunked ? framed(chunk) : chunk)) this.#message.pause()
+    if (!this.#upstream.write(this.#chunked ? framed(chunk) : chunk)) this.#client.pauseBody()
   }
 
-  #onend(): void {
-    if (!this.#message.complete || this.#upstream.gone) return
-    if (this.#chunked)
-      this.#upstream.write(Buffer.from(`0\r\n${trailerText(this.#message.rawTrailers)}\r\n`, 'latin1'))
+  onrequestend(trailers: readonly string[]): void {
+    if (this.#upstream.gone) return
+    if (this.#chunked) this.#upstream.write(Buffer.from(`0\r\n${trailerText(trailers)}\r\n`, 'latin1'))
     this.#upstream.sent = true
     this.#watcher.onrequestsent()
-  }
-
-  /** The answer is over before the body: the client may finish for a while, unheard, and is then cut. */
-  abandon(): void {
-    this.#message.removeAllListeners('data')
-    discardRest(this.#message, (whole) => {
-      if (!whole) this.#message.socket.destroy()
-    })
   }
 }
 

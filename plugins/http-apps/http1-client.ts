@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Answer } from './answer.ts'
+import type { AnswerHead } from './answer-parser.ts'
+import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
+import { discardRest } from './discard-rest.ts'
+import { limits } from './limits.ts'
+
+/** One request over HTTP/1.1. */
+export class Http1Client implements Client {
+  readonly #message: IncomingMessage
+  readonly #response: ServerResponse
+  /** The hub is shutting down: connections are not kept. */
+  readonly #draining: () => boolean
+  readonly upgrade: Upgrade | null
+  #watcher: ClientWatcher | null = null
+  #drainHeard = false
+  #bodyBegun = false
+
+  constructor(
+    message: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Upgrade | null,
+    draining: () => boolean,
+  ) {
+    this.#message = message
+    this.#response = response
+    this.upgrade = upgrade
+    this.#draining = draining
+  }
+
+  get connection(): Duplex {
+    return this.upgrade?.socket ?? this.#message.socket
+  }
+
+  get complete(): boolean {
+    return this.#message.complete
+  }
+
+  watch(watcher: ClientWatcher): void {
+    this.#watcher = watcher
+    this.#response.on('close', () => watcher.onclientgone())
+  }
+
+  readBody(reader: BodyReader): void {
+    const message = this.#message
+    message.on('data', (chunk: Buffer) => reader.onrequestdata(chunk))
+    message.on('end', () => {
+      if (message.complete) reader.onrequestend(message.rawTrailers)
+    })
+  }
+
+  pauseBody(): void {
+    this.#message.pause()
+  }
+
+  resumeBody(): void {
+    this.#message.resume()
+  }
+
+  /** The client may finish for a while, unheard, and is then cut. */
+  abandonBody(): void {
+    this.#message.removeAllListeners('data')
+    discardRest(this.#message, (whole) => {
+      if (!whole) this.#message.socket.destroy()
+    })
+  }
+
+  welcomeBody(): void {
+    this.#response.writeContinue()
+  }
+
+  inform(status: number, lines: string[]): void {
+    if (this.#response.headersSent || this.#response.destroyed) return
+    try {
+      this.#response.writeInformation(status, lines)
+    } catch {
+      // A hint that cannot be written is no reason to lose the answer.
+    }
+  }
+
+  head(head: AnswerHead, lines: string[]): boolean {
+    if (this.#draining() || this.upgrade !== null) lines.push('Connection', 'close')
+    try {
+      this.#response.writeHead(head.status, head.reason, lines)
+    } catch {
+      return false
+    }
+    // An event stream may be silent for minutes: its head must not wait for its body.
+    if (head.hasBody && !head.bodyFollows) queueMicrotask(() => this.#flushHead())
+    return true
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#bodyBegun = true
+    if (this.#response.write(chunk)) return true
+    if (!this.#drainHeard) this.#response.on('drain', () => this.#watcher?.onclientdrain())
+    this.#drainHeard = true
+    return false
+  }
+
+  end(chunk: Buffer | null, trailers: [string, string][]): void {
+    this.#bodyBegun = true
+    if (trailers.length > 0) this.#response.addTrailers(trailers)
+    if (chunk === null) this.#response.end()
+    else this.#response.end(chunk)
+  }
+
+  /**
+   * When the client has yet to send a body, the connection closes unless the body is small and surely comes: after
+   * `Expect` it may not. Then the answer is out whole at once, and the rest of the body is read for a while, because a
+   * reset would take the answer from a client that is still sending.
+   */
+  answer(given: Answer): void {
+    const message = this.#message
+    const response = this.#response
+    if (response.headersSent || response.destroyed) return void response.destroy()
+    const { headers } = message
+    const body = Buffer.from(given.body, 'utf8')
+    const lines = [...given.lines, 'Content-Length', String(body.length)]
+    const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
+    const closes = headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
+    if (closes) lines.push('Connection', 'close')
+    response.writeHead(given.status, lines)
+    const shown = message.method === 'HEAD' ? undefined : body
+    if (!closes || message.complete) {
+      response.end(shown)
+      return
+    }
+    if (shown === undefined) response.flushHeaders()
+    else response.write(shown)
+    discardRest(message, () => response.end())
+  }
+
+  switchProtocols(head: string): void {
+    const { connection } = this
+    this.#response.detachSocket(connection as never)
+    connection.write(head, 'latin1')
+  }
+
+  cut(): void {
+    this.connection.destroy()
+  }
+
+  #flushHead(): void {
+    if (!this.#bodyBegun) this.#response.flushHeaders()
+  }
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { type ConnectionInfo, Problem } from '@mezite/core'
+import { type Admitted, admit, admitCertified, type Verdict } from './admit.ts'
+import { type Asker, problemAnswer } from './answer.ts'
+import { type AppRequest, readRequest } from './app-request.ts'
+import type { Client, RequestSource } from './client.ts'
+import { type CookieRescue, isTooLarge } from './cookie-rescue.ts'
+import { HttpExchange } from './http-exchange.ts'
+import { hubRoute, isHubPath } from './hub-routes.ts'
+import { limits } from './limits.ts'
+import { publicOrigin } from './origin.ts'
+import type { Parts } from './parts.ts'
+import type { RefusalLog } from './refusal-log.ts'
+
+/** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
+export class RequestPath {
+  readonly #parts: Parts
+  readonly #rescue: CookieRescue
+  readonly #refusals: RefusalLog
+  /** What is under way, by connection. */
+  readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
+
+  constructor(parts: Parts, rescue: CookieRescue, refusals: RefusalLog) {
+    this.#parts = parts
+    this.#rescue = rescue
+    this.#refusals = refusals
+  }
+
+  serve(client: Client, source: RequestSource, info: ConnectionInfo): void {
+    const requestId = randomUUID()
+    try {
+      const request = readRequest(source, info, client.upgrade !== null)
+      if (request instanceof Problem) {
+        this.refuse(client, source, info, request, requestId)
+        return
+      }
+      const misdirected = this.#misdirected(request, info)
+      if (misdirected !== null) {
+        this.#refusals.note(request.clientIp, misdirected.code, requestId)
+        client.answer(problemAnswer(request, misdirected, requestId))
+        return
+      }
+      if (isTooLarge(source)) {
+        this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
+        client.answer(this.#rescue.answer(request, publicOrigin(request.host.host, this.#parts.publicNames)))
+        return
+      }
+      if (isHubPath(request.target) && info.certified === undefined) {
+        hubRoute(this.#parts, request, requestId).then(
+          (answer) => client.answer(answer),
+          (error: unknown) => this.#failed(client, source, requestId, error),
+        )
+        return
+      }
+      const verdict =
+        info.certified === undefined
+          ? admit(this.#parts, request, requestId)
+          : admitCertified(this.#parts, request, requestId, info.certified)
+      if (!(verdict instanceof Promise)) {
+        this.#act(client, verdict)
+        return
+      }
+      verdict
+        .then((late) => this.#act(client, late))
+        .catch((error: unknown) => this.#failed(client, source, requestId, error))
+    } catch (error) {
+      this.#failed(client, source, requestId, error)
+    }
+  }
+
+  /** Answers what cannot be read as a request to an app. */
+  refuse(
+    client: Client,
+    source: RequestSource,
+    info: ConnectionInfo,
+    problem: Problem,
+    requestId = randomUUID() as string,
+  ): void {
+    this.#refusals.note(info.clientIp, problem.code, requestId)
+    client.answer(problemAnswer(askerOf(source), problem, requestId))
+  }
+
+  /** Something is under way on the connection, or on any. */
+  isBusy(connection?: Duplex): boolean {
+    if (connection !== undefined) return (this.#exchanges.get(connection)?.size ?? 0) > 0
+    for (const { size } of this.#exchanges.values()) if (size > 0) return true
+    return false
+  }
+
+  /** Ends everything that is under way: the hub stops. */
+  shutDown(): void {
+    for (const set of [...this.#exchanges.values()]) for (const exchange of [...set]) exchange.shutDown()
+  }
+
+  #act(client: Client, verdict: Verdict): void {
+    if (verdict.kind === 'answer') client.answer(verdict)
+    else this.#forward(client, verdict)
+  }
+
+  #forward(client: Client, admitted: Admitted): void {
+    const { connection } = client
+    if (connection.destroyed) return
+    const exchanges = this.#exchangesOf(connection)
+    if (exchanges.size >= limits.pipelined) {
+      const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
+      client.answer(problemAnswer(admitted.request, problem, admitted.requestId))
+      return
+    }
+    const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
+    exchanges.add(exchange)
+    exchange.start()
+  }
+
+  #exchangesOf(connection: Duplex): Set<HttpExchange> {
+    const known = this.#exchanges.get(connection)
+    if (known !== undefined) return known
+    const made = new Set<HttpExchange>()
+    this.#exchanges.set(connection, made)
+    // Answers that wait their turn on a pipelined connection hear of its end only here.
+    connection.once('close', () => {
+      for (const exchange of [...made]) exchange.onclientgone()
+      this.#exchanges.delete(connection)
+    })
+    return made
+  }
+
+  #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {
+    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#parts.publicNames
+    const { host, port } = request.host
+    const served = appsDomain !== null && host.endsWith(`.${appsDomain}`)
+    const own = `https://${host}${portSuffix}`
+    const named = info.trustedProxy || info.serverName === null || info.serverName === host
+    const rightPort = port === null || `:${port}` === (portSuffix || ':443')
+    if (served && named && rightPort && own !== signInOrigin && own !== hubOrigin) return null
+    return new Problem(421, 'misdirected', 'This connection does not serve the host of the request.')
+  }
+
+  #failed(client: Client, source: RequestSource, requestId: string, error: unknown): void {
+    this.#parts.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
+    const problem = new Problem(500, 'internal', 'The gateway made a mistake. It has been logged.')
+    client.answer(problemAnswer(askerOf(source), problem, requestId))
+  }
+}
+
+/** Who asks, of a request that could not be read. */
+function askerOf({ rawHeaders }: RequestSource): Asker {
+  const value = (name: string): string | undefined => {
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+      if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
+    return undefined
+  }
+  return {
+    mode: value('sec-fetch-mode'),
+    site: value('sec-fetch-site'),
+    dest: value('sec-fetch-dest'),
+    accept: value('accept'),
+  }
+}
