@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AuditEvent, AuditInput } from './audit-event.ts'
 import { boundText } from './escape-text.ts'
+import { createEventStamp } from './event-stamp.ts'
 
 const LONGEST = 1_024
 const LONGEST_PATH = 2_048
@@ -26,10 +26,19 @@ const CORE = new Set([
 /** Fields that could only carry a secret or somebody's data, whoever sends them. */
 const SECRET = /^(set_)?cookies?$|authorization|^query$|^body$|passw|secret|^code(_verifier)?$|^id_token$/
 
+const SPACE = /\s/
 /** A credential inside another text. */
 const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
 
 type Value = AuditEvent[string]
+
+/** What becomes of a field, judged by its name alone. */
+type Fate = 'drop' | 'redact' | 'path' | 'keep'
+
+/** Names are the code's own, so they are few; whatever comes on top is judged each time. */
+const MOST_FATES = 1_000
+const fates = new Map<string, Fate>()
+const stampOf = createEventStamp()
 
 /** Says who records: the same for every event of a hub. */
 export interface Recorder {
@@ -39,10 +48,11 @@ export interface Recorder {
 
 /** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
 export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
+  const { id, time } = stampOf(nowMs)
   return {
-    id: uuidv7(),
+    id,
     type: text(input.type),
-    time: new Date(nowMs).toISOString(),
+    time,
     cluster: text(cluster),
     hub: text(hub),
     user: orNull(input.user),
@@ -94,20 +104,40 @@ export function withoutFreeText(event: AuditEvent): AuditEvent {
 
 function fieldsOf(fields: Readonly<Record<string, unknown>>): Record<string, Value> {
   const made: Record<string, Value> = {}
-  for (const [name, value] of Object.entries(fields).slice(0, MOST_FIELDS)) {
-    if (CORE.has(name) || !FIELD_NAME.test(name)) continue
-    if (SECRET.test(name)) made[name] = value == null ? null : '[redacted]'
+  let left = MOST_FIELDS
+  for (const name of Object.keys(fields)) {
+    if (left-- === 0) break
+    const fate = fateOf(name)
+    if (fate === 'drop') continue
+    const value = fields[name]
+    if (fate === 'redact') made[name] = value == null ? null : '[redacted]'
     else if (typeof value === 'boolean') made[name] = value
     else if (typeof value === 'number') made[name] = Number.isFinite(value) ? value : null
-    else if (name === 'path' && typeof value === 'string') made[name] = pathOf(value)
+    else if (fate === 'path' && typeof value === 'string') made[name] = pathOf(value)
     else made[name] = orNull(value)
   }
   return made
 }
 
+function fateOf(name: string): Fate {
+  const known = fates.get(name)
+  if (known !== undefined) return known
+  const fate =
+    CORE.has(name) || !FIELD_NAME.test(name)
+      ? 'drop'
+      : SECRET.test(name)
+        ? 'redact'
+        : name === 'path'
+          ? 'path'
+          : 'keep'
+  if (fates.size < MOST_FATES) fates.set(name, fate)
+  return fate
+}
+
 /** Without the query string and the fragment. */
 function pathOf(path: string): string {
-  return boundText(path.split(/[?#]/, 1)[0] ?? '', LONGEST_PATH)
+  const end = path.search(/[?#]/)
+  return boundText(end < 0 ? path : path.slice(0, end), LONGEST_PATH)
 }
 
 function rolesOf(roles: readonly unknown[]): string[] {
@@ -117,10 +147,9 @@ function rolesOf(roles: readonly unknown[]): string[] {
 const orNull = (value: unknown): string | null => (value === null || value === undefined ? null : text(value))
 
 function text(value: unknown): string {
-  return boundText(typeof value === 'string' ? value : stringOf(value), LONGEST).replace(
-    CREDENTIAL,
-    '$1 [redacted]',
-  )
+  const bounded = boundText(typeof value === 'string' ? value : stringOf(value), LONGEST)
+  // A credential has a space in it, and nearly no text does.
+  return SPACE.test(bounded) ? bounded.replace(CREDENTIAL, '$1 [redacted]') : bounded
 }
 
 /** Types forbid what is no string, but an event must not be lost over it. */
