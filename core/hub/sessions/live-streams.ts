@@ -3,13 +3,6 @@ import type { Log } from '../../kernel/log.ts'
 import type { EndReason } from './session.ts'
 import type { LiveStream, LiveStreams } from './sessions.ts'
 
-/** Streams that one answer is about: same session, app and way. */
-interface Group {
-  readonly key: string
-  readonly sample: LiveStream
-  readonly streams: Set<LiveStream>
-}
-
 export interface RunningLiveStreams extends LiveStreams {
   /** Cuts all streams of a session at once. Returns how many. */
   cutSession(sessionId: string, reason: EndReason): number
@@ -36,19 +29,18 @@ export function createLiveStreams(options: {
   readonly log: Log
 }): RunningLiveStreams {
   const { judge, log } = options
-  const bySession = new Map<string, Map<string, Group>>()
+  const bySession = new Map<string, Set<LiveStream>>()
   let size = 0
   let revoked = 0
   let pass: Promise<number> | null = null
   let nextPass: Promise<number> | null = null
 
   function remove(stream: LiveStream): boolean {
-    const groups = bySession.get(stream.session.id)
-    const group = groups?.get(keyOf(stream))
-    if (!groups || !group?.streams.delete(stream)) return false
+    const { id } = stream.session
+    const streams = bySession.get(id)
+    if (!streams?.delete(stream)) return false
     size -= 1
-    if (group.streams.size === 0) groups.delete(group.key)
-    if (groups.size === 0) bySession.delete(stream.session.id)
+    if (streams.size === 0) bySession.delete(id)
     return true
   }
 
@@ -67,7 +59,8 @@ export function createLiveStreams(options: {
     return count
   }
 
-  async function ask({ sample, streams }: Group): Promise<number> {
+  /** One answer is about all streams of the same session, app and way. */
+  async function ask(sample: LiveStream): Promise<number> {
     let reason: EndReason | null
     try {
       const answer = judge(sample)
@@ -76,15 +69,21 @@ export function createLiveStreams(options: {
       log.error({ app: sample.app.name, cause: messageOf(error) }, 'a live stream could not be judged')
       reason = 'denied'
     }
-    return reason === null ? 0 : cut(streams, reason)
+    if (reason === null) return 0
+    const key = keyOf(sample)
+    const streams = [...(bySession.get(sample.session.id) ?? [])]
+    return cut(
+      streams.filter((stream) => keyOf(stream) === key),
+      reason,
+    )
   }
 
   async function passOver(): Promise<number> {
     const asked: Promise<number>[] = []
     let until = performance.now() + SLICE_MS
-    for (const groups of [...bySession.values()]) {
-      for (const group of [...groups.values()]) {
-        if (group.streams.size > 0) asked.push(ask(group))
+    for (const streams of [...bySession.values()]) {
+      for (const [sample] of Map.groupBy(streams, keyOf).values()) {
+        if (sample) asked.push(ask(sample))
         if (performance.now() < until) continue
         await new Promise((resolve) => setImmediate(resolve))
         until = performance.now() + SLICE_MS
@@ -110,24 +109,19 @@ export function createLiveStreams(options: {
   return {
     add(stream) {
       const { id } = stream.session
-      const groups = bySession.get(id) ?? new Map<string, Group>()
-      bySession.set(id, groups)
-      const key = keyOf(stream)
-      const group = groups.get(key) ?? { key, sample: stream, streams: new Set<LiveStream>() }
-      groups.set(key, group)
-      group.streams.add(stream)
+      const streams = bySession.get(id)
+      if (streams === undefined) bySession.set(id, new Set([stream]))
+      else streams.add(stream)
       size += 1
       return () => void remove(stream)
     },
     countBy({ sessionId, appId, agent }) {
-      const groups =
-        sessionId === undefined ? [...bySession.values()] : [bySession.get(sessionId) ?? new Map()]
+      const sets = sessionId === undefined ? bySession.values() : [bySession.get(sessionId) ?? []]
       let count = 0
-      for (const each of groups) {
-        for (const { sample, streams } of each.values() as Iterable<Group>) {
-          if (appId !== undefined && sample.app.id !== appId) continue
-          if (agent === undefined) count += streams.size
-          else for (const stream of streams) if (stream.agent === agent) count += 1
+      for (const streams of sets) {
+        for (const stream of streams) {
+          if (appId !== undefined && stream.app.id !== appId) continue
+          if (agent === undefined || stream.agent === agent) count += 1
         }
       }
       return count
@@ -139,16 +133,13 @@ export function createLiveStreams(options: {
       return revoked
     },
     cutAgent(hostname, reason) {
-      const groups = [...bySession.values()].flatMap((each) => [...each.values()])
+      const all = [...bySession.values()].flatMap((streams) => [...streams])
       return cut(
-        groups.flatMap(({ streams }) => [...streams].filter(({ agent }) => agent === hostname)),
+        all.filter(({ agent }) => agent === hostname),
         reason,
       )
     },
-    cutSession(sessionId, reason) {
-      const streams = [...(bySession.get(sessionId)?.values() ?? [])].flatMap((group) => [...group.streams])
-      return cut(streams, reason)
-    },
+    cutSession: (sessionId, reason) => cut(bySession.get(sessionId) ?? [], reason),
     recheck,
   }
 }
