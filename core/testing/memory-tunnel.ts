@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { App } from '../hub/catalog/app.ts'
 import type { Link, Pipe, Tunnel } from '../hub/tunnel/tunnel.ts'
+import { resetSocket } from '../wire/reset-socket.ts'
 
 /**
  * A tunnel without agents: `dial` connects to the app's URI from this process. Pipes behave as real ones do, resets
@@ -88,7 +89,7 @@ function socketPipe(socket: Socket, agent: string): Pipe {
     end: () => void socket.end(),
     destroy: () => {
       failure ??= new Error('destroyed')
-      if (!socket.destroyed) socket.resetAndDestroy()
+      resetSocket(socket)
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

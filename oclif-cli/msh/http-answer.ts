@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { resetSocket } from '@mezite/core/wire'
 import { type OriginNames, towardsClient } from './map-headers.ts'
 
 /** Sends an app's answer as it comes, event streams at once. One that breaks off breaks the client's connection too. */
 export function sendAnswer(answer: IncomingMessage, outgoing: ServerResponse, names: OriginNames): void {
   const cut = (): void => {
-    if (!outgoing.writableFinished) outgoing.socket?.resetAndDestroy()
+    if (!outgoing.writableFinished && outgoing.socket) resetSocket(outgoing.socket)
   }
   outgoing.sendDate = false
   try {

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { relaySocket } from '@mezite/core/wire'
+import { relaySocket, resetSocket } from '@mezite/core/wire'
 import type { HubLine } from './hub-line.ts'
 import { isForeignPage } from './judge-local-request.ts'
 import { Refusal } from './refusal.ts'
@@ -34,7 +34,7 @@ export function serveTcp(options: {
         if (gone.signal.aborted) return
         if (error instanceof Refusal)
           note(`${app}: a connection was closed: ${error.message} (${error.reason})`)
-        socket.resetAndDestroy()
+        resetSocket(socket)
       },
     )
   })
@@ -46,6 +46,6 @@ function keepPagesOut(socket: Socket, port: number, tell: () => void): void {
   socket.once('data', (first: Buffer) => {
     if (!isForeignPage(first, port)) return
     tell()
-    socket.resetAndDestroy()
+    resetSocket(socket)
   })
 }

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
+import { resetSocket } from '@mezite/core/wire'
 import { AppAgent } from './app-agent.ts'
 import { forward, type LocalOrigin, namesOf, refusalOf, told } from './forward-request.ts'
 import { refusalHeaders } from './http-answer.ts'
@@ -46,7 +47,7 @@ function splice(socket: Socket, app: Duplex): void {
   const over = (error?: Error | null): void => {
     if (!error) return
     app.destroy()
-    if (!socket.destroyed) socket.resetAndDestroy()
+    resetSocket(socket)
   }
   pipeline(socket, app, over)
   pipeline(app, socket, over)

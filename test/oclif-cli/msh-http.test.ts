@@ -1,0 +1,268 @@
+import { once } from 'node:events'
+import http, { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import t from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { startMshHub } from './msh-hub.ts'
+import { loginMsh, mshEnv, openApps } from './msh-program.ts'
+
+t.setTimeout(240_000)
+const hub = await startMshHub()
+const env = mshEnv(hub)
+await loginMsh(hub, env)
+
+const requests: { request: IncomingMessage; body: string }[] = []
+let listener: RequestListener = (_request, response) => response.end('hello')
+const server = createServer({ keepAliveTimeout: 2_000 }, async (request, response) => {
+  request.on('error', () => {})
+  const entry = { request, body: '' }
+  requests.push(entry)
+  if (!request.headers['x-stream']) for await (const chunk of request) entry.body += chunk
+  listener(request, response)
+})
+const sockets = new WebSocketServer({ noServer: true })
+server.on('upgrade', (request, socket, head) => {
+  socket.on('error', () => {})
+  requests.push({ request, body: '' })
+  if (request.url === '/no') return socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+  sockets.handleUpgrade(request, socket, head, (ws) => ws.on('message', (data) => ws.send(`echo ${data}`)))
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+hub.apps.set('grafana', { protocol: 'http', port: (server.address() as AddressInfo).port })
+const publicHost = `grafana.apps.${hub.proxy.replace('hub.', '')}`
+const msh = await openApps(['grafana'], env)
+t.teardown(async () => {
+  await msh.stop()
+  server.close()
+  server.closeAllConnections()
+  for (const ws of sockets.clients) ws.terminate()
+  await hub.stop()
+})
+const port = msh.ports.grafana!
+const local = `127.0.0.1:${port}`
+
+interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly body: string
+  readonly trailers: NodeJS.Dict<string>
+}
+
+function ask(options: http.RequestOptions = {}, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: '127.0.0.1', port, agent: false, ...options }, async (answer) => {
+      let text = ''
+      try {
+        for await (const chunk of answer) text += chunk
+        const { statusCode = 0, headers, trailers } = answer
+        resolve({ status: statusCode, headers, body: text, trailers })
+      } catch (error) {
+        reject(error)
+      }
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+t.test('requests reach the app under its public name, with body, method and query', async (t) => {
+  requests.length = 0
+  const body = 'x'.repeat(300_000)
+  const headers = { origin: `http://${local}`, referer: `http://${local}/page?a=1`, te: 'trailers' }
+  const answer = await ask({ method: 'POST', path: '/api/q?x=%2F&y', headers }, body)
+  t.match(answer, { status: 200, body: 'hello' })
+  const { request, body: received } = requests[0]!
+  t.equal(received, body)
+  t.match(request, { method: 'POST', url: '/api/q?x=%2F&y' })
+  t.equal(request.headers.host, publicHost)
+  t.equal(request.headers.origin, `https://${publicHost}`)
+  t.equal(request.headers.referer, `https://${publicHost}/page?a=1`)
+  for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'POST']) {
+    t.equal((await ask({ method })).status, 200, method)
+    t.match(requests.at(-1)!.request, { method })
+  }
+  t.equal((await ask({ headers: { host: `localhost:${port}` } })).status, 200)
+})
+
+t.test('addresses and cookies of the public host become those of the local one, and back', async (t) => {
+  listener = (request, response) => {
+    const to = new URL(request.url!, 'https://x').searchParams.get('to')!
+    response.writeHead(302, [
+      ...['Location', to, 'Access-Control-Allow-Origin', `https://${publicHost}`],
+      ...['Set-Cookie', '__Host-a=1; Path=/; Secure; HttpOnly; SameSite=None'],
+      ...['Set-Cookie', `b=2; Domain=${publicHost.split(':')[0]}; Max-Age=5`],
+      ...['Strict-Transport-Security', 'max-age=1000', 'X-Kept', 'yes'],
+    ])
+    response.end()
+  }
+  const places: [string, string][] = [
+    [`https://${publicHost}/a?b#c`, `http://${local}/a?b#c`],
+    [`https://${publicHost}`, `http://${local}`],
+    [`//${publicHost}/a`, `//${local}/a`],
+    ['/relative', '/relative'],
+    [`https://${publicHost}.evil.example/`, `https://${publicHost}.evil.example/`],
+    [`https://${publicHost}0/`, `https://${publicHost}0/`],
+    ['https://id.example/login', 'https://id.example/login'],
+  ]
+  for (const [to, expected] of places) {
+    const { headers } = await ask({ path: `/?to=${encodeURIComponent(to)}` })
+    t.equal(headers.location, expected)
+    t.equal(headers['access-control-allow-origin'], `http://${local}`)
+    t.strictSame(headers['set-cookie'], ['mezite-host-a=1; Path=/; HttpOnly; SameSite=Lax', 'b=2; Max-Age=5'])
+    t.notOk(headers['strict-transport-security'])
+    t.equal(headers['x-kept'], 'yes')
+  }
+  await ask({ path: '/?to=/', headers: { cookie: 'mezite-host-a=1; b=2' } })
+  t.equal(requests.at(-1)!.request.headers.cookie, '__Host-a=1; b=2')
+  listener = (_request, response) => response.end('hello')
+})
+
+t.test('I123 rebinding: only 127.0.0.1 and localhost with this very port are answered', async (t) => {
+  requests.length = 0
+  const hosts = ['evil.example', `evil.example:${port}`, '127.0.0.1', 'localhost', `127.0.0.1:${port + 1}`]
+  for (const host of [...hosts, `127.0.0.2:${port}`, `[::1]:${port}`, `localhost.:${port}`, publicHost]) {
+    const { status, body } = await ask({ headers: { host } })
+    t.equal(status, 403, host)
+    t.match(body, /answers to 127\.0\.0\.1/)
+  }
+  const raw = async (text: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(text)
+    const [first] = await once(socket, 'data')
+    socket.destroy()
+    return String(first).split('\r\n')[0]!
+  }
+  t.match(await raw(`GET / HTTP/1.1\r\nHost: ${local}\r\nHost: ${local}\r\n\r\n`), '403')
+  t.match(await raw(`GET http://evil.example/ HTTP/1.1\r\nHost: ${local}\r\n\r\n`), '403')
+  t.match(await raw(`GET http://${local}/ HTTP/1.1\r\nHost: ${local}\r\n\r\n`), '403')
+  t.equal(requests.length, 0, 'nothing reached the app')
+})
+
+t.test('I123 pages of other origins and sites get 403, whatever they send', async (t) => {
+  requests.length = 0
+  const refused: Record<string, string>[] = [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: `https://${local}` },
+    { origin: `http://127.0.0.1:${port + 1}` },
+    { origin: `http://localhost:${port}` },
+    { origin: `https://${publicHost}` },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'cross-site', origin: `http://${local}` },
+    { 'sec-fetch-site': 'nonsense' },
+  ]
+  for (const headers of refused) {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      t.equal((await ask({ method, headers }, method === 'POST' ? 'a=b' : undefined)).status, 403)
+    }
+    const ws = new WebSocket(`ws://${local}/`, { headers })
+    const [, answer] = await once(ws, 'unexpected-response')
+    t.equal(answer.statusCode, 403)
+    answer.destroy()
+  }
+  t.equal(requests.length, 0, 'nothing reached the app')
+  for (const headers of [
+    { 'sec-fetch-site': 'none' },
+    { 'sec-fetch-site': 'same-origin', origin: `http://${local}` },
+  ]) {
+    t.equal((await ask({ headers })).status, 200)
+  }
+})
+
+t.test('WebSockets pass, under the public name; a refused one is an answer', async (t) => {
+  const ws = new WebSocket(`ws://${local}/live`, { origin: `http://${local}` })
+  await once(ws, 'open')
+  t.equal(requests.at(-1)!.request.headers.origin, `https://${publicHost}`)
+  t.equal(requests.at(-1)!.request.headers.host, publicHost)
+  ws.send('one')
+  t.equal(String((await once(ws, 'message'))[0]), 'echo one')
+  const big = 'y'.repeat(2 << 20)
+  ws.send(big)
+  t.equal(String((await once(ws, 'message'))[0]), `echo ${big}`)
+  ws.close(4000, 'done')
+  t.equal((await once(ws, 'close'))[0], 4000)
+  const refused = new WebSocket(`ws://${local}/no`)
+  const [, answer] = await once(refused, 'unexpected-response')
+  t.equal(answer.statusCode, 403)
+  answer.destroy()
+})
+
+t.test('answers stream as they come, with trailers; a broken one is not a whole one', async (t) => {
+  let push = (_text: string) => {}
+  listener = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    push = (text) => response.write(text)
+  }
+  const request = http.get({ host: '127.0.0.1', port, agent: false })
+  const [events] = (await once(request, 'response')) as [IncomingMessage]
+  for (const text of ['data: 1\n\n', 'data: 2\n\n']) {
+    push(text)
+    t.equal(String((await once(events, 'data'))[0]), text)
+  }
+  const gone = new Promise((resolve) => requests.at(-1)!.request.socket.once('close', resolve))
+  request.destroy()
+  await gone
+
+  listener = (_request, response) => {
+    response.writeHead(200, { trailer: 'x-sum' })
+    response.write('part')
+    response.addTrailers({ 'x-sum': '42' })
+    response.end()
+  }
+  t.match(await ask(), { body: 'part', trailers: { 'x-sum': '42' } })
+
+  listener = (_request, response) => {
+    response.writeHead(200)
+    response.write('half')
+    setTimeout(() => response.destroy(), 50)
+  }
+  await t.rejects(ask(), { code: 'ECONNRESET' })
+  listener = (_request, response) => response.end('hello')
+})
+
+t.test('an upload streams, and connections are kept and renewed', async (t) => {
+  listener = (request, response) => request.pipe(response)
+  const request = http.request({
+    host: '127.0.0.1',
+    port,
+    agent: false,
+    method: 'POST',
+    headers: { 'x-stream': '1' },
+  })
+  request.write('first')
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  t.equal(String((await once(answer, 'data'))[0]), 'first')
+  request.end('second')
+  t.equal(String((await once(answer, 'data'))[0]), 'second')
+  listener = (_request, response) => response.end('hello')
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  hub.asked.length = 0
+  for (let count = 0; count < 20; count += 1) t.equal((await ask({ agent })).body, 'hello')
+  t.ok(hub.asked.length <= 2, `${hub.asked.length} streams for 20 requests`)
+  // What the app closed meanwhile is not used again.
+  server.closeIdleConnections()
+  t.equal((await ask({ agent })).body, 'hello')
+  const answers = await Promise.all(Array.from({ length: 100 }, () => ask({ method: 'POST' }, 'body')))
+  t.ok(answers.every(({ status }) => status === 200))
+})
+
+t.test('a refusal is an answer in plain words', async (t) => {
+  const app = hub.apps.get('grafana')!
+  server.closeIdleConnections()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  hub.apps.set('grafana', { ...app, refusal: { status: 403, reason: 'session_mfa_required' } })
+  const { status, body } = await ask()
+  t.equal(status, 403)
+  t.match(body, /grafana demands a security key, .* \(session_mfa_required\)/)
+  const ws = new WebSocket(`ws://${local}/`)
+  t.equal((await once(ws, 'unexpected-response'))[1].statusCode, 403)
+  hub.apps.set('grafana', app)
+  t.equal((await ask()).status, 200)
+  await hub.down()
+  t.match(await ask(), { status: 503, body: /the hub cannot be reached \(hub_unreachable\)/ })
+  await hub.up()
+})
