@@ -24,7 +24,7 @@ export function connectAdmitted(
 ): void {
   const { app, session } = admitted
   const { tunnel, pool, log } = parts
-  openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? '', ...attempt }, (result) => {
+  openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? app.id, ...attempt }, (result) => {
     if (result instanceof Problem) {
       if (result.cause !== undefined)
         log.info({ app: app.name, cause: String(result.cause) }, 'no agent could reach an app')

@@ -3,6 +3,8 @@ import type { Deadlines, Waiting } from './deadlines.ts'
 import { limits } from './limits.ts'
 import type { Upstream } from './upstream.ts'
 
+const ignore = () => {}
+
 /**
  * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
  * reach whoever comes next. Bounded per key and per app; gone after 15 s, and
@@ -11,9 +13,15 @@ import type { Upstream } from './upstream.ts'
 export class PipePool {
   readonly #deadlines: Deadlines
   readonly #tunnel: Pick<Tunnel, 'candidates'>
+  /** By session, the one that was used last at the end: a session has few, mostly all to one app. */
   readonly #idle = new Map<string, Upstream[]>()
   readonly #countByApp = new Map<string, number>()
   readonly #sweep: Waiting
+  readonly #forget = (upstream: Upstream) => {
+    const stack = this.#idle.get(upstream.sessionKey)
+    const at = stack?.lastIndexOf(upstream) ?? -1
+    if (stack !== undefined && at >= 0) this.#remove(stack, at)
+  }
 
   constructor(deadlines: Deadlines, tunnel: Pick<Tunnel, 'candidates'>) {
     this.#deadlines = deadlines
@@ -24,10 +32,12 @@ export class PipePool {
 
   /** The connection that was used last, of this session to this version of the app through this agent. */
   take(sessionKey: string, app: App, agent: string): Upstream | undefined {
-    const stack = this.#idle.get(`${sessionKey} ${app.id} ${agent}`)
-    while (stack !== undefined && stack.length > 0) {
-      const upstream = stack[stack.length - 1] as Upstream
-      this.#forget(upstream)
+    const stack = this.#idle.get(sessionKey)
+    if (stack === undefined) return undefined
+    for (let at = stack.length - 1; at >= 0; at--) {
+      const upstream = stack[at] as Upstream
+      if (!leadsTo(upstream, app, agent)) continue
+      this.#remove(stack, at)
       if (upstream.app === app && !upstream.gone) return upstream
       upstream.destroy()
     }
@@ -40,18 +50,19 @@ export class PipePool {
     upstream.reused = true
     // One that was released while paused would never read again.
     upstream.resume()
-    const key = keyOf(upstream)
-    const stack = this.#idle.get(key) ?? []
-    const count = this.#countByApp.get(upstream.app.id) ?? 0
-    if (stack.length >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
+    const { app, agent, sessionKey } = upstream
+    const stack = this.#idle.get(sessionKey)
+    const count = this.#countByApp.get(app.id) ?? 0
+    const alike = stack?.reduce((sum, other) => sum + (leadsTo(other, app, agent) ? 1 : 0), 0) ?? 0
+    if (alike >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
       upstream.destroy()
       return
     }
     upstream.idleSince = this.#deadlines.now
-    upstream.ongone = (gone) => this.#forget(gone)
-    stack.push(upstream)
-    this.#idle.set(key, stack)
-    this.#countByApp.set(upstream.app.id, count + 1)
+    upstream.ongone = this.#forget
+    if (stack === undefined) this.#idle.set(sessionKey, [upstream])
+    else stack.push(upstream)
+    this.#countByApp.set(app.id, count + 1)
   }
 
   close(): void {
@@ -59,17 +70,14 @@ export class PipePool {
     for (const stack of [...this.#idle.values()]) for (const upstream of [...stack]) upstream.destroy()
   }
 
-  #forget(upstream: Upstream): void {
-    const key = keyOf(upstream)
-    const stack = this.#idle.get(key)
-    const at = stack?.lastIndexOf(upstream) ?? -1
-    if (stack === undefined || at < 0) return
-    upstream.ongone = () => {}
-    stack.splice(at, 1)
-    if (stack.length === 0) this.#idle.delete(key)
-    const count = (this.#countByApp.get(upstream.app.id) ?? 1) - 1
-    if (count === 0) this.#countByApp.delete(upstream.app.id)
-    else this.#countByApp.set(upstream.app.id, count)
+  #remove(stack: Upstream[], at: number): void {
+    const [upstream] = stack.splice(at, 1) as [Upstream]
+    upstream.ongone = ignore
+    if (stack.length === 0) this.#idle.delete(upstream.sessionKey)
+    const { id } = upstream.app
+    const count = (this.#countByApp.get(id) ?? 1) - 1
+    if (count === 0) this.#countByApp.delete(id)
+    else this.#countByApp.set(id, count)
   }
 
   #expire(): void {
@@ -101,6 +109,6 @@ export class PipePool {
   }
 }
 
-function keyOf(upstream: Upstream): string {
-  return `${upstream.sessionKey} ${upstream.app.id} ${upstream.agent}`
+function leadsTo(upstream: Upstream, app: App, agent: string): boolean {
+  return upstream.app.id === app.id && upstream.agent === agent
 }
