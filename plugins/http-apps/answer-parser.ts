@@ -29,7 +29,11 @@ const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Looked for where line ends are gone already, so a CR or LF is a bare one. */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
-const SIZE = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;.*)?$/
+/** RFC 9112 section 7.1.1, without the optional space that is nothing but a way to be read differently. */
+const SIZE =
+  /^([0-9A-Fa-f]{1,13})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*$/
+/** RFC 9112 section 6.1. Some readers take a tab for a part of the name, so it is refused. */
+const CHUNKED = /^transfer-encoding: *chunked *$/i
 const LENGTH = /^[0-9]{1,15}$/
 
 type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
@@ -140,7 +144,7 @@ export class AnswerParser {
         if (length !== undefined || !LENGTH.test(value)) throw new AnswerError('the answer has a bad length')
         length = value
       } else if (lower === 'transfer-encoding') {
-        if (coding !== undefined || value.toLowerCase() !== 'chunked' || minor === '0')
+        if (coding !== undefined || !CHUNKED.test(rows[i] as string) || minor === '0')
           throw new AnswerError('the answer has a transfer coding that is not understood')
         coding = value
       } else if (lower === 'connection' && /(?:^|[ \t,])close(?:$|[ \t,])/i.test(value)) close = true
