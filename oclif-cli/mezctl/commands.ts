@@ -43,5 +43,6 @@ export const commands: Readonly<Record<string, () => Promise<{ default: unknown 
   'sessions revoke': () => import('./commands/sessions/revoke.ts'),
   'audit ls': () => import('./commands/audit/ls.ts'),
   'audit tail': () => import('./commands/audit/tail.ts'),
+  'audit verify': () => import('./commands/audit/verify.ts'),
   'auth export': () => import('./commands/auth/export.ts'),
 }

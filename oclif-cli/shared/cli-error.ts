@@ -22,6 +22,8 @@ export const cliErrorCodes = {
     'Sign in again; if that does not help, tell an administrator: somebody may stand between you and the hub.',
   MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
   MEZ_NOT_CONFIRMED: 'Nothing was changed. Add --yes to go ahead without being asked.',
+  MEZ_AUDIT_ALTERED:
+    'Keep the database as it is, and compare with a backup and with copies of the trail elsewhere.',
   MEZ_CLI_FAULT: 'This is a fault of the program; please report it with the command that you typed.',
 } as const satisfies Record<string, string>
 

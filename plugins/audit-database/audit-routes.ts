@@ -2,6 +2,7 @@ import type { Audit, Changes, Database, Sessions, Subject, WebRoutes } from '@me
 import { Problem, Type } from '@mezite/core'
 import type { Tail } from './create-tail.ts'
 import { type Range, readEvents, seqOf } from './read-events.ts'
+import { recordRead } from './record-read.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000
@@ -37,21 +38,6 @@ interface Parts {
 /** `GET /v1/webapi/audit` and `/audit/tail`, both for admins only; reading is itself recorded. */
 export function auditRoutes(parts: Parts): WebRoutes {
   const { database, audit } = parts
-  const recordRead = (request: { subject: Subject; clientIp: string; id: string }, what: string) => {
-    const { subject, clientIp, id } = request
-    const { user, roles, sessionId } = subject
-    const fields = { resource: what }
-    audit.record({
-      type: 'audit.read',
-      success: true,
-      user,
-      roles,
-      clientIp,
-      sessionId,
-      requestId: id,
-      fields,
-    })
-  }
   return {
     name: 'audit',
     prefix: '/v1/webapi',
@@ -84,7 +70,7 @@ export function auditRoutes(parts: Parts): WebRoutes {
           }
           const events = await readEvents(database, filter, range, limit)
           // One record for a list, however many pages it has.
-          if (asked.after === undefined && asked.before === undefined) recordRead(request, 'audit')
+          if (asked.after === undefined && asked.before === undefined) recordRead(audit, request, 'audit')
           return events.map(({ event }) => event)
         },
       )
@@ -92,8 +78,8 @@ export function auditRoutes(parts: Parts): WebRoutes {
         '/audit/tail',
         { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
         async (request, reply) => {
-          recordRead(request, 'audit/tail')
-          const stream = await parts.tail.follow(watch(request.subject, parts))
+          recordRead(audit, request, 'audit/tail')
+          const stream = await parts.tail.follow(watch(request, parts))
           reply.raw.once('close', () => stream.destroy())
           return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
         },
@@ -102,14 +88,36 @@ export function auditRoutes(parts: Parts): WebRoutes {
   }
 }
 
+interface Asker {
+  readonly subject: Subject
+  readonly identifyAgain: () => Promise<Subject | null>
+}
+
 /** Whether who follows is still an admin; asked at every poll. The operator always is. */
-function watch(subject: Subject, { sessions, changes }: Parts): () => boolean {
-  const { sessionId } = subject
-  if (subject.kind === 'operator' || sessionId === null) return () => true
+function watch(request: Asker, { sessions, changes }: Parts): () => boolean {
+  const { kind, sessionId } = request.subject
+  if (kind === 'operator') return () => true
+  if (sessionId === null) return watchToken(request)
   return () => {
     const session = sessions?.byId(sessionId)
     const now = session && sessions?.subjectOf(session)
     return changes.fresh() && (now?.roles.includes('admin') ?? false)
+  }
+}
+
+/** What holds no session is asked for again, and the answer counts at the next poll. */
+function watchToken(request: Asker): () => boolean {
+  let allowed = true
+  return () => {
+    request.identifyAgain().then(
+      (subject) => {
+        allowed = subject?.roles.includes('admin') ?? false
+      },
+      () => {
+        allowed = false
+      },
+    )
+    return allowed
   }
 }
 

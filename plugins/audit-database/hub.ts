@@ -9,13 +9,17 @@ import {
   parseDuration,
   sessions,
   Type,
+  vault,
   webRoutes,
 } from '@mezite/core'
 import { auditRoutes } from './audit-routes.ts'
+import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
+import { createCheckpoints } from './create-checkpoints.ts'
 import { createPruner } from './create-pruner.ts'
 import { createSink } from './create-sink.ts'
 import { createTail } from './create-tail.ts'
 import { auditMigrations } from './migrations.ts'
+import { verifyRoute } from './verify-route.ts'
 
 /** Keeps audit events in the hub's database. README.md says how to query and export them. */
 export default defineHubPlugin({
@@ -23,10 +27,18 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Keeps audit events in the database',
   config: Type.Object(
-    { retention: Type.String({ default: '90d', pattern: '^[1-9][0-9]{0,8}(m|h|d)$' }) },
+    {
+      retention: Type.String({ default: '90d', pattern: '^[1-9][0-9]{0,8}(m|h|d)$' }),
+      retention_role: Type.Optional(
+        Type.String({
+          pattern: '^[a-z_][a-z0-9_]{0,62}$',
+          description: 'role of PostgreSQL that deletes old events, where the role of the hub may not',
+        }),
+      ),
+    },
     { additionalProperties: false },
   ),
-  needs: { audit, changes, database },
+  needs: { audit, changes, database, vault },
   wants: { sessions },
   provides: { auditSinks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
@@ -34,16 +46,29 @@ export default defineHubPlugin({
     if (retentionMs === null) {
       throw new MezError('MEZ_CONFIG_INVALID', `retention: '${config.retention}' is longer than ten years`)
     }
-    const pruner = createPruner({ database: use.database, retentionMs, clock, log })
+    let opened: CheckpointKey | undefined
+    const key = () => {
+      if (!opened) throw new Error('the key of checkpoints is not there yet')
+      return opened
+    }
+    const retentionRole = config.retention_role ?? null
+    const pruner = createPruner({ database: use.database, retentionMs, retentionRole, key, clock, log })
+    const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)
     provide.auditSinks(createSink(use.database))
     provide.webRoutes(auditRoutes({ ...use, tail }))
-    tap.lifecycle.start(() => pruner.start())
+    provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))
+    tap.lifecycle.start(async () => {
+      opened = await openCheckpointKey(use.database, use.vault)
+      pruner.start()
+      checkpoints.start()
+    })
     tap.lifecycle.drain(() => tail.end())
-    tap.lifecycle.stop(() => {
+    tap.lifecycle.stop(async () => {
       tail.end()
-      return pruner.stop()
+      await pruner.stop()
+      await checkpoints.stop()
     })
   },
 })

@@ -58,6 +58,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'DELETE /v1/webapi/locks/{id}',
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
+    'GET /v1/webapi/audit/verify',
     'GET /v1/webapi/auth/export/app-jwt',
     'GET /v1/webapi/auth/export/hub-ca',
     'GET /v1/webapi/auth/export/agent-ca',

@@ -3,10 +3,8 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import t from 'tap'
 import { makeEvent } from '../../../core/hub/audit/make-event.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
-import { createPruner } from '../../../plugins/audit-database/create-pruner.ts'
 import { createSink } from '../../../plugins/audit-database/create-sink.ts'
-import { keptLog, pgliteStore, postgresStore, type Store, until } from '../../hub/database/stores.ts'
+import { pgliteStore, postgresStore, type Store, until } from '../../hub/database/stores.ts'
 import { startTrail } from './start-trail.ts'
 
 type Tap = typeof t
@@ -228,26 +226,6 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await audit.flush()
     const { json } = await ask('/audit?type=audit.read')
     t.match((json as Json[])[0], { user: 'operator@socket', success: true, resource: 'audit' })
-  })
-
-  await t.test('retention: what is older goes, in pieces', async (t) => {
-    await empty()
-    const old = Date.now() - 91 * 86_400_000
-    const sink = createSink(db)
-    for (let n = 0; n < 12; n++) await sink.write(Array.from({ length: 200 }, () => made('old', {}, old)))
-    await sink.write([made('young')])
-    const pruner = createPruner({
-      database: db,
-      retentionMs: 90 * 86_400_000,
-      clock: systemClock,
-      log: keptLog(),
-    })
-    t.equal(await pruner.prune(), 2_400)
-    t.same(
-      (await list('/audit')).map(({ type }) => type),
-      ['young'],
-    )
-    await pruner.stop()
   })
 
   await t.test('tail: events as they happen, also of other hubs; ends when the hub drains', async (t) => {

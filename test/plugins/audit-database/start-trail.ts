@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { createAudit } from '../../../core/hub/audit/create-audit.ts'
 import { createChanges } from '../../../core/hub/database/create-changes.ts'
 import type { DatabaseConfig } from '../../../core/hub/database/open-database.ts'
 import { hubHooks } from '../../../core/hub/hooks.ts'
+import { createVault } from '../../../core/hub/keys/create-vault.ts'
 import { createWeb } from '../../../core/hub/web/create-web.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
@@ -46,6 +48,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     [ref.changes, changes],
     [ref.audit, audit],
     [ref.sessions, sessions],
+    [ref.vault, createVault(randomBytes(32))],
   ])
   await database.migrate(kernel.slot(ref.migrations))
   await changes.start()
@@ -70,6 +73,8 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
       asked.end()
     })
   return {
+    /** Holds `admin.sock`. */
+    folder,
     audit,
     changes,
     database,

@@ -1,0 +1,156 @@
+import { beginningOf, type Link, nextLink } from './chain.ts'
+import type { Checkpoint, Start } from './statement.ts'
+
+/** An event as it is stored. */
+export interface TrailRow {
+  readonly seq: number
+  readonly id: string
+  readonly time: Date
+  readonly type: string
+  readonly user_name: string | null
+  readonly app: string | null
+  /** The very text. */
+  readonly event: string
+  readonly hub: string | null
+  readonly n: number | null
+  readonly hash: string | null
+}
+
+/** What is wrong with a chain, at its first bad record, or with a checkpoint. */
+export interface Finding {
+  /**
+   * `edited`, `deleted`, `inserted`, `reordered`: this event; `truncated`: what came after it is gone; `rewritten`: consistent
+   * in itself, but not what was signed; `forged`: not signed by this cluster.
+   */
+  readonly kind: 'edited' | 'deleted' | 'inserted' | 'reordered' | 'truncated' | 'rewritten' | 'forged'
+  readonly what: 'event' | 'checkpoint'
+  /** Number in its chain, or of the checkpoint. */
+  readonly n: number | null
+  readonly hub: string | null
+  readonly seq: number | null
+  readonly id: string | null
+  readonly time: string | null
+  readonly detail: string
+}
+
+interface Break {
+  readonly n: number
+  readonly at: number
+}
+
+const MOST = 100
+
+/** Follows all chains at once through the trail, oldest event first. A chain that broke is followed, but not judged, further. */
+export class ChainCheck {
+  events = 0
+  unchained = 0
+  readonly findings: Finding[] = []
+  readonly #start: Start
+  readonly #last = new Map<string, Link>()
+  /** Number that a broken chain should have gone on with, and the place of the finding. */
+  readonly #broken = new Map<string, Break>()
+  #unchainedUntil = Number.POSITIVE_INFINITY
+
+  constructor(start: Start) {
+    this.#start = start
+    for (const [hub, link] of Object.entries(start.chains)) this.#last.set(hub, link)
+  }
+
+  get chains(): number {
+    return this.#last.size
+  }
+
+  /** Events beyond this place must be in a chain. */
+  unchainedUntil(seq: number): void {
+    this.#unchainedUntil = Math.min(this.#unchainedUntil, seq)
+  }
+
+  event(row: TrailRow): void {
+    this.events += 1
+    const { hub, n, hash } = row
+    if (hub === null || n === null || hash === null) {
+      this.unchained += 1
+      if (row.seq > this.#unchainedUntil) this.#find('inserted', row, 'is in no chain')
+      return
+    }
+    const before = this.#last.get(hub) ?? beginningOf(hub)
+    this.#last.set(hub, { n, hash })
+    const broken = this.#broken.get(hub)
+    if (broken !== undefined) {
+      this.#tellMore(broken, row)
+      return
+    }
+    if (n > before.n + 1) this.#find('deleted', { ...row, n: before.n + 1 }, `is missing; ${n} comes next`)
+    else if (n <= before.n) this.#find('reordered', row, `comes after number ${before.n}`)
+    else if (nextLink(before, row.event).hash !== hash) this.#find('edited', row, 'does not fit its hash')
+    else if (!sameColumns(row)) this.#find('edited', row, 'is filed under something else than it says')
+  }
+
+  /** The trail has come to the place that a checkpoint speaks of. */
+  compare({ number, time, seq, chains }: Checkpoint): void {
+    if (seq <= this.#start.seq) return
+    for (const [hub, link] of Object.entries(chains)) this.#same(hub, link, `checkpoint ${number} of ${time}`)
+  }
+
+  /** The end of a chain as its hub keeps it. */
+  end(hub: string, link: Link): void {
+    this.#same(hub, link, 'the last that was recorded')
+  }
+
+  findCheckpoint(kind: Finding['kind'], number: number, detail: string): void {
+    this.#add({ kind, what: 'checkpoint', n: number, hub: null, seq: null, id: null, time: null, detail })
+  }
+
+  #same(hub: string, link: Link, said: string): void {
+    const last = this.#last.get(hub)
+    if (this.#broken.has(hub) || (last?.n === link.n && last.hash === link.hash)) return
+    const at = { hub, n: last?.n ?? 0, seq: null, id: null, time: null }
+    if (last === undefined || last.n < link.n)
+      this.#find('truncated', at, `is the last that is left; ${said} is number ${link.n}`)
+    else this.#find('rewritten', at, `is not what ${said} says of number ${link.n}`)
+  }
+
+  #find(
+    kind: Finding['kind'],
+    row: Pick<TrailRow, 'hub' | 'n'> & { seq: number | null; id: string | null; time: Date | null },
+    detail: string,
+  ): void {
+    const { hub, n, seq } = row
+    const next = kind === 'truncated' ? (n ?? 0) + 1 : n
+    if (hub !== null && next !== null) this.#broken.set(hub, { n: next, at: this.findings.length })
+    // The event that is missing has neither; the next one tells where.
+    const id = kind === 'deleted' ? null : row.id
+    const time = row.time === null ? null : row.time.toISOString()
+    this.#add({ kind, what: 'event', n, hub, seq, id, time, detail })
+  }
+
+  #add(finding: Finding): void {
+    if (this.findings.length < MOST) this.findings.push(finding)
+  }
+
+  /** What goes on after the break tells whether what is missing there was moved, or taken out. */
+  #tellMore({ n, at }: Break, row: TrailRow): void {
+    const found = this.findings[at]
+    if (found?.kind !== 'deleted' && found?.kind !== 'truncated') return
+    const { seq, id, time } = row
+    const detail = 'stands further back than it belongs'
+    if (row.n === n)
+      this.findings[at] = { ...found, kind: 'reordered', n, id, seq, time: time.toISOString(), detail }
+    else if (found.kind === 'truncated')
+      this.findings[at] = { ...found, kind: 'deleted', n, seq, detail: `is missing; ${row.n} comes next` }
+  }
+}
+
+/** The columns that filters use must say what the event says. */
+function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): boolean {
+  const said = JSON.parse(event) as Record<string, unknown>
+  const saidApp = typeof said.app === 'string' ? said.app : null
+  return (
+    said.id === id &&
+    said.time === time.toISOString() &&
+    said.type === type &&
+    said.user === user_name &&
+    saidApp === app &&
+    said.hub === hub
+  )
+}
