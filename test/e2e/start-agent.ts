@@ -18,6 +18,8 @@ export interface AgentOptions {
   /** What it may dial; everything when left out. */
   readonly allow?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Another build of mezd. */
+  readonly file?: string
 }
 
 /** Joins an agent of its own process and waits until its tunnel is up. */
@@ -35,14 +37,14 @@ export async function startAgent(options: AgentOptions): Promise<Program> {
 export const restartAgent = (options: AgentOptions): Promise<Program> => launch(options, [], {})
 
 function launch(
-  { hostname, api, dir, env }: AgentOptions,
+  { hostname, api, dir, env, file = MEZD }: AgentOptions,
   args: readonly string[],
   joining: Readonly<Record<string, string>>,
 ): Promise<Program> {
   const folder = join(dir, hostname)
   return startProgram({
     name: hostname,
-    file: MEZD,
+    file,
     args: ['start', '--config', join(folder, 'mezd.yaml'), '--data-dir', join(folder, 'data'), ...args],
     env: { ...env, ...joining },
     logFile: join(folder, 'log'),

@@ -31,22 +31,29 @@ export interface RunningHub {
   restart(): Promise<void>
 }
 
-export interface TwoHubs {
-  readonly a: RunningHub
-  readonly b: RunningHub
+/** PostgreSQL, and one address in front of the hubs that are started on it. */
+export interface Site {
   readonly dir: string
   readonly postgres: TestPostgres
   readonly databaseUrl: string
   readonly hubUrl: string
   readonly balancer: Balancer
+  /** Starts a hub, a program of its own; `file` is another build of mezhub. */
+  startHub(name: string, file?: string): Promise<RunningHub>
   appUrl(name: string): string
   /** Which hubs new connections to the public address reach, as a load balancer decides. */
   balanceTo(...hubs: readonly RunningHub[]): void
+  /** Trusts the hubs that have been started. */
   visitor(): Visitor
 }
 
-export interface TwoHubsOptions {
-  /** Added to the configuration of both. */
+export interface TwoHubs extends Site {
+  readonly a: RunningHub
+  readonly b: RunningHub
+}
+
+export interface SiteOptions {
+  /** Added to the configuration of each hub. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Environment of each, by its name. */
   readonly env?: (name: string) => Readonly<Record<string, string>>
@@ -55,8 +62,19 @@ export interface TwoHubsOptions {
 /** Two hubs, programs of their own, on one PostgreSQL server, behind one address; all gone with the test. */
 export async function startTwoHubs(
   t: { teardown(fn: () => unknown): void },
-  options: TwoHubsOptions = {},
+  options: SiteOptions = {},
 ): Promise<TwoHubs> {
+  const site = await startSite(t, options)
+  // At once, as an orchestrator does: the migrations of a fresh database must bear it.
+  const [a, b] = await Promise.all([site.startHub('hub-a'), site.startHub('hub-b')])
+  site.balanceTo(a)
+  return { ...site, a, b }
+}
+
+export async function startSite(
+  t: { teardown(fn: () => unknown): void },
+  options: SiteOptions = {},
+): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-two-hubs-'))
   const closers: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   t.teardown(async () => {
@@ -69,7 +87,8 @@ export async function startTwoHubs(
   closers.push(() => balancer.close())
 
   const key = { MEZITE_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
-  const start = async (name: string): Promise<RunningHub & { ca: string }> => {
+  let authorities = ''
+  const startHub = async (name: string, mezhub: string = MEZHUB): Promise<RunningHub> => {
     const dataDir = join(dir, name)
     mkdirSync(dataDir, { mode: 0o700 })
     const [port, diagnosticsPort] = await Promise.all([freePort(), freePort()])
@@ -91,7 +110,7 @@ export async function startTwoHubs(
     const launch = () =>
       startProgram({
         name,
-        file: MEZHUB,
+        file: mezhub,
         args: ['start', '--config', file],
         env: { ...key, ...options.env?.(name) },
         logFile: join(dir, `${name}.log`),
@@ -99,10 +118,10 @@ export async function startTwoHubs(
       })
     let program = await launch()
     closers.push(() => program.stop())
+    authorities += readFileSync(join(dataDir, 'development-ca.pem'), 'utf8')
     return {
       name,
       port,
-      ca: readFileSync(join(dataDir, 'development-ca.pem'), 'utf8'),
       api: adminClient(join(dataDir, 'admin.sock')),
       get program() {
         return program
@@ -112,20 +131,16 @@ export async function startTwoHubs(
       },
     }
   }
-  // At once, as an orchestrator does: the migrations of a fresh database must bear it.
-  const [a, b] = await Promise.all([start('hub-a'), start('hub-b')])
-  balancer.to(a.port)
   return {
-    a,
-    b,
     dir,
     postgres,
     databaseUrl: url,
     hubUrl: `https://hub.mezite.localhost:${balancer.port}`,
     balancer,
+    startHub,
     appUrl: (name) => `https://${name}.apps.mezite.localhost:${balancer.port}`,
     balanceTo: (...hubs) => balancer.to(...hubs.map(({ port }) => port)),
-    visitor: () => new Visitor(a.ca + b.ca),
+    visitor: () => new Visitor(authorities),
   }
 }
 

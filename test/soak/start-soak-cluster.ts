@@ -8,7 +8,7 @@ import { line } from '../bench/targets/msh-path.ts'
 import { connect, register } from '../e2e/resources.ts'
 import { type AgentOptions, isConnected, restartAgent, startAgent, until } from '../e2e/start-agent.ts'
 import { type Balancer, startBalancer } from '../e2e/start-balancer.ts'
-import { type RunningHub, startTwoHubs, type TwoHubs, type TwoHubsOptions } from '../e2e/start-two-hubs.ts'
+import { type RunningHub, type SiteOptions, startTwoHubs, type TwoHubs } from '../e2e/start-two-hubs.ts'
 import { probeEnv, Watch } from './watch.ts'
 
 /** A program that fails and comes back. */
@@ -42,7 +42,7 @@ const APPS = fileURLToPath(new URL('../../examples/cluster/apps/', import.meta.u
 export async function startSoakCluster(
   t: { teardown(fn: () => unknown): void },
   dir: string,
-  options: Pick<TwoHubsOptions, 'config'> = {},
+  options: Pick<SiteOptions, 'config'> = {},
 ): Promise<SoakCluster> {
   const probes = join(dir, 'probes')
   mkdirSync(probes)

@@ -7,10 +7,14 @@ import type { Database, Migrations } from './database.ts'
 /** An arbitrary number that all hubs agree on. */
 const MIGRATION_LOCK = 7_264_510_027
 
+/** How the name of a migration ends after which older versions must not run any more, not even beside the new one. */
+const BREAKING = '-breaking'
+
 /**
- * Brings the tables of every owner up to date, in the order given; hubs that start together take turns. Throws
- * `MEZ_DATABASE_NEWER` when a migration has run that the code does not know, before anything is changed, and
- * `MEZ_MIGRATION_FAILED`, naming owner and migration, when one throws (its owner's migrations are rolled back).
+ * Brings the tables of every owner up to date, in the order given; hubs that start together take turns. Migrations of a
+ * newer version are left as they are, since they only add, so that a hub can be rolled back or started again while
+ * others are upgraded. Throws `MEZ_DATABASE_NEWER` when one of those is marked as breaking, before anything is changed,
+ * and `MEZ_MIGRATION_FAILED`, naming owner and migration, when one throws (its owner's migrations are rolled back).
  */
 export async function runMigrations(
   db: Database,
@@ -28,8 +32,9 @@ export async function runMigrations(
     owners.add(owner)
   }
   const run = async () => {
-    for (const each of all) await refuseNewer(db, each)
-    for (const each of all) await migrateOwner(db, each, log)
+    const newer = new Map<string, string[]>()
+    for (const each of all) newer.set(each.owner, await newerOf(db, each))
+    for (const each of all) await migrateOwner(db, each, newer.get(each.owner) ?? [], log)
   }
   // The embedded database has one connection and one hub.
   if (dialect === 'embedded') return run()
@@ -45,24 +50,34 @@ export async function runMigrations(
 
 const tableOf = (owner: string) => `${owner.replaceAll('-', '_')}_migrations`
 
-async function refuseNewer(db: Database, { owner, migrations }: Migrations): Promise<void> {
+/** Names of migrations that a newer version has run. */
+async function newerOf(db: Database, { owner, migrations }: Migrations): Promise<string[]> {
   const table = tableOf(owner)
   const known = await sql<{ there: unknown }>`SELECT to_regclass(${table}) AS there`.execute(db)
-  if (known.rows[0]?.there == null) return
+  if (known.rows[0]?.there == null) return []
   const { rows } = await sql<{ name: string }>`SELECT name FROM ${sql.table(table)} ORDER BY name`.execute(db)
-  const foreign = rows.find(({ name }) => !Object.hasOwn(migrations, name))
-  if (!foreign) return
+  const newer = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name))
+  const breaking = newer.find((name) => name.endsWith(BREAKING))
+  if (breaking === undefined) return newer
   throw new MezError(
     'MEZ_DATABASE_NEWER',
-    `the database has the migration '${foreign.name}' of '${owner}', which this version does not know`,
+    `the database has the migration '${breaking}' of '${owner}', beside which this version must not run`,
   )
 }
 
-async function migrateOwner(db: Kysely<unknown>, { owner, migrations }: Migrations, log: Log): Promise<void> {
+async function migrateOwner(
+  db: Kysely<unknown>,
+  { owner, migrations }: Migrations,
+  newer: readonly string[],
+  log: Log,
+): Promise<void> {
+  if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database is of a newer version')
+  // The migrator wants to see everything that has run.
+  const done = Object.fromEntries(newer.map((name) => [name, { up: async () => {} }]))
   const table = tableOf(owner)
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => ({ ...migrations }) },
+    provider: { getMigrations: async () => ({ ...done, ...migrations }) },
     migrationTableName: table,
     migrationLockTableName: `${table}_lock`,
   })

@@ -100,18 +100,29 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(rows[0]?.there, null)
   })
 
-  await t.test('refuses a database that is newer than the code', async (t) => {
-    const newer: Migrations = {
-      owner: 'newer',
-      migrations: {
-        '0001-a': { up: async () => {} },
-        '0002-b': { up: async () => {} },
-      },
-    }
-    await database.migrate([newer])
-    const older: Migrations = { owner: 'newer', migrations: { '0001-a': { up: async () => {} } } }
-    await t.rejects(database.migrate([older]), { code: 'MEZ_DATABASE_NEWER', message: /'0002-b' of 'newer'/ })
-  })
+  await t.test(
+    'fault 34: runs on a database that is newer than the code, unless that would break',
+    async (t) => {
+      const up = async () => {}
+      const older: Migrations = { owner: 'newer', migrations: { '0001-a': { up } } }
+      const newer: Migrations = { owner: 'newer', migrations: { '0001-a': { up }, '0002-b': { up } } }
+      await database.migrate([newer])
+      await database.migrate([older])
+      await database.migrate([newer])
+      const last: Migrations = {
+        owner: 'newer',
+        migrations: { ...newer.migrations, '0003-c-breaking': { up } },
+      }
+      await database.migrate([last])
+      for (const each of [older, newer]) {
+        await t.rejects(database.migrate([each]), {
+          code: 'MEZ_DATABASE_NEWER',
+          message: /'0003-c-breaking' of 'newer'/,
+        })
+      }
+      await database.migrate([last])
+    },
+  )
 
   await t.test('gives the same values: int8, bytea, timestamps, errors', async (t) => {
     await sql`INSERT INTO things (key, value, bytes) VALUES ('types', 5000000000, ${Buffer.from([0, 255])})`.execute(
