@@ -46,6 +46,7 @@ export type {
   ConnectionInfo,
   NamedProtocol,
   Protocol,
+  StreamRequest,
 } from './hub/front/protocol.ts'
 export type {
   Challenge,
@@ -60,6 +61,7 @@ export type { Authorities } from './hub/keys/authorities.ts'
 export type { Vault } from './hub/keys/vault.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export { type Counts, createCounts } from './hub/limits/counts.ts'
+export { createLoad, type Load, type Overload } from './hub/limits/create-load.ts'
 export type { CallRate, ProxyLimits } from './hub/limits/proxy-limits.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export * from './hub/references.ts'
@@ -96,7 +98,10 @@ export { serviceRef, slotRef } from './kernel/reference.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
 export { lookupLocalhost } from './wire/lookup-localhost.ts'
+export { OwedAnswers, silence } from './wire/owed-answers.ts'
 export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
+export { readStreamHead } from './wire/read-stream-head.ts'
+export { readFraming } from './wire/request-framing.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
 export { APP_PROTOCOL_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } from './wire/tcp-protocol.ts'
 export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'

@@ -2,9 +2,11 @@ import { CliError } from '@mezite/cli-shared'
 
 /** Every reason for which the hub refuses a connection, in plain words; `APP` is the name of the app. */
 const WORDS: Readonly<Record<string, string>> = {
+  app_limit: 'APP has as many connections as it may have; try again in a moment',
   app_unknown: 'there is no app APP',
   role_missing: 'none of your roles reaches APP; ask an administrator for one',
   label_denied: 'one of your roles denies APP',
+  person_limit: 'you have as many connections open as you may have; close some first',
   policy_failed: 'a rule of the hub could not be checked, so APP stays closed; try again later',
   locked: 'your access is locked; ask an administrator',
   session_mfa_required:
@@ -22,6 +24,7 @@ const WORDS: Readonly<Record<string, string>> = {
   certificate_refused: 'the hub does not accept your certificate',
   certificate_expired: 'your certificate has expired',
   agent_not_bound: 'no agent serves APP; an administrator binds one with mezctl apps add-agent',
+  agent_limit: 'all agents of APP are busy at the moment; try again in a moment',
   agent_none: 'no agent of APP is connected at the moment',
   app_unreachable: 'APP cannot be reached at the moment',
   agent_timeout: 'the agent of APP did not answer in time',

@@ -11,6 +11,7 @@ import {
   APP_PROTOCOL_HEADER,
   LONGEST_TIMER_MS,
   messageOf,
+  type Overload,
   PUBLIC_HOST_HEADER,
   resetStream,
   SESSION_WINDOW,
@@ -28,11 +29,12 @@ import { refuseStream } from './refuse-stream.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
 /** As on tunnels, with fewer streams and small heads: these are strangers' programs. */
-const http2Options = {
+const http2Options = (streams: number) => ({
   ...tunnelHttp2,
   settings: {
     ...tunnelHttp2.settings,
-    maxConcurrentStreams: limits.streams,
+    // More are refused by HTTP/2 itself.
+    maxConcurrentStreams: streams,
     maxHeaderListSize: limits.headerBytes,
     enableConnectProtocol: false,
   },
@@ -40,7 +42,7 @@ const http2Options = {
   streamResetBurst: limits.resets,
   streamResetRate: limits.resetsPerSecond,
   maxSessionInvalidFrames: 100,
-}
+})
 
 export interface ClientOptions {
   readonly parts: Parts
@@ -48,6 +50,8 @@ export interface ClientOptions {
   readonly certificate: UserCertificate
   readonly clientIp: string
   readonly onClosed: (client: ClientConnection) => void
+  /** Somebody who may has too many connections. */
+  readonly onOverload: (admitted: Admitted, reason: Overload, requestId: string) => void
 }
 
 /** One connection of msh: HTTP/2 on mutual TLS, one CONNECT stream for each connection to an application. */
@@ -68,7 +72,7 @@ export class ClientConnection {
     const { parts, socket, certificate } = options
     this.#options = options
     this.sessionId = certificate.sessionId
-    this.#http2 = performServerHandshake(socket, http2Options)
+    this.#http2 = performServerHandshake(socket, http2Options(parts.settings.connections_per_person))
     this.#budget = new UnreadBudget(this.#http2)
     this.#http2.setLocalWindowSize(SESSION_WINDOW)
     this.#http2.on('error', () => {})
@@ -196,6 +200,13 @@ export class ClientConnection {
   }
 
   #connect(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): void {
+    const { load } = this.#options.parts
+    const { app, subject } = admitted
+    const overload = load.take(subject.user, app.id)
+    if (overload !== null) {
+      this.#options.onOverload(admitted, overload, requestId)
+      return void refuseStream(stream, refused(overload === 'app_limit' ? 503 : 429, overload))
+    }
     const connection = new AppConnection({
       parts: this.#options.parts,
       stream,
@@ -203,7 +214,10 @@ export class ClientConnection {
       requestId,
       clientLost: () => this.#http2.destroyed,
       budget: this.#budget,
-      onOver: (over) => this.connections.delete(over),
+      onOver: (over) => {
+        load.give(subject.user, app.id)
+        this.connections.delete(over)
+      },
     })
     this.connections.add(connection)
   }

@@ -4,6 +4,7 @@ import {
   catalog,
   certifiedHttp,
   changes,
+  createLoad,
   database,
   defineHubPlugin,
   migrations,
@@ -12,6 +13,7 @@ import {
   sessions,
   tunnel,
 } from '@mezite/core'
+import { TcpAppsConfig } from './config.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'
 import { TcpApps } from './tcp-apps.ts'
@@ -20,13 +22,18 @@ export default defineHubPlugin({
   name: 'tcp-apps',
   api: 1,
   summary: 'Publishes TCP applications to msh',
+  config: TcpAppsConfig,
   needs: { access, audit, catalog, changes, database, publicNames, sessions, tunnel },
   wants: { certifiedHttp },
   provides: { migrations, protocols },
 
-  setup({ clock, log, tap, use, provide }) {
+  setup({ config, clock, log, tap, use, provide }) {
     const open = createOpenConnections({ ...use, clock, log })
-    const protocol = new TcpApps({ ...use, open, clock, log })
+    const load = createLoad({
+      perPerson: config.connections_per_person,
+      perApp: config.connections_per_app,
+    })
+    const protocol = new TcpApps({ ...use, settings: config, load, open, clock, log })
     tap.lifecycle.start(() => {
       open.start()
       protocol.start()

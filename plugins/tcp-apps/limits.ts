@@ -1,8 +1,5 @@
 /** What one client may hold, and how long things may take. */
 export const limits = {
-  /** Local connections at one time over one connection of msh; more are refused by HTTP/2 itself. */
-  streams: 4_096,
-  connectionsPerSession: 64,
   headerBytes: 16 * 1_024,
   headerLines: 64,
   /** Local programs that reset their connections are no attack; this many at once are. */
@@ -20,4 +17,6 @@ export const limits = {
   /** Refused certificates that are recorded in a minute, from one address and in all: strangers must not fill the audit. */
   complaintsPerAddress: 10,
   complaints: 120,
+  /** Connections refused for being too many that are recorded in a minute, of one person. */
+  overloads: 10,
 } as const

@@ -5,11 +5,13 @@ import type {
   CertifiedHttp,
   Changes,
   Clock,
+  Load,
   Log,
   PublicNames,
   Sessions,
   Tunnel,
 } from '@mezite/core'
+import type { TcpAppsSettings } from './config.ts'
 import type { OpenConnections } from './open-connections.ts'
 
 /** What a connection uses, gathered once. */
@@ -22,6 +24,8 @@ export interface Parts {
   readonly sessions: Sessions
   readonly tunnel: Tunnel
   readonly open: OpenConnections
+  readonly settings: TcpAppsSettings
+  readonly load: Load
   /** Absent: HTTP apps are not served to msh. */
   readonly certifiedHttp: CertifiedHttp | undefined
   readonly clock: Clock

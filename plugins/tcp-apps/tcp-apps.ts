@@ -4,9 +4,11 @@ import {
   createRateLimit,
   type EndReason,
   type NamedProtocol,
+  type Overload,
   TCP_ALPN,
 } from '@mezite/core'
 import { ClientConnection } from './client-connection.ts'
+import type { Admitted } from './decide-connection.ts'
 import { limits } from './limits.ts'
 import type { Parts } from './parts.ts'
 import { readUserCertificate } from './user-certificate.ts'
@@ -48,12 +50,13 @@ export class TcpApps implements NamedProtocol {
     }
     const { sessionId } = certificate
     const others = this.#clients.get(sessionId) ?? new Set<ClientConnection>()
-    if (others.size >= limits.connectionsPerSession) return void socket.destroy()
+    if (others.size >= this.#parts.settings.logins_per_session) return void socket.destroy()
     const client = new ClientConnection({
       parts: this.#parts,
       socket,
       certificate,
       clientIp: info.clientIp,
+      onOverload: (admitted, reason, requestId) => this.#overload(admitted, reason, requestId),
       onClosed: (closed) => {
         others.delete(closed)
         if (others.size === 0 && this.#clients.get(sessionId) === others) this.#clients.delete(sessionId)
@@ -73,6 +76,21 @@ export class TcpApps implements NamedProtocol {
       reason: 'certificate_refused',
       clientIp: info.clientIp,
       fields: { app: null, protocol: 'tcp' },
+    })
+  }
+
+  #overload({ app, subject, session, context }: Admitted, reason: Overload, requestId: string): void {
+    if (!this.#complaints.take(`${reason} ${subject.user} ${app.id}`, limits.overloads)) return
+    this.#parts.audit.record({
+      type: 'access.denied',
+      success: false,
+      reason,
+      user: subject.user,
+      roles: subject.roles,
+      clientIp: context.clientIp,
+      sessionId: session.id,
+      requestId,
+      fields: { app: app.name, protocol: 'tcp' },
     })
   }
 

@@ -4,6 +4,8 @@ import type { Clock } from '../../kernel/clock.ts'
 export interface RateLimit {
   /** Takes one token; false when the bucket is empty. */
   take(key: string, perMinute: number): boolean
+  /** Whether there is a token to take. */
+  has(key: string, perMinute: number): boolean
 }
 
 const MAX_KEYS = 50_000
@@ -11,11 +13,15 @@ const MAX_KEYS = 50_000
 /** Buckets start full and hold one minute's worth. When there are too many keys, the oldest are forgotten. */
 export function createRateLimit(clock: Clock): RateLimit {
   const buckets = new Map<string, { tokens: number; at: number }>()
+  const tokensOf = (key: string, perMinute: number, now: number): number => {
+    const old = buckets.get(key)
+    return old ? Math.min(perMinute, old.tokens + ((now - old.at) * perMinute) / 60_000) : perMinute
+  }
   return {
+    has: (key, perMinute) => tokensOf(key, perMinute, clock.monotonic()) >= 1,
     take(key, perMinute) {
       const now = clock.monotonic()
-      const old = buckets.get(key)
-      const tokens = old ? Math.min(perMinute, old.tokens + ((now - old.at) * perMinute) / 60_000) : perMinute
+      const tokens = tokensOf(key, perMinute, now)
       buckets.delete(key)
       buckets.set(key, { tokens: Math.max(0, tokens - 1), at: now })
       if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)

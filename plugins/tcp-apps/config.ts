@@ -1,0 +1,26 @@
+import { Type } from '@mezite/core'
+
+const Count = (value: number, description: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: value,
+    description,
+    must: 'a whole number from 1 to 100000',
+  })
+
+/** `plugins: tcp-apps:` in mezhub.yaml. */
+export const TcpAppsConfig = Type.Object(
+  {
+    connections_per_person: Count(4_096, 'Connections to applications of one person at a time, on one hub'),
+    connections_per_app: Count(8_000, 'Connections to one application at a time, on one hub'),
+    logins_per_session: Count(64, 'Connections of msh itself with one certificate'),
+  },
+  { additionalProperties: false },
+)
+
+export interface TcpAppsSettings {
+  readonly connections_per_person: number
+  readonly connections_per_app: number
+  readonly logins_per_session: number
+}
