@@ -4,7 +4,9 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
+import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { createAccess } from './access/create-access.ts'
+import { createApiTokens } from './access/create-api-tokens.ts'
 import { createLocks } from './access/create-locks.ts'
 import { createUsers } from './access/create-users.ts'
 import { lockRoutes } from './access/lock-routes.ts'
@@ -114,6 +116,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   const users = createUsers({ changes, clock, log })
   const locks = createLocks({ changes, clock })
+  const apiTokens = createApiTokens({ db, changes, users, locks, clock, log })
   const access = createAccess({ catalog, decide: calls.access.decide, locks, changes, clock, log })
   const sessions = createSessions({
     db,
@@ -226,12 +229,16 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog }),
       lockRoutes({ locks }),
+      apiTokenRoutes({ apiTokens }),
       ...tunnel.routes,
-      authorityRoutes(authorities),
+      authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,
       ...kernel.slot(ref.webRoutes),
     ],
-    identify: async (credentials) => (await identify(credentials)) ?? calls.access.identify(credentials),
+    identify: async (credentials) =>
+      (credentials.kind === 'bearer' ? apiTokens.identify(credentials.token) : null) ??
+      (await identify(credentials)) ??
+      calls.access.identify(credentials),
     changes,
     hsts: !certificates.development,
     version: hubVersion,

@@ -48,6 +48,9 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/tokens',
     'POST /v1/webapi/tokens',
     'DELETE /v1/webapi/tokens/{id}',
+    'GET /v1/webapi/api-tokens',
+    'POST /v1/webapi/api-tokens',
+    'DELETE /v1/webapi/api-tokens/{id}',
     'GET /v1/webapi/agents',
     'GET /v1/webapi/agents/{hostname}',
     'DELETE /v1/webapi/agents/{hostname}',
@@ -59,6 +62,12 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
     'GET /v1/webapi/audit/verify',
+    'GET /v1/webapi/auth/rotate/hub-ca',
+    'POST /v1/webapi/auth/rotate/hub-ca',
+    'GET /v1/webapi/auth/rotate/agent-ca',
+    'POST /v1/webapi/auth/rotate/agent-ca',
+    'GET /v1/webapi/auth/rotate/user-ca',
+    'POST /v1/webapi/auth/rotate/user-ca',
     'GET /v1/webapi/auth/export/app-jwt',
     'GET /v1/webapi/auth/export/hub-ca',
     'GET /v1/webapi/auth/export/agent-ca',
@@ -68,7 +77,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
 
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
-const hub = await createTestHub()
+// Every route is asked with an unknown token, which is more than one address may do in a minute.
+const hub = await createTestHub({ config: { proxy: { limits: { calls_per_minute: { tokens: 1_000 } } } } })
 t.teardown(() => hub.stop())
 await hub.api('PUT', '/connectors/sso', {
   kind: 'oidc',

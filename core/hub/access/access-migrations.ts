@@ -25,9 +25,26 @@ export interface LockTable {
   readonly expires: number | null
 }
 
-export type AccessTables = { readonly users: UserTable; readonly locks: LockTable }
+export interface ApiTokenTable {
+  readonly id: string
+  readonly name: string
+  /** SHA-256 of the whole token, base64url. */
+  readonly hash: string
+  /** JSON array. */
+  readonly roles: string
+  readonly creator: string
+  readonly created: number
+  readonly expires: number
+  readonly used_at: number | null
+}
 
-/** Tables of users and locks; times in milliseconds since the epoch. */
+export type AccessTables = {
+  readonly users: UserTable
+  readonly locks: LockTable
+  readonly api_tokens: ApiTokenTable
+}
+
+/** Tables of users, locks and API tokens; times in milliseconds since the epoch. */
 export const accessMigrations: Migrations = {
   owner: 'core-access',
   migrations: {
@@ -51,6 +68,20 @@ export const accessMigrations: Migrations = {
           message text,
           created double precision NOT NULL,
           expires double precision
+        )`.execute(db)
+      },
+    },
+    '0002-api-tokens': {
+      async up(db) {
+        await sql`CREATE TABLE api_tokens (
+          id text PRIMARY KEY,
+          name text NOT NULL UNIQUE,
+          hash text NOT NULL UNIQUE,
+          roles text NOT NULL,
+          creator text NOT NULL,
+          created double precision NOT NULL,
+          expires double precision NOT NULL,
+          used_at double precision
         )`.execute(db)
       },
     },

@@ -6,7 +6,7 @@ export interface UserName {
 
 /**
  * "Names" of the public contract: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
- * compared case-folded. Null for anything else.
+ * compared case-folded. Null for anything else, and for what the hub itself calls the operator and API tokens.
  */
 export function parseUserName(text: string): UserName | null {
   if (text.length > 4_096 || !text.isWellFormed()) return null
@@ -14,8 +14,12 @@ export function parseUserName(text: string): UserName | null {
   if (name === '' || [...name].length > 256) return null
   // Control, format (invisible and bidirectional) characters, line and paragraph separators.
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp},]/u.test(name) || name.trim() !== name) return null
-  return { name, key: foldName(name) }
+  const key = foldName(name)
+  return RESERVED.test(key) ? null : { name, key }
 }
+
+/** Names in the audit trail that nobody may take. */
+const RESERVED = /^(operator@socket$|token:)/
 
 /** The key of any text, for looking up. */
 export function foldName(text: string): string {

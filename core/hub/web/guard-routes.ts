@@ -53,6 +53,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
 
   app.decorateRequest('subject', null as unknown as Subject)
   app.decorateRequest('clientIp', '')
+  app.decorateRequest('identifyAgain', async () => null)
   app.addHook('onRoute', ({ method, url, config }) => {
     const access = config?.access
     if (access === undefined || !ACCESS.includes(access)) {
@@ -65,9 +66,13 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
   })
 
   app.addHook('onRequest', async (request, reply) => {
+    // No name has one, and PostgreSQL answers it with an error.
+    if (request.url.includes('%00'))
+      throw new Problem(400, 'bad_request', 'The address holds a NUL character.')
     const { info, verdict, operator: isOperator } = arrivalOf(request)
     if (isOperator) {
       request.subject = operator
+      request.identifyAgain = async () => operator
       return
     }
     if (verdict.kind === 'refused') throw verdict.problem
@@ -125,9 +130,19 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         'The hub cannot see the newest sessions and roles; try again shortly.',
       )
     }
+    const guesses = `guesses ${address}`
+    if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
+      reply.header('retry-after', '10')
+      throw new Problem(
+        429,
+        'too_many_requests',
+        'There were too many calls with unknown tokens from this address; wait a little.',
+      )
+    }
     if (credentials) enter()
     const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
     if (subject === null) {
+      if (bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
       if (options.signInLocation && isNavigation(request) && (method === 'GET' || method === 'HEAD')) {
         return reply.redirect(options.signInLocation(request), 303)
       }
@@ -138,6 +153,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       throw new Problem(403, 'access_denied', 'Only the role admin may do this.')
     }
     request.subject = subject
+    request.identifyAgain = async () => (changes.fresh() && credentials ? identify(credentials) : null)
     if (credentials?.kind === 'hub-cookie') reply.header(CSRF_HEADER, csrfToken(credentials.token))
   })
   return routes

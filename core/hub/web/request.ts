@@ -10,6 +10,11 @@ declare module 'fastify' {
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
+    /**
+     * Who calls by what is known now; null: nobody any more, or the view is too old to say. For answers that last; like
+     * every call it counts as use of the session. Always null on `public` routes.
+     */
+    identifyAgain: () => Promise<Subject | null>
   }
   interface FastifyContextConfig {
     access?: RouteAccess

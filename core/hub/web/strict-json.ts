@@ -2,10 +2,13 @@ import { Problem } from './problem.ts'
 
 const MAX_DEPTH = 32
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
+/** The escape itself, not an escaped backslash before `u0000`. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * JSON as an API should take it: UTF-8, at most 32 deep, no key twice, no key that reaches a prototype.
+ * JSON as an API should take it: UTF-8, at most 32 deep, no key twice, no key that reaches a prototype, no NUL
+ * character, which PostgreSQL could not store.
  * An empty body is undefined. Throws `Problem` 400 `bad_json`.
  */
 export function parseStrictJson(bytes: Buffer): unknown {
@@ -15,6 +18,7 @@ export function parseStrictJson(bytes: Buffer): unknown {
     checkDepth(text)
     const value: unknown = JSON.parse(text)
     checkKeys(text)
+    if (NUL.test(text)) throw bad('The body holds a NUL character.')
     return value
   } catch (error) {
     if (error instanceof Problem) throw error

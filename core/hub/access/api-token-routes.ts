@@ -1,0 +1,64 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { WebRoutes } from '../web/web-routes.ts'
+import type { ApiToken } from './api-token.ts'
+import type { RunningApiTokens } from './create-api-tokens.ts'
+import type { UserActor } from './create-users.ts'
+
+const admin = { config: { access: 'admin' } } as const
+const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
+const LONGEST_TTL_SECONDS = 366 * 24 * 3_600
+const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' })
+const Body = Type.Object(
+  {
+    name: Name,
+    roles: Type.Array(Name, { minItems: 1, maxItems: 200 }),
+    ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS })),
+  },
+  { additionalProperties: false },
+)
+interface TokenBody {
+  readonly name: string
+  readonly roles: readonly string[]
+  readonly ttl_seconds?: number
+}
+
+/** `/v1/webapi/api-tokens`: credentials of programs. A token is shown once, on creation. */
+export function apiTokenRoutes({ apiTokens }: { readonly apiTokens: RunningApiTokens }): WebRoutes {
+  return {
+    name: 'api-tokens',
+    prefix: '/v1/webapi/api-tokens',
+    async routes(web) {
+      web.get('/', admin, async () =>
+        (await apiTokens.list()).map((token) => ({ ...show(token), used_at: timeOf(token.usedAt) })),
+      )
+      web.post<{ Body: TokenBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
+        const { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS } = request.body
+        const asked = { name, roles, ttlMs: ttl * 1_000 }
+        const { token, secret } = await apiTokens.create(asked, actorOf(request))
+        reply.code(201)
+        return { ...show(token), used_at: null, token: secret }
+      })
+      web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
+        const { id, name } = await apiTokens.remove(request.params.id, actorOf(request))
+        return { id, name, removed: true }
+      })
+    },
+  }
+}
+
+const show = ({ id, name, roles, creator, created, expires }: ApiToken) => ({
+  id,
+  name,
+  roles,
+  agent_hostname: null,
+  creator,
+  created: timeOf(created),
+  expires: timeOf(expires),
+})
+
+const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
+  return { subject, clientIp, requestId: id }
+}

@@ -1,0 +1,20 @@
+import type { Subject } from './subject.ts'
+
+/** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
+export interface ApiToken {
+  readonly id: string
+  /** Unique. The audit trail calls its holder `token:<name>`. */
+  readonly name: string
+  readonly roles: readonly string[]
+  /** Who made it; it never has a role that this person has not now. */
+  readonly creator: string
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly expires: number
+}
+
+/** API tokens, read from memory; true by the change sequence, so that a removed one counts on no hub any more. */
+export interface ApiTokens {
+  /** The holder of a bearer token; null: no token of ours, or one that is unknown, expired or removed. */
+  identify(secret: string): Subject | null
+}
