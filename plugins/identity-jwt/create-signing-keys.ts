@@ -5,11 +5,16 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import type { Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import type { Changes, Clock, Subject, Transaction, Vault, View } from '@mezite/core'
 import type { KeyTables } from './migrations.ts'
 
-/** A new key is published this long before it signs; the key set may be cached for as long. */
-export const LEAD_MS = 5 * 60_000
+/** How long verifiers may keep the key set. */
+export const CACHED_MS = 5 * 60_000
+/**
+ * A new key is published this long before it signs: longer than any copy of the set without it lives, by what another
+ * hub may be behind in its view or its clock.
+ */
+const LEAD_MS = CACHED_MS + 60_000
 const KEEP_MS = 7 * 24 * 3_600_000
 const ROTATE_MS = 30 * 24 * 3_600_000
 const KIND = 'key'
@@ -21,6 +26,21 @@ export interface SigningKey {
   readonly publicJwk: JsonWebKey
   /** Milliseconds since the epoch. */
   readonly activeFrom: number
+}
+
+export interface ListedKey {
+  readonly kid: string
+  /** `coming`: published, signs later; `overlap`: signs no more, and what it signed still verifies. */
+  readonly state: 'coming' | 'active' | 'overlap'
+  /** Milliseconds since the epoch. */
+  readonly activeFrom: number
+}
+
+/** The request of an administrator. */
+export interface KeyActor {
+  readonly subject: Subject
+  readonly clientIp: string
+  readonly id: string
 }
 
 /** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
@@ -63,8 +83,15 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
     },
   }
 
-  /** Adds a key that signs from `activeFromMs`. Hubs take turns, and each looks again at what is there. */
-  async function add(activeFromMs: number, unless: (held: readonly SigningKey[]) => boolean): Promise<void> {
+  /**
+   * Adds a key that signs from `activeFromMs`. Hubs take turns, and each looks again at what is there. Without an actor
+   * it is the hub's own doing.
+   */
+  async function add(
+    activeFromMs: number,
+    unless: (held: readonly SigningKey[]) => boolean,
+    actor: KeyActor | null = null,
+  ): Promise<void> {
     await changes.write(async (trx, change) => {
       const held = await read(trx)
       if (unless(held)) return
@@ -84,7 +111,16 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
         })
         .execute()
       change.touch(KIND, PREFIX + kid)
-      await change.audit({ type: 'key.created', success: true, fields: { key: `app-jwt ${kid}` } })
+      await change.audit({
+        type: 'key.created',
+        success: true,
+        user: actor?.subject.user ?? null,
+        roles: actor?.subject.roles ?? null,
+        sessionId: actor?.subject.sessionId ?? null,
+        clientIp: actor?.clientIp ?? null,
+        requestId: actor?.id ?? null,
+        fields: { name: 'app-jwt', key: kid },
+      })
     })
   }
 
@@ -101,10 +137,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
   return {
     view,
     /** The key that signs now: the newest that is old enough. */
-    current: (): SigningKey | undefined => {
-      const now = clock.now()
-      return keys.findLast(({ activeFrom }) => activeFrom <= now) ?? keys[0]
-    },
+    current: (): SigningKey | undefined => currentOf(keys, clock.now()),
     /** Public keys that a verifier should accept: coming, current and, for a week, former ones. */
     published: (): readonly JsonWebKey[] => {
       const now = clock.now()
@@ -112,8 +145,21 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
     },
     /** Makes the very first key, used at once. */
     ensure: () => add(clock.now(), (held) => held.length > 0),
-    /** Publishes a new key now; it signs in five minutes. */
-    rotate: () => add(clock.now() + LEAD_MS, () => false),
+    /** Every key that is published, oldest first, and which one signs. */
+    list: (): readonly ListedKey[] => {
+      const now = clock.now()
+      const signing = currentOf(keys, now)
+      return keys
+        .filter((_, at) => !isFormer(keys, at, now))
+        .map(({ kid, activeFrom }) => ({
+          kid,
+          activeFrom,
+          state: kid === signing?.kid ? 'active' : activeFrom > now ? 'coming' : 'overlap',
+        }))
+    },
+    /** Publishes a new key now, which signs in six minutes; nothing when one is coming already. */
+    rotate: (actor: KeyActor) =>
+      add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), actor),
     /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */
     tend: async (): Promise<void> => {
       const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()
@@ -121,6 +167,10 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
       if (keys.some((_, at) => isFormer(keys, at, clock.now()))) await removeFormer()
     },
   }
+}
+
+function currentOf(keys: readonly SigningKey[], now: number): SigningKey | undefined {
+  return keys.findLast(({ activeFrom }) => activeFrom <= now) ?? keys[0]
 }
 
 /** A newer key has signed for a week: no assertion of this one can be valid, and no verifier needs it. */

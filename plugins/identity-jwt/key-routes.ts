@@ -1,9 +1,20 @@
 import type { WebRoutes } from '@mezite/core'
-import { LEAD_MS, type SigningKeys } from './create-signing-keys.ts'
+import { CACHED_MS, type SigningKeys } from './create-signing-keys.ts'
 
-/** The public keys (RFC 7517): for applications, and for `mezctl auth export --type=app-jwt`. */
-export function keyRoutes(keys: Pick<SigningKeys, 'published'>): WebRoutes {
+/**
+ * The public keys (RFC 7517): for applications, and for `mezctl auth export --type=app-jwt`; and what `mezctl auth rotate`
+ * asks for.
+ */
+export function keyRoutes(keys: Pick<SigningKeys, 'published' | 'list' | 'rotate'>): WebRoutes {
   const document = () => JSON.stringify({ keys: keys.published() })
+  const admin = { config: { access: 'admin' } } as const
+  const show = () => ({
+    type: 'app-jwt',
+    keys: keys.list().map(({ kid, state, activeFrom }) => ({
+      ...{ kid, state },
+      signs_from: new Date(activeFrom).toISOString(),
+    })),
+  })
   return {
     name: 'identity-jwt-keys',
     prefix: '',
@@ -14,10 +25,15 @@ export function keyRoutes(keys: Pick<SigningKeys, 'published'>): WebRoutes {
         (_request, reply) =>
           reply
             .type('application/json; charset=utf-8')
-            .header('cache-control', `public, max-age=${LEAD_MS / 1_000}`)
+            .header('cache-control', `public, max-age=${CACHED_MS / 1_000}`)
             .send(document()),
       )
-      app.get('/v1/webapi/auth/export/app-jwt', { config: { access: 'admin' } }, (_request, reply) =>
+      app.get('/v1/webapi/auth/rotate/app-jwt', admin, () => show())
+      app.post('/v1/webapi/auth/rotate/app-jwt', admin, async (request) => {
+        await keys.rotate(request)
+        return show()
+      })
+      app.get('/v1/webapi/auth/export/app-jwt', admin, (_request, reply) =>
         reply.type('application/json; charset=utf-8').send(document()),
       )
     },

@@ -62,6 +62,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/audit',
     'GET /v1/webapi/audit/tail',
     'GET /v1/webapi/audit/verify',
+    'GET /v1/webapi/auth/rotate/app-jwt',
+    'POST /v1/webapi/auth/rotate/app-jwt',
     'GET /v1/webapi/auth/rotate/hub-ca',
     'POST /v1/webapi/auth/rotate/hub-ca',
     'GET /v1/webapi/auth/rotate/agent-ca',

@@ -6,7 +6,7 @@ import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/create-assertion.ts'
 import { createSigningKeys } from '../../../plugins/identity-jwt/create-signing-keys.ts'
-import { identityJwtMigrations } from '../../../plugins/identity-jwt/migrations.ts'
+import { identityJwtMigrations, type KeyTables } from '../../../plugins/identity-jwt/migrations.ts'
 import { changesOf, open, postgresStore } from '../../hub/database/stores.ts'
 import { fakeApp } from '../../hub/web/sign-in/sign-in-host.ts'
 
@@ -19,6 +19,11 @@ const clock = fakeClock()
 const secret = randomBytes(32)
 const publicNames = { hubOrigin: 'https://hub.example.com' }
 const app = fakeApp('one')
+const operator = {
+  subject: { user: 'operator@socket', roles: ['admin'], kind: 'operator', sessionId: null, satisfied: [] },
+  clientIp: '',
+  id: 'r1',
+} as const
 const subject = { user: 'alice', roles: [], kind: 'session', sessionId: 's', satisfied: [] } as const
 
 async function startHub() {
@@ -63,7 +68,7 @@ t.test('hubs that start together make one key between them', async (t) => {
   t.ok(accepts(b, a.sign()), 'what one signs verifies with the keys of the other')
 })
 
-t.test('a new key is published five minutes before it signs; the old one stays for a week', async (t) => {
+t.test('a new key is published six minutes before it signs; the old one stays for a week', async (t) => {
   const [old] = a.kids()
   clock.advance(30 * DAY - MINUTE)
   await tendAll()
@@ -77,7 +82,7 @@ t.test('a new key is published five minutes before it signs; the old one stays f
   const last = a.sign()
   t.equal(kidOf(last), old, 'published, not used')
 
-  clock.advance(5 * MINUTE)
+  clock.advance(6 * MINUTE)
   t.equal(kidOf(a.sign()), fresh)
   t.equal(kidOf(b.sign()), fresh)
   t.ok(accepts(a, b.sign()))
@@ -94,8 +99,66 @@ t.test('a new key is published five minutes before it signs; the old one stays f
   t.ok(accepts(b, a.sign()))
 })
 
+t.test('fault 16 no verifier that keeps the key set for five minutes meets an unknown key', async (t) => {
+  // Each fetches from one of the hubs, at a time of its own, and never for an unknown key.
+  const verifiers = hubs.flatMap((hub) =>
+    Array.from({ length: 10 }, (_, at) => ({ hub, age: at * 30_000, keys: hub.keys.published() })),
+  )
+  const signed: { token: string; at: number }[] = []
+  const before = a.kids().length
+  let failures = 0
+  let checks = 0
+  for (let second = 0; second < 20 * 60; second += 5) {
+    if (second === 60) await a.keys.rotate(operator)
+    // As late as a hub may be behind before it decides nothing.
+    if (second === 65) await sync()
+    clock.advance(5_000)
+    for (const hub of hubs) signed.push({ token: hub.sign(), at: clock.now() })
+    while (signed[0] && signed[0].at < clock.now() - 110_000) signed.shift()
+    for (const verifier of verifiers) {
+      verifier.age += 5_000
+      if (verifier.age >= 5 * MINUTE) Object.assign(verifier, { age: 0, keys: verifier.hub.keys.published() })
+      for (const { token } of [signed[0]!, ...signed.slice(-2)]) {
+        checks += 1
+        if (!verifier.keys.some(({ kid }) => kid === kidOf(token))) failures += 1
+        else if (second % 100 === 0 && !accepts(verifier.hub, token)) failures += 1
+      }
+    }
+  }
+  t.equal(failures, 0, `of ${checks}`)
+  t.equal(a.kids().length, before + 1)
+  t.same(
+    a.keys.list().map(({ state }) => state),
+    ['overlap', 'active'],
+  )
+})
+
+t.test('a second order while a key is coming makes no third', async (t) => {
+  await a.keys.rotate(operator)
+  await Promise.all(hubs.map(({ keys }) => keys.rotate(operator)))
+  await sync()
+  t.same(
+    b.keys.list().map(({ state }) => state),
+    ['overlap', 'active', 'coming'],
+  )
+  clock.advance(6 * MINUTE)
+  t.equal(b.keys.list().at(-1)?.state, 'active')
+})
+
+t.test('O179 the key set has public members only', async (t) => {
+  const allowed = new Set(['kty', 'crv', 'x', 'y', 'kid', 'alg', 'use'])
+  for (const jwk of a.keys.published()) for (const name of Object.keys(jwk)) t.ok(allowed.has(name), name)
+  const database = await open(config)
+  t.teardown(() => database.close())
+  const rows = await database.db.withTables<KeyTables>().selectFrom('identity_jwt_keys').selectAll().execute()
+  t.ok(rows.length > 1)
+  const p256 = Buffer.from('2a8648ce3d0301', 'hex')
+  for (const row of rows)
+    t.notOk(Buffer.from(row.private_key).includes(p256), 'O178 what is stored is sealed')
+})
+
 t.test('a hub that was down over a rotation has the same keys when it is back', async (t) => {
-  await a.keys.rotate()
+  await a.keys.rotate(operator)
   const late = await startHub()
   t.strictSame(late.kids(), a.kids())
   t.equal(kidOf(late.sign()), kidOf(a.sign()))
