@@ -74,6 +74,14 @@ export function createDelivery(
     )
   }
 
+  function recovered(): void {
+    const lost = dropped - reportedDropped
+    reportedDropped = dropped
+    const fields = { sink: sink.name, queued: queue.length, dropped: lost }
+    if (lost > 0) log.error(fields, 'an audit sink works again, but events were dropped')
+    else log.info(fields, 'an audit sink works again')
+  }
+
   function schedule(waitMs: number): void {
     if (closed || writing || timer) return
     timer = setTimeout(write, waitMs)
@@ -94,7 +102,7 @@ export function createDelivery(
     try {
       await inTime(sink.write(batch), limits.writeMs)
       queue.splice(0, batch.length)
-      if (failing) log.info({ sink: sink.name, queued: queue.length }, 'an audit sink works again')
+      if (failing) recovered()
       failing = false
       retryMs = limits.firstRetryMs
     } catch (error) {

@@ -1,0 +1,51 @@
+import type { AuditEvent, AuditSink } from '@mezite/core'
+import { EventFile, type EventFileOptions } from './event-file.ts'
+
+export interface FileSink extends AuditSink {
+  /** Opens the file. Rejects when that is impossible. */
+  start(): Promise<void>
+  /** What comes next goes to the path anew; what is being written is finished first. */
+  reopen(): void
+  /** Resolves when nothing is being written and the file is closed. */
+  stop(): Promise<void>
+}
+
+/** Writes each event as one line of JSON. */
+export function createSink(
+  options: Omit<EventFileOptions, 'sync'>,
+  guarantee: AuditSink['guarantee'],
+): FileSink {
+  const file = new EventFile({ ...options, sync: guarantee === 'enforced' })
+  /** Of the batch that was written last: after a missed deadline it comes again. */
+  let written: ReadonlySet<string> = new Set()
+  let turn: Promise<unknown> = Promise.resolve()
+
+  /** One after another, also when the one before failed or was given up by who waited for it. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = turn.then(work)
+    turn = done.catch(() => {})
+    return done
+  }
+
+  return {
+    name: 'audit-file',
+    guarantee,
+    write: (events) =>
+      inTurn(async () => {
+        const fresh = events.filter(({ id }) => !written.has(id))
+        if (fresh.length > 0) await file.append(linesOf(fresh))
+        written = new Set(events.map(({ id }) => id))
+      }),
+    // What `write` has resolved is as safe as it gets.
+    flush: async () => {},
+    start: () => inTurn(() => file.open()),
+    reopen() {
+      void inTurn(() => file.close()).catch(() => {})
+    },
+    stop: () => inTurn(() => file.close()),
+  }
+}
+
+function linesOf(events: readonly AuditEvent[]): Buffer {
+  return Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+}
