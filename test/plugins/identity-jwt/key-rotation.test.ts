@@ -38,7 +38,12 @@ async function startHub() {
     await database.close()
   })
   const { sign } = createAssertion({ keys, changes, clock, publicNames })
-  return { keys, changes, sign: () => sign(subject, app), kids: () => keys.published().map(({ kid }) => kid) }
+  return {
+    keys,
+    changes,
+    sign: (sessionId = 's') => sign({ ...subject, sessionId }, app),
+    kids: () => keys.published().map(({ kid }) => kid),
+  }
 }
 const hubs = [await startHub(), await startHub()] as const
 const [a, b] = hubs
@@ -114,7 +119,7 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
     if (second === 60) await a.keys.rotate(operator)
     if (second === 60) await sync()
     clock.advance(5_000)
-    for (const hub of hubs) signed.push({ token: hub.sign(), at: clock.now() })
+    for (const hub of hubs) signed.push({ token: hub.sign(`s${second}`), at: clock.now() })
     while (signed[0] && signed[0].at < clock.now() - 110_000) signed.shift()
     for (const verifier of verifiers) {
       verifier.age += 5_000
