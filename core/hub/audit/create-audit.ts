@@ -5,6 +5,7 @@ import type { Transaction } from '../database/database.ts'
 import type { Audit, AuditSink } from './audit.ts'
 import type { AuditEvent, AuditInput } from './audit-event.ts'
 import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './create-delivery.ts'
+import { createDenialFold } from './fold-denials.ts'
 import { keepRules, makeEvent, withoutFreeText } from './make-event.ts'
 
 const FLUSH_MS = 5_000
@@ -55,16 +56,26 @@ export function createAudit(options: AuditOptions): RunningAudit {
     }
   }
 
+  function deliver(input: AuditInput): void {
+    const event = make(input)
+    if (closed) {
+      log.error({ type: event.type, event: event.id }, 'an event came after the audit had ended')
+      return
+    }
+    if (event.type === 'access.denied') log.info(denialOf(event), 'access denied')
+    for (const each of deliveries()) each.push(event)
+  }
+
+  const denials = createDenialFold(deliver)
+
   async function flush(): Promise<void> {
+    denials.flush()
     await Promise.all(deliveries().map((each) => each.flush(FLUSH_MS)))
   }
 
   return {
     record(input) {
-      const event = make(input)
-      if (closed)
-        return log.error({ type: event.type, event: event.id }, 'an event came after the audit had ended')
-      for (const each of deliveries()) each.push(event)
+      if (denials.takes(input)) deliver(input)
     },
     async recordIn(trx, input) {
       const event = make(input)
@@ -94,4 +105,9 @@ export function createAudit(options: AuditOptions): RunningAudit {
       }
     },
   }
+}
+
+/** For the log; as escaped as the event is. */
+function denialOf({ request_id, user, app, client_ip, reason, repeated }: AuditEvent): object {
+  return { request_id, user, app, client_ip, reason, ...(repeated === undefined ? {} : { repeated }) }
 }

@@ -186,3 +186,43 @@ t.test('close delivers what is queued, and says what it could not', async (t) =>
   t.match(JSON.stringify(log.lines), /after the audit had ended/)
   await pause(0)
 })
+
+t.test('M164 a million denials of one client: ten, then a number; others are recorded as ever', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  const denied = (user: string | null, clientIp: string, app: string | null) => ({
+    type: 'access.denied',
+    success: false,
+    reason: 'access_denied',
+    user,
+    clientIp,
+    requestId: 'r',
+    fields: { app },
+  })
+  for (let n = 0; n < 1_000_000; n++) audit.record(denied('mallory', `2001:db8::${n % 9}`, 'grafana'))
+  for (let n = 0; n < 12; n++) audit.record(denied('mallory', '192.0.2.1', 'wiki'))
+  for (let n = 0; n < 11; n++) audit.record(denied(null, '192.0.2.1', null))
+  for (let n = 0; n < 50; n++) audit.record({ type: 'app.request', success: true, user: 'alice' })
+  audit.record(denied('alice', '192.0.2.1', 'grafana'))
+  t.ok(audit.accepting)
+  await audit.close()
+  const of = (user: string | null, app: string | null) =>
+    memory.events().filter((one) => one.type === 'access.denied' && one.user === user && one.app === app)
+  t.equal(memory.events().filter(({ type }) => type === 'app.request').length, 50)
+  t.equal(of('alice', 'grafana').length, 1)
+  t.equal(of('mallory', 'grafana').length, 11)
+  t.match(of('mallory', 'grafana').at(-1), { repeated: 999_990, reason: 'access_denied', request_id: null })
+  t.match(of('mallory', 'wiki').at(-1), { repeated: 2 })
+  t.match(of(null, null).at(-1), { repeated: 1, client_ip: '192.0.2.1' })
+  t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 1)
+})
+
+t.test('M164 denials from everywhere at once are bounded too', async (t) => {
+  const memory = memorySink('best-effort')
+  const { audit } = auditTo([memory.sink], { limits: { full: 100_000 } })
+  for (let n = 0; n < 20_000; n++)
+    audit.record({ type: 'agent.rejected', success: false, reason: 'token_invalid', clientIp: `a${n}` })
+  await audit.close()
+  t.equal(memory.events().length, 5_001)
+  t.match(memory.events().at(-1), { client_ip: null, repeated: 15_000 })
+})

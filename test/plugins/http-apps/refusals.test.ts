@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { RefusalLog } from '../../../plugins/http-apps/refusal-log.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, COOKIE, type Gateway, openGateway, raw, readAll, readUntil } from './gateway.ts'
 
@@ -145,16 +144,6 @@ t.test('access that ends while a connection is opened is a recorded 403', async 
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [\s\S]*revoked/)
   t.strictSame(denials(gateway), ['revoked'])
   t.equal(app.requests.length, 0)
-})
-
-t.test('M164 a flood of refusals is counted, not written out', async (t) => {
-  const { gateway } = await open(t)
-  const log = new RefusalLog(gateway.parts.audit, gateway.parts.deadlines)
-  for (let i = 0; i < 100_000; i++) log.note('192.0.2.1', 'host_invalid', null)
-  log.note('192.0.2.2', 'host_invalid', null)
-  log.close()
-  t.equal(gateway.records.length, 12)
-  t.match(gateway.records.at(-1), { clientIp: '192.0.2.1', fields: { repeated: 99_990 } })
 })
 
 t.test('F85 a denied upload that expects 100 gets none, and its connection closes', async (t) => {
