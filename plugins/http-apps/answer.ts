@@ -30,6 +30,7 @@ export function isNavigation(asker: Asker): boolean {
 
 const nextSteps: Readonly<Record<number, string>> = {
   403: 'If you need it, ask an administrator and give them the two codes below.',
+  429: 'Close other windows of this application, or wait a moment.',
   404: 'Check the address, or ask an administrator whether the application still exists.',
   502: 'Try again in a moment. If it stays like this, tell an administrator.',
   503: 'Try again in a moment. If it stays like this, tell an administrator.',
@@ -39,6 +40,7 @@ const nextSteps: Readonly<Record<number, string>> = {
 const titles: Readonly<Record<number, string>> = {
   403: 'You cannot open this',
   404: 'There is no such application',
+  429: 'Too much at once',
   431: 'The request is too large',
   502: 'The application cannot be reached',
   503: 'Not available right now',
@@ -54,7 +56,7 @@ export function problemAnswer(
 ): Answer {
   const { status, code, message, members } = problem
   const title = titles[status] ?? STATUS_CODES[status] ?? 'Refused'
-  const extra = status === 503 ? ['Retry-After', '5', ...lines] : lines
+  const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(asker)) {
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
     return answer(status, JSON.stringify(document), 'application/problem+json', extra)

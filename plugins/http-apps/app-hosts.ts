@@ -30,10 +30,10 @@ export class AppHosts implements AppHostProtocol {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#server = this.#listenTo(limits.headerBytes)
+    this.#server = this.#listenTo(parts.proxyLimits.headerBytes)
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
     this.#rescue = new CookieRescue(parts.deadlines)
-    this.#refusals = new RefusalLog(parts.audit)
+    this.#refusals = new RefusalLog(parts.audit, parts.deadlines)
     this.#path = new RequestPath(parts, this.#rescue, this.#refusals)
   }
 
@@ -64,7 +64,11 @@ export class AppHosts implements AppHostProtocol {
   request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {
     response.on('error', noop)
     message.on('error', noop)
-    this.#path.serve(new Http1Client(message, response, null, this.#isDraining), message, info)
+    this.#path.serve(
+      new Http1Client(message, response, null, this.#isDraining, this.#parts.proxyLimits),
+      message,
+      info,
+    )
   }
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
@@ -81,7 +85,11 @@ export class AppHosts implements AppHostProtocol {
       socket.end()
       setTimeout(() => socket.destroy(), limits.closeMs).unref()
     })
-    this.#path.serve(new Http1Client(message, response, { socket, head }, this.#isDraining), message, info)
+    this.#path.serve(
+      new Http1Client(message, response, { socket, head }, this.#isDraining, this.#parts.proxyLimits),
+      message,
+      info,
+    )
   }
 
   async drain(signal: AbortSignal): Promise<void> {
@@ -106,6 +114,7 @@ export class AppHosts implements AppHostProtocol {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
     this.#rescueServer.close(noop)
+    this.#refusals.close()
     this.#parts.pool.close()
   }
 
@@ -113,7 +122,7 @@ export class AppHosts implements AppHostProtocol {
   #listenTo(maxHeaderSize: number): Server {
     const server = createServer({
       maxHeaderSize,
-      headersTimeout: limits.headMs,
+      headersTimeout: this.#parts.proxyLimits.headerMs,
       requestTimeout: 0,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: 1_000,

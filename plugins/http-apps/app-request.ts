@@ -1,7 +1,6 @@
-import { type ConnectionInfo, type HostName, Problem, parseHostValue } from '@mezite/core'
+import { type ConnectionInfo, type HostName, Problem, type ProxyLimits, parseHostValue } from '@mezite/core'
 import type { RequestSource } from './client.ts'
 import { classify } from './header-names.ts'
-import { limits } from './limits.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
 /** A request to an app's host, read once, in no protocol's own types. */
@@ -35,9 +34,10 @@ export function readRequest(
   source: RequestSource,
   info: ConnectionInfo,
   upgrade: boolean,
+  limits: Pick<ProxyLimits, 'headerCount' | 'uriBytes'>,
 ): AppRequest | Problem {
   const raw = source.rawHeaders
-  if (raw.length > limits.headerLines * 2)
+  if (raw.length > limits.headerCount * 2)
     return new Problem(431, 'headers_too_many', 'The request has too many header lines.')
   const lines: string[] = []
   const cookies: string[] = []
@@ -147,7 +147,7 @@ export function readRequest(
       return bad('upgrade_invalid', 'A connection can be upgraded to websocket only.')
     if (!asksForWebSocket(lines)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
   }
-  const target = targetOf(source.url ?? '', host)
+  const target = targetOf(source.url ?? '', host, limits.uriBytes)
   if (target instanceof Problem) return target
   if (source.method === 'TRACE' || source.method === 'CONNECT')
     return new Problem(405, 'method_not_allowed', 'This method is not served.')
@@ -174,8 +174,8 @@ export function readRequest(
 }
 
 /** Origin-form, or absolute-form with the same host (RFC 9112 section 3.2.2); everything else is refused. */
-function targetOf(url: string, host: string): string | Problem {
-  if (url.length > limits.targetBytes) return new Problem(414, 'target_too_long', 'The URL is too long.')
+function targetOf(url: string, host: string, mostBytes: number): string | Problem {
+  if (url.length > mostBytes) return new Problem(414, 'target_too_long', 'The URL is too long.')
   if (url === '*') return new Problem(405, 'method_not_allowed', 'OPTIONS * is not served.')
   if (url.includes('#')) return bad('target_invalid', 'The request target has a fragment.')
   if (url.startsWith('/')) return url

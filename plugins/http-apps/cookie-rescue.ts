@@ -65,10 +65,10 @@ export function tooLargeAnswer(): Answer {
 }
 
 /** Bytes of the head as the limit counts them. */
-export function isTooLarge({ rawHeaders, url = '' }: RequestSource): boolean {
+export function isTooLarge({ rawHeaders, url = '' }: RequestSource, mostBytes: number): boolean {
   let size = url.length
   for (const text of rawHeaders) size += text.length + 2
-  return size > limits.headerBytes
+  return size > mostBytes
 }
 
 function keyOf({ clientIp, serverName }: ConnectionInfo): string {

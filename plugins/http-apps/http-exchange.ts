@@ -287,5 +287,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#parts.audit, this.#admitted)
     this.#siblings.delete(this)
+    this.#parts.load.give(this.#admitted.subject?.user ?? null, this.#admitted.app.id)
   }
 }

@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ProxyLimits } from '@mezite/core'
 import type { Answer } from './answer.ts'
 import type { AnswerHead } from './answer-parser.ts'
 import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
 import { discardRest } from './discard-rest.ts'
 import { limits } from './limits.ts'
+
+type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
 
 /** One request over HTTP/1.1. */
 export class Http1Client implements Client {
@@ -13,6 +17,7 @@ export class Http1Client implements Client {
   /** The hub is shutting down: connections are not kept. */
   readonly #draining: () => boolean
   readonly upgrade: Upgrade | null
+  readonly #waits: Waits
   #watcher: ClientWatcher | null = null
   #drainHeard = false
   #bodyBegun = false
@@ -22,11 +27,13 @@ export class Http1Client implements Client {
     response: ServerResponse,
     upgrade: Upgrade | null,
     draining: () => boolean,
+    waits: Waits,
   ) {
     this.#message = message
     this.#response = response
     this.upgrade = upgrade
     this.#draining = draining
+    this.#waits = waits
   }
 
   get connection(): Duplex {
@@ -121,6 +128,7 @@ export class Http1Client implements Client {
     const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
     const closes = headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
     if (closes) lines.push('Connection', 'close')
+    this.#hurry()
     response.writeHead(given.status, lines)
     const shown = message.method === 'HEAD' ? undefined : body
     if (!closes || message.complete) {
@@ -140,6 +148,16 @@ export class Http1Client implements Client {
 
   cut(): void {
     this.connection.destroy()
+  }
+
+  /** Who gets no further than the hub may not hold a connection: the answer is read, and the next request sent, soon. */
+  #hurry(): void {
+    const { headerMs, requestMs } = this.#waits
+    const { connection } = this
+    const late = setTimeout(() => connection.destroy(), requestMs)
+    late.unref()
+    this.#response.once('close', () => clearTimeout(late))
+    this.#response.once('finish', () => (connection as Partial<Socket>).setTimeout?.(headerMs))
   }
 
   #flushHead(): void {

@@ -5,14 +5,17 @@ import {
   catalog,
   certifiedHttp,
   changes,
+  createLoad,
   defineHubPlugin,
   forwardHeaders,
   protocols,
+  proxyLimits,
   publicNames,
   sessions,
   tunnel,
 } from '@mezite/core'
 import { AppHosts } from './app-hosts.ts'
+import { HttpAppsConfig } from './config.ts'
 import { Deadlines } from './deadlines.ts'
 import { PipePool } from './pipe-pool.ts'
 
@@ -20,6 +23,7 @@ export default defineHubPlugin({
   name: 'http-apps',
   api: 1,
   summary: 'Publishes HTTP applications',
+  config: HttpAppsConfig,
   needs: {
     access,
     assertion,
@@ -27,6 +31,7 @@ export default defineHubPlugin({
     catalog,
     changes,
     forwardHeaders,
+    proxyLimits,
     publicNames,
     sessions,
     tunnel,
@@ -41,7 +46,11 @@ export default defineHubPlugin({
       pool.close()
       deadlines.stop()
     })
-    const hosts = new AppHosts({ ...host.use, clock: host.clock, log: host.log, deadlines, pool })
+    const load = createLoad({
+      perPerson: host.config.requests_per_person,
+      perApp: host.config.requests_per_app,
+    })
+    const hosts = new AppHosts({ ...host.use, clock: host.clock, log: host.log, deadlines, pool, load })
     host.provide.protocols(hosts)
     host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },

@@ -1,17 +1,10 @@
 /** What one request, answer or connection may cost. Times in milliseconds, sizes in bytes. */
 export const limits = {
-  /** Header lines of a request, and all its header bytes together (request line included). */
-  headerLines: 100,
-  headerBytes: 32 * 1024,
   /** While a browser whose cookies are too many gets rid of them: how much it may send, for how long, how many at once. */
   rescueHeaderBytes: 1024 * 1024,
   rescueMs: 120_000,
   rescues: 16,
-  targetBytes: 16 * 1024,
-  /** Requests under way on one connection: a pipelining client must not open connections to an app without end. */
-  pipelined: 100,
-  /** A request head must be complete after this long. */
-  headMs: 15_000,
+  /** How long a connection waits for the next request after an answer of an app. */
   keepAliveMs: 65_000,
   /** Head of an answer, and its trailers. */
   answerHeadBytes: 64 * 1024,

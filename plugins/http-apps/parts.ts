@@ -7,7 +7,9 @@ import type {
   Clock,
   ForwardContext,
   HeaderLines,
+  Load,
   Log,
+  ProxyLimits,
   PublicNames,
   Sessions,
   Tunnel,
@@ -30,4 +32,7 @@ export interface Parts {
   readonly log: Log
   readonly deadlines: Deadlines
   readonly pool: PipePool
+  /** What is under way by person and by app. */
+  readonly load: Load
+  readonly proxyLimits: ProxyLimits
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { type ConnectionInfo, Problem } from '@mezite/core'
+import { addressKey, type ConnectionInfo, createCounts, Problem } from '@mezite/core'
 import { type Admitted, admit, admitCertified, type Verdict } from './admit.ts'
 import { type Asker, problemAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
@@ -8,8 +8,8 @@ import type { Client, RequestSource } from './client.ts'
 import { type CookieRescue, isTooLarge } from './cookie-rescue.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { hubRoute, isHubPath } from './hub-routes.ts'
-import { limits } from './limits.ts'
 import { publicOrigin } from './origin.ts'
+import { overloadProblem } from './overload.ts'
 import type { Parts } from './parts.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
@@ -18,6 +18,8 @@ export class RequestPath {
   readonly #parts: Parts
   readonly #rescue: CookieRescue
   readonly #refusals: RefusalLog
+  /** Requests of callers who are not known yet, by address. */
+  readonly #anonymous = createCounts()
   /** What is under way, by connection. */
   readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
 
@@ -30,7 +32,7 @@ export class RequestPath {
   serve(client: Client, source: RequestSource, info: ConnectionInfo): void {
     const requestId = randomUUID()
     try {
-      const request = readRequest(source, info, client.upgrade !== null)
+      const request = readRequest(source, info, client.upgrade !== null, this.#parts.proxyLimits)
       if (request instanceof Problem) {
         this.refuse(client, source, info, request, requestId)
         return
@@ -41,16 +43,20 @@ export class RequestPath {
         client.answer(problemAnswer(request, misdirected, requestId))
         return
       }
-      if (isTooLarge(source)) {
+      if (isTooLarge(source, this.#parts.proxyLimits.headerBytes)) {
         this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
         client.answer(this.#rescue.answer(request, publicOrigin(request.host.host, this.#parts.publicNames)))
         return
       }
       if (isHubPath(request.target) && info.certified === undefined) {
-        hubRoute(this.#parts, request, requestId).then(
-          (answer) => client.answer(answer),
-          (error: unknown) => this.#failed(client, source, requestId, error),
-        )
+        const leave = this.#enter(client, request, requestId)
+        if (leave === null) return
+        hubRoute(this.#parts, request, requestId)
+          .finally(leave)
+          .then(
+            (answer) => client.answer(answer),
+            (error: unknown) => this.#failed(client, source, requestId, error),
+          )
         return
       }
       const verdict =
@@ -61,7 +67,10 @@ export class RequestPath {
         this.#act(client, verdict)
         return
       }
+      const leave = this.#enter(client, request, requestId)
+      if (leave === null) return void verdict.catch(() => {})
       verdict
+        .finally(leave)
         .then((late) => this.#act(client, late))
         .catch((error: unknown) => this.#failed(client, source, requestId, error))
     } catch (error) {
@@ -102,14 +111,34 @@ export class RequestPath {
     const { connection } = client
     if (connection.destroyed) return
     const exchanges = this.#exchangesOf(connection)
-    if (exchanges.size >= limits.pipelined) {
+    if (exchanges.size >= this.#parts.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       client.answer(problemAnswer(admitted.request, problem, admitted.requestId))
+      return
+    }
+    const { request, requestId, app, subject } = admitted
+    const overload = this.#parts.load.take(subject?.user ?? null, app.id)
+    if (overload !== null) {
+      this.#refusals.note(request.clientIp, overload, requestId)
+      client.answer(problemAnswer(request, overloadProblem(overload, app.name), requestId))
       return
     }
     const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
     exchanges.add(exchange)
     exchange.start()
+  }
+
+  /**
+   * Who asks is not in memory: until that is clear the request counts against its address. Call what it returns once; null:
+   * there are too many, and that was the answer.
+   */
+  #enter(client: Client, request: AppRequest, requestId: string): (() => void) | null {
+    const address = addressKey(request.clientIp)
+    if (this.#anonymous.take(address, this.#parts.proxyLimits.anonymousRequestsPerAddress))
+      return () => this.#anonymous.give(address)
+    this.#refusals.note(request.clientIp, 'address_limit', requestId)
+    client.answer(problemAnswer(request, overloadProblem('address_limit', ''), requestId))
+    return null
   }
 
   #exchangesOf(connection: Duplex): Set<HttpExchange> {

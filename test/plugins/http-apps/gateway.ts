@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, Decision, EndReason, LiveStream, Session } from '@mezite/core'
-import { systemClock } from '@mezite/core'
+import { createLoad, systemClock } from '@mezite/core'
+import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
@@ -157,6 +158,8 @@ export async function openGateway(app: App) {
     log,
     deadlines,
     pool: new PipePool(deadlines, tunnel),
+    load: createLoad({ perPerson: 1_000, perApp: 1_000 }),
+    proxyLimits: defaultLimits,
   } as unknown as Parts
   const hosts = new AppHosts(parts)
   const server = createServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {

@@ -1,0 +1,22 @@
+import { Type } from '@mezite/core'
+
+const Count = (value: number, description: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: value,
+    description,
+    must: 'a whole number from 1 to 100000',
+  })
+
+/** `plugins: http-apps:` in mezhub.yaml. */
+export const HttpAppsConfig = Type.Object(
+  {
+    requests_per_person: Count(
+      1_000,
+      'Requests of one person under way at a time, WebSockets and event streams included, on one hub',
+    ),
+    requests_per_app: Count(8_000, 'The same to one application, of all persons together'),
+  },
+  { additionalProperties: false },
+)
