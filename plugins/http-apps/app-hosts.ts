@@ -33,7 +33,7 @@ export class AppHosts implements AppHostProtocol {
     this.#server = this.#listenTo(parts.proxyLimits.headerBytes)
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
     this.#rescue = new CookieRescue(parts.deadlines)
-    this.#refusals = new RefusalLog(parts.audit, parts.deadlines)
+    this.#refusals = new RefusalLog(parts.audit)
     this.#path = new RequestPath(parts, this.#rescue, this.#refusals)
   }
 
@@ -114,7 +114,6 @@ export class AppHosts implements AppHostProtocol {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
     this.#rescueServer.close(noop)
-    this.#refusals.close()
     this.#parts.pool.close()
   }
 
