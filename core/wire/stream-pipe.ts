@@ -112,4 +112,8 @@ export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_
   }
   if (!stream.writableEnded) stream.end = () => stream
   stream.close(code)
+  // Node.js lets go of a stream once both its sides have finished. When the peer has closed it already, ours never does.
+  const release = (): unknown => setImmediate(() => stream.destroy())
+  if (stream.pending) stream.once('ready', release)
+  else release()
 }

@@ -1,8 +1,15 @@
 import { once } from 'node:events'
-import { type ClientHttp2Session, connect, constants, createServer, type ServerHttp2Stream } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  createServer,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { StreamPipe } from '../../core/wire/stream-pipe.ts'
+import { resetStream, StreamPipe } from '../../core/wire/stream-pipe.ts'
 
 /** Both ends of one CONNECT stream over a real session. */
 async function openPipe(t: Test) {
@@ -27,7 +34,7 @@ async function openPipe(t: Test) {
     pipe.onclose = resolve
   })
   const [farSession] = await sessions
-  return { pipe, far, farSession, session, closed }
+  return { pipe, stream, far, farSession, session, closed }
 }
 
 t.test('19 a lost link is told from a reset by the app', async (t) => {
@@ -67,3 +74,40 @@ t.test('a pipe whose last bytes nobody reads is gone once it is destroyed', asyn
   pipe.destroy()
   t.ok((await closed) instanceof Error, 'what was not read is not a clean end')
 })
+
+t.test('a stream that is reset closes on both sides, and is no clean end to the peer', async (t) => {
+  const states: [string, (stream: ClientHttp2Stream, far: ServerHttp2Stream) => unknown][] = [
+    ['while both sides are open', () => {}],
+    ['with bytes on their way that nobody reads', (stream) => stream.write(Buffer.alloc(1 << 20))],
+    ['after the peer has ended', (_stream, far) => far.resume().end()],
+    ['after the peer has reset', (_stream, far) => far.close(constants.NGHTTP2_CONNECT_ERROR)],
+    ['after our own end', (stream) => stream.end()],
+  ]
+  for (const [when, prepare] of states) {
+    const { stream, far, session } = await openPipe(t)
+    const closed = [stream, far].map((side) => new Promise((resolve) => side.once('close', resolve)))
+    await prepare(stream, far)
+    await new Promise((resolve) => session.ping(resolve))
+    resetStream(stream)
+    await Promise.all(closed)
+    t.equal(far.rstCode, constants.NGHTTP2_CONNECT_ERROR, when)
+  }
+})
+
+t.test(
+  'a stream closes that is reset when its refusal comes, with the end of the peer behind it',
+  async (t) => {
+    const { far, session } = await openPipe(t)
+    const farSession = far.session
+    farSession?.on('stream', (refused: ServerHttp2Stream) => {
+      refused.on('error', () => {})
+      refused.respond({ ':status': 403 }, { endStream: true })
+      refused.close(constants.NGHTTP2_NO_ERROR)
+    })
+    const stream = session.request({ ':method': 'CONNECT', ':authority': 'app' }, { endStream: false })
+    stream.on('error', () => {})
+    stream.once('response', () => resetStream(stream))
+    await new Promise((resolve) => stream.once('close', resolve))
+    t.ok(stream.destroyed)
+  },
+)
