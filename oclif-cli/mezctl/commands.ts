@@ -48,4 +48,5 @@ export const commands: Readonly<Record<string, () => Promise<{ default: unknown 
   'audit tail': () => import('./commands/audit/tail.ts'),
   'audit verify': () => import('./commands/audit/verify.ts'),
   'auth export': () => import('./commands/auth/export.ts'),
+  'auth rotate': () => import('./commands/auth/rotate.ts'),
 }

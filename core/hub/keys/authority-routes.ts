@@ -109,7 +109,7 @@ async function refuseLosses(name: AuthorityName, step: RotationStep, parts: Auth
   if (found.length === 0) return
   const [first] = found
   const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`
-  throw new Problem(409, 'rotation_waiting', `${step} would shut out ${who}; wait for them, or force it.`)
+  throw new Problem(409, 'rotation_waiting', `${step} would shut out ${who}; wait, or take it with force.`)
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()
