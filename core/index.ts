@@ -46,6 +46,7 @@ export type {
   ConnectionInfo,
   NamedProtocol,
   Protocol,
+  StreamRequest,
 } from './hub/front/protocol.ts'
 export type {
   Challenge,
@@ -98,6 +99,7 @@ export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
 export { lookupLocalhost } from './wire/lookup-localhost.ts'
 export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
+export { readStreamHead } from './wire/read-stream-head.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
 export { APP_PROTOCOL_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } from './wire/tcp-protocol.ts'
 export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'

@@ -260,6 +260,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     proxyProtocol: config.proxy.proxyProtocol,
     protocols,
     web: web.accept,
+    webStream: web.stream,
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
     limits: config.proxy.limits,
     clock,

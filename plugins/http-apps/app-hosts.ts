@@ -1,9 +1,16 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { AppHostProtocol, ConnectionInfo } from '@mezite/core'
+import {
+  type AppHostProtocol,
+  type ConnectionInfo,
+  Problem,
+  readStreamHead,
+  type StreamRequest,
+} from '@mezite/core'
 import { CookieRescue, tooLargeAnswer } from './cookie-rescue.ts'
 import { Http1Client } from './http1-client.ts'
+import { Http2Client } from './http2-client.ts'
 import { limits } from './limits.ts'
 import type { Parts } from './parts.ts'
 import { RefusalLog } from './refusal-log.ts'
@@ -59,6 +66,16 @@ export class AppHosts implements AppHostProtocol {
     this.#sockets.add(stream)
     stream.once('close', () => this.#sockets.delete(stream))
     this.#server.emit('connection', stream)
+  }
+
+  stream(request: StreamRequest, info: ConnectionInfo): void {
+    const client = new Http2Client(request, this.#parts.deadlines)
+    const head = readStreamHead(request.rawHeaders)
+    const version = { httpVersionMajor: 2, httpVersionMinor: 0, bodyFollows: !request.ended }
+    if (typeof head === 'string') {
+      const problem = new Problem(400, 'request_invalid', head)
+      this.#path.refuse(client, { rawHeaders: request.rawHeaders, ...version }, info, problem)
+    } else this.#path.serve(client, { ...head, ...version }, info)
   }
 
   request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {

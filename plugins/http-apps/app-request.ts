@@ -36,6 +36,8 @@ export function readRequest(
   upgrade: boolean,
   limits: Pick<ProxyLimits, 'headerCount' | 'uriBytes'>,
 ): AppRequest | Problem {
+  if (source.method === 'TRACE' || source.method === 'CONNECT')
+    return new Problem(405, 'method_not_allowed', 'This method is not served.')
   const raw = source.rawHeaders
   if (raw.length > limits.headerCount * 2)
     return new Problem(431, 'headers_too_many', 'The request has too many header lines.')
@@ -149,8 +151,6 @@ export function readRequest(
   }
   const target = targetOf(source.url ?? '', host, limits.uriBytes)
   if (target instanceof Problem) return target
-  if (source.method === 'TRACE' || source.method === 'CONNECT')
-    return new Problem(405, 'method_not_allowed', 'This method is not served.')
 
   return {
     method: source.method ?? 'GET',

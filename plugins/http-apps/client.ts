@@ -39,6 +39,8 @@ export interface BodyReader {
 export interface Client {
   /** What it shares with other requests. */
   readonly connection: Duplex
+  /** Nobody waits for the answer any more. */
+  readonly gone: boolean
   readonly upgrade: Upgrade | null
   /** The request has been read to its end. */
   readonly complete: boolean

@@ -40,6 +40,10 @@ export class Http1Client implements Client {
     return this.upgrade?.socket ?? this.#message.socket
   }
 
+  get gone(): boolean {
+    return this.connection.destroyed
+  }
+
   get complete(): boolean {
     return this.#message.complete
   }

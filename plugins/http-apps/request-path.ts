@@ -108,9 +108,8 @@ export class RequestPath {
   }
 
   #forward(client: Client, admitted: Admitted): void {
-    const { connection } = client
-    if (connection.destroyed) return
-    const exchanges = this.#exchangesOf(connection)
+    if (client.gone) return
+    const exchanges = this.#exchangesOf(client.connection)
     if (exchanges.size >= this.#parts.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       client.answer(problemAnswer(admitted.request, problem, admitted.requestId))

@@ -9,6 +9,7 @@ import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import type { PublicNames } from '../web/web-routes.ts'
 import { createAddressGate, type Place } from './address-gate.ts'
 import { affordableConnections } from './affordable-connections.ts'
+import { createBrowserSessions, type TakeStream } from './browser-sessions.ts'
 import { chooseDoor, sideOf } from './choose-door.ts'
 import type { Certificates } from './create-certificates.ts'
 import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
@@ -29,6 +30,8 @@ export interface FrontOptions {
   readonly protocols: readonly Protocol[]
   /** Takes browsers of the hub's own hosts, and connections whose side only the Host header tells. */
   readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
+  /** The same, for one request over HTTP/2. */
+  readonly webStream: TakeStream
   /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
   readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
   readonly limits?: Partial<ProxyLimits>
@@ -62,7 +65,8 @@ const HELLO_BYTES = 64 * 1024
 export function createFront(options: FrontOptions): Front {
   const { log, publicNames, protocols, certificates, authorities } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const gate = createAddressGate(limits, options.clock ?? systemClock)
+  const clock = options.clock ?? systemClock
+  const gate = createAddressGate(limits, clock)
   const mezite = new Map(Object.entries(options.mezite ?? {}))
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const appHosts = onlyAppHosts(protocols)
@@ -74,13 +78,22 @@ export function createFront(options: FrontOptions): Front {
   let shown = certificates.browserTls()
   const browser = createTlsServer({
     ...shown,
-    // HTTP/2 to browsers: offer h2 here, and send `alpnProtocol === 'h2'` to its own taker in `toBrowser`.
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: limits.handshakeMs,
+  })
+  const sessions = createBrowserSessions({
+    streams: limits.requestsPerConnection,
+    firstRequestMs: limits.headerMs,
+    clock,
   })
   const toBrowser = (socket: TLSSocket, info: ConnectionInfo): void => {
     const side = info.trustedProxy ? 'any' : sideOf(info.serverName, publicNames)
-    if (side === 'apps' && appHosts) appHosts.accept(socket, info)
+    const apps = side === 'apps' ? appHosts : undefined
+    if (socket.alpnProtocol === 'h2') {
+      const take: TakeStream = apps?.stream?.bind(apps) ?? options.webStream
+      // On apps' hosts WebSockets stay on HTTP/1.1.
+      sessions.open(socket, info, take, side === 'web')
+    } else if (apps) apps.accept(socket, info)
     else options.web(socket, info)
   }
   takeHandshakes(browser, toBrowser)
@@ -92,8 +105,8 @@ export function createFront(options: FrontOptions): Front {
     const door = createNamedDoor(protocol, authorities, limits.handshakeMs)
     takeHandshakes(door.server, (socket, info) => {
       if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
-      socket.destroy()
-      protocol.refused?.(info)
+      if (protocol.refused) protocol.refused(socket, info)
+      else socket.destroy()
     })
     doors.set(protocol.alpn, door)
   }
@@ -215,10 +228,12 @@ export function createFront(options: FrontOptions): Front {
     listen: () => listen(server, options.listenAddr),
     async drain(signal) {
       void closePort()
+      sessions.drain()
       await Promise.allSettled(protocols.map((protocol) => protocol.drain(signal)))
     },
     async close() {
       const closed = closePort()
+      sessions.close()
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 
@@ -19,6 +20,21 @@ export interface ConnectionInfo {
   readonly certified?: { readonly sessionId: string; readonly appId: string }
 }
 
+/** One request of a browser over HTTP/2. */
+export interface StreamRequest {
+  readonly stream: ServerHttp2Stream
+  /** Name and value in turn as they came, pseudo-header fields among them. */
+  readonly rawHeaders: readonly string[]
+  /** The same as Node.js joins them. */
+  readonly headers: IncomingHttpHeaders
+  /** No body follows. */
+  readonly ended: boolean
+  /** What it shares with other requests. */
+  readonly socket: TLSSocket
+  /** To be told of each piece of the body that is read: what nobody reads counts as a flood of frames. */
+  took(bytes: number): void
+}
+
 /** Takes streams that carry HTTP/1.1 of a person whom a certificate named, to one app. Provided by http-apps. */
 export interface CertifiedHttp {
   accept(stream: Duplex, info: ConnectionInfo & Required<Pick<ConnectionInfo, 'certified'>>): void
@@ -27,11 +43,14 @@ export interface CertifiedHttp {
 /** What takes a connection on the public port. Contributed by protocol plugins. */
 export type Protocol = AppHostProtocol | NamedProtocol
 
-/** Takes browser connections (ALPN `http/1.1`, or none) to hosts below the apps' domain. */
+/** Takes browser connections to hosts below the apps' domain. */
 export interface AppHostProtocol {
   readonly name: string
   readonly takes: 'app-hosts'
+  /** A connection that speaks HTTP/1.1 (ALPN `http/1.1`, or none). */
   accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** One request over HTTP/2; the connection is the front's. Without it such requests get 421. */
+  stream?(request: StreamRequest, info: ConnectionInfo): void
   /**
    * One request, or one upgrade, to an app's host on a connection that may carry other hosts too (a trusted
    * proxy, or no SNI). Without them such requests get 421.
@@ -49,7 +68,7 @@ export interface NamedProtocol {
   readonly alpn: string
   readonly clientAuthority: 'user-ca' | 'agent-ca' | null
   accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** Somebody showed no certificate of that authority, an expired one, or one for another purpose; already closed. */
-  refused?(info: ConnectionInfo): void
+  /** Somebody showed no certificate of that authority, an expired one, or one for another purpose. Closes the socket. */
+  refused?(socket: TLSSocket, info: ConnectionInfo): void
   drain(signal: AbortSignal): Promise<void>
 }

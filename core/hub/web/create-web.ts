@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { ConnectionInfo } from '../front/protocol.ts'
+import type { ConnectionInfo, StreamRequest } from '../front/protocol.ts'
 import type { CutReports } from '../hubs/cut-report.ts'
 import { defaultLimits } from '../limits/complete-limits.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
@@ -21,7 +21,8 @@ import { reportCuts } from './report-cuts.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
 import type { WebRoutes } from './web-routes.ts'
-import { createWebServer, type WebServer, type WebServerOptions } from './web-server.ts'
+import { type Arrival, createWebServer, type WebServer, type WebServerOptions } from './web-server.ts'
+import { createWebStreams, type WebStreams } from './web-streams.ts'
 
 const BODY_BYTES = 1024 * 1024
 
@@ -46,6 +47,8 @@ export interface Web {
   /** Mounts everything; rejects when a route is unguarded. Call before `accept`. */
   start(): Promise<void>
   accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** One request over HTTP/2. */
+  stream(request: StreamRequest, info: ConnectionInfo): void
   /** Also answers on the unix socket, where the caller is the operator. */
   listenSocket(path: string): Promise<void>
   /** Every route with who may call it. */
@@ -60,6 +63,8 @@ export function createWeb(options: WebOptions): Web {
   const { log, clock = systemClock, renderError = plainErrorPage } = options
   const limits = { ...defaultLimits, ...options.limits }
   let web: WebServer | undefined
+  let streams: WebStreams | undefined
+  const streamArrivals = new WeakMap<object, Arrival>()
   let admin: Server | undefined
   let draining = false
   const drains: ((signal: AbortSignal) => Promise<void>)[] = []
@@ -69,8 +74,18 @@ export function createWeb(options: WebOptions): Web {
     serverFactory: (handler) => {
       web = createWebServer(handler as RequestListener, { ...options, limits })
       drains.push(drainServer(web.server))
+      streams = createWebStreams(
+        (request, response, arrival) => {
+          streamArrivals.set(request, { ...arrival, operator: false })
+          handler(request as never, response as never)
+        },
+        { ...options, limits },
+      )
+      drains.push(streams.drain)
       return web.server
     },
+    // The server refuses broken bytes itself; Fastify would write over answers that are still owed.
+    clientErrorHandler: () => {},
     genReqId: () => uuidv7(),
     requestIdHeader: false,
     bodyLimit: BODY_BYTES,
@@ -89,7 +104,7 @@ export function createWeb(options: WebOptions): Web {
     demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts)
     reply.header('x-request-id', request.id)
-    if (draining) reply.header('connection', 'close')
+    if (draining && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   const routes = guardRoutes(app, {
     ...options,
@@ -98,7 +113,7 @@ export function createWeb(options: WebOptions): Web {
     arrivalOf: ({ raw }) => {
       if (operators.has(raw.socket))
         return { info: null, verdict: { kind: 'web', origin: '' }, operator: true }
-      return web!.arrivalOf(raw)
+      return streamArrivals.get(raw) ?? web!.arrivalOf(raw)
     },
   })
   if (options.cuts) reportCuts(app, options.cuts)
@@ -120,6 +135,7 @@ export function createWeb(options: WebOptions): Web {
       await app.ready()
     },
     accept: (socket, info) => web!.accept(socket, info),
+    stream: (request, info) => streams!.stream(request, info),
     async listenSocket(path) {
       admin = await listenAdminSocket(path, (request, response) => {
         operators.add(request.socket)

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { parseHost, parseHostValue } from '../../wire/parse-host.ts'
 import type { ConnectionInfo } from '../front/protocol.ts'
 import { Problem } from './problem.ts'
@@ -14,7 +13,11 @@ export type HostVerdict =
  * Judges one request. The name in the Host header, in an absolute request target and in the TLS handshake
  * must be one name, unless a trusted proxy made the connection. Exactly the hub's hosts are web.
  */
-export function judgeHost(request: IncomingMessage, info: ConnectionInfo, names: PublicNames): HostVerdict {
+export function judgeHost(
+  request: { readonly rawHeaders: readonly string[]; readonly url?: string | undefined },
+  info: ConnectionInfo,
+  names: PublicNames,
+): HostVerdict {
   const named = parseHost(request.rawHeaders)
   if (typeof named === 'string') return { kind: 'refused', problem: new Problem(400, 'host_invalid', named) }
   const target = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1]

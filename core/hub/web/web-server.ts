@@ -15,7 +15,7 @@ export type WebLimits = Pick<
 export interface WebServerOptions {
   readonly publicNames: PublicNames
   /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
-  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade'>
+  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade' | 'stream'>
   readonly limits: WebLimits
 }
 
@@ -104,7 +104,11 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   }
 }
 
-function tooLarge({ rawHeaders, url = '' }: IncomingMessage, limits: WebLimits): HostVerdict | undefined {
+/** Refuses more of a head than the limits say. */
+export function tooLarge(
+  { rawHeaders, url = '' }: { readonly rawHeaders: readonly string[]; readonly url?: string | undefined },
+  limits: WebLimits,
+): HostVerdict | undefined {
   if (url.length > limits.uriBytes)
     return { kind: 'refused', problem: new Problem(414, 'target_too_long', 'The URL is too long.') }
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length)

@@ -121,6 +121,7 @@ t.test('changed files are taken up, broken ones keep the old pair', async (t) =>
     authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
     publicNames: names,
     protocols: [],
+    webStream: () => {},
     web: (socket) => socket.end(),
     log: quietLog(),
   })

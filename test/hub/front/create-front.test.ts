@@ -79,7 +79,7 @@ t.test('the public port', async (t) => {
       ['mezite-tunnel/1', 'mezite-join/1'],
       ['mezite-nothing/1'],
       ['mezite-to/x'],
-      ['h2'],
+      ['h3'],
     ]) {
       const socket = connect({ port: hub.port, host: '127.0.0.1', ca: hub.ca, ALPNProtocols })
       const [error] = await once(socket, 'error')

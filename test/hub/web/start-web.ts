@@ -58,6 +58,7 @@ export async function startWeb(
     publicNames: names,
     protocols: [],
     web: theWeb.accept,
+    webStream: theWeb.stream,
     log,
     ...front,
   })

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, Decision, EndReason, LiveStream, Session } from '@mezite/core'
 import { createLoad, systemClock } from '@mezite/core'
 import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
+import { createBrowserSessions } from '../../../core/hub/front/browser-sessions.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
@@ -162,9 +164,12 @@ export async function openGateway(app: App) {
     proxyLimits: defaultLimits,
   } as unknown as Parts
   const hosts = new AppHosts(parts)
-  const server = createServer({ key, cert, ALPNProtocols: ['http/1.1'] }, (socket) => {
+  const streams = createBrowserSessions({ streams: 100, firstRequestMs: 10_000, clock: systemClock })
+  const server = createServer({ key, cert, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
     const serverName = socket.servername || null
-    hosts.accept(socket, { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName })
+    const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName }
+    if (socket.alpnProtocol === 'h2') streams.open(socket, info, hosts.stream.bind(hosts), false)
+    else hosts.accept(socket, info)
   })
   server.on('tlsClientError', () => {})
   server.listen(0, '127.0.0.1')
@@ -198,21 +203,31 @@ export async function openGateway(app: App) {
         })
       return of()
     },
-    async dial(servername = 'a.apps.test'): Promise<TLSSocket> {
+    async dial(servername = 'a.apps.test', ...ALPNProtocols: string[]): Promise<TLSSocket> {
+      if (ALPNProtocols.length === 0) ALPNProtocols.push('http/1.1')
       const socket = connect({
         port,
         host: '127.0.0.1',
         servername,
         rejectUnauthorized: false,
-        ALPNProtocols: ['http/1.1'],
+        ALPNProtocols,
       })
       sockets.add(socket)
       socket.on('error', () => {})
       await once(socket, 'secureConnect')
       return socket
     },
+    /** A polite HTTP/2 client. */
+    async session(servername?: string): Promise<ClientHttp2Session> {
+      const socket = await this.dial(servername, 'h2')
+      const session = connectHttp2('https://a.apps.test', { createConnection: () => socket })
+      session.on('error', () => {})
+      return session
+    },
+    streams,
     async close() {
       for (const socket of sockets) socket.destroy()
+      streams.close()
       await hosts.drain(AbortSignal.abort())
       deadlines.stop()
       server.close()

@@ -1,0 +1,156 @@
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../../kernel/clock.ts'
+import { FrameBudget } from './frame-budget.ts'
+import type { ConnectionInfo, StreamRequest } from './protocol.ts'
+
+/** Takes one request; must not throw. */
+export type TakeStream = (request: StreamRequest, info: ConnectionInfo) => void
+
+export interface BrowserSessionsOptions {
+  /** Streams at once on one connection. */
+  readonly streams: number
+  /** From the handshake to the first request. */
+  readonly firstRequestMs: number
+  readonly clock: Clock
+}
+
+/** HTTP/2 connections of browsers. */
+export interface BrowserSessions {
+  /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so only who serves it may offer it. */
+  open(socket: TLSSocket, info: ConnectionInfo, take: TakeStream, extendedConnect: boolean): void
+  /** Says goodbye on every connection: what is under way goes on, nothing new is taken. */
+  drain(): void
+  /** Stops watching; the sockets are the caller's to destroy. */
+  close(): void
+}
+
+const CHECK_MS = 1_000
+const IDLE_MS = 65_000
+/** How long a connection may take to end after its last stream, or after a flood. */
+const END_MS = 500
+const STREAM_WINDOW = 256 * 1024
+const CONNECTION_WINDOW = 1024 * 1024
+/** Decoded. Above what is served, so that the refusal can be an answer; beyond it the stream is reset. */
+const HEADER_LIST_BYTES = 128 * 1024
+/** Browsers send each cookie as a field of its own. */
+const HEADER_PAIRS = 1_024
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
+const noop = () => {}
+
+interface Open {
+  readonly session: ServerHttp2Session
+  readonly socket: TLSSocket
+  readonly budget: FrameBudget
+  readonly streams: Set<ServerHttp2Stream>
+  /** When it must have a stream, on the monotonic clock. */
+  idleEnd: number
+}
+
+/**
+ * Speaks HTTP/2 on finished TLS connections through Node.js's stream API, and bounds what a connection may cost: streams,
+ * header bytes, memory, resets, idle time, frames without a purpose (RFC 9113 section 10.5).
+ */
+export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
+  const { clock } = options
+  const opened = new Set<Open>()
+  let draining = false
+  const timer = setInterval(() => {
+    const now = clock.monotonic()
+    for (const one of opened) check(one, now)
+  }, CHECK_MS)
+  timer.unref()
+
+  function check(one: Open, now: number): void {
+    const { session, socket, budget, streams } = one
+    const unread = () => [...streams].reduce((sum, stream) => sum + stream.readableLength, 0)
+    if (budget.check(socket.bytesRead, socket.bytesWritten, unread)) calm(one)
+    else if (streams.size > 0) return
+    else if (session.closed) socket.destroySoon()
+    else if (now > one.idleEnd) session.close()
+  }
+
+  function open(socket: TLSSocket, info: ConnectionInfo, take: TakeStream, extendedConnect: boolean): void {
+    socket.on('error', noop)
+    if (socket.destroyed) return
+    const session = performServerHandshake(socket, {
+      maxSessionMemory: 32,
+      maxHeaderListPairs: HEADER_PAIRS,
+      maxSessionInvalidFrames: 100,
+      maxSessionRejectedStreams: 100,
+      maxOutstandingPings: 10,
+      maxSettings: 32,
+      streamResetBurst: 500,
+      streamResetRate: 50,
+      // Seen by us, and refused, instead of silently dropped.
+      strictFieldWhitespaceValidation: false,
+      strictSingleValueFields: false,
+      settings: {
+        enablePush: false,
+        maxConcurrentStreams: options.streams,
+        maxHeaderListSize: HEADER_LIST_BYTES,
+        initialWindowSize: STREAM_WINDOW,
+        enableConnectProtocol: extendedConnect,
+      },
+    } as never)
+    const one: Open = {
+      session,
+      socket,
+      budget: new FrameBudget(),
+      streams: new Set(),
+      idleEnd: clock.monotonic() + options.firstRequestMs,
+    }
+    opened.add(one)
+    session.on('error', () => socket.destroy())
+    session.on('close', () => opened.delete(one))
+    socket.once('close', () => opened.delete(one))
+    session.setLocalWindowSize(CONNECTION_WINDOW)
+    const took = (bytes: number) => one.budget.body(bytes)
+    const control = () => {
+      if (one.budget.control()) calm(one)
+    }
+    session.on('remoteSettings', control)
+    session.on('ping', control)
+    session.on('priority', control)
+    session.on('stream', (stream, headers, flags, rawHeaders) => {
+      stream.on('error', noop)
+      // Reset before anybody saw it.
+      if (stream.destroyed || stream.closed) return
+      one.streams.add(stream)
+      stream.once('close', () => {
+        one.streams.delete(stream)
+        one.idleEnd = clock.monotonic() + IDLE_MS
+        // What was under way when we reset it comes still.
+        if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
+      })
+      stream.on('priority', control)
+      let bytes = 0
+      for (const text of rawHeaders) bytes += text.length + 2
+      one.budget.request(bytes)
+      const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+      take({ stream, rawHeaders, headers, ended, socket, took }, info)
+    })
+    if (draining) session.close()
+  }
+
+  /** A flood: GOAWAY says why, and the connection ends. */
+  function calm({ session, socket }: Open): void {
+    if (!session.destroyed) session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)
+    setTimeout(() => socket.destroy(), END_MS).unref()
+  }
+
+  return {
+    open,
+    drain() {
+      draining = true
+      for (const { session } of opened) session.close()
+    },
+    close: () => clearInterval(timer),
+  }
+}

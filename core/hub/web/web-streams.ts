@@ -1,0 +1,85 @@
+import { constants, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { readStreamHead } from '../../wire/read-stream-head.ts'
+import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../front/protocol.ts'
+import { type HostVerdict, judgeHost } from './judge-host.ts'
+import { Problem } from './problem.ts'
+import type { PublicNames } from './web-routes.ts'
+import { tooLarge, type WebLimits } from './web-server.ts'
+
+export interface WebStreamsOptions {
+  readonly publicNames: PublicNames
+  /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
+  readonly appHosts?: Pick<AppHostProtocol, 'stream'>
+  readonly limits: WebLimits
+}
+
+/** Serves a request and an answer in Node.js's compatibility form, with what was made of its host. */
+export type ServeStream = (
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  arrival: { readonly info: ConnectionInfo; readonly verdict: HostVerdict },
+) => void
+
+/** Requests to the hub's own host over HTTP/2. */
+export interface WebStreams {
+  stream(request: StreamRequest, info: ConnectionInfo): void
+  /** Waits for what is under way, and resets the rest when the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+}
+
+/** A body without a length is no larger than this: more is refused before it is read. */
+const BODY_BYTES = 1024 * 1024
+const { NGHTTP2_CANCEL } = constants
+
+export function createWebStreams(serve: ServeStream, options: WebStreamsOptions): WebStreams {
+  const { publicNames, appHosts, limits } = options
+  const open = new Set<StreamRequest['stream']>()
+  let idle: (() => void) | undefined
+
+  function stream(asked: StreamRequest, info: ConnectionInfo): void {
+    const { stream, rawHeaders, headers } = asked
+    // Extended CONNECT is offered, and nothing answers it yet.
+    if (headers[':method'] === 'CONNECT') {
+      stream.respond({ ':status': 501 }, { endStream: true })
+      return
+    }
+    const head = readStreamHead(rawHeaders)
+    const verdict: HostVerdict =
+      typeof head === 'string'
+        ? { kind: 'refused', problem: new Problem(400, 'request_invalid', head) }
+        : (tooLarge(head, limits) ?? judgeHost(head, info, publicNames))
+    if (verdict.kind === 'app' && appHosts?.stream) {
+      appHosts.stream(asked, info)
+      return
+    }
+    // Fastify reads the body: what may come is granted beforehand.
+    const length = Number(headers['content-length'] ?? BODY_BYTES)
+    if (!asked.ended) asked.took(Math.min(length, BODY_BYTES))
+    const deadline = setTimeout(() => stream.close(NGHTTP2_CANCEL), limits.requestMs)
+    if (asked.ended) clearTimeout(deadline)
+    stream.once('end', () => clearTimeout(deadline))
+    open.add(stream)
+    stream.once('close', () => {
+      clearTimeout(deadline)
+      open.delete(stream)
+      if (open.size === 0) idle?.()
+    })
+    const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
+    const response = new Http2ServerResponse(stream)
+    if (headers.expect !== undefined && verdict.kind === 'web') response.writeContinue()
+    serve(request, response, { info, verdict })
+  }
+
+  return {
+    stream,
+    async drain(signal) {
+      if (open.size > 0 && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          idle = resolve
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+      }
+      for (const one of open) one.close(NGHTTP2_CANCEL)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** The head of an HTTP/2 request in the shape of an HTTP/1.1 one. */
+export interface StreamHead {
+  readonly method: string
+  /** `:path`; empty for CONNECT. */
+  readonly url: string
+  /** Name and value in turn: `host` first, then every field that is no pseudo-header, cookies joined into one. */
+  readonly rawHeaders: readonly string[]
+}
+
+/** A value may not begin or end with white space (RFC 9113 section 8.2.1). */
+const PADDED = /^[ \t]|[ \t]$/
+/** They belong to HTTP/1.1 (RFC 9113 section 8.2.2); Node.js resets streams that have them, and nothing else may pass. */
+const CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+
+/**
+ * Reads the fields of an HTTP/2 request (RFC 9113 sections 8.2 and 8.3) as Node.js passes them: it has
+ * reset what has a pseudo-header twice or late. What could be understood in two ways is a sentence that says what is
+ * wrong, to be answered with 400: a scheme that is not `https`, a `host` that is not the `:authority`.
+ */
+export function readStreamHead(fields: readonly string[]): StreamHead | string {
+  let method: string | undefined
+  let url: string | undefined
+  let scheme: string | undefined
+  let authority: string | undefined
+  let host: string | undefined
+  let cookie: string | undefined
+  const rawHeaders = ['host', '']
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string
+    const value = fields[i + 1] as string
+    if (PADDED.test(value)) return `The value of ${name} begins or ends with white space.`
+    switch (name) {
+      case ':method':
+        method = value
+        break
+      case ':path':
+        url = value
+        break
+      case ':scheme':
+        scheme = value
+        break
+      case ':authority':
+        authority = value
+        break
+      case 'host':
+        if (host !== undefined) return 'The request names more than one host.'
+        host = value
+        break
+      case 'cookie':
+        cookie = cookie === undefined ? value : `${cookie}; ${value}`
+        break
+      default:
+        if ((name.startsWith(':') && name !== ':protocol') || CONNECTION.has(name))
+          return `The field ${name} does not belong here.`
+        rawHeaders.push(name, value)
+    }
+  }
+  // Extended or not, and with or without a scheme (RFC 8441 section 4): nobody serves it.
+  if (method === 'CONNECT') return { method, url: '', rawHeaders: [] }
+  if (method === undefined || url === undefined) return 'The request has no method or no path.'
+  if (scheme !== 'https') return 'The scheme of the request is not https.'
+  const named = authority ?? host
+  if (named === undefined) return 'The request names no host.'
+  if (host !== undefined && host.toLowerCase() !== named.toLowerCase())
+    return 'The request names more than one host.'
+  rawHeaders[1] = named
+  if (cookie !== undefined) rawHeaders.push('cookie', cookie)
+  return { method, url, rawHeaders }
+}
