@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { MezError } from '../../kernel/error.ts'
-import type { Database, Transaction } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
 import { createVault } from './create-vault.ts'
 import { keyFileOf, makeEncryptionKey, readEncryptionKey } from './encryption-key.ts'
 import type { SecretPlace, Vault } from './vault.ts'
@@ -52,7 +52,7 @@ function fitting(key: Buffer | null, check: Uint8Array): Vault {
   return vault
 }
 
-async function readCheck(db: Database | Transaction): Promise<Uint8Array | null> {
+async function readCheck(db: Database): Promise<Uint8Array | null> {
   const table = await sql<{ there: unknown }>`SELECT to_regclass('encryption_key_check') AS there`.execute(db)
   if (table.rows[0]?.there == null) return null
   const { rows } = await sql<{ sealed: Uint8Array }>`SELECT sealed FROM encryption_key_check`.execute(db)
@@ -63,14 +63,16 @@ async function readCheck(db: Database | Transaction): Promise<Uint8Array | null>
 function writeCheck(db: Database, vault: Vault): Promise<Uint8Array> {
   return db.transaction().execute(async (trx) => {
     await sql`SELECT pg_advisory_xact_lock(${LOCK})`.execute(trx)
-    const first = await readCheck(trx)
-    if (first) return first
     await sql`CREATE TABLE IF NOT EXISTS encryption_key_check (
       id integer PRIMARY KEY CHECK (id = 1),
       sealed bytea NOT NULL
     )`.execute(trx)
     const sealed = vault.seal(PLACE, PROOF)
-    await sql`INSERT INTO encryption_key_check (id, sealed) VALUES (1, ${sealed})`.execute(trx)
-    return sealed
+    // Whether there is a proof is asked of the table only: a session that has looked for the table before it was made may
+    // go on believing that there is none.
+    await sql`INSERT INTO encryption_key_check (id, sealed) VALUES (1, ${sealed})
+      ON CONFLICT (id) DO NOTHING`.execute(trx)
+    const { rows } = await sql<{ sealed: Uint8Array }>`SELECT sealed FROM encryption_key_check`.execute(trx)
+    return rows[0]?.sealed ?? sealed
   })
 }

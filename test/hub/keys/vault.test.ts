@@ -101,6 +101,21 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
   await t.rejects(openVault({ db, dataDir: c, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
   t.equal(await readFile(keyFileOf(c), 'utf8'), 'damaged')
 
+  await t.test('hubs of one key that start first at the same moment all start', async (t) => {
+    const config = await store.config()
+    const hubs = await Promise.all(Array.from({ length: 4 }, () => open(config)))
+    t.teardown(() => Promise.all(hubs.map((hub) => hub.close())))
+    for (let round = 0; round < 15; round++) {
+      const opened = hubs.map(({ db }) => openVault({ db, dataDir: a, env: { MEZITE_ENCRYPTION_KEY: file } }))
+      const results = await Promise.allSettled(opened)
+      t.same(
+        results.filter(({ status }) => status === 'rejected'),
+        [],
+      )
+      await sql`DROP TABLE encryption_key_check`.execute(hubs[0]!.db)
+    }
+  })
+
   await t.test('two hubs that start first at the same moment: one is refused and keeps no key', async (t) => {
     const fresh = await open(await store.config())
     t.teardown(() => fresh.close())
