@@ -57,6 +57,8 @@ export interface ClientOptions {
 /** One connection of msh: HTTP/2 on mutual TLS, one CONNECT stream for each connection to an application. */
 export class ClientConnection {
   readonly sessionId: string
+  /** Id of the key of the user CA that signed its certificate. */
+  readonly authority: string
   readonly connections = new Set<AppConnection>()
   readonly #options: ClientOptions
   readonly #http2: ServerHttp2Session
@@ -72,6 +74,7 @@ export class ClientConnection {
     const { parts, socket, certificate } = options
     this.#options = options
     this.sessionId = certificate.sessionId
+    this.authority = certificate.authority
     this.#http2 = performServerHandshake(socket, http2Options(parts.settings.connections_per_person))
     this.#budget = new UnreadBudget(this.#http2)
     this.#http2.setLocalWindowSize(SESSION_WINDOW)

@@ -1,6 +1,7 @@
 import {
   access,
   audit,
+  authorities,
   catalog,
   certifiedHttp,
   changes,
@@ -23,7 +24,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Publishes TCP applications to msh',
   config: TcpAppsConfig,
-  needs: { access, audit, catalog, changes, database, publicNames, sessions, tunnel },
+  needs: { access, audit, authorities, catalog, changes, database, publicNames, sessions, tunnel },
   wants: { certifiedHttp },
   provides: { migrations, protocols },
 
@@ -38,6 +39,7 @@ export default defineHubPlugin({
       open.start()
       protocol.start()
     })
+    use.changes.onApplied(() => protocol.judgeAuthorities())
     tap.session.ended(({ session, reason }) => protocol.ended(session.id, reason))
     tap.lifecycle.stop(async () => {
       protocol.stop()

@@ -1,6 +1,7 @@
 import type {
   Access,
   Audit,
+  Authorities,
   Catalog,
   CertifiedHttp,
   Changes,
@@ -18,6 +19,7 @@ import type { OpenConnections } from './open-connections.ts'
 export interface Parts {
   readonly access: Access
   readonly audit: Audit
+  readonly authorities: Pick<Authorities, 'issuerOf' | 'trusts'>
   readonly catalog: Catalog
   readonly changes: Changes
   readonly publicNames: PublicNames

@@ -11,6 +11,7 @@ import { ClientConnection } from './client-connection.ts'
 import type { Admitted } from './decide-connection.ts'
 import { limits } from './limits.ts'
 import type { Parts } from './parts.ts'
+import { sayRefused } from './say-refused.ts'
 import { readUserCertificate } from './user-certificate.ts'
 
 /** Takes the connections of msh on the public port: ALPN `mezite-tcp/1`, a certificate of the user CA. */
@@ -42,12 +43,11 @@ export class TcpApps implements NamedProtocol {
   accept(socket: TLSSocket, info: ConnectionInfo): void {
     socket.on('error', () => socket.destroy())
     if (this.#draining || socket.destroyed) return void socket.destroy()
-    const { publicNames, clock } = this.#parts
-    const certificate = readUserCertificate(socket, publicNames.clusterName, clock.now())
-    if (!certificate) {
-      this.refused(info)
-      return void socket.destroy()
-    }
+    const { publicNames, clock, authorities } = this.#parts
+    const certificate = readUserCertificate(socket, publicNames.clusterName, clock.now(), (shown) =>
+      authorities.issuerOf('user-ca', shown),
+    )
+    if (!certificate) return void this.refused(socket, info)
     const { sessionId } = certificate
     const others = this.#clients.get(sessionId) ?? new Set<ClientConnection>()
     if (others.size >= this.#parts.settings.logins_per_session) return void socket.destroy()
@@ -66,8 +66,9 @@ export class TcpApps implements NamedProtocol {
     this.#clients.set(sessionId, others)
   }
 
-  /** Records that somebody showed no certificate, or one that counts for nothing here. */
-  refused(info: ConnectionInfo): void {
+  /** Says and records that somebody showed no certificate, or one that counts for nothing here. */
+  refused(socket: TLSSocket, info: ConnectionInfo): void {
+    sayRefused(socket, 'certificate_refused')
     const mine = this.#complaints.take(info.clientIp, limits.complaintsPerAddress)
     if (!mine || !this.#complaints.take('*', limits.complaints)) return
     this.#parts.audit.record({
@@ -92,6 +93,13 @@ export class TcpApps implements NamedProtocol {
       requestId,
       fields: { app: app.name, protocol: 'tcp' },
     })
+  }
+
+  /** Ends the connections that stand on a key of the user CA which is trusted no more. */
+  judgeAuthorities(): void {
+    for (const client of this.#all())
+      if (!this.#parts.authorities.trusts('user-ca', client.authority))
+        client.end('revoked', 'certificate_refused')
   }
 
   /** A session is over: so are its connections. */

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 
 /** What a user's certificate says: who, and which session it stands for. Never what that person may do. */
@@ -6,18 +7,21 @@ export interface UserCertificate {
   readonly sessionId: string
   /** Milliseconds since the epoch. */
   readonly notAfter: number
+  /** Id of the key of the user CA that signed it. */
+  readonly authority: string
 }
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 /**
  * Reads who the peer is from its certificate. Null: TLS did not verify its chain to the user CA, it is for another
- * purpose, it is not valid now, or it is no certificate of a user of this cluster.
+ * purpose, it is not valid now, or it is no certificate of a user of this cluster. `issuerOf` finds the key that signed it.
  */
 export function readUserCertificate(
   socket: TLSSocket,
   clusterName: string,
   now: number,
+  issuerOf: (certificate: X509Certificate) => string | null,
 ): UserCertificate | null {
   const certificate = socket.getPeerX509Certificate()
   if (!certificate || !socket.authorized || certificate.ca) return null
@@ -30,8 +34,10 @@ export function readUserCertificate(
   if (!uri?.startsWith(prefix)) return null
   const [, name, sessionId] = /^([^/?#]+)\?session=([0-9a-f-]{36})$/.exec(uri.slice(prefix.length)) ?? []
   if (name === undefined || sessionId === undefined) return null
+  const authority = issuerOf(certificate)
+  if (authority === null) return null
   try {
-    return { user: decodeURIComponent(name), sessionId, notAfter }
+    return { user: decodeURIComponent(name), sessionId, notAfter, authority }
   } catch {
     return null
   }

@@ -54,12 +54,19 @@ const said = (session: ClientHttp2Session, app: string, headers?: object) =>
   )
 const denied = (reason: string) => tcp.events('access.denied', (event) => event.reason === reason)
 
-/** What a raw TLS client gets: the first bytes of the hub, or none when it is closed. */
+/** Empty settings and a GOAWAY frame with the reason: the last word to whoever shows no certificate that counts. */
+const REFUSED = Buffer.from(
+  '\0\0\0\u0004\0\0\0\0\0' + '\0\0\u001b\u0007\0\0\0\0\0' + '\0\0\0\0\0\0\0\0certificate_refused',
+  'latin1',
+)
+
+/** What a raw TLS client gets: bytes of the hub, or nothing but why when it is closed. */
 function talk(socket: TLSSocket): Promise<'served' | 'closed'> {
   return new Promise((resolve) => {
     // The client's preface and empty settings; the hub answers with its own settings when it takes the connection.
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0')
-    socket.once('data', () => {
+    socket.once('data', (chunk: Buffer) => {
+      if (chunk.equals(REFUSED)) return
       socket.destroy()
       resolve('served')
     })
