@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import {
   type AppHostProtocol,
   type ConnectionInfo,
+  OwedAnswers,
   Problem,
   readStreamHead,
   type StreamRequest,
@@ -31,6 +32,7 @@ export class AppHosts implements AppHostProtocol {
   readonly #rescue: CookieRescue
   readonly #refusals: RefusalLog
   readonly #infos = new WeakMap<Duplex, ConnectionInfo>()
+  readonly #owed = new OwedAnswers()
   readonly #sockets = new Set<Duplex>()
   #draining = false
   readonly #isDraining = () => this.#draining
@@ -81,11 +83,11 @@ export class AppHosts implements AppHostProtocol {
   request(message: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void {
     response.on('error', noop)
     message.on('error', noop)
-    this.#path.serve(
-      new Http1Client(message, response, null, this.#isDraining, this.#parts.proxyLimits),
-      message,
-      info,
-    )
+    if (!this.#owed.take(message, response)) return
+    const client = new Http1Client(message, response, null, this.#isDraining, this.#parts.proxyLimits)
+    // HTTP/0.9 and HTTP/2.0 in the words of HTTP/1.1 are no such thing.
+    if (message.httpVersionMajor === 1) this.#path.serve(client, message, info)
+    else this.#path.refuse(client, message, info, versionUnsupported())
   }
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
@@ -169,16 +171,39 @@ export class AppHosts implements AppHostProtocol {
   }
 
   #broken(error: NodeJS.ErrnoException, socket: Duplex): void {
-    if (this.#path.isBusy(socket) || !socket.writable) return void socket.destroy()
+    const { code = '' } = error
+    const isOurs = code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'
+    const late = code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    // Who has gone, or ended in the middle of a request that is being served, is told nothing.
+    if (!socket.writable || (!isOurs && !late && this.#path.isBusy(socket))) return void socket.destroy()
     const info = this.#infos.get(socket)
-    const overflow = error.code === 'HPE_HEADER_OVERFLOW'
-    if (info !== undefined && error.code?.startsWith('HPE_'))
-      this.#refusals.note(info.clientIp, overflow ? 'headers_too_large' : 'request_invalid', null)
-    if (!overflow) {
-      refuseBytes(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
-      return
-    }
-    if (info !== undefined) this.#rescue.expect(info)
-    answerBytes(socket, tooLargeAnswer())
+    const overflow = code === 'HPE_HEADER_OVERFLOW'
+    this.#owed.refuse(
+      socket,
+      () => {
+        if (info !== undefined && code.startsWith('HPE_'))
+          this.#refusals.note(info.clientIp, overflow ? 'headers_too_large' : 'request_invalid', null)
+        if (!overflow) return refuseBytes(socket, late ? 408 : 400)
+        if (info !== undefined) this.#rescue.expect(info)
+        answerBytes(socket, tooLargeAnswer())
+      },
+      () => this.#path.breakBody(socket, bodyProblem(code)),
+    )
   }
+}
+
+function bodyProblem(code: string): Problem {
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return new Problem(
+      413,
+      'chunk_extensions_too_long',
+      'The chunks of the request have too long extensions.',
+    )
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new Problem(431, 'trailers_too_large', 'The trailers of the request are too large.')
+  return new Problem(400, 'request_invalid', 'The body of the request is not valid HTTP.')
+}
+
+function versionUnsupported(): Problem {
+  return new Problem(505, 'version_unsupported', 'Only HTTP/1.1 and HTTP/1.0 are understood here.')
 }

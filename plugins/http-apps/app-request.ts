@@ -1,4 +1,11 @@
-import { type ConnectionInfo, type HostName, Problem, type ProxyLimits, parseHostValue } from '@mezite/core'
+import {
+  type ConnectionInfo,
+  type HostName,
+  Problem,
+  type ProxyLimits,
+  parseHostValue,
+  readFraming,
+} from '@mezite/core'
 import type { RequestSource } from './client.ts'
 import { classify } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
@@ -131,18 +138,9 @@ export function readRequest(
   const parsed = parseHostValue(host)
   if (typeof parsed === 'string') return bad('host_invalid', parsed)
   const http10 = source.httpVersionMajor === 1 && source.httpVersionMinor === 0
-  if (encoding !== undefined) {
-    if (http10 || length !== undefined)
-      return bad('framing_invalid', 'The length of the request is ambiguous.')
-    if (encoding.toLowerCase() !== 'chunked')
-      return new Problem(501, 'transfer_coding', 'Only the transfer coding chunked is understood.')
-  }
-  const size =
-    length !== undefined ? Number(length) : encoding !== undefined || source.bodyFollows ? null : undefined
-  if (size !== undefined && size !== null && !(Number.isSafeInteger(size) && size >= 0))
-    return bad('framing_invalid', 'The length of the request is malformed.')
-  if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue')
-    return new Problem(417, 'expectation_failed', 'Only the expectation 100-continue is understood.')
+  const framing = readFraming({ http10, length, encoding, expect })
+  if ('status' in framing) return new Problem(framing.status, framing.code, framing.detail)
+  const size = framing.length === undefined && source.bodyFollows ? null : framing.length
   if (upgrade) {
     const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && source.method === 'GET' && !http10
     if (!wanted || size !== undefined)
@@ -168,7 +166,7 @@ export function readRequest(
     mode,
     dest,
     preflight: preflight && origin !== undefined && source.method === 'OPTIONS',
-    expectsContinue: expect !== undefined && !http10,
+    expectsContinue: framing.expectsContinue,
     length: size,
   }
 }

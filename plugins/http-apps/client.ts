@@ -62,8 +62,8 @@ export interface Client {
   write(chunk: Buffer): boolean
   /** The end of the answer, with its last bytes or with trailers. */
   end(chunk: Buffer | null, trailers: [string, string][]): void
-  /** A whole answer of the hub's own, unless one has begun. */
-  answer(given: Answer): void
+  /** A whole answer of the hub's own, unless one has begun. `last`: an HTTP/1.1 connection ends with it. */
+  answer(given: Answer, last?: boolean): void
   /** 101: the connection is the caller's after this head. */
   switchProtocols(head: string): void
   /** Cuts at once: the browser sees a reset, never a clean end. */

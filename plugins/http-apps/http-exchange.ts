@@ -71,6 +71,16 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#finish()
   }
 
+  /** The rest of the request is no HTTP: the app gets no whole request, and the browser hears why. False: it came whole. */
+  breakBody(problem: Problem): boolean {
+    if (this.#over || this.#client.complete) return false
+    this.#outcome.reason ??= problem.code
+    this.#upstream?.destroy()
+    if (this.#answered) this.#stop(null)
+    else this.#refuse(problem)
+    return true
+  }
+
   /** Access ended: both sides are closed at once. */
   cut(reason: EndReason): void {
     if (this.#over) return
@@ -182,15 +192,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #open(attempt: Attempt): void {
     connectAdmitted(this.#parts, this.#admitted, attempt, (result) => {
       if (!(result instanceof Problem)) this.#send(result)
-      else if (!this.#over) this.#refuse(result)
+      else if (!this.#over && !this.#answered) this.#refuse(result)
     })
   }
 
   #send(upstream: Upstream): void {
-    if (this.#over) {
-      upstream.destroy()
-      return
-    }
+    if (this.#over || this.#answered) return void upstream.destroy()
     try {
       this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
     } catch (error) {
@@ -210,10 +217,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.#removeLive = this.#parts.sessions.live.add({ session, app, agent, context, cut })
     }
     // `add` may have cut it already.
-    if (this.#over || this.#outcome.reason !== null) {
-      upstream.destroy()
-      return
-    }
+    if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
     upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
     this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
     upstream.write(this.#head)

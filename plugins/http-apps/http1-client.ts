@@ -118,11 +118,11 @@ export class Http1Client implements Client {
   }
 
   /**
-   * When the client has yet to send a body, the connection closes unless the body is small and surely comes: after
+   * The connection ends with the last answer. When the client has yet to send a body, it closes unless the body is small and surely comes: after
    * `Expect` it may not. Then the answer is out whole at once, and the rest of the body is read for a while, because a
    * reset would take the answer from a client that is still sending.
    */
-  answer(given: Answer): void {
+  answer(given: Answer, last = false): void {
     const message = this.#message
     const response = this.#response
     if (response.headersSent || response.destroyed) return void response.destroy()
@@ -130,8 +130,12 @@ export class Http1Client implements Client {
     const body = Buffer.from(given.body, 'utf8')
     const lines = [...given.lines, 'Content-Length', String(body.length)]
     const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
-    const closes = headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
-    if (closes) lines.push('Connection', 'close')
+    const closes =
+      last || headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
+    if (closes) {
+      lines.push('Connection', 'close')
+      response.shouldKeepAlive = false
+    }
     this.#hurry()
     response.writeHead(given.status, lines)
     const shown = message.method === 'HEAD' ? undefined : body
@@ -141,7 +145,7 @@ export class Http1Client implements Client {
     }
     if (shown === undefined) response.flushHeaders()
     else response.write(shown)
-    discardRest(message, () => response.end())
+    discardRest(message, () => response.end(), last ? limits.closeMs : limits.lingerMs)
   }
 
   switchProtocols(head: string): void {

@@ -1,9 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { silence } from '@mezite/core'
 import type { Answer } from './answer.ts'
 import { limits } from './limits.ts'
-
-const noop = () => {}
 
 const codes = {
   400: ['request_invalid', 'The request is not valid HTTP.'],
@@ -24,17 +23,12 @@ export function answerBytes(socket: Duplex, { status, lines, body }: Answer): vo
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   for (let i = 0; i + 1 < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`
   const bytes = Buffer.from(body, 'utf8')
-  socket.on('error', noop)
-  // Takes the connection from Node's parser, which would fail anew on everything that still comes.
-  socket.on('data', noop)
-  socket.removeAllListeners('data')
-  socket.on('data', noop)
+  silence(socket)
   socket.end(
     Buffer.concat([
       Buffer.from(`${head}Content-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`),
       bytes,
     ]),
   )
-  socket.resume()
-  setTimeout(() => socket.destroy(), limits.closeMs).unref()
+  setTimeout(() => socket.destroy(), limits.lingerMs).unref()
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { addressKey, type ConnectionInfo, createCounts, Problem } from '@mezite/core'
-import { type Admitted, admit, admitCertified, type Verdict } from './admit.ts'
+import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from './admit.ts'
 import { type Asker, problemAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import type { Client, RequestSource } from './client.ts'
@@ -40,7 +40,7 @@ export class RequestPath {
       const misdirected = this.#misdirected(request, info)
       if (misdirected !== null) {
         this.#refusals.note(request.clientIp, misdirected.code, requestId)
-        client.answer(problemAnswer(request, misdirected, requestId))
+        client.answer(problemAnswer(request, misdirected, requestId), true)
         return
       }
       if (isTooLarge(source, this.#parts.proxyLimits.headerBytes)) {
@@ -87,7 +87,13 @@ export class RequestPath {
     requestId = randomUUID() as string,
   ): void {
     this.#refusals.note(info.clientIp, problem.code, requestId)
-    client.answer(problemAnswer(askerOf(source), problem, requestId))
+    client.answer(problemAnswer(askerOf(source), problem, requestId), true)
+  }
+
+  /** What is under way at the end of the connection has a broken body. False when there is none. */
+  breakBody(connection: Duplex, problem: Problem): boolean {
+    const last = [...(this.#exchanges.get(connection) ?? [])].at(-1)
+    return last?.breakBody(problem) ?? false
   }
 
   /** Something is under way on the connection, or on any. */
@@ -112,13 +118,13 @@ export class RequestPath {
     const exchanges = this.#exchangesOf(client.connection)
     if (exchanges.size >= this.#parts.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
-      client.answer(problemAnswer(admitted.request, problem, admitted.requestId))
+      client.answer(problemAnswer(admitted.request, problem, admitted.requestId), true)
       return
     }
     const { request, requestId, app, subject } = admitted
     const overload = this.#parts.load.take(subject?.user ?? null, app.id)
     if (overload !== null) {
-      this.#refusals.note(request.clientIp, overload, requestId)
+      recordDenied(this.#parts, admitted, overload)
       client.answer(problemAnswer(request, overloadProblem(overload, app.name), requestId))
       return
     }

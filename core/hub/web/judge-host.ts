@@ -14,13 +14,25 @@ export type HostVerdict =
  * must be one name, unless a trusted proxy made the connection. Exactly the hub's hosts are web.
  */
 export function judgeHost(
-  request: { readonly rawHeaders: readonly string[]; readonly url?: string | undefined },
+  request: {
+    readonly method?: string | undefined
+    readonly rawHeaders: readonly string[]
+    readonly url?: string | undefined
+  },
   info: ConnectionInfo,
   names: PublicNames,
 ): HostVerdict {
   const named = parseHost(request.rawHeaders)
   if (typeof named === 'string') return { kind: 'refused', problem: new Problem(400, 'host_invalid', named) }
-  const target = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1]
+  const { url = '', method } = request
+  if (url === '*' && method === 'OPTIONS')
+    return { kind: 'refused', problem: new Problem(405, 'method_not_allowed', 'OPTIONS * is not served.') }
+  if (!/^(?:\/|https?:\/\/[^/?#]*(?:[/?]|$))[^#]*$/i.test(url))
+    return {
+      kind: 'refused',
+      problem: new Problem(400, 'target_invalid', 'The request target is malformed.'),
+    }
+  const target = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
   if (target !== undefined) {
     const other = parseHostValue(target)
     if (typeof other === 'string' || other.host !== named.host || other.port !== named.port)

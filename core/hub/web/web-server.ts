@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { OwedAnswers, silence } from '../../wire/owed-answers.ts'
 import type { AppHostProtocol, ConnectionInfo } from '../front/protocol.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
+import { judgeFraming } from './judge-framing.ts'
 import { type HostVerdict, judgeHost } from './judge-host.ts'
 import { Problem } from './problem.ts'
 import type { PublicNames } from './web-routes.ts'
@@ -43,16 +45,23 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   const { publicNames, appHosts, limits } = options
   const connections = new WeakMap<Duplex, ConnectionInfo>()
   const verdicts = new WeakMap<IncomingMessage, HostVerdict>()
+  const owed = new OwedAnswers()
 
   const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostVerdict } => {
     const info = connections.get(request.socket) ?? UNKNOWN
     const verdict =
-      verdicts.get(request) ?? tooLarge(request, limits) ?? judgeHost(request, info, publicNames)
+      verdicts.get(request) ??
+      tooLarge(request, limits) ??
+      judgeFraming(request) ??
+      judgeHost(request, info, publicNames)
     verdicts.set(request, verdict)
     return { info, verdict }
   }
   const take: RequestListener = (request, response) => {
+    if (!owed.take(request, response)) return
     const { info, verdict } = judge(request)
+    // What could not be read ends its connection, and of what follows an upgrade that is not taken Node.js loses bytes.
+    if (verdict.kind === 'refused' || asksForUpgrade(request)) response.shouldKeepAlive = false
     if (verdict.kind === 'app' && appHosts?.request) return appHosts.request(request, response, info)
     // An absolute target names the same host, see judgeHost; routes know paths only.
     if (verdict.kind === 'web') request.url = request.url?.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '') ?? '/'
@@ -74,18 +83,28 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   server.maxHeadersCount = 2 * limits.headerCount
   server.on('request', take)
   server.on('checkContinue', (request, response) => {
-    if (judge(request).verdict.kind !== 'app') response.writeContinue()
+    if (judge(request).verdict.kind === 'web') response.writeContinue()
     take(request, response)
   })
+  // Node.js would answer itself; judgeFraming says why.
+  server.on('checkExpectation', take)
   server.on('upgrade', (request, socket, head) => {
     const { info } = judge(request)
     appHosts?.upgrade?.(request, socket, head, info)
   })
   server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuse(
-      socket,
-      error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request',
+    const { code } = error
+    if (!socket.writable) return void socket.destroy()
+    owed.refuse(socket, () =>
+      refuse(
+        socket,
+        code === 'HPE_HEADER_OVERFLOW'
+          ? '431 Request Header Fields Too Large'
+          : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+            ? '408 Request Timeout'
+            : '400 Bad Request',
+      ),
     )
   })
   // Never listens, but without the event its deadlines stay off.
@@ -117,11 +136,14 @@ export function tooLarge(
   return { kind: 'refused', problem }
 }
 
+function asksForUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? '')
+}
+
 /** Answers and closes; what still comes in is read away, since a reset would swallow the answer. */
 function refuse(socket: Duplex, status: string): void {
   if (socket.writableEnded || !socket.writable) return
-  socket.on('error', () => socket.destroy())
+  silence(socket)
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-  socket.resume()
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }

@@ -6,10 +6,19 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import type { App, AuditInput, Decision, EndReason, LiveStream, Session } from '@mezite/core'
+import type {
+  App,
+  AuditInput,
+  Decision,
+  EndReason,
+  LiveStream,
+  ProxyLimits,
+  PublicNames,
+  Session,
+} from '@mezite/core'
 import { createLoad, systemClock } from '@mezite/core'
-import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { createBrowserSessions } from '../../../core/hub/front/browser-sessions.ts'
+import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
@@ -52,8 +61,11 @@ export function appAt(port: number, more: Partial<App> = {}): App {
   } as const)
 }
 
+/** Limits that differ from the defaults. */
+export type Caps = Partial<ProxyLimits> & { readonly perPerson?: number; readonly perApp?: number }
+
 /** The protocol behind a real TLS port, with the other rooms as plain memory. */
-export async function openGateway(app: App) {
+export async function openGateway(app: App, names: Partial<PublicNames> = {}, caps: Caps = {}) {
   const tunnel = new MemoryTunnel()
   const apps = new Map([[app.publicAddr, app]])
   const records: AuditInput[] = []
@@ -97,6 +109,7 @@ export async function openGateway(app: App) {
     portSuffix: '',
     appsOidcConnector: null,
     hsts: true,
+    ...names,
   }
   const deadlines = new Deadlines(systemClock)
   deadlines.start()
@@ -160,8 +173,8 @@ export async function openGateway(app: App) {
     log,
     deadlines,
     pool: new PipePool(deadlines, tunnel),
-    load: createLoad({ perPerson: 1_000, perApp: 1_000 }),
-    proxyLimits: defaultLimits,
+    load: createLoad({ perPerson: 1_000, perApp: 1_000, ...caps }),
+    proxyLimits: { ...defaultLimits, ...caps },
   } as unknown as Parts
   const hosts = new AppHosts(parts)
   const streams = createBrowserSessions({ streams: 100, firstRequestMs: 10_000, clock: systemClock })

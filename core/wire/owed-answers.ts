@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+const noop = () => {}
+
+/**
+ * The answers that the connections of an HTTP/1.1 server owe. Node.js reads ahead on a pipelined connection: it hands over
+ * requests behind one that ends the connection, tells of broken bytes before earlier answers are out, and when it reads
+ * a TLS connection on its own it takes its own pause for a broken request. With this, answers keep their order, a refusal
+ * comes last, and nothing behind it is served (RFC 9112 sections 9.3.2 and 9.6).
+ */
+export class OwedAnswers {
+  readonly #owed = new WeakMap<Duplex, Set<ServerResponse>>()
+  readonly #last = new WeakMap<Duplex, ServerResponse>()
+  readonly #refused = new WeakSet<Duplex>()
+
+  /** Call for each request. False: the connection ends with an earlier answer, so this one must be left alone. */
+  take(message: IncomingMessage, response: ServerResponse): boolean {
+    const { socket } = message
+    if (this.#ends(socket)) {
+      setImmediate(silence, socket)
+      return false
+    }
+    let owed = this.#owed.get(socket)
+    if (owed === undefined) {
+      owed = new Set()
+      this.#owed.set(socket, owed)
+    } else if (owed.size > 0) readThroughStream(socket)
+    const those = owed.add(response)
+    this.#last.set(socket, response)
+    response.once('close', () => those.delete(response))
+    return true
+  }
+
+  count(socket: Duplex): number {
+    return this.#owed.get(socket)?.size ?? 0
+  }
+
+  /**
+   * Bytes have come that are no HTTP, or none for too long. Between requests, `between` is called once nothing is owed:
+   * answer and end the connection. Within a body, `inside` may answer the request that it belongs to and say so; else
+   * that request gets a bare 400, or is cut when its answer has begun.
+   */
+  refuse(socket: Duplex, between: () => void, inside: () => boolean = () => false): void {
+    const ends = this.#ends(socket)
+    silence(socket)
+    const last = this.#last.get(socket)
+    if (last !== undefined && this.count(socket) > 0 && !last.req.complete) {
+      this.#refused.add(socket)
+      if (!ends && !inside()) {
+        if (last.headersSent) return void socket.destroy()
+        last.writeHead(400, ['Connection', 'close', 'Content-Length', '0'])
+      }
+      // Nobody waits any more for a body that cannot come.
+      if (last.headersSent) last.end()
+      return
+    }
+    if (ends) return
+    this.#refused.add(socket)
+    if (last === undefined || this.count(socket) === 0) between()
+    else last.once('close', between)
+  }
+
+  #ends(socket: Duplex): boolean {
+    if (this.#refused.has(socket) || socket.writableEnded || socket.destroyed) return true
+    const last = this.#last.get(socket)
+    return last !== undefined && this.count(socket) > 0 && !last.shouldKeepAlive
+  }
+}
+
+/** Takes a connection from the parser, which would go on to fail on everything that comes; the rest is read away. */
+export function silence(socket: Duplex): void {
+  socket.on('error', noop)
+  readThroughStream(socket)
+  socket.removeAllListeners('data')
+  socket.on('data', noop)
+  socket.resume()
+}
+
+/** Node.js lets the parser of a connection read below the stream until somebody listens. */
+function readThroughStream(socket: Duplex): void {
+  socket.on('data', noop)
+  socket.off('data', noop)
+}
