@@ -40,6 +40,7 @@ export type {
   Migrations,
   Transaction,
 } from './hub/database/database.ts'
+export type { Cell, Histogram, Metrics } from './hub/diagnostics/metrics.ts'
 export type {
   AppHostProtocol,
   CertifiedHttp,
@@ -98,10 +99,8 @@ export { serviceRef, slotRef } from './kernel/reference.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
 export { lookupLocalhost } from './wire/lookup-localhost.ts'
-export { OwedAnswers, silence } from './wire/owed-answers.ts'
 export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
 export { readStreamHead } from './wire/read-stream-head.ts'
-export { readFraming } from './wire/request-framing.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
 export { APP_PROTOCOL_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } from './wire/tcp-protocol.ts'
 export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'

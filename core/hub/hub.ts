@@ -25,6 +25,7 @@ import { createCertificates } from './front/create-certificates.ts'
 import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
 import { hubKernel } from './hub-kernel.ts'
+import { createHubMetrics } from './hub-metrics.ts'
 import { createCutReports } from './hubs/create-cut-reports.ts'
 import { createRegistry } from './hubs/create-registry.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
@@ -84,10 +85,11 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
 
   const kernel = hubKernel(plugins, log, clock)
   const { calls } = kernel
+  const counts = createHubMetrics()
 
   const store = await openDatabase(
     config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,
-    { log },
+    { log, asked: counts.query },
   )
   onClose(() => store.close())
   const { db } = store
@@ -103,6 +105,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     hub: instanceId,
     sinks: () => kernel.slot(ref.auditSinks),
     event: calls.audit.event,
+    recorded: counts.event,
     clock,
     log,
   })
@@ -117,7 +120,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const users = createUsers({ changes, clock, log })
   const locks = createLocks({ changes, clock })
   const apiTokens = createApiTokens({ db, changes, users, locks, clock, log })
-  const access = createAccess({ catalog, decide: calls.access.decide, locks, changes, clock, log })
+  const decide = { decide: calls.access.decide, decided: counts.decision }
+  const access = createAccess({ catalog, ...decide, locks, changes, clock, log })
   const sessions = createSessions({
     db,
     changes,
@@ -184,6 +188,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     [ref.sessions, sessions],
     [ref.tunnel, tunnel],
     [ref.audit, audit],
+    [ref.metrics, counts.metrics],
     [ref.publicNames, publicNames],
     [ref.proxyLimits, config.proxy.limits],
     [ref.signInDesk, signIn.desk],
@@ -261,13 +266,16 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     protocols,
     web: web.accept,
     webStream: web.stream,
+    counted: counts.connection,
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
     limits: config.proxy.limits,
     clock,
     log,
   })
   onClose(() => front.close())
+  counts.watch({ audit, catalog, changes, front, sessions, store, tunnel })
   const diagnostics = createDiagnostics({
+    metrics: counts.metrics,
     listenAddr: formatAddress(config.diagnostics.listen),
     notReady: () => (state !== 'ready' ? state : changes.fresh() ? null : 'view_stale'),
   })

@@ -4,6 +4,7 @@ import type { Audit as AuditService, AuditSink } from './audit/audit.ts'
 import type { Catalog as CatalogService } from './catalog/catalog.ts'
 import type { Changes as ChangesService } from './database/changes.ts'
 import type { Database, Migrations } from './database/database.ts'
+import type { Metrics as MetricsService } from './diagnostics/metrics.ts'
 import type { CertifiedHttp, Protocol } from './front/protocol.ts'
 import type { ForwardContext, HeaderLines } from './hooks.ts'
 import type { Authorities as AuthoritiesService } from './keys/authorities.ts'
@@ -35,6 +36,7 @@ export const tunnel = serviceRef<TunnelService>('tunnel')
 export const audit = serviceRef<AuditService>('audit')
 /** `proxy.limits` of the configuration. */
 export const proxyLimits = serviceRef<ProxyLimits>('proxyLimits')
+export const metrics = serviceRef<MetricsService>('metrics')
 export const publicNames = serviceRef<PublicNames>('publicNames')
 export const assertion = serviceRef<AssertionService>('assertion')
 export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')

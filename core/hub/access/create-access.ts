@@ -16,6 +16,8 @@ export interface AccessOptions {
   readonly decide: HubCalls['access']['decide']
   readonly locks: Pick<Locks, 'lockFor'>
   readonly changes: Pick<Changes, 'epoch'>
+  /** Told of every decision that somebody asked for. */
+  readonly decided?: (decision: Decision) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -107,8 +109,16 @@ export function createAccess(options: AccessOptions): Access {
     apps.set(app.id, { epoch, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
   }
 
+  function tell(decision: Decision): Decision {
+    options.decided?.(decision)
+    return decision
+  }
+
   return {
-    decide,
+    decide(query) {
+      const decision = decide(query)
+      return decision instanceof Promise ? decision.then(tell) : tell(decision)
+    },
     async visible(subject) {
       const found = []
       let count = 0

@@ -18,14 +18,22 @@ export interface AuditOptions {
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
   readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
+  /** Told of every event, before floods are folded and before it is made. */
+  readonly recorded?: (input: AuditInput) => void
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<DeliveryLimits>
 }
 
+export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failures'> {
+  readonly name: string
+}
+
 export interface RunningAudit extends Audit {
   /** The transaction has been committed: sinks outside the database get what it recorded. For changes. */
   committed(trx: Transaction): void
+  /** Each sink with what its queue does. */
+  readonly sinks: readonly SinkState[]
   /** Resolves when every sink has taken what is queued, or after 5 s. */
   flush(): Promise<void>
   /** Flushes, says in the log what no sink would take, and ends. Recording afterwards is lost, and logged. */
@@ -75,9 +83,11 @@ export function createAudit(options: AuditOptions): RunningAudit {
 
   return {
     record(input) {
+      options.recorded?.(input)
       if (denials.takes(input)) deliver(input)
     },
     async recordIn(trx, input) {
+      options.recorded?.(input)
       const event = make(input)
       for (const { sink } of deliveries()) await sink.writeIn?.(trx, [event])
       const events = pending.get(trx) ?? []
@@ -92,6 +102,14 @@ export function createAudit(options: AuditOptions): RunningAudit {
     },
     get accepting() {
       return !closed && deliveries().every((each) => each.accepting)
+    },
+    get sinks() {
+      return deliveries().map(({ sink: { name }, queued, dropped, failures }) => ({
+        name,
+        queued,
+        dropped,
+        failures,
+      }))
     },
     flush,
     async close() {

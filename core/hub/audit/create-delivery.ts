@@ -37,6 +37,8 @@ export interface Delivery {
   readonly accepting: boolean
   readonly queued: number
   readonly dropped: number
+  /** Batches that the sink did not take; each is tried again. */
+  readonly failures: number
   /** Resolves when everything queued until now is written or the deadline is over; with what is still queued. */
   flush(deadlineMs: number): Promise<number>
   /** Ends the retries. What is queued stays. */
@@ -56,6 +58,7 @@ export function createDelivery(
   let failing = false
   let closed = false
   let dropped = 0
+  let failures = 0
   let reportedDropped = 0
   let reportedAt = Number.NEGATIVE_INFINITY
   let retryMs = limits.firstRetryMs
@@ -107,6 +110,7 @@ export function createDelivery(
       retryMs = limits.firstRetryMs
     } catch (error) {
       failing = true
+      failures += 1
       report({ error: messageOf(error) })
     }
     writing = false
@@ -143,6 +147,9 @@ export function createDelivery(
     },
     get dropped() {
       return dropped
+    },
+    get failures() {
+      return failures
     },
     async flush(deadlineMs) {
       if (queue.length > 0 || writing) {

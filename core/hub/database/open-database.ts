@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { lockDataDir } from './data-lock.ts'
@@ -25,8 +25,19 @@ export interface OpenDatabase {
   listen(channel: string, heard: (payload: string) => void): () => void
   /** Never rejects: it is a hint. */
   notify(channel: string, payload?: string): Promise<void>
+  /** Connections to the server by what they do; none with the embedded database. */
+  connections(): Readonly<Record<string, number>>
   /** Closes every connection, or the embedded database and its lock. Safe to call twice. */
   close(): Promise<void>
+}
+
+/** Told of every query, but not of migrations: how long it took, and whether it failed. */
+type Asked = (ms: number, failed: boolean) => void
+
+interface OpenOptions {
+  readonly log: Log
+  readonly limits?: PostgresLimits
+  readonly asked?: Asked
 }
 
 /** Migrations may take long, and wait long for another hub's. */
@@ -38,12 +49,12 @@ const MIGRATION_MS = 10 * 60_000
  */
 export async function openDatabase(
   config: DatabaseConfig,
-  { log, limits = postgresLimits }: { log: Log; limits?: PostgresLimits },
+  { log, limits = postgresLimits, asked }: OpenOptions,
 ): Promise<OpenDatabase> {
   const opened =
     config.driver === 'embedded'
-      ? await openEmbedded(config.dataDir, log)
-      : openPostgres(config.url, limits, log)
+      ? await openEmbedded(config.dataDir, log, asked)
+      : openPostgres(config.url, limits, log, asked)
   try {
     await sql`SELECT 1`.execute(opened.db)
     return opened
@@ -56,12 +67,15 @@ export async function openDatabase(
   }
 }
 
-async function openEmbedded(dataDir: string, log: Log): Promise<OpenDatabase> {
+async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined): Promise<OpenDatabase> {
   const lock = lockDataDir(dataDir)
   const folder = join(dataDir, 'database')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const client = createEmbeddedClient({ folder, log })
-  const db: Database = new Kysely({ dialect: new PGliteDialect({ pglite: client as never }) })
+  const db: Database = new Kysely({
+    dialect: new PGliteDialect({ pglite: client as never }),
+    ...telling(asked),
+  })
   const listeners = new Map<string, Set<(payload: string) => void>>()
   let closing: Promise<void> | undefined
   const close = async () => {
@@ -85,28 +99,31 @@ async function openEmbedded(dataDir: string, log: Log): Promise<OpenDatabase> {
     async notify(channel, payload = '') {
       for (const heard of listeners.get(channel) ?? []) queueMicrotask(() => heard(payload))
     },
+    connections: () => ({}),
     close: () => (closing ??= close()),
   }
 }
 
-function openPostgres(url: string, limits: PostgresLimits, log: Log): OpenDatabase {
-  const open = (own: PostgresLimits): Database =>
-    new Kysely({ dialect: new PostgresDialect({ pool: createPostgresPool(url, own, log) }) })
-  const db = open(limits)
+function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Asked | undefined): OpenDatabase {
+  const open = (pool: PostgresPool, asked?: Asked): Database =>
+    new Kysely({ dialect: new PostgresDialect({ pool }), ...telling(asked) })
+  const pool = createPostgresPool(url, limits, log)
+  const db = open(pool, asked)
   const listener = createPostgresListener(url, log)
   let closing: Promise<void> | undefined
   return {
     db,
     dialect: 'postgres',
     async migrate(migrations) {
-      const patient = open({
+      const patience: PostgresLimits = {
         ...limits,
         connections: 2,
         statementMs: MIGRATION_MS,
         answerMs: MIGRATION_MS + 1_000,
         idleInTransactionMs: MIGRATION_MS,
         lockMs: MIGRATION_MS,
-      })
+      }
+      const patient = open(createPostgresPool(url, patience, log))
       try {
         await runMigrations(patient, 'postgres', [databaseMigrations, ...migrations], log)
       } finally {
@@ -119,6 +136,12 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log): OpenDataba
         .execute(db)
         .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
     },
+    connections: pool.counts,
     close: () => (closing ??= Promise.all([listener.close(), db.destroy()]).then(() => {})),
   }
+}
+
+function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
+  if (!asked) return {}
+  return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
 }

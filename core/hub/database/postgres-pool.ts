@@ -36,8 +36,13 @@ export const postgresTypes = {
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 }
 
+export interface CountedPool extends PostgresPool {
+  /** Connections by what they do, and who waits for one. */
+  counts(): Readonly<Record<'used' | 'idle' | 'waiting', number>>
+}
+
 /** A pool for kysely in which every wait has a deadline and a connection that missed one is thrown away. */
-export function createPostgresPool(url: string, limits: PostgresLimits, log: Log): PostgresPool {
+export function createPostgresPool(url: string, limits: PostgresLimits, log: Log): CountedPool {
   const pool = new pg.Pool({
     connectionString: url,
     max: limits.connections,
@@ -115,6 +120,11 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
         throw unavailable(messageOf(error), error)
       }
     },
+    counts: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     end: () => pool.end(),
   }
 }

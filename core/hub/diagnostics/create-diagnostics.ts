@@ -1,34 +1,33 @@
 import { createServer, type Server } from 'node:http'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { MezError } from '../../kernel/error.ts'
+import type { RunningMetrics } from './create-metrics.ts'
 
 export interface DiagnosticsOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly listenAddr: string
   /** Null when the hub can serve, else why not. */
   readonly notReady: () => string | null
-  /** Further metrics; process metrics are added to it. */
-  readonly registry?: Registry
+  readonly metrics: Pick<RunningMetrics, 'scrape'>
 }
 
 /** Plain HTTP for operators: never on the public port. */
 export interface Diagnostics {
   listen(): Promise<{ readonly port: number }>
-  readonly registry: Registry
   close(): Promise<void>
 }
 
 /** GET /healthz (the process answers), /readyz (200 or 503 with the reason), /metrics (Prometheus text). */
-export function createDiagnostics({ listenAddr, notReady, ...options }: DiagnosticsOptions): Diagnostics {
-  const registry = options.registry ?? new Registry()
-  collectDefaultMetrics({ register: registry })
+export function createDiagnostics({ listenAddr, notReady, metrics }: DiagnosticsOptions): Diagnostics {
   const answers: Readonly<Record<string, () => Promise<[number, string, string]>>> = {
     '/healthz': async () => [200, 'text/plain', 'ok\n'],
     '/readyz': async () => {
       const reason = notReady()
       return reason === null ? [200, 'text/plain', 'ready\n'] : [503, 'text/plain', `${reason}\n`]
     },
-    '/metrics': async () => [200, registry.contentType, await registry.metrics()],
+    '/metrics': async () => {
+      const { type, text } = await metrics.scrape()
+      return [200, type, text]
+    },
   }
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 10_000 },
@@ -50,7 +49,6 @@ export function createDiagnostics({ listenAddr, notReady, ...options }: Diagnost
   server.maxConnections = 200
   server.on('clientError', (_error, socket) => socket.destroy())
   return {
-    registry,
     listen: () => listen(server, listenAddr),
     close: () =>
       new Promise((resolve) => {

@@ -15,6 +15,7 @@ import type { Certificates } from './create-certificates.ts'
 import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
 import { type Peeked, peekConnection } from './peek-connection.ts'
 import type { AppHostProtocol, ConnectionInfo, Protocol } from './protocol.ts'
+import { rarely } from './rarely.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export interface FrontOptions {
@@ -36,6 +37,8 @@ export interface FrontOptions {
   readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
+  /** Told of each connection that got through TLS (by ALPN) or was refused before (by reason). */
+  readonly counted?: (what: 'secured' | 'refused', which: string) => void
   readonly log: Log
 }
 
@@ -53,7 +56,6 @@ export interface Front {
 /** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
 const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
 const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
-const LOG_EVERY_MS = 10_000
 /** Bytes that a client may send before its ClientHello is whole. */
 const HELLO_BYTES = 64 * 1024
 
@@ -63,7 +65,7 @@ const HELLO_BYTES = 64 * 1024
  * the same connections.
  */
 export function createFront(options: FrontOptions): Front {
-  const { log, publicNames, protocols, certificates, authorities } = options
+  const { log, publicNames, protocols, certificates, authorities, counted = () => {} } = options
   const limits = { ...defaultLimits, ...options.limits }
   const clock = options.clock ?? systemClock
   const gate = createAddressGate(limits, clock)
@@ -120,11 +122,19 @@ export function createFront(options: FrontOptions): Front {
       const named = (socket as { servername?: string | false | null }).servername || null
       if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
       pending.done()
+      counted('secured', socket.alpnProtocol || 'none')
       guard(socket, () => take(socket, pending.info))
     })
     // TLS errors of a client are its own affair; the server destroys the socket.
-    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    server.on('tlsClientError', (error, socket) =>
+      drop(socket, (error as { code?: string }).code ?? 'tls_error'),
+    )
     server.on('error', (error) => warnRarely('tls', 'TLS server error', error))
+  }
+
+  function drop(socket: { destroy(): void }, reason: string): void {
+    counted('refused', reason)
+    socket.destroy()
   }
 
   function guard(socket: { destroy(): void }, run: () => void): void {
@@ -139,9 +149,9 @@ export function createFront(options: FrontOptions): Front {
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
     const peer = canonicalAddress(socket.remoteAddress ?? '')
-    if (peer === null || handshakes.size >= limits.handshakes) return void socket.destroy()
+    if (peer === null || handshakes.size >= limits.handshakes) return void drop(socket, 'handshakes_limit')
     const isProxy = trusted.has(peer)
-    if (options.proxyProtocol === 'required' && !isProxy) return void socket.destroy()
+    if (options.proxyProtocol === 'required' && !isProxy) return void drop(socket, 'no_trusted_proxy')
     let place: Place | null = null
     /** A trusted proxy brings many clients: it is not counted, those that it names are. */
     const enter = (address: string): boolean => {
@@ -149,9 +159,9 @@ export function createFront(options: FrontOptions): Front {
       if (place === null) warnRarely('address', `${address} has too many connections`, null)
       return place !== null
     }
-    if (!isProxy && !enter(peer)) return void socket.destroy()
+    if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
     const key = peerKey(socket)
-    const deadline = setTimeout(() => socket.destroy(), limits.handshakeMs)
+    const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
     const done = (): void => {
       clearTimeout(deadline)
       if (handshakes.delete(key)) place?.secured()
@@ -173,7 +183,8 @@ export function createFront(options: FrontOptions): Front {
       found: (peeked) =>
         guard(socket, () => {
           const info = infoOf(peer, port, peeked)
-          if (place === null && !info.trustedProxy && !enter(info.clientIp)) return void socket.destroy()
+          if (place === null && !info.trustedProxy && !enter(info.clientIp))
+            return void drop(socket, 'address_limit')
           route(socket, key, done, info, peeked)
         }),
     })
@@ -212,6 +223,7 @@ export function createFront(options: FrontOptions): Front {
 
   function refuse(socket: Socket, alert: Buffer, reason: string): void {
     log.debug({ reason, peer: socket.remoteAddress }, 'connection refused')
+    counted('refused', reason)
     socket.end(alert, () => socket.destroy())
   }
 
@@ -219,7 +231,10 @@ export function createFront(options: FrontOptions): Front {
   server.maxConnections = affordableConnections(limits.connections, log)
   // Also EMFILE on accept: the connection is lost, the port goes on.
   server.on('error', (error) => warnRarely('accept', 'the public port could not accept a connection', error))
-  server.on('drop', () => warnRarely('drop', 'too many connections on the public port', null))
+  server.on('drop', () => {
+    counted('refused', 'connections_limit')
+    warnRarely('drop', 'too many connections on the public port', null)
+  })
 
   const closePort = (): Promise<void> =>
     new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
@@ -255,17 +270,6 @@ function onlyAppHosts(protocols: readonly Protocol[]): AppHostProtocol | undefin
 
 function twice(what: string): never {
   throw new MezError('MEZ_SERVICE_TWICE', `two protocols want ${what}`)
-}
-
-/** Logs each kind of trouble at most once in ten seconds: it comes in floods. */
-function rarely(log: Log): (kind: string, message: string, error: unknown) => void {
-  const last = new Map<string, number>()
-  return (kind, message, error) => {
-    const now = performance.now()
-    if (now - (last.get(kind) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return
-    last.set(kind, now)
-    log.warn(error === null ? {} : { error: messageOf(error) }, message)
-  }
 }
 
 function listen(server: Server, listenAddr: string): Promise<{ port: number }> {

@@ -8,6 +8,8 @@ export interface RunningLiveStreams extends LiveStreams {
   cutSession(sessionId: string, reason: EndReason): number
   /** Cuts all streams that go through an agent. Returns how many. */
   cutAgent(hostname: string, reason: EndReason): number
+  /** How many there are, by protocol. */
+  byProtocol(): Readonly<Record<string, number>>
   /** How many streams were cut since the start because access was taken away; time alone does not count. */
   readonly revoked: number
   /**
@@ -125,6 +127,12 @@ export function createLiveStreams(options: {
         }
       }
       return count
+    },
+    byProtocol() {
+      const counts: Record<string, number> = {}
+      for (const streams of bySession.values())
+        for (const { context } of streams) counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
+      return counts
     },
     get size() {
       return size
