@@ -36,8 +36,8 @@ const IDLE_MS = 65_000
 const END_MS = 500
 const STREAM_WINDOW = 256 * 1024
 const CONNECTION_WINDOW = 1024 * 1024
-/** Decoded. Above what is served, so that the refusal can be an answer; beyond it the stream is reset. */
-const HEADER_LIST_BYTES = 128 * 1024
+/** Decoded. As many cookies as a browser stores, so that the refusal can be a page; beyond it the stream is reset. */
+const HEADER_LIST_BYTES = 1024 * 1024
 /** Browsers send each cookie as a field of its own. */
 const HEADER_PAIRS = 1_024
 

@@ -1,5 +1,5 @@
 /** What a client may send in all beside its requests and their bodies, in bytes, and how much of it is forgotten. */
-const MOST = 128 * 1024
+const MOST = 256 * 1024
 const FORGOTTEN_PER_CHECK = 16 * 1024
 /** What a SETTINGS, PING or PRIORITY frame costs beyond its own bytes: each is answered or told. */
 const CONTROL_FRAME = 64
