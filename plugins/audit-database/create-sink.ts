@@ -1,9 +1,16 @@
-import type { AuditEvent, AuditSink, Database, Transaction } from '@mezite/core'
+import { type AuditEvent, type AuditSink, type Database, isMezError, type Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { beginningOf, type Link, nextLink } from './chain.ts'
 
 /** An arbitrary number that all hubs agree on. */
 const WRITE_LOCK = 7_264_510_029
+
+/**
+ * How long a write waits for a database that is away before it has failed. Decisions are made from memory for as long
+ * as that: a restart of the database need not be felt by those who are signed in.
+ */
+const PATIENCE_MS = 5_000
+const RETRY_MS = 200
 
 /**
  * Held until the commit: numbers become visible in their order, so that a reader that remembers the last one it saw
@@ -21,20 +28,33 @@ export function createSink(database: Database): AuditSink {
   return {
     name: 'audit-database',
     guarantee: 'enforced',
-    async write(events) {
-      const stored = await database.transaction().execute((trx) => append(trx, events))
-      if (stored === 'all') return
-      // A batch whose answer was lost comes a second time: the rest of it makes the links.
-      await database.transaction().execute(async (trx) => {
-        await lockTrail(trx)
-        await append(trx, await missingOf(trx, events))
-      })
-    },
+    write: (events) =>
+      patiently(async () => {
+        const stored = await database.transaction().execute((trx) => append(trx, events))
+        if (stored === 'all') return
+        // A batch whose answer was lost comes a second time: the rest of it makes the links.
+        await database.transaction().execute(async (trx) => {
+          await lockTrail(trx)
+          await append(trx, await missingOf(trx, events))
+        })
+      }),
     async writeIn(trx, events) {
       await append(trx, events)
     },
     // What `write` has resolved is committed.
     flush: async () => {},
+  }
+}
+
+async function patiently(write: () => Promise<void>): Promise<void> {
+  const until = performance.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!isMezError(error, 'MEZ_DATABASE_UNAVAILABLE') || performance.now() > until) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
   }
 }
 

@@ -1,5 +1,5 @@
 import type { SignInDesk, Users, WebRoutes } from '@mezite/core'
-import { type Clock, isMezError, type Log, Problem, type PublicNames } from '@mezite/core'
+import { type Clock, databaseProblem, isMezError, type Log, Problem, type PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import type { createAttempts } from './attempts.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
@@ -173,7 +173,8 @@ function failureOf(error: unknown): { reason: string; status: number; detail: st
     const denied = ['name_taken', 'name_invalid', 'email_unverified', 'username_missing', 'provider_refused']
     return { reason: error.reason, status: denied.includes(error.reason) ? 403 : 400, detail: error.message }
   }
-  if (error instanceof Problem) return { reason: error.code, status: error.status, detail: error.message }
+  const problem = error instanceof Problem ? error : databaseProblem(error)
+  if (problem) return { reason: problem.code, status: problem.status, detail: problem.message }
   return { reason: 'sign_in_failed', status: 500, detail: 'The hub could not finish this sign-in.' }
 }
 

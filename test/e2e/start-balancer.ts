@@ -3,6 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** One address in front of several servers, as a TCP load balancer or a network is. */
 export interface Balancer {
   readonly port: number
+  /** How many connections have come. */
+  readonly taken: number
   /** Where new connections go, in turn; to the next when one refuses. */
   to(...ports: readonly number[]): void
   /** Ends every connection with a reset, as a network that fails; new ones are taken at once. */
@@ -41,6 +43,9 @@ export async function startBalancer(): Promise<Balancer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
+    get taken() {
+      return turn
+    },
     to(...ports) {
       targets = ports
     },

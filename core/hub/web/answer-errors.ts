@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { databaseProblem } from './database-problem.ts'
 import { Problem } from './problem.ts'
 
 /** What an error page shows. */
@@ -26,6 +27,8 @@ const OWN_CODES: Readonly<Record<string, string>> = {
 /** Anything thrown as a problem; what is not meant for callers becomes a bare 500. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
+  const ofDatabase = databaseProblem(error)
+  if (ofDatabase) return ofDatabase
   const { statusCode, code = '', validation } = error as Partial<FastifyError>
   if (validation) return new Problem(400, 'invalid_request', messageOf(error))
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {

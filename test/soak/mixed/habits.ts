@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Agent } from 'node:https'
 import { connect } from 'node:net'
 import type { WebSocket } from 'ws'
-import type { Answer, Visitor } from '../../../core/testing/index.ts'
+import type { Visitor } from '../../../core/testing/index.ts'
 import { openWebSocket } from '../../e2e/open-web-socket.ts'
+import { retryOnce } from '../../e2e/steady-requests.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import type { SoakCluster } from '../start-soak-cluster.ts'
 import { type Habit, Wrong } from './traffic.ts'
@@ -32,7 +33,7 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
       name: 'requests',
       ...{ workers: 4, pauseMs: 5 },
       act: async () =>
-        mustBe(await reuse(() => alice.fetch(`${liveUrl}/download?bytes=${KB}`, { agent: kept }))),
+        mustBe(await retryOnce(() => alice.fetch(`${liveUrl}/download?bytes=${KB}`, { agent: kept }))),
     },
     {
       name: 'requests, each with its handshake',
@@ -42,7 +43,7 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
     { name: 'uploads', workers: 1, pauseMs: 100, act: () => upload(bob, liveUrl) },
     { name: 'downloads', workers: 1, pauseMs: 100, act: () => download(alice, liveUrl, 4 * KB * KB) },
     { name: 'WebSockets', workers: 2, pauseMs: 50, act: () => talk(bob, liveUrl, 20, 10) },
-    { name: 'WebSockets, long', workers: 2, pauseMs: 50, act: () => talk(alice, liveUrl, 20, 500) },
+    { name: 'WebSockets, long', workers: 2, pauseMs: 50, act: () => talk(alice, liveUrl, 10, 500) },
     { name: 'events', workers: 2, pauseMs: 50, act: () => listen(bob, liveUrl) },
     { name: 'TCP connections', workers: 2, pauseMs: 50, act: () => echo(echoPort, 256 * KB) },
     {
@@ -62,16 +63,6 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
     },
   ]
   return { habits, closeIdle: () => kept.destroy() }
-}
-
-/** As browsers do: a kept connection that was closed while the request was on its way is replaced, once. */
-async function reuse(ask: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await ask()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
-    return ask()
-  }
 }
 
 async function upload(visitor: Visitor, url: string): Promise<void> {
@@ -98,6 +89,7 @@ async function download(visitor: Visitor, url: string, bytes: number): Promise<v
 
 async function talk(visitor: Visitor, url: string, count: number, pauseMs: number): Promise<void> {
   const socket = await openWebSocket(visitor, url, '/socket')
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   try {
     await message(socket)
     for (let at = 0; at < count; at++) {
@@ -106,7 +98,6 @@ async function talk(visitor: Visitor, url: string, count: number, pauseMs: numbe
       if ((await message(socket)) !== text) throw new Wrong('another message came back')
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
-    const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.close()
     await closed
   } finally {

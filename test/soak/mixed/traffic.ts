@@ -24,6 +24,9 @@ export interface Count {
 /** How long a failure that is mended may still be felt, in milliseconds: what was under way, idle connections. */
 const AFTER_EFFECT_MS = 3_000
 
+/** Whatever is done has deadlines of its own; what outlives them all hangs. */
+const LONGEST_MS = 120_000
+
 /** Runs habits until told to stop, and counts how they go. */
 export class Traffic {
   readonly counts = new Map<string, Count>()
@@ -84,7 +87,7 @@ export class Traffic {
       const excused = () => this.#broken || begunAtMs < this.#mendedAtMs + AFTER_EFFECT_MS
       const excusedAtFirst = excused()
       try {
-        await act()
+        await inTime(act())
         count.ok++
       } catch (error) {
         if (error instanceof Wrong) count.wrong++
@@ -98,5 +101,17 @@ export class Traffic {
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
+  }
+}
+
+async function inTime(acting: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Wrong(`no end within ${LONGEST_MS} ms`)), LONGEST_MS)
+  })
+  try {
+    await Promise.race([acting, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,0 +1,58 @@
+import { Agent } from 'node:https'
+import type { Visitor } from '../../core/testing/index.ts'
+
+export interface Asked {
+  /** On the clock of `performance`, when the request was sent. */
+  readonly atMs: number
+  /** 0 when there was no answer. */
+  readonly status: number
+  /** The start of the answer, or why there was none. */
+  readonly text: string
+}
+
+/** Requests at an even rate over kept connections until stopped. */
+export interface SteadyRequests {
+  readonly asked: readonly Asked[]
+  /** No more; resolves when all are answered. */
+  stop(): Promise<readonly Asked[]>
+}
+
+/** Requests under way at once; beyond, one is left out. */
+const MOST = 100
+
+export function steadyRequests(visitor: Visitor, url: string, perSecond: number): SteadyRequests {
+  const agent = new Agent({ keepAlive: true, ...(visitor.ca === undefined ? {} : { ca: visitor.ca }) })
+  const asked: Asked[] = []
+  const underWay = new Set<Promise<void>>()
+  const ask = async (): Promise<void> => {
+    const atMs = performance.now()
+    const answer = await retryOnce(() =>
+      visitor.fetch(url, { agent, headers: { accept: 'application/json' } }),
+    ).catch((error: Error) => ({ status: 0, text: error.message }))
+    asked.push({ atMs, status: answer.status, text: answer.text.slice(0, 300) })
+  }
+  const timer = setInterval(() => {
+    if (underWay.size >= MOST) return
+    const one = ask().finally(() => underWay.delete(one))
+    underWay.add(one)
+  }, 1_000 / perSecond)
+  return {
+    asked,
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(underWay)
+      agent.destroy()
+      return asked
+    },
+  }
+}
+
+/** As browsers do: a kept connection that closes while a request is on its way is replaced, once. */
+export async function retryOnce<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
+    return ask()
+  }
+}
