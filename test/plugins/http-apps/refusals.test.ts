@@ -102,6 +102,22 @@ t.test('an idle answer is cut, and recorded as idle', async (t) => {
   t.equal(gateway.live.size, 0)
 })
 
+t.test(
+  'an app that fails: every request is counted, one of a flood is logged with its request id',
+  async (t) => {
+    const { gateway } = await open(t)
+    gateway.tunnel.connected = []
+    const answers: string[] = []
+    for (let n = 0; n < 5; n++) answers.push(await raw(gateway, ask('GET /')))
+    t.strictSame(gateway.failed, Array(5).fill('agent_none'))
+    t.equal(gateway.warnings.length, 1)
+    const [fields, message] = gateway.warnings[0] as [{ request_id: string }, string]
+    t.equal(message, 'an app did not answer')
+    t.match(fields, { app: 'a', user: 'ann', reason: 'agent_none' })
+    t.ok(answers[0]?.includes(fields.request_id), 'the id that the visitor was told')
+  },
+)
+
 t.test('every denial is recorded exactly once', async (t) => {
   const { app, gateway } = await open(t)
   const refused: readonly [request: string, status: number, reason: string][] = [
@@ -166,6 +182,23 @@ t.test('F91 a refusal reaches a client that is still sending a large body', asyn
     for (let sent = 0; sent < 4; sent++) socket.write(Buffer.alloc(1_000_000))
     t.match(await all, /^HTTP\/1.1 401 [\s\S]*login_required/)
   }
+})
+
+t.test('B24 F92 a browser that is slow to send its too large head reads why it is refused', async (t) => {
+  const { gateway } = await open(t)
+  const socket = await gateway.dial()
+  const errors: Error[] = []
+  socket.on('error', (error) => errors.push(error))
+  socket.pause()
+  socket.write(ask('GET /', ...NAVIGATE, `Cookie: a=${'x'.repeat(60_000)}`).slice(0, -4), 'latin1')
+  for (let sent = 0; sent < 3; sent++) {
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    socket.write('x'.repeat(60_000))
+  }
+  const all = readAll(socket)
+  socket.resume()
+  t.match(await all, /^HTTP\/1.1 431 [\s\S]*<form method="post" action="\/.mezite\/reset">/)
+  t.strictSame(errors, [], 'no reset takes the answer away')
 })
 
 t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', async (t) => {
