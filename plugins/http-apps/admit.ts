@@ -159,7 +159,8 @@ function unavailable(parts: Parts, app: App): Problem | null {
   return null
 }
 
-function recordDenied(parts: Parts, asked: Admitted, reason: string): void {
+/** One refusal of somebody who is known. */
+export function recordDenied(parts: Parts, asked: Admitted, reason: string): void {
   const { request, requestId, app, subject, session } = asked
   parts.audit.record({
     type: 'access.denied',

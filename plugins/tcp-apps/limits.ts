@@ -17,6 +17,4 @@ export const limits = {
   /** Refused certificates that are recorded in a minute, from one address and in all: strangers must not fill the audit. */
   complaintsPerAddress: 10,
   complaints: 120,
-  /** Connections refused for being too many that are recorded in a minute, of one person. */
-  overloads: 10,
 } as const

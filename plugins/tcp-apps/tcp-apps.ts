@@ -81,7 +81,6 @@ export class TcpApps implements NamedProtocol {
   }
 
   #overload({ app, subject, session, context }: Admitted, reason: Overload, requestId: string): void {
-    if (!this.#complaints.take(`${reason} ${subject.user} ${app.id}`, limits.overloads)) return
     this.#parts.audit.record({
       type: 'access.denied',
       success: false,

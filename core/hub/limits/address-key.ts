@@ -4,11 +4,11 @@
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address
-  const [before = '', after] = address.split('::')
-  const groups = before === '' ? [] : before.split(':')
-  if (after !== undefined) {
-    const rest = after === '' ? 0 : after.split(':').length
-    while (groups.length + rest < 8) groups.push('0')
-  }
-  return `${groups.slice(0, 4).join(':')}::/64`
+  const [before = '', after = ''] = address.split('::')
+  const [head, tail] = [before, after].map((side) => (side === '' ? [] : side.split(':'))) as [
+    string[],
+    string[],
+  ]
+  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0')
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`
 }

@@ -1,0 +1,273 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect } from 'node:tls'
+import { addressKey, createCounts, createLoad, createRateLimit } from '@mezite/core'
+import fc from 'fast-check'
+import t from 'tap'
+import { parseListenAddress, parsePublicAddress } from '../../../core/hub/config/address.ts'
+import { parseDuration } from '../../../core/hub/config/duration.ts'
+import { readClientHello } from '../../../core/hub/front/client-hello.ts'
+import { readProxyHeader } from '../../../core/hub/front/proxy-protocol.ts'
+import { canonicalAddress, createTrustedProxies } from '../../../core/hub/front/trusted-proxies.ts'
+import { completeLimits, defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
+import { matchesPattern } from '../../../core/hub/web/match-pattern.ts'
+import { readCookie } from '../../../core/hub/web/read-cookie.ts'
+import { parseStrictJson } from '../../../core/hub/web/strict-json.ts'
+import { fakeClock } from '../../../core/testing/fake-clock.ts'
+import { captureHello } from '../front/capture-hello.ts'
+import { startWeb } from '../web/start-web.ts'
+
+t.setTimeout(60_000)
+
+t.test('N169 whatever was taken is given back, and no cap is ever passed', async (t) => {
+  const step = fc.record({
+    user: fc.constantFrom('a', 'b', null),
+    app: fc.constantFrom('x', 'y'),
+    more: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const load = createLoad({ perPerson: 3, perApp: 4 })
+      const held: { user: string | null; app: string }[] = []
+      const count = (fits: (one: { user: string | null; app: string }) => boolean) => held.filter(fits).length
+      for (const { user, app, more } of steps) {
+        if (!more) {
+          const at = held.findIndex((one) => one.user === user && one.app === app)
+          if (at >= 0) load.give(...(Object.values(held.splice(at, 1)[0]!) as [string | null, string]))
+          continue
+        }
+        const ofPerson = user === null ? 0 : count((one) => one.user === user)
+        const ofApp = count((one) => one.app === app)
+        const expected = ofPerson >= 3 ? 'person_limit' : ofApp >= 4 ? 'app_limit' : null
+        if (load.take(user, app) !== expected) return false
+        if (expected === null) held.push({ user, app })
+      }
+      for (const { user, app } of held) load.give(user, app)
+      // All of it is free again.
+      return [1, 2, 3].every(() => load.take('a', 'x') === null) && load.take('b', 'x') === null
+    }),
+  )
+  const counts = createCounts()
+  for (let i = 0; i < 1_000; i++) counts.take(`k${i % 7}`, 1_000)
+  for (let i = 0; i < 1_000; i++) counts.give(`k${i % 7}`)
+  t.equal(counts.size, 0, 'nothing stays in memory')
+})
+
+t.test('N169 an IPv6 client is counted by its /64, however its address is written', async (t) => {
+  const alike = ['2001:db8::1', '2001:db8::2:1', '2001:db8:0:0:ffff::', '2001:db8::']
+  t.strictSame(new Set(alike.map(addressKey)), new Set(['2001:db8:0:0::/64']))
+  t.not(addressKey('2001:db8:0:1::1'), addressKey('2001:db8::1'))
+  t.not(addressKey('::1'), addressKey('1::1'))
+  t.equal(addressKey('::1'), addressKey('::2'))
+  t.equal(addressKey('192.0.2.7'), '192.0.2.7')
+  fc.assert(
+    fc.property(fc.ipV6(), fc.ipV6(), (one, other) => {
+      const [a, b] = [canonicalAddress(one), canonicalAddress(other)]
+      if (a === null || b === null || !a.includes(':') || !b.includes(':')) return true
+      const network = (address: string) => groupsOf(address).slice(0, 4).join(':')
+      return (addressKey(a) === addressKey(b)) === (network(a) === network(b))
+    }),
+  )
+})
+
+/** All groups, zeros written out. */
+function groupsOf(address: string): string[] {
+  const parts = address.split('::')
+  const sides = parts.map((side) => side.split(':').filter((group) => group !== ''))
+  const length = sides.flat().reduce((sum, group) => sum + (group.includes('.') ? 2 : 1), 0)
+  const gap = parts.length === 2 ? Array<string>(8 - length).fill('0') : []
+  return [...sides[0]!, ...gap, ...(sides[1] ?? [])]
+}
+
+t.test('a rate has a burst of one minute, then a steady flow', async (t) => {
+  const clock = fakeClock(0)
+  const rate = createRateLimit(clock)
+  const taken = () => Array.from({ length: 100 }, () => rate.take('a', 60)).filter(Boolean).length
+  t.equal(taken(), 60)
+  t.ok(rate.take('b', 60), 'others are not touched')
+  await clock.advance(10_000)
+  t.equal(taken(), 10)
+})
+
+t.test('limits that make no sense are refused with their key', async (t) => {
+  const said = (raw: object) => {
+    const problems: string[] = []
+    completeLimits(raw, (key, message) => problems.push(`${key} ${message}`))
+    return problems
+  }
+  t.strictSame(said({}), [])
+  t.match(said({ header_timeout: '20s', request_timeout: '10s' }), [/^header_timeout must not be longer/])
+  t.match(said({ handshake_timeout: '0' }), [/^handshake_timeout must be a duration/])
+  t.match(said({ uri_bytes: 16_384, header_bytes: 4_096 }), [/^uri_bytes must not be more/])
+  t.match(completeLimits({ calls_per_minute: { tokens: 5 } }).callsPerMinute, { tokens: 5, pages: 600 })
+  t.ok(
+    defaultLimits.handshakesPerAddress < defaultLimits.handshakes,
+    'one address cannot take all handshakes',
+  )
+  t.ok(defaultLimits.connectionsPerAddress < defaultLimits.connections)
+})
+
+const closed = (socket: Socket): Promise<unknown> =>
+  socket.destroyed ? Promise.resolve() : once(socket, 'close')
+
+t.test('N169 one address at its cap shuts out nobody else', async (t) => {
+  const limits = { connectionsPerAddress: 20, handshakesPerAddress: 8, handshakeMs: 30_000 }
+  const hub = await startWeb([], {}, { limits })
+  t.teardown(hub.stop)
+  const hold = (localAddress: string) => {
+    const socket = connectTcp({ port: hub.port, host: '127.0.0.1', localAddress })
+    socket.on('error', () => {})
+    socket.resume()
+    return socket
+  }
+  const secured = async (localAddress: string) => {
+    const raw = connectTcp({ port: hub.port, host: '127.0.0.1', localAddress })
+    raw.on('error', () => {})
+    const socket = connect({ socket: raw, ca: hub.ca, servername: 'hub.mezite.localhost' })
+    socket.on('error', () => {})
+    await new Promise((resolve) => socket.once('secureConnect', resolve).once('close', resolve))
+    return socket
+  }
+  const stalled = Array.from({ length: 40 }, () => hold('127.0.0.2'))
+  await Promise.all(stalled.slice(8).map(closed))
+  t.equal(
+    stalled.filter(({ destroyed }) => !destroyed).length,
+    8,
+    'half handshakes: 8, the others are closed at once',
+  )
+  const good = await secured('127.0.0.3')
+  t.notOk(good.destroyed, 'another address is served')
+  for (const socket of stalled) socket.destroy()
+  const finished: Socket[] = []
+  const until = Date.now() + 10_000
+  while (finished.length < 20 && Date.now() < until) {
+    const socket = await secured('127.0.0.2')
+    if (!socket.destroyed) finished.push(socket)
+  }
+  t.equal(finished.length, 20, 'finished handshakes free their places')
+  t.ok((await secured('127.0.0.2')).destroyed, 'but connections are bounded as well')
+  t.notOk((await secured('127.0.0.3')).destroyed)
+  t.ok(hub.lines.some((line) => line.includes('127.0.0.2 has too many connections')))
+  for (const socket of finished) socket.destroy()
+  let again = await secured('127.0.0.2')
+  while (again.destroyed && Date.now() < until) again = await secured('127.0.0.2')
+  t.notOk(again.destroyed, 'and given back')
+})
+
+t.test('N169 clients behind a balancer are counted as themselves, the balancer is not', async (t) => {
+  const limits = { connectionsPerAddress: 3 }
+  const hub = await startWeb([], {}, { limits, proxyProtocol: 'required', trustedProxies: ['127.0.0.1'] })
+  t.teardown(hub.stop)
+  const hello = await captureHello({ servername: 'hub.mezite.localhost' })
+  /** True once the hub has answered the ClientHello. */
+  const served = (client: string) =>
+    new Promise<boolean>((resolve) => {
+      const socket = connectTcp(hub.port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.once('data', ([type]) => resolve(type === 22))
+      socket.once('close', () => resolve(false))
+      socket.write(`PROXY TCP${client.includes(':') ? 6 : 4} ${client} ${client} 4711 443\r\n`)
+      socket.write(hello)
+      t.teardown(() => socket.destroy())
+    })
+  for (const expected of [true, true, true, false]) t.equal(await served('203.0.113.9'), expected)
+  for (let at = 0; at < 3; at++) t.ok(await served(`2001:db8::${at}`))
+  t.notOk(await served('2001:db8::ffff'), 'the same /64')
+  t.ok(await served('2001:db8:0:1::1'))
+  t.ok(await served('203.0.113.10'))
+})
+
+t.test('N169 new connections of an address are a matter of time as well', async (t) => {
+  const hub = await startWeb([], {}, { limits: { connectionsPerAddressPerMinute: 5 } })
+  t.teardown(hub.stop)
+  const answers = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => hub.ask('GET', '/').catch(() => null)))
+  t.equal(answers.filter((answer) => answer?.status === 404).length, 5)
+})
+
+t.test('N170, fault 35 headers and URLs beyond the limits are refused in words', async (t) => {
+  const hub = await startWeb([], { limits: { headerCount: 20, uriBytes: 2_000, headerBytes: 8_000 } })
+  t.teardown(hub.stop)
+  t.equal((await hub.ask('GET', `/${'a'.repeat(2_000)}`)).status, 414)
+  const many = Object.fromEntries(Array.from({ length: 25 }, (_, at) => [`x-${at}`, 'y']))
+  t.equal((await hub.ask('GET', '/', many)).status, 431)
+  t.equal((await hub.ask('GET', '/', { 'x-big': 'y'.repeat(8_000) })).status, 431)
+  t.equal((await hub.ask('GET', '/', { 'x-big': 'y'.repeat(6_000) })).status, 404)
+})
+
+t.test('N172 what strangers send is judged in linear time', async (t) => {
+  const SIZE = 100_000
+  const hostile = [
+    'a',
+    '0',
+    ' ',
+    '\t',
+    ':',
+    '.',
+    '-',
+    ',',
+    ';',
+    '=',
+    '/',
+    '"',
+    '[',
+    '%',
+    '\\',
+    '1.',
+    '::',
+    'a.',
+    '-a',
+    '.-',
+    ', ',
+    '=;',
+    '/.',
+    'A=',
+    '::1,',
+    '10.0.0.1,',
+    '\u00e9',
+    '\0',
+    '{"a":',
+    '[',
+    '"\\u',
+    'PROXY TCP4 ',
+  ].flatMap((unit) => {
+    const long = unit.repeat(Math.ceil(SIZE / unit.length)).slice(0, SIZE)
+    return [long, `${long}!`, `!${long}`, `a${long}\n`]
+  })
+  const trusted = createTrustedProxies(['10.0.0.0/8', '::1'])
+  const readers: Record<string, (text: string) => unknown> = {
+    parseListenAddress,
+    parsePublicAddress,
+    parseDuration,
+    canonicalAddress,
+    addressKey,
+    clientOf: (text) => trusted.clientOf('10.0.0.1', text),
+    readCookie: (text) => readCookie(text, '__Host-mezite_session'),
+    readProxyHeader: (text) => readProxyHeader(Buffer.from(text)),
+    readClientHello: (text) => readClientHello(Buffer.from(text)),
+    matchesPattern: (text) => matchesPattern('/v1/webapi/apps/:name', text),
+    parseStrictJson: (text) => {
+      try {
+        return parseStrictJson(Buffer.from(text))
+      } catch {
+        return null
+      }
+    },
+  }
+  for (const [name, read] of Object.entries(readers)) {
+    let worst = 0
+    let by = ''
+    for (const text of hostile) {
+      // The better of two: a pause of the machine is not the reader's.
+      const times = [0, 1].map(() => {
+        const start = performance.now()
+        read(text)
+        return performance.now() - start
+      })
+      const ms = Math.min(...times)
+      if (ms > worst) [worst, by] = [ms, text.slice(0, 12)]
+    }
+    // 10 ms is what is demanded; a quadratic reader takes seconds.
+    t.ok(worst < 30, `${name}: ${worst.toFixed(1)} ms for ${JSON.stringify(by)}`)
+    t.comment(`${name}: ${worst.toFixed(2)} ms for ${JSON.stringify(by)}`)
+  }
+})

@@ -1,0 +1,212 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import t, { type Test } from 'tap'
+import { OK, openByteApp } from './byte-app.ts'
+import {
+  appAt,
+  ask,
+  type Caps,
+  COOKIE,
+  type Gateway,
+  OTHER,
+  openGateway,
+  raw,
+  readAll,
+  readUntil,
+} from './gateway.ts'
+
+t.setTimeout(60_000)
+
+async function open(t: Test, caps: Caps, answer: Parameters<typeof openByteApp>[0] = () => OK) {
+  const app = await openByteApp(answer)
+  const gateway = await openGateway(appAt(app.port), {}, caps)
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+const denials = (gateway: Gateway) =>
+  gateway.records
+    .filter(({ type }) => type === 'access.denied')
+    .map(({ reason, user }) => `${reason} ${user}`)
+
+/** Asks until the answer fits: places are given back when both ends have heard of the end. */
+async function until(gateway: Gateway, request: string, pattern: RegExp): Promise<string> {
+  const deadline = Date.now() + 10_000
+  while (true) {
+    const answer = await raw(gateway, request)
+    if (pattern.test(answer) || Date.now() > deadline) return answer
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+t.test('N169 a person at the cap gets 429, the app goes on for others until it is at its own', async (t) => {
+  const { app, gateway } = await open(t, { perPerson: 3, perApp: 5 }, (request) =>
+    request.includes('/slow') ? null : OK,
+  )
+  const slow = async (user: string) => {
+    gateway.state.user = user
+    const socket = await gateway.dial()
+    const before = app.requests.length
+    socket.write(ask('GET /slow'))
+    const deadline = Date.now() + 10_000
+    while (app.requests.length === before && Date.now() < deadline) await new Promise((r) => setImmediate(r))
+    return socket
+  }
+  const held = [await slow('ann'), await slow('ann'), await slow('ann')]
+  const refused = await raw(gateway, ask('GET /'))
+  t.match(refused, /^HTTP\/1.1 429 [\s\S]*"code":"person_limit"/)
+  t.match(refused, /\r\nRetry-After: \d/)
+  const page = await raw(gateway, ask('GET /', 'Sec-Fetch-Mode: navigate'))
+  t.match(page, /^HTTP\/1.1 429 [\s\S]*text\/html[\s\S]*too many requests under way/)
+
+  gateway.state.user = 'bob'
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'somebody else goes on')
+  held.push(await slow('bob'), await slow('bob'))
+  gateway.state.user = 'eve'
+  const full = await raw(gateway, ask('GET /'))
+  t.match(full, /^HTTP\/1.1 503 [\s\S]*"code":"app_limit"/)
+  t.match(full, /\r\nRetry-After: \d/)
+  const other = { ...appAt(app.port), id: 'app-b', name: 'b', publicAddr: 'b.apps.test' }
+  gateway.apps.set(other.publicAddr, other)
+  const session = gateway.sessions.get(OTHER)!
+  gateway.sessions.set(OTHER, { ...session, appId: 'app-b' })
+  const toOther = ask('GET /')
+    .replace('a.apps.test', 'b.apps.test')
+    .replace(COOKIE, `__Host-mezite_app=${OTHER}`)
+  t.match(await raw(gateway, toOther, 'b.apps.test'), /^HTTP\/1.1 200 /, 'another app goes on')
+  t.strictSame(denials(gateway), ['person_limit ann', 'person_limit ann', 'app_limit eve'])
+
+  for (const socket of held) socket.destroy()
+  gateway.state.user = 'ann'
+  t.match(await until(gateway, ask('GET /'), /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
+  for (let turn = 0; turn < 20; turn++) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
+})
+
+t.test('N169 while nobody knows who asks, an address is bounded', async (t) => {
+  const { gateway } = await open(t, { anonymousRequestsPerAddress: 4 })
+  let release = (): void => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { find } = gateway.parts.sessions
+  Object.assign(gateway.parts.sessions, {
+    find: async (...args: Parameters<typeof find>) => {
+      await gate
+      return find(...args)
+    },
+  })
+  const answers = Array.from({ length: 10 }, () => raw(gateway, ask('GET /')))
+  const early: string[] = []
+  await new Promise<void>((resolve) => {
+    for (const answer of answers) void answer.then((text) => early.push(text) === 6 && resolve())
+  })
+  t.ok(early.every((text) => /^HTTP\/1.1 429 [\s\S]*"code":"address_limit"/.test(text)))
+  release()
+  const statuses = (await Promise.all(answers)).map((text) => text.slice(9, 12)).toSorted()
+  t.strictSame(statuses, [...Array(4).fill('200'), ...Array(6).fill('429')])
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'all was given back')
+})
+
+t.test('N169 requests on one connection are bounded', async (t) => {
+  const { gateway } = await open(t, { requestsPerConnection: 3 }, () => null)
+  const socket = await gateway.dial()
+  const request = `GET / HTTP/1.1\r\nHost: a.apps.test\r\nCookie: ${COOKIE}\r\n\r\n`
+  socket.write(request.repeat(6))
+  const deadline = Date.now() + 10_000
+  while (gateway.live.size < 3 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal(gateway.live.size, 3)
+})
+
+t.test('N166 who gets no further than the hub holds no connection', async (t) => {
+  const { gateway } = await open(t, { headerMs: 500, requestMs: 1_000 })
+  const keep = 'GET / HTTP/1.1\r\nHost: a.apps.test\r\n\r\n'
+  const closedAfter = async (send: (socket: TLSSocket) => void) => {
+    const socket = await gateway.dial()
+    const start = performance.now()
+    send(socket)
+    const text = await readAll(socket)
+    return { ms: performance.now() - start, text }
+  }
+  const deaf = async () => {
+    const socket = await gateway.dial()
+    socket.pause()
+    const start = performance.now()
+    const gone = new Promise((resolve) => socket.once('close', resolve))
+    // Requests whose answers nobody reads, until the hub's side is full.
+    const flood = setInterval(() => socket.write(keep.repeat(50)), 5)
+    await gone
+    clearInterval(flood)
+    return { ms: performance.now() - start, text: '' }
+  }
+  const kept = async () => {
+    const socket = await gateway.dial()
+    socket.write(keep.replace('\r\n\r\n', `\r\nCookie: ${COOKIE}\r\n\r\n`))
+    await readUntil(socket, /^HTTP\/1.1 200 /)
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    t.notOk(socket.destroyed, 'after an answer of an app a connection waits longer')
+  }
+  const every = (text: string) => (socket: TLSSocket) => {
+    const drip = setInterval(() => socket.write(text), 100)
+    socket.once('close', () => clearInterval(drip))
+  }
+  const [silent, half, dripping, idle, slowBody, slowRead] = await Promise.all([
+    closedAfter(() => {}),
+    closedAfter((socket) => socket.write('GET / HTTP/1.1\r\nHost: a')),
+    closedAfter((socket) => {
+      socket.write('GET / HTTP/1.1\r\nHost: a.apps.test\r\n')
+      every('X-A: b\r\n')(socket)
+    }),
+    closedAfter((socket) => socket.write(keep)),
+    closedAfter((socket) => {
+      socket.write('POST / HTTP/1.1\r\nHost: a.apps.test\r\nContent-Length: 1000000000000\r\n\r\n')
+      every('x')(socket)
+    }),
+    deaf(),
+    kept(),
+  ])
+  for (const [what, { ms }] of Object.entries({ silent, half, dripping, idle, slowBody, slowRead }))
+    t.ok(ms < 12_000, `${what}: ${ms.toFixed(0)} ms`)
+  for (const { text } of [idle, slowBody]) t.match(text, /^HTTP\/1.1 401 /)
+})
+
+t.test('N170 a body of 1 TB, or without an end, is streamed in flat memory', async (t) => {
+  let received = 0
+  const sockets = new Set<Socket>()
+  const sink = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      received += chunk.length
+    })
+  })
+  sink.listen(0, '127.0.0.1')
+  await once(sink, 'listening')
+  const gateway = await openGateway(appAt((sink.address() as AddressInfo).port))
+  t.teardown(async () => {
+    await gateway.close()
+    for (const socket of sockets) socket.destroy()
+    sink.close()
+  })
+  const heldBefore = process.memoryUsage().rss
+  const send = async (head: string, chunk: Buffer) => {
+    const socket = await gateway.dial()
+    socket.setMaxListeners(0)
+    socket.write(ask('POST /', head))
+    for (let left = 128; left > 0 && !socket.destroyed; left--)
+      if (!socket.write(chunk)) await new Promise((go) => socket.once('drain', go).once('close', go))
+    socket.destroy()
+  }
+  const piece = Buffer.alloc(1 << 20, 'x')
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), piece, Buffer.from('\r\n')])
+  await send('Content-Length: 1000000000000', piece)
+  await send('Transfer-Encoding: chunked', chunk)
+  const grown = (process.memoryUsage().rss - heldBefore) / (1 << 20)
+  t.ok(received > 200 << 20, `${received >> 20} MB arrived meanwhile`)
+  t.ok(grown < 150, `${grown.toFixed(0)} MB more in hub, client and app together`)
+})
