@@ -23,11 +23,9 @@ export function connectAdmitted(
   done: (result: Upstream | Problem) => void,
 ): void {
   const { app, session } = admitted
-  const { tunnel, pool, log } = parts
+  const { tunnel, pool } = parts
   openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? app.id, ...attempt }, (result) => {
     if (result instanceof Problem) {
-      if (result.cause !== undefined)
-        log.info({ app: app.name, cause: String(result.cause) }, 'no agent could reach an app')
       done(result)
       return
     }

@@ -185,7 +185,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
       return
     }
-    this.#parts.log.debug({ app: app.name, detail: failure.detail }, 'an app gave no valid answer')
     this.#refuse(failureProblem(app.name, failure))
   }
 
@@ -202,7 +201,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
     } catch (error) {
       upstream.destroy()
-      if (!(error instanceof Problem)) this.#parts.log.error({ error: String(error) }, 'no request head')
+      if (!(error instanceof Problem))
+        this.#parts.log.error(
+          { error: String(error), request_id: this.#admitted.requestId },
+          'no request head',
+        )
       const unknown = new Problem(500, 'forward_failed', 'The request could not be prepared.')
       this.#refuse(error instanceof Problem ? error : unknown)
       return
@@ -254,6 +257,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #refuse(problem: Problem): void {
     const { request, requestId, app } = this.#admitted
+    this.#parts.failures.note(problem, this.#admitted, this.#outcome.agent)
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
     this.#outcome.status ??= problem.status

@@ -8,6 +8,7 @@ import {
   createLoad,
   defineHubPlugin,
   forwardHeaders,
+  metrics,
   protocols,
   proxyLimits,
   publicNames,
@@ -17,6 +18,7 @@ import {
 import { AppHosts } from './app-hosts.ts'
 import { HttpAppsConfig } from './config.ts'
 import { Deadlines } from './deadlines.ts'
+import { FailureLog } from './failure-log.ts'
 import { PipePool } from './pipe-pool.ts'
 
 export default defineHubPlugin({
@@ -31,6 +33,7 @@ export default defineHubPlugin({
     catalog,
     changes,
     forwardHeaders,
+    metrics,
     proxyLimits,
     publicNames,
     sessions,
@@ -50,7 +53,13 @@ export default defineHubPlugin({
       perPerson: host.config.requests_per_person,
       perApp: host.config.requests_per_app,
     })
-    const hosts = new AppHosts({ ...host.use, clock: host.clock, log: host.log, deadlines, pool, load })
+    const failed = 'Requests that were let in, but that the app did not answer'
+    const failures = new FailureLog(
+      host.log,
+      host.use.metrics.counters('mezite_failed_requests_total', failed, ['reason']),
+    )
+    const { clock, log } = host
+    const hosts = new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures })
     host.provide.protocols(hosts)
     host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },

@@ -15,6 +15,7 @@ import type {
   Tunnel,
 } from '@mezite/core'
 import type { Deadlines } from './deadlines.ts'
+import type { FailureLog } from './failure-log.ts'
 import type { PipePool } from './pipe-pool.ts'
 
 /** What the path of a request uses, gathered once. */
@@ -32,6 +33,7 @@ export interface Parts {
   readonly log: Log
   readonly deadlines: Deadlines
   readonly pool: PipePool
+  readonly failures: FailureLog
   /** What is under way by person and by app. */
   readonly load: Load
   readonly proxyLimits: ProxyLimits

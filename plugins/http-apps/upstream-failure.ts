@@ -23,8 +23,14 @@ export function mayRepeat(request: AppRequest, upstream: Upstream, failure: Upst
   return (failure.linkLost || upstream.reused) && IDEMPOTENT.has(request.method)
 }
 
-/** What the browser is told. */
-export function failureProblem(app: string, { broken, linkLost }: UpstreamFailure): Problem {
+/** What the browser is told; the cause is for the log. */
+export function failureProblem(app: string, failure: UpstreamFailure): Problem {
+  const problem = publicProblem(app, failure)
+  problem.cause = failure.detail
+  return problem
+}
+
+function publicProblem(app: string, { broken, linkLost }: UpstreamFailure): Problem {
   if (broken) return new Problem(502, 'answer_invalid', `${app} gave an answer that is not valid HTTP.`)
   if (linkLost)
     return new Problem(502, 'link_lost', `The connection to ${app} broke. It may or may not have acted.`)

@@ -1,6 +1,7 @@
 /** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
 import t from 'tap'
 import { hubHooks } from '../../core/hub/hooks.ts'
+import { defaultLimits } from '../../core/hub/limits/complete-limits.ts'
 import * as ref from '../../core/hub/references.ts'
 import { standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
 import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
@@ -27,7 +28,16 @@ const rooms = [
     ref.access,
     ref.sessions,
   ],
-  ...[ref.tunnel, ref.audit, ref.publicNames, ref.signInDesk, ref.commandLogins, ref.forwardHeaders],
+  ...[
+    ref.tunnel,
+    ref.audit,
+    ref.metrics,
+    ref.proxyLimits,
+    ref.publicNames,
+    ref.signInDesk,
+    ref.commandLogins,
+    ref.forwardHeaders,
+  ],
 ]
 
 async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
@@ -45,7 +55,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
     suggestions: standardProviders,
     log: memoryLog().log,
   })
-  kernel.setup(rooms.map((room) => [room, anything] as const))
+  kernel.setup(rooms.map((room) => [room, room === ref.proxyLimits ? defaultLimits : anything] as const))
   return kernel
 }
 

@@ -22,6 +22,7 @@ import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/app-hosts.ts'
 import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
+import { FailureLog } from '../../../plugins/http-apps/failure-log.ts'
 import type { Parts } from '../../../plugins/http-apps/parts.ts'
 import { PipePool } from '../../../plugins/http-apps/pipe-pool.ts'
 
@@ -113,7 +114,15 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
   }
   const deadlines = new Deadlines(systemClock)
   deadlines.start()
-  const log = { debug() {}, info() {}, warn() {}, error: (...a: unknown[]) => errors.push(a) }
+  /** Reasons of requests that got no answer of the app, and what the log says of them. */
+  const failed: string[] = []
+  const warnings: unknown[][] = []
+  const log = {
+    debug() {},
+    info() {},
+    warn: (...a: unknown[]) => warnings.push(a),
+    error: (...a: unknown[]) => errors.push(a),
+  }
   const errors: unknown[] = []
   const parts = {
     catalog: {
@@ -173,6 +182,10 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     log,
     deadlines,
     pool: new PipePool(deadlines, tunnel),
+    failures: new FailureLog(log as never, (reason) => {
+      failed.push(reason)
+      return { value: 0 }
+    }),
     load: createLoad({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
   } as unknown as Parts
@@ -197,6 +210,8 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     sessions,
     state,
     errors,
+    failed,
+    warnings,
     hosts,
     parts,
     cutAll: (reason: EndReason) => {
