@@ -25,7 +25,10 @@ export function createAssertion(parts: {
   publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
   const { keys, changes, clock, publicNames } = parts
-  const cache = new Map<string, { readonly text: string; readonly until: number }>()
+  const cache = new Map<
+    string,
+    { readonly text: string; readonly until: number; readonly signedAt: number }
+  >()
   let epoch = changes.epoch
   let header = { kid: '', text: '' }
 
@@ -64,13 +67,15 @@ export function createAssertion(parts: {
       }
       const id = `${subject.kind}\0${subject.sessionId ?? ''}\0${subject.user}\0${app.id}`
       const now = clock.monotonic()
+      const wall = clock.now()
       const cached = cache.get(id)
-      if (cached && cached.until > now) return cached.text
+      // By the wall clock too: what was signed before it was set is early or late for those who verify.
+      if (cached && cached.until > now && Math.abs(wall - cached.signedAt) < REUSE_MS) return cached.text
       const text = signNow(subject, app)
       // Entries go in by time, so the first one is the oldest.
       cache.delete(id)
       if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value as string)
-      cache.set(id, { text, until: now + REUSE_MS })
+      cache.set(id, { text, until: now + REUSE_MS, signedAt: wall })
       return text
     },
   }
