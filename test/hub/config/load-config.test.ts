@@ -77,6 +77,8 @@ t.test(
         MEZITE_PROXY_APPS_DOMAIN: 'b.example.com',
         MEZITE_PROXY_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8',
         MEZITE_PROXY_DEVELOPMENT_CERTIFICATE: 'true',
+        MEZITE_PROXY_LIMITS_CONNECTIONS_PER_ADDRESS: '50',
+        MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_TOKENS: '7',
         MEZITE_DATA_DIR: '/srv/mezite',
         MEZITE_CLUSTER_NAME: '',
         MEZITE_ENCRYPTION_KEY: 'x',
@@ -87,7 +89,11 @@ t.test(
     t.match(config, {
       clusterName: 'file',
       dataDir: '/srv/mezite',
-      proxy: { appsDomain: 'b.example.com', trustedProxies: ['10.0.0.0/8', 'fd00::/8'] },
+      proxy: {
+        appsDomain: 'b.example.com',
+        trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
+        limits: { connectionsPerAddress: 50, callsPerMinute: { tokens: 7, pages: 600 }, handshakeMs: 10_000 },
+      },
     })
     t.match(
       warnings.filter((warning) => warning.includes('MEZITE_')),
@@ -98,6 +104,28 @@ t.test(
     ])
   },
 )
+
+t.test('limits are checked like everything else', async (t) => {
+  const yaml = `${MINIMAL}  limits:
+    connections: none
+    handshake_timeout: 1h
+    header_bytes: 12
+    calls_per_minute: { tokens: 0 }
+    uri_byte: 5
+`
+  t.strictSame(await problems(t, yaml), [
+    'F:6: proxy.limits.connections: must be a whole number from 1 to 1000000',
+    'F:8: proxy.limits.header_bytes: must be a number of bytes from 4096 to 1048576',
+    'F:9: proxy.limits.calls_per_minute.tokens: must be a whole number from 1 to 1000000',
+    "F:10: proxy.limits.uri_byte: unknown key; did you mean 'uri_bytes'?",
+  ])
+  t.strictSame(await problems(t, `${MINIMAL}  limits: { handshake_timeout: 1h }\n`), [
+    'F:5: proxy.limits.handshake_timeout: must be a duration from 100ms to 10m',
+  ])
+  t.strictSame(await problems(t, MINIMAL, { MEZITE_PROXY_LIMITS_HANDSHAKES: 'many' }), [
+    'environment: MEZITE_PROXY_LIMITS_HANDSHAKES: must be a whole number from 1 to 1000000',
+  ])
+})
 
 t.test(
   'K147 all problems are listed together, with file, line, path and what was probably meant',
