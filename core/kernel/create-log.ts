@@ -25,6 +25,13 @@ const SECRETS = [
 ]
 const paths = SECRETS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.headers["${key}"]`])
 
+/** What JSON leaves as it is, and a terminal obeys or a reader does not see: C1 controls, marks of direction, invisible ones. */
+const HAZARDS = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+
+/** A line means the same with them spelled out: they stand inside strings only. */
+const escapeLine = (line: string): string =>
+  line.replace(HAZARDS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** The log of a program. Lines that are still buffered are flushed when the process exits. */
 export function createLog({ level = 'info', format = 'json', write }: LogOptions = {}): Log {
   const sink = write ? { write } : pino.destination({ dest: 2, sync: false })
@@ -38,7 +45,9 @@ export function createLog({ level = 'info', format = 'json', write }: LogOptions
       serializers: { error, err: error, cause: error },
       redact: { paths, censor: '[redacted]' },
     },
-    format === 'json' ? sink : { write: (line: string) => void sink.write(`${textLine(line)}\n`) },
+    {
+      write: (line: string) => void sink.write(escapeLine(format === 'json' ? line : `${textLine(line)}\n`)),
+    },
   )
 }
 

@@ -36,6 +36,21 @@ t.test('text: a line stays a line, whatever is logged', (t) => {
   t.end()
 })
 
+t.test(
+  'K146 what a terminal obeys or nobody sees is spelled out, in JSON so that it reads back the same',
+  (t) => {
+    const hostile = 'a\u009b2J\u202eb\u200bc\r\nd\u001b]0;x\u0007\u007f'
+    for (const format of ['json', 'text'] as const) {
+      const { log, lines } = logOf({ format })
+      log.info({ request_id: hostile, app: 'x' }, `m ${hostile}`)
+      t.equal(lines.length, 1)
+      t.match(lines[0], /^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u202e\n]*\n$/, format)
+      if (format === 'json') t.match(JSON.parse(lines[0]!), { request_id: hostile, msg: `m ${hostile}` })
+    }
+    t.end()
+  },
+)
+
 t.test('secrets are not logged, also when somebody tries', (t) => {
   const { log, lines } = logOf()
   const headers = { cookie: 'SECRET', authorization: 'SECRET', 'set-cookie': 'SECRET', accept: 'x' }

@@ -45,10 +45,7 @@ export function answerError(
   options: { readonly log: Log; readonly renderError: RenderError },
 ): FastifyReply {
   const problem = problemOf(error)
-  if (problem.status >= 500) {
-    const cause = error instanceof Error ? error.stack : String(error)
-    options.log.error({ request_id: request.id, code: problem.code, cause }, 'a web request failed')
-  }
+  if (problem.status >= 500) logFailure(error, problem, request, options.log)
   const title = STATUS_CODES[problem.status] ?? 'Error'
   const { status, code, message: detail, members } = problem
   reply.code(status)
@@ -59,6 +56,17 @@ export function answerError(
   reply.type('application/problem+json')
   const document = { type: 'about:blank', ...members, title, status, code, detail, request_id: request.id }
   return reply.serializer(JSON.stringify).send(document)
+}
+
+/** What somebody has decided to answer is no fault of the program, and needs no stack. */
+function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRequest, log: Log): void {
+  const fields = { request_id: id, user: subject?.user ?? null, code: problem.code }
+  if (error instanceof Problem) log.info({ ...fields, detail: problem.message }, 'a web request was refused')
+  else if (problem.status === 503) log.warn({ ...fields, cause: messageOf(error) }, 'a web request must wait')
+  else {
+    const cause = error instanceof Error ? error.stack : String(error)
+    log.error({ ...fields, cause }, 'a web request failed')
+  }
 }
 
 /** A person's browser asks for a page: not the API, not a script. */

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import type { WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import t from 'tap'
+import { answerError } from '../../../core/hub/web/answer-errors.ts'
 import { createWeb } from '../../../core/hub/web/create-web.ts'
 import { csrfToken } from '../../../core/hub/web/csrf.ts'
 import { statusRoutes } from '../../../core/hub/web/status-routes.ts'
+import { MezError } from '../../../core/kernel/error.ts'
 import { quietLog } from '../front/quiet-log.ts'
 import { names, startWeb } from './start-web.ts'
 
@@ -338,3 +340,31 @@ function overSocket(socketPath: string, path: string): Promise<unknown> {
     call.on('error', reject).end()
   })
 }
+
+t.test(
+  'a decided 5xx is no fault of the program: no stack, no error level; the request id is in the line',
+  (t) => {
+    const lines: unknown[][] = []
+    const keep =
+      (level: string) =>
+      (...line: unknown[]) =>
+        void lines.push([level, ...line])
+    const log = { ...quietLog(), info: keep('info'), warn: keep('warn'), error: keep('error') }
+    const request = { id: 'r-1', url: '/v1/x', headers: {}, subject: { user: 'alice' } }
+    const reply = { code: () => reply, type: () => reply, serializer: () => reply, send: () => reply }
+    for (const error of [
+      new Problem(409, 'app_exists', 'no line'),
+      new Problem(503, 'view_stale', 'Decided.'),
+      new MezError('MEZ_DATABASE_UNAVAILABLE', 'away'),
+      new Error('a fault'),
+    ])
+      answerError(error, request as never, reply as never, { log, renderError: () => '' })
+    t.match(lines, [
+      ['info', { request_id: 'r-1', user: 'alice', code: 'view_stale', detail: 'Decided.' }],
+      ['warn', { request_id: 'r-1', code: 'database_unavailable', cause: 'away' }],
+      ['error', { request_id: 'r-1', code: 'internal_error', cause: /a fault\n +at / }],
+    ])
+    t.equal(lines.length, 3)
+    t.end()
+  },
+)
