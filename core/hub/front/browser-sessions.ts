@@ -72,7 +72,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     const unread = () => [...streams].reduce((sum, stream) => sum + stream.readableLength, 0)
     if (budget.check(socket.bytesRead, socket.bytesWritten, unread)) calm(one)
     else if (streams.size > 0) return
-    else if (session.closed) socket.destroySoon()
+    else if (session.closed) socket.destroy()
     else if (now > one.idleEnd) session.close()
   }
 
