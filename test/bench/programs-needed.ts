@@ -6,6 +6,7 @@ const PACKAGES = {
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   'ssh-keygen': 'openssh-client',
+  h2load: 'nghttp2-client',
   'redis-server': 'redis-server',
   'redis-benchmark': 'redis-tools',
 } as const

@@ -1,8 +1,9 @@
 import type { BenchMachine } from '../bench-machine.ts'
-import { inRounds, present, type Sample, sample } from '../measure.ts'
+import { h2load } from '../h2load.ts'
+import { inRounds, present, type Sample } from '../measure.ts'
+import { missingPrograms } from '../programs-needed.ts'
 import { type Figure, least, most } from '../row.ts'
 import { median, ratio } from '../statistics.ts'
-import { heads } from '../target.ts'
 import { PLAIN } from '../targets/plain-proxy.ts'
 
 const CONNECTIONS = 64
@@ -11,6 +12,11 @@ export const requests = {
   name: 'requests',
   summary: `requests a second and processor time: 1 KiB answers, ${CONNECTIONS} kept TLS connections`,
   async run(machine: BenchMachine): Promise<Figure[]> {
+    const missing = missingPrograms(['h2load'])
+    if (missing !== null) {
+      machine.note(missing)
+      return []
+    }
     const ours = await machine.ours()
     const { many, single } = ours
     const other = await machine.oursEmbedded()
@@ -21,11 +27,10 @@ export const requests = {
       await machine.nginx(),
       await machine.nginxOverSsh(),
     ])
-    const load = await machine.load()
     const of = await inRounds(machine, present([many, single, embedded, ...baselines]), (target) =>
-      sample(load, target, {
-        ...{ port: target.port, servername: target.host, ms: machine.options.seconds * 1000 },
-        heads: heads(target, CONNECTIONS, 'GET /bytes/1024'),
+      h2load(machine, target, {
+        ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: 1, http2: false },
+        seconds: machine.options.seconds,
       }),
     )
     const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)

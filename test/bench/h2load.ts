@@ -1,0 +1,106 @@
+import type { ChildProcess } from 'node:child_process'
+import type { BenchMachine } from './bench-machine.ts'
+import type { Sample } from './measure.ts'
+import { cpuMicroseconds } from './processes.ts'
+import { findProgram } from './programs-needed.ts'
+import type { Target } from './target.ts'
+
+const WARM_UP_SECONDS = 1
+
+/** GETs of `path` over and over: `streams` at once on each connection, over HTTP/2 or, with one stream, HTTP/1.1. */
+export interface H2loadJob {
+  readonly path: string
+  readonly connections: number
+  readonly streams: number
+  readonly http2: boolean
+  readonly seconds: number
+}
+
+/**
+ * Load from h2load, which is written in C and so leaves most of the machine to those who are measured. One process for
+ * each cookie. Rejects when an answer was no 2xx. Latencies are not told.
+ */
+export async function h2load(machine: BenchMachine, target: Target, job: H2loadJob): Promise<Sample> {
+  const begun = performance.now()
+  const ended = connectionsByCookie(target, job.connections).map(([cookie, connections]) =>
+    run(machine, target, job, cookie, connections),
+  )
+  const all = Promise.all(ended)
+  all.catch(() => {})
+  const names = Object.keys(target.processes)
+  const cpu = () => Object.values(target.processes).map(cpuMicroseconds)
+  const until = (seconds: number) =>
+    Promise.race([
+      all,
+      new Promise((resolve) => setTimeout(resolve, begun + seconds * 1000 - performance.now())),
+    ])
+  await until(WARM_UP_SECONDS + 0.1)
+  const [before, from] = [cpu(), performance.now()]
+  await until(WARM_UP_SECONDS + job.seconds - 0.1)
+  const [after, to] = [cpu(), performance.now()]
+  const rate = (await all).reduce((sum, each) => sum + each, 0)
+  const perRequest = (at: number) => ((after[at] ?? 0) - (before[at] ?? 0)) / ((rate * (to - from)) / 1000)
+  return {
+    ...{
+      exchanges: rate * job.seconds,
+      seconds: job.seconds,
+      bytes: 0,
+      p50Ms: Number.NaN,
+      p99Ms: Number.NaN,
+    },
+    cpuUs: Object.fromEntries(names.map((name, at) => [name, perRequest(at)])),
+  }
+}
+
+function connectionsByCookie({ cookie }: Target, connections: number): [string | null, number][] {
+  const counts = new Map<string | null, number>()
+  for (let at = 0; at < connections; at++) {
+    const text = cookie?.(at) ?? null
+    counts.set(text, (counts.get(text) ?? 0) + 1)
+  }
+  return [...counts]
+}
+
+/** One process; resolves to its requests a second. */
+async function run(
+  machine: BenchMachine,
+  { host, port }: Target,
+  job: H2loadJob,
+  cookie: string | null,
+  connections: number,
+): Promise<number> {
+  const origin = `https://${host}:${port}`
+  const child = machine.children.spawn(findProgram('h2load') ?? 'h2load', [
+    ...['-c', String(connections), '-m', String(job.streams), '-D', String(job.seconds)],
+    ...[
+      `--warm-up-time=${WARM_UP_SECONDS}`,
+      `--connect-to=127.0.0.1:${port}`,
+      ...(job.http2 ? [] : ['--h1']),
+    ],
+    ...[
+      '-H',
+      `Origin: ${origin}`,
+      '-H',
+      'Accept: */*',
+      ...(cookie === null ? [] : ['-H', `Cookie: ${cookie}`]),
+    ],
+    `${origin}${job.path}`,
+  ])
+  const text = await output(child)
+  const rate = Number(/finished in [\d.]+\w*, ([\d.]+) req\/s/.exec(text)?.[1])
+  const [, wrong] = /\n(?:status codes: \d+ 2xx, )(.*)/.exec(text) ?? []
+  if (!(rate > 0) || wrong !== '0 3xx, 0 4xx, 0 5xx') throw new Error(`h2load: ${text.slice(-600)}`)
+  return rate
+}
+
+async function output(child: ChildProcess): Promise<string> {
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  return text
+}
