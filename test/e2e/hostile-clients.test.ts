@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { startProgram } from '../../examples/cluster/program.ts'
+import { fuzzListeners } from './fuzz-listeners.ts'
+
+t.setTimeout(120_000)
+delete process.env.NODE_OPTIONS
+
+const BIN = fileURLToPath(new URL('../../core/hub/bin.ts', import.meta.url))
+const DESCRIPTORS = 400
+const HOST = 'hub.mezite.localhost'
+
+const dir = mkdtempSync(join(tmpdir(), 'mezite-hostile-'))
+const logFile = join(dir, 'hub.log')
+const adminSocket = join(dir, 'data', 'admin.sock')
+const [publicPort, diagnosticsPort] = [await freePort(), await freePort()]
+writeFileSync(
+  join(dir, 'mezhub.yaml'),
+  `data_dir: data
+proxy:
+  listen_addr: 127.0.0.1:${publicPort}
+  public_addr: ${HOST}:${publicPort}
+  apps_domain: apps.mezite.localhost
+diagnostics: { listen_addr: 127.0.0.1:${diagnosticsPort} }
+`,
+  { mode: 0o600 },
+)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function until(what: string, holds: () => unknown): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while (!(await holds())) {
+    if (Date.now() > deadline)
+      throw new Error(`${what} did not come; the log ends:\n${logOf().slice(-2_000)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+const logOf = () => readFileSync(logFile, 'utf8')
+const readyz = () =>
+  fetch(`http://127.0.0.1:${diagnosticsPort}/readyz`).then(
+    ({ status }) => status,
+    () => 0,
+  )
+
+const hub = await startProgram({
+  name: 'hub',
+  file: BIN,
+  args: ['start', '--config', join(dir, 'mezhub.yaml')],
+  logFile,
+  ready: async () => {
+    await until('readiness', async () => (await readyz()) === 200)
+  },
+})
+let ended: number | null = null
+void hub.exited.then((code) => {
+  ended = code
+})
+t.teardown(async () => {
+  await hub.stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const dial = (localAddress = '127.0.0.1'): Socket => {
+  const socket = connect({ port: publicPort, host: '127.0.0.1', localAddress })
+  socket.on('error', () => {})
+  socket.resume()
+  return socket
+}
+
+/** Rejects when the hub closes it. */
+function secure(): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({
+      port: publicPort,
+      host: '127.0.0.1',
+      servername: HOST,
+      rejectUnauthorized: false,
+    })
+    socket.once('secureConnect', () => resolve(socket))
+    socket.on('error', reject)
+    socket.once('close', () => reject(new Error('closed')))
+  })
+}
+
+/** One request on a connection that stays. */
+async function ask(socket: TLSSocket): Promise<string> {
+  socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${HOST}:${publicPort}\r\n\r\n`)
+  let text = ''
+  while (!text.includes('"openapi"')) text += (await once(socket, 'data'))[0]
+  return text.slice(0, 12)
+}
+
+const overSocket = (path: string): Promise<number> =>
+  new Promise((resolve) => {
+    const asked = request({ socketPath: adminSocket, path, headers: { host: HOST } }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+    asked.on('error', () => resolve(0))
+    asked.end()
+  })
+
+const limitDescriptors = (count: number) =>
+  execFileSync('prlimit', [`--pid=${hub.pid}`, `--nofile=${count}:${DESCRIPTORS * 10}`])
+const descriptors = () => readdirSync(`/proc/${hub.pid}/fd`).length
+
+t.test(
+  'N168, fault 36 without descriptors new connections are refused, old ones served, and all heals',
+  async (t) => {
+    const kept = await secure()
+    t.match(await ask(kept), 'HTTP/1.1 200')
+    const before = descriptors()
+    limitDescriptors(before + 60)
+    const flood = Array.from({ length: 300 }, (_, at) => dial(`127.0.0.${2 + (at % 5)}`))
+    await until('exhaustion', () => flood.filter(({ destroyed }) => destroyed).length > 200)
+    t.match(await ask(kept), 'HTTP/1.1 200', 'an open connection is served')
+    const refused = performance.now()
+    await t.rejects(secure(), 'a new one is closed')
+    t.ok(performance.now() - refused < 5_000, 'at once')
+    t.equal(ended, null)
+    for (const socket of flood) socket.destroy()
+    await until('room', () => descriptors() < before + 30)
+    const again = await secure()
+    t.match(await ask(again), 'HTTP/1.1 200', 'it heals by itself')
+    again.destroy()
+    kept.destroy()
+    limitDescriptors(DESCRIPTORS * 10)
+    t.equal(await overSocket('/v1/webapi/status'), 200)
+  },
+)
+
+t.test('N174, H113 nonsense at every listener and stage ends no process', async (t) => {
+  const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000)
+  const hosts = [HOST, 'a.apps.mezite.localhost', 'elsewhere.example']
+  const done = await fuzzListeners({ publicPort, diagnosticsPort, adminSocket, hosts }, seed, 800)
+  t.comment(`seed ${seed}, ${done} connections`)
+  t.equal(ended, null, `the hub lives (seed ${seed})`)
+  t.equal(await readyz(), 200)
+  t.equal(await overSocket('/v1/webapi/status'), 200)
+  const serious = logOf()
+    .split('\n')
+    .filter((line) => /"level":"error"|unexpected error|could not be (handed over|served)/.test(line))
+  t.strictSame(serious, [], `nothing went wrong inside (seed ${seed})`)
+})
