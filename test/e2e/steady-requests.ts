@@ -26,8 +26,9 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
   const underWay = new Set<Promise<void>>()
   const ask = async (): Promise<void> => {
     const atMs = performance.now()
-    const answer = await retryOnce(() =>
-      visitor.fetch(url, { agent, headers: { accept: 'application/json' } }),
+    const headers = { accept: 'application/json' }
+    const answer = await retryOnce((kept) =>
+      visitor.fetch(url, { headers, ...(kept ? { agent } : {}) }),
     ).catch((error: Error) => ({ status: 0, text: error.message }))
     asked.push({ atMs, status: answer.status, text: answer.text.slice(0, 300) })
   }
@@ -47,12 +48,12 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
   }
 }
 
-/** As browsers do: a kept connection that closes while a request is on its way is replaced, once. */
-export async function retryOnce<T>(ask: () => Promise<T>): Promise<T> {
+/** As browsers do: when a kept connection closes while a request is on its way, it is sent once more on a new one. */
+export async function retryOnce<T>(ask: (kept: boolean) => Promise<T>): Promise<T> {
   try {
-    return await ask()
+    return await ask(true)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
-    return ask()
+    return ask(false)
   }
 }

@@ -5,14 +5,25 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
-import { startProgram } from '../../examples/cluster/program.ts'
+import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { openWebSocket } from './open-web-socket.ts'
 import { connect, register } from './resources.ts'
-import { joinToken, MEZD, startAgent } from './start-agent.ts'
-import { startTwoHubs } from './start-two-hubs.ts'
+import {
+  type AgentOptions,
+  isConnected,
+  joinToken,
+  MEZD,
+  restartAgent,
+  startAgent,
+  until,
+} from './start-agent.ts'
+import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
+import { steadyRequests } from './steady-requests.ts'
 
 t.setTimeout(120_000)
 const CUT_MS = 2_000
+/** Requests a second during the restarts. */
+const RATE = 200
 const ALICE = 'alice@example.com'
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
@@ -36,10 +47,20 @@ t.teardown(() => {
 
 const pair = await startTwoHubs(t)
 const { a, b, dir } = pair
-for (const [hub, hostname] of [[a, 'node-a'] as const, [b, 'node-b'] as const]) {
-  const agent = await startAgent({ hostname, proxy: `hub.mezite.localhost:${hub.port}`, api: hub.api, dir })
-  t.teardown(() => agent.stop())
+interface Node {
+  readonly hub: RunningHub
+  readonly options: AgentOptions
+  program: Program
 }
+const nodes: readonly Node[] = await Promise.all(
+  [a, a, b, b].map(async (hub, at) => {
+    const hostname = `node-${at + 1}`
+    const options = { hostname, proxy: `hub.mezite.localhost:${hub.port}`, api: hub.api, dir }
+    const node: Node = { hub, options, program: await startAgent(options) }
+    t.teardown(() => node.program.stop())
+    return node
+  }),
+)
 await connect(a.api, issuer, 'team')
 const role = {
   kind: 'role',
@@ -48,7 +69,9 @@ const role = {
   spec: { allow: { app_labels: { env: 'test' } } },
 }
 await a.api('PUT', '/roles/team', role)
-await register(a.api, 'drip', (server.address() as AddressInfo).port, { agents: ['node-a', 'node-b'] })
+await register(a.api, 'drip', (server.address() as AddressInfo).port, {
+  agents: nodes.map(({ options }) => options.hostname),
+})
 const app = pair.appUrl('drip')
 
 async function signedIn(t: Test): Promise<Visitor> {
@@ -183,4 +206,47 @@ t.test('J126 a join token that was spent at hub A is refused at hub B', async (t
   const events = await a.api<{ type: string; agent: string; success: boolean }[]>('GET', '/audit?limit=1000')
   const joined = events.filter((event) => event.type === 'agent.joined' && event.agent === 'node-c')
   t.equal(joined.length, 1)
+})
+
+t.test('faults 3 and 4: hubs and agents are restarted one after the other under load', async (t) => {
+  const visitor = await signedIn(t)
+  pair.balanceTo(a, b)
+  const steady = steadyRequests(visitor, `${app}/`, RATE)
+  const served = (count: number) => {
+    const before = steady.asked.length
+    return until(() => steady.asked.length >= before + count, 'requests are answered')
+  }
+  await served(RATE / 4)
+  for (const [hub, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    hub.program.signal('SIGTERM')
+    t.equal(await hub.program.exited, 0, `${hub.name} ends in order`)
+    // A balancer takes a hub back when it is ready and its agents are there.
+    pair.balanceTo(other)
+    await hub.restart()
+    for (const node of nodes.filter((node) => node.hub === hub)) {
+      await until(() => isConnected(hub.api, node.options.hostname), `${node.options.hostname} is back`)
+    }
+    pair.balanceTo(a, b)
+    await served(RATE / 4)
+  }
+  for (const turn of [0, 1]) {
+    // One of each hub.
+    const some = nodes.filter((_, at) => at % 2 === turn)
+    await Promise.all(
+      some.map(async (node) => {
+        node.program.signal('SIGTERM')
+        t.equal(await node.program.exited, 0, `${node.options.hostname} ends in order`)
+        node.program = await restartAgent(node.options)
+      }),
+    )
+  }
+  const answers = await steady.stop()
+  t.same(
+    answers.filter(({ status }) => status !== 200),
+    [],
+    `${answers.length} requests, none failed`,
+  )
 })

@@ -33,7 +33,11 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
       name: 'requests',
       ...{ workers: 4, pauseMs: 5 },
       act: async () =>
-        mustBe(await retryOnce(() => alice.fetch(`${liveUrl}/download?bytes=${KB}`, { agent: kept }))),
+        mustBe(
+          await retryOnce((reuse) =>
+            alice.fetch(`${liveUrl}/download?bytes=${KB}`, reuse ? { agent: kept } : {}),
+          ),
+        ),
     },
     {
       name: 'requests, each with its handshake',
