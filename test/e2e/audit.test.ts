@@ -1,0 +1,150 @@
+/** What is left of the audit trail when a hub is killed in mid-traffic. */
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import pg from 'pg'
+import t from 'tap'
+import { FakeIssuer } from '../../core/testing/index.ts'
+import { runMezctl } from '../oclif-cli/run-program.ts'
+import { connect, register } from './resources.ts'
+import { isConnected, startAgent, until } from './start-agent.ts'
+import { startSite } from './start-two-hubs.ts'
+
+t.setTimeout(120_000)
+const REQUESTS = 8_000
+const KILL_AFTER = 5_000
+const CONNECTIONS = 16
+/** One batch. */
+const MOST_LOST = 200
+
+const server = createServer((request, response) => response.end(`${request.url}\n`))
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  server.close()
+  server.closeAllConnections()
+})
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+const file = { path: '' }
+const site = await startSite(t, { config: { plugins: { 'audit-file': file } } })
+file.path = join(site.dir, 'audit.jsonl')
+const hub = await site.startHub('hub')
+site.balanceTo(hub)
+await connect(hub.api, issuer)
+await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+const proxy = new URL(site.hubUrl).host
+const agent = await startAgent({ hostname: 'node-1', proxy, api: hub.api, dir: site.dir })
+t.teardown(() => agent.stop())
+const visitor = site.visitor()
+const app = new URL(site.appUrl('app'))
+t.equal((await visitor.open(`${app.origin}/`)).status, 200)
+
+const cookie = visitor.cookies(app.host)
+
+/** Paths whose answers came whole. */
+const answered = new Set<string>()
+let asked = 0
+
+/** Asks one request after another on a connection of its own until `until` are asked or the connection ends. */
+function ask(until: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket: TLSSocket = connectTls({
+      host: '127.0.0.1',
+      port: Number(app.port),
+      servername: app.hostname,
+      ca: visitor.ca,
+      ALPNProtocols: ['http/1.1'],
+    })
+    let path = ''
+    let got = ''
+    const next = () => {
+      if (asked >= until) return void socket.end()
+      path = `/r${asked++}`
+      got = ''
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${app.host}\r\nCookie: ${cookie}\r\n\r\n`)
+    }
+    socket.setEncoding('latin1')
+    socket.on('secureConnect', next)
+    socket.on('data', (text: string) => {
+      got += text
+      if (!got.includes(`\r\n\r\n${path}\n`) && !got.endsWith(`${path}\n`)) return
+      if (got.startsWith('HTTP/1.1 200 ')) answered.add(path)
+      next()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve())
+  })
+}
+const askAll = (until: number) => Promise.all(Array.from({ length: CONNECTIONS }, () => ask(until)))
+
+const database = new pg.Client({ connectionString: site.databaseUrl })
+await database.connect()
+t.teardown(() => database.end())
+const strings = async (query: string): Promise<string[]> =>
+  (await database.query<{ text: string }>(query)).rows.map(({ text }) => text)
+
+t.test(
+  'M157 fault 2 a hub that is killed loses one batch at most, nothing twice, and no administrative change',
+  async (t) => {
+    let changing = true
+    const made: string[] = []
+    const changes = (async () => {
+      for (let n = 0; changing; n++) {
+        const spec = { allow: { app_labels: { team: 'x' } } }
+        await hub.api('PUT', `/roles/r${n}`, {
+          kind: 'role',
+          version: 'v1',
+          metadata: { name: `r${n}` },
+          spec,
+        })
+        made.push(`r${n}`)
+      }
+    })().catch(() => {})
+    const asking = askAll(REQUESTS)
+    await until(() => answered.size >= KILL_AFTER, 'most are answered')
+    hub.program.signal('SIGKILL')
+    await Promise.all([hub.program.exited, asking])
+    changing = false
+    await changes
+    const before = new Set(answered)
+    await hub.restart()
+    await until(() => isConnected(hub.api, 'node-1'), 'the agent is back')
+    await askAll(REQUESTS)
+    const verified = await runMezctl(['audit', 'verify', '--json', '--data-dir', join(site.dir, 'hub')], {})
+    t.equal(verified.code, 0, 'M161 the trail verifies')
+    t.match(JSON.parse(verified.out), { ok: true, findings: [] })
+    await hub.program.stop()
+
+    const recorded = await strings(
+      `SELECT event->>'path' AS text FROM audit_database_events WHERE type = 'app.request' AND event->>'path' LIKE '/r%'`,
+    )
+    const kept = new Set(recorded)
+    const lost = [...before].filter((path) => !kept.has(path))
+    t.comment(`${before.size} of ${answered.size} answers before the kill, ${lost.length} records lost`)
+    t.ok(before.size >= KILL_AFTER && before.size < REQUESTS, 'killed in mid-traffic')
+    t.ok(lost.length <= MOST_LOST, `${lost.length} lost`)
+    t.equal(recorded.length, kept.size, 'none twice')
+    t.strictSame(
+      [...answered].filter((path) => !before.has(path) && !kept.has(path)),
+      [],
+      'what was answered by the hub that stopped in order is all there',
+    )
+    const roles = await strings(`SELECT name AS text FROM rbac_roles WHERE name ~ '^r[0-9]+$' ORDER BY name`)
+    const events = await strings(
+      `SELECT event->>'role' AS text FROM audit_database_events WHERE type = 'role.created' AND event->>'role' ~ '^r[0-9]+$' ORDER BY 1`,
+    )
+    t.ok(made.length > 0, `${made.length} changes`)
+    t.strictSame(events, roles, 'each change with its record, and the other way round')
+    t.strictSame(
+      made.filter((name) => !roles.includes(name)),
+      [],
+      'what was acknowledged is there',
+    )
+
+    const lines = readFileSync(file.path, 'utf8').trimEnd().split('\n')
+    const ids = lines.map((line) => (JSON.parse(line) as { id: string }).id)
+    t.equal(new Set(ids).size, ids.length, 'audit-file: whole lines, none twice')
+  },
+)
