@@ -12,6 +12,8 @@ const START_MS = 30_000
 export interface TestPostgres {
   /** URL of a database that nobody else uses. */
   createDatabase(): Promise<string>
+  /** Path of a program that comes with the server: `pg_dump`. */
+  program(name: string): string
   /** Pid of the server, for stopping it with signals. */
   readonly pid: number
   /** Every process of the server. */
@@ -75,6 +77,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   }
 
   return {
+    program: (name) => join(bin, name),
     get pid() {
       return server.child.pid ?? 0
     },

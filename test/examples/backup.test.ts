@@ -1,0 +1,97 @@
+/** Does what examples/backup/README.md says: back up, lose everything, restore. */
+import { execFile } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { createTestHub, FakeIssuer, freePort, startPostgres, Visitor } from '../../core/testing/index.ts'
+import { connect, register } from '../e2e/resources.ts'
+import { isConnected, startAgent, until } from '../e2e/start-agent.ts'
+import { runMezctl } from '../oclif-cli/run-program.ts'
+
+t.setTimeout(120_000)
+const run = promisify(execFile)
+const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+const readme = readFileSync(join(import.meta.dirname, '../../examples/backup/README.md'), 'utf8')
+
+/** What the page tells people to leave out. */
+const leftOut = [...readme.matchAll(/--exclude-table-data=\w+/g)].map(([option]) => option)
+
+t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) => {
+  t.ok(leftOut.length >= 3, leftOut.join(' '))
+  const postgres = await startPostgres()
+  t.teardown(() => postgres.close())
+  const issuer = await FakeIssuer.start()
+  t.teardown(() => issuer.close())
+  const server = createServer((_request, response) => response.end('hello'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const port = await freePort()
+  const dataDir = join(dir, 'hub')
+  const startHub = (url: string) =>
+    createTestHub({
+      config: {
+        data_dir: dataDir,
+        database: { driver: 'postgres', url },
+        proxy: { listen_addr: `127.0.0.1:${port}`, public_addr: `hub.mezite.localhost:${port}` },
+      },
+    })
+
+  const firstUrl = await postgres.createDatabase()
+  const first = await startHub(firstUrl)
+  await connect(first.api, issuer)
+  await register(first.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+  const proxy = new URL(first.url).host
+  const agent = await startAgent({ hostname: 'node-1', proxy, api: first.api, dir })
+  t.teardown(() => agent.stop())
+  const app = first.appUrl('app')
+  const alice = first.visitor()
+  t.equal((await alice.open(`${app}/`)).status, 200)
+  const unspent = await first.api<{ id: string }>('POST', '/tokens', { roles: ['app'], ttl_seconds: 600 })
+  const hubCa = await first.api('GET', '/auth/export/hub-ca')
+
+  const dump = join(dir, 'mezite.dump')
+  const key = join(dir, 'key')
+  await run(postgres.program('pg_dump'), ['--format=custom', ...leftOut, `--file=${dump}`, firstUrl])
+  cpSync(join(dataDir, 'encryption-key'), key)
+  await first.stop()
+  rmSync(dataDir, { recursive: true })
+
+  const secondUrl = await postgres.createDatabase()
+  await run(postgres.program('pg_restore'), ['--no-owner', `--dbname=${secondUrl}`, dump])
+  mkdirSync(dataDir, { mode: 0o700 })
+  cpSync(key, join(dataDir, 'encryption-key'))
+  chmodSync(join(dataDir, 'encryption-key'), 0o600)
+  const second = await startHub(secondUrl)
+  t.teardown(() => second.stop())
+
+  t.equal(await second.api('GET', '/auth/export/hub-ca'), hubCa, 'the authority is the same')
+  await until(() => isConnected(second.api, 'node-1'), 'the agent comes back by itself')
+  // The browser trusts the new throw-away certificate, and still has its cookies.
+  Object.assign(alice, { ca: second.ca })
+  const before = await alice.fetch(`${app}/`, { headers: { accept: 'application/json' } })
+  t.equal(before.status, 401, 'sessions of before are over')
+  t.equal(
+    (await new Visitor(second.ca).open(`${app}/`)).status,
+    200,
+    'people sign in: the secret is readable',
+  )
+  const tokens = await second.api<{ id: string }[]>('GET', '/tokens')
+  t.notOk(
+    tokens.some(({ id }) => id === unspent.id),
+    'no join token comes back',
+  )
+  const env = { MEZITE_DATA_DIR: dataDir }
+  const verified = await runMezctl(['audit', 'verify'], env)
+  t.equal(verified.code, 0, verified.err)
+  t.match(verified.out, /The audit trail is what was recorded: \d+ events/)
+  const logins = await second.api<unknown[]>('GET', '/audit?type=user.login&limit=10')
+  t.equal(logins.length, 2, 'of before and after')
+})
