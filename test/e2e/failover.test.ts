@@ -1,9 +1,11 @@
 /** Agents and applications that fail under traffic, and what people see of it. */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
 import type { Program } from '../../examples/cluster/program.ts'
@@ -161,4 +163,58 @@ t.test('an agent that is told to stop ends in order, idle connections or not', a
   t.comment(`after ${took} ms`)
   t.ok(took < STOP_MS, `no stream holds it: ${took} ms`)
   t.match(await ask('pair', '/?id=nobody'), { status: 502, code: 'agent_none' })
+})
+
+t.test('K148 what happened stands in /metrics, on the diagnostics listener and nowhere else', async (t) => {
+  const stranger = connectTls({
+    port: hub.ports.public,
+    host: '127.0.0.1',
+    ALPNProtocols: ['mezite-forged/1'],
+  })
+  await once(stranger, 'error')
+  const answer = await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/metrics`)
+  t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
+  const text = await answer.text()
+  const value = (sample: string) => {
+    const line = text.split('\n').find((one) => one.startsWith(`${sample} `))
+    return line === undefined ? null : Number(line.slice(sample.length + 1))
+  }
+  const counted = (sample: string) => t.ok((value(sample) ?? 0) > 0, `${sample} ${value(sample)}`)
+  for (const sample of [
+    'mezite_requests_total{protocol="http",code="2xx"}',
+    'mezite_request_duration_seconds_bucket{le="+Inf"}',
+    'mezite_sent_bytes_total{protocol="http"}',
+    ...['agent_none', 'agent_unbound', 'app_unreachable', 'app_timeout', 'link_lost'].map(
+      (reason) => `mezite_failed_requests_total{reason="${reason}"}`,
+    ),
+    'mezite_access_decisions_total{effect="allow",reason="allowed"}',
+    'mezite_audit_events_total{type="app.request"}',
+    'mezite_audit_accepting',
+    'mezite_tls_handshakes_total{alpn="none"}',
+    'mezite_refused_connections_total{reason="unknown ALPN"}',
+    'mezite_sessions{kind="app"}',
+    'mezite_apps',
+    'mezite_change_sequence',
+    'mezite_database_query_seconds_count',
+    'nodejs_eventloop_lag_p99_seconds',
+    'process_cpu_seconds_total',
+  ])
+    counted(sample)
+  t.equal(value('mezite_agents_connected'), 1, 'picky is left')
+  t.equal(value('mezite_audit_queue_events{sink="audit-database"}') !== null, true)
+  t.ok((value('mezite_view_age_seconds') ?? 99) < 5)
+  // Prometheus: a counter ends in _total, and each family says what it is.
+  for (const [, name, type] of text.matchAll(/^# TYPE (mezite_\S+) (\S+)$/gm)) {
+    t.equal(name?.endsWith('_total'), type === 'counter', `${name} ${type}`)
+    t.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'))
+  }
+  for (const [label] of text.matchAll(/^mezite_.*$/gm))
+    t.notMatch(label, /alice|node-1|127\.0\.0\.1|"\//, 'no names, addresses and paths')
+  for (const path of ['/metrics', '/debug', '/healthz', '/readyz', '/debug/pprof/', '/json/list']) {
+    t.equal((await visitor.fetch(hub.url + path, { headers: { accept: 'text/plain' } })).status, 404, path)
+    const { text: body } = await visitor.fetch(hub.appUrl('nosuch') + path)
+    t.notMatch(body, /mezite_|^ok$|^ready$/m)
+  }
+  for (const path of ['/debug', '/debug/pprof/', '/json/list', '/heapdump'])
+    t.equal((await fetch(`http://127.0.0.1:${hub.ports.diagnostics}${path}`)).status, 404, path)
 })
