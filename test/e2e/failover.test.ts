@@ -1,6 +1,6 @@
 /** Agents and applications that fail under traffic, and what people see of it. */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -208,6 +208,20 @@ t.test('K148 what happened stands in /metrics, on the diagnostics listener and n
     t.equal(name?.endsWith('_total'), type === 'counter', `${name} ${type}`)
     t.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'))
   }
+  const families = new Set([...text.matchAll(/^# TYPE (mezite_\S+)/gm)].map(([, name]) => name))
+  const documented = (file: string) =>
+    new Set(
+      [
+        ...readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').matchAll(/\bmezite_[a-z_]+[a-z]/g),
+      ].map(([name]) => name.replace(/_bucket$/, '')),
+    )
+  t.strictSame([...documented('README.md')].toSorted(), [...families].toSorted(), 'the table of the README')
+  const alerts = [...documented('examples/prometheus/alerts.yaml')]
+  t.strictSame(
+    alerts.filter((name) => !families.has(name)),
+    [],
+    'alerts ask for what there is',
+  )
   for (const [label] of text.matchAll(/^mezite_.*$/gm))
     t.notMatch(label, /alice|node-1|127\.0\.0\.1|"\//, 'no names, addresses and paths')
   for (const path of ['/metrics', '/debug', '/healthz', '/readyz', '/debug/pprof/', '/json/list']) {
