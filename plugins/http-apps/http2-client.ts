@@ -7,7 +7,9 @@ import type { BodyReader, Client, ClientWatcher } from './client.ts'
 import type { Deadlines, Waiting } from './deadlines.ts'
 import { limits } from './limits.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_NO_ERROR } = constants
+/** Becomes INTERNAL_ERROR; CANCEL is what some clients take for a clean end. */
+const CUT = new Error('the stream is cut')
 
 /** One request over HTTP/2: a stream of a browser's connection. */
 export class Http2Client implements Client, Waiting {
@@ -147,8 +149,9 @@ export class Http2Client implements Client, Waiting {
     this.cut()
   }
 
+  /** Not `close`, which ends the answer first: with END_STREAM it would look whole. */
   cut(): void {
-    this.#stream.close(NGHTTP2_CANCEL)
+    this.#stream.destroy(CUT)
   }
 
   onlate(): void {
@@ -160,7 +163,7 @@ export class Http2Client implements Client, Waiting {
     try {
       this.#stream.sendTrailers(fieldsOf(this.#trailersOut.flat()))
     } catch {
-      this.#stream.close(NGHTTP2_CANCEL)
+      this.cut()
     }
   }
 }

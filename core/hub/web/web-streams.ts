@@ -1,5 +1,6 @@
-import { constants, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { readStreamHead } from '../../wire/read-stream-head.ts'
+import { readFraming } from '../../wire/request-framing.ts'
 import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../front/protocol.ts'
 import { type HostVerdict, judgeHost } from './judge-host.ts'
 import { Problem } from './problem.ts'
@@ -29,7 +30,8 @@ export interface WebStreams {
 
 /** A body without a length is no larger than this: more is refused before it is read. */
 const BODY_BYTES = 1024 * 1024
-const { NGHTTP2_CANCEL } = constants
+/** Not `close`, which ends an answer first: with END_STREAM it would look whole. */
+const CUT = new Error('the stream is cut')
 
 export function createWebStreams(serve: ServeStream, options: WebStreamsOptions): WebStreams {
   const { publicNames, appHosts, limits } = options
@@ -43,11 +45,7 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
       stream.respond({ ':status': 501 }, { endStream: true })
       return
     }
-    const head = readStreamHead(rawHeaders)
-    const verdict: HostVerdict =
-      typeof head === 'string'
-        ? { kind: 'refused', problem: new Problem(400, 'request_invalid', head) }
-        : (tooLarge(head, limits) ?? judgeHost(head, info, publicNames))
+    const verdict = judge(asked, info)
     if (verdict.kind === 'app' && appHosts?.stream) {
       appHosts.stream(asked, info)
       return
@@ -55,7 +53,7 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
     // Fastify reads the body: what may come is granted beforehand.
     const length = Number(headers['content-length'] ?? BODY_BYTES)
     if (!asked.ended) asked.took(Math.min(length, BODY_BYTES))
-    const deadline = setTimeout(() => stream.close(NGHTTP2_CANCEL), limits.requestMs)
+    const deadline = setTimeout(() => stream.destroy(CUT), limits.requestMs)
     if (asked.ended) clearTimeout(deadline)
     stream.once('end', () => clearTimeout(deadline))
     open.add(stream)
@@ -70,6 +68,19 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
     serve(request, response, { info, verdict })
   }
 
+  function judge({ rawHeaders, headers }: StreamRequest, info: ConnectionInfo): HostVerdict {
+    const head = readStreamHead(rawHeaders)
+    if (typeof head === 'string') return refused(400, 'request_invalid', head)
+    const framing = readFraming({
+      http10: false,
+      length: headers['content-length'],
+      encoding: undefined,
+      expect: headers.expect,
+    })
+    if ('status' in framing) return refused(framing.status, framing.code, framing.detail)
+    return tooLarge(head, limits) ?? judgeHost(head, info, publicNames)
+  }
+
   return {
     stream,
     async drain(signal) {
@@ -79,7 +90,11 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
           signal.addEventListener('abort', () => resolve(), { once: true })
         })
       }
-      for (const one of open) one.close(NGHTTP2_CANCEL)
+      for (const one of open) one.destroy(CUT)
     },
   }
+}
+
+function refused(status: number, code: string, detail: string): HostVerdict {
+  return { kind: 'refused', problem: new Problem(status, code, detail) }
 }
