@@ -7,7 +7,7 @@ import {
   type Session,
   type Subject,
 } from '@mezite/core'
-import { type Answer, isNavigation, problemAnswer } from './answer.ts'
+import { type Answer, problemAnswer } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { APP_COOKIE, readCookie } from './cookies.ts'
 import { isHubPath } from './hub-routes.ts'
@@ -123,11 +123,8 @@ function identified(
 
 function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
   const { request, requestId, app } = asked
-  if (decision.effect === 'require') {
-    const login = decision.requirements.some(({ name }) => name === 'login')
-    if (login || isNavigation(request)) return signInAnswer(parts, request, app, requestId)
-    return denied(parts, asked, decision.reason)
-  }
+  if (decision.effect === 'require')
+    return signInAnswer(parts, request, app, requestId, { code: decision.reason })
   if (decision.effect !== 'allow') return denied(parts, asked, decision.reason)
   const problem = unavailable(parts, app)
   if (problem !== null) return refuse(request, requestId, problem, app)

@@ -29,7 +29,9 @@ export function sessionRoute(
     case '/.mezite/session-status':
       return status(parts, request, requestId)
     case '/.mezite/renew':
-      return signInAnswer(parts, request, parts.catalog.byHost(request.host.host), requestId, true)
+      return signInAnswer(parts, request, parts.catalog.byHost(request.host.host), requestId, {
+        renewal: true,
+      })
     case RENEWED_PATH:
       return renewed(parts, request, requestId)
     default:
@@ -50,7 +52,7 @@ async function status(parts: Parts, request: AppRequest, requestId: string): Pro
   }
   const app = parts.catalog.byHost(request.host.host)
   const session = await sessionOf(parts, request, app)
-  if (session === undefined) return signInAnswer(parts, request, app, requestId, true)
+  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
   return pageAnswer('application/json', JSON.stringify(statusOf(session, parts.clock.now())))
 }
 
@@ -72,7 +74,7 @@ export function statusOf(session: Session, now: number) {
 async function renewed(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
   const app = parts.catalog.byHost(request.host.host)
   const session = await sessionOf(parts, request, app)
-  if (session === undefined) return signInAnswer(parts, request, app, requestId, true)
+  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
   const text = ['You can close this window and go on where you were.']
   const html = page('You are signed in', text, '<script src="/.mezite/renewed.js"></script>')
   return pageAnswer('text/html; charset=utf-8', html)

@@ -20,18 +20,24 @@ export function nonceHash(request: AppRequest): string | undefined {
   return nonce !== undefined && NONCE.test(nonce) ? hash(nonce) : undefined
 }
 
+export interface SignInOptions {
+  /** The way leads to `RENEWED_PATH`, and sign-in asks anew when its own session is nearly over. */
+  readonly renewal?: boolean
+  /** What is missing, for scripts. */
+  readonly code?: string
+}
+
 /**
- * The answer to somebody without a session, the same for every host below the apps' domain: a redirect for a
- * navigation, a page where a redirect would lose a body or stay inside a frame, else 401 with `login_url`, which
- * scripts of listed origins can read too. With `renewal` the way leads to `RENEWED_PATH`, and sign-in asks anew when its
- * own session is nearly over.
+ * The answer to somebody without a session, the same for every host below the apps' domain, and to somebody of whom
+ * more is required than the session has shown: a redirect for a navigation, a page where a redirect would lose a body or
+ * stay inside a frame, else 401 with `login_url`, which scripts of listed origins can read too.
  */
 export function signInAnswer(
   parts: Parts,
   request: AppRequest,
   app: App | undefined,
   requestId: string,
-  renewal = false,
+  { renewal = false, code = 'login_required' }: SignInOptions = {},
 ): Answer {
   // A nonce that is already there is kept, or the second of two tabs would spoil the first.
   const had = readCookie(request.cookies, NONCE_COOKIE)
@@ -39,7 +45,7 @@ export function signInAnswer(
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(parts, request, safe, hash(nonce), renewal)
-  if (!isNavigation(request)) return unauthorized(request, app, url, requestId, lines)
+  if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
   const link = `<p><a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a></p>`
   if (FRAMES.has(request.dest ?? '')) {
     const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
@@ -58,12 +64,15 @@ function unauthorized(
   request: AppRequest,
   app: App | undefined,
   url: string,
+  code: string,
   requestId: string,
   lines: string[],
 ): Answer {
-  const problem = new Problem(401, 'login_required', 'Sign in first: open login_url in a browser.', {
-    login_url: url,
-  })
+  const detail =
+    code === 'login_required'
+      ? 'Sign in first: open login_url in a browser.'
+      : 'This needs more than signing in: open login_url in a browser.'
+  const problem = new Problem(401, code, detail, { login_url: url })
   return problemAnswer(request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 

@@ -87,7 +87,11 @@ t.test('the order of answers: denied, requirement, disabled, audit, stale', asyn
     requirements: [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }],
   }
   t.match(await raw(gateway, ask('GET /', ...NAVIGATE)), /^HTTP\/1.1 302 [\s\S]*\/web\/launch/)
-  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [\s\S]*session_mfa_required/)
+  const script = await raw(gateway, ask('GET /'))
+  t.match(
+    script,
+    /^HTTP\/1.1 401 [\s\S]*"code":"session_mfa_required"[\s\S]*"login_url":"https:[^"]*\/web\/launch/,
+  )
   state.decision = allowed
   gateway.apps.set('a.apps.test', appAt(app.port, { enabled: false }))
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 503 [\s\S]*app_disabled/)
