@@ -12,6 +12,7 @@ const nothing = (): void => {}
  */
 export class StreamPipe implements Pipe {
   readonly agent: string
+  isGoing?: () => boolean
   ondata: (chunk: Buffer) => void = nothing
   onend: () => void = nothing
   ondrain: () => void = nothing

@@ -7,7 +7,7 @@ export interface OpenInput {
   readonly pool: PipePool
   readonly app: App
   readonly sessionKey: string
-  /** An agent whose link has just broken. */
+  /** An agent whose link has just broken: asked last, by the link that it may have made since. */
   readonly avoid: string | null
   /** Dial anew: an idle connection has just turned out to be dead. */
   readonly fresh: boolean
@@ -25,11 +25,14 @@ export function openUpstream(input: OpenInput, done: (result: Upstream | Problem
     return
   }
   const all = tunnel.candidates(app)
-  const links = avoid === null ? all : all.filter(({ hostname }) => hostname !== avoid)
-  if (links.length === 0) {
+  if (all.length === 0) {
     done(new Problem(502, 'agent_none', `No agent of ${app.name} is connected right now.`))
     return
   }
+  const links =
+    avoid === null
+      ? all
+      : [...all].sort((a, b) => Number(a.hostname === avoid) - Number(b.hostname === avoid))
   tryNext(input, links, 0, null, done)
 }
 

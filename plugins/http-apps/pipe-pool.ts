@@ -8,7 +8,7 @@ const ignore = () => {}
 /**
  * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
  * reach whoever comes next. Bounded per key and per app; gone after 15 s, and
- * within 1 s when its agent serves the app no more: an agent that stops waits for them.
+ * within 1 s when its agent serves the app no more, or over another link: an agent that stops waits for them.
  */
 export class PipePool {
   readonly #deadlines: Deadlines
@@ -38,7 +38,7 @@ export class PipePool {
       const upstream = stack[at] as Upstream
       if (!leadsTo(upstream, app, agent)) continue
       this.#remove(stack, at)
-      if (upstream.app === app && !upstream.gone) return upstream
+      if (upstream.app === app && !upstream.gone && !upstream.going) return upstream
       upstream.destroy()
     }
     return undefined
@@ -54,7 +54,7 @@ export class PipePool {
     const stack = this.#idle.get(sessionKey)
     const count = this.#countByApp.get(app.id) ?? 0
     const alike = stack?.reduce((sum, other) => sum + (leadsTo(other, app, agent) ? 1 : 0), 0) ?? 0
-    if (alike >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
+    if (upstream.going || alike >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
       upstream.destroy()
       return
     }
@@ -93,7 +93,7 @@ export class PipePool {
     }
     for (const stack of [...this.#idle.values()]) {
       for (const upstream of [...stack]) {
-        if (upstream.idleSince <= oldest || !serves(upstream)) upstream.destroy()
+        if (upstream.idleSince <= oldest || upstream.going || !serves(upstream)) upstream.destroy()
       }
     }
     this.#sweep.deadline = this.#deadlines.now + 1_000

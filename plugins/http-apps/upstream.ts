@@ -53,6 +53,11 @@ export class Upstream {
     return this.#gone
   }
 
+  /** Its link goes: it serves no further request. */
+  get going(): boolean {
+    return this.#pipe.isGoing?.() === true
+  }
+
   /** A byte of the answer has come. */
   get answering(): boolean {
     return this.#parser.started

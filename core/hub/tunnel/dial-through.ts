@@ -47,8 +47,11 @@ export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
     stream.on('error', () => {})
     stream.once('close', onClose)
     stream.once('response', (answer) => {
-      if (answer[':status'] === 200)
-        return settle(() => resolve(new StreamPipe(stream, link.hostname, link.budget)))
+      if (answer[':status'] === 200) {
+        const pipe = new StreamPipe(stream, link.hostname, link.budget)
+        pipe.isGoing = () => link.retired
+        return settle(() => resolve(pipe))
+      }
       const reason = reasonOf(answer[REASON_HEADER])
       const code = reason === 'connect_timeout' ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
       refuse(new DialError(code, reason, `agent ${link.hostname} cannot reach ${app.name}: ${reason}`))

@@ -26,7 +26,7 @@ export interface Enrolment {
 /** Changes the rows of agents through the change sequence. */
 export function createEnrolment(options: {
   readonly changes: Pick<Changes, 'write'>
-  readonly authorities: Pick<Authorities, 'issueAgent'>
+  readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
   readonly catalog: Pick<Catalog, 'list'>
   readonly tokens: Pick<JoinTokens, 'spend'>
   readonly clock: Clock
@@ -73,7 +73,8 @@ export function createEnrolment(options: {
           cert_expires: new Date(issued.notAfter),
           generation,
           cert_authority: issued.authority,
-          hub_ca_pins: null,
+          // The answer tells it, and without the answer it is no agent.
+          hub_ca_pins: authorities.pin(),
         }
         // Two joins of one free name at once: the second insert fails and with it the second token's use.
         if (before) await tables.updateTable('agents').set(row).where('hostname', '=', hostname).execute()

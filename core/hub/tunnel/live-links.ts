@@ -131,7 +131,8 @@ export function createLiveLinks(options: {
     const rotated = touched === null || keys?.has('hub-ca') || keys?.has('agent-ca')
     for (const link of all) {
       const refusal = judge(link.certificate)
-      if (!refusal) {
+      // A link that a renewed certificate has taken over from finishes what it carries.
+      if (!refusal || (link.retired && refusal === 'certificate_superseded')) {
         if (rotated && live.get(link.hostname) === link) rotation.tell(link)
         continue
       }

@@ -6,6 +6,8 @@ import type { App } from '../catalog/app.ts'
  */
 export interface Pipe {
   readonly agent: string
+  /** True: a newer link of the agent has taken over from that of the pipe. Finish what is under way, keep it for nothing. */
+  readonly isGoing?: () => boolean
   /** Bytes from the app. */
   ondata: (chunk: Buffer) => void
   /** The app has sent its last byte, cleanly. */

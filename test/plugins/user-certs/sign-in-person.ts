@@ -32,7 +32,7 @@ export interface Proof {
 }
 
 /** What a person does for msh in the browser: signs in, reads who asks, says yes. */
-export async function allowCommandLine(hub: TestHub, visitor: Visitor): Promise<Proof> {
+export async function allowCommandLine(hub: Pick<TestHub, 'url'>, visitor: Visitor): Promise<Proof> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const page = await visitor.open(
@@ -70,7 +70,7 @@ export interface Issued {
   readonly token: string
 }
 
-export function askCertificate(hub: TestHub, visitor: Visitor, body: object): Promise<Answer> {
+export function askCertificate(hub: Pick<TestHub, 'url'>, visitor: Visitor, body: object): Promise<Answer> {
   return visitor.fetch(`${hub.url}/v1/webapi/user-certs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -79,7 +79,10 @@ export function askCertificate(hub: TestHub, visitor: Visitor, body: object): Pr
 }
 
 /** A whole `msh login`: key, browser, certificate. */
-export async function login(hub: TestHub, more: object = {}): Promise<Issued & { readonly key: string }> {
+export async function login(
+  hub: Pick<TestHub, 'url' | 'visitor'>,
+  more: object = {},
+): Promise<Issued & { readonly key: string }> {
   const visitor = hub.visitor()
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const proof = await allowCommandLine(hub, visitor)
