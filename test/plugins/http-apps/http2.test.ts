@@ -598,8 +598,8 @@ t.test('the end of access, and of patience', async (t) => {
     finish()
     t.equal(await client.status(1), 200)
     await drained
-    t.match(client.body(1), { text: 'ok', ended: true })
     await client.ended()
+    t.match(client.body(1), { text: 'ok', ended: true })
     t.equal((await gateway.recorded(1)).length, 1, 'and nothing new is taken')
   })
 })
