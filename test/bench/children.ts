@@ -28,9 +28,12 @@ export class Children {
     return this.#keep(spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options }))
   }
 
-  /** Starts `programs/NAME.ts` with a message channel, and waits for its first message. */
-  async program<T>(name: string, ...args: readonly string[]): Promise<{ child: ChildProcess; first: T }> {
-    const file = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+  /** Starts `programs/NAME.ts`, or another file, with a message channel, and waits for its first message. */
+  async program<T>(
+    name: string | URL,
+    ...args: readonly string[]
+  ): Promise<{ child: ChildProcess; first: T }> {
+    const file = fileURLToPath(name instanceof URL ? name : new URL(`programs/${name}.ts`, import.meta.url))
     const child = this.#keep(fork(file, args, { detached: true, execArgv: ['--conditions=mezite-source'] }))
     return { child, first: (await nextMessage(child)) as T }
   }

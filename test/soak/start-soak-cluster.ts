@@ -22,8 +22,9 @@ export interface SoakCluster extends TwoHubs {
   /** The first two are at hub A, the others at hub B. */
   readonly nodes: readonly [Part, Part, Part, Part]
   readonly live: Part
+  readonly livePort: number
   readonly liveUrl: string
-  /** Between the agents and their hubs. */
+  /** Between each agent and its hub, in the order of `nodes`. */
   readonly networks: readonly Balancer[]
   /** Resolves when both agents of the hub have their tunnels. */
   agentsOf(hub: RunningHub): Promise<void>
@@ -55,7 +56,7 @@ export async function startSoakCluster(
   const { a, b } = hubs
   hubs.balanceTo(a, b)
   const networks = await Promise.all(
-    [a, b].map(async ({ port }) => {
+    [a, a, b, b].map(async ({ port }) => {
       const network = await startBalancer()
       t.teardown(() => network.close())
       network.to(port)
@@ -68,23 +69,20 @@ export async function startSoakCluster(
     startPart(t, () => startApp('live', livePort)),
     startPart(t, () => startApp('redis', echoPort)),
   ])
-  const node = (hostname: string, at: 0 | 1): Promise<Part> => {
+  const agents = ['node-1', 'node-2', 'node-3', 'node-4']
+  const node = (at: 0 | 1 | 2 | 3): Promise<Part> => {
     const proxy = `hub.mezite.localhost:${networks[at]?.port}`
-    const agent: AgentOptions = { hostname, proxy, api: at === 0 ? a.api : b.api, dir, env }
+    const agent: AgentOptions = {
+      ...{ hostname: `node-${at + 1}`, proxy, api: at < 2 ? a.api : b.api, dir, env },
+    }
     return startPart(
       t,
       () => startAgent(agent),
       () => restartAgent(agent),
     )
   }
-  const nodes = await Promise.all([
-    node('node-1', 0),
-    node('node-2', 0),
-    node('node-3', 1),
-    node('node-4', 1),
-  ])
+  const nodes = await Promise.all([node(0), node(1), node(2), node(3)])
   await connect(a.api, issuer)
-  const agents = ['node-1', 'node-2', 'node-3', 'node-4']
   await register(a.api, 'live', livePort, { agents })
   await register(a.api, 'echo', echoPort, { uri: `tcp://127.0.0.1:${echoPort}`, protocol: 'tcp', agents })
 
@@ -147,7 +145,7 @@ export async function startSoakCluster(
       streams: () => streams('node-1'),
     }),
   ]
-  return { ...hubs, nodes, live, liveUrl, networks, agentsOf, watches, children, signIn, openEcho }
+  return { ...hubs, nodes, live, livePort, liveUrl, networks, agentsOf, watches, children, signIn, openEcho }
 }
 
 async function startPart(
