@@ -138,6 +138,57 @@ t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', asyn
   t.equal((await msh.stop()).code, 0)
 })
 
+/** A connection through the port that stays, once a Redis behind it has answered. */
+async function hold(port: number): Promise<{ readonly closed: Promise<unknown> }> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  t.teardown(() => socket.destroy())
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.write('PING\r\n')
+  await once(socket, 'data')
+  return { closed }
+}
+
+/** Ends in the audit with that reason; every one has a start with the same id. */
+async function endsOf(reason: string): Promise<Record<string, unknown>[]> {
+  const ends = await audit('app.session.end', 'redis-internal')
+  return ends.filter(({ end_reason }) => end_reason === reason)
+}
+
+t.test('what was open when msh, the agent or the hub was killed ends in the audit', async (t) => {
+  const first = await openApps(['redis-internal'], env)
+  await hold(first.ports['redis-internal']!)
+  first.child.kill('SIGKILL')
+  await until(async () => (await endsOf('client_lost')).length === 1)
+  t.match(await endsOf('client_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: 6, bytes_out: 7 }])
+
+  const msh = await openApps(['redis-internal'], env)
+  const port = msh.ports['redis-internal']!
+  const beforeAgent = await hold(port)
+  cluster.programs.get('agent')!.signal('SIGKILL')
+  await beforeAgent.closed
+  await until(async () => (await endsOf('agent_lost')).length === 1)
+  t.match(await endsOf('agent_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: 6, bytes_out: 7 }])
+  await cluster.restart('agent')
+  const ping = () =>
+    run('redis-cli', ['-p', String(port), 'ping']).then(
+      ({ stdout }) => stdout === 'PONG\n',
+      () => false,
+    )
+  await until(ping)
+
+  const beforeHub = await hold(port)
+  // The hub notes what is open every tenth of a second; a busy machine takes its time.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const hub = cluster.programs.get('hub')!
+  hub.signal('SIGKILL')
+  await Promise.all([hub.exited, beforeHub.closed])
+  await cluster.restart('hub')
+  await until(ping)
+  t.pass('the port works again')
+  await msh.stop()
+})
+
 t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t) => {
   const postgres = await startPostgres()
   t.teardown(() => postgres.close())
@@ -257,29 +308,15 @@ t.test('curl and WebSockets reach an HTTP app through its local origin, closed t
   await msh.stop()
 })
 
-t.test('after a restart of the hub the port works again; a lock cuts what is open', async (t) => {
+t.test('a lock cuts what is open', async (t) => {
   const msh = await openApps(['redis-internal'], env)
   const port = msh.ports['redis-internal']!
-  const ping = () =>
-    run('redis-cli', ['-p', String(port), 'ping']).then(
-      ({ stdout }) => stdout === 'PONG\n',
-      () => false,
-    )
-  t.ok(await ping())
-  await cluster.programs.get('hub')!.stop()
-  await cluster.restart('hub')
-  await until(ping)
-
-  const held = connect(port, '127.0.0.1')
-  held.on('error', () => {})
-  held.write('PING\r\n')
-  t.equal(String((await once(held, 'data'))[0]), '+PONG\r\n')
-  const cut = new Promise<void>((resolve) => held.once('close', () => resolve()))
+  const held = await hold(port)
   const at = performance.now()
   await cluster.mezctl('locks', 'create', '--user', alice.email, '--ttl', '1h')
-  await cut
+  await held.closed
   t.ok(performance.now() - at < 5_000)
-  t.notOk(await ping())
+  await t.rejects(run('redis-cli', ['-p', String(port), 'ping']))
   await msh.err(/your access is locked; ask an administrator \(locked\)|your login has ended/)
   await msh.stop()
 })
@@ -291,4 +328,14 @@ t.test('logout ends the session at the hub too', async (t) => {
   t.match(await runMsh(['logout'], envOf(bob)), { code: 0, out: /Signed out/ })
   t.notMatch(await sessions(), id)
   t.match(await runMsh(['app', 'ls'], envOf(bob)), { code: 1, err: /MEZ_NOT_LOGGED_IN/ })
+})
+
+t.test('the hub that came back ends, in the audit, what the killed one held', async (t) => {
+  // It counts as gone half a minute after its last sign of life.
+  await until(async () => (await endsOf('hub_lost')).length > 0)
+  t.match(await endsOf('hub_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: null }])
+  const ids = (events: Record<string, unknown>[]) => events.map(({ request_id }) => request_id).sort()
+  const starts = ids(await audit('app.session.start', 'redis-internal'))
+  const ends = ids(await audit('app.session.end', 'redis-internal'))
+  t.strictSame(ends, starts, 'each start has one end')
 })
