@@ -79,7 +79,8 @@ export async function askAssertion(parts: Parts, binding: Binding, keys: readonl
 
 /**
  * Takes an assertion: spends the challenge, verifies, counts. `findKey` says whose key may answer. Records
- * `mfa.verified` or `mfa.failed`. Throws `Problem`.
+ * `mfa.verified` or `mfa.failed`. Throws `Problem`. Whoever is not signed in hears the same of a key that is there and
+ * of one that is not, unless the signature is right.
  */
 export async function takeAssertion(
   parts: Parts,
@@ -96,11 +97,13 @@ export async function takeAssertion(
   const { ceremonies, keys, audit, sessions, party } = parts
   const id = (input.response as { id?: unknown }).id
   let found: Awaited<ReturnType<typeof input.findKey>>
+  let verified = false
   try {
     const challenge = await ceremonies.spend(input.ceremony, input.binding)
     found = typeof id === 'string' && id.length <= 1_400 ? await input.findKey(id) : undefined
-    if (!found) throw new Problem(400, 'key_unknown', 'This key is not one of yours here.')
+    if (!found) throw keyUnknown()
     const counter = await verifyAssertion(input.response, challenge, party, found.key)
+    verified = true
     if (!(await keys.use(found.key, counter))) {
       const detail = 'The counter of the key went back: a copy of it may exist. Ask an administrator.'
       throw new Problem(400, 'counter_went_back', detail)
@@ -109,7 +112,7 @@ export async function takeAssertion(
     return found
   } catch (error) {
     record(false, error instanceof Problem ? error.code : 'internal_error')
-    throw error
+    throw found && !verified && input.session === null ? keyUnknown() : error
   }
 
   function record(success: boolean, reason: string | null): void {
@@ -133,5 +136,7 @@ export async function takeAssertion(
     })
   }
 }
+
+const keyUnknown = () => new Problem(400, 'key_unknown', 'This key is not one of yours here.')
 
 export const sha256 = (value: string): string => createHash('sha256').update(value).digest('base64url')

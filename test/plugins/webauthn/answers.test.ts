@@ -104,6 +104,35 @@ t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async
   t.equal((await keys.confirm(eve)).status, 200, 'and the truth still counts')
 })
 
+t.test('K143 at the sign-in a key that is there and one that is not are refused alike', async (t) => {
+  const kate = await keys.person('kate')
+  const stranger = { ...kate, visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
+  const thief = { ...stranger, key: Object.assign(new SoftKey(keys.origin), { id: kate.key.id }) }
+  const heard = new Set<string>()
+  for (const [holder, lie] of [
+    [stranger, {}],
+    [stranger, { userHandle: kate.key.userHandle }],
+    [thief, {}],
+    [thief, { userHandle: kate.key.userHandle }],
+    [thief, { userHandle: 'AAAA' }],
+    [thief, { clear: 0x04 }],
+    [thief, { origin: 'https://evil.example' }],
+  ] as const) {
+    const { request_id: _, ...said } = (await keys.signIn(holder, lie)) as Said & { request_id?: string }
+    heard.add(JSON.stringify(said))
+  }
+  t.equal(heard.size, 1, [...heard].join('\n'))
+  t.match([...heard][0], 'key_unknown')
+  t.ok((await keys.audit('mfa.failed', 'kate', 5)).some(({ reason }) => reason === 'assertion_invalid'))
+  t.equal((await keys.signIn(kate)).status, 303, 'the right one still signs in')
+
+  let last = 0
+  for (let tries = 0; tries < 300 && last !== 429; tries++) last = (await keys.signIn(stranger)).status
+  t.equal(last, 429, 'and tries are limited')
+  keys.clock.advance(2 * 60_000)
+  await keys.hub.ready()
+})
+
 t.test('D62 a counter that does not grow is refused and recorded', async (t) => {
   const gina = await keys.person('gina')
   t.equal((await keys.confirm(gina, { counter: 50 })).status, 200)
