@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { AdminClient } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
+import './plain-programs.ts'
 
 export const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
 

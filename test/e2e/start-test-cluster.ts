@@ -4,9 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type ClusterOptions, startCluster } from '../../examples/cluster/cluster.ts'
-
-// The programs run as they do for people: without the loader of the test runner.
-delete process.env.NODE_OPTIONS
+import './plain-programs.ts'
 
 export interface TestApp {
   readonly name: string

@@ -14,16 +14,15 @@ import {
 } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from './start-agent.ts'
+import './plain-programs.ts'
 import { type Balancer, startBalancer } from './start-balancer.ts'
-
-// The programs run as they do for people: without the loader of the test runner.
-delete process.env.NODE_OPTIONS
 
 const MEZHUB = fileURLToPath(new URL('../../core/mezhub.js', import.meta.url))
 
 export interface RunningHub {
   readonly name: string
   readonly port: number
+  readonly diagnosticsPort: number
   readonly api: AdminClient
   /** The one that runs now. */
   readonly program: Program
@@ -122,6 +121,7 @@ export async function startSite(
     return {
       name,
       port,
+      diagnosticsPort,
       api: adminClient(join(dataDir, 'admin.sock')),
       get program() {
         return program
