@@ -1,9 +1,25 @@
 import type { Line } from './line.ts'
+import { fairness } from './lines/fairness.ts'
 import { flaps } from './lines/flaps.ts'
+import { idleConnections } from './lines/idle-connections.ts'
 import { mixed } from './lines/mixed.ts'
+import { nonsense } from './lines/nonsense.ts'
 import { outage } from './lines/outage.ts'
 import { reconnects } from './lines/reconnects.ts'
+import { slowClients } from './lines/slow-clients.ts'
+import { slowReaders } from './lines/slow-readers.ts'
 import { webSockets } from './lines/web-sockets.ts'
 
 /** In the order in which they run; the first alone runs when none is named. */
-export const lines: readonly Line[] = [mixed, outage, flaps, reconnects, webSockets]
+export const lines: readonly Line[] = [
+  mixed,
+  slowClients,
+  idleConnections,
+  slowReaders,
+  fairness,
+  nonsense,
+  outage,
+  flaps,
+  reconnects,
+  webSockets,
+]

@@ -1,0 +1,100 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FakeIssuer, freePort, type Visitor } from '../../core/testing/index.ts'
+import { type Program, startProgram } from '../../examples/cluster/program.ts'
+import { connect, register } from '../e2e/resources.ts'
+import { startAgent } from '../e2e/start-agent.ts'
+import { type RunningHub, type Site, startSite } from '../e2e/start-two-hubs.ts'
+import type { SoakRun } from './line.ts'
+import { probeEnv, Watch } from './watch.ts'
+
+/** One hub on PostgreSQL, one agent and one app, for what is done to a hub from outside. */
+export interface OneHub {
+  readonly site: Site
+  readonly hub: RunningHub
+  readonly agent: Program
+  /** Of the hub itself; nothing is between it and who connects here. */
+  readonly publicPort: number
+  readonly diagnosticsPort: number
+  readonly hubWatch: Watch
+  readonly agentWatch: Watch
+  /** Somebody new who has signed in at the app `live`. */
+  signIn(name: string): Promise<Visitor>
+  /** The head of a request to the app `live`, without its last empty line. */
+  head(visitor: Visitor | null, line: string): string
+  /** Names in a ClientHello for this app. */
+  readonly appHost: string
+  readonly liveUrl: string
+  /** Of the app itself. */
+  readonly livePort: number
+  /** Descriptors that the hub holds. */
+  descriptors(): number
+}
+
+const APP = fileURLToPath(new URL('../../examples/cluster/apps/live-app.ts', import.meta.url))
+
+/** `plugins`: slices that differ from the defaults. */
+export async function startOneHub(run: SoakRun, plugins: object = {}): Promise<OneHub> {
+  const { dir, teardown } = run
+  const probes = join(dir, 'probes')
+  mkdirSync(probes)
+  const env = probeEnv(probes)
+  const issuer = await FakeIssuer.start()
+  teardown(() => issuer.close())
+  const livePort = await freePort()
+  const site = await startSite({ teardown }, { config: { plugins }, env: () => env })
+  const hub = await site.startHub('hub-a')
+  site.balanceTo(hub)
+  const live = await startProgram({
+    name: 'live',
+    file: APP,
+    env: { PORT: String(livePort) },
+    logFile: join(dir, 'live.log'),
+  })
+  teardown(() => live.stop())
+  const agent = await startAgent({
+    hostname: 'node-1',
+    proxy: `hub.mezite.localhost:${hub.port}`,
+    api: hub.api,
+    dir,
+    env,
+  })
+  teardown(() => agent.stop())
+  await connect(hub.api, issuer)
+  await register(hub.api, 'live', livePort, { agents: ['node-1'] })
+  const liveUrl = site.appUrl('live')
+  const { host, hostname } = new URL(liveUrl)
+
+  const watch = (name: string, { pid }: Program) =>
+    new Watch({ name, pid, dir: probes, streams: async () => 0 })
+  return {
+    site,
+    hub,
+    agent,
+    publicPort: hub.port,
+    diagnosticsPort: hub.diagnosticsPort,
+    hubWatch: watch('hub', hub.program),
+    agentWatch: watch('agent', agent),
+    liveUrl,
+    livePort,
+    appHost: hostname,
+    async signIn(name) {
+      issuer.person = {
+        sub: name,
+        email: `${name}@example.com`,
+        email_verified: true,
+        groups: ['platform-team'],
+      }
+      const visitor = site.visitor()
+      const page = await visitor.open(`${liveUrl}/`)
+      if (page.status !== 200) throw new Error(`signing in ends with ${page.status} at ${page.url}`)
+      return visitor
+    },
+    head(visitor, line) {
+      const cookie = visitor?.cookies(host)
+      return `${line} HTTP/1.1\r\nHost: ${host}\r\n${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}`
+    },
+    descriptors: () => readdirSync(`/proc/${hub.program.pid}/fd`).length,
+  }
+}
