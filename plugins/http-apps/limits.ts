@@ -13,9 +13,12 @@ export const limits = {
   /** A chunk-size line with its extensions. */
   chunkLineBytes: 4 * 1024,
   informational: 16,
-  /** Pipes that wait for the next request of the same session to the same app through the same agent. */
+  /**
+   * Pipes that wait for the next request of the same session to the same app through the same agent: as many as a page
+   * loads at once over HTTP/2, because those beyond are dialled anew each time.
+   */
   idlePipeMs: 15_000,
-  idlePipesPerKey: 6,
+  idlePipesPerKey: 16,
   idlePipesPerApp: 256,
   /** `X-Mezite-Roles` at most; longer fails closed. */
   rolesBytes: 8 * 1024,

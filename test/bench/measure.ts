@@ -56,19 +56,19 @@ export async function sample(
 }
 
 /**
- * Measures all targets in interleaved rounds. The first round warms everything up and is dropped; a target's samples
+ * Measures all targets in interleaved rounds, numbered from 0. Round 0 warms everything up and is dropped; a target's samples
  * are in the order of the rounds.
  */
 export async function inRounds<S>(
   { options }: Pick<BenchMachine, 'options'>,
   targets: readonly Target[],
-  measure: (target: Target) => Promise<S>,
+  measure: (target: Target, round: number) => Promise<S>,
 ): Promise<(target: Target) => S[]> {
   const samples = new Map<Target, S[]>(targets.map((target) => [target, []]))
   for (const [round, order] of interleave(targets, options.rounds + 1).entries()) {
     options.progress(`  round ${round} of ${options.rounds}`)
     for (const target of order) {
-      const measured = await measure(target).catch((error: Error) => {
+      const measured = await measure(target, round).catch((error: Error) => {
         throw new Error(`through ${target.name}: ${error.message}`)
       })
       if (round > 0) samples.get(target)?.push(measured)

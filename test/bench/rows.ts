@@ -2,6 +2,7 @@ import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
 import { besideDownload } from './rows/beside-download.ts'
 import { deciding } from './rows/deciding.ts'
+import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
 import { msh } from './rows/msh.ts'
 import { requests } from './rows/requests.ts'
@@ -21,6 +22,7 @@ export interface Row {
 export const rows: readonly Row[] = [
   idleClients,
   requests,
+  http2,
   download,
   upload,
   besideDownload,

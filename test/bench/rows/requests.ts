@@ -27,10 +27,10 @@ export const requests = {
       await machine.nginx(),
       await machine.nginxOverSsh(),
     ])
-    const of = await inRounds(machine, present([many, single, embedded, ...baselines]), (target) =>
+    const of = await inRounds(machine, present([many, single, embedded, ...baselines]), (target, round) =>
       h2load(machine, target, {
         ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: 1, http2: false },
-        seconds: machine.options.seconds,
+        ...{ seconds: machine.options.seconds, round },
       }),
     )
     const rates = (samples: readonly Sample[]) => samples.map((each) => each.exchanges / each.seconds)
