@@ -14,10 +14,8 @@ import {
 } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from './start-agent.ts'
+import './plain-programs.ts'
 import { type Balancer, startBalancer } from './start-balancer.ts'
-
-// The programs run as they do for people: without the loader of the test runner.
-delete process.env.NODE_OPTIONS
 
 const MEZHUB = fileURLToPath(new URL('../../core/mezhub.js', import.meta.url))
 
