@@ -43,6 +43,8 @@ export function createOpenConnections(options: {
   const gone = new Set<string>()
   let beatAt = Number.NEGATIVE_INFINITY
   let reapAt = Number.NEGATIVE_INFINITY
+  let okAt = Number.POSITIVE_INFINITY
+  let steadySince = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let busy = false
@@ -103,7 +105,10 @@ export function createOpenConnections(options: {
     running = (async () => {
       await flush()
       const now = clock.monotonic()
-      if (now - reapAt < BEAT_MS) return
+      // After an outage of the database no hub was seen for long; each gets the time to say that it lives.
+      if (now - okAt > 2 * BEAT_MS) steadySince = now
+      okAt = now
+      if (now - reapAt < BEAT_MS || now - steadySince < lostMs) return
       reapAt = now
       await reap()
     })()

@@ -9,9 +9,10 @@ import {
   defineHubPlugin,
 } from '@mezite/core'
 import t from 'tap'
+import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 
-t.setTimeout(90_000)
+t.setTimeout(240_000)
 
 /** A hub whose events and database the test sees. */
 async function startSeen() {
@@ -38,7 +39,7 @@ async function startSeen() {
   })
   const tcp = await startTcpHub({ plugins: [plugin] })
   await tcp.publish('echo', (socket) => void socket.pipe(socket))
-  return { tcp, events, db: () => seen.db as Database }
+  return { tcp, events, db: () => seen.db as Database, changes: () => seen.changes as Changes }
 }
 
 const until = async (what: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> => {
@@ -149,4 +150,33 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   await until(async () => (await rows()).length === 0)
   await until(() => events.filter(({ type }) => type === 'app.session.end').length > 1)
   t.equal(events.filter(({ type }) => type === 'app.session.end').length, 2)
+})
+
+t.test('after an outage of the database no hub that lives is taken for gone', async (t) => {
+  const { tcp, db, changes } = await startSeen()
+  t.teardown(() => tcp.stop())
+  // An hour ahead, where the hub under test touches nothing.
+  let passed = 3_600_000
+  const begun = Date.now()
+  const clock = { now: () => begun + passed, monotonic: () => passed }
+  const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+  const connections = createOpenConnections({ database: db(), changes: changes(), clock, log })
+  const hubs = () => db().selectFrom('tcp_apps_hubs').selectAll().execute()
+  const beat = () => until(async () => (await hubs()).some(({ seen }) => seen === clock.now()))
+  connections.start()
+  t.teardown(() => connections.stop())
+  await beat()
+  await db().insertInto('tcp_apps_hubs').values({ instance: 'other', seen: clock.now() }).execute()
+  const others = async () => (await hubs()).some(({ instance }) => instance === 'other')
+  passed += 60_000
+  for (let beats = 0; beats < 5; beats += 1) {
+    await beat()
+    passed += 5_000
+  }
+  t.ok(await others(), 'half a minute is not over')
+  await beat()
+  passed += 5_000
+  await beat()
+  await until(async () => !(await others()))
+  t.pass('it stayed silent')
 })
