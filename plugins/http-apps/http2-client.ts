@@ -36,6 +36,10 @@ export class Http2Client implements Client, Waiting {
     this.#headOnly = headers[':method'] === 'HEAD'
     this.connection = socket
     this.complete = ended
+    if (ended) return
+    stream.on('trailers', (_headers, _flags, rawHeaders) => {
+      this.#trailersIn = rawHeaders
+    })
   }
 
   get gone(): boolean {
@@ -50,19 +54,20 @@ export class Http2Client implements Client, Waiting {
   readBody(reader: BodyReader): void {
     this.#reader = reader
     const stream = this.#stream
-    stream.on('trailers', (_headers, _flags, rawHeaders) => {
-      this.#trailersIn = rawHeaders
-    })
     stream.on('data', (chunk: Buffer) => {
       this.#took(chunk.length)
       this.#reader?.onrequestdata(chunk)
     })
-    stream.on('end', () => {
-      // A reset ends the readable side as well.
-      if (this.gone || stream.aborted) return
-      this.complete = true
-      this.#reader?.onrequestend(this.#trailersIn)
-    })
+    // An empty body ends although nobody reads it.
+    if (stream.readableEnded) process.nextTick(() => this.#bodyEnded())
+    else stream.on('end', () => this.#bodyEnded())
+  }
+
+  #bodyEnded(): void {
+    // A reset ends the readable side as well.
+    if (this.gone || this.#stream.aborted) return
+    this.complete = true
+    this.#reader?.onrequestend(this.#trailersIn)
   }
 
   pauseBody(): void {

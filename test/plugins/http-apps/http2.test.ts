@@ -223,6 +223,14 @@ t.test('requests', async (t) => {
     client.socket.destroy()
   })
 
+  await t.test('a body that is empty, in a frame of its own, is a body', async (t) => {
+    const empty = send(session, { ':method': 'POST', ':path': '/empty' }, true)
+    const done = answer(empty)
+    empty.end()
+    t.match(await done, { status: 200, body: 'ok' })
+    t.match(last(), /^POST \/empty [^]*\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n$/)
+  })
+
   await t.test('E73 E74 a request for another host is misdirected', async (t) => {
     const before = app.requests.length
     for (const authority of ['b.apps.test', 'hub.test', 'a.apps.test.evil.test', 'a.apps.test:444'])
