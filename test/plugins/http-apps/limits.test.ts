@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
+import { readRequest } from '../../../plugins/http-apps/app-request.ts'
+import { APP_COOKIE, readCookie } from '../../../plugins/http-apps/cookies.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import {
   appAt,
@@ -209,4 +211,80 @@ t.test('N170 a body of 1 TB, or without an end, is streamed in flat memory', asy
   const grown = (process.memoryUsage().rss - heldBefore) / (1 << 20)
   t.ok(received > 200 << 20, `${received >> 20} MB arrived meanwhile`)
   t.ok(grown < 150, `${grown.toFixed(0)} MB more in hub, client and app together`)
+})
+
+t.test('N172 header values of 100 KB are read in linear time, whatever they hold', async (t) => {
+  const units = [
+    'a',
+    ' ',
+    '\t',
+    ',',
+    ', ',
+    ';',
+    '; ',
+    '=',
+    '"',
+    ':',
+    '::',
+    '.',
+    '-',
+    '/',
+    '%',
+    'a=;',
+    '1,',
+    'close,',
+    '\\',
+  ]
+  const names = [
+    ...[
+      'Connection',
+      'Cookie',
+      'Content-Length',
+      'Transfer-Encoding',
+      'Expect',
+      'Upgrade',
+      'Origin',
+      'Referer',
+    ],
+    ...[
+      'Accept',
+      'X-Forwarded-For',
+      'Sec-Fetch-Site',
+      'Sec-Fetch-Mode',
+      'Access-Control-Request-Method',
+      'TE',
+    ],
+    ...['Sec-WebSocket-Key', 'X-Other', 'Host'],
+  ]
+  const limits = { headerCount: 100, uriBytes: 200_000 }
+  const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName: 'a.apps.test' }
+  let worst = { ms: 0, by: '' }
+  const time = (by: string, run: () => unknown) => {
+    const times = [0, 1].map(() => {
+      const start = performance.now()
+      run()
+      return performance.now() - start
+    })
+    const ms = Math.min(...times)
+    if (ms > worst.ms) worst = { ms, by }
+  }
+  for (const unit of units) {
+    const value = `${unit.repeat(100_000 / unit.length)}!`
+    for (const name of names) {
+      const rawHeaders = name === 'Host' ? ['Host', value] : ['Host', 'a.apps.test', name, value]
+      const source = { method: 'GET', url: '/', rawHeaders, httpVersionMajor: 1, httpVersionMinor: 1 }
+      time(`${name}: ${unit}`, () => readRequest(source, info, name === 'Sec-WebSocket-Key', limits))
+    }
+    const url = {
+      method: 'GET',
+      rawHeaders: ['Host', 'a.apps.test'],
+      httpVersionMajor: 1,
+      httpVersionMinor: 1,
+    }
+    time(`target: ${unit}`, () => readRequest({ ...url, url: `/${value}` }, info, false, limits))
+    time(`absolute: ${unit}`, () => readRequest({ ...url, url: `https://${value}` }, info, false, limits))
+    time(`cookie: ${unit}`, () => readCookie([value], APP_COOKIE))
+  }
+  // 10 ms is what is demanded; a quadratic reader takes seconds.
+  t.ok(worst.ms < 30, `${worst.ms.toFixed(1)} ms for ${worst.by}`)
 })
