@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import type { Migrations } from '../../../core/hub/database/database.ts'
+import { databaseMigrations } from '../../../core/hub/database/database-migrations.ts'
+import { roomMigrations } from '../../../core/hub/room-migrations.ts'
+
+/** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */
+export async function collectMigrations(): Promise<Map<string, readonly string[]>> {
+  const all = [databaseMigrations, ...roomMigrations, ...(await migrationsOfPlugins())]
+  const found = new Map<string, readonly string[]>()
+  for (const { owner, migrations } of all) {
+    for (const [name, { up }] of Object.entries(migrations)) {
+      const statements: string[] = []
+      const db = new Kysely<unknown>({
+        dialect: {
+          createAdapter: () => new PostgresAdapter(),
+          createDriver: () => new DummyDriver(),
+          createIntrospector: (db) => new PostgresIntrospector(db),
+          createQueryCompiler: () => new PostgresQueryCompiler(),
+        },
+        log: ({ query }) => void statements.push(query.sql.replaceAll(/\s+/g, ' ').trim()),
+      })
+      await up(db)
+      found.set(`${owner}/${name}`, statements)
+    }
+  }
+  return found
+}
+
+async function migrationsOfPlugins(): Promise<Migrations[]> {
+  const plugins = join(import.meta.dirname, '../../../plugins')
+  const files = readdirSync(plugins, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /(^|\/)[a-z-]*migrations\.ts$/.test(file) && !file.includes('node_modules'),
+  )
+  const modules = await Promise.all(
+    files.map((file) => import(pathToFileURL(join(plugins, file)).href) as Promise<Record<string, unknown>>),
+  )
+  return modules.flatMap((module) => Object.values(module)).filter(isMigrations)
+}
+
+const isMigrations = (value: unknown): value is Migrations =>
+  typeof value === 'object' && value !== null && 'owner' in value && 'migrations' in value
