@@ -9,7 +9,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { FrameBudget } from './frame-budget.ts'
 import type { ConnectionInfo, StreamRequest } from './protocol.ts'
 
-/** Takes one request; must not throw. */
+/** Takes one request. */
 export type TakeStream = (request: StreamRequest, info: ConnectionInfo) => void
 
 export interface BrowserSessionsOptions {
@@ -18,12 +18,20 @@ export interface BrowserSessionsOptions {
   /** From the handshake to the first request. */
   readonly firstRequestMs: number
   readonly clock: Clock
+  /** A client has been cut for a flood of frames. */
+  readonly onflood: (info: ConnectionInfo) => void
 }
 
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
   /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so only who serves it may offer it. */
-  open(socket: TLSSocket, info: ConnectionInfo, take: TakeStream, extendedConnect: boolean): void
+  open(
+    socket: TLSSocket,
+    info: ConnectionInfo,
+    /** Must not throw. */
+    take: (request: StreamRequest) => void,
+    extendedConnect: boolean,
+  ): void
   /** Says goodbye on every connection: what is under way goes on, nothing new is taken. */
   drain(): void
   /** Stops watching; the sockets are the caller's to destroy. */
@@ -36,17 +44,20 @@ const IDLE_MS = 65_000
 const END_MS = 500
 const STREAM_WINDOW = 256 * 1024
 const CONNECTION_WINDOW = 1024 * 1024
-/** Decoded. As many cookies as a browser stores, so that the refusal can be a page; beyond it the stream is reset. */
-const HEADER_LIST_BYTES = 1024 * 1024
+/** Decoded. Far above what is served, so that the refusal can be a page; beyond it the stream is reset. */
+const HEADER_LIST_BYTES = 256 * 1024
 /** Browsers send each cookie as a field of its own. */
 const HEADER_PAIRS = 1_024
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_HTTP_1_1_REQUIRED } = constants
+/** What nghttp2 calls a head of more than nine frames. */
+const TOO_MANY_CONTINUATIONS = -905
 const noop = () => {}
 
 interface Open {
   readonly session: ServerHttp2Session
   readonly socket: TLSSocket
+  readonly info: ConnectionInfo
   readonly budget: FrameBudget
   readonly streams: Set<ServerHttp2Stream>
   /** When it must have a stream, on the monotonic clock. */
@@ -76,7 +87,12 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     else if (now > one.idleEnd) session.close()
   }
 
-  function open(socket: TLSSocket, info: ConnectionInfo, take: TakeStream, extendedConnect: boolean): void {
+  function open(
+    socket: TLSSocket,
+    info: ConnectionInfo,
+    take: (request: StreamRequest) => void,
+    extendedConnect: boolean,
+  ): void {
     socket.on('error', noop)
     if (socket.destroyed) return
     const session = performServerHandshake(socket, {
@@ -102,11 +118,13 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     const one: Open = {
       session,
       socket,
+      info,
       budget: new FrameBudget(),
       streams: new Set(),
       idleEnd: clock.monotonic() + options.firstRequestMs,
     }
     opened.add(one)
+    preferHttp1(session)
     session.on('error', () => socket.destroy())
     session.on('close', () => opened.delete(one))
     socket.once('close', () => opened.delete(one))
@@ -117,9 +135,11 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     }
     session.on('remoteSettings', control)
     session.on('ping', control)
-    session.on('priority', control)
     session.on('stream', (stream, headers, flags, rawHeaders) => {
       stream.on('error', noop)
+      let bytes = 0
+      for (const text of rawHeaders) bytes += text.length + 2
+      one.budget.request(bytes)
       // Reset before anybody saw it.
       if (stream.destroyed || stream.closed) return
       one.streams.add(stream)
@@ -129,19 +149,17 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
         // What was under way when we reset it comes still.
         if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
       })
-      stream.on('priority', control)
-      let bytes = 0
-      for (const text of rawHeaders) bytes += text.length + 2
-      one.budget.request(bytes)
       const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
-      take({ stream, rawHeaders, headers, ended, socket, took }, info)
+      take({ stream, rawHeaders, headers, ended, socket, took })
     })
     if (draining) session.close()
   }
 
   /** A flood: GOAWAY says why, and the connection ends. */
-  function calm({ session, socket }: Open): void {
-    if (!session.destroyed) session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)
+  function calm({ session, socket, info }: Open): void {
+    if (session.destroyed) return
+    options.onflood(info)
+    session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)
     setTimeout(() => socket.destroy(), END_MS).unref()
   }
 
@@ -152,5 +170,17 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       for (const { session } of opened) session.close()
     },
     close: () => clearInterval(timer),
+  }
+}
+
+/**
+ * A head of too many frames is fatal to the connection, and Node.js would end it with INTERNAL_ERROR, which a browser
+ * shows to the person. Told HTTP_1_1_REQUIRED, it asks again by itself over HTTP/1.1, where even that can be answered.
+ */
+function preferHttp1(session: ServerHttp2Session): void {
+  const destroy = session.destroy.bind(session)
+  session.destroy = (error, code) => {
+    const isTooMany = (error as { errno?: unknown } | undefined)?.errno === TOO_MANY_CONTINUATIONS
+    destroy(error, isTooMany ? NGHTTP2_HTTP_1_1_REQUIRED : code)
   }
 }

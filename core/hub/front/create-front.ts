@@ -87,6 +87,7 @@ export function createFront(options: FrontOptions): Front {
     streams: limits.requestsPerConnection,
     firstRequestMs: limits.headerMs,
     clock,
+    onflood: ({ clientIp }) => warnRarely('flood', `${clientIp} sent a flood of HTTP/2 frames`, null),
   })
   const toBrowser = (socket: TLSSocket, info: ConnectionInfo): void => {
     const side = info.trustedProxy ? 'any' : sideOf(info.serverName, publicNames)
@@ -94,7 +95,12 @@ export function createFront(options: FrontOptions): Front {
     if (socket.alpnProtocol === 'h2') {
       const take: TakeStream = apps?.stream?.bind(apps) ?? options.webStream
       // On apps' hosts WebSockets stay on HTTP/1.1.
-      sessions.open(socket, info, take, side === 'web')
+      sessions.open(
+        socket,
+        info,
+        (request) => guard(request.stream, () => take(request, info)),
+        side === 'web',
+      )
     } else if (apps) apps.accept(socket, info)
     else options.web(socket, info)
   }

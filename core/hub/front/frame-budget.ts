@@ -1,7 +1,7 @@
-/** What a client may send in all beside its requests and their bodies, in bytes, and how much of it is forgotten. */
-const MOST = 256 * 1024
+/** What a client may send beside its requests and their bodies, in bytes: more than the largest head on its way. */
+const MOST = 1024 * 1024
 const FORGOTTEN_PER_CHECK = 16 * 1024
-/** What a SETTINGS, PING or PRIORITY frame costs beyond its own bytes: each is answered or told. */
+/** What a SETTINGS or PING frame costs beyond its own bytes: each is answered. */
 const CONTROL_FRAME = 64
 const CONTROL_FRAMES_AT_ONCE = 1_000
 /** Window updates that answers cause: a 64th of their bytes is far more than any client needs. */
@@ -32,7 +32,7 @@ export class FrameBudget {
     this.#useful += bytes + DATA_FRAME
   }
 
-  /** A control frame has come. True: a flood. */
+  /** A SETTINGS or PING frame has come. True: a flood. */
   control(): boolean {
     return ++this.#control - this.#controlBefore > CONTROL_FRAMES_AT_ONCE
   }

@@ -190,11 +190,17 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     proxyLimits: { ...defaultLimits, ...caps },
   } as unknown as Parts
   const hosts = new AppHosts(parts)
-  const streams = createBrowserSessions({ streams: 100, firstRequestMs: 10_000, clock: systemClock })
+  const streams = createBrowserSessions({
+    streams: 100,
+    firstRequestMs: 10_000,
+    clock: systemClock,
+    onflood() {},
+  })
   const server = createServer({ key, cert, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
     const serverName = socket.servername || null
     const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName }
-    if (socket.alpnProtocol === 'h2') streams.open(socket, info, hosts.stream.bind(hosts), false)
+    if (socket.alpnProtocol === 'h2')
+      streams.open(socket, info, (request) => hosts.stream(request, info), false)
     else hosts.accept(socket, info)
   })
   server.on('tlsClientError', () => {})
