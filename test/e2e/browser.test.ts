@@ -1,5 +1,8 @@
 /** What only a real browser can show: sign-in, and what sibling applications can and cannot do to each other. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
+import { connect } from 'node:tls'
 import t from 'tap'
 import { Visitor } from '../../core/testing/visitor.ts'
 import { signIn } from '../../examples/cluster/check/person-steps.ts'
@@ -8,6 +11,8 @@ import { newPerson, openBrowser, signInAs } from './open-browser.ts'
 import { startTestCluster } from './start-test-cluster.ts'
 
 /** What the page's own functions below see; the rest of this file runs in Node.js. */
+declare const location: { host: string }
+declare const performance: { getEntriesByType(type: string): { nextHopProtocol: string }[] }
 declare const document: { cookie: string; getElementById(id: string): { textContent: string | null } | null }
 
 t.setTimeout(180_000)
@@ -177,6 +182,51 @@ t.test('G97 a sibling page cannot open a WebSocket to another app', async (t) =>
   await context.close()
 })
 
+t.test('pages come over HTTP/2, and WebSockets beside them over HTTP/1.1', async (t) => {
+  const { context, page } = await newPerson(browser)
+  const protocol = () => page.evaluate(() => performance.getEntriesByType('navigation')[0]?.nextHopProtocol)
+  await signInAs(page, ALICE, cluster.hubUrl)
+  await page.goto(cluster.hubUrl)
+  t.equal(await protocol(), 'h2', 'the hub’s own pages')
+  await signInAs(page, ALICE, victim.url)
+  await page.goto(`${victim.url}/again`)
+  t.equal(await protocol(), 'h2', 'an app')
+  t.equal(await page.textContent('#user'), 'alice@example.test')
+  await signInAs(page, ALICE, cluster.apps.live)
+  await page.goto(cluster.apps.live)
+  t.equal(await protocol(), 'h2')
+  const event = await page.evaluate(
+    () =>
+      new Promise<string>((resolve) => {
+        const socket = new WebSocket(`wss://${location.host}/socket`)
+        socket.onopen = () => resolve('open')
+        socket.onerror = () => resolve('error')
+      }),
+  )
+  t.equal(event, 'open')
+  await context.close()
+})
+
+t.test('E74 a browser that shares a connection between apps tries again by itself after 421', async (t) => {
+  const sharing = await openBrowser(t, await publicKeyHash(cluster.hubPort, new URL(victim.url).hostname))
+  const { context, page } = await newPerson(sharing, false)
+  await signInAs(page, ALICE, victim.url)
+  await signInAs(page, ALICE, evil.url)
+  const outcome = await page.evaluate(
+    (target) =>
+      fetch(`${target}/shared`, { mode: 'no-cors', credentials: 'include' }).then(
+        ({ type }) => type,
+        (error: unknown) => String(error),
+      ),
+    victim.url,
+  )
+  t.equal(outcome, 'opaque')
+  t.equal(victim.requests.filter(({ url }) => url === '/shared').length, 1, 'the right app has it, once')
+  const refused = await cluster.mezctl('audit', 'ls', '--type', 'access.denied', '--json')
+  t.match(refused, /misdirected/, 'it was asked on the other connection first')
+  await context.close()
+})
+
 t.test("B27 an attacker's hand-over link sets no session in another browser", async (t) => {
   const attacker = new Visitor(cluster.ca)
   await signIn(attacker, people[0], cluster.hubUrl)
@@ -292,3 +342,12 @@ t.test('hub pages raise no console error and load nothing foreign', async (t) =>
   t.same(problems, [])
   await context.close()
 })
+
+/** As Chromium wants it. */
+async function publicKeyHash(port: number, servername: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' }) ?? ''
+  socket.destroy()
+  return createHash('sha256').update(key).digest('base64')
+}

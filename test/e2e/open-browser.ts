@@ -2,14 +2,17 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 
 const DEADLINE_MS = 15_000
 
-/** Debian's Chromium, quiet towards the network; closed with the test. */
-export async function openBrowser(t: { teardown(fn: () => unknown): void }): Promise<Browser> {
+/**
+ * Debian's Chromium, quiet towards the network; closed with the test. It accepts every certificate, but then shares no
+ * connection between hosts: `spki`, the SHA-256 of a public key in base64, makes it believe in that one only.
+ */
+export async function openBrowser(t: { teardown(fn: () => unknown): void }, spki?: string): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox',
       // Service workers need more than the context's ignoreHTTPSErrors.
-      '--ignore-certificate-errors',
+      spki === undefined ? '--ignore-certificate-errors' : `--ignore-certificate-errors-spki-list=${spki}`,
       '--disable-gpu',
       '--disable-quic',
       '--no-first-run',
@@ -23,8 +26,11 @@ export async function openBrowser(t: { teardown(fn: () => unknown): void }): Pro
 }
 
 /** A fresh profile that accepts the development certificate. */
-export async function newPerson(browser: Browser): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true })
+export async function newPerson(
+  browser: Browser,
+  ignoreHTTPSErrors = true,
+): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await browser.newContext({ ignoreHTTPSErrors })
   context.setDefaultTimeout(DEADLINE_MS)
   return { context, page: await context.newPage() }
 }
