@@ -1,5 +1,5 @@
-import { createLog } from '../kernel/create-log.ts'
 import type { Log } from '../kernel/log.ts'
+import { createLog } from '../log/create-log.ts'
 
 /** A log that is kept instead of printed. */
 export interface MemoryLog {

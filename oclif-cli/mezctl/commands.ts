@@ -49,4 +49,5 @@ export const commands: Readonly<Record<string, () => Promise<{ default: unknown 
   'audit verify': () => import('./commands/audit/verify.ts'),
   'auth export': () => import('./commands/auth/export.ts'),
   'auth rotate': () => import('./commands/auth/rotate.ts'),
+  completion: () => import('./commands/completion.ts'),
 }

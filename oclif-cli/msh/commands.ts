@@ -7,4 +7,5 @@ export const commands: Commands = {
   status: () => import('./commands/status.ts'),
   'app ls': () => import('./commands/app/ls.ts'),
   'app login': () => import('./commands/app/login.ts'),
+  completion: () => import('./commands/completion.ts'),
 }

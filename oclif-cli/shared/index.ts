@@ -2,6 +2,7 @@
 export { BaseCommand, type Format } from './base-command.ts'
 export { type BrowserLogin, type LoginProof, loginWithBrowser } from './browser-login.ts'
 export { CliError, type CliErrorCode, cliErrorCodes, messageOf } from './cli-error.ts'
+export { CompletionCommand } from './completion-command.ts'
 export { confirm } from './confirm.ts'
 export { endLogin } from './end-login.ts'
 export { escapeLines, escapeText } from './escape-text.ts'

@@ -2,6 +2,7 @@ import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
 import { besideDownload } from './rows/beside-download.ts'
 import { deciding } from './rows/deciding.ts'
+import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
 import { msh } from './rows/msh.ts'
@@ -25,6 +26,7 @@ export const rows: readonly Row[] = [
   http2,
   download,
   upload,
+  farAgent,
   besideDownload,
   webSocket,
   msh,

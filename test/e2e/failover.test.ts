@@ -2,12 +2,14 @@
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import { lookupLocalhost } from '../../core/wire/lookup-localhost.ts'
 import type { Program } from '../../examples/cluster/program.ts'
 import { connect, register } from './resources.ts'
 import { isConnected, startAgent, until } from './start-agent.ts'
@@ -15,6 +17,8 @@ import { isConnected, startAgent, until } from './start-agent.ts'
 t.setTimeout(120_000)
 /** How long an agent that stops waits for what is under way, and a little. */
 const STOP_MS = 5_000
+/** More than windows and buffers on the way to the app hold. */
+const MOST_HELD = 64 << 20
 const dir = mkdtempSync(join(tmpdir(), 'mezite-failover-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -22,7 +26,11 @@ t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const arrivals = new Map<string, number>()
 const held: ServerResponse[] = []
 
+/** Uploads that the app has not begun to read. */
+const unread: { request: IncomingMessage; response: ServerResponse }[] = []
+
 const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  if (request.url === '/deaf') return void unread.push({ request, response })
   request.resume()
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://app.invalid')
   const id = searchParams.get('id') ?? ''
@@ -94,7 +102,7 @@ t.test('no agent bound, and none connected: 502 with the reason', async (t) => {
   t.match(await ask('unbound', '/'), { status: 502, code: 'agent_unbound' })
 })
 
-t.test('an app that does not answer in time: 504, and its next answer is fine', async (t) => {
+t.test('fault 23: an app that does not answer in time: 504, and its next answer is fine', async (t) => {
   await enter('slow')
   const began = performance.now()
   t.match(await ask('slow', '/held?id=slow'), { status: 504, code: 'app_timeout' })
@@ -103,6 +111,48 @@ t.test('an app that does not answer in time: 504, and its next answer is fine', 
   held.length = 0
   t.match(await ask('slow', '/?id=slow'), { status: 200, text: 'slow 2' })
 })
+
+t.test(
+  'fault 24: an app that stops reading holds the upload back, and it arrives when it reads on',
+  async (t) => {
+    await enter('pair')
+    const { hostname, host, origin } = new URL(hub.appUrl('pair'))
+    const upload = request(`${origin}/deaf`, {
+      method: 'POST',
+      ca: hub.ca,
+      lookup: lookupLocalhost,
+      headers: { host, origin, cookie: visitor.cookies(host) ?? '', 'transfer-encoding': 'chunked' },
+      servername: hostname,
+    })
+    const answer = once(upload, 'response') as Promise<[IncomingMessage]>
+    answer.catch(() => {})
+    const block = Buffer.alloc(64 * 1024)
+    const before = process.memoryUsage().arrayBuffers
+    let sent = 0
+    let taken = -1
+    // Full everywhere: for half a second nothing more has been taken.
+    while (taken !== sent - upload.writableLength && sent < MOST_HELD) {
+      taken = sent - upload.writableLength
+      while (sent < MOST_HELD && upload.write(block)) sent += block.length
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+    t.ok(sent < MOST_HELD, `${Math.round(sent / 1e6)} MB are under way, then the client has to wait`)
+    const grown = Math.round((process.memoryUsage().arrayBuffers - before) / 1e6)
+    t.ok(grown < 48, `the hub, and this client, hold ${grown} MB more`)
+    t.equal((await ask('pair', '/?id=beside')).status, 200, 'others are served')
+    const [one] = unread.splice(0)
+    let bytes = 0
+    one?.request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+    })
+    one?.request.on('end', () => one.response.end())
+    upload.end()
+    const [response] = await answer
+    response.resume()
+    t.equal(response.statusCode, 200)
+    t.ok(bytes >= sent, `${bytes} bytes arrived`)
+  },
+)
 
 t.test('an app that is down: 502, and back within 5 s of its return', async (t) => {
   await enter('pair')

@@ -1,9 +1,8 @@
 /** People with msh: real clients of real servers, that no path leads to but the tunnel, each as a named person. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,6 +17,7 @@ import { Children } from '../bench/children.ts'
 import { startSshd } from '../bench/targets/private-sshd.ts'
 import { openApps, runMsh, startMsh } from '../oclif-cli/msh-program.ts'
 import { sshThrough } from './ssh-through.ts'
+import { answersPing, holdRedis, startRedis } from './start-redis.ts'
 import { startTestCluster } from './start-test-cluster.ts'
 import { startTlsServer } from './start-tls-server.ts'
 
@@ -57,36 +57,6 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 100))
 }
 
-/** A real Redis, gone with the test. */
-async function startRedis(): Promise<number> {
-  const port = await freePort()
-  const args = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    homes,
-  ]
-  const server = spawn('redis-server', args, { stdio: 'ignore' })
-  t.teardown(async () => {
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL')
-    await ended
-  })
-  await until(() =>
-    run('redis-cli', ['-p', String(port), 'ping']).then(
-      ({ stdout }) => stdout === 'PONG\n',
-      () => false,
-    ),
-  )
-  return port
-}
-
 t.test('login through the connector that is named; the page names msh and this machine', async (t) => {
   const { page, done, ended } = await login(alice, '--auth', 'sso', '--ttl', '2h')
   t.match(page.text, 'Allow msh on')
@@ -103,7 +73,7 @@ t.test('login through the connector that is named; the page names msh and this m
 t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {
   await register(
     'redis-internal',
-    `tcp://127.0.0.1:${await startRedis()}`,
+    `tcp://127.0.0.1:${await startRedis(t, homes)}`,
     'env=demo,team=platform',
     '--protocol',
     'tcp',
@@ -138,18 +108,7 @@ t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', asyn
   t.equal((await msh.stop()).code, 0)
 })
 
-/** A connection through the port that stays, once a Redis behind it has answered. */
-async function hold(port: number): Promise<{ readonly closed: Promise<unknown> }> {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  t.teardown(() => socket.destroy())
-  const closed = new Promise((resolve) => socket.once('close', resolve))
-  socket.write('PING\r\n')
-  await once(socket, 'data')
-  return { closed }
-}
-
-/** Ends in the audit with that reason; every one has a start with the same id. */
+/** Connections to the Redis that ended for that reason, in the audit. */
 async function endsOf(reason: string): Promise<Record<string, unknown>[]> {
   const ends = await audit('app.session.end', 'redis-internal')
   return ends.filter(({ end_reason }) => end_reason === reason)
@@ -157,34 +116,29 @@ async function endsOf(reason: string): Promise<Record<string, unknown>[]> {
 
 t.test('what was open when msh, the agent or the hub was killed ends in the audit', async (t) => {
   const first = await openApps(['redis-internal'], env)
-  await hold(first.ports['redis-internal']!)
+  await holdRedis(t, first.ports['redis-internal']!)
   first.child.kill('SIGKILL')
   await until(async () => (await endsOf('client_lost')).length === 1)
   t.match(await endsOf('client_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: 6, bytes_out: 7 }])
 
   const msh = await openApps(['redis-internal'], env)
   const port = msh.ports['redis-internal']!
-  const beforeAgent = await hold(port)
+  const beforeAgent = await holdRedis(t, port)
   cluster.programs.get('agent')!.signal('SIGKILL')
   await beforeAgent.closed
   await until(async () => (await endsOf('agent_lost')).length === 1)
   t.match(await endsOf('agent_lost'), [{ user: alice.email, agent: 'demo-node', bytes_in: 6, bytes_out: 7 }])
   await cluster.restart('agent')
-  const ping = () =>
-    run('redis-cli', ['-p', String(port), 'ping']).then(
-      ({ stdout }) => stdout === 'PONG\n',
-      () => false,
-    )
-  await until(ping)
+  await until(() => answersPing(port))
 
-  const beforeHub = await hold(port)
+  const beforeHub = await holdRedis(t, port)
   // The hub notes what is open every tenth of a second; a busy machine takes its time.
   await new Promise((resolve) => setTimeout(resolve, 2_000))
   const hub = cluster.programs.get('hub')!
   hub.signal('SIGKILL')
   await Promise.all([hub.exited, beforeHub.closed])
   await cluster.restart('hub')
-  await until(ping)
+  await until(() => answersPing(port))
   t.pass('the port works again')
   await msh.stop()
 })
@@ -311,12 +265,12 @@ t.test('curl and WebSockets reach an HTTP app through its local origin, closed t
 t.test('a lock cuts what is open', async (t) => {
   const msh = await openApps(['redis-internal'], env)
   const port = msh.ports['redis-internal']!
-  const held = await hold(port)
+  const held = await holdRedis(t, port)
   const at = performance.now()
   await cluster.mezctl('locks', 'create', '--user', alice.email, '--ttl', '1h')
   await held.closed
   t.ok(performance.now() - at < 5_000)
-  await t.rejects(run('redis-cli', ['-p', String(port), 'ping']))
+  t.notOk(await answersPing(port))
   await msh.err(/your access is locked; ask an administrator \(locked\)|your login has ended/)
   await msh.stop()
 })

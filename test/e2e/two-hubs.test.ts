@@ -28,7 +28,17 @@ const ALICE = 'alice@example.com'
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 
+/** How often each POST came; each is answered after a while, so that many are under way. */
+const arrivals = new Map<string, number>()
+const SLOW_MS = 500
+
 const server = createServer((request, response) => {
+  if (request.method === 'POST') {
+    const id = request.url ?? ''
+    arrivals.set(id, (arrivals.get(id) ?? 0) + 1)
+    setTimeout(() => response.end(id), SLOW_MS)
+    return
+  }
   const drips = request.url === '/events' || request.url === '/download'
   if (!drips) return void response.end(`hello ${String(request.headers['x-mezite-user'])}`)
   const type = request.url === '/events' ? 'text/event-stream' : 'application/octet-stream'
@@ -249,4 +259,39 @@ t.test('faults 3 and 4: hubs and agents are restarted one after the other under 
     [],
     `${answers.length} requests, none failed`,
   )
+})
+
+t.test('fault 1: a hub is killed in mid-request, the other serves, and no request runs twice', async (t) => {
+  const visitor = await signedIn(t)
+  pair.balanceTo(b)
+  const posts = Array.from({ length: 40 }, (_, at) =>
+    visitor.fetch(`${app}/post/${at}`, { method: 'POST', headers: { origin: app } }).then(
+      ({ status }) => status,
+      () => 0,
+    ),
+  )
+  await until(() => arrivals.size >= 20, 'requests are with the app')
+  b.program.signal('SIGKILL')
+  await b.program.exited
+  pair.balanceTo(a, b)
+  t.equal(await status(visitor), 200, 'the next request is served by the other hub')
+  const statuses = await Promise.all(posts)
+  t.ok(statuses.includes(0), `${statuses.filter((status) => status === 0).length} requests were reset`)
+  t.ok(
+    statuses.every((status) => status === 0 || status === 200),
+    String(statuses),
+  )
+  t.same(
+    [...arrivals].filter(([, count]) => count > 1),
+    [],
+    `${arrivals.size} ran, none twice`,
+  )
+  pair.balanceTo(a)
+  await b.restart()
+  const back = performance.now()
+  for (const { hub, options } of nodes) {
+    if (hub === b) await until(() => isConnected(b.api, options.hostname), `${options.hostname} is back`)
+  }
+  const ms = Math.round(performance.now() - back)
+  t.ok(ms < 3_000, `the agents are back ${ms} ms after the hub`)
 })

@@ -23,6 +23,9 @@ async function run(args: readonly string[], start: StartHub = async () => {}) {
   return { code, out, err }
 }
 
+const at = (value: object, ...path: readonly string[]): object =>
+  path.reduce((inner, key) => (inner as Record<string, object>)[key]!, value)
+
 t.test('help and version', async (t) => {
   t.match(await run(['--version']), { code: 0, out: /^mezhub \d+\.\d+\.\d+\n$/, err: '' })
   t.match(await run(['--help']), { code: 0, out: /^Usage: mezhub <command>/ })
@@ -88,5 +91,20 @@ t.test('the schema includes the slices of plugins', async (t) => {
         properties: { [OFFICE_HOURS]: { anyOf: [{ required: ['from', 'to'] }, { const: false }] } },
       },
     },
+  })
+  const limited = await configSchema({ standard: ['http-apps'] })
+  const [slice] = at(
+    limited,
+    'properties',
+    'plugins',
+    'properties',
+    'http-apps',
+    'anyOf',
+  ) as unknown as object[]
+  t.notOk(Object.hasOwn(slice!, 'required'), 'what has a default may be left out')
+  t.match(at(limited, 'properties', 'proxy', 'properties', 'limits', 'properties'), {
+    connections_per_address: { default: 2_000, description: /./ },
+    header_bytes: { default: 32_768, description: /in bytes/ },
+    handshake_timeout: { default: '10s' },
   })
 })

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { type Static, type TSchema, Type } from 'typebox'
-import { createLog } from '../../core/kernel/create-log.ts'
 import { first, parallel, series } from '../../core/kernel/hook.ts'
 import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
+import { createLog } from '../../core/log/create-log.ts'
 
 const tree = {
   lifecycle: {

@@ -101,6 +101,18 @@ export async function startFakeHub(): Promise<FakeHub> {
       ca_pin: 'sha256:ab',
       command: 'mezd start --proxy h',
     }))
+    server.post(`${api}/api-tokens`, async ({ body }) => ({
+      id: 'a1',
+      token: 'secret',
+      expires: at,
+      ...(body as object),
+    }))
+    server.post(`${api}/auth/rotate/:type`, async ({ params }) => {
+      const type = (params as { type: string }).type
+      if (type === 'app-jwt') return { type, keys: [{ kid: 'k2', state: 'coming', signs_from: at }] }
+      if (type === 'hub-ca') throw problem(409, 'rotation_waiting', 'switch would shut out agent node-1.')
+      return answers.get('/auth/rotate/agent-ca')
+    })
     server.post(`${api}/locks`, async ({ body }) => ({
       id: 'l1',
       cut: { streams: 14, hubs: 2, ms: 212 },

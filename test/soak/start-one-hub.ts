@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { FakeIssuer, freePort, type Visitor } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
@@ -7,6 +9,7 @@ import { connect, register } from '../e2e/resources.ts'
 import { startAgent } from '../e2e/start-agent.ts'
 import { type RunningHub, type Site, startSite } from '../e2e/start-two-hubs.ts'
 import type { SoakRun } from './line.ts'
+import type { Held } from './probe.ts'
 import { probeEnv, Watch } from './watch.ts'
 
 /** One hub on PostgreSQL, one agent and one app, for what is done to a hub from outside. */
@@ -28,6 +31,8 @@ export interface OneHub {
   readonly liveUrl: string
   /** Of the app itself. */
   readonly livePort: number
+  /** MB that a program cannot do without: heap and buffers after a collection. */
+  heldMb(program: Program): Promise<number>
   /** Descriptors that the hub holds. */
   descriptors(): number
 }
@@ -94,6 +99,10 @@ export async function startOneHub(run: SoakRun, plugins: object = {}): Promise<O
     head(visitor, line) {
       const cookie = visitor?.cookies(host)
       return `${line} HTTP/1.1\r\nHost: ${host}\r\n${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}`
+    },
+    async heldMb({ pid }) {
+      const { heap, buffers } = JSON.parse(await text(connectTcp(join(probes, `${pid}.sock`)))) as Held
+      return (heap + buffers) / (1 << 20)
     },
     descriptors: () => readdirSync(`/proc/${hub.program.pid}/fd`).length,
   }

@@ -21,7 +21,7 @@ export async function configSchema(options: ConfigSchemaOptions = {}): Promise<o
   })
   const slices = loaded.map(({ key, plugin }) => {
     const slice = plugin.config ?? { type: 'object', additionalProperties: false }
-    return [key, { description: plugin.summary, anyOf: [slice, { const: false }] }]
+    return [key, { description: plugin.summary, anyOf: [asWritten(slice), { const: false }] }]
   })
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -32,4 +32,15 @@ export async function configSchema(options: ConfigSchemaOptions = {}): Promise<o
       plugins: { ...hubSchema.properties.plugins, properties: Object.fromEntries(slices) },
     },
   }
+}
+
+/** What has a default may be left out of the file, although a plugin always finds it. */
+function asWritten(slice: object): object {
+  const { required = [], properties = {} } = slice as {
+    required?: readonly string[]
+    properties?: Record<string, { default?: unknown }>
+  }
+  const left = required.filter((key) => properties[key]?.default === undefined)
+  const { required: _, ...rest } = slice as { required?: unknown }
+  return left.length === 0 ? rest : { ...rest, required: left }
 }

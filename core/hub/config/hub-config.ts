@@ -1,4 +1,4 @@
-import type { LogFormat, LogLevel } from '../../kernel/create-log.ts'
+import type { LogFormat, LogLevel } from '../../log/create-log.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import type { PublicNames } from '../web/web-routes.ts'
 

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -12,6 +12,7 @@ import { affordableConnections } from './affordable-connections.ts'
 import { createBrowserSessions, type TakeStream } from './browser-sessions.ts'
 import { chooseDoor, sideOf } from './choose-door.ts'
 import type { Certificates } from './create-certificates.ts'
+import { listen } from './listen.ts'
 import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
 import { type Peeked, peekConnection } from './peek-connection.ts'
 import type { AppHostProtocol, ConnectionInfo, Protocol } from './protocol.ts'
@@ -276,26 +277,4 @@ function onlyAppHosts(protocols: readonly Protocol[]): AppHostProtocol | undefin
 
 function twice(what: string): never {
   throw new MezError('MEZ_SERVICE_TWICE', `two protocols want ${what}`)
-}
-
-function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
-  const [, v6, host = v6, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listenAddr) ?? []
-  if (port === undefined) {
-    throw new MezError(
-      'MEZ_CONFIG_INVALID',
-      `proxy.listen_addr: ${JSON.stringify(listenAddr)} is no host:port`,
-    )
-  }
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new MezError('MEZ_PORT_UNAVAILABLE', `cannot listen on ${listenAddr}: ${cause.message}`, { cause }),
-      )
-    server.once('error', failed)
-    server.listen({ host: host || '0.0.0.0', port: Number(port) }, () => {
-      server.removeListener('error', failed)
-      const address = server.address()
-      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
-    })
-  })
 }

@@ -21,8 +21,8 @@ export interface Ours {
   /** A session for every six connections, and one for all. */
   readonly many: Target
   readonly single: Target
-  /** Somebody who has just signed in to the application. */
-  visitor(): Promise<Visitor>
+  /** Somebody who has just signed in to the application, or to another one whose origin this is. */
+  visitor(origin?: string): Promise<Visitor>
 }
 
 const MOST_CONNECTIONS = 64
@@ -49,11 +49,11 @@ export async function startOurs(options: {
     )
     const url = cluster.apps.live.replace('//live.', '//bench.')
     const { host, hostname } = new URL(url)
-    const visitor = async () => {
+    const visitor = async (origin = url) => {
       // On a machine that is busy the hub may give up on the identity provider.
       for (let attempt = 1; ; attempt++) {
         const someone = new Visitor(cluster.ca)
-        const page = await signIn(someone, people[0], `${url}/bytes/1024`)
+        const page = await signIn(someone, people[0], `${origin}/bytes/1024`)
         if (page.status === 200) return someone
         if (attempt === ATTEMPTS) throw new Error(`signing in ended with ${page.status} at ${page.url}`)
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

@@ -7,7 +7,7 @@ import { appAt, openGateway } from './gateway.ts'
 export const APP_HOST = 'a.apps.mezite.localhost'
 export const HUB_HOST = 'hub.mezite.localhost'
 
-type Answer = Parameters<typeof openByteApp>[0]
+export type Answer = Parameters<typeof openByteApp>[0]
 
 const answerAll: Answer = (request) =>
   `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${request.startsWith('HEAD ') ? '' : 'ok'}`

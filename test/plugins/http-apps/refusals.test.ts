@@ -118,22 +118,6 @@ t.test(
   },
 )
 
-t.test(
-  'an app that fails: every request is counted, one of a flood is logged with its request id',
-  async (t) => {
-    const { gateway } = await open(t)
-    gateway.tunnel.connected = []
-    const answers: string[] = []
-    for (let n = 0; n < 5; n++) answers.push(await raw(gateway, ask('GET /')))
-    t.strictSame(gateway.failed, Array(5).fill('agent_none'))
-    t.equal(gateway.warnings.length, 1)
-    const [fields, message] = gateway.warnings[0] as [{ request_id: string }, string]
-    t.equal(message, 'an app did not answer')
-    t.match(fields, { app: 'a', user: 'ann', reason: 'agent_none' })
-    t.ok(answers[0]?.includes(fields.request_id), 'the id that the visitor was told')
-  },
-)
-
 t.test('every denial is recorded exactly once', async (t) => {
   const { app, gateway } = await open(t)
   const refused: readonly [request: string, status: number, reason: string][] = [

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { residentKb } from '../../bench/processes.ts'
 import { askLive } from '../limits/ask-live.ts'
 import { openCrowd, openTls } from '../limits/open-clients.ts'
@@ -15,8 +16,15 @@ export const slowReaders = {
     const { publicPort, appHost, hub, agent } = cluster
     const visitor = await cluster.signIn('worker')
     await askLive(visitor, cluster.liveUrl, 5_000)
+    // Memory that relaying at full speed takes once is no growth.
+    for (let turn = 0; turn < 4; turn++) {
+      const fast = await visitor.stream(`${cluster.liveUrl}/download?bytes=200000000`, { timeoutMs: 60_000 })
+      fast.resume()
+      await once(fast, 'end')
+    }
     const quiet = await askLive(visitor, cluster.liveUrl, 10_000)
     const pids = { hub: hub.program.pid, agent: agent.pid }
+    const heldBefore = { hub: await cluster.heldMb(hub.program), agent: await cluster.heldMb(agent) }
     const before = { hub: residentKb(pids.hub), agent: residentKb(pids.agent) }
     const readers = await openCrowd(
       READERS,
@@ -36,6 +44,7 @@ export const slowReaders = {
     }, 500)
     const busy = await askLive(visitor, cluster.liveUrl, READ_MS)
     clearInterval(watching)
+    const held = { hub: await cluster.heldMb(hub.program), agent: await cluster.heldMb(agent) }
     const alive = readers.filter(({ destroyed }) => !destroyed).length
     for (const socket of readers) socket.destroy()
     const limit = (value: number) => ({ kind: 'most', value }) as const
@@ -45,6 +54,18 @@ export const slowReaders = {
         { what: 'readers at the end', value: alive, unit: '', limit: { kind: 'least', value: READERS } },
         { what: 'hub: most memory gained', value: most.hub, unit: 'MB', limit: limit(100) },
         { what: 'agent: most memory gained', value: most.agent, unit: 'MB', limit: limit(100) },
+        {
+          what: 'hub: gained after a collection',
+          value: held.hub - heldBefore.hub,
+          unit: 'MB',
+          limit: limit(100),
+        },
+        {
+          what: 'agent: gained after a collection',
+          value: held.agent - heldBefore.agent,
+          unit: 'MB',
+          limit: limit(100),
+        },
         { what: 'requests of others that failed', value: busy.failed, unit: '', limit: limit(0) },
         { what: 'p99 of others before', value: quiet.p99, unit: 'ms', limit: null },
         { what: 'p99 of others meanwhile', value: busy.p99, unit: 'ms', limit: null },

@@ -2,6 +2,7 @@ import { CliError, escapeText, path, readDocuments } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { appFlags, changedApp } from '../../app-flags.ts'
+import { cutText } from '../../cut-text.ts'
 import { putDocuments } from '../../put-documents.ts'
 import { resourceOf } from '../../resource.ts'
 
@@ -36,9 +37,9 @@ export default class AppsUpdate extends AdminCommand {
         throw new CliError('MEZ_USAGE', `${file} must hold one document, of app ${args.name}`)
       }
       const [done] = await putDocuments(client, '/apps', documents, () => {})
-      return this.show(flags, done!.resource, () => `updated app ${escapeText(args.name)}`)
+      return this.show(flags, done!.resource, () => escapeText(`updated app ${args.name}${done!.cut}`))
     }
-    const updated = resourceOf(await this.call(flags, 'PUT', target, { body: changedApp(app, flags) }))
-    await this.show(flags, updated, () => `updated app ${escapeText(args.name)}`)
+    const answer = await this.call(flags, 'PUT', target, { body: changedApp(app, flags) })
+    await this.show(flags, resourceOf(answer), () => escapeText(`updated app ${args.name}${cutText(answer)}`))
   }
 }

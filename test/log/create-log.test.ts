@@ -1,5 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { createLog, type LogOptions } from '../../core/kernel/create-log.ts'
+import { createLog, type LogOptions } from '../../core/log/create-log.ts'
 
 function logOf(options: LogOptions = {}) {
   const lines: string[] = []
@@ -58,4 +63,36 @@ t.test('secrets are not logged, also when somebody tries', (t) => {
   t.notMatch(lines.join(''), /SECRET/)
   t.match(JSON.parse(lines[0]!), { headers: { accept: 'x' } })
   t.end()
+})
+
+const logger = (stderr: number | 'pipe') =>
+  spawn(
+    process.execPath,
+    ['--conditions=mezite-source', fileURLToPath(new URL('log-lines.ts', import.meta.url))],
+    {
+      stdio: ['pipe', 'pipe', stderr],
+      timeout: 30_000,
+    },
+  )
+
+t.test('fault 28 a log on a full disk costs lines, and neither the program nor its memory', async (t) => {
+  const child = logger(openSync('/dev/full', 'w'))
+  const [memory] = await once(child.stdout!, 'data')
+  t.ok(Number(memory) < 400, `${memory} MB`)
+  child.stdin!.end('stop')
+  t.strictSame(await once(child, 'exit'), [0, null])
+})
+
+t.test('a reader that does not keep up loses lines, and is told how many', async (t) => {
+  const child = logger('pipe')
+  await once(child.stdout!, 'data')
+  let lines = 0
+  for await (const line of createInterface({ input: child.stderr! })) {
+    const { msg, lost } = JSON.parse(line) as { msg: string; lost?: number }
+    if (msg === 'line') lines += 1
+    if (msg !== 'log lines were lost') continue
+    t.ok(lost! > 0 && lines > 0 && lines + lost! >= 10_000, `${lines} lines, ${lost} lost`)
+    child.stdin!.end('stop')
+  }
+  t.ok(lines < 10_000)
 })

@@ -1,5 +1,6 @@
 import pino from 'pino'
-import type { Log } from './log.ts'
+import type { Log } from '../kernel/log.ts'
+import { stderrLines } from './stderr-lines.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFormat = 'json' | 'text'
@@ -34,9 +35,9 @@ const escapeLine = (line: string): string =>
 
 /** The log of a program. Lines that are still buffered are flushed when the process exits. */
 export function createLog({ level = 'info', format = 'json', write }: LogOptions = {}): Log {
-  const sink = write ? { write } : pino.destination({ dest: 2, sync: false })
+  const sink = write ? { write } : stderrLines((lost) => log.error({ lost }, 'log lines were lost'))
   const error = pino.stdSerializers.err
-  return pino(
+  const log: Log = pino(
     {
       level,
       base: null,
@@ -49,6 +50,7 @@ export function createLog({ level = 'info', format = 'json', write }: LogOptions
       write: (line: string) => void sink.write(escapeLine(format === 'json' ? line : `${textLine(line)}\n`)),
     },
   )
+  return log
 }
 
 /** `2026-11-25T01:00:00.000Z WARN  [rbac] message key=value`; control characters stay escaped, so a line is a line. */

@@ -1,0 +1,28 @@
+import type { Server } from 'node:net'
+import { MezError } from '../../kernel/error.ts'
+
+/**
+ * Listens on `host:port` or `[v6]:port` and resolves with the port taken. Rejects with `MEZ_CONFIG_INVALID` when the
+ * address is none, `MEZ_PORT_UNAVAILABLE` when it cannot be had.
+ */
+export function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
+  const [, v6, host = v6, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listenAddr) ?? []
+  if (port === undefined) {
+    throw new MezError(
+      'MEZ_CONFIG_INVALID',
+      `proxy.listen_addr: ${JSON.stringify(listenAddr)} is no host:port`,
+    )
+  }
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void =>
+      reject(
+        new MezError('MEZ_PORT_UNAVAILABLE', `cannot listen on ${listenAddr}: ${cause.message}`, { cause }),
+      )
+    server.once('error', failed)
+    server.listen({ host: host || '0.0.0.0', port: Number(port) }, () => {
+      server.removeListener('error', failed)
+      const address = server.address()
+      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
+    })
+  })
+}

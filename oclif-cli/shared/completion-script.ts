@@ -1,0 +1,173 @@
+import type { CompletedCommand, CompletedFlag, CompletionTree } from './completion-tree.ts'
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+export type Shell = (typeof SHELLS)[number]
+
+/**
+ * A completion script that knows every command, flag and fixed value by itself: it asks neither the program nor the hub,
+ * writes no cache, and costs the start of a shell nothing but its own text.
+ */
+export function completionScript(shell: Shell, tree: CompletionTree): string {
+  return `${{ bash, zsh, fish }[shell](tree)}\n`
+}
+
+type Word = readonly [word: string, summary: string]
+
+/** What may stand at first, and by first word what may follow. */
+function wordsOf({ commands, topics }: CompletionTree): { first: Word[]; after: Map<string, Word[]> } {
+  const after = new Map<string, Word[]>()
+  const first: Word[] = []
+  for (const { words, summary } of commands) {
+    const [one = '', two] = words
+    if (two === undefined) first.push([one, summary])
+    else after.set(one, [...(after.get(one) ?? []), [two, summary]])
+  }
+  for (const [topic, summary] of Object.entries(topics)) first.push([topic, summary])
+  return { first: [...first, ['help', 'show help']], after }
+}
+
+const idOf = ({ words }: CompletedCommand): string => words.join(' ')
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+const list = (words: readonly string[]): string => quote(words.join(' '))
+const spellings = ({ name, char }: CompletedFlag): string[] => [
+  `--${name}`,
+  ...(char === null ? [] : [`-${char}`]),
+]
+
+/** Patterns of `case` for the flags of a command that take a value, with what completes them. */
+function valueCases(
+  command: CompletedCommand,
+  fixed: (values: readonly string[]) => string,
+  files: string,
+  free: string,
+): string[] {
+  return command.flags
+    .filter(({ values }) => values !== null)
+    .map((flag) => {
+      const { values, file } = flag
+      const action = values && values.length > 0 ? fixed(values) : file ? files : free
+      return `${spellings(flag)
+        .map((spelling) => quote(`${idOf(command)} ${spelling}`))
+        .join('|')}) ${action};;`
+    })
+}
+
+function bash(tree: CompletionTree): string {
+  const { program, commands } = tree
+  const { first, after } = wordsOf(tree)
+  const reply = (words: readonly string[]) => `COMPREPLY=($(compgen -W ${list(words)} -- "$cur"))`
+  const flagsOf = (command: CompletedCommand) => command.flags.map(({ name }) => `--${name}`)
+  const lines = [
+    `# Completion of ${program} for bash. Load it with: source <(${program} completion bash)`,
+    `_${program}() {`,
+    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" at',
+    '  COMPREPLY=()',
+    // bash makes a word of the sign between a flag and its value.
+    '  if [[ $cur == "=" ]]; then cur=""; elif [[ $prev == "=" ]]; then prev="${COMP_WORDS[COMP_CWORD-2]}"; fi',
+    '  for ((at = 1; at < COMP_CWORD && at < 3; at++)); do',
+    '    [[ ${COMP_WORDS[at]} == -* ]] && break',
+    '    command+="${command:+ }${COMP_WORDS[at]}"',
+    '  done',
+    '  case "$command $prev" in',
+    ...commands.flatMap((command) =>
+      valueCases(
+        command,
+        (values) => `${reply(values)}; return`,
+        'compopt -o default 2>/dev/null; COMPREPLY=(); return',
+        'return',
+      ).map((line) => `    ${line}`),
+    ),
+    '  esac',
+    '  case "$command" in',
+    `    '') ${reply(first.map(([word]) => word))};;`,
+    ...[...after].map(([topic, words]) => `    ${quote(topic)}) ${reply(words.map(([word]) => word))};;`),
+    ...commands.map((command) => {
+      const id = idOf(command)
+      const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
+      return `    ${pattern}) ${reply([...command.values, ...flagsOf(command)])};;`
+    }),
+    '  esac',
+    '}',
+    `complete -F _${program} ${program}`,
+  ]
+  return lines.join('\n')
+}
+
+function zsh(tree: CompletionTree): string {
+  const { program, commands } = tree
+  const { first, after } = wordsOf(tree)
+  // A colon ends the word in a description of zsh.
+  const described = (words: readonly Word[]) =>
+    words.map(([word, summary]) => quote(`${word.replaceAll(':', '\\:')}:${summary}`)).join(' ')
+  const describe = (words: readonly Word[]) => `found=(${described(words)}); _describe -V ${program} found`
+  const flagsOf = (command: CompletedCommand): Word[] =>
+    command.flags.map(({ name, summary }) => [`--${name}`, summary])
+  const lines = [
+    `#compdef ${program}`,
+    `# Completion of ${program} for zsh. Load it with: source <(${program} completion zsh)`,
+    `_${program}() {`,
+    '  local -a found',
+    '  local command="" prev="${words[CURRENT-1]}" at',
+    '  for ((at = 2; at < CURRENT && at < 4; at++)); do',
+    '    [[ ${words[at]} == -* ]] && break',
+    '    command+="${command:+ }${words[at]}"',
+    '  done',
+    '  if [[ ${words[CURRENT]} == --*=* ]]; then prev="${words[CURRENT]%%=*}"; compset -P "*="; fi',
+    '  case "$command $prev" in',
+    ...commands.flatMap((command) =>
+      valueCases(
+        command,
+        (values) => `compadd -- ${values.map(quote).join(' ')}; return`,
+        '_files; return',
+        'return',
+      ).map((line) => `    ${line}`),
+    ),
+    '  esac',
+    '  case "$command" in',
+    `    '') ${describe(first)};;`,
+    ...[...after].map(([topic, words]) => `    ${quote(topic)}) ${describe(words)};;`),
+    ...commands.map((command) => {
+      const id = idOf(command)
+      const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
+      const values = command.values.map((value): Word => [value, ''])
+      return `    ${pattern}) ${describe([...values, ...flagsOf(command)])};;`
+    }),
+    '  esac',
+    '}',
+    // Both ways of loading: as a file of $fpath, and by source.
+    `if [[ \${funcstack[1]} == _${program} ]]; then _${program} "$@"; else compdef _${program} ${program}; fi`,
+  ]
+  return lines.join('\n')
+}
+
+function fish(tree: CompletionTree): string {
+  const { program, commands } = tree
+  const { first, after } = wordsOf(tree)
+  const text = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  const line = (condition: string, rest: string) => `complete -c ${program} -n ${text(condition)} ${rest}`
+  const seen = (words: readonly string[]) =>
+    words.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')
+  const lines = [
+    `# Completion of ${program} for fish. Load it with: ${program} completion fish | source`,
+    `complete -c ${program} -f`,
+    ...first.map(([word, summary]) => line('__fish_use_subcommand', `-a ${word} -d ${text(summary)}`)),
+  ]
+  for (const [topic, words] of after) {
+    const none = `${seen([topic])}; and not __fish_seen_subcommand_from ${words.map(([word]) => word).join(' ')}`
+    for (const [word, summary] of words) lines.push(line(none, `-a ${word} -d ${text(summary)}`))
+  }
+  for (const { words, flags, values } of commands) {
+    if (values.length > 0) lines.push(line(seen(words), `-a ${text(values.join(' '))}`))
+    for (const { name, char, summary, values: allowed, file } of flags) {
+      const short = char === null ? '' : `-s ${char} `
+      const value =
+        allowed === null
+          ? ''
+          : file
+            ? '-r -F '
+            : `-x ${allowed.length > 0 ? `-a ${text(allowed.join(' '))} ` : ''}`
+      lines.push(line(seen(words), `-l ${name} ${short}${value}-d ${text(summary)}`))
+    }
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,26 @@
+/**
+ * Carries TCP connections to a port of 127.0.0.1 as a long way does: every byte takes as long as the first argument
+ * says, in milliseconds, and any number of them may be under way. Second argument: the port. Tells its own.
+ */
+import { connect, createServer, type Socket } from 'node:net'
+
+const [, , delay = '', port = ''] = process.argv
+const delayMs = Number(delay)
+
+function carry(from: Socket, to: Socket): void {
+  // Timers of one length fire in the order in which they were made.
+  from.on('data', (chunk) => void setTimeout(() => to.write(chunk), delayMs))
+  from.on('end', () => void setTimeout(() => to.end(), delayMs))
+  from.on('error', () => to.destroy())
+  from.on('close', () => void setTimeout(() => to.destroy(), 2 * delayMs))
+}
+
+createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+  const far = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  carry(near, far)
+  carry(far, near)
+}).listen(0, '127.0.0.1', function (this: { address(): unknown }) {
+  process.send?.({ port: (this.address() as { port: number }).port })
+})
+process.on('SIGTERM', () => process.exit(0))
+process.on('disconnect', () => process.exit(0))

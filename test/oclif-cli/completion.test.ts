@@ -1,0 +1,78 @@
+/** Completion scripts in the shells that they are for, as far as those are here. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { MEZCTL, MSH, runMezctl } from './run-program.ts'
+
+const run = promisify(execFile)
+const dir = mkdtempSync(join(tmpdir(), 'mez-completion-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+/** The script of a program for a shell, in a file. */
+async function script(shell: string, program: string): Promise<string> {
+  const { code, out, err } = await runMezctl(['completion', shell], {}, '', program)
+  if (code !== 0) throw new Error(err)
+  const file = join(dir, `${shell}-${program === MSH ? 'msh' : 'mezctl'}`)
+  writeFileSync(file, out)
+  return file
+}
+
+const has = (shell: string) =>
+  run(shell, ['--version']).then(
+    () => true,
+    () => false,
+  )
+
+t.test('bash completes commands, flags and values', async (t) => {
+  const [mezctl, msh] = await Promise.all([script('bash', MEZCTL), script('bash', MSH)])
+  const { commands } = await import('../../oclif-cli/mezctl/commands.ts')
+  const asked: [string, string[], RegExp][] = [
+    [mezctl, ['mezctl', 'ap'], /^apps api-tokens$/],
+    [mezctl, ['mezctl', 'apps', 'l'], /^ls list$/],
+    [mezctl, ['mezctl', 'apps', 'list', '--format', ''], /^text json yaml$/],
+    // As bash splits `--phase=s`.
+    [mezctl, ['mezctl', 'auth', 'rotate', '--phase', '=', 's'], /^start switch$/],
+    [mezctl, ['mezctl', 'auth', 'rotate', '--type', 'agent-ca', '--f'], /^--force --format$/],
+    [mezctl, ['mezctl', 'completion', ''], /^bash zsh fish/],
+    [mezctl, ['mezctl', 'status', '--pl'], /^--plugins$/],
+    [msh, ['msh', 'app', ''], /^ls list login$/],
+    [msh, ['msh', 'log'], /^login logout$/],
+    ...Object.keys(commands).map((id): [string, string[], RegExp] => [
+      mezctl,
+      ['mezctl', ...id.split(' ')],
+      new RegExp(`(^| )${id.split(' ').at(-1)}( |$)`),
+    ]),
+  ]
+  const tries = asked.map(([file, words]) => {
+    const list = words.map((word) => `'${word}'`).join(' ')
+    return `source ${file}; COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _${words[0]}; echo "\${COMPREPLY[*]}"`
+  })
+  const { stdout } = await run('bash', ['--norc', '-c', tries.join('\n')])
+  const lines = stdout.split('\n')
+  for (const [at, [, words, expected]] of asked.entries()) t.match(lines[at], expected, words.join(' '))
+})
+
+t.test('fish completes them too', { skip: !(await has('fish')) && 'fish is not installed' }, async (t) => {
+  const [mezctl, msh] = await Promise.all([script('fish', MEZCTL), script('fish', MSH)])
+  const complete = async (file: string, line: string) =>
+    (await run('fish', ['--no-config', '-c', `source ${file}; complete -C '${line}'`])).stdout
+  t.match(await complete(mezctl, 'mezctl ap'), /api-tokens\tcredentials of programs\napps\t/)
+  t.match(await complete(mezctl, 'mezctl auth rotate --phase s'), /^start\t[\s\S]*^switch\t/m)
+  t.match(await complete(msh, 'msh app l'), /login\t/)
+})
+
+t.test('zsh reads the script', { skip: !(await has('zsh')) && 'zsh is not installed' }, async (t) => {
+  for (const program of [MEZCTL, MSH]) await run('zsh', ['-f', '-n', await script('zsh', program)])
+  t.pass('it is well formed')
+})
+
+t.test('another shell is wrong usage', async (t) => {
+  t.match(await runMezctl(['completion', 'csh'], {}), {
+    code: 2,
+    out: '',
+    err: /bash, zsh, fish \(MEZ_USAGE\)/,
+  })
+})
