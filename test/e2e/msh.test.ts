@@ -26,6 +26,7 @@ const run = promisify(execFile)
 const homes = mkdtempSync(join(tmpdir(), 'mezite-homes-'))
 t.teardown(() => rmSync(homes, { recursive: true, force: true }))
 const cluster = await startTestCluster(t)
+const redisPort = await startRedis(t, homes)
 const [alice, bob] = people
 const proxy = new URL(cluster.hubUrl).host
 const envOf = ({ id }: { id: string }) => ({ MSH_HOME: join(homes, id), MEZITE_BROWSER: '/bin/true' })
@@ -73,7 +74,7 @@ t.test('login through the connector that is named; the page names msh and this m
 t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {
   await register(
     'redis-internal',
-    `tcp://127.0.0.1:${await startRedis(t, homes)}`,
+    `tcp://127.0.0.1:${redisPort}`,
     'env=demo,team=platform',
     '--protocol',
     'tcp',

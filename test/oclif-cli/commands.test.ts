@@ -229,7 +229,7 @@ t.test('each change is one request, and says what was done', async (t) => {
       'auth rotate --type=agent-ca --phase switch',
       'POST',
       '/auth/rotate/agent-ca',
-      { step: 'switch', force: false },
+      { step: 'switch' },
       /^agent-ca: switched[\s\S]*would now shut out[\s\S]*Next, when nobody is listed: .*--phase finish\nTo go back/,
     ],
     [
