@@ -93,5 +93,8 @@ t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) =
   t.equal(verified.code, 0, verified.err)
   t.match(verified.out, /The audit trail is what was recorded: \d+ events/)
   const logins = () => second.api<unknown[]>('GET', '/audit?type=user.login&limit=10')
-  await until(async () => (await logins()).length === 2, 'the sign-ins of before and after are in the audit trail')
+  await until(
+    async () => (await logins()).length === 2,
+    'the sign-ins of before and after are in the audit trail',
+  )
 })
