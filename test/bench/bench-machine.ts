@@ -39,13 +39,13 @@ export class BenchMachine {
   ours(): Promise<Ours> {
     return this.#once('ours', async () => {
       const postgres = await this.postgres()
-      if (postgres === null) return this.oursEmbedded()
+      if (postgres === null) return this.#oursEmbedded()
       const url = await postgres.createDatabase()
       return this.#startOurs('ours', { url, pid: postgres.pid })
     })
   }
 
-  oursEmbedded(): Promise<Ours> {
+  #oursEmbedded(): Promise<Ours> {
     return this.#once('ours embedded', () => this.#startOurs('ours-embedded', null))
   }
 

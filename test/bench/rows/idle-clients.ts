@@ -4,7 +4,8 @@ import { residentKb } from '../processes.ts'
 import { type Figure, most } from '../row.ts'
 import { heads } from '../target.ts'
 
-const CLIENTS = 2_000
+/** Fewer than a hub takes from one address. */
+const CLIENTS = 1_500
 /** Before it is looked at, memory that the handshakes alone needed may go. */
 const SETTLE_MS = 2_000
 

@@ -17,17 +17,13 @@ export const requests = {
       machine.note(missing)
       return []
     }
-    const ours = await machine.ours()
-    const { many, single } = ours
-    const other = await machine.oursEmbedded()
-    // Where PostgreSQL is missing both are the same.
-    const embedded = other === ours ? null : { ...other.many, name: 'ours, embedded database' }
+    const { many, single } = await machine.ours()
     const baselines = present([
       await machine.plainProxy(),
       await machine.nginx(),
       await machine.nginxOverSsh(),
     ])
-    const of = await inRounds(machine, present([many, single, embedded, ...baselines]), (target, round) =>
+    const of = await inRounds(machine, [many, single, ...baselines], (target, round) =>
       h2load(machine, target, {
         ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: 1, http2: false },
         ...{ seconds: machine.options.seconds, round },
@@ -39,11 +35,10 @@ export const requests = {
       nginx: least(0.38, 0.6),
       'nginx + ssh -R': least(0.9, 1.2),
     }
-    const kinds = present([
+    const kinds = [
       { target: many, what: 'requests' },
       { target: single, what: 'requests, one session for all' },
-      embedded && { target: embedded, what: 'requests, embedded database' },
-    ])
+    ]
     const figures = kinds.flatMap(({ target, what }) =>
       baselines.map((baseline): Figure => {
         const [mine, theirs] = [rates(of(target)), rates(of(baseline))]
@@ -51,7 +46,7 @@ export const requests = {
           what,
           against: { name: baseline.name, value: median(theirs) },
           ...{ ours: median(mine), unit: 'req/s', ratio: ratio(mine, theirs) },
-          goal: target === embedded ? null : (goals[baseline.name as keyof typeof goals] ?? null),
+          goal: goals[baseline.name as keyof typeof goals] ?? null,
         }
       }),
     )
@@ -64,11 +59,8 @@ export const requests = {
       ...figures,
       alone('processor time of the hub', cpu(of(many), 'hub'), most(60, 40)),
       alone('processor time of the agent', cpu(of(many), 'agent'), most(28, 20)),
-      ...(embedded
-        ? [
-            alone('processor time of PostgreSQL', cpu(of(many), 'database'), null),
-            alone('processor time of the hub and its embedded database', cpu(of(embedded), 'hub'), null),
-          ]
+      ...('database' in many.processes
+        ? [alone('processor time of PostgreSQL', cpu(of(many), 'database'), null)]
         : []),
       ...baselines.flatMap((baseline) =>
         Object.keys(baseline.processes).map((name) =>
