@@ -92,8 +92,8 @@ export class AppHosts implements AppHostProtocol {
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
     socket.on('error', noop)
-    // An earlier request is still being answered: two answers must not mix.
-    if (this.#path.isBusy(socket)) return void socket.destroy()
+    // An earlier answer is still on its way: two must not mix, and Node.js throws for a second one on a socket.
+    if (this.#owed.count(socket) > 0) return void socket.destroy()
     const response = new ServerResponse(message)
     response.on('error', noop)
     response.shouldKeepAlive = false
@@ -163,11 +163,18 @@ export class AppHosts implements AppHostProtocol {
       if (info === undefined) socket.destroy()
       else this.upgrade(message, socket, head, info)
     })
-    server.on('connect', (_, socket: Duplex) => refuseBytes(socket, 405))
+    server.on('connect', (_, socket: Duplex) => this.#refuseConnect(socket))
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.#broken(error, socket))
     // Never listening, so this is what arms the timeouts.
     server.emit('listening')
     return server
+  }
+
+  #refuseConnect(socket: Duplex): void {
+    if (this.#owed.count(socket) > 0) return void socket.destroy()
+    const info = this.#infos.get(socket)
+    if (info !== undefined) this.#refusals.note(info.clientIp, 'method_not_allowed', null)
+    refuseBytes(socket, 405)
   }
 
   #broken(error: NodeJS.ErrnoException, socket: Duplex): void {

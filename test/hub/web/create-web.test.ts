@@ -341,6 +341,26 @@ function overSocket(socketPath: string, path: string): Promise<unknown> {
   })
 }
 
+t.test('F90 G101 behind an answer that is on its way no app gets an upgrade', async (t) => {
+  let upgrades = 0
+  const upgrade = () => {
+    upgrades++
+  }
+  const front = { trustedProxies: ['127.0.0.0/8'] }
+  const hub = await startWeb([api], { appHosts: { request() {}, upgrade, stream() {} } }, front)
+  t.teardown(hub.stop)
+  const first = 'GET /v1/webapi/refused HTTP/1.1\r\nhost: hub.mezite.localhost\r\n\r\n'
+  const head = 'HTTP/1.1\r\nhost: a.apps.mezite.localhost\r\n'
+  for (const second of [
+    `GET / ${head}connection: upgrade\r\nupgrade: websocket\r\n\r\n`,
+    `CONNECT a.apps.mezite.localhost:443 ${head}\r\n`,
+  ]) {
+    const answers = await hub.raw(first + second)
+    t.notMatch(answers, /HTTP\/1\.1 [\s\S]*HTTP\/1\.1 |HTTP\/1\.1 405 /, second)
+  }
+  t.equal(upgrades, 0)
+})
+
 t.test(
   'a decided 5xx is no fault of the program: no stack, no error level; the request id is in the line',
   (t) => {

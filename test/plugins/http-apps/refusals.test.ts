@@ -127,6 +127,7 @@ t.test('every denial is recorded exactly once', async (t) => {
     [ask('POST /', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'), 400, ''],
     [ask('GET /', ...Array.from({ length: 101 }, (_, i) => `a${i}: b`)), 431, 'headers_too_many'],
     ['garbage\r\n\r\n', 400, 'request_invalid'],
+    [ask('CONNECT a.apps.test:443'), 405, 'method_not_allowed'],
     [ask('POST /', 'Content-Length: 0', 'Origin: https://b.apps.test'), 403, 'origin_not_allowed'],
     [ask('POST /.mezite/logout', 'Origin: https://b.apps.test'), 403, 'origin_not_allowed'],
     [ask('GET /.mezite/session?code=x&path=/'), 400, 'handover_refused'],

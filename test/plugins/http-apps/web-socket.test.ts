@@ -88,6 +88,30 @@ t.test('A7 G100 G101 early bytes are held, identity goes along', async (t) => {
   t.match(record?.fields, { status: 101, upgrade: 'websocket', bytes_in: 4, bytes_out: 4 })
 })
 
+t.test('G101 F90 an upgrade behind an unfinished answer ends its connection, never the hub', async (t) => {
+  const { app, gateway } = await open(t, () => OK)
+  const thrown: unknown[] = []
+  const onthrown = (error: unknown) => thrown.push(error)
+  process.on('uncaughtException', onthrown)
+  t.teardown(() => process.off('uncaughtException', onthrown))
+  const head = 'HTTP/1.1\r\nHost: a.apps.test\r\n'
+  const before = [
+    `GET / ${head}\r\n`,
+    `GET /.mezite/session-status ${head}\r\n`,
+    `POST / ${head}Content-Length: 2\r\n\r\nhi`,
+    `GET / ${head}Cookie: ${COOKIE}\r\n\r\n`,
+  ]
+  for (const first of before) {
+    for (const second of [upgrade(), `CONNECT a.apps.test:443 ${head}\r\n`]) {
+      const answers = await raw(gateway, first + second)
+      t.notMatch(answers, /HTTP\/1.1 [\s\S]*HTTP\/1.1 |HTTP\/1.1 (?:101|405) /, first)
+      gateway.state.later = !gateway.state.later
+    }
+  }
+  t.same(thrown, [])
+  t.notOk(app.requests.some((request) => request.startsWith('GET /ws')))
+})
+
 t.test('G102 a cut closes with 4401 between frames, without a code inside one, on both sides', async (t) => {
   const { app, gateway } = await open(t, (request) =>
     request.includes('/ws') ? Buffer.from(`${SWITCH}\x82\x02hi`, 'latin1') : null,
