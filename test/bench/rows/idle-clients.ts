@@ -4,8 +4,8 @@ import { residentKb } from '../processes.ts'
 import { type Figure, most } from '../row.ts'
 import { heads } from '../target.ts'
 
-/** Fewer than a hub takes from one address. */
-const CLIENTS = 1_500
+/** Fewer than one person may have under way. */
+const CLIENTS = 900
 /** Before it is looked at, memory that the handshakes alone needed may go. */
 const SETTLE_MS = 2_000
 
