@@ -21,6 +21,7 @@ import type { HubConfig } from './config/hub-config.ts'
 import { createChanges } from './database/create-changes.ts'
 import { openDatabase } from './database/open-database.ts'
 import { createDiagnostics } from './diagnostics/create-diagnostics.ts'
+import { forwardThrough } from './forward-through.ts'
 import { createCertificates } from './front/create-certificates.ts'
 import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
@@ -28,6 +29,7 @@ import { hubKernel } from './hub-kernel.ts'
 import { createHubMetrics } from './hub-metrics.ts'
 import { createCutReports } from './hubs/create-cut-reports.ts'
 import { createRegistry } from './hubs/create-registry.ts'
+import { identifyCaller } from './identify-caller.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
 import { openVault } from './keys/open-vault.ts'
@@ -35,12 +37,12 @@ import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
 import * as ref from './references.ts'
 import { roomMigrations } from './room-migrations.ts'
 import { createSessions } from './sessions/create-sessions.ts'
-import { identifySession } from './sessions/identify-session.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { statusParts } from './status-parts.ts'
 import { createTunnel } from './tunnel/create-tunnel.ts'
 import { createWeb } from './web/create-web.ts'
 import { createPages } from './web/pages/create-pages.ts'
+import { challengeThrough } from './web/sign-in/challenge-through.ts'
 import { createSignIn } from './web/sign-in/create-sign-in.ts'
 import { statusRoutes } from './web/status-routes.ts'
 
@@ -166,7 +168,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     access,
     catalog,
     sessionLimits: () => kernel.service(ref.sessionLimits),
-    challenge: calls.access.challenge,
+    challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(ref.signInMethods),
     publicNames,
     audit,
@@ -193,7 +195,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     [ref.proxyLimits, config.proxy.limits],
     [ref.signInDesk, signIn.desk],
     [ref.commandLogins, signIn.commandLogins],
-    [ref.forwardHeaders, calls.http.forward],
+    [ref.forwardHeaders, forwardThrough(calls.http.forward)],
   ])
   await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
   await changes.start()
@@ -211,7 +213,6 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   await kernel.start()
   await tunnel.listen(kernel.slot(ref.transports))
 
-  const identify = identifySession(sessions, locks)
   const protocols = kernel.slot(ref.protocols)
   const appHosts = protocols.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
   const web = createWeb({
@@ -240,10 +241,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       ...signIn.webRoutes,
       ...kernel.slot(ref.webRoutes),
     ],
-    identify: async (credentials) =>
-      (credentials.kind === 'bearer' ? apiTokens.identify(credentials.token) : null) ??
-      (await identify(credentials)) ??
-      calls.access.identify(credentials),
+    identify: identifyCaller({ apiTokens, sessions, locks, ask: calls.access.identify }),
     changes,
     hsts: !certificates.development,
     version: hubVersion,

@@ -1,4 +1,5 @@
 import type { Ballots } from '../../kernel/hook.ts'
+import { isRoleName } from './check-subject.ts'
 import type { Decision, Requirement, Vote } from './decision.ts'
 import type { SatisfiedRequirement } from './subject.ts'
 
@@ -17,14 +18,19 @@ export class Ballot implements Vote {
   readonly requirements: Requirement[] = []
 
   allow(role: string): void {
-    this.roles.push(String(role))
+    if (!isRoleName(role)) throw new TypeError('allow() takes the name of a role')
+    this.roles.push(role)
   }
 
   deny(reason: string): void {
-    this.denials.push(typeof reason === 'string' && reason !== '' ? reason : 'denied')
+    this.denials.push(isCode(reason) ? reason : 'denied')
   }
 
   require(requirement: Requirement): void {
+    // A demand that cannot be read must not be lost.
+    const { name } = Object(requirement) as { name?: unknown }
+    if (typeof name !== 'string' || !REQUIREMENT.test(name))
+      throw new TypeError('require() takes a requirement with its name')
     this.requirements.push(requirement)
   }
 }
@@ -32,11 +38,16 @@ export class Ballot implements Vote {
 const LEVELS = ['webauthn', 'hardware_key'] as const
 /** Two hubs' clocks may differ this much. */
 const CLOCK_SKEW_MS = 5_000
-const REASONS: Readonly<Record<string, string>> = {
-  login: 'login_required',
-  'session-mfa': 'session_mfa_required',
-  'trusted-device': 'device_trust_required',
-}
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['login', 'login_required'],
+  ['session-mfa', 'session_mfa_required'],
+  ['trusted-device', 'device_trust_required'],
+])
+const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
+
+/** Reason codes are `snake_case`: they stand in answers, labels of metrics and the audit. */
+const isCode = (reason: unknown): reason is string =>
+  typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason)
 
 /** Any deny denies, a failed ballot denies, no allow denies. */
 export function combineBallots({ cast, failed }: Ballots<Vote>): Verdict {
@@ -76,7 +87,7 @@ export function decisionOf(
       met: Object.freeze(met),
     })
   }
-  const reason = REASONS[asked.name] ?? `${String(asked.name).replaceAll('-', '_')}_required`
+  const reason = REASONS.get(asked.name) ?? `${String(asked.name).replaceAll('-', '_')}_required`
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
 

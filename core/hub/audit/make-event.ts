@@ -66,9 +66,10 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
   }
 }
 
-/** What plugins made of an event, under the same rules; `id`, `type`, `time` and who recorded it stay as they were. */
+/** What plugins made of an event, under the same rules, or a TypeError; `id`, `type`, `time` and who recorded it stay as they were. */
 export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent {
   if (changed === original) return original
+  if (typeof changed !== 'object') throw new TypeError('an event is an object')
   const { id, type, time, cluster, hub } = original
   const { user, roles, client_ip, session_id, request_id, success, reason } = changed
   const kept = { user, client_ip, session_id, request_id, reason }

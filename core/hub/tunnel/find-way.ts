@@ -1,4 +1,6 @@
 import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { App } from '../catalog/app.ts'
 import type { HubCalls } from '../hooks.ts'
 import { DialError } from './dial-error.ts'
 import { dialThrough } from './dial-through.ts'
@@ -17,10 +19,22 @@ export function findWay(options: {
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
   readonly isAgentLocked: (hostname: string) => boolean
   readonly streamsPerAgent?: number
+  readonly log: Log
 }): Tunnel {
-  const { links, hooks, isAgentLocked, streamsPerAgent = STREAMS_PER_AGENT } = options
+  const { links, hooks, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
   const errors = new Map<string, string>()
   let turn = 0
+
+  /** A plugin may reorder and drop, never add; when its answer is unusable no link serves. */
+  function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
+    try {
+      const answer = new Set<unknown>(hooks.route(Object.freeze([...found]), app))
+      return [...answer].filter((link): link is LiveLink => found.includes(link as LiveLink))
+    } catch (error) {
+      log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent serves')
+      return []
+    }
+  }
 
   const way: Tunnel = {
     candidates(app) {
@@ -31,9 +45,7 @@ export function findWay(options: {
       }
       if (found.length > 1) found.sort((a, b) => a.streams - b.streams || a.turn - b.turn)
       if (hooks.route.empty) return found
-      const routed = hooks.route(found, app)
-      // A plugin may reorder and drop, never add.
-      return routed.filter((link, at) => found.includes(link as LiveLink) && routed.indexOf(link) === at)
+      return routed(found, app)
     },
     async dial(app, link) {
       const { hostname } = link

@@ -124,7 +124,8 @@ async function handOver(
     const { appsOidcConnector: connector } = publicNames
     const answer = await challenge({ requirement, subject, app, state: sealed, connector })
     if (answer) return answer.location
-    throw refuse(...(REFUSALS[requirement.name] ?? [decision.reason, 'A condition of your role is not met.']))
+    const known = Object.hasOwn(REFUSALS, requirement.name) ? REFUSALS[requirement.name] : undefined
+    throw refuse(...(known ?? [decision.reason, 'A condition of your role is not met.']))
   }
   if (!app.enabled) throw new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
   if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Access cannot be recorded now.')

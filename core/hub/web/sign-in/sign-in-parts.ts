@@ -5,7 +5,7 @@ import type { Audit } from '../../audit/audit.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Changes } from '../../database/changes.ts'
 import type { Database } from '../../database/database.ts'
-import type { HubCalls } from '../../hooks.ts'
+import type { Challenge, Reply } from '../../hooks.ts'
 import type { Vault } from '../../keys/vault.ts'
 import type { SessionLimits } from '../../sessions/session-limits.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
@@ -23,7 +23,8 @@ export interface SignInParts {
   readonly catalog: Catalog
   /** Asked at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
   readonly sessionLimits: () => SessionLimits | undefined
-  readonly challenge: HubCalls['access']['challenge']
+  /** Null: nobody answers. */
+  readonly challenge: (challenge: Challenge) => Promise<Reply | null>
   /** Asked anew on each visit. */
   readonly methods: () => readonly SignInMethod[]
   readonly publicNames: PublicNames

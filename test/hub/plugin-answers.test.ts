@@ -1,0 +1,286 @@
+/** What a hub makes of plugins whose answers are wrong, hostile or cut short. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defineHubPlugin, type HeaderLines, type Link, type Vote } from '@mezite/core'
+import t from 'tap'
+import { checkSubject } from '../../core/hub/access/check-subject.ts'
+import { keepRules, makeEvent } from '../../core/hub/audit/make-event.ts'
+import { challengeThrough } from '../../core/hub/web/sign-in/challenge-through.ts'
+import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import { connect, register } from '../e2e/resources.ts'
+import { startAgent } from '../e2e/start-agent.ts'
+
+t.setTimeout(60_000)
+const dir = mkdtempSync(join(tmpdir(), 'mezite-answers-'))
+t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+
+/** What the plugin answers at the moment. */
+const answers: {
+  forward?: (lines: HeaderLines) => unknown
+  identify?: () => unknown
+  decide?: (vote: Vote) => void
+  route?: (links: readonly Link[]) => unknown
+} = {}
+const hostile = defineHubPlugin({
+  name: 'hostile',
+  api: 1,
+  summary: 'Answers as the test says',
+  setup({ tap }) {
+    tap.http.forward((lines) => answers.forward?.(lines) as HeaderLines)
+    tap.access.identify(() => (answers.identify?.() ?? null) as never)
+    tap.access.decide((_query, vote) => answers.decide?.(vote))
+    tap.tunnel.route((links) => answers.route?.(links) as readonly Link[])
+  },
+})
+
+/** Requests that reached the app: their header lines, doubles too, and in one object. */
+const seen: { raw: readonly string[]; headers: IncomingHttpHeaders }[] = []
+const server = createServer((request, response) => {
+  seen.push({ raw: request.rawHeaders, headers: request.headers })
+  response.end('hello')
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+t.teardown(() => {
+  server.close()
+  server.closeAllConnections()
+})
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+const hub = await createTestHub({ plugins: [hostile] })
+t.teardown(() => hub.stop())
+await connect(hub.api, issuer)
+await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+const agent = await startAgent({ hostname: 'node-1', proxy: new URL(hub.url).host, api: hub.api, dir })
+t.teardown(() => agent.stop())
+const app = hub.appUrl('app')
+const alice = hub.visitor()
+if ((await alice.open(`${app}/`)).status !== 200) throw new Error('alice is not let in')
+
+async function ask(): Promise<{ status: number; code: string | null; reached: number }> {
+  const before = seen.length
+  const { status, text } = await alice.fetch(`${app}/`, { headers: { accept: 'application/json' } })
+  const code = status < 400 ? null : (JSON.parse(text) as { code: string }).code
+  return { status, code, reached: seen.length - before }
+}
+t.afterEach(() => {
+  for (const key of Object.keys(answers)) delete answers[key as keyof typeof answers]
+})
+
+t.test('Q187 http.forward: names of ours, framing and what is no header reach no app', async (t) => {
+  const reserved = [
+    ...['X-Mezite-User', 'x-mezite-roles', 'Mezite-Jwt-Assertion', 'X_Mezite_User', 'X.Mezite.User'],
+    ...['X-Forwarded-For', 'Forwarded', 'X-Request-Id', 'X-Real-IP', 'Host', 'Connection', 'Upgrade'],
+    ...['Content-Length', 'Transfer-Encoding', 'TE', 'Expect', 'Keep-Alive', 'Proxy-Authorization'],
+    ...['', 'X A', 'X-A:', 'X-A\r\nX-Mezite-User'],
+  ]
+  for (const name of reserved) {
+    answers.forward = (lines) => [...lines, name, 'root']
+    t.match(await ask(), { status: 500, code: 'forward_refused', reached: 0 }, JSON.stringify(name))
+  }
+  for (const value of ['a\r\nX-Mezite-User: root', 'a\nb', 'a\0b', '\u{1F600}']) {
+    answers.forward = (lines) => [...lines, 'X-A', value]
+    t.match(await ask(), { status: 500, code: 'forward_refused', reached: 0 }, JSON.stringify(value))
+  }
+  const shapes: unknown[] = [{}, 'X-A: b', 7, ['X-A'], ['X-A', 1], [['X-A', 'b'], 'c'], { length: 2 }, ask()]
+  for (const shape of shapes) {
+    answers.forward = () => shape
+    t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 }, String(shape))
+  }
+  answers.forward = (lines) => void (lines as string[]).push('X-Mezite-User', 'root')
+  t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 }, 'changed in place')
+  answers.forward = () => {
+    throw new Error('boom')
+  }
+  t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 })
+})
+
+t.test('Q187 http.forward: other headers are added and taken away, ours stay as they are', async (t) => {
+  answers.forward = (lines) => [...lines, 'X-Team', 'blue', '__proto__', 'x', 'constructor', 'y']
+  t.match(await ask(), { status: 200, reached: 1 })
+  const { raw, headers } = seen.at(-1)!
+  t.equal(headers['x-team'], 'blue')
+  t.equal(headers.accept, 'application/json')
+  for (const name of ['mezite-jwt-assertion', 'x-mezite-user', 'x-mezite-roles', 'x-request-id'])
+    t.equal(raw.filter((text) => text.toLowerCase() === name).length, 1, name)
+  t.equal(headers['x-mezite-user'], 'alice@example.com')
+  answers.forward = () => []
+  t.match(await ask(), { status: 200, reached: 1 })
+  t.equal(seen.at(-1)!.headers.accept, undefined)
+  t.equal(seen.at(-1)!.headers['x-mezite-user'], 'alice@example.com')
+})
+
+t.test('Q187 access.identify: what is no subject is nobody, and the locked have no roles', async (t) => {
+  const caller = hub.visitor()
+  const admin = async () => {
+    const headers = { authorization: 'Bearer of-the-plugin', accept: 'application/json' }
+    return (await caller.fetch(`${hub.url}/v1/webapi/apps`, { headers })).status
+  }
+  t.equal(await admin(), 401)
+  const good = { user: 'eve@example.com', roles: ['admin'], kind: 'token' }
+  for (const bad of [
+    ...['eve', 7, [], { ...good, roles: 'no-admin' }, { ...good, roles: { includes: () => true } }],
+    ...[
+      { ...good, roles: ['admin,x'] },
+      { ...good, roles: ['admin', '__proto__'] },
+    ],
+    ...[
+      { ...good, kind: 'operator' },
+      { ...good, user: 'operator@socket' },
+      { ...good, user: 'token:x' },
+    ],
+    ...[
+      { ...good, user: 'a,b' },
+      { ...good, user: 'a\r\nb' },
+      { ...good, user: undefined },
+    ],
+    ...[
+      { ...good, satisfied: [{}] },
+      { ...good, sessionId: {} },
+    ],
+  ]) {
+    answers.identify = () => bad
+    t.equal(await admin(), 500, JSON.stringify(bad))
+  }
+  answers.identify = () => good
+  t.equal(await admin(), 200)
+  const lock = await hub.api<{ id: string }>('POST', '/locks', { target: { user: good.user } })
+  t.equal(await admin(), 403)
+  await hub.api('DELETE', `/locks/${lock.id}`)
+  t.equal(await admin(), 200)
+  answers.identify = () => ({ ...good, roles: ['unknown', 'access'] })
+  t.equal(await admin(), 403, 'roles that nobody knows grant nothing')
+  const copied = checkSubject(Object.assign(Object.create({ admin: true }), good))
+  t.ok(Object.isFrozen(copied) && Object.isFrozen(copied.roles))
+  t.strictSame(Object.keys(copied).sort(), ['kind', 'roles', 'satisfied', 'sessionId', 'user'])
+})
+
+t.test('Q187 access.decide: a vote that cannot be read denies', async (t) => {
+  for (const role of ['__proto__', 'a,b', 'a\r\nb', '', undefined, { toString: () => 'access' }]) {
+    answers.decide = (vote) => vote.allow(role as string)
+    t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, `allow ${String(role)}`)
+  }
+  for (const demand of [null, 7, {}, { name: '__proto__' }, { name: 'a b' }, { name: 7 }]) {
+    answers.decide = (vote) => vote.require(demand as never)
+    t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, JSON.stringify(demand))
+  }
+  for (const reason of ['Bad\r\nreason', '', 7, '__proto__']) {
+    answers.decide = (vote) => vote.deny(reason as string)
+    t.match(await ask(), { status: 403, code: 'denied', reached: 0 }, `deny ${String(reason)}`)
+  }
+  for (const name of ['constructor', 'to-string']) {
+    answers.decide = (vote) => vote.require({ name } as never)
+    t.match(await ask(), { status: 401, code: `${name.replace('-', '_')}_required`, reached: 0 })
+    const page = await alice.open(`${app}/`)
+    t.equal(page.status, 403, 'nobody can meet it')
+    t.match(page.text, `${name.replace('-', '_')}_required`)
+  }
+  delete answers.decide
+  t.match(await ask(), { status: 200 })
+})
+
+t.test('Q187 tunnel.route: agents are reordered and dropped, never added; else none serves', async (t) => {
+  for (const route of [
+    () => [],
+    () => 'node-1',
+    () => ({}),
+    () => 7,
+    () => [{ hostname: 'node-1' }, null],
+    (links: readonly Link[]) => void (links as Link[]).push({} as Link),
+    async () => [],
+    () => {
+      throw new Error('boom')
+    },
+  ]) {
+    answers.route = route
+    t.match(await ask(), { status: 502, code: 'agent_none', reached: 0 }, String(route))
+  }
+  answers.route = (links) => [...links, ...links]
+  t.match(await ask(), { status: 200, reached: 1 })
+  t.ok(
+    hub.log.some((line) => line.includes('tunnel.route failed')),
+    'the operator is told',
+  )
+})
+
+t.test('Q187 access.challenge leads to the sign-in host or to another https URL', async (t) => {
+  const origin = 'https://hub.test:8443'
+  let answer: unknown
+  const through = challengeThrough(
+    Object.assign(async () => answer as never, { empty: false, pure: false }),
+    origin,
+  )
+  const led = (location: unknown) => {
+    answer = location === null ? null : { location }
+    return through({} as never)
+  }
+  t.equal(await led(null), null)
+  for (const good of ['/web/x?state=1', `${origin}/web/x`, 'https://idp.test/saml?a=b'])
+    t.strictSame(await led(good), { location: good })
+  for (const bad of [
+    ...[
+      'javascript:alert(1)',
+      'data:text/html,x',
+      '//evil.test',
+      '/\\evil.test',
+      '\\\\evil.test',
+      'web/x',
+      '',
+    ],
+    ...[
+      'http://idp.test/',
+      'https:idp.test',
+      'https://a.test/\r\nSet-Cookie: a=b',
+      ' /web',
+      '/web x',
+      7,
+      undefined,
+    ],
+    ...['https://', `/${'a'.repeat(9_000)}`],
+  ])
+    await t.rejects(led(bad), { code: 'MEZ_HOOK_FAILED' }, String(bad).slice(0, 40))
+})
+
+t.test('Q187 audit.event: no answer of a plugin loses an event or changes what it is', (t) => {
+  const event = makeEvent(
+    { type: 'app.request', success: true, user: 'ann', fields: { app: 'a' } },
+    { cluster: 'c', hub: 'h' },
+    0,
+  )
+  const changed = keepRules(event, {
+    ...event,
+    ...{ id: 'x', type: 'y', time: 'z', hub: 'other', ['__proto__']: { admin: true } },
+    ...JSON.parse('{"__proto__":{"admin":true},"Upper":1,"a b":2}'),
+    constructor: 'c',
+  })
+  for (const name of ['id', 'type', 'time', 'hub'] as const) t.equal(changed[name], event[name], name)
+  t.equal((changed as { admin?: unknown }).admin, undefined)
+  t.notOk(
+    Object.hasOwn(changed, 'Upper') || Object.hasOwn(changed, 'a b') || Object.hasOwn(changed, '__proto__'),
+  )
+  for (const wrong of ['text', 7, true, () => event])
+    t.throws(
+      () => keepRules(event, wrong as never),
+      TypeError,
+      'the event as it was is taken, without free text',
+    )
+  t.end()
+})
+
+t.test('O180 a plugin that fails shows nobody its insides', async (t) => {
+  answers.identify = () => {
+    throw new Error('cannot read /etc/mezite/secret of 10.1.2.3')
+  }
+  const { status, text } = await hub
+    .visitor()
+    .fetch(`${hub.url}/v1/webapi/apps`, { headers: { authorization: 'Bearer of-the-plugin' } })
+  t.equal(status, 500)
+  t.match(JSON.parse(text), { code: 'internal_error' })
+  t.notMatch(text, /secret|10\.1\.2\.3|hostile|\bat .*\.ts/)
+  t.ok(
+    hub.log.some((line) => line.includes('/etc/mezite/secret')),
+    'the log has it',
+  )
+})
