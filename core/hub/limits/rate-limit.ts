@@ -23,7 +23,8 @@ export function createRateLimit(clock: Clock): RateLimit {
       const now = clock.monotonic()
       const tokens = tokensOf(key, perMinute, now)
       buckets.delete(key)
-      buckets.set(key, { tokens: Math.max(0, tokens - 1), at: now })
+      // What is refused costs nothing: whoever keeps asking gets the rate, not nothing at all.
+      buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now })
       if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)
       return tokens >= 1
     },

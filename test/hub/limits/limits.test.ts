@@ -87,6 +87,12 @@ t.test('a rate has a burst of one minute, then a steady flow', async (t) => {
   t.ok(rate.take('b', 60), 'others are not touched')
   await clock.advance(10_000)
   t.equal(taken(), 10)
+  let patient = 0
+  for (let at = 0; at < 100; at++) {
+    await clock.advance(500)
+    if (rate.take('a', 60)) patient += 1
+  }
+  t.equal(patient, 50, 'asking too often gets the rate, not nothing')
 })
 
 t.test('limits that make no sense are refused with their key', async (t) => {
