@@ -152,7 +152,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     agentLost: (hostname) => sessions.live.cutAgent(hostname, 'revoked'),
     offered: config.tunnel.transports,
     streamsPerAgent: config.tunnel.streamsPerAgent,
-    joinRateLimit: { perMinute: config.proxy.limits.callsPerMinute.tokens },
+    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
     clock,
     log,
   })

@@ -1,10 +1,12 @@
 import type { TLSSocket } from 'node:tls'
 import {
+  addressKey,
   type ConnectionInfo,
   createRateLimit,
   type EndReason,
   type NamedProtocol,
   type Overload,
+  type RateLimit,
   TCP_ALPN,
 } from '@mezite/core'
 import { ClientConnection } from './client-connection.ts'
@@ -22,7 +24,7 @@ export class TcpApps implements NamedProtocol {
   readonly clientAuthority = 'user-ca'
   readonly #parts: Parts
   readonly #clients = new Map<string, Set<ClientConnection>>()
-  readonly #complaints: ReturnType<typeof createRateLimit>
+  readonly #complaints: RateLimit
   #sweeping: NodeJS.Timeout | undefined
   #draining = false
 
@@ -69,7 +71,7 @@ export class TcpApps implements NamedProtocol {
   /** Says and records that somebody showed no certificate, or one that counts for nothing here. */
   refused(socket: TLSSocket, info: ConnectionInfo): void {
     sayRefused(socket, 'certificate_refused')
-    const mine = this.#complaints.take(info.clientIp, limits.complaintsPerAddress)
+    const mine = this.#complaints.take(addressKey(info.clientIp), limits.complaintsPerAddress)
     if (!mine || !this.#complaints.take('*', limits.complaints)) return
     this.#parts.audit.record({
       type: 'access.denied',

@@ -16,7 +16,6 @@ import { findWay } from './find-way.ts'
 import { createRotationFollower, type RotationFollower } from './follow-rotation.ts'
 import { createJoinTokens } from './join-tokens.ts'
 import { createLiveLinks } from './live-links.ts'
-import type { JoinRateLimit } from './rate-limit.ts'
 import { createJoinReceiver } from './receive-joiner.ts'
 import { createLinkReceiver } from './receive-link.ts'
 import { tokenRoutes } from './token-routes.ts'
@@ -46,7 +45,8 @@ export interface TunnelOptions {
   readonly offered?: readonly string[]
   /** Streams of one agent at a time; more are dialled through another one. Default 9,000. */
   readonly streamsPerAgent?: number
-  readonly joinRateLimit?: JoinRateLimit
+  /** Attempts to join of one address; counted by `addressKey`. */
+  readonly joinsPerMinute: number
   readonly heartbeatMs?: number
   /** How long an agent may take to say hello; default 10 s. */
   readonly helloMs?: number
@@ -87,7 +87,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const carriers = new Set<Duplex>()
   let draining = false
   const receiveLink = createLinkReceiver({ ...options, links, offers, draining: () => draining })
-  const receiveJoiner = createJoinReceiver({ ...options, enrolment, rateLimit: options.joinRateLimit ?? {} })
+  const receiveJoiner = createJoinReceiver({ ...options, enrolment })
 
   /** False: the hub stops, and the stream is closed. */
   function track(raw: Duplex): boolean {

@@ -5,11 +5,15 @@ import type { Log } from '../../kernel/log.ts'
 import { JOIN_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import { addressKey } from '../limits/address-key.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
 import type { Enrolment } from './enrol.ts'
 import { JoinRefusal } from './join-refusal.ts'
-import { createRateLimit, type JoinRateLimit } from './rate-limit.ts'
 import { type JoinBody, receiveJoin } from './receive-join.ts'
 import { receiveTls } from './receive-tls.ts'
+
+/** Attempts of all addresses together. */
+const JOINS_PER_MINUTE = 1_200
 
 /** Takes byte streams of agents that join: rate limit, TLS without a client certificate, one question. */
 export function createJoinReceiver(options: {
@@ -18,12 +22,14 @@ export function createJoinReceiver(options: {
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
   readonly instanceId: string
-  readonly rateLimit: JoinRateLimit
+  readonly joinsPerMinute: number
   readonly clock: Clock
   readonly log: Log
 }): (raw: Duplex, from: { readonly clientIp: string }) => void {
   const { enrolment, authorities, audit, clusterName, instanceId, clock, log } = options
-  const mayJoin = createRateLimit(clock, options.rateLimit)
+  const rates = createRateLimit(clock)
+  const mayJoin = (clientIp: string): boolean =>
+    rates.take(addressKey(clientIp), options.joinsPerMinute) && rates.take('*', JOINS_PER_MINUTE)
 
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
     try {

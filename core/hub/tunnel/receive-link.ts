@@ -8,15 +8,19 @@ import { HEARTBEAT_MS, PROTOCOL_VERSION, TUNNEL_ALPN } from '../../wire/tunnel-p
 import type { Audit } from '../audit/audit.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import { addressKey } from '../limits/address-key.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
 import { type AgentCertificate, readAgentCertificate } from './agent-certificate.ts'
 import { LiveLink } from './live-link.ts'
 import type { LiveLinks } from './live-links.ts'
-import { createRateLimit } from './rate-limit.ts'
 import { receiveTls } from './receive-tls.ts'
 
 /** How long an agent may wait for views that are fresh enough to judge it by. Below its own patience of 10 s. */
 const FRESH_MS = 8_000
 const FRESH_POLL_MS = 250
+/** Refused certificates that are recorded: strangers must not fill the audit log. */
+const COMPLAINTS_PER_ADDRESS = 30
+const COMPLAINTS_PER_MINUTE = 1_200
 
 export interface LinkOrigin {
   readonly clientIp: string
@@ -44,8 +48,9 @@ export function createLinkReceiver(options: {
   readonly log: Log
 }): (raw: Duplex, from: LinkOrigin) => void {
   const { links, authorities, changes, audit, clusterName, instanceId, hubVersion, clock, log } = options
-  /** Strangers must not fill the audit log. */
-  const mayComplain = createRateLimit(clock)
+  const rates = createRateLimit(clock)
+  const mayComplain = (clientIp: string): boolean =>
+    rates.take(addressKey(clientIp), COMPLAINTS_PER_ADDRESS) && rates.take('*', COMPLAINTS_PER_MINUTE)
   const greeting = {
     type: 'greeting',
     protocol: PROTOCOL_VERSION,

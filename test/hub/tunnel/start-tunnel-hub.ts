@@ -60,7 +60,7 @@ export interface TunnelHub {
 }
 
 export interface TunnelHubOptions
-  extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinRateLimit' | 'offered'>> {
+  extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinsPerMinute' | 'offered'>> {
   readonly agentLifeMs?: number
   /** Gives the hub a database, and so authorities, of its own. */
   readonly apart?: boolean
@@ -105,7 +105,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     audit: { record: (event) => void events.push(event) },
     isAgentLocked: (hostname) => locked.has(hostname),
     helloMs: 2_000,
-    joinRateLimit: options.joinRateLimit ?? { perMinute: 1_000 },
+    joinsPerMinute: options.joinsPerMinute ?? 1_000,
     ...(options.offered ? { offered: options.offered } : {}),
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
