@@ -24,7 +24,11 @@ export function openUpstream(input: OpenInput, done: (result: Upstream | Problem
     done(new Problem(502, 'agent_unbound', `No agent is bound to ${app.name}.`))
     return
   }
-  const all = tunnel.candidates(app)
+  const all = candidatesOf(tunnel, app)
+  if (all instanceof Problem) {
+    done(all)
+    return
+  }
   if (all.length === 0) {
     done(new Problem(502, 'agent_none', `No agent of ${app.name} is connected right now.`))
     return
@@ -34,6 +38,17 @@ export function openUpstream(input: OpenInput, done: (result: Upstream | Problem
       ? all
       : [...all].sort((a, b) => Number(a.hostname === avoid) - Number(b.hostname === avoid))
   tryNext(input, links, 0, null, done)
+}
+
+/** A plugin that chooses agents may fail, also when a request is repeated: nobody above would catch it then. */
+function candidatesOf(tunnel: Tunnel, app: App): readonly Link[] | Problem {
+  try {
+    return tunnel.candidates(app)
+  } catch (error) {
+    const problem = new Problem(502, 'agent_choice_failed', `No agent of ${app.name} could be chosen.`)
+    problem.cause = messageOf(error)
+    return problem
+  }
 }
 
 function tryNext(

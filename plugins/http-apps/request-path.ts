@@ -53,10 +53,8 @@ export class RequestPath {
         if (leave === null) return
         hubRoute(this.#parts, request, requestId)
           .finally(leave)
-          .then(
-            (answer) => client.answer(answer),
-            (error: unknown) => this.#failed(client, source, requestId, error),
-          )
+          .then((answer) => client.answer(answer))
+          .catch((error: unknown) => this.#failed(client, source, requestId, error))
         return
       }
       const verdict =

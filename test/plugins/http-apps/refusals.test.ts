@@ -91,6 +91,25 @@ t.test('J139 never a third time, and never after the first byte of an answer', a
   t.match(gateway.requests().at(-1), { success: false, reason: 'link_lost' })
 })
 
+t.test('Q185 J139 a plugin that fails to choose an agent costs a request, never the hub', async (t) => {
+  const { app, gateway } = await open(t, () => null)
+  let chosen = 0
+  const choose = gateway.tunnel.candidates.bind(gateway.tunnel)
+  gateway.tunnel.candidates = (one) => {
+    if (++chosen > failsAfter) throw new Error('no choice')
+    return choose(one)
+  }
+  let failsAfter = 0
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 [\s\S]*agent_choice_failed/)
+  chosen = 0
+  failsAfter = 1
+  const answer = raw(gateway, ask('GET /'))
+  while (app.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  gateway.tunnel.disconnect('node-1')
+  t.match(await answer, /^HTTP\/1.1 502 [\s\S]*agent_choice_failed/, 'when the request is repeated as well')
+  t.match(gateway.warnings, [[{ reason: 'agent_choice_failed', cause: 'no choice' }]])
+})
+
 t.test('an idle answer is cut, and recorded as idle', async (t) => {
   const part = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'
   const timeouts = { connectMs: 1000, responseMs: 1000, idleMs: 300 }
