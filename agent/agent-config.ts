@@ -13,6 +13,7 @@ import {
   MezError,
   messageOf,
   readConfigFile,
+  runtimeProblems,
   type ValueProblem,
 } from '@mezite/core/agent'
 import { type AgentFile, agentSchema } from './agent-schema.ts'
@@ -32,6 +33,8 @@ export interface AgentConfig {
   readonly allow: readonly string[] | null
   /** Each with its own slice, checked, defaults filled in. */
   readonly plugins: readonly LoadedPlugin[]
+  /** For the log, once there is one. */
+  readonly warnings: readonly string[]
 }
 
 const flagOptions = {
@@ -51,7 +54,12 @@ const flagOptions = {
  */
 export async function readAgentConfig(
   args: readonly string[],
-  options: { readonly program: string; readonly env?: NodeJS.ProcessEnv },
+  options: {
+    readonly program: string
+    readonly env?: NodeJS.ProcessEnv
+    /** What is wrong with the runtime. Default: what `runtimeProblems` finds. */
+    readonly runtime?: readonly string[]
+  },
 ): Promise<AgentConfig> {
   const { values: flags } = parseArgs({ args: [...args], options: flagOptions })
   const read = flags.config === undefined ? null : await readConfigFile(flags.config)
@@ -97,7 +105,10 @@ export async function readAgentConfig(
     }
   }
 
-  const errors: unknown[] = []
+  const { runtime = runtimeProblems() } = options
+  const errors: unknown[] = file.strict_runtime
+    ? runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what))
+    : []
   const loaded = await loadPlugins({
     side: 'agent',
     standard: STANDARD,
@@ -134,6 +145,7 @@ export async function readAgentConfig(
     transports: flags.transport ?? file.tunnel?.transports ?? null,
     allow: file.apps?.allow ?? null,
     plugins,
+    warnings: file.strict_runtime ? [] : runtime,
   }
 }
 

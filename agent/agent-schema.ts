@@ -10,6 +10,7 @@ export const agentSchema = Type.Object(
     ca_pin: Type.Optional(Type.String()),
     hostname: Type.Optional(Type.String()),
     data_dir: Type.Optional(Type.String()),
+    strict_runtime: Type.Optional(Type.Boolean()),
     tunnel: Type.Optional(
       Type.Object({ transports: Type.Optional(Type.Array(Type.String(), { minItems: 1 })) }, closed),
     ),
@@ -26,6 +27,7 @@ export interface AgentFile {
   ca_pin?: string
   hostname?: string
   data_dir?: string
+  strict_runtime?: boolean
   tunnel?: { transports?: string[] }
   apps?: { allow?: string[] }
   plugins?: Record<string, unknown>

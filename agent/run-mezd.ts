@@ -61,6 +61,7 @@ async function start(args: readonly string[]): Promise<void> {
   const log = createLog({
     level: level === 'debug' || level === 'warn' || level === 'error' ? level : 'info',
   })
+  for (const warning of config.warnings) log.warn(warning)
   const agent = createAgent({
     proxyAddr: config.proxyAddr,
     ...(config.token === null ? {} : { token: config.token }),

@@ -15,6 +15,8 @@ const MINIMUM = 24
  * @param {string} entry the main module, relative to `base` and without its ending
  */
 export async function launch(name, base, entry) {
+  // Node.js would open its debugger on this signal, to every user of the machine.
+  process.on('SIGUSR1', () => {})
   const version = Number(process.versions.node.split('.')[0])
   if (version < MINIMUM) return relaunch(name)
   // What was measured for one V8 may not even exist in another.

@@ -18,6 +18,8 @@ export const errorCodes = {
   MEZ_PLUGIN_CYCLE: 'One of the plugins must stop needing the other.',
   MEZ_PLUGIN_UNSAFE: 'Remove the write permission of group and others from the plugin file.',
   MEZ_TAP_INVALID: 'A tap is a function and the options `stage` (early, normal, late) and `pure`.',
+  MEZ_RUNTIME_UNSAFE:
+    'Start with a supported Node.js (`npm ci` brings one along) and without --inspect, or leave `strict_runtime` out to be warned only.',
   MEZ_SETUP_FAILED: 'The cause names what the plugin could not set up.',
   MEZ_SETUP_OVER: 'Tap hooks and provide services inside setup(), synchronously.',
   MEZ_SERVICE_MISSING: 'Add a plugin that provides the service.',

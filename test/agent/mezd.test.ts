@@ -98,6 +98,27 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
   t.match(none, { code: 1, err: /MEZ_CONFIG_UNREADABLE/ })
 })
 
+t.test('O180 P182 no signal opens the debugger, and strict_runtime refuses one that is open', async (t) => {
+  const lines = `proxy_addr: 127.0.0.1:9\nca_pin: sha256:${'0'.repeat(64)}\nhostname: node-1\ndata_dir: data\n`
+  const dir = t.testdir({ 'mezd.yaml': lines, 'strict.yaml': `${lines}strict_runtime: true\n` })
+  const start = (name: string, env = {}) =>
+    startMezd(['start', '--config', join(dir, name)], { MEZITE_JOIN_TOKEN: 'x'.repeat(32), ...env })
+  const open = { NODE_OPTIONS: '--inspect=127.0.0.1:0' }
+  const [plain, warned] = [start('mezd.yaml'), start('mezd.yaml', open)]
+  const refused = await start('strict.yaml', open).ended
+  t.equal(refused.code, 1)
+  t.match(refused.err, /a debugger is open at ws:\/\/127\.0\.0\.1:\d+: .*\(MEZ_RUNTIME_UNSAFE\)\n.*--inspect/)
+  for (const { child } of [plain, warned])
+    await new Promise((resolve) =>
+      child.stderr?.on('data', (text) => /hub_unreachable|connect/i.test(text) && resolve(0)),
+    )
+  plain.child.kill('SIGUSR1')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  for (const { child } of [plain, warned]) child.kill('SIGTERM')
+  t.notMatch((await plain.ended).err, /debugger/i)
+  t.match((await warned.ended).err, /"msg":"a debugger is open at /)
+})
+
 t.test(
   'J127 it joins with a token from the environment, which no argument shows, and SIGTERM drains it',
   async (t) => {

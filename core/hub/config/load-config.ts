@@ -7,7 +7,9 @@ import {
   type ValueProblem,
 } from '../../kernel/config-check.ts'
 import { readConfigFile } from '../../kernel/config-file.ts'
+import { MezError } from '../../kernel/error.ts'
 import { type LoadedPlugin, loadPlugins } from '../../kernel/load.ts'
+import { runtimeProblems } from '../../kernel/runtime-check.ts'
 import { standardPlugins } from '../standard-plugins.ts'
 import { checkFiles } from './check-files.ts'
 import { completeConfig } from './complete-config.ts'
@@ -20,6 +22,8 @@ export interface LoadConfigOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Default: the standard set. */
   readonly standard?: readonly string[]
+  /** What is wrong with the runtime. Default: what `runtimeProblems` finds. */
+  readonly runtime?: readonly string[]
 }
 
 export interface LoadedConfig {
@@ -39,7 +43,9 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   if (read.problems.length > 0) throw configError(read.problems)
   const environment = applyEnvironment(read.value, options.env ?? process.env)
   const locate = (problem: ValueProblem) => environment.locate(problem) ?? read.locate(problem)
+  const { runtime = runtimeProblems() } = options
   const problems: ConfigProblem[] = []
+  const errors: unknown[] = []
   const warnings = [...environment.warnings]
 
   const checked = checkConfig(hubSchema, environment.value)
@@ -54,10 +60,11 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     problems.push(...[...completed.problems, ...files.problems].map(locate))
     warnings.push(...completed.warnings, ...files.warnings)
     config = completed.config
+    if (raw.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
+    else warnings.push(...runtime)
   }
 
   const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
-  const errors: unknown[] = []
   const plugins = await loadPlugins({
     side: 'hub',
     standard: options.standard ?? standardPlugins,

@@ -48,6 +48,13 @@ export const hubSchema = Type.Object(
       }),
     ),
     shutdown_grace: Duration('25s', 'How long live streams may go on after SIGTERM'),
+    strict_runtime: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger',
+      }),
+    ),
     log: Section({
       level: OneOf(['info', 'debug', 'warn', 'error'], 'The least important level that is logged'),
       format: OneOf(['json', 'text'], 'One JSON object a line, or lines for people; on stderr'),

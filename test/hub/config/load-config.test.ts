@@ -284,3 +284,15 @@ t.test(
     })
   },
 )
+
+t.test('P182 an unsafe runtime warns, and strict_runtime refuses it', async (t) => {
+  const runtime = ['Node.js 1.2.3 has had no security fixes since 2026-06-01']
+  const attempt = (yaml: string, env = {}) =>
+    loadConfig({ file: write(t, MINIMAL + yaml), env, standard: [], runtime })
+  t.ok((await attempt('')).warnings.includes(runtime[0]!))
+  const refused = { code: 'MEZ_RUNTIME_UNSAFE', message: runtime[0], hint: /npm ci/ }
+  await t.rejects(attempt('strict_runtime: true\n'), refused)
+  await t.rejects(attempt('', { MEZITE_STRICT_RUNTIME: 'true' }), refused)
+  const safe = { file: write(t, `${MINIMAL}strict_runtime: true\n`), env: {}, standard: [], runtime: [] }
+  t.ok(await loadConfig(safe))
+})

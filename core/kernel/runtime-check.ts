@@ -1,0 +1,58 @@
+import { url as debuggerUrl } from 'node:inspector'
+
+/**
+ * Lines of Node.js that Mezite may run on: the day after which there are no security fixes
+ * (https://nodejs.org/en/about/previous-releases), and the first release without a hole that matters to a gate.
+ */
+const LINES: Readonly<Record<number, { readonly ends: string; readonly safeFrom?: string }>> = {
+  24: { ends: '2028-04-30', safeFrom: '24.21.0' },
+  25: { ends: '2026-06-01' },
+  26: { ends: '2029-04-30' },
+}
+
+export interface Runtime {
+  /** Of Node.js, such as `24.21.0`. */
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Where a debugger can attach; undefined: nowhere. */
+  readonly debuggerUrl: string | undefined
+}
+
+const thisRuntime = (): Runtime => ({
+  version: process.versions.node,
+  now: Date.now(),
+  debuggerUrl: debuggerUrl(),
+})
+
+/**
+ * What is wrong with running a gate on this Node.js: no security fixes any more, a known hole, an open debugger. Empty:
+ * nothing. A line that is newer than this program is taken to be fine.
+ */
+export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
+  const { version, now } = runtime
+  const { ends, safeFrom } = LINES[Number(version.split('.')[0])] ?? {}
+  const problems: string[] = []
+  if (ends !== undefined && now >= Date.parse(ends) + DAY_MS)
+    problems.push(`Node.js ${version} has had no security fixes since ${ends}`)
+  else if (safeFrom !== undefined && isBefore(version, safeFrom))
+    problems.push(`Node.js ${version} has known security holes, which ${safeFrom} closes`)
+  if (runtime.debuggerUrl !== undefined)
+    problems.push(
+      `a debugger is open at ${runtime.debuggerUrl.replace(/\/[^/]*$/, '')}: whoever reaches it has every secret of this process`,
+    )
+  return problems
+}
+
+const DAY_MS = 24 * 3_600_000
+
+function isBefore(version: string, other: string): boolean {
+  const [own, others] = [version, other].map((text) =>
+    text.split('.').map((part) => Number.parseInt(part, 10)),
+  )
+  for (const [at, part] of (others ?? []).entries()) {
+    const mine = own?.[at] ?? 0
+    if (mine !== part) return mine < part
+  }
+  return false
+}
