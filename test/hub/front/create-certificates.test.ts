@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   copyFileSync,
@@ -109,55 +110,64 @@ t.test('the start is refused for files that cannot serve', async (t) => {
   one.close()
 })
 
-t.test('changed files are taken up, broken ones keep the old pair', async (t) => {
-  const lines: string[] = []
-  const main = await pair('main', HUB)
-  const apps = await pair('apps', APPS)
-  const certificates = await make({ main, apps }, lines)
-  t.teardown(certificates.close)
-  const front = createFront({
-    listenAddr: '127.0.0.1:0',
-    certificates,
-    authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
-    publicNames: names,
-    protocols: [],
-    webStream: () => {},
-    web: (socket) => socket.end(),
-    log: quietLog(),
-  })
-  t.teardown(front.close)
-  const { port } = await front.listen()
-  const shown = (servername?: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const socket = connect({
-        port,
-        host: '127.0.0.1',
-        rejectUnauthorized: false,
-        ...(servername && { servername }),
-      })
-      socket.on('error', reject)
-      socket.on('secureConnect', () => {
-        resolve(socket.getPeerCertificate().fingerprint256)
-        socket.destroy()
-      })
+t.test(
+  'fault 30: changed files are taken up, broken ones keep the old pair, and no connection drops',
+  async (t) => {
+    const lines: string[] = []
+    const main = await pair('main', HUB)
+    const apps = await pair('apps', APPS)
+    const certificates = await make({ main, apps }, lines)
+    t.teardown(certificates.close)
+    const front = createFront({
+      listenAddr: '127.0.0.1:0',
+      certificates,
+      authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+      publicNames: names,
+      protocols: [],
+      webStream: () => {},
+      web: (socket) => void socket.on('error', () => {}).pipe(socket),
+      log: quietLog(),
     })
-  const print = (file: string) => new X509Certificate(readFileSync(file)).fingerprint256
-  t.equal(await shown(HUB), print(main.certFile))
-  t.equal(await shown(), print(main.certFile))
-  t.equal(await shown('a.apps.mezite.localhost'), print(apps.certFile))
+    t.teardown(front.close)
+    const { port } = await front.listen()
+    const kept = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: HUB })
+    kept.on('error', () => {})
+    t.teardown(() => kept.destroy())
+    const shown = (servername?: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({
+          port,
+          host: '127.0.0.1',
+          rejectUnauthorized: false,
+          ...(servername && { servername }),
+        })
+        socket.on('error', reject)
+        socket.on('secureConnect', () => {
+          resolve(socket.getPeerCertificate().fingerprint256)
+          socket.destroy()
+        })
+      })
+    const print = (file: string) => new X509Certificate(readFileSync(file)).fingerprint256
+    t.equal(await shown(HUB), print(main.certFile))
+    t.equal(await shown(), print(main.certFile))
+    t.equal(await shown('a.apps.mezite.localhost'), print(apps.certFile))
 
-  const until = async (what: () => boolean | Promise<boolean>) => {
-    for (let i = 0; i < 100 && !(await what()); i++) await new Promise((resolve) => setTimeout(resolve, 30))
-    return what()
-  }
-  const old = print(main.certFile)
-  writeFileSync(main.certFile, 'broken')
-  t.ok(await until(() => lines.some((line) => line.includes('old one kept'))))
-  t.equal(await shown(HUB), old)
-  const next = await pair('next', HUB)
-  copyFileSync(next.certFile, main.certFile)
-  t.equal(await shown(HUB), old, 'a certificate without its key is not taken')
-  copyFileSync(next.keyFile, main.keyFile)
-  t.ok(await until(async () => (await shown(HUB)) === print(next.certFile)))
-  t.equal(await shown(), print(next.certFile), 'without SNI too')
-})
+    const until = async (what: () => boolean | Promise<boolean>) => {
+      for (let i = 0; i < 100 && !(await what()); i++) await new Promise((resolve) => setTimeout(resolve, 30))
+      return what()
+    }
+    const old = print(main.certFile)
+    writeFileSync(main.certFile, 'broken')
+    t.ok(await until(() => lines.some((line) => line.includes('old one kept'))))
+    t.equal(await shown(HUB), old)
+    const next = await pair('next', HUB)
+    copyFileSync(next.certFile, main.certFile)
+    t.equal(await shown(HUB), old, 'a certificate without its key is not taken')
+    copyFileSync(next.keyFile, main.keyFile)
+    t.ok(await until(async () => (await shown(HUB)) === print(next.certFile)))
+    t.equal(await shown(), print(next.certFile), 'without SNI too')
+    const echo = once(kept, 'data', { signal: AbortSignal.timeout(5_000) })
+    kept.write('still there')
+    t.equal(String((await echo)[0]), 'still there', 'a connection of before goes on')
+  },
+)

@@ -150,6 +150,40 @@ t.test('fault 17: a peer that falls silent is taken out of rotation, and comes b
   await hub.until(() => hub.tunnel.links().length === 1, 'the agent is back')
 })
 
+t.test('fault 18: a link that the network resets is out of rotation within 200 ms', async (t) => {
+  const { hub } = await start(t)
+  const wires: Socket[] = []
+  const network = createServer((near) => {
+    const far = connect(hub.port, host)
+    for (const wire of [near, far]) wire.on('error', () => {})
+    wires.push(near, far)
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => network.listen(0, host, resolve))
+  t.teardown(() => {
+    network.close()
+    for (const wire of wires) wire.destroy()
+  })
+  const { port } = network.address() as { port: number }
+  const far = hub.agent({
+    hostname: 'node-2',
+    token: await hub.token('node-2'),
+    proxyAddr: `${host}:${port}`,
+  })
+  await far.start()
+  const app = testApp('tcp://127.0.0.1:1', ['node-1', 'node-2'])
+  const serving = () => hub.tunnel.candidates(app).map(({ hostname }) => hostname)
+  await hub.until(() => serving().length === 2, 'both agents serve')
+  network.close()
+  const at = performance.now()
+  for (const wire of wires) wire.resetAndDestroy()
+  while (serving().length === 2 && performance.now() - at < 5_000)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  const outMs = Math.round(performance.now() - at)
+  t.strictSame(serving(), ['node-1'])
+  t.ok(outMs < 200, `after ${outMs} ms`)
+})
+
 t.test('J129 a clone of a key whose certificate was renewed is refused', async (t) => {
   const { hub, identity } = await start(t)
   await hub.changes.write(async (trx, change) => {

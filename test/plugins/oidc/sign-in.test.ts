@@ -174,36 +174,39 @@ t.test('C44 unknown key ids cause one refetch in thirty seconds', async (t) => {
   t.ok((issuer.asked.get('/jwks') ?? 0) - before <= 1)
 })
 
-t.test('C44 a new key at the provider works at the next sign-in, a removed one no longer', async (t) => {
-  const realNow = Date.now
-  let ahead = 0
-  Date.now = () => realNow() + ahead
-  t.teardown(() => {
-    Date.now = realNow
-  })
-  await connect()
-  t.ok((await attempt({})).signedIn)
-  const asked = () => issuer.asked.get('/jwks') ?? 0
-  const signWithOld = issuer.signer()
-  issuer.rotateKey()
-  ahead += 31_000
-  const before = asked()
-  t.ok((await attempt({})).signedIn, 'the new key, at once')
-  t.equal(asked() - before, 1, 'by one refetch')
-  const old = await attempt({ idToken: (claims) => signWithOld(claims) })
-  t.equal(old.answer.status, 400, 'the refetch has dropped the removed key')
+t.test(
+  'C44, fault 15 a new key at the provider works at the next sign-in, a removed one no longer',
+  async (t) => {
+    const realNow = Date.now
+    let ahead = 0
+    Date.now = () => realNow() + ahead
+    t.teardown(() => {
+      Date.now = realNow
+    })
+    await connect()
+    t.ok((await attempt({})).signedIn)
+    const asked = () => issuer.asked.get('/jwks') ?? 0
+    const signWithOld = issuer.signer()
+    issuer.rotateKey()
+    ahead += 31_000
+    const before = asked()
+    t.ok((await attempt({})).signedIn, 'the new key, at once')
+    t.equal(asked() - before, 1, 'by one refetch')
+    const old = await attempt({ idToken: (claims) => signWithOld(claims) })
+    t.equal(old.answer.status, 400, 'the refetch has dropped the removed key')
 
-  // A key that is removed without a new one being used: the age of the key set ends it.
-  const signWithSecond = issuer.signer()
-  issuer.rotateKey()
-  t.ok(
-    (await attempt({ idToken: (claims) => signWithSecond(claims) })).signedIn,
-    'as long as the set is fresh',
-  )
-  ahead += 10 * 60_000
-  t.equal((await attempt({ idToken: (claims) => signWithSecond(claims) })).answer.status, 400)
-  t.ok((await attempt({})).signedIn)
-})
+    // A key that is removed without a new one being used: the age of the key set ends it.
+    const signWithSecond = issuer.signer()
+    issuer.rotateKey()
+    t.ok(
+      (await attempt({ idToken: (claims) => signWithSecond(claims) })).signedIn,
+      'as long as the set is fresh',
+    )
+    ahead += 10 * 60_000
+    t.equal((await attempt({ idToken: (claims) => signWithSecond(claims) })).answer.status, 400)
+    t.ok((await attempt({})).signedIn)
+  },
+)
 
 t.test('C45 audience, azp, issuer and times are checked; 60 s of skew are allowed', async (t) => {
   await connect()

@@ -12,7 +12,7 @@ const RATED = 200
 export const fairness = {
   name: 'fairness',
   summary:
-    'one app at its cap and refused over and over, beside requests to another app; lag of the event loop',
+    'N169 N173: one app at its cap and refused over and over, beside requests to another app; lag of the event loop',
   async run(run: SoakRun): Promise<Outcome> {
     const cluster = await startOneHub(run, { 'http-apps': { requests_per_app: PER_APP } })
     const { publicPort, hub, site, livePort } = cluster

@@ -13,7 +13,7 @@ const HANDSHAKE =
 export const idleConnections = {
   name: 'idle-connections',
   summary:
-    '10,000 connections that only wait: 5,000 after a request, 5,000 WebSockets; then somebody signs in',
+    'fault 25: 10,000 connections that only wait: 5,000 after a request, 5,000 WebSockets; then somebody signs in',
   async run(run: SoakRun): Promise<Outcome> {
     const cluster = await startOneHub(run, {
       'http-apps': { requests_per_person: 20_000, requests_per_app: 20_000 },

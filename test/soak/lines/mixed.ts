@@ -17,7 +17,8 @@ const GOOD_IN_A_ROW = 4
 
 export const mixed = {
   name: 'mixed',
-  summary: 'traffic of every kind through two hubs and their agents while one part after the other fails',
+  summary:
+    'fault 27: traffic of every kind through two hubs and their agents while one part after the other fails',
   async run({ options, dir, signal, teardown }: SoakRun): Promise<Outcome> {
     const cluster = await startSoakCluster({ teardown }, dir)
     const { habits, closeIdle } = await habitsOf(cluster)
