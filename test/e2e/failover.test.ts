@@ -154,11 +154,13 @@ t.test(
   },
 )
 
-t.test('an app that is down: 502, and back within 5 s of its return', async (t) => {
+t.test('fault 38: an app that is down: 502 at once, and back within 5 s of its return', async (t) => {
   await enter('pair')
   t.equal((await ask('pair', '/?id=up')).status, 200)
   await close()
-  t.equal((await ask('pair', '/?id=down')).status, 502)
+  const down = performance.now()
+  t.match(await ask('pair', '/?id=down'), { status: 502, code: 'app_unreachable' })
+  t.ok(performance.now() - down < 2_000, 'both agents are asked, and nobody waits for a deadline')
   t.equal((await ask('pair', '/?id=down', 'POST')).status, 502)
   await listen(port)
   const back = performance.now()
