@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import '../e2e/plain-programs.ts'
 
 export const MEZCTL = fileURLToPath(new URL('../../oclif-cli/mezctl/mezctl.js', import.meta.url))
 
