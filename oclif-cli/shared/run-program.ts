@@ -22,8 +22,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs one command line and sets the exit code. A command of ours is loaded alone and without CLI plugins: that keeps
- * the way to the first output short. Everything else (help, plugins, completion) takes oclif's whole way.
+ * Runs one command line and sets the exit code. A command of ours, or its help, is loaded alone and without CLI plugins:
+ * that keeps the way to the first output short. Everything else (help on all, plugins) takes oclif's whole way.
  */
 export async function runProgram(options: ProgramOptions): Promise<void> {
   const { name, manifest, commands } = options
@@ -34,7 +34,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
   const argv = leadingLast(options.argv, options.leading ?? [])
   const found = findCommand(argv, commands)
   try {
-    if (found === null || asksForHelp(argv)) {
+    if (found === null) {
       hideConfigInErrors()
       const oclif = {
         ...pjson.oclif,
@@ -53,7 +53,12 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
       })
       const loaded = (await commands[found.id]!()).default as Command.Class
       loaded.id = found.id.replaceAll(' ', ':')
-      await loaded.run([...found.rest], config as never)
+      if (asksForHelp(argv)) {
+        const { showCommandHelp } = await import('./show-command-help.ts')
+        await showCommandHelp(loaded, config)
+      } else {
+        await loaded.run([...found.rest], config as never)
+      }
     }
   } catch (error) {
     process.exitCode = reportError(error, found === null ? name : `${name} ${found.id}`)
