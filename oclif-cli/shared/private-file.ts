@@ -7,7 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { CliError } from './cli-error.ts'
 
@@ -42,7 +42,7 @@ export function writePrivateFile(file: string, text: string): void {
   try {
     const handle = openSync(draft, 'wx', 0o600)
     try {
-      writeSync(handle, text)
+      writeFileSync(handle, text)
       fsyncSync(handle)
     } finally {
       closeSync(handle)
