@@ -1,19 +1,21 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '@mezite/cli-shared'
+import { LONGEST_TIMER_MS } from '@mezite/core/wire'
 import { renewHint } from './choose-identity.ts'
 import { dialHub } from './dial-hub.ts'
 import type { Identity } from './identity.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './open-stream.ts'
 import { Refusal } from './refusal.ts'
+import { watchWake } from './watch-wake.ts'
 
 /** How long a connection waits for the hub to come back. */
 const WAIT_MS = 5_000
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
 const PASSING_MS = 100
-/** Timers stand still while a machine sleeps, certificates do not. */
-const LOOK_MS = 30_000
+/** After a sleep the hub has this long to answer: less than a connection waits, so that none is lost on a dead line. */
+const AWAKE_MS = 2_000
 
 export interface HubLineOptions {
   readonly identity: Identity
@@ -46,6 +48,7 @@ export function createHubLine(options: HubLineOptions): HubLine {
   let current: ClientHttp2Session | null = null
   let arrival = Promise.withResolvers<void>()
   let expiry: NodeJS.Timeout | undefined
+  let stopWatching = (): void => {}
 
   const usable = (): ClientHttp2Session | null =>
     current !== null && !current.closed && !current.destroyed ? current : null
@@ -61,17 +64,28 @@ export function createHubLine(options: HubLineOptions): HubLine {
   function close(): void {
     stopped.abort()
     clearTimeout(expiry)
+    stopWatching()
     for (const session of sessions) session.destroy()
   }
 
   function expireAt(): void {
+    clearTimeout(expiry)
     const left = identity.expires - Date.now()
     if (left > 0) {
-      expiry = setTimeout(expireAt, Math.min(left, LOOK_MS))
+      expiry = setTimeout(expireAt, Math.min(left, LONGEST_TIMER_MS))
     } else {
       const what = `the certificate for ${hub} has expired`
       end(new CliError('MEZ_LOGIN_EXPIRED', what, { hint: renewHint(identity) }))
     }
+  }
+
+  /** The certificate may have ended in the sleep, and nobody may be at the other end any more. */
+  function awake(): void {
+    expireAt()
+    const session = usable()
+    if (!session) return
+    const deadline = setTimeout(() => session.destroy(), AWAKE_MS)
+    session.ping(() => clearTimeout(deadline))
   }
 
   async function attempt(): Promise<ClientHttp2Session> {
@@ -144,6 +158,7 @@ export function createHubLine(options: HubLineOptions): HubLine {
   return {
     async connect() {
       expireAt()
+      stopWatching = watchWake(awake)
       const session = await attempt()
       keep(session).catch(() => {})
     },

@@ -15,7 +15,11 @@ export function mshEnv(hub: Pick<MshHub, 'dir'>, home = 'home'): Env {
 export const runMsh = (args: readonly string[], env: Env): Promise<Finished> => runMezctl(args, env, '', MSH)
 
 /** Signs in, allowing it on the hub's page as soon as its address is printed. */
-export async function loginMsh(hub: MshHub, env: Env, more: readonly string[] = []): Promise<Finished> {
+export async function loginMsh(
+  hub: Pick<MshHub, 'proxy' | 'caFile'>,
+  env: Env,
+  more: readonly string[] = [],
+): Promise<Finished> {
   const args = ['login', '--proxy', hub.proxy, '--ca-file', hub.caFile, ...more]
   const running = startMsh(args, env)
   const [, address = ''] = await running.err(/Opening (https:\S+)/)

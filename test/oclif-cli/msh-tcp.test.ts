@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
+import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
 
@@ -12,37 +13,6 @@ const hub = await startMshHub()
 t.teardown(() => hub.stop())
 const env = mshEnv(hub)
 t.equal((await loginMsh(hub, env)).code, 0)
-
-/** A real server whose connections the test handles; gone with the test. */
-async function serve(
-  t: { teardown(fn: () => unknown): void },
-  onConnection: (socket: Socket) => void,
-): Promise<number> {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    onConnection(socket)
-  })
-  t.teardown(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
-}
-
-function dial(port: number): Socket {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  socket.on('error', () => {})
-  return socket
-}
-
-async function readAll(socket: Socket): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of socket) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
 
 t.test('the line is exact, bytes pass, and Ctrl-C ends it with 0', async (t) => {
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
@@ -278,99 +248,4 @@ t.test('I123 listeners are on 127.0.0.1 only, and closed to web pages', async (t
   curl.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${local}\r\n\r\n`)
   t.equal((await readAll(curl)).toString(), '+PONG', 'a program may speak HTTP')
   await msh.stop()
-})
-
-t.test('after a restart of the hub the ports are still there; a connection meanwhile waits', async (t) => {
-  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
-  const msh = await openApps(['echo'], env)
-  const open = dial(msh.ports.echo!)
-  open.write('x')
-  await once(open, 'data')
-  const lost = once(open, 'error')
-  await hub.down()
-  t.equal((await lost)[0].code, 'ECONNRESET')
-  await msh.err(/Lost the hub: .* Trying again; open ports stay\./)
-  const waiting = dial(msh.ports.echo!)
-  waiting.end('patience')
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  await hub.up()
-  t.equal((await readAll(waiting)).toString(), 'patience')
-  await msh.err(/Connected to hub\.localhost:\d+ again\./)
-
-  await hub.down()
-  const late = dial(msh.ports.echo!)
-  t.equal((await once(late, 'error'))[0].code, 'ECONNRESET')
-  await msh.err(/echo: a connection was closed: the hub cannot be reached \(hub_unreachable\)/)
-  await hub.up()
-  await msh.err(/again[\s\S]*again/)
-  const after = dial(msh.ports.echo!)
-  after.end('back')
-  t.equal((await readAll(after)).toString(), 'back')
-  await msh.stop()
-})
-
-t.test('a hub that drains keeps what is open, and msh goes on with a new connection', async (t) => {
-  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
-  const msh = await openApps(['echo'], env)
-  const old = dial(msh.ports.echo!)
-  old.write('a')
-  await once(old, 'data')
-  for (const session of hub.sessions) session.close()
-  const fresh = dial(msh.ports.echo!)
-  fresh.end('b')
-  t.equal((await readAll(fresh)).toString(), 'b')
-  old.end('c')
-  t.equal((await readAll(old)).toString(), 'c')
-  await msh.stop()
-})
-
-t.test('the end of the certificate or of the login ends msh with 1 and says so', async (t) => {
-  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
-  const short = mshEnv(hub, 'short')
-  hub.ttlSeconds = 10
-  t.equal((await loginMsh(hub, short)).code, 0)
-  hub.ttlSeconds = null
-  const expiring = await openApps(['echo'], short)
-  const told = await openApps(['echo'], env)
-  t.match(await expiring.ended, {
-    code: 1,
-    err: /the certificate for .* has expired \(MEZ_LOGIN_EXPIRED\)\nRun msh login/,
-  })
-  t.match(await runMsh(['app', 'login', 'echo'], short), { code: 1, err: /MEZ_LOGIN_EXPIRED/ })
-  for (const session of hub.sessions) session.goaway(0, 0, Buffer.from('session_ended'))
-  t.match(await told.ended, {
-    code: 1,
-    err: /has ended: your login has ended \(MEZ_LOGIN_ENDED\)\nRun msh login/,
-  })
-  const asked = await openApps(['echo'], env)
-  hub.signedIn = false
-  for (const session of hub.sessions) session.destroy()
-  await hub.down()
-  await hub.up()
-  const refused = hub.apps.get('echo')!
-  hub.apps.set('echo', { ...refused, refusal: { status: 401, reason: 'session_ended' } })
-  dial(asked.ports.echo!)
-  t.match(await asked.ended, { code: 1, err: /MEZ_LOGIN_ENDED/ })
-  hub.signedIn = true
-})
-
-t.test('a server that is not the hub of the login gets nothing', async (t) => {
-  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
-  const impostors = [
-    { foreignAuthority: true },
-    { names: ['hub.localhost', 'hub.other.mezite.internal'] },
-    { names: ['hub.localhost'] },
-  ]
-  for (const impostor of impostors) {
-    await hub.down()
-    await hub.up(impostor)
-    hub.asked.length = 0
-    const { code, err } = await runMsh(['app', 'login', 'echo'], env)
-    t.equal(code, 1)
-    t.match(err, /MEZ_HUB_UNTRUSTED/)
-    t.strictSame(hub.asked, [])
-  }
-  await hub.down()
-  t.match(await runMsh(['app', 'login', 'echo'], env), { code: 1, err: /MEZ_HUB_UNREACHABLE/ })
-  await hub.up()
 })

@@ -1,0 +1,195 @@
+/** The one connection of msh to the hub: lost, drained, asleep, expired, and with somebody who is not the hub. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { dial, readAll, serve } from './local-servers.ts'
+import { startMshHub } from './msh-hub.ts'
+import { loginMsh, mshEnv, openApps, runMsh } from './msh-program.ts'
+
+t.setTimeout(120_000)
+const hub = await startMshHub()
+t.teardown(() => hub.stop())
+const env = mshEnv(hub)
+t.equal((await loginMsh(hub, env)).code, 0)
+
+/** Two whose certificate ends while the other tests run; one of them sleeps through its end. */
+async function endOfCertificate() {
+  const own = await startMshHub()
+  t.teardown(() => own.stop())
+  own.ttlSeconds = 10
+  const short = mshEnv(own)
+  await loginMsh(own, short)
+  own.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const [awake, asleep] = await Promise.all([openApps(['echo'], short), openApps(['echo'], short)])
+  asleep.child.kill('SIGSTOP')
+  const first = await awake.ended
+  asleep.child.kill('SIGCONT')
+  const second = await asleep.ended
+  return { awake: first, asleep: second, again: await runMsh(['app', 'login', 'echo'], short) }
+}
+const ending = endOfCertificate()
+ending.catch(() => {})
+
+/** A way to the hub that forgets its connections without a word, as routers do. */
+async function startForgetfulRelay(port: number) {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.once('close', () => sockets.delete(socket))
+    }
+    near.pipe(far).pipe(near)
+  })
+  t.teardown(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    proxy: `hub.localhost:${(server.address() as AddressInfo).port}`,
+    forget() {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+  }
+}
+
+/** msh sleeps on a laptop that is carried elsewhere: what was open leads nowhere when it wakes up. */
+async function wakeElsewhere() {
+  const own = await startMshHub()
+  t.teardown(() => own.stop())
+  const relay = await startForgetfulRelay(Number(own.proxy.split(':')[1]))
+  const there = mshEnv(own)
+  await loginMsh({ proxy: relay.proxy, caFile: own.caFile }, there)
+  own.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const msh = await openApps(['echo'], there)
+  const old = dial(msh.ports.echo!)
+  old.write('x')
+  await once(old, 'data')
+  const lost = once(old, 'error').then(([error]) => error.code)
+  msh.child.kill('SIGSTOP')
+  relay.forget()
+  await pause(3_500)
+  msh.child.kill('SIGCONT')
+  const fresh = dial(msh.ports.echo!)
+  fresh.end('good morning')
+  const text = await readAll(fresh).then(String, (error) => error.code)
+  return { text, lost: await lost, done: await msh.stop() }
+}
+const waking = wakeElsewhere()
+waking.catch(() => {})
+
+t.test('after a restart of the hub the ports are still there; a connection meanwhile waits', async (t) => {
+  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const msh = await openApps(['echo'], env)
+  const open = dial(msh.ports.echo!)
+  open.write('x')
+  await once(open, 'data')
+  const lost = once(open, 'error')
+  await hub.down()
+  t.equal((await lost)[0].code, 'ECONNRESET')
+  await msh.err(/Lost the hub: .* Trying again; open ports stay\./)
+  const waiting = dial(msh.ports.echo!)
+  waiting.end('patience')
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await hub.up()
+  t.equal((await readAll(waiting)).toString(), 'patience')
+  await msh.err(/Connected to hub\.localhost:\d+ again\./)
+
+  await hub.down()
+  const late = dial(msh.ports.echo!)
+  t.equal((await once(late, 'error'))[0].code, 'ECONNRESET')
+  await msh.err(/echo: a connection was closed: the hub cannot be reached \(hub_unreachable\)/)
+  await hub.up()
+  await msh.err(/again[\s\S]*again/)
+  const after = dial(msh.ports.echo!)
+  after.end('back')
+  t.equal((await readAll(after)).toString(), 'back')
+  await msh.stop()
+})
+
+t.test('a hub that drains keeps what is open, and msh goes on with a new connection', async (t) => {
+  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const msh = await openApps(['echo'], env)
+  const old = dial(msh.ports.echo!)
+  old.write('a')
+  await once(old, 'data')
+  for (const session of hub.sessions) session.close()
+  const fresh = dial(msh.ports.echo!)
+  fresh.end('b')
+  t.equal((await readAll(fresh)).toString(), 'b')
+  old.end('c')
+  t.equal((await readAll(old)).toString(), 'c')
+  await msh.stop()
+})
+
+t.test('a connection after a sleep is served, though the network has forgotten the old ones', async (t) => {
+  t.match(await waking, { text: 'good morning', lost: 'ECONNRESET', done: { code: 0 } })
+})
+
+t.test('a hub that was restarted in a sleep is found again', async (t) => {
+  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const msh = await openApps(['echo'], env)
+  msh.child.kill('SIGSTOP')
+  await hub.down()
+  await hub.up()
+  msh.child.kill('SIGCONT')
+  const fresh = dial(msh.ports.echo!)
+  fresh.end('still here')
+  t.equal((await readAll(fresh)).toString(), 'still here')
+  await msh.stop()
+})
+
+t.test('the end of the certificate ends msh with 1 and says so, in a sleep too', async (t) => {
+  const { awake, asleep, again } = await ending
+  for (const done of [awake, asleep]) {
+    t.match(done, {
+      code: 1,
+      err: /the certificate for .* has expired \(MEZ_LOGIN_EXPIRED\)\nRun msh login/,
+    })
+  }
+  t.match(again, { code: 1, err: /MEZ_LOGIN_EXPIRED/ })
+})
+
+t.test('the end of the login ends msh with 1 and says so', async (t) => {
+  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const told = await openApps(['echo'], env)
+  for (const session of hub.sessions) session.goaway(0, 0, Buffer.from('session_ended'))
+  t.match(await told.ended, {
+    code: 1,
+    err: /has ended: your login has ended \(MEZ_LOGIN_ENDED\)\nRun msh login/,
+  })
+  const asked = await openApps(['echo'], env)
+  hub.signedIn = false
+  for (const session of hub.sessions) session.destroy()
+  await hub.down()
+  await hub.up()
+  const refused = hub.apps.get('echo')!
+  hub.apps.set('echo', { ...refused, refusal: { status: 401, reason: 'session_ended' } })
+  dial(asked.ports.echo!)
+  t.match(await asked.ended, { code: 1, err: /MEZ_LOGIN_ENDED/ })
+  hub.signedIn = true
+})
+
+t.test('a server that is not the hub of the login gets nothing', async (t) => {
+  hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
+  const impostors = [
+    { foreignAuthority: true },
+    { names: ['hub.localhost', 'hub.other.mezite.internal'] },
+    { names: ['hub.localhost'] },
+  ]
+  for (const impostor of impostors) {
+    await hub.down()
+    await hub.up(impostor)
+    hub.asked.length = 0
+    const { code, err } = await runMsh(['app', 'login', 'echo'], env)
+    t.equal(code, 1)
+    t.match(err, /MEZ_HUB_UNTRUSTED/)
+    t.strictSame(hub.asked, [])
+  }
+  await hub.down()
+  t.match(await runMsh(['app', 'login', 'echo'], env), { code: 1, err: /MEZ_HUB_UNREACHABLE/ })
+  await hub.up()
+})
