@@ -125,7 +125,7 @@ function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
   const { request, requestId, app } = asked
   if (decision.effect === 'require')
     return signInAnswer(parts, request, app, requestId, { code: decision.reason })
-  if (decision.effect !== 'allow') return denied(parts, asked, decision.reason)
+  if (decision.effect !== 'allow') return denied(parts, asked, decision.reason, decision.message)
   const problem = unavailable(parts, app)
   if (problem !== null) return refuse(request, requestId, problem, app)
   if (asked.session !== null) parts.sessions.touch(asked.session)
@@ -172,13 +172,13 @@ export function recordDenied(parts: Parts, asked: Admitted, reason: string): voi
   })
 }
 
-function denied(parts: Parts, asked: Admitted, reason: string): Answer {
+function denied(parts: Parts, asked: Admitted, reason: string, message = ''): Answer {
   const { request, requestId, app, subject } = asked
   recordDenied(parts, asked, reason)
   const text =
     reason === 'origin_not_allowed'
       ? `The page that sent this may not use ${app.name}.`
-      : `You are signed in as ${subject?.user}, but you may not use ${app.name}.`
+      : `You are signed in as ${subject?.user}, but you may not use ${app.name}. ${message}`.trimEnd()
   return refuse(request, requestId, new Problem(403, reason, text), app)
 }
 

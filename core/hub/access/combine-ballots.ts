@@ -91,8 +91,14 @@ export function decisionOf(
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
 
-export function denied(reason: string): Decision {
-  return Object.freeze({ effect: 'deny', reason, roles: Object.freeze([]), requirements: Object.freeze([]) })
+export function denied(reason: string, message: string | null = null): Decision {
+  const denial = {
+    effect: 'deny',
+    reason,
+    roles: Object.freeze([]),
+    requirements: Object.freeze([]),
+  } as const
+  return Object.freeze(message === null ? denial : { ...denial, message })
 }
 
 function strongest(all: readonly Requirement[]): Requirement[] {

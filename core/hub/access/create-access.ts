@@ -47,7 +47,8 @@ export function createAccess(options: AccessOptions): Access {
   function decide(query: AccessQuery): Decision | Promise<Decision> {
     const { subject, app, context } = query
     try {
-      if (locks.lockFor(subject, app) !== null) return denied('locked')
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
       const { epoch } = changes
       const known = kept.get(subject)?.get(app.id)
       if (
@@ -84,7 +85,8 @@ export function createAccess(options: AccessOptions): Access {
   /** A lock may have come while a tap was thinking. */
   function late({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
     try {
-      if (locks.lockFor(subject, app) !== null) return denied('locked')
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
       return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
     } catch (error) {
       return failed(error)

@@ -51,4 +51,6 @@ export interface Decision {
   readonly requirements: readonly Requirement[]
   /** What the subject has satisfied that met a requirement; absent or empty when nothing was required. */
   readonly met?: readonly SatisfiedRequirement[]
+  /** What the person may read about a denial, in the words of whoever set the lock. */
+  readonly message?: string
 }

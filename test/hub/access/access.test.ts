@@ -86,12 +86,12 @@ t.test('access', async (t) => {
       ['app', 'one'],
     ] as const) {
       t.match(await decide(), { effect: 'allow' })
-      const lock = await locks.create({ kind, target, message: null, ttlMs: null }, actor)
-      t.match(await decide(), { effect: 'deny', reason: 'locked' }, kind)
+      const lock = await locks.create({ kind, target, message: `no ${kind}`, ttlMs: null }, actor)
+      t.match(await decide(), { effect: 'deny', reason: 'locked', message: `no ${kind}` }, kind)
       await locks.remove(lock.id, actor)
     }
     await locks.create({ kind: 'user', target: 'ann@example.com', message: null, ttlMs: 1_000 }, actor)
-    t.match(await decide(), { effect: 'deny' })
+    t.strictSame(await decide(), { effect: 'deny', reason: 'locked', roles: [], requirements: [] })
     rooms.advance(1_001)
     t.match(await decide(), { effect: 'allow' })
     await locks.create({ kind: 'agent', target: 'Node-1', message: null, ttlMs: null }, actor)

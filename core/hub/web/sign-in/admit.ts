@@ -114,7 +114,10 @@ async function handOver(
   const context = { protocol: 'http', clientIp: request.clientIp } as const
   const decision = await access.decide({ subject, app, context })
   if (decision.effect === 'deny') {
-    const detail = `${subject.user} may not open ${app.name}. If you need it, ask an administrator for a role.`
+    const detail =
+      decision.reason === 'locked'
+        ? `${subject.user} is locked out of ${app.name}. ${decision.message ?? 'An administrator can say why.'}`
+        : `${subject.user} may not open ${app.name}. If you need it, ask an administrator for a role.`
     throw refuse(decision.reason, detail)
   }
   if (decision.effect === 'require') {
