@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Problem } from '@mezite/core'
-import { escapeHtml, formLines, ownLines, page, scriptLines } from './page.ts'
+import { actions, escapeHtml, formLines, framedLines, ownLines, page, scriptLines } from './page.ts'
 
 /** An answer that the hub gives itself. */
 export interface Answer {
@@ -28,23 +28,41 @@ export function isNavigation(asker: Asker): boolean {
   return asker.accept?.toLowerCase().includes('text/html') ?? false
 }
 
-const nextSteps: Readonly<Record<number, string>> = {
-  403: 'If you need it, ask an administrator and give them the two codes below.',
-  429: 'Close other windows of this application, or wait a moment.',
-  404: 'Check the address, or ask an administrator whether the application still exists.',
-  502: 'Try again in a moment. If it stays like this, tell an administrator.',
-  503: 'Try again in a moment. If it stays like this, tell an administrator.',
-  504: 'Try again in a moment. If it stays like this, tell an administrator.',
+/** Leads to the person's applications on the hub's own host. */
+export const HOME_PATH = '/.mezite/'
+const HOME = `<a href="${HOME_PATH}">Your applications</a>`
+/** The same address again, as a navigation. */
+const RETRY = '<a href="">Try again</a>'
+const OPEN = '<a href="/">Open the application</a>'
+
+/** What a refusal's page says beside the refusal itself. */
+interface Advice {
+  readonly title: string
+  readonly next: string | null
+  readonly steps: readonly string[]
 }
 
-const titles: Readonly<Record<number, string>> = {
-  403: 'You cannot open this',
-  404: 'There is no such application',
-  429: 'Too much at once',
-  431: 'The request is too large',
-  502: 'The application cannot be reached',
-  503: 'Not available right now',
-  504: 'The application did not answer in time',
+const WAIT = 'Try again in a moment. If it stays like this, tell an administrator.'
+const ASK = 'If you need it, ask an administrator and give them the two codes below.'
+const LOST = 'Check the address, or ask an administrator whether the application still exists.'
+
+const byStatus: Readonly<Record<number, Advice>> = {
+  403: { title: 'You cannot open this', next: ASK, steps: [HOME] },
+  404: { title: 'There is no such application', next: LOST, steps: [HOME] },
+  429: {
+    title: 'Too much at once',
+    next: 'Close other windows of this application, or wait a moment.',
+    steps: [RETRY, HOME],
+  },
+  502: { title: 'The application cannot be reached', next: WAIT, steps: [RETRY, HOME] },
+  503: { title: 'Not available right now', next: WAIT, steps: [RETRY, HOME] },
+  504: { title: 'The application did not answer in time', next: WAIT, steps: [RETRY, HOME] },
+}
+
+const byCode: Readonly<Record<string, Advice>> = {
+  handover_refused: { title: 'This sign-in link is spent', next: null, steps: [OPEN, HOME] },
+  locked: { title: 'Your access is locked', next: ASK, steps: [HOME] },
+  not_found: { title: 'There is no such page', next: null, steps: [OPEN, HOME] },
 }
 
 /** A refusal: a page for people, problem+json (RFC 9457) for programs. */
@@ -55,15 +73,21 @@ export function problemAnswer(
   lines: string[] = [],
 ): Answer {
   const { status, code, message, members } = problem
-  const title = titles[status] ?? STATUS_CODES[status] ?? 'Refused'
+  const { title, next, steps } = adviceFor(status, code)
   const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(asker)) {
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
     return answer(status, JSON.stringify(document), 'application/problem+json', extra)
   }
-  const sentences = [message, nextSteps[status] ?? 'Go back and try another way.']
-  const codes = `<p><small>Reason <code>${escapeHtml(code)}</code><br>Request <code>${requestId}</code></small></p>`
-  return htmlAnswer(status, page(title, sentences, codes), extra)
+  const sentences = next === null ? [message] : [message, next]
+  const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
+  return htmlAnswer(status, page(title, sentences, actions(...steps) + codes), extra)
+}
+
+function adviceFor(status: number, code: string): Advice {
+  if (Object.hasOwn(byCode, code)) return byCode[code]!
+  const title = STATUS_CODES[status] ?? 'Refused'
+  return byStatus[status] ?? { title, next: 'Go back and try another way.', steps: [HOME] }
 }
 
 export function htmlAnswer(status: number, html: string, lines: readonly string[] = []): Answer {
@@ -73,6 +97,17 @@ export function htmlAnswer(status: number, html: string, lines: readonly string[
 /** A page with a form that posts to this very host. */
 export function formAnswer(status: number, html: string): Answer {
   const lines = [...formLines, 'Content-Type', 'text/html; charset=utf-8']
+  return { kind: 'answer', status, lines, body: html }
+}
+
+/** A page that pages of `ancestors`, sources as in a policy, may show in a frame. */
+export function framedAnswer(
+  status: number,
+  html: string,
+  ancestors: string,
+  more: readonly string[],
+): Answer {
+  const lines = [...framedLines(ancestors), 'Content-Type', 'text/html; charset=utf-8', ...more]
   return { kind: 'answer', status, lines, body: html }
 }
 

@@ -4,7 +4,7 @@ import type { AppRequest } from './app-request.ts'
 import type { RequestSource } from './client.ts'
 import type { Deadlines } from './deadlines.ts'
 import { limits } from './limits.ts'
-import { page } from './page.ts'
+import { actions, page } from './page.ts'
 
 export const RESET_PATH = '/.mezite/reset'
 
@@ -49,7 +49,7 @@ export class CookieRescue {
     const text = [
       'Close other windows of this domain before you sign in again, or they may fill it up again.',
     ]
-    const link = '<p><a href="/">Open the application</a></p>'
+    const link = actions('<a href="/">Open the application</a>')
     return htmlAnswer(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
   }
 }
@@ -60,7 +60,9 @@ export function tooLargeAnswer(): Answer {
     'This site has stored so many cookies in your browser that its requests can no longer be read.',
     'You can delete them. You are then signed out of all applications of this domain.',
   ]
-  const form = `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`
+  const form = actions(
+    `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`,
+  )
   return formAnswer(431, page('The request is too large', text, form))
 }
 

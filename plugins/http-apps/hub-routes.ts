@@ -1,10 +1,18 @@
 import { Problem } from '@mezite/core'
-import { type Answer, formAnswer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
+import {
+  type Answer,
+  formAnswer,
+  HOME_PATH,
+  htmlAnswer,
+  isNavigation,
+  problemAnswer,
+  redirectAnswer,
+} from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { RESET_PATH } from './cookie-rescue.ts'
 import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { publicOrigin } from './origin.ts'
-import { escapeHtml, page } from './page.ts'
+import { actions, escapeHtml, page } from './page.ts'
 import type { Parts } from './parts.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-answer.ts'
@@ -21,12 +29,14 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
     return exchange(parts, request, url.searchParams, requestId)
   if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
     return logout(parts, request, requestId)
+  if (url.pathname === HOME_PATH && isNavigation(request))
+    return redirectAnswer(302, `${parts.publicNames.signInOrigin}/`, [])
   const soft = sessionRoute(parts, request, requestId, url.pathname)
   if (soft !== undefined) return soft
   if (url.pathname === RESET_PATH)
     return htmlAnswer(
       200,
-      page('Nothing to delete', ['Your cookies fit again.'], '<p><a href="/">Open the application</a></p>'),
+      page('Nothing to delete', ['Your cookies fit again.'], actions('<a href="/">Open the application</a>')),
     )
   return problemAnswer(request, new Problem(404, 'not_found', 'The gateway has no such page.'), requestId)
 }
@@ -73,8 +83,11 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
       200,
       page(
         'Sign out of this app?',
-        [],
-        '<form method="post" action="/.mezite/logout"><button>Sign out</button></form>',
+        ['You stay signed in to the gateway and to your other applications.'],
+        actions(
+          '<form method="post" action="/.mezite/logout"><button>Sign out</button></form>',
+          '<a href="/">Stay signed in</a>',
+        ),
       ),
     )
   const token = readCookie(request.cookies, APP_COOKIE)
@@ -82,9 +95,12 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
   const app = parts.catalog.byHost(request.host.host)
   if (session !== undefined && session.appId === app?.id)
     await parts.sessions.end([session.id], 'logout', parts.sessions.subjectOf(session) ?? null)
-  const link = `<p><a href="${escapeHtml(parts.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a></p>`
+  const steps = actions(
+    `<a href="${escapeHtml(parts.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
+    `<a href="${HOME_PATH}">Your applications</a>`,
+  )
   const text = ['You are still signed in to the gateway, so opening the app again may not ask you anything.']
-  return htmlAnswer(200, page('You are signed out of this app', text, link), [
+  return htmlAnswer(200, page('You are signed out of this app', text, steps), [
     'Set-Cookie',
     ourCookie(APP_COOKIE, '', 0),
   ])

@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto'
 
-const STYLE = `:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0;padding:1.5rem;\
-display:grid;min-height:80vh;place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;width:100%}\
-h1{font-size:1.4rem;line-height:1.25}p{overflow-wrap:anywhere}small{opacity:.75}code{font-family:ui-monospace,monospace}\
-a,button{font:inherit}a{color:LinkText}button{padding:.5rem 1rem;border-radius:.4rem;border:1px solid;background:transparent;color:inherit;cursor:pointer}`
+// Like the hub's own pages, but in the page itself: on an app's host every other path belongs to the app.
+const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;\
+--line:light-dark(#dfe3e9,#2b313d);--quiet:light-dark(#5b6472,#9aa4b5);--accent:light-dark(#2451d6,#8fb0ff)}\
+*{box-sizing:border-box}body{margin:0;padding:12vh 1rem 2rem;background:light-dark(#f5f6f8,#101319);color:light-dark(#171b23,#e8ebf1)}\
+main{max-width:30rem;margin:0 auto;padding:1.75rem;background:light-dark(#fff,#181c24);border:1px solid var(--line);border-radius:.9rem}\
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}h1,p,dd{overflow-wrap:anywhere}p{margin:.5rem 0}a{color:var(--accent)}\
+.actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}.actions form{display:contents}\
+.actions a,button{font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer;padding:.55rem 1.1rem;border:1px solid var(--line);border-radius:.55rem;background:none;color:inherit}\
+.actions>:first-child,.actions>:first-child>button{background:var(--accent);border-color:transparent;color:light-dark(#fff,#0d1526)}\
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}\
+dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1.25rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-size:.88rem;color:var(--quiet)}\
+dd{margin:0}code{font-family:ui-monospace,"DejaVu Sans Mono",monospace}\
+@media(max-width:32rem){body{padding-top:2rem}main{padding:1.25rem}.actions a,.actions button{width:100%}}`
 
 const CSP =
   "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
@@ -31,6 +40,12 @@ export const scriptLines: readonly string[] = ownLines.map((text) =>
   text === CSP ? `${CSP}; script-src 'self'` : text,
 )
 
+/** `ownLines` of a page that pages of `ancestors`, sources as in a policy, may show in a frame. */
+export const framedLines = (ancestors: string): readonly string[] =>
+  ownLines.map((text) =>
+    text === CSP ? text.replace("frame-ancestors 'none'", `frame-ancestors ${ancestors}`) : text,
+  )
+
 /** A small page without inline script. `title` and `sentences` are text; `inner` is HTML of ours. */
 export function page(title: string, sentences: readonly string[], inner = ''): string {
   const paragraphs = sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join('')
@@ -40,6 +55,11 @@ export function page(title: string, sentences: readonly string[], inner = ''): s
     `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head>` +
     `<body><main><h1>${escapeHtml(title)}</h1>${paragraphs}${inner}</main></body></html>`
   )
+}
+
+/** What a person can do next, the best first. Each is a link or a form, as HTML of ours. */
+export function actions(...steps: readonly string[]): string {
+  return `<div class="actions">${steps.join('')}</div>`
 }
 
 export function escapeHtml(text: string): string {

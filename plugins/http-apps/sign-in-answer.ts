@@ -1,10 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type App, Problem } from '@mezite/core'
-import { type Answer, htmlAnswer, isNavigation, problemAnswer, redirectAnswer } from './answer.ts'
+import {
+  type Answer,
+  framedAnswer,
+  htmlAnswer,
+  isNavigation,
+  problemAnswer,
+  redirectAnswer,
+} from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { readableBy } from './origin.ts'
-import { escapeHtml, page } from './page.ts'
+import { actions, escapeHtml, page } from './page.ts'
 import type { Parts } from './parts.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
@@ -46,10 +53,13 @@ export function signInAnswer(
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(parts, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
-  const link = `<p><a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a></p>`
+  const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
   if (FRAMES.has(request.dest ?? '')) {
     const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
-    return htmlAnswer(401, page('Sign in to continue', text, link), lines)
+    // Frames of other sites carry no session whatever one does. All that this page can do is open a tab.
+    const { appsDomain, portSuffix } = parts.publicNames
+    const near = `'self' https://*.${appsDomain}${portSuffix}`
+    return framedAnswer(401, page('Sign in to continue', text, link), near, lines)
   }
   if (!safe || request.length !== undefined) {
     const text = [

@@ -227,6 +227,23 @@ t.test('E74 a browser that shares a connection between apps tries again by itsel
   await context.close()
 })
 
+t.test('an app in a frame of another offers to sign in, in a tab, and is there after a reload', async (t) => {
+  evilAnswers.set('/frame', (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' })
+    response.end(`<!doctype html><title>frame</title><iframe src="${victim.url}/inner"></iframe>`)
+  })
+  const { context, page } = await newPerson(browser)
+  await signInAs(page, ALICE, `${evil.url}/frame`)
+  const opened = context.waitForEvent('page')
+  await page.frameLocator('iframe').getByRole('link', { name: 'Sign in' }).click()
+  const tab = await opened
+  await tab.waitForURL(`${victim.url}/inner`)
+  t.equal(await tab.textContent('#user'), 'alice@example.test')
+  await page.reload()
+  t.equal(await page.frameLocator('iframe').locator('#user').textContent(), 'alice@example.test')
+  await context.close()
+})
+
 t.test("B27 an attacker's hand-over link sets no session in another browser", async (t) => {
   const attacker = new Visitor(cluster.ca)
   await signIn(attacker, people[0], cluster.hubUrl)

@@ -22,6 +22,7 @@ declare const window: {
 declare class XMLHttpRequest {
   status: number
   responseText: string
+  withCredentials: boolean
   onloadend: () => void
   open(method: string, url: string): void
   send(): void
@@ -29,7 +30,7 @@ declare class XMLHttpRequest {
 declare class EventSource {
   readyState: number
   onerror: () => void
-  constructor(url: string)
+  constructor(url: string, options?: { withCredentials: boolean })
 }
 
 t.setTimeout(180_000)
@@ -166,19 +167,32 @@ t.test('B33 fetch, XHR, EventSource and WebSocket see 401 and are never redirect
   t.equal(answers.get('/events'), 401)
   await socket
   const crossing = (from: Page) =>
-    from.evaluate(
-      (url) =>
-        fetch(url, { credentials: 'include' }).then(
-          async (response) => [
-            response.status,
-            Object.keys((await response.json()) as object).includes('login_url'),
-          ],
-          () => 'unreadable',
-        ),
-      `${home}data`,
-    )
-  t.same(await crossing(other), [401, true], 'a listed origin reads it')
-  t.equal(await crossing(third), 'unreadable', 'any other does not')
+    from.evaluate(async (origin) => {
+      const hasUrl = (text: string) => Object.keys(JSON.parse(text) as object).includes('login_url')
+      const fetched = await fetch(`${origin}data`, { credentials: 'include' }).then(
+        async (response) => [response.status, hasUrl(await response.text())],
+        () => 'unreadable',
+      )
+      const xhr = new XMLHttpRequest()
+      xhr.withCredentials = true
+      xhr.open('GET', `${origin}data`)
+      await new Promise<void>((resolve) => {
+        xhr.onloadend = resolve
+        xhr.send()
+      })
+      const events = new EventSource(`${origin}events`, { withCredentials: true })
+      await new Promise<void>((resolve) => {
+        events.onerror = resolve
+      })
+      const socket = new WebSocket(`${origin.replace('https', 'wss')}socket`)
+      const code = await new Promise<number>((resolve) => {
+        socket.onclose = (event) => resolve(event.code)
+      })
+      const asked = xhr.status === 0 ? 'unreadable' : [xhr.status, hasUrl(xhr.responseText)]
+      return [fetched, asked, events.readyState, code]
+    }, home)
+  t.same(await crossing(other), [[401, true], [401, true], 2, 1006], 'a listed origin reads it')
+  t.same(await crossing(third), ['unreadable', 'unreadable', 2, 1006], 'any other does not')
   await context.close()
 })
 
@@ -211,7 +225,7 @@ for (const [kind, url] of [
 t.test(
   'a page left open past the end of its session: warned, then told, then renewed by a new sign-in',
   async (t) => {
-    await role({ max_session_ttl: '16s' })
+    await role({ max_session_ttl: '12s' })
     t.teardown(() => role({}))
     const { context, page } = await newPerson(browser)
     const { problems, cookie } = await openPage(context, page)
@@ -221,7 +235,7 @@ t.test(
       ),
     )
     t.equal(status.user, 'alice@example.com')
-    t.ok(status.seconds_left <= 16)
+    t.ok(status.seconds_left <= 12)
     await banner(page)
       .getByText(/Your session ends at \d/)
       .waitFor()
@@ -242,7 +256,7 @@ t.test(
 )
 
 t.test('renewing in time asks for a new sign-in as well, and closing the banner is heard', async (t) => {
-  await role({ max_session_ttl: '16s' })
+  await role({ max_session_ttl: '12s' })
   t.teardown(() => role({}))
   const { context, page } = await newPerson(browser)
   await openPage(context, page)
@@ -257,6 +271,7 @@ t.test('renewing in time asks for a new sign-in as well, and closing the banner 
     fetch('/.mezite/session-status').then((r) => r.json() as Promise<{ seconds_left: number }>),
   )
   t.ok(left.seconds_left > 3_600)
+  await page.waitForFunction(() => window.renewed === 1, null, { timeout: 5_000 })
   await isAsItWas(t, page)
   await revoke('hub')
   await check(page)
@@ -264,6 +279,28 @@ t.test('renewing in time asks for a new sign-in as well, and closing the banner 
   await banner(page).waitFor({ state: 'detached' })
   await check(page)
   t.equal(await banner(page).count(), 0)
+  await context.close()
+})
+
+t.test('two tabs: both are told, and one renewal is enough for both', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await openPage(context, page)
+  const other = await context.newPage()
+  await openPage(context, other)
+  await revoke('app')
+  for (const tab of [page, other]) {
+    await tab.bringToFront()
+    await check(tab)
+    await banner(tab).getByText('Your session has ended').waitFor()
+  }
+  await renew(context, page)
+  await other.bringToFront()
+  await banner(other).waitFor({ state: 'detached' })
+  for (const tab of [page, other]) {
+    await tab.waitForFunction(() => window.renewed === 1, null, { timeout: 5_000 })
+    t.equal(await dataOf(tab), 200)
+    await isAsItWas(t, tab)
+  }
   await context.close()
 })
 
@@ -282,6 +319,7 @@ t.test('somebody else who signs in in the small window is named, and the page is
   await banner(page).getByRole('link', { name: 'Sign in' }).click()
   await opened
   await banner(page).getByText('You are signed in as bob@example.com now.').waitFor()
+  t.equal(await page.evaluate(() => window.renewed), 0, 'nothing is opened again as somebody else')
   await isAsItWas(t, page)
   const pages = context.pages().length
   await banner(page).getByRole('link', { name: 'Reload' }).click()

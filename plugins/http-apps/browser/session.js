@@ -3,7 +3,7 @@
 ;(() => {
   // Whole, because a page may have a base of its own.
   const base = `${location.origin}/.mezite/`
-  let user, current, ends, warns, host, text, link, shown, closed, timer
+  let user, current, ends, warns, host, text, link, shown, closed, timer, anew
   let turn = 0
 
   function build() {
@@ -85,13 +85,20 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     if (mine !== turn) return
     look()
     const now = Date.now()
-    if (before <= now && now < ends) dispatchEvent(new Event('mezite-renewed'))
+    // A sign-in in good time has cut what was open as well. What somebody else opens is not this page's.
+    if (now < ends && user === current && (anew || before <= now)) {
+      anew = 0
+      dispatchEvent(new Event('mezite-renewed'))
+    }
     const next = [warns, ends].find((at) => at > now) - now || 6e4
     timer = setTimeout(ask, Math.min(next + 50, 6e4))
   }
 
   try {
-    new BroadcastChannel('mezite-session').onmessage = ask
+    new BroadcastChannel('mezite-session').onmessage = () => {
+      anew = 1
+      ask()
+    }
   } catch {}
   for (const name of ['focus', 'pageshow', 'mezite-check']) addEventListener(name, ask)
   document.addEventListener('visibilitychange', ask)

@@ -37,7 +37,10 @@ t.test('B17 B33 E76 without a session: navigation 302, everything else 401', asy
   const post = await raw(gateway, `${anonymous('POST /', ...NAVIGATE, 'Content-Length: 1')}x`)
   t.match(post, /^HTTP\/1.1 401 [\s\S]*send it again/)
   const frame = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: iframe']
-  t.match(await raw(gateway, anonymous('GET /', ...frame)), /^HTTP\/1.1 401 [\s\S]*target="_blank"/)
+  const framed = await raw(gateway, anonymous('GET /', ...frame))
+  t.match(framed, /^HTTP\/1.1 401 [\s\S]*target="_blank"/)
+  t.match(framed, "frame-ancestors 'self' https://*.apps.test; style-src", 'apps of the domain may show it')
+  t.match(post, "frame-ancestors 'none';", 'and no other page of the hub')
   const unknown = await raw(
     gateway,
     anonymous('GET /', ...NAVIGATE).replace('a.apps', 'b.apps'),
@@ -75,9 +78,14 @@ t.test('the order of answers: denied, requirement, disabled, audit, stale', asyn
   const allowed = state.decision
   state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
   const page = await raw(gateway, ask('GET /', ...NAVIGATE))
-  t.match(page, /^HTTP\/1.1 403 [\s\S]*<code>role_missing<\/code>[\s\S]*Request <code>[\w-]{36}</)
+  t.match(page, /^HTTP\/1.1 403 [\s\S]*<code>role_missing<\/code>[\s\S]*Request<\/dt><dd><code>[\w-]{36}</)
+  t.match(page, /<a href="\/.mezite\/">Your applications<\/a>/, 'a next step')
+  t.notMatch(page, 'Try again', 'where trying again changes nothing')
   t.match(page, /Content-Security-Policy: default-src 'none'/)
   t.match(gateway.records[0], { type: 'access.denied', success: false, reason: 'role_missing', user: 'ann' })
+  state.decision = { ...state.decision, reason: 'locked', message: 'Call <b>4711' }
+  t.match(await raw(gateway, ask('GET /', ...NAVIGATE)), /^HTTP\/1.1 403 [\s\S]*Call &#60;b&#62;4711/)
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [\s\S]*"code":"locked"[\s\S]*Call <b>4711"/)
   state.later = true
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /, 'a decision that takes time')
   state.decision = {

@@ -102,6 +102,15 @@ t.test('no foreign page may ask for the status, not even one of a listed origin'
   t.match(await raw(gateway, preflight), /^HTTP\/1.1 404 (?![\s\S]*Access-Control)/)
 })
 
+t.test('the hub’s page with the person’s applications is one step away, for navigations alone', async (t) => {
+  const { app, gateway } = await open(t)
+  const home = /^HTTP\/1.1 302 [\s\S]*\r\nLocation: https:\/\/hub.test\/\r\n/
+  t.match(await raw(gateway, ask('GET /.mezite/', ...NAVIGATE)), home)
+  t.match(await raw(gateway, anonymous('GET /.mezite/', ...NAVIGATE)), home, 'the same for everybody')
+  t.match(await raw(gateway, ask('GET /.mezite/', ...OWN)), /^HTTP\/1.1 404 /)
+  t.equal(app.requests.length, 0)
+})
+
 t.test('the small window goes to sign-in and comes back to a page that closes it', async (t) => {
   const { app, gateway } = await open(t)
   const away = await raw(gateway, ask('GET /.mezite/renew', ...NAVIGATE))

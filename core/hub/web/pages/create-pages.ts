@@ -16,6 +16,10 @@ export interface HomeApp {
 /** Sentences for people in place of the bare status phrase. */
 const TITLES: Readonly<Record<string, string>> = {
   app_unknown: 'No such application',
+  not_found: 'No such page',
+  state_expired: 'This sign-in has expired',
+  bad_target: 'This link is not complete',
+  bad_cli_login: 'This link is not complete',
   role_missing: 'You cannot open this application',
   label_denied: 'You cannot open this application',
   locked: 'Your access is locked',
