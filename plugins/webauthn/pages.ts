@@ -118,9 +118,12 @@ export function createPages({
               : null
           }
           ${changes(account)}
-          <p><a href="/web/sessions">Your sessions</a></p>
           ${status()}
           ${noScript()}
+          <div class="actions">
+            <a class="button plain" href="/web/sessions">Your sessions</a>
+            <a class="button plain" href="/">Your applications</a>
+          </div>
         </div>`,
       ),
   }

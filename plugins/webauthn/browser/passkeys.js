@@ -111,7 +111,7 @@
     if (busy) return
     busy = true
     show('')
-    say('Waiting for your key…')
+    say(deed === 'rename' ? 'Saving…' : 'Waiting for your key…')
     try {
       await deeds[deed](...args)
     } catch (error) {
@@ -122,19 +122,29 @@
     }
   }
 
-  /** A name is edited in place; Enter keeps it, Escape does not. */
-  function edit(row) {
+  /** A name is edited in place; the button and Enter keep it, Escape does not. */
+  function edit(row, button) {
+    const open = row.querySelector('input')
+    if (open) return keep(row, open)
     const label = row.querySelector('[data-name]')
+    const { textContent, ariaLabel } = button
     const input = document.createElement('input')
     input.value = label.textContent
     input.maxLength = 64
     input.setAttribute('aria-label', 'Name of the key')
     label.replaceWith(input)
     input.focus()
+    Object.assign(button, { textContent: 'Save', ariaLabel: 'Save the name' })
     input.addEventListener('keydown', ({ key }) => {
-      if (key === 'Escape') input.replaceWith(label)
-      if (key === 'Enter' && input.value.trim()) run('rename', row.dataset.key, input.value.trim())
+      if (key === 'Enter') keep(row, input)
+      if (key !== 'Escape') return
+      input.replaceWith(label)
+      Object.assign(button, { textContent, ariaLabel })
     })
+  }
+
+  function keep(row, input) {
+    if (input.value.trim()) run('rename', row.dataset.key, input.value.trim())
   }
 
   card.addEventListener('click', ({ target }) => {
@@ -144,7 +154,7 @@
     if ('go' in button.dataset) run(card.dataset.passkey)
     else if ('add' in button.dataset) run('add')
     else if ('remove' in button.dataset) run('remove', row.dataset.key)
-    else if ('rename' in button.dataset) edit(row)
+    else if ('rename' in button.dataset) edit(row, button)
   })
 
   if (!browserSupportsWebAuthn()) say('This browser cannot use passkeys.', true)
