@@ -69,16 +69,19 @@ export function isIdentityName(name: string): boolean {
   return name.startsWith('x-mezite-') || name.startsWith('mezite-')
 }
 
+/** All that is neither letter nor digit becomes `_` in the variables of CGI; some servers do it to every character. */
+const ODD = /[^a-z0-9-]/
+
 /**
- * The fate of a request header, by its lower-case name. A spelling with `_` or `.` that a CGI-style backend would
- * read as an identity header is refused (400); one of a forwarding header is dropped.
+ * The fate of a request header, by its lower-case name. A spelling with `_`, `.` or the like that a CGI-style backend
+ * would read as an identity header is refused (400); one of a forwarding header is dropped.
  */
 export function classify(name: string): Fate {
   const fate = fates.get(name)
   if (fate !== undefined) return fate
   if (isIdentityName(name) || name.startsWith('x-forwarded-')) return 'drop'
-  if (!name.includes('_') && !name.includes('.')) return 'keep'
-  const normal = name.replace(/[_.]/g, '-')
+  if (!ODD.test(name)) return 'keep'
+  const normal = name.replace(/[^a-z0-9-]/g, '-')
   if (isIdentityName(normal)) return 'refuse'
   return fates.has(normal) || normal.startsWith('x-forwarded-') ? 'drop' : 'keep'
 }
