@@ -165,7 +165,8 @@ export function readRequest(
     site,
     mode,
     dest,
-    preflight: preflight && origin !== undefined && source.method === 'OPTIONS',
+    // Browsers send none with a body (Fetch standard, CORS-preflight fetch).
+    preflight: preflight && origin !== undefined && source.method === 'OPTIONS' && size === undefined,
     expectsContinue: framing.expectsContinue,
     length: size,
   }

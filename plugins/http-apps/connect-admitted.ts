@@ -1,4 +1,4 @@
-import { Problem } from '@mezite/core'
+import { addressKey, Problem } from '@mezite/core'
 import { type Admitted, stillAllowed, withdrawn } from './admit.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { Parts } from './parts.ts'
@@ -13,6 +13,14 @@ export interface Attempt {
 }
 
 /**
+ * Whose share of an app a request takes: a person's or, of a preflight, which carries nobody's identity and which anybody
+ * can send, its address's. No user name begins with a line feed.
+ */
+export function sharerOf({ subject, request }: Admitted): string {
+  return subject?.user ?? `\n${addressKey(request.clientIp)}`
+}
+
+/**
  * A connection for an admitted request. Dialling takes time in which access may have ended: it is asked again before
  * `done` hears, synchronously when an idle connection serves and nothing has changed.
  */
@@ -24,7 +32,7 @@ export function connectAdmitted(
 ): void {
   const { app, session } = admitted
   const { tunnel, pool } = parts
-  openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? app.id, ...attempt }, (result) => {
+  openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? sharerOf(admitted), ...attempt }, (result) => {
     if (result instanceof Problem) {
       done(result)
       return

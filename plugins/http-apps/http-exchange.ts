@@ -4,7 +4,7 @@ import { problemAnswer } from './answer.ts'
 import { answerLines } from './answer-lines.ts'
 import type { AnswerHead } from './answer-parser.ts'
 import type { Client, ClientWatcher } from './client.ts'
-import { type Attempt, connectAdmitted } from './connect-admitted.ts'
+import { type Attempt, connectAdmitted, sharerOf } from './connect-admitted.ts'
 import type { Waiting } from './deadlines.ts'
 import { type AppNames, namesOf } from './location.ts'
 import { readableBy } from './origin.ts'
@@ -295,6 +295,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#parts.audit, this.#admitted)
     this.#siblings.delete(this)
-    this.#parts.load.give(this.#admitted.subject?.user ?? null, this.#admitted.app.id)
+    this.#parts.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
   }
 }

@@ -10,6 +10,8 @@ import type { Parts } from './parts.ts'
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const PREFLIGHT =
+  /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
@@ -22,8 +24,9 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
   // A preflight carries nobody's identity.
   if (subject !== null) head += identityLines(subject, parts.assertion.sign(subject, app))
   head += forwardingLines(request, names, requestId)
-  const lines = subject === null ? request.lines : parts.forwardHeaders(request.lines, { subject, app })
-  const checked = lines === request.lines
+  const own = subject === null ? preflightLines(request.lines) : request.lines
+  const lines = subject === null ? own : parts.forwardHeaders(own, { subject, app })
+  const checked = lines === own
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = lines[i] as string
     let value = lines[i + 1] as string
@@ -33,7 +36,7 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
     else if (name.length === 7 && name.toLowerCase() === 'referer') value = upstreamReference(value, names)
     head += `${name}: ${value}\r\n`
   }
-  for (const line of request.cookies) {
+  for (const line of subject === null ? [] : request.cookies) {
     const kept = withoutOurCookies(line)
     if (kept !== undefined) head += `Cookie: ${kept}\r\n`
   }
@@ -49,6 +52,11 @@ export function headerUser(name: string): string {
     text += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
   return text
+}
+
+/** What a browser puts into a preflight: anybody can send one, so nothing else reaches the app unknown. */
+function preflightLines(lines: readonly string[]): readonly string[] {
+  return lines.filter((_, i) => PREFLIGHT.test((lines[i - (i % 2)] as string).toLowerCase()))
 }
 
 function identityLines(subject: Subject, assertion: string): string {

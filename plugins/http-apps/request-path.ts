@@ -5,6 +5,7 @@ import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from
 import { type Asker, problemAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import type { Client, RequestSource } from './client.ts'
+import { sharerOf } from './connect-admitted.ts'
 import { type CookieRescue, isTooLarge } from './cookie-rescue.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { hubRoute, isHubPath } from './hub-routes.ts'
@@ -119,8 +120,8 @@ export class RequestPath {
       client.answer(problemAnswer(admitted.request, problem, admitted.requestId), true)
       return
     }
-    const { request, requestId, app, subject } = admitted
-    const overload = this.#parts.load.take(subject?.user ?? null, app.id)
+    const { request, requestId, app } = admitted
+    const overload = this.#parts.load.take(sharerOf(admitted), app.id)
     if (overload !== null) {
       recordDenied(this.#parts, admitted, overload)
       client.answer(problemAnswer(request, overloadProblem(overload, app.name), requestId))

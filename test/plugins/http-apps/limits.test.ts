@@ -88,6 +88,49 @@ t.test('N169 a person at the cap gets 429, the app goes on for others until it i
   for (let turn = 0; turn < 20; turn++) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
 })
 
+t.test(
+  'E75 N169 preflights, which anybody can send, carry nothing and take an address its share',
+  async (t) => {
+    const { app, gateway } = await open(t, { perPerson: 2, perApp: 5 }, (request) =>
+      request.includes('/slow') ? null : OK,
+    )
+    const spa = 'https://spa.test'
+    gateway.apps.set('a.apps.test', appAt(app.port, { origins: [spa] }))
+    const preflight = (path: string, more = '', body = '') =>
+      `OPTIONS ${path} HTTP/1.1\r\nHost: a.apps.test\r\nOrigin: ${spa}\r\nAccess-Control-Request-Method: PUT\r\n${more}\r\n${body}`
+    const close = 'Connection: close\r\n'
+    const smuggled = 'GET /admin HTTP/1.1\r\nHost: a\r\n\r\n'
+    for (const [framing, body] of [
+      [`Content-Length: ${smuggled.length}`, smuggled],
+      ['Content-Length: 0', ''],
+      ['Transfer-Encoding: chunked', '0\r\n\r\n'],
+    ] as const)
+      t.match(await raw(gateway, preflight('/', `${close}${framing}\r\n`, body)), /^HTTP\/1.1 401 /, framing)
+    t.equal(app.requests.length, 0)
+
+    const more = `${close}Cookie: app=1\r\nAuthorization: Basic eA==\r\nX-HTTP-Method-Override: PUT\r\nUser-Agent: b\r\n`
+    t.match(await raw(gateway, preflight('/', more)), /^HTTP\/1.1 200 /)
+    t.match(
+      app.requests[0],
+      /\r\nOrigin: https:\/\/spa.test\r\nAccess-Control-Request-Method: PUT\r\nUser-Agent: b\r\n/,
+    )
+    t.notMatch(app.requests[0], /cookie|authorization|override/i)
+
+    const held = []
+    for (let n = 2; n <= 3; n++) {
+      const socket = await gateway.dial()
+      socket.write(preflight('/slow'))
+      held.push(socket)
+      while (app.requests.length < n) await new Promise((resolve) => setImmediate(resolve))
+    }
+    t.match(await raw(gateway, preflight('/', close)), /^HTTP\/1.1 429 [\s\S]*"code":"person_limit"/)
+    t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'people go on')
+    for (const socket of held) socket.destroy()
+    const again = preflight('/', close)
+    t.match(await until(gateway, again, /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
+  },
+)
+
 t.test('N169 while nobody knows who asks, an address is bounded', async (t) => {
   const { gateway } = await open(t, { anonymousRequestsPerAddress: 4 })
   let release = (): void => {}
