@@ -128,6 +128,10 @@ const fromPointer = (pointer: string): string[] =>
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 
+/** What the value at this JSON pointer must be, where the schema says it in words. */
+export const mustBe = (schema: TSchema, pointer: string): string | undefined =>
+  schemaAt(schema as Schema, fromPointer(pointer))?.must
+
 function schemaAt(schema: Schema | undefined, path: readonly string[]): Schema | undefined {
   return path.reduce<Schema | undefined>(
     (at, key) =>

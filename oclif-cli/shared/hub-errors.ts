@@ -59,7 +59,19 @@ function parseProblem(body: string): Record<string, unknown> | null {
   }
 }
 
+/** By code, where the status alone would say too little or the wrong thing. */
+const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
+  ['invalid_request', 'Correct what is named; --help says what the command takes.'],
+  ['roles_exceed_own', 'Name roles that you have yourself.'],
+  [
+    'rotation_waiting',
+    'Leave --phase out to see who would be shut out and until when; --force does not wait.',
+  ],
+])
+
 function nextStep(status: number, problem: Record<string, unknown>, connection: HubConnection): string {
+  const known = NEXT_STEPS.get(problem.code)
+  if (known !== undefined) return known
   if (status === 401) return connection.renewHint
   if (status === 403) return `Only role admin may do this; asked over ${connection.description}.`
   if (status === 404) return 'List what there is with the ls command of the same topic.'

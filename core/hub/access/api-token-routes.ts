@@ -8,12 +8,17 @@ import type { UserActor } from './create-users.ts'
 const admin = { config: { access: 'admin' } } as const
 const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
 const LONGEST_TTL_SECONDS = 366 * 24 * 3_600
-const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' })
+const Name = Type.String({
+  pattern: '^[a-z0-9][a-z0-9._-]{0,62}$',
+  must: 'small letters, digits, dots, hyphens and underscores, at most 63, the first a letter or a digit',
+})
 const Body = Type.Object(
   {
     name: Name,
     roles: Type.Array(Name, { minItems: 1, maxItems: 200 }),
-    ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS })),
+    ttl_seconds: Type.Optional(
+      Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS, must: 'a minute to 366 days, in seconds' }),
+    ),
   },
   { additionalProperties: false },
 )

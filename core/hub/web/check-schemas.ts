@@ -2,6 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Convert, Default } from 'typebox/value'
+import { mustBe } from '../../kernel/config-check.ts'
 import { Problem } from './problem.ts'
 
 /**
@@ -16,6 +17,8 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     if (validator.Check(value)) return { value }
     const [first] = validator.Errors(value)
     const where = `${httpPart ?? 'input'}${first?.instancePath.slice(0, 200) ?? ''}`
-    return { error: new Problem(400, 'invalid_request', `${where} ${first?.message ?? 'is not valid'}.`) }
+    const must = first && mustBe(schema, first.instancePath)
+    const why = must === undefined ? (first?.message ?? 'is not valid') : `must be ${must}`
+    return { error: new Problem(400, 'invalid_request', `${where} ${why}.`) }
   }
 }
