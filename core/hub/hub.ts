@@ -27,6 +27,7 @@ import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createHubMetrics } from './hub-metrics.ts'
+import { createActivity } from './hubs/create-activity.ts'
 import { createCutReports } from './hubs/create-cut-reports.ts'
 import { createRegistry } from './hubs/create-registry.ts'
 import { identifyCaller } from './identify-caller.ts'
@@ -84,7 +85,6 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const instanceId = uuidv7()
   const hubVersion = await version()
   let state: 'starting' | 'ready' | 'draining' = 'starting'
-
   const kernel = hubKernel(plugins, log, clock)
   const { calls } = kernel
   const counts = createHubMetrics()
@@ -149,7 +149,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     hooks: calls.tunnel,
     audit,
     isAgentLocked: locks.isAgentLocked,
-    agentLost: (hostname) => sessions.live.cutAgent(hostname, 'revoked'),
+    agentLost: sessions.live.cutAgent,
     offered: config.tunnel.transports,
     streamsPerAgent: config.tunnel.streamsPerAgent,
     joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
@@ -159,12 +159,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const alone = config.database.driver === 'embedded'
   const registry = createRegistry({ db, instanceId, version: hubVersion, alone, log })
   const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
+  const activity = createActivity({ db, sessions, instanceId, alone, log })
   const pages = createPages({ clusterName })
   const signIn = createSignIn({
     vault,
     database: db,
     users,
     sessions,
+    activity,
     access,
     catalog,
     sessionLimits: () => kernel.service(ref.sessionLimits),
@@ -204,6 +206,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => sessions.stop())
   await registry.start()
   onClose(() => registry.stop())
+  onClose(activity.start())
   await authorities.load()
   onClose(() => authorities.close())
   onClose(() => kernel.stop())
@@ -233,7 +236,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       }),
       appRoutes({ catalog, tunnel, sessions, publicNames }),
       userRoutes({ users, sessions }),
-      sessionRoutes({ sessions, catalog }),
+      sessionRoutes({ sessions, catalog, activity }),
       lockRoutes({ locks }),
       apiTokenRoutes({ apiTokens }),
       ...tunnel.routes,

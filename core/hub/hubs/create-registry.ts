@@ -42,6 +42,7 @@ export function createRegistry(options: {
   async function tidy(): Promise<void> {
     await sql`DELETE FROM hubs WHERE seen < now() - interval '1 minute'`.execute(db)
     await sql`DELETE FROM hub_cuts WHERE at < now() - interval '1 minute'`.execute(db)
+    await sql`DELETE FROM hub_streams WHERE hub NOT IN (SELECT id FROM hubs)`.execute(db)
   }
 
   function schedule(): void {

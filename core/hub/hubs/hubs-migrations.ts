@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Migrations } from '../database/database.ts'
 
-/** Which hubs live, and what each has cut. Neither is access data: both are written outside the change sequence. */
+/** Which hubs live, what each has cut and what is open. None is access data: all is written outside the change sequence. */
 export type HubTables = {
   /** `applied`: the last change after which this hub has re-checked what is live. Times are the database's. */
   readonly hubs: {
@@ -19,6 +19,8 @@ export type HubTables = {
     readonly streams: number
     readonly at: Date
   }
+  /** `sessions` is JSON: how many live streams each session has at the hub, by its id. */
+  readonly hub_streams: { readonly hub: string; readonly sessions: string }
 }
 
 export const hubsMigrations: Migrations = {
@@ -41,6 +43,11 @@ export const hubsMigrations: Migrations = {
           at timestamptz NOT NULL DEFAULT now(),
           PRIMARY KEY (hub, n)
         )`.execute(db)
+      },
+    },
+    '0002-streams': {
+      async up(db) {
+        await sql`CREATE TABLE hub_streams (hub text PRIMARY KEY, sessions text NOT NULL)`.execute(db)
       },
     },
   },

@@ -10,6 +10,10 @@ export interface RunningLiveStreams extends LiveStreams {
   cutAgent(hostname: string, reason: EndReason): number
   /** How many there are, by protocol. */
   byProtocol(): Readonly<Record<string, number>>
+  /** How many there are, by id of the session. */
+  bySession(): Readonly<Record<string, number>>
+  /** When the first session with something open ends, milliseconds since the epoch; `Infinity` when nothing is open. */
+  nextEnd(): number
   /** How many streams were cut since the start because access was taken away; time alone does not count. */
   readonly revoked: number
   /**
@@ -133,6 +137,12 @@ export function createLiveStreams(options: {
       for (const streams of bySession.values())
         for (const { context } of streams) counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
       return counts
+    },
+    bySession: () => Object.fromEntries([...bySession].map(([id, streams]) => [id, streams.size])),
+    nextEnd() {
+      let next = Number.POSITIVE_INFINITY
+      for (const [stream] of bySession.values()) next = Math.min(next, stream?.session.expires ?? next)
+      return next
     },
     get size() {
       return size

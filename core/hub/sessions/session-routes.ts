@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Activity, Use } from '../hubs/activity.ts'
 import { Problem } from '../web/problem.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { Session } from './session.ts'
@@ -14,22 +15,24 @@ const Filter = Type.Object(
 
 /** `/v1/webapi/sessions`. Ending one ends what hangs on it; `cut` also says how many sessions. */
 export function sessionRoutes(options: {
-  readonly sessions: Pick<Sessions, 'list' | 'byId' | 'end' | 'live'>
+  readonly sessions: Pick<Sessions, 'list' | 'byId' | 'end'>
   readonly catalog: Pick<Catalog, 'byId'>
+  readonly activity: Activity
 }): WebRoutes {
-  const { sessions, catalog } = options
+  const { sessions, catalog, activity } = options
 
-  const show = (session: Session) => ({
+  const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
+  const show = (session: Session, { streams, lastUsed }: Use) => ({
     id: session.id,
     kind: session.kind,
     user: session.user,
-    app: session.appId === null ? null : (catalog.byId(session.appId)?.name ?? null),
+    app: appOf(session),
     created: new Date(session.created).toISOString(),
-    last_used: new Date(session.lastUsed).toISOString(),
+    last_used: new Date(lastUsed).toISOString(),
     expires: new Date(session.expires).toISOString(),
     client_ip: session.clientIp,
     mfa: session.satisfied.some(({ name }) => name === 'session-mfa'),
-    streams: sessions.live.countBy({ sessionId: session.id }),
+    streams,
   })
 
   return {
@@ -39,13 +42,15 @@ export function sessionRoutes(options: {
       web.get<{ Querystring: { user?: string; app?: string } }>(
         '/',
         { ...admin, schema: { querystring: Filter } },
-        async ({ query: { user, app } }) =>
-          sessions
+        async ({ query: { user, app } }) => {
+          const asked = sessions
             .list()
-            .map(show)
             .filter(
-              (row) => (user === undefined || row.user === user) && (app === undefined || row.app === app),
-            ),
+              (one) => (user === undefined || one.user === user) && (app === undefined || appOf(one) === app),
+            )
+          const use = await activity.of(asked)
+          return asked.map((one) => show(one, use(one)))
+        },
       )
       web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {
         const { id } = request.params

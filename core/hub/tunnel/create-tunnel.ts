@@ -8,6 +8,7 @@ import type { Changes } from '../database/changes.ts'
 import type { Database } from '../database/database.ts'
 import type { HubCalls } from '../hooks.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import type { EndReason } from '../sessions/session.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { createAgents } from './agents.ts'
@@ -40,7 +41,7 @@ export interface TunnelOptions {
   /** Asked on every connection and again whenever changes were applied. */
   readonly isAgentLocked: (hostname: string) => boolean
   /** Called before the link of an agent that was removed or locked is cut. */
-  readonly agentLost?: (hostname: string, reason: string) => void
+  readonly agentLost?: (hostname: string, reason: EndReason) => void
   /** `tunnel.transports`: agents over others are refused. Default: all are offered. */
   readonly offered?: readonly string[]
   /** Streams of one agent at a time; more are dialled through another one. Default 9,000. */

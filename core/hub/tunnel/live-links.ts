@@ -5,6 +5,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { Changes } from '../database/changes.ts'
 import type { HubCalls } from '../hooks.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import type { EndReason } from '../sessions/session.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
 import type { Agents } from './agents.ts'
 import type { Enrolment } from './enrol.ts'
@@ -38,7 +39,7 @@ export function createLiveLinks(options: {
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
   /** An agent has lost its access: called before its link is cut. */
-  readonly agentLost?: (hostname: string, reason: string) => void
+  readonly agentLost?: (hostname: string, reason: EndReason) => void
   readonly clock: Clock
   readonly log: Log
 }): LiveLinks {
@@ -136,7 +137,9 @@ export function createLiveLinks(options: {
         if (rotated && live.get(link.hostname) === link) rotation.tell(link)
         continue
       }
-      if (live.get(link.hostname) === link) options.agentLost?.(link.hostname, refusal)
+      if (live.get(link.hostname) === link) {
+        options.agentLost?.(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
+      }
       link.destroy(refusal)
     }
   })

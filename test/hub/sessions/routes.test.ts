@@ -3,6 +3,7 @@ import t from 'tap'
 import { lockRoutes } from '../../../core/hub/access/lock-routes.ts'
 import { userRoutes } from '../../../core/hub/access/user-routes.ts'
 import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
+import { createActivity } from '../../../core/hub/hubs/create-activity.ts'
 import { createCutReports } from '../../../core/hub/hubs/create-cut-reports.ts'
 import { createRegistry } from '../../../core/hub/hubs/create-registry.ts'
 import { sessionRoutes } from '../../../core/hub/sessions/session-routes.ts'
@@ -34,7 +35,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   for (const part of [
     appRoutes({ catalog, tunnel: new MemoryTunnel(), sessions, publicNames }),
     userRoutes({ users, sessions }),
-    sessionRoutes({ sessions, catalog }),
+    sessionRoutes({ sessions, catalog, activity: createActivity({ ...rooms, ...here }) }),
     lockRoutes({ locks }),
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

@@ -11,7 +11,7 @@ export interface ShownSession {
   readonly lastUsed: number
   readonly from: string
   readonly mfa: boolean
-  /** What is open with it at this hub now. */
+  /** What is open with it now. */
   readonly streams: number
 }
 

@@ -13,7 +13,7 @@ const PATH = '/web/sessions'
 
 /** `/web/sessions`: a person sees their own sessions and ends them. What belongs to others is not there (404). */
 export function sessionPageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignInDesk): void {
-  const { sessions, catalog, pages, publicNames, clock } = parts
+  const { sessions, catalog, pages, publicNames, activity, clock } = parts
 
   const ownOf = ({ user }: Session) => sessions.list().filter((each) => each.user === user)
   /** Whether a session is the one asked with, or hangs on it. */
@@ -42,15 +42,16 @@ export function sessionPageRoutes(app: FastifyInstance, parts: SignInParts, desk
   app.get(PATH, page, async (request, reply) => {
     const current = await hubSessionOf(request, sessions)
     if (!current) return toSignIn(reply)
-    const shown = ownOf(current).map((session) => ({
+    const own = ownOf(current)
+    const use = await activity.of(own)
+    const shown = own.map((session) => ({
       id: session.id,
       title: titleOf(session),
       current: hangsOn(session, current),
       since: session.created,
-      lastUsed: session.lastUsed,
       from: session.clientIp,
       mfa: session.satisfied.some(({ name }) => name === 'session-mfa'),
-      streams: sessions.live.countBy({ sessionId: session.id }),
+      ...use(session),
     }))
     shown.sort((one, other) => Number(other.current) - Number(one.current) || other.lastUsed - one.lastUsed)
     const links = parts.methods().flatMap(({ account }) => account ?? [])

@@ -6,6 +6,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { Changes } from '../../database/changes.ts'
 import type { Database } from '../../database/database.ts'
 import type { Challenge, Reply } from '../../hooks.ts'
+import type { Activity } from '../../hubs/activity.ts'
 import type { Vault } from '../../keys/vault.ts'
 import type { SessionLimits } from '../../sessions/session-limits.ts'
 import type { Sessions } from '../../sessions/sessions.ts'
@@ -19,6 +20,7 @@ export interface SignInParts {
   readonly database: Database
   readonly users: Users
   readonly sessions: Sessions
+  readonly activity: Activity
   readonly access: Access
   readonly catalog: Catalog
   /** Asked at each sign-in: a plugin provides them, and plugins are set up after this room is made. */

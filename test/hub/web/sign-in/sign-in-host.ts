@@ -121,7 +121,6 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       return ids.length
     },
     touch: () => {},
-    live: { countBy: () => 2 },
     handover: {
       issue: async (input: Loose) => {
         issued.push(input)
@@ -161,6 +160,11 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   }
   server.decorateRequest('subject')
   server.decorateRequest('clientIp', '')
+  server.decorateRequest('actor', {
+    getter() {
+      return { subject: this.subject, clientIp: this.clientIp, id: this.id }
+    },
+  })
   server.addHook('onRequest', async (request: FastifyRequest) => {
     request.clientIp = '192.0.2.1'
     request.subject = admin
@@ -204,6 +208,11 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     database,
     users,
     sessions,
+    activity: {
+      of:
+        async () =>
+        ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
+    },
     access,
     catalog,
     challenge,
