@@ -17,6 +17,7 @@ import { askNewKey, takeNewKey } from './ask-new-key.ts'
 import type { Binding } from './ceremonies.ts'
 import type { Who } from './create-keys.ts'
 import { isLocal } from './holder.ts'
+import { dropMarks } from './key-marks.ts'
 import type { Parts, Request } from './parts.ts'
 
 /** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */
@@ -161,6 +162,7 @@ export function accountRoutes(parts: Parts): WebRoutes {
           const { id, permit } = request.body
           await requirePermit(session, user, permit)
           await keys.remove(user, id, who(request, session))
+          await dropMarks(parts, { user, keyId: id, kept: session })
           return { id, removed: true }
         },
       )

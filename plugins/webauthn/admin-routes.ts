@@ -6,6 +6,7 @@ import { isLocal, LOCAL_ISSUER, PASSKEY } from './holder.ts'
 import type { Parts, Request } from './parts.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 const closed = { additionalProperties: false } as const
 type Named = { Params: { name: string } }
 
@@ -104,7 +105,7 @@ export function adminRoutes(parts: Parts): WebRoutes {
 
       web.delete<Named & { Querystring: { id?: string } }>(
         '/:name/mfa',
-        { ...admin, schema: { querystring: Which } },
+        { ...cutting, schema: { querystring: Which } },
         async (request) => {
           const user = known(request.params.name)
           const { id = null } = request.query
@@ -114,18 +115,17 @@ export function adminRoutes(parts: Parts): WebRoutes {
           if (id !== null && gone + revoked === 0) {
             throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
           }
-          const cut = gone > 0 ? await endSessions(user, request) : { streams: 0, sessions: 0 }
-          return { name: user.name, keys: gone, links: revoked, cut }
+          const ended = gone > 0 ? await endSessions(user, request) : 0
+          return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
         },
       )
     },
   }
 
   /** What was opened with a key that is not trusted any more ends with it. */
-  async function endSessions({ name }: User, request: Request) {
+  async function endSessions({ name }: User, request: Request): Promise<number> {
     const ids = sessions.list().flatMap((session) => (session.user === name ? [session.id] : []))
-    const streams = ids.reduce((sum, sessionId) => sum + sessions.live.countBy({ sessionId }), 0)
-    return { streams, sessions: await sessions.end(ids, 'revoked', request.subject) }
+    return sessions.end(ids, 'revoked', request.subject)
   }
 }
 

@@ -12,6 +12,7 @@ import {
   text,
 } from './ask.ts'
 import type { Binding } from './ceremonies.ts'
+import { markOf } from './key-marks.ts'
 import type { Parts, Request } from './parts.ts'
 
 type Level = 'webauthn' | 'hardware_key'
@@ -22,7 +23,7 @@ export const mfaUrl = (signInOrigin: string, level: Level, state: string): strin
 
 /** The demand of a role, answered by an assertion; then the browser goes on to the page first asked for. */
 export function mfaRoutes(parts: Parts): WebRoutes {
-  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions, clock } = parts
+  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = parts
 
   /** The app behind the state. What the person may do there is decided when the answer has come. */
   function appOf(state: string) {
@@ -116,10 +117,14 @@ export function mfaRoutes(parts: Parts): WebRoutes {
               return key && { key, user }
             },
           })
-          const level: Level = hardware.qualifies(key) ? 'hardware_key' : 'webauthn'
-          const satisfied = { name: 'session-mfa', level, at: clock.now() }
+          const satisfied = markOf(parts, key)
           const location = await desk.meet(request, { session, state, satisfied })
           await sessions.remember(session, satisfied)
+          // Removed meanwhile: who removed it may have looked before this was written.
+          if (!(await keys.byId(key.id))) {
+            await sessions.forget(user.name, satisfied.by)
+            throw new Problem(400, 'key_unknown', 'This key has just been removed.')
+          }
           return { location }
         },
       )

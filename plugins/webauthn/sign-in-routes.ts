@@ -14,6 +14,7 @@ import {
 } from './ask.ts'
 import type { Binding } from './ceremonies.ts'
 import { holderOf, isLocal, PASSKEY } from './holder.ts'
+import { markOf } from './key-marks.ts'
 import type { Parts, Request } from './parts.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
@@ -28,7 +29,7 @@ export const signInUrl = (signInOrigin: string, state: string): string =>
  * nobody in: what the provider has ended would live on.
  */
 export function signInRoutes(parts: Parts): WebRoutes {
-  const { desk, keys, users, pages, sessions, hardware, audit, clock } = parts
+  const { desk, keys, users, pages, sessions, audit } = parts
 
   function bind(request: Request): Binding {
     const held = readCookie(request.headers.cookie, COOKIE)
@@ -100,12 +101,12 @@ export function signInRoutes(parts: Parts): WebRoutes {
             method: METHOD,
             state,
             // Fresh enough for a role with `mfa_freshness`; others ask again.
-            opened: (session) =>
-              sessions.remember(session, {
-                name: 'session-mfa',
-                level: hardware.qualifies(key) ? 'hardware_key' : 'webauthn',
-                at: clock.now(),
-              }),
+            async opened(session) {
+              await sessions.remember(session, markOf(parts, key))
+              // Removed meanwhile: who removed it may have looked before this was written.
+              if (!(await keys.byId(key.id)))
+                throw new Problem(400, 'key_unknown', 'This key has just been removed.')
+            },
           })
         },
       )

@@ -19,4 +19,6 @@ export interface SatisfiedRequirement {
   readonly appId: string | null
   /** Milliseconds since the epoch. */
   readonly at: number
+  /** What met it, when that can be taken away later, such as a hash of a key's id: see `Sessions.forget`. */
+  readonly by?: string
 }

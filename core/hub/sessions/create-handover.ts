@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
 import type { Change, Changes } from '../database/changes.ts'
 import type { Database, Transaction } from '../database/database.ts'
+import { stillMet } from './forget-met.ts'
 import type { OpenSession, Session } from './session.ts'
 import type { Handover } from './sessions.ts'
 import type { HandoverTable, SessionTables } from './sessions-migrations.ts'
@@ -95,7 +96,7 @@ export function createHandover(parts: HandoverParts): Handover {
             appId: app.id,
             parentId: hub.id,
             clientIp,
-            satisfied: JSON.parse(row.satisfied),
+            satisfied: await stillMet(trx, hub.id, row.satisfied),
             expires: hub.expires,
             idleMs: hub.idleMs,
           })

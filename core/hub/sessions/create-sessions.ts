@@ -13,6 +13,7 @@ import type { HubCalls } from '../hooks.ts'
 import { Problem } from '../web/problem.ts'
 import { createHandover } from './create-handover.ts'
 import { createTokenFinder } from './find-by-token.ts'
+import { forgetMet } from './forget-met.ts'
 import { insertSession } from './insert-session.ts'
 import { createLiveStreams, type RunningLiveStreams } from './live-streams.ts'
 import type { EndReason, OpenSession, Session } from './session.ts'
@@ -46,6 +47,8 @@ export interface RunningSessions extends Sessions {
 }
 
 const RECHECK_MS = 1_000
+/** Between a re-check and the next one however close the end of a session is. */
+const LEAST_RECHECK_MS = 20
 
 /**
  * Sessions of every kind. Idle time is the time since the last `touch`, of the session or of one that hangs on it: an
@@ -68,18 +71,30 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   })
   const findHeld = createTokenFinder({ store, changes, clock })
   const upkeep = createSessionUpkeep({ db, changes, store, endedAudit, clock, log })
+  let checkedEpoch = -1
   let timer: NodeJS.Timeout | undefined
 
-  changes.onApplied((touched) => {
-    // Session openings alone end nothing.
-    if (live.size === 0 || (touched?.size === 1 && touched.has('session') && allLive(touched.get('session'))))
-      return
+  changes.onApplied(() => {
+    // Session openings alone end nothing, and leave the epoch as it is.
+    if (live.size === 0 || changes.epoch === checkedEpoch) return
+    checkedEpoch = changes.epoch
     recheck()
   })
-  const allLive = (ids: ReadonlySet<string> | undefined) => [...(ids ?? [])].every((id) => store.byId(id))
 
   function recheck(): void {
     live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'live streams were not checked'))
+  }
+
+  /** Once a second, and just when the next session with something open ends. */
+  function watch(): void {
+    const left = live.nextEnd() - clock.now() + 1
+    timer = setTimeout(
+      () => {
+        recheck()
+        watch()
+      },
+      Math.max(LEAST_RECHECK_MS, Math.min(RECHECK_MS, left)),
+    )
   }
 
   function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
@@ -89,7 +104,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const current = catalog.byId(app.id)
     if (!current) return 'app_deleted'
     if (!current.enabled) return 'app_disabled'
-    const subject = subjectOf(session)
+    // What the session has met may be less than when the stream began.
+    const subject = subjectOf(store.byId(session.id)?.session ?? session)
     if (!subject) return 'user_deleted'
     const decision = access.decide({ subject, app: current, context })
     const reasonOf = ({ effect, reason }: { effect: string; reason: string }): EndReason | null =>
@@ -214,7 +230,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     subjectOf,
     end,
 
-    async remember(session, { name, level, at }) {
+    async remember(session, met) {
       await changes.write(async (trx, change) => {
         const own = trx.withTables<SessionTables>()
         const row = await own
@@ -225,14 +241,17 @@ export function createSessions(options: SessionsOptions): RunningSessions {
           .where('ended', 'is', null)
           .executeTakeFirst()
         if (!row) return
+        const { name, level, by } = met
         const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
-          (entry) => entry.name !== name || entry.level !== level,
+          (entry) => entry.name !== name || entry.level !== level || entry.by !== by,
         )
-        const satisfied = JSON.stringify([...before, { name, level, appId: null, at }])
+        const satisfied = JSON.stringify([...before, { ...met, appId: null }])
         await own.updateTable('sessions').set({ satisfied }).where('id', '=', session.id).execute()
         change.touch('session', session.id)
       })
     },
+
+    forget: (user, by) => changes.write((trx, change) => forgetMet(trx, change, user, by)),
 
     touch(session) {
       const now = clock.now()
@@ -263,11 +282,11 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     }),
 
     start() {
-      timer = setInterval(recheck, RECHECK_MS)
+      watch()
       upkeep.start()
     },
     async stop() {
-      clearInterval(timer)
+      clearTimeout(timer)
       await upkeep.stop()
     },
     upkeep: upkeep.run,

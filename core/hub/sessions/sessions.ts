@@ -59,9 +59,14 @@ export interface Sessions {
   end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number>
   /**
    * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
-   * freshness says). One entry for each name and level is kept, the newest. Nothing when the session has ended.
+   * freshness says). One entry for each name, level and `by` is kept, the newest. Nothing when the session has ended.
    */
   remember(session: Session, satisfied: Omit<SatisfiedRequirement, 'appId'>): Promise<void>
+  /**
+   * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
+   * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.
+   */
+  forget(user: string, by: string): Promise<void>
   /** Remembers use; cheap, in memory. */
   touch(session: Session): void
   readonly live: LiveStreams

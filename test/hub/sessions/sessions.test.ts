@@ -195,6 +195,67 @@ t.test('sessions', async (t) => {
     await users.create('ann', ['dev'], actor)
   })
 
+  await t.test(
+    'D66 what a removed key has met counts no more: streams, sessions and codes on their way',
+    async (t) => {
+      rooms.setPolicy((_, vote) => {
+        vote.allow('dev')
+        vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 })
+      })
+      const { session: parent } = await hub()
+      const mark = (by: string) => ({ name: 'session-mfa', level: 'webauthn', at: rooms.clock.now(), by })
+      await sessions.remember(parent, mark('lost'))
+      await sessions.remember(parent, mark('kept'))
+      const codeOf = (by: string) =>
+        sessions.handover.issue({
+          ...{ hubSession: parent, app: other, nonceHash },
+          satisfied: [{ ...mark(by), appId: other.id }],
+        })
+      const redeem = (code: string) =>
+        sessions.handover.redeem({ code, app: other, nonceHash, clientIp: '10.0.0.9' })
+      const lost = (await redeem(await codeOf('lost')))!
+      const kept = (await redeem(await codeOf('kept')))!
+      const [cut, goesOn] = [stream(lost.session, other), stream(kept.session, other)]
+      const [late, good] = [await codeOf('lost'), await codeOf('kept')]
+      t.equal(await sessions.live.recheck(), 0)
+
+      await sessions.forget('ann', 'lost')
+      await sessions.live.recheck()
+      t.same(cut.cuts, ['denied'])
+      t.same(goesOn.cuts, [])
+      t.match(
+        await sessions.find('app', lost.token),
+        { satisfied: [] },
+        'the session lives, and is asked again',
+      )
+      t.same(
+        sessions.byId(parent.id)?.satisfied.map(({ by }) => by),
+        ['kept'],
+      )
+      t.match((await redeem(late))?.session.satisfied, [], 'a code on its way brings nothing back')
+      t.match((await redeem(good))?.session.satisfied, [{ by: 'kept', appId: other.id }])
+      goesOn.remove()
+      rooms.setPolicy((_, vote) => vote.allow('dev'))
+    },
+  )
+
+  await t.test(
+    'fault 37 what is open ends when its session does, to the moment and not before',
+    async (t) => {
+      sessions.start()
+      const { session } = await hub({ expires: rooms.clock.now() + 1_300 })
+      const long = await hub()
+      const { cuts } = stream(session, other)
+      const { cuts: others, remove } = stream(long.session, other)
+      while (cuts.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      const lateMs = rooms.clock.now() - session.expires
+      t.same(cuts, ['expired'])
+      t.ok(lateMs >= 0 && lateMs < 500, `${lateMs} ms after its end`)
+      t.same(others, [])
+      remove()
+    },
+  )
+
   await t.test('10,000 streams are checked without holding up the others', async (t) => {
     const opened = await Promise.all(Array.from({ length: 20 }, () => hub()))
     const removals = Array.from({ length: 10_000 }, (_, at) => {

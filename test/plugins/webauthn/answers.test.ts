@@ -1,6 +1,6 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
 import t from 'tap'
-import { type Said, startKeyHub } from './key-hub.ts'
+import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
 t.setTimeout(120_000)
@@ -252,6 +252,54 @@ t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) 
   t.match(await beginKey({}), { status: 403, code: 'sign_in_again' })
   const foreign = { origin: keys.hub.appUrl('vault'), 'sec-fetch-site': 'same-site' }
   t.equal((await keys.post(jane.visitor, '/web/account/keys/begin', {}, foreign)).status, 403)
+})
+
+t.test('D66 a key that its owner removes takes along what it has opened, and nothing else', async (t) => {
+  const lena = await keys.person('lena')
+  const second = new SoftKey(keys.origin)
+  const permitWith = async (key: SoftKey) => {
+    const asked = await keys.post(lena.visitor, '/web/account/confirm/begin', {})
+    const body = { ceremony: asked.ceremony, response: key.get(asked.options) }
+    return (await keys.post(lena.visitor, '/web/account/confirm/finish', body)).permit
+  }
+  const begun = await keys.post(lena.visitor, '/web/account/keys/begin', {
+    permit: await permitWith(lena.key),
+  })
+  const made = { ceremony: begun.ceremony, response: second.create(begun.options), name: 'Second' }
+  t.equal((await keys.post(lena.visitor, '/web/account/keys/finish', made)).status, 200)
+
+  /** Opens the app with a confirmation by the holder's key. */
+  const enterApp = async (holder: Holder) => {
+    await holder.visitor.fetch((await keys.confirm(holder)).location)
+  }
+  const ask = async ({ visitor }: Holder) => {
+    const headers = { accept: 'application/json', 'sec-fetch-mode': 'cors' }
+    const { status, text } = await visitor.fetch(`${keys.hub.appUrl('vault')}/deep`, { headers })
+    return `${status} ${(JSON.parse(text) as { code: string }).code}`
+  }
+  const elsewhere = { ...lena, visitor: keys.hub.visitor() }
+  const withSecond = { ...lena, visitor: keys.hub.visitor(), key: second }
+  for (const one of [elsewhere, withSecond]) t.equal((await keys.signIn(one)).status, 303)
+  const all = [lena, elsewhere, withSecond]
+  for (const one of all) await enterApp(one)
+  const admitted = '502 agent_none'
+  t.same(await Promise.all(all.map(ask)), [admitted, admitted, admitted])
+
+  const body = { id: lena.key.id, permit: await permitWith(second) }
+  t.equal((await keys.post(lena.visitor, '/web/account/keys/remove', body)).status, 200)
+  t.same(
+    await Promise.all(all.map(ask)),
+    ['401 session_mfa_required', '401 login_required', admitted],
+    'asked again here, signed out elsewhere, untouched where the other key was used',
+  )
+  t.equal(
+    (await keys.enter(elsewhere.visitor, 'vault')).pathname,
+    '/web/passkey',
+    'the sign-in is over there',
+  )
+  t.match(await keys.confirm(lena), { status: 400, code: 'key_unknown' })
+  await enterApp({ ...lena, key: second })
+  t.equal(await ask(lena), admitted, 'the other key opens it again')
 })
 
 t.test('mfa_freshness: a fresh answer counts for another app, an old one does not', async (t) => {

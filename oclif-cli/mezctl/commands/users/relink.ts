@@ -1,6 +1,7 @@
 import { confirm, escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
+import { cutText } from '../../cut-text.ts'
 
 export default class UsersRelink extends AdminCommand {
   static override summary = 'free a name for the next identity that signs in with it'
@@ -14,7 +15,7 @@ export default class UsersRelink extends AdminCommand {
     await confirm(`Give ${args.name} to whoever signs in next with this name?`, flags.yes)
     const answer = await this.call(flags, 'POST', path`/users/${args.name}/relink`)
     await this.show(flags, answer ?? { name: args.name, relinked: true }, () =>
-      escapeText(`relinked user ${args.name}: the next sign-in with this name takes it`),
+      escapeText(`relinked user ${args.name}, the next sign-in with this name takes it${cutText(answer)}`),
     )
   }
 }

@@ -1,11 +1,12 @@
 import { confirm, escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
+import { cutText } from '../../cut-text.ts'
 
 interface Reset {
   readonly keys: number
   readonly links: number
-  readonly cut: { readonly streams: number; readonly sessions: number }
+  readonly cut: { readonly sessions: number }
 }
 
 export default class UsersResetWebauthn extends AdminCommand {
@@ -25,7 +26,7 @@ export default class UsersResetWebauthn extends AdminCommand {
     const { keys, links, cut } = reset
     await this.show(flags, reset, () =>
       escapeText(
-        `reset ${args.name}: ${keys} keys and ${links} links removed, ${cut.sessions} sessions and ${cut.streams} streams ended`,
+        `reset ${args.name}: ${keys} keys and ${links} links removed, ${cut.sessions} sessions ended${cutText(reset)}`,
       ),
     )
   }

@@ -1,0 +1,38 @@
+import type { Session, User } from '@mezite/core'
+import { sha256 } from './ask.ts'
+import { PASSKEY } from './holder.ts'
+import type { KeyRow } from './migrations.ts'
+import type { Parts } from './parts.ts'
+
+/** What an assertion by this key leaves in a session; it goes when the key goes. */
+export function markOf({ hardware, clock }: Parts, key: KeyRow) {
+  const level = hardware.qualifies(key) ? ('hardware_key' as const) : ('webauthn' as const)
+  return { name: 'session-mfa', level, at: clock.now(), by: sha256(key.id) }
+}
+
+/**
+ * A key is trusted no more: what it confirmed counts no more anywhere, and other browsers that signed in with nothing
+ * but it are signed out. `kept` is the session of the person who says so.
+ */
+export async function dropMarks(
+  { sessions }: Parts,
+  { user, keyId, kept }: { readonly user: User; readonly keyId: string; readonly kept: Session },
+): Promise<void> {
+  const by = sha256(keyId)
+  const signedIn = sessions
+    .list()
+    .filter(
+      ({ id, kind, connector, user: name, satisfied }) =>
+        kind === 'hub' &&
+        connector === PASSKEY &&
+        name === user.name &&
+        id !== kept.id &&
+        satisfied.some((mark) => mark.by === by),
+    )
+  await sessions.end(
+    signedIn.map(({ id }) => id),
+    'revoked',
+    sessions.subjectOf(kept) ?? null,
+  )
+  await sessions.forget(user.name, by)
+}
