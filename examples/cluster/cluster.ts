@@ -54,7 +54,7 @@ const AGENT = here('../../agent/mezd.js')
 const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
 const READY_MS = 30_000
 
-/** Starts hub, identity provider, agent and three applications as programs of their own, on loopback. */
+/** Starts hub, identity provider, agent and four applications as programs of their own, on loopback. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep } = options
   const dataDir = join(dir, 'hub')

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
 import { type Cluster, isTaken, startCluster } from './cluster.ts'
-import { people } from './people.ts'
+import { passkeyPerson, people } from './people.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
@@ -67,17 +67,34 @@ async function runDemo(hubPort: number, dir: string): Promise<number> {
   const idpPort = (await isTaken(IDP_PORT)) ? 0 : IDP_PORT
   const started = performance.now()
   const cluster = await startCluster({ dir, hubPort, idpPort, onStep })
-  print(welcome(cluster, (performance.now() - started) / 1000))
-  await interrupted
-  print('\nStopping')
-  await cluster.stop()
+  try {
+    onStep('Making a link for the person without an identity provider')
+    const link = await enrolmentLink(cluster)
+    print(welcome(cluster, link, (performance.now() - started) / 1000))
+    await interrupted
+    print('\nStopping')
+  } finally {
+    await cluster.stop()
+  }
   return 0
 }
 
-function welcome(cluster: Cluster, seconds: number): string {
-  const rows = people.map(
-    (person) => `  ${person.name.padEnd(18)} ${person.may.length ? person.may.join(', ') : 'nothing'}`,
-  )
+/** A fresh link at each start, with which the person makes a passkey; on the first start the person as well. */
+async function enrolmentLink({ mezctl }: Cluster): Promise<string> {
+  const ask = async (...args: readonly string[]) => JSON.parse(await mezctl(...args, '--format', 'json'))
+  const { name, roles } = passkeyPerson
+  const users: { name: string }[] = await ask('users', 'ls')
+  if (users.some((user) => user.name === name)) {
+    return (await ask('users', 'add-mfa', name, '--type=webauthn')).link
+  }
+  return (await ask('users', 'create', name, '--roles', roles.join(), '--passkey')).enrolment.link
+}
+
+function welcome(cluster: Cluster, link: string, seconds: number): string {
+  const rows = [...people, passkeyPerson].map(({ name, may, withKey }) => {
+    const seen = [...may, ...withKey.map((app) => `${app} with a key`)].join(', ')
+    return `  ${name.padEnd(18)} ${seen || 'nothing'}`
+  })
   return `
 Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host: the certificate is a development one.
 
@@ -91,7 +108,11 @@ Who can sign in, and what each may see:
 ${rows.join('\n')}
 
 ${people[0].name} opens Vault, adds a key (this computer's, a phone's or a security key), and confirms with it.
-Somebody without an identity provider signs in with a passkey alone: \`users create\` below prints a link that makes it.
+${passkeyPerson.name} has no account at the provider and signs in with a passkey alone. This link makes it, once, within 15 minutes:
+
+  ${link}
+
+Leave Live open and end its session in another tab (Hub, Your sessions): the page stays, and goes on after a new sign-in.
 
 A TCP application, ${cluster.redis === 'redis' ? 'a real Redis' : 'an echo (redis-server is not installed)'}, as ${people[0].name}:
 
@@ -102,7 +123,7 @@ In another terminal, as the operator:
 
   export MEZITE_DATA_DIR=${cluster.dataDir}
   npx mezctl apps ls
-  npx mezctl users create erin --roles access --passkey
+  npx mezctl sessions ls
   npx mezctl audit tail
   npx mezctl locks create --user ${people[0].email} --message "coffee break"
 

@@ -1,4 +1,4 @@
-/** Who can sign in to the example's identity provider, and what each should reach. */
+/** Who can sign in to the example's identity provider, and what each should reach: `may` without, `withKey` with a key. */
 export const people = [
   {
     id: 'alice',
@@ -6,9 +6,32 @@ export const people = [
     email: 'alice@example.test',
     groups: ['platform-team'],
     may: ['identity', 'live'],
+    withKey: ['vault'],
   },
-  { id: 'bob', name: 'Bob Support', email: 'bob@example.test', groups: ['support-team'], may: ['live'] },
-  { id: 'carol', name: 'Carol Contractor', email: 'carol@example.test', groups: [], may: [] },
+  {
+    id: 'bob',
+    name: 'Bob Support',
+    email: 'bob@example.test',
+    groups: ['support-team'],
+    may: ['live'],
+    withKey: [],
+  },
+  {
+    id: 'carol',
+    name: 'Carol Contractor',
+    email: 'carol@example.test',
+    groups: [],
+    may: [],
+    withKey: [],
+  },
 ] as const
+
+/** Somebody without an account at the provider, who signs in with a passkey alone. */
+export const passkeyPerson = {
+  name: 'erin',
+  roles: ['support', 'vault'],
+  may: ['live'],
+  withKey: ['vault'],
+} as const
 
 export type Person = (typeof people)[number]

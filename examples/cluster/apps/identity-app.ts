@@ -41,12 +41,13 @@ function page(claims: JWTPayload): string {
     .join('')
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Identity</title><style>:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
-body{max-width:44rem;margin:8vh auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
+body{max-width:44rem;margin:8vh auto;padding:0 1rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #8884;overflow-wrap:anywhere}
 a{color:light-dark(#1d4ed8,#93c5fd)}</style>
 <h1>Hello, ${escaped(String(claims.sub))}</h1>
 <p>This application listens on 127.0.0.1 only. The hub signed these claims, and the application verified them.</p>
-<table>${rows}</table><p><a href="/.mezite/logout">Sign out of this app</a></p></html>`
+<table>${rows}</table><p><a href="/.mezite/logout">Sign out of this app</a></p>
+<script src="/.mezite/session.js" defer></script></html>`
 }
 
 const server = createServer((request, response) => {

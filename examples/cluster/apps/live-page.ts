@@ -4,25 +4,47 @@ const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c
 export function livePage(user: string): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Live</title><style>:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
-body{max-width:44rem;margin:8vh auto;padding:0 1rem}section{border:1px solid #8885;border-radius:.7rem;padding:.2rem 1rem 1rem;margin:1rem 0}
+body{max-width:44rem;margin:8vh auto;padding:0 1rem;overflow-wrap:anywhere}section{border:1px solid #8885;border-radius:.7rem;padding:.2rem 1rem 1rem;margin:1rem 0}
 output{font-variant-numeric:tabular-nums;font-size:1.3rem;display:block;overflow-wrap:anywhere}input,button{font:inherit;padding:.3rem .6rem}</style>
 <h1>Live, ${escaped(user)}</h1><p>Lock this person in a terminal and watch both streams end.</p>
 <section><h2>Server-Sent Events</h2><output id="events">connecting…</output></section>
 <section><h2>WebSocket echo</h2><output id="socket">connecting…</output>
 <form id="say"><input id="text" value="hello" aria-label="Message"> <button>Send</button></form></section>
-<script src="/live.js"></script></html>`
+<p>End your session in another tab, or wait for its end: this page says so, and goes on once you have signed in again.</p>
+<script src="/live.js"></script><script src="/.mezite/session.js" defer></script></html>`
 }
 
-/** The page's script. */
+/** The page's script. What the gateway's own `/.mezite/session.js` hears and says stands in plugins/http-apps/README.md. */
 export const liveScript = `const show = (id, text) => { document.getElementById(id).textContent = text }
-const events = new EventSource('/events')
-events.onmessage = (event) => show('events', 'event ' + JSON.parse(event.data).count)
-events.onerror = () => show('events', 'ended')
-const socket = new WebSocket('wss://' + location.host + '/socket')
-socket.onmessage = (event) => show('socket', event.data)
-socket.onclose = (event) => show('socket', 'closed with code ' + event.code)
+const isSessionOver = () => dispatchEvent(new Event('mezite-check'))
+let events, socket
+
+function openEvents() {
+  events = new EventSource('/events')
+  events.onmessage = (event) => show('events', 'event ' + JSON.parse(event.data).count)
+  events.onerror = () => {
+    show('events', 'ended')
+    if (events.readyState === EventSource.CLOSED) isSessionOver()
+  }
+}
+
+function openSocket() {
+  socket = new WebSocket('wss://' + location.host + '/socket')
+  socket.onmessage = (event) => show('socket', event.data)
+  socket.onclose = (event) => {
+    show('socket', 'closed with code ' + event.code)
+    isSessionOver()
+  }
+}
+
 document.getElementById('say').onsubmit = (event) => {
   event.preventDefault()
-  socket.send(document.getElementById('text').value)
+  if (socket.readyState === WebSocket.OPEN) socket.send(document.getElementById('text').value)
 }
+addEventListener('mezite-renewed', () => {
+  if (events.readyState === EventSource.CLOSED) openEvents()
+  if (socket.readyState > WebSocket.OPEN) openSocket()
+})
+openEvents()
+openSocket()
 `

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.ts'
 import { people } from '../people.ts'
 import { mshSteps } from './msh-steps.ts'
 import { operatorSteps } from './operator-steps.ts'
+import { passkeySteps } from './passkey-steps.ts'
 import { personSteps, trafficSteps } from './person-steps.ts'
 
 /** Walks through the cluster as each person and as the operator, printing a table; true when all holds. */
@@ -15,6 +16,8 @@ export async function check(cluster: Cluster, print: (line: string) => void): Pr
     ...trafficSteps(cluster, visitor, alice),
     ...mshSteps(cluster, alice),
     ...operatorSteps(cluster, visitor, alice),
+    // Last: from then on the sign-in page asks which way.
+    ...passkeySteps(cluster),
   ]
   const width = Math.max(...steps.map((step) => step.name.length))
   let failed = 0

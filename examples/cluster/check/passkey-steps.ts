@@ -1,0 +1,69 @@
+import { Visitor } from '@mezite/core/testing'
+import type { Cluster } from '../cluster.ts'
+import { passkeyPerson } from '../people.ts'
+import { expect, type Step } from './person-steps.ts'
+import { type PasskeyOptions, SoftwarePasskey } from './software-passkey.ts'
+
+interface Asked {
+  readonly options: PasskeyOptions
+  readonly ceremony: string
+}
+
+/** Somebody without an identity provider: makes a passkey with a link, signs in with it, and opens what demands it. */
+export function passkeySteps(cluster: Cluster): Step[] {
+  const { name, roles } = passkeyPerson
+  const hub = cluster.signInUrl
+  const visitor = new Visitor(cluster.ca)
+  const passkey = new SoftwarePasskey(hub)
+
+  async function post<Said>(path: string, body: object): Promise<Said> {
+    const headers = { origin: hub, 'content-type': 'application/json' }
+    const answer = await visitor.fetch(hub + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(answer.status < 400, `${path} answered ${answer.status}: ${answer.text}`)
+    return (answer.text === '' ? {} : JSON.parse(answer.text)) as Said
+  }
+  const stateOf = (url: string): string => new URL(url).searchParams.get('state') ?? ''
+
+  return [
+    {
+      name: `A link makes a passkey for ${name}, who has no identity provider`,
+      run: async () => {
+        const made = ['users', 'create', name, '--roles', roles.join(), '--passkey', '--format', 'json']
+        const { enrolment } = JSON.parse(await cluster.mezctl(...made)) as { enrolment: { link: string } }
+        const token = new URL(enrolment.link).hash.slice(1)
+        const { options, ceremony } = await post<Asked>('/web/enrol/begin', { token })
+        const finish = { token, ceremony, response: passkey.create(options), name: 'Check' }
+        const { user } = await post<{ user: string }>('/web/enrol/finish', finish)
+        expect(user === name, `the key belongs to ${user}`)
+      },
+    },
+    {
+      name: `${name} signs in with the passkey alone and reaches live`,
+      run: async () => {
+        const page = await visitor.open(`${hub}/web/login?connector=passkey`)
+        const state = stateOf(page.url)
+        const { options, ceremony } = await post<Asked>('/web/passkey/begin', {})
+        await post('/web/passkey/finish', { state, ceremony, response: passkey.get(options) })
+        const live = await visitor.open(`${cluster.apps.live}/`)
+        expect(live.status === 200 && live.text.includes(name), `status ${live.status} at ${live.url}`)
+        const identity = await visitor.open(`${cluster.apps.identity}/`)
+        expect(identity.status === 403, `identity answers ${identity.status}, not 403`)
+      },
+    },
+    {
+      name: `The vault opens once ${name}'s key has confirmed`,
+      run: async () => {
+        const wanted = `${cluster.vaultUrl}/?from=check`
+        const page = await visitor.open(wanted)
+        expect(page.url.startsWith(`${hub}/web/mfa`), `landed on ${page.url}`)
+        const state = stateOf(page.url)
+        const { options, ceremony } = await post<Asked>('/web/mfa/begin', { state, level: 'webauthn' })
+        const finish = { state, ceremony, response: passkey.get(options) }
+        const { location } = await post<{ location: string }>('/web/mfa/finish', finish)
+        const vault = await visitor.open(location)
+        expect(vault.status === 200 && vault.url === wanted, `status ${vault.status} at ${vault.url}`)
+        expect(vault.text.includes(name), 'the page does not greet them')
+      },
+    },
+  ]
+}
