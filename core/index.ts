@@ -18,7 +18,7 @@ export type {
 } from './hub/access/decision.ts'
 export type { SatisfiedRequirement, Subject } from './hub/access/subject.ts'
 export type { Audit, AuditSink } from './hub/audit/audit.ts'
-export type { AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
+export type { Actor, AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
 export type { App } from './hub/catalog/app.ts'
 export type { Catalog } from './hub/catalog/catalog.ts'
 export {

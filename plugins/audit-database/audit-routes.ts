@@ -70,7 +70,8 @@ export function auditRoutes(parts: Parts): WebRoutes {
           }
           const events = await readEvents(database, filter, range, limit)
           // One record for a list, however many pages it has.
-          if (asked.after === undefined && asked.before === undefined) recordRead(audit, request, 'audit')
+          if (asked.after === undefined && asked.before === undefined)
+            recordRead(audit, request.actor, 'audit')
           return events.map(({ event }) => event)
         },
       )
@@ -78,7 +79,7 @@ export function auditRoutes(parts: Parts): WebRoutes {
         '/audit/tail',
         { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
         async (request, reply) => {
-          recordRead(audit, request, 'audit/tail')
+          recordRead(audit, request.actor, 'audit/tail')
           const stream = await parts.tail.follow(watch(request, parts))
           reply.raw.once('close', () => stream.destroy())
           return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)

@@ -73,7 +73,7 @@ export function verifyRoute(parts: Parts): WebRoutes {
             throw new Problem(429, 'verify_running', 'The trail is being verified already; wait for it.')
           const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
           const noted = number && hash ? { number: Number(number), hash } : null
-          recordRead(parts.audit, request, 'audit/verify')
+          recordRead(parts.audit, request.actor, 'audit/verify')
           running = true
           const stream = Readable.from(report(noted))
           stream.on('error', () => {})

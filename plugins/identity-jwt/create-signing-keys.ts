@@ -5,7 +5,7 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import type { Changes, Clock, Subject, Transaction, Vault, View } from '@mezite/core'
+import type { Actor, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
 import type { KeyTables } from './migrations.ts'
 
 /** How long verifiers may keep the key set. */
@@ -34,13 +34,6 @@ export interface ListedKey {
   readonly state: 'coming' | 'active' | 'overlap'
   /** Milliseconds since the epoch. */
   readonly activeFrom: number
-}
-
-/** The request of an administrator. */
-export interface KeyActor {
-  readonly subject: Subject
-  readonly clientIp: string
-  readonly id: string
 }
 
 /** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
@@ -90,7 +83,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
   async function add(
     activeFromMs: number,
     unless: (held: readonly SigningKey[]) => boolean,
-    actor: KeyActor | null = null,
+    by: Actor | null = null,
   ): Promise<void> {
     await changes.write(async (trx, change) => {
       const held = await read(trx)
@@ -114,11 +107,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
       await change.audit({
         type: 'key.created',
         success: true,
-        user: actor?.subject.user ?? null,
-        roles: actor?.subject.roles ?? null,
-        sessionId: actor?.subject.sessionId ?? null,
-        clientIp: actor?.clientIp ?? null,
-        requestId: actor?.id ?? null,
+        by,
         fields: { name: 'app-jwt', key: kid },
       })
     })
@@ -158,8 +147,8 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
         }))
     },
     /** Publishes a new key now, which signs in six minutes; nothing when one is coming already. */
-    rotate: (actor: KeyActor) =>
-      add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), actor),
+    rotate: (by: Actor) =>
+      add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), by),
     /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */
     tend: async (): Promise<void> => {
       const due = (held: readonly SigningKey[]) => (held.at(-1)?.activeFrom ?? 0) + ROTATE_MS <= clock.now()

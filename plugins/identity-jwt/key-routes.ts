@@ -30,7 +30,7 @@ export function keyRoutes(keys: Pick<SigningKeys, 'published' | 'list' | 'rotate
       )
       app.get('/v1/webapi/auth/rotate/app-jwt', admin, () => show())
       app.post('/v1/webapi/auth/rotate/app-jwt', admin, async (request) => {
-        await keys.rotate(request)
+        await keys.rotate(request.actor)
         return show()
       })
       app.get('/v1/webapi/auth/export/app-jwt', admin, (_request, reply) =>

@@ -44,12 +44,12 @@ export function connectorRoutes(parts: {
       app.put('/:name', admin, async (request) => {
         const { name } = request.params as { name: string }
         const { document, secret } = readConnector(request.body, { name })
-        const { created } = await connectors.put(document, secret, actor(request))
+        const { created } = await connectors.put(document, secret, request.actor)
         return { created, resource: shown(found(request.params)) }
       })
       app.delete('/:name', admin, async (request, reply) => {
         const { name } = request.params as { name: string }
-        await connectors.remove(name, actor(request))
+        await connectors.remove(name, request.actor)
         const ids = sessions.list().filter(({ connector }) => connector === name)
         await sessions.end(
           ids.map(({ id }) => id),
@@ -61,13 +61,4 @@ export function connectorRoutes(parts: {
       app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), parts))
     },
   }
-}
-
-function actor(request: {
-  subject: { user: string; roles: readonly string[] }
-  clientIp: string
-  id: string
-}) {
-  const { user, roles } = request.subject
-  return { user, roles, clientIp: request.clientIp, requestId: request.id }
 }

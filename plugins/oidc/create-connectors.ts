@@ -1,5 +1,5 @@
 import type { JsonWebKey } from 'node:crypto'
-import type { AuditInput, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import type { Actor, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
@@ -71,7 +71,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
     },
 
     /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
-    async put(document: ConnectorDocument, secret: string | undefined, who: Partial<AuditInput>) {
+    async put(document: ConnectorDocument, secret: string | undefined, by: Actor) {
       const { name } = document.metadata
       return changes.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
@@ -94,12 +94,12 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
           .execute()
         change.touch(KIND, name)
         const type = old ? 'connector.updated' : 'connector.created'
-        await change.audit({ ...who, type, success: true, fields: { connector: name } })
+        await change.audit({ type, success: true, by, fields: { connector: name } })
         return { created: !old }
       })
     },
 
-    async remove(name: string, who: Partial<AuditInput>): Promise<void> {
+    async remove(name: string, by: Actor): Promise<void> {
       await changes.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const gone = await db
@@ -111,7 +111,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
           throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
         await db.deleteFrom('oidc_logins').where('connector', '=', name).execute()
         change.touch(KIND, name)
-        await change.audit({ ...who, type: 'connector.deleted', success: true, fields: { connector: name } })
+        await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
       })
     },
   }

@@ -1,5 +1,5 @@
 import {
-  type AuditInput,
+  type Actor,
   type Changes,
   type Log,
   messageOf,
@@ -64,7 +64,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
     list: () => [...documents.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
 
     /** Creates or replaces. */
-    put(document: RoleDocument, who: Partial<AuditInput>): Promise<{ created: boolean }> {
+    put(document: RoleDocument, by: Actor): Promise<{ created: boolean }> {
       const { name } = document.metadata
       return changes.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
@@ -82,12 +82,12 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
             .execute()
         change.touch('role', name)
         const type = old ? 'role.updated' : 'role.created'
-        await change.audit({ ...who, type, success: true, fields: { role: name } })
+        await change.audit({ type, success: true, by, fields: { role: name } })
         return { created: !old }
       })
     },
 
-    async remove(name: string, who: Partial<AuditInput>): Promise<void> {
+    async remove(name: string, by: Actor): Promise<void> {
       await changes.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
         const gone = await db
@@ -97,7 +97,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
           .executeTakeFirst()
         if (!gone) throw roleNotFound(name)
         change.touch('role', name)
-        await change.audit({ ...who, type: 'role.deleted', success: true, fields: { role: name } })
+        await change.audit({ type: 'role.deleted', success: true, by, fields: { role: name } })
       })
     },
   }

@@ -20,24 +20,15 @@ export function roleRoutes(roles: Roles): WebRoutes {
       })
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const document = readRole(request.body, { name: request.params.name })
-        const { created } = await roles.put(document, actor(request))
+        const { created } = await roles.put(document, request.actor)
         if (created) reply.code(201)
         return { created, resource: document }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const { name } = request.params
-        await roles.remove(name, actor(request))
+        await roles.remove(name, request.actor)
         return { name, removed: true }
       })
     },
   }
-}
-
-function actor(request: {
-  subject: { user: string; roles: readonly string[]; sessionId: string | null }
-  clientIp: string
-  id: string
-}) {
-  const { user, roles, sessionId } = request.subject
-  return { user, roles, sessionId, clientIp: request.clientIp, requestId: request.id }
 }

@@ -1,9 +1,7 @@
-import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { ApiToken } from './api-token.ts'
 import type { RunningApiTokens } from './create-api-tokens.ts'
-import type { UserActor } from './create-users.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
@@ -40,12 +38,12 @@ export function apiTokenRoutes({ apiTokens }: { readonly apiTokens: RunningApiTo
       web.post<{ Body: TokenBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
         const { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS } = request.body
         const asked = { name, roles, ttlMs: ttl * 1_000 }
-        const { token, secret } = await apiTokens.create(asked, actorOf(request))
+        const { token, secret } = await apiTokens.create(asked, request.actor)
         reply.code(201)
         return { ...show(token), used_at: null, token: secret }
       })
       web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
-        const { id, name } = await apiTokens.remove(request.params.id, actorOf(request))
+        const { id, name } = await apiTokens.remove(request.params.id, request.actor)
         return { id, name, removed: true }
       })
     },
@@ -63,7 +61,3 @@ const show = ({ id, name, roles, creator, created, expires }: ApiToken) => ({
 })
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-
-function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
-  return { subject, clientIp, requestId: id }
-}

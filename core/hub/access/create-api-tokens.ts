@@ -3,13 +3,13 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { Changes, View } from '../database/changes.ts'
 import type { Database } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
 import type { Users } from './access.ts'
 import type { AccessTables, ApiTokenTable } from './access-migrations.ts'
 import type { ApiToken, ApiTokens } from './api-token.ts'
-import type { UserActor } from './create-users.ts'
 import type { Locks } from './lock.ts'
 import type { Subject } from './subject.ts'
 
@@ -40,11 +40,11 @@ export interface RunningApiTokens extends ApiTokens {
    * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, and 403
    * `token_makes_no_token` when a token asks.
    */
-  create(token: NewApiToken, actor: UserActor): Promise<{ readonly token: ApiToken; readonly secret: string }>
+  create(token: NewApiToken, actor: Actor): Promise<{ readonly token: ApiToken; readonly secret: string }>
   /** Expired ones too, for a month. */
   list(): Promise<readonly ListedApiToken[]>
   /** Throws `Problem` 404 `token_not_found`. */
-  remove(id: string, actor: UserActor): Promise<ApiToken>
+  remove(id: string, actor: Actor): Promise<ApiToken>
 }
 
 /** Keeps API tokens in memory by the hash of their secret. */
@@ -75,14 +75,10 @@ export function createApiTokens(options: {
   }
   changes.addView(view)
 
-  const event = (type: string, { id, name }: ApiToken, { subject, clientIp, requestId }: UserActor) => ({
+  const event = (type: string, { id, name }: ApiToken, by: Actor) => ({
     type,
     success: true,
-    user: subject.user,
-    roles: subject.roles,
-    clientIp,
-    sessionId: subject.sessionId,
-    requestId,
+    by,
     fields: { name, token: id, kind: 'api' },
   })
 

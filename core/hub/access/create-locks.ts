@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { Changes, View } from '../database/changes.ts'
 import { Problem } from '../web/problem.ts'
 import type { AccessTables, LockTable } from './access-migrations.ts'
-import type { UserActor } from './create-users.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
 import { foldName } from './user-name.ts'
 
@@ -21,9 +21,9 @@ export interface NewLock {
 }
 
 export interface RunningLocks extends Locks {
-  create(lock: NewLock, actor: UserActor): Promise<Lock>
+  create(lock: NewLock, actor: Actor): Promise<Lock>
   /** Throws `Problem` 404 `lock_not_found`. */
-  remove(id: string, actor: UserActor): Promise<Lock>
+  remove(id: string, actor: Actor): Promise<Lock>
 }
 
 const KEPT_MS = 24 * 3_600_000
@@ -70,15 +70,11 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
   }
   changes.addView(view)
 
-  const event = (type: string, lock: Lock, { subject, clientIp, requestId }: UserActor) => ({
+  const event = (type: string, { id, kind, target }: Lock, by: Actor) => ({
     type,
     success: true,
-    user: subject.user,
-    roles: subject.roles,
-    clientIp,
-    sessionId: subject.sessionId,
-    requestId,
-    fields: { name: lock.id, target_kind: lock.kind, target: lock.target },
+    by,
+    fields: { name: id, target_kind: kind, target },
   })
 
   return {

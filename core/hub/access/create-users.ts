@@ -1,12 +1,12 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { Change, Changes, View } from '../database/changes.ts'
 import type { Transaction } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
 import type { User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
-import type { Subject } from './subject.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
@@ -15,22 +15,15 @@ export interface UsersOptions {
   readonly log: Log
 }
 
-/** Who changes a user, for the guards and the audit. */
-export interface UserActor {
-  readonly subject: Subject
-  readonly clientIp: string
-  readonly requestId: string | null
-}
-
 /** Users and what an administrator does with them. Every change is recorded in its own transaction. */
 export interface RunningUsers extends Users {
   /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
-  create(name: string, roles: readonly string[], actor: UserActor): Promise<User>
+  create(name: string, roles: readonly string[], actor: Actor): Promise<User>
   /** Replaces the roles given by hand. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
-  update(name: string, roles: readonly string[], actor: UserActor): Promise<User>
+  update(name: string, roles: readonly string[], actor: Actor): Promise<User>
   /** Lets the next identity that presents the name take it. */
-  relink(name: string, actor: UserActor): Promise<User>
-  remove(name: string, actor: UserActor): Promise<User>
+  relink(name: string, actor: Actor): Promise<User>
+  remove(name: string, actor: Actor): Promise<User>
 }
 
 /** Keeps users in memory, true by the change sequence. */
@@ -93,7 +86,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
   }
 
   /** An administrator neither shuts out himself nor the last administrator. */
-  async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: UserActor) {
+  async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: Actor) {
     if (stays || !isAdmin(row)) return
     if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
       throw new Problem(
@@ -111,19 +104,9 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
     )
   }
 
-  async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, actor: UserActor) {
-    const { subject, clientIp, requestId } = actor
+  async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, by: Actor) {
     change.touch('user', row.key)
-    await change.audit({
-      type,
-      success: true,
-      user: subject.user,
-      roles: subject.roles,
-      clientIp,
-      sessionId: subject.sessionId,
-      requestId,
-      fields: { name: row.name },
-    })
+    await change.audit({ type, success: true, by, fields: { name: row.name } })
   }
 
   const now = (key: string, name: string): User => {

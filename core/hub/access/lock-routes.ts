@@ -1,9 +1,7 @@
-import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { Problem } from '../web/problem.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { RunningLocks } from './create-locks.ts'
-import type { UserActor } from './create-users.ts'
 import type { Lock, LockKind } from './lock.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -45,12 +43,12 @@ export function lockRoutes(options: { readonly locks: RunningLocks }): WebRoutes
         }
         const [kind, name] = only
         const ttlMs = ttl === null ? null : ttl * 1_000
-        const lock = await locks.create({ kind, target: name, message, ttlMs }, actorOf(request))
+        const lock = await locks.create({ kind, target: name, message, ttlMs }, request.actor)
         reply.code(201)
         return show(lock)
       })
       web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
-        const lock = await locks.remove(request.params.id, actorOf(request))
+        const lock = await locks.remove(request.params.id, request.actor)
         return { id: lock.id, removed: true }
       })
     },
@@ -64,7 +62,3 @@ const show = ({ id, kind, target, message, created, expires }: Lock) => ({
   created: new Date(created).toISOString(),
   expires: expires === null ? null : new Date(expires).toISOString(),
 })
-
-function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
-  return { subject, clientIp, requestId: id }
-}

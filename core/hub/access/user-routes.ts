@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { User } from './access.ts'
-import { type RunningUsers, type UserActor, userNotFound } from './create-users.ts'
+import { type RunningUsers, userNotFound } from './create-users.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -54,7 +54,7 @@ export function userRoutes(options: {
         { ...admin, schema: { body: CreateBody } },
         async (request, reply) => {
           const { name, roles } = request.body
-          const user = await users.create(name, roles, actorOf(request))
+          const user = await users.create(name, roles, request.actor)
           reply.code(201)
           return show(user)
         },
@@ -63,21 +63,16 @@ export function userRoutes(options: {
       web.patch<Named & { Body: { roles: string[] } }>(
         '/:name',
         { ...cutting, schema: { body: UpdateBody } },
-        async (request) =>
-          show(await users.update(request.params.name, request.body.roles, actorOf(request))),
+        async (request) => show(await users.update(request.params.name, request.body.roles, request.actor)),
       )
       web.post<Named>('/:name/relink', cutting, async (request) => {
-        const user = await users.relink(request.params.name, actorOf(request))
+        const user = await users.relink(request.params.name, request.actor)
         return { ...show(user), cut: await endSessions(user, request) }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
-        const user = await users.remove(request.params.name, actorOf(request))
+        const user = await users.remove(request.params.name, request.actor)
         return { name: user.name, removed: true, cut: await endSessions(user, request) }
       })
     },
   }
-}
-
-function actorOf({ subject, clientIp, id }: FastifyRequest): UserActor {
-  return { subject, clientIp, requestId: id }
 }

@@ -1,9 +1,22 @@
+import type { Subject } from '../access/subject.ts'
+
+/** Who asks for a change, as routes know it. */
+export interface Actor {
+  readonly subject: Subject
+  /** Empty on the admin socket. */
+  readonly clientIp: string
+  /** Of the request. */
+  readonly id: string
+}
+
 /** What happened, without who recorded it. Section 10 of the public contract; times and ids are added on recording. */
 export interface AuditInput {
   readonly type: string
   readonly success: boolean
   /** A reason code when `success` is false. */
   readonly reason?: string | null
+  /** Who did it: stands for `user`, `roles`, `clientIp`, `sessionId` and `requestId`. */
+  readonly by?: Actor | null
   readonly user?: string | null
   readonly roles?: readonly string[] | null
   readonly clientIp?: string | null

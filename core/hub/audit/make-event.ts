@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditInput } from './audit-event.ts'
+import type { Actor, AuditEvent, AuditInput } from './audit-event.ts'
 import { boundText } from './escape-text.ts'
 import { createEventStamp } from './event-stamp.ts'
 
@@ -49,21 +49,27 @@ export interface Recorder {
 /** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
 export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
   const { id, time } = stampOf(nowMs)
+  const who = input.by == null ? input : whoOf(input.by)
   return {
     id,
     type: text(input.type),
     time,
     cluster: text(cluster),
     hub: text(hub),
-    user: orNull(input.user),
-    roles: input.roles == null ? null : rolesOf(input.roles),
-    client_ip: orNull(input.clientIp),
-    session_id: orNull(input.sessionId),
-    request_id: orNull(input.requestId),
+    user: orNull(who.user),
+    roles: who.roles == null ? null : rolesOf(who.roles),
+    client_ip: orNull(who.clientIp),
+    session_id: orNull(who.sessionId),
+    request_id: orNull(who.requestId),
     success: input.success === true,
     reason: orNull(input.reason),
     ...fieldsOf(input.fields ?? {}),
   }
+}
+
+function whoOf({ subject, clientIp, id }: Actor) {
+  const { user, roles, sessionId } = subject
+  return { user, roles, sessionId, clientIp: clientIp || null, requestId: id }
 }
 
 /** What plugins made of an event, under the same rules, or a TypeError; `id`, `type`, `time` and who recorded it stay as they were. */

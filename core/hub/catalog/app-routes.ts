@@ -5,7 +5,7 @@ import { Problem } from '../web/problem.ts'
 import type { PublicNames, WebRoutes } from '../web/web-routes.ts'
 import type { App } from './app.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
-import { type Actor, appNotFound, type RunningCatalog } from './create-catalog.ts'
+import { appNotFound, type RunningCatalog } from './create-catalog.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -54,7 +54,7 @@ export function appRoutes(options: {
     return show(app)
   }
   const change = (request: FastifyRequest<Named>, next: (app: App) => AppInput) =>
-    catalog.change(request.params.name, next, actorOf(request))
+    catalog.change(request.params.name, next, request.actor)
 
   return {
     name: 'apps',
@@ -66,20 +66,20 @@ export function appRoutes(options: {
         return catalog.registered().map((app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
-        const { app } = await catalog.put(readApp(request.body, publicNames), 'create', actorOf(request))
+        const { app } = await catalog.put(readApp(request.body, publicNames), 'create', request.actor)
         reply.code(201)
         return show(app)
       })
       web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const input = readApp(request.body, publicNames, { name: request.params.name })
-        const { created, app } = await catalog.put(input, 'put', actorOf(request))
+        const { created, app } = await catalog.put(input, 'put', request.actor)
         if (created) reply.code(201)
         return { created, resource: show(app) }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const before = known(request.params.name)
-        const app = await catalog.remove(before.name, actorOf(request))
+        const app = await catalog.remove(before.name, request.actor)
         const ids = sessionsOf(app).map(({ id }) => id)
         const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'app_deleted', request.subject)
         return { name: app.name, removed: true, cut: { sessions: ended } }
@@ -107,8 +107,4 @@ export function appRoutes(options: {
       })
     },
   }
-}
-
-function actorOf({ subject, clientIp, id }: FastifyRequest): Actor {
-  return { subject, clientIp, requestId: id }
 }

@@ -2,7 +2,7 @@ import { v4 as uuid } from 'uuid'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Subject } from '../access/subject.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { Change, Changes, View } from '../database/changes.ts'
 import type { Transaction } from '../database/database.ts'
 import type { HubCalls } from '../hooks.ts'
@@ -22,13 +22,6 @@ export interface CatalogOptions {
   readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
   readonly clock: Clock
   readonly log: Log
-}
-
-/** Who changes something, for the audit. */
-export interface Actor {
-  readonly subject: Subject
-  readonly clientIp: string
-  readonly requestId: string | null
 }
 
 /** The apps and what an administrator does with them. Every change is recorded in its own transaction. */
@@ -151,7 +144,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     input: AppInput,
     old: AppTable | undefined,
     type: string,
-    actor: Actor,
+    by: Actor,
   ): Promise<void> {
     const db = trx.withTables<CatalogTables>()
     if (input.publicAddr !== '') {
@@ -179,7 +172,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         .values({ ...row, id: uuid(), name: input.name, created: now })
         .execute()
     change.touch('app', input.name)
-    await change.audit(event(type, input.name, actor))
+    await change.audit({ type, success: true, by, fields: { app: input.name } })
   }
 
   const find = (trx: Transaction, name: string) =>
@@ -243,7 +236,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         const gone = await db.deleteFrom('apps').where('name', '=', name).returning('id').executeTakeFirst()
         if (!gone) throw appNotFound(name)
         change.touch('app', name)
-        await change.audit(event('app.deleted', name, actor))
+        await change.audit({ type: 'app.deleted', success: true, by: actor, fields: { app: name } })
       })
       if (!before) throw appNotFound(name)
       return before
@@ -254,17 +247,6 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
 export function appNotFound(name: string): Problem {
   return new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
 }
-
-const event = (type: string, app: string, { subject, clientIp, requestId }: Actor) => ({
-  type,
-  success: true,
-  user: subject.user,
-  roles: subject.roles,
-  clientIp,
-  sessionId: subject.sessionId,
-  requestId,
-  fields: { app },
-})
 
 /** A TCP app that was registered without a host keeps none when the hub gets a domain for apps. */
 function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -76,7 +75,7 @@ export function authorityRoutes(parts: AuthorityParts): WebRoutes {
           async (request) => {
             const { step, force = false } = request.body
             if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, parts)
-            await authorities.rotate(name, step, actorOf(request))
+            await authorities.rotate(name, step, request.actor)
             return show(name)
           },
         )
@@ -113,5 +112,3 @@ async function refuseLosses(name: AuthorityName, step: RotationStep, parts: Auth
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()
-
-const actorOf = ({ subject, clientIp, id }: FastifyRequest) => ({ subject, clientIp, requestId: id })

@@ -13,7 +13,7 @@ export function createRotate(options: {
   readonly clock: Clock
 }): Rotate {
   const { changes, makeKey, clock } = options
-  return async (name, step, { subject, clientIp, requestId }) => {
+  return async (name, step, by) => {
     const fresh = step === 'start' ? await makeKey(name) : null
     await changes.write(async (trx, change) => {
       const tables = trx.withTables<KeysTables>()
@@ -44,16 +44,7 @@ export function createRotate(options: {
         await move(other.id, 'active')
       }
       change.touch('key', name)
-      await change.audit({
-        type: 'key.rotated',
-        success: true,
-        user: subject.user,
-        roles: subject.roles,
-        clientIp,
-        sessionId: subject.sessionId,
-        requestId,
-        fields: { name, step },
-      })
+      await change.audit({ type: 'key.rotated', success: true, by, fields: { name, step } })
     })
   }
 }

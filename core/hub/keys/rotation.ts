@@ -1,4 +1,4 @@
-import type { UserActor } from '../access/create-users.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { AuthorityKey, AuthorityName } from './authorities.ts'
 
 /** What an operator may ask for; each step takes the one before it for granted. */
@@ -26,7 +26,7 @@ export const STEPS_OF: Readonly<Record<RotationPhase, readonly RotationStep[]>> 
  * Takes an authority one step on. When it resolves, this hub works by it, and the others within a second. Throws
  * `Problem` 409 `rotation_phase` when the step is not possible now.
  */
-export type Rotate = (name: AuthorityName, step: RotationStep, actor: UserActor) => Promise<void>
+export type Rotate = (name: AuthorityName, step: RotationStep, by: Actor) => Promise<void>
 
 /** Somebody who would be shut out by the next step. */
 export interface Waiting {

@@ -66,8 +66,7 @@ export function agentRoutes(options: {
             await change.audit({
               type: 'agent.deleted',
               success: true,
-              user: request.subject.user,
-              clientIp: request.clientIp,
+              by: request.actor,
               fields: { agent: hostname },
             })
             return true

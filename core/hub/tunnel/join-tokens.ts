@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { v4 as uuid } from 'uuid'
 import type { Clock } from '../../kernel/clock.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import { JoinRefusal } from './join-refusal.ts'
@@ -11,11 +12,11 @@ export interface JoinTokens {
   create(input: {
     readonly agentHostname: string | null
     readonly ttlMs: number
-    readonly user: string
+    readonly by: Actor
   }): Promise<{ readonly id: string; readonly token: string }>
   list(): Promise<readonly JoinTokenTable[]>
   /** False: there is none with this id. */
-  remove(id: string, user: string): Promise<boolean>
+  remove(id: string, by: Actor): Promise<boolean>
   /** Marks the token as used in one statement, so that of many at once one wins. Throws `JoinRefusal`. */
   spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
 }
@@ -32,15 +33,15 @@ export function createJoinTokens(options: {
 }): JoinTokens {
   const { changes, clock } = options
   const db = options.db.withTables<TunnelTables>()
-  const event = (type: string, id: string, user: string, agent: string | null) => ({
+  const event = (type: string, id: string, by: Actor, agent: string | null) => ({
     type,
     success: true,
-    user,
+    by,
     fields: { token: id, agent },
   })
 
   return {
-    async create({ agentHostname, ttlMs, user }) {
+    async create({ agentHostname, ttlMs, by }) {
       const id = uuid()
       const token = randomBytes(32).toString('base64url')
       const now = clock.now()
@@ -62,13 +63,13 @@ export function createJoinTokens(options: {
             used_by: null,
           })
           .execute()
-        await change.audit(event('token.created', id, user, agentHostname))
+        await change.audit(event('token.created', id, by, agentHostname))
       })
       return { id, token }
     },
     list: async () =>
       (await db.selectFrom('join_tokens').selectAll().orderBy('created').execute()) as JoinTokenTable[],
-    remove: (id, user) =>
+    remove: (id, by) =>
       changes.write(async (trx, change) => {
         const [row] = await trx
           .withTables<TunnelTables>()
@@ -77,7 +78,7 @@ export function createJoinTokens(options: {
           .returning('agent_hostname')
           .execute()
         if (!row) return false
-        await change.audit(event('token.deleted', id, user, row.agent_hostname))
+        await change.audit(event('token.deleted', id, by, row.agent_hostname))
         return true
       }),
     async spend(trx, token, hostname) {

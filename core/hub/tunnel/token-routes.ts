@@ -55,8 +55,7 @@ export function tokenRoutes(options: {
           if (agentHostname !== null && !isHostname(agentHostname)) {
             throw new Problem(400, 'hostname_invalid', `${wanted} cannot be the host name of an agent.`)
           }
-          const { user } = request.subject
-          const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, user })
+          const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, by: request.actor })
           const host = agentHostname === null ? '' : ` --hostname ${agentHostname}`
           // The token goes in through standard input: arguments are there for everyone to see.
           const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${pin()}${host}`
@@ -70,7 +69,7 @@ export function tokenRoutes(options: {
         async (request, reply) => {
           const { id } = request.params
           const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
-          if (!isUuid || !(await tokens.remove(id, request.subject.user))) {
+          if (!isUuid || !(await tokens.remove(id, request.actor))) {
             throw new Problem(404, 'token_not_found', `There is no join token ${id}.`)
           }
           return reply.code(204).send()

@@ -53,6 +53,12 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
 
   app.decorateRequest('subject', null as unknown as Subject)
   app.decorateRequest('clientIp', '')
+  app.decorateRequest('actor', {
+    getter() {
+      const { subject, clientIp, id } = this
+      return { subject, clientIp, id }
+    },
+  })
   app.decorateRequest('identifyAgain', async () => null)
   app.addHook('onRoute', ({ method, url, config }) => {
     const access = config?.access

@@ -1,4 +1,5 @@
 import type { Subject } from '../access/subject.ts'
+import type { Actor } from '../audit/audit-event.ts'
 import type { CallRate } from '../limits/proxy-limits.ts'
 
 /** Who may call a route on the hub's own host. `public` reads no credentials at all. */
@@ -10,6 +11,8 @@ declare module 'fastify' {
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
+    /** Who calls, for what is recorded of it; `subject`, `clientIp` and the request's id. */
+    readonly actor: Actor
     /**
      * Who calls by what is known now; null: nobody any more, or the view is too old to say. For answers that last; like
      * every call it counts as use of the session. Always null on `public` routes.

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { Subject } from '../../../core/hub/access/subject.ts'
 import type { AuditEvent } from '../../../core/hub/audit/audit-event.ts'
 import { boundText, escapeText } from '../../../core/hub/audit/escape-text.ts'
 import { keepRules, makeEvent } from '../../../core/hub/audit/make-event.ts'
@@ -41,6 +42,25 @@ t.test('the public shape: RFC 3339 time in ms, UUIDv7, flat fields', (t) => {
     upgrade: false,
     agent: null,
   })
+  t.end()
+})
+
+t.test('who asked for a change is named in full, and has no address on the admin socket', (t) => {
+  const subject: Subject = { user: 'alice', roles: ['admin'], kind: 'session', sessionId: 's', satisfied: [] }
+  const made = (clientIp: string) =>
+    makeEvent(
+      {
+        type: 'app.deleted',
+        success: true,
+        by: { subject, clientIp, id: 'r' },
+        fields: { app: 'grafana' },
+      },
+      recorder,
+      0,
+    )
+  const who = { user: 'alice', roles: ['admin'], session_id: 's', request_id: 'r', app: 'grafana' }
+  t.match(made('192.0.2.1'), { ...who, client_ip: '192.0.2.1' })
+  t.match(made(''), { ...who, client_ip: null })
   t.end()
 })
 

@@ -11,7 +11,7 @@ import { answerError, plainErrorPage } from '../../../core/hub/web/answer-errors
 import { checkSchemas } from '../../../core/hub/web/check-schemas.ts'
 import { reportCuts } from '../../../core/hub/web/report-cuts.ts'
 import { MemoryTunnel } from '../../../core/testing/index.ts'
-import { appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
+import { actor, appBody, operator, publicNames, quiet, startRooms } from './start-rooms.ts'
 
 t.test('routes of apps, users, sessions and locks', async (t) => {
   const rooms = await startRooms()
@@ -28,6 +28,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   web.setErrorHandler((error, request, reply) =>
     answerError(error, request, reply, { log: quiet, renderError: plainErrorPage }),
   )
+  web.decorateRequest('actor', { getter: () => actor })
   web.addHook('onRequest', async (request) => {
     request.subject = operator
     request.clientIp = ''

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AccessQuery, Log, Subject, Vote } from '@mezite/core'
+import type { AccessQuery, Log, Vote } from '@mezite/core'
 import { accessMigrations } from '../../../core/hub/access/access-migrations.ts'
 import { createAccess } from '../../../core/hub/access/create-access.ts'
 import { createLocks } from '../../../core/hub/access/create-locks.ts'
@@ -14,6 +14,7 @@ import { openDatabase } from '../../../core/hub/database/open-database.ts'
 import { createSessions } from '../../../core/hub/sessions/create-sessions.ts'
 import type { SessionEnded } from '../../../core/hub/sessions/session.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/sessions-migrations.ts'
+import { operator } from '../../../core/hub/web/admin-socket.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
@@ -27,14 +28,8 @@ export const publicNames = {
   appsOidcConnector: null,
 }
 
-export const operator: Subject = Object.freeze({
-  user: 'operator@socket',
-  roles: ['admin'],
-  kind: 'operator',
-  sessionId: null,
-  satisfied: [],
-})
-export const actor = { subject: operator, clientIp: '', requestId: null }
+export { operator }
+export const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
 /** Catalog, access and sessions of one hub on a real embedded database; a hand-moved clock. */
 export async function startRooms() {

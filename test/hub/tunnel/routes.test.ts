@@ -84,7 +84,7 @@ t.test('J127 a token is shown once, admits one agent and can be revoked', async 
     'token.deleted',
     'agent.rejected',
   ])
-  t.equal(hub.events[0]?.user, 'root')
+  t.equal(hub.events[0]?.by?.subject.user, 'root')
   t.notOk(JSON.stringify(hub.events).includes(token))
 })
 
@@ -141,7 +141,7 @@ t.test('J130 a removed agent is gone within a second, and its certificate is voi
   t.equal((await call('DELETE', '/agents/node-1')).status, 404)
   t.match(
     hub.events.find((event) => event.type === 'agent.deleted'),
-    { user: 'root', success: true, fields: { agent: 'node-1' } },
+    { by: { subject: { user: 'root' } }, success: true, fields: { agent: 'node-1' } },
   )
 })
 

@@ -13,7 +13,9 @@ import {
   type RunningTunnel,
   type TunnelOptions,
 } from '../../../core/hub/tunnel/create-tunnel.ts'
+import { createJoinTokens } from '../../../core/hub/tunnel/join-tokens.ts'
 import type { Link, TunnelChanged } from '../../../core/hub/tunnel/tunnel.ts'
+import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
 import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
@@ -124,7 +126,6 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const port = (server.address() as { port: number }).port
-  const api = tunnel.routes[0]
   const hub: TunnelHub = {
     port,
     tunnel,
@@ -139,10 +140,14 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     sockets,
     route: null,
     async token(agentHostname = 'node-1', ttlMs = 60_000) {
-      if (!api) throw new Error('no routes')
-      const { createJoinTokens } = await import('../../../core/hub/tunnel/join-tokens.ts')
       const tokens = createJoinTokens({ db, changes, clock: systemClock })
-      return (await tokens.create({ agentHostname, ttlMs, user: 'operator@socket' })).token
+      return (
+        await tokens.create({
+          agentHostname,
+          ttlMs,
+          by: { subject: operator, clientIp: '', id: 'request-1' },
+        })
+      ).token
     },
     agent(more = {}) {
       const dataDir = mkdtempSync(join(tmpdir(), 'mezd-'))

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/create-assertion.ts'
@@ -19,11 +20,7 @@ const clock = fakeClock()
 const secret = randomBytes(32)
 const publicNames = { hubOrigin: 'https://hub.example.com' }
 const app = fakeApp('one')
-const operator = {
-  subject: { user: 'operator@socket', roles: ['admin'], kind: 'operator', sessionId: null, satisfied: [] },
-  clientIp: '',
-  id: 'r1',
-} as const
+const actor = { subject: operator, clientIp: '', id: 'request-1' }
 const subject = { user: 'alice', roles: [], kind: 'session', sessionId: 's', satisfied: [] } as const
 
 async function startHub() {
@@ -116,7 +113,7 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
   let failures = 0
   let checks = 0
   for (let second = 0; second < 20 * 60; second += 5) {
-    if (second === 60) await a.keys.rotate(operator)
+    if (second === 60) await a.keys.rotate(actor)
     if (second === 60) await sync()
     clock.advance(5_000)
     for (const hub of hubs) signed.push({ token: hub.sign(`s${second}`), at: clock.now() })
@@ -141,8 +138,8 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
 })
 
 t.test('a second order while a key is coming makes no third', async (t) => {
-  await a.keys.rotate(operator)
-  await Promise.all(hubs.map(({ keys }) => keys.rotate(operator)))
+  await a.keys.rotate(actor)
+  await Promise.all(hubs.map(({ keys }) => keys.rotate(actor)))
   await sync()
   t.same(
     b.keys.list().map(({ state }) => state),
@@ -165,7 +162,7 @@ t.test('O179 the key set has public members only', async (t) => {
 })
 
 t.test('a hub that was down over a rotation has the same keys when it is back', async (t) => {
-  await a.keys.rotate(operator)
+  await a.keys.rotate(actor)
   const late = await startHub()
   t.strictSame(late.kids(), a.kids())
   t.equal(kidOf(late.sign()), kidOf(a.sign()))

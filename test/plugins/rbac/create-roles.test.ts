@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createChanges } from '../../../core/hub/database/create-changes.ts'
 import { openDatabase } from '../../../core/hub/database/open-database.ts'
+import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { type Log, systemClock } from '../../../core/index.ts'
 import { createRoles } from '../../../plugins/rbac/create-roles.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
+
+const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
 t.test('stored roles', async (t) => {
   const errors: object[] = []
@@ -37,8 +40,8 @@ t.test('stored roles', async (t) => {
   const role = (name: string, env: string) =>
     readRole({ kind: 'role', version: 'v1', metadata: { name }, spec: { allow: { app_labels: { env } } } })
 
-  t.same(await roles.put(role('dev', 'dev'), {}), { created: true })
-  t.same(await roles.put(role('dev', 'prod'), {}), { created: false })
+  t.same(await roles.put(role('dev', 'dev'), actor), { created: true })
+  t.same(await roles.put(role('dev', 'prod'), actor), { created: false })
   t.same(roles.get('dev')?.spec.allow, { app_labels: { env: 'prod' } })
   t.equal(roles.list().length, 1)
 
@@ -55,8 +58,8 @@ t.test('stored roles', async (t) => {
   t.equal(roles.compiled().get('dev'), 'unreadable', 'E70 an unparsable role denies')
   t.ok(errors.length > 0, 'and is reported')
 
-  await roles.remove('dev', {})
+  await roles.remove('dev', actor)
   t.equal(roles.compiled().get('dev'), undefined)
-  await t.rejects(roles.remove('dev', {}), { code: 'role_not_found' })
+  await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
   t.same(types, ['role.created', 'role.updated', 'role.deleted'])
 })
