@@ -54,6 +54,8 @@ export interface TwoHubs extends Site {
 export interface SiteOptions {
   /** Added to the configuration of each hub. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** The way of a hub to the database, by its name and the straight way. */
+  readonly databaseUrl?: (name: string, url: string) => string
   /** Environment of each, by its name. */
   readonly env?: (name: string) => Readonly<Record<string, string>>
 }
@@ -96,7 +98,7 @@ export async function startSite(
       cluster_name: 'pair',
       data_dir: dataDir,
       shutdown_grace: '1s',
-      database: { driver: 'postgres', url },
+      database: { driver: 'postgres', url: options.databaseUrl?.(name, url) ?? url },
       proxy: {
         listen_addr: `127.0.0.1:${port}`,
         public_addr: `hub.mezite.localhost:${balancer.port}`,

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { createAgent, type RunningAgent } from '../../../agent/create-agent.ts'
 import {
   createTestHub,
@@ -13,10 +13,12 @@ import {
   type TestHubOptions,
 } from '../../../core/testing/index.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
-import { addProvider, type Issued, login } from '../user-certs/sign-in-person.ts'
+import { addProvider, login } from '../user-certs/sign-in-person.ts'
+import { type Login, mshSession, mshTls } from './connect-msh.ts'
+
+export type { Login } from './connect-msh.ts'
 
 export type Event = Readonly<Record<string, unknown>>
-export type Login = Issued & { readonly key: string }
 
 export interface TcpHub {
   readonly hub: TestHub
@@ -71,22 +73,7 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
   })
   await agent.start()
 
-  const tls = (who: Partial<Login>, more: ConnectionOptions = {}): TLSSocket => {
-    const socket = connectTls({
-      host: '127.0.0.1',
-      port: hub.ports.public,
-      servername: 'hub.mezite.localhost',
-      ...(who.hub_ca === undefined ? { rejectUnauthorized: false } : { ca: who.hub_ca }),
-      ...(who.certificate === undefined ? {} : { cert: who.certificate, key: who.key }),
-      ALPNProtocols: ['mezite-tcp/1'],
-      // The hub shows its own name, whatever was dialled (protocols, section 1).
-      checkServerIdentity: (_host, certificate) =>
-        certificate.subjectaltname === 'DNS:hub.test.mezite.internal' ? undefined : new Error('not the hub'),
-      ...more,
-    })
-    socket.on('error', () => {})
-    return socket
-  }
+  const tls = (who: Partial<Login>, more?: ConnectionOptions) => mshTls(hub.ports.public, who, more)
 
   return {
     hub,
@@ -123,14 +110,7 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
     },
     tls,
     msh(who, more) {
-      const socket = tls(who, more)
-      const session = connect('https://hub', {
-        createConnection: () => socket,
-        maxSessionMemory: 1_024,
-        settings: { initialWindowSize: 4 << 20, enablePush: false },
-        peerMaxConcurrentStreams: 10_000,
-      })
-      session.on('error', () => {})
+      const session = mshSession(tls(who, more))
       sessions.add(session)
       session.once('close', () => sessions.delete(session))
       return session
@@ -161,6 +141,8 @@ export interface Opened {
   readonly stream: ClientHttp2Stream
   readonly status: number
   readonly reason: string | undefined
+  /** As it came. */
+  readonly message: string | undefined
 }
 
 /** One CONNECT stream, once it is answered. */
@@ -177,6 +159,7 @@ export function open(session: ClientHttp2Session, app: string, headers: object =
         stream,
         status: Number(answer[':status']),
         reason: answer['mezite-reason'] as string | undefined,
+        message: answer['mezite-message'] as string | undefined,
       }),
     )
   })
