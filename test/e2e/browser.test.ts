@@ -314,6 +314,44 @@ t.test('B32 sign-out ends every app session, and a foreign GET does nothing', as
   await context.close()
 })
 
+t.test(
+  'a person ends a session on their page: its own tab says so, and goes on after a new sign-in',
+  async (t) => {
+    const { context, page } = await newPerson(browser)
+    const shows = (tab: typeof page, id: string, text: string) =>
+      tab.waitForFunction(([id, text]) => document.getElementById(id!)?.textContent?.includes(text!), [
+        id,
+        text,
+      ] as const)
+    await signInAs(page, ALICE, cluster.apps.live)
+    await shows(page, 'socket', 'hello')
+    const elsewhere = await newPerson(browser)
+    await signInAs(elsewhere.page, ALICE, cluster.apps.live)
+    await shows(elsewhere.page, 'socket', 'hello')
+
+    const own = await context.newPage()
+    await own.goto(`${cluster.hubUrl}/web/sessions`)
+    const here = own.locator('[data-session]', { hasText: 'this browser' })
+    t.equal(await here.count(), 2, 'the sign-in, and what hangs on it')
+    await own.getByRole('button', { name: 'End all others' }).click()
+    await shows(elsewhere.page, 'socket', 'closed with code 4401')
+    t.match(await page.textContent('#socket'), 'hello', 'this browser goes on')
+    await here.getByRole('button', { name: /^End live/ }).click()
+    await here.nth(1).waitFor({ state: 'detached' })
+
+    await page.bringToFront()
+    await shows(page, 'socket', 'closed with code 4401')
+    const banner = page.locator('mezite-session')
+    await banner.getByText('Your session has ended').waitFor()
+    await banner.getByRole('link', { name: 'Sign in' }).click()
+    await banner.waitFor({ state: 'detached' })
+    await shows(page, 'socket', 'hello')
+    await shows(page, 'events', 'event')
+    await context.close()
+    await elsewhere.context.close()
+  },
+)
+
 t.test('B33 scripts of a page whose session ended get 401, never a redirect', async (t) => {
   const { context, page } = await newPerson(browser)
   await signInAs(page, ALICE, victim.url)

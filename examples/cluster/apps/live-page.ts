@@ -42,7 +42,10 @@ document.getElementById('say').onsubmit = (event) => {
   if (socket.readyState === WebSocket.OPEN) socket.send(document.getElementById('text').value)
 }
 addEventListener('mezite-renewed', () => {
-  if (events.readyState === EventSource.CLOSED) openEvents()
+  if (events.readyState !== EventSource.OPEN) {
+    events.close()
+    openEvents()
+  }
   if (socket.readyState > WebSocket.OPEN) openSocket()
 })
 openEvents()
