@@ -182,13 +182,25 @@ export class ClientConnection {
   #act(stream: ServerHttp2Stream, verdict: Verdict, requestId: string): void {
     if (verdict.kind === 'refused') return void refuseStream(stream, verdict)
     if (stream.destroyed || stream.closed) return
+    if (!this.#enter(stream, verdict, requestId)) return
     if (verdict.app.protocol === 'http') this.#carryHttp(stream, verdict)
     else this.#connect(stream, verdict, requestId)
   }
 
+  /** Takes the place of one more connection of the person to the app; false: there are too many, and that was the answer. */
+  #enter(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): boolean {
+    const { app, subject } = admitted
+    const overload = this.#options.parts.load.take(subject.user, app.id)
+    if (overload === null) return true
+    this.#options.onOverload(admitted, overload, requestId)
+    refuseStream(stream, refused(overload === 'app_limit' ? 503 : 429, overload))
+    return false
+  }
+
   /** Each request is decided and recorded by the code that serves browsers. */
-  #carryHttp(stream: ServerHttp2Stream, { app, session }: Admitted): void {
+  #carryHttp(stream: ServerHttp2Stream, { app, session, subject }: Admitted): void {
     const { parts, clientIp } = this.#options
+    stream.once('close', () => parts.load.give(subject.user, app.id))
     stream.respond(
       { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${parts.publicNames.portSuffix}` },
       { endStream: false },
@@ -205,11 +217,6 @@ export class ClientConnection {
   #connect(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): void {
     const { load } = this.#options.parts
     const { app, subject } = admitted
-    const overload = load.take(subject.user, app.id)
-    if (overload !== null) {
-      this.#options.onOverload(admitted, overload, requestId)
-      return void refuseStream(stream, refused(overload === 'app_limit' ? 503 : 429, overload))
-    }
     const connection = new AppConnection({
       parts: this.#options.parts,
       stream,

@@ -66,6 +66,28 @@ t.test('N169 a person, an app and an agent at their caps refuse what is theirs o
   }
 })
 
+t.test('N169 streams to web applications, idle ones too, take a person the same places', async (t) => {
+  await tcp.hub.api('PUT', '/apps/web', {
+    kind: 'app',
+    version: 'v1',
+    metadata: { name: 'web', labels: { team: 'platform' } },
+    spec: { uri: 'http://127.0.0.1:9', agents: ['node-1'] },
+  })
+  const session = tcp.msh(await tcp.login('dan', ['platform']))
+  const more = tcp.msh(await tcp.login('dan', ['platform']))
+  const web = (from: typeof session) => open(from, 'web', { 'mezite-protocol': 'http' })
+  const held = await Promise.all([1, 2, 3, 4].map(() => web(session)))
+  t.match(held, Array(4).fill({ status: 200 }))
+  t.match(await web(more), { status: 429, reason: 'person_limit' })
+  t.match(await open(more, 'one'), { status: 429 }, 'of both kinds together')
+  for (const { stream } of held) stream.destroy()
+  for (let turn = 0; turn < 10; turn += 1) {
+    const { stream, status } = await until(200, () => web(more))
+    t.equal(status, 200, 'every place was given back')
+    stream.destroy()
+  }
+})
+
 t.test('connections of msh with one certificate are bounded', async (t) => {
   const who = await tcp.login('carl', ['platform'])
   for (const session of [tcp.msh(who), tcp.msh(who)]) t.equal((await open(session, 'one')).status, 200)
