@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { CliError } from './cli-error.ts'
 import { escapeText } from './escape-text.ts'
 
@@ -8,6 +7,7 @@ import { escapeText } from './escape-text.ts'
  */
 export async function confirm(question: string, yes: boolean): Promise<void> {
   if (yes || !process.stdin.isTTY || !process.stderr.isTTY) return
+  const { createInterface } = await import('node:readline/promises')
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')))

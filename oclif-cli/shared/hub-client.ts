@@ -1,5 +1,4 @@
-import http, { type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { CliError } from './cli-error.ts'
 import type { HubConnection } from './hub-connection.ts'
 import { problemError, transportError } from './hub-errors.ts'
@@ -47,9 +46,11 @@ export function createHubClient(connection: HubConnection): HubClient {
       headers['content-length'] = String(Buffer.byteLength(body))
     }
     if (connection.token !== null) headers.authorization = `Bearer ${connection.token}`
+    // An import of either would load all that fetch and WebSocket need: a fifth of the time of a short command.
+    const { request: send } = process.getBuiltinModule(connection.secure ? 'node:https' : 'node:http')
     return new Promise((resolve, reject) => {
       const options = { ...connection.request, method, path: target, headers, signal, agent: false as const }
-      const request = (connection.secure ? https : http).request(options, resolve)
+      const request = send(options, resolve)
       request.on('error', reject)
       request.end(body ?? undefined)
     })

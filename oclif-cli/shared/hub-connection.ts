@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
-import { getCACertificates } from 'node:tls'
 import { CliError } from './cli-error.ts'
 import { lookupLoopback } from './lookup-loopback.ts'
 import type { ProxyAddress } from './parse-proxy.ts'
@@ -35,6 +34,7 @@ export function proxyConnection(
   options: { token: string | null; ca: string | null; why: string; renewHint: string },
 ): HubConnection {
   const host = proxy.host.replace(/^\[|\]$/g, '')
+  const { getCACertificates } = process.getBuiltinModule('node:tls')
   return {
     description: `https://${proxy.name} (${options.why})`,
     secure: true,

@@ -1,6 +1,5 @@
 /** What mezctl and msh have in common. */
 export { BaseCommand, type Format } from './base-command.ts'
-export { type BrowserLogin, type LoginProof, loginWithBrowser } from './browser-login.ts'
 export { CliError, type CliErrorCode, cliErrorCodes, messageOf } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { confirm } from './confirm.ts'

@@ -40,7 +40,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         ...pjson.oclif,
         commands: { strategy: 'explicit', target: options.classes, identifier: 'COMMANDS' },
       }
-      await run(spaced(argv, commands), { root, pjson: { ...pjson, oclif }, ignoreManifest: true })
+      await run(spaced(argv, commands), { root, pjson: { ...pjson, oclif } })
       await flush()
     } else {
       const { plugins: _plugins, ...oclif } = pjson.oclif

@@ -17,6 +17,8 @@ export async function startProgram(
       throw error
     })
   }
+  // oclif would load a library to compare the version of Node.js, which has been looked at before.
+  process.env.OCLIF_DISABLE_ENGINE_WARNING ??= '1'
   const here = new URL('./package.json', base)
   const manifest = existsSync(here) ? here : new URL('../package.json', base)
   const argv = process.argv.slice(2)

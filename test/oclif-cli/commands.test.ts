@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { startFakeHub } from './fake-hub.ts'
-import { runMezctl } from './run-program.ts'
+import { runMezctl, runProgram } from './run-program.ts'
 
 t.setTimeout(110_000)
 const hub = await startFakeHub()
@@ -22,6 +23,7 @@ async function severally<T>(all: readonly T[], each: (one: T) => Promise<void>):
 }
 const api = (path: string) => `/v1/webapi${path}`
 
+const ALL_HELPS = fileURLToPath(new URL('all-helps.ts', import.meta.url))
 const HOSTILE = 'evil\u001b[2J\u0007\u202etxt\u200b\u009b31m'
 const app = {
   kind: 'app',
@@ -116,20 +118,19 @@ t.test(
   'K146 terminal escapes and bidi controls in names are printed escaped, and JSON and YAML keep the value',
   async (t) => {
     const hazard = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e]/
-    for (const format of ['text', 'json', 'yaml']) {
-      for (const line of [
-        'users ls',
-        'apps ls',
-        'apps get grafana',
-        'apps get missing',
-        'api-tokens ls',
-        'auth rotate --type=agent-ca',
-      ]) {
-        const { out, err } = await mezctl(`${line} --format ${format}`)
-        t.notMatch(out, hazard, `${line} ${format}`)
-        t.notMatch(err, hazard, `${line} ${format}`)
-      }
-    }
+    const lines = [
+      'users ls',
+      'apps ls',
+      'apps get grafana',
+      'apps get missing',
+      'api-tokens ls',
+      'auth rotate --type=agent-ca',
+    ].flatMap((line) => ['text', 'json', 'yaml'].map((format) => `${line} --format ${format}`))
+    await severally(lines, async (line) => {
+      const { out, err } = await mezctl(line)
+      t.notMatch(out, hazard, line)
+      t.notMatch(err, hazard, line)
+    })
     t.match((await mezctl('users ls')).out, 'evil\\x1b[2J\\x07\\u{202e}txt\\u{200b}\\x9b31m')
     hub.events.push({ id: 'e0', type: 'app.request', user: HOSTILE, path: '/\u001b]0;x\u0007' })
     t.notMatch((await mezctl('audit ls')).out, hazard)
@@ -146,18 +147,19 @@ t.test('an empty listing says what to do next, and is an empty array for scripts
 })
 
 t.test('get shows one object; status shows the plugins when asked', async (t) => {
-  for (const line of [
+  const lines = [
     'apps get grafana',
     'users get alice',
     'roles get platform',
     'sso get sso',
     'agents get node-1',
-  ]) {
+  ]
+  await severally(lines, async (line) => {
     const [topic, , name] = line.split(' ')
     const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}/${name}`)
     t.same(JSON.parse((await mezctl(`${line} --json`)).out), kept, line)
     t.same(parse((await mezctl(line)).out), kept, line)
-  }
+  })
   const { out } = await mezctl('status --plugins')
   t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
   t.match(out, /Plugins\nORDER +NAME\n1 +rbac/)
@@ -420,8 +422,17 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
 t.test('every command answers --help; --version is one line', async (t) => {
   const { commands } = await import('../../oclif-cli/mezctl/commands.ts')
   const names = Object.keys(commands)
-  await severally(names, async (name) => {
-    t.match(await mezctl(`${name} --help`), { code: 0, err: '', out: `$ mezctl ${name}` }, name)
+  const all = await runProgram(
+    ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning', ALL_HELPS],
+    env,
+  )
+  t.match(all, { code: 0, err: '' })
+  const usages = all.out.split('USAGE\n  $ ').slice(1)
+  t.equal(usages.length, names.length)
+  for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
+  await severally(['status', 'apps ls', 'tokens create', 'roles delete'], async (name) => {
+    const usage = `USAGE\n  $ mezctl ${name.replace('delete', 'rm')} `
+    t.match(await mezctl(`${name} --help`), { code: 0, err: '', out: usage }, name)
   })
   t.match(await mezctl('--version'), { code: 0, out: /^mezctl \d+\.\d+\.\d+\n$/, err: '' })
   t.match(await mezctl('--help'), { code: 0, err: '', out: /apps/ })

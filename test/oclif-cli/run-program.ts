@@ -26,17 +26,30 @@ export function startMezctl(
   env: Readonly<Record<string, string>>,
   program = MEZCTL,
 ): ChildProcess {
-  return spawn(process.execPath, [program, ...args], { env: cleanEnv(env), timeout: 60_000 })
+  return start([program, ...args], env)
+}
+
+function start(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, args, { env: cleanEnv(env), timeout: 60_000 })
 }
 
 /** Runs mezctl, or another program of ours, to its end. */
-export async function runMezctl(
+export function runMezctl(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   input = '',
   program = MEZCTL,
 ): Promise<Finished> {
-  const child = startMezctl(args, env, program)
+  return runProgram([program, ...args], env, input)
+}
+
+/** Runs Node.js with these arguments to its end. */
+export async function runProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): Promise<Finished> {
+  const child = start(args, env)
   const out: Buffer[] = []
   const err: Buffer[] = []
   child.stdout!.on('data', (chunk) => out.push(chunk))

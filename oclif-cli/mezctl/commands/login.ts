@@ -1,7 +1,6 @@
 import {
   BaseCommand,
   createHubClient,
-  loginWithBrowser,
   parseProxy,
   proxyConnection,
   readCaFile,
@@ -9,6 +8,7 @@ import {
   showCell,
   showTime,
 } from '@mezite/cli-shared'
+import { loginWithBrowser } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
 import { loginStore } from '../choose-connection.ts'
 

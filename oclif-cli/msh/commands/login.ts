@@ -2,7 +2,6 @@ import {
   BaseCommand,
   CliError,
   createHubClient,
-  loginWithBrowser,
   parseDurationSeconds,
   parseProxy,
   proxyConnection,
@@ -11,6 +10,7 @@ import {
   showCell,
   showTime,
 } from '@mezite/cli-shared'
+import { loginWithBrowser } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
 import { identityOf } from '../choose-identity.ts'
 import { writeIdentityFile } from '../identity-file.ts'
