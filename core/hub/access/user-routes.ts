@@ -8,7 +8,8 @@ import { type RunningUsers, userNotFound } from './create-users.ts'
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 const closed = { additionalProperties: false } as const
-const Roles = Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }), { maxItems: 200 })
+const Role = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$', must: 'the name of a role' })
+const Roles = Type.Array(Role, { maxItems: 200 })
 const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
 const UpdateBody = Type.Object({ roles: Roles }, closed)
 type Named = { Params: { name: string } }

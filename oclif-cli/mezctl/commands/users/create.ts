@@ -2,6 +2,7 @@ import { CliError, escapeText, parseList, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { type EnrolmentLink, linkText } from '../../enrolment-link.ts'
+import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersCreate extends AdminCommand {
   static override summary = 'give roles to a name before its first login'
@@ -18,8 +19,10 @@ export default class UsersCreate extends AdminCommand {
     const { args, flags } = await this.parse(UsersCreate)
     const roles = parseList(flags.roles)
     if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles names no role')
+    const unknown = await unknownRoles(this.hub(flags), roles)
     const answer = await this.call(flags, 'POST', '/users', { body: { name: args.name, roles } })
     const created = escapeText(`created user ${args.name} with roles ${roles.join(', ') || 'none'}`)
+    if (unknown !== null) this.note(unknown)
     if (!flags.passkey) {
       await this.show(flags, answer ?? { name: args.name, roles }, () => created)
       return

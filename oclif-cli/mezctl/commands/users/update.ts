@@ -2,6 +2,7 @@ import { escapeText, parseList, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { cutText } from '../../cut-text.ts'
+import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersUpdate extends AdminCommand {
   static override summary = 'replace the roles that a person has by hand'
@@ -16,7 +17,9 @@ export default class UsersUpdate extends AdminCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(UsersUpdate)
     const roles = parseList(flags.roles)
+    const unknown = await unknownRoles(this.hub(flags), roles)
     const answer = await this.call(flags, 'PATCH', path`/users/${args.name}`, { body: { roles } })
+    if (unknown !== null) this.note(unknown)
     await this.show(flags, answer ?? { name: args.name, roles }, () =>
       escapeText(`updated user ${args.name} with roles ${roles.join(', ') || 'none'}${cutText(answer)}`),
     )
