@@ -105,7 +105,7 @@ export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
 export { readStreamHead } from './wire/read-stream-head.ts'
 export { readFraming } from './wire/request-framing.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
-export { APP_PROTOCOL_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } from './wire/tcp-protocol.ts'
+export { APP_PROTOCOL_HEADER, MESSAGE_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } from './wire/tcp-protocol.ts'
 export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'
 export { UnreadBudget } from './wire/unread-budget.ts'
 

@@ -1,9 +1,12 @@
 /**
  * What hub and msh agree on (protocols, section 4): HTTP/2 over mutual TLS, msh is the client. One CONNECT stream per
  * local connection, `:authority` is the app's name; 200 opens it, any other status carries a reason code in
- * `mezite-reason` (`REASON_HEADER`).
+ * `mezite-reason` (`REASON_HEADER`), and in `MESSAGE_HEADER` what an administrator wrote to those who are refused.
  */
 export const TCP_ALPN = 'mezite-tcp/1'
+
+/** Percent-encoded UTF-8. */
+export const MESSAGE_HEADER = 'mezite-message'
 
 /** `http` on the CONNECT of an HTTP app: the stream then carries HTTP/1.1 to the app's public host. */
 export const APP_PROTOCOL_HEADER = 'mezite-protocol'

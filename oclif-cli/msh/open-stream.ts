@@ -1,12 +1,13 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import {
   APP_PROTOCOL_HEADER,
+  MESSAGE_HEADER,
   PUBLIC_HOST_HEADER,
   REASON_HEADER,
   resetStream,
   StreamPipe,
 } from '@mezite/core/wire'
-import { Refusal, reasonOf } from './refusal.ts'
+import { messageOf, Refusal, reasonOf } from './refusal.ts'
 
 /** The hub and its agents have deadlines of their own, which are shorter. */
 const ANSWER_MS = 60_000
@@ -71,7 +72,10 @@ export function openStream(
     if (signal?.aborted) return abort()
     stream.once('response', (answer) => {
       const status = answer[':status'] ?? 0
-      if (status !== 200) return refuse(new Refusal(app, status, reasonOf(answer[REASON_HEADER])))
+      if (status !== 200) {
+        const [reason, said] = [reasonOf(answer[REASON_HEADER]), messageOf(answer[MESSAGE_HEADER])]
+        return refuse(new Refusal(app, status, reason, said))
+      }
       const host = answer[PUBLIC_HOST_HEADER]
       const publicHost = typeof host === 'string' && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? host : null
       settle(() => resolve({ pipe: new StreamPipe(stream, ''), publicHost }))

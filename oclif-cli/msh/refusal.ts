@@ -1,4 +1,4 @@
-import { CliError } from '@mezite/cli-shared'
+import { CliError, escapeText } from '@mezite/cli-shared'
 
 /** Every reason for which the hub refuses a connection, in plain words; `APP` is the name of the app. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -47,8 +47,10 @@ export class Refusal extends Error {
   /** A stable code. */
   readonly reason: string
 
-  constructor(app: string, status: number, reason: string) {
-    super((WORDS[reason] ?? 'the hub refuses the connection to APP').replaceAll('APP', app))
+  /** `said`: what an administrator wrote to those who are refused. */
+  constructor(app: string, status: number, reason: string, said = '') {
+    const words = (WORDS[reason] ?? 'the hub refuses the connection to APP').replaceAll('APP', app)
+    super(said === '' ? words : `${words}: ${escapeText(said)}`)
     this.status = status
     this.reason = reason
   }
@@ -72,4 +74,14 @@ export class Refusal extends Error {
 /** The reason of an answer: only what looks like a code is believed. */
 export function reasonOf(header: unknown): string {
   return typeof header === 'string' && /^[a-z0-9_]{1,64}$/.test(header) ? header : 'refused'
+}
+
+/** What an administrator wrote; nothing when it cannot be read. */
+export function messageOf(header: unknown): string {
+  if (typeof header !== 'string') return ''
+  try {
+    return decodeURIComponent(header)
+  } catch {
+    return ''
+  }
 }

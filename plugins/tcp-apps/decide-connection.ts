@@ -15,6 +15,8 @@ export interface Refused {
   readonly status: number
   /** A stable reason code, which msh puts into words. */
   readonly reason: string
+  /** What the person may read about it, in the words of whoever set a lock. */
+  readonly message?: string
 }
 
 export type Verdict = Admitted | Refused
@@ -58,7 +60,7 @@ export function decideConnection(parts: Parts, asked: Asked): Verdict | Promise<
         requestId: asked.requestId,
         fields: { app: app.name, protocol: asked.protocol },
       })
-      return refused(403, decision.reason)
+      return { ...refused(403, decision.reason), ...(decision.message ? { message: decision.message } : {}) }
     }
     if (!app.enabled) return refused(503, 'app_disabled')
     if (app.protocol !== asked.protocol) return refused(400, 'protocol_mismatch')

@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import { REASON_HEADER, resetStream } from '@mezite/core'
+import { MESSAGE_HEADER, REASON_HEADER, resetStream } from '@mezite/core'
 import type { Refused } from './decide-connection.ts'
 
 /** Answers no, with the reason, and is done with the stream: what the client still sends is not waited for. */
-export function refuseStream(stream: ServerHttp2Stream, { status, reason }: Refused): void {
+export function refuseStream(stream: ServerHttp2Stream, { status, reason, message }: Refused): void {
   if (stream.destroyed || stream.closed) return
   // Without a reader the end of the client's side is never seen.
   stream.resume()
@@ -11,7 +11,8 @@ export function refuseStream(stream: ServerHttp2Stream, { status, reason }: Refu
     if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
   })
   try {
-    stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
+    const said = message === undefined ? {} : { [MESSAGE_HEADER]: encodeURIComponent(message.toWellFormed()) }
+    stream.respond({ ':status': status, [REASON_HEADER]: reason, ...said }, { endStream: true })
   } catch {
     // The client went between the check and here.
     resetStream(stream)

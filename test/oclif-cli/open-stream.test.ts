@@ -38,6 +38,13 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
   arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 403, reason: 'role_missing' }))
   t.match(await failure(), { status: 403, reason: 'role_missing' })
 
+  const message = 'Call “the desk” \u001b[2J'
+  arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 403, reason: 'locked', message }))
+  t.match(await failure(), {
+    ...{ status: 403, reason: 'locked' },
+    message: 'your access is locked; ask an administrator: Call “the desk” \\x1b[2J',
+  })
+
   const refusal = { ':status': 503, [REASON_HEADER]: 'draining' }
   arrivals.push((stream) => stream.respond(refusal, { endStream: true }))
   t.match(await failure(), { status: 503, reason: 'draining' }, 'one that only ends')
@@ -52,6 +59,6 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
 
   arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 404, reason: 'app_unknown' }))
   t.match(await failure(), { status: 404 }, 'the session still serves')
-  t.equal(near.length, 6)
+  t.equal(near.length, 7)
   await Promise.all([...near, ...far])
 })
