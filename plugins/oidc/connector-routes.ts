@@ -6,6 +6,7 @@ import { callbackUrl } from './login-routes.ts'
 import { testConnector } from './test-connector.ts'
 
 const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
 
 /** Administration of connectors. The secret goes in and never comes out. */
 export function connectorRoutes(parts: {
@@ -47,16 +48,16 @@ export function connectorRoutes(parts: {
         const { created } = await connectors.put(document, secret, request.actor)
         return { created, resource: shown(found(request.params)) }
       })
-      app.delete('/:name', admin, async (request, reply) => {
+      app.delete('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
         await connectors.remove(name, request.actor)
         const ids = sessions.list().filter(({ connector }) => connector === name)
-        await sessions.end(
+        const ended = await sessions.end(
           ids.map(({ id }) => id),
           'connector_deleted',
           request.subject,
         )
-        return reply.code(204).send()
+        return { name, removed: true, cut: { sessions: ended } }
       })
       app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), parts))
     },
