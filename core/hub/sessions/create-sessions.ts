@@ -134,6 +134,9 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const insert = (trx: Transaction, change: Change, input: OpenSession) =>
     insertSession(trx, change, input, clock.now())
 
+  /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
+  const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
+
   const living = (id: string): Session | undefined =>
     store.whyDead(id) === null ? store.byId(id)?.session : undefined
 
@@ -226,7 +229,8 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       return found instanceof Promise ? found.then(judgeHeld) : judgeHeld(found)
     },
     byId: living,
-    list: () => [...store.all()].map(({ session }) => session).filter(({ id }) => store.whyDead(id) === null),
+    list: () =>
+      [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
     subjectOf,
     end,
 

@@ -15,7 +15,7 @@ const Filter = Type.Object(
 
 /** `/v1/webapi/sessions`. Ending one ends what hangs on it; `cut` also says how many sessions. */
 export function sessionRoutes(options: {
-  readonly sessions: Pick<Sessions, 'list' | 'byId' | 'end'>
+  readonly sessions: Pick<Sessions, 'list' | 'end'>
   readonly catalog: Pick<Catalog, 'byId'>
   readonly activity: Activity
 }): WebRoutes {
@@ -54,14 +54,14 @@ export function sessionRoutes(options: {
       )
       web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {
         const { id } = request.params
-        if (!sessions.byId(id)) {
+        const ended = await sessions.end([id], 'revoked', request.subject)
+        if (ended === 0) {
           throw new Problem(
             404,
             'session_not_found',
             `There is no session ${id}; \`mezctl sessions ls\` lists them.`,
           )
         }
-        const ended = await sessions.end([id], 'revoked', request.subject)
         return { id, revoked: true, cut: { sessions: ended } }
       })
     },

@@ -52,6 +52,7 @@ export interface Sessions {
    */
   find(kind: SessionKind, token: string): Session | undefined | Promise<Session | undefined>
   byId(id: string): Session | undefined
+  /** All that are not over, those that a lock stops for now among them. */
   list(): readonly Session[]
   /** The subject of a session with the roles in force now; undefined when its user is gone. */
   subjectOf(session: Session): Subject | undefined
