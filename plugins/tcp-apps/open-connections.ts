@@ -12,8 +12,6 @@ export interface RunningOpenConnections extends OpenConnections {
   start(): void
   /** Writes what is left and forgets this hub. */
   stop(): Promise<void>
-  /** Ends, in the audit, what hubs held that are gone; runs by itself, and for tests. */
-  reap(): Promise<void>
 }
 
 const FLUSH_MS = 100
@@ -25,18 +23,15 @@ const MAX_PENDING = 20_000
 /**
  * Batches of a tenth of a second: a connection that is shorter never reaches the database. A hub that has not been
  * seen for half a minute is gone, and whoever notices first records the end of what it held, as `hub_lost` and without
- * byte counts.
+ * byte counts. On a database that only one hub can open, every other hub is gone when this one starts.
  */
 export function createOpenConnections(options: {
   readonly database: Database
-  readonly changes: Pick<Changes, 'write'>
+  readonly changes: Pick<Changes, 'write' | 'alone'>
   readonly clock: Clock
   readonly log: Log
-  /** How long a hub may be silent; default 30 s. */
-  readonly lostMs?: number
 }): RunningOpenConnections {
   const { changes, clock, log } = options
-  const lostMs = options.lostMs ?? LOST_MS
   const db = options.database.withTables<OpenTables>()
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
@@ -75,8 +70,8 @@ export function createOpenConnections(options: {
     for (const id of closed) gone.delete(id)
   }
 
-  async function reap(): Promise<void> {
-    const before = clock.now() - lostMs
+  /** Ends, in the audit, what hubs held that were seen last before then. */
+  async function reap(before: number): Promise<void> {
     const lost = await db.selectFrom('tcp_apps_hubs').selectAll().where('seen', '<', before).execute()
     for (const hub of lost) {
       if (hub.instance === instance) continue
@@ -104,13 +99,14 @@ export function createOpenConnections(options: {
     busy = true
     running = (async () => {
       await flush()
+      const first = okAt === Number.POSITIVE_INFINITY
       const now = clock.monotonic()
       // After an outage of the database no hub was seen for long; each gets the time to say that it lives.
       if (now - okAt > 2 * BEAT_MS) steadySince = now
       okAt = now
-      if (now - reapAt < BEAT_MS || now - steadySince < lostMs) return
+      if (now - reapAt < BEAT_MS || now - steadySince < LOST_MS) return
       reapAt = now
-      await reap()
+      await reap(first && changes.alone ? Number.MAX_SAFE_INTEGER : clock.now() - LOST_MS)
     })()
       .catch((error) => log.warn({ cause: messageOf(error) }, 'open connections were not noted'))
       .finally(() => {
@@ -127,7 +123,6 @@ export function createOpenConnections(options: {
       // While a flush is under way the row may be on its way already.
       if (!rows.delete(id) || busy) gone.add(id)
     },
-    reap,
     start() {
       tick()
       timer = setInterval(tick, FLUSH_MS)

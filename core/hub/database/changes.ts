@@ -45,6 +45,8 @@ export interface View {
 export interface Changes {
   /** Number of the last change that this hub has applied and that can alter a decision (session openings do not). */
   readonly epoch: number
+  /** The database is embedded: no other hub can have it open. */
+  readonly alone: boolean
   /**
    * Runs `change` in a transaction that advances the sequence. When it resolves, this hub's views include it.
    * Inside, use `trx` only: anything else, another `write` included, deadlocks on the embedded database.

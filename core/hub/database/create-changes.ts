@@ -32,7 +32,7 @@ export interface ChangeAudit {
 }
 
 /** Everything of an open database that changes need, so that one can be spread here. */
-export interface ChangesOptions extends Pick<OpenDatabase, 'db' | 'listen' | 'notify'> {
+export interface ChangesOptions extends Pick<OpenDatabase, 'db' | 'dialect' | 'listen' | 'notify'> {
   readonly clock: Clock
   readonly log: Log
   /** Asked for when a change is audited; the audit room may be made later. */
@@ -208,6 +208,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     get applied() {
       return applied?.n ?? -1
     },
+    alone: options.dialect === 'embedded',
     write,
     addView(view) {
       views.push(view)

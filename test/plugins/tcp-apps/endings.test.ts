@@ -160,7 +160,8 @@ t.test('after an outage of the database no hub that lives is taken for gone', as
   const begun = Date.now()
   const clock = { now: () => begun + passed, monotonic: () => passed }
   const log = { debug() {}, info() {}, warn() {}, error() {} } as never
-  const connections = createOpenConnections({ database: db(), changes: changes(), clock, log })
+  const shared = { write: changes().write, alone: false }
+  const connections = createOpenConnections({ database: db(), changes: shared, clock, log })
   const hubs = () => db().selectFrom('tcp_apps_hubs').selectAll().execute()
   const beat = () => until(async () => (await hubs()).some(({ seen }) => seen === clock.now()))
   connections.start()
@@ -180,3 +181,42 @@ t.test('after an outage of the database no hub that lives is taken for gone', as
   await until(async () => !(await others()))
   t.pass('it stayed silent')
 })
+
+t.test(
+  'a hub that starts on a database of its own ends at once what it held before it was killed',
+  async (t) => {
+    const { tcp, events, db, changes } = await startSeen()
+    t.teardown(() => tcp.stop())
+    const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+    const now = Date.now()
+    const fields = { app: 'echo', protocol: 'tcp', agent: 'node-1' }
+    const id = '00000000-0000-4000-8000-000000000001'
+    const event = JSON.stringify({ type: 'app.session.start', success: true, requestId: id, fields })
+    await db()
+      .insertInto('tcp_apps_hubs')
+      .values({ instance: 'killed', seen: now - 400 })
+      .execute()
+    await db()
+      .insertInto('tcp_apps_open')
+      .values({ id, instance: 'killed', event, started: now - 1_000 })
+      .execute()
+    const lost = () => events.filter(({ end_reason }) => end_reason === 'hub_lost')
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+    const start = async (alone: boolean) => {
+      const one = createOpenConnections({
+        database: db(),
+        changes: { write: changes().write, alone },
+        clock,
+        log,
+      })
+      one.start()
+      // After the first look around.
+      await one.stop()
+    }
+    await start(false)
+    t.equal(lost().length, 0, 'among several hubs it may live')
+    await start(true)
+    await until(() => lost().length > 0)
+    t.match(lost(), [{ request_id: id, app: 'echo', duration_ms: 600, bytes_in: null }])
+  },
+)
