@@ -101,23 +101,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 
   try {
-    onStep('Starting the identity provider')
+    const database = options.databaseUrl ? 'PostgreSQL' : 'its embedded database'
+    onStep(`Starting the identity provider, and the hub with ${database}`)
     const clientSecret = randomBytes(24).toString('base64url')
-    await start({
-      name: 'identity provider',
-      file: here('identity-provider.ts'),
-      logFile: logFile('identity-provider'),
-      env: {
-        PORT: String(idpPort),
-        CLIENT_SECRET: clientSecret,
-        REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
-        POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
-        LOGOUT_URI: `${signInUrl}/v1/webapi/oidc/backchannel-logout/sso`,
-        HUB_CA: caFile,
-      },
-    })
-
-    onStep(`Starting the hub with ${options.databaseUrl ? 'PostgreSQL' : 'its embedded database'}`)
     const configFile = join(dir, 'mezhub.yaml')
     writeFileSync(
       configFile,
@@ -127,13 +113,28 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       }),
       { mode: 0o600 },
     )
-    await start({
-      name: 'hub',
-      file: HUB,
-      args: ['start', '--config', configFile],
-      logFile: logFile('hub'),
-      ready: () => isReady(diagnosticsPort),
-    })
+    await together(
+      start({
+        name: 'identity provider',
+        file: here('identity-provider.ts'),
+        logFile: logFile('identity-provider'),
+        env: {
+          PORT: String(idpPort),
+          CLIENT_SECRET: clientSecret,
+          REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
+          POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
+          LOGOUT_URI: `${signInUrl}/v1/webapi/oidc/backchannel-logout/sso`,
+          HUB_CA: caFile,
+        },
+      }),
+      start({
+        name: 'hub',
+        file: HUB,
+        args: ['start', '--config', configFile],
+        logFile: logFile('hub'),
+        ready: () => isReady(diagnosticsPort),
+      }),
+    )
     const ca = readFileSync(caFile, 'utf8')
 
     onStep('Registering roles, the identity provider and the applications')
@@ -146,7 +147,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ])
 
     onStep('Starting the applications, which listen on 127.0.0.1 only')
-    await Promise.all([
+    await together(
       ...Object.entries({ identity: identityPort, vault: vaultPort }).map(([name, port]) =>
         start({
           name: `${name} app`,
@@ -173,7 +174,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         logFile: logFile('redis-app'),
         env: { PORT: String(redisPort), REDIS_SERVER: redisServer ?? '' },
       }),
-    ])
+    )
 
     onStep('Joining the agent and opening its tunnel')
     const agentDir = join(dir, 'agent')
@@ -215,6 +216,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await stop()
     throw error
   }
+}
+
+/** Waits for all, also when one fails: what still starts could not be stopped. Rejects with the first failure. */
+async function together(...starting: readonly Promise<void>[]): Promise<void> {
+  const ended = await Promise.allSettled(starting)
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
 type Mezctl = (...args: readonly string[]) => Promise<string>
