@@ -1,7 +1,5 @@
 /** What is left of the audit trail when a hub is killed in mid-traffic. */
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import pg from 'pg'
@@ -10,6 +8,7 @@ import { FakeIssuer } from '../../core/testing/index.ts'
 import { runMezctl } from '../oclif-cli/run-program.ts'
 import { connect, register } from './resources.ts'
 import { isConnected, startAgent, until } from './start-agent.ts'
+import { startHttpApp } from './start-http-app.ts'
 import { startSite } from './start-two-hubs.ts'
 
 t.setTimeout(120_000)
@@ -19,12 +18,7 @@ const CONNECTIONS = 16
 /** One batch. */
 const MOST_LOST = 200
 
-const server = createServer((request, response) => response.end(`${request.url}\n`))
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-t.teardown(() => {
-  server.close()
-  server.closeAllConnections()
-})
+const port = await startHttpApp(t, (request, response) => response.end(`${request.url}\n`))
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 const file = { path: '' }
@@ -33,7 +27,7 @@ file.path = join(site.dir, 'audit.jsonl')
 const hub = await site.startHub('hub')
 site.balanceTo(hub)
 await connect(hub.api, issuer)
-await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+await register(hub.api, 'app', port, { agents: ['node-1'] })
 const proxy = new URL(site.hubUrl).host
 const agent = await startAgent({ hostname: 'node-1', proxy, api: hub.api, dir: site.dir })
 t.teardown(() => agent.stop())

@@ -1,13 +1,12 @@
 /** The clock of a hub jumps while it runs: what lasts too long, what ends too soon, and what comes back by itself. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
 import { register } from './resources.ts'
 import { startAgent, until } from './start-agent.ts'
+import { startHttpApp } from './start-http-app.ts'
 import { startSite } from './start-two-hubs.ts'
 
 t.setTimeout(120_000)
@@ -23,15 +22,10 @@ const clockFile = join(dir, 'clock')
 const setClock = (offset: string) => writeFileSync(clockFile, offset)
 setClock('+0')
 
-const server = createServer((request, response) => {
+const port = await startHttpApp(t, (request, response) => {
   if (request.url !== '/drip') return void response.end(String(request.headers['mezite-jwt-assertion']))
   const timer = setInterval(() => response.write('.'), 50)
   response.on('close', () => clearInterval(timer))
-})
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-t.teardown(() => {
-  server.close()
-  server.closeAllConnections()
 })
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
@@ -71,7 +65,7 @@ await hub.api('PUT', '/connectors/sso', {
     claims_to_roles: Object.keys(roles).map((role) => ({ claim: 'groups', value: role, roles: [role] })),
   },
 })
-await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+await register(hub.api, 'app', port, { agents: ['node-1'] })
 const proxy = `hub.mezite.localhost:${hub.port}`
 const agent = await startAgent({ hostname: 'node-1', proxy, api: hub.api, dir })
 t.teardown(() => agent.stop())

@@ -1,8 +1,6 @@
 /** What people and operators see while a real PostgreSQL is away, slow, read-only or full. */
 import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,6 +10,7 @@ import { ApiError, createTestHub, FakeIssuer, startPostgres, type Visitor } from
 import { connect, register } from './resources.ts'
 import { startAgent, until } from './start-agent.ts'
 import { startBalancer } from './start-balancer.ts'
+import { startHttpApp } from './start-http-app.ts'
 import { steadyRequests } from './steady-requests.ts'
 
 t.setTimeout(120_000)
@@ -33,15 +32,10 @@ way.to(Number(directUrl.port))
 const url = new URL(directUrl)
 url.port = String(way.port)
 
-const server = createServer((request, response) => {
+const port = await startHttpApp(t, (request, response) => {
   if (request.url !== '/drip') return void response.end('hello')
   const timer = setInterval(() => response.write('.'), 50)
   response.on('close', () => clearInterval(timer))
-})
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-t.teardown(() => {
-  server.close()
-  server.closeAllConnections()
 })
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
@@ -50,7 +44,7 @@ const hub = await createTestHub({
 })
 t.teardown(() => hub.stop())
 await connect(hub.api, issuer)
-await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+await register(hub.api, 'app', port, { agents: ['node-1'] })
 const agent = await startAgent({ hostname: 'node-1', proxy: new URL(hub.url).host, api: hub.api, dir })
 t.teardown(() => agent.stop())
 const app = hub.appUrl('app')

@@ -1,7 +1,6 @@
 /** Authorities get new keys while two built hubs on one PostgreSQL server, an agent at each and msh are at work. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import pg from 'pg'
@@ -11,6 +10,7 @@ import { MSH, runMezctl, startMezctl } from '../oclif-cli/run-program.ts'
 import { type Issued, login } from '../plugins/user-certs/sign-in-person.ts'
 import { connect, register } from './resources.ts'
 import { isConnected, joinToken, startAgent, until } from './start-agent.ts'
+import { startHttpApp } from './start-http-app.ts'
 import { startTwoHubs } from './start-two-hubs.ts'
 
 t.setTimeout(180_000)
@@ -25,16 +25,10 @@ interface Rotation {
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
 issuer.person = { sub: 'a', email: 'alice@example.com', email_verified: true, groups: ['platform-team'] }
-const server = createServer((_request, response) => void response.end('hello'))
-const echo = createTcpServer((socket) => void socket.on('error', () => {}).pipe(socket))
-await Promise.all(
-  [server, echo].map((one) => new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve))),
-)
-t.teardown(() => {
-  server.close()
-  server.closeAllConnections()
-  echo.close()
-})
+const port = await startHttpApp(t, (_request, response) => void response.end('hello'))
+const echo = createServer((socket) => void socket.on('error', () => {}).pipe(socket))
+await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve))
+t.teardown(() => echo.close())
 
 const pair = await startTwoHubs(t)
 const { a, b, dir } = pair
@@ -46,7 +40,7 @@ for (const [at, hostname] of names.entries()) {
   t.teardown(() => agent.stop())
 }
 await connect(a.api, issuer)
-await register(a.api, 'web', (server.address() as AddressInfo).port, { agents: names })
+await register(a.api, 'web', port, { agents: names })
 await register(a.api, 'echo', 0, {
   uri: `tcp://127.0.0.1:${(echo.address() as AddressInfo).port}`,
   protocol: 'tcp',

@@ -1,30 +1,23 @@
 /** Apps live below the hub's own host, as on managed clusters: people sign in at `login.<hub host>`, which is no app's. */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
 import { connect, register } from './resources.ts'
 import { startAgent } from './start-agent.ts'
+import { startHttpApp } from './start-http-app.ts'
 
 t.setTimeout(90_000)
 const HUB = 'hub.mezite.localhost'
 const dir = mkdtempSync(join(tmpdir(), 'mezite-layout-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
-const server = createServer((request, response) => {
+const port = await startHttpApp(t, (request, response) => {
   response.setHeader('content-type', 'text/html')
   response.end(`<p>${String(request.headers['x-mezite-user'])} sees ${request.url}</p>`)
 })
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-t.teardown(() => {
-  server.close()
-  server.closeAllConnections()
-})
-const { port } = server.address() as AddressInfo
 
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())

@@ -1,8 +1,6 @@
 /** Does what examples/backup/README.md says: back up, lose everything, restore. */
 import { execFile } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,6 +8,7 @@ import t from 'tap'
 import { createTestHub, FakeIssuer, freePort, startPostgres, Visitor } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'
 import { isConnected, startAgent, until } from '../e2e/start-agent.ts'
+import { startHttpApp } from '../e2e/start-http-app.ts'
 import { runMezctl } from '../oclif-cli/run-program.ts'
 
 t.setTimeout(120_000)
@@ -27,12 +26,7 @@ t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) =
   t.teardown(() => postgres.close())
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
-  const server = createServer((_request, response) => response.end('hello'))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
+  const appPort = await startHttpApp(t, (_request, response) => response.end('hello'))
   const port = await freePort()
   const dataDir = join(dir, 'hub')
   const startHub = (url: string) =>
@@ -47,7 +41,7 @@ t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) =
   const firstUrl = await postgres.createDatabase()
   const first = await startHub(firstUrl)
   await connect(first.api, issuer)
-  await register(first.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+  await register(first.api, 'app', appPort, { agents: ['node-1'] })
   const proxy = new URL(first.url).host
   const agent = await startAgent({ hostname: 'node-1', proxy, api: first.api, dir })
   t.teardown(() => agent.stop())

@@ -3,13 +3,12 @@
  * those of this checkout, on one PostgreSQL, one replaced by the other as an operator does. Needs the history of git.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'
 import { startAgent, until } from '../e2e/start-agent.ts'
+import { startHttpApp } from '../e2e/start-http-app.ts'
 import { type RunningHub, startSite } from '../e2e/start-two-hubs.ts'
 import { checkOut } from './check-out.ts'
 
@@ -34,21 +33,15 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
 
   const issuer = await FakeIssuer.start()
   teardown(() => issuer.close())
-  const app = createServer((request, response) => {
+  const port = await startHttpApp({ teardown }, (request, response) => {
     if (request.url !== '/drip') return void response.end('hello')
     const timer = setInterval(() => response.write('.'), 50)
     response.on('close', () => clearInterval(timer))
-  })
-  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
-  teardown(() => {
-    app.close()
-    app.closeAllConnections()
   })
 
   const site = await startSite({ teardown })
   const old = await site.startHub('old', join(dir, 'core/mezhub.js'))
   await connect(old.api, issuer)
-  const { port } = app.address() as AddressInfo
   await register(old.api, 'app', port, { agents: ['old-agent', 'new-agent', 'third'] })
   const join_ = async (hostname: string, hub: RunningHub, of: string) => {
     const proxy = `hub.mezite.localhost:${hub.port}`
