@@ -54,6 +54,11 @@ export class FakeIssuer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
+  /** How a connector names this provider: the `spec` of its document, to which rules are added. */
+  get spec() {
+    return { issuer_url: this.url, client_id: this.clientId, client_secret: { value: this.clientSecret } }
+  }
+
   rotateKey(): void {
     this.#key = newKey()
   }

@@ -59,9 +59,7 @@ await hub.api('PUT', '/connectors/sso', {
   version: 'v1',
   metadata: { name: 'sso' },
   spec: {
-    issuer_url: issuer.url,
-    client_id: issuer.clientId,
-    client_secret: { value: issuer.clientSecret },
+    ...issuer.spec,
     claims_to_roles: Object.keys(roles).map((role) => ({ claim: 'groups', value: role, roles: [role] })),
   },
 })

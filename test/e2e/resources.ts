@@ -7,9 +7,7 @@ export function connect(api: AdminClient, issuer: FakeIssuer, role = 'access'): 
     version: 'v1',
     metadata: { name: 'sso' },
     spec: {
-      issuer_url: issuer.url,
-      client_id: issuer.clientId,
-      client_secret: { value: issuer.clientSecret },
+      ...issuer.spec,
       claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: [role] }],
     },
   })

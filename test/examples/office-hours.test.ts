@@ -48,9 +48,7 @@ t.test('a hub with it refuses a person at night and lets the same person in by d
     version: 'v1',
     metadata: { name: 'sso' },
     spec: {
-      issuer_url: issuer.url,
-      client_id: issuer.clientId,
-      client_secret: { value: issuer.clientSecret },
+      ...issuer.spec,
       claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['access'] }],
     },
   })

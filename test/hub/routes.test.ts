@@ -86,11 +86,7 @@ await hub.api('PUT', '/connectors/sso', {
   kind: 'oidc',
   version: 'v1',
   metadata: { name: 'sso' },
-  spec: {
-    issuer_url: issuer.url,
-    client_id: issuer.clientId,
-    client_secret: { value: issuer.clientSecret },
-  },
+  spec: issuer.spec,
 })
 
 /** A session's token of a signed-in person, used as a bearer. */

@@ -77,11 +77,7 @@ await connector('real', {
   client_secret: { value: 'a-secret-of-the-client' },
 })
 await keyed(provider.url)
-await connector('fake', {
-  issuer_url: issuer.url,
-  client_id: issuer.clientId,
-  client_secret: { value: issuer.clientSecret },
-})
+await connector('fake', issuer.spec)
 const agent = await startAgent({ hostname: 'node', proxy: new URL(hub.url).host, api: hub.api, dir })
 t.teardown(() => agent.stop())
 await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node'] })

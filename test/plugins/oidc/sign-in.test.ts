@@ -13,13 +13,7 @@ const rules = [
   { claim: 'groups', value: '^eu-.*$', roles: ['europe'] },
   { claim: 'dept', value: '*', roles: ['any-dept'] },
 ]
-const spec = (more: object = {}) => ({
-  issuer_url: issuer.url,
-  client_id: issuer.clientId,
-  client_secret: { value: issuer.clientSecret },
-  claims_to_roles: rules,
-  ...more,
-})
+const spec = (more: object = {}) => ({ ...issuer.spec, claims_to_roles: rules, ...more })
 /** Each case gets a connector of its own, so nothing is cached from another. */
 let count = 0
 async function connect(more: object = {}) {

@@ -15,9 +15,7 @@ function connector(hub: TestHub, name: string, issuer: FakeIssuer) {
     version: 'v1',
     metadata: { name },
     spec: {
-      issuer_url: issuer.url,
-      client_id: issuer.clientId,
-      client_secret: { value: issuer.clientSecret },
+      ...issuer.spec,
       claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['access'] }],
     },
   })

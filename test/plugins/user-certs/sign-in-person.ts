@@ -17,9 +17,7 @@ export async function addProvider(
     version: 'v1',
     metadata: { name: 'sso' },
     spec: {
-      issuer_url: issuer.url,
-      client_id: issuer.clientId,
-      client_secret: { value: issuer.clientSecret },
+      ...issuer.spec,
       scopes: ['openid', 'email', 'groups'],
       claims_to_roles: Object.keys(roles).map((name) => ({ claim: 'groups', value: name, roles: [name] })),
     },

@@ -9,11 +9,7 @@ t.teardown(async () => {
   await host.close()
   await issuer.close()
 })
-await host.connect('sso', {
-  issuer_url: issuer.url,
-  client_id: issuer.clientId,
-  client_secret: { value: issuer.clientSecret },
-})
+await host.connect('sso', issuer.spec)
 const launch = host.launch('grafana.apps.example.com', '/.mezite/renewed')
 const renewal = `${launch}&renew=1`
 

@@ -8,11 +8,7 @@ t.teardown(async () => {
   await host.close()
   await issuer.close()
 })
-await host.connect('sso', {
-  issuer_url: issuer.url,
-  client_id: issuer.clientId,
-  client_secret: { value: issuer.clientSecret },
-})
+await host.connect('sso', issuer.spec)
 const page = `${host.url}/web/sessions`
 
 const post = (visitor: Visitor, path: string, body: string, origin: string | null = host.url) =>

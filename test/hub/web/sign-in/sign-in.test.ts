@@ -27,11 +27,7 @@ t.test('without any way to sign in: 503 with the reason', async (t) => {
 })
 
 t.test('signing in', async (t) => {
-  const connected = await host.connect('sso', {
-    issuer_url: issuer.url,
-    client_id: issuer.clientId,
-    client_secret: { value: issuer.clientSecret },
-  })
+  const connected = await host.connect('sso', issuer.spec)
   t.equal(connected.status, 200)
 
   async function signIn(visitor = new Visitor()) {
