@@ -41,6 +41,7 @@ export interface DripApp {
 
 const DRIP_MS = 50
 const OPEN_MS = 5_000
+const AGAIN_MS = 20
 
 export async function startDripApp(): Promise<DripApp> {
   const web = createHttpServer((request, response) => {
@@ -133,6 +134,7 @@ async function soon<T>(attempt: () => Promise<T>): Promise<T> {
       return await attempt()
     } catch (error) {
       if (performance.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
     }
   }
 }

@@ -45,6 +45,12 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
     message: 'your access is locked; ask an administrator: Call “the desk” \\x1b[2J',
   })
 
+  const long = '\u4e2d'.repeat(1_024)
+  arrivals.push((stream) =>
+    refuseStream(stream, { kind: 'refused', status: 403, reason: 'locked', message: long }),
+  )
+  t.match(await failure(), { reason: 'locked', message: long }, 'the longest that a lock takes')
+
   const refusal = { ':status': 503, [REASON_HEADER]: 'draining' }
   arrivals.push((stream) => stream.respond(refusal, { endStream: true }))
   t.match(await failure(), { status: 503, reason: 'draining' }, 'one that only ends')
@@ -59,6 +65,6 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
 
   arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 404, reason: 'app_unknown' }))
   t.match(await failure(), { status: 404 }, 'the session still serves')
-  t.equal(near.length, 7)
+  t.equal(near.length, 8)
   await Promise.all([...near, ...far])
 })
