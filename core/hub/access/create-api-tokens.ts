@@ -11,13 +11,13 @@ import type { Users } from './access.ts'
 import type { AccessTables, ApiTokenTable } from './access-migrations.ts'
 import type { ApiToken, ApiTokens } from './api-token.ts'
 import type { Locks } from './lock.ts'
+import { API_TOKEN, apiTokenEvent } from './revoke-api-tokens.ts'
 import type { Subject } from './subject.ts'
 
 /** What secret scanners look for, and what tells a token from a session's. */
 const PREFIX = 'mezite_api_'
 const SECRET = /^mezite_api_[A-Za-z0-9_-]{43}$/
 const OPERATOR = 'operator@socket'
-const KIND = 'api-token'
 /** The last use is written this often. */
 const USED_MS = 60_000
 /** Expired tokens stay listed for this long. */
@@ -63,7 +63,7 @@ export function createApiTokens(options: {
 
   const view: View = {
     name: 'api-tokens',
-    kinds: [KIND],
+    kinds: [API_TOKEN],
     async loadAll(trx) {
       const rows = await trx.withTables<AccessTables>().selectFrom('api_tokens').selectAll().execute()
       return () => {
@@ -74,13 +74,6 @@ export function createApiTokens(options: {
     refresh: (trx) => view.loadAll(trx),
   }
   changes.addView(view)
-
-  const event = (type: string, { id, name }: ApiToken, by: Actor) => ({
-    type,
-    success: true,
-    by,
-    fields: { name, token: id, kind: 'api' },
-  })
 
   /** Of the token's roles those that its creator has now; none when either of them is locked. */
   function subjectOf({ name, roles, creator }: ApiToken): Subject {
@@ -154,8 +147,8 @@ export function createApiTokens(options: {
           .insertInto('api_tokens')
           .values({ ...token, roles: JSON.stringify(own), hash: hashOf(secret), used_at: null })
           .execute()
-        change.touch(KIND, token.id)
-        await change.audit(event('token.created', token, actor))
+        change.touch(API_TOKEN, token.id)
+        await change.audit(apiTokenEvent('token.created', token, actor))
       })
       return { token, secret }
     },
@@ -178,8 +171,8 @@ export function createApiTokens(options: {
           throw new Problem(404, 'token_not_found', detail)
         }
         const token = tokenOf(row as ApiTokenTable)
-        change.touch(KIND, id)
-        await change.audit(event('token.deleted', token, actor))
+        change.touch(API_TOKEN, id)
+        await change.audit(apiTokenEvent('token.deleted', token, actor))
         return token
       }),
   }

@@ -7,6 +7,7 @@ import type { Transaction } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
 import type { User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
+import { revokeApiTokens } from './revoke-api-tokens.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
@@ -21,8 +22,9 @@ export interface RunningUsers extends Users {
   create(name: string, roles: readonly string[], actor: Actor): Promise<User>
   /** Replaces the roles given by hand. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
   update(name: string, roles: readonly string[], actor: Actor): Promise<User>
-  /** Lets the next identity that presents the name take it. */
+  /** Lets the next identity that presents the name take it. API tokens of the one before end. */
   relink(name: string, actor: Actor): Promise<User>
+  /** API tokens that the person has made end as well. */
   remove(name: string, actor: Actor): Promise<User>
 }
 
@@ -195,6 +197,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         await guardAdmins(trx, row, isAdmin({ own_roles, mapped_roles: '[]' }), actor)
         const none = { issuer: null, sub: null, connector: null, mapped_roles: '[]' }
         await trx.withTables<AccessTables>().updateTable('users').set(none).where('key', '=', key).execute()
+        await revokeApiTokens(trx, change, key, actor)
         await note(change, 'user.updated', row, actor)
       })
       return now(key, name)
@@ -206,6 +209,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         const found = await existing(trx, name)
         await guardAdmins(trx, found, false, actor)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
+        await revokeApiTokens(trx, change, key, actor)
         await note(change, 'user.deleted', found, actor)
         return found
       })
