@@ -68,7 +68,7 @@ t.test('N172 an expression takes linear time', async (t) => {
   t.ok(performance.now() - started < 1_000)
 })
 
-t.test('E65 E68 deny beats allow over any mix of roles; unknown roles grant nothing', async () => {
+t.test('E68 deny beats allow over any mix of roles; unknown roles grant nothing', async () => {
   const spec = fc.record({ allow: appLabels, deny: appLabels })
   fc.assert(
     fc.property(
@@ -99,6 +99,46 @@ t.test('E70 no role, an unknown role, admin alone and an unreadable role let nob
   t.equal(ask(roles, ['admin'], {}).denial, 'role_missing')
   t.equal(ask(roles, ['broken', 'access'], {}).denial, 'role_unreadable')
   t.equal(ask(roles, ['access'], {}).denial, null)
+})
+
+t.test('D65 what any role that lets in demands is demanded, over any mix of roles', async () => {
+  const spec = fc.record({
+    allow: appLabels,
+    mfa: fc.constantFrom(false, 'off', true, 'webauthn', 'hardware_key'),
+    minutes: fc.constantFrom(0, 5, 60),
+    device: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(spec, { minLength: 1, maxLength: 5 }),
+      fc.subarray(['admin', 'access', 'unknown']),
+      labelsOfApp,
+      (specs, others, given) => {
+        const roles = new Map<string, StoredRole>()
+        for (const [at, { allow, mfa, minutes, device }] of specs.entries()) {
+          const options = {
+            require_session_mfa: mfa,
+            mfa_freshness: minutes === 0 ? 0 : `${minutes}m`,
+            require_device_trust: device,
+          }
+          const allowed = allow ? { app_labels: allow } : {}
+          roles.set(`r${at}`, compileRole(role(`r${at}`, { options, allow: allowed })))
+        }
+        const { requirements } = ask(roles, [...others, ...roles.keys()], given)
+        const letIn = specs.filter(({ allow }) => oracleMatches(allow as AppLabels, given))
+        const keys = letIn.filter(({ mfa }) => mfa !== false && mfa !== 'off')
+        const found = requirements.find(({ name }) => name === 'session-mfa')
+        const level = keys.some(({ mfa }) => mfa === 'hardware_key') ? 'hardware_key' : 'webauthn'
+        const freshnessMs = Math.min(...keys.map(({ minutes }) => minutes)) * 60_000
+        const wanted = keys.length === 0 ? undefined : { name: 'session-mfa', level, freshnessMs }
+        return (
+          JSON.stringify(found) === JSON.stringify(wanted) &&
+          requirements.some(({ name }) => name === 'trusted-device') === letIn.some(({ device }) => device)
+        )
+      },
+    ),
+    { numRuns: 1_000 },
+  )
 })
 
 t.test('any matching role may demand more, and the strongest demand counts', async (t) => {
