@@ -12,10 +12,13 @@ export interface DialTarget {
     readonly serverName: string | null
     readonly ca: string | null
   }
+  /** How long the connection may take, in milliseconds. */
   readonly connectMs: number
 }
 
+/** Told when a link to a hub comes up or goes down. */
 export interface LinkChanged {
+  /** Id of the hub's instance. */
   readonly instance: string
   readonly connected: boolean
   readonly reason: string | null
@@ -43,4 +46,5 @@ export const agentHooks = {
   },
 } as const satisfies HookTree
 
+/** The type of `agentHooks`. */
 export type AgentHooks = typeof agentHooks

@@ -31,6 +31,7 @@ export interface Reply {
   readonly location: string
 }
 
+/** On whose behalf header lines go to which app. */
 export interface ForwardContext {
   readonly subject: Subject
   readonly app: App
@@ -83,5 +84,7 @@ export const hubHooks = {
   },
 } as const satisfies HookTree
 
+/** The type of `hubHooks`. */
 export type HubHooks = typeof hubHooks
+/** What the rooms call: each hook as a function. */
 export type HubCalls = HookCalls<HubHooks>

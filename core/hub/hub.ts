@@ -47,6 +47,7 @@ import { challengeThrough } from './web/sign-in/challenge-through.ts'
 import { createSignIn } from './web/sign-in/create-sign-in.ts'
 import { statusRoutes } from './web/status-routes.ts'
 
+/** What a hub is made of. */
 export interface HubOptions {
   readonly config: HubConfig
   readonly plugins: readonly LoadedPlugin[]

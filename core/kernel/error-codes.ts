@@ -65,4 +65,5 @@ export const errorCodes = {
   MEZ_SECRET_UNREADABLE: 'The row was changed or moved by hand, or made with another key; create it anew.',
 } as const satisfies Record<string, string>
 
+/** A code of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes

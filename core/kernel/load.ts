@@ -19,6 +19,7 @@ export interface LoadOptions {
   readonly deadlineMs?: number
 }
 
+/** A definition that was found, and what it was found under. */
 export interface LoadedPlugin {
   readonly plugin: AnyPlugin
   /** The key under `plugins:` that it answers to. */

@@ -4,6 +4,7 @@ import { checkPlugin } from '../kernel/plugin-check.ts'
 import type { ConformTest } from './conform-test.ts'
 import { createTestHost, type TestHostOptions } from './create-test-host.ts'
 
+/** What `conformPlugin` tries a plugin with. */
 export interface ConformPluginOptions extends TestHostOptions {
   /** Slices that the plugin must refuse. */
   readonly refused?: readonly unknown[]

@@ -7,6 +7,7 @@ import type { Ref, ServiceRef, SlotRef } from '../kernel/reference.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { memoryLog } from './memory-log.ts'
 
+/** What the plugin finds when it is set up. */
 export interface TestHostOptions {
   /** The plugin's slice of `plugins:`, checked against its schema. */
   readonly config?: unknown

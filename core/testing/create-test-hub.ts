@@ -16,6 +16,7 @@ export interface PluginUnderTest {
   readonly config?: unknown
 }
 
+/** How the hub differs from one that is started without a word. */
 export interface TestHubOptions {
   /** Plugins beside the standard set, as values: what a test file defines or imports. */
   readonly plugins?: readonly (AnyPlugin | PluginUnderTest)[]

@@ -2,6 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp 
 import { type Agent, request as requestHttps } from 'node:https'
 import { lookupLocalhost } from '../wire/lookup-localhost.ts'
 
+/** What came back, read to its end. */
 export interface Answer {
   readonly url: string
   readonly status: number
@@ -9,6 +10,7 @@ export interface Answer {
   readonly text: string
 }
 
+/** One request; GET without a body by default. */
 export interface Ask {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>

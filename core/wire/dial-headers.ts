@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 import type { DialTarget } from '../agent/hooks.ts'
 
+/** With it a refused stream carries its reason code. */
 export const REASON_HEADER = 'mezite-reason'
 
 /** `host:port` of an app's URI; null when it is no http:, https: or tcp: URI with a port. */

@@ -1,18 +1,24 @@
 import { constants } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 
-/** What hub and agent agree on (protocols, sections 1 to 3). A change that an older side cannot read needs a new number. */
+// What hub and agent agree on. A change that an older side cannot read needs a new number.
+
+/** ALPN name of a tunnel: the agent shows its certificate. */
 export const TUNNEL_ALPN = 'mezite-tunnel/1'
+/** ALPN name of joining: the agent has no certificate yet. */
 export const JOIN_ALPN = 'mezite-join/1'
+/** In both greetings. */
 export const PROTOCOL_VERSION = 1
 
-/** How often each side asks whether the other is alive; this many unanswered questions end the link. */
+/** How often each side asks whether the other is alive. */
 export const HEARTBEAT_MS = 2_000
+/** So many unanswered questions end the link. */
 export const HEARTBEAT_MISSES = 3
 
 /** The longest message on the control stream. */
 export const CONTROL_LINE_BYTES = 64 * 1024
 
+/** Bytes in flight on one stream. */
 export const STREAM_WINDOW = 4 << 20
 /** The window of each stream while too many of a session are not being read. */
 export const STALLED_STREAM_WINDOW = 64 << 10

@@ -31,6 +31,7 @@ export interface User {
   readonly lastLogin: number | null
 }
 
+/** Whom a provider has just vouched for, and the roles that its claims map to. */
 export interface SignIn {
   readonly name: string
   readonly issuer: string

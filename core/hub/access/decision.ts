@@ -13,10 +13,12 @@ export interface Requirements {
 
 export type RequirementName = keyof Requirements
 
+/** One requirement with its details. */
 export type Requirement = {
   [Name in RequirementName]: { readonly name: Name } & Requirements[Name]
 }[RequirementName]
 
+/** The way on which somebody asks for an app. */
 export interface AccessContext {
   readonly protocol: 'http' | 'tcp' | 'api'
   readonly clientIp: string

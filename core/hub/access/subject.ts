@@ -11,6 +11,7 @@ export interface Subject {
   readonly satisfied: readonly SatisfiedRequirement[]
 }
 
+/** A requirement that was met once, how and when. */
 export interface SatisfiedRequirement {
   readonly name: string
   /** How strongly, in the words of whoever answered (`webauthn`, `hardware_key`). */

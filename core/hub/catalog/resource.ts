@@ -19,6 +19,7 @@ export interface Resource<Spec> {
   readonly spec: Spec
 }
 
+/** What `parseResource` asks of the name. */
 export interface ResourceOptions {
   /** What a name looks like; default: that of an app. */
   readonly namePattern?: string

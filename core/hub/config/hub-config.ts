@@ -2,6 +2,7 @@ import type { LogFormat, LogLevel } from '../../log/create-log.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import type { PublicNames } from '../web/web-routes.ts'
 
+/** Where something listens or is reached. */
 export interface Address {
   /** Without brackets, also for IPv6. */
   readonly host: string

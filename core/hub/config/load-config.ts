@@ -26,6 +26,7 @@ export interface LoadConfigOptions {
   readonly runtime?: readonly string[]
 }
 
+/** A configuration that is good to start with. */
 export interface LoadedConfig {
   readonly config: HubConfig
   /** Each with its own slice, checked, defaults filled in. */

@@ -13,6 +13,7 @@ export type ChangeKind =
   | 'key'
   | (string & {})
 
+/** What a transaction of `Changes.write` says about itself. */
 export interface Change {
   /** Says that the row with this key was written or deleted. */
   touch(kind: ChangeKind, key: string): void

@@ -1,9 +1,10 @@
 import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
 
-/** Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
+/** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
 // biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
 export type Database = Kysely<any>
+/** The database inside a transaction: what is asked of it is committed, or undone, as one. */
 // biome-ignore lint/suspicious/noExplicitAny: see Database
 export type Transaction = KyselyTransaction<any>
 

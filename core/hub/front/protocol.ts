@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 
+/** What the front knows of a connection when it hands it on. */
 export interface ConnectionInfo {
   /** Address of the client after PROXY protocol and trusted proxies, canonical text. */
   readonly clientIp: string

@@ -1,5 +1,6 @@
 import type { SatisfiedRequirement } from '../access/subject.ts'
 
+/** `hub`: a browser at the hub's own host; `app`: a browser at one app; `cert`: a certificate of msh. */
 export type SessionKind = 'hub' | 'app' | 'cert'
 
 /** One session as every hub of the cluster sees it. The cookie's value is not in it and not in the database. */
@@ -23,6 +24,7 @@ export interface Session {
   lastUsed: number
 }
 
+/** A session to be opened; what is left out is null, empty or no limit. */
 export interface OpenSession {
   readonly kind: SessionKind
   readonly user: string
@@ -31,10 +33,12 @@ export interface OpenSession {
   readonly parentId?: string | null
   readonly clientIp: string
   readonly satisfied?: readonly SatisfiedRequirement[]
+  /** Milliseconds since the epoch. */
   readonly expires: number
   readonly idleMs?: number
 }
 
+/** Why a session, or a live stream of it, is over; a reason code of the audit. */
 export type EndReason =
   | 'logout'
   | 'revoked'

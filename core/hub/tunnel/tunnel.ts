@@ -29,13 +29,17 @@ export interface Pipe {
   resume(): void
 }
 
+/** The live tunnel to one agent, as it stands now. */
 export interface Link {
   readonly hostname: string
   readonly transport: string
+  /** What mezd says of itself. */
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly since: number
+  /** Of the last heartbeat; null before the first. */
   readonly rttMs: number | null
+  /** Open ones. */
   readonly streams: number
 }
 
@@ -52,7 +56,8 @@ export interface Tunnel {
   candidates(app: App): readonly Link[]
   /**
    * Opens a connection to the app through one link. Rejects with `MEZ_DIAL_FAILED` (refused, unreachable,
-   * not allowed; `agent_limit`: as many as it may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of the agent is in `reason`.
+   * not allowed; `agent_limit`: as many as it may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of
+   * the agent is in `reason`.
    * No byte of a request has left before it resolves, so the next candidate may be tried.
    */
   dial(app: App, link: Link): Promise<Pipe>

@@ -5,8 +5,8 @@ import { renderToString } from 'preact-render-to-string'
 /** What a page is made of. Every value is escaped by Preact; there is no way to pass markup through. */
 export type Markup = VNode | VNode[] | string | null
 
-/** Tagged template for markup: html`<p>${text}</p>`. */
 // htm types its default export as CommonJS; what Node imports is the function itself.
+/** Tagged template for markup: html`<p>${text}</p>`. */
 export const html = (htm as unknown as typeof htm.default).bind(h) as (
   strings: TemplateStringsArray,
   ...values: unknown[]

@@ -1,6 +1,7 @@
 import { html, type Markup, renderMarkup } from './html.ts'
 import { stylesheetPath } from './style.ts'
 
+/** A page of the hub's own host. */
 export interface Layout {
   readonly title: string
   readonly clusterName: string
