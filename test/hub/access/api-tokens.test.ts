@@ -14,7 +14,7 @@ await hub.api('PUT', '/connectors/sso', {
   kind: 'oidc',
   version: 'v1',
   metadata: { name: 'sso' },
-  spec: { issuer_url: issuer.url, client_id: issuer.clientId, client_secret: { value: issuer.clientSecret } },
+  spec: issuer.spec,
 })
 
 interface Made {
