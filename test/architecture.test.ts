@@ -1,40 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
+import { type Import, importsOf, root, sourcesOf, textOf } from './read-imports.ts'
 
-const root = join(import.meta.dirname, '..')
-
-interface Import {
-  readonly from: string
-  /** A path from the root for a file of ours, otherwise the name of the package. */
-  readonly to: string
-  readonly typeOnly: boolean
-}
-
-const sources = ['core', 'agent', 'plugins', 'oclif-cli'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((file) => !/(^|\/)(node_modules|dist)\//.test(file)),
-)
-const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
-
-const IMPORT =
-  /^(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
-
-const imports: readonly Import[] = sources.flatMap((from) =>
-  [...textOf(from).matchAll(IMPORT)].map(([statement, type, fixed, dynamic]) => {
-    const target = (fixed ?? dynamic)!
-    const to = target.startsWith('.') ? relative(root, join(root, dirname(from), target)) : target
-    const names = /\{([^}]*)\}/
-      .exec(statement)?.[1]
-      ?.split(',')
-      .map((name) => name.trim())
-    const onlyTypes = names?.filter(Boolean).every((name) => name.startsWith('type ')) ?? false
-    return { from, to, typeOnly: type !== undefined || (onlyTypes && !statement.includes('import(')) }
-  }),
-)
+const sources = ['core', 'agent', 'plugins', 'oclif-cli'].flatMap(sourcesOf)
+const imports = importsOf(sources)
 
 const ours = (path: string) => sources.includes(path)
 /** Prints what broke a rule, so that the failure says what to change. */
@@ -83,42 +54,72 @@ t.test("rooms import each other's types only; the hub and its program connect th
   t.end()
 })
 
-t.test('wire and agent have nothing of the hub but types', (t) => {
-  t.strictSame(
-    offenders(
-      ({ from, to, typeOnly }) =>
-        from.startsWith('core/wire/') && /^(core\/(hub|agent)|agent|plugins)\//.test(to) && !typeOnly,
-    ),
-    [],
-  )
-  t.strictSame(
-    offenders(
-      ({ from, to, typeOnly }) =>
-        /^(core\/)?agent\//.test(from) &&
-        to.startsWith('core/hub/') &&
-        !typeOnly &&
-        !to.startsWith('core/hub/config/'),
-    ),
-    [],
-  )
+/** What each part may load besides itself and packages of others. The core may name any of its types. */
+const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
+  'core/kernel': [],
+  'core/log': ['core/kernel'],
+  'core/wire': ['core/kernel'],
+  'core/agent': ['core/kernel', 'core/log', 'core/wire'],
+  'core/hub': ['core/kernel', 'core/log', 'core/wire'],
+  agent: ['@mezite/core/agent', '@mezite/core/launch'],
+  plugins: ['@mezite/core'],
+  'oclif-cli/shared': [],
+  'oclif-cli/mezctl': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch'],
+  'oclif-cli/msh': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch', '@mezite/core/wire'],
+  examples: ['@mezite/core', '@mezite/core/testing'],
+}
+
+t.test('each part loads only what the map allows', (t) => {
+  const below = (pattern: string, to: string) => pattern.endsWith('/*') && to.startsWith(pattern.slice(0, -1))
+  for (const [part, allowed] of Object.entries(MAY_LOAD)) {
+    // Of plugins and examples each is a part of its own.
+    const own = new RegExp(/^(plugins|examples)$/.test(part) ? `^${part}/[^/]+/` : `^${part}/`)
+    const wrong = importsOf(sourcesOf(part)).filter(({ from, to, typeOnly }) => {
+      if (to.startsWith('@mezite/')) return !allowed.some((one) => one === to || below(one, to))
+      if (!ours(to) || to.startsWith(own.exec(from)![0])) return false
+      return !(typeOnly && to.startsWith('core/')) && !allowed.some((one) => to.startsWith(`${one}/`))
+    })
+    t.strictSame(
+      wrong.map(({ from, to }) => `${from} imports ${to}`),
+      [],
+      part,
+    )
+  }
   t.end()
 })
 
-t.test('plugins import @mezite/core and packages, never each other or files of the core', (t) => {
-  const folder = (path: string) => /^plugins\/[^/]+\//.exec(path)?.[0]
-  const leaves = ({ to }: Import) =>
-    to.startsWith('@mezite/')
-      ? !/^@mezite\/core(\/testing)?$/.test(to)
-      : /^(core|agent|oclif-cli|plugins)\//.test(to)
-  t.strictSame(
-    offenders((one) => {
-      const own = folder(one.from)
-      // Commands of a plugin build on the CLI's own package.
-      if (own === undefined || one.to.startsWith(own) || one.to === '@mezite/cli-shared') return false
-      return leaves(one)
-    }),
-    [],
+t.test('CONTRIBUTING.md maps every part and room, and only what is there', (t) => {
+  const mapped = [...textOf('CONTRIBUTING.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, place]) => place!)
+  const foldersOf = (folder: string) =>
+    readdirSync(join(root, folder), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|dist$)/.test(entry.name))
+      .map(({ name }) => (folder === '.' ? name : `${folder}/${name}`))
+  const top = foldersOf('.').filter((folder) => folder !== 'core')
+  const there = [
+    ...top.map((folder) => (mapped.includes(`${folder}/*`) ? `${folder}/*` : folder)),
+    ...foldersOf('core'),
+    ...foldersOf('core/hub'),
+  ]
+  t.strictSame([...mapped].sort(), there.sort())
+  t.end()
+})
+
+t.test('what is exported is used', (t) => {
+  const readers = [...sources, ...sourcesOf('test'), ...sourcesOf('examples')]
+  const places = new Map<string, Set<string>>()
+  for (const file of readers) {
+    for (const [word] of textOf(file).matchAll(/[\w$]+/g)) {
+      const files = places.get(word) ?? new Set()
+      places.set(word, files.add(file))
+    }
+  }
+  const EXPORT = /^export (?:async )?(?:abstract )?(?:function\*?|class|const) ([\w$]+)/gm
+  const unused = sources.flatMap((file) =>
+    [...textOf(file).matchAll(EXPORT)]
+      .filter(([, name]) => places.get(name!)!.size === 1)
+      .map(([, name]) => `${name} of ${file}`),
   )
+  t.strictSame(unused, [])
   t.end()
 })
 

@@ -23,7 +23,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
 }
 
 /** Duplicate keys, several documents, unknown tags and `__proto__` are problems, never silently resolved. */
-export function parseConfigFile(file: string, text: string): ConfigFile {
+function parseConfigFile(file: string, text: string): ConfigFile {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   const place = (offset: number) => lines.linePos(offset)

@@ -65,7 +65,7 @@ const fates = new Map<string, Fate>([
 ])
 
 /** True for a name that only the hub may set: the identity headers and everything near them. */
-export function isIdentityName(name: string): boolean {
+function isIdentityName(name: string): boolean {
   return name.startsWith('x-mezite-') || name.startsWith('mezite-')
 }
 

@@ -44,7 +44,7 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
 }
 
 /** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
-export function headerUser(name: string): string {
+function headerUser(name: string): string {
   if (PLAIN.test(name)) return name
   let text = ''
   for (const byte of Buffer.from(name, 'utf8')) {

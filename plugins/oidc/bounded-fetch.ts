@@ -5,7 +5,7 @@ const DEADLINE_MS = 10_000
 const MAX_BYTES = 1 << 20
 
 /** The provider gave no answer that can be read; `cause` says why. */
-export class NoAnswer extends Error {}
+class NoAnswer extends Error {}
 
 /** True when somewhere in the chain of causes the provider gave no answer. */
 export function gaveNoAnswer(error: unknown): boolean {
@@ -59,5 +59,3 @@ async function readCapped(response: Response, url: URL): Promise<Buffer<ArrayBuf
   }
   return Buffer.concat(chunks)
 }
-
-export type BoundedFetch = ReturnType<typeof createBoundedFetch>

@@ -79,7 +79,7 @@ export async function redeemCallback(input: {
 }
 
 /** Words of a stranger for a page and a log line: printable, short. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim()

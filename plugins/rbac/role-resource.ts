@@ -10,9 +10,9 @@ import {
 import { compileLabels } from './label-matcher.ts'
 
 const closed = { additionalProperties: false } as const
-export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
+const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
 /** Roles that exist without a document. */
-export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
+const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 
 const DURATION = { pattern: '^(0|[0-9]{1,9}(ms|s|m|h|d))$', must: 'a duration such as 30s, 15m or 12h' }
 const Duration = Type.Optional(
@@ -38,7 +38,7 @@ const Labels = Type.Optional(
 const Condition = Type.Optional(Type.Object({ app_labels: Labels }, closed))
 
 /** `spec` of `kind: role`, section 4 of the public contract. */
-export const RoleSpec = Type.Object(
+const RoleSpec = Type.Object(
   {
     options: Type.Optional(
       Type.Object(

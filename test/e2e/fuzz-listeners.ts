@@ -38,7 +38,7 @@ const PIECES = [
 ] as const
 
 /** Repeats itself from its seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -18,7 +18,7 @@ const Duration = (value: string) =>
   )
 
 /** `spec` of `kind: app`, section 4 of the public contract. */
-export const AppSpec = Type.Object(
+const AppSpec = Type.Object(
   {
     uri: Type.String({ minLength: 1, maxLength: 512 }),
     public_addr: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),

@@ -89,8 +89,6 @@ export function createEmbeddedClient({ folder, log, queryMs = QUERY_MS }: Embedd
   }
 }
 
-export type EmbeddedClient = ReturnType<typeof createEmbeddedClient>
-
 function answerOf<T>(rows: unknown[], affectedRows: number | undefined) {
   return affectedRows === undefined ? { rows: rows as T[] } : { rows: rows as T[], affectedRows }
 }

