@@ -42,7 +42,7 @@ function version(): string {
 /** The program: runs until it is told to stop, and sets the exit code. */
 export async function runMezd(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(HELP)
-  if (args.includes('--version')) return void process.stdout.write(`${version()}\n`)
+  if (args.includes('--version')) return void process.stdout.write(`mezd ${version()}\n`)
   if (args[0] !== 'start') {
     const what = args[0] ? `there is no command '${args[0]}'` : 'a command is missing'
     process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))

@@ -135,4 +135,6 @@ t.test('a running hub tells the same', async (t) => {
     plugins.map(({ name }) => name),
     ORDER,
   )
+  t.ok(plugins.some(({ start_ms }) => typeof start_ms === 'number'))
+  t.ok(plugins.every(({ start_ms }) => start_ms === null || start_ms >= 0))
 })

@@ -237,7 +237,10 @@ export function createFront(options: FrontOptions): Front {
   const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
   server.maxConnections = affordableConnections(limits.connections, log)
   // Also EMFILE on accept: the connection is lost, the port goes on.
-  server.on('error', (error) => warnRarely('accept', 'the public port could not accept a connection', error))
+  server.on('error', (error) => {
+    // Before it listens `listen` says why.
+    if (server.listening) warnRarely('accept', 'the public port could not accept a connection', error)
+  })
   server.on('drop', () => {
     counted('refused', 'connections_limit')
     warnRarely('drop', 'too many connections on the public port', null)

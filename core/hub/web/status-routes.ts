@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { messageOf } from '../../kernel/error.ts'
+import type { PluginStatus } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { WebRoutes } from './web-routes.ts'
 
@@ -7,7 +8,7 @@ export interface StatusOptions {
   /** Each adds one key to the answer: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
   readonly parts: Readonly<Record<string, () => unknown>>
   /** The plugin table of `mezctl status --plugins`. */
-  readonly plugins: () => unknown
+  readonly plugins: () => readonly Partial<PluginStatus>[]
   readonly log: Log
 }
 
@@ -37,7 +38,7 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
         async (request) => {
           const wanted = { ...parts }
           const { plugins: asked } = request.query as { plugins?: string }
-          if (asked === '1' || asked === 'true') wanted.plugins = plugins
+          if (asked === '1' || asked === 'true') wanted.plugins = () => plugins().map(shown)
           return Object.fromEntries(
             await Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
           )
@@ -46,3 +47,5 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
     },
   }
 }
+
+const shown = ({ startMs, ...plugin }: Partial<PluginStatus>) => ({ ...plugin, start_ms: startMs ?? null })

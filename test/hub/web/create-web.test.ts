@@ -50,7 +50,7 @@ const status = statusRoutes({
       throw new Error('no')
     },
   },
-  plugins: () => [{ name: 'rbac' }],
+  plugins: () => [{ name: 'rbac', startMs: 2 }],
   log: quietLog(),
 })
 
@@ -313,7 +313,7 @@ t.test('the hub’s own host', async (t) => {
     t.equal(statSync(path).mode & 0o777, 0o600)
     t.equal(statSync(hub.dataDir).mode & 0o077, 0)
     const answer = await overSocket(path, '/v1/webapi/status?plugins=1')
-    t.strictSame(answer, { cluster: 'test', agents: null, plugins: [{ name: 'rbac' }] })
+    t.strictSame(answer, { cluster: 'test', agents: null, plugins: [{ name: 'rbac', start_ms: 2 }] })
     await t.rejects(hub.web.listenSocket(path), { code: 'MEZ_SOCKET_IN_USE' })
     t.strictSame(await overSocket(path, '/v1/webapi/me'), { user: 'operator@socket' })
   })
