@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { findProgram } from './find-program.ts'
+import { freePort } from './free-port.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { hubConfig, resources } from './resources.ts'
 
@@ -59,17 +60,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep } = options
   const dataDir = join(dir, 'hub')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const [hubPort, idpPort, identityPort, livePort, vaultPort, redisPort, diagnosticsPort] = await Promise.all(
-    [
-      options.hubPort || freePort(),
-      options.idpPort || freePort(),
-      freePort(),
-      freePort(),
-      freePort(),
-      freePort(),
-      freePort(),
-    ],
-  )
+  const [hubPort, idpPort, diagnosticsPort] = await Promise.all([
+    options.hubPort || freePort(),
+    options.idpPort || freePort(),
+    freePort(),
+  ])
   const redisServer = findProgram('redis-server')
   const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
   const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
@@ -82,9 +77,16 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const stop = async () => {
     for (const program of [...programs.values()].reverse()) await program.stop()
   }
-  const start = async (program: ProgramOptions) => {
-    started.set(program.name, program)
-    programs.set(program.name, await startProgram(program))
+  const start = async (options: ProgramOptions): Promise<number> => {
+    const program = await startProgram(options)
+    programs.set(program.name, program)
+    const { port } = program
+    // Started again, it listens where it is registered.
+    started.set(
+      program.name,
+      port === 0 ? options : { ...options, env: { ...options.env, PORT: String(port) } },
+    )
+    return port
   }
   const restart = async (name: string) => {
     const program = started.get(name)
@@ -137,44 +139,33 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     )
     const ca = readFileSync(caFile, 'utf8')
 
+    onStep('Starting the applications, which listen on 127.0.0.1 only')
+    const startApp = (name: string, file: string, env: Readonly<Record<string, string>>) =>
+      start({
+        name: `${name} app`,
+        file: here(`apps/${file}`),
+        logFile: logFile(`${name}-app`),
+        env: { ...env, PORT: '0' },
+      })
+    const known = { HUB_URL: hubUrl, HUB_CA: caFile }
+    const [identityPort, vaultPort, livePort, redisPort] = await together(
+      startApp('identity', 'identity-app.ts', { ...known, APP_NAME: 'identity' }),
+      startApp('vault', 'identity-app.ts', { ...known, APP_NAME: 'vault' }),
+      startApp('live', 'live-app.ts', {}),
+      startApp('redis', 'redis-app.ts', { REDIS_SERVER: redisServer ?? '' }),
+    )
+
     onStep('Registering roles, the identity provider and the applications')
-    const files = resources({ identityPort, livePort, vaultPort, redisPort, idpUrl, clientSecret })
+    const files = resources({
+      ...{ identityPort, vaultPort, livePort, redisPort },
+      ...{ idpUrl, clientSecret },
+    })
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text, { mode: 0o600 })
     await Promise.all([
       mezctl('roles', 'create', '--from-file', join(dir, 'roles.yaml')),
       mezctl('sso', 'create', '--from-file', join(dir, 'sso.yaml')),
       mezctl('apps', 'register', '--from-file', join(dir, 'apps.yaml')),
     ])
-
-    onStep('Starting the applications, which listen on 127.0.0.1 only')
-    await together(
-      ...Object.entries({ identity: identityPort, vault: vaultPort }).map(([name, port]) =>
-        start({
-          name: `${name} app`,
-          file: here('apps/identity-app.ts'),
-          logFile: logFile(`${name}-app`),
-          env: {
-            PORT: String(port),
-            HUB_URL: hubUrl,
-            HUB_CA: caFile,
-            APP_URI: `http://127.0.0.1:${port}`,
-            APP_NAME: name,
-          },
-        }),
-      ),
-      start({
-        name: 'live app',
-        file: here('apps/live-app.ts'),
-        logFile: logFile('live-app'),
-        env: { PORT: String(livePort) },
-      }),
-      start({
-        name: 'redis app',
-        file: here('apps/redis-app.ts'),
-        logFile: logFile('redis-app'),
-        env: { PORT: String(redisPort), REDIS_SERVER: redisServer ?? '' },
-      }),
-    )
 
     onStep('Joining the agent and opening its tunnel')
     const agentDir = join(dir, 'agent')
@@ -219,9 +210,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 /** Waits for all, also when one fails: what still starts could not be stopped. Rejects with the first failure. */
-async function together(...starting: readonly Promise<void>[]): Promise<void> {
-  const ended = await Promise.allSettled(starting)
-  for (const one of ended) if (one.status === 'rejected') throw one.reason
+async function together<Ports extends readonly Promise<number>[]>(
+  ...starting: Ports
+): Promise<{ [At in keyof Ports]: number }> {
+  await Promise.allSettled(starting)
+  return (await Promise.all(starting)) as { [At in keyof Ports]: number }
 }
 
 type Mezctl = (...args: readonly string[]) => Promise<string>
@@ -252,18 +245,6 @@ async function isConnected(mezctl: Mezctl): Promise<void> {
     if (agents.some((agent) => agent.connected)) return
     await pause(100)
   }
-}
-
-/** A port of 127.0.0.1 that nobody listens on. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 /** True when something listens on the port of 127.0.0.1. */

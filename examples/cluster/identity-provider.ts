@@ -110,6 +110,6 @@ button:hover,button:focus-visible{border-color:#2563eb}small{display:block;opaci
 }
 
 server.listen(Number(PORT), '127.0.0.1', () => {
-  process.stdout.write(`ready ${issuer}\n`)
+  process.stdout.write(`ready ${PORT}\n`)
 })
 process.on('SIGTERM', () => process.exit(0))

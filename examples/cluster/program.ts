@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline'
 export interface Program {
   readonly name: string
   readonly pid: number
+  /** Port of 127.0.0.1 that it says it listens on (`ready PORT`); 0 when it says none. */
+  readonly port: number
   /** Resolves with its exit code, -1 when a signal ended it. */
   readonly exited: Promise<number>
   signal(signal: NodeJS.Signals): void
@@ -19,7 +21,7 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Where its standard error goes. */
   readonly logFile: string
-  /** Resolves when the program can be used; by default, when it prints a line that begins with `ready`. */
+  /** Resolves when the program can be used; by default, when it prints a line `ready` or `ready PORT`. */
   readonly ready?: () => Promise<void>
   readonly deadlineMs?: number
 }
@@ -43,9 +45,13 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     child.on('error', () => resolve(1))
     child.on('exit', (code) => resolve(code ?? -1))
   })
+  let port = 0
   const program: Program = {
     name: options.name,
     pid: child.pid ?? 0,
+    get port() {
+      return port
+    },
     exited,
     signal: (signal) => void child.kill(signal),
     stop: () => stop(child, exited),
@@ -53,7 +59,11 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   const deadline = AbortSignal.timeout(options.deadlineMs ?? 30_000)
   try {
     await Promise.race([
-      options.ready ? options.ready() : lineReady(child),
+      options.ready
+        ? options.ready()
+        : saidPort(child).then((said) => {
+            port = said
+          }),
       exited.then((code) => Promise.reject(new Error(`${options.name} ended with code ${code}`))),
       new Promise((_, reject) => {
         deadline.onabort = () => reject(new Error(`${options.name} did not get ready in time`))
@@ -66,9 +76,13 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   return program
 }
 
-function lineReady(child: ChildProcess): Promise<void> {
+/** Resolves once the child says that it is ready; with 0 when it names no port. */
+function saidPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
-    createInterface({ input: child.stdout! }).on('line', (line) => line.startsWith('ready') && resolve())
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const said = /^ready(?: (\d+))?$/.exec(line)
+      if (said) resolve(Number(said[1] ?? 0))
+    })
   })
 }
 

@@ -1,17 +1,16 @@
 /**
  * An application that shows who is calling. It trusts nothing but the signed assertion, which it verifies
  * against the hub's public keys.
- * Environment: PORT, HUB_URL, HUB_CA (PEM file), APP_URI (as registered), APP_NAME.
+ * Environment: HUB_URL, HUB_CA (PEM file), APP_NAME, PORT; 0 or none picks a free one, which it prints.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify } from 'jose'
 import { loopbackFetch } from '../loopback-fetch.ts'
 
-const { PORT = '0', HUB_URL, HUB_CA, APP_URI, APP_NAME } = process.env
-if (!HUB_URL || !HUB_CA || !APP_URI || !APP_NAME) {
-  throw new Error('HUB_URL, HUB_CA, APP_URI and APP_NAME must be set')
-}
+const { PORT = '0', HUB_URL, HUB_CA, APP_NAME } = process.env
+if (!HUB_URL || !HUB_CA || !APP_NAME) throw new Error('HUB_URL, HUB_CA and APP_NAME must be set')
 
 const keys = createRemoteJWKSet(new URL('/workload-identity/app-jwt-jwks.json', HUB_URL), {
   [customFetch]: loopbackFetch(readFileSync(HUB_CA, 'utf8')),
@@ -23,7 +22,8 @@ async function verify(request: IncomingMessage): Promise<JWTPayload> {
   const { payload } = await jwtVerify(assertion, keys, {
     algorithms: ['ES256'],
     issuer: HUB_URL!,
-    audience: APP_URI!,
+    // The app's URI as it is registered.
+    audience: `http://127.0.0.1:${port()}`,
   })
   // Two applications may share a URI, hence an audience; the app claim tells them apart.
   if (payload.app !== APP_NAME) throw new Error(`the assertion is for the app ${String(payload.app)}`)
@@ -64,5 +64,6 @@ const server = createServer((request, response) => {
     },
   )
 })
-server.listen(Number(PORT), '127.0.0.1', () => process.stdout.write('ready\n'))
+const port = (): number => (server.address() as AddressInfo).port
+server.listen(Number(PORT), '127.0.0.1', () => process.stdout.write(`ready ${port()}\n`))
 process.on('SIGTERM', () => process.exit(0))

@@ -1,9 +1,10 @@
 /**
  * An application with everything that lives long: a WebSocket, Server-Sent Events, uploads and downloads.
- * Environment: PORT.
+ * Environment: PORT; 0 or none picks a free one, which it prints.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { WebSocketServer } from 'ws'
@@ -75,5 +76,7 @@ sockets.on('connection', (socket, request) => {
   socket.send(JSON.stringify({ hello: user }))
 })
 
-server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => process.stdout.write('ready\n'))
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`)
+})
 process.on('SIGTERM', () => process.exit(0))

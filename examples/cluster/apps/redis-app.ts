@@ -1,11 +1,16 @@
-/** A Redis for the example, where `redis-server` is installed; else a server that sends back what it gets. */
+/**
+ * A Redis for the example, where `redis-server` is installed; else a server that sends back what it gets.
+ * Environment: REDIS_SERVER (the program, or nothing), PORT; 0 or none picks a free one, which it prints.
+ */
 import { spawn } from 'node:child_process'
-import { connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { freePort } from '../free-port.ts'
 
-const port = Number(process.env.PORT ?? 0)
-const ready = (): void => void process.stdout.write('ready\n')
+const PORT = Number(process.env.PORT ?? 0)
+const ready = (port: number): void => void process.stdout.write(`ready ${port}\n`)
 
-function serveRedis(program: string): void {
+async function serveRedis(program: string): Promise<void> {
+  const port = PORT || (await freePort())
   const child = spawn(
     program,
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
@@ -15,15 +20,15 @@ function serveRedis(program: string): void {
   child.on('exit', (code) => process.exit(code ?? 0))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('exit', () => child.kill('SIGKILL'))
-  waitFor()
+  waitFor(port)
 }
 
-function waitFor(): void {
+function waitFor(port: number): void {
   const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => setTimeout(waitFor, 50))
+  socket.on('error', () => setTimeout(waitFor, 50, port))
   socket.on('connect', () => {
     socket.destroy()
-    ready()
+    ready(port)
   })
 }
 
@@ -32,10 +37,10 @@ function serveEcho(): void {
     socket.on('error', () => socket.destroy())
     socket.pipe(socket)
   })
-  server.listen(port, '127.0.0.1', ready)
+  server.listen(PORT, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
   process.on('SIGTERM', () => process.exit(0))
 }
 
 const { REDIS_SERVER } = process.env
-if (REDIS_SERVER) serveRedis(REDIS_SERVER)
+if (REDIS_SERVER) await serveRedis(REDIS_SERVER)
 else serveEcho()
