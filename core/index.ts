@@ -1,5 +1,5 @@
 /** What a plugin author imports. */
-export { Type } from 'typebox'
+export { type Static, Type } from 'typebox'
 export {
   type AgentHooks,
   agentHooks,
@@ -16,6 +16,7 @@ export type {
   Requirements,
   Vote,
 } from './hub/access/decision.ts'
+export { ROLE_NAME } from './hub/access/role-name.ts'
 export type { SatisfiedRequirement, Subject } from './hub/access/subject.ts'
 export type { Audit, AuditSink } from './hub/audit/audit.ts'
 export type { Actor, AuditEvent, AuditInput } from './hub/audit/audit-event.ts'

@@ -3,23 +3,23 @@ import {
   parseResource,
   type Resource,
   type ResourceOptions,
+  ROLE_NAME,
   resourceInvalid,
+  type Static,
   Type,
 } from '@mezite/core'
 import { RE2JS } from 're2js'
-import type { Static } from 'typebox'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
 import { isLoopback } from './loopback.ts'
 
 const closed = { additionalProperties: false } as const
-const ROLE = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
 const Rule = Type.Object(
   {
     claim: Type.String({ minLength: 1, maxLength: 256 }),
     /** Exact, `"*"`, or an anchored regular expression `^…$`. */
     value: Type.String({ minLength: 1, maxLength: 1_024 }),
-    roles: Type.Array(Type.String({ pattern: ROLE }), { minItems: 1, maxItems: 100 }),
+    roles: Type.Array(Type.String({ pattern: ROLE_NAME }), { minItems: 1, maxItems: 100 }),
   },
   closed,
 )

@@ -4,13 +4,13 @@ import {
   parseResource,
   type Resource,
   type ResourceOptions,
+  ROLE_NAME,
   resourceInvalid,
   Type,
 } from '@mezite/core'
 import { compileLabels } from './label-matcher.ts'
 
 const closed = { additionalProperties: false } as const
-const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
 /** Roles that exist without a document. */
 const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 

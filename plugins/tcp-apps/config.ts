@@ -1,4 +1,4 @@
-import { Type } from '@mezite/core'
+import { type Static, Type } from '@mezite/core'
 
 const Count = (value: number, description: string) =>
   Type.Integer({
@@ -19,8 +19,4 @@ export const TcpAppsConfig = Type.Object(
   { additionalProperties: false },
 )
 
-export interface TcpAppsSettings {
-  readonly connections_per_person: number
-  readonly connections_per_app: number
-  readonly logins_per_session: number
-}
+export type TcpAppsSettings = Static<typeof TcpAppsConfig>

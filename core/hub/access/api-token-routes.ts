@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { ApiToken } from './api-token.ts'
 import type { RunningApiTokens } from './create-api-tokens.ts'
+import { ROLE_NAME } from './role-name.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
@@ -13,7 +14,10 @@ const Name = Type.String({
 const Body = Type.Object(
   {
     name: Name,
-    roles: Type.Array(Name, { minItems: 1, maxItems: 200 }),
+    roles: Type.Array(Type.String({ pattern: ROLE_NAME, must: 'the name of a role' }), {
+      minItems: 1,
+      maxItems: 200,
+    }),
     ttl_seconds: Type.Optional(
       Type.Integer({ minimum: 60, maximum: LONGEST_TTL_SECONDS, must: 'a minute to 366 days, in seconds' }),
     ),

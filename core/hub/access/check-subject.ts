@@ -1,9 +1,9 @@
 import { MezError } from '../../kernel/error.ts'
+import { ROLE_NAME } from './role-name.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 import { parseUserName } from './user-name.ts'
 
-/** "Names" of the public contract. */
-const ROLE = /^[a-z0-9][a-z0-9._-]{0,62}$/
+const ROLE = new RegExp(ROLE_NAME)
 const MOST = 200
 const LONGEST = 256
 /** The operator comes through the admin socket and from nowhere else. */

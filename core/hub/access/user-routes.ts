@@ -4,11 +4,12 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
 import type { User } from './access.ts'
 import { type RunningUsers, userNotFound } from './create-users.ts'
+import { ROLE_NAME } from './role-name.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 const closed = { additionalProperties: false } as const
-const Role = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$', must: 'the name of a role' })
+const Role = Type.String({ pattern: ROLE_NAME, must: 'the name of a role' })
 const Roles = Type.Array(Role, { maxItems: 200 })
 const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
 const UpdateBody = Type.Object({ roles: Roles }, closed)
