@@ -1,5 +1,5 @@
 /**
- * What hub and msh agree on (protocols, section 4): HTTP/2 over mutual TLS, msh is the client. One CONNECT stream per
+ * What hub and msh agree on: HTTP/2 over mutual TLS, msh is the client. One CONNECT stream per
  * local connection, `:authority` is the app's name; 200 opens it, any other status carries a reason code in
  * `mezite-reason` (`REASON_HEADER`), and in `MESSAGE_HEADER` what an administrator wrote to those who are refused.
  */

@@ -1,4 +1,4 @@
-/** A document of the contract's section 4, as the hub answers it: parts of it may be missing or of another version. */
+/** A resource document as the hub answers it: parts of it may be missing or of another version. */
 export interface Resource {
   readonly kind?: string
   readonly metadata?: {
@@ -11,7 +11,7 @@ export interface Resource {
   readonly status?: Readonly<Record<string, unknown>>
 }
 
-/** A flat thing of section 11: an agent, a session, a lock, a token. */
+/** What has no document: an agent, a session, a lock, a token. */
 export type Flat = Readonly<Record<string, unknown>>
 
 /** A list in the hub's answer; anything else counts as none. */

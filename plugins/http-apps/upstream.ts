@@ -11,7 +11,7 @@ export interface UpstreamUser extends AnswerEvents {
 
 /**
  * An HTTP/1.1 connection to an app over a pipe, one request at a time. The tunnel's callbacks are set once, so a
- * request costs no closure. `onidle` takes it back after a clean exchange, `ongone` hears when it is over.
+ * request costs no closure. Its pool takes it back after a clean exchange and hears when it is over.
  */
 export class Upstream {
   readonly app: App

@@ -24,7 +24,7 @@ const Rule = Type.Object(
   closed,
 )
 
-/** `kind: oidc` of section 4 of the public contract, with its defaults filled in. */
+/** A document of `kind: oidc`, with its defaults filled in. */
 export const ConnectorSpec = Type.Object(
   {
     issuer_url: Type.String({ minLength: 1, maxLength: 2_048 }),

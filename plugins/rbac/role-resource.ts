@@ -37,7 +37,7 @@ const Labels = Type.Optional(
 )
 const Condition = Type.Optional(Type.Object({ app_labels: Labels }, closed))
 
-/** `spec` of `kind: role`, section 4 of the public contract. */
+/** `spec` of `kind: role`. */
 const RoleSpec = Type.Object(
   {
     options: Type.Optional(

@@ -34,7 +34,7 @@ export interface Asked {
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * May this connection be made: the one gate before an app, in the order of the public contract. Demands that need a
+ * May this connection be made: the one gate before an app, with the answers in an order that never changes. Demands that need a
  * browser are refusals here, never set aside. Synchronous when the decision is in memory.
  */
 export function decideConnection(parts: Parts, asked: Asked): Verdict | Promise<Verdict> {

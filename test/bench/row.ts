@@ -7,7 +7,7 @@ export interface Figure {
   readonly unit: string
   /** Ours divided by theirs, the median over the rounds; null when it stands alone. */
   readonly ratio: number | null
-  /** Of performance.md section 3, in the ratio or, without one, in the unit; null where it asks nothing. */
+  /** In the ratio or, without one, in the unit; null where it asks nothing. */
   readonly goal: Goal | null
 }
 

@@ -40,7 +40,7 @@ export interface SignIn {
   readonly mappedRoles: readonly string[]
 }
 
-/** User names and who holds them; see "Names" in the public contract. */
+/** User names and who holds them: the first identity that presents a name keeps it. */
 export interface Users {
   byName(name: string): User | undefined
   list(): readonly User[]

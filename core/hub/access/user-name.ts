@@ -5,7 +5,7 @@ export interface UserName {
 }
 
 /**
- * "Names" of the public contract: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
+ * A user name: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
  * compared case-folded. Null for anything else, and for what the hub itself calls the operator and API tokens.
  */
 export function parseUserName(text: string): UserName | null {

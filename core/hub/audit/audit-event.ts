@@ -9,7 +9,7 @@ export interface Actor {
   readonly id: string
 }
 
-/** What happened, without who recorded it. Section 10 of the public contract; times and ids are added on recording. */
+/** What happened, without who recorded it; times and ids are added on recording. */
 export interface AuditInput {
   readonly type: string
   readonly success: boolean

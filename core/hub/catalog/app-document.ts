@@ -17,7 +17,7 @@ const Duration = (value: string) =>
     Type.String({ pattern: DURATION_PATTERN, default: value, must: 'a duration such as 30s, 15m or 12h' }),
   )
 
-/** `spec` of `kind: app`, section 4 of the public contract. */
+/** `spec` of `kind: app`. */
 const AppSpec = Type.Object(
   {
     uri: Type.String({ minLength: 1, maxLength: 512 }),

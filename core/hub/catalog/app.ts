@@ -1,4 +1,4 @@
-/** A registered application. Frozen; a change makes a new object. Section 4 of the public contract. */
+/** A registered application. Frozen; a change makes a new object. */
 export interface App {
   /** UUID. An app that is removed and registered again under its old name has another one. */
   readonly id: string

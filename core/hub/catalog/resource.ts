@@ -11,7 +11,7 @@ export interface ResourceMetadata {
   readonly expires?: string
 }
 
-/** A resource document of section 4 of the public contract. */
+/** A resource document, as the API takes and shows it and people keep it in files. */
 export interface Resource<Spec> {
   readonly kind: string
   readonly version: 'v1'

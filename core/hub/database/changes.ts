@@ -40,7 +40,7 @@ export interface View {
 }
 
 /**
- * The change sequence: how every hub knows what is revoked (protocols, "Knowing what is revoked").
+ * The change sequence: how every hub knows what is revoked.
  * Every transaction that changes access data goes through `write`.
  */
 export interface Changes {

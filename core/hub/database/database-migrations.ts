@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Migrations } from './database.ts'
 
-/** Tables of the change sequence; see protocols, "Knowing what is revoked". */
+/** Tables of the change sequence. */
 export type ChangeTables = {
   /** Exactly one row. Its lock orders all changes. `tag` tells two histories with the same number apart. */
   readonly change_sequence: { readonly id: number; readonly n: number; readonly tag: string }

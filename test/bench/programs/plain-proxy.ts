@@ -1,5 +1,5 @@
 /**
- * The baseline of performance.md: TLS, Node's HTTP server and `http.Agent`, no tunnel and no check.
+ * What a plain proxy does: TLS, Node's HTTP server and `http.Agent`, no tunnel and no check.
  * Arguments: key file, certificate file, port of the application. Tells its port.
  */
 import { readFileSync } from 'node:fs'

@@ -13,7 +13,7 @@ export function mshTls(port: number, who: Partial<Login>, more: ConnectionOption
     ...(who.hub_ca === undefined ? { rejectUnauthorized: false } : { ca: who.hub_ca }),
     ...(who.certificate === undefined ? {} : { cert: who.certificate, key: who.key }),
     ALPNProtocols: ['mezite-tcp/1'],
-    // The hub shows its own name, whatever was dialled (protocols, section 1).
+    // The hub shows its own name, whatever was dialled.
     checkServerIdentity: (_host, certificate) =>
       /^DNS:hub\.[a-z]+\.mezite\.internal$/.test(certificate.subjectaltname ?? '')
         ? undefined

@@ -21,7 +21,7 @@ const REFUSALS: Partial<Record<RequirementName, readonly [code: string, detail: 
 
 /**
  * The way in, after `/web/launch` and after each sign-in or requirement: who is it, may they, what is missing,
- * then the one-use hand-over to the app's host. Order of answers: section 8 of the public contract.
+ * then the one-use hand-over to the app's host. The order of these answers never changes: people and scripts rely on it.
  */
 export async function admit(
   parts: SignInParts,
