@@ -36,6 +36,11 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
         expires,
         idleMs,
       })
+      // Another hub may have ended it a moment ago; by now this one knows.
+      if (!sessions.byId(allowing.id)) {
+        await sessions.end([session.id], 'denied', null)
+        throw refused('the session that allowed it has ended')
+      }
       for (const method of methods()) {
         try {
           await method.adopt?.(allowing, session)

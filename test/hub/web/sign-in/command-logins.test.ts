@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { createChanges } from '../../../../core/hub/database/create-changes.ts'
+import { createSessions } from '../../../../core/hub/sessions/create-sessions.ts'
+import { createCliCodes } from '../../../../core/hub/web/sign-in/cli-codes.ts'
+import { createCommandLogins } from '../../../../core/hub/web/sign-in/create-command-logins.ts'
+import { signInMigrations } from '../../../../core/hub/web/sign-in/migrations.ts'
+import { actor, quiet, startRooms } from '../../sessions/start-rooms.ts'
+
+t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
+  const rooms = await startRooms()
+  const { db, clock, users, locks, catalog, access, sessions } = rooms
+  for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
+  const log = quiet
+  const changes = createChanges({
+    ...{ db, dialect: 'embedded', clock, log },
+    listen: () => () => {},
+    notify: async () => {},
+    audit: () => ({ recordIn: async () => {}, committed() {} }),
+  })
+  const audit = { accepting: true, record() {} }
+  const hooks = { ended: Object.assign(() => {}, { empty: true, pure: true }) }
+  const elsewhere = createSessions({ db, changes, users, locks, catalog, access, audit, hooks, clock, log })
+  await changes.start()
+  t.teardown(async () => {
+    await elsewhere.stop()
+    await changes.stop()
+    await rooms.stop()
+  })
+  await users.create('ann', [], actor)
+  const open = { kind: 'hub', user: 'ann', clientIp: '', expires: clock.now() + 60_000 } as const
+  const verifier = 'v'.repeat(43)
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const codes = createCliCodes(db, clock)
+  const parts = { sessions, users, audit, methods: () => [], sessionLimits: () => undefined, clock, log }
+  const redeem = (allowing: string, before: () => Promise<unknown>) =>
+    createCommandLogins(parts as never, {
+      ...codes,
+      // It is alive still when the code is spent.
+      spend: (code, given) => codes.spend(code, given).finally(before),
+    }).redeem({ code: allowing, verifier, kind: 'cert', method: 'msh', clientIp: '', requestId: 'r' })
+
+  const { session: first } = await sessions.open(open)
+  const made = await redeem(await codes.issue(challenge, first.id), async () => {})
+  t.equal(sessions.byId(made.session.id)?.user, 'ann')
+
+  const { session: second } = await sessions.open(open)
+  await changes.catchUp()
+  const late = redeem(await codes.issue(challenge, second.id), () =>
+    elsewhere.end([second.id], 'revoked', null),
+  )
+  await t.rejects(late, { status: 400, code: 'code_invalid' })
+  t.same(
+    sessions.list().map(({ id }) => id),
+    [first.id, made.session.id],
+  )
+})
