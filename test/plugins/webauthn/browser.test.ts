@@ -284,8 +284,11 @@ t.test('D66 a second key takes a link or the first key; the last key stays', asy
 
   await page.reload()
   await page.getByRole('button', { name: 'Rename Spare' }).click()
+  await page.getByLabel('Name of the key').fill('Shelf')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Rename Spare' }).click()
   await page.getByLabel('Name of the key').fill('Drawer')
-  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Save the name' }).click()
   await page.getByRole('button', { name: 'Remove Drawer' }).click()
   await page.locator('[data-name]:text-is("Drawer")').waitFor({ state: 'detached' })
   await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })

@@ -80,7 +80,11 @@ export function createPages({ clusterName }: { readonly clusterName: string }) {
             apps.length > 0
               ? html`<ul class="apps">${apps.map(appCard)}</ul>`
               : html`<div class="card"><p>No application is open to you.</p>
-                  <p class="quiet">Access comes with a role. Ask an administrator of ${clusterName}.</p></div>`
+                  <p class="quiet">${
+                    roles.length > 0
+                      ? 'None of your roles opens one at the moment.'
+                      : 'Access comes with a role.'
+                  } Ask an administrator of ${clusterName}.</p></div>`
           }`,
         { wide: true },
       ),
