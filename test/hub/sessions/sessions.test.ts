@@ -195,6 +195,20 @@ t.test('sessions', async (t) => {
     await users.create('ann', ['dev'], actor)
   })
 
+  await t.test('D64 a demand that comes while something is open cuts it', async (t) => {
+    const { session } = await hub()
+    const { cuts } = stream(session, other)
+    await sessions.live.recheck()
+    t.same(cuts, [])
+    rooms.setPolicy((_, vote) => {
+      vote.allow('dev')
+      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 })
+    })
+    await users.update('ann', ['dev', 'strict'], actor)
+    await sessions.live.recheck()
+    t.same(cuts, ['denied'])
+  })
+
   await t.test(
     'D66 what a removed key has met counts no more: streams, sessions and codes on their way',
     async (t) => {
