@@ -9,7 +9,8 @@ import t from 'tap'
 import { checkSubject } from '../../core/hub/access/check-subject.ts'
 import { keepRules, makeEvent } from '../../core/hub/audit/make-event.ts'
 import { challengeThrough } from '../../core/hub/web/sign-in/challenge-through.ts'
-import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import { sessionTerms } from '../../core/hub/web/sign-in/session-terms.ts'
+import { createTestHub, FakeIssuer, fakeClock } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'
 import { startAgent } from '../e2e/start-agent.ts'
 
@@ -241,6 +242,28 @@ t.test('Q187 access.challenge leads to the sign-in host or to another https URL'
     ...['https://', `/${'a'.repeat(9_000)}`],
   ])
     await t.rejects(led(bad), { code: 'MEZ_HOOK_FAILED' }, String(bad).slice(0, 40))
+})
+
+t.test('Q187 sessionLimits: what is no limit opens no session', (t) => {
+  const terms = (ttlMs: unknown, idleMs: unknown) =>
+    sessionTerms(
+      {
+        sessionLimits: () => ({ ttlMs: () => ttlMs as number, idleMs: () => idleMs as number }),
+        clock: fakeClock(1_000),
+      },
+      [],
+    )
+  t.strictSame(terms(5_000, 0), { expires: 6_000, idleMs: 0 })
+  t.equal(
+    terms(Number.POSITIVE_INFINITY, 60).expires,
+    1_000 + 12 * 3_600_000,
+    'never longer than the hub says',
+  )
+  for (const wrong of [Number.NaN, -1, '12h', null, undefined, {}]) {
+    t.throws(() => terms(wrong, 0), { code: 'MEZ_HOOK_FAILED' }, String(wrong))
+    t.throws(() => terms(5_000, wrong), { code: 'MEZ_HOOK_FAILED' }, String(wrong))
+  }
+  t.end()
 })
 
 t.test('Q187 audit.event: no answer of a plugin loses an event or changes what it is', (t) => {
