@@ -5,6 +5,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { Changes } from '../database/changes.ts'
 import type { HubCalls } from '../hooks.ts'
 import type { Authorities } from '../keys/authorities.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
 import type { EndReason } from '../sessions/session.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
 import type { Agents } from './agents.ts'
@@ -12,6 +13,9 @@ import type { Enrolment } from './enrol.ts'
 import type { RotationFollower } from './follow-rotation.ts'
 import { JoinRefusal } from './join-refusal.ts'
 import type { LiveLink } from './live-link.ts'
+
+/** Of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
+const RENEWALS_PER_MINUTE = 10
 
 /** The links of this hub: which agent is reachable by which, from their hello to their end. */
 export interface LiveLinks {
@@ -48,6 +52,7 @@ export function createLiveLinks(options: {
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
+  const renewals = createRateLimit(clock)
 
   const event = (type: string, success: boolean, link: LiveLink) => ({
     type,
@@ -113,6 +118,10 @@ export function createLiveLinks(options: {
     rotation.told(link, message)
     // Other unknown messages are those of a newer agent.
     if (message.type !== 'renew' || renewing.has(link)) return
+    if (!renewals.take(link.hostname, RENEWALS_PER_MINUTE)) {
+      link.send({ type: 'renew_refused', code: 'too_many_renewals' })
+      return
+    }
     renewing.add(link)
     enrolment
       .renew(link.hostname, link.certificate.serial, message.csr)

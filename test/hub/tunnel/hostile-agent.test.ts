@@ -6,6 +6,8 @@ import t from 'tap'
 import { connectHub } from '../../../agent/connect-hub.ts'
 import type { Identity } from '../../../agent/identity-store.ts'
 import { joinCluster } from '../../../agent/join-cluster.ts'
+import { makeKeyRequest } from '../../../agent/key-request.ts'
+import { createLineReader, encodeLine } from '../../../core/wire/line-reader.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
 const host = '127.0.0.1'
@@ -114,6 +116,38 @@ t.test('J139 an agent that never answers a stream times out, and another one is 
   await t.rejects(hub.tunnel.open(app), { code: 'MEZ_DIAL_TIMEOUT', reason: 'agent_timeout' })
   const [first] = hub.tunnel.candidates(testApp('tcp://127.0.0.1:1', ['evil', 'node-1']))
   t.equal(first?.hostname, 'node-1', 'round robin goes on')
+  socket.destroy()
+})
+
+t.test('J131 an agent that renews without end costs the cluster ten changes a minute', async (t) => {
+  const { hub, identity } = await start(t)
+  const { csr } = await makeKeyRequest('evil')
+  const socket = await secure(hub, identity)
+  const server = createHttp2Server()
+  let answers = 0
+  let refused = 0
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 })
+    stream.write(encodeLine({ type: 'hello', protocol: 1, version: '9' }))
+    const ask = () => stream.write(encodeLine({ type: 'renew', csr }))
+    stream.on(
+      'data',
+      createLineReader({
+        maxBytes: 65_536,
+        onBroken() {},
+        onMessage({ type }) {
+          if (type === 'certificate') answers += 1
+          if (type === 'renew_refused') refused += 1
+          if (refused < 5) ask()
+        },
+      }),
+    )
+  })
+  server.emit('connection', socket)
+  await hub.until(() => refused === 5, 'it is refused')
+  t.equal(answers, 10)
+  t.equal(hub.tunnel.links().length, 2, 'both are still connected')
   socket.destroy()
 })
 
