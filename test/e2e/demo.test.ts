@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '../../core/testing/index.ts'
-import { until } from './start-agent.ts'
+import { until } from '../until.ts'
 
 // The programs run as they do for people: without the loader of the test runner.
 delete process.env.NODE_OPTIONS

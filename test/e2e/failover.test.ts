@@ -11,8 +11,9 @@ import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
 import { lookupLocalhost } from '../../core/wire/lookup-localhost.ts'
 import type { Program } from '../../examples/cluster/program.ts'
+import { until } from '../until.ts'
 import { connect, register } from './resources.ts'
-import { isConnected, startAgent, until } from './start-agent.ts'
+import { isConnected, startAgent } from './start-agent.ts'
 
 t.setTimeout(120_000)
 /** How long an agent that stops waits for what is under way, and a little. */

@@ -2,8 +2,8 @@
 import t, { type Test } from 'tap'
 import type { Visitor } from '../../core/testing/index.ts'
 import { type Login, open, startTcpHub } from '../plugins/tcp-apps/start-tcp-hub.ts'
+import { until } from '../until.ts'
 import { CUT, type OpenStream, openInBrowser, openThroughMsh, startDripApp } from './live-streams.ts'
-import { until } from './start-agent.ts'
 
 t.setTimeout(90_000)
 const drip = await startDripApp()

@@ -1,8 +1,8 @@
 /** How fast access ends: 100 revocations with everything open at two hubs, the notification connection cut in half of them. */
 import t from 'tap'
 import { quantile } from '../bench/statistics.ts'
+import { until } from '../until.ts'
 import { type Answer, startRevocations, WAYS } from './revocations.ts'
-import { until } from './start-agent.ts'
 import { startBalancer } from './start-balancer.ts'
 
 t.setTimeout(240_000)

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { AdminClient } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
+import { until } from '../until.ts'
 import './plain-programs.ts'
 
 export const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
@@ -64,19 +65,4 @@ export function joinToken(api: AdminClient, hostname: string) {
 export async function isConnected(api: AdminClient, hostname: string): Promise<boolean> {
   const agents = await api<{ hostname: string; connected: boolean }[]>('GET', '/agents')
   return agents.some((agent) => agent.hostname === hostname && agent.connected)
-}
-
-const DEADLINE_MS = 20_000
-
-/** Asks again and again until it holds; rejects when it does not in time. */
-export async function until(
-  holds: () => Promise<boolean> | boolean,
-  what: string,
-  deadlineMs: number = DEADLINE_MS,
-): Promise<void> {
-  const deadline = Date.now() + deadlineMs
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }

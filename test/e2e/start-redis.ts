@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import { freePort } from '../../core/testing/free-port.ts'
-import { until } from './start-agent.ts'
+import { until } from '../until.ts'
 
 interface Owner {
   teardown(fn: () => unknown): void

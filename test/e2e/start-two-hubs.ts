@@ -13,7 +13,7 @@ import {
   Visitor,
 } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
-import { until } from './start-agent.ts'
+import { until } from '../until.ts'
 import './plain-programs.ts'
 import { type Balancer, startBalancer } from './start-balancer.ts'
 

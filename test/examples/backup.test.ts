@@ -7,9 +7,10 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { createTestHub, FakeIssuer, freePort, startPostgres, Visitor } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'
-import { isConnected, startAgent, until } from '../e2e/start-agent.ts'
+import { isConnected, startAgent } from '../e2e/start-agent.ts'
 import { startHttpApp } from '../e2e/start-http-app.ts'
 import { runMezctl } from '../oclif-cli/run-program.ts'
+import { until } from '../until.ts'
 
 t.setTimeout(120_000)
 const run = promisify(execFile)

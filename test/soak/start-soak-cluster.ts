@@ -6,9 +6,10 @@ import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { Children } from '../bench/children.ts'
 import { line } from '../bench/targets/msh-path.ts'
 import { connect, register } from '../e2e/resources.ts'
-import { type AgentOptions, isConnected, restartAgent, startAgent, until } from '../e2e/start-agent.ts'
+import { type AgentOptions, isConnected, restartAgent, startAgent } from '../e2e/start-agent.ts'
 import { type Balancer, startBalancer } from '../e2e/start-balancer.ts'
 import { type RunningHub, type SiteOptions, startTwoHubs, type TwoHubs } from '../e2e/start-two-hubs.ts'
+import { until } from '../until.ts'
 import { probeEnv, Watch } from './watch.ts'
 
 /** A program that fails and comes back. */

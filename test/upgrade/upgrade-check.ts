@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'
-import { startAgent, until } from '../e2e/start-agent.ts'
+import { startAgent } from '../e2e/start-agent.ts'
 import { startHttpApp } from '../e2e/start-http-app.ts'
 import { type RunningHub, startSite } from '../e2e/start-two-hubs.ts'
+import { until } from '../until.ts'
 import { checkOut } from './check-out.ts'
 
 const CUT_MS = 2_000

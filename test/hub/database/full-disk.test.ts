@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ApiError, createTestHub } from '../../../core/testing/index.ts'
-import { until } from '../../e2e/start-agent.ts'
+import { until } from '../../until.ts'
 
 t.setTimeout(60_000)
 const small = mkdtempSync(join(tmpdir(), 'mezite-small-'))

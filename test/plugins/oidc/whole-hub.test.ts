@@ -2,7 +2,7 @@
 import t from 'tap'
 import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
 import { register } from '../../e2e/resources.ts'
-import { until } from '../../e2e/start-agent.ts'
+import { until } from '../../until.ts'
 
 t.setTimeout(120_000)
 const first = await FakeIssuer.start()

@@ -1,7 +1,8 @@
 import { Children, nextMessage } from '../../bench/children.ts'
 import { cpuMicroseconds } from '../../bench/processes.ts'
-import { joinToken, until } from '../../e2e/start-agent.ts'
+import { joinToken } from '../../e2e/start-agent.ts'
 import { startSite } from '../../e2e/start-two-hubs.ts'
+import { until } from '../../until.ts'
 import type { Outcome, SoakRun } from '../line.ts'
 import type { ManyAgentsJob } from '../programs/many-agents.ts'
 

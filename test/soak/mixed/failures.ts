@@ -1,5 +1,5 @@
 import type { Visitor } from '../../../core/testing/index.ts'
-import { until } from '../../e2e/start-agent.ts'
+import { until } from '../../until.ts'
 import type { Part, SoakCluster } from '../start-soak-cluster.ts'
 
 /** A part that breaks; resolves when it is mended, which is not yet recovered. Throws when the outcome is wrong. */
