@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-/** What the two scripts below `/.mezite/` may weigh as they are served. */
-export const MAX_SCRIPT_BYTES = 3_072
-
 /** The script that pages include to be warned before their session ends. */
 export const sessionScript = served('session.js')
 /** The script of the page with which the small window closes. */
