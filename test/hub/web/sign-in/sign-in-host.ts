@@ -1,9 +1,10 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
-import type { Access, App, Migrations, Session, SignInMethod, Subject, View, WebRoutes } from '@mezite/core'
+import type { Access, App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
 import { MezError, Problem, systemClock } from '@mezite/core'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { Kysely, PGliteDialect } from 'kysely'
+import { operator } from '../../../../core/hub/web/admin-socket.ts'
 import { createSignIn } from '../../../../core/hub/web/sign-in/create-sign-in.ts'
 import { signInMigrations } from '../../../../core/hub/web/sign-in/migrations.ts'
 import identityJwt from '../../../../plugins/identity-jwt/hub.ts'
@@ -151,13 +152,6 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const access: Access = { decide: () => answers.decision, visible: async () => apps }
 
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
-  const admin: Subject = {
-    user: 'operator@socket',
-    roles: ['admin'],
-    kind: 'operator',
-    sessionId: null,
-    satisfied: [],
-  }
   server.decorateRequest('subject')
   server.decorateRequest('clientIp', '')
   server.decorateRequest('actor', {
@@ -167,7 +161,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   })
   server.addHook('onRequest', async (request: FastifyRequest) => {
     request.clientIp = '192.0.2.1'
-    request.subject = admin
+    request.subject = operator
     const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (bearer && byToken.has(bearer)) request.subject = sessions.subjectOf(byToken.get(bearer))
   })
