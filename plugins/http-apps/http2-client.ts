@@ -94,7 +94,7 @@ export class Http2Client implements Client, Waiting {
   inform(status: number, lines: string[]): void {
     if (this.gone || this.#stream.headersSent) return
     try {
-      this.#stream.additionalHeaders({ ':status': status, ...fieldsOf(lines) })
+      this.#stream.additionalHeaders({ ...fieldsOf(lines), ':status': status })
     } catch {
       // A hint that cannot be written is no reason to lose the answer.
     }
@@ -175,7 +175,8 @@ export class Http2Client implements Client, Waiting {
 
 /** Name and value in turn as the map that Node.js wants here. */
 function fieldsOf(lines: readonly string[]): Record<string, string[]> {
-  const fields: Record<string, string[]> = {}
+  // An app may name a field `constructor`.
+  const fields: Record<string, string[]> = Object.create(null)
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = (lines[i] as string).toLowerCase()
     fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
