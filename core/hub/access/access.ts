@@ -48,7 +48,8 @@ export interface Users {
   rolesOf(name: string): readonly string[]
   /**
    * Takes or confirms the name for this identity and stores the mapped roles.
-   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it and `MEZ_USER_NAME_INVALID` for a bad name.
+   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it, `MEZ_USER_NAME_INVALID` for a bad name and
+   * `MEZ_HOOK_FAILED` for roles that are no list of names.
    */
   signIn(input: SignIn): Promise<User>
 }

@@ -7,6 +7,7 @@ import type { Transaction } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
 import type { User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
+import { isRoleName } from './check-subject.ts'
 import { revokeApiTokens } from './revoke-api-tokens.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
@@ -130,6 +131,8 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       if (!parsed)
         throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
       const { key, name } = parsed
+      if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
+        throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
       const mapped = JSON.stringify([...new Set(mappedRoles)].sort())
       await changes.write(async (trx, change) => {
         const db = trx.withTables<AccessTables>()

@@ -161,6 +161,27 @@ t.test('access', async (t) => {
     await t.rejects(users.create('bob@EXAMPLE.com', [], actor), { code: 'user_exists' })
   })
 
+  await t.test('Q187 a sign-in brings names of roles and nothing else', async (t) => {
+    const signIn = (mappedRoles: unknown) =>
+      users.signIn({
+        ...{ name: 'quinn', issuer: 'https://id', sub: '1', connector: 'sso' },
+        mappedRoles: mappedRoles as string[],
+      })
+    for (const roles of [
+      'admin',
+      ['a,admin'],
+      ['__proto__'],
+      ['a\r\nb'],
+      [{}],
+      [null],
+      { 0: 'a', length: 1 },
+    ])
+      await t.rejects(signIn(roles), { code: 'MEZ_HOOK_FAILED' }, JSON.stringify(roles))
+    t.equal(users.byName('quinn'), undefined)
+    await signIn(['unknown'])
+    t.same(users.rolesOf('quinn'), ['unknown'])
+  })
+
   await t.test('E78 the last admin and oneself cannot be shut out', async (t) => {
     await users.create('root', ['admin'], actor)
     await t.rejects(users.remove('root', actor), { code: 'last_admin' })
