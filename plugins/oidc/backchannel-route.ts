@@ -12,6 +12,7 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
  */
 const TYPES = ['logout+jwt', 'jwt']
 const MAX_AGE_SECONDS = 600
+const SPENT_MS = (MAX_AGE_SECONDS + 2 * SKEW_SECONDS) * 1_000
 const MAX_BODY = 65_536
 
 /** OpenID Connect Back-Channel Logout 1.0: the provider says that somebody's session there is over. Reads no cookie. */
@@ -51,9 +52,8 @@ export function backchannelRoute(parts: {
       throw new Error('neither sid nor sub')
     }
     const once = `${connector.name}\0${jti}`
-    const ttlMs = (MAX_AGE_SECONDS + 2 * SKEW_SECONDS) * 1_000
-    if (!(await spent.spend('jti', once, ttlMs))) throw new Error('jti was used before')
-    return { sid: sid as string | undefined, sub }
+    if (await spent.isSpent('jti', once)) throw new Error('jti was used before')
+    return { sid: sid as string | undefined, sub, once }
   }
 
   return {
@@ -75,8 +75,11 @@ export function backchannelRoute(parts: {
         try {
           if (!connector) throw new Error('there is no such connector')
           if (typeof token !== 'string') throw new Error('there is no logout_token')
-          const ids = await logins.sessionIds(name, await read(connector, token))
+          const { once, ...who } = await read(connector, token)
+          const ids = await logins.sessionIds(name, who)
           const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'logout', null)
+          // Only now: after a failure the provider sends the same token again.
+          await spent.spend('jti', once, SPENT_MS)
           log.info({ connector: name, ended }, 'the provider ended sessions')
           return reply.code(200).send()
         } catch (error) {

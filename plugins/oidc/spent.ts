@@ -2,15 +2,31 @@ import { createHash } from 'node:crypto'
 import type { Clock, Database } from '@mezite/core'
 import type { OidcTables } from './migrations.ts'
 
+type Kind = 'state' | 'jti'
+
 /** Remembers what may be used once (states, logout-token ids) until it would be too old anyway. */
 export function createSpent(database: Database, clock: Clock) {
   const db = database.withTables<OidcTables>()
+  const hashOf = (kind: Kind, value: string) =>
+    createHash('sha256').update(`${kind}\0${value}`).digest('base64url')
+
   return {
+    /** Whether it was spent already. For what may be done twice, but not later again. */
+    async isSpent(kind: Kind, value: string): Promise<boolean> {
+      const found = await db
+        .selectFrom('oidc_spent')
+        .select('hash')
+        .where('hash', '=', hashOf(kind, value))
+        .where('expires', '>', clock.now())
+        .executeTakeFirst()
+      return found !== undefined
+    },
+
     /** True for the first caller in the cluster, false for every other. One statement decides. */
-    async spend(kind: 'state' | 'jti', value: string, ttlMs: number): Promise<boolean> {
+    async spend(kind: Kind, value: string, ttlMs: number): Promise<boolean> {
       const now = clock.now()
       await db.deleteFrom('oidc_spent').where('expires', '<', now).execute()
-      const hash = createHash('sha256').update(`${kind}\0${value}`).digest('base64url')
+      const hash = hashOf(kind, value)
       const row = await db
         .insertInto('oidc_spent')
         .values({ hash, expires: now + ttlMs })
