@@ -1,10 +1,11 @@
-/** What the README of each plugin says of its configuration, against the schema that is enforced. */
+/** What READMEs say of configuration, against the schemas that are enforced. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { AnyPlugin } from '../../core/kernel/plugin.ts'
+import { limitsSchema } from '../core/hub/limits/limits-schema.ts'
+import type { AnyPlugin } from '../core/kernel/plugin.ts'
 
-const plugins = join(import.meta.dirname, '../../plugins')
+const plugins = join(import.meta.dirname, '../plugins')
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
@@ -42,3 +43,17 @@ for (const name of readdirSync(plugins)) {
     }
   })
 }
+
+t.test('the README has a row for every limit, with its default', (t) => {
+  const rows = readFileSync(join(plugins, '../README.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+  const limits = keysOf(limitsSchema as Schema).filter(([, value]) => typeof value !== 'object')
+  t.ok(limits.length > 15, `${limits.length} limits`)
+  for (const [key, value] of limits) {
+    const row = rows.find((line) => [`\`${key}\``, `.${key}\``].some((name) => line.includes(name)))
+    const defaults = row?.split('|')[2]?.split(/[^0-9a-z]+/)
+    t.ok(defaults?.includes(String(value)), `${key} ${String(value)}: ${row}`)
+  }
+  t.end()
+})
