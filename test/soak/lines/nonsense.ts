@@ -8,7 +8,7 @@ const ROUND = 2_000
 
 export const nonsense = {
   name: 'nonsense',
-  summary: 'nonsense at every listener and stage of a hub for as long as --minutes says',
+  summary: 'N174: nonsense at every listener and stage of a hub for as long as --minutes says',
   async run(run: SoakRun): Promise<Outcome> {
     const cluster = await startOneHub(run)
     const { publicPort, diagnosticsPort, hub, site, appHost } = cluster

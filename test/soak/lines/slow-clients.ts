@@ -16,7 +16,7 @@ const SLACK_MS = 2_000
 export const slowClients = {
   name: 'slow-clients',
   summary:
-    '2,000 connections of each slowhttptest kind (H, B, X) and of half handshakes, beside somebody at work',
+    'N166 N167: 2,000 connections of each slowhttptest kind (H, B, X) and of half handshakes, beside somebody at work',
   async run(run: SoakRun): Promise<Outcome> {
     const cluster = await startOneHub(run)
     const visitor = await cluster.signIn('worker')

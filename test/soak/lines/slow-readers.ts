@@ -10,7 +10,7 @@ const READ_MS = 30_000
 
 export const slowReaders = {
   name: 'slow-readers',
-  summary: '200 people read a download of 1 GB at 1 KB/s, beside somebody at work',
+  summary: 'fault 22: 200 people read a download of 1 GB at 1 KB/s, beside somebody at work',
   async run(run: SoakRun): Promise<Outcome> {
     const cluster = await startOneHub(run)
     const { publicPort, appHost, hub, agent } = cluster
