@@ -49,12 +49,15 @@ export function requireOwnPage({ publicNames, changes }: Parts, request: Request
   if (!changes.fresh()) throw new Problem(503, 'view_stale', 'The hub is catching up. Try again in a moment.')
 }
 
-/** The signed-in person of this browser. Throws `Problem` 401. */
-export async function personOf(parts: Parts, request: Request): Promise<{ session: Session; user: User }> {
+/** The signed-in person of this browser. Throws `Problem` 401, with `missing` for the person where there is none. */
+export async function personOf(
+  parts: Parts,
+  request: Request,
+  missing = 'Your session has ended. Open the page again.',
+): Promise<{ session: Session; user: User }> {
   const session = await parts.desk.sessionOf(request)
   const user = session && parts.sessions.subjectOf(session) ? parts.users.byName(session.user) : undefined
-  if (!session || !user)
-    throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
+  if (!session || !user) throw new Problem(401, 'login_required', missing)
   return { session, user }
 }
 

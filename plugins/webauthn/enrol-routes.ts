@@ -36,7 +36,9 @@ export function enrolRoutes(parts: Parts): WebRoutes {
     if (!link || !user || (link.holder !== null && link.holder !== holderOf(user))) throw linkRefused()
     let session: string | null = null
     if (!isLocal(user)) {
-      const person = await personOf(parts, request)
+      const first =
+        'Sign in first: the key will be yours beside your provider. Then come back here and go on.'
+      const person = await personOf(parts, request, first)
       if (person.user.key !== user.key) {
         throw new Problem(
           403,

@@ -263,6 +263,7 @@ t.test('D66 a second key takes a link or the first key; the last key stays', asy
   await stranger.page.goto(link)
   await go(stranger.page)
   await stranger.page.locator('[data-when="login_required"]').waitFor()
+  await said(stranger.page, /Sign in first/)
   t.pass('for a person of a provider the link does not replace signing in')
   await stranger.context.close()
   await second.goto(link)
