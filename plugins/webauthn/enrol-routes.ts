@@ -36,8 +36,7 @@ export function enrolRoutes(parts: Parts): WebRoutes {
     if (!link || !user || (link.holder !== null && link.holder !== holderOf(user))) throw linkRefused()
     let session: string | null = null
     if (!isLocal(user)) {
-      const first =
-        'Sign in first: the key will be yours beside your provider. Then come back here and go on.'
+      const first = 'Sign in first, then come back to this page and go on.'
       const person = await personOf(parts, request, first)
       if (person.user.key !== user.key) {
         throw new Problem(
