@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readSync } from 'node:fs'
 import { hostname as machineName } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { parseArgs } from 'node:util'
 import {
   type ConfigProblem,
@@ -152,9 +153,17 @@ export async function readAgentConfig(
 /** `-` is standard input. A spent token's file may be gone: then only a stored certificate helps. */
 function readToken(file: string): string | null {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8').trim() || null
+    const text = file !== '-' ? readFileSync(file, 'utf8') : isatty(0) ? typedLine() : readFileSync(0, 'utf8')
+    return text.trim() || null
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw new MezError('MEZ_CONFIG_UNREADABLE', `cannot read the join token: ${messageOf(error)}`)
   }
+}
+
+/** The line that somebody types or pastes: on a terminal the end of the input would never come. */
+function typedLine(): string {
+  process.stderr.write('Join token: ')
+  const line = Buffer.alloc(4_096)
+  return line.toString('utf8', 0, readSync(0, line))
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -181,6 +182,31 @@ t.test('a refused token, a wrong pin and no token end it with 1', async (t) => {
   t.match(none, { code: 1, err: /\(MEZ_IDENTITY_MISSING\)/ })
   for (const { out, err } of [refused, pin]) t.notMatch(`${out}${err}`, /guessed|secret-token/)
   t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 1)
+})
+
+const TERMINAL = `
+import os, pty, sys
+token = sys.argv[1].encode()
+def read(fd):
+    data = os.read(fd, 1024)
+    if b'Join token: ' in data: os.write(fd, token + b'\\n')
+    return data
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))
+`
+
+t.test('on a terminal it asks for the token, and a line is enough', async (t) => {
+  const hub = await hubFor(t)
+  const mezd = [process.execPath, MEZD, ...flags(hub, t.testdir({})), '--token-file', '-']
+  const terminal = spawn('/usr/bin/python3', ['-c', TERMINAL, await hub.token(), ...mezd], {
+    stdio: 'ignore',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  const ended = once(terminal, 'exit')
+  t.teardown(() => terminal.kill())
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  terminal.kill()
+  await ended
+  await hub.until(() => hub.tunnel.links().length === 0, 'it went with its terminal')
 })
 
 t.test('it waits for a hub that is not there yet', async (t) => {

@@ -180,7 +180,7 @@ t.test('each change is one request, and says what was done', async (t) => {
       'POST',
       '/apps',
       document('db', { uri: 'tcp://h:1', protocol: 'tcp', agents: ['x', 'y'] }, { a: 'b', c: 'd' }),
-      /^registered app db\n$/,
+      /^registered app db\nPeople reach it with: msh app login db\n$/,
     ],
     [
       'apps register --name a/b --uri http://h',

@@ -47,8 +47,10 @@ export default class AppsRegister extends AdminCommand {
     )
     const app = resourceOf(await this.call(flags, 'POST', '/apps', { body }))
     await this.show(flags, app, () => {
-      const address = app.spec?.public_addr
+      const tcp = protocol === 'tcp'
+      const address = tcp ? null : app.spec?.public_addr
       const lines = [`registered app ${escapeText(name)}${address ? ` at ${showCell(address)}` : ''}`]
+      if (tcp) lines.push(`People reach it with: msh app login ${escapeText(name)}`)
       if (!flags['agent-hostname']) {
         lines.push(`It has no agent yet: mezctl apps add-agent ${escapeText(name)} HOSTNAME`)
       }
