@@ -10,9 +10,11 @@ export async function confirm(question: string, yes: boolean): Promise<void> {
   const { createInterface } = await import('node:readline/promises')
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')))
+    // Ctrl-C or Ctrl-D: what is said next begins on a line of its own.
+    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('\n')))
     prompt.once('SIGINT', () => prompt.close())
     const answer = await Promise.race([prompt.question(`${escapeText(question)} [y/N] `), closed])
+    if (answer === '\n') process.stderr.write(answer)
     if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('MEZ_NOT_CONFIRMED', 'not confirmed')
   } finally {
     prompt.close()
