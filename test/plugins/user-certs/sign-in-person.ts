@@ -29,31 +29,16 @@ export interface Proof {
   readonly verifier: string
 }
 
-/** What a person does for msh in the browser: signs in, reads who asks, says yes. */
+/** What a person does for msh in any browser: signs in, reads who asks, says yes, and reads the code. */
 export async function allowCommandLine(hub: Pick<TestHub, 'url'>, visitor: Visitor): Promise<Proof> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const page = await visitor.open(
-    `${hub.url}/web/cli?challenge=${challenge}&redirect_port=40000&host=laptop&program=msh`,
+    `${hub.url}/web/cli?challenge=${challenge}&no_browser=1&host=laptop&program=msh`,
   )
-  const [, action = ''] = /<form\b[^>]*action="([^"]*cli[^"]*)"/.exec(page.text) ?? []
-  if (action === '') throw new Error(`no page that asks: ${page.status} ${page.text.slice(0, 400)}`)
-  const values = new URLSearchParams()
-  for (const [, name = '', value = ''] of page.text.matchAll(
-    /<input[^>]*name="([^"]*)"[^>]*value="([^"]*)"/g,
-  ))
-    values.set(name, value)
-  const said = await visitor.fetch(new URL(action, page.url).href, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-www-form-urlencoded',
-      origin: new URL(page.url).origin,
-      'sec-fetch-site': 'same-origin',
-    },
-    body: values.toString(),
-  })
-  const code = new URL(said.headers.location ?? 'http://none').searchParams.get('code')
-  if (code === null) throw new Error(`no code: ${said.status} ${said.text.slice(0, 400)}`)
+  const said = await visitor.submit(page, /\/web\/cli/)
+  const [, code] = /class="code">([\w-]+)</.exec(said.text) ?? []
+  if (code === undefined) throw new Error(`no code: ${said.status} ${said.text.slice(0, 400)}`)
   return { code, verifier }
 }
 
