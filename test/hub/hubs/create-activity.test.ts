@@ -66,10 +66,7 @@ t.test('streams of all hubs that live are counted, and the latest use is told', 
     'not a hub that is gone; uses at others from the database, newer ones here from memory',
   )
   delete b.streams.one
-  await until(
-    async () => (await seen())[0]?.streams !== 55 && (await seen())[0]!.streams % 50 === 2,
-    'b tells',
-  )
+  await until(async () => (await seen())[0]?.streams === 2, 'b tells that less is open')
   t.equal((await seen())[1]?.streams, 1)
   await b.stop()
   t.equal((await seen())[1]?.streams, 0, 'a hub that stops takes back what it told')
