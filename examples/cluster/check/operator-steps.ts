@@ -4,6 +4,7 @@ import type { Person } from '../people.ts'
 import { expect, nextMessages, openSocket, type Step } from './person-steps.ts'
 
 const CUT_MS = 1000
+const MESSAGE = 'Back at ten.'
 
 /** What an operator does and sees: a lock that cuts live streams, and the audit trail. */
 export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
@@ -21,7 +22,8 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
           events.on('close', resolve)
           events.resume()
         })
-        const output = await cluster.mezctl('locks', 'create', '--user', person.email, '--format', 'json')
+        const lock = ['locks', 'create', '--user', person.email, '--message', MESSAGE, '--format', 'json']
+        const output = await cluster.mezctl(...lock)
         lockId = JSON.parse(output).id
         const locked = Date.now()
         expect((await closed) === 4401, 'the WebSocket closed with another code than 4401')
@@ -31,10 +33,11 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
       },
     },
     {
-      name: 'A locked person is refused, and let in again without the lock',
+      name: 'A locked person is refused and told why, and let in again without the lock',
       run: async () => {
-        const refused = await visitor().fetch(`${cluster.apps.live}/`)
-        expect(refused.status === 403 || refused.status === 401, `status ${refused.status} while locked`)
+        const refused = await visitor().open(`${cluster.apps.live}/`)
+        expect(refused.status === 403, `status ${refused.status} while locked`)
+        expect(refused.text.includes(MESSAGE), 'the page does not say what the lock says')
         await cluster.mezctl('locks', 'rm', lockId, '--yes')
         const page = await visitor().open(`${cluster.apps.live}/`)
         expect(page.status === 200, `status ${page.status} after the lock`)
