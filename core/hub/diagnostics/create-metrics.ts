@@ -40,33 +40,24 @@ export function createMetrics(): RunningMetrics {
     return cellOf
   }
 
-  return {
-    counter: (name, help) => family(name, help, [])(),
-    counters: family,
-    gauge(name, help, read, label = 'kind') {
-      new Gauge({
-        name,
-        help,
-        registers,
-        labelNames: [label],
-        collect() {
-          this.reset()
-          for (const [labels, value] of entriesOf(read(), label)) this.set(labels, value)
-        },
-      })
-    },
-    counted(name, help, read, label = 'kind') {
-      new Counter({
-        name,
-        help,
-        registers,
-        labelNames: [label],
+  /** Of either kind: after `reset`, `inc` sets. */
+  const reading =
+    (Kind: typeof Gauge | typeof Counter) =>
+    (name: string, help: string, read: () => Reading, label = 'kind'): void => {
+      new Kind({
+        ...{ name, help, registers, labelNames: [label] },
         collect() {
           this.reset()
           for (const [labels, value] of entriesOf(read(), label)) this.inc(labels, value)
         },
       })
-    },
+    }
+
+  return {
+    counter: (name, help) => family(name, help, [])(),
+    counters: family,
+    gauge: reading(Gauge),
+    counted: reading(Counter),
     histogram: (name, help, buckets) => new Histogram({ name, help, registers, buckets: [...buckets] }),
     scrape: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   }
