@@ -12,6 +12,16 @@ export interface LoginAnswer {
   readonly hub_ca: string | null
 }
 
+/** Asks the hub something, so that one that cannot be reached or trusted is told of before a browser opens. */
+export async function findHub(client: HubClient): Promise<void> {
+  try {
+    await client.call('GET', '/me', { deadlineMs: 10_000 })
+  } catch (error) {
+    // It is there: nobody has signed in yet.
+    if (!(error instanceof CliError && error.status === 401)) throw error
+  }
+}
+
 /** Exchanges the proof for a credential at `path`, with further fields in `more`. `body` is the whole answer. */
 export async function redeemLogin(
   client: HubClient,

@@ -15,6 +15,6 @@ export function showTime(moment: unknown, now: number = Date.now()): string {
   if (distance < 2) return 'now'
   if (distance > 60 * 86_400) return new Date(at).toISOString().slice(0, 10)
   const [unit, size] = UNITS.find(([, size]) => distance >= size)!
-  const amount = `${Math.floor(distance / size)}${unit}`
+  const amount = `${Math.round(distance / size)}${unit}`
   return seconds < 0 ? `${amount} ago` : `in ${amount}`
 }

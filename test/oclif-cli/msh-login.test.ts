@@ -147,5 +147,10 @@ t.test('K146 TLS is verified, wrong usage exits 2, and everything answers --help
   t.match(await runMsh(['--version'], env), { code: 0, out: /^msh \d/ })
   const untrusting = startMsh(['login', '--proxy', hub.proxy, '--no-browser'], env)
   untrusting.child.stdin!.end('code\n')
-  t.match(await untrusting.ended, { code: 1, err: /MEZ_TLS_UNTRUSTED/ })
+  const untrusted = await untrusting.ended
+  t.match(untrusted, { code: 1, err: /MEZ_TLS_UNTRUSTED/ })
+  t.notMatch(untrusted.err, /Open this page/, 'it says so before anybody goes to a browser')
+  await hub.down()
+  const nobody = await runMsh(['login', '--proxy', hub.proxy, '--ca-file', hub.caFile], env)
+  t.match(nobody, { code: 1, err: /^error: .* \(MEZ_HUB_UNREACHABLE\)/ })
 })

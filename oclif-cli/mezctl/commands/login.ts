@@ -1,6 +1,7 @@
 import {
   BaseCommand,
   createHubClient,
+  findHub,
   parseProxy,
   proxyConnection,
   readCaFile,
@@ -41,6 +42,7 @@ export default class Login extends BaseCommand {
     const store = loginStore()
     // A credential file that cannot be used is found before the person goes through the browser.
     store.list()
+    await findHub(client)
     const { answer } = await loginWithBrowser({
       program: 'mezctl',
       proxy,

@@ -2,6 +2,7 @@ import {
   BaseCommand,
   CliError,
   createHubClient,
+  findHub,
   parseDurationSeconds,
   parseProxy,
   proxyConnection,
@@ -59,6 +60,7 @@ export default class Login extends BaseCommand {
     const store = loginStore()
     // A credential file that cannot be used is found before the person goes through the browser.
     if (flags.out === undefined) store.list()
+    await findHub(client)
     const { key, publicKey } = makeUserKey()
     const { answer, body } = await loginWithBrowser({
       program: 'msh',
