@@ -47,8 +47,8 @@ export interface RunningSessions extends Sessions {
 }
 
 const RECHECK_MS = 1_000
-/** Between a re-check and the next one however close the end of a session is. */
-const LEAST_RECHECK_MS = 20
+/** Between one look for sessions that end and the next, however many end. */
+const LEAST_WAIT_MS = 20
 
 /**
  * Sessions of every kind. Idle time is the time since the last `touch`, of the session or of one that hangs on it: an
@@ -73,6 +73,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const upkeep = createSessionUpkeep({ db, changes, store, endedAudit, clock, log })
   let checkedEpoch = -1
   let timer: NodeJS.Timeout | undefined
+  let endTimer: NodeJS.Timeout | undefined
 
   changes.onApplied(() => {
     // Session openings alone end nothing, and leave the epoch as it is.
@@ -85,16 +86,10 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'live streams were not checked'))
   }
 
-  /** Once a second, and just when the next session with something open ends. */
-  function watch(): void {
-    const left = live.nextEnd() - clock.now() + 1
-    timer = setTimeout(
-      () => {
-        recheck()
-        watch()
-      },
-      Math.max(LEAST_RECHECK_MS, Math.min(RECHECK_MS, left)),
-    )
+  /** Cuts what is open just when its session ends. */
+  function watchEnds(): void {
+    const left = live.cutExpired(clock.now()) - clock.now() + 1
+    endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
   }
 
   function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
@@ -286,11 +281,13 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     }),
 
     start() {
-      watch()
+      timer = setInterval(recheck, RECHECK_MS)
+      watchEnds()
       upkeep.start()
     },
     async stop() {
-      clearTimeout(timer)
+      clearInterval(timer)
+      clearTimeout(endTimer)
       await upkeep.stop()
     },
     upkeep: upkeep.run,

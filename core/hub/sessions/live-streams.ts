@@ -12,8 +12,11 @@ export interface RunningLiveStreams extends LiveStreams {
   byProtocol(): Readonly<Record<string, number>>
   /** How many there are, by id of the session. */
   bySession(): Readonly<Record<string, number>>
-  /** When the first session with something open ends, milliseconds since the epoch; `Infinity` when nothing is open. */
-  nextEnd(): number
+  /**
+   * Cuts the streams of sessions that are over at `now`. Returns when the next session with something open ends;
+   * `Infinity` when nothing is open. Both in milliseconds since the epoch.
+   */
+  cutExpired(now: number): number
   /** How many streams were cut since the start because access was taken away; time alone does not count. */
   readonly revoked: number
   /**
@@ -139,9 +142,15 @@ export function createLiveStreams(options: {
       return counts
     },
     bySession: () => Object.fromEntries([...bySession].map(([id, streams]) => [id, streams.size])),
-    nextEnd() {
+    cutExpired(now) {
       let next = Number.POSITIVE_INFINITY
-      for (const [stream] of bySession.values()) next = Math.min(next, stream?.session.expires ?? next)
+      for (const streams of bySession.values()) {
+        const [sample] = streams
+        if (!sample) continue
+        const { expires } = sample.session
+        if (expires <= now) cut(streams, 'expired')
+        else next = Math.min(next, expires)
+      }
       return next
     },
     get size() {
