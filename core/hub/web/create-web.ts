@@ -15,7 +15,7 @@ import { checkSchemas } from './check-schemas.ts'
 import { demandReading } from './demand-reading.ts'
 import { drainServer } from './drain-server.ts'
 import { type GuardOptions, guardRoutes, type Route } from './guard-routes.ts'
-import { matchesPattern } from './match-pattern.ts'
+import { nothingHere } from './nothing-here.ts'
 import { Problem } from './problem.ts'
 import { reportCuts } from './report-cuts.ts'
 import { setSecurityHeaders } from './security-headers.ts'
@@ -118,13 +118,7 @@ export function createWeb(options: WebOptions): Web {
   })
   if (options.cuts) reportCuts(app, options.cuts)
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? ''
-    const allowed = new Set(routes.filter(({ url }) => matchesPattern(url, path)).map(({ method }) => method))
-    if (allowed.size === 0 || allowed.has(request.method)) {
-      throw new Problem(404, 'not_found', 'There is nothing here.')
-    }
-    reply.header('allow', [...allowed].sort().join(', '))
-    throw new Problem(405, 'method_not_allowed', `${request.method} is not possible here.`)
+    throw nothingHere(request, reply, routes)
   })
   describe(app, options)
   for (const { prefix, routes: mounted } of options.routes) app.register(mounted, { prefix })

@@ -11,6 +11,7 @@ import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
 import { isNavigation } from './answer-errors.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken } from './csrf.ts'
+import { nothingHere } from './nothing-here.ts'
 import { Problem } from './problem.ts'
 import { readCookie } from './read-cookie.ts'
 import type { RouteAccess } from './request.ts'
@@ -108,8 +109,10 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The caller has gone.')
       enter()
       reply.raw.once('close', () => underWay.give(address))
+      // Before anything of a body is read: here no rate bounds how much of it would be held.
+      if (request.is404) throw nothingHere(request, reply, routes)
       const key = `${request.routeOptions.url ?? '*'} ${address}`
-      if (!request.is404 && !rates.take(key, limits.callsPerMinute[rate])) {
+      if (!rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
         throw new Problem(
           429,

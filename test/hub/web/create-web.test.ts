@@ -257,6 +257,14 @@ t.test('the hub’s own host', async (t) => {
     const star = (await hub.ask('OPTIONS', '*')).status
     t.ok(star === 400 || star === 404 || star === 405, `OPTIONS * ${star}`)
     t.equal((await hub.ask('GET', '/v1/webapi/nothing')).json.code, 'not_found')
+    for (const [target, status] of [
+      ['POST /v1/webapi/nothing', 404],
+      ['PUT /v1/webapi/me', 405],
+    ]) {
+      const head = 'host: hub.mezite.localhost\r\nconnection: close\r\ncontent-type: application/json\r\n'
+      const bytes = `${target} HTTP/1.1\r\n${head}content-length: 1000000\r\n\r\n{`
+      t.match(await hub.raw(bytes), new RegExp(`^HTTP/1\\.1 ${status} `), 'N170 no body is waited for')
+    }
     t.ok((await hub.ask('GET', '/%zz')).status >= 400)
     t.match(await hub.raw('nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /)
     t.match(
