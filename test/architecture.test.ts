@@ -159,6 +159,6 @@ t.test('E80 every way to an app asks the same access call, and nobody else decid
   const voting = sources.filter((file) => /\btap\.access\.decide\(/.test(textOf(file)))
   t.strictSame(voting, ['plugins/rbac/hub.ts'])
   const calling = sources.filter((file) => /calls\.access\.decide\b/.test(textOf(file)))
-  t.strictSame(calling, ['core/hub/hub.ts'])
+  t.strictSame(calling, ['core/hub/open-rooms.ts'])
   t.end()
 })

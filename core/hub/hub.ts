@@ -5,46 +5,27 @@ import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
-import { createAccess } from './access/create-access.ts'
-import { createApiTokens } from './access/create-api-tokens.ts'
-import { createLocks } from './access/create-locks.ts'
-import { createUsers } from './access/create-users.ts'
 import { lockRoutes } from './access/lock-routes.ts'
 import { userRoutes } from './access/user-routes.ts'
-import { createAudit } from './audit/create-audit.ts'
 import { appRoutes } from './catalog/app-routes.ts'
-import { createCatalog } from './catalog/create-catalog.ts'
-import { certificateOptions } from './certificate-options.ts'
 import { version } from './cli.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
-import { createChanges } from './database/create-changes.ts'
-import { openDatabase } from './database/open-database.ts'
 import { createDiagnostics } from './diagnostics/create-diagnostics.ts'
 import { forwardThrough } from './forward-through.ts'
-import { createCertificates } from './front/create-certificates.ts'
 import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createHubMetrics } from './hub-metrics.ts'
-import { createActivity } from './hubs/create-activity.ts'
-import { createCutReports } from './hubs/create-cut-reports.ts'
-import { createRegistry } from './hubs/create-registry.ts'
 import { identifyCaller } from './identify-caller.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
-import { createAuthorities } from './keys/create-authorities.ts'
-import { openVault } from './keys/open-vault.ts'
 import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
+import { openRooms } from './open-rooms.ts'
 import * as ref from './references.ts'
 import { roomMigrations } from './room-migrations.ts'
-import { createSessions } from './sessions/create-sessions.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { statusParts } from './status-parts.ts'
-import { createTunnel } from './tunnel/create-tunnel.ts'
 import { createWeb } from './web/create-web.ts'
-import { createPages } from './web/pages/create-pages.ts'
-import { challengeThrough } from './web/sign-in/challenge-through.ts'
-import { createSignIn } from './web/sign-in/create-sign-in.ts'
 import { statusRoutes } from './web/status-routes.ts'
 
 /** What a hub is made of. */
@@ -89,101 +70,29 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const kernel = hubKernel(plugins, log, clock)
   const { calls } = kernel
   const counts = createHubMetrics()
-
-  const store = await openDatabase(
-    config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,
-    { log, asked: counts.query },
-  )
-  onClose(() => store.close())
-  const { db } = store
-  const certificates = await createCertificates({ ...certificateOptions(config), log, clock })
-  onClose(() => certificates.close())
-
-  // Rooms, each handed what it works with.
-  const changes = createChanges({ ...store, clock, log, audit: () => audit })
-  const vault = await openVault({ dataDir, db })
-  const authorities = createAuthorities({ db, changes, vault, clusterName, clock, log })
-  const audit = createAudit({
-    cluster: clusterName,
-    hub: instanceId,
-    sinks: () => kernel.slot(ref.auditSinks),
-    event: calls.audit.event,
-    recorded: counts.event,
-    clock,
-    log,
-  })
-  const catalog = createCatalog({
+  const {
+    store,
+    certificates,
     changes,
-    publicNames,
-    hooks: calls.catalog,
-    certificateCovers: certificates.covers,
-    clock,
-    log,
-  })
-  const users = createUsers({ changes, clock, log })
-  const locks = createLocks({ changes, clock })
-  const apiTokens = createApiTokens({ db, changes, users, locks, clock, log })
-  const decide = { decide: calls.access.decide, decided: counts.decision }
-  const access = createAccess({ catalog, ...decide, locks, changes, clock, log })
-  const sessions = createSessions({
-    db,
-    changes,
+    vault,
+    authorities,
+    audit,
+    catalog,
     users,
     locks,
-    catalog,
+    apiTokens,
     access,
-    audit,
-    hooks: calls.session,
-    streamStalenessMs: config.sessions.streamStalenessMs,
-    clock,
-    log,
-  })
-  const tunnel = createTunnel({
-    db,
-    changes,
-    authorities,
-    clusterName,
-    instanceId,
-    hubVersion,
-    publicAddr: formatAddress(config.proxy.publicAddr),
-    catalog,
-    hooks: calls.tunnel,
-    audit,
-    isAgentLocked: locks.isAgentLocked,
-    agentLost: sessions.live.cutAgent,
-    offered: config.tunnel.transports,
-    streamsPerAgent: config.tunnel.streamsPerAgent,
-    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
-    clock,
-    log,
-  })
-  const alone = config.database.driver === 'embedded'
-  const registry = createRegistry({ db, instanceId, version: hubVersion, alone, log })
-  const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
-  const activity = createActivity({ db, sessions, instanceId, alone, log })
-  const pages = createPages({ clusterName })
-  const signIn = createSignIn({
-    vault,
-    database: db,
-    users,
     sessions,
+    tunnel,
+    registry,
+    cuts,
     activity,
-    access,
-    catalog,
-    sessionLimits: () => kernel.service(ref.sessionLimits),
-    challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
-    methods: () => kernel.slot(ref.signInMethods),
-    publicNames,
-    audit,
-    changes,
     pages,
-    hubCa: () => authorities.bundle('hub-ca').join('\n'),
-    clock,
-    log,
-  })
+    signIn,
+  } = await openRooms({ config, instanceId, hubVersion, kernel, counts, clock, log, onClose })
 
   kernel.setup([
-    [ref.database, db],
+    [ref.database, store.db],
     [ref.changes, changes],
     [ref.vault, vault],
     [ref.authorities, authorities],
