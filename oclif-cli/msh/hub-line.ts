@@ -13,6 +13,8 @@ import { watchWake } from './watch-wake.ts'
 const WAIT_MS = 5_000
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
+/** The longest time between two tries while a connection waits. */
+const WANTED_RETRY_MS = 500
 const PASSING_MS = 100
 /** After a sleep the hub has this long to answer: less than a connection waits, so that none is lost on a dead line. */
 const AWAKE_MS = 2_000
@@ -47,6 +49,8 @@ export function createHubLine(options: HubLineOptions): HubLine {
   const sessions = new Set<ClientHttp2Session>()
   let current: ClientHttp2Session | null = null
   let arrival = Promise.withResolvers<void>()
+  let waiting = 0
+  let wanted = Promise.withResolvers<void>()
   let expiry: NodeJS.Timeout | undefined
   let stopWatching = (): void => {}
 
@@ -124,11 +128,22 @@ export function createHubLine(options: HubLineOptions): HubLine {
     }
   }
 
+  /** Some time below `longestMs`, cut short once a connection waits. */
+  async function rest(longestMs: number): Promise<void> {
+    const ms = Math.random() * longestMs
+    const least = Math.min(ms, Math.random() * WANTED_RETRY_MS)
+    await pause(least, undefined, { signal: stopped.signal })
+    const over = new AbortController()
+    const signal = AbortSignal.any([stopped.signal, over.signal])
+    await Promise.race([pause(ms - least, undefined, { signal }).catch(() => {}), wanted.promise])
+    over.abort()
+    stopped.signal.throwIfAborted()
+  }
+
   async function reconnect(): Promise<ClientHttp2Session> {
     let told = false
     for (let tries = 0; ; tries += 1) {
-      const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10))
-      await pause(Math.random() * ceiling, undefined, { signal: stopped.signal })
+      await rest(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10)))
       try {
         const session = await attempt()
         if (told) note(`Connected to ${hub} again.`)
@@ -150,8 +165,12 @@ export function createHubLine(options: HubLineOptions): HubLine {
     if (session || ms <= 0) return session
     const timer = new AbortController()
     const late = pause(ms, undefined, { signal: timer.signal }).catch(() => {})
+    waiting += 1
+    wanted.resolve()
     await Promise.race([arrival.promise, late])
     timer.abort()
+    waiting -= 1
+    if (waiting === 0) wanted = Promise.withResolvers()
     return usable()
   }
 
