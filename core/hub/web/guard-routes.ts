@@ -20,6 +20,9 @@ import type { Arrival } from './web-server.ts'
 /** The hub's own session cookie. */
 export const HUB_COOKIE = '__Host-mezite_session'
 
+/** Of a call by nobody in particular: an address may have many under way, and each holds what has come of its body. */
+const PUBLIC_BODY_BYTES = 64 * 1024
+
 const ACCESS: readonly unknown[] = ['public', 'user', 'admin'] satisfies RouteAccess[]
 
 export type WebCredentials = Extract<Credentials, { kind: 'hub-cookie' | 'bearer' }>
@@ -61,7 +64,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     },
   })
   app.decorateRequest('identifyAgain', async () => null)
-  app.addHook('onRoute', ({ method, url, config }) => {
+  app.addHook('onRoute', (route) => {
+    const { method, url, config } = route
     const access = config?.access
     if (access === undefined || !ACCESS.includes(access)) {
       throw new MezError(
@@ -69,6 +73,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         `the route ${String(method)} ${url} does not say who may call it`,
       )
     }
+    if (access === 'public') route.bodyLimit ??= PUBLIC_BODY_BYTES
     for (const one of [method].flat()) routes.push({ method: one, url, access })
   })
 

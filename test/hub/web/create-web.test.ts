@@ -260,6 +260,7 @@ t.test('the hub’s own host', async (t) => {
     for (const [target, status] of [
       ['POST /v1/webapi/nothing', 404],
       ['PUT /v1/webapi/me', 405],
+      ['POST /v1/webapi/cli/token', 413],
     ]) {
       const head = 'host: hub.mezite.localhost\r\nconnection: close\r\ncontent-type: application/json\r\n'
       const bytes = `${target} HTTP/1.1\r\n${head}content-length: 1000000\r\n\r\n{`
