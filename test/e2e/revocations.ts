@@ -11,7 +11,7 @@ import {
   openThroughMsh,
   startDripApp,
 } from './live-streams.ts'
-import { connect, register } from './resources.ts'
+import { connect } from './resources.ts'
 import { startAgent } from './start-agent.ts'
 import { type RunningHub, type SiteOptions, startTwoHubs, type TwoHubs } from './start-two-hubs.ts'
 
@@ -61,7 +61,7 @@ export interface Revocations {
 }
 
 /** How many ways there are to take access away. */
-export const WAYS = 4
+export const WAYS = 5
 
 const EVERY: readonly Kind[] = [...BROWSER_KINDS, 'tcp']
 const ALICE = 'alice@example.com'
@@ -99,8 +99,19 @@ export async function startRevocations(
     })
   await grant('test')
   const agents = ['node-1', 'node-2']
-  await register(a.api, 'drip', drip.httpPort, { agents })
-  await register(a.api, 'wire', 0, { uri: `tcp://127.0.0.1:${drip.tcpPort}`, protocol: 'tcp', agents })
+  const specs = {
+    drip: { uri: `http://127.0.0.1:${drip.httpPort}`, agents },
+    wire: { uri: `tcp://127.0.0.1:${drip.tcpPort}`, protocol: 'tcp', agents },
+  } as const
+  const publish = (name: keyof typeof specs, env: string) =>
+    a.api<Answer>('PUT', `/apps/${name}`, {
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels: { env } },
+      spec: specs[name],
+    })
+  const publishBoth = () => Promise.all([publish('drip', 'test'), publish('wire', 'test')])
+  await publishBoth()
 
   const visitor = pair.visitor()
   const app = pair.appUrl('drip')
@@ -191,6 +202,14 @@ export async function startRevocations(
         { kinds: ['tcp'], act: () => a.api<Answer>('POST', '/apps/wire/disable') },
       ],
       undo: () => Promise.all(['drip', 'wire'].map((name) => a.api('POST', `/apps/${name}/enable`))),
+    },
+    {
+      what: 'label',
+      steps: [
+        { kinds: BROWSER_KINDS, act: () => publish('drip', 'other') },
+        { kinds: ['tcp'], act: () => publish('wire', 'other') },
+      ],
+      undo: publishBoth,
     },
   ]
 
