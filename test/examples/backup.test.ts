@@ -52,6 +52,11 @@ t.test('fault 42: a dump of PostgreSQL and the key are the cluster', async (t) =
   const unspent = await first.api<{ id: string }>('POST', '/tokens', { roles: ['app'], ttl_seconds: 600 })
   const hubCa = await first.api('GET', '/auth/export/hub-ca')
 
+  // Events are written a moment after what they tell of.
+  await until(
+    async () => (await first.api<unknown[]>('GET', '/audit?type=user.login')).length === 1,
+    'the sign-in is in the audit trail',
+  )
   const dump = join(dir, 'mezite.dump')
   const key = join(dir, 'key')
   await run(postgres.program('pg_dump'), ['--format=custom', ...leftOut, `--file=${dump}`, firstUrl])
