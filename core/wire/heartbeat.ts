@@ -4,7 +4,7 @@ import { HEARTBEAT_MISSES, HEARTBEAT_MS } from './tunnel-protocol.ts'
 
 /**
  * Asks the peer of an HTTP/2 session for a sign of life every `intervalMs`, one question at a time. Calls
- * `onDead` once after `misses` intervals without any byte from it. A tick that comes late because this
+ * `onDead` once after `HEARTBEAT_MISSES` intervals without any byte from it. A tick that comes late because this
  * process itself was blocked counts nothing, since the answer may be waiting in the socket.
  */
 export function startHeartbeat(
@@ -15,7 +15,6 @@ export function startHeartbeat(
     readonly onDead: () => void
     readonly onRtt?: (rttMs: number) => void
     readonly intervalMs?: number
-    readonly misses?: number
   },
 ): () => void {
   const { clock, bytesRead } = options
@@ -36,7 +35,7 @@ export function startHeartbeat(
     if (!waiting || now !== seen) missed = 0
     else if (late < interval / 2) missed += 1
     seen = now
-    if (missed >= (options.misses ?? HEARTBEAT_MISSES)) {
+    if (missed >= HEARTBEAT_MISSES) {
       stop()
       options.onDead()
     } else if (!waiting) ask()

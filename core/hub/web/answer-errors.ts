@@ -70,7 +70,7 @@ function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRe
 }
 
 /** A person's browser asks for a page: not the API, not a script. */
-export function isNavigation({ url, headers }: FastifyRequest): boolean {
+function isNavigation({ url, headers }: FastifyRequest): boolean {
   if (url.startsWith('/v1/')) return false
   const mode = headers['sec-fetch-mode']
   if (mode !== undefined) return mode === 'navigate'

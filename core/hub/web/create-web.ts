@@ -28,7 +28,7 @@ const BODY_BYTES = 1024 * 1024
 
 export interface WebOptions
   extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
-    Pick<GuardOptions, 'identify' | 'changes' | 'signInLocation'> {
+    Pick<GuardOptions, 'identify' | 'changes'> {
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */
   readonly hsts: boolean

@@ -9,7 +9,6 @@ import { createCounts } from '../limits/counts.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
-import { isNavigation } from './answer-errors.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken } from './csrf.ts'
 import { nothingHere } from './nothing-here.ts'
 import { Problem } from './problem.ts'
@@ -39,8 +38,6 @@ export interface GuardOptions {
   readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
   /** Sessions and roles are only believed while the view of them is fresh. */
   readonly changes: Pick<Changes, 'fresh'>
-  /** Where a person who navigates to a page without a session is sent; without it they get a 401 page. */
-  readonly signInLocation?: (request: FastifyRequest) => string
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
   readonly clock: Clock
 }
@@ -157,9 +154,6 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
     if (subject === null) {
       if (bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
-      if (options.signInLocation && isNavigation(request) && (method === 'GET' || method === 'HEAD')) {
-        return reply.redirect(options.signInLocation(request), 303)
-      }
       reply.header('www-authenticate', 'Bearer')
       throw new Problem(401, 'login_required', 'Sign in first, or give a valid token.')
     }
