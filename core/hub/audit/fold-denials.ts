@@ -1,7 +1,8 @@
+import { addressKey } from '../limits/address-key.ts'
 import type { AuditInput } from './audit-event.ts'
 
 /** What anybody can cause as often as he likes. */
-const FOLDED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected'])
+const FOLDED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected', 'user.login.failed'])
 
 const WINDOW_MS = 60_000
 const EACH = 10
@@ -63,5 +64,6 @@ export function createDenialFold(record: (input: AuditInput) => void): DenialFol
 }
 
 function keyOf({ type, user, clientIp, reason, fields }: AuditInput): string {
-  return JSON.stringify([type, user ?? clientIp ?? null, reason ?? null, fields?.app ?? null])
+  const who = user ?? addressKey(clientIp ?? '')
+  return JSON.stringify([type, who, reason ?? null, fields?.app ?? fields?.connector ?? null])
 }

@@ -202,6 +202,13 @@ t.test('M164 a million denials of one client: ten, then a number; others are rec
   for (let n = 0; n < 1_000_000; n++) audit.record(denied('mallory', `2001:db8::${n % 9}`, 'grafana'))
   for (let n = 0; n < 12; n++) audit.record(denied('mallory', '192.0.2.1', 'wiki'))
   for (let n = 0; n < 11; n++) audit.record(denied(null, '192.0.2.1', null))
+  // One client of IPv6 has as many addresses as it likes.
+  for (let n = 0; n < 30; n++) audit.record(denied(null, `2001:db8::${n.toString(16)}`, 'grafana'))
+  for (let n = 0; n < 30; n++)
+    audit.record({
+      ...{ type: 'user.login.failed', success: false, reason: 'state_spent', clientIp: '192.0.2.1' },
+      fields: { connector: n % 2 === 0 ? 'sso' : 'other' },
+    })
   for (let n = 0; n < 50; n++) audit.record({ type: 'app.request', success: true, user: 'alice' })
   audit.record(denied('alice', '192.0.2.1', 'grafana'))
   t.ok(audit.accepting)
@@ -214,7 +221,18 @@ t.test('M164 a million denials of one client: ten, then a number; others are rec
   t.match(of('mallory', 'grafana').at(-1), { repeated: 999_990, reason: 'access_denied', request_id: null })
   t.match(of('mallory', 'wiki').at(-1), { repeated: 2 })
   t.match(of(null, null).at(-1), { repeated: 1, client_ip: '192.0.2.1' })
-  t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 1)
+  t.equal(of(null, 'grafana').length, 11)
+  t.match(of(null, 'grafana').at(-1), { repeated: 20, client_ip: '2001:db8::0' })
+  const failed = memory.events().filter(({ type }) => type === 'user.login.failed')
+  t.strictSame(
+    failed.flatMap(({ connector, repeated }) => (repeated === undefined ? [] : [[connector, repeated]])),
+    [
+      ['sso', 5],
+      ['other', 5],
+    ],
+  )
+  t.equal(failed.length, 22)
+  t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 11 + 1)
 })
 
 t.test('M164 denials from everywhere at once are bounded too', async (t) => {
