@@ -101,12 +101,14 @@ export async function openInBrowser(visitor: Visitor, appUrl: string): Promise<O
     )
     return { kind, ended }
   }
-  const [download, events] = await Promise.all([transfer('download'), transfer('events')])
-  const socket = await openWebSocket(visitor, appUrl)
-  const ended = new Promise<Ending>((resolve) =>
-    socket.on('close', (code) => resolve({ how: `closed ${code}`, at: performance.now() })),
-  )
-  return [download, events, { kind: 'socket', ended }]
+  const webSocket = async (): Promise<OpenStream> => {
+    const socket = await soon(() => openWebSocket(visitor, appUrl))
+    const ended = new Promise<Ending>((resolve) =>
+      socket.on('close', (code) => resolve({ how: `closed ${code}`, at: performance.now() })),
+    )
+    return { kind: 'socket', ended }
+  }
+  return Promise.all([transfer('download'), transfer('events'), webSocket()])
 }
 
 /** A connection to the app through msh's connection to a hub. */

@@ -129,7 +129,7 @@ export async function startRevocations(
       if (page.status !== 200) throw new Error(`not signed in: ${page.status} ${page.text.slice(0, 200)}`)
       isSignedIn = true
     }
-    certificate ??= await login({ url: pair.hubUrl, visitor: pair.visitor })
+    certificate ??= await login({ url: pair.hubUrl, visitor: pair.visitor }, {}, visitor)
     return certificate
   }
 

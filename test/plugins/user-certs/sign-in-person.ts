@@ -61,12 +61,12 @@ export function askCertificate(hub: Pick<TestHub, 'url'>, visitor: Visitor, body
   })
 }
 
-/** A whole `msh login`: key, browser, certificate. */
+/** A whole `msh login`: key, browser, certificate. The visitor is the browser, which may be signed in already. */
 export async function login(
   hub: Pick<TestHub, 'url' | 'visitor'>,
   more: object = {},
+  visitor: Visitor = hub.visitor(),
 ): Promise<Issued & { readonly key: string }> {
-  const visitor = hub.visitor()
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const proof = await allowCommandLine(hub, visitor)
   const answer = await askCertificate(hub, hub.visitor(), {
