@@ -10,6 +10,7 @@ import {
 } from '@mezite/core'
 import t from 'tap'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
+import { until } from '../../until.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 
 t.setTimeout(240_000)
@@ -40,14 +41,6 @@ async function startSeen() {
   const tcp = await startTcpHub({ plugins: [plugin] })
   await tcp.publish('echo', (socket) => void socket.pipe(socket))
   return { tcp, events, db: () => seen.db as Database, changes: () => seen.changes as Changes }
-}
-
-const until = async (what: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> => {
-  const end = Date.now() + ms
-  while (!(await what())) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 t.test('a hub that stops lets connections end, then cuts them, and records each once', async (t) => {
@@ -84,7 +77,7 @@ t.test('an agent that goes, or comes late, is told apart from the application', 
   stream.resume()
   await tcp.agent.stop(0)
   t.not(await closed(stream), 0)
-  await until(() => events.some(({ type }) => type === 'app.session.end'))
+  await until(() => events.some(({ type }) => type === 'app.session.end'), 'the end is recorded')
   t.match(
     events.filter(({ type }) => type === 'app.session.end'),
     [{ end_reason: 'agent_lost', agent: 'node-1' }],
@@ -101,7 +94,7 @@ t.test('an agent that is removed takes what it carries along', async (t) => {
   stream.resume()
   await tcp.hub.api('DELETE', '/agents/node-1')
   t.not(await closed(stream), 0)
-  await until(() => events.some(({ type }) => type === 'app.session.end'))
+  await until(() => events.some(({ type }) => type === 'app.session.end'), 'the end is recorded')
   t.match(
     events.filter(({ type }) => type === 'app.session.end'),
     [{ end_reason: 'revoked', agent: 'node-1' }],
@@ -114,7 +107,7 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   const { stream } = await open(session, 'echo')
   const rows = () => db().selectFrom('tcp_apps_open').selectAll().execute()
-  await until(async () => (await rows()).length === 1)
+  await until(async () => (await rows()).length === 1, 'the connection is kept')
   const [row] = await rows()
   // As if another hub had held a second one, and had not been seen for a minute.
   const seen = Date.now() - 60_000
@@ -123,7 +116,7 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   const id = '00000000-0000-4000-8000-000000000000'
   const event = JSON.stringify({ ...JSON.parse(row?.event), requestId: id })
   await db().insertInto('tcp_apps_open').values({ id, instance: 'dead', event, started }).execute()
-  await until(() => events.some(({ end_reason }) => end_reason === 'hub_lost'))
+  await until(() => events.some(({ end_reason }) => end_reason === 'hub_lost'), 'the lost end is recorded')
   t.match(
     events.filter(({ type }) => type === 'app.session.end'),
     [
@@ -147,8 +140,11 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   stream.end()
   stream.resume()
   await closed(stream)
-  await until(async () => (await rows()).length === 0)
-  await until(() => events.filter(({ type }) => type === 'app.session.end').length > 1)
+  await until(async () => (await rows()).length === 0, 'nothing is kept')
+  await until(
+    () => events.filter(({ type }) => type === 'app.session.end').length > 1,
+    'both ends are recorded',
+  )
   t.equal(events.filter(({ type }) => type === 'app.session.end').length, 2)
 })
 
@@ -163,7 +159,8 @@ t.test('after an outage of the database no hub that lives is taken for gone', as
   const shared = { write: changes().write, alone: false }
   const connections = createOpenConnections({ database: db(), changes: shared, clock, log })
   const hubs = () => db().selectFrom('tcp_apps_hubs').selectAll().execute()
-  const beat = () => until(async () => (await hubs()).some(({ seen }) => seen === clock.now()))
+  const beat = () =>
+    until(async () => (await hubs()).some(({ seen }) => seen === clock.now()), 'the hub is seen')
   connections.start()
   t.teardown(() => connections.stop())
   await beat()
@@ -178,7 +175,7 @@ t.test('after an outage of the database no hub that lives is taken for gone', as
   await beat()
   passed += 5_000
   await beat()
-  await until(async () => !(await others()))
+  await until(async () => !(await others()), 'the other hub is gone')
   t.pass('it stayed silent')
 })
 
@@ -216,7 +213,7 @@ t.test(
     await start(false)
     t.equal(lost().length, 0, 'among several hubs it may live')
     await start(true)
-    await until(() => lost().length > 0)
+    await until(() => lost().length > 0, 'the loss is recorded')
     t.match(lost(), [{ request_id: id, app: 'echo', duration_ms: 600, bytes_in: null }])
   },
 )
