@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import {
   type AnyPlugin,
   agentHooks,
@@ -84,7 +84,9 @@ export function createAgent(options: AgentOptions): RunningAgent {
 
   async function dial(target: DialTarget): Promise<Duplex> {
     const own = calls.dial.open.empty ? null : await calls.dial.open(target)
-    return own ?? dialApp(target, allow)
+    if (own === null) return dialApp(target, allow)
+    if (own instanceof Duplex) return own
+    throw new MezError('MEZ_HOOK_FAILED', "a plugin's answer to dial.open is no stream")
   }
 
   function connect(): Promise<void> {

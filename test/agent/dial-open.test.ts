@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { defineAgentPlugin } from '@mezite/core'
 import t from 'tap'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
@@ -62,16 +63,18 @@ t.test(
   },
 )
 
-t.test('dial.open: a plugin that fails opens nothing, not even the way around it', async (t) => {
+t.test('Q187 dial.open: a plugin that fails, or answers with no stream, opens nothing else', async (t) => {
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
+  let answer: unknown = new Error('no')
   const guard = defineAgentPlugin({
     name: 'guard',
     api: 1,
     summary: 'Fails',
     setup({ tap }) {
       tap.dial.open(() => {
-        throw new Error('no')
+        if (answer instanceof Error) throw answer
+        return answer as Duplex
       })
     },
   })
@@ -82,5 +85,12 @@ t.test('dial.open: a plugin that fails opens nothing, not even the way around it
     reached = true
   })
   await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
+  for (const wrong of [{}, app.uri, 7, false, { on: () => {} }]) {
+    answer = wrong
+    await t.rejects(hub.tunnel.open(testApp(app.uri)), Error, JSON.stringify(wrong))
+  }
   t.equal(reached, false)
+  answer = null
+  await hub.tunnel.open(testApp(app.uri)).then((pipe) => pipe.destroy())
+  await hub.until(() => reached, 'what the plugin leaves to the agent is dialled, by the agent that lives')
 })
