@@ -56,19 +56,16 @@ t.test('I124 each side closes its own direction', async (t) => {
   t.equal(String(await readAll(first.stream)), 'got all of it', 'the app answers after the client has ended')
 
   let rest = ''
-  const done = new Promise<void>((resolve) => {
-    void tcp.publish('early-end', (socket) => {
-      socket.end('bye')
-      socket.on('data', (chunk) => {
-        rest += chunk
-      })
-      socket.on('end', resolve)
+  const done = Promise.withResolvers<void>()
+  await tcp.publish('early-end', (socket) => {
+    socket.end('bye')
+    socket.on('data', (chunk) => {
+      rest += chunk
     })
+    socket.on('end', () => done.resolve())
   })
-  await tcp
-    .events('app.created', ({ app, name }) => app === 'early-end' || name === 'early-end')
-    .catch(() => {})
   const second = await open(session, 'early-end')
+  t.equal(second.status, 200, String(second.reason))
   let text = ''
   second.stream.on('data', (chunk) => {
     text += chunk
@@ -77,7 +74,7 @@ t.test('I124 each side closes its own direction', async (t) => {
   t.equal(text, 'bye')
   second.stream.write('still ')
   second.stream.end('talking')
-  await done
+  await done.promise
   t.equal(rest, 'still talking', 'the client goes on after the app has ended')
   t.equal(await closed(second.stream), 0)
   session.destroy()
