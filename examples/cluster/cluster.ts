@@ -5,8 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { freePort } from '@mezite/core/testing'
 import { findProgram } from './find-program.ts'
-import { freePort } from './free-port.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { hubConfig, resources } from './resources.ts'
 
@@ -15,6 +15,7 @@ export interface ClusterOptions {
   readonly dir: string
   /** Port of the hub; 0 picks a free one. */
   readonly hubPort: number
+  /** Port of the identity provider, where nobody has it; 0 or another's picks a free one. */
   readonly idpPort: number
   /** Apps below the hub's own host instead of a domain of their own; sign-in then has a host of its own. */
   readonly appsBelowHub?: boolean
@@ -60,17 +61,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep } = options
   const dataDir = join(dir, 'hub')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const [hubPort, idpPort, diagnosticsPort] = await Promise.all([
-    options.hubPort || freePort(),
-    options.idpPort || freePort(),
-    freePort(),
-  ])
+  const [hubPort, diagnosticsPort] = await Promise.all([options.hubPort || freePort(), freePort()])
   const redisServer = findProgram('redis-server')
   const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
   const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
   const hubUrl = `https://${hubHost}:${hubPort}`
   const signInUrl = options.appsBelowHub ? `https://login.${appsDomain}:${hubPort}` : hubUrl
-  const idpUrl = `http://127.0.0.1:${idpPort}`
   const caFile = join(dataDir, 'development-ca.pem')
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
@@ -115,13 +111,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       }),
       { mode: 0o600 },
     )
-    await together(
+    const [idpPort] = await together(
       start({
         name: 'identity provider',
         file: here('identity-provider.ts'),
         logFile: logFile('identity-provider'),
         env: {
-          PORT: String(idpPort),
+          PORT: String(options.idpPort),
           CLIENT_SECRET: clientSecret,
           REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
           POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
@@ -137,6 +133,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         ready: () => isReady(diagnosticsPort),
       }),
     )
+    const idpUrl = `http://127.0.0.1:${idpPort}`
     const ca = readFileSync(caFile, 'utf8')
 
     onStep('Starting the applications, which listen on 127.0.0.1 only')
@@ -145,14 +142,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         name: `${name} app`,
         file: here(`apps/${file}`),
         logFile: logFile(`${name}-app`),
-        env: { ...env, PORT: '0' },
+        env: { PORT: '0', ...env },
       })
     const known = { HUB_URL: hubUrl, HUB_CA: caFile }
     const [identityPort, vaultPort, livePort, redisPort] = await together(
       startApp('identity', 'identity-app.ts', { ...known, APP_NAME: 'identity' }),
       startApp('vault', 'identity-app.ts', { ...known, APP_NAME: 'vault' }),
       startApp('live', 'live-app.ts', {}),
-      startApp('redis', 'redis-app.ts', { REDIS_SERVER: redisServer ?? '' }),
+      startApp('redis', 'redis-app.ts', { REDIS_SERVER: redisServer ?? '', PORT: String(await freePort()) }),
     )
 
     onStep('Registering roles, the identity provider and the applications')

@@ -1,11 +1,13 @@
 /**
  * The example's OpenID provider: oidc-provider with one client and the people of `people.ts`. No password is
  * asked, so it listens on loopback only.
- * Environment: PORT, REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET.
+ * Environment: REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET, PORT; a free one where that is taken, 0
+ * or none. It prints which.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import Provider, { type Configuration } from 'oidc-provider'
 import { loopbackFetch } from './loopback-fetch.ts'
 import { people } from './people.ts'
@@ -15,7 +17,6 @@ if (!REDIRECT_URI || !POST_LOGOUT_URI || !LOGOUT_URI || !HUB_CA || !CLIENT_SECRE
   throw new Error('REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA and CLIENT_SECRET must be set')
 }
 
-const issuer = `http://127.0.0.1:${PORT}`
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
 const configuration: Configuration = {
@@ -65,10 +66,21 @@ const configuration: Configuration = {
   },
 }
 
-const provider = new Provider(issuer, configuration)
+// The issuer is known once the port is; nobody asks before that.
+const server = createServer()
+const listen = (wanted: number) =>
+  new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(wanted, '127.0.0.1', resolve)
+  })
+await listen(Number(PORT)).catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EADDRINUSE') throw error
+  return listen(0)
+})
+const { port } = server.address() as AddressInfo
+const provider = new Provider(`http://127.0.0.1:${port}`, configuration)
 const handle = provider.callback()
-
-const server = createServer((request, response) => {
+server.on('request', (request, response) => {
   route(request, response).catch((error: Error) => {
     process.stderr.write(`identity provider: ${error.message}\n`)
     if (!response.headersSent) response.writeHead(400, { 'content-type': 'text/plain' })
@@ -109,7 +121,5 @@ button:hover,button:focus-visible{border-color:#2563eb}small{display:block;opaci
 <h1>Who are you?</h1><p>The example's identity provider. It asks for no password.</p>${buttons}</html>`
 }
 
-server.listen(Number(PORT), '127.0.0.1', () => {
-  process.stdout.write(`ready ${PORT}\n`)
-})
+process.stdout.write(`ready ${port}\n`)
 process.on('SIGTERM', () => process.exit(0))

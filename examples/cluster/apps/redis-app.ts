@@ -1,34 +1,32 @@
 /**
  * A Redis for the example, where `redis-server` is installed; else a server that sends back what it gets.
- * Environment: REDIS_SERVER (the program, or nothing), PORT; 0 or none picks a free one, which it prints.
+ * Environment: REDIS_SERVER (the program, or nothing), PORT.
  */
 import { spawn } from 'node:child_process'
-import { type AddressInfo, connect, createServer } from 'node:net'
-import { freePort } from '../free-port.ts'
+import { connect, createServer } from 'node:net'
 
 const PORT = Number(process.env.PORT ?? 0)
-const ready = (port: number): void => void process.stdout.write(`ready ${port}\n`)
+const ready = (): void => void process.stdout.write(`ready ${PORT}\n`)
 
-async function serveRedis(program: string): Promise<void> {
-  const port = PORT || (await freePort())
+function serveRedis(program: string): void {
   const child = spawn(
     program,
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+    ['--port', String(PORT), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   child.on('error', () => process.exit(1))
   child.on('exit', (code) => process.exit(code ?? 0))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('exit', () => child.kill('SIGKILL'))
-  waitFor(port)
+  waitFor()
 }
 
-function waitFor(port: number): void {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => setTimeout(waitFor, 50, port))
+function waitFor(): void {
+  const socket = connect(PORT, '127.0.0.1')
+  socket.on('error', () => setTimeout(waitFor, 50))
   socket.on('connect', () => {
     socket.destroy()
-    ready(port)
+    ready()
   })
 }
 
@@ -37,10 +35,10 @@ function serveEcho(): void {
     socket.on('error', () => socket.destroy())
     socket.pipe(socket)
   })
-  server.listen(PORT, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
+  server.listen(PORT, '127.0.0.1', ready)
   process.on('SIGTERM', () => process.exit(0))
 }
 
 const { REDIS_SERVER } = process.env
-if (REDIS_SERVER) await serveRedis(REDIS_SERVER)
+if (REDIS_SERVER) serveRedis(REDIS_SERVER)
 else serveEcho()
