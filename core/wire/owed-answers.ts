@@ -32,6 +32,11 @@ export class OwedAnswers {
     return true
   }
 
+  /** An answer is on its way, or the connection ends with an earlier one: nothing else may be written. */
+  isBusy(socket: Duplex): boolean {
+    return this.count(socket) > 0 || this.#ends(socket)
+  }
+
   count(socket: Duplex): number {
     return this.#owed.get(socket)?.size ?? 0
   }

@@ -92,12 +92,16 @@ export class AppHosts implements AppHostProtocol {
 
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void {
     socket.on('error', noop)
-    // An earlier answer is still on its way: two must not mix, and Node.js throws for a second one on a socket.
-    if (this.#owed.count(socket) > 0) return void socket.destroy()
+    if (this.#owed.isBusy(socket)) return void socket.destroy()
     const response = new ServerResponse(message)
     response.on('error', noop)
     response.shouldKeepAlive = false
-    response.assignSocket(socket as never)
+    try {
+      response.assignSocket(socket as never)
+    } catch {
+      // Node.js throws when an earlier answer has the connection still: two must not mix.
+      return void socket.destroy()
+    }
     socket.on('drain', () => response.emit('drain'))
     response.once('finish', () => {
       socket.resume()
@@ -171,7 +175,7 @@ export class AppHosts implements AppHostProtocol {
   }
 
   #refuseConnect(socket: Duplex): void {
-    if (this.#owed.count(socket) > 0) return void socket.destroy()
+    if (this.#owed.isBusy(socket)) return void socket.destroy()
     const info = this.#infos.get(socket)
     if (info !== undefined) this.#refusals.note(info.clientIp, 'method_not_allowed', null)
     refuseBytes(socket, 405)

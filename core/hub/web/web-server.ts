@@ -89,13 +89,12 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   // Node.js would answer itself; judgeFraming says why.
   server.on('checkExpectation', take)
   server.on('upgrade', (request, socket, head) => {
-    // An earlier answer is still on its way: two must not mix, and Node.js throws for a second one on a socket.
-    if (owed.count(socket) > 0) return void socket.destroy()
+    if (owed.isBusy(socket)) return void socket.destroy()
     const { info } = judge(request)
     appHosts?.upgrade?.(request, socket, head, info)
   })
   server.on('connect', (_request, socket) => {
-    if (owed.count(socket) > 0) socket.destroy()
+    if (owed.isBusy(socket)) socket.destroy()
     else refuse(socket, '405 Method Not Allowed')
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -100,6 +100,9 @@ t.test('G101 F90 an upgrade behind an unfinished answer ends its connection, nev
     `GET /.mezite/session-status ${head}\r\n`,
     `POST / ${head}Content-Length: 2\r\n\r\nhi`,
     `GET / ${head}Cookie: ${COOKIE}\r\n\r\n`,
+    // The first ends the connection, so the second is left alone, and has it still.
+    `GET / HTTP/1.1\r\nHost: b.apps.test\r\n\r\nGET / ${head}\r\n`,
+    `GET / ${head}Connection: close\r\n\r\nGET / ${head}\r\n`,
   ]
   for (const first of before) {
     for (const second of [upgrade(), `CONNECT a.apps.test:443 ${head}\r\n`]) {

@@ -125,6 +125,20 @@ t.test(
   },
 )
 
+t.test('G101 F90 an upgrade behind requests that are left alone ends its stream only', async (t) => {
+  const session = tcp.msh(await tcp.login('bo', ['platform']))
+  const { stream } = await open(session, 'web', HTTP)
+  stream.resume()
+  const get = (name: string, more = '') => `GET / HTTP/1.1\r\nHost: ${name}\r\n${more}\r\n`
+  const upgrade =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+  // The first ends the connection; the second comes when that is answered, and gets no answer.
+  for (const text of [get('evil.test'), get(host('web')), get(host('web'), upgrade)])
+    stream.write(Buffer.from(text))
+  await closed(stream)
+  t.equal((await open(session, 'web', HTTP)).status, 200)
+})
+
 t.test('a stream reaches its app only, and no page of the hub', async (t) => {
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   t.match(await open(session, 'echo', HTTP), { status: 400, reason: 'protocol_mismatch' })
