@@ -13,6 +13,8 @@ const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
 
 interface Program {
   readonly child: ChildProcess
+  /** Resolves once its log matches. */
+  readonly said: (what: RegExp) => Promise<void>
   readonly ended: Promise<{ code: number | null; out: string; err: string }>
 }
 
@@ -34,7 +36,10 @@ function startMezd(args: readonly string[], env: Record<string, string> = {}, in
   const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
     child.on('close', (code) => resolve({ code, out, err }))
   })
-  return { child, ended }
+  const said = async (what: RegExp) => {
+    while (!what.test(err) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return { child, said, ended }
 }
 
 const flags = (hub: TunnelHub, dataDir: string): string[] => [
@@ -109,10 +114,7 @@ t.test('O180 P182 no signal opens the debugger, and strict_runtime refuses one t
   const refused = await start('strict.yaml', open).ended
   t.equal(refused.code, 1)
   t.match(refused.err, /a debugger is open at ws:\/\/127\.0\.0\.1:\d+: .*\(MEZ_RUNTIME_UNSAFE\)\n.*--inspect/)
-  for (const { child } of [plain, warned])
-    await new Promise((resolve) =>
-      child.stderr?.on('data', (text) => /hub_unreachable|connect/i.test(text) && resolve(0)),
-    )
+  for (const { said } of [plain, warned]) await said(/hub_unreachable|connect/i)
   plain.child.kill('SIGUSR1')
   await new Promise((resolve) => setTimeout(resolve, 500))
   for (const { child } of [plain, warned]) child.kill('SIGTERM')
