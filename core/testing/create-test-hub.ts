@@ -8,6 +8,7 @@ import type { AnyPlugin } from '../kernel/plugin.ts'
 import { type AdminClient, adminClient } from './admin-client.ts'
 import { freePort } from './free-port.ts'
 import { memoryLog } from './memory-log.ts'
+import { seedDatabase } from './seed-database.ts'
 import { Visitor } from './visitor.ts'
 
 /** A plugin as a value, with its slice of `plugins:`. */
@@ -61,6 +62,7 @@ const READY_MS = 10_000
 export async function createTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const dir = await mkdtemp(join(tmpdir(), 'mezite-test-hub-'))
   try {
+    await seedDatabase(join(dir, 'data'))
     for (let attempt = 1; ; attempt++) {
       const hub = await launch(dir, options).catch((error: NodeJS.ErrnoException) => {
         // Somebody took the port between its choice and its use.

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { seedDatabase } from '../../core/testing/seed-database.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../../examples/cluster/cluster.ts'
 import './plain-programs.ts'
 
@@ -28,6 +29,7 @@ export async function startTestCluster(
   options: Pick<ClusterOptions, 'appsBelowHub' | 'plugins'> = {},
 ): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-e2e-'))
+  await seedDatabase(join(dir, 'hub'))
   const cluster = await startCluster({ ...options, dir, hubPort: 0, idpPort: 0, onStep: () => {} })
   const servers: Server[] = []
   t.teardown(async () => {

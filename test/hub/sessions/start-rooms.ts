@@ -16,6 +16,7 @@ import type { SessionEnded } from '../../../core/hub/sessions/session.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/sessions-migrations.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
+import { seedDatabase } from '../../../core/testing/seed-database.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 
@@ -34,6 +35,7 @@ export const actor = { subject: operator, clientIp: '', id: 'request-1' }
 /** Catalog, access and sessions of one hub on a real embedded database; a hand-moved clock. */
 export async function startRooms() {
   const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rooms-'))
+  await seedDatabase(dataDir)
   const opened = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
   await opened.migrate([catalogMigrations, accessMigrations, sessionsMigrations])
   let ahead = 0

@@ -17,6 +17,7 @@ import type { Vault } from '../../../core/hub/keys/vault.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/tunnel-migrations.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
+import { seedDatabase } from '../../../core/testing/seed-database.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }
@@ -33,6 +34,7 @@ export interface TestRooms {
 /** Opens them in a folder of their own. */
 export async function openTestRooms(): Promise<TestRooms> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mezhub-'))
+  await seedDatabase(dataDir)
   const store = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
   const { db } = store
   const vault = await openVault({ db, dataDir, env: {} })

@@ -6,6 +6,7 @@ import { createChanges } from '../../../core/hub/database/create-changes.ts'
 import { openDatabase } from '../../../core/hub/database/open-database.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { type Log, systemClock } from '../../../core/index.ts'
+import { seedDatabase } from '../../../core/testing/seed-database.ts'
 import { createRoles } from '../../../plugins/rbac/create-roles.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
@@ -22,6 +23,7 @@ t.test('stored roles', async (t) => {
     child: () => log,
   }
   const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rbac-'))
+  await seedDatabase(dataDir)
   const opened = await openDatabase({ driver: 'embedded', dataDir }, { log })
   await opened.migrate([rbacMigrations])
   const types: string[] = []
