@@ -18,7 +18,7 @@ export const limits = {
    * loads at once over HTTP/2, because those beyond are dialled anew each time.
    */
   idlePipeMs: 15_000,
-  idlePipesPerKey: 16,
+  idlePipesPerKey: 64,
   idlePipesPerApp: 256,
   /** `X-Mezite-Roles` at most; longer fails closed. */
   rolesBytes: 8 * 1024,
