@@ -7,6 +7,8 @@ import { startOneHub } from '../start-one-hub.ts'
 
 const READERS = 200
 const READ_MS = 30_000
+/** Buffers on the way fill as fast as the application can: while it does, it answers nobody else either, asked directly. */
+const FILL_MS = 10_000
 
 export const slowReaders = {
   name: 'slow-readers',
@@ -42,6 +44,7 @@ export const slowReaders = {
         Math.max(most[name], (residentKb(pids[name]) - before[name]) / 1024)
       most = { hub: grown('hub'), agent: grown('agent') }
     }, 500)
+    await new Promise((resolve) => setTimeout(resolve, FILL_MS))
     const busy = await askLive(visitor, cluster.liveUrl, READ_MS)
     clearInterval(watching)
     const held = { hub: await cluster.heldMb(hub.program), agent: await cluster.heldMb(agent) }
