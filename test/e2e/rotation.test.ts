@@ -147,7 +147,7 @@ const asked = Promise.all([ask(), ask(), ask()])
 const before = identityOf('node-a')
 
 t.test('fault 31 the authority of agents: they renew by themselves, and the old key ends', async (t) => {
-  t.match(await step('agent-ca', 'start'), { phase: 'started', waiting: [] })
+  t.match(await step('agent-ca', 'start'), { phase: 'started', waiting: { length: 0 } })
   await t.rejects(step('agent-ca', 'start'), { status: 409, code: 'rotation_phase' })
   await t.rejects(step('agent-ca', 'finish'), { status: 409, code: 'rotation_phase' })
   t.match(await step('agent-ca', 'switch'), { phase: 'switched' })
@@ -207,7 +207,7 @@ t.test('fault 31 the authority of hubs: agents learn the new key before it is us
     dir,
   })
   t.teardown(() => late.stop())
-  t.match((await rotation('hub-ca')).waiting, [], 'whoever joins now knows the new key')
+  t.match((await rotation('hub-ca')).waiting, { length: 0 }, 'whoever joins now knows the new key')
   await step('hub-ca', 'finish')
   await until(() => names.every((name) => identityOf(name).hubCa.length === 1), 'agents forget the old key')
   t.not(identityOf('node-b').hubCa[0], before.hubCa[0])

@@ -101,7 +101,14 @@ t.test('services and slots travel from plugins and the program to those who name
   t.equal(await kernel.calls.room.ask('mine'), 'yes')
   t.strictSame(kernel.tapsOf('room.ask'), ['a-reader'])
   t.match(kernel.describe(), [
-    { name: 'giver', api: 1, version: null, provides: ['number', 'words'], taps: [], startMs: null },
+    {
+      name: 'giver',
+      api: 1,
+      version: null,
+      provides: ['number', 'words'],
+      taps: { length: 0 },
+      startMs: null,
+    },
     { name: 'a-reader', version: '2.0.0', summary: 'Reads', taps: ['room.ask'] },
   ])
 })

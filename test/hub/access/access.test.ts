@@ -30,7 +30,7 @@ t.test('access', async (t) => {
     })
     t.match(await decide(), { effect: 'deny', reason: 'label_denied' })
     rooms.setPolicy((_, vote) => vote.allow('platform'))
-    t.match(await decide(), { effect: 'allow', roles: ['platform'], requirements: [] })
+    t.match(await decide(), { effect: 'allow', roles: ['platform'], requirements: { length: 0 } })
   })
 
   await t.test('E70 a tap that throws denies', async (t) => {

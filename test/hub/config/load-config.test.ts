@@ -48,7 +48,7 @@ t.test('defaults fill everything but the public address', async (t) => {
       publicAddr: { host: 'hub.mezite.localhost', port: 3443 },
       httpsKeypair: null,
       appsDomain: null,
-      trustedProxies: [],
+      trustedProxies: { length: 0 },
       proxyProtocol: 'off',
     },
     signInHost: 'hub.mezite.localhost',

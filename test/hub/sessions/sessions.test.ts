@@ -237,16 +237,12 @@ t.test('sessions', async (t) => {
       await sessions.live.recheck()
       t.same(cut.cuts, ['denied'])
       t.same(goesOn.cuts, [])
-      t.match(
-        await sessions.find('app', lost.token),
-        { satisfied: [] },
-        'the session lives, and is asked again',
-      )
+      t.same((await sessions.find('app', lost.token))?.satisfied, [], 'the session lives, and is asked again')
       t.same(
         sessions.byId(parent.id)?.satisfied.map(({ by }) => by),
         ['kept'],
       )
-      t.match((await redeem(late))?.session.satisfied, [], 'a code on its way brings nothing back')
+      t.same((await redeem(late))?.session.satisfied, [], 'a code on its way brings nothing back')
       t.match((await redeem(good))?.session.satisfied, [{ by: 'kept', appId: other.id }])
       goesOn.remove()
       rooms.setPolicy((_, vote) => vote.allow('dev'))

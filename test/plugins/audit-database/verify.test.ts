@@ -79,7 +79,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       events: 20,
       chains: 2,
       unchained: 0,
-      findings: [],
+      findings: { length: 0 },
       checkpoint: { number: 2 },
     })
     t.ok((await verify({ byCaller: report.checkpoint })).ok, 'goes back to a noted checkpoint')
