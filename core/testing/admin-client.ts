@@ -16,7 +16,7 @@ export class ApiError extends Error {
 /** Calls the JSON API as the operator; `path` is below `/v1/webapi`. Throws `ApiError` for what is no success. */
 export type AdminClient = <T = unknown>(method: string, path: string, body?: unknown) => Promise<T>
 
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 60_000
 
 /** The JSON API over the admin socket `path`, where whoever can open the file is the operator. */
 export function adminClient(socketPath: string): AdminClient {

@@ -52,7 +52,7 @@ export interface TestHub {
 }
 
 const ATTEMPTS = 5
-const READY_MS = 10_000
+const READY_MS = 60_000
 
 /**
  * Starts a whole hub in this process: embedded database in a folder of its own, free ports of 127.0.0.1, a development

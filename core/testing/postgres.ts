@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
-const START_MS = 30_000
+const START_MS = 90_000
 
 /** A real PostgreSQL server of one's own. */
 export interface TestPostgres {

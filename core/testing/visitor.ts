@@ -100,7 +100,7 @@ export class Visitor {
       headers: { ...this.#cookieHeader(target), ...ask.headers },
       lookup: lookupLocalhost,
       agent: ask.agent ?? false,
-      signal: AbortSignal.timeout(ask.timeoutMs ?? 20_000),
+      signal: AbortSignal.timeout(ask.timeoutMs ?? 60_000),
       ...(this.ca === undefined ? {} : { ca: this.ca }),
     })
     return new Promise((resolve, reject) => {

@@ -54,7 +54,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const HUB = here('../../core/mezhub.js')
 const AGENT = here('../../agent/mezd.js')
 const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
-const READY_MS = 30_000
+const READY_MS = 90_000
 
 /** Starts hub, identity provider, agent and four applications as programs of their own, on loopback. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {

@@ -22,7 +22,7 @@ export interface ProgramOptions {
   /** Where its standard error goes. */
   readonly logFile: string
   /** Resolves when the program can be used; by default, when it prints a line `ready` or `ready PORT`. */
-  readonly ready?: () => Promise<void>
+  readonly ready?: () => Promise<unknown>
   readonly deadlineMs?: number
 }
 
@@ -56,7 +56,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     signal: (signal) => void child.kill(signal),
     stop: () => stop(child, exited),
   }
-  const deadline = AbortSignal.timeout(options.deadlineMs ?? 30_000)
+  const deadline = AbortSignal.timeout(options.deadlineMs ?? 90_000)
   try {
     await Promise.race([
       options.ready

@@ -10,8 +10,6 @@ import http2Transport from '../../plugins/transport-http2/agent.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 t.test(
   'dial.open: a plugin reaches an application behind a Unix socket, others are dialled as ever',
   async (t) => {

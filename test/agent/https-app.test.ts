@@ -9,8 +9,6 @@ import { makeAuthority, makeLeaf, newKeyPair } from '../../core/hub/keys/certifi
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 /** An https application with a certificate of an authority that nobody knows. */
 async function startHttpsApp(
   t: { teardown(run: () => unknown): void },

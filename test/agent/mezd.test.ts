@@ -7,8 +7,6 @@ import t from 'tap'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
 
 interface Program {

@@ -12,7 +12,6 @@ import { isConnected, startAgent } from './start-agent.ts'
 import { startHttpApp } from './start-http-app.ts'
 import { startSite } from './start-two-hubs.ts'
 
-t.setTimeout(120_000)
 const REQUESTS = 8_000
 const KILL_AFTER = 5_000
 const CONNECTIONS = 16

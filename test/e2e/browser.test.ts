@@ -15,7 +15,6 @@ declare const location: { host: string }
 declare const performance: { getEntriesByType(type: string): { nextHopProtocol: string }[] }
 declare const document: { cookie: string; getElementById(id: string): { textContent: string | null } | null }
 
-t.setTimeout(180_000)
 const cluster = await startTestCluster(t)
 const browser = await openBrowser(t)
 const ALICE = 'Alice Platform'

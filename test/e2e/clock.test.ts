@@ -10,7 +10,6 @@ import { startAgent } from './start-agent.ts'
 import { startHttpApp } from './start-http-app.ts'
 import { startSite } from './start-two-hubs.ts'
 
-t.setTimeout(120_000)
 const LIBRARY = ['x86_64', 'aarch64']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
   .find((file) => existsSync(file))
@@ -139,7 +138,7 @@ t.test('fault 29: three hours back make no session live longer', async (t) => {
   t.ok(near(await skew(steady), -10_800))
   await until(async () => (await ask(short)).status === 401, 'it ends by the monotonic clock')
   const livedMs = Math.round(performance.now() - signedInMs)
-  t.ok(livedMs < 12_000, `after ${livedMs} ms`)
+  t.ok(livedMs < 30_000, `after ${livedMs} ms`)
   setClock('+0')
   t.equal(await settled(steady), 200)
   await person('steady')

@@ -11,7 +11,6 @@ import t from 'tap'
 import { startProgram } from '../../examples/cluster/program.ts'
 import { fuzzListeners } from './fuzz-listeners.ts'
 
-t.setTimeout(120_000)
 delete process.env.NODE_OPTIONS
 
 const BIN = fileURLToPath(new URL('../../core/hub/bin.ts', import.meta.url))
@@ -133,7 +132,7 @@ t.test(
     t.match(await ask(kept), 'HTTP/1.1 200', 'an open connection is served')
     const refused = performance.now()
     await t.rejects(secure(), 'a new one is closed')
-    t.ok(performance.now() - refused < 5_000, 'at once')
+    t.ok(performance.now() - refused < 8_000, 'at once')
     t.equal(ended, null)
     for (const socket of flood) socket.destroy()
     await until('room', () => descriptors() < before + 30)

@@ -40,7 +40,7 @@ export interface DripApp {
 }
 
 const DRIP_MS = 50
-const OPEN_MS = 5_000
+const OPEN_MS = 60_000
 const AGAIN_MS = 20
 
 export async function startDripApp(): Promise<DripApp> {

@@ -5,7 +5,6 @@ import { type Login, open, startTcpHub } from '../plugins/tcp-apps/start-tcp-hub
 import { until } from '../until.ts'
 import { CUT, type OpenStream, openInBrowser, openThroughMsh, startDripApp } from './live-streams.ts'
 
-t.setTimeout(90_000)
 const drip = await startDripApp()
 t.teardown(() => drip.close())
 const tcp = await startTcpHub()
@@ -129,7 +128,7 @@ for (const { kind, of, browser, msh } of targets) {
     const locks: Lock[] = []
     for (const target of of(who)) locks.push(await api<Lock>('POST', '/locks', { target, message: MESSAGE }))
     const ms = await allCut(t, who.streams, from)
-    t.ok(ms < 1_000, `after ${Math.round(ms)} ms`)
+    t.ok(ms < 3_000, `after ${Math.round(ms)} ms`)
     const streams = locks.reduce((sum, { cut }) => sum + cut.streams, 0)
     t.equal(streams, 4, 'the answers say so')
     await recorded(t, who, 'locked')
@@ -158,7 +157,7 @@ t.test('a lock with an end locks until then, and no longer', async (t) => {
   while (status === 403) status = (await ask(who.visitor)).status
   const lateMs = Date.now() - end
   t.equal(status, 200, 'the session has lived on')
-  t.ok(lateMs >= 0 && lateMs < 1_000, `${lateMs} ms after the end of the lock`)
+  t.ok(lateMs >= 0 && lateMs < 3_000, `${lateMs} ms after the end of the lock`)
   t.same(await api('GET', '/locks'), [], 'it is listed no more')
 })
 
@@ -179,7 +178,7 @@ t.test(
     await allCut(t, who.streams, 0)
     for (const { kind, ended } of who.streams) {
       const lateMs = Math.round((await ended).at + offset - (kind === 'tcp' ? ends.tcp : ends.browser))
-      t.ok(lateMs > -50 && lateMs < 1_000, `${kind}: ${lateMs} ms after the end`)
+      t.ok(lateMs > -50 && lateMs < 3_000, `${kind}: ${lateMs} ms after the end`)
     }
     await recorded(t, who, 'expired')
     t.match(await ask(who.visitor), { status: 401, code: 'login_required' })

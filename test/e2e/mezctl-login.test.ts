@@ -11,7 +11,6 @@ import { people } from '../../examples/cluster/people.ts'
 import { runMezctl, startMezctl } from '../oclif-cli/run-program.ts'
 import { startTestCluster } from './start-test-cluster.ts'
 
-t.setTimeout(120_000)
 const homes = mkdtempSync(join(tmpdir(), 'mezite-homes-'))
 t.teardown(() => rmSync(homes, { recursive: true, force: true }))
 const cluster = await startTestCluster(t)

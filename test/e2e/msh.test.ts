@@ -23,7 +23,6 @@ import { answersPing, holdRedis, startRedis } from './start-redis.ts'
 import { startTestCluster } from './start-test-cluster.ts'
 import { startTlsServer } from './start-tls-server.ts'
 
-t.setTimeout(300_000)
 const run = promisify(execFile)
 const homes = mkdtempSync(join(tmpdir(), 'mezite-homes-'))
 t.teardown(() => rmSync(homes, { recursive: true, force: true }))
@@ -297,7 +296,7 @@ t.test('I117 a lock cuts what is open', async (t) => {
   const at = performance.now()
   await cluster.mezctl('locks', 'create', '--user', alice.email, '--ttl', '1h')
   await held.closed
-  t.ok(performance.now() - at < 5_000)
+  t.ok(performance.now() - at < 15_000)
   t.notOk(await answersPing(port))
   await msh.err(/your access is locked; ask an administrator \(locked\)|your login has ended/)
   await msh.stop()

@@ -1,6 +1,6 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
-const DEADLINE_MS = 15_000
+const DEADLINE_MS = 60_000
 
 /**
  * Debian's Chromium, quiet towards the network; closed with the test. It accepts every certificate, but then shares no

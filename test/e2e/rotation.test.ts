@@ -14,7 +14,6 @@ import { isConnected, joinToken, startAgent } from './start-agent.ts'
 import { startHttpApp } from './start-http-app.ts'
 import { startTwoHubs } from './start-two-hubs.ts'
 
-t.setTimeout(180_000)
 type Name = 'hub-ca' | 'agent-ca' | 'user-ca'
 type Login = Issued & { readonly key: string }
 interface Rotation {

@@ -33,7 +33,6 @@ declare class EventSource {
   constructor(url: string, options?: { withCredentials: boolean })
 }
 
-t.setTimeout(180_000)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-session-end-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 // The strictest policy under which a page may use the script.
@@ -271,7 +270,7 @@ t.test('renewing in time asks for a new sign-in as well, and closing the banner 
     fetch('/.mezite/session-status').then((r) => r.json() as Promise<{ seconds_left: number }>),
   )
   t.ok(left.seconds_left > 3_600)
-  await page.waitForFunction(() => window.renewed === 1, null, { timeout: 5_000 })
+  await page.waitForFunction(() => window.renewed === 1)
   await isAsItWas(t, page)
   await revoke('hub')
   await check(page)
@@ -297,7 +296,7 @@ t.test('two tabs: both are told, and one renewal is enough for both', async (t) 
   await other.bringToFront()
   await banner(other).waitFor({ state: 'detached' })
   for (const tab of [page, other]) {
-    await tab.waitForFunction(() => window.renewed === 1, null, { timeout: 5_000 })
+    await tab.waitForFunction(() => window.renewed === 1)
     t.equal(await dataOf(tab), 200)
     await isAsItWas(t, tab)
   }

@@ -9,7 +9,6 @@ import { connect, register } from './resources.ts'
 import { startAgent } from './start-agent.ts'
 import { startHttpApp } from './start-http-app.ts'
 
-t.setTimeout(90_000)
 const HUB = 'hub.mezite.localhost'
 const dir = mkdtempSync(join(tmpdir(), 'mezite-layout-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))

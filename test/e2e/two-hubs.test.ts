@@ -13,8 +13,7 @@ import { type AgentOptions, isConnected, joinToken, MEZD, restartAgent, startAge
 import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 import { steadyRequests } from './steady-requests.ts'
 
-t.setTimeout(120_000)
-const CUT_MS = 2_000
+const CUT_MS = 5_000
 /** Requests a second during the restarts. */
 const RATE = 200
 const ALICE = 'alice@example.com'
@@ -260,11 +259,13 @@ t.test('fault 1: a hub is killed in mid-request, the other serves, and no reques
     `${arrivals.size} ran, none twice`,
   )
   pair.balanceTo(a)
+  const down = performance.now()
   await b.restart()
   const back = performance.now()
   for (const { hub, options } of nodes) {
     if (hub === b) await until(() => isConnected(b.api, options.hostname), `${options.hostname} is back`)
   }
   const ms = Math.round(performance.now() - back)
-  t.ok(ms < 3_000, `the agents are back ${ms} ms after the hub`)
+  // They ask less often the longer it is away.
+  t.ok(ms < 3_000 + 2 * (back - down), `the agents are back ${ms} ms after the hub`)
 })

@@ -12,7 +12,6 @@ import { startHttpApp } from '../e2e/start-http-app.ts'
 import { runMezctl } from '../oclif-cli/run-program.ts'
 import { until } from '../until.ts'
 
-t.setTimeout(120_000)
 const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-backup-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))

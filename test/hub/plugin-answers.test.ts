@@ -14,7 +14,6 @@ import { createTestHub, FakeIssuer, fakeClock } from '../../core/testing/index.t
 import { connect, register } from '../e2e/resources.ts'
 import { startAgent } from '../e2e/start-agent.ts'
 
-t.setTimeout(60_000)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-answers-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 

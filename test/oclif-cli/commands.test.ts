@@ -7,7 +7,6 @@ import { parse } from 'yaml'
 import { startFakeHub } from './fake-hub.ts'
 import { runMezctl, runProgram } from './run-program.ts'
 
-t.setTimeout(200_000)
 const hub = await startFakeHub()
 t.teardown(() => hub.stop())
 const env = { MEZITE_DATA_DIR: hub.dir, MEZCTL_HOME: join(hub.dir, 'home') }

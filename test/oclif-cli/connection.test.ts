@@ -7,7 +7,6 @@ import t from 'tap'
 import { startFakeHub, TOKEN } from './fake-hub.ts'
 import { cleanEnv, MEZCTL, runMezctl, startMezctl } from './run-program.ts'
 
-t.setTimeout(110_000)
 const hub = await startFakeHub()
 t.teardown(() => hub.stop())
 hub.answers.set('/roles', [])

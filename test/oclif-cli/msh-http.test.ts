@@ -6,7 +6,6 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps } from './msh-program.ts'
 
-t.setTimeout(240_000)
 const hub = await startMshHub()
 const env = mshEnv(hub)
 await loginMsh(hub, env)

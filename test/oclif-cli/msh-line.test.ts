@@ -7,7 +7,6 @@ import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh } from './msh-program.ts'
 
-t.setTimeout(120_000)
 const hub = await startMshHub()
 t.teardown(() => hub.stop())
 const env = mshEnv(hub)

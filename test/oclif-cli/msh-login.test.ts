@@ -4,8 +4,6 @@ import t from 'tap'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
 
-t.setTimeout(240_000)
-
 t.test('login makes a key here, sends its public half only, and keeps it private', async (t) => {
   const hub = await startMshHub()
   t.teardown(() => hub.stop())

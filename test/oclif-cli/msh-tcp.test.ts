@@ -8,7 +8,6 @@ import { dial, readAll, serve } from './local-servers.ts'
 import { startMshHub } from './msh-hub.ts'
 import { loginMsh, mshEnv, openApps, runMsh, startMsh } from './msh-program.ts'
 
-t.setTimeout(240_000)
 const hub = await startMshHub()
 t.teardown(() => hub.stop())
 const env = mshEnv(hub)

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readPrivateFile, writePrivateFile } from '../../oclif-cli/shared/private-file.ts'
 
-t.setTimeout(60_000)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-private-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 

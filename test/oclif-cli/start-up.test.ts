@@ -13,7 +13,6 @@ import { join } from 'node:path'
 import t from 'tap'
 import { MSH, runMezctl } from './run-program.ts'
 
-t.setTimeout(60_000)
 const dir = mkdtempSync(join(tmpdir(), 'mezite-start-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 

@@ -8,7 +8,7 @@ import type { Person } from '../people.ts'
 import { expect, type Step, signIn } from './person-steps.ts'
 
 const MSH = fileURLToPath(new URL('../../../oclif-cli/msh/msh.js', import.meta.url))
-const STEP_MS = 15_000
+const STEP_MS = 60_000
 
 /** What a person does with msh: sign in through a browser, and reach the TCP application through a local port. */
 export function mshSteps(cluster: Cluster, person: Person): Step[] {

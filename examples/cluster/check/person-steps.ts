@@ -13,7 +13,7 @@ export interface Step {
 
 type AppName = keyof Cluster['apps']
 
-const STEP_MS = 10_000
+const STEP_MS = 60_000
 
 export function expect(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what)

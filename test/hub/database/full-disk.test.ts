@@ -7,7 +7,6 @@ import t from 'tap'
 import { ApiError, createTestHub } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 
-t.setTimeout(60_000)
 const small = mkdtempSync(join(tmpdir(), 'mezite-small-'))
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', small]).status === 0
 t.teardown(() => {

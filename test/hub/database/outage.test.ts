@@ -5,7 +5,8 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import t from 'tap'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
-import { changesOf, open, postgresStore, until } from './stores.ts'
+import { until } from '../../until.ts'
+import { changesOf, open, postgresStore } from './stores.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())
@@ -25,14 +26,14 @@ t.test(
     const pids = await store.server.pids()
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     try {
-      await until(() => !changes.fresh(), 6_500, 'stale')
+      await until(() => !changes.fresh(), 'stale', 10_000)
       const started = performance.now()
       await t.rejects(sql`SELECT 1`.execute(database.db), { code: 'MEZ_DATABASE_UNAVAILABLE' })
-      t.ok(performance.now() - started < 4_000, 'a query ends in time')
+      t.ok(performance.now() - started < 10_000, 'a query ends in time')
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     }
-    await until(() => changes.fresh(), 5_000, 'fresh again')
+    await until(() => changes.fresh(), 'fresh again')
     t.ok(changes.fresh())
   },
 )

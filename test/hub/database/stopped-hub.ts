@@ -1,4 +1,5 @@
-import { changesOf, open, until } from './stores.ts'
+import { until } from '../../until.ts'
+import { changesOf, open } from './stores.ts'
 
 /** Run by outage.test.ts, which stops this process: prints what the first decision after a gap would be. */
 const database = await open({ driver: 'postgres', url: process.env.TEST_DATABASE_URL ?? '' })
@@ -18,7 +19,7 @@ const decided = new Promise<boolean>((resolve) => {
 })
 process.stdout.write('fresh\n')
 process.stdout.write(`first decision after a gap: ${(await decided) ? 'fresh' : 'stale'}\n`)
-await until(() => changes.fresh(), 5_000)
+await until(() => changes.fresh(), 'fresh again')
 process.stdout.write('fresh again\n')
 await changes.stop()
 await database.close()

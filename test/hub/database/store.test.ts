@@ -3,7 +3,8 @@ import t from 'tap'
 import type { View } from '../../../core/hub/database/changes.ts'
 import type { Database, Migrations } from '../../../core/hub/database/database.ts'
 import type { OpenDatabase } from '../../../core/hub/database/open-database.ts'
-import { changesOf, open, pgliteStore, postgresStore, type Store, until } from './stores.ts'
+import { until } from '../../until.ts'
+import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
 
 const things: Migrations = {
   owner: 'things',
@@ -256,9 +257,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
       },
       refresh: async () => () => {},
     })
-    await until(() => !changes.fresh(), 3_000, 'stale')
+    await until(() => !changes.fresh(), 'stale')
     broken = false
-    await until(() => changes.fresh(), 2_000, 'fresh')
+    await until(() => changes.fresh(), 'fresh')
     t.ok(loaded)
   })
 
@@ -301,7 +302,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       loadAll: async () => () => {},
       refresh: async () => () => {},
     })
-    await until(() => changes.ageMs() === 3_000, 2_000, 'the age of the slow read')
+    await until(() => changes.ageMs() === 3_000, 'the age of the slow read')
   })
 
   await t.test('the log is pruned, and who lags behind it loads everything', async (t) => {

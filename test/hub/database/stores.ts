@@ -60,18 +60,3 @@ export function changesOf(database: OpenDatabase, options: Partial<ChangesOption
     ...options,
   })
 }
-
-/** Resolves when the condition holds, or rejects after the deadline. Asks every few milliseconds. */
-export async function until(
-  condition: () => unknown,
-  deadlineMs: number,
-  what = 'the condition',
-): Promise<number> {
-  const started = performance.now()
-  while (!(await condition())) {
-    if (performance.now() - started > deadlineMs)
-      throw new Error(`${what} did not hold within ${deadlineMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  return performance.now() - started
-}

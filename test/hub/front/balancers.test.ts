@@ -23,8 +23,6 @@ import { fillCase, pathsOf, talk } from '../../plugins/http-apps/talk.ts'
 import { type BalancerPorts, haproxyEndsTls, haproxyPasses, nginxEndsTls } from './balancer-configs.ts'
 import { startProgram } from './start-program.ts'
 
-t.setTimeout(120_000)
-
 const AT_ONCE = 16
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')

@@ -25,8 +25,6 @@ import {
   WINDOW_UPDATE,
 } from './raw-http2.ts'
 
-t.setTimeout(120_000)
-
 const HUB = 'hub.mezite.localhost'
 const HTTP_1_1_REQUIRED = 13
 const GET: readonly [string, string][] = [

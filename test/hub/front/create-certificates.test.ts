@@ -22,8 +22,6 @@ import { developmentCertificate, developmentFiles } from '../../../core/hub/fron
 import { names } from '../web/start-web.ts'
 import { quietLog } from './quiet-log.ts'
 
-t.setTimeout(60_000)
-
 const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))
 t.teardown(() => rmSync(root, { recursive: true, force: true }))
 const HUB = 'hub.mezite.localhost'
@@ -153,7 +151,8 @@ t.test(
     t.equal(await shown('a.apps.mezite.localhost'), print(apps.certFile))
 
     const until = async (what: () => boolean | Promise<boolean>) => {
-      for (let i = 0; i < 100 && !(await what()); i++) await new Promise((resolve) => setTimeout(resolve, 30))
+      for (let i = 0; i < 1_000 && !(await what()); i++)
+        await new Promise((resolve) => setTimeout(resolve, 30))
       return what()
     }
     const old = print(main.certFile)

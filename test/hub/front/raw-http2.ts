@@ -23,7 +23,7 @@ export interface Frame {
 export type Fields = readonly (readonly [name: string, value: string])[]
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 60_000
 
 export function frame(
   type: number,

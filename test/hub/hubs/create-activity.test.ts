@@ -9,7 +9,6 @@ import { sessionsMigrations } from '../../../core/hub/sessions/sessions-migratio
 import { until } from '../../until.ts'
 import { keptLog, open, postgresStore } from '../database/stores.ts'
 
-t.setTimeout(60_000)
 const store = await postgresStore()
 t.teardown(() => store.close())
 const database = await open(await store.config())

@@ -6,8 +6,6 @@ import { createVault } from '../../../core/hub/keys/create-vault.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { emptyTestRooms, quiet } from '../tunnel/open-test-rooms.ts'
 
-t.setTimeout(90_000)
-
 async function two(t: { teardown(run: () => unknown): void }) {
   const rooms = await emptyTestRooms()
   const { db, vault } = rooms

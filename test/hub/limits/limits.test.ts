@@ -17,8 +17,6 @@ import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { captureHello } from '../front/capture-hello.ts'
 import { startWeb } from '../web/start-web.ts'
 
-t.setTimeout(60_000)
-
 t.test('N169 whatever was taken is given back, and no cap is ever passed', async (t) => {
   const step = fc.record({
     user: fc.constantFrom('a', 'b', null),

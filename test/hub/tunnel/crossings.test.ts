@@ -9,8 +9,6 @@ import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub
 import { joined, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 const host = '127.0.0.1'
 const carrier = (port: number) => {
   const socket = connect(port, host)
@@ -202,6 +200,6 @@ t.test(
     away = false
     const back = Date.now()
     await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
-    t.ok(Date.now() - back < 2_000, `after ${Date.now() - back} ms`)
+    t.ok(Date.now() - back < 5_000, `after ${Date.now() - back} ms`)
   },
 )

@@ -3,8 +3,6 @@ import t from 'tap'
 import { drain, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 const both = ['node-1', 'node-2']
 
 /** Two agents; `node-2` may dial only what `allow` says. */

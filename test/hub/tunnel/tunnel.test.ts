@@ -2,8 +2,6 @@ import t from 'tap'
 import { drain, joined, startApp } from './start-app.ts'
 import { startTunnelHub, testApp } from './start-tunnel-hub.ts'
 
-t.setTimeout(90_000)
-
 t.test('bytes go both ways and each direction ends by itself', async (t) => {
   const hub = await joined(t)
   const echo = await startApp(t, (socket) => {

@@ -12,8 +12,6 @@ import { MezError } from '../../../core/kernel/error.ts'
 import { quietLog } from '../front/quiet-log.ts'
 import { names, startWeb } from './start-web.ts'
 
-t.setTimeout(60_000)
-
 const api: WebRoutes = {
   name: 'api',
   prefix: '/v1/webapi',

@@ -9,8 +9,6 @@ import { csrfToken } from '../../../core/hub/web/csrf.ts'
 import { type Fields, GOAWAY, RawHttp2, setting } from '../front/raw-http2.ts'
 import { startWeb } from './start-web.ts'
 
-t.setTimeout(60_000)
-
 const HUB = 'hub.mezite.localhost'
 const APP = 'a.apps.mezite.localhost'
 

@@ -4,7 +4,8 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { makeEvent } from '../../../core/hub/audit/make-event.ts'
 import { createSink } from '../../../plugins/audit-database/create-sink.ts'
-import { pgliteStore, postgresStore, type Store, until } from '../../hub/database/stores.ts'
+import { pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
+import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 
 type Tap = typeof t
@@ -18,7 +19,11 @@ async function suite(t: Tap, store: Store): Promise<void> {
   t.teardown(() => trail.close())
   const { audit, ask } = trail
   const { db } = trail.database
-  const empty = () => sql`DELETE FROM audit_database_events`.execute(db)
+  /** Of what is on its way to the trail, too. */
+  const empty = async () => {
+    await audit.flush()
+    await sql`DELETE FROM audit_database_events`.execute(db)
+  }
   const list = async (path: string): Promise<Json[]> => {
     const { status, json } = await ask(path)
     if (status !== 200) throw new Error(`${status} ${JSON.stringify(json)}`)
@@ -109,7 +114,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const all = Promise.all(writers).then(() => {
       writing = false
     })
-    await until(() => written > 0, 5_000)
+    await until(() => written > 0, 'the first are written')
     const seen: string[] = []
     let after = (await list('/audit?from=2020-01-01&type=row&limit=1'))[0]!
     seen.push(after.name as string)
@@ -214,9 +219,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
     await empty()
     await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
     audit.record({ type: 'kept', success: true })
-    await until(() => !audit.accepting, 2_000)
+    await until(() => !audit.accepting, 'nothing is accepted')
     await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
-    await until(() => audit.accepting, 5_000)
+    await until(() => audit.accepting, 'accepting again')
     t.equal((await list('/audit?type=kept')).length, 1)
   })
 
@@ -241,14 +246,17 @@ async function suite(t: Tap, store: Store): Promise<void> {
     })()
     audit.record({ type: 'here', success: true })
     await createSink(db).write([made('elsewhere')])
-    await until(() => ['here', 'elsewhere'].every((type) => got.some((one) => one.type === type)), 3_000)
+    await until(
+      () => ['here', 'elsewhere'].every((type) => got.some((one) => one.type === type)),
+      'both are told',
+    )
     const last = got.at(-1)!
     await createSink(db).write([made('later')])
     t.ok(
       (await list(`/audit?after=${last.id}`)).some(({ type }) => type === 'later'),
       'goes on from where it was',
     )
-    await trail.kernel.drain(AbortSignal.timeout(1_000))
+    await trail.kernel.drain(AbortSignal.timeout(10_000))
     await ended
     t.pass('ended')
   })

@@ -15,8 +15,9 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../../../plugins/audit-database/verify-trail.ts'
-import { keptLog, open, pgliteStore, postgresStore, type Store, until } from '../../hub/database/stores.ts'
+import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
+import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 
 type Tap = typeof t
@@ -323,7 +324,7 @@ for (const make of [pgliteStore, postgresStore]) {
       t.match(old.out, /rewritten +checkpoint 7/)
       await trail.audit.flush()
       t.match(JSON.stringify((await trail.ask('/audit?type=audit.read')).json), /audit\/verify/)
-      await until(() => JSON.stringify(trail.log.lines).includes('not what was recorded'), 1_000)
+      await until(() => JSON.stringify(trail.log.lines).includes('not what was recorded'), 'it is told')
     })
   })
 }

@@ -21,7 +21,7 @@ import { systemClock } from '../../../core/kernel/clock.ts'
 import { conformAuditSink, conformPlugin, createTestHost, memoryLog } from '../../../core/testing/index.ts'
 import { createSink } from '../../../plugins/audit-file/create-sink.ts'
 import auditFile from '../../../plugins/audit-file/hub.ts'
-import { until } from '../../hub/database/stores.ts'
+import { until } from '../../until.ts'
 
 const MB = 1_000_000
 const made = (name: string, more = '') =>
@@ -115,7 +115,7 @@ t.test('SIGHUP: the path is opened anew, and nothing is lost', async (t) => {
   await until(async () => {
     await sink?.write([made('c')])
     return statSync(path, { throwIfNoEntry: false }) !== undefined
-  }, 10_000)
+  }, 'the new file')
   await host.stop()
   t.strictSame(names(`${path}.rotated`).slice(0, 2), ['a', 'b'])
   t.ok(names(path).every((name) => name === 'c'))
@@ -190,16 +190,12 @@ t.test(
         }
       }
       record(100)
-      await until(failing, 10_000, 'the full disk')
+      await until(failing, 'the full disk')
       t.equal(audit.accepting, guarantee === 'best-effort', 'whether requests go on')
       t.notOk(readFileSync(path).at(-1) !== 0x0a, 'no half a line')
       if (guarantee === 'best-effort') record(400)
       rmSync(ballast)
-      await until(
-        () => audit.accepting && lines.some((line) => line.includes('works again')),
-        10_000,
-        'healing',
-      )
+      await until(() => audit.accepting && lines.some((line) => line.includes('works again')), 'healing')
       await audit.close()
       await sink.stop()
       const kept = names(path).map(Number)

@@ -247,7 +247,7 @@ t.test('E79 G102 G105 revocation cuts uploads, downloads and event streams on bo
   const start = performance.now()
   gateway.cutAll('revoked')
   await closed
-  t.ok(performance.now() - start < 1000)
+  t.ok(performance.now() - start < 5_000)
   const records = await gateway.recorded(2)
   t.ok(records.every(({ reason, success }) => reason === 'revoked' && !success))
   t.equal(gateway.live.size, 0)

@@ -8,8 +8,6 @@ import { appAt, openGateway } from './gateway.ts'
 import { answer, fields, rawClient, send } from './http2-requests.ts'
 import { openRawApp } from './raw-app.ts'
 
-t.setTimeout(90_000)
-
 const INTERNAL_ERROR = 2
 const CANCEL = 8
 

@@ -6,8 +6,6 @@ import { OK, openByteApp } from './byte-app.ts'
 import { appAt, COOKIE, openGateway } from './gateway.ts'
 import { answer, fields, rawClient, send } from './http2-requests.ts'
 
-t.setTimeout(90_000)
-
 t.test('requests', async (t) => {
   const app = await openByteApp((request) => {
     const path = request.split(' ')[1] ?? ''

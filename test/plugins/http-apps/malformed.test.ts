@@ -5,8 +5,6 @@ import { openPublicPort } from './open-public-port.ts'
 import type { RequestCase, Verdict } from './request-case.ts'
 import { fillCase, pathsOf, talk } from './talk.ts'
 
-t.setTimeout(120_000)
-
 const AT_ONCE = 16
 
 t.test(

@@ -116,7 +116,7 @@ t.test('an idle answer is cut, and recorded as idle', async (t) => {
   const { gateway } = await open(t, () => part, { timeouts })
   const start = performance.now()
   t.match(await raw(gateway, ask('GET /')), /ab$/)
-  t.ok(performance.now() - start < 2000)
+  t.ok(performance.now() - start < 10_000)
   t.match((await gateway.recorded(1))[0], { success: false, reason: 'idle' })
   t.equal(gateway.live.size, 0)
 })

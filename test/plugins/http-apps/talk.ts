@@ -5,7 +5,7 @@ import { COOKIE } from './gateway.ts'
 import { APP_HOST, HUB_HOST } from './open-public-port.ts'
 import type { RequestCase } from './request-case.ts'
 
-const LONGEST_MS = 15_000
+const LONGEST_MS = 60_000
 
 /** A case as one of the public port's hosts is sent it, with a sound request that follows on the same connection. */
 export function fillCase({ bytes }: RequestCase, at: number, side: 'app' | 'hub') {

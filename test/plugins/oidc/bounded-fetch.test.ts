@@ -33,7 +33,7 @@ t.test('C51, fault 14 a slow drip of head or body ends with the deadline, and no
     const began = performance.now()
     await Promise.all(Array.from({ length: 5 }, () => t.rejects(drip(`${url}/drip`))))
     const took = performance.now() - began
-    t.ok(took < 1_500, `${took} ms`)
+    t.ok(took < 5_000, `${took} ms`)
     while (sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   }
 })

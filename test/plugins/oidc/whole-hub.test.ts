@@ -4,7 +4,6 @@ import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/i
 import { register } from '../../e2e/resources.ts'
 import { until } from '../../until.ts'
 
-t.setTimeout(120_000)
 const first = await FakeIssuer.start()
 const second = await FakeIssuer.start()
 t.teardown(() => Promise.all([first.close(), second.close()]))

@@ -4,8 +4,6 @@ import { resetStream } from '@mezite/core'
 import t from 'tap'
 import { closed, open, readAll, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
 
-t.setTimeout(120_000)
-
 let tcp: TcpHub
 t.before(async () => {
   tcp = await startTcpHub()

@@ -13,8 +13,6 @@ import { createOpenConnections } from '../../../plugins/tcp-apps/open-connection
 import { until } from '../../until.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 
-t.setTimeout(240_000)
-
 /** A hub whose events and database the test sees. */
 async function startSeen() {
   const events: AuditEvent[] = []

@@ -116,7 +116,7 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
       return session
     },
     async events(type, fits, count = 1) {
-      const end = Date.now() + 10_000
+      const end = Date.now() + 60_000
       while (true) {
         const all = await hub.api<Event[]>('GET', `/audit?type=${type}&limit=10000`)
         const found = all.filter(fits)

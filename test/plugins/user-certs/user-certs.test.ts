@@ -3,8 +3,6 @@ import t from 'tap'
 import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
 import { addProvider, allowCommandLine, askCertificate, login, publicPem } from './sign-in-person.ts'
 
-t.setTimeout(90_000)
-
 let hub: TestHub
 let issuer: FakeIssuer
 const HOUR = 3_600_000

@@ -3,7 +3,6 @@ import t from 'tap'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
-t.setTimeout(120_000)
 const keys = await startKeyHub()
 t.teardown(() => keys.hub.stop())
 const codes = (answers: readonly Said[]) => answers.map(({ status, code }) => `${status} ${code ?? 'ok'}`)

@@ -10,7 +10,6 @@ import { plugIn, type VirtualKey } from './virtual-key.ts'
 /** What the functions that run in the page see. */
 declare const navigator: { credentials: { get(options: object): Promise<unknown> } }
 
-t.setTimeout(240_000)
 const cluster = await startTestCluster(t)
 const browser = await openBrowser(t)
 const ALICE = 'Alice Platform'

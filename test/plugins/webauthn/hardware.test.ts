@@ -9,7 +9,6 @@ import t from 'tap'
 import { startKeyHub } from './key-hub.ts'
 import { type Attestation, BACKUP_ELIGIBLE, type Lie } from './soft-key.ts'
 
-t.setTimeout(120_000)
 x509.cryptoProvider.set(webcrypto as Crypto)
 const MODEL = '01020304-0506-0708-090a-0b0c0d0e0f10'
 const OTHER_MODEL = 'ffffffff-0506-0708-090a-0b0c0d0e0f10'

@@ -9,7 +9,6 @@ import { plugIn } from './virtual-key.ts'
 /** What the functions that run in the page see. */
 declare const navigator: { credentials: { get(options: object): Promise<unknown> } }
 
-t.setTimeout(120_000)
 const cluster = await startTestCluster(t, { appsBelowHub: true })
 const browser = await openBrowser(t)
 const bank = await cluster.publish('bank', (request, response) => {

@@ -5,7 +5,6 @@ import { connect } from '../../e2e/resources.ts'
 import { type Holder, startKeyHub } from './key-hub.ts'
 import { SoftKey } from './soft-key.ts'
 
-t.setTimeout(120_000)
 const keys = await startKeyHub({ first_key: 'admin' })
 const issuer = await FakeIssuer.start()
 t.teardown(async () => {
