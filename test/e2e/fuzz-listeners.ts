@@ -117,7 +117,7 @@ export async function fuzzListeners(
       () => socket,
       () => null,
     )
-    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), 5_000).unref())
+    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), 30_000).unref())
     const first = await Promise.race([ready, late])
     socket.on('error', () => {})
     if (first === null) socket.destroy()

@@ -9,6 +9,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { startProgram } from '../../examples/cluster/program.ts'
+import { until } from '../until.ts'
 import { fuzzListeners } from './fuzz-listeners.ts'
 
 delete process.env.NODE_OPTIONS
@@ -42,15 +43,6 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function until(what: string, holds: () => unknown): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await holds())) {
-    if (Date.now() > deadline)
-      throw new Error(`${what} did not come; the log ends:\n${logOf().slice(-2_000)}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 const logOf = () => readFileSync(logFile, 'utf8')
 const readyz = () =>
   fetch(`http://127.0.0.1:${diagnosticsPort}/readyz`).then(
@@ -63,9 +55,7 @@ const hub = await startProgram({
   file: BIN,
   args: ['start', '--config', join(dir, 'mezhub.yaml')],
   logFile,
-  ready: async () => {
-    await until('readiness', async () => (await readyz()) === 200)
-  },
+  ready: () => until(async () => (await readyz()) === 200, 'readiness'),
 })
 let ended: number | null = null
 void hub.exited.then((code) => {
@@ -128,14 +118,14 @@ t.test(
     const before = descriptors()
     limitDescriptors(before + 60)
     const flood = Array.from({ length: 300 }, (_, at) => dial(`127.0.0.${2 + (at % 5)}`))
-    await until('exhaustion', () => flood.filter(({ destroyed }) => destroyed).length > 200)
+    await until(() => flood.filter(({ destroyed }) => destroyed).length > 200, 'exhaustion')
     t.match(await ask(kept), 'HTTP/1.1 200', 'an open connection is served')
     const refused = performance.now()
     await t.rejects(secure(), 'a new one is closed')
     t.ok(performance.now() - refused < 8_000, 'at once')
     t.equal(ended, null)
     for (const socket of flood) socket.destroy()
-    await until('room', () => descriptors() < before + 30)
+    await until(() => descriptors() < before + 30, 'room')
     const again = await secure()
     t.match(await ask(again), 'HTTP/1.1 200', 'it heals by itself')
     again.destroy()

@@ -65,7 +65,7 @@ export const WAYS = 5
 
 const EVERY: readonly Kind[] = [...BROWSER_KINDS, 'tcp']
 const ALICE = 'alice@example.com'
-const LATE_MS = 5_000
+const LATE_MS = 20_000
 
 /** Two hubs on one PostgreSQL with an agent each, and a person with a browser and msh. */
 export async function startRevocations(

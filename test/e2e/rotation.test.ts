@@ -108,7 +108,7 @@ function heard(socket: TLSSocket): Promise<string> {
       text += chunk.toString('latin1')
     })
     socket.once('close', () => resolve(text))
-    socket.setTimeout(20_000, () => socket.destroy())
+    socket.setTimeout(60_000, () => socket.destroy())
   })
 }
 

@@ -92,7 +92,7 @@ async function upgradeCheck(ref: string, teardown: (close: () => unknown) => voi
     })
     await check(`a lock at the ${one.name} hub cuts what is live at the ${other.name} one`, async () => {
       const visitor = await signIn(other)
-      const drip = await visitor.stream(`${url}/drip`, { timeoutMs: 20_000 })
+      const drip = await visitor.stream(`${url}/drip`, { timeoutMs: 60_000 })
       drip.on('error', () => {}).resume()
       const closed = new Promise<void>((resolve) => drip.on('close', () => resolve()))
       const { id } = await one.api<{ id: string }>('POST', '/locks', { target: { user: USER } })

@@ -90,7 +90,7 @@ t.test('the certificate of the hub renews by itself', async (t) => {
   const authorities = make({ identityLifeMs: 200 })
   await authorities.load()
   const { cert } = authorities.hubIdentity()
-  const end = Date.now() + 5_000
+  const end = Date.now() + 60_000
   while (authorities.hubIdentity().cert === cert && Date.now() < end)
     await new Promise((go) => setTimeout(go, 20))
   t.not(authorities.hubIdentity().cert, cert)

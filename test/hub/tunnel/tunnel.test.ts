@@ -148,7 +148,7 @@ t.test('draining lets streams under way end', async (t) => {
   const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
   const pipe = await hub.tunnel.open(testApp(app.uri))
   const reading = drain(pipe)
-  const drained = hub.tunnel.drain(AbortSignal.timeout(5_000))
+  const drained = hub.tunnel.drain(AbortSignal.timeout(30_000))
   await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_AGENT_NONE' })
   pipe.write(Buffer.from('still works'))
   pipe.end()

@@ -328,8 +328,8 @@ t.test('the hub’s own host', async (t) => {
   await t.test('drain lets a running request end and then closes', async (t) => {
     const running = hub.ask('GET', '/v1/webapi/slow', { connection: 'keep-alive' })
     await new Promise((resolve) => setTimeout(resolve, 100))
-    await hub.front.drain(AbortSignal.timeout(5_000))
-    await hub.web.drain(AbortSignal.timeout(5_000))
+    await hub.front.drain(AbortSignal.timeout(30_000))
+    await hub.web.drain(AbortSignal.timeout(30_000))
     const answer = await running
     t.match(answer.json, { done: true })
     t.match(answer.head, 'connection: close')
@@ -339,7 +339,7 @@ t.test('the hub’s own host', async (t) => {
 
 function overSocket(socketPath: string, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, agent: false, timeout: 5_000 }, async (response) => {
+    const call = request({ socketPath, path, agent: false, timeout: 30_000 }, async (response) => {
       let text = ''
       for await (const chunk of response) text += chunk
       resolve(JSON.parse(text))

@@ -73,7 +73,7 @@ export async function startWeb(
         ...(servername === null ? { checkServerIdentity: () => undefined } : { servername }),
       })
       let got = ''
-      socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${text}`)))
+      socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer to ${text}`)))
       socket.on('data', (chunk) => {
         got += chunk
       })

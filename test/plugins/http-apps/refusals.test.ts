@@ -296,7 +296,7 @@ t.test('F90 a pipelining client cannot open connections to an app without end', 
     statuses.push(...(chunk.toString('latin1').match(/(?<=HTTP\/1.1 )\d+/g) ?? []))
   })
   for (const waiting of app.sockets) waiting.write(OK)
-  const end = performance.now() + 10_000
+  const end = performance.now() + 60_000
   while (!socket.destroyed && performance.now() < end) await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(statuses, [...Array.from({ length: 100 }, () => '200'), '429'], 'then the connection ends')
   t.equal(gateway.tunnel.dials.length, 100, 'none while they wait')

@@ -104,9 +104,9 @@ async function answers(socket: Socket, script: readonly Buffer[], cut: number | 
   socket.on('data', (chunk: Buffer) => {
     seen = Buffer.concat([seen, chunk])
   })
-  const ended = once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
+  const ended = once(socket, 'close', { signal: AbortSignal.timeout(60_000) })
   socket.write(HANDSHAKE)
-  while (!seen.includes('\r\n\r\n')) await once(socket, 'data', { signal: AbortSignal.timeout(10_000) })
+  while (!seen.includes('\r\n\r\n')) await once(socket, 'data', { signal: AbortSignal.timeout(60_000) })
   const all = Buffer.concat(script)
   if (cut === null) socket.write(all)
   else {

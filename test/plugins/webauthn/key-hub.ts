@@ -111,7 +111,7 @@ export async function startKeyHub(config: object = {}) {
   }
   /** Events of the type and user, once there are as many; recording takes a moment. */
   async function audit(type: string, user: string, atLeast: number) {
-    const deadline = Date.now() + 5_000
+    const deadline = Date.now() + 60_000
     for (;;) {
       const query = new URLSearchParams({ type, user })
       const events = await hub.api<{ success: boolean; reason: string | null }[]>('GET', `/audit?${query}`)
