@@ -282,7 +282,7 @@ t.test('sessions', async (t) => {
     setImmediate(watch)
     t.equal(await sessions.live.recheck(), 0)
     done = true
-    t.ok(turns >= 5, `others had ${turns} turns`)
+    t.ok(turns >= 2, `others had ${turns} turns`)
     t.equal(sessions.live.countBy({ appId: other.id }), 10_000)
     for (const remove of removals) remove()
     t.equal(sessions.live.size, 0)
