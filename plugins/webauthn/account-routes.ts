@@ -16,8 +16,8 @@ import {
 import { askNewKey, takeNewKey } from './ask-new-key.ts'
 import type { Binding } from './ceremonies.ts'
 import type { Who } from './create-keys.ts'
-import { isLocal } from './holder.ts'
 import { dropMarks } from './key-marks.ts'
+import { isLocal } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
 
 /** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { isMezError, Problem, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Who } from './create-keys.ts'
 import { enrolUrl } from './enrol-routes.ts'
-import { isLocal, LOCAL_ISSUER, PASSKEY } from './holder.ts'
+import { isLocal, LOCAL_ISSUER, PASSKEY } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
 
 const admin = { config: { access: 'admin' } } as const

@@ -1,7 +1,7 @@
 import type { User } from '@mezite/core'
 import { generateRegistrationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
-import { holderOf, isLocal } from './holder.ts'
+import { isLocal } from './local-issuer.ts'
 import type { Parts } from './parts.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './verify-answer.ts'
 
@@ -14,7 +14,7 @@ export async function askNewKey(parts: Parts, binding: Binding, user: User) {
     rpID: party.rpId,
     userName: user.name,
     userDisplayName: user.name,
-    userID: new Uint8Array(Buffer.from(holderOf(user) ?? '', 'base64url')),
+    userID: new Uint8Array(Buffer.from(user.holder ?? '', 'base64url')),
     challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
     attestationType: hardware.configured ? 'direct' : 'none',
     excludeCredentials: (await keys.of(user)).map(({ id, transports }) => ({

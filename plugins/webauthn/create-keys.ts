@@ -7,7 +7,6 @@ import {
   type Transaction,
   type User,
 } from '@mezite/core'
-import { holderOf } from './holder.ts'
 import type { KeyRow, WebauthnTables } from './migrations.ts'
 import type { NewKey } from './verify-answer.ts'
 
@@ -24,7 +23,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
       .selectFrom('webauthn_keys')
       .selectAll()
       .where('user_key', '=', user.key)
-      .where('holder', '=', holderOf(user) ?? '')
+      .where('holder', '=', user.holder ?? '')
 
   return {
     /** Keys that this person enrolled; what an earlier holder of the name left behind is not theirs. */
@@ -46,7 +45,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
       via: 'account' | 'link',
       also?: (trx: Transaction) => Promise<void>,
     ): Promise<void> {
-      const holder = holderOf(user)
+      const { holder } = user
       if (holder === null) throw new Problem(409, 'user_unknown', 'Nobody has signed in with this name yet.')
       await changes.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
@@ -75,7 +74,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
         .set({ name })
         .where('id', '=', id)
         .where('user_key', '=', user.key)
-        .where('holder', '=', holderOf(user) ?? '')
+        .where('holder', '=', user.holder ?? '')
         .executeTakeFirst()
       return numUpdatedRows > 0n
     },

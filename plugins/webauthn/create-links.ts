@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Changes, type Clock, type Database, Problem, type Transaction, type User } from '@mezite/core'
 import type { Who } from './create-keys.ts'
-import { holderOf } from './holder.ts'
 import type { LinkRow, WebauthnTables } from './migrations.ts'
 
 const TTL_MS = 15 * 60_000
@@ -20,7 +19,7 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
       await changes.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         await tables.deleteFrom('webauthn_links').where('expires', '<', now).execute()
-        const row = { id, hash: hashOf(token), user_key: user.key, holder: holderOf(user), created: now }
+        const row = { id, hash: hashOf(token), user_key: user.key, holder: user.holder, created: now }
         await tables
           .insertInto('webauthn_links')
           .values({ ...row, expires, used_at: null })

@@ -14,7 +14,7 @@ import {
 import { askNewKey, takeNewKey } from './ask-new-key.ts'
 import type { Binding } from './ceremonies.ts'
 import { linkRefused } from './create-links.ts'
-import { holderOf, isLocal } from './holder.ts'
+import { isLocal } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
 
 const Token = { ...text, pattern: '^[A-Za-z0-9_-]{43}$' }
@@ -33,7 +33,7 @@ export function enrolRoutes(parts: Parts): WebRoutes {
     takeAnswer(parts, `enrol ${addressKey(request.clientIp)}`)
     const link = await links.find(token)
     const user = link && users.byName(link.user_key)
-    if (!link || !user || (link.holder !== null && link.holder !== holderOf(user))) throw linkRefused()
+    if (!link || !user || (link.holder !== null && link.holder !== user.holder)) throw linkRefused()
     let session: string | null = null
     if (!isLocal(user)) {
       const first = 'Sign in first, then come back to this page and go on.'

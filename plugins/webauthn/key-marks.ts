@@ -1,6 +1,6 @@
 import type { Session, User } from '@mezite/core'
 import { sha256 } from './ask.ts'
-import { PASSKEY } from './holder.ts'
+import { PASSKEY } from './local-issuer.ts'
 import type { KeyRow } from './migrations.ts'
 import type { Parts } from './parts.ts'
 

@@ -5,7 +5,7 @@ export interface KeyRow {
   /** Credential id, base64url. */
   readonly id: string
   readonly user_key: string
-  /** Identity that enrolled it, see `holderOf`: who takes over a name does not take over its keys. */
+  /** Identity that enrolled it, `User.holder`: who takes over a name does not take over its keys. */
   readonly holder: string
   readonly public_key: Uint8Array
   readonly counter: number

@@ -13,8 +13,8 @@ import {
   text,
 } from './ask.ts'
 import type { Binding } from './ceremonies.ts'
-import { holderOf, isLocal, PASSKEY } from './holder.ts'
 import { markOf } from './key-marks.ts'
+import { isLocal, PASSKEY } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
@@ -77,7 +77,7 @@ export function signInRoutes(parts: Parts): WebRoutes {
             findKey: async (id) => {
               const key = await keys.byId(id)
               const user = key && users.byName(key.user_key)
-              return key && user && holderOf(user) === key.holder ? { key, user } : undefined
+              return key && user && user.holder === key.holder ? { key, user } : undefined
             },
           })
           const refusal = refusalFor(user, response)

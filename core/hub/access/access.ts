@@ -25,6 +25,8 @@ export interface User {
   readonly mappedRoles: readonly string[]
   /** The identity that holds the name, or null until the first sign-in. */
   readonly identity: { readonly issuer: string; readonly sub: string } | null
+  /** That identity in 32 bytes of base64url: sessions and keys are bound to it, so whoever gets the name next has none of them. */
+  readonly holder: string | null
   readonly connector: string | null
   /** Milliseconds since the epoch. */
   readonly created: number

@@ -8,6 +8,7 @@ import { Problem } from '../web/problem.ts'
 import type { User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
 import { isRoleName } from './check-subject.ts'
+import { holderOf } from './holder-of.ts'
 import { revokeApiTokens } from './revoke-api-tokens.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
@@ -27,6 +28,8 @@ export interface RunningUsers extends Users {
   relink(name: string, actor: Actor): Promise<User>
   /** API tokens that the person has made end as well. */
   remove(name: string, actor: Actor): Promise<User>
+  /** `User.holder` as the transaction sees it; undefined when there is no such user. */
+  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
 }
 
 /** Keeps users in memory, true by the change sequence. */
@@ -35,13 +38,13 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
 
   function read(row: UserTable): User | null {
     try {
-      const { key, name, issuer, sub, connector, created } = row
+      const { key, name, connector, created } = row
       return Object.freeze({
         key,
         name,
         ownRoles: rolesIn(row.own_roles),
         mappedRoles: rolesIn(row.mapped_roles),
-        identity: issuer !== null && sub !== null ? { issuer, sub } : null,
+        ...identityOf(row),
         connector,
         created,
         lastLogin: row.last_login,
@@ -218,10 +221,28 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       })
       return read(row) ?? { ...EMPTY, key, name: row.name }
     },
+
+    async holderIn(trx, name) {
+      const row = await rowOf(trx, foldName(name))
+      return row && identityOf(row).holder
+    },
   }
 }
 
-const EMPTY = { ownRoles: [], mappedRoles: [], identity: null, connector: null, created: 0, lastLogin: null }
+function identityOf({ issuer, sub }: Pick<UserTable, 'issuer' | 'sub'>): Pick<User, 'identity' | 'holder'> {
+  if (issuer === null || sub === null) return { identity: null, holder: null }
+  return { identity: { issuer, sub }, holder: holderOf({ issuer, sub }) }
+}
+
+const EMPTY = {
+  ownRoles: [],
+  mappedRoles: [],
+  identity: null,
+  holder: null,
+  connector: null,
+  created: 0,
+  lastLogin: null,
+}
 
 export function userNotFound(name: string): Problem {
   return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)

@@ -12,7 +12,7 @@ const CODE_MS = 30_000
 export interface HandoverParts {
   readonly db: Database
   readonly changes: Pick<Changes, 'write' | 'catchUp'>
-  /** The hub session while it lives. */
+  /** The hub session while it lives and its user is who it was. */
   readonly living: (id: string) => Session | undefined
   readonly insert: (
     trx: Transaction,
@@ -92,6 +92,7 @@ export function createHandover(parts: HandoverParts): Handover {
           const session = await insert(trx, change, {
             kind: 'app',
             user: hub.user,
+            holder: hub.holder,
             connector: hub.connector,
             appId: app.id,
             parentId: hub.id,

@@ -1,17 +1,18 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Access, Users } from '../access/access.ts'
+import type { Access } from '../access/access.ts'
+import type { RunningUsers } from '../access/create-users.ts'
 import type { Locks } from '../access/lock.ts'
 import type { SatisfiedRequirement, Subject } from '../access/subject.ts'
 import type { Audit } from '../audit/audit.ts'
-import type { AuditInput } from '../audit/audit-event.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Change, Changes } from '../database/changes.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import type { HubCalls } from '../hooks.ts'
 import { Problem } from '../web/problem.ts'
 import { createHandover } from './create-handover.ts'
+import { createSessionEvents } from './create-session-events.ts'
 import { createTokenFinder } from './find-by-token.ts'
 import { forgetMet } from './forget-met.ts'
 import { insertSession } from './insert-session.ts'
@@ -25,7 +26,7 @@ import type { SessionTable, SessionTables } from './sessions-migrations.ts'
 export interface SessionsOptions {
   readonly db: Database
   readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'epoch'>
-  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
   readonly access: Pick<Access, 'decide'>
@@ -69,8 +70,9 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     clock,
     log,
   })
+  const events = createSessionEvents({ users, catalog, audit, clock })
   const findHeld = createTokenFinder({ store, changes, clock })
-  const upkeep = createSessionUpkeep({ db, changes, store, endedAudit, clock, log })
+  const upkeep = createSessionUpkeep({ db, changes, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1
   let timer: NodeJS.Timeout | undefined
   let endTimer: NodeJS.Timeout | undefined
@@ -113,52 +115,30 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const known = subjects.get(session)
     if (known?.epoch === epoch) return known.subject
     const user = users.byName(session.user)
-    const subject: Subject | undefined = user
-      ? Object.freeze({
-          user: user.name,
-          roles: Object.freeze([...users.rolesOf(user.name)]),
-          kind: session.kind === 'cert' ? 'certificate' : 'session',
-          sessionId: session.id,
-          satisfied: session.satisfied,
-        })
-      : undefined
+    // Whoever got the name since is somebody else.
+    const same = session.holder === null || session.holder === user?.holder
+    const subject: Subject | undefined =
+      user && same
+        ? Object.freeze({
+            user: user.name,
+            roles: Object.freeze([...users.rolesOf(user.name)]),
+            kind: session.kind === 'cert' ? 'certificate' : 'session',
+            sessionId: session.id,
+            satisfied: session.satisfied,
+          })
+        : undefined
     subjects.set(session, { epoch, subject })
     return subject
   }
 
   const insert = (trx: Transaction, change: Change, input: OpenSession) =>
-    insertSession(trx, change, input, clock.now())
+    insertSession(trx, change, input, users, clock.now())
 
   /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
   const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
 
   const living = (id: string): Session | undefined =>
     store.whyDead(id) === null ? store.byId(id)?.session : undefined
-
-  /** Tells of a new browser session at an app. */
-  function noteOpened(session: Session): void {
-    if (session.kind === 'app') audit.record({ ...appEvent(session), type: 'app.session.start' })
-  }
-
-  const appEvent = (session: Pick<Session, 'appId' | 'user' | 'clientIp' | 'id'>) => {
-    const app = session.appId === null ? undefined : catalog.byId(session.appId)
-    return {
-      success: true,
-      user: session.user,
-      roles: users.rolesOf(session.user),
-      clientIp: session.clientIp,
-      sessionId: session.id,
-      fields: { app: app?.name ?? null, protocol: app?.protocol ?? 'http', app_id: session.appId },
-    }
-  }
-
-  /** What is recorded when a session ends. */
-  function endedAudit(row: SessionTable, reason: EndReason): AuditInput | null {
-    if (row.kind !== 'app') return null
-    const event = appEvent({ appId: row.app_id, user: row.user_name, clientIp: row.client_ip, id: row.id })
-    const duration_ms = Math.max(0, clock.now() - row.created)
-    return { ...event, type: 'app.session.end', fields: { ...event.fields, duration_ms, end_reason: reason } }
-  }
 
   async function end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number> {
     if (ids.length === 0) return 0
@@ -198,7 +178,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
             },
           })
         }
-        const event = endedAudit(row, reason)
+        const event = events.ended(row, reason)
         if (event) await change.audit(event)
       }
       return ended.length
@@ -213,7 +193,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       const { id, token } = await changes.write((trx, change) => insert(trx, change, input))
       const session = store.byId(id)?.session
       if (!session) throw new Problem(503, 'sign_in_failed', 'The session ended while it was opened.')
-      noteOpened(session)
+      events.opened(session)
       return { session, token }
     },
 
@@ -269,11 +249,14 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     handover: createHandover({
       db,
       changes,
-      living,
+      living(id) {
+        const session = living(id)
+        return session && subjectOf(session) ? session : undefined
+      },
       insert,
       opened(id) {
         const session = store.byId(id)?.session
-        if (session) noteOpened(session)
+        if (session) events.opened(session)
         return session
       },
       endReplayed: (id) => end([id], 'code_replayed', null),

@@ -1,17 +1,27 @@
 import { v7 as uuidv7 } from 'uuid'
+import type { RunningUsers } from '../access/create-users.ts'
 import type { Change } from '../database/changes.ts'
 import type { Transaction } from '../database/database.ts'
+import { Problem } from '../web/problem.ts'
 import type { OpenSession } from './session.ts'
 import type { SessionTables } from './sessions-migrations.ts'
 import { hashToken, newToken } from './token.ts'
 
-/** Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch. */
+/**
+ * Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch.
+ * Throws `Problem` 401 `login_required` when the name is gone or, meanwhile, somebody else's.
+ */
 export async function insertSession(
   trx: Transaction,
   change: Pick<Change, 'opened'>,
   input: OpenSession,
+  users: Pick<RunningUsers, 'holderIn'>,
   now: number,
 ): Promise<{ readonly id: string; readonly token: string }> {
+  const holder = await users.holderIn(trx, input.user)
+  if (holder === undefined || (input.holder != null && input.holder !== holder)) {
+    throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
+  }
   const token = newToken()
   const id = uuidv7()
   await trx
@@ -22,6 +32,7 @@ export async function insertSession(
       hash: hashToken(token),
       kind: input.kind,
       user_name: input.user,
+      holder,
       connector: input.connector ?? null,
       app_id: input.appId ?? null,
       parent_id: input.parentId ?? null,

@@ -44,6 +44,7 @@ export function createSessionStore(options: {
         id: row.id,
         kind: row.kind,
         user: row.user_name,
+        holder: row.holder ?? null,
         connector: row.connector,
         appId: row.app_id,
         parentId: row.parent_id,

@@ -9,6 +9,8 @@ export interface Session {
   readonly id: string
   readonly kind: SessionKind
   readonly user: string
+  /** Who held the name when it was opened (`User.holder`); it counts for nobody else. Null: not known. */
+  readonly holder: string | null
   readonly connector: string | null
   /** For an app session: the app's UUID and the hub session that it hangs on. */
   readonly appId: string | null
@@ -28,6 +30,8 @@ export interface Session {
 export interface OpenSession {
   readonly kind: SessionKind
   readonly user: string
+  /** Who has proved to hold the name (`User.holder`): it is not opened for another. Left out: whoever holds it now. */
+  readonly holder?: string | null
   readonly connector?: string | null
   readonly appId?: string | null
   readonly parentId?: string | null

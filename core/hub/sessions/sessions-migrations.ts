@@ -8,6 +8,8 @@ export interface SessionTable {
   readonly hash: string
   readonly kind: SessionKind
   readonly user_name: string
+  /** See `Session.holder`. */
+  readonly holder: string | null
   readonly connector: string | null
   readonly app_id: string | null
   readonly parent_id: string | null
@@ -71,6 +73,11 @@ export const sessionsMigrations: Migrations = {
           used_at double precision,
           session_id text
         )`.execute(db)
+      },
+    },
+    '0002-holder': {
+      async up(db) {
+        await sql`ALTER TABLE sessions ADD COLUMN holder text`.execute(db)
       },
     },
   },

@@ -266,6 +266,46 @@ t.test('sessions', async (t) => {
     },
   )
 
+  await t.test(
+    'C47 a session counts for nobody who got the name later, whatever else went wrong',
+    async (t) => {
+      const identity = (sub: string) => ({
+        name: 'kim',
+        issuer: 'https://idp',
+        sub,
+        connector: 'sso',
+        mappedRoles: [],
+      })
+      const first = await users.signIn(identity('1'))
+      const { session, token } = await hub({ user: 'kim', holder: first.holder })
+      const { session: unnamed } = await hub({ user: 'kim' })
+      t.equal(unnamed.holder, first.holder, 'whoever holds the name')
+      const { cuts } = stream(session, other)
+      t.ok(sessions.subjectOf(session))
+      const identify = identifySession(sessions, locks)
+      const bearer = () => identify({ kind: 'bearer', token })
+      t.match(await bearer(), { user: 'kim' })
+
+      // As if the hub had ended between the removal and the end of the sessions.
+      await users.remove('kim', actor)
+      await t.rejects(hub({ user: 'kim', holder: first.holder }), { status: 401, code: 'login_required' })
+      const second = await users.signIn(identity('2'))
+      t.not(second.holder, first.holder)
+      for (const old of [session, unnamed]) t.equal(sessions.subjectOf(old), undefined)
+      t.equal(await bearer(), null)
+      await sessions.live.recheck()
+      t.same(cuts, ['user_deleted'])
+      await t.rejects(hub({ user: 'kim', holder: first.holder }), { status: 401, code: 'login_required' })
+      const late = await handOver(session)
+      t.equal(await late.redeem(), null, 'nor does its hand-over')
+
+      const { session: fresh } = await hub({ user: 'kim', holder: second.holder })
+      t.match(sessions.subjectOf(fresh), { user: 'kim' })
+      await users.relink('kim', actor)
+      t.equal(sessions.subjectOf(fresh), undefined, 'a name that nobody holds')
+    },
+  )
+
   await t.test('10,000 streams are checked without holding up the others', async (t) => {
     const opened = await Promise.all(Array.from({ length: 20 }, () => hub()))
     const removals = Array.from({ length: 10_000 }, (_, at) => {

@@ -81,6 +81,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       id,
       kind: 'app',
       user: 'ann',
+      holder: null,
       connector: null,
       appId: app.id,
       parentId: null,

@@ -31,6 +31,7 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
       const { session, token } = await sessions.open({
         kind,
         user: allowing.user,
+        holder: allowing.holder,
         connector: allowing.connector,
         clientIp,
         expires,

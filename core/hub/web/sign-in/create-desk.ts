@@ -25,6 +25,7 @@ export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | '
       const { session, token } = await sessions.open({
         kind: 'hub',
         user: user.name,
+        holder: user.holder,
         connector,
         clientIp: request.clientIp,
         expires,
