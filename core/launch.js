@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import v8 from 'node:v8'
 
 const MINIMUM = 24
+/** The condition of `exports` under which a package of this repository is its TypeScript. */
+const SOURCE = 'mezite-source'
 
 /**
  * Starts a program of Mezite: on Node.js 24 or newer in this process, on an older one by starting the
@@ -26,14 +28,20 @@ export async function launch(name, base, entry) {
   const source = new URL(`${entry}.ts`, base)
   // A checkout runs its sources unbuilt; a published package carries only dist.
   if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
+  // Given on the command line it costs nothing; a hook is asked about each of a thousand modules.
+  if (!process.execArgv.includes(`--conditions=${SOURCE}`)) preferSources()
+  await import(source.href)
+}
+
+/** Resolves packages of a checkout to their sources. */
+function preferSources() {
   module.registerHooks({
     resolve: (specifier, context, next) =>
       next(specifier, {
         ...context,
-        conditions: [...context.conditions, 'mezite-source'],
+        conditions: [...context.conditions, SOURCE],
       }),
   })
-  await import(source.href)
 }
 
 /**
