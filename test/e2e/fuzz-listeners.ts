@@ -37,6 +37,27 @@ const PIECES = [
   'PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n',
 ] as const
 
+const PATHS = [
+  '/',
+  '/web/login',
+  '/v1/webapi/openapi.json',
+  '/v1/webapi/status',
+  '/.mezite/session-status',
+  '/metrics',
+] as const
+/** Requests that are sound one by one, from their request line without the method on. */
+const SOUND = [
+  (rest: string) => `GET ${rest}\r\n`,
+  (rest: string) => `HEAD ${rest}\r\n`,
+  (rest: string) => `POST ${rest}Content-Length: 5\r\n\r\nhello`,
+  (rest: string) => `POST ${rest}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+  (rest: string) => `PUT ${rest}Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello`,
+  (rest: string) => `GET ${rest}Connection: close\r\n\r\n`,
+  (rest: string) =>
+    `GET ${rest}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+  (rest: string) => `CONNECT ${rest}\r\n`,
+] as const
+
 /** Repeats itself from its seed (mulberry32). */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0
@@ -88,6 +109,16 @@ export async function fuzzListeners(
 
   const http1 = () =>
     Buffer.from(Array.from({ length: 1 + random() * 10 }, () => pick(PIECES)).join(''), 'latin1')
+  /** One behind the other, none waits for the answer to the one before; the last may be cut off or spoilt. */
+  const pipelined = (host: string) => {
+    const requests = Array.from({ length: 2 + random() * 5 }, () =>
+      pick(SOUND)(`${pick(PATHS)} HTTP/1.1\r\nHost: ${host}\r\n`),
+    )
+    const said = Buffer.from(requests.join(''), 'latin1')
+    const end = random()
+    return end < 0.2 ? said.subarray(0, -3) : end < 0.4 ? Buffer.concat([said, http1()]) : said
+  }
+  const overHttp1 = (host: string) => (random() < 0.5 ? http1() : pipelined(host))
   const http2 = () =>
     Buffer.concat([random() < 0.9 ? PREFACE : bytes(24), ...Array.from({ length: 1 + random() * 8 }, frame)])
 
@@ -127,9 +158,13 @@ export async function fuzzListeners(
   async function one(): Promise<void> {
     const plain = (to: NetConnectOpts) => connect(to)
     const kind = random()
-    if (kind < 0.08) return talk(plain({ port: targets.diagnosticsPort, host: '127.0.0.1' }), http1())
+    if (kind < 0.08)
+      return talk(plain({ port: targets.diagnosticsPort, host: '127.0.0.1' }), overHttp1('127.0.0.1'))
     if (kind < 0.16)
-      return talk(plain({ path: targets.adminSocket }), random() < 0.7 ? http1() : bytes(2_000))
+      return talk(
+        plain({ path: targets.adminSocket }),
+        random() < 0.7 ? overHttp1('localhost') : bytes(2_000),
+      )
     const port = { port: targets.publicPort, host: '127.0.0.1' }
     if (kind < 0.24) return talk(plain(port), bytes(3_000))
     if (kind < 0.45)
@@ -137,9 +172,14 @@ export async function fuzzListeners(
         plain(port),
         Buffer.concat([mutated(pick(hellos)), random() < 0.5 ? bytes(500) : Buffer.alloc(0)]),
       )
-    const alpn = pick(ALPN)
-    const said = alpn === '' || alpn === 'http/1.1' ? http1() : random() < 0.8 ? http2() : bytes(2_000)
-    const socket = await secured(alpn, pick(targets.hosts))
+    const [alpn, host] = [pick(ALPN), pick(targets.hosts)]
+    const said =
+      alpn === '' || alpn === 'http/1.1'
+        ? overHttp1(`${host}:${targets.publicPort}`)
+        : random() < 0.8
+          ? http2()
+          : bytes(2_000)
+    const socket = await secured(alpn, host)
     if (socket !== null) await talk(socket, said)
   }
 
