@@ -9,6 +9,7 @@ import {
   type Log,
   messageOf,
   PROTOCOL_VERSION,
+  releaseListeners,
   resetStream,
   SESSION_WINDOW,
   startHeartbeat,
@@ -72,6 +73,7 @@ export function openHubLink(options: {
     made.setLocalWindowSize(SESSION_WINDOW)
     made.on('error', () => {})
     made.once('close', () => socket.destroy())
+    releaseListeners(made)
     made.once('goaway', () => {
       reason = 'hub_stopping'
     })

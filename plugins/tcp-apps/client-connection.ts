@@ -13,6 +13,7 @@ import {
   messageOf,
   type Overload,
   PUBLIC_HOST_HEADER,
+  releaseListeners,
   resetStream,
   SESSION_WINDOW,
   StreamPipe,
@@ -81,6 +82,7 @@ export class ClientConnection {
     this.#http2.on('error', () => {})
     this.#http2.on('stream', (stream, headers) => this.#take(stream, headers))
     this.#http2.once('close', () => this.#atClose())
+    releaseListeners(this.#http2)
     socket.once('close', () => this.#http2.destroy())
     startHeartbeat(this.#http2, {
       clock: parts.clock,

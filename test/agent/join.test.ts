@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { joinCluster } from '../../agent/join-cluster.ts'
+import { leaveAtOnce, sessionCounter } from '../hub/front/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
+import { until } from '../until.ts'
 
 const host = '127.0.0.1'
 const carrier = (port: number) => {
@@ -28,6 +30,19 @@ t.test('J126 of 50 that join with one token at once, exactly one gets in', async
     if (result.status === 'rejected') t.match(result.reason, { code: 'MEZ_TOKEN_REFUSED' })
   t.equal(hub.events.filter((event) => event.type === 'agent.joined').length, 1)
   t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 49)
+})
+
+t.test('H108 a joiner that breaks HTTP/2 and leaves at once leaves nothing behind in memory', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const count = await sessionCounter()
+  const before = count()
+  const there = { port: hub.port, host, rejectUnauthorized: false, ALPNProtocols: ['mezite-join/1'] }
+  for (let n = 0; n < 100; n++) await leaveAtOnce(there)
+  // This test's own hold on them.
+  hub.sockets.length = 0
+  await until(() => count() <= before + 1, 'of 100 sessions none is left')
+  t.pass('collected')
 })
 
 t.test('J127 expired and guessed tokens are refused and audited', async (t) => {

@@ -6,6 +6,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../kernel/clock.ts'
+import { releaseListeners } from '../../wire/release-listeners.ts'
 import { FrameBudget } from './frame-budget.ts'
 import type { ConnectionInfo, StreamRequest } from './protocol.ts'
 
@@ -127,6 +128,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     preferHttp1(session)
     session.on('error', () => socket.destroy())
     session.on('close', () => opened.delete(one))
+    releaseListeners(session)
     socket.once('close', () => opened.delete(one))
     session.setLocalWindowSize(CONNECTION_WINDOW)
     const took = (bytes: number) => one.budget.body(bytes)

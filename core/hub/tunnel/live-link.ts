@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../kernel/clock.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
 import { createLineReader, encodeLine } from '../../wire/line-reader.ts'
+import { releaseListeners } from '../../wire/release-listeners.ts'
 import {
   CONTROL_LINE_BYTES,
   HEARTBEAT_MS,
@@ -73,6 +74,7 @@ export class LiveLink implements Link {
       this.destroy('protocol_error')
     })
     this.session.once('close', () => this.#closed(options))
+    releaseListeners(this.session)
     socket.once('close', () => this.session.destroy())
     this.#timer(() => this.destroy('hello_timeout'), options.helloMs ?? HELLO_MS)
     this.#cutAt(certificate.notAfter, clock)

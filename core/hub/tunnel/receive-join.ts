@@ -1,5 +1,6 @@
 import { constants, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { releaseListeners } from '../../wire/release-listeners.ts'
 import { JoinRefusal } from './join-refusal.ts'
 
 const BODY_BYTES = 32 * 1024
@@ -17,6 +18,7 @@ export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promi
   })
   const deadline = setTimeout(() => socket.destroy(), DEADLINE_MS)
   session.on('error', () => socket.destroy())
+  releaseListeners(session)
   socket.once('close', () => {
     clearTimeout(deadline)
     session.destroy()

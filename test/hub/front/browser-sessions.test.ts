@@ -4,7 +4,9 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { FrameBudget } from '../../../core/hub/front/frame-budget.ts'
+import { until } from '../../until.ts'
 import { startWeb } from '../web/start-web.ts'
+import { leaveAtOnce, sessionCounter } from './leave-at-once.ts'
 import {
   block,
   CONTINUATION,
@@ -123,6 +125,15 @@ t.test('H108 a header block that never ends, in CONTINUATION frames', async (t) 
     t.equal(code, HTTP_1_1_REQUIRED, `${piece.length} bytes: a browser would ask again over HTTP/1.1`)
   }
   await works(t)
+})
+
+t.test('H108 who breaks the protocol and leaves at once leaves nothing behind in memory', async (t) => {
+  const count = await sessionCounter()
+  const before = count()
+  const there = { port: hub.port, host: '127.0.0.1', ca: hub.ca, servername: HUB, ALPNProtocols: ['h2'] }
+  for (let n = 0; n < 100; n++) await leaveAtOnce(there)
+  await until(() => count() <= before + 1, 'of 100 sessions none is left')
+  t.pass('collected')
 })
 
 t.test('H107 a rapid reset ends the connection', async (t) => {

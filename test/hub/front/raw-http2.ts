@@ -22,7 +22,7 @@ export interface Frame {
 
 export type Fields = readonly (readonly [name: string, value: string])[]
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const DEADLINE_MS = 60_000
 
 export function frame(
