@@ -14,6 +14,7 @@ export interface SessionEvents {
   ended(row: SessionTable, reason: EndReason): AuditInput | null
 }
 
+/** Names apps, and the roles in force, as they are at the moment. */
 export function createSessionEvents(options: {
   readonly users: Pick<Users, 'rolesOf'>
   readonly catalog: Pick<Catalog, 'byId'>
