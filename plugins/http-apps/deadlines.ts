@@ -8,12 +8,18 @@ export interface Waiting {
 }
 
 const TICK_MS = 100
+/** Thousands may wait for hours: looking at each of them ten times a second would be all that an idle hub does. */
+const TICKS_A_LOOK = 5
 
-/** One timer for everything that waits: moving a deadline is an assignment, so each chunk may do it. */
+/**
+ * One timer for everything that waits: moving a deadline is an assignment, so each chunk may do it. Whoever is late hears
+ * of it within half a second.
+ */
 export class Deadlines {
   readonly #clock: Clock
   readonly #waiting = new Set<Waiting>()
   #timer: NodeJS.Timeout | undefined
+  #ticks = 0
   /** Monotonic milliseconds, exact to a tenth of a second. */
   now: number
 
@@ -41,6 +47,8 @@ export class Deadlines {
 
   #tick(): void {
     this.now = this.#clock.monotonic()
+    this.#ticks += 1
+    if (this.#ticks % TICKS_A_LOOK !== 0) return
     for (const waiting of this.#waiting) if (waiting.deadline <= this.now) waiting.onlate()
   }
 }
