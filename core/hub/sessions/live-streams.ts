@@ -26,6 +26,13 @@ export interface RunningLiveStreams extends LiveStreams {
   recheck(): Promise<number>
 }
 
+/** What is open of one session. */
+interface Held {
+  readonly streams: Set<LiveStream>
+  /** One of each group, see `samplesOf`; null since streams came or went. */
+  samples: readonly LiveStream[] | null
+}
+
 const SLICE_MS = 4
 const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'])
 
@@ -38,7 +45,7 @@ export function createLiveStreams(options: {
   readonly log: Log
 }): RunningLiveStreams {
   const { judge, log } = options
-  const bySession = new Map<string, Set<LiveStream>>()
+  const bySession = new Map<string, Held>()
   let size = 0
   let revoked = 0
   let pass: Promise<number> | null = null
@@ -46,10 +53,11 @@ export function createLiveStreams(options: {
 
   function remove(stream: LiveStream): boolean {
     const { id } = stream.session
-    const streams = bySession.get(id)
-    if (!streams?.delete(stream)) return false
+    const held = bySession.get(id)
+    if (!held?.streams.delete(stream)) return false
+    held.samples = null
     size -= 1
-    if (streams.size === 0) bySession.delete(id)
+    if (held.streams.size === 0) bySession.delete(id)
     return true
   }
 
@@ -80,7 +88,7 @@ export function createLiveStreams(options: {
     }
     if (reason === null) return 0
     const key = keyOf(sample)
-    const streams = [...(bySession.get(sample.session.id) ?? [])]
+    const streams = [...(bySession.get(sample.session.id)?.streams ?? [])]
     return cut(
       streams.filter((stream) => keyOf(stream) === key),
       reason,
@@ -90,8 +98,9 @@ export function createLiveStreams(options: {
   async function passOver(): Promise<number> {
     const asked: Promise<number>[] = []
     let until = performance.now() + SLICE_MS
-    for (const streams of [...bySession.values()]) {
-      for (const sample of samplesOf(streams)) {
+    for (const held of [...bySession.values()]) {
+      held.samples ??= samplesOf(held.streams)
+      for (const sample of held.samples) {
         asked.push(ask(sample))
         if (performance.now() < until) continue
         await new Promise((resolve) => setImmediate(resolve))
@@ -118,16 +127,20 @@ export function createLiveStreams(options: {
   return {
     add(stream) {
       const { id } = stream.session
-      const streams = bySession.get(id)
-      if (streams === undefined) bySession.set(id, new Set([stream]))
-      else streams.add(stream)
+      const held = bySession.get(id)
+      if (held === undefined) bySession.set(id, { streams: new Set([stream]), samples: null })
+      else {
+        held.streams.add(stream)
+        held.samples = null
+      }
       size += 1
       return () => void remove(stream)
     },
     countBy({ sessionId, appId, agent }) {
-      const sets = sessionId === undefined ? bySession.values() : [bySession.get(sessionId) ?? []]
+      const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
       let count = 0
-      for (const streams of sets) {
+      for (const held of asked) {
+        const streams = held?.streams ?? []
         for (const stream of streams) {
           if (appId !== undefined && stream.app.id !== appId) continue
           if (agent === undefined || stream.agent === agent) count += 1
@@ -137,14 +150,14 @@ export function createLiveStreams(options: {
     },
     byProtocol() {
       const counts: Record<string, number> = {}
-      for (const streams of bySession.values())
+      for (const { streams } of bySession.values())
         for (const { context } of streams) counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
       return counts
     },
-    bySession: () => Object.fromEntries([...bySession].map(([id, streams]) => [id, streams.size])),
+    bySession: () => Object.fromEntries([...bySession].map(([id, { streams }]) => [id, streams.size])),
     cutExpired(now) {
       let next = Number.POSITIVE_INFINITY
-      for (const streams of bySession.values()) {
+      for (const { streams } of bySession.values()) {
         const [sample] = streams
         if (!sample) continue
         const { expires } = sample.session
@@ -160,20 +173,20 @@ export function createLiveStreams(options: {
       return revoked
     },
     cutAgent(hostname, reason) {
-      const all = [...bySession.values()].flatMap((streams) => [...streams])
+      const all = [...bySession.values()].flatMap(({ streams }) => [...streams])
       return cut(
         all.filter(({ agent }) => agent === hostname),
         reason,
       )
     },
-    cutSession: (sessionId, reason) => cut(bySession.get(sessionId) ?? [], reason),
+    cutSession: (sessionId, reason) => cut(bySession.get(sessionId)?.streams ?? [], reason),
     recheck,
   }
 }
 
 const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} ${context.clientIp}`
 
-/** One stream of each group, of the streams of a session. Makes no text of each: thousands are looked at every second. */
+/** One stream of each group: of the same app, over the same protocol and from the same address. */
 function samplesOf(streams: Iterable<LiveStream>): LiveStream[] {
   const samples: LiveStream[] = []
   const seen = new Map<string, Map<string, Set<string>>>()
