@@ -208,6 +208,7 @@ t.test(
     )
     rmSync(join(small, 'filler'))
     await serves()
+    await until(() => steady.asked.some(({ status }) => status === 200), 'those who go on asking are served')
     const answered = (await steady.stop()).filter(({ status }) => status === 200).length
     t.ok(answered > 0)
     const found = await client.query<{ count: string }>(
