@@ -176,15 +176,13 @@ export class AppConnection {
     onOver(this)
     if (this.#app === null) return
     this.#app.destroy()
-    parts.audit.record(
-      this.#event('app.session.end', {
-        bytes_in: this.#bytesIn,
-        bytes_out: this.#bytesOut,
-        duration_ms: Math.round(parts.clock.monotonic() - this.#startedAt),
-        end_reason: reason,
-      }),
-    )
-    parts.open.closed(requestId)
+    const end = this.#event('app.session.end', {
+      bytes_in: this.#bytesIn,
+      bytes_out: this.#bytesOut,
+      duration_ms: Math.round(parts.clock.monotonic() - this.#startedAt),
+      end_reason: reason,
+    })
+    parts.open.closed(requestId, end)
   }
 
   #event(type: string, more: Readonly<Record<string, string | number>>) {

@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { type AuditInput, type Changes, type Clock, type Database, type Log, messageOf } from '@mezite/core'
+import {
+  type Audit,
+  type AuditInput,
+  type Changes,
+  type Clock,
+  type Database,
+  type Log,
+  messageOf,
+} from '@mezite/core'
 import type { OpenTable, OpenTables } from './migrations.ts'
 
 /** Remembers which connections are open, so that each `app.session.start` gets its `app.session.end`. */
 export interface OpenConnections {
   opened(id: string, event: AuditInput): void
-  closed(id: string): void
+  /** Records its end, once the database has forgotten that it is open: whoever dies between the two records no end twice. */
+  closed(id: string, end: AuditInput): void
+  /** Records all ends that wait, and from now on each at once. Before the audit ends. */
+  settle(): Promise<void>
 }
 
 export interface RunningOpenConnections extends OpenConnections {
@@ -28,14 +39,17 @@ const MAX_PENDING = 20_000
 export function createOpenConnections(options: {
   readonly database: Database
   readonly changes: Pick<Changes, 'write' | 'alone'>
+  readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock
   readonly log: Log
 }): RunningOpenConnections {
-  const { changes, clock, log } = options
+  const { changes, audit, clock, log } = options
   const db = options.database.withTables<OpenTables>()
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
-  const gone = new Set<string>()
+  /** With the end that is still to be recorded. */
+  const gone = new Map<string, AuditInput | null>()
+  let settled = false
   let beatAt = Number.NEGATIVE_INFINITY
   let reapAt = Number.NEGATIVE_INFINITY
   let okAt = Number.POSITIVE_INFINITY
@@ -64,10 +78,20 @@ export function createOpenConnections(options: {
         .execute()
       for (const { id } of opened) rows.delete(id)
     }
-    const closed = [...gone].slice(0, BATCH)
-    if (closed.length === 0) return
-    await db.deleteFrom('tcp_apps_open').where('id', 'in', closed).execute()
-    for (const id of closed) gone.delete(id)
+    while (gone.size > 0) {
+      const closed = [...gone.keys()].slice(0, BATCH)
+      await db.deleteFrom('tcp_apps_open').where('id', 'in', closed).execute()
+      for (const id of closed) {
+        recordEnd(id)
+        gone.delete(id)
+      }
+    }
+  }
+
+  function recordEnd(id: string): void {
+    const end = gone.get(id)
+    if (end) audit.record(end)
+    gone.set(id, null)
   }
 
   /** Ends, in the audit, what hubs held that were seen last before then. */
@@ -119,9 +143,18 @@ export function createOpenConnections(options: {
       if (rows.size >= MAX_PENDING) return
       rows.set(id, { id, instance, event: JSON.stringify(event), started: clock.now() })
     },
-    closed(id) {
+    closed(id, end) {
       // While a flush is under way the row may be on its way already.
-      if (!rows.delete(id) || busy) gone.add(id)
+      const unknown = rows.delete(id) && !busy
+      if (unknown || settled) audit.record(end)
+      if (!unknown) gone.set(id, settled ? null : end)
+    },
+    async settle() {
+      settled = true
+      await running
+      tick()
+      await running
+      for (const id of gone.keys()) recordEnd(id)
     },
     start() {
       tick()
@@ -131,7 +164,7 @@ export function createOpenConnections(options: {
       clearInterval(timer)
       await running
       try {
-        while (gone.size > 0) await flush()
+        await flush()
         await db.deleteFrom('tcp_apps_hubs').where('instance', '=', instance).execute()
       } catch (error) {
         log.warn({ cause: messageOf(error) }, 'open connections were not noted')

@@ -113,6 +113,7 @@ export class TcpApps implements NamedProtocol {
     for (const client of this.#all()) client.drain()
     while (this.#clients.size > 0 && !signal.aborted) await new Promise((done) => setTimeout(done, 20))
     for (const client of this.#all()) client.end('hub_stopping')
+    await this.#parts.open.settle()
   }
 
   #all(): ClientConnection[] {

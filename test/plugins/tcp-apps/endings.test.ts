@@ -146,6 +146,58 @@ t.test('connections of a hub that was killed are ended by the next one, once', a
   t.equal(events.filter(({ type }) => type === 'app.session.end').length, 2)
 })
 
+/** Of connections that these tests do not have. */
+const audit = { record() {} }
+
+t.test(
+  'an end is recorded when the database has forgotten the connection, so that nobody adds another',
+  async (t) => {
+    const { tcp, db, changes } = await startSeen()
+    t.teardown(() => tcp.stop())
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+    const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+    const recorded: { id: string; known: Promise<boolean> }[] = []
+    const known = async (id: string) => (await rowsOf(id)).length > 0
+    const rowsOf = (id: string) => db().selectFrom('tcp_apps_open').selectAll().where('id', '=', id).execute()
+    const record = ({ requestId }: { requestId?: string | null }) => {
+      const id = requestId ?? ''
+      recorded.push({ id, known: known(id) })
+    }
+    const connections = createOpenConnections({
+      ...{ database: db(), changes: { write: changes().write, alone: false }, clock, log },
+      audit: { record },
+    })
+    connections.start()
+    t.teardown(() => connections.stop())
+    const event = (requestId: string) => ({ type: 'app.session.end', success: true, requestId })
+    const ids = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [string, string, string]
+    const open = async (id: string) => {
+      connections.opened(id, event(id))
+      await until(() => known(id), 'it is noted')
+    }
+
+    await open(ids[0])
+    connections.closed(ids[0], event(ids[0]))
+    t.same(recorded, [], 'not yet')
+    await until(() => recorded.length > 0, 'it is recorded')
+    t.equal(await recorded[0]?.known, false)
+
+    await open(ids[1])
+    connections.closed(ids[1], event(ids[1]))
+    await connections.settle()
+    t.same(
+      recorded.map(({ id }) => id),
+      [ids[0], ids[1]],
+      'none waits any more',
+    )
+    await open(ids[2])
+    connections.closed(ids[2], event(ids[2]))
+    t.equal(recorded.length, 3, 'nor will one')
+    await until(async () => !(await known(ids[2])), 'it is forgotten')
+    t.equal(recorded.length, 3, 'each once')
+  },
+)
+
 t.test('after an outage of the database no hub that lives is taken for gone', async (t) => {
   const { tcp, db, changes } = await startSeen()
   t.teardown(() => tcp.stop())
@@ -155,7 +207,7 @@ t.test('after an outage of the database no hub that lives is taken for gone', as
   const clock = { now: () => begun + passed, monotonic: () => passed }
   const log = { debug() {}, info() {}, warn() {}, error() {} } as never
   const shared = { write: changes().write, alone: false }
-  const connections = createOpenConnections({ database: db(), changes: shared, clock, log })
+  const connections = createOpenConnections({ database: db(), changes: shared, audit, clock, log })
   const hubs = () => db().selectFrom('tcp_apps_hubs').selectAll().execute()
   const beat = () =>
     until(async () => (await hubs()).some(({ seen }) => seen === clock.now()), 'the hub is seen')
@@ -201,6 +253,7 @@ t.test(
       const one = createOpenConnections({
         database: db(),
         changes: { write: changes().write, alone },
+        audit,
         clock,
         log,
       })
