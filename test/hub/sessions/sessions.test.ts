@@ -306,6 +306,33 @@ t.test('sessions', async (t) => {
     },
   )
 
+  await t.test('E71 what is opened between two checks of a session is asked about as well', async (t) => {
+    const { session } = await hub()
+    const open = (clientIp: string, protocol: 'http' | 'tcp') => {
+      const cuts: EndReason[] = []
+      const context = { protocol, clientIp } as const
+      const cut = (why: EndReason) => void cuts.push(why)
+      const remove = sessions.live.add({ session, app: other, agent: null, context, cut })
+      return { cuts, remove }
+    }
+    const first = open('10.0.0.1', 'http')
+    t.equal(await sessions.live.recheck(), 0)
+    const later = [open('10.0.0.2', 'http'), open('10.0.0.1', 'tcp')]
+    t.equal(await sessions.live.recheck(), 0)
+    const last = open('10.0.0.3', 'http')
+    rooms.setPolicy(({ context }, vote) => {
+      if (context.clientIp !== '10.0.0.1' || context.protocol === 'tcp') vote.deny('moved')
+      else vote.allow('dev')
+    })
+    await users.update('ann', ['dev', 'moved'], actor)
+    await sessions.live.recheck()
+    for (const { cuts } of [...later, last]) t.same(cuts, ['denied'])
+    t.same(first.cuts, [], 'another way goes on')
+    first.remove()
+    rooms.setPolicy((_, vote) => vote.allow('dev'))
+    await users.update('ann', ['dev'], actor)
+  })
+
   await t.test('10,000 streams are checked without holding up the others', async (t) => {
     const opened = await Promise.all(Array.from({ length: 20 }, () => hub()))
     const removals = Array.from({ length: 10_000 }, (_, at) => {
