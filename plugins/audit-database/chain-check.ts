@@ -149,8 +149,9 @@ function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): 
     said.id === id &&
     said.time === time.toISOString() &&
     said.type === type &&
-    said.user === user_name &&
-    saidApp === app &&
+    // An empty name is filed as none.
+    (said.user || null) === (user_name || null) &&
+    (saidApp || null) === (app || null) &&
     said.hub === hub
   )
 }

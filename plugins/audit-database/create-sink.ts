@@ -30,8 +30,11 @@ export function createSink(database: Database): AuditSink {
     guarantee: 'enforced',
     write: (events) =>
       patiently(async () => {
-        const stored = await database.transaction().execute((trx) => append(trx, events))
-        if (stored === 'all') return
+        try {
+          return await database.transaction().execute((trx) => append(trx, events))
+        } catch (error) {
+          if (!isStoredAlready(error)) throw error
+        }
         // A batch whose answer was lost comes a second time: the rest of it makes the links.
         await database.transaction().execute(async (trx) => {
           await lockTrail(trx)
@@ -46,6 +49,9 @@ export function createSink(database: Database): AuditSink {
   }
 }
 
+/** The id of an event is there (SQLSTATE 23505, unique_violation). */
+const isStoredAlready = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '23505'
+
 async function patiently(write: () => Promise<void>): Promise<void> {
   const until = performance.now() + PATIENCE_MS
   for (;;) {
@@ -58,36 +64,51 @@ async function patiently(write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Stores all of the events, all of one hub, or none when there is one among them that is stored already. */
-async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<'all' | 'none'> {
+/** Stores the events, all of one hub, at the end of its chain. Rejects when one of them is stored already. */
+async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
   const hub = events[0]?.hub
-  if (hub === undefined) return 'all'
+  if (hub === undefined) return
   await lockTrail(trx)
   const known = await sql<Link>`SELECT n, hash FROM audit_database_chains WHERE hub = ${hub}`.execute(trx)
-  let last = known.rows[0] ?? beginningOf(hub)
-  const rows = events.map((event) => {
-    const text = JSON.stringify(event)
+  const before = known.rows[0] ?? beginningOf(hub)
+  const { columns, last } = columnsOf(events, before)
+  await sql`INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
+    SELECT id::uuid, time::timestamptz, type, user_name, app, event::json, ${hub}, ${before.n}::bigint + n, hash
+    FROM ROWS FROM (${sql.join(columns.map(cells))}) WITH ORDINALITY
+      AS given (id, time, type, user_name, app, event, hash, n)
+    ORDER BY n`.execute(trx)
+  // The trail is locked, so the newest event is the last of these.
+  await sql`INSERT INTO audit_database_chains (hub, n, hash, seq)
+    SELECT ${hub}, ${last.n}, ${last.hash}, max(seq) FROM audit_database_events
+    ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq`.execute(trx)
+}
+
+/** No event holds either: its texts are escaped, and JSON escapes what it holds. */
+const END_OF_CELL = '\n'
+const NULL = '\u0001'
+
+/** A column as one text: an array is several times as dear to the driver, and JSON to the database. */
+const cells = (column: readonly string[]) =>
+  sql`string_to_table(${column.join(END_OF_CELL)}, ${END_OF_CELL}, ${NULL})`
+
+/** The events by columns, and their last link. An empty name is filed as none: a text of one empty cell has no cell. */
+function columnsOf(events: readonly AuditEvent[], before: Link) {
+  const texts = events.map((event) => JSON.stringify(event))
+  let last = before
+  const hashes = texts.map((text) => {
     last = nextLink(last, text)
-    const { id, time, type, user, app } = event
-    const columns = { id, time, type, user_name: user, app: typeof app === 'string' ? app : null, ...last }
-    return `${JSON.stringify(columns).slice(0, -1)},"event":${text}}`
+    return last.hash
   })
-  // One text, because arrays are several times as dear to the driver; a column of the type json gets its very slice.
-  const stored = await sql`WITH given AS (
-      SELECT * FROM json_to_recordset(${`[${rows.join()}]`}) AS given (id uuid, time timestamptz, type text,
-        user_name text, app text, n bigint, hash text, event json)
-    ), stored AS (
-      INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
-      SELECT id, time, type, user_name, app, event, ${hub}, n, hash FROM given
-      WHERE NOT EXISTS (SELECT FROM given JOIN audit_database_events USING (id))
-      ORDER BY n
-      RETURNING seq
-    )
-    INSERT INTO audit_database_chains AS chain (hub, n, hash, seq)
-    SELECT ${hub}, ${last.n}, ${last.hash}, max(seq) FROM stored HAVING count(*) > 0
-    ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq
-    RETURNING n`.execute(trx)
-  return stored.rows.length === 1 ? 'all' : 'none'
+  const columns = [
+    events.map(({ id }) => id),
+    events.map(({ time }) => time),
+    events.map(({ type }) => type),
+    events.map(({ user }) => user || NULL),
+    events.map(({ app }) => (typeof app === 'string' && app !== '' ? app : NULL)),
+    texts,
+    hashes,
+  ]
+  return { columns, last }
 }
 
 async function missingOf(trx: Transaction, events: readonly AuditEvent[]): Promise<readonly AuditEvent[]> {

@@ -10,6 +10,13 @@ import { keepRules, makeEvent, withoutFreeText } from './make-event.ts'
 
 const FLUSH_MS = 5_000
 
+/**
+ * What is recorded on the way of a request is made into events some at a time: done one by one between other work, that
+ * costs a processor several times as much.
+ */
+const GATHERED = 100
+const GATHER_MS = 20
+
 export interface AuditOptions {
   readonly cluster: string
   /** Name or id of this hub. */
@@ -23,6 +30,12 @@ export interface AuditOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<DeliveryLimits>
+}
+
+/** Recorded, and when. */
+interface Gathered {
+  readonly input: AuditInput
+  readonly nowMs: number
 }
 
 export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failures'> {
@@ -47,14 +60,16 @@ export function createAudit(options: AuditOptions): RunningAudit {
   const pending = new WeakMap<Transaction, AuditEvent[]>()
   let known: readonly Delivery[] | undefined
   let closed = false
+  let gathered: Gathered[] = []
+  let timer: NodeJS.Timeout | undefined
 
   function deliveries(): readonly Delivery[] {
     known ??= options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
     return known
   }
 
-  function make(input: AuditInput): AuditEvent {
-    const event = makeEvent(input, options, clock.now())
+  function make(input: AuditInput, nowMs: number): AuditEvent {
+    const event = makeEvent(input, options, nowMs)
     if (!options.event) return Object.freeze(event)
     try {
       return Object.freeze(keepRules(event, options.event(Object.freeze(event), undefined)))
@@ -64,8 +79,22 @@ export function createAudit(options: AuditOptions): RunningAudit {
     }
   }
 
-  function deliver(input: AuditInput): void {
-    const event = make(input)
+  function gather(input: AuditInput): void {
+    gathered.push({ input, nowMs: clock.now() })
+    if (closed || gathered.length >= GATHERED) deliverGathered()
+    else timer ??= setTimeout(deliverGathered, GATHER_MS)
+  }
+
+  function deliverGathered(): void {
+    clearTimeout(timer)
+    timer = undefined
+    const those = gathered
+    gathered = []
+    for (const each of those) deliver(each)
+  }
+
+  function deliver({ input, nowMs }: Gathered): void {
+    const event = make(input, nowMs)
     if (closed) {
       log.error({ type: event.type, event: event.id }, 'an event came after the audit had ended')
       return
@@ -74,21 +103,22 @@ export function createAudit(options: AuditOptions): RunningAudit {
     for (const each of deliveries()) each.push(event)
   }
 
-  const denials = createDenialFold(deliver)
+  const denials = createDenialFold(gather)
 
   async function flush(): Promise<void> {
     denials.flush()
+    deliverGathered()
     await Promise.all(deliveries().map((each) => each.flush(FLUSH_MS)))
   }
 
   return {
     record(input) {
       options.recorded?.(input)
-      if (denials.takes(input)) deliver(input)
+      if (denials.takes(input)) gather(input)
     },
     async recordIn(trx, input) {
       options.recorded?.(input)
-      const event = make(input)
+      const event = make(input, clock.now())
       for (const { sink } of deliveries()) await sink.writeIn?.(trx, [event])
       const events = pending.get(trx) ?? []
       events.push(event)
@@ -101,7 +131,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       pending.delete(trx)
     },
     get accepting() {
-      return !closed && deliveries().every((each) => each.accepting)
+      return !closed && deliveries().every((each) => each.accepts(gathered.length))
     },
     get sinks() {
       return deliveries().map(({ sink: { name }, queued, dropped, failures }) => ({

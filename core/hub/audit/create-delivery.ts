@@ -18,8 +18,8 @@ export interface DeliveryLimits {
 }
 
 export const deliveryLimits: DeliveryLimits = {
-  batch: 200,
-  lingerMs: 100,
+  batch: 500,
+  lingerMs: 80,
   full: 4_000,
   overfull: 20_000,
   writeMs: 10_000,
@@ -33,8 +33,8 @@ const REPORT_MS = 10_000
 export interface Delivery {
   readonly sink: AuditSink
   push(event: AuditEvent): void
-  /** False while an enforced sink is full or failing. */
-  readonly accepting: boolean
+  /** False while an enforced sink is failing, or full with so many `more` that are on their way to it. */
+  accepts(more: number): boolean
   readonly queued: number
   readonly dropped: number
   /** Batches that the sink did not take; each is tried again. */
@@ -139,9 +139,7 @@ export function createDelivery(
       if (queue.length >= limits.batch && !failing && !writing) writeNow()
       else schedule(limits.lingerMs)
     },
-    get accepting() {
-      return !enforced || (!failing && queue.length < limits.full)
-    },
+    accepts: (more) => !enforced || (!failing && queue.length + more < limits.full),
     get queued() {
       return queue.length
     },
