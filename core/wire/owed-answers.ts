@@ -10,7 +10,7 @@ const noop = () => {}
  * comes last, and nothing behind it is served (RFC 9112 sections 9.3.2 and 9.6).
  */
 export class OwedAnswers {
-  readonly #owed = new WeakMap<Duplex, Set<ServerResponse>>()
+  readonly #owed = new WeakMap<Duplex, ServerResponse[]>()
   readonly #last = new WeakMap<Duplex, ServerResponse>()
   readonly #refused = new WeakSet<Duplex>()
 
@@ -23,12 +23,13 @@ export class OwedAnswers {
     }
     let owed = this.#owed.get(socket)
     if (owed === undefined) {
-      owed = new Set()
+      owed = []
       this.#owed.set(socket, owed)
-    } else if (owed.size > 0) readThroughStream(socket)
-    const those = owed.add(response)
+    } else if (owed.length > 0) readThroughStream(socket)
+    const those = owed
+    those.push(response)
     this.#last.set(socket, response)
-    response.once('close', () => those.delete(response))
+    response.once('close', () => those.splice(those.indexOf(response), 1))
     return true
   }
 
@@ -38,7 +39,7 @@ export class OwedAnswers {
   }
 
   count(socket: Duplex): number {
-    return this.#owed.get(socket)?.size ?? 0
+    return this.#owed.get(socket)?.length ?? 0
   }
 
   /**

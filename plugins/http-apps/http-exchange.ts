@@ -31,7 +31,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   readonly #client: Client
   readonly #names: AppNames
   /** Those of the same connection. */
-  readonly #siblings: Set<HttpExchange>
+  readonly #siblings: HttpExchange[]
   readonly #outcome = new Outcome()
   readonly #answer: ResponseRelay
   #head: Buffer | null = null
@@ -44,8 +44,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #answered = false
   #over = false
   deadline = Number.POSITIVE_INFINITY
+  place = -1
 
-  constructor(parts: Parts, admitted: Admitted, client: Client, siblings: Set<HttpExchange>) {
+  constructor(parts: Parts, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
     this.#parts = parts
     this.#admitted = admitted
     this.#client = client
@@ -294,7 +295,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#parts.audit, this.#admitted)
-    this.#siblings.delete(this)
+    this.#siblings.splice(this.#siblings.indexOf(this), 1)
     this.#parts.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
   }
 }

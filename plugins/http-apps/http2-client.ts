@@ -28,6 +28,7 @@ export class Http2Client implements Client, Waiting {
   complete: boolean
   /** Of an answer of the hub's own; an app's has those of its exchange. */
   deadline = Number.POSITIVE_INFINITY
+  place = -1
 
   constructor({ stream, headers, ended, socket, took }: StreamRequest, deadlines: Deadlines) {
     this.#stream = stream

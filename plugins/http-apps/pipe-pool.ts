@@ -26,7 +26,7 @@ export class PipePool {
   constructor(deadlines: Deadlines, tunnel: Pick<Tunnel, 'candidates'>) {
     this.#deadlines = deadlines
     this.#tunnel = tunnel
-    this.#sweep = { deadline: 0, onlate: () => this.#expire() }
+    this.#sweep = { deadline: 0, place: -1, onlate: () => this.#expire() }
     deadlines.add(this.#sweep)
   }
 
@@ -73,7 +73,6 @@ export class PipePool {
   #remove(stack: Upstream[], at: number): void {
     const [upstream] = stack.splice(at, 1) as [Upstream]
     upstream.ongone = ignore
-    if (stack.length === 0) this.#idle.delete(upstream.sessionKey)
     const { id } = upstream.app
     const count = (this.#countByApp.get(id) ?? 1) - 1
     if (count === 0) this.#countByApp.delete(id)
@@ -91,10 +90,12 @@ export class PipePool {
       }
       return agents.has(agent)
     }
-    for (const stack of [...this.#idle.values()]) {
+    for (const [key, stack] of [...this.#idle]) {
       for (const upstream of [...stack]) {
         if (upstream.idleSince <= oldest || upstream.going || !serves(upstream)) upstream.destroy()
       }
+      // Not as soon as it is empty: a session under way empties it with each request.
+      if (stack.length === 0) this.#idle.delete(key)
     }
     this.#sweep.deadline = this.#deadlines.now + 1_000
   }

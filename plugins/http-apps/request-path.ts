@@ -22,7 +22,7 @@ export class RequestPath {
   /** Requests of callers who are not known yet, by address. */
   readonly #anonymous = createCounts()
   /** What is under way, by connection. */
-  readonly #exchanges = new Map<Duplex, Set<HttpExchange>>()
+  readonly #exchanges = new Map<Duplex, HttpExchange[]>()
 
   constructor(parts: Parts, rescue: CookieRescue, refusals: RefusalLog) {
     this.#parts = parts
@@ -91,20 +91,19 @@ export class RequestPath {
 
   /** What is under way at the end of the connection has a broken body. False when there is none. */
   breakBody(connection: Duplex, problem: Problem): boolean {
-    const last = [...(this.#exchanges.get(connection) ?? [])].at(-1)
-    return last?.breakBody(problem) ?? false
+    return this.#exchanges.get(connection)?.at(-1)?.breakBody(problem) ?? false
   }
 
   /** Something is under way on the connection, or on any. */
   isBusy(connection?: Duplex): boolean {
-    if (connection !== undefined) return (this.#exchanges.get(connection)?.size ?? 0) > 0
-    for (const { size } of this.#exchanges.values()) if (size > 0) return true
+    if (connection !== undefined) return (this.#exchanges.get(connection)?.length ?? 0) > 0
+    for (const { length } of this.#exchanges.values()) if (length > 0) return true
     return false
   }
 
   /** Ends everything that is under way: the hub stops. */
   shutDown(): void {
-    for (const set of [...this.#exchanges.values()]) for (const exchange of [...set]) exchange.shutDown()
+    for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
   }
 
   #act(client: Client, verdict: Verdict): void {
@@ -115,7 +114,7 @@ export class RequestPath {
   #forward(client: Client, admitted: Admitted): void {
     if (client.gone) return
     const exchanges = this.#exchangesOf(client.connection)
-    if (exchanges.size >= this.#parts.proxyLimits.requestsPerConnection) {
+    if (exchanges.length >= this.#parts.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       client.answer(problemAnswer(admitted.request, problem, admitted.requestId), true)
       return
@@ -128,7 +127,7 @@ export class RequestPath {
       return
     }
     const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
-    exchanges.add(exchange)
+    exchanges.push(exchange)
     exchange.start()
   }
 
@@ -145,10 +144,10 @@ export class RequestPath {
     return null
   }
 
-  #exchangesOf(connection: Duplex): Set<HttpExchange> {
+  #exchangesOf(connection: Duplex): HttpExchange[] {
     const known = this.#exchanges.get(connection)
     if (known !== undefined) return known
-    const made = new Set<HttpExchange>()
+    const made: HttpExchange[] = []
     this.#exchanges.set(connection, made)
     // Answers that wait their turn on a pipelined connection hear of its end only here.
     connection.once('close', () => {

@@ -26,9 +26,19 @@ export interface RunningLiveStreams extends LiveStreams {
   recheck(): Promise<number>
 }
 
-/** What is open of one session. */
+/** A stream and its place among those of its session; -1 once it has left. */
+interface Entry {
+  readonly stream: LiveStream
+  place: number
+}
+
+/**
+ * What is open of one session. Kept for up to a second after the last stream has gone, since the next one mostly comes
+ * before. An array and no Set: V8 gives a Set a new table every few changes, and the old one, once it is old, keeps whole
+ * requests in memory until the next full collection.
+ */
 interface Held {
-  readonly streams: Set<LiveStream>
+  readonly entries: Entry[]
   /** One of each group, see `samplesOf`; null since streams came or went. */
   samples: readonly LiveStream[] | null
 }
@@ -51,20 +61,27 @@ export function createLiveStreams(options: {
   let pass: Promise<number> | null = null
   let nextPass: Promise<number> | null = null
 
-  function remove(stream: LiveStream): boolean {
-    const { id } = stream.session
-    const held = bySession.get(id)
-    if (!held?.streams.delete(stream)) return false
+  function remove(entry: Entry, held: Held): boolean {
+    const { place } = entry
+    const { entries } = held
+    if (place < 0) return false
+    entry.place = -1
     held.samples = null
+    const last = entries.pop() as Entry
+    if (last !== entry) {
+      entries[place] = last
+      last.place = place
+    }
     size -= 1
-    if (held.streams.size === 0) bySession.delete(id)
     return true
   }
 
-  function cut(streams: Iterable<LiveStream>, reason: EndReason): number {
+  function cut(held: Held | undefined, reason: EndReason, which?: (stream: LiveStream) => boolean): number {
+    if (held === undefined) return 0
     let count = 0
-    for (const stream of [...streams]) {
-      if (!remove(stream)) continue
+    for (const entry of [...held.entries]) {
+      const { stream } = entry
+      if (which?.(stream) === false || !remove(entry, held)) continue
       count += 1
       if (!BY_TIME.has(reason)) revoked += 1
       try {
@@ -88,18 +105,14 @@ export function createLiveStreams(options: {
     }
     if (reason === null) return 0
     const key = keyOf(sample)
-    const streams = [...(bySession.get(sample.session.id)?.streams ?? [])]
-    return cut(
-      streams.filter((stream) => keyOf(stream) === key),
-      reason,
-    )
+    return cut(bySession.get(sample.session.id), reason, (stream) => keyOf(stream) === key)
   }
 
   async function passOver(): Promise<number> {
     const asked: Promise<number>[] = []
     let until = performance.now() + SLICE_MS
     for (const held of [...bySession.values()]) {
-      held.samples ??= samplesOf(held.streams)
+      held.samples ??= samplesOf(held.entries)
       for (const sample of held.samples) {
         asked.push(ask(sample))
         if (performance.now() < until) continue
@@ -127,21 +140,23 @@ export function createLiveStreams(options: {
   return {
     add(stream) {
       const { id } = stream.session
-      const held = bySession.get(id)
-      if (held === undefined) bySession.set(id, { streams: new Set([stream]), samples: null })
-      else {
-        held.streams.add(stream)
-        held.samples = null
+      let held = bySession.get(id)
+      if (held === undefined) {
+        held = { entries: [], samples: null }
+        bySession.set(id, held)
       }
+      const those = held
+      const entry = { stream, place: those.entries.length }
+      those.entries.push(entry)
+      those.samples = null
       size += 1
-      return () => void remove(stream)
+      return () => void remove(entry, those)
     },
     countBy({ sessionId, appId, agent }) {
       const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
       let count = 0
       for (const held of asked) {
-        const streams = held?.streams ?? []
-        for (const stream of streams) {
+        for (const { stream } of held?.entries ?? []) {
           if (appId !== undefined && stream.app.id !== appId) continue
           if (agent === undefined || stream.agent === agent) count += 1
         }
@@ -150,19 +165,22 @@ export function createLiveStreams(options: {
     },
     byProtocol() {
       const counts: Record<string, number> = {}
-      for (const { streams } of bySession.values())
-        for (const { context } of streams) counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
+      for (const { entries } of bySession.values())
+        for (const { context } of entries.map(({ stream }) => stream))
+          counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
       return counts
     },
-    bySession: () => Object.fromEntries([...bySession].map(([id, { streams }]) => [id, streams.size])),
+    bySession: () =>
+      Object.fromEntries(
+        [...bySession].map(([id, { entries }]) => [id, entries.length]).filter(([, n]) => n !== 0),
+      ),
     cutExpired(now) {
       let next = Number.POSITIVE_INFINITY
-      for (const { streams } of bySession.values()) {
-        const [sample] = streams
-        if (!sample) continue
-        const { expires } = sample.session
-        if (expires <= now) cut(streams, 'expired')
-        else next = Math.min(next, expires)
+      for (const [id, held] of bySession) {
+        const [sample] = held.entries
+        if (sample === undefined) bySession.delete(id)
+        else if (sample.stream.session.expires <= now) cut(held, 'expired')
+        else next = Math.min(next, sample.stream.session.expires)
       }
       return next
     },
@@ -173,13 +191,12 @@ export function createLiveStreams(options: {
       return revoked
     },
     cutAgent(hostname, reason) {
-      const all = [...bySession.values()].flatMap(({ streams }) => [...streams])
-      return cut(
-        all.filter(({ agent }) => agent === hostname),
-        reason,
-      )
+      let count = 0
+      for (const held of [...bySession.values()])
+        count += cut(held, reason, ({ agent }) => agent === hostname)
+      return count
     },
-    cutSession: (sessionId, reason) => cut(bySession.get(sessionId)?.streams ?? [], reason),
+    cutSession: (sessionId, reason) => cut(bySession.get(sessionId), reason),
     recheck,
   }
 }
@@ -187,10 +204,10 @@ export function createLiveStreams(options: {
 const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} ${context.clientIp}`
 
 /** One stream of each group: of the same app, over the same protocol and from the same address. */
-function samplesOf(streams: Iterable<LiveStream>): LiveStream[] {
+function samplesOf(entries: readonly Entry[]): LiveStream[] {
   const samples: LiveStream[] = []
   const seen = new Map<string, Map<string, Set<string>>>()
-  for (const stream of streams) {
+  for (const { stream } of entries) {
     const { app, context } = stream
     const ways = entryOf(seen, app.id, () => new Map<string, Set<string>>())
     const addresses = entryOf(ways, context.protocol, () => new Set<string>())
