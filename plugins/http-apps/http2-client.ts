@@ -49,7 +49,13 @@ export class Http2Client implements Client, Waiting {
 
   watch(watcher: ClientWatcher): void {
     this.#watcher = watcher
-    this.#stream.on('close', () => watcher.onclientgone())
+    this.#stream.on('close', () => {
+      const told = this.#watcher
+      // Node.js keeps some closed streams in memory for a while; what was made for the request must not stay with them.
+      this.#watcher = null
+      this.#reader = null
+      told?.onclientgone()
+    })
   }
 
   readBody(reader: BodyReader): void {

@@ -60,7 +60,8 @@ interface Open {
   readonly socket: TLSSocket
   readonly info: ConnectionInfo
   readonly budget: FrameBudget
-  readonly streams: Set<ServerHttp2Stream>
+  /** No Set: V8 gives a Set a new table every few changes, and the old one, once it is old, keeps whole requests in memory. */
+  readonly streams: ServerHttp2Stream[]
   /** When it must have a stream, on the monotonic clock. */
   idleEnd: number
 }
@@ -81,9 +82,9 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
 
   function check(one: Open, now: number): void {
     const { session, socket, budget, streams } = one
-    const unread = () => [...streams].reduce((sum, stream) => sum + stream.readableLength, 0)
+    const unread = () => streams.reduce((sum, stream) => sum + stream.readableLength, 0)
     if (budget.check(socket.bytesRead, socket.bytesWritten, unread)) calm(one)
-    else if (streams.size > 0) return
+    else if (streams.length > 0) return
     else if (session.closed) socket.destroy()
     else if (now > one.idleEnd) session.close()
   }
@@ -121,7 +122,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       socket,
       info,
       budget: new FrameBudget(),
-      streams: new Set(),
+      streams: [],
       idleEnd: clock.monotonic() + options.firstRequestMs,
     }
     opened.add(one)
@@ -144,9 +145,9 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       one.budget.request(bytes)
       // Reset before anybody saw it.
       if (stream.destroyed || stream.closed) return
-      one.streams.add(stream)
+      one.streams.push(stream)
       stream.once('close', () => {
-        one.streams.delete(stream)
+        one.streams.splice(one.streams.indexOf(stream), 1)
         one.idleEnd = clock.monotonic() + IDLE_MS
         // What was under way when we reset it comes still.
         if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
