@@ -244,13 +244,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#progress()
     this.#outcome.status = 101
     this.#outcome.upgraded = true
-    const { socket, head: early } = upgrade
     const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true)
     this.#client.switchProtocols(switchingHead(lines))
     this.#relay = new WebSocketRelay(
-      socket,
+      upgrade.socket,
       this.#upstream as Upstream,
-      early,
+      upgrade.head,
       () => this.#progress(),
       () => this.#finish(),
     )
