@@ -147,7 +147,8 @@ function startLife(folder: string, log: Log, queryMs: number): Life {
       await ask({ close: true } as never, queryMs).catch((error: Error) =>
         log.error({ error: error.message }, 'the embedded database did not close in order'),
       )
-      own.dead = true
+      // What was asked meanwhile gets no answer any more.
+      end('is closed')
       await worker.terminate()
     },
   }

@@ -105,3 +105,16 @@ t.test('a statement that never ends costs its worker, not the hub', async (t) =>
   t.match(JSON.stringify(log.lines), /embedded database has stopped/)
   t.same((await client.query('SELECT 1 AS x')).rows, [{ x: 1 }])
 })
+
+t.test('what is asked while the database closes is told that it has', async (t) => {
+  const folder = await folderFor(t)
+  const client = createEmbeddedClient({ folder, log: keptLog() })
+  await client.query('CREATE TABLE kept (x int)')
+  let closing: Promise<void> | undefined
+  const late = client.transaction(async (trx) => {
+    closing = client.close()
+    await trx.query('INSERT INTO kept VALUES (1)')
+  })
+  await t.rejects(late, { code: 'MEZ_DATABASE_UNAVAILABLE' })
+  await closing
+})
