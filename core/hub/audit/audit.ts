@@ -6,7 +6,7 @@ export interface AuditSink {
   readonly name: string
   /** `enforced`: no new request while it cannot keep up. `best-effort`: drops are counted and logged. */
   readonly guarantee: 'enforced' | 'best-effort'
-  /** Resolves when the batch (at most 200) is as safe as the guarantee promises. */
+  /** Resolves when the batch (at most 500) is as safe as the guarantee promises. */
   write(events: readonly AuditEvent[]): Promise<void>
   /** For sinks in the hub's own database: writes inside the transaction of the change. */
   writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
@@ -15,7 +15,7 @@ export interface AuditSink {
 
 /** The one way to record. */
 export interface Audit {
-  /** Queues an event. Synchronous and cheap. */
+  /** Queues an event. Synchronous and cheap. What it is given is frozen, because it is read a moment later. */
   record(input: AuditInput): void
   /**
    * Writes an administrative event in the transaction of its change; when that fails, so must the change. Call it as

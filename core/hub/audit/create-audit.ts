@@ -80,6 +80,9 @@ export function createAudit(options: AuditOptions): RunningAudit {
   }
 
   function gather(input: AuditInput): void {
+    // It is read a moment later, as it is now.
+    Object.freeze(input)
+    Object.freeze(input.fields)
     gathered.push({ input, nowMs: clock.now() })
     if (closed || gathered.length >= GATHERED) deliverGathered()
     else timer ??= setTimeout(deliverGathered, GATHER_MS)

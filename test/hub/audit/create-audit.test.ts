@@ -191,6 +191,28 @@ t.test('close delivers what is queued, and says what it could not', async (t) =>
   await pause(0)
 })
 
+t.test('an event is what was recorded, and says when, whatever comes before it is written', async (t) => {
+  const memory = memorySink('enforced')
+  let now = 1_000_000
+  const { audit } = auditTo([memory.sink], { clock: { ...systemClock, now: () => now } })
+  const given = { type: 'app.request', success: true, fields: { app: 'wiki' } }
+  audit.record(given)
+  now += 60_000
+  t.throws(() => {
+    given.success = false
+  }, TypeError)
+  t.throws(() => {
+    given.fields.app = 'grafana'
+  }, TypeError)
+  audit.record(event('next'))
+  await audit.flush()
+  t.match(memory.events(), [
+    { success: true, app: 'wiki', time: '1970-01-01T00:16:40.000Z' },
+    { time: '1970-01-01T00:17:40.000Z' },
+  ])
+  await audit.close()
+})
+
 t.test('M164 a million denials of one client: ten, then a number; others are recorded as ever', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])
