@@ -11,7 +11,7 @@ export interface SinkUnderTest {
 }
 
 /** The most events of one `write`. */
-const BATCH = 200
+const BATCH = 500
 const DEADLINE_MS = 30_000
 
 /** What the core hands to sinks: strings are escaped already, so these are as bad as it gets. */
