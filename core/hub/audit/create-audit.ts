@@ -93,7 +93,14 @@ export function createAudit(options: AuditOptions): RunningAudit {
     timer = undefined
     const those = gathered
     gathered = []
-    for (const each of those) deliver(each)
+    for (const each of those) {
+      try {
+        deliver(each)
+      } catch (error) {
+        // What a plugin gives may be no event at all; the others of the group are.
+        log.error({ error: messageOf(error), type: each.input.type }, 'an event could not be made')
+      }
+    }
   }
 
   function deliver({ input, nowMs }: Gathered): void {

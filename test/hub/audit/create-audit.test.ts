@@ -213,6 +213,21 @@ t.test('an event is what was recorded, and says when, whatever comes before it i
   await audit.close()
 })
 
+t.test('what is no event is logged, and costs those beside it nothing', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  audit.record(event('before'))
+  audit.record({ ...event('broken'), roles: 5 as never })
+  audit.record(event('after'))
+  await until(() => memory.events().length === 2, 'the others')
+  t.same(
+    memory.events().map(({ type }) => type),
+    ['before', 'after'],
+  )
+  t.match(JSON.stringify(log.lines), /broken.*could not be made/)
+  await audit.close()
+})
+
 t.test('M164 a million denials of one client: ten, then a number; others are recorded as ever', async (t) => {
   const memory = memorySink('enforced')
   const { audit, log } = auditTo([memory.sink])
