@@ -72,6 +72,33 @@ async function tampering(t: Tap, store: Store): Promise<void> {
   const idOf = async (n: number) =>
     (await sql<{ id: string }>`SELECT id FROM ${events} WHERE ${event(n)}`.execute(db)).rows[0]?.id
 
+  await t.test(
+    'M161 whatever a name holds, it is filed as the event says, alone and among others',
+    async (t) => {
+      await fill()
+      const names = ['a\nb', '\u0001', '', '\\N', 'tab\t"quoted"', "o'neil; --", 'ünï 😀', '\\u000a', null]
+      const named = (name: string | null) =>
+        makeEvent(
+          { type: 'app.request', success: true, user: name, fields: { app: name, path: '/a\nb' } },
+          { cluster: 'c', hub: 'a' },
+          Date.now(),
+        )
+      for (const name of names) await trail.sink.write([named(name)])
+      await trail.sink.write(names.map(named))
+      t.match(await verify(), { ok: true, events: 20 + 2 * names.length, findings: [] })
+      const { rows } = await sql<{
+        user_name: string | null
+        app: string | null
+      }>`SELECT user_name, app FROM ${events}
+      WHERE type = 'app.request' ORDER BY seq`.execute(db)
+      const filed = names.map((name) => named(name).user || null)
+      t.strictSame(
+        rows,
+        [...filed, ...filed].map((name) => ({ user_name: name, app: name })),
+      )
+    },
+  )
+
   await t.test('M161 an untouched trail of two hubs verifies, and says how far it is signed', async (t) => {
     await fill()
     const report = await verify()
