@@ -60,7 +60,7 @@ interface Open {
   readonly socket: TLSSocket
   readonly info: ConnectionInfo
   readonly budget: FrameBudget
-  /** No Set: V8 gives a Set a new table every few changes, and the old one, once it is old, keeps whole requests in memory. */
+  /** No Set, for the reason that `Roster` gives; these are too few to need places. */
   readonly streams: ServerHttp2Stream[]
   /** When it must have a stream, on the monotonic clock. */
   idleEnd: number

@@ -1,5 +1,6 @@
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { type Placed, Roster } from '../../wire/roster.ts'
 import type { EndReason } from './session.ts'
 import type { LiveStream, LiveStreams } from './sessions.ts'
 
@@ -26,19 +27,13 @@ export interface RunningLiveStreams extends LiveStreams {
   recheck(): Promise<number>
 }
 
-/** A stream and its place among those of its session; -1 once it has left. */
-interface Entry {
+interface Entry extends Placed {
   readonly stream: LiveStream
-  place: number
 }
 
-/**
- * What is open of one session. Kept for up to a second after the last stream has gone, since the next one mostly comes
- * before. An array and no Set: V8 gives a Set a new table every few changes, and the old one, once it is old, keeps whole
- * requests in memory until the next full collection.
- */
+/** What is open of one session. Kept for up to a second after the last stream has gone: the next one mostly comes before. */
 interface Held {
-  readonly entries: Entry[]
+  readonly entries: Roster<Entry>
   /** One of each group, see `samplesOf`; null since streams came or went. */
   samples: readonly LiveStream[] | null
 }
@@ -62,16 +57,8 @@ export function createLiveStreams(options: {
   let nextPass: Promise<number> | null = null
 
   function remove(entry: Entry, held: Held): boolean {
-    const { place } = entry
-    const { entries } = held
-    if (place < 0) return false
-    entry.place = -1
+    if (!held.entries.remove(entry)) return false
     held.samples = null
-    const last = entries.pop() as Entry
-    if (last !== entry) {
-      entries[place] = last
-      last.place = place
-    }
     size -= 1
     return true
   }
@@ -79,7 +66,7 @@ export function createLiveStreams(options: {
   function cut(held: Held | undefined, reason: EndReason, which?: (stream: LiveStream) => boolean): number {
     if (held === undefined) return 0
     let count = 0
-    for (const entry of [...held.entries]) {
+    for (const entry of [...held.entries.members]) {
       const { stream } = entry
       if (which?.(stream) === false || !remove(entry, held)) continue
       count += 1
@@ -112,7 +99,7 @@ export function createLiveStreams(options: {
     const asked: Promise<number>[] = []
     let until = performance.now() + SLICE_MS
     for (const held of [...bySession.values()]) {
-      held.samples ??= samplesOf(held.entries)
+      held.samples ??= samplesOf(held.entries.members)
       for (const sample of held.samples) {
         asked.push(ask(sample))
         if (performance.now() < until) continue
@@ -142,12 +129,12 @@ export function createLiveStreams(options: {
       const { id } = stream.session
       let held = bySession.get(id)
       if (held === undefined) {
-        held = { entries: [], samples: null }
+        held = { entries: new Roster(), samples: null }
         bySession.set(id, held)
       }
       const those = held
-      const entry = { stream, place: those.entries.length }
-      those.entries.push(entry)
+      const entry = { stream, place: -1 }
+      those.entries.add(entry)
       those.samples = null
       size += 1
       return () => void remove(entry, those)
@@ -156,7 +143,7 @@ export function createLiveStreams(options: {
       const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
       let count = 0
       for (const held of asked) {
-        for (const { stream } of held?.entries ?? []) {
+        for (const { stream } of held?.entries.members ?? []) {
           if (appId !== undefined && stream.app.id !== appId) continue
           if (agent === undefined || stream.agent === agent) count += 1
         }
@@ -166,18 +153,20 @@ export function createLiveStreams(options: {
     byProtocol() {
       const counts: Record<string, number> = {}
       for (const { entries } of bySession.values())
-        for (const { context } of entries.map(({ stream }) => stream))
-          counts[context.protocol] = (counts[context.protocol] ?? 0) + 1
+        for (const { stream } of entries.members) {
+          const { protocol } = stream.context
+          counts[protocol] = (counts[protocol] ?? 0) + 1
+        }
       return counts
     },
     bySession: () =>
       Object.fromEntries(
-        [...bySession].map(([id, { entries }]) => [id, entries.length]).filter(([, n]) => n !== 0),
+        [...bySession].map(([id, { entries }]) => [id, entries.members.length]).filter(([, n]) => n !== 0),
       ),
     cutExpired(now) {
       let next = Number.POSITIVE_INFINITY
       for (const [id, held] of bySession) {
-        const [sample] = held.entries
+        const [sample] = held.entries.members
         if (sample === undefined) bySession.delete(id)
         else if (sample.stream.session.expires <= now) cut(held, 'expired')
         else next = Math.min(next, sample.stream.session.expires)
