@@ -6,7 +6,7 @@ import t from 'tap'
 import { FrameBudget } from '../../../core/hub/front/frame-budget.ts'
 import { until } from '../../until.ts'
 import { startWeb } from '../web/start-web.ts'
-import { leaveAtOnce, sessionCounter } from './leave-at-once.ts'
+import { leaveAtOnce, sessionCounter, streamCounter } from './leave-at-once.ts'
 import {
   block,
   CONTINUATION,
@@ -134,6 +134,20 @@ t.test('H108 who breaks the protocol and leaves at once leaves nothing behind in
   for (let n = 0; n < 100; n++) await leaveAtOnce(there)
   await until(() => count() <= before + 1, 'of 100 sessions none is left')
   t.pass('collected')
+})
+
+t.test('H108 a connection that lives keeps nothing of its streams that are over', async (t) => {
+  const count = await streamCounter()
+  const before = count()
+  const client = await open()
+  for (let n = 0; n < 100; n++) {
+    client.request(2 * n + 1, GET)
+    await client.status(2 * n + 1)
+  }
+  await until(() => count() <= before + 5, 'of 100 streams hardly one is left')
+  await client.ping()
+  t.pass('and the connection is there')
+  client.socket.destroy()
 })
 
 t.test('H107 a rapid reset ends the connection', async (t) => {

@@ -16,13 +16,20 @@ export async function leaveAtOnce(options: ConnectionOptions): Promise<void> {
 }
 
 /** How many HTTP/2 sessions of servers this process has in memory; each call collects garbage first. */
-export async function sessionCounter(): Promise<() => number> {
+export const sessionCounter = (): Promise<() => number> => counterOf('session')
+
+/** The same of their streams. */
+export const streamCounter = (): Promise<() => number> => counterOf('stream')
+
+async function counterOf(event: 'session' | 'stream'): Promise<() => number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  const [session] = (await once(server, 'session')) as [object]
+  client.on('error', () => {})
+  client.request().on('error', () => {})
+  const [one] = (await once(server, event)) as [object]
   client.destroy()
   server.close()
-  const Session = session.constructor as new () => object
-  return () => queryObjects(Session, { format: 'count' }) as unknown as number
+  const Kind = one.constructor as new () => object
+  return () => queryObjects(Kind, { format: 'count' }) as unknown as number
 }

@@ -32,6 +32,33 @@ function watchMemory(): () => number {
   }
 }
 
+t.test('a message of any size reaches the application whole, though nothing follows it', async (t) => {
+  const hub = await joined(t)
+  const sizes = [1, 8_191, 8_192, 20_000, 65_535, 300_000]
+  let expected = 0
+  const app = await startApp(t, (socket) => {
+    let bytes = 0
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+      if (bytes < expected) return
+      bytes = 0
+      socket.write('whole')
+    })
+  })
+  const pipe = await hub.tunnel.open(testApp(app.uri))
+  let answers = 0
+  pipe.ondata = () => {
+    answers += 1
+  }
+  for (const [at, size] of sizes.entries()) {
+    expected = size
+    pipe.write(Buffer.alloc(size))
+    await hub.until(() => answers === at + 1, `the answer to ${size} bytes`)
+  }
+  t.equal(answers, sizes.length)
+  pipe.destroy()
+})
+
 t.test('fault 22: 100 readers that stall hold little, and all is read when they go on', async (t) => {
   const hub = await joined(t)
   const chunk = Buffer.alloc(MIB, 'z')

@@ -1,6 +1,8 @@
 /** Requests of browsers over HTTP/2: what the app sees of them, and what the browser sees of its answers. */
 import type { OutgoingHttpHeaders } from 'node:http2'
+import { queryObjects } from 'node:v8'
 import t from 'tap'
+import { HttpExchange } from '../../../plugins/http-apps/http-exchange.ts'
 import { DATA, type Fields, frame } from '../../hub/front/raw-http2.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, COOKIE, openGateway } from './gateway.ts'
@@ -37,6 +39,13 @@ t.test('requests', async (t) => {
     t.equal(records.length, 1)
     const wanted = { status: 200, method: 'GET', path: '/x', bytes_in: 0, bytes_out: 2 }
     t.match(records[0], { success: true, user: 'ann', reason: null, fields: wanted })
+  })
+
+  await t.test('nothing of it is kept in memory once it is over, while its connection lives', async (t) => {
+    for (let n = 0; n < 50; n++) await ask()
+    await gateway.recorded(51)
+    const Kind = HttpExchange as unknown as new () => object
+    t.equal(queryObjects(Kind, { format: 'count' }) as unknown, 0)
   })
 
   await t.test('A1 A2 A5 the app sees one of each identity header, ours, first on the wire', async (t) => {
