@@ -29,7 +29,7 @@ export class OwedAnswers {
     const those = owed
     those.push(response)
     this.#last.set(socket, response)
-    response.once('close', () => those.splice(those.indexOf(response), 1))
+    response.on('close', () => those.splice(those.indexOf(response), 1))
     return true
   }
 

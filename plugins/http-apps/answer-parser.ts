@@ -1,5 +1,5 @@
 import { limits } from './limits.ts'
-import { trimSpace } from './trim-space.ts'
+import { takeHeaderLine } from './take-header-line.ts'
 
 /** Head of a final answer. */
 export interface AnswerHead {
@@ -26,7 +26,6 @@ export interface AnswerEvents {
 export class AnswerError extends Error {}
 
 const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Looked for where line ends are gone already, so a CR or LF is a bare one. */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
 /** RFC 9112 section 7.1.1, without the optional space that is nothing but a way to be read differently. */
@@ -125,26 +124,29 @@ export class AnswerParser {
   }
 
   #takeHead(text: string, following: number): void {
-    const rows = text.split('\r\n')
-    const [, minor, code, reason = ''] = STATUS.exec(rows[0] as string) ?? []
+    const endOfStatus = text.indexOf('\r\n')
+    const statusLine = endOfStatus < 0 ? text : text.slice(0, endOfStatus)
+    const [, minor, code, reason = ''] = STATUS.exec(statusLine) ?? []
     if (code === undefined || CONTROL.test(reason))
       throw new AnswerError('the status line of the answer is malformed')
-    if (rows.length > limits.answerLines) throw new AnswerError('the answer has too many header lines')
     const status = Number(code)
     const lines: string[] = []
     let length: string | undefined
     let coding: string | undefined
     let close = minor === '0'
-    for (let i = 1; i < rows.length; i++) {
-      const [name, value] = headerLine(rows[i] as string)
-      lines.push(name, value)
+    for (let at = statusLine.length + 2, next = at; at < text.length; at = next) {
+      next = headerLine(text, at, lines)
+      if (lines.length >= limits.answerLines * 2)
+        throw new AnswerError('the answer has too many header lines')
+      const name = lines[lines.length - 2] as string
       if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue
+      const value = lines[lines.length - 1] as string
       const lower = name.toLowerCase()
       if (lower === 'content-length') {
         if (length !== undefined || !LENGTH.test(value)) throw new AnswerError('the answer has a bad length')
         length = value
       } else if (lower === 'transfer-encoding') {
-        if (coding !== undefined || !CHUNKED.test(rows[i] as string) || minor === '0')
+        if (coding !== undefined || !CHUNKED.test(text.slice(at, next - 2)) || minor === '0')
           throw new AnswerError('the answer has a transfer coding that is not understood')
         coding = value
       } else if (lower === 'connection' && /(?:^|[ \t,])close(?:$|[ \t,])/i.test(value)) close = true
@@ -233,7 +235,7 @@ export class AnswerParser {
       }
       this.#trailerBytes += line.length
       if (this.#trailerBytes > limits.trailerBytes) throw new AnswerError('the trailers are too long')
-      this.#trailers.push(...headerLine(line))
+      headerLine(line, 0, this.#trailers)
       return
     }
     const [, digits] = SIZE.exec(line) ?? []
@@ -254,10 +256,8 @@ export class AnswerParser {
   }
 }
 
-function headerLine(row: string): [name: string, value: string] {
-  const colon = row.indexOf(':')
-  const name = row.slice(0, colon)
-  if (colon < 1 || !NAME.test(name) || CONTROL.test(row))
-    throw new AnswerError('a header line of the answer is malformed')
-  return [name, trimSpace(row.slice(colon + 1))]
+function headerLine(text: string, at: number, lines: string[]): number {
+  const next = takeHeaderLine(text, at, lines)
+  if (next < 0) throw new AnswerError('a header line of the answer is malformed')
+  return next
 }

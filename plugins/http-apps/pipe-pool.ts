@@ -53,7 +53,8 @@ export class PipePool {
     const { app, agent, sessionKey } = upstream
     const stack = this.#idle.get(sessionKey)
     const count = this.#countByApp.get(app.id) ?? 0
-    const alike = stack?.reduce((sum, other) => sum + (leadsTo(other, app, agent) ? 1 : 0), 0) ?? 0
+    let alike = 0
+    if (stack !== undefined) for (const other of stack) if (leadsTo(other, app, agent)) alike += 1
     if (upstream.going || alike >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
       upstream.destroy()
       return

@@ -22,7 +22,7 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
   const { request, app, subject, requestId } = admitted
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
   // A preflight carries nobody's identity.
-  if (subject !== null) head += identityLines(subject, parts.assertion.sign(subject, app))
+  if (subject !== null) head += linesOf(subject, parts.assertion.sign(subject, app))
   head += forwardingLines(request, names, requestId)
   const own = subject === null ? preflightLines(request.lines) : request.lines
   const lines = subject === null ? own : parts.forwardHeaders(own, { subject, app })
@@ -57,6 +57,25 @@ function headerUser(name: string): string {
 /** What a browser puts into a preflight: anybody can send one, so nothing else reaches the app unknown. */
 function preflightLines(lines: readonly string[]): readonly string[] {
   return lines.filter((_, i) => PREFLIGHT.test((lines[i - (i % 2)] as string).toLowerCase()))
+}
+
+interface Identity {
+  readonly assertion: string
+  readonly lines: string
+}
+
+/** The last lines of each subject. */
+const identities = new WeakMap<Subject, Identity>()
+
+/** Who is calling: the same lines as for the request before, when it is the same subject object with the same assertion. */
+function linesOf(subject: Subject, assertion: string): string {
+  const known = identities.get(subject)
+  if (known?.assertion === assertion) return known.lines
+  const lines = identityLines(subject, assertion)
+  // Only what cannot change under us may be a key.
+  if (Object.isFrozen(subject) && Object.isFrozen(subject.roles))
+    identities.set(subject, { assertion, lines })
+  return lines
 }
 
 function identityLines(subject: Subject, assertion: string): string {

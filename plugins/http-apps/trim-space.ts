@@ -7,6 +7,7 @@ export function trimSpace(text: string): string {
   return text.slice(start, end)
 }
 
-function isSpace(code: number): boolean {
+/** SP or HTAB, by its code. */
+export function isSpace(code: number): boolean {
   return code === 32 || code === 9
 }

@@ -12,11 +12,21 @@ import type { SigningKey, SigningKeys } from './create-signing-keys.ts'
 
 const LIFE_SECONDS = 120
 const REUSE_MS = 30_000
-const MAX_CACHED = 10_000
+/** So many apps one session may use in turn before it is signed anew for each. */
+const MOST_APPS = 100
+
+interface Kept {
+  readonly app: App
+  readonly epoch: number
+  readonly text: string
+  readonly until: number
+  readonly signedAt: number
+}
 
 /**
- * Signs who is calling: JWS ES256, 120 s, one text for 30 s per (session, app, epoch). A change of roles, app
- * or lock moves the epoch and empties the cache. Throws `MEZ_ASSERTION_KEYLESS` before the first key is there.
+ * Signs who is calling: JWS ES256, 120 s, one text for 30 s per (session, app, epoch): kept per subject object, which a
+ * session keeps while nothing changes. A change of roles, app or lock moves the epoch, and nothing older is used. Throws
+ * `MEZ_ASSERTION_KEYLESS` before the first key is there.
  */
 export function createAssertion(parts: {
   keys: Pick<SigningKeys, 'current'>
@@ -25,16 +35,24 @@ export function createAssertion(parts: {
   publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
   const { keys, changes, clock, publicNames } = parts
-  const cache = new Map<
-    string,
-    { readonly text: string; readonly until: number; readonly signedAt: number }
-  >()
-  let epoch = changes.epoch
+  const kept = new WeakMap<Subject, Map<string, Kept>>()
   let header = { kid: '', text: '' }
 
   function headerOf({ kid }: SigningKey): string {
     if (header.kid !== kid) header = { kid, text: base64url({ alg: 'ES256', kid, typ: 'JWT' }) }
     return header.text
+  }
+
+  function keep(subject: Subject, signed: Kept): void {
+    let apps = kept.get(subject)
+    if (apps === undefined) {
+      apps = new Map()
+      kept.set(subject, apps)
+    }
+    // Entries go in by time, so the first one is the oldest.
+    apps.delete(signed.app.id)
+    if (apps.size >= MOST_APPS) apps.delete(apps.keys().next().value as string)
+    apps.set(signed.app.id, signed)
   }
 
   function signNow(subject: Subject, app: App): string {
@@ -61,21 +79,21 @@ export function createAssertion(parts: {
 
   return {
     sign(subject, app) {
-      if (changes.epoch !== epoch) {
-        epoch = changes.epoch
-        cache.clear()
-      }
-      const id = `${subject.kind}\0${subject.sessionId ?? ''}\0${subject.user}\0${app.id}`
+      const { epoch } = changes
       const now = clock.monotonic()
       const wall = clock.now()
-      const cached = cache.get(id)
-      // By the wall clock too: what was signed before it was set is early or late for those who verify.
-      if (cached && cached.until > now && Math.abs(wall - cached.signedAt) < REUSE_MS) return cached.text
+      const known = kept.get(subject)?.get(app.id)
+      if (
+        known?.epoch === epoch &&
+        known.app === app &&
+        known.until > now &&
+        // By the wall clock too: what was signed before it was set is early or late for those who verify.
+        Math.abs(wall - known.signedAt) < REUSE_MS
+      )
+        return known.text
       const text = signNow(subject, app)
-      // Entries go in by time, so the first one is the oldest.
-      cache.delete(id)
-      if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value as string)
-      cache.set(id, { text, until: now + REUSE_MS, signedAt: wall })
+      // Only what cannot change under us may be a key.
+      if (Object.isFrozen(subject)) keep(subject, { app, epoch, text, until: now + REUSE_MS, signedAt: wall })
       return text
     },
   }

@@ -9,13 +9,14 @@ import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
 
 const host = await startSignInHost()
 t.teardown(() => host.close())
-const subject = {
+/** As a session gives it: the same object while nothing changes, and frozen. */
+const subject = Object.freeze({
   user: 'alice@example.com',
   roles: ['a'],
   kind: 'session',
   sessionId: 's',
   satisfied: [],
-} as const
+} as const)
 const app = fakeApp('one', { uri: 'http://LOCALHOST:3000/x' })
 const twin = fakeApp('two', { uri: app.uri })
 const keysUrl = `${host.url}/workload-identity/app-jwt-jwks.json`
@@ -63,6 +64,24 @@ t.test('one text per session and app, until the epoch moves', async (t) => {
   t.not(host.assertion.sign(subject, twin), first)
   host.state.epoch++
   t.not(host.assertion.sign(subject, app), first)
+})
+
+t.test('each app hears its own name, however many a session uses in turn', async (t) => {
+  const apps = Array.from({ length: 250 }, (_, n) => fakeApp(`app-${n}`))
+  for (let round = 0; round < 2; round++)
+    for (const each of apps) {
+      const { app: name, app_id: id } = decode(host.assertion.sign(subject, each))
+      if (name !== each.name || id !== each.id) t.fail(`${each.name} was told ${name}`)
+    }
+  const changed = fakeApp('app-249', { id: apps[249]?.id ?? '', uri: 'http://elsewhere.example' })
+  t.equal(decode(host.assertion.sign(subject, changed)).aud, 'http://elsewhere.example', 'a changed app')
+})
+
+t.test('what could still change is signed each time', async (t) => {
+  const loose = { ...subject, roles: ['a'] }
+  t.strictSame(decode(host.assertion.sign(loose, app)).roles, ['a'])
+  loose.roles = ['b']
+  t.strictSame(decode(host.assertion.sign(loose, app)).roles, ['b'])
 })
 
 const token = host.assertion.sign(subject, app)
