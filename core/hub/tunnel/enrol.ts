@@ -93,7 +93,7 @@ export function createEnrolment(options: {
         return issued
       })
     },
-    renew(hostname, serial, csr) {
+    async renew(hostname, serial, csr) {
       if (typeof csr !== 'string')
         throw new JoinRefusal(400, 'csr_invalid', 'A certificate request is needed.')
       return changes.write(async (trx, change) => {

@@ -113,7 +113,17 @@ export function createLiveLinks(options: {
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
+  /** An agent may send anything: what cannot be handled ends its own link, and nothing else. */
   function told(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+    try {
+      follow(link, message)
+    } catch (error) {
+      log.error({ agent: link.hostname, error: messageOf(error) }, 'a message of an agent was not understood')
+      link.destroy('protocol_error')
+    }
+  }
+
+  function follow(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
     rotation.told(link, message)
     // Other unknown messages are those of a newer agent.

@@ -9,8 +9,9 @@ const DEADLINE_MS = 15_000
 export type JoinBody = Readonly<Record<string, unknown>>
 
 /**
- * Takes one `POST /v1/join` with a small JSON body over HTTP/2 and answers it, then closes. `answer` throws
- * `JoinRefusal` for what the client may know; any other error becomes 500 without words.
+ * Takes one `POST /v1/join` with a small JSON body over HTTP/2 and answers it, then closes; whatever else comes on the
+ * connection is refused. `answer` throws `JoinRefusal` for what the client may know; any other error becomes 500 without
+ * words.
  */
 export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promise<object>): void {
   const session = performServerHandshake(socket, {
@@ -23,10 +24,16 @@ export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promi
     clearTimeout(deadline)
     session.destroy()
   })
-  session.once('stream', (stream, headers) => {
+  let taken = false
+  // Not `once`: a stream that nobody listens to may fail, and would end the hub.
+  session.on('stream', (stream, headers) => {
     stream.on('error', () => {})
+    if (taken) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    taken = true
     if (headers[':method'] !== 'POST' || headers[':path'] !== '/v1/join') {
-      return respond(stream, 404, { code: 'not_found' })
+      respond(stream, 404, { code: 'not_found' })
+      session.close()
+      return
     }
     read(stream)
       .then(answer)
@@ -38,6 +45,7 @@ export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promi
         respond(stream, 500, { code: 'internal_error' })
       })
       .finally(() => session.close())
+      .catch(() => socket.destroy())
   })
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttp2Server } from 'node:http2'
 import { connect, createServer, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { connectHub } from '../../../agent/connect-hub.ts'
 import type { Identity } from '../../../agent/identity-store.ts'
@@ -115,6 +115,87 @@ t.test('J139 an agent that never answers a stream times out, and another one is 
   const [first] = hub.tunnel.candidates(testApp('tcp://127.0.0.1:1', ['evil', 'node-1']))
   t.equal(first?.hostname, 'node-1', 'round robin goes on')
   socket.destroy()
+})
+
+t.test('J131 messages of the wrong shape cost an agent its own link at most', async (t) => {
+  const { hub, identity } = await start(t)
+  const odd = [null, 1, {}, [], [null], 'x'].flatMap((value) => [
+    { type: 'renew', csr: value },
+    { type: 'hub_ca_stored', pins: value },
+    { type: 'draining', csr: value },
+    { type: value },
+  ])
+  for (const message of [{ type: 'renew' }, {}, ...odd]) {
+    const socket = await secure(hub, identity)
+    const server = createHttp2Server()
+    server.on('sessionError', () => {})
+    let answer = ''
+    server.on('stream', (stream) => {
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 })
+      stream.on('data', (chunk: Buffer) => {
+        answer += chunk.toString()
+      })
+      stream.write(
+        Buffer.concat([encodeLine({ type: 'hello', protocol: 1, version: '9' }), encodeLine(message)]),
+      )
+    })
+    server.emit('connection', socket)
+    if ('type' in message && message.type === 'renew')
+      await hub.until(() => answer.includes('"renew_refused"') || socket.destroyed, 'it is refused')
+    else await hub.until(() => hub.tunnel.links().length === 2 || socket.destroyed, 'it is up')
+    socket.destroy()
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is gone')
+  }
+  t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
+})
+
+t.test('N174 whatever comes beside a join is refused, and harms nobody', async (t) => {
+  const { hub } = await start(t)
+  const literal = (name: string, value: string) =>
+    Buffer.concat([
+      Buffer.from([0, name.length]),
+      Buffer.from(name),
+      Buffer.from([value.length]),
+      Buffer.from(value),
+    ])
+  const head = (method: string, path: string) =>
+    Buffer.concat([
+      literal(':method', method),
+      literal(':scheme', 'https'),
+      literal(':authority', 'hub'),
+      literal(':path', path),
+    ])
+  const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings])
+  const firsts = {
+    'after a request for something else': frame(1, 5, 1, head('GET', '/x')),
+    'after a join': Buffer.concat([
+      frame(1, 4, 1, head('POST', '/v1/join')),
+      frame(0, 1, 1, Buffer.from('{}')),
+    ]),
+  }
+  for (const [when, first] of Object.entries(firsts))
+    for (const code of [1, 2, 5, 8, 11]) {
+      const socket = connectTls({
+        ...{ port: hub.port, host, rejectUnauthorized: false, ALPNProtocols: ['mezite-join/1'] },
+        servername: 'hub.test.mezite.internal',
+      })
+      socket.on('error', () => {})
+      await new Promise<void>((resolve) => socket.once('secureConnect', () => resolve()))
+      socket.resume()
+      socket.write(Buffer.concat([preface, first]))
+      // In a packet of its own: the first stream may be over by then, and the connection not yet.
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      const reset = Buffer.alloc(4)
+      reset.writeUInt32BE(code)
+      const [begun, body] = [frame(1, 4, 3, head('POST', '/v1/join')), frame(0, 0, 3, Buffer.from('{'))]
+      if (!socket.destroyed) socket.write(Buffer.concat([frame(4, 1, 0, Buffer.alloc(0)), begun, body]))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (!socket.destroyed) socket.write(frame(3, 0, 3, reset))
+      await closed(socket)
+      t.pass(`${when}, code ${code}`)
+    }
+  t.equal(hub.tunnel.links().length, 1)
 })
 
 t.test('J131 an agent that renews without end costs the cluster ten changes a minute', async (t) => {
