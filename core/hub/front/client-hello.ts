@@ -15,54 +15,63 @@ export type HelloVerdict =
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const MAX_RECORD = 2 ** 14
+/** Real clients send one; some, large or cautious ones, a few. More of them would only be work. */
+const MOST_RECORDS = 16
+const RECORD_HEADER = 5
+const MESSAGE_HEADER = 4
 const SERVER_NAME = 0
 const ALPN = 16
 
 /**
  * Reads a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1) from the beginning of a connection, over
- * any number of records. Stricter than OpenSSL: whatever is odd is `invalid`. Never throws.
+ * a few records and at most `maxBytes` in all. Stricter than OpenSSL: whatever is odd is `invalid`. Who calls it
+ * again only when there is as much as it needs calls it some forty times at most. Never throws.
  */
-export function readClientHello(bytes: Buffer): HelloVerdict {
-  const message = joinRecords(bytes)
-  if (typeof message === 'string') return invalid(message)
-  const { body, need } = message
-  if (body.length > 0 && body[0] !== CLIENT_HELLO) return invalid('the first message is no ClientHello')
-  if (need > 0) return { kind: 'more', need }
+export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINITY): HelloVerdict {
+  const message = joinRecords(bytes, maxBytes)
+  if (!Buffer.isBuffer(message)) return message
   try {
-    return { kind: 'hello', hello: readBody(new Reader(body.subarray(4))) }
+    return { kind: 'hello', hello: readBody(new Reader(message.subarray(MESSAGE_HEADER))) }
   } catch (error) {
     return invalid(error instanceof Malformed ? error.message : 'unreadable')
   }
 }
 
-/** The handshake message of the leading records; `need` is 0 when it is whole. */
-function joinRecords(bytes: Buffer): { body: Buffer; need: number } | string {
+/** The handshake message of the leading records when it is whole. */
+function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
   const parts: Buffer[] = []
   let have = 0
+  /** Length of the message, once its header is there. */
+  let whole: number | null = null
   let at = 0
-  let need = 5
-  while (at < bytes.length) {
-    if (bytes[at] !== HANDSHAKE) return 'not TLS'
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return 'not TLS'
-    need = at + 5
-    if (need > bytes.length) break
+  while (parts.length < MOST_RECORDS) {
+    if (at < bytes.length && bytes[at] !== HANDSHAKE) return invalid('not TLS')
+    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return invalid('not TLS')
+    const start = at + RECORD_HEADER
+    if (start > bytes.length) return { kind: 'more', need: start }
     const length = bytes.readUInt16BE(at + 3)
-    if (length === 0 || length > MAX_RECORD) return 'bad record length'
-    const part = bytes.subarray(at + 5, at + 5 + length)
+    if (length === 0 || length > MAX_RECORD) return invalid('bad record length')
+    at = start + length
+    const part = bytes.subarray(start, at)
+    if (have === 0 && part.length > 0 && part[0] !== CLIENT_HELLO) {
+      return invalid('the first message is no ClientHello')
+    }
     parts.push(part)
     have += part.length
-    if (have >= 4 && part.length > 0) {
-      const joined = Buffer.concat(parts)
-      const end = 4 + joined.readUIntBE(1, 3)
-      if (have > end) return 'bytes after the ClientHello'
-      if (have === end) return { body: joined, need: 0 }
+    if (whole === null && have >= MESSAGE_HEADER) {
+      whole = MESSAGE_HEADER + Buffer.concat(parts, MESSAGE_HEADER).readUIntBE(1, 3)
+      if (parts.length * RECORD_HEADER + whole > maxBytes) return invalid('ClientHello too long')
     }
-    at += 5 + length
-    need = at
-    if (part.length < length) break
-    need = at + 5
+    if (whole !== null && have > whole) return invalid('bytes after the ClientHello')
+    // Joined once, when all is there: joining at each record would cost a square.
+    if (have === whole) return Buffer.concat(parts)
+    if (at > bytes.length) {
+      // The length that the message declares is judged before the rest of a record is waited for.
+      const header = bytes.length + MESSAGE_HEADER - have
+      return { kind: 'more', need: whole === null ? Math.min(at, header) : at }
+    }
   }
-  return { body: Buffer.concat(parts), need }
+  return invalid('ClientHello in too many records')
 }
 
 function readBody(reader: Reader): ClientHello {

@@ -61,7 +61,7 @@ export function peekConnection(socket: Socket, options: PeekOptions): void {
       bytes = bytes.subarray(verdict.length)
       if (bytes.length === 0) return keep(bytes, 1)
     }
-    const verdict = readClientHello(bytes)
+    const verdict = readClientHello(bytes, maxBytes)
     if (verdict.kind === 'invalid') return fail(verdict.reason)
     if (verdict.kind === 'more') return keep(bytes, verdict.need)
     stop()

@@ -2,18 +2,51 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readClientHello } from '../../../core/hub/front/client-hello.ts'
 import { captureHello } from './capture-hello.ts'
+import { cutHello, paddedHello } from './cut-hello.ts'
 
 t.test('reads what a real client sends, in any pieces', async (t) => {
   const bytes = await captureHello({ servername: 'Hub.Example', ALPNProtocols: ['h2', 'http/1.1'] })
   const wanted = { kind: 'hello', hello: { serverName: 'hub.example', alpn: ['h2', 'http/1.1'] } }
   t.strictSame(readClientHello(bytes), wanted)
-  for (let length = 0; length < bytes.length; length++) {
-    const verdict = readClientHello(bytes.subarray(0, length))
-    if (verdict.kind !== 'more' || verdict.need <= length)
-      t.fail(`${length} bytes: ${JSON.stringify(verdict)}`)
+  const records = cutHello(bytes, Math.ceil((bytes.length - 5) / 16))
+  t.strictSame(readClientHello(records), wanted, 'in sixteen records')
+  for (const whole of [bytes, records]) {
+    for (let length = 0; length < whole.length; length++) {
+      const verdict = readClientHello(whole.subarray(0, length))
+      if (verdict.kind !== 'more' || verdict.need <= length || verdict.need > whole.length)
+        t.fail(`${length} bytes: ${JSON.stringify(verdict)}`)
+    }
   }
-  const records = Buffer.concat([...bytes.subarray(5)].map((byte) => Buffer.from([22, 3, 1, 0, 1, byte])))
-  t.strictSame(readClientHello(records), wanted, 'one byte in each record')
+})
+
+t.test('H113 many records are refused as soon as there are too many', async (t) => {
+  const tiny = cutHello(paddedHello(10_000), 1)
+  const sixteen = 16 * 6
+  t.match(readClientHello(tiny.subarray(0, sixteen - 1)), { kind: 'more', need: sixteen })
+  const refused = { kind: 'invalid', reason: 'ClientHello in too many records' }
+  t.strictSame(readClientHello(tiny.subarray(0, sixteen)), refused)
+  t.strictSame(readClientHello(tiny), refused)
+})
+
+t.test('H113 a ClientHello that declares too much is refused by its first nine bytes', async (t) => {
+  const head = paddedHello(10_000).subarray(0, 9)
+  t.match(readClientHello(head.subarray(0, 8), 9_999), { kind: 'more', need: 9 })
+  t.strictSame(readClientHello(head, 9_999), { kind: 'invalid', reason: 'ClientHello too long' })
+  t.match(readClientHello(head, 10_000), { kind: 'more', need: 10_000 })
+  const three = cutHello(paddedHello(10_000), 3)
+  t.match(
+    readClientHello(three.subarray(0, 14), 10_000),
+    { reason: 'ClientHello too long' },
+    'over two records',
+  )
+})
+
+t.test('H113 empty records are refused', async (t) => {
+  const hello = paddedHello(100)
+  const reason = 'bad record length'
+  t.match(readClientHello(Buffer.from([22, 3, 1, 0, 0])), { kind: 'invalid', reason })
+  const second = Buffer.concat([cutHello(hello, 50).subarray(0, 55), Buffer.from([22, 3, 1, 0, 0])])
+  t.match(readClientHello(second), { kind: 'invalid', reason })
 })
 
 t.test('no server name, no ALPN', async (t) => {
