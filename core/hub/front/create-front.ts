@@ -74,7 +74,7 @@ export function createFront(options: FrontOptions): Front {
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const appHosts = onlyAppHosts(protocols)
   const sockets = new Set<Socket>()
-  /** Keyed by peer address and port: a tls.Server does not say which socket a TLSSocket came from. */
+  /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
   const warnRarely = rarely(log)
 
@@ -125,7 +125,7 @@ export function createFront(options: FrontOptions): Front {
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
-      const pending = handshakes.get(peerKey(socket))
+      const pending = handshakes.get(endsOf(socket))
       const named = (socket as { servername?: string | false | null }).servername || null
       if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
       pending.done()
@@ -167,7 +167,7 @@ export function createFront(options: FrontOptions): Front {
       return place !== null
     }
     if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
-    const key = peerKey(socket)
+    const key = endsOf(socket)
     const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
     const done = (): void => {
       clearTimeout(deadline)
@@ -268,8 +268,9 @@ export function createFront(options: FrontOptions): Front {
   }
 }
 
-function peerKey(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
+/** A balancer may use one port of its own for several addresses of the hub. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 function onlyAppHosts(protocols: readonly Protocol[]): AppHostProtocol | undefined {

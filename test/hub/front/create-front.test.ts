@@ -186,6 +186,46 @@ t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
   t.equal(seen.length, 1)
 })
 
+t.test(
+  'A15 connections from one port of a balancer to two addresses of the hub keep their clients',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 60_000 },
+  async (t) => {
+    const seen: Record<string, string> = {}
+    const hub = await startWeb(
+      [],
+      {},
+      {
+        listenAddr: '0.0.0.0:0',
+        proxyProtocol: 'required',
+        trustedProxies: ['127.0.0.0/8'],
+        web: (socket, info) => {
+          seen[String(socket.localAddress)] = info.clientIp
+          socket.end('hi')
+        },
+      },
+    )
+    t.teardown(hub.stop)
+    const clients = { '127.0.0.1': '192.0.2.1', '127.0.0.2': '192.0.2.2' }
+    const raws: Socket[] = []
+    let localPort = 0
+    for (const [host, client] of Object.entries(clients)) {
+      const raw = connectTcp({ host, port: hub.port, localAddress: '127.0.0.9', localPort })
+      await once(raw, 'connect')
+      raw.write(`PROXY TCP4 ${client} 10.0.0.1 4711 443\r\n`)
+      localPort = raw.localPort ?? 0
+      raws.push(raw)
+    }
+    const secured = raws.map(async (socket) => {
+      const secure = connect({ socket, ca: hub.ca, servername: 'hub.mezite.localhost' })
+      secure.on('error', () => {})
+      secure.resume()
+      await new Promise((resolve) => secure.once('close', resolve))
+    })
+    await Promise.all(secured)
+    t.strictSame(seen, clients)
+  },
+)
+
 t.test('connections to app hosts go to their protocol', async (t) => {
   const seen: string[] = []
   const hub = await startWeb(
