@@ -24,18 +24,3 @@ export function judgeLocalRequest(headers: RawHeaders, port: number): string | n
   }
   return null
 }
-
-/** True when the first bytes of a connection are an HTTP request that a page of somebody else made a browser send. */
-export function isForeignPage(first: Buffer, port: number): boolean {
-  const head = first.toString('latin1', 0, 16_384)
-  if (!/^[A-Z]{3,16} [^\r\n]{1,8192} HTTP\/1\.[01]\r\n/.test(head)) return false
-  const end = head.indexOf('\r\n\r\n')
-  const lines = (end === -1 ? head : head.slice(0, end)).split('\r\n').slice(1)
-  const headers = lines.flatMap((line) => {
-    const colon = line.indexOf(':')
-    return colon > 0 ? [line.slice(0, colon), line.slice(colon + 1).trim()] : []
-  })
-  // A program that is no browser may well speak HTTP to a TCP app, under any name.
-  const browser = headers.some((name, at) => at % 2 === 0 && /^(origin|sec-fetch-[a-z]+)$/i.test(name))
-  return browser && judgeLocalRequest(headers, port) !== null
-}

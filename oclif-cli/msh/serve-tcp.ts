@@ -1,7 +1,7 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { relaySocket, resetSocket } from '@mezite/core/wire'
 import type { HubLine } from './hub-line.ts'
-import { isForeignPage } from './judge-local-request.ts'
+import { keepPagesOut } from './keep-pages-out.ts'
 import { Refusal } from './refusal.ts'
 
 /**
@@ -23,10 +23,12 @@ export function serveTcp(options: {
     line.open(app, 'tcp', gone.signal).then(
       ({ pipe }) => {
         if (socket.destroyed) return pipe.destroy()
-        keepPagesOut(socket, localPort, () => {
-          note(`${app}: a web page tried to use port ${localPort}; its connection was closed.`)
+        const forget = keepPagesOut(pipe, localPort, (what) => {
+          note(`${app}: ${what} port ${localPort}; its connection was closed.`)
           pipe.destroy()
+          resetSocket(socket)
         })
+        socket.once('close', forget)
         relaySocket(pipe, socket)
         socket.resume()
       },
@@ -39,13 +41,4 @@ export function serveTcp(options: {
     )
   })
   return server
-}
-
-/** A browser can be made to send an HTTP request to any local port; to some servers its lines are commands. */
-function keepPagesOut(socket: Socket, port: number, tell: () => void): void {
-  socket.once('data', (first: Buffer) => {
-    if (!isForeignPage(first, port)) return
-    tell()
-    resetSocket(socket)
-  })
 }
