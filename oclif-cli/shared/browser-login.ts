@@ -24,7 +24,7 @@ export interface BrowserLogin<T> {
   readonly connector?: string | null
   /** False: the URL is printed, and the code that the page shows is pasted. */
   readonly browser: boolean
-  /** Exchanges the code at the hub. An error of it with a status below 500 means that the code is none. */
+  /** Exchanges the code at the hub. Its error `code_invalid` or 429 leaves the login waiting in the browser. */
   readonly redeem: (proof: LoginProof) => Promise<T>
 }
 
@@ -102,18 +102,31 @@ async function listenForCode<T>(
       if (request.headers.host !== `127.0.0.1:${port}` || request.method !== 'GET')
         return say(403, 'Not here.\n')
       if (target?.pathname !== '/callback' || code === '') return say(404, 'Not here.\n')
+      const afterwards = (settle: () => void) => {
+        // The browser may have gone while the hub was asked.
+        if (response.closed) settle()
+        else response.once('close', settle)
+      }
       try {
         const answer = await redeem(code)
-        response.on('close', () => resolve(answer))
+        afterwards(() => resolve(answer))
         say(200, 'You are signed in. This page can be closed; go back to the terminal.\n')
       } catch (error) {
-        if (error instanceof CliError && error.status !== null && error.status < 500) {
+        const { code: reason, status } = error instanceof CliError ? error : { code: '', status: null }
+        if (reason === 'code_invalid') {
           return say(
             400,
             'The hub does not know this code. Allow the login on the page that the program opened.\n',
           )
         }
-        response.on('close', () => reject(error))
+        // It has not looked at the code, and any page can have used up the tries.
+        if (status === 429) {
+          process.stderr.write(
+            'The hub takes no more tries just now: wait a little, then load the page again.\n',
+          )
+          return say(429, 'The hub takes no more tries just now. Wait a little, then load this page again.\n')
+        }
+        afterwards(() => reject(error))
         say(502, 'The login failed; the terminal says why.\n')
       }
     })

@@ -1,0 +1,99 @@
+/** The way of a code from the browser to the program, when browser or hub do not do what they should. */
+import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { loginWithBrowser } from '../../oclif-cli/shared/browser-login.ts'
+import { CliError } from '../../oclif-cli/shared/cli-error.ts'
+import { until } from '../until.ts'
+
+process.env.MEZITE_BROWSER = '/bin/true'
+
+/** A login that waits; `callback` is where the hub's page leads. */
+async function waiting(t: Tap, redeem: (code: string) => Promise<string>) {
+  const written = t.capture(process.stderr, 'write', () => true)
+  const text: string[] = []
+  const terminal = () => {
+    text.push(...written().map(({ args }) => String(args[0])))
+    return text.join('')
+  }
+  const outcome = { settled: false }
+  const proxy = { host: 'hub.test', port: 443, name: 'hub.test' }
+  const login = loginWithBrowser({
+    ...{ program: 'msh', proxy, browser: true },
+    redeem: ({ code }) => redeem(code),
+  }).finally(() => {
+    outcome.settled = true
+  })
+  login.catch(() => {})
+  await until(() => /https:\S+/.test(terminal()), 'the address is printed')
+  const page = new URL(/https:\S+/.exec(terminal())![0])
+  const port = Number(page.searchParams.get('redirect_port'))
+  const visit = async (code: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/callback?code=${code}`)
+    return { status: answer.status, text: await answer.text() }
+  }
+  return { login, outcome, port, terminal, visit }
+}
+type Tap = { capture: typeof t.capture }
+
+/** Sends the code and goes away while the hub is asked. */
+function leave(port: number, code: string): void {
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.end(`GET /callback?code=${code} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
+    setTimeout(() => socket.destroy(), 50)
+  })
+  socket.on('error', () => {})
+}
+
+const opts = { timeout: 30_000 }
+
+t.test('a login is done although the browser goes away while the hub is asked', opts, async (t) => {
+  const done = await waiting(t, () => pause(500, 'signed in'))
+  leave(done.port, 'right')
+  t.equal(await done.login, 'signed in')
+  const failed = await waiting(t, async () => {
+    await pause(500)
+    throw new CliError('sign_in_failed', 'The sign-in could not be kept.', { status: 503 })
+  })
+  leave(failed.port, 'right')
+  await t.rejects(failed.login, { code: 'sign_in_failed' })
+})
+
+t.test('a code that is none is answered, and the login goes on waiting', opts, async (t) => {
+  const { login, outcome, visit } = await waiting(t, async (code) => {
+    if (code === 'right') return 'signed in'
+    throw new CliError('code_invalid', 'The code is unknown.', { status: 400 })
+  })
+  t.match(await visit('wrong'), { status: 400, text: /does not know this code/ })
+  t.notOk(outcome.settled)
+  t.match(await visit('right'), { status: 200, text: /You are signed in/ })
+  t.equal(await login, 'signed in')
+})
+
+t.test(
+  'a hub that takes no more tries is told of as that, and the code can be sent again',
+  opts,
+  async (t) => {
+    let tries = 0
+    const { login, outcome, terminal, visit } = await waiting(t, async () => {
+      tries += 1
+      if (tries > 1) return 'signed in'
+      throw new CliError('too_many_requests', 'Too many requests.', { status: 429 })
+    })
+    t.match(await visit('right'), { status: 429, text: /takes no more tries just now.*load this page again/ })
+    t.match(terminal(), /The hub takes no more tries just now/)
+    t.notOk(outcome.settled)
+    t.match(await visit('right'), { status: 200 })
+    t.equal(await login, 'signed in')
+  },
+)
+
+t.test('every other answer of the hub ends the login with its reason', opts, async (t) => {
+  for (const status of [400, 401, 403, 404, 413, 500, 503]) {
+    const { login, visit } = await waiting(t, async () => {
+      throw new CliError('some_reason', 'The hub says no.', { status })
+    })
+    t.match(await visit('right'), { status: 502, text: /the terminal says why/ }, String(status))
+    await t.rejects(login, { code: 'some_reason', message: 'The hub says no.' })
+  }
+})
