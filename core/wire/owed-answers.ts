@@ -48,14 +48,16 @@ export class OwedAnswers {
    * that request gets a bare 400, or is cut when its answer has begun.
    */
   refuse(socket: Duplex, between: () => void, inside: () => boolean = () => false): void {
-    const ends = this.#ends(socket)
+    const [over, ends] = [this.#isOver(socket), this.#ends(socket)]
     silence(socket)
     const last = this.#last.get(socket)
     if (last !== undefined && this.count(socket) > 0 && !last.req.complete) {
       this.#refused.add(socket)
-      if (!ends && !inside()) {
-        if (last.headersSent) return void socket.destroy()
-        last.writeHead(400, ['Connection', 'close', 'Content-Length', '0'])
+      // Also when the connection was to end with this very request: its body is what is broken.
+      if (!over && !inside()) {
+        // An answer that ends the connection was given in knowledge of it.
+        if (last.headersSent && !ends) return void socket.destroy()
+        if (!last.headersSent) last.writeHead(400, ['Connection', 'close', 'Content-Length', '0'])
       }
       // Nobody waits any more for a body that cannot come.
       if (last.headersSent) last.end()
@@ -67,8 +69,12 @@ export class OwedAnswers {
     else last.once('close', between)
   }
 
+  #isOver(socket: Duplex): boolean {
+    return this.#refused.has(socket) || socket.writableEnded || socket.destroyed
+  }
+
   #ends(socket: Duplex): boolean {
-    if (this.#refused.has(socket) || socket.writableEnded || socket.destroyed) return true
+    if (this.#isOver(socket)) return true
     const last = this.#last.get(socket)
     return last !== undefined && this.count(socket) > 0 && !last.shouldKeepAlive
   }

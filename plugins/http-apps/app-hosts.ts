@@ -115,6 +115,10 @@ export class AppHosts implements AppHostProtocol {
     )
   }
 
+  breakBody(socket: Duplex, code: string): boolean {
+    return this.#path.breakBody(socket, bodyProblem(code))
+  }
+
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true
     const closeIdle = () => {
@@ -198,7 +202,7 @@ export class AppHosts implements AppHostProtocol {
         if (info !== undefined) this.#rescue.expect(info)
         answerBytes(socket, tooLargeAnswer())
       },
-      () => this.#path.breakBody(socket, bodyProblem(code)),
+      () => this.breakBody(socket, code),
     )
   }
 }

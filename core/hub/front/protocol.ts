@@ -58,6 +58,11 @@ export interface AppHostProtocol {
    */
   request?(request: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void
+  /**
+   * The body of the request under way on such a connection is no HTTP; `code` is that of Node.js. True: the client is
+   * being told. False: it is not known here.
+   */
+  breakBody?(socket: Duplex, code: string): boolean
   /** Stops keep-alive, lets what is under way end until the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }

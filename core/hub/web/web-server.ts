@@ -17,7 +17,7 @@ export type WebLimits = Pick<
 export interface WebServerOptions {
   readonly publicNames: PublicNames
   /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
-  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade' | 'stream'>
+  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade' | 'stream' | 'breakBody'>
   readonly limits: WebLimits
 }
 
@@ -63,14 +63,24 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
     // What could not be read ends its connection, and of what follows an upgrade that is not taken Node.js loses bytes.
     if (verdict.kind === 'refused' || asksForUpgrade(request)) response.shouldKeepAlive = false
     if (verdict.kind === 'app' && appHosts?.request) return appHosts.request(request, response, info)
+    limitBody(request, response)
     // An absolute target names the same host, see judgeHost; routes know paths only.
     if (verdict.kind === 'web') request.url = request.url?.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '') ?? '/'
     handler(request, response)
   }
 
+  /** Of the hub's own requests: what goes to an app may take as long as it goes on. */
+  const limitBody: RequestListener = (request, response) => {
+    if (!hasBody(request)) return
+    const late = setTimeout(() => {
+      if (!request.complete) broken(request.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+    }, limits.requestMs)
+    response.once('close', () => clearTimeout(late))
+  }
+
   const server = createServer({
     headersTimeout: limits.headerMs,
-    requestTimeout: limits.requestMs,
+    requestTimeout: 0,
     keepAliveTimeout: limits.headerMs,
     connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
     // Twice what tooLarge allows: between the two the caller is told, beyond it is cut off.
@@ -97,20 +107,23 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
     if (owed.isBusy(socket)) socket.destroy()
     else refuse(socket, '405 Method Not Allowed')
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const { code } = error
+  const broken = (socket: Duplex, code: string): void => {
     if (!socket.writable) return void socket.destroy()
-    owed.refuse(socket, () =>
-      refuse(
-        socket,
-        code === 'HPE_HEADER_OVERFLOW'
-          ? '431 Request Header Fields Too Large'
-          : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-            ? '408 Request Timeout'
-            : '400 Bad Request',
-      ),
+    owed.refuse(
+      socket,
+      () =>
+        refuse(
+          socket,
+          code === 'HPE_HEADER_OVERFLOW'
+            ? '431 Request Header Fields Too Large'
+            : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+              ? '408 Request Timeout'
+              : '400 Bad Request',
+        ),
+      () => appHosts?.breakBody?.(socket, code) ?? false,
     )
-  })
+  }
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => broken(socket, code))
   // Never listens, but without the event its deadlines stay off.
   server.emit('listening')
 
@@ -138,6 +151,10 @@ export function tooLarge(
   if (rawHeaders.length <= 2 * limits.headerCount && bytes <= limits.headerBytes) return undefined
   const problem = new Problem(431, 'headers_too_large', 'The headers, perhaps the cookies, are too large.')
   return { kind: 'refused', problem }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function asksForUpgrade({ headers }: IncomingMessage): boolean {
