@@ -79,22 +79,26 @@ export function admitCertified(
   return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
-/** Whether what was decided still holds; asked again only when access data has changed since. */
-export function stillAllowed(parts: Parts, admitted: Admitted): boolean | Promise<boolean> {
+/**
+ * What was decided, as it is now: with who the person is today. Null: it holds no more. Asked again only when access data
+ * has changed since.
+ */
+export function stillAdmitted(parts: Parts, admitted: Admitted): Admitted | null | Promise<Admitted | null> {
   const { changes, sessions, catalog } = parts
-  if (changes.epoch === admitted.epoch) return true
+  const { epoch } = changes
+  if (epoch === admitted.epoch) return admitted
   const { app, session, context } = admitted
-  if (catalog.byId(app.id) !== app || !app.enabled || !changes.fresh()) return false
-  if (session === null) return true
+  if (catalog.byId(app.id) !== app || !app.enabled || !changes.fresh()) return null
+  if (session === null) return { ...admitted, epoch }
   const live = sessions.byId(session.id)
   const subject = live && sessions.subjectOf(live)
-  if (subject === undefined) return false
+  if (subject === undefined) return null
+  const settle = ({ effect }: Decision) => (effect === 'allow' ? { ...admitted, subject, epoch } : null)
   const decision = parts.access.decide({ subject, app, context })
-  if (!(decision instanceof Promise)) return decision.effect === 'allow'
-  return decision.then(({ effect }) => effect === 'allow')
+  return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
-/** The refusal when `stillAllowed` says no; recorded, because nothing else will be. */
+/** The refusal when `stillAdmitted` says no; recorded, because nothing else will be. */
 export function withdrawn(parts: Parts, admitted: Admitted): Problem {
   if (!parts.changes.fresh()) return stale()
   recordDenied(parts, admitted, 'revoked')

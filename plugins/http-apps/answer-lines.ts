@@ -7,10 +7,17 @@ const TAKEN = new Set(['cookies', '*'])
 
 /**
  * Header lines of an app's answer as the browser may see them: no hop-by-hop lines, nothing in the hub's name, no
- * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere.
+ * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere, and no length where there may be
+ * none (RFC 9110 section 8.6), which ends an HTTP/2 stream.
  */
-export function answerLines(lines: readonly string[], names: AppNames, hsts: boolean): string[] {
+export function answerLines(
+  lines: readonly string[],
+  names: AppNames,
+  hsts: boolean,
+  status: number,
+): string[] {
   const kept: string[] = []
+  const sized = status >= 200 && status !== 204 && status !== 205
   let listed: Set<string> | undefined
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i] as string
@@ -19,14 +26,17 @@ export function answerLines(lines: readonly string[], names: AppNames, hsts: boo
       if (lower === 'connection') listed = listedNames(lines[i + 1] as string, listed)
       continue
     }
+    if (!sized && lower === 'content-length') continue
     const value = answerValue(lower, lines[i + 1] as string, names)
     if (value !== undefined) kept.push(name, value)
   }
-  if (hsts) kept.push('Strict-Transport-Security', HSTS)
-  if (listed === undefined) return kept
-  const gone = listed
-  return kept.filter((_, i) => !gone.has((kept[i - (i % 2)] as string).toLowerCase()))
+  const passed = listed === undefined ? kept : withoutListed(kept, listed)
+  if (hsts) passed.push('Strict-Transport-Security', HSTS)
+  return passed
 }
+
+const withoutListed = (lines: readonly string[], listed: ReadonlySet<string>): string[] =>
+  lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
 
 /** Trailers that may be merged safely, as pairs. */
 export function answerTrailers(lines: readonly string[]): [string, string][] {

@@ -1,5 +1,5 @@
 import { addressKey, Problem } from '@mezite/core'
-import { type Admitted, stillAllowed, withdrawn } from './admit.ts'
+import { type Admitted, stillAdmitted, withdrawn } from './admit.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { Parts } from './parts.ts'
 import type { Upstream } from './upstream.ts'
@@ -21,28 +21,29 @@ export function sharerOf({ subject, request }: Admitted): string {
 }
 
 /**
- * A connection for an admitted request. Dialling takes time in which access may have ended: it is asked again before
- * `done` hears, synchronously when an idle connection serves and nothing has changed.
+ * A connection for an admitted request. Dialling takes time in which access may have ended or changed: it is asked again
+ * before `done` hears, with what is true by then; synchronously when an idle connection serves and nothing has changed.
  */
 export function connectAdmitted(
   parts: Parts,
   admitted: Admitted,
   attempt: Attempt,
-  done: (result: Upstream | Problem) => void,
+  done: (result: Upstream | Problem, admitted: Admitted) => void,
 ): void {
   const { app, session } = admitted
   const { tunnel, pool } = parts
   openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? sharerOf(admitted), ...attempt }, (result) => {
     if (result instanceof Problem) {
-      done(result)
+      done(result, admitted)
       return
     }
-    const settle = (allowed: boolean) => {
-      if (!allowed) result.destroy()
-      done(allowed ? result : withdrawn(parts, admitted))
+    const settle = (now: Admitted | null) => {
+      if (now !== null) return done(result, now)
+      result.destroy()
+      done(withdrawn(parts, admitted), admitted)
     }
-    const allowed = stillAllowed(parts, admitted)
-    if (typeof allowed === 'boolean') return settle(allowed)
-    allowed.then(settle, () => settle(false))
+    const now = stillAdmitted(parts, admitted)
+    if (!(now instanceof Promise)) return settle(now)
+    now.then(settle, () => settle(null))
   })
 }

@@ -11,7 +11,7 @@ import { readableBy } from './origin.ts'
 import { Outcome } from './outcome.ts'
 import type { Parts } from './parts.ts'
 import { type BodyWatcher, RequestBody } from './request-body.ts'
-import { headFor } from './request-head.ts'
+import { headFor, headProblem } from './request-head.ts'
 import { ResponseRelay } from './response-relay.ts'
 import type { Upstream, UpstreamUser } from './upstream.ts'
 import { failureProblem, mayRepeat, type UpstreamFailure } from './upstream-failure.ts'
@@ -27,7 +27,8 @@ const GOING_AWAY = 1001
  */
 export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
   readonly #parts: Parts
-  readonly #admitted: Admitted
+  /** As it was last asked. */
+  #admitted: Admitted
   readonly #client: Client
   readonly #names: AppNames
   /** Those of the same connection. */
@@ -120,8 +121,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     }
     this.#answered = true
     this.#progress()
-    this.#outcome.status = head.status
-    if (!this.#answer.head(head)) this.onfail({ broken: true, linkLost: false, detail: 'unfit head' })
+    if (this.#answer.head(head)) this.#outcome.status = head.status
+    else this.onfail({ broken: true, linkLost: false, detail: 'unfit head' })
   }
 
   onbody(chunk: Buffer, last: boolean): void {
@@ -190,7 +191,10 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   #open(attempt: Attempt): void {
-    connectAdmitted(this.#parts, this.#admitted, attempt, (result) => {
+    connectAdmitted(this.#parts, this.#admitted, attempt, (result, admitted) => {
+      // What it says of the person may be another thing than when the head was made.
+      if (admitted !== this.#admitted) this.#head = null
+      this.#admitted = admitted
       if (!(result instanceof Problem)) this.#send(result)
       else if (!this.#over && !this.#answered) this.#refuse(result)
     })
@@ -198,22 +202,19 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #send(upstream: Upstream): void {
     if (this.#over || this.#answered) return void upstream.destroy()
+    const { request, session, app, context } = this.#admitted
+    upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
+    this.#upstream = upstream
+    // It may have ended while access was asked again.
+    if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
     try {
       this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
     } catch (error) {
       upstream.destroy()
-      if (!(error instanceof Problem))
-        this.#parts.log.error(
-          { error: String(error), request_id: this.#admitted.requestId },
-          'no request head',
-        )
-      const unknown = new Problem(500, 'forward_failed', 'The request could not be prepared.')
-      this.#refuse(error instanceof Problem ? error : unknown)
+      this.#refuse(headProblem(this.#parts, this.#admitted, error))
       return
     }
-    const { request, session, app, context } = this.#admitted
     const { agent } = upstream
-    this.#upstream = upstream
     this.#outcome.agent = agent
     this.#removeLive?.()
     if (session !== null) {
@@ -222,7 +223,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     }
     // `add` may have cut it already.
     if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
-    upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
     this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
     upstream.write(this.#head)
     if (request.length === undefined) {
@@ -244,7 +244,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#progress()
     this.#outcome.status = 101
     this.#outcome.upgraded = true
-    const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true)
+    const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true, 101)
     this.#client.switchProtocols(switchingHead(lines))
     this.#relay = new WebSocketRelay(
       upgrade.socket,

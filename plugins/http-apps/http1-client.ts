@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProxyLimits } from '@mezite/core'
@@ -92,6 +92,8 @@ export class Http1Client implements Client {
 
   head(head: AnswerHead, lines: string[]): boolean {
     if (this.#draining() || this.upgrade !== null) lines.push('Connection', 'close')
+    const chunked = head.hasBody && head.length === null && this.#message.httpVersionMinor !== 0
+    if (!chunked) dropTrailer(lines)
     try {
       this.#response.writeHead(head.status, head.reason, lines)
     } catch {
@@ -137,7 +139,8 @@ export class Http1Client implements Client {
       response.shouldKeepAlive = false
     }
     this.#hurry()
-    response.writeHead(given.status, lines)
+    // In words of ours: those of a head that could not be passed on are still there.
+    response.writeHead(given.status, STATUS_CODES[given.status], lines)
     const shown = message.method === 'HEAD' ? undefined : body
     if (!closes || message.complete) {
       response.end(shown)
@@ -171,4 +174,10 @@ export class Http1Client implements Client {
   #flushHead(): void {
     if (!this.#bodyBegun) this.#response.flushHeaders()
   }
+}
+
+/** Node.js throws at an announcement of trailers in front of a body that cannot have any. */
+function dropTrailer(lines: string[]): void {
+  for (let i = lines.length - 2; i >= 0; i -= 2)
+    if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)
 }

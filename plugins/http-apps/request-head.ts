@@ -43,6 +43,13 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
   return Buffer.from(head + framingLines(request), 'latin1')
 }
 
+/** What the browser is told when `headFor` threw; what is no Problem is logged. */
+export function headProblem({ log }: Parts, { requestId }: Admitted, error: unknown): Problem {
+  if (error instanceof Problem) return error
+  log.error({ error: String(error), request_id: requestId }, 'no request head')
+  return new Problem(500, 'forward_failed', 'The request could not be prepared.')
+}
+
 /** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
 function headerUser(name: string): string {
   if (PLAIN.test(name)) return name

@@ -12,6 +12,8 @@ export class ResponseRelay {
   begun = false
   /** The answer is complete. */
   ended = false
+  /** What the app sends as a body is not passed on. */
+  #bodiless = false
 
   constructor(client: Client, names: AppNames, hsts: boolean) {
     this.#client = client
@@ -21,26 +23,30 @@ export class ResponseRelay {
 
   /** An interim answer (RFC 9110 section 15.2). 100 is the hub's own to give. */
   inform(status: number, lines: readonly string[]): void {
-    if (status !== 100) this.#client.inform(status, answerLines(lines, this.#names, false))
+    if (status !== 100) this.#client.inform(status, answerLines(lines, this.#names, false, status))
   }
 
   /** False when this head cannot be passed on. */
   head(head: AnswerHead): boolean {
-    this.begun = this.#client.head(head, answerLines(head.lines, this.#names, this.#hsts))
+    const lines = answerLines(head.lines, this.#names, this.#hsts, head.status)
+    // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
+    this.#bodiless = head.status === 205
+    if (this.#bodiless) lines.push('Content-Length', '0')
+    this.begun = this.#client.head(this.#bodiless ? { ...head, hasBody: false, length: 0 } : head, lines)
     return this.begun
   }
 
   /** Returns false when the browser is slow: wait for `onclientdrain`. */
   write(chunk: Buffer, last: boolean): boolean {
-    if (!last) return this.#client.write(chunk)
+    if (!last) return this.#bodiless || this.#client.write(chunk)
     this.ended = true
-    this.#client.end(chunk, [])
+    this.#client.end(this.#bodiless ? null : chunk, [])
     return true
   }
 
   end(trailers: readonly string[]): void {
     if (this.ended) return
     this.ended = true
-    this.#client.end(null, answerTrailers(trailers))
+    this.#client.end(null, this.#bodiless ? [] : answerTrailers(trailers))
   }
 }

@@ -1,0 +1,89 @@
+/** What changes between the decision about a request and its way to the app. */
+import { setTimeout as pause } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { OK, openByteApp } from './byte-app.ts'
+import { appAt, ask, type Gateway, openGateway, raw } from './gateway.ts'
+
+async function open(t: Test) {
+  const app = await openByteApp(() => OK)
+  const gateway = await openGateway(
+    appAt(app.port, { timeouts: { connectMs: 5_000, responseMs: 20_000, idleMs: 60_000 } }),
+  )
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+/** Runs when somebody dials the app, before the connection is made. */
+function whileDialling(gateway: Gateway, run: () => void): void {
+  const dial = gateway.tunnel.dial.bind(gateway.tunnel)
+  gateway.tunnel.dial = async (app, link) => {
+    run()
+    return dial(app, link)
+  }
+}
+
+/** From now on a policy takes its time; `then` hears how often it was asked. */
+function decideLate(gateway: Gateway, then: (count: number) => void): void {
+  let count = 0
+  Object.assign(gateway.parts.access, {
+    decide: async () => {
+      then(++count)
+      await pause(50)
+      return gateway.state.decision
+    },
+  })
+}
+
+t.test('E71 a role that goes while the app is dialled is not told to the app', async (t) => {
+  const { app, gateway } = await open(t)
+  const signed: (readonly string[])[] = []
+  Object.assign(gateway.parts.assertion, {
+    sign: ({ roles }: { roles: readonly string[] }) => {
+      signed.push(roles)
+      return 'head.body.signature'
+    },
+  })
+  whileDialling(gateway, () => {
+    gateway.state.roles = ['dev']
+    gateway.state.epoch++
+  })
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
+  t.match(app.requests[0], /\r\nX-Mezite-Roles: dev\r\n/)
+  t.strictSame(signed, [['dev']])
+  t.match((await gateway.recorded(1))[0], { roles: ['dev'] })
+})
+
+t.test('E71 access that goes while the app is dialled: no byte reaches it', async (t) => {
+  const { app, gateway } = await open(t)
+  whileDialling(gateway, () => {
+    gateway.state.decision = { effect: 'deny', reason: 'denied', roles: [], requirements: [] } as never
+    gateway.state.epoch++
+  })
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /)
+  t.strictSame(app.requests, [])
+})
+
+t.test('a connection that dies while access is asked again: another one, or 502, and at once', async (t) => {
+  const { app, gateway } = await open(t)
+  for (const [method, status] of [
+    ['GET', 200],
+    ['POST', 502],
+  ] as const) {
+    t.match(await raw(gateway, ask('GET /warm')), /^HTTP\/1.1 200 /, 'leaves an idle connection')
+    const { decide } = gateway.parts.access
+    decideLate(gateway, (count) => {
+      if (count === 1) gateway.state.epoch++
+      else for (const socket of app.sockets) socket.destroy()
+    })
+    const began = performance.now()
+    const body = method === 'POST' ? ['Content-Length: 0'] : []
+    t.match(await raw(gateway, ask(`${method} /again`, ...body)), new RegExp(`^HTTP/1.1 ${status} `), method)
+    t.ok(performance.now() - began < 10_000, 'no deadline was waited for')
+    Object.assign(gateway.parts.access, { decide })
+  }
+  t.equal(app.requests.filter((text) => text.startsWith('GET /again')).length, 1)
+  t.equal(gateway.live.size, 0)
+})
