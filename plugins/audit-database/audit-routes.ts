@@ -6,12 +6,14 @@ import { recordRead } from './record-read.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000
+/** As an event spells it: 1,024 characters, each `\uXXXX` at worst, and how many were cut off. */
+const LONGEST_NAME = 6_200
 
 const Query = Type.Object(
   {
     type: Type.Optional(Type.String({ maxLength: 100 })),
-    user: Type.Optional(Type.String({ maxLength: 300 })),
-    app: Type.Optional(Type.String({ maxLength: 300 })),
+    user: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
+    app: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
     from: Type.Optional(Type.String({ maxLength: 40, description: 'not before, RFC 3339' })),
     to: Type.Optional(Type.String({ maxLength: 40, description: 'not after, RFC 3339' })),
     limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` })),

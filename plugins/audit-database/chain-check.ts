@@ -1,4 +1,5 @@
 import { beginningOf, type Link, nextLink } from './chain.ts'
+import { isFiledAs } from './filed-name.ts'
 import type { Checkpoint, Start } from './statement.ts'
 
 /** An event as it is stored. */
@@ -144,14 +145,12 @@ export class ChainCheck {
 /** The columns that filters use must say what the event says. */
 function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): boolean {
   const said = JSON.parse(event) as Record<string, unknown>
-  const saidApp = typeof said.app === 'string' ? said.app : null
   return (
     said.id === id &&
     said.time === time.toISOString() &&
     said.type === type &&
-    // An empty name is filed as none.
-    (said.user || null) === (user_name || null) &&
-    (saidApp || null) === (app || null) &&
+    isFiledAs(user_name, said.user) &&
+    isFiledAs(app, said.app) &&
     said.hub === hub
   )
 }

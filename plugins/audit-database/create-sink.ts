@@ -1,6 +1,7 @@
 import { type AuditEvent, type AuditSink, type Database, isMezError, type Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { beginningOf, type Link, nextLink } from './chain.ts'
+import { filedName } from './filed-name.ts'
 
 /** An arbitrary number that all hubs agree on. */
 const WRITE_LOCK = 7_264_510_029
@@ -72,8 +73,10 @@ async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<
   const known = await sql<Link>`SELECT n, hash FROM audit_database_chains WHERE hub = ${hub}`.execute(trx)
   const before = known.rows[0] ?? beginningOf(hub)
   const { columns, last } = columnsOf(events, before)
+  // A column that is one empty text comes back without a cell, that is as NULL; every event has a type.
   await sql`INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
-    SELECT id::uuid, time::timestamptz, type, user_name, app, event::json, ${hub}, ${before.n}::bigint + n, hash
+    SELECT id::uuid, time::timestamptz, coalesce(type, ''), user_name, app, event::json,
+      ${hub}, ${before.n}::bigint + n, hash
     FROM ROWS FROM (${sql.join(columns.map(cells))}) WITH ORDINALITY
       AS given (id, time, type, user_name, app, event, hash, n)
     ORDER BY n`.execute(trx)
@@ -91,7 +94,7 @@ const NULL = '\u0001'
 const cells = (column: readonly string[]) =>
   sql`string_to_table(${column.join(END_OF_CELL)}, ${END_OF_CELL}, ${NULL})`
 
-/** The events by columns, and their last link. An empty name is filed as none: a text of one empty cell has no cell. */
+/** The events by columns, and their last link. An empty name is filed as none. */
 function columnsOf(events: readonly AuditEvent[], before: Link) {
   const texts = events.map((event) => JSON.stringify(event))
   let last = before
@@ -103,13 +106,15 @@ function columnsOf(events: readonly AuditEvent[], before: Link) {
     events.map(({ id }) => id),
     events.map(({ time }) => time),
     events.map(({ type }) => type),
-    events.map(({ user }) => user || NULL),
-    events.map(({ app }) => (typeof app === 'string' && app !== '' ? app : NULL)),
+    events.map(({ user }) => nameCell(user)),
+    events.map(({ app }) => nameCell(app)),
     texts,
     hashes,
   ]
   return { columns, last }
 }
+
+const nameCell = (name: unknown): string => (typeof name === 'string' && name !== '' ? filedName(name) : NULL)
 
 async function missingOf(trx: Transaction, events: readonly AuditEvent[]): Promise<readonly AuditEvent[]> {
   const ids = events.map(({ id }) => id)

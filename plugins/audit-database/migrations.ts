@@ -8,6 +8,7 @@ export type AuditTables = {
     readonly id: string
     readonly time: Date
     readonly type: string
+    /** Like `app` bounded by `filedName`, for the index. */
     readonly user_name: string | null
     readonly app: string | null
     /** The whole event as JSON; the type `json` keeps the very text, which the chain needs. */

@@ -1,5 +1,6 @@
 import type { AuditEvent, Database } from '@mezite/core'
 import { sql } from 'kysely'
+import { filedName } from './filed-name.ts'
 import type { AuditTables } from './migrations.ts'
 
 export interface EventFilter {
@@ -37,6 +38,9 @@ export async function seqOf(database: Database, id: string): Promise<number | nu
   return row?.seq ?? null
 }
 
+/** A long name is filed under its beginning; older hubs filed it whole. */
+const namesOf = (name: string): string[] => [...new Set([filedName(name), name])]
+
 /** Which end of the trail a list begins at; both are places, and exclusive. */
 export type Range = { readonly after: number } | { readonly before: number | null }
 
@@ -57,8 +61,8 @@ export async function readEvents(
   if (forward) query = query.where('seq', '>', range.after)
   else if (range.before !== null) query = query.where('seq', '<', range.before)
   if (filter.type !== undefined) query = query.where('type', '=', filter.type)
-  if (filter.user !== undefined) query = query.where('user_name', '=', filter.user)
-  if (filter.app !== undefined) query = query.where('app', '=', filter.app)
+  if (filter.user !== undefined) query = query.where('user_name', 'in', namesOf(filter.user))
+  if (filter.app !== undefined) query = query.where('app', 'in', namesOf(filter.app))
   if (filter.from !== undefined) query = query.where('time', '>=', filter.from)
   if (filter.to !== undefined) query = query.where('time', '<=', filter.to)
   const rows = (await query.execute()) as unknown as StoredEvent[]

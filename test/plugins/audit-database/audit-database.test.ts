@@ -89,6 +89,37 @@ async function suite(t: Tap, store: Store): Promise<void> {
     }
   })
 
+  await t.test(
+    'long names are found by their whole text, also those that an older hub filed whole',
+    async (t) => {
+      await empty()
+      const [one, other] = ['a', 'b'].map((letter) => letter + 'ü'.repeat(1_500)) as [string, string]
+      const sink = createSink(db)
+      const event = (name: string) =>
+        makeEvent(
+          { type: 'long', success: true, user: name, fields: { app: name } },
+          { cluster: 'c', hub: 'h' },
+          Date.now(),
+        )
+      const events = [event(one), event(other)]
+      await sink.write(events)
+      const older = event('c'.repeat(250))
+      await sink.write([older])
+      await sql`UPDATE audit_database_events SET user_name = ${older.user}, app = ${older.user}
+      WHERE id = ${older.id}`.execute(db)
+      for (const { id, user } of [...events, older]) {
+        for (const filter of ['user', 'app']) {
+          const found = await list(`/audit?${filter}=${encodeURIComponent(user ?? '')}`)
+          t.strictSame(
+            found.map((each) => each.id),
+            [id],
+            `${filter}=${user?.slice(0, 3)}…`,
+          )
+        }
+      }
+    },
+  )
+
   await t.test('a batch that comes a second time is stored once', async (t) => {
     await empty()
     const sink = createSink(db)

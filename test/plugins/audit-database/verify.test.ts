@@ -99,6 +99,60 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     },
   )
 
+  await t.test('M161 a name too long for an index is filed under its beginning, and verifies', async (t) => {
+    await fill()
+    const named = (name: string) =>
+      makeEvent(
+        { type: 'app.request', success: true, user: name, fields: { app: name } },
+        { cluster: 'c', hub: 'a' },
+        Date.now(),
+      )
+    const letters = String.fromCharCode(
+      ...Array.from({ length: 1_024 }, (_, at) => 0x4e00 + ((at * 7_919) % 20_000)),
+    )
+    const filed: [name: string, under: string][] = [
+      [letters, letters.slice(0, 200)],
+      [`${'x'.repeat(199)}😀y`, 'x'.repeat(199)],
+      [`${'x'.repeat(198)}😀y`, `${'x'.repeat(198)}😀`],
+      ['y'.repeat(200), 'y'.repeat(200)],
+    ]
+    for (const [name] of filed) await trail.sink.write([named(name)])
+    await trail.sink.write(filed.map(([name]) => named(name)))
+    const { rows } = await sql<{ user_name: string; app: string; event: { user: string } }>`
+      SELECT user_name, app, event FROM ${events} WHERE type = 'app.request' ORDER BY seq`.execute(db)
+    t.strictSame(
+      rows.map(({ user_name, app, event }) => [event.user, user_name, app]),
+      [...filed, ...filed].map(([name, under]) => [name, under, under]),
+    )
+    t.match(await verify(), { ok: true, findings: { length: 0 } })
+  })
+
+  await t.test(
+    'M161 a long name that an older hub filed whole verifies, less than its beginning does not',
+    async (t) => {
+      await fill()
+      const user = 'x'.repeat(300)
+      const event = makeEvent({ type: 'old', success: true, user }, { cluster: 'c', hub: 'a' }, Date.now())
+      await trail.sink.write([event])
+      const file = (name: string) =>
+        sql`UPDATE ${events} SET user_name = ${name} WHERE type = 'old'`.execute(db)
+      await file(user)
+      t.match(await verify(), { ok: true, findings: { length: 0 } })
+      for (const wrong of [user.slice(0, 199), user.slice(0, 201), '']) {
+        await file(wrong)
+        t.match(await verify(), { ok: false, findings: [{ kind: 'edited', id: event.id }] })
+      }
+    },
+  )
+
+  await t.test('M161 an event without the name of a type is stored, alone and among others', async (t) => {
+    await fill()
+    const untyped = () => makeEvent({ type: '', success: true }, { cluster: 'c', hub: 'a' }, Date.now())
+    await trail.sink.write([untyped()])
+    await trail.sink.write([untyped(), untyped(), made('a', 'last')])
+    t.match(await verify(), { ok: true, events: 24, findings: { length: 0 } })
+  })
+
   await t.test('M161 an untouched trail of two hubs verifies, and says how far it is signed', async (t) => {
     await fill()
     const report = await verify()
