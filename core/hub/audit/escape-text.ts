@@ -5,8 +5,11 @@
 const HOSTILE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
-/** A backslash that an escape could be mistaken for. */
-const AMBIGUOUS = /\\(?=\\*u)/g
+/**
+ * Backslashes, and the `u` with which an escape could be mistaken for them. Matches whatever follows: a run that had to
+ * be followed by a `u` would be looked at again from each of its backslashes.
+ */
+const BACKSLASHES = /(\\+)(u?)/g
 
 /** Nearly every text: nothing to do. */
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
@@ -15,7 +18,7 @@ const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
 export function escapeText(text: string): string {
   if (PLAIN.test(text)) return text
   return text
-    .replace(AMBIGUOUS, '\\\\')
+    .replace(BACKSLASHES, (all, run: string, u: string) => (u === '' ? all : run + all))
     .replace(HOSTILE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

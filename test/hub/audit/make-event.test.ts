@@ -88,6 +88,33 @@ t.test('M159 hostile bytes are escaped, so that the original can still be told',
   t.end()
 })
 
+t.test('M159 backslashes are doubled where an escape could be mistaken for them, and only there', (t) => {
+  const table: [text: string, escaped: string][] = [
+    ['\\', '\\'],
+    ['\\\\', '\\\\'],
+    ['\\u', '\\\\u'],
+    ['\\\\u', '\\\\\\\\u'],
+    ['\\\\\\u0000', '\\\\\\\\\\\\u0000'],
+    ['\\x\\\\u\\', '\\x\\\\\\\\u\\'],
+    ['\\u\\u', '\\\\u\\\\u'],
+    ['u\\U', 'u\\U'],
+    ['\\\nu', '\\\\u000au'],
+    ['\\\u0000', '\\\\u0000'],
+  ]
+  for (const [text, escaped] of table) t.equal(escapeText(text), escaped, JSON.stringify(text))
+  t.end()
+})
+
+t.test('M159 a long run of backslashes is looked at once', (t) => {
+  const run = '\\'.repeat(300_000)
+  const started = performance.now()
+  t.equal(escapeText(`${run}x`).length, 300_001)
+  t.equal(escapeText(`${run}u`).length, 600_001)
+  const ms = performance.now() - started
+  t.ok(ms < 5_000, `${ms} ms; looked at from each backslash it is a minute`)
+  t.end()
+})
+
 t.test('M159 no input throws, and fields cannot take the place of what the hub says', (t) => {
   const event = makeEvent(
     {
