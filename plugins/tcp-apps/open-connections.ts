@@ -31,6 +31,9 @@ const LOST_MS = 30_000
 const BATCH = 200
 const MAX_PENDING = 20_000
 
+/** `kept`: the database has it. `unsure`: a statement about it is under way, or failed and may have been carried out. */
+type Noted = 'kept' | 'unsure'
+
 /**
  * Batches of a tenth of a second: a connection that is shorter never reaches the database. A hub that has not been
  * seen for half a minute is gone, and whoever notices first records the end of what it held, as `hub_lost` and without
@@ -47,8 +50,11 @@ export function createOpenConnections(options: {
   const db = options.database.withTables<OpenTables>()
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
+  const noted = new Map<string, Noted>()
   /** With the end that is still to be recorded. */
   const gone = new Map<string, AuditInput | null>()
+  /** Still open, but with an end that another hub has recorded. */
+  const ended = new Set<string>()
   let settled = false
   let beatAt = Number.NEGATIVE_INFINITY
   let reapAt = Number.NEGATIVE_INFINITY
@@ -61,31 +67,70 @@ export function createOpenConnections(options: {
   async function flush(): Promise<void> {
     const now = clock.monotonic()
     if (now - beatAt >= BEAT_MS) {
-      const seen = clock.now()
-      await db
-        .insertInto('tcp_apps_hubs')
-        .values({ instance, seen })
-        .onConflict((conflict) => conflict.column('instance').doUpdateSet({ seen }))
-        .execute()
+      await beat()
       beatAt = now
     }
     const opened = [...rows.values()].slice(0, BATCH)
     if (opened.length > 0) {
+      for (const { id } of opened) noted.set(id, 'unsure')
       await db
         .insertInto('tcp_apps_open')
         .values(opened)
         .onConflict((conflict) => conflict.doNothing())
         .execute()
-      for (const { id } of opened) rows.delete(id)
+      for (const { id } of opened) {
+        rows.delete(id)
+        noted.set(id, 'kept')
+      }
     }
     while (gone.size > 0) {
       const closed = [...gone.keys()].slice(0, BATCH)
-      await db.deleteFrom('tcp_apps_open').where('id', 'in', closed).execute()
+      const kept = new Set(closed.filter((id) => noted.get(id) === 'kept'))
+      for (const id of kept) noted.set(id, 'unsure')
+      const query = db.deleteFrom('tcp_apps_open').where('id', 'in', closed).returning('id')
+      const found = new Set((await query.execute()).map(({ id }) => id))
       for (const id of closed) {
-        recordEnd(id)
-        gone.delete(id)
+        // What was kept and is not there was ended by a hub that took this one for gone.
+        if (found.has(id) || !kept.has(id)) recordEnd(id)
+        forget(id)
       }
     }
+  }
+
+  async function beat(): Promise<void> {
+    const seen = clock.now()
+    const own = await db
+      .updateTable('tcp_apps_hubs')
+      .set({ seen })
+      .where('instance', '=', instance)
+      .returning('instance')
+      .execute()
+    if (own.length > 0) return
+    // Before it is among the hubs again: should one of the two fail, both are repeated.
+    if (beatAt !== Number.NEGATIVE_INFINITY) await leaveToOthers()
+    await db
+      .insertInto('tcp_apps_hubs')
+      .values({ instance, seen })
+      .onConflict((conflict) => conflict.column('instance').doUpdateSet({ seen }))
+      .execute()
+  }
+
+  /** Another hub took this one for gone: the ends of what it held are recorded, whatever becomes of the connections. */
+  async function leaveToOthers(): Promise<void> {
+    const query = db.selectFrom('tcp_apps_open').select('id').where('instance', '=', instance)
+    const left = new Set((await query.execute()).map(({ id }) => id))
+    for (const id of [...noted.keys()]) {
+      if (left.has(id)) continue
+      rows.delete(id)
+      if (gone.has(id)) forget(id)
+      else ended.add(id)
+    }
+  }
+
+  function forget(id: string): void {
+    gone.delete(id)
+    noted.delete(id)
+    ended.delete(id)
   }
 
   function recordEnd(id: string): void {
@@ -144,8 +189,8 @@ export function createOpenConnections(options: {
       rows.set(id, { id, instance, event: JSON.stringify(event), started: clock.now() })
     },
     closed(id, end) {
-      // While a flush is under way the row may be on its way already.
-      const unknown = rows.delete(id) && !busy
+      if (ended.has(id)) return forget(id)
+      const unknown = rows.delete(id) && !noted.has(id)
       if (unknown || settled) audit.record(end)
       if (!unknown) gone.set(id, settled ? null : end)
     },

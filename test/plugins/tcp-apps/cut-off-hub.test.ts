@@ -1,0 +1,182 @@
+/** Ends of connections when a hub stands still, is cut off from the database, or does not hear its answers: each once. */
+import {
+  type AuditInput,
+  type Changes,
+  changes,
+  type Database,
+  database,
+  defineHubPlugin,
+} from '@mezite/core'
+import t from 'tap'
+import type { OpenTables } from '../../../plugins/tcp-apps/migrations.ts'
+import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
+import { until } from '../../until.ts'
+import { startTcpHub } from './start-tcp-hub.ts'
+
+const seen: { db?: Database; changes?: Changes } = {}
+const plugin = defineHubPlugin({
+  name: 'seen',
+  api: 1,
+  summary: 'Shows the test the database',
+  needs: { changes, database },
+  setup({ use }) {
+    seen.db = use.database
+    seen.changes = use.changes
+  },
+})
+const tcp = await startTcpHub({ plugins: [plugin] })
+t.teardown(() => tcp.stop())
+const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+
+const endOf = (requestId: string, end_reason = 'closed'): AuditInput => ({
+  ...{ type: 'app.session.end', success: true, requestId },
+  fields: { app: 'echo', protocol: 'tcp', agent: 'node-1', end_reason },
+})
+const idOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+
+/** What the database does to the next statements of a hub about these: nothing, or all without an answer. */
+type Fault = 'lost-statement' | 'lost-answer' | null
+
+/** A hub with its own clock, whose statements can be lost. All hubs record in `ends`: `id reason`. */
+function startHub(ends: string[]) {
+  let passed = 0
+  const begun = Date.now()
+  const state: { fault: Fault } = { fault: null }
+  const faulty = {
+    transformQuery({ node }: { node: never }) {
+      if (state.fault === 'lost-statement') throw new Error('the connection is cut')
+      return node
+    },
+    async transformResult({ result }: { result: never }) {
+      if (state.fault === 'lost-answer') throw new Error('the answer is lost')
+      return result
+    },
+  }
+  const record = ({ requestId, fields }: AuditInput) => void ends.push(`${requestId} ${fields?.end_reason}`)
+  const connections = createOpenConnections({
+    database: { withTables: () => seen.db!.withTables().withPlugin(faulty as never) } as never,
+    changes: {
+      alone: false,
+      write: (work) =>
+        seen.changes!.write((trx, change) => work(trx, { ...change, audit: async (event) => record(event) })),
+    },
+    audit: { record },
+    clock: { now: () => begun + passed, monotonic: () => passed },
+    log,
+  })
+  connections.start()
+  return {
+    connections,
+    state,
+    wait(ms: number) {
+      passed += ms
+    },
+    open(id: string) {
+      connections.opened(id, { ...endOf(id), type: 'app.session.start' })
+    },
+  }
+}
+
+const rowsOf = (ids: readonly string[]) =>
+  seen.db!.withTables<OpenTables>().selectFrom('tcp_apps_open').selectAll().where('id', 'in', ids).execute()
+const kept = (ids: readonly string[]) =>
+  until(async () => (await rowsOf(ids)).length === ids.length, 'the connections are noted')
+const forgotten = (ids: readonly string[]) =>
+  until(async () => (await rowsOf(ids)).length === 0, 'the connections are forgotten')
+/** Several passes of a hub. */
+const passes = () => new Promise((resolve) => setTimeout(resolve, 500))
+
+/** Another hub, which takes for gone whoever it has not seen within its last minute. */
+async function takeForGone(ends: string[], ids: readonly string[]) {
+  const other = startHub(ends)
+  other.wait(60_000)
+  for (;;) {
+    await passes()
+    if ((await rowsOf(ids)).length === 0) break
+    other.wait(6_000)
+  }
+  await other.connections.stop()
+}
+
+const opts = { timeout: 120_000 }
+
+t.test('a hub that stood still leaves the ends that another recorded', opts, async (t) => {
+  const ends: string[] = []
+  const hub = startHub(ends)
+  const [before, after, later] = [idOf(1), idOf(2), idOf(3)]
+  hub.open(before)
+  hub.open(after)
+  await kept([before, after])
+  await takeForGone(ends, [before, after])
+  // Before it has looked at its own row.
+  hub.connections.closed(before, endOf(before))
+  hub.open(later)
+  await kept([later])
+  hub.wait(6_000)
+  await passes()
+  // And afterwards.
+  hub.connections.closed(after, endOf(after))
+  hub.connections.closed(later, endOf(later))
+  await forgotten([later])
+  await hub.connections.settle()
+  await hub.connections.stop()
+  t.strictSame(ends.sort(), [`${before} hub_lost`, `${after} hub_lost`, `${later} closed`])
+})
+
+t.test(
+  'an end that could not be noted while the hub was cut off is left to the other too',
+  opts,
+  async (t) => {
+    const ends: string[] = []
+    const hub = startHub(ends)
+    const [open, closed, unsent] = [idOf(11), idOf(12), idOf(13)]
+    hub.open(open)
+    hub.open(closed)
+    await kept([open, closed])
+    hub.state.fault = 'lost-statement'
+    hub.connections.closed(closed, endOf(closed))
+    await passes()
+    await takeForGone(ends, [open, closed])
+    hub.wait(60_000)
+    hub.open(unsent)
+    hub.connections.closed(unsent, endOf(unsent))
+    hub.state.fault = null
+    await passes()
+    hub.connections.closed(open, endOf(open))
+    await hub.connections.settle()
+    await hub.connections.stop()
+    t.strictSame(ends.sort(), [`${open} hub_lost`, `${closed} hub_lost`, `${unsent} closed`])
+  },
+)
+
+t.test('statements that fail, or whose answers are lost, are repeated and recorded once', opts, async (t) => {
+  for (const fault of ['lost-statement', 'lost-answer'] as const) {
+    const ends: string[] = []
+    const hub = startHub(ends)
+    const ids = [1, 2, 3].map((n) => idOf((fault === 'lost-answer' ? 30 : 20) + n)) as [
+      string,
+      string,
+      string,
+    ]
+    hub.open(ids[0])
+    hub.open(ids[1])
+    await kept([ids[0], ids[1]])
+    hub.state.fault = fault
+    hub.connections.closed(ids[0], endOf(ids[0]))
+    hub.open(ids[2])
+    await passes()
+    hub.connections.closed(ids[2], endOf(ids[2]))
+    await passes()
+    t.strictSame(ends, [], `nothing yet: ${fault}`)
+    hub.state.fault = null
+    await until(() => ends.length === 2, 'the ends are recorded')
+    await forgotten([ids[0], ids[2]])
+    hub.state.fault = fault
+    hub.connections.closed(ids[1], endOf(ids[1]))
+    await hub.connections.settle()
+    hub.state.fault = null
+    await hub.connections.stop()
+    t.strictSame(ends.sort(), ids.map((id) => `${id} closed`).sort(), fault)
+    t.strictSame(await rowsOf(ids), [])
+  }
+})
