@@ -42,7 +42,7 @@ export function adminRoutes(parts: Parts): WebRoutes {
     }
     try {
       const { name } = user
-      return await users.signIn({
+      return await users.claim({
         name,
         issuer: LOCAL_ISSUER,
         sub: randomUUID(),

@@ -54,4 +54,6 @@ export interface Users {
    * `MEZ_HOOK_FAILED` for roles that are no list of names.
    */
   signIn(input: SignIn): Promise<User>
+  /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
+  claim(input: SignIn): Promise<User>
 }

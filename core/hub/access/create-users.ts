@@ -5,7 +5,7 @@ import type { Actor } from '../audit/audit-event.ts'
 import type { Change, Changes, View } from '../database/changes.ts'
 import type { Transaction } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
-import type { User, Users } from './access.ts'
+import type { SignIn, User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
 import { isRoleName } from './check-subject.ts'
 import { holderOf } from './holder-of.ts'
@@ -121,6 +121,34 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
     return user
   }
 
+  /** Gives or confirms the name; `loggedIn` null leaves the last login as it is. */
+  async function take({ name: given, issuer, sub, connector, mappedRoles }: SignIn, loggedIn: number | null) {
+    const parsed = parseUserName(given)
+    if (!parsed)
+      throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
+    const { key, name } = parsed
+    if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
+      throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
+    const mapped_roles = rolesText(mappedRoles)
+    await changes.write(async (trx, change) => {
+      const db = trx.withTables<AccessTables>()
+      const row = await rowOf(trx, key)
+      const last_login = loggedIn ?? row?.last_login ?? null
+      const identity = { issuer, sub, connector, mapped_roles, last_login }
+      if (row && row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
+        throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
+      }
+      if (row) await db.updateTable('users').set(identity).where('key', '=', key).execute()
+      else {
+        const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
+        await db.insertInto('users').values(fresh).execute()
+      }
+      // Nothing new but the last login is reason enough: every hub shows it from memory.
+      change.touch('user', key)
+    })
+    return now(key, name)
+  }
+
   return {
     byName: (name) => users.get(foldName(name)),
     list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
@@ -129,33 +157,8 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
     },
 
-    async signIn({ name: given, issuer, sub, connector, mappedRoles }) {
-      const parsed = parseUserName(given)
-      if (!parsed)
-        throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
-      const { key, name } = parsed
-      if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
-        throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
-      const mapped = JSON.stringify([...new Set(mappedRoles)].sort())
-      await changes.write(async (trx, change) => {
-        const db = trx.withTables<AccessTables>()
-        const row = await rowOf(trx, key)
-        const last_login = clock.now()
-        const identity = { issuer, sub, connector, mapped_roles: mapped, last_login }
-        if (!row) {
-          const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
-          await db.insertInto('users').values(fresh).execute()
-          return change.touch('user', key)
-        }
-        if (row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
-          throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
-        }
-        await db.updateTable('users').set(identity).where('key', '=', key).execute()
-        const same = row.issuer === issuer && row.connector === connector && row.mapped_roles === mapped
-        if (!same) change.touch('user', key)
-      })
-      return now(key, name)
-    },
+    signIn: (input) => take(input, clock.now()),
+    claim: (input) => take(input, null),
 
     async create(given, roles, actor) {
       const parsed = parseUserName(given)

@@ -161,6 +161,26 @@ t.test('access', async (t) => {
     await t.rejects(users.create('bob@EXAMPLE.com', [], actor), { code: 'user_exists' })
   })
 
+  await t.test('a sign-in that brings nothing new still moves the last login', async (t) => {
+    const lena = { name: 'lena', issuer: 'https://id', sub: '1', connector: 'sso', mappedRoles: ['dev'] }
+    const first = await users.signIn(lena)
+    t.equal(users.byName('lena')?.lastLogin, first.lastLogin)
+    rooms.advance(60_000)
+    const before = rooms.clock.now()
+    await users.signIn(lena)
+    t.ok((users.byName('lena')?.lastLogin ?? 0) >= before, 'seen from memory')
+  })
+
+  await t.test('a name that is claimed for somebody has an owner and no login', async (t) => {
+    const mona = { name: 'mona', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
+    await users.create('mona', ['dev'], actor)
+    t.match(await users.claim(mona), { identity: { sub: '1' }, connector: 'passkey', lastLogin: null })
+    await t.rejects(users.claim({ ...mona, sub: '2' }), { code: 'MEZ_USER_NAME_TAKEN' })
+    const { lastLogin } = await users.signIn(mona)
+    t.type(lastLogin, 'number')
+    t.equal((await users.claim(mona)).lastLogin, lastLogin, 'and takes none away')
+  })
+
   await t.test('Q187 a sign-in brings names of roles and nothing else', async (t) => {
     const signIn = (mappedRoles: unknown) =>
       users.signIn({

@@ -218,6 +218,21 @@ t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => 
   t.match(await keys.signIn(ida), { status: 400, code: 'key_unknown' }, 'old keys are nobody’s')
 })
 
+t.test('a link that gives a name to a person is no login; each sign-in is', async (t) => {
+  const lastLogin = async () =>
+    (await keys.hub.api<{ last_login: string | null }>('GET', '/users/lea')).last_login
+  await keys.hub.api('POST', '/users', { name: 'lea', roles: ['strict'] })
+  const lea = { name: 'lea', visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
+  t.equal((await keys.enrol(lea, await keys.link('lea', { sign_in: true }))).status, 200)
+  t.equal(await lastLogin(), null)
+  t.equal((await keys.signIn(lea)).status, 303)
+  const first = Date.parse((await lastLogin()) ?? '')
+  keys.clock.advance(60_000)
+  await keys.hub.ready()
+  t.equal((await keys.signIn({ ...lea, visitor: keys.hub.visitor() })).status, 303)
+  t.ok(Date.parse((await lastLogin()) ?? '') >= first + 60_000, 'and is seen at once')
+})
+
 t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) => {
   const jane = await keys.person('jane')
   const permit = async () => {
