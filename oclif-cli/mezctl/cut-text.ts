@@ -1,5 +1,5 @@
 /** What the hub says that a change has ended. */
-interface Cut {
+export interface Cut {
   readonly streams?: unknown
   readonly hubs?: unknown
   readonly ms?: unknown

@@ -7,15 +7,15 @@ import {
   resolveSecrets,
   withProgress,
 } from '@mezite/cli-shared'
-import { cutText } from './cut-text.ts'
+import type { Cut } from './cut-text.ts'
 import { type Resource, resourceOf } from './resource.ts'
 
 export interface PutResult {
   readonly name: string
   readonly created: boolean
   readonly resource: Resource
-  /** What the change has ended, in words. */
-  readonly cut: string
+  /** What the change has ended; null when the hub does not say. */
+  readonly cut: Cut | null
 }
 
 /**
@@ -38,13 +38,8 @@ export async function putDocuments(
         `Sending ${document.kind} ${document.name}`,
         client.call('PUT', target, { body: bodies[at] }),
       )
-      const created = (answer as { created?: unknown } | null)?.created === true
-      const result = {
-        name: document.name,
-        created,
-        resource: resourceOf(answer),
-        cut: created ? '' : cutText(answer),
-      }
+      const { created, cut = null } = (answer ?? {}) as { created?: unknown; cut?: Cut | null }
+      const result = { name: document.name, created: created === true, resource: resourceOf(answer), cut }
       done.push(result)
       onDone(result)
     } catch (error) {

@@ -1,9 +1,13 @@
 import { escapeText } from '@mezite/cli-shared'
+import { cutText } from './cut-text.ts'
 import type { PutResult } from './put-documents.ts'
 
-/** Says per document whether it is new, as soon as the hub has it. */
+/** Says per document whether it is new, and else what replacing it has ended, as soon as the hub has it. */
 export function showPut(kind: string): (result: PutResult) => void {
-  return ({ name, created, cut }) => {
-    process.stdout.write(`${created ? 'created' : 'replaced'} ${kind} ${escapeText(name + cut)}\n`)
+  return (result) => {
+    const done = result.created
+      ? `created ${kind} ${result.name}`
+      : `replaced ${kind} ${result.name}${cutText(result)}`
+    process.stdout.write(`${escapeText(done)}\n`)
   }
 }

@@ -37,7 +37,7 @@ export default class AppsUpdate extends AdminCommand {
         throw new CliError('MEZ_USAGE', `${file} must hold one document, of app ${args.name}`)
       }
       const [done] = await putDocuments(client, '/apps', documents, () => {})
-      return this.show(flags, done!.resource, () => escapeText(`updated app ${args.name}${done!.cut}`))
+      return this.show(flags, done!.resource, () => escapeText(`updated app ${args.name}${cutText(done)}`))
     }
     const answer = await this.call(flags, 'PUT', target, { body: changedApp(app, flags) })
     await this.show(flags, resourceOf(answer), () => escapeText(`updated app ${args.name}${cutText(answer)}`))

@@ -1,0 +1,37 @@
+/** What mezctl makes of the hub's answers to documents. */
+import type { HubClient, ResourceDocument } from '@mezite/cli-shared'
+import t from 'tap'
+import { putDocuments } from '../../oclif-cli/mezctl/put-documents.ts'
+import { showPut } from '../../oclif-cli/mezctl/show-put.ts'
+
+const cut = { streams: 3, hubs: 1, ms: 13 }
+const answers: Record<string, object> = {
+  '/roles/old': { created: false, resource: { kind: 'role' }, cut },
+  '/roles/new': { created: true, resource: { kind: 'role' }, cut: { ...cut, streams: 0 } },
+  '/roles/quiet': { created: false, resource: { kind: 'role' } },
+}
+const client = { call: async (_method: string, path: string) => answers[path] } as unknown as HubClient
+const documents = ['old', 'new', 'quiet'].map(
+  (name) => ({ kind: 'role', name, value: {}, place: () => name }) as unknown as ResourceDocument,
+)
+
+t.test('scripts get what a change has ended as the hub says it, people get a sentence', async (t) => {
+  const done = await putDocuments(client, '/roles', documents, () => {})
+  t.same(
+    done.map((result) => [result.name, result.created, result.cut]),
+    [
+      ['old', false, cut],
+      ['new', true, { ...cut, streams: 0 }],
+      ['quiet', false, null],
+    ],
+  )
+  const written = t.capture(process.stdout, 'write', () => true)
+  for (const result of done) showPut('role')(result)
+  const lines = written().map(({ args }) => args[0])
+  written.restore()
+  t.same(lines, [
+    'replaced role old: 3 streams on 1 hub ended in 13 ms\n',
+    'created role new\n',
+    'replaced role quiet\n',
+  ])
+})
