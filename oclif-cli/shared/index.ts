@@ -10,7 +10,7 @@ export { type HubConnection, proxyConnection, readCaFile, socketConnection } fro
 export { parseDurationSeconds, parseMoment } from './parse-duration.ts'
 export { parseLabels, parseList } from './parse-labels.ts'
 export { type ProxyAddress, parseProxy } from './parse-proxy.ts'
-export { readPrivateFile, writePrivateFile } from './private-file.ts'
+export { checkPrivateFile, readPrivateFile, writePrivateFile } from './private-file.ts'
 export { makePrivateFolder, programHome } from './private-folder.ts'
 export { createProfileStore, type Profile, type ProfileStore } from './profile-store.ts'
 export { withProgress } from './progress.ts'

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { CliError } from './cli-error.ts'
@@ -50,8 +51,25 @@ export function writePrivateFile(file: string, text: string): void {
     renameSync(draft, file)
   } catch (cause) {
     rmSync(draft, { force: true })
-    throw new CliError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${(cause as Error).message}`, { cause })
+    throw unwritable(file, cause)
   }
+}
+
+/** Throws what `writePrivateFile` would, where that can be told before; a file that is there stays as it is. */
+export function checkPrivateFile(file: string): void {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  try {
+    if (file === '' || statSync(file, { throwIfNoEntry: false })?.isDirectory())
+      throw new Error('it is no name of a file')
+    closeSync(openSync(draft, 'wx', 0o600))
+  } catch (cause) {
+    throw unwritable(file, cause)
+  }
+  rmSync(draft, { force: true })
+}
+
+function unwritable(file: string, cause: unknown): CliError {
+  return new CliError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${(cause as Error).message}`, { cause })
 }
 
 function unreadable(file: string, cause: unknown): CliError {

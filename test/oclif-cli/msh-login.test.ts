@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startMshHub } from './msh-hub.ts'
@@ -104,6 +104,35 @@ t.test('an identity file opens apps unattended, without a home', async (t) => {
     code: 1,
     err: /MEZ_CREDENTIALS_UNSAFE/,
   })
+})
+
+t.test('an identity file that cannot be written is told of before anybody goes to a browser', async (t) => {
+  const hub = await startMshHub()
+  t.teardown(() => hub.stop())
+  for (const out of [join(hub.dir, 'missing', 'ci.pem'), hub.dir, '/dev/null/ci.pem', '']) {
+    const { code, err } = await runMsh(
+      ['login', '--proxy', hub.proxy, '--ca-file', hub.caFile, '--out', out],
+      mshEnv(hub),
+    )
+    t.equal(code, 1, out)
+    t.match(err, /^error: cannot write .* \(MEZ_FILE_UNWRITABLE\)/)
+    t.notMatch(err, /Opening/)
+  }
+  t.strictSame(hub.seen, [], 'the hub was not asked')
+  const file = join(hub.dir, 'ci.pem')
+  writeFileSync(file, 'an older one')
+  const running = startMsh(
+    ['login', '--proxy', hub.proxy, '--ca-file', hub.caFile, '--out', file],
+    mshEnv(hub),
+  )
+  await running.err(/Opening/)
+  t.equal(readFileSync(file, 'utf8'), 'an older one', 'it stays until there is a new one')
+  t.strictSame(
+    readdirSync(hub.dir).filter((name) => name.startsWith('ci.pem')),
+    ['ci.pem'],
+  )
+  running.child.kill()
+  await running.ended
 })
 
 t.test('login --no-browser prints an address that makes the page show a code', async (t) => {

@@ -1,6 +1,7 @@
 import {
   BaseCommand,
   CliError,
+  checkPrivateFile,
   createHubClient,
   findHub,
   parseDurationSeconds,
@@ -58,8 +59,9 @@ export default class Login extends BaseCommand {
     const renewHint = 'The code was not accepted; run msh login again.'
     const client = createHubClient(proxyConnection(proxy, { token: null, ca, why: 'login', renewHint }))
     const store = loginStore()
-    // A credential file that cannot be used is found before the person goes through the browser.
+    // A file that cannot be used is found before the person goes through the browser.
     if (flags.out === undefined) store.list()
+    else checkPrivateFile(flags.out)
     await findHub(client)
     const { key, publicKey } = makeUserKey()
     const { answer, body } = await loginWithBrowser({
