@@ -57,10 +57,10 @@ export function createHubClient(connection: HubConnection): HubClient {
   }
 
   async function ask(method: string, path: string, query: Query, body: unknown, deadlineMs: number) {
+    const sent = body === undefined ? null : JSON.stringify(body)
     const signal = AbortSignal.timeout(deadlineMs)
     try {
-      const text = body === undefined ? null : JSON.stringify(body)
-      const answer = await open(method, address(path, query), text, signal)
+      const answer = await open(method, address(path, query), sent, signal)
       return { answer, text: await readAll(answer) }
     } catch (error) {
       throw transportError(error, connection)

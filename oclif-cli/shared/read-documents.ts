@@ -74,6 +74,11 @@ function readOne(
   } catch (error) {
     return [`${place('')}: ${(error as Error).message}`]
   }
+  try {
+    JSON.stringify(value)
+  } catch {
+    return [`${place('')}: an alias (*) leads back into its own anchor (&), so the document has no end`]
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [`${place('')}: a document is a mapping with kind, version, metadata and spec`]
   }

@@ -327,6 +327,11 @@ t.test('documents are created or replaced, and mezctl says which', async (t) => 
   const refused = await mezctl(['roles', 'create', '--from-file', file])
   t.match(refused, { code: 1, out: 'created role new\n' })
   t.match(refused.err, `${file}:6: spec.allow.app_labels: must be a mapping`)
+  writeFileSync(file, `${role('fine')}---\n${role('endless').replace('{}', '&all\n  allow: *all')}`)
+  t.match(await mezctl(['roles', 'create', '--from-file', file]), {
+    ...{ code: 1, out: '' },
+    err: /^error: 1 problem .* \(MEZ_DOCUMENT_INVALID\)\n .*:6: an alias \(\*\) leads back into its own anchor/,
+  })
   t.match(await mezctl('roles create --from-file /nowhere'), { code: 1, err: /MEZ_FILE_UNREADABLE/ })
 })
 
