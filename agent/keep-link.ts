@@ -31,6 +31,8 @@ const LONGEST_RETRY_MS = 10_000
 const QUICK_RETRY_MS = 1_000
 const QUICK_TRIES = 15
 const DIAL_MS = 10_000
+/** A link that ends sooner counts as a try that failed: two agents of one identity would cut each other all the time. */
+const STEADY_MS = 1_000
 
 /** Keeps one link to the hub, for ever. */
 export interface LinkKeeper {
@@ -81,6 +83,7 @@ export function keepLink(options: {
 
   function open(socket: TLSSocket, transport: string): void {
     let instance: string | null = null
+    let upSince = Number.POSITIVE_INFINITY
     const link = openHubLink({
       socket,
       dial: options.dial,
@@ -91,7 +94,7 @@ export function keepLink(options: {
       onUp(greeting) {
         instance = String(greeting.instance)
         current = link
-        attempts = 0
+        upSince = clock.monotonic()
         log.info({ instance, transport }, 'connected to the hub')
         options.onChanged({ instance, connected: true, reason: null })
         renewal.check()
@@ -107,6 +110,7 @@ export function keepLink(options: {
         // A link that a newer one has taken over may go quietly.
         if (current !== link && current !== null) return
         current = null
+        if (clock.monotonic() - upSince >= STEADY_MS) attempts = 0
         log.warn({ instance: instance ?? 'unknown', reason }, 'lost the hub')
         again()
       },

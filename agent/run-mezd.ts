@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { createLog, MezError, messageOf, printError } from '@mezite/core/agent'
 import { readAgentConfig } from './agent-config.ts'
 import { createAgent } from './create-agent.ts'
+import { lockDataDir } from './lock-data-dir.ts'
 
 const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
 
@@ -62,6 +63,7 @@ async function start(args: readonly string[]): Promise<void> {
     level: level === 'debug' || level === 'warn' || level === 'error' ? level : 'info',
   })
   for (const warning of config.warnings) log.warn(warning)
+  lockDataDir(config.dataDir)
   const agent = createAgent({
     proxyAddr: config.proxyAddr,
     ...(config.token === null ? {} : { token: config.token }),

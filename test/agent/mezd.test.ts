@@ -105,10 +105,13 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
 t.test('O180 P182 no signal opens the debugger, and strict_runtime refuses one that is open', async (t) => {
   const lines = `proxy_addr: 127.0.0.1:9\nca_pin: sha256:${'0'.repeat(64)}\nhostname: node-1\ndata_dir: data\n`
   const dir = t.testdir({ 'mezd.yaml': lines, 'strict.yaml': `${lines}strict_runtime: true\n` })
-  const start = (name: string, env = {}) =>
-    startMezd(['start', '--config', join(dir, name)], { MEZITE_JOIN_TOKEN: 'x'.repeat(32), ...env })
+  const start = (name: string, env = {}, data = 'data') =>
+    startMezd(['start', '--config', join(dir, name), '--data-dir', join(dir, data)], {
+      MEZITE_JOIN_TOKEN: 'x'.repeat(32),
+      ...env,
+    })
   const open = { NODE_OPTIONS: '--inspect=127.0.0.1:0' }
-  const [plain, warned] = [start('mezd.yaml'), start('mezd.yaml', open)]
+  const [plain, warned] = [start('mezd.yaml'), start('mezd.yaml', open, 'other')]
   const refused = await start('strict.yaml', open).ended
   t.equal(refused.code, 1)
   t.match(refused.err, /a debugger is open at ws:\/\/127\.0\.0\.1:\d+: .*\(MEZ_RUNTIME_UNSAFE\)\n.*--inspect/)
@@ -242,4 +245,23 @@ t.test('fault 41: neither a hub nor an agent that is blocked for 2 s loses the l
   t.equal(hub.tunnel.links()[0], link, 'the agent was stopped')
   mezd.child.kill('SIGTERM')
   t.equal((await mezd.ended).code, 0)
+})
+
+t.test('a second mezd on one data directory is refused, and a killed one leaves it free', async (t) => {
+  const hub = await hubFor(t)
+  const dir = join(t.testdir({}), 'data')
+  const first = startMezd([...flags(hub, dir), '--token-file', '-'], {}, await hub.token())
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  const [link] = hub.tunnel.links()
+  t.match(await startMezd(flags(hub, dir)).ended, {
+    code: 1,
+    err: /^error: another mezd uses the data directory .*data \(MEZ_DATA_DIR_UNWRITABLE\)\nStop the other mezd/m,
+  })
+  t.equal(hub.tunnel.links()[0], link, 'the first one was not disturbed')
+  first.child.kill('SIGKILL')
+  await first.ended
+  const next = startMezd(flags(hub, dir))
+  await hub.until(() => hub.tunnel.links().length === 1 && hub.tunnel.links()[0] !== link, 'it takes over')
+  next.child.kill('SIGTERM')
+  t.equal((await next.ended).code, 0)
 })
