@@ -82,7 +82,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
             .execute()
         change.touch('role', name)
         const type = old ? 'role.updated' : 'role.created'
-        await change.audit({ type, success: true, by, fields: { role: name } })
+        await change.audit({ type, success: true, by, fields: { name, role: name } })
         return { created: !old }
       })
     },
@@ -97,7 +97,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
           .executeTakeFirst()
         if (!gone) throw roleNotFound(name)
         change.touch('role', name)
-        await change.audit({ type: 'role.deleted', success: true, by, fields: { role: name } })
+        await change.audit({ type: 'role.deleted', success: true, by, fields: { name, role: name } })
       })
     },
   }

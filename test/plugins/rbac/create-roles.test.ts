@@ -5,7 +5,7 @@ import t from 'tap'
 import { createChanges } from '../../../core/hub/database/create-changes.ts'
 import { openDatabase } from '../../../core/hub/database/open-database.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
-import { type Log, systemClock } from '../../../core/index.ts'
+import { type AuditInput, type Log, systemClock } from '../../../core/index.ts'
 import { seedDatabase } from '../../../core/testing/seed-database.ts'
 import { createRoles } from '../../../plugins/rbac/create-roles.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
@@ -26,9 +26,9 @@ t.test('stored roles', async (t) => {
   await seedDatabase(dataDir)
   const opened = await openDatabase({ driver: 'embedded', dataDir }, { log })
   await opened.migrate([rbacMigrations])
-  const types: string[] = []
+  const events: AuditInput[] = []
   const audit = () => ({
-    recordIn: async (_: unknown, { type }: { type: string }) => void types.push(type),
+    recordIn: async (_: unknown, event: AuditInput) => void events.push(event),
     committed() {},
   })
   const changes = createChanges({ ...opened, clock: systemClock, log, audit })
@@ -63,5 +63,11 @@ t.test('stored roles', async (t) => {
   await roles.remove('dev', actor)
   t.equal(roles.compiled().get('dev'), undefined)
   await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
-  t.same(types, ['role.created', 'role.updated', 'role.deleted'])
+  const fields = { name: 'dev', role: 'dev' }
+  t.match(
+    events,
+    ['role.created', 'role.updated', 'role.deleted'].map((type) => ({ type, fields })),
+    'the audit trail names the role as it names every resource',
+  )
+  t.equal(events.length, 3)
 })

@@ -57,5 +57,5 @@ function row(event: Flat): readonly unknown[] {
 /** The request, or the agent, credential or resource that an event is about. */
 function what(event: Flat): unknown {
   if (event.method && event.path) return `${event.status ?? ''} ${event.method} ${event.path}`.trim()
-  return event.agent ?? event.connector ?? event.end_reason ?? event.name ?? event.resource
+  return event.agent ?? event.connector ?? event.end_reason ?? event.name ?? event.role ?? event.resource
 }

@@ -1,0 +1,20 @@
+import t from 'tap'
+import { startFakeHub } from './fake-hub.ts'
+import { runMezctl } from './run-program.ts'
+
+const hub = await startFakeHub()
+t.teardown(() => hub.stop())
+const mezctl = (line: string) => runMezctl(line.split(' '), { MEZITE_DATA_DIR: hub.dir })
+
+t.test('audit ls says which role was changed, in events of before too', async (t) => {
+  const at = { time: '2026-11-25T08:00:00.000Z', user: 'operator@socket', success: true }
+  hub.events.push(
+    { ...at, id: 'e1', type: 'role.created', role: 'platform' },
+    { ...at, id: 'e2', type: 'role.deleted', role: 'platform', name: 'platform' },
+  )
+  const { code, out } = await mezctl('audit ls')
+  t.equal(code, 0)
+  t.match(out, /role\.created .* platform *\n/)
+  t.match(out, /role\.deleted .* platform *\n/)
+  hub.events.length = 0
+})
