@@ -4,7 +4,7 @@ import { AppAgent } from './app-agent.ts'
 import { forward, type LocalOrigin, namesOf, refusalOf, told } from './forward-request.ts'
 import { sendAnswer, sendRefusal } from './http-answer.ts'
 import { Refusal } from './refusal.ts'
-import { serveUpgrades } from './serve-upgrades.ts'
+import { isWebSocket, serveUpgrades } from './serve-upgrades.ts'
 
 /** How long a client may take to send the head of a request. */
 const HEAD_MS = 60_000
@@ -23,6 +23,8 @@ export function serveHttp(origin: LocalOrigin): Server {
     requestTimeout: 0,
     noDelay: true,
     maxHeaderSize: 64 * 1024,
+    // Node.js before 24.9 does not know this, and hands over every upgrade.
+    shouldUpgradeCallback: isWebSocket,
   })
   server.on('clientError', (_error, socket) => socket.destroy())
   server.on('close', () => agent.destroy())

@@ -8,6 +8,11 @@ import { refusalHeaders } from './http-answer.ts'
 import { type OriginNames, towardsClient } from './map-headers.ts'
 import { Refusal } from './refusal.ts'
 
+/** A server may pass over every other wish to change the protocol (RFC 9110 section 7.8): it is served as any request. */
+export function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
 /** WebSockets of a local origin: each has a connection of its own, which carries bytes both ways once the app agrees. */
 export function serveUpgrades(server: Server, origin: LocalOrigin): void {
   const agent = new AppAgent(origin.app, origin.line, { keepAlive: false })

@@ -188,6 +188,26 @@ t.test('WebSockets pass, under the public name; a refused one is an answer', asy
   answer.destroy()
 })
 
+t.test('a wish for another protocol is passed over, and the request is served', async (t) => {
+  requests.length = 0
+  const h2c = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAA' }
+  t.match(await ask({ headers: h2c }), { status: 200, body: 'hello' })
+  const websocket = { connection: 'Upgrade', upgrade: 'websocket' }
+  for (const headers of [h2c, websocket]) {
+    const answer = await ask({ method: 'POST', headers }, 'a body')
+    t.match(answer, { status: 200, body: 'hello' })
+    t.equal(requests.at(-1)!.body, 'a body')
+  }
+  for (const { request } of requests) {
+    for (const name of ['upgrade', 'http2-settings']) t.notOk(request.headers[name], name)
+  }
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  for (const headers of [h2c, {}]) {
+    t.equal((await ask({ method: 'PUT', agent, headers }, 'a body')).status, 200, 'and the next one too')
+  }
+})
+
 t.test('answers stream as they come, with trailers; a broken one is not a whole one', async (t) => {
   let push = (_text: string) => {}
   listener = (_request, response) => {
