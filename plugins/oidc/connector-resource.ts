@@ -12,6 +12,8 @@ import { RE2JS } from 're2js'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
 import { isLoopback } from './loopback.ts'
 
+/** What sign-ins without a provider have as their connector. */
+const PASSKEY = 'passkey'
 const closed = { additionalProperties: false } as const
 
 const Rule = Type.Object(
@@ -98,6 +100,10 @@ function readSecret(name: string, given: unknown, faults: Faults): string | unde
 function faultsOf({ metadata, spec }: ConnectorDocument): Faults {
   const faults: Faults = []
   const add = (message: string, ...path: string[]) => faults.push({ path: ['spec', ...path], message })
+  if (metadata.name === PASSKEY) {
+    const message = `must not be ${PASSKEY}, which sign-ins by passkey have as theirs; choose another name`
+    faults.push({ path: ['metadata', 'name'], message })
+  }
   if (metadata.expires !== undefined) {
     faults.push({ path: ['metadata', 'expires'], message: 'a connector does not expire; delete it' })
   }

@@ -1,4 +1,4 @@
-import { type Clock, Problem } from '@mezite/core'
+import { type Clock, messageOf, Problem } from '@mezite/core'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
@@ -27,6 +27,8 @@ const CONFIG_TTL_MS = 10 * 60_000
 const RETRY_MS = 2_000
 const JWKS_COOLDOWN_MS = 30_000
 const JWKS_TTL_MS = 10 * 60_000
+/** How openid-client wraps what a fetch has failed with. */
+const SAYS_NOTHING = 'something went wrong'
 
 /** What discovery found, ready for use. */
 export interface Provider {
@@ -119,12 +121,21 @@ export function isAllowedUrl(address: unknown, local: boolean): address is strin
 
 /** The chain of causes in one line, cut short: providers write what they like into it. */
 export function words(error: unknown): string {
-  const parts: string[] = []
-  for (let one = error; one instanceof Error && parts.length < 4; one = one.cause) parts.push(one.message)
-  return parts
+  const parts = new Set<string>()
+  // What a visitor is told leads here, so it is no cause.
+  let one = error instanceof Problem && error.cause !== undefined ? error.cause : error
+  for (let depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) parts.add(messageIn(one))
+  parts.delete(SAYS_NOTHING)
+  return [...parts]
     .join(': ')
     .replace(/[^\x20-\x7e]+/g, ' ')
     .slice(0, 300)
+}
+
+/** Every address of a host that has several was tried: the message is empty then, and each attempt has its own. */
+function messageIn(error: Error): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ')
+  return messageOf(error)
 }
 
 function remoteKeys(address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {

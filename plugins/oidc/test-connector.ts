@@ -1,4 +1,4 @@
-import { messageOf, type PublicNames } from '@mezite/core'
+import type { PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
@@ -62,7 +62,7 @@ async function keysCheck({ document }: Connector, { metadata }: Provider): Promi
       return { name, result: 'ok', detail: `${keys.length} published` }
     return { name, result: 'fail', detail: `${metadata.jwks_uri} publishes no key` }
   } catch (error) {
-    return { name, result: 'fail', detail: messageOf(error).slice(0, 300) }
+    return { name, result: 'fail', detail: words(error) }
   }
 }
 

@@ -1,0 +1,35 @@
+/** What an administrator is told about a connector that cannot work. */
+import { FakeIssuer } from '@mezite/core/testing'
+import t from 'tap'
+import { unreachable, words } from '../../../plugins/oidc/create-providers.ts'
+import { startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+
+const host = await startSignInHost()
+const issuer = await FakeIssuer.start()
+const { spec } = issuer
+const address = new URL(issuer.url).host
+await issuer.close()
+t.teardown(() => host.close())
+
+t.test('the test of a connector whose provider is away says what failed, and where', async (t) => {
+  await host.connect('away', spec)
+  const answer = await fetch(`${host.url}/v1/webapi/connectors/away/test`, { method: 'POST' })
+  const { ok, checks } = (await answer.json()) as { ok: boolean; checks: object[] }
+  t.equal(ok, false)
+  t.match(checks, [
+    { name: 'discovery', result: 'fail', detail: `fetch failed: connect ECONNREFUSED ${address}` },
+  ])
+})
+
+t.test('each attempt is named when all addresses of a host were tried', (t) => {
+  const attempts = new AggregateError([new Error('connect to ::1'), new Error('connect to 127.0.0.1')])
+  const cause = new TypeError('fetch failed', { cause: attempts })
+  t.equal(words(unreachable('sso', cause)), 'fetch failed: connect to ::1, connect to 127.0.0.1')
+  t.end()
+})
+
+t.test('a connector cannot have the name that sign-ins by passkey have', async (t) => {
+  const { status, body } = await host.connect('passkey', spec)
+  t.equal(status, 400)
+  t.match(body.detail, 'metadata.name: must not be passkey, which sign-ins by passkey have')
+})
