@@ -166,7 +166,8 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         throw new Problem(
           400,
           'user_name_invalid',
-          'A user name has 1 to 256 characters, no comma and no control character.',
+          'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at ' +
+            'either end; operator@socket and names that begin with token: are reserved.',
         )
       }
       const { key, name } = parsed

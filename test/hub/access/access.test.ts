@@ -158,6 +158,13 @@ t.test('access', async (t) => {
       await t.rejects(signIn(bad, '9'), { code: 'MEZ_USER_NAME_INVALID' }, JSON.stringify(bad))
     }
     t.ok(await signIn('x'.repeat(256), '9'))
+    for (const bad of [' a', 'operator@socket', 'token:ci']) {
+      const told = {
+        code: 'user_name_invalid',
+        message: /no space at either end; operator@socket .* reserved/,
+      }
+      await t.rejects(users.create(bad, [], actor), told, bad)
+    }
     await t.rejects(users.create('bob@EXAMPLE.com', [], actor), { code: 'user_exists' })
   })
 
