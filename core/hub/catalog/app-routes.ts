@@ -89,7 +89,11 @@ export function appRoutes(options: {
       web.put<Bound>('/:name/agents/:hostname', admin, async (request) => {
         const hostname = request.params.hostname.toLowerCase()
         if (!/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(hostname)) {
-          throw new Problem(400, 'hostname_invalid', 'This cannot be the host name of an agent.')
+          throw new Problem(
+            400,
+            'hostname_invalid',
+            `${request.params.hostname} cannot be the host name of an agent.`,
+          )
         }
         return show(
           await change(request, (app) => ({ ...app, agents: [...new Set([...app.agents, hostname])] })),

@@ -1,0 +1,15 @@
+import Fastify from 'fastify'
+import t from 'tap'
+import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
+
+t.test('a host name that no agent can have is refused by its name', async (t) => {
+  const web = Fastify()
+  t.teardown(() => web.close())
+  const { routes } = appRoutes({} as Parameters<typeof appRoutes>[0])
+  await web.register(routes)
+  const answer = await web.inject({ method: 'PUT', url: '/grafana/agents/Bad%20host!' })
+  t.match(answer.json(), {
+    code: 'hostname_invalid',
+    message: 'Bad host! cannot be the host name of an agent.',
+  })
+})
