@@ -1,4 +1,10 @@
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import {
   type Clock,
@@ -9,6 +15,7 @@ import {
   type Log,
   messageOf,
   PROTOCOL_VERSION,
+  REASON_HEADER,
   releaseListeners,
   resetStream,
   SESSION_WINDOW,
@@ -16,10 +23,10 @@ import {
   tunnelHttp2,
   UnreadBudget,
 } from '@mezite/core/agent'
+import { readReason } from './refusals.ts'
 import { type Dial, serveStream } from './serve-stream.ts'
 
 const GREETING_MS = 10_000
-const NGHTTP2_REFUSED_STREAM = 7
 
 export type Message = Readonly<Record<string, unknown>>
 
@@ -74,8 +81,13 @@ export function openHubLink(options: {
     made.on('error', () => {})
     made.once('close', () => socket.destroy())
     releaseListeners(made)
-    made.once('goaway', () => {
-      reason = 'hub_stopping'
+    // An older hub says no more than that it goes.
+    made.on('goaway', (errorCode, _lastStream, data) => {
+      const said = readReason(data)
+      if (said) reason = said
+      else if (reason === 'connection_lost') {
+        reason = errorCode === constants.NGHTTP2_NO_ERROR ? 'hub_stopping' : 'protocol_error'
+      }
     })
     startHeartbeat(made, {
       clock,
@@ -89,10 +101,12 @@ export function openHubLink(options: {
     if (headers[':method'] === 'CONNECT' && budget && up && !draining) {
       serveStream(stream, headers, options.dial, budget, log).catch((error) => {
         log.warn({ error: messageOf(error) }, 'a stream failed')
-        resetStream(stream, NGHTTP2_REFUSED_STREAM)
+        resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
       })
     } else if (headers[':path'] === '/v1/control' && !control) takeControl(stream)
-    else resetStream(stream, NGHTTP2_REFUSED_STREAM)
+    else if (headers[':path'] === '/v1/refused' && !up) {
+      close(readReason(headers[REASON_HEADER]) ?? 'connection_lost')
+    } else resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
   })
 
   function takeControl(stream: ServerHttp2Stream): void {

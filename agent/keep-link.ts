@@ -14,6 +14,7 @@ import { connectHub } from './connect-hub.ts'
 import type { HubAddress } from './hub-address.ts'
 import { type HubLink, openHubLink } from './hub-link.ts'
 import { learnHubCa } from './learn-hub-ca.ts'
+import { doubtsIdentity, nextStep } from './refusals.ts'
 import { createRenewal } from './renew-certificate.ts'
 import type { Dial } from './serve-stream.ts'
 
@@ -106,12 +107,15 @@ export function keepLink(options: {
       onClosed(reason) {
         links.delete(link)
         if (instance !== null) options.onChanged({ instance, connected: false, reason })
-        else if (reason === 'connection_lost') identity.doubt()
+        else if (doubtsIdentity(reason)) identity.doubt()
         // A link that a newer one has taken over may go quietly.
         if (current !== link && current !== null) return
         current = null
-        if (clock.monotonic() - upSince >= STEADY_MS) attempts = 0
-        log.warn({ instance: instance ?? 'unknown', reason }, 'lost the hub')
+        // One that takes the hub from this agent again and again would find it back at once.
+        if (clock.monotonic() - upSince >= STEADY_MS && reason !== 'replaced') attempts = 0
+        const hint = nextStep(reason)
+        const what = instance === null ? 'no link to the hub' : 'lost the hub'
+        log.warn({ instance: instance ?? 'unknown', reason, ...(hint && { hint }) }, what)
         again()
       },
     })

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../kernel/clock.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
@@ -120,9 +120,12 @@ export class LiveLink implements Link {
     if (this.#open === 0) this.destroy(reason)
   }
 
-  /** Cuts everything at once. */
+  /** Cuts everything at once; the agent finds the reason in the GOAWAY frame. */
   destroy(reason: string): void {
-    if (!this.session.destroyed) this.#reason = reason
+    if (!this.session.destroyed) {
+      this.#reason = reason
+      this.session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(reason))
+    }
     this.session.destroy()
     this.#socket.destroy()
   }

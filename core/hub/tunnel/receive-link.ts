@@ -14,6 +14,7 @@ import { type AgentCertificate, readAgentCertificate } from './agent-certificate
 import { LiveLink } from './live-link.ts'
 import type { LiveLinks } from './live-links.ts'
 import { receiveTls } from './receive-tls.ts'
+import { sayRefused } from './say-refused.ts'
 
 /** How long an agent may wait for views that are fresh enough to judge it by. Below its own patience of 10 s. */
 const FRESH_MS = 8_000
@@ -78,11 +79,13 @@ export function createLinkReceiver(options: {
   }
 
   return (raw, { clientIp, transport }) => {
-    const reject = (reason: string, hostname: string | null): void => {
-      raw.destroy()
+    /** With a socket it is an agent of this cluster, which hears why. */
+    const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
+      if (socket && !socket.destroyed) sayRefused(socket, reason)
+      else raw.destroy()
       const fields = { agent: hostname, transport }
       audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields })
-      log.warn({ agent: hostname, clientIp, reason }, 'agent rejected')
+      log.warn({ agent: hostname, client_ip: clientIp, reason }, 'agent rejected')
     }
     const open = (socket: TLSSocket, certificate: AgentCertificate): void => {
       const link = new LiveLink({
@@ -105,7 +108,7 @@ export function createLinkReceiver(options: {
       alpn: TUNNEL_ALPN,
       clientAuthority: 'agent-ca',
       failed: (error) => {
-        log.debug({ clientIp, error: messageOf(error) }, 'no TLS with an agent')
+        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'no TLS with an agent')
         if (error.cause === 'certificate' && mayComplain(clientIp)) reject('certificate_refused', null)
       },
       secured: (socket) => {
@@ -113,11 +116,11 @@ export function createLinkReceiver(options: {
           authorities.issuerOf('agent-ca', shown),
         )
         if (!certificate) return reject('certificate_refused', null)
-        if (!options.offers(transport)) return reject('transport_not_offered', certificate.hostname)
+        if (!options.offers(transport)) return reject('transport_not_offered', certificate.hostname, socket)
         admit(socket, certificate)
           .then((refusal) => {
             const reason = options.draining() ? 'draining' : refusal
-            if (reason) reject(reason, certificate.hostname)
+            if (reason) reject(reason, certificate.hostname, socket)
             else if (!socket.destroyed) open(socket, certificate)
           })
           .catch((error: unknown) => {
