@@ -13,21 +13,30 @@ export function completionScript(shell: Shell, tree: CompletionTree): string {
 
 type Word = readonly [word: string, summary: string]
 
-/** What may stand at first, and by first word what may follow. */
+/** What may stand at first, and by first word what may follow. A topic that is a command as well has its flags there. */
 function wordsOf({ commands, topics }: CompletionTree): { first: Word[]; after: Map<string, Word[]> } {
   const after = new Map<string, Word[]>()
+  const add = (topic: string, ...words: Word[]) => after.set(topic, [...(after.get(topic) ?? []), ...words])
   const first: Word[] = []
-  for (const { words, summary } of commands) {
+  for (const { words, summary, flags } of commands) {
     const [one = '', two] = words
-    if (two === undefined) first.push([one, summary])
-    else after.set(one, [...(after.get(one) ?? []), [two, summary]])
+    if (two !== undefined) add(one, [two, summary])
+    else if (one in topics) add(one, ...flags.map((flag): Word => [`--${flag.name}`, flag.summary]))
+    else first.push([one, summary])
   }
   for (const [topic, summary] of Object.entries(topics)) first.push([topic, summary])
+  add('help', ...first)
   return { first: [...first, ['help', 'show help']], after }
 }
 
+/** Commands with a place of their own for flags and values. */
+const placed = ({ commands, topics }: CompletionTree) =>
+  commands.filter(({ words }) => words.length > 1 || !(words[0]! in topics))
+
 const idOf = ({ words }: CompletedCommand): string => words.join(' ')
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+/** Below a topic, and in the help on it. */
+const eitherWay = (topic: string): string => `${quote(topic)}|${quote(`help ${topic}`)}`
 const list = (words: readonly string[]): string => quote(words.join(' '))
 const spellings = ({ name, char }: CompletedFlag): string[] => [
   `--${name}`,
@@ -53,7 +62,8 @@ function valueCases(
 }
 
 function bash(tree: CompletionTree): string {
-  const { program, commands } = tree
+  const { program } = tree
+  const commands = placed(tree)
   const { first, after } = wordsOf(tree)
   const reply = (words: readonly string[]) => `COMPREPLY=($(compgen -W ${list(words)} -- "$cur"))`
   const flagsOf = (command: CompletedCommand) => command.flags.map(({ name }) => `--${name}`)
@@ -80,7 +90,7 @@ function bash(tree: CompletionTree): string {
     '  esac',
     '  case "$command" in',
     `    '') ${reply(first.map(([word]) => word))};;`,
-    ...[...after].map(([topic, words]) => `    ${quote(topic)}) ${reply(words.map(([word]) => word))};;`),
+    ...[...after].map(([topic, words]) => `    ${eitherWay(topic)}) ${reply(words.map(([word]) => word))};;`),
     ...commands.map((command) => {
       const id = idOf(command)
       const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
@@ -94,7 +104,8 @@ function bash(tree: CompletionTree): string {
 }
 
 function zsh(tree: CompletionTree): string {
-  const { program, commands } = tree
+  const { program } = tree
+  const commands = placed(tree)
   const { first, after } = wordsOf(tree)
   // A colon ends the word in a description of zsh.
   const described = (words: readonly Word[]) =>
@@ -125,7 +136,7 @@ function zsh(tree: CompletionTree): string {
     '  esac',
     '  case "$command" in',
     `    '') ${describe(first)};;`,
-    ...[...after].map(([topic, words]) => `    ${quote(topic)}) ${describe(words)};;`),
+    ...[...after].map(([topic, words]) => `    ${eitherWay(topic)}) ${describe(words)};;`),
     ...commands.map((command) => {
       const id = idOf(command)
       const pattern = command.words.length === 1 ? `${quote(id)}|${quote(`${id} `)}*` : quote(id)
@@ -141,7 +152,8 @@ function zsh(tree: CompletionTree): string {
 }
 
 function fish(tree: CompletionTree): string {
-  const { program, commands } = tree
+  const { program } = tree
+  const commands = placed(tree)
   const { first, after } = wordsOf(tree)
   const text = (value: string) => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   const line = (condition: string, rest: string) => `complete -c ${program} -n ${text(condition)} ${rest}`

@@ -41,7 +41,7 @@ export function completionTree(
     const [first] = Object.values(command.args ?? {})
     const found: CompletedCommand = {
       words,
-      summary: command.summary ?? '',
+      summary: firstLine(program, command.summary ?? command.description ?? ''),
       flags: flagsOf(command),
       values: [...(first?.options ?? [])],
     }
@@ -53,8 +53,15 @@ export function completionTree(
   return { program, commands, topics: Object.fromEntries(described) }
 }
 
+/** oclif's own commands say the program's name by a placeholder. */
+function firstLine(program: string, text: string): string {
+  return text.split('\n', 1)[0]!.replaceAll('<%= config.bin %>', program)
+}
+
 function flagsOf(command: Command.Class): CompletedFlag[] {
-  const flags = Object.entries({ ...command.flags, ...command.baseFlags }).map(([name, flag]) => ({
+  // Commands of oclif bring a flag for help of their own.
+  const { help: _, ...known } = { ...command.flags, ...command.baseFlags }
+  const flags = Object.entries(known).map(([name, flag]) => ({
     name,
     char: flag.char ?? null,
     summary: flag.summary ?? flag.description ?? '',
