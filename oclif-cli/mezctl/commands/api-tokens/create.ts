@@ -1,6 +1,7 @@
-import { CliError, parseDurationSeconds, parseList, showCell, showTime } from '@mezite/cli-shared'
+import { CliError, parseDurationSeconds, showCell, showTime } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
+import { parseRoles } from '../../parse-roles.ts'
 import type { Flat } from '../../resource.ts'
 
 export default class ApiTokensCreate extends AdminCommand {
@@ -14,14 +15,15 @@ export default class ApiTokensCreate extends AdminCommand {
   static override flags = {
     name: Flags.string({ required: true, description: 'what it is called in lists and in the audit trail' }),
     roles: Flags.string({ required: true, description: 'roles of yours that it gets: admin' }),
-    ttl: Flags.string({ default: '30d', description: 'how long it is valid: 12h, 30d, at most 366d' }),
+    ttl: Flags.string({ default: '30d', description: 'how long it is valid: 12h, 30d, from 1m to 366d' }),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ApiTokensCreate)
-    const roles = parseList(flags.roles)
+    const roles = parseRoles(flags.roles)
     if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles names no role')
-    const body = { name: flags.name, roles, ttl_seconds: parseDurationSeconds(flags.ttl, '--ttl') }
+    const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '366d' })
+    const body = { name: flags.name, roles, ttl_seconds }
     const token = (await this.call(flags, 'POST', '/api-tokens', { body })) as Flat
     await this.show(
       flags,

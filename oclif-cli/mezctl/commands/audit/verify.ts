@@ -3,6 +3,8 @@ import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import type { Flat } from '../../resource.ts'
 
+const CHECKPOINT = /^[1-9]\d{0,14}:[\w-]{43}$/
+
 /** The last line of the hub's answer; those before have `events` only. */
 interface Report {
   readonly ok: boolean
@@ -23,8 +25,14 @@ export default class AuditVerify extends AdminCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AuditVerify)
+    const { checkpoint } = flags
+    if (checkpoint !== undefined && !CHECKPOINT.test(checkpoint)) {
+      throw new CliError('MEZ_USAGE', `--checkpoint ${JSON.stringify(checkpoint)} is no checkpoint`, {
+        hint: 'Give one as an earlier mezctl audit verify has printed it, NUMBER:HASH.',
+      })
+    }
     let report: Report | undefined
-    for await (const line of this.hub(flags).follow('/audit/verify', { checkpoint: flags.checkpoint })) {
+    for await (const line of this.hub(flags).follow('/audit/verify', { checkpoint })) {
       const { ok, events } = (line ?? {}) as Partial<Report>
       if (ok !== undefined) report = line as Report
       else if (events !== undefined && process.stderr.isTTY) this.note(`${events} events …`)

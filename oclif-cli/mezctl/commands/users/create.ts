@@ -1,7 +1,8 @@
-import { CliError, escapeText, parseList, path } from '@mezite/cli-shared'
+import { CliError, escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { type EnrolmentLink, linkText } from '../../enrolment-link.ts'
+import { parseRoles } from '../../parse-roles.ts'
 import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersCreate extends AdminCommand {
@@ -17,7 +18,7 @@ export default class UsersCreate extends AdminCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(UsersCreate)
-    const roles = parseList(flags.roles)
+    const roles = parseRoles(flags.roles)
     if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles names no role')
     const unknown = await unknownRoles(this.hub(flags), roles)
     const answer = await this.call(flags, 'POST', '/users', { body: { name: args.name, roles } })

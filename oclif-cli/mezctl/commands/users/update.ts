@@ -1,7 +1,8 @@
-import { escapeText, parseList, path } from '@mezite/cli-shared'
+import { escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { cutText } from '../../cut-text.ts'
+import { parseRoles } from '../../parse-roles.ts'
 import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersUpdate extends AdminCommand {
@@ -16,7 +17,7 @@ export default class UsersUpdate extends AdminCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(UsersUpdate)
-    const roles = parseList(flags.roles)
+    const roles = parseRoles(flags.roles)
     const unknown = await unknownRoles(this.hub(flags), roles)
     const answer = await this.call(flags, 'PATCH', path`/users/${args.name}`, { body: { roles } })
     if (unknown !== null) this.note(unknown)

@@ -1,0 +1,38 @@
+import t from 'tap'
+import { parseMoment } from '../../oclif-cli/shared/parse-duration.ts'
+import { startFakeHub } from './fake-hub.ts'
+import { runMezctl } from './run-program.ts'
+
+const hub = await startFakeHub()
+t.teardown(() => hub.stop())
+const mezctl = (line: string) => runMezctl(line.split(' '), { MEZITE_DATA_DIR: hub.dir })
+
+t.test('a value that no hub takes is wrong usage, and the flag and the value are named', async (t) => {
+  const wrong: [string, RegExp][] = [
+    ['tokens create --roles=foo', /--roles=foo .*app/],
+    ['tokens create --roles=app --ttl 31d', /--ttl "31d" is not allowed: give 1s to 30d/],
+    ['audit verify --checkpoint foo', /--checkpoint "foo" is no checkpoint .*\n.*NUMBER:HASH/],
+    ['audit verify --checkpoint 0:abc', /--checkpoint "0:abc" is no checkpoint/],
+    ['api-tokens create --name x --roles admin --ttl 1s', /--ttl "1s" is not allowed: give 1m to 366d/],
+    ['api-tokens create --name x --roles admin --ttl 367d', /--ttl "367d" is not allowed: give 1m to 366d/],
+    ['api-tokens create --name x --roles admin,Bad!', /--roles: "Bad!" cannot be the name of a role/],
+    ['users create bob --roles Bad!', /--roles: "Bad!" cannot be the name of a role/],
+    ['users update bob --roles a,-b', /--roles: "-b" cannot be the name of a role/],
+    ['audit ls --from 2026-02-30', /--from "2026-02-30" is no time/],
+    ['audit ls --to 2026-04-31T08:00:00Z', /--to "2026-04-31T08:00:00Z" is no time/],
+  ]
+  for (const [line, said] of wrong) {
+    const { code, out, err } = await mezctl(line)
+    t.equal(code, 2, line)
+    t.equal(out, '', line)
+    t.match(err, said, line)
+    t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
+  }
+  t.same(hub.seen, [], 'no hub is asked')
+})
+
+t.test('days that there are stay what they are', async (t) => {
+  t.equal(parseMoment('2028-02-29', '--from'), '2028-02-29T00:00:00.000Z')
+  t.equal(parseMoment('2026-12-31T23:30:00-02:00', '--from'), '2027-01-01T01:30:00.000Z')
+  t.throws(() => parseMoment('2026-02-29', '--from'), { code: 'MEZ_USAGE' })
+})
