@@ -96,7 +96,7 @@ export function createLiveLinks(options: {
       before.retire('replaced')
       return
     }
-    log.warn({ agent: link.hostname, clientIp: link.clientIp }, 'a second connection replaced the agent')
+    log.warn({ agent: link.hostname, client_ip: link.clientIp }, 'a second connection replaced the agent')
     before.destroy('replaced')
   }
 

@@ -34,7 +34,7 @@ export function createJoinReceiver(options: {
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
     try {
       const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
-      log.info({ agent: hostname, clientIp }, 'agent joined')
+      log.info({ agent: hostname, client_ip: clientIp }, 'agent joined')
       return {
         certificate,
         hub_ca: authorities.bundle('hub-ca'),
@@ -45,21 +45,22 @@ export function createJoinReceiver(options: {
       const reason = error instanceof JoinRefusal ? error.code : 'internal_error'
       const agent = typeof hostname === 'string' ? hostname.slice(0, 255) : null
       audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields: { agent } })
-      log.warn({ agent, clientIp, error: messageOf(error) }, 'an agent could not join')
+      log.warn({ agent, client_ip: clientIp, error: messageOf(error) }, 'an agent could not join')
       throw error
     }
   }
 
   return (raw, { clientIp }) => {
     if (!mayJoin(clientIp)) {
-      log.debug({ clientIp }, 'too many attempts to join')
+      log.debug({ client_ip: clientIp }, 'too many attempts to join')
       return void raw.destroy()
     }
     receiveTls(raw, {
       authorities,
       alpn: JOIN_ALPN,
       clientAuthority: null,
-      failed: (error) => log.debug({ clientIp, error: messageOf(error) }, 'no TLS with a joining agent'),
+      failed: (error) =>
+        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'no TLS with a joining agent'),
       secured: (socket) => receiveJoin(socket, (body) => join(body, clientIp)),
     })
   }

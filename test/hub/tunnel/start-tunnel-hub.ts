@@ -17,6 +17,7 @@ import { createJoinTokens } from '../../../core/hub/tunnel/join-tokens.ts'
 import type { Link, TunnelChanged } from '../../../core/hub/tunnel/tunnel.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
+import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
 import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
 
@@ -64,6 +65,7 @@ export interface TunnelHub {
 export interface TunnelHubOptions
   extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinsPerMinute' | 'offered'>> {
   readonly agentLifeMs?: number
+  readonly log?: Log
   /** Gives the hub a database, and so authorities, of its own. */
   readonly apart?: boolean
 }
@@ -80,7 +82,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const sockets: Socket[] = []
   const dirs: string[] = []
   const agents: RunningAgent[] = []
-  const base = { db, changes, clusterName: 'test', clock: systemClock, log: quiet }
+  const base = { db, changes, clusterName: 'test', clock: systemClock, log: options.log ?? quiet }
   const authorities = createAuthorities({
     ...base,
     vault: rooms.vault,
