@@ -67,6 +67,7 @@ function convert(text: string, type: string | undefined): unknown {
 
 /** A file that has something else where a mapping belongs is left alone: the check of the schema says so. */
 function assign(value: unknown, path: readonly string[], leaf: unknown): void {
+  if (typeof value !== 'object') return
   let at = value as Record<string, unknown>
   for (const key of path.slice(0, -1)) {
     at[key] ??= {}

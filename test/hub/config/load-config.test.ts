@@ -194,6 +194,7 @@ t.test('malformed YAML, duplicate keys and __proto__ are refused with their line
   t.match(await problems(t, `${MINIMAL}cluster_name: !!js/function "x"\n`), [/^F:5: column \d+: .*tag/i])
   t.match(await problems(t, ''), [/proxy: is missing/])
   t.match(await problems(t, '- a\n'), [/the file: must be object/])
+  t.match(await problems(t, 'hello\n', { MEZITE_DATA_DIR: '/x' }), [/the file: must be object/])
 })
 
 t.test('an unreadable file is told', async (t) => {
