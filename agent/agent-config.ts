@@ -17,16 +17,21 @@ import {
   runtimeProblems,
   type ValueProblem,
 } from '@mezite/core/agent'
-import { type AgentFile, agentSchema } from './agent-schema.ts'
+import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
 
 const STANDARD = ['transport-http2']
+const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const
 const PIN = /^sha256:[0-9a-f]{64}$/i
+
+type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface AgentConfig {
   readonly proxyAddr: string
   readonly token: string | null
+  /** What is wrong with the file that should hold the token; null: nothing, or no file is named. */
+  readonly tokenProblem: string | null
   readonly caPin: string | null
   readonly hostname: string
   readonly dataDir: string
@@ -34,6 +39,7 @@ export interface AgentConfig {
   readonly allow: readonly string[] | null
   /** Each with its own slice, checked, defaults filled in. */
   readonly plugins: readonly LoadedPlugin[]
+  readonly logLevel: LogLevel
   /** For the log, once there is one. */
   readonly warnings: readonly string[]
 }
@@ -62,6 +68,7 @@ export async function readAgentConfig(
     readonly runtime?: readonly string[]
   },
 ): Promise<AgentConfig> {
+  const env = options.env ?? process.env
   const { values: flags } = parseArgs({ args: [...args], options: flagOptions })
   const read = flags.config === undefined ? null : await readConfigFile(flags.config)
   if (read && read.problems.length > 0) throw configError(read.problems)
@@ -95,6 +102,11 @@ export async function readAgentConfig(
       'must be letters, digits, dots, hyphens, underscores',
     )
   }
+  const logLevel = env.MEZITE_LOG_LEVEL || 'info'
+  if (!isLogLevel(logLevel)) {
+    const message = `must be ${LOG_LEVELS.join(' or ')}`
+    problems.push({ file: 'environment', line: 0, path: 'MEZITE_LOG_LEVEL', message })
+  }
   for (const [at, entry] of (file.apps?.allow ?? []).entries()) {
     try {
       createAllowList([entry])
@@ -127,37 +139,45 @@ export async function readAgentConfig(
   })
   if (problems.length > 0) {
     const line = (problem: ConfigProblem | ValueProblem): number => ('line' in problem ? problem.line : 0)
-    const hint = 'Correct the listed keys; `mezd --help` lists the flags.'
     const { message } = configError(problems.toSorted((a, b) => line(a) - line(b)))
-    errors.unshift(new MezError('MEZ_CONFIG_INVALID', message, { hint }))
+    errors.unshift(new MezError('MEZ_CONFIG_INVALID', message, { hint: CONFIG_HINT }))
   }
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
 
   const tokenFile = flags['token-file'] ?? (file.join_token && resolve(folder, file.join_token.file))
   const dataDir = file.data_dir === undefined ? '/var/lib/mezite-agent' : resolve(folder, file.data_dir)
-  const { MEZITE_JOIN_TOKEN: fromEnvironment } = options.env ?? process.env
+  const { token, problem: tokenProblem } = readToken(tokenFile, env.MEZITE_JOIN_TOKEN)
   return {
     proxyAddr: proxyAddr ?? '',
-    token: tokenFile === undefined ? fromEnvironment?.trim() || null : readToken(tokenFile),
+    token,
+    tokenProblem,
     caPin: caPin ?? null,
     hostname,
     dataDir: flags['data-dir'] ?? dataDir,
     transports: flags.transport ?? file.tunnel?.transports ?? null,
     allow: file.apps?.allow ?? null,
     plugins,
+    logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }
 }
 
-/** `-` is standard input. A spent token's file may be gone: then only a stored certificate helps. */
-function readToken(file: string): string | null {
+const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)
+
+/** `-` is standard input. A spent token's file may be gone or empty: only an agent that has not joined is told. */
+function readToken(
+  file: string | undefined,
+  fromEnvironment: string | undefined,
+): { readonly token: string | null; readonly problem: string | null } {
+  if (file === undefined) return { token: fromEnvironment?.trim() || null, problem: null }
+  const name = file === '-' ? 'standard input' : `the token file ${file}`
   try {
     const text = file !== '-' ? readFileSync(file, 'utf8') : isatty(0) ? typedLine() : readFileSync(0, 'utf8')
-    return text.trim() || null
+    const token = text.trim() || null
+    return { token, problem: token === null ? `${name} is empty` : null }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new MezError('MEZ_CONFIG_UNREADABLE', `cannot read the join token: ${messageOf(error)}`)
+    return { token: null, problem: `${name} cannot be read: ${messageOf(error)}` }
   }
 }
 

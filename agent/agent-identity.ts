@@ -22,6 +22,8 @@ export function createAgentIdentity(options: {
   readonly hostname: string
   readonly address: HubAddress
   readonly token: string | undefined
+  /** Why there is none. */
+  readonly tokenProblem: string | undefined
   readonly caPin: string | undefined
   readonly clock: Clock
   readonly log: Log
@@ -35,8 +37,8 @@ export function createAgentIdentity(options: {
   async function join(signal: AbortSignal): Promise<Identity> {
     if (!token || !caPin) {
       const why = current ? 'its certificate has expired' : 'it has not joined yet'
-      const what = `${hostname} cannot connect: ${why}, and there is no ${token ? 'ca_pin' : 'token'}`
-      throw new MezError('MEZ_IDENTITY_MISSING', what)
+      const lacking = token ? 'there is no ca_pin' : (options.tokenProblem ?? 'there is no token')
+      throw new MezError('MEZ_IDENTITY_MISSING', `${hostname} cannot connect: ${why}, and ${lacking}`)
     }
     store.prepare()
     const carrier = await dialHub(address, AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]))

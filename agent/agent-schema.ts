@@ -2,6 +2,9 @@ import { Type } from 'typebox'
 
 const closed = { additionalProperties: false }
 
+/** Where mezd sends whoever got a key, flag or variable wrong. */
+export const CONFIG_HINT = 'Correct what is listed; `mezd --help` lists the flags.'
+
 /** What may stand in `mezd.yaml`. */
 export const agentSchema = Type.Object(
   {

@@ -1,4 +1,5 @@
 import { type AgentTransport, MezError } from '@mezite/core/agent'
+import { CONFIG_HINT } from './agent-schema.ts'
 
 /** Those that `tunnel.transports` names, in its order; all when it names none. Throws `MEZ_CONFIG_INVALID`. */
 export function chooseTransports(
@@ -10,6 +11,7 @@ export function chooseTransports(
     const transport = found.find((each) => each.name === name)
     if (transport) return transport
     const known = found.map((each) => each.name).join(', ') || 'none'
-    throw new MezError('MEZ_CONFIG_INVALID', `tunnel.transports: there is no ${name}; there is ${known}`)
+    const what = `tunnel.transports: there is no ${name}; there is ${known}`
+    throw new MezError('MEZ_CONFIG_INVALID', what, { hint: CONFIG_HINT })
   })
 }

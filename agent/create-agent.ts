@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly proxyAddr: string
   /** One-use join token; read only while there is no valid certificate. */
   readonly token?: string
+  /** Why there is no token, for the error when one is needed. */
+  readonly tokenProblem?: string
   /** Needed with a token. */
   readonly caPin?: string
   readonly hostname: string
@@ -57,7 +59,7 @@ const GRACE_MS = 25_000
 
 /** An agent that can run inside another program. Throws `MEZ_ALLOW_INVALID` and `MEZ_CONFIG_INVALID`. */
 export function createAgent(options: AgentOptions): RunningAgent {
-  const { log, dataDir, hostname, token, caPin } = options
+  const { log, dataDir, hostname, token, tokenProblem, caPin } = options
   const clock = options.clock ?? systemClock
   const allow = createAllowList(options.allow)
   const found = readHubAddress(options.proxyAddr)
@@ -68,7 +70,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
     )
   }
   const address = found
-  const identity = createAgentIdentity({ dataDir, hostname, address, token, caPin, clock, log })
+  const identity = createAgentIdentity({ dataDir, hostname, address, token, tokenProblem, caPin, clock, log })
   const kernel = createKernel({
     tree: agentHooks,
     side: 'agent',

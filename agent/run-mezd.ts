@@ -20,7 +20,7 @@ Usage: mezd start --config mezd.yaml
   --transport NAME    how to reach the hub; may be given several times
   --help, --version
 
-Environment: MEZITE_JOIN_TOKEN (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEVEL
+Environment: MEZITE_JOIN_TOKEN (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEVEL (debug, info, warn, error)
 Exit codes: 0 stopped, 1 failed (such as a refused token or pin), 2 wrong usage
 `
 
@@ -58,15 +58,13 @@ export async function runMezd(args: readonly string[]): Promise<void> {
 
 async function start(args: readonly string[]): Promise<void> {
   const config = await readAgentConfig(args, { program: here })
-  const level = process.env.MEZITE_LOG_LEVEL
-  const log = createLog({
-    level: level === 'debug' || level === 'warn' || level === 'error' ? level : 'info',
-  })
+  const log = createLog({ level: config.logLevel })
   for (const warning of config.warnings) log.warn(warning)
   lockDataDir(config.dataDir)
   const agent = createAgent({
     proxyAddr: config.proxyAddr,
     ...(config.token === null ? {} : { token: config.token }),
+    ...(config.tokenProblem === null ? {} : { tokenProblem: config.tokenProblem }),
     ...(config.caPin === null ? {} : { caPin: config.caPin }),
     hostname: config.hostname,
     dataDir: config.dataDir,

@@ -102,6 +102,22 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
   t.match(none, { code: 1, err: /MEZ_CONFIG_UNREADABLE/ })
 })
 
+t.test('K147 a transport that is not there and a log level that is none are refused', async (t) => {
+  const args = ['start', '--proxy', '127.0.0.1:9', '--data-dir', t.testdir()]
+  const [transport, level] = await Promise.all([
+    startMezd([...args, '--transport', 'carrier-pigeon']).ended,
+    startMezd(args, { MEZITE_LOG_LEVEL: 'loud' }).ended,
+  ])
+  t.match(transport, {
+    code: 1,
+    err: /there is no carrier-pigeon; there is http2 \(MEZ_CONFIG_INVALID\)\n.*`mezd --help`/,
+  })
+  t.match(level, {
+    code: 1,
+    err: /environment: MEZITE_LOG_LEVEL: must be info or debug or warn or error \(MEZ_CONFIG_INVALID\)\n.*`mezd --help`/,
+  })
+})
+
 t.test('O180 P182 no signal opens the debugger, and strict_runtime refuses one that is open', async (t) => {
   const lines = `proxy_addr: 127.0.0.1:9\nca_pin: sha256:${'0'.repeat(64)}\nhostname: node-1\ndata_dir: data\n`
   const dir = t.testdir({ 'mezd.yaml': lines, 'strict.yaml': `${lines}strict_runtime: true\n` })
@@ -185,6 +201,33 @@ t.test('a refused token, a wrong pin and no token end it with 1', async (t) => {
   t.match(none, { code: 1, err: /\(MEZ_IDENTITY_MISSING\)/ })
   for (const { out, err } of [refused, pin]) t.notMatch(`${out}${err}`, /guessed|secret-token/)
   t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 1)
+})
+
+t.test('a token file that is missing, empty or no file is named, unless the agent has joined', async (t) => {
+  const hub = await hubFor(t)
+  const dir = t.testdir({ empty: '\n', folder: {}, token: await hub.token() })
+  const run = (file: string, input = '') =>
+    startMezd([...flags(hub, join(dir, 'data')), '--token-file', file], {}, input)
+  for (const [file, what] of [
+    [join(dir, 'gone'), /the token file .*gone cannot be read: ENOENT/],
+    [join(dir, 'empty'), /the token file .*empty is empty/],
+    [join(dir, 'folder'), /the token file .*folder cannot be read: EISDIR/],
+    ['-', /standard input is empty/],
+  ] as const) {
+    const { code, err } = await run(file).ended
+    t.equal(code, 1)
+    t.match(err, what)
+    t.match(err, /\(MEZ_IDENTITY_MISSING\)/)
+  }
+  const joining = run(join(dir, 'token'))
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  joining.child.kill('SIGTERM')
+  await joining.ended
+  await hub.until(() => hub.tunnel.links().length === 0, 'it has stopped')
+  const again = run(join(dir, 'gone'))
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is back without a token')
+  again.child.kill('SIGTERM')
+  t.equal((await again.ended).code, 0)
 })
 
 const TERMINAL = `
