@@ -143,8 +143,10 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
         await db.insertInto('users').values(fresh).execute()
       }
-      // Nothing new but the last login is reason enough: every hub shows it from memory.
-      change.touch('user', key)
+      const same = row?.issuer === issuer && row.connector === connector && row.mapped_roles === mapped_roles
+      // Every hub shows the last login from memory; but it must not cost everybody's cached decisions.
+      if (same) change.noted('user', key)
+      else change.touch('user', key)
     })
     return now(key, name)
   }

@@ -9,8 +9,8 @@ export interface Place {
   readonly tag: string
 }
 
-/** Kind, key, and whether a session was just opened. */
-export type Touch = readonly [kind: ChangeKind, key: string, opened: boolean]
+/** Kind, key, and whether no decision depends on it: a session was just opened, say. */
+export type Touch = readonly [kind: ChangeKind, key: string, harmless: boolean]
 
 export type Touched = ReadonlyMap<ChangeKind, ReadonlySet<string>>
 
@@ -33,7 +33,7 @@ export async function logChange(
   touches: readonly Touch[],
 ): Promise<void> {
   const touched = JSON.stringify(
-    touches.map(([kind, key, opened]) => (opened ? [kind, key, 1] : [kind, key])),
+    touches.map(([kind, key, harmless]) => (harmless ? [kind, key, 1] : [kind, key])),
   )
   await trx
     .withTables<ChangeTables>()
@@ -71,10 +71,10 @@ export async function readTouched(
   const touched = new Map<ChangeKind, Set<string>>()
   let decisive = false
   for (const row of rows.slice(1)) {
-    for (const [kind, key, opened] of JSON.parse(row.touched) as [ChangeKind, string, 1?][]) {
+    for (const [kind, key, harmless] of JSON.parse(row.touched) as [ChangeKind, string, 1?][]) {
       const keys = touched.get(kind) ?? new Set()
       touched.set(kind, keys.add(key))
-      if (!opened) decisive = true
+      if (!harmless) decisive = true
     }
   }
   return { touched, decisive }

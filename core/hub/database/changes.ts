@@ -23,6 +23,8 @@ export interface Change {
    * epoch, and with it every cached decision, as it was.
    */
   opened(key: string): void
+  /** Says that the row with this key was written, in a way that no decision depends on: the epoch stays, as above. */
+  noted(kind: ChangeKind, key: string): void
   /** Records an administrative event inside the transaction; sinks outside the database get it after the commit. */
   audit(event: AuditInput): Promise<void>
 }

@@ -186,6 +186,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
         const value = await change(trx, {
           touch: (kind, key) => void touches.push([kind, key, false]),
           opened: (key) => void touches.push(['session', key, true]),
+          noted: (kind, key) => void touches.push([kind, key, true]),
           audit: (event) => options.audit().recordIn(trx, event),
         })
         await logChange(trx, place, touches)

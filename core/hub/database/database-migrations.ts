@@ -5,7 +5,7 @@ import type { Migrations } from './database.ts'
 export type ChangeTables = {
   /** Exactly one row. Its lock orders all changes. `tag` tells two histories with the same number apart. */
   readonly change_sequence: { readonly id: number; readonly n: number; readonly tag: string }
-  /** One row for each number, from the last that was pruned on. `touched` is JSON: `[kind, key, 1 if opened][]`. */
+  /** One row for each number, from the last that was pruned on. `touched` is JSON: `[kind, key, 1 if no decision depends on it][]`. */
   readonly change_log: {
     readonly n: number
     readonly tag: string

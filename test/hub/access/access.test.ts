@@ -174,8 +174,12 @@ t.test('access', async (t) => {
     t.equal(users.byName('lena')?.lastLogin, first.lastLogin)
     rooms.advance(60_000)
     const before = rooms.clock.now()
+    const { epoch } = rooms.changes
     await users.signIn(lena)
     t.ok((users.byName('lena')?.lastLogin ?? 0) >= before, 'seen from memory')
+    t.equal(rooms.changes.epoch, epoch, 'and costs nobody a cached decision')
+    await users.signIn({ ...lena, mappedRoles: ['ops'] })
+    t.ok(rooms.changes.epoch > epoch, 'unlike another role')
   })
 
   await t.test('a name that is claimed for somebody has an owner and no login', async (t) => {

@@ -177,6 +177,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
       t.equal(changes.epoch, before + 3)
       t.same(heard, [['thing'], ['session'], ['session']])
       t.equal(copy.calls.refreshed, 1, 'views hear only of their kinds')
+      await changes.write(async (_trx, change) => change.noted('thing', 'a'))
+      t.equal(changes.epoch, before + 3, 'what no decision depends on leaves the epoch')
+      t.equal(copy.calls.refreshed, 2, 'and is seen')
       await changes.write(async (trx, change) => {
         await sql`DELETE FROM things WHERE key = 'a'`.execute(trx)
         change.touch('thing', 'a')
