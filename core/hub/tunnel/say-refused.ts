@@ -16,7 +16,10 @@ export function sayRefused(socket: TLSSocket, reason: string): void {
   const settings = { enablePush: false }
   const session = connect('https://agent', { createConnection: () => socket, settings })
   session.on('error', end)
-  session.on('stream', end)
+  session.on('stream', (pushed) => {
+    pushed.on('error', end)
+    end()
+  })
   session.once('close', end)
   releaseListeners(session)
   socket.once('close', () => {
