@@ -17,9 +17,10 @@ import {
   runtimeProblems,
   type ValueProblem,
 } from '@mezite/core/agent'
-import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
+import { agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
+import { usablePart } from './usable-part.ts'
 
 const STANDARD = ['transport-http2']
 const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const
@@ -78,16 +79,20 @@ export async function readAgentConfig(
   const add = (...found: readonly ValueProblem[]) =>
     problems.push(...found.map((problem) => read?.locate(problem) ?? problem))
   add(...checked.problems)
-  const file = checked.problems.length === 0 ? (checked.value as AgentFile) : {}
+  const file = usablePart(checked.value, checked.problems)
   const complain = (flag: string, given: unknown, path: string[], message: string): void => {
     if (given === undefined) add({ path, message })
     else problems.push({ path: [flag], message })
   }
 
   const proxyAddr = flags.proxy ?? file.proxy_addr
-  if (checked.problems.length === 0) {
-    if (proxyAddr === undefined) add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
-    else if (!readHubAddress(proxyAddr)) complain('--proxy', flags.proxy, ['proxy_addr'], 'must be host:port')
+  if (proxyAddr === undefined) {
+    // Another key may be that one, misspelt.
+    if (checked.problems.every(({ path }) => path.length > 1)) {
+      add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
+    }
+  } else if (!readHubAddress(proxyAddr)) {
+    complain('--proxy', flags.proxy, ['proxy_addr'], 'must be host:port')
   }
   const caPin = flags['ca-pin'] ?? file.ca_pin
   if (caPin !== undefined && !caPin.split(',').every((pin) => PIN.test(pin.trim()))) {
@@ -122,15 +127,16 @@ export async function readAgentConfig(
   const errors: unknown[] = file.strict_runtime
     ? runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what))
     : []
-  const loaded = await loadPlugins({
+  const load = {
     side: 'agent',
     standard: STANDARD,
     plugins: file.plugins ?? {},
     folder,
     program: options.program,
-  }).catch((error: unknown) => {
+  } as const
+  const loaded = await loadPlugins(load).catch((error: unknown) => {
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
-    return []
+    return loadEach(load)
   })
   const plugins = loaded.map((one) => {
     const slice = checkPluginConfig(one.plugin, one.config, one.key)
@@ -161,6 +167,14 @@ export async function readAgentConfig(
     logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }
+}
+
+/** Those of the named plugins that load by themselves, so that the slices of all of them are checked. */
+async function loadEach(options: Parameters<typeof loadPlugins>[0]): Promise<readonly LoadedPlugin[]> {
+  const each = Object.entries(options.plugins).map(([key, config]) =>
+    loadPlugins({ ...options, standard: [], plugins: { [key]: config } }).catch(() => []),
+  )
+  return (await Promise.all(each)).flat()
 }
 
 const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)

@@ -80,15 +80,39 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
     'keys.yaml': 'proxy_adr: hub\nhostname: [a]\napps:\n  alow: []\n',
     'values.yaml':
       'proxy_addr: https://hub\nca_pin: sha256:12\napps:\n  allow:\n    - ok:1\n    - nonsense\n',
+    'both.yaml': [
+      'hostnam: node-1',
+      'ca_pin: sha256:12',
+      'join_token: {}',
+      'apps: { alow: [], allow: [nonsense] }',
+      'plugins: { ./none.js: {}, transport-http2: { speed: 9 } }',
+    ].join('\n'),
+    'scalar.yaml': 'hello\n',
     'plugin.yaml': 'proxy_addr: hub\nplugins:\n  transport-http2: { speed: 9 }\n',
   })
   const run = (name: string) => startMezd(['start', '--config', join(dir, name)]).ended
-  const [keys, values, plugin, none] = await Promise.all([
+  const [both, scalar, keys, values, plugin, none] = await Promise.all([
+    run('both.yaml'),
+    run('scalar.yaml'),
     run('keys.yaml'),
     run('values.yaml'),
     run('plugin.yaml'),
     run('none.yaml'),
   ])
+  t.strictSame(
+    both.err.match(/(?<=both\.yaml:)\d: [\w.-]+/g),
+    [
+      '1: hostnam',
+      '2: ca_pin',
+      '3: join_token.file',
+      '4: apps.alow',
+      '4: apps.allow.0',
+      '5: plugins.transport-http2',
+    ],
+    'values are checked beside keys that are wrong, and slices beside a plugin that is missing',
+  )
+  t.match(both.err, /\(MEZ_PLUGIN_NOT_FOUND\)/)
+  t.match(scalar, { code: 1, err: /scalar\.yaml: the file: must be object/ })
   t.match(keys, { code: 1, err: /keys\.yaml:1: proxy_adr: unknown key; did you mean 'proxy_addr'\?/ })
   t.match(keys.err, /keys\.yaml:2: hostname: must be string/)
   t.match(keys.err, /keys\.yaml:4: apps\.alow: unknown key; did you mean 'allow'\?.*\(MEZ_CONFIG_INVALID\)/)

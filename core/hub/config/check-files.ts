@@ -40,7 +40,7 @@ export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promi
   await keypair('https_keypair', config.proxy.httpsKeypair)
   await keypair('apps_keypair', config.proxy.appsKeypair)
   const { database } = config
-  if (urlFromFile && database.driver === 'postgres' && new URL(database.url).password !== '') {
+  if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url)?.password) {
     await secret(['database', 'url'], config.file)
   }
   return { problems, warnings }

@@ -24,11 +24,26 @@ const NOWHERE: Address = { host: 'invalid', port: 0 }
 
 type Raw = Required<RawHubConfig>
 
-/** Turns what fits the schema into a `HubConfig`, and checks what no schema can: addresses, and keys against each other. */
-export function completeConfig(file: string, raw: RawHubConfig): Completed {
+/** What a value of one limit is measured against. */
+const LIMIT_PARTNERS: Readonly<Record<string, string>> = {
+  header_timeout: 'request_timeout',
+  uri_bytes: 'header_bytes',
+}
+
+/**
+ * Turns what fits the schema into a `HubConfig`, and checks what no schema can: addresses, and keys against each other.
+ * Nothing is said about a key that is broken, or that would have to be judged by one that is.
+ */
+export function completeConfig(
+  file: string,
+  raw: RawHubConfig,
+  isBroken: (path: string) => boolean = () => false,
+): Completed {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
-  const problem = (path: string, message: string) => problems.push({ path: path.split('.'), message })
+  const problem = (path: string, message: string, ...judgedBy: readonly string[]) => {
+    if (![path, ...judgedBy].some(isBroken)) problems.push({ path: path.split('.'), message })
+  }
   const orProblem = <T>(path: string, value: T | null, fallback: T, must: string): T => {
     if (value === null) problem(path, `must be ${must}`)
     return value ?? fallback
@@ -62,7 +77,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
   const proxyListen = listen('proxy.listen_addr', proxy.listen_addr!)
   const diagnosticsListen = listen('diagnostics.listen_addr', diagnostics.listen_addr!)
   if (diagnosticsListen.port !== 0 && diagnosticsListen.port === proxyListen.port) {
-    problem('diagnostics.listen_addr', 'must not be the public port')
+    problem('diagnostics.listen_addr', 'must not be the public port', 'proxy')
   } else if (!isLoopback(diagnosticsListen.host)) {
     warnings.push(`diagnostics are served to the network on ${diagnostics.listen_addr}, without any login`)
   }
@@ -71,7 +86,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     if (!isCidr(cidr)) problem(`proxy.trusted_proxies.${at}`, 'must be a CIDR such as 10.0.0.0/8')
   })
   if (proxy.proxy_protocol === 'required' && proxy.trusted_proxies!.length === 0) {
-    problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies')
+    problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies', 'proxy')
   }
   if (!proxy.https_keypair) {
     const local = isLoopback(proxyListen.host) || isLocalhostName(publicAddr.host)
@@ -81,6 +96,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       problem(
         'proxy.https_keypair',
         'is missing; a development certificate is only for loopback and .localhost, elsewhere proxy.development_certificate: true must allow it',
+        'proxy',
       )
     }
   }
@@ -118,7 +134,13 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       appsOidcConnector,
       trustedProxies: proxy.trusted_proxies!,
       proxyProtocol: proxy.proxy_protocol!,
-      limits: completeLimits(proxy.limits, (key, message) => problem(`proxy.limits.${key}`, message)),
+      limits: completeLimits(proxy.limits, (key, message) =>
+        problem(
+          `proxy.limits.${key}`,
+          message,
+          ...(LIMIT_PARTNERS[key] ? [`proxy.limits.${LIMIT_PARTNERS[key]}`] : []),
+        ),
+      ),
     },
     signInHost,
     publicNames: {
@@ -137,14 +159,17 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
   return { config: deepFreeze(config), problems, warnings }
 }
 
-function checkDatabase(database: Raw['database'], problem: (path: string, message: string) => void): void {
+function checkDatabase(
+  database: Raw['database'],
+  problem: (path: string, message: string, judgedBy: string) => void,
+): void {
   const { driver, url } = database
   if (driver === 'embedded') {
-    if (url !== undefined) problem('database.url', 'is only for driver: postgres')
+    if (url !== undefined) problem('database.url', 'is only for driver: postgres', 'database')
   } else if (url === undefined) {
-    problem('database.url', 'is missing; driver postgres needs it')
+    problem('database.url', 'is missing; driver postgres needs it', 'database')
   } else if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    problem('database.url', 'must be postgres://USER@HOST/DATABASE')
+    problem('database.url', 'must be postgres://USER@HOST/DATABASE', 'database')
   }
 }
 

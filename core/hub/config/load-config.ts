@@ -8,14 +8,15 @@ import {
 } from '../../kernel/config-check.ts'
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
-import { type LoadedPlugin, loadPlugins } from '../../kernel/load.ts'
+import { type LoadedPlugin, type LoadOptions, loadPlugins } from '../../kernel/load.ts'
 import { runtimeProblems } from '../../kernel/runtime-check.ts'
 import { standardPlugins } from '../standard-plugins.ts'
 import { checkFiles } from './check-files.ts'
 import { completeConfig } from './complete-config.ts'
 import { applyEnvironment } from './environment.ts'
 import type { HubConfig } from './hub-config.ts'
-import { hubSchema, type RawHubConfig } from './schema.ts'
+import { hubSchema } from './schema.ts'
+import { usablePart } from './usable-part.ts'
 
 export interface LoadConfigOptions {
   readonly file: string
@@ -52,12 +53,12 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const checked = checkConfig(hubSchema, environment.value)
   problems.push(...checked.problems.map(locate))
   let config: HubConfig | undefined
-  if (problems.length === 0) {
-    const raw = checked.value as RawHubConfig
-    const completed = completeConfig(options.file, raw)
-    const valid = completed.problems.length === 0
+  const usable = usablePart(environment.value, checked.problems)
+  if (usable) {
+    const { raw, isBroken } = usable
+    const completed = completeConfig(options.file, raw, isBroken)
     const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
-    const files = valid ? await checkFiles(completed.config, urlFromFile) : { problems: [], warnings: [] }
+    const files = await checkFiles(completed.config, urlFromFile)
     problems.push(...[...completed.problems, ...files.problems].map(locate))
     warnings.push(...completed.warnings, ...files.warnings)
     config = completed.config
@@ -66,15 +67,16 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   }
 
   const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
-  const plugins = await loadPlugins({
+  const load = {
     side: 'hub',
     standard: options.standard ?? standardPlugins,
     plugins: typeof named === 'object' ? (named as Record<string, unknown>) : {},
     folder: dirname(resolve(options.file)),
     program: import.meta.dirname,
-  }).catch((error: unknown) => {
+  } as const
+  const plugins = await loadPlugins(load).catch((error: unknown) => {
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
-    return []
+    return loadEach(load)
   })
   const withSlices = plugins.map((loaded) => {
     const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
@@ -86,4 +88,12 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
   return { config: config!, plugins: withSlices, warnings }
+}
+
+/** Those of the named plugins that load by themselves, so that the slices of all of them are checked. */
+async function loadEach(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
+  const each = Object.entries(options.plugins).map(([key, config]) =>
+    loadPlugins({ ...options, standard: [], plugins: { [key]: config } }).catch(() => []),
+  )
+  return (await Promise.all(each)).flat()
 }

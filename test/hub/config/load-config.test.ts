@@ -115,6 +115,7 @@ t.test('limits are checked like everything else', async (t) => {
 `
   t.strictSame(await problems(t, yaml), [
     'F:6: proxy.limits.connections: must be a whole number from 1 to 1000000',
+    'F:7: proxy.limits.handshake_timeout: must be a duration from 100ms to 10m',
     'F:8: proxy.limits.header_bytes: must be a number of bytes from 4096 to 1048576',
     'F:9: proxy.limits.calls_per_minute.tokens: must be a whole number from 1 to 1000000',
     "F:10: proxy.limits.uri_byte: unknown key; did you mean 'uri_bytes'?",
@@ -179,6 +180,53 @@ diagnostics: { listen_addr: 127.0.0.1:443 }
     /proxy\.proxy_protocol: required closes every connection/,
     /database\.url: is only for driver: postgres/,
   ])
+})
+
+t.test(
+  'K147 values are checked beside keys that are wrong, and nothing is said that these may explain',
+  async (t) => {
+    const yaml = `log: { level: loud }
+database: { driver: mysql, url: postgres://db/mezite }
+proxy:
+  listen_addr: 0.0.0.0
+  public_addr: hub.example.com
+  apps_domain: "*.example.com"
+  https_keypair: { cert_file: none.pem }
+  apps_keypair: { cert_file: none.pem, key_file: none.pem }
+  trusted_proxies: 10.0.0.0/8
+  proxy_protocol: required
+  limits: { header_bytes: 12, uri_bytes: 60000, handshake_timeout: 1h }
+sessions: { stream_staleness: 4s }
+`
+    t.match(await problems(t, yaml), [
+      /^F:1: log\.level: must be info or/,
+      /^F:2: database\.driver: must be embedded or postgres/,
+      /^F:4: proxy\.listen_addr: must be HOST:PORT/,
+      /^F:6: proxy\.apps_domain: must be a domain name/,
+      /^F:7: proxy\.https_keypair\.key_file: is missing/,
+      /^F:8: proxy\.apps_keypair\.cert_file: the file cannot be read/,
+      /^F:8: proxy\.apps_keypair\.key_file: the file cannot be read/,
+      /^F:9: proxy\.trusted_proxies: must be array/,
+      /^F:11: proxy\.limits\.header_bytes: must be/,
+      /^F:11: proxy\.limits\.handshake_timeout: must be/,
+      /^F:12: sessions\.stream_staleness: must be 5s or longer/,
+    ])
+    t.equal((await problems(t, yaml)).length, 11)
+    t.match(await problems(t, 'sessions: { stream_staleness: 4s }\n'), [
+      /^F: proxy: is missing/,
+      /^F:1: sessions\.stream_staleness: must be 5s or longer/,
+    ])
+  },
+)
+
+t.test('K147 a plugin that does not load hides nothing that is wrong with the others', async (t) => {
+  const yaml = `${MINIMAL}plugins:\n  ./nothing.js: {}\n  ${OFFICE_HOURS}: { from: nine, to: 17 }\n`
+  await t.rejects(load(t, yaml), {
+    errors: [
+      { code: 'MEZ_CONFIG_INVALID', message: /:7: plugins\[.*office-hours"\]\.from: must be integer/ },
+      { code: 'MEZ_PLUGIN_NOT_FOUND' },
+    ],
+  })
 })
 
 t.test('values are not repeated in errors, since they may be secret', async (t) => {
