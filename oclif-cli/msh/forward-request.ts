@@ -13,10 +13,24 @@ export interface LocalOrigin {
   readonly note: (text: string) => void
 }
 
-/** Why the request gets 403; null: it does not. */
-export function refusalOf(incoming: IncomingMessage): string | null {
-  if (!incoming.url?.startsWith('/') && incoming.url !== '*') return 'This port is no proxy.'
-  return judgeLocalRequest(incoming.rawHeaders, incoming.socket.localPort ?? 0)
+/** Why a request is not sent on. */
+export interface LocalRefusal {
+  readonly status: 400 | 403 | 501
+  readonly text: string
+}
+
+/** What the request gets instead of the app's answer; null: it is sent on. */
+export function refusalOf(incoming: IncomingMessage): LocalRefusal | null {
+  if (!incoming.url?.startsWith('/') && incoming.url !== '*')
+    return { status: 403, text: 'This port is no proxy.' }
+  const foreign = judgeLocalRequest(incoming.rawHeaders, incoming.socket.localPort ?? 0)
+  if (foreign !== null) return { status: 403, text: foreign }
+  const coding = incoming.headers['transfer-encoding']
+  if (coding === undefined) return null
+  // As on the public port. What else Node.js lets pass would reach the app with its coding forgotten.
+  if (incoming.httpVersion === '1.0') return { status: 400, text: 'The length of the request is ambiguous.' }
+  if (coding.trim().toLowerCase() === 'chunked') return null
+  return { status: 501, text: 'Only the transfer coding chunked is understood.' }
 }
 
 export function namesOf(incoming: IncomingMessage, { publicHost }: LocalOrigin): OriginNames {

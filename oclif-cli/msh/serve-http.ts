@@ -33,7 +33,7 @@ export function serveHttp(origin: LocalOrigin): Server {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})
     const wrong = refusalOf(incoming)
-    if (wrong !== null) return sendRefusal(outgoing, 403, wrong)
+    if (wrong !== null) return sendRefusal(outgoing, wrong.status, wrong.text)
     const names = namesOf(incoming, origin)
     let upstream: ClientRequest | null = null
     outgoing.once('close', () => upstream?.destroy())

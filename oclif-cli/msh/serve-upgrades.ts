@@ -21,7 +21,7 @@ export function serveUpgrades(server: Server, origin: LocalOrigin): void {
     const socket = duplex as Socket
     socket.on('error', () => socket.destroy())
     const wrong = refusalOf(incoming)
-    if (wrong !== null) return refuse(socket, 403, wrong)
+    if (wrong !== null) return refuse(socket, wrong.status, wrong.text)
     const names = namesOf(incoming, origin)
     const more = ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']
     const upstream = forward(incoming, names, agent, more)

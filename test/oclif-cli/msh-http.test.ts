@@ -64,6 +64,19 @@ function ask(options: http.RequestOptions = {}, body?: string): Promise<Answer> 
   })
 }
 
+/** The first line that these bytes get; empty when the connection just ends. */
+async function raw(text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write(text)
+  let first = ''
+  for await (const chunk of socket) {
+    first = String(chunk)
+    break
+  }
+  return first.split('\r\n')[0]!
+}
+
 t.test('requests reach the app under its public name, with body, method and query', async (t) => {
   requests.length = 0
   const body = 'x'.repeat(300_000)
@@ -81,6 +94,24 @@ t.test('requests reach the app under its public name, with body, method and quer
     t.match(requests.at(-1)!.request, { method })
   }
   t.equal((await ask({ headers: { host: `localhost:${port}` } })).status, 200)
+})
+
+t.test('a body whose coding would be forgotten on the way is refused', async (t) => {
+  requests.length = 0
+  const send = (version: string, coding: string) =>
+    raw(
+      `POST / HTTP/${version}\r\nHost: ${local}\r\nTransfer-Encoding: ${coding}\r\n\r\n5\r\nhello\r\n0\r\n\r\n`,
+    )
+  for (const coding of ['gzip, chunked', 'deflate,chunked', 'gzip\r\nTransfer-Encoding: chunked']) {
+    t.match(await send('1.1', coding), 'HTTP/1.1 501', coding)
+  }
+  t.match(await send('1.0', 'chunked'), ' 400 ')
+  t.equal(requests.length, 0, 'nothing reached the app')
+  for (const coding of ['chunked', 'Chunked']) t.match(await send('1.1', coding), ' 200 ')
+  t.strictSame(
+    requests.map(({ body }) => body),
+    ['hello', 'hello'],
+  )
 })
 
 t.test('addresses and cookies of the public host become those of the local one, and back', async (t) => {
@@ -123,14 +154,6 @@ t.test('I123 rebinding: only 127.0.0.1 and localhost with this very port are ans
     const { status, body } = await ask({ headers: { host } })
     t.equal(status, 403, host)
     t.match(body, /answers to 127\.0\.0\.1/)
-  }
-  const raw = async (text: string): Promise<string> => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => {})
-    socket.write(text)
-    const [first] = await once(socket, 'data')
-    socket.destroy()
-    return String(first).split('\r\n')[0]!
   }
   t.match(await raw(`GET / HTTP/1.1\r\nHost: ${local}\r\nHost: ${local}\r\n\r\n`), '403')
   t.match(await raw(`GET http://evil.example/ HTTP/1.1\r\nHost: ${local}\r\n\r\n`), '403')
