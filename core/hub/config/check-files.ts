@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
+import { checkCertificates } from '../check-certificates.ts'
 import type { HubConfig, Keypair } from './hub-config.ts'
 
 const OTHERS_READ = 0o004
@@ -12,8 +13,15 @@ export interface FileFindings {
   readonly warnings: readonly string[]
 }
 
-/** Files must be readable, and those with secrets private: a key, and a configuration with the database's password. */
-export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promise<FileFindings> {
+/**
+ * Files must be readable, and those with secrets private: a key, and a configuration with the database's password.
+ * Certificates must be such that the hub starts with them.
+ */
+export async function checkFiles(
+  config: HubConfig,
+  urlFromFile: boolean,
+  isBroken: (path: string) => boolean,
+): Promise<FileFindings> {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
   const secret = async (path: readonly string[], file: string) => {
@@ -39,6 +47,8 @@ export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promi
   }
   await keypair('https_keypair', config.proxy.httpsKeypair)
   await keypair('apps_keypair', config.proxy.appsKeypair)
+  const unusable = (path: string) => problems.some((one) => one.path.join('.').startsWith(`${path}.`))
+  problems.push(...(await checkCertificates(config, (path) => isBroken(path) || unusable(path))))
   const { database } = config
   if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url)?.password) {
     await secret(['database', 'url'], config.file)

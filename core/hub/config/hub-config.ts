@@ -9,7 +9,7 @@ export interface Address {
   readonly port: number
 }
 
-/** Absolute paths of PEM files. Both were readable, and the key private, when the configuration was loaded. */
+/** Absolute paths of PEM files. When the configuration was loaded they belonged together, and the key was private. */
 export interface Keypair {
   readonly certFile: string
   readonly keyFile: string

@@ -58,7 +58,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     const { raw, isBroken } = usable
     const completed = completeConfig(options.file, raw, isBroken)
     const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
-    const files = await checkFiles(completed.config, urlFromFile)
+    const files = await checkFiles(completed.config, urlFromFile, isBroken)
     problems.push(...[...completed.problems, ...files.problems].map(locate))
     warnings.push(...completed.warnings, ...files.warnings)
     config = completed.config

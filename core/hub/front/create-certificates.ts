@@ -57,11 +57,7 @@ export async function createCertificates(options: CertificatesOptions): Promise<
   let apps = options.apps === null ? null : await readKeyPair(options.apps)
 
   const appsPair = (): KeyPair => apps ?? main
-  if (appsDomain !== null && !appsPair().sans.some((name) => name.endsWith(`.${appsDomain}`))) {
-    const sans = appsPair().sans.join(', ') || 'no name'
-    const message = `the certificate covers neither *.${appsDomain} nor any host below it, only ${sans}`
-    throw new MezError('MEZ_CERTIFICATE_NAMES', message)
-  }
+  if (appsDomain !== null) checkAppNames(appsPair(), appsDomain)
   for (const host of new Set(hosts)) {
     if (!namesHost(main, host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
   }
@@ -114,6 +110,14 @@ export async function createCertificates(options: CertificatesOptions): Promise<
     developmentCa: development ? (main.cert.split(/(?=-----BEGIN)/)[1] ?? null) : null,
     close: () => clearInterval(timer),
   }
+}
+
+/** Throws `MEZ_CERTIFICATE_NAMES` when no app could be served with the pair. */
+export function checkAppNames({ sans }: KeyPair, appsDomain: string): void {
+  if (sans.some((name) => name.endsWith(`.${appsDomain}`))) return
+  const names = sans.join(', ') || 'no name'
+  const message = `the certificate covers neither *.${appsDomain} nor any host below it, only ${names}`
+  throw new MezError('MEZ_CERTIFICATE_NAMES', message)
 }
 
 function mayDevelop({ listenAddr, allowDevelopment }: CertificatesOptions, names: readonly string[]): void {

@@ -1,7 +1,9 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../../core/hub/config/load-config.ts'
+import { developmentCertificate, developmentFiles } from '../../../core/hub/front/development-certificate.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../../examples/office-hours')
@@ -34,6 +36,10 @@ async function problems(t: Dir, yaml: string, env: Record<string, string> = {}):
   const lines = error.message.split('\n').slice(1)
   return lines.map((line) => line.trim().replace(file, 'F'))
 }
+
+/** A certificate for the names, with its key. */
+const certify = (dir: string, names: readonly string[]) =>
+  developmentCertificate(dir, [...names], systemClock)
 
 t.test('defaults fill everything but the public address', async (t) => {
   const { config, plugins, warnings } = await load(t, MINIMAL)
@@ -298,8 +304,9 @@ t.test('K147 a key file that everybody can read is refused, one that the group c
     code: 'MEZ_CONFIG_INVALID',
     message: /:5: .*cert_file: the file cannot be read.*\n.*key_file: the file cannot/,
   })
-  writeFileSync(join(dir, 'cert.pem'), '')
-  writeFileSync(key, '')
+  await certify(dir, ['hub.mezite.localhost'])
+  renameSync(join(dir, developmentFiles.cert), join(dir, 'cert.pem'))
+  renameSync(join(dir, developmentFiles.key), key)
   chmodSync(key, 0o644)
   await t.rejects(attempt(), {
     code: 'MEZ_CONFIG_INVALID',
@@ -310,6 +317,51 @@ t.test('K147 a key file that everybody can read is refused, one that the group c
   t.match(warnings, [/group can read/])
   t.strictSame(config.proxy.httpsKeypair, { certFile: join(dir, 'cert.pem'), keyFile: key })
   t.equal(config.publicNames.hsts, true)
+})
+
+t.test('K147 certificates with which the hub would not start are refused', async (t) => {
+  const file = write(t, '')
+  const dir = join(file, '..')
+  for (const [name, hosts] of [
+    ['wild', ['hub.mezite.localhost', '*.apps.mezite.localhost']],
+    ['hub', ['hub.mezite.localhost']],
+  ] as const) {
+    mkdirSync(join(dir, name))
+    await certify(join(dir, name), hosts)
+  }
+  writeFileSync(join(dir, 'garbage'), 'no certificate', { mode: 0o600 })
+  const { cert, key } = developmentFiles
+  const pair = (certFile: string, keyFile: string) => `{ cert_file: ${certFile}, key_file: ${keyFile} }`
+  const attempt = (...lines: string[]) => {
+    writeFileSync(file, `${MINIMAL}  apps_domain: apps.mezite.localhost\n  ${lines.join('\n  ')}\n`)
+    return loadConfig({ file, env: {}, standard: [] })
+  }
+  const wild = pair(`wild/${cert}`, `wild/${key}`)
+  const hub = pair(`hub/${cert}`, `hub/${key}`)
+  for (const [lines, message] of [
+    [
+      [`https_keypair: ${pair('garbage', `wild/${key}`)}`],
+      /:6: proxy\.https_keypair: .*garbage.* cannot be used/,
+    ],
+    [
+      [`https_keypair: ${pair(`wild/${cert}`, `hub/${key}`)}`],
+      /:6: proxy\.https_keypair: .*belongs to another certificate/,
+    ],
+    [
+      [`https_keypair: ${hub}`],
+      /:6: proxy\.https_keypair: .*hub\/.*: the certificate covers neither \*\.apps\.mezite\.localhost/,
+    ],
+    [
+      [`https_keypair: ${wild}`, `apps_keypair: ${hub}`],
+      /:7: proxy\.apps_keypair: .*hub\/.*: the certificate covers neither/,
+    ],
+    [[`apps_keypair: ${pair(`wild/${cert}`, 'garbage')}`], /:6: proxy\.apps_keypair: .* cannot be used/],
+  ] as const) {
+    await t.rejects(attempt(...lines), { code: 'MEZ_CONFIG_INVALID', message })
+  }
+  t.ok(await attempt(`https_keypair: ${wild}`))
+  t.ok(await attempt(`https_keypair: ${hub}`, `apps_keypair: ${wild}`))
+  t.ok(await attempt(`apps_keypair: ${wild}`))
 })
 
 t.test("K147 a configuration with the database's password must be private", async (t) => {
