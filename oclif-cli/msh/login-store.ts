@@ -15,5 +15,5 @@ export function mshHome(): string {
 
 /** The logins, one for each hub. */
 export function loginStore(): ProfileStore<MshProfile> {
-  return createProfileStore<MshProfile>(mshHome())
+  return createProfileStore<MshProfile>(mshHome(), ['key', 'certificate'])
 }

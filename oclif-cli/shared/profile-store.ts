@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { CliError } from './cli-error.ts'
+import { CliError, messageOf } from './cli-error.ts'
 import { readPrivateFile, writePrivateFile } from './private-file.ts'
 import { makePrivateFolder } from './private-folder.ts'
 
@@ -35,19 +35,31 @@ interface Kept<P> {
 
 /**
  * Sign-ins in `<dir>/credentials.json`: mode 0600 in a directory of mode 0700, replaced atomically. A file that others
- * may read or write, or that belongs to someone else, is refused with `MEZ_CREDENTIALS_UNSAFE`.
+ * may read or write, or that belongs to someone else, is refused with `MEZ_CREDENTIALS_UNSAFE`, a damaged one with
+ * `MEZ_FILE_UNREADABLE`. `more` are texts that each profile has besides those of `Profile`.
  */
-export function createProfileStore<P extends Profile = Profile>(dir: string): ProfileStore<P> {
+export function createProfileStore<P extends Profile = Profile>(
+  dir: string,
+  more: readonly (keyof P)[] = [],
+): ProfileStore<P> {
   const file = join(dir, 'credentials.json')
+  const texts: readonly (keyof P)[] = ['proxy', 'token', 'expires', 'user', 'cluster', ...more]
 
   function load(): Kept<P> {
     const text = readPrivateFile(file)
     if (text === null) return { current: null, profiles: {} }
     try {
-      const kept = JSON.parse(text) as Partial<Kept<P>> | null
-      return { current: kept?.current ?? null, profiles: kept?.profiles ?? {} }
+      const { current = null, profiles = {} } = (JSON.parse(text) ?? {}) as Partial<Kept<P>>
+      if (typeof current !== 'string' && current !== null) throw new Error('the current login is no name')
+      for (const [name, profile] of Object.entries(profiles)) {
+        const missing = texts.find((field) => typeof profile?.[field] !== 'string')
+        if (missing !== undefined) throw new Error(`the login at ${name} has no ${String(missing)}`)
+      }
+      return { current, profiles }
     } catch (cause) {
-      throw new CliError('MEZ_FILE_UNREADABLE', `${file} is damaged`, {
+      // What a parser says quotes the file, which holds secrets.
+      const why = cause instanceof SyntaxError ? 'it is not JSON' : messageOf(cause)
+      throw new CliError('MEZ_FILE_UNREADABLE', `${file} is damaged: ${why}`, {
         hint: 'Remove it and sign in again.',
         cause,
       })

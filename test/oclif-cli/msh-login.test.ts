@@ -1,4 +1,5 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startMshHub } from './msh-hub.ts'
@@ -76,6 +77,31 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     other.signedIn = false
     t.match(await runMsh(['status'], env), { code: 1, err: /MEZ_LOGIN_ENDED.*\nRun msh login --proxy/s })
   })
+})
+
+t.test('a damaged credential file is named, with what to do', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'msh-home-'))
+  t.teardown(() => rmSync(home, { recursive: true, force: true }))
+  const file = join(home, 'credentials.json')
+  const whole = { proxy: 'h', token: 't', expires: '2030-01-01T00:00:00Z', user: 'u', cluster: 'c' }
+  const kept: [string, RegExp][] = [
+    ['{"profiles":{"x":{}},"current":"x"}', /the login at x has no proxy/],
+    ['{"profiles":{"x":null},"current":"x"}', /the login at x has no proxy/],
+    [JSON.stringify({ current: 'h', profiles: { h: { ...whole, ca: null } } }), /the login at h has no key/],
+    ['{"profiles":{},"current":3}', /the current login is no name/],
+    ['{"token":"a secret', /it is not JSON/],
+  ]
+  for (const [text, reason] of kept) {
+    writeFileSync(file, text, { mode: 0o600 })
+    for (const words of [['status'], ['logout']]) {
+      const { code, err } = await runMsh(words, { MSH_HOME: home })
+      t.equal(code, 1)
+      t.ok(err.startsWith(`error: ${file} is damaged: `), err)
+      t.match(err, reason)
+      t.notMatch(err, 'secret')
+      t.match(err, /\(MEZ_FILE_UNREADABLE\)\nRemove it and sign in again\./)
+    }
+  }
 })
 
 t.test('an identity file opens apps unattended, without a home', async (t) => {
