@@ -1,4 +1,4 @@
-import { Problem } from '@mezite/core'
+import { addressKey, databaseProblem, type Handover, messageOf, Problem } from '@mezite/core'
 import {
   type Answer,
   formAnswer,
@@ -51,17 +51,35 @@ async function exchange(
   const hash = nonceHash(request)
   const path = query.get('path') ?? '/'
   const code = query.get('code') ?? ''
+  const { clientIp } = request
   const redeemed =
     app !== undefined && hash !== undefined && isLocalPath(path) && /^[A-Za-z0-9_.-]{16,512}$/.test(code)
-      ? await parts.sessions.handover.redeem({ code, app, nonceHash: hash, clientIp: request.clientIp })
+      ? await redeem(parts, { code, app, nonceHash: hash, clientIp }, requestId)
       : null
-  if (redeemed === null) {
-    recordRefusal(parts, request, requestId, 'handover_refused')
+  if (redeemed === null || redeemed instanceof Problem) {
     const text =
       'This sign-in link was used already, is too old, or belongs to another browser. Open the app again.'
-    return problemAnswer(request, new Problem(400, 'handover_refused', text), requestId)
+    const problem = redeemed ?? new Problem(400, 'handover_refused', text)
+    recordRefusal(parts, request, requestId, problem.code)
+    return problemAnswer(request, problem, requestId)
   }
   return redirectAnswer(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
+}
+
+/** Spends the code. A problem when that cannot be known now: the code may be good, and the same address works later. */
+async function redeem(parts: Parts, input: Parameters<Handover['redeem']>[0], requestId: string) {
+  const rate = parts.proxyLimits.callsPerMinute.pages
+  if (!parts.handovers.take(addressKey(input.clientIp), rate))
+    return new Problem(429, 'too_many_requests', 'Too many sign-ins end at this address. Wait a little.')
+  try {
+    return await parts.sessions.handover.redeem(input)
+  } catch (error) {
+    const problem = error instanceof Problem ? error : databaseProblem(error)
+    if (problem === null) throw error
+    // Anybody can ask, and what ails the database is logged by those who read changes.
+    parts.log.debug({ error: messageOf(error), request_id: requestId }, 'a sign-in could not end')
+    return problem
+  }
 }
 
 /**

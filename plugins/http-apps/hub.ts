@@ -6,6 +6,7 @@ import {
   certifiedHttp,
   changes,
   createLoad,
+  createRateLimit,
   defineHubPlugin,
   forwardHeaders,
   metrics,
@@ -59,7 +60,8 @@ export default defineHubPlugin({
       host.use.metrics.counters('mezite_failed_requests_total', failed, ['reason']),
     )
     const { clock, log } = host
-    const hosts = new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures })
+    const handovers = createRateLimit(clock)
+    const hosts = new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, handovers })
     host.provide.protocols(hosts)
     host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },

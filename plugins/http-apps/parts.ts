@@ -11,6 +11,7 @@ import type {
   Log,
   ProxyLimits,
   PublicNames,
+  RateLimit,
   Sessions,
   Tunnel,
 } from '@mezite/core'
@@ -37,4 +38,6 @@ export interface Parts {
   /** What is under way by person and by app. */
   readonly load: Load
   readonly proxyLimits: ProxyLimits
+  /** Codes from the sign-in host that an address brings. */
+  readonly handovers: RateLimit
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
 import type { Change, Changes } from '../database/changes.ts'
 import type { Database, Transaction } from '../database/database.ts'
+import { Problem } from '../web/problem.ts'
 import { stillMet } from './forget-met.ts'
 import type { OpenSession, Session } from './session.ts'
 import type { Handover } from './sessions.ts'
@@ -8,6 +9,10 @@ import type { HandoverTable, SessionTables } from './sessions-migrations.ts'
 import { hashToken, isToken, newToken } from './token.ts'
 
 const CODE_MS = 30_000
+/** Half of the connections that a hub has to PostgreSQL: codes, which anybody can make up, leave the others free. */
+const READS = 5
+const WAITING = 200
+const WAIT_MS = 2_000
 
 export interface HandoverParts {
   readonly db: Database
@@ -25,10 +30,14 @@ export interface HandoverParts {
   readonly clock: Clock
 }
 
-/** One-use codes: spent in one UPDATE, also by whoever uses them wrongly. */
+/**
+ * One-use codes: spent in one UPDATE, also by whoever uses them wrongly. `redeem` also throws `Problem` 503
+ * `handover_busy`, which spends nothing.
+ */
 export function createHandover(parts: HandoverParts): Handover {
   const { db, changes, living, insert, opened, endReplayed, clock } = parts
   const tables = db.withTables<SessionTables>()
+  const read = createReads()
 
   return {
     async issue({ hubSession, app, nonceHash, satisfied }) {
@@ -51,11 +60,13 @@ export function createHandover(parts: HandoverParts): Handover {
       if (!isToken(code)) return null
       const hash = hashToken(code)
       // Unknown codes cost a read, not a change.
-      const seen = (await tables
-        .selectFrom('session_handovers')
-        .select(['used_at', 'hub_session'])
-        .where('hash', '=', hash)
-        .executeTakeFirst()) as Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined
+      const seen = (await read(() =>
+        tables
+          .selectFrom('session_handovers')
+          .select(['used_at', 'hub_session'])
+          .where('hash', '=', hash)
+          .executeTakeFirst(),
+      )) as Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined
       if (!seen) return null
       // The hub session may have been opened by another hub a moment ago.
       if (!living(seen.hub_session)) await changes.catchUp()
@@ -112,3 +123,39 @@ export function createHandover(parts: HandoverParts): Handover {
     },
   }
 }
+
+/** Lets few reads run at once and few wait, none for long; throws `Problem` 503 `handover_busy` for the others. */
+function createReads() {
+  const queue: (() => void)[] = []
+  let underWay = 0
+
+  function turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (queue.length >= WAITING) return reject(busy())
+      const timer = setTimeout(() => {
+        queue.splice(queue.indexOf(pass), 1)
+        reject(busy())
+      }, WAIT_MS)
+      const pass = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      queue.push(pass)
+    })
+  }
+
+  return async function read<T>(ask: () => Promise<T>): Promise<T> {
+    if (underWay < READS) underWay += 1
+    else await turn()
+    try {
+      return await ask()
+    } finally {
+      const next = queue.shift()
+      if (next) next()
+      else underWay -= 1
+    }
+  }
+}
+
+const busy = () =>
+  new Problem(503, 'handover_busy', 'Too many sign-ins end at this moment. Load this page again.')

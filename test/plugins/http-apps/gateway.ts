@@ -16,7 +16,7 @@ import type {
   PublicNames,
   Session,
 } from '@mezite/core'
-import { createLoad, systemClock } from '@mezite/core'
+import { createLoad, createRateLimit, systemClock } from '@mezite/core'
 import { createBrowserSessions } from '../../../core/hub/front/browser-sessions.ts'
 import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
@@ -101,6 +101,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     user: 'ann',
     roles: ['dev', 'ops'],
     redeemed: [] as unknown[],
+    redeemFails: null as Error | null,
     ended: [] as string[],
   }
   const publicNames = {
@@ -156,6 +157,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       handover: {
         async redeem(input: { code: string }) {
           state.redeemed.push(input)
+          if (state.redeemFails !== null) throw state.redeemFails
           return input.code === 'good-code-good-code' ? { token: TOKEN, session: sessions.get(TOKEN) } : null
         },
       },
@@ -189,6 +191,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     }),
     load: createLoad({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
+    handovers: createRateLimit(systemClock),
   } as unknown as Parts
   const hosts = new AppHosts(parts)
   const streams = createBrowserSessions({

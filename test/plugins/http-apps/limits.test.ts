@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { MezError, Problem } from '@mezite/core'
 import t, { type Test } from 'tap'
+import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { readRequest } from '../../../plugins/http-apps/app-request.ts'
 import { APP_COOKIE, readCookie } from '../../../plugins/http-apps/cookies.ts'
 import { OK, openByteApp } from './byte-app.ts'
@@ -21,6 +23,9 @@ const denials = (gateway: Gateway) =>
   gateway.records
     .filter(({ type }) => type === 'access.denied')
     .map(({ reason, user }) => `${reason} ${user}`)
+
+const endOfSignIn = (code: string) =>
+  ask(`GET /.mezite/session?path=/&code=${code}`).replace(COOKIE, `__Host-mezite_nonce=${'n'.repeat(43)}`)
 
 /** Asks until the answer fits: places are given back when both ends have heard of the end. */
 async function until(gateway: Gateway, request: string, pattern: RegExp): Promise<string> {
@@ -73,6 +78,40 @@ t.test('N169 a person at the cap gets 429, the app goes on for others until it i
   gateway.state.user = 'ann'
   t.match(await until(gateway, ask('GET /'), /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
   for (let turn = 0; turn < 20; turn++) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
+})
+
+t.test(
+  'N169 codes of sign-ins that an address brings are counted before the database is asked',
+  async (t) => {
+    const { gateway } = await open(t, { callsPerMinute: { ...defaultLimits.callsPerMinute, pages: 3 } })
+    for (let turn = 0; turn < 3; turn++)
+      t.match(
+        await raw(gateway, endOfSignIn('unknown-unknown-code')),
+        /^HTTP\/1.1 400 [\s\S]*handover_refused/,
+      )
+    const refused = await raw(gateway, endOfSignIn('good-code-good-code'))
+    t.match(refused, /^HTTP\/1.1 429 [\s\S]*"code":"too_many_requests"/)
+    t.match(refused, /\r\nRetry-After: \d/)
+    t.equal(gateway.state.redeemed.length, 3)
+    t.equal(denials(gateway).at(-1), 'too_many_requests undefined')
+  },
+)
+
+t.test('a code that cannot be looked up now is not called wrong, and no error is logged', async (t) => {
+  const { gateway } = await open(t, {})
+  const reasons = [
+    [new MezError('MEZ_DATABASE_UNAVAILABLE', 'too many queries wait'), 'database_unavailable'],
+    [new Problem(503, 'handover_busy', 'Load this page again.'), 'handover_busy'],
+  ] as const
+  for (const [error, code] of reasons) {
+    gateway.state.redeemFails = error
+    const answer = await raw(gateway, endOfSignIn('good-code-good-code'))
+    t.match(answer, new RegExp(`^HTTP/1.1 503 [\\s\\S]*"code":"${code}"`))
+    t.match(answer, /\r\nRetry-After: \d/)
+  }
+  t.strictSame(gateway.errors, [])
+  gateway.state.redeemFails = null
+  t.match(await raw(gateway, endOfSignIn('good-code-good-code')), /^HTTP\/1.1 303 /)
 })
 
 t.test(
