@@ -1,8 +1,9 @@
-import type { Audit, Changes, Database, Sessions, Subject, WebRoutes } from '@mezite/core'
+import type { Audit, Changes, Database, Sessions, WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import type { Tail } from './create-tail.ts'
 import { type Range, readEvents, seqOf } from './read-events.ts'
 import { recordRead } from './record-read.ts'
+import { createAdminWatch } from './watch-admin.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000
@@ -40,6 +41,7 @@ interface Parts {
 /** `GET /v1/webapi/audit` and `/audit/tail`, both for admins only; reading is itself recorded. */
 export function auditRoutes(parts: Parts): WebRoutes {
   const { database, audit } = parts
+  const watch = createAdminWatch(parts)
   return {
     name: 'audit',
     prefix: '/v1/webapi',
@@ -82,45 +84,12 @@ export function auditRoutes(parts: Parts): WebRoutes {
         { config: { access: 'admin' }, schema: { summary: 'Events as they happen, one JSON object a line' } },
         async (request, reply) => {
           recordRead(audit, request.actor, 'audit/tail')
-          const stream = await parts.tail.follow(watch(request, parts))
+          const stream = await parts.tail.follow(watch(request))
           reply.raw.once('close', () => stream.destroy())
           return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
         },
       )
     },
-  }
-}
-
-interface Asker {
-  readonly subject: Subject
-  readonly identifyAgain: () => Promise<Subject | null>
-}
-
-/** Whether who follows is still an admin; asked at every poll. The operator always is. */
-function watch(request: Asker, { sessions, changes }: Parts): () => boolean {
-  const { kind, sessionId } = request.subject
-  if (kind === 'operator') return () => true
-  if (sessionId === null) return watchToken(request)
-  return () => {
-    const session = sessions?.byId(sessionId)
-    const now = session && sessions?.subjectOf(session)
-    return changes.fresh() && (now?.roles.includes('admin') ?? false)
-  }
-}
-
-/** What holds no session is asked for again, and the answer counts at the next poll. */
-function watchToken(request: Asker): () => boolean {
-  let allowed = true
-  return () => {
-    request.identifyAgain().then(
-      (subject) => {
-        allowed = subject?.roles.includes('admin') ?? false
-      },
-      () => {
-        allowed = false
-      },
-    )
-    return allowed
   }
 }
 
