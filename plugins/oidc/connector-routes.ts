@@ -1,4 +1,4 @@
-import { Problem, type PublicNames, type Sessions, type WebRoutes } from '@mezite/core'
+import { Problem, type PublicNames, type Sessions, type Users, type WebRoutes } from '@mezite/core'
 import { readConnector } from './connector-resource.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
 import type { Providers } from './create-providers.ts'
@@ -13,9 +13,10 @@ export function connectorRoutes(parts: {
   connectors: Connectors
   providers: Providers
   sessions: Sessions
+  users: Users
   publicNames: PublicNames
 }): WebRoutes {
-  const { connectors, sessions, publicNames } = parts
+  const { connectors, sessions, users, publicNames } = parts
 
   const shown = (connector: Connector) => {
     const keys = connectors.publicKeysOf(connector)
@@ -50,7 +51,7 @@ export function connectorRoutes(parts: {
       })
       app.delete('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
-        await connectors.remove(name, request.actor)
+        await connectors.remove(name, users, request.actor)
         const ids = sessions.list().filter(({ connector }) => connector === name)
         const ended = await sessions.end(
           ids.map(({ id }) => id),

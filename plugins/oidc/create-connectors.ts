@@ -1,5 +1,5 @@
 import type { JsonWebKey } from 'node:crypto'
-import type { Actor, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import type { Actor, Changes, Clock, Transaction, Users, Vault, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
@@ -99,7 +99,8 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
       })
     },
 
-    async remove(name: string, by: Actor): Promise<void> {
+    /** Roles that it has mapped go with it: else they would last in the API tokens of people who cannot sign in any more. */
+    async remove(name: string, users: Pick<Users, 'dropMappedRoles'>, by: Actor): Promise<void> {
       await changes.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const gone = await db
@@ -110,6 +111,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         if (gone.length === 0)
           throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
         await db.deleteFrom('oidc_logins').where('connector', '=', name).execute()
+        await users.dropMappedRoles(trx, change, name)
         change.touch(KIND, name)
         await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
       })

@@ -1,4 +1,6 @@
 import type { App } from '../catalog/app.ts'
+import type { Change } from '../database/changes.ts'
+import type { Transaction } from '../database/database.ts'
 import type { AccessQuery, Decision } from './decision.ts'
 import type { Subject } from './subject.ts'
 
@@ -56,4 +58,6 @@ export interface Users {
   signIn(input: SignIn): Promise<User>
   /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
   claim(input: SignIn): Promise<User>
+  /** Takes the mapped roles of everybody whom this connector signed in last, in a change that removes it. */
+  dropMappedRoles(trx: Transaction, change: Pick<Change, 'touch'>, connector: string): Promise<void>
 }

@@ -8,6 +8,7 @@ import { Problem } from '../web/problem.ts'
 import type { SignIn, User, Users } from './access.ts'
 import type { AccessTables, UserTable } from './access-migrations.ts'
 import { isRoleName } from './check-subject.ts'
+import { dropMappedRoles } from './drop-mapped-roles.ts'
 import { holderOf } from './holder-of.ts'
 import { revokeApiTokens } from './revoke-api-tokens.ts'
 import { foldName, parseUserName } from './user-name.ts'
@@ -161,6 +162,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
 
     signIn: (input) => take(input, clock.now()),
     claim: (input) => take(input, null),
+    dropMappedRoles,
 
     async create(given, roles, actor) {
       const parsed = parseUserName(given)

@@ -80,3 +80,56 @@ t.test('apps_oidc_connector: app sessions come from that connector only', async 
     'the session of the other connector was ended by the new sign-in',
   )
 })
+
+t.test('K144 roles that a connector has mapped end with it, in API tokens too', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  await hub.api('POST', '/users', { name: 'keeper', roles: ['admin'] })
+  const rule = (value: string, role: string) => ({ claim: 'groups', value, roles: [role] })
+  for (const [name, issuer] of [
+    ['gone', first],
+    ['kept', second],
+  ] as const)
+    await hub.api('PUT', `/connectors/${name}`, {
+      kind: 'oidc',
+      version: 'v1',
+      metadata: { name },
+      spec: { ...issuer.spec, claims_to_roles: [rule('admins', 'admin'), rule('admins', 'access')] },
+    })
+  const groups = ['admins']
+
+  /** An API token with all that its maker may; what it is answered. */
+  async function tokenOf(issuer: FakeIssuer, connector: string, sub: string) {
+    issuer.person = { sub, email: `${sub}@example.com`, email_verified: true, groups }
+    const visitor = hub.visitor()
+    await visitor.open(`${hub.url}/web/login?connector=${connector}`)
+    const me = await visitor.fetch(`${hub.url}/v1/webapi/me`)
+    const made = await visitor.fetch(`${hub.url}/v1/webapi/api-tokens`, {
+      method: 'POST',
+      headers: {
+        origin: hub.url,
+        'content-type': 'application/json',
+        'x-mezite-csrf': String(me.headers['x-mezite-csrf']),
+      },
+      body: JSON.stringify({ name: sub, roles: ['admin'] }),
+    })
+    const headers = { authorization: `Bearer ${JSON.parse(made.text).token}` }
+    return async () => (await hub.visitor().fetch(`${hub.url}/v1/webapi/users`, { headers })).status
+  }
+  const mia = await tokenOf(first, 'gone', 'mia')
+  const ned = await tokenOf(first, 'gone', 'ned')
+  const zoe = await tokenOf(second, 'kept', 'zoe')
+  await hub.api('PATCH', '/users/ned@example.com', { roles: ['admin'] })
+  t.strictSame([await mia(), await ned(), await zoe()], [200, 200, 200])
+
+  await hub.api('DELETE', '/connectors/gone')
+  t.equal(await mia(), 403, 'a mapped role went with the connector')
+  t.equal(await ned(), 200, 'a role that an administrator gave did not')
+  t.equal(await zoe(), 200, 'nor one of another connector')
+  type Row = { name: string; roles: string[] }
+  const users = await hub.api<Row[]>('GET', '/users')
+  const rolesOf = (name: string) => users.find((user) => user.name === name)?.roles
+  t.strictSame(rolesOf('mia@example.com'), [])
+  t.strictSame(rolesOf('ned@example.com'), ['admin'])
+  t.strictSame(rolesOf('zoe@example.com'), ['access', 'admin'])
+})
