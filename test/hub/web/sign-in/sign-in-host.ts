@@ -141,6 +141,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       rolesBy.set(name, mappedRoles)
       return { name }
     },
+    async dropMappedRoles() {},
   }
   const apps = options.apps ?? [fakeApp('grafana')]
   const catalog: Loose = {
