@@ -6,6 +6,8 @@ const MOST_STALLED = SESSION_WINDOW / STREAM_WINDOW
 /** A pause shorter than this is ordinary back-pressure. */
 const LOWER_AFTER_MS = 10
 const RAISE_AFTER_MS = 1_000
+/** Settings bind a peer once it has acknowledged them; one that does not would keep the large windows. */
+const ACK_MS = 10_000
 
 /**
  * Bounds what the receiving side of one session holds unread. A stalled stream keeps its whole window in memory, so
@@ -13,12 +15,15 @@ const RAISE_AFTER_MS = 1_000
  */
 export class UnreadBudget {
   readonly #session: Http2Session
+  readonly #ackMs: number
   #stalled = 0
   #lowered = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(session: Http2Session) {
+  /** `ackMs`: how long the peer may take to acknowledge smaller windows before the session is destroyed. */
+  constructor(session: Http2Session, ackMs = ACK_MS) {
     this.#session = session
+    this.#ackMs = ackMs
     session.once('close', () => clearTimeout(this.#timer))
   }
 
@@ -44,7 +49,11 @@ export class UnreadBudget {
     const lower = this.#stalled > (this.#lowered ? MOST_STALLED / 2 : MOST_STALLED)
     if (lower === this.#lowered) return
     try {
-      this.#session.settings({ initialWindowSize: lower ? STALLED_STREAM_WINDOW : STREAM_WINDOW })
+      const late = setTimeout(() => this.#session.destroy(), this.#ackMs)
+      // Also called when the session goes.
+      this.#session.settings({ initialWindowSize: lower ? STALLED_STREAM_WINDOW : STREAM_WINDOW }, () =>
+        clearTimeout(late),
+      )
       this.#lowered = lower
     } catch {
       // The session is going, or has not answered earlier settings: the next pause checks again.

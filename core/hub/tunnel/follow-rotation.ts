@@ -39,6 +39,9 @@ export function createRotationFollower(options: {
     return keys.find(({ state }) => state === 'coming') ?? keys[0]
   }
 
+  /** Whose answer is being written down: an agent may say it any number of times. */
+  const noting = new Set<string>()
+
   return {
     tell(link) {
       link.send({ type: 'hub_ca', hub_ca: authorities.bundle('hub-ca') })
@@ -53,12 +56,14 @@ export function createRotationFollower(options: {
       const needed = neededHubCa()?.pin
       // Written only when somebody will want to know.
       if (authorities.keys('hub-ca').length === 1 || needed === undefined || !pins.includes(needed)) return
-      if (agents.get(hostname)?.hubCaPins.includes(needed)) return
+      if (agents.get(hostname)?.hubCaPins.includes(needed) || noting.has(hostname)) return
+      noting.add(hostname)
       enrolment
         .learnt(hostname, pins)
         .catch((error) =>
           log.warn({ agent: hostname, error: messageOf(error) }, 'not noted whom an agent trusts'),
         )
+        .finally(() => noting.delete(hostname))
     },
     async waiting(name) {
       const now = clock.now()

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../kernel/clock.ts'
 import { startHeartbeat } from '../../wire/heartbeat.ts'
@@ -14,9 +14,12 @@ import {
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
+import { connectAgent } from './connect-agent.ts'
 import type { Link } from './tunnel.ts'
 
 const HELLO_MS = 10_000
+/** Messages that an agent does not read: it asks for answers and lets them pile up. */
+const MOST_UNREAD = 1 << 20
 
 export interface LiveLinkOptions {
   readonly socket: TLSSocket
@@ -64,7 +67,7 @@ export class LiveLink implements Link {
     this.clientIp = options.clientIp
     this.since = clock.now()
     this.#socket = socket
-    this.session = connect('https://agent', { createConnection: () => socket, ...tunnelHttp2 })
+    this.session = connectAgent(socket, tunnelHttp2)
     this.budget = new UnreadBudget(this.session)
     this.session.on('error', () => {})
     this.session.once('connect', () => this.session.setLocalWindowSize(SESSION_WINDOW))
@@ -110,7 +113,9 @@ export class LiveLink implements Link {
 
   send(message: object): void {
     const control = this.#control
-    if (control && !control.destroyed && !control.writableEnded) control.write(encodeLine(message))
+    if (!control || control.destroyed || control.writableEnded) return
+    if (control.writableLength > MOST_UNREAD) this.destroy('protocol_error')
+    else control.write(encodeLine(message))
   }
 
   /** Lets what is under way end, then closes. */

@@ -1,7 +1,7 @@
-import { connect } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { REASON_HEADER } from '../../wire/dial-headers.ts'
 import { releaseListeners } from '../../wire/release-listeners.ts'
+import { connectAgent } from './connect-agent.ts'
 
 /** How long an agent has to read why. */
 const CLOSE_MS = 1_000
@@ -13,8 +13,7 @@ const CLOSE_MS = 1_000
 export function sayRefused(socket: TLSSocket, reason: string): void {
   const end = (): void => void socket.destroy()
   const deadline = setTimeout(end, CLOSE_MS)
-  const settings = { enablePush: false }
-  const session = connect('https://agent', { createConnection: () => socket, settings })
+  const session = connectAgent(socket, { settings: { enablePush: false } })
   session.on('error', end)
   session.on('stream', (pushed) => {
     pushed.on('error', end)

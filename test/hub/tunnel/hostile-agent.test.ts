@@ -150,6 +150,47 @@ t.test('J131 messages of the wrong shape cost an agent its own link at most', as
   t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
 })
 
+t.test('J131 an agent that calls the hub by an impossible name, and tells of its origins', async (t) => {
+  const { hub, identity } = await start(t)
+  const origin = Buffer.from('\0\x0fhttps://a.bcd.ef', 'latin1')
+  for (const servername of ['999.999.999.999', 'agent.example']) {
+    const socket = connectTls({
+      ...{ port: hub.port, host, servername, rejectUnauthorized: false, ALPNProtocols: ['mezite-tunnel/1'] },
+      key: identity.key,
+      cert: identity.certificate,
+    })
+    socket.on('error', () => {})
+    socket.resume()
+    await new Promise<void>((resolve) => socket.once('secureConnect', () => resolve()))
+    socket.write(Buffer.concat([settings, frame(12, 0, 0, origin)]))
+    await Promise.race([closed(socket), new Promise((resolve) => setTimeout(resolve, 500))])
+    socket.destroy()
+  }
+  t.strictSame(
+    hub.tunnel.links().map((link) => link.hostname),
+    ['node-1'],
+  )
+})
+
+t.test('J131 an agent that asks without end, and does not read the answers, loses its link', async (t) => {
+  const { hub, identity } = await start(t)
+  const socket = await secure(hub, identity)
+  const server = createHttp2Server({ settings: { initialWindowSize: 0 } })
+  server.on('sessionError', () => {})
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 })
+    stream.write(encodeLine({ type: 'hello', protocol: 1, version: '9' }))
+    const lines = Buffer.from('{"type":"renew"}\n'.repeat(1_000))
+    const flood = setInterval(() => stream.write(lines), 5)
+    stream.once('close', () => clearInterval(flood))
+  })
+  server.emit('connection', socket)
+  await closed(socket)
+  t.equal(hub.tunnel.links().length, 1)
+  t.ok(hub.changed.some((event) => event.hostname === 'evil' && event.reason === 'protocol_error'))
+})
+
 t.test('N174 whatever comes beside a join is refused, and harms nobody', async (t) => {
   const { hub } = await start(t)
   const literal = (name: string, value: string) =>
