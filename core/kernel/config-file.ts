@@ -52,7 +52,9 @@ function parseConfigFile(file: string, text: string): ConfigFile {
   }
   const problems: ConfigProblem[] = [...document.errors, ...document.warnings].map((error) => {
     const { line, col } = place(error.pos[0])
-    return { file, line, path: `column ${col}`, message: error.message.split('\n')[0]! }
+    // There the library advises whoever calls it.
+    const several = error.code === 'MULTIPLE_DOCS' && 'holds several documents; one is expected'
+    return { file, line, path: `column ${col}`, message: several || error.message.split('\n')[0]! }
   })
   let value: unknown = null
   try {
