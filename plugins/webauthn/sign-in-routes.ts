@@ -88,7 +88,8 @@ export function signInRoutes(parts: Parts): WebRoutes {
             throw refusal
           }
           const { issuer, sub } = user.identity!
-          const known = await users.signIn({
+          // By now the key's owner may have lost the name: a key gives it to nobody.
+          const known = await users.confirm({
             name: user.name,
             issuer,
             sub,

@@ -56,6 +56,11 @@ export interface Users {
    * `MEZ_HOOK_FAILED` for roles that are no list of names.
    */
   signIn(input: SignIn): Promise<User>
+  /**
+   * As `signIn`, for somebody who must have the name already: one that was taken away, or removed, is not given back.
+   * Rejects with `Problem` 401 `login_required`.
+   */
+  confirm(input: SignIn): Promise<User>
   /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
   claim(input: SignIn): Promise<User>
   /** Takes the mapped roles of everybody whom this connector signed in last, in a change that removes it. */

@@ -122,8 +122,12 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
     return user
   }
 
-  /** Gives or confirms the name; `loggedIn` null leaves the last login as it is. */
-  async function take({ name: given, issuer, sub, connector, mappedRoles }: SignIn, loggedIn: number | null) {
+  /** Gives or confirms the name; `loggedIn` null leaves the last login as it is, and `known` gives it to nobody anew. */
+  async function take(
+    { name: given, issuer, sub, connector, mappedRoles }: SignIn,
+    loggedIn: number | null,
+    known = false,
+  ) {
     const parsed = parseUserName(given)
     if (!parsed)
       throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
@@ -136,6 +140,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       const row = await rowOf(trx, key)
       const last_login = loggedIn ?? row?.last_login ?? null
       const identity = { issuer, sub, connector, mapped_roles, last_login }
+      if (known && (row?.issuer !== issuer || row.sub !== sub)) throw takenAway()
       if (row && row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
         throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
       }
@@ -149,7 +154,10 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       if (same) change.noted('user', key)
       else change.touch('user', key)
     })
-    return now(key, name)
+    const user = now(key, name)
+    // Somebody may have taken it away since: what is opened next would be without a holder, and anybody's.
+    if (user.holder !== holderOf({ issuer, sub })) throw takenAway()
+    return user
   }
 
   return {
@@ -161,6 +169,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
     },
 
     signIn: (input) => take(input, clock.now()),
+    confirm: (input) => take(input, clock.now(), true),
     claim: (input) => take(input, null),
     dropMappedRoles,
 
@@ -266,3 +275,7 @@ function rolesIn(text: string): readonly string[] {
 
 const isAdmin = ({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>) =>
   rolesIn(own_roles).includes('admin') || rolesIn(mapped_roles).includes('admin')
+
+function takenAway(): Problem {
+  return new Problem(401, 'login_required', 'The name has just been taken from this sign-in. Sign in again.')
+}

@@ -116,7 +116,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     if (known?.epoch === epoch) return known.subject
     const user = users.byName(session.user)
     // Whoever got the name since is somebody else.
-    const same = session.holder === null || session.holder === user?.holder
+    const same = session.holder === user?.holder
     const subject: Subject | undefined =
       user && same
         ? Object.freeze({

@@ -38,7 +38,7 @@ export async function insertSession(
       parent_id: input.parentId ?? null,
       client_ip: input.clientIp,
       satisfied: JSON.stringify(input.satisfied ?? []),
-      created: now,
+      created: input.since ?? now,
       expires: input.expires,
       idle_ms: input.idleMs ?? 0,
       last_used: now,

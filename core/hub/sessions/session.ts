@@ -9,7 +9,7 @@ export interface Session {
   readonly id: string
   readonly kind: SessionKind
   readonly user: string
-  /** Who held the name when it was opened (`User.holder`); it counts for nobody else. Null: not known. */
+  /** Who held the name when it was opened (`User.holder`); it counts for nobody else. Null: nobody did. */
   readonly holder: string | null
   readonly connector: string | null
   /** For an app session: the app's UUID and the hub session that it hangs on. */
@@ -37,6 +37,8 @@ export interface OpenSession {
   readonly parentId?: string | null
   readonly clientIp: string
   readonly satisfied?: readonly SatisfiedRequirement[]
+  /** When the person signed in, unless just now: the session counts as created then. Milliseconds since the epoch. */
+  readonly since?: number
   /** Milliseconds since the epoch. */
   readonly expires: number
   readonly idleMs?: number

@@ -192,6 +192,37 @@ t.test('access', async (t) => {
     t.equal((await users.claim(mona)).lastLogin, lastLogin, 'and takes none away')
   })
 
+  await t.test(
+    'B19 a name that is taken away during a sign-in is nobody’s: no sign-in without a holder',
+    async (t) => {
+      for (let round = 0; round < 10; round++) {
+        const nora = {
+          name: `nora-${round}`,
+          issuer: 'https://id',
+          sub: '1',
+          connector: 'sso',
+          mappedRoles: [],
+        }
+        const { holder } = await users.signIn(nora)
+        const [signedIn] = await Promise.allSettled([users.signIn(nora), users.relink(nora.name, actor)])
+        if (signedIn.status === 'fulfilled') t.equal(signedIn.value.holder, holder)
+        else t.match(signedIn.reason, { status: 401, code: 'login_required' })
+      }
+    },
+  )
+
+  await t.test('C54 who confirms a name is not given it back once it is taken away, or gone', async (t) => {
+    const olga = { name: 'olga', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
+    await users.signIn(olga)
+    t.equal((await users.confirm(olga)).name, 'olga')
+    await users.relink('olga', actor)
+    await t.rejects(users.confirm(olga), { status: 401, code: 'login_required' })
+    t.equal(users.byName('olga')?.identity, null)
+    await users.remove('olga', actor)
+    await t.rejects(users.confirm(olga), { status: 401, code: 'login_required' })
+    t.equal(users.byName('olga'), undefined)
+  })
+
   await t.test('Q187 a sign-in brings names of roles and nothing else', async (t) => {
     const signIn = (mappedRoles: unknown) =>
       users.signIn({
