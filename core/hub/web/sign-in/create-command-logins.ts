@@ -10,7 +10,7 @@ const LONGEST_CODE = 128
 
 /** Spends the codes of the page for command lines. */
 export function createCommandLogins(parts: SignInParts, codes: CliCodes): CommandLogins {
-  const { sessions, users, audit, methods, log } = parts
+  const { sessions, users, audit, methods, clock, log } = parts
 
   return {
     async redeem({ code, verifier, kind, longestMs, method: program, clientIp, requestId }) {
@@ -27,6 +27,9 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
 
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(parts, roles, longestMs)
+      // Nobody proves anew who they are: it lasts no longer than one of that time, and is no fresher.
+      const since = allowing.created
+      const latest = sessionTerms(parts, roles, Number.POSITIVE_INFINITY).expires - clock.now() + since
       // Not hung on the browser's session: closing the browser's session is not leaving the terminal.
       const { session, token } = await sessions.open({
         kind,
@@ -34,7 +37,8 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
         holder: allowing.holder,
         connector: allowing.connector,
         clientIp,
-        expires,
+        since,
+        expires: Math.min(expires, latest),
         idleMs,
       })
       // Another hub may have ended it a moment ago; by now this one knows.

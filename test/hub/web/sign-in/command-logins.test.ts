@@ -55,3 +55,42 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
     [first.id, made.session.id],
   )
 })
+
+t.test(
+  'B31 a session made from another counts from the same sign-in, and so do those made from it',
+  async (t) => {
+    const rooms = await startRooms()
+    t.teardown(() => rooms.stop())
+    const { db, clock, users, sessions } = rooms
+    for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
+    await users.create('ann', [], actor)
+    const verifier = 'v'.repeat(43)
+    const challenge = createHash('sha256').update(verifier).digest('base64url')
+    const codes = createCliCodes(db, clock)
+    const audit = { accepting: true, record() {} }
+    const [HOUR, SECOND] = [3_600_000, 1_000]
+    const sessionLimits = () => ({ ttlMs: () => 2 * HOUR, idleMs: () => 0 })
+    const parts = { sessions, users, audit, methods: () => [], sessionLimits, clock, log: quiet }
+    const { redeem } = createCommandLogins(parts as never, codes)
+    const start = clock.now()
+    const { session } = await sessions.open({
+      kind: 'hub',
+      user: 'ann',
+      clientIp: '',
+      expires: start + 2 * HOUR,
+    })
+    let allowing = session.id
+    for (const kind of ['hub', 'hub', 'cert'] as const) {
+      rooms.advance(HOUR / 2)
+      const code = await codes.issue(challenge, allowing)
+      const made = await redeem({ code, verifier, kind, method: 'msh', clientIp: '', requestId: 'r' })
+      t.equal(made.session.created, session.created, 'no fresher')
+      t.ok(made.session.expires < start + 2 * HOUR + SECOND, 'no longer')
+      allowing = made.session.id
+    }
+    const code = await codes.issue(challenge, session.id)
+    const brief = { code, verifier, kind: 'cert', method: 'msh', clientIp: '', requestId: 'r' } as const
+    const { session: short } = await redeem({ ...brief, longestMs: 60_000 })
+    t.ok(Math.abs(short.expires - clock.now() - 60_000) < SECOND, 'what is asked for is counted from now')
+  },
+)
