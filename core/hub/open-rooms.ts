@@ -121,6 +121,7 @@ export async function openRooms(options: RoomsOptions) {
     sessions,
     activity,
     access,
+    locks,
     catalog,
     sessionLimits: () => kernel.service(ref.sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),

@@ -10,7 +10,7 @@ const LONGEST_CODE = 128
 
 /** Spends the codes of the page for command lines. */
 export function createCommandLogins(parts: SignInParts, codes: CliCodes): CommandLogins {
-  const { sessions, users, audit, methods, clock, log } = parts
+  const { sessions, users, locks, audit, methods, clock, log } = parts
 
   return {
     async redeem({ code, verifier, kind, longestMs, method: program, clientIp, requestId }) {
@@ -25,6 +25,10 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
       const allowing = sessions.byId((await codes.spend(code, verifier)) ?? '')
       if (allowing?.kind !== 'hub') throw refused('the code does not count')
 
+      // What was made under a lock would count as soon as the lock is gone.
+      const subject = sessions.subjectOf(allowing)
+      const lock = subject === undefined ? null : locks.lockFor(subject, null)
+      if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(parts, roles, longestMs)
       // Nobody proves anew who they are: it lasts no longer than one of that time, and is no fresher.

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../kernel/clock.ts'
 import type { Log } from '../../../kernel/log.ts'
 import type { Access, Users } from '../../access/access.ts'
+import type { Locks } from '../../access/lock.ts'
 import type { Audit } from '../../audit/audit.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Changes } from '../../database/changes.ts'
@@ -22,6 +23,7 @@ export interface SignInParts {
   readonly sessions: Sessions
   readonly activity: Activity
   readonly access: Access
+  readonly locks: Pick<Locks, 'lockFor'>
   readonly catalog: Catalog
   /** Asked at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
   readonly sessionLimits: () => SessionLimits | undefined

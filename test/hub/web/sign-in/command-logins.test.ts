@@ -32,7 +32,16 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   const verifier = 'v'.repeat(43)
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const codes = createCliCodes(db, clock)
-  const parts = { sessions, users, audit, methods: () => [], sessionLimits: () => undefined, clock, log }
+  const parts = {
+    sessions,
+    users,
+    locks,
+    audit,
+    methods: () => [],
+    sessionLimits: () => undefined,
+    clock,
+    log,
+  }
   const redeem = (allowing: string, before: () => Promise<unknown>) =>
     createCommandLogins(parts as never, {
       ...codes,
@@ -61,7 +70,7 @@ t.test(
   async (t) => {
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
-    const { db, clock, users, sessions } = rooms
+    const { db, clock, users, locks, sessions } = rooms
     for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
     await users.create('ann', [], actor)
     const verifier = 'v'.repeat(43)
@@ -70,7 +79,7 @@ t.test(
     const audit = { accepting: true, record() {} }
     const [HOUR, SECOND] = [3_600_000, 1_000]
     const sessionLimits = () => ({ ttlMs: () => 2 * HOUR, idleMs: () => 0 })
-    const parts = { sessions, users, audit, methods: () => [], sessionLimits, clock, log: quiet }
+    const parts = { sessions, users, locks, audit, methods: () => [], sessionLimits, clock, log: quiet }
     const { redeem } = createCommandLogins(parts as never, codes)
     const start = clock.now()
     const { session } = await sessions.open({
@@ -92,5 +101,10 @@ t.test(
     const brief = { code, verifier, kind: 'cert', method: 'msh', clientIp: '', requestId: 'r' } as const
     const { session: short } = await redeem({ ...brief, longestMs: 60_000 })
     t.ok(Math.abs(short.expires - clock.now() - 60_000) < SECOND, 'what is asked for is counted from now')
+    const lock = await locks.create({ kind: 'user', target: 'ann', message: 'Call us.', ttlMs: null }, actor)
+    const locked = redeem({ ...brief, code: await codes.issue(challenge, session.id) })
+    await t.rejects(locked, { status: 403, code: 'locked', message: 'Call us.' }, 'nothing under a lock')
+    await locks.remove(lock.id, actor)
+    t.ok(await redeem({ ...brief, code: await codes.issue(challenge, session.id) }))
   },
 )

@@ -209,6 +209,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
     },
     access,
+    locks: { lockFor: () => null },
     catalog,
     challenge,
     methods: () => methods,
