@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AuditInput } from '../audit/audit-event.ts'
+import { createTurns } from '../limits/create-turns.ts'
 import {
   logChange,
   type Place,
@@ -17,7 +18,6 @@ import type { Transaction } from './database.ts'
 import { ageOf, type Moment, momentOf } from './freshness.ts'
 import { type Loaded, loadViews } from './load-views.ts'
 import type { OpenDatabase } from './open-database.ts'
-import { createTurns } from './turns.ts'
 
 const CHANNEL = 'mezite_changes'
 const PRUNE_MS = 60_000
@@ -59,7 +59,10 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   const { db, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
-  const takeTurn = createTurns({ waiting: 500, waitMs: 10_000 })
+  const takeTurn = createTurns({
+    ...{ atOnce: 1, waiting: 500, waitMs: 10_000 },
+    refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
+  })
   let applied: Place | null = null
   let lastRead: Moment | null = null
   // The first load makes it the number that it read.

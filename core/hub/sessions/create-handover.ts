@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
 import type { Change, Changes } from '../database/changes.ts'
 import type { Database, Transaction } from '../database/database.ts'
+import { createTurns } from '../limits/create-turns.ts'
 import { Problem } from '../web/problem.ts'
 import { stillMet } from './forget-met.ts'
 import type { OpenSession, Session } from './session.ts'
@@ -37,7 +38,24 @@ export interface HandoverParts {
 export function createHandover(parts: HandoverParts): Handover {
   const { db, changes, living, insert, opened, endReplayed, clock } = parts
   const tables = db.withTables<SessionTables>()
-  const read = createReads()
+  const takeTurn = createTurns({
+    ...{ atOnce: READS, waiting: WAITING, waitMs: WAIT_MS },
+    refuse: () =>
+      new Problem(503, 'handover_busy', 'Too many sign-ins end at this moment. Load this page again.'),
+  })
+
+  async function read(hash: string): Promise<Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined> {
+    const pass = await takeTurn()
+    try {
+      return await tables
+        .selectFrom('session_handovers')
+        .select(['used_at', 'hub_session'])
+        .where('hash', '=', hash)
+        .executeTakeFirst()
+    } finally {
+      pass()
+    }
+  }
 
   return {
     async issue({ hubSession, app, nonceHash, satisfied }) {
@@ -60,13 +78,7 @@ export function createHandover(parts: HandoverParts): Handover {
       if (!isToken(code)) return null
       const hash = hashToken(code)
       // Unknown codes cost a read, not a change.
-      const seen = (await read(() =>
-        tables
-          .selectFrom('session_handovers')
-          .select(['used_at', 'hub_session'])
-          .where('hash', '=', hash)
-          .executeTakeFirst(),
-      )) as Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined
+      const seen = await read(hash)
       if (!seen) return null
       // The hub session may have been opened by another hub a moment ago.
       if (!living(seen.hub_session)) await changes.catchUp()
@@ -123,39 +135,3 @@ export function createHandover(parts: HandoverParts): Handover {
     },
   }
 }
-
-/** Lets few reads run at once and few wait, none for long; throws `Problem` 503 `handover_busy` for the others. */
-function createReads() {
-  const queue: (() => void)[] = []
-  let underWay = 0
-
-  function turn(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (queue.length >= WAITING) return reject(busy())
-      const timer = setTimeout(() => {
-        queue.splice(queue.indexOf(pass), 1)
-        reject(busy())
-      }, WAIT_MS)
-      const pass = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      queue.push(pass)
-    })
-  }
-
-  return async function read<T>(ask: () => Promise<T>): Promise<T> {
-    if (underWay < READS) underWay += 1
-    else await turn()
-    try {
-      return await ask()
-    } finally {
-      const next = queue.shift()
-      if (next) next()
-      else underWay -= 1
-    }
-  }
-}
-
-const busy = () =>
-  new Problem(503, 'handover_busy', 'Too many sign-ins end at this moment. Load this page again.')
