@@ -19,7 +19,7 @@ export async function insertSession(
   now: number,
 ): Promise<{ readonly id: string; readonly token: string }> {
   const holder = await users.holderIn(trx, input.user)
-  if (holder === undefined || (input.holder != null && input.holder !== holder)) {
+  if (holder === undefined || (input.holder !== undefined && input.holder !== holder)) {
     throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
   }
   const token = newToken()

@@ -27,7 +27,8 @@ export function createCommandLogins(parts: SignInParts, codes: CliCodes): Comman
 
       // What was made under a lock would count as soon as the lock is gone.
       const subject = sessions.subjectOf(allowing)
-      const lock = subject === undefined ? null : locks.lockFor(subject, null)
+      if (subject === undefined) throw refused('the name is gone, or somebody else’s')
+      const lock = locks.lockFor(subject, null)
       if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(parts, roles, longestMs)
