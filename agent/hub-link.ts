@@ -109,8 +109,19 @@ export function openHubLink(options: {
     } else resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
   })
 
+  function take(message: Message): void {
+    try {
+      options.onMessage(message)
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'a message of the hub was not understood')
+      close('protocol_error')
+    }
+  }
+
   function takeControl(stream: ServerHttp2Stream): void {
     control = stream
+    // The hub may have reset it already.
+    if (stream.destroyed || stream.closed) return void close('connection_lost')
     stream.respond({ ':status': 200 }, { endStream: false })
     stream.once('close', () => close('connection_lost'))
     stream.on(
@@ -119,7 +130,7 @@ export function openHubLink(options: {
         maxBytes: CONTROL_LINE_BYTES,
         onBroken: () => close('protocol_error'),
         onMessage: (message) => {
-          if (up) return options.onMessage(message)
+          if (up) return take(message)
           if (message.type !== 'greeting' || message.protocol !== PROTOCOL_VERSION) {
             return close('protocol_version')
           }

@@ -49,8 +49,7 @@ export class UnreadBudget {
     const lower = this.#stalled > (this.#lowered ? MOST_STALLED / 2 : MOST_STALLED)
     if (lower === this.#lowered) return
     try {
-      const late = setTimeout(() => this.#session.destroy(), this.#ackMs)
-      // Also called when the session goes.
+      const late = setTimeout(() => this.#session.destroy(), this.#ackMs).unref()
       this.#session.settings({ initialWindowSize: lower ? STALLED_STREAM_WINDOW : STREAM_WINDOW }, () =>
         clearTimeout(late),
       )
