@@ -11,8 +11,9 @@ export function markOf({ hardware, clock }: Parts, key: KeyRow) {
 }
 
 /**
- * A key is trusted no more: what it confirmed counts no more anywhere, and other browsers that signed in with nothing
- * but it are signed out. `kept` is the session of the person who says so.
+ * A key is trusted no more: what it confirmed counts no more anywhere, and other sign-ins by it end. Those that bear no
+ * mark do not say by which key, command lines above all, so they end as well. `kept` is the session of the person who
+ * says so.
  */
 export async function dropMarks(
   { sessions }: Parts,
@@ -23,11 +24,11 @@ export async function dropMarks(
     .list()
     .filter(
       ({ id, kind, connector, user: name, satisfied }) =>
-        kind === 'hub' &&
+        kind !== 'app' &&
         connector === PASSKEY &&
         name === user.name &&
         id !== kept.id &&
-        satisfied.some((mark) => mark.by === by),
+        (satisfied.some((mark) => mark.by === by) || satisfied.every((mark) => mark.by === undefined)),
     )
   await sessions.end(
     signedIn.map(({ id }) => id),

@@ -1,5 +1,6 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
 import t from 'tap'
+import { login } from '../user-certs/sign-in-person.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
@@ -298,6 +299,10 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
   for (const one of all) await enterApp(one)
   const admitted = '502 agent_none'
   t.same(await Promise.all(all.map(ask)), [admitted, admitted, admitted])
+  const { session_id: terminal } = await login(keys.hub, {}, elsewhere.visitor)
+  const terminals = async () =>
+    (await keys.hub.api<{ id: string }[]>('GET', '/sessions')).filter(({ id }) => id === terminal).length
+  t.equal(await terminals(), 1)
 
   const body = { id: lena.key.id, permit: await permitWith(second) }
   t.equal((await keys.post(lena.visitor, '/web/account/keys/remove', body)).status, 200)
@@ -306,6 +311,7 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
     ['401 session_mfa_required', '401 login_required', admitted],
     'asked again here, signed out elsewhere, untouched where the other key was used',
   )
+  t.equal(await terminals(), 0, 'a command line that a passkey let in is signed out')
   t.equal(
     (await keys.enter(elsewhere.visitor, 'vault')).pathname,
     '/web/passkey',
