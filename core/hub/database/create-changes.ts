@@ -32,7 +32,8 @@ export interface ChangeAudit {
 }
 
 /** Everything of an open database that changes need, so that one can be spread here. */
-export interface ChangesOptions extends Pick<OpenDatabase, 'db' | 'dialect' | 'listen' | 'notify'> {
+export interface ChangesOptions
+  extends Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'> {
   readonly clock: Clock
   readonly log: Log
   /** Asked for when a change is audited; the audit room may be made later. */
@@ -56,7 +57,7 @@ export interface RunningChanges extends Changes {
 
 /** The change sequence of one hub. Before `start` nothing is fresh. */
 export function createChanges(options: ChangesOptions): RunningChanges {
-  const { db, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
+  const { db, reserved, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
   const takeTurn = createTurns({
@@ -101,9 +102,9 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     const from = reload ? null : applied
     reload = false
     try {
-      const place = from && (await readPlace(db))
+      const place = from && (await readPlace(reserved))
       if (!from || !place || place.n !== from.n || place.tag !== from.tag) {
-        apply(await loadViews(db, [...views], from), moment)
+        apply(await loadViews(reserved, [...views], from), moment)
       }
       lastRead = moment
     } catch (error) {

@@ -18,6 +18,8 @@ export type DatabaseConfig =
 /** The database while it is open. */
 export interface OpenDatabase {
   readonly db: Database
+  /** Has a connection of its own, for the reads that access stands on: what fills `db` does not make them wait. */
+  readonly reserved: Database
   readonly dialect: 'embedded' | 'postgres'
   /** Runs the database room's own migrations, then these in order. Hubs that start together take turns. */
   migrate(migrations: readonly Migrations[]): Promise<void>
@@ -88,6 +90,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
   }
   return {
     db,
+    reserved: db,
     dialect: 'embedded',
     migrate: (migrations) => runMigrations(db, 'embedded', [databaseMigrations, ...migrations], log),
     listen(channel, heard) {
@@ -109,10 +112,12 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
     new Kysely({ dialect: new PostgresDialect({ pool }), ...telling(asked) })
   const pool = createPostgresPool(url, limits, log)
   const db = open(pool, asked)
+  const reserved = open(createPostgresPool(url, { ...limits, connections: 1 }, log), asked)
   const listener = createPostgresListener(url, log)
   let closing: Promise<void> | undefined
   return {
     db,
+    reserved,
     dialect: 'postgres',
     async migrate(migrations) {
       const patience: PostgresLimits = {
@@ -137,7 +142,8 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
         .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
     },
     connections: pool.counts,
-    close: () => (closing ??= Promise.all([listener.close(), db.destroy()]).then(() => {})),
+    close: () =>
+      (closing ??= Promise.all([listener.close(), db.destroy(), reserved.destroy()]).then(() => {})),
   }
 }
 

@@ -38,6 +38,35 @@ t.test(
   },
 )
 
+t.test('changes are read while every other connection is taken and 400 queries wait', async (t) => {
+  const database = await open(await store.config())
+  await database.migrate([])
+  const changes = changesOf(database)
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await database.close()
+  })
+  const slow = Array.from({ length: postgresLimits.connections + 400 }, () =>
+    sql`SELECT pg_sleep(6.5)`.execute(database.db),
+  )
+  const ended = Promise.allSettled(slow)
+  // Waiting for a connection ends after 5 s, so this is the fullest that it gets.
+  const end = performance.now() + 4_000
+  let oldest = 0
+  let reads = 0
+  while (performance.now() < end) {
+    await changes.catchUp()
+    reads += 1
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    oldest = Math.max(oldest, changes.ageMs())
+  }
+  t.ok(reads > 10, `${reads} reads`)
+  t.ok(oldest < 2_000, `at most ${Math.round(oldest)} ms old`)
+  t.equal(database.connections().used, postgresLimits.connections, 'nothing else was free')
+  await ended
+})
+
 t.test('a hub that was stopped for 6 s says stale at its first decision', async (t) => {
   const config = await store.config()
   const url = config.driver === 'postgres' ? config.url : ''

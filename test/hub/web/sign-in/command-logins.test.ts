@@ -13,7 +13,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
   const log = quiet
   const changes = createChanges({
-    ...{ db, dialect: 'embedded', clock, log },
+    ...{ db, reserved: db, dialect: 'embedded', clock, log },
     listen: () => () => {},
     notify: async () => {},
     audit: () => ({ recordIn: async () => {}, committed() {} }),
