@@ -1,4 +1,5 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { readFraming } from '@mezite/core/wire'
 import type { AppAgent } from './app-agent.ts'
 import type { HubLine } from './hub-line.ts'
 import { judgeLocalRequest } from './judge-local-request.ts'
@@ -15,7 +16,7 @@ export interface LocalOrigin {
 
 /** Why a request is not sent on. */
 export interface LocalRefusal {
-  readonly status: 400 | 403 | 501
+  readonly status: 400 | 403 | 417 | 501
   readonly text: string
 }
 
@@ -25,12 +26,14 @@ export function refusalOf(incoming: IncomingMessage): LocalRefusal | null {
     return { status: 403, text: 'This port is no proxy.' }
   const foreign = judgeLocalRequest(incoming.rawHeaders, incoming.socket.localPort ?? 0)
   if (foreign !== null) return { status: 403, text: foreign }
-  const coding = incoming.headers['transfer-encoding']
-  if (coding === undefined) return null
   // As on the public port. What else Node.js lets pass would reach the app with its coding forgotten.
-  if (incoming.httpVersion === '1.0') return { status: 400, text: 'The length of the request is ambiguous.' }
-  if (coding.trim().toLowerCase() === 'chunked') return null
-  return { status: 501, text: 'Only the transfer coding chunked is understood.' }
+  const framing = readFraming({
+    http10: incoming.httpVersion === '1.0',
+    length: incoming.headers['content-length'],
+    encoding: incoming.headers['transfer-encoding'],
+    expect: incoming.headers.expect,
+  })
+  return 'status' in framing ? { status: framing.status, text: framing.detail } : null
 }
 
 export function namesOf(incoming: IncomingMessage, { publicHost }: LocalOrigin): OriginNames {
