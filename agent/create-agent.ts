@@ -16,7 +16,7 @@ import { createAllowList } from './allow-list.ts'
 import { chooseTransports } from './choose-transports.ts'
 import { dialApp } from './dial-app.ts'
 import { readHubAddress } from './hub-address.ts'
-import { keepLink, type LinkKeeper } from './keep-link.ts'
+import { keepLinks, type LinkKeeper } from './keep-links.ts'
 
 export interface AgentOptions {
   /** `host:port` of the hub. */
@@ -95,7 +95,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
     return new Promise((resolve, reject) => {
       let up = false
       release = resolve
-      keeper = keepLink({
+      keeper = keepLinks({
         identity,
         address,
         transports: chooseTransports(kernel.slot(agentTransports), options.transports),

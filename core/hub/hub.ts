@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../kernel/clock.ts'
+import { messageOf } from '../kernel/error.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
@@ -17,6 +18,7 @@ import { createFront } from './front/create-front.ts'
 import type { AppHostProtocol } from './front/protocol.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createHubMetrics } from './hub-metrics.ts'
+import { ownAddress } from './hubs/own-address.ts'
 import { identifyCaller } from './identify-caller.ts'
 import { authorityRoutes } from './keys/authority-routes.ts'
 import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
@@ -85,6 +87,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     sessions,
     tunnel,
     registry,
+    peers,
     cuts,
     activity,
     pages,
@@ -178,6 +181,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     web: web.accept,
     webStream: web.stream,
     counted: counts.connection,
+    ...(peers ? { peers } : {}),
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
     limits: config.proxy.limits,
     clock,
@@ -194,6 +198,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])
   await web.listenSocket(join(dataDir, 'admin.sock'))
   await kernel.ready()
+  await registry.announce(ownAddress(config.proxy, port, store.localAddress()))
   state = 'ready'
   log.info({ port, instance: instanceId, version: hubVersion }, `ready at ${publicNames.hubOrigin}`)
 
@@ -201,6 +206,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ports: { public: port, diagnostics: diagnosticsPort },
     async drain() {
       state = 'draining'
+      // Agents keep no link here, and none through here, from now on.
+      void registry.announce(null).catch((error) => log.debug({ cause: messageOf(error) }, 'not signed off'))
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
       await Promise.allSettled([front.drain(grace), web.drain(grace), kernel.drain(grace)])
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))

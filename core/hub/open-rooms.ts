@@ -16,6 +16,7 @@ import type { hubKernel } from './hub-kernel.ts'
 import type { createHubMetrics } from './hub-metrics.ts'
 import { createActivity } from './hubs/create-activity.ts'
 import { createCutReports } from './hubs/create-cut-reports.ts'
+import { createPeers } from './hubs/create-peers.ts'
 import { createRegistry } from './hubs/create-registry.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
 import { openVault } from './keys/open-vault.ts'
@@ -90,6 +91,9 @@ export async function openRooms(options: RoomsOptions) {
     clock,
     log,
   })
+  const alone = config.database.driver === 'embedded'
+  const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, log })
+  const peers = alone ? undefined : createPeers({ registry, vault, instanceId, clock })
   const tunnel = createTunnel({
     db,
     changes,
@@ -99,6 +103,7 @@ export async function openRooms(options: RoomsOptions) {
     hubVersion,
     publicAddr: formatAddress(config.proxy.publicAddr),
     catalog,
+    hubs: registry,
     hooks: calls.tunnel,
     audit,
     isAgentLocked: locks.isAgentLocked,
@@ -109,8 +114,6 @@ export async function openRooms(options: RoomsOptions) {
     clock,
     log,
   })
-  const alone = config.database.driver === 'embedded'
-  const registry = createRegistry({ db, instanceId, version: hubVersion, alone, log })
   const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
   const activity = createActivity({ db, sessions, instanceId, alone, log })
   const pages = createPages({ clusterName })
@@ -149,6 +152,7 @@ export async function openRooms(options: RoomsOptions) {
     sessions,
     tunnel,
     registry,
+    peers,
     cuts,
     activity,
     pages,

@@ -7,6 +7,8 @@ import type { SecureContextOptions } from 'node:tls'
 export const TUNNEL_ALPN = 'mezite-tunnel/1'
 /** ALPN name of joining: the agent has no certificate yet. */
 export const JOIN_ALPN = 'mezite-join/1'
+/** Before the id of a hub in a second ALPN name: an agent wants that one, whichever hub a balancer leads it to. */
+export const WISH_ALPN = 'mezite-to/'
 /** In both greetings. */
 export const PROTOCOL_VERSION = 1
 

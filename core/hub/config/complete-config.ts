@@ -75,6 +75,11 @@ export function completeConfig(
     problem('proxy.apps_domain', 'must have two labels at least')
   }
   const proxyListen = listen('proxy.listen_addr', proxy.listen_addr!)
+  const internalAddr =
+    proxy.internal_addr === undefined ? null : listen('proxy.internal_addr', proxy.internal_addr)
+  if (internalAddr && (['0.0.0.0', '::'].includes(internalAddr.host) || internalAddr.port === 0)) {
+    if (internalAddr !== NOWHERE) problem('proxy.internal_addr', 'must be what the other hubs dial')
+  }
   const diagnosticsListen = listen('diagnostics.listen_addr', diagnostics.listen_addr!)
   if (diagnosticsListen.port !== 0 && diagnosticsListen.port === proxyListen.port) {
     problem('diagnostics.listen_addr', 'must not be the public port', 'proxy')
@@ -128,6 +133,7 @@ export function completeConfig(
     proxy: {
       listen: proxyListen,
       publicAddr,
+      internalAddr,
       httpsKeypair: keypair(proxy.https_keypair),
       appsDomain,
       appsKeypair: keypair(proxy.apps_keypair),

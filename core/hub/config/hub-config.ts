@@ -29,6 +29,8 @@ export interface HubConfig {
   readonly proxy: {
     readonly listen: Address
     readonly publicAddr: Address
+    /** Where the other hubs reach the public port; null: found out at the start. */
+    readonly internalAddr: Address | null
     /** Null: a development certificate, which is allowed here. */
     readonly httpsKeypair: Keypair | null
     readonly appsDomain: string | null

@@ -70,6 +70,13 @@ export const hubSchema = Type.Object(
           description: "The hub's own web host, with :port when it is not 443",
           must: 'a host name, with :PORT when it is not 443',
         }),
+        internal_addr: Type.Optional(
+          Type.String({
+            description:
+              'Where the other hubs of the cluster reach this one; omitted: the address that it listens on, or from which it reaches the database',
+            must: 'HOST:PORT',
+          }),
+        ),
         https_keypair: Keypair('Omitted: a development certificate'),
         apps_domain: Text('Applications are below this domain; omitted: application access is off'),
         apps_keypair: Keypair('Omitted: the main certificate must name the applications'),

@@ -29,6 +29,8 @@ export interface OpenDatabase {
   notify(channel: string, payload?: string): Promise<void>
   /** Connections to the server by what they do; none with the embedded database. */
   connections(): Readonly<Record<string, number>>
+  /** This machine's address towards the server; null: the server, or the database, is on it. */
+  localAddress(): string | null
   /** Closes every connection, or the embedded database and its lock. Safe to call twice. */
   close(): Promise<void>
 }
@@ -103,6 +105,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
       for (const heard of listeners.get(channel) ?? []) queueMicrotask(() => heard(payload))
     },
     connections: () => ({}),
+    localAddress: () => null,
     close: () => (closing ??= close()),
   }
 }
@@ -142,6 +145,7 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
         .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
     },
     connections: pool.counts,
+    localAddress: pool.localAddress,
     close: () =>
       (closing ??= Promise.all([listener.close(), db.destroy(), reserved.destroy()]).then(() => {})),
   }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { MezError, messageOf } from '../../kernel/error.ts'
@@ -39,6 +40,8 @@ const postgresTypes = {
 export interface CountedPool extends PostgresPool {
   /** Connections by what they do, and who waits for one. */
   counts(): Readonly<Record<'used' | 'idle' | 'waiting', number>>
+  /** This machine's address on the newest connection; null: a Unix socket, or none yet. */
+  localAddress(): string | null
 }
 
 /** A pool for kysely in which every wait has a deadline and a connection that missed one is thrown away. */
@@ -57,9 +60,13 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
   })
   const broken = new WeakSet<pg.PoolClient>()
   const wrapped = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+  let localAddress: string | null = null
   pool.on('error', (error) => log.warn({ error: messageOf(error) }, 'an idle database connection broke'))
   // A connection may also break while somebody has it and asks nothing; unheard, that would end the process.
-  pool.on('connect', (client) => client.on('error', () => broken.add(client)))
+  pool.on('connect', (client) => {
+    client.on('error', () => broken.add(client))
+    localAddress = streamOf(client)?.localAddress ?? null
+  })
 
   function ask(client: pg.PoolClient, sql: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
     if (broken.has(client)) {
@@ -101,9 +108,7 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
         if (!destroy && !broken.has(client)) return client.release()
         client.release(true)
         // release() says goodbye first, which a dead peer never answers.
-        ;(
-          client as unknown as { connection?: { stream?: { destroy(): void } } }
-        ).connection?.stream?.destroy()
+        streamOf(client)?.destroy()
       },
     } as unknown as PostgresPoolClient
     wrapped.set(client, made)
@@ -125,9 +130,13 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
       idle: pool.idleCount,
       waiting: pool.waitingCount,
     }),
+    localAddress: () => localAddress,
     end: () => pool.end(),
   }
 }
+
+const streamOf = (client: pg.PoolClient): Socket | undefined =>
+  (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
 
 /** True unless the server itself answered that the statement is wrong. */
 function isConnectionLoss(error: unknown): boolean {

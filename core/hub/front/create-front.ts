@@ -1,8 +1,9 @@
 import { createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Peers } from '../hubs/create-peers.ts'
 import type { Authorities } from '../keys/authorities.ts'
 import { defaultLimits } from '../limits/complete-limits.ts'
 import type { ProxyLimits } from '../limits/proxy-limits.ts'
@@ -11,12 +12,16 @@ import { createAddressGate, type Place } from './address-gate.ts'
 import { affordableConnections } from './affordable-connections.ts'
 import { createBrowserSessions, type TakeStream } from './browser-sessions.ts'
 import { chooseDoor, sideOf } from './choose-door.ts'
+import { chooseHub } from './choose-hub.ts'
 import type { Certificates } from './create-certificates.ts'
+import { createRelay } from './create-relay.ts'
 import { listen } from './listen.ts'
 import { createNamedDoor, isTrusted, type NamedDoor } from './named-door.ts'
+import { onlyAppHosts, twice } from './only-app-hosts.ts'
 import { type Peeked, peekConnection } from './peek-connection.ts'
-import type { AppHostProtocol, ConnectionInfo, Protocol } from './protocol.ts'
+import type { ConnectionInfo, Protocol } from './protocol.ts'
 import { rarely } from './rarely.ts'
+import { sourceReader } from './source-reader.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export interface FrontOptions {
@@ -36,6 +41,8 @@ export interface FrontOptions {
   readonly webStream: TakeStream
   /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
   readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
+  /** The other hubs of the cluster; none: this one is alone. */
+  readonly peers?: Peers
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
   /** Told of each connection that got through TLS (by ALPN) or was refused before (by reason). */
@@ -46,7 +53,7 @@ export interface FrontOptions {
 /** The one public port. */
 export interface Front {
   listen(): Promise<{ readonly port: number }>
-  /** Takes no new connection and drains the protocols (not the web). */
+  /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
   drain(signal: AbortSignal): Promise<void>
   /** Closes the port and every connection at once. */
   close(): Promise<void>
@@ -66,7 +73,7 @@ const HELLO_BYTES = 64 * 1024
  * the same connections.
  */
 export function createFront(options: FrontOptions): Front {
-  const { log, publicNames, protocols, certificates, authorities, counted = () => {} } = options
+  const { log, publicNames, protocols, certificates, authorities, peers, counted = () => {} } = options
   const limits = { ...defaultLimits, ...options.limits }
   const clock = options.clock ?? systemClock
   const gate = createAddressGate(limits, clock)
@@ -77,6 +84,11 @@ export function createFront(options: FrontOptions): Front {
   /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
   const warnRarely = rarely(log)
+
+  const relay = createRelay(({ id, address: { host, port } }, error) => {
+    counted('refused', 'hub_unreachable')
+    warnRarely(id, `hub ${id} cannot be reached at ${host} port ${port}, its proxy.internal_addr`, error)
+  })
 
   let shown = certificates.browserTls()
   const browser = createTlsServer({
@@ -158,7 +170,8 @@ export function createFront(options: FrontOptions): Front {
     const peer = canonicalAddress(socket.remoteAddress ?? '')
     if (peer === null || handshakes.size >= limits.handshakes) return void drop(socket, 'handshakes_limit')
     const isProxy = trusted.has(peer)
-    if (options.proxyProtocol === 'required' && !isProxy) return void drop(socket, 'no_trusted_proxy')
+    const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
+    if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
     let place: Place | null = null
     /** A trusted proxy brings many clients: it is not counted, those that it names are. */
     const enter = (address: string): boolean => {
@@ -184,12 +197,18 @@ export function createFront(options: FrontOptions): Front {
     })
     socket.setNoDelay(true)
     peekConnection(socket, {
-      proxyHeader: options.proxyProtocol === 'required',
+      readHeader,
       maxBytes: HELLO_BYTES,
       refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
       found: (peeked) =>
         guard(socket, () => {
           const info = infoOf(peer, port, peeked)
+          // What another hub hands on counts as its client's.
+          if (info.via !== undefined && place !== null) {
+            place.secured()
+            place.left()
+            place = null
+          }
           if (place === null && !info.trustedProxy && !enter(info.clientIp))
             return void drop(socket, 'address_limit')
           route(socket, key, done, info, peeked)
@@ -204,6 +223,7 @@ export function createFront(options: FrontOptions): Front {
       clientPort: source?.port ?? port,
       trustedProxy: trusted.has(clientIp),
       serverName: hello.serverName,
+      ...(source?.via === undefined ? {} : { via: source.via }),
       clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
     })
   }
@@ -211,6 +231,12 @@ export function createFront(options: FrontOptions): Front {
   function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
     const door = chooseDoor(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
+    const hub = chooseHub(peers, door, info)
+    if (hub.kind === 'none') return refuse(socket, ALERT_ALPN, hub.reason)
+    if (hub.kind === 'other') {
+      done()
+      return relay.handOn(socket, hub)
+    }
     const raw = door.kind === 'alpn' ? mezite.get(door.alpn) : undefined
     if (raw) {
       done()
@@ -254,7 +280,7 @@ export function createFront(options: FrontOptions): Front {
     async drain(signal) {
       void closePort()
       sessions.drain()
-      await Promise.allSettled(protocols.map((protocol) => protocol.drain(signal)))
+      await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
     async close() {
       const closed = closePort()
@@ -271,14 +297,4 @@ export function createFront(options: FrontOptions): Front {
 /** A balancer may use one port of its own for several addresses of the hub. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
-}
-
-function onlyAppHosts(protocols: readonly Protocol[]): AppHostProtocol | undefined {
-  const found = protocols.filter((protocol): protocol is AppHostProtocol => protocol.takes === 'app-hosts')
-  if (found.length > 1) twice('the apps’ hosts')
-  return found[0]
-}
-
-function twice(what: string): never {
-  throw new MezError('MEZ_SERVICE_TWICE', `two protocols want ${what}`)
 }

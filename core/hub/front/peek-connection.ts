@@ -1,15 +1,28 @@
 import type { Socket } from 'node:net'
 import { type ClientHello, readClientHello } from './client-hello.ts'
-import { type ProxySource, readProxyHeader } from './proxy-protocol.ts'
+import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
+
+/** Whoever hands a connection on says where it came from. */
+export interface Source extends ProxySource {
+  /** Id of the hub that did; none: a balancer. */
+  readonly via?: string
+}
+
+/** `none`: the connection begins at once. */
+export type HeaderVerdict =
+  | Exclude<ProxyVerdict, { readonly kind: 'header' }>
+  | { readonly kind: 'none' }
+  | { readonly kind: 'header'; readonly length: number; readonly source: Source | null }
 
 export interface Peeked {
   readonly hello: ClientHello
-  /** From a PROXY protocol header; null when there was none or the balancer speaks for itself. */
-  readonly source: ProxySource | null
+  /** From a header; null when there was none or a balancer speaks for itself. */
+  readonly source: Source | null
 }
 
 export interface PeekOptions {
-  readonly proxyHeader: boolean
+  /** Judges the first bytes, at least one, until it knows what stands ahead of the ClientHello. */
+  readonly readHeader: (bytes: Buffer) => HeaderVerdict
   /** Bytes that a client may send before its ClientHello is whole. */
   readonly maxBytes: number
   /** Called once, with the ClientHello put back into the socket and our listeners gone. */
@@ -24,8 +37,8 @@ export interface PeekOptions {
  */
 export function peekConnection(socket: Socket, options: PeekOptions): void {
   const { maxBytes, found, refuse } = options
-  let awaitsProxy = options.proxyHeader
-  let source: ProxySource | null = null
+  let atStart = true
+  let source: Source | null = null
   let chunks: Buffer[] = []
   let have = 0
   let need = 1
@@ -52,14 +65,16 @@ export function peekConnection(socket: Socket, options: PeekOptions): void {
     else if (have > maxBytes) fail('ClientHello too long')
   }
   const judge = (bytes: Buffer) => {
-    if (awaitsProxy) {
-      const verdict = readProxyHeader(bytes)
+    if (atStart) {
+      const verdict = options.readHeader(bytes)
       if (verdict.kind === 'invalid') return fail(verdict.reason)
       if (verdict.kind === 'more') return keep(bytes, bytes.length + 1)
-      awaitsProxy = false
-      source = verdict.source
-      bytes = bytes.subarray(verdict.length)
-      if (bytes.length === 0) return keep(bytes, 1)
+      atStart = false
+      if (verdict.kind === 'header') {
+        source = verdict.source
+        bytes = bytes.subarray(verdict.length)
+        if (bytes.length === 0) return keep(bytes, 1)
+      }
     }
     const verdict = readClientHello(bytes, maxBytes)
     if (verdict.kind === 'invalid') return fail(verdict.reason)

@@ -12,6 +12,8 @@ export interface ConnectionInfo {
   readonly trustedProxy: boolean
   /** Server name of the ClientHello in lower case, or null. */
   readonly serverName: string | null
+  /** Id of the hub that handed the connection on. */
+  readonly via?: string
   /**
    * The client of one request, given its X-Forwarded-For: `clientIp` unless the peer is a trusted proxy, else
    * the last address that is no trusted proxy. Text that is no address ends the walk.

@@ -10,6 +10,8 @@ export type HubTables = {
     readonly started: Date
     readonly seen: Date
     readonly applied: number
+    /** `host:port` where the other hubs reach its public port; null: it takes no links of agents. */
+    readonly address: string | null
   }
   /** Streams that a hub cut because of the changes after `after` up to `n`. */
   readonly hub_cuts: {
@@ -48,6 +50,11 @@ export const hubsMigrations: Migrations = {
     '0002-streams': {
       async up(db) {
         await sql`CREATE TABLE hub_streams (hub text PRIMARY KEY, sessions text NOT NULL)`.execute(db)
+      },
+    },
+    '0003-address': {
+      async up(db) {
+        await sql`ALTER TABLE hubs ADD COLUMN address text`.execute(db)
       },
     },
   },

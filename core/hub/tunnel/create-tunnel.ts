@@ -7,6 +7,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Database } from '../database/database.ts'
 import type { HubCalls } from '../hooks.ts'
+import type { Registry } from '../hubs/create-registry.ts'
 import type { Authorities } from '../keys/authorities.ts'
 import type { EndReason } from '../sessions/session.ts'
 import type { WebRoutes } from '../web/web-routes.ts'
@@ -18,7 +19,7 @@ import { createRotationFollower, type RotationFollower } from './follow-rotation
 import { createJoinTokens } from './join-tokens.ts'
 import { createLiveLinks } from './live-links.ts'
 import { createJoinReceiver } from './receive-joiner.ts'
-import { createLinkReceiver } from './receive-link.ts'
+import { createLinkReceiver, type LinkOrigin } from './receive-link.ts'
 import { tokenRoutes } from './token-routes.ts'
 import type { HubTransport } from './transport.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -36,6 +37,8 @@ export interface TunnelOptions {
   /** `host:port` of the public port, for the `mezd start` line of `tokens create`. */
   readonly publicAddr: string
   readonly catalog: Pick<Catalog, 'list'>
+  /** The hubs of the cluster: agents keep a link to each. */
+  readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
   /** Asked on every connection and again whenever changes were applied. */
@@ -57,7 +60,10 @@ export interface TunnelOptions {
 
 export interface RunningTunnel extends Tunnel {
   /** Takes a raw byte stream (ClientHello still in it) that asked for `mezite-tunnel/1`. */
-  acceptTunnel(raw: Duplex, from: { readonly clientIp: string; readonly transport?: string }): void
+  acceptTunnel(
+    raw: Duplex,
+    from: Omit<LinkOrigin, 'transport'> & Partial<Pick<LinkOrigin, 'transport'>>,
+  ): void
   /** The same for `mezite-join/1`. */
   acceptJoin(raw: Duplex, from: { readonly clientIp: string }): void
   /**
@@ -87,7 +93,9 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = new Set<Duplex>()
   let draining = false
-  const receiveLink = createLinkReceiver({ ...options, links, offers, draining: () => draining })
+  /** This one is among them, also while it is not reachable. */
+  const instances = () => [...new Set([options.instanceId, ...options.hubs.reachable.keys()])]
+  const receiveLink = createLinkReceiver({ ...options, links, instances, offers, draining: () => draining })
   const receiveJoiner = createJoinReceiver({ ...options, enrolment })
 
   /** False: the hub stops, and the stream is closed. */
@@ -102,8 +110,8 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     return true
   }
 
-  function acceptTunnel(raw: Duplex, from: { clientIp: string; transport?: string }): void {
-    if (track(raw)) receiveLink(raw, { clientIp: from.clientIp, transport: from.transport ?? 'http2' })
+  const acceptTunnel: RunningTunnel['acceptTunnel'] = (raw, { transport = 'http2', ...from }) => {
+    if (track(raw)) receiveLink(raw, { ...from, transport })
   }
 
   return {

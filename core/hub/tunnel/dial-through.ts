@@ -49,7 +49,7 @@ export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
     stream.once('response', (answer) => {
       if (answer[':status'] === 200) {
         const pipe = new StreamPipe(stream, link.hostname, link.budget)
-        pipe.isGoing = () => link.retired
+        pipe.isGoing = () => link.retired || link.moving
         return settle(() => resolve(pipe))
       }
       const reason = reasonOf(answer[REASON_HEADER])

@@ -13,6 +13,10 @@ const ERRORS_KEPT = 10_000
 /** Below what HTTP/2 admits on a link: beyond that a dial would wait instead of going elsewhere. */
 const STREAMS_PER_AGENT = 9_000
 
+/** Last those that may soon be cut. */
+const byLoad = (a: LiveLink, b: LiveLink): number =>
+  Number(a.moving) - Number(b.moving) || a.streams - b.streams || a.turn - b.turn
+
 /** The way to an app through the live links: least open streams first, then round robin. */
 export function findWay(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list'>
@@ -43,7 +47,7 @@ export function findWay(options: {
         const link = links.get(hostname)
         if (link?.usable && !isAgentLocked(hostname)) found.push(link)
       }
-      if (found.length > 1) found.sort((a, b) => a.streams - b.streams || a.turn - b.turn)
+      if (found.length > 1) found.sort(byLoad)
       if (hooks.route.empty) return found
       return routed(found, app)
     },

@@ -26,6 +26,8 @@ export interface LiveLinkOptions {
   readonly certificate: AgentCertificate
   readonly transport: string
   readonly clientIp: string
+  /** Id of the hub that handed the connection on; null: nobody. */
+  readonly via: string | null
   readonly clock: Clock
   /** First message to the agent. */
   readonly greeting: object
@@ -43,11 +45,14 @@ export class LiveLink implements Link {
   readonly transport: string
   readonly certificate: AgentCertificate
   readonly clientIp: string
+  readonly via: string | null
   readonly since: number
   version = 'unknown'
   rttMs: number | null = null
   /** No new streams: a newer link has taken over, or the hub drains. */
   retired = false
+  /** The agent was asked for another link in its place. */
+  moving = false
   /** When it was last picked; evens out links that are equally busy. */
   turn = 0
   readonly session: ClientHttp2Session
@@ -65,6 +70,7 @@ export class LiveLink implements Link {
     this.certificate = certificate
     this.transport = options.transport
     this.clientIp = options.clientIp
+    this.via = options.via
     this.since = clock.now()
     this.#socket = socket
     this.session = connectAgent(socket, tunnelHttp2)

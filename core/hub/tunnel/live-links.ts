@@ -4,6 +4,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Changes } from '../database/changes.ts'
 import type { HubCalls } from '../hooks.ts'
+import type { Registry } from '../hubs/create-registry.ts'
 import type { Authorities } from '../keys/authorities.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import type { EndReason } from '../sessions/session.ts'
@@ -16,6 +17,8 @@ import type { LiveLink } from './live-link.ts'
 
 /** Of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
 const RENEWALS_PER_MINUTE = 10
+/** How long an agent may take to replace its links to all hubs. */
+const MOVE_MS = 10_000
 
 /** The links of this hub: which agent is reachable by which, from their hello to their end. */
 export interface LiveLinks {
@@ -39,6 +42,7 @@ export function createLiveLinks(options: {
   readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
   readonly rotation: Pick<RotationFollower, 'tell' | 'told'>
   readonly changes: Pick<Changes, 'onApplied'>
+  readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
@@ -47,7 +51,7 @@ export function createLiveLinks(options: {
   readonly clock: Clock
   readonly log: Log
 }): LiveLinks {
-  const { agents, enrolment, authorities, rotation, changes, hooks, audit, isAgentLocked, clock, log } =
+  const { agents, enrolment, authorities, rotation, changes, hubs, hooks, audit, isAgentLocked, clock, log } =
     options
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
@@ -81,18 +85,24 @@ export function createLiveLinks(options: {
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
     rotation.tell(link)
-    const { serial } = link.certificate
-    const agent = agents.get(link.hostname)
-    if (!agent?.previousSerial || agent.serial !== serial) return
-    enrolment
-      .confirm(link.hostname, serial)
-      .catch((error) => log.warn({ agent: link.hostname, error: messageOf(error) }, 'renewal not confirmed'))
+    // The certificate before carries the agent's links to the other hubs until it has replaced them too, and says so.
+    if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
+    else confirm(link)
   }
 
-  /** The newest link wins. A link on a renewed certificate lets the older one finish what it carries. */
+  /** The certificate before that of the link counts no more. */
+  function confirm({ hostname, certificate: { serial } }: LiveLink): void {
+    const agent = agents.get(hostname)
+    if (!agent?.previousSerial || agent.serial !== serial) return
+    enrolment
+      .confirm(hostname, serial)
+      .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'renewal not confirmed'))
+  }
+
+  /** The newest link wins. One that was asked for, or on a renewed certificate, lets the older one finish what it carries. */
   function replace(before: LiveLink, link: LiveLink): void {
     audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
-    if (before.certificate.serial !== link.certificate.serial) {
+    if (before.moving || before.certificate.serial !== link.certificate.serial) {
       before.retire('replaced')
       return
     }
@@ -125,6 +135,7 @@ export function createLiveLinks(options: {
 
   function follow(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
+    if (message.type === 'moved') confirm(link)
     rotation.told(link, message)
     // Other unknown messages are those of a newer agent.
     if (message.type !== 'renew' || renewing.has(link)) return
@@ -160,6 +171,17 @@ export function createLiveLinks(options: {
         options.agentLost?.(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
       }
       link.destroy(refusal)
+    }
+  })
+
+  hubs.onChanged(() => {
+    const instances = [...hubs.reachable.keys()]
+    for (const link of live.values()) {
+      link.send({ type: 'instances', instances })
+      // What it runs through stops.
+      if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
+      link.moving = true
+      link.send({ type: 'move' })
     }
   })
 

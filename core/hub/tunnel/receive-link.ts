@@ -26,6 +26,8 @@ const COMPLAINTS_PER_MINUTE = 1_200
 export interface LinkOrigin {
   readonly clientIp: string
   readonly transport: string
+  /** Id of the hub that handed it on. */
+  readonly via?: string
 }
 
 /**
@@ -40,6 +42,8 @@ export function createLinkReceiver(options: {
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
   readonly instanceId: string
+  /** Ids of the hubs to which an agent keeps a link. */
+  readonly instances: () => readonly string[]
   readonly hubVersion: string
   readonly draining: () => boolean
   readonly offers: (transport: string) => boolean
@@ -52,15 +56,15 @@ export function createLinkReceiver(options: {
   const rates = createRateLimit(clock)
   const mayComplain = (clientIp: string): boolean =>
     rates.take(addressKey(clientIp), COMPLAINTS_PER_ADDRESS) && rates.take('*', COMPLAINTS_PER_MINUTE)
-  const greeting = {
+  const greeting = () => ({
     type: 'greeting',
     protocol: PROTOCOL_VERSION,
     cluster: clusterName,
     instance: instanceId,
-    instances: [instanceId],
+    instances: options.instances(),
     version: hubVersion,
     heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
-  }
+  })
 
   /** Why not; null when the agent may connect. */
   async function admit(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
@@ -78,7 +82,7 @@ export function createLinkReceiver(options: {
     }
   }
 
-  return (raw, { clientIp, transport }) => {
+  return (raw, { clientIp, transport, via = null }) => {
     /** With a socket it is an agent of this cluster, which hears why. */
     const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
       if (socket && !socket.destroyed) sayRefused(socket, reason)
@@ -93,8 +97,9 @@ export function createLinkReceiver(options: {
         certificate,
         transport,
         clientIp,
+        via,
         clock,
-        greeting,
+        greeting: greeting(),
         onReady: links.up,
         onMessage: links.told,
         onClosed: links.down,

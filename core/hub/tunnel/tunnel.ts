@@ -6,7 +6,7 @@ import type { App } from '../catalog/app.ts'
  */
 export interface Pipe {
   readonly agent: string
-  /** True: a newer link of the agent has taken over from that of the pipe. Finish what is under way, keep it for nothing. */
+  /** True: a newer link of the agent takes over from that of the pipe. Finish what is under way, keep it for nothing. */
   readonly isGoing?: () => boolean
   /** Bytes from the app. */
   ondata: (chunk: Buffer) => void

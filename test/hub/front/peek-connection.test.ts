@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { type Peeked, type PeekOptions, peekConnection } from '../../../core/hub/front/peek-connection.ts'
+import { readProxyHeader } from '../../../core/hub/front/proxy-protocol.ts'
 import { captureHello } from './capture-hello.ts'
 import { cutHello, paddedHello } from './cut-hello.ts'
 
@@ -13,7 +14,7 @@ async function feed(pieces: Iterable<Buffer>, options: Partial<PeekOptions> = {}
   let peeked: Peeked | undefined
   let refused: string | undefined
   peekConnection(socket as unknown as Socket, {
-    proxyHeader: false,
+    readHeader: () => ({ kind: 'none' }),
     maxBytes: MAX_BYTES,
     found: (all) => {
       peeked = all
@@ -47,7 +48,7 @@ t.test(
     t.strictSame(peeked, { hello: { serverName: 'hub.example', alpn: ['h2'] }, source: null })
     t.ok(left?.equals(records))
     const header = Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 4711 443\r\n')
-    const behind = await feed(piecesOf(Buffer.concat([header, records]), 1), { proxyHeader: true })
+    const behind = await feed(piecesOf(Buffer.concat([header, records]), 1), { readHeader: readProxyHeader })
     t.match(behind.peeked, { source: { address: '203.0.113.9', port: 4711 } }, 'also behind a balancer')
     t.ok(behind.left?.equals(records))
   },

@@ -18,7 +18,7 @@ const { db } = database
 /** A hub with so many streams of each session. */
 async function startHub(instanceId: string, streams: Record<string, number>) {
   const parts = { db, instanceId, alone: false, log: keptLog() }
-  const registry = createRegistry({ ...parts, version: '0.0.0' })
+  const registry = createRegistry({ ...database, ...parts, version: '0.0.0' })
   await registry.start()
   const live = {
     bySession: () => streams,

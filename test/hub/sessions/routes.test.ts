@@ -22,7 +22,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   })
   const { catalog, users, sessions, locks } = rooms
   const here = { instanceId: 'hub', version: '0', alone: true, log: quiet }
-  const registry = createRegistry({ ...rooms, ...here })
+  const registry = createRegistry({ ...rooms, ...here, listen: () => () => {}, notify: async () => {} })
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
   web.setErrorHandler((error, request, reply) =>

@@ -99,6 +99,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     hubVersion: '0.1.0',
     publicAddr: 'hub.example.com:443',
     catalog: { list: () => apps },
+    hubs: { reachable: new Map(), onChanged() {} },
     hooks: {
       changed: Object.assign((event: TunnelChanged) => void changed.push(event), {
         empty: false,

@@ -1,0 +1,191 @@
+/** Hubs hand on the connections of agents that want another one; nobody else can say where a connection comes from. */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import type { ConnectionInfo } from '@mezite/core'
+import t from 'tap'
+import type { FrontOptions } from '../../../core/hub/front/create-front.ts'
+import { createPeers } from '../../../core/hub/hubs/create-peers.ts'
+import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { freePort } from '../../../core/testing/index.ts'
+import { startWeb } from '../web/start-web.ts'
+import { captureHello } from './capture-hello.ts'
+
+const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])
+const KEY = randomBytes(32)
+const reachable = new Map<string, string>()
+const taken: { hub: string; bytes: Buffer; info: ConnectionInfo; socket: Socket }[] = []
+const ids = ['hub-1', 'hub-2', 'hub-3'] as const
+let aheadMs = 0
+
+const peersOf = (instanceId: string, key = KEY) =>
+  createPeers({
+    registry: { reachable },
+    vault: createVault(key),
+    instanceId,
+    clock: { now: () => Date.now() + aheadMs, monotonic: () => performance.now() },
+  })
+
+/** A hub whose agents' door says `taken` and then what it hears. */
+async function startHub(id: string, options: Partial<FrontOptions> = {}) {
+  const hub = await startWeb(
+    [],
+    {},
+    {
+      peers: peersOf(id),
+      mezite: {
+        'mezite-tunnel/1': (socket, info) =>
+          socket.once('data', (bytes: Buffer) => {
+            taken.push({ hub: id, bytes, info, socket })
+            socket.write('taken')
+            socket.on('data', (more) => socket.write(more))
+          }),
+      },
+      ...options,
+    },
+  )
+  t.teardown(hub.stop)
+  reachable.set(id, `127.0.0.1:${hub.port}`)
+  return hub
+}
+
+const [one, two] = await Promise.all(ids.slice(0, 2).map((id) => startHub(id)))
+const hello = (...ALPNProtocols: string[]) =>
+  captureHello({ servername: 'hub.mezite.localhost', ...(ALPNProtocols.length > 0 ? { ALPNProtocols } : {}) })
+const wishFor = (id: string) => hello('mezite-tunnel/1', `mezite-to/${id}`)
+
+function dial(port: number, ...bytes: Buffer[]): Socket {
+  const socket = connectTcp(port, '127.0.0.1')
+  socket.on('error', () => {})
+  for (const each of bytes) socket.write(each)
+  return socket
+}
+
+/** The first bytes of the answer; empty when there is none. */
+const answer = (socket: Socket): Promise<Buffer> =>
+  new Promise((resolve) => {
+    socket.once('data', resolve)
+    socket.once('close', () => resolve(Buffer.alloc(0)))
+  })
+const isRefused = (bytes: Buffer): boolean => bytes.length === 0 || bytes.subarray(0, 6).equals(ALERT)
+
+t.test('a wish is served by that hub, which hears who the client is', async (t) => {
+  for (const id of ['hub-1', 'hub-2']) {
+    const wish = await wishFor(id)
+    const socket = dial(one!.port, wish.subarray(0, 40))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    socket.write(wish.subarray(40))
+    t.equal(String(await answer(socket)), 'taken')
+    const { hub, bytes, info } = taken.at(-1)!
+    t.equal(hub, id)
+    t.ok(bytes.equals(wish), 'nothing added, nothing lost')
+    t.match(info, { clientIp: '127.0.0.1', clientPort: socket.localPort, serverName: 'hub.mezite.localhost' })
+    t.equal(info.via, id === 'hub-1' ? undefined : 'hub-1')
+    socket.destroy()
+  }
+})
+
+t.test('bytes go both ways, and the two connections end together', async (t) => {
+  const socket = dial(one!.port, await wishFor('hub-2'))
+  await answer(socket)
+  const sent = randomBytes(3 << 20)
+  const got: Buffer[] = []
+  socket.write(sent)
+  for await (const chunk of socket) {
+    got.push(chunk as Buffer)
+    if (Buffer.concat(got).length >= sent.length) break
+  }
+  t.ok(Buffer.concat(got).equals(sent))
+  const there = taken.at(-1)!.socket
+  const over = once(there, 'close')
+  socket.destroy()
+  await over
+  const again = dial(one!.port, await wishFor('hub-2'))
+  await answer(again)
+  const last = once(again, 'data')
+  taken.at(-1)!.socket.end('why')
+  t.equal(String((await last)[0]), 'why', 'what the hub says last arrives')
+  await once(again, 'close')
+})
+
+t.test('a hub that is unknown or away serves nobody, and this one lives', async (t) => {
+  reachable.set('hub-away', `127.0.0.1:${await freePort()}`)
+  for (const id of ['hub-away', 'hub-9', '', '127.0.0.1:22', '__proto__'])
+    t.ok(isRefused(await answer(dial(one!.port, await wishFor(id)))), id)
+  t.ok(
+    isRefused(
+      await answer(dial(one!.port, await hello('mezite-tunnel/1', 'mezite-to/hub-1', 'mezite-to/hub-2'))),
+    ),
+    'two wishes',
+  )
+  t.ok(one!.lines.some((line) => line.startsWith('hub hub-away cannot be reached at 127.0.0.1')))
+  t.equal(String(await answer(dial(one!.port, await wishFor('hub-1')))), 'taken')
+})
+
+t.test('A15 only a hub of this cluster can say where a connection comes from', async (t) => {
+  const source = { address: '203.0.113.9', port: 4711 }
+  const said = (id: string, key = KEY, ms = 0): Buffer => {
+    aheadMs = ms
+    const header = peersOf('hub-3', key).header(id, source)
+    aheadMs = 0
+    return header
+  }
+  const before = taken.length
+  const wish = await wishFor('hub-2')
+  const good = said('hub-2')
+  const damaged = Buffer.from(good)
+  damaged[40] = damaged[40]! ^ 1
+  const attempts: Record<string, readonly Buffer[]> = {
+    'another key': [said('hub-2', randomBytes(32)), wish],
+    'for another hub': [said('hub-1'), wish],
+    'from long ago': [said('hub-2', KEY, -61_000), wish],
+    'from the future': [said('hub-2', KEY, 61_000), wish],
+    damaged: [damaged, wish],
+    twice: [good, good, wish],
+    'no end': [Buffer.from(`MEZITE-PEER/1 ${'A'.repeat(4_000)}`), wish],
+    'to be handed on once more': [good, await wishFor('hub-1')],
+    'without a wish': [good, await hello('mezite-tunnel/1')],
+    'to another door of ours': [good, await hello('mezite-join/1', 'mezite-to/hub-2')],
+    'of a browser': [good, await hello('h2')],
+    'of a client without ALPN': [good, await hello()],
+  }
+  for (const [what, bytes] of Object.entries(attempts))
+    t.ok(isRefused(await answer(dial(two!.port, ...bytes))), what)
+  t.equal(taken.length, before, 'nobody was taken')
+  const socket = dial(two!.port)
+  for (const byte of Buffer.concat([good, wish])) socket.write(Buffer.of(byte))
+  t.equal(String(await answer(socket)), 'taken', 'the same, from a hub')
+  t.match(taken.at(-1)!.info, {
+    clientIp: '203.0.113.9',
+    clientPort: 4711,
+    via: 'hub-3',
+    trustedProxy: false,
+  })
+})
+
+t.test('behind balancers that must name the client other hubs do, strangers do not', async (t) => {
+  const hub = await startHub('hub-4', { proxyProtocol: 'required', trustedProxies: ['10.0.0.0/8'] })
+  t.equal(String(await answer(dial(one!.port, await wishFor('hub-4')))), 'taken')
+  const before = taken.length
+  t.ok(isRefused(await answer(dial(hub.port, await wishFor('hub-4')))))
+  t.ok(
+    isRefused(
+      await answer(
+        dial(hub.port, Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 4711 443\r\n'), await wishFor('hub-4')),
+      ),
+    ),
+  )
+  t.equal(taken.length, before)
+})
+
+t.test('what is handed on counts as its client’s connection, not as the hub’s', async (t) => {
+  await startHub('hub-5', { limits: { connectionsPerAddress: 2 } })
+  const peers = peersOf('hub-3')
+  const wish = await wishFor('hub-5')
+  const port = Number(reachable.get('hub-5')!.split(':')[1])
+  const from = (address: string) => answer(dial(port, peers.header('hub-5', { address, port: 1 }), wish))
+  for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.1'])
+    t.equal(String(await from(address)), 'taken', address)
+  t.ok(isRefused(await from('192.0.2.1')), 'the third of one client')
+  t.equal(String(await from('192.0.2.4')), 'taken')
+})
