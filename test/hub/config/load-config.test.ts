@@ -235,6 +235,21 @@ t.test('K147 a plugin that does not load hides nothing that is wrong with the ot
   })
 })
 
+t.test('proxy.internal_addr is something that another hub can dial', async (t) => {
+  const said = (address: string) => problems(t, `${MINIMAL}  internal_addr: "${address}"\n`)
+  for (const address of ['0.0.0.0:443', ':443', '[::]:443', 'hub-1.internal:0'])
+    t.match(await said(address), [/^F:5: proxy\.internal_addr: must be what the other hubs dial/], address)
+  for (const address of ['hub-1.internal', '10.0.0.1', 'hub-1.internal:99999', 'x y:1'])
+    t.match(await said(address), [/^F:5: proxy\.internal_addr: must be HOST:PORT/], address)
+  for (const [address, host] of [
+    ['hub-1.internal:8443', 'hub-1.internal'],
+    ['[fd00::1]:8443', 'fd00::1'],
+  ] as const) {
+    const { config } = await load(t, `${MINIMAL}  internal_addr: "${address}"\n`)
+    t.same(config.proxy.internalAddr, { host, port: 8_443 })
+  }
+})
+
 t.test('values are not repeated in errors, since they may be secret', async (t) => {
   const yaml = `${MINIMAL}database: { driver: postgres, url: "mysql://mezite:s3cret@db/x" }\n`
   t.notMatch((await problems(t, yaml)).join(), /s3cret/)
