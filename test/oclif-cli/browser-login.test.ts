@@ -70,6 +70,37 @@ t.test('a code that is none is answered, and the login goes on waiting', opts, a
   t.equal(await login, 'signed in')
 })
 
+t.test('only the hub’s own way leads in: no other name, method or path', opts, async (t) => {
+  let asked = 0
+  const { login, port, visit } = await waiting(t, async () => {
+    asked += 1
+    return 'signed in'
+  })
+  const say = (line: string, host: string) =>
+    new Promise<string>((resolve) => {
+      let text = ''
+      const socket = connect(port, '127.0.0.1')
+      socket.on('data', (chunk) => {
+        text += chunk
+      })
+      socket.on('close', () => resolve(text))
+      socket.write(`${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    })
+  const own = `127.0.0.1:${port}`
+  for (const [line, host, status] of [
+    ['GET /callback?code=right', `evil.test:${port}`, 403],
+    ['GET /callback?code=right', `localhost:${port}`, 403],
+    ['GET /callback?code=right', '127.0.0.1', 403],
+    ['POST /callback?code=right', own, 403],
+    ['GET /other?code=right', own, 404],
+    ['GET /callback', own, 404],
+  ] as const)
+    t.match(await say(line, host), new RegExp(`^HTTP/1.1 ${status} `), `${line} ${host}`)
+  t.equal(asked, 0)
+  t.match(await visit('right'), { status: 200 })
+  t.equal(await login, 'signed in')
+})
+
 t.test(
   'a hub that takes no more tries is told of as that, and the code can be sent again',
   opts,

@@ -105,10 +105,31 @@ t.test('I123 a request is told from its first byte on, however it is cut', async
   }
 })
 
+t.test('I123 a page is known by what browsers say of where a request comes from', async (t) => {
+  heard = ''
+  const head = (...lines: string[]) =>
+    `GET /a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${lines.join('\r\n')}\r\n\r\n`
+  for (const site of ['cross-site', 'same-site'])
+    t.equal(
+      await ending([head(`Sec-Fetch-Site: ${site}`)]),
+      'ECONNRESET',
+      `an image, without an origin, ${site}`,
+    )
+  t.equal(await ending([head('Origin: null')]), 'ECONNRESET', 'a form of before those headers')
+  t.equal(heard, '', 'not a byte of them arrived')
+})
+
 t.test('I123 a page whose name was rebound to this machine gets nothing through', async (t) => {
   heard = ''
   const browsers = ['User-Agent: Mozilla/5.0 (X11)', 'User-Agent: mine\r\nAccept-Language: en']
-  for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', 'evil.example.']) {
+  const hosts = [
+    'evil.example',
+    `evil.example:${port}`,
+    'localhost.evil.example',
+    'evil.example.',
+    'evillocalhost',
+  ]
+  for (const host of hosts) {
     for (const browser of browsers) {
       const text = `GET /secrets HTTP/1.1\r\nHost: ${host}\r\n${browser}\r\nAccept: */*\r\n\r\n`
       t.equal(await ending([text]), 'ECONNRESET', `${host} ${browser}`)

@@ -1,7 +1,9 @@
-import type { Subject } from '@mezite/core'
+import type { Subject, Vote } from '@mezite/core'
 import t from 'tap'
+import { createAccess } from '../../../core/hub/access/create-access.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { actor, appBody, operator, publicNames, startRooms } from '../sessions/start-rooms.ts'
+import type { Ballots } from '../../../core/kernel/hook.ts'
+import { actor, appBody, operator, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const subject = (over: Partial<Subject> = {}): Subject =>
   Object.freeze({
@@ -75,7 +77,61 @@ t.test('access', async (t) => {
       vote.require({ name: 'trusted-device' })
     })
     t.match(await decide(), { effect: 'require', reason: 'device_trust_required' })
+    const device = (appId: string | null) =>
+      subject({ satisfied: [{ name: 'trusted-device', level: '', appId, at: now }] })
+    t.match(await decide(device('other')), { effect: 'require' }, 'a device of another app’s session')
+    t.match(await decide(device(app.id)), { effect: 'allow' })
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 })
+    })
+    // Also when the hub that saw the touch is a little ahead.
+    const ahead = met('webauthn', 'other', rooms.clock.now() + 5_000)
+    t.match(await decide(ahead), { effect: 'require' }, 'each session asks anew')
+    t.match(await decide(met('webauthn', app.id, now)), { effect: 'allow' })
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.require({ name: 'session-mfa', level: 'magic' as 'webauthn', freshnessMs: 60_000 })
+    })
+    t.match(await decide(met('hardware_key', app.id, now)), { effect: 'require' }, 'an unknown demand')
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 60_000 })
+    })
+    const fresh = met('webauthn', 'other', rooms.clock.now())
+    t.match(await decide(fresh), { effect: 'allow' })
+    rooms.advance(61_000)
+    t.match(await decide(fresh), { effect: 'require' }, 'too old by now')
     rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
+  await t.test('a lock that comes while a policy thinks counts, and so does an error', async (t) => {
+    let end: (error?: Error) => void = () => {}
+    const decide = async (_query: unknown, ballot: (plugin: string) => Vote): Promise<Ballots<Vote>> => {
+      const vote = ballot('slow')
+      await new Promise<void>((resolve, reject) => {
+        end = (error) => (error ? reject(error) : resolve())
+      })
+      vote.allow('platform')
+      return { cast: [vote], failed: [] }
+    }
+    const slow = createAccess({
+      ...{ catalog, locks, changes: rooms.changes, clock: rooms.clock, log: quiet },
+      decide: Object.assign(decide, { empty: false, pure: true }),
+    })
+    const ask = () => slow.decide({ subject: subject(), app, context })
+    const allowed = ask()
+    end()
+    const failed = ask()
+    end(new Error('boom'))
+    t.match(await allowed, { effect: 'allow' })
+    t.match(await failed, { effect: 'deny', reason: 'policy_failed' })
+    const late = ask()
+    const target = { kind: 'user', target: 'ann@example.com', message: 'no', ttlMs: null } as const
+    const { id } = await locks.create(target, actor)
+    end()
+    t.match(await late, { effect: 'deny', reason: 'locked', message: 'no' })
+    await locks.remove(id, actor)
   })
 
   await t.test('locks come first, for user, role, session and app, and end by themselves', async (t) => {

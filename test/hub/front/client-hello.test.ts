@@ -49,6 +49,60 @@ t.test('H113 empty records are refused', async (t) => {
   t.match(readClientHello(second), { kind: 'invalid', reason })
 })
 
+t.test('H113 E73 whatever another reader could take for something else is refused', async (t) => {
+  const u16 = (value: number) => Buffer.from([value >> 8, value & 255])
+  const sized = (bytes: Buffer) => Buffer.concat([u16(bytes.length), bytes])
+  const extension = (type: number, data: Buffer) => Buffer.concat([u16(type), sized(data)])
+  const named = (...names: string[]) =>
+    extension(
+      0,
+      sized(Buffer.concat(names.flatMap((name) => [Buffer.from([0]), sized(Buffer.from(name, 'latin1'))]))),
+    )
+  const speaking = (...names: string[]) =>
+    extension(
+      16,
+      sized(
+        Buffer.concat(names.flatMap((name) => [Buffer.from([name.length]), Buffer.from(name, 'latin1')])),
+      ),
+    )
+  const hello = (extensions: Buffer, behind = '', after = '') => {
+    const body = Buffer.concat([
+      Buffer.from([3, 3]),
+      Buffer.alloc(32),
+      Buffer.from([0, 0, 2, 0x13, 1, 1, 0]),
+      sized(extensions),
+      Buffer.from(behind),
+    ])
+    const message = Buffer.concat([Buffer.from([1, 0]), sized(body), Buffer.from(after)])
+    return readClientHello(Buffer.concat([Buffer.from([22, 3, 1]), sized(message)]))
+  }
+  const both = Buffer.concat([named('a.test'), speaking('h2')])
+  t.strictSame(hello(both), { kind: 'hello', hello: { serverName: 'a.test', alpn: ['h2'] } })
+  const other = named('a.test')
+  other[5] = 1
+  const long = named('a.test')
+  long[3] = 200
+  for (const [what, verdict] of Object.entries({
+    'a server name twice': hello(Buffer.concat([named('a.test'), named('b.test')])),
+    'ALPN twice': hello(Buffer.concat([speaking('h2'), speaking('mezite-join/1')])),
+    'two server names': hello(named('a.test', 'b.test')),
+    'no name': hello(named('')),
+    'a name of another type': hello(other),
+    ...Object.fromEntries(
+      ['a.test.', 'a..test', 'a b.test', 'a\0.test', '\xe4.test', `${'a'.repeat(64)}.test`].map((name) => [
+        name,
+        hello(named(name)),
+      ]),
+    ),
+    'an extension that passes the end': hello(long),
+    'an empty ALPN name': hello(speaking('h2', '')),
+    'no ALPN name': hello(speaking()),
+    'bytes behind the extensions': hello(both, 'x'),
+    'bytes behind the message': hello(both, '', 'x'),
+  }))
+    t.match(verdict, { kind: 'invalid' }, what)
+})
+
 t.test('no server name, no ALPN', async (t) => {
   const bytes = await captureHello({})
   t.strictSame(readClientHello(bytes), { kind: 'hello', hello: { serverName: null, alpn: [] } })

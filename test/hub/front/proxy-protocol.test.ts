@@ -33,6 +33,8 @@ t.test('version 2', async (t) => {
   t.equal(readProxyHeader(Buffer.concat([V2, Buffer.from([0x31, 0x11, 0, 12])])).kind, 'invalid')
   t.equal(readProxyHeader(Buffer.concat([V2, Buffer.from([0x21, 0x11, 255, 255])])).kind, 'invalid')
   t.equal(readProxyHeader(Buffer.concat([V2, Buffer.from([0x21, 0x11, 0, 4, 1, 2, 3, 4])])).kind, 'invalid')
+  const short = Buffer.concat([V2, Buffer.from([0x21, 0x21, 0, 12]), Buffer.alloc(12)])
+  t.equal(readProxyHeader(short).kind, 'invalid', 'IPv6 in the length of IPv4')
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (noise) => !!readProxyHeader(Buffer.concat([V2, noise]))),
   )
@@ -46,7 +48,9 @@ t.test('A14 X-Forwarded-For counts only behind trusted proxies, from its end', a
   t.equal(trusted.clientOf('10.0.0.1', '1.1.1.1, 2.2.2.2'), '2.2.2.2')
   t.equal(trusted.clientOf('10.0.0.1', '1.1.1.1, 2.2.2.2, 10.0.0.2'), '2.2.2.2')
   t.equal(trusted.clientOf('10.0.0.1', 'junk, 10.0.0.2'), '10.0.0.2')
+  t.equal(trusted.clientOf('10.0.0.1', '1.1.1.1, junk, 10.0.0.2'), '10.0.0.2', 'nothing before it counts')
   t.equal(trusted.clientOf('10.0.0.1', '::ffff:2.2.2.2'), '2.2.2.2')
+  t.equal(canonicalAddress('::FFFF:202:202'), '2.2.2.2')
   t.equal(trusted.clientOf('10.0.0.1', undefined), '10.0.0.1')
   t.equal(canonicalAddress('2001:DB8:0:0::1'), '2001:db8::1')
   t.equal(canonicalAddress('fe80::1%eth0'), null)

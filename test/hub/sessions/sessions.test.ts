@@ -286,6 +286,13 @@ t.test('sessions', async (t) => {
       const bearer = () => identify({ kind: 'bearer', token })
       t.match(await bearer(), { user: 'kim' })
 
+      await users.create('kit', [], actor)
+      const { session: early } = await hub({ user: 'kit', holder: null })
+      t.match(sessions.subjectOf(early), { user: 'kit' })
+      await users.signIn({ ...identity('3'), name: 'kit' })
+      t.equal(sessions.subjectOf(early), undefined, 'opened while nobody held the name')
+      await t.rejects(hub({ user: 'kit', holder: null }), { status: 401, code: 'login_required' })
+
       // As if the hub had ended between the removal and the end of the sessions.
       await users.remove('kim', actor)
       await t.rejects(hub({ user: 'kim', holder: first.holder }), { status: 401, code: 'login_required' })

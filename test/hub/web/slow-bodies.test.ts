@@ -71,6 +71,11 @@ t.test(
       t.match(got(), /^HTTP\/1.1 400 /)
       socket.destroy()
     }
+    const { socket, got, closed } = await dial()
+    socket.write(`${head('hub.mezite.localhost', '/open/x', '1.1', 'Transfer-Encoding: chunked')}1\r\n[\r\n`)
+    t.ok(await closed, 'in chunks')
+    t.match(got(), /^HTTP\/1.1 400 /)
+    socket.destroy()
   },
 )
 

@@ -84,3 +84,60 @@ t.test('following is no use of a session: who follows is asked for again only af
   t.notOk(stillAllowed(), 'at the second poll after the lock')
   t.equal(asked, 2)
 })
+
+t.test(
+  'a tail ends with the session, with a token, when the view is old, and when nobody can tell',
+  async (t) => {
+    const state = {
+      fresh: true,
+      session: {} as object | undefined,
+      roles: ['admin'],
+      again: ['admin'] as string[] | null,
+    }
+    let applied: (touched: ReadonlyMap<string, ReadonlySet<string>> | null) => void = () => {}
+    const watch = createAdminWatch({
+      changes: {
+        fresh: () => state.fresh,
+        onApplied(listener) {
+          applied = listener
+        },
+      },
+      sessions: { byId: () => state.session as never, subjectOf: () => ({ roles: state.roles }) as never },
+    })
+    const follow = (sessionId: string | null) => {
+      const kind = sessionId === null ? 'token' : 'session'
+      const stillAllowed = watch({
+        subject: { user: 'ann', roles: ['admin'], kind, sessionId, satisfied: [] },
+        identifyAgain: async () => {
+          if (state.again === null) throw new Error('the database is away')
+          return { roles: state.again } as never
+        },
+      })
+      /** What is asked at one poll counts at the next. */
+      return async () => {
+        stillAllowed()
+        await Promise.resolve()
+        await Promise.resolve()
+        return stillAllowed()
+      }
+    }
+    const before = { ...state }
+    for (const [what, id, then, touched] of [
+      ['the session is over', 's1', { session: undefined }, null],
+      ['the role is gone', 's1', { roles: [] }, null],
+      ['the view is old', 's1', { fresh: false }, null],
+      ['a lock of a role that the person has just got', 's1', { again: [] }, 'user'],
+      ['a lock', 's1', { again: [] }, 'lock'],
+      ['nobody can tell who it is', 's1', { again: null }, 'user'],
+      ['the token is removed', null, { again: [] }, null],
+      ['nobody can tell whose token it is', null, { again: null }, null],
+    ] as const) {
+      const allowed = follow(id)
+      t.ok(await allowed(), `before: ${what}`)
+      Object.assign(state, then)
+      if (touched !== null) applied(new Map([[touched, new Set(['x'])]]))
+      t.notOk(await allowed(), what)
+      Object.assign(state, before)
+    }
+  },
+)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { OK, openByteApp } from './byte-app.ts'
-import { appAt, ask, COOKIE, openGateway, raw } from './gateway.ts'
+import { appAt, ask, COOKIE, OTHER, openGateway, raw } from './gateway.ts'
 
 const NAVIGATE = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Sec-Fetch-Site: none']
 
@@ -133,12 +133,18 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
     await raw(gateway, ask('POST /', 'Content-Length: 0', sibling, 'Sec-Fetch-Site: same-site')),
     / 200 /,
   )
-  t.match(await raw(gateway, anonymous('OPTIONS /', ...preflight)), / 200 /)
-  t.notMatch(app.requests[1], /mezite/i, 'a preflight carries nobody')
+  const more = ['Cookie: sid=1', 'Authorization: Basic eA==', 'X-Api-Key: k']
+  t.match(await raw(gateway, anonymous('OPTIONS /', ...preflight, ...more)), / 200 /)
+  t.notMatch(app.requests[1], /mezite|sid=1|basic|api-key/i, 'a preflight carries nobody')
   t.match(
     await raw(gateway, anonymous('GET /', sibling)),
     /401 [\s\S]*Access-Control-Allow-Origin: https:\/\/b.apps.test/,
   )
+  const evil = 'Origin: https://evil.test'
+  for (const text of [anonymous('GET /', evil), ask('POST /', 'Content-Length: 0', evil)])
+    t.notMatch(await raw(gateway, text), /Access-Control/, 'no answer to a page that is not listed')
+  for (const method of ['PUT', 'PATCH', 'DELETE', 'PROPFIND'])
+    t.match(await raw(gateway, ask(`${method} /`, evil)), /^HTTP\/1.1 403 [\s\S]*origin_not/, method)
   const own = ['Origin: https://a.apps.test', 'Referer: https://a.apps.test/p']
   gateway.apps.set('a.apps.test', appAt(app.port, { rewriteHost: 'upstream' }))
   t.match(await raw(gateway, ask('POST /', 'Content-Length: 0', ...own)), / 200 /)
@@ -148,6 +154,66 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
       `Host: 127.0.0.1:${app.port}\r\n[\\s\\S]*Origin: http://127.0.0.1:${app.port}\r\nReferer: http://127.0.0.1:${app.port}/p\r\n`,
     ),
   )
+})
+
+t.test('B17 a session of another app, and an app that is no web application, open nothing', async (t) => {
+  const origin = 'https://b.apps.test'
+  const { app, gateway } = await open(t, { origins: [origin] })
+  gateway.sessions.set(OTHER, { ...gateway.sessions.get(OTHER)!, appId: 'app-b' })
+  const other = anonymous('GET /', `Cookie: __Host-mezite_app=${OTHER}`)
+  t.match(await raw(gateway, other), /^HTTP\/1.1 401 [\s\S]*login_required/)
+  gateway.state.later = true
+  t.match(await raw(gateway, other), /^HTTP\/1.1 401 /, 'nor one that is found late')
+  const preflight = anonymous('OPTIONS /', 'Access-Control-Request-Method: PUT', `Origin: ${origin}`)
+  gateway.state.fresh = false
+  t.match(await raw(gateway, preflight), /^HTTP\/1.1 503 [\s\S]*view_stale/)
+  gateway.state.fresh = true
+  gateway.apps.set('a.apps.test', appAt(app.port, { protocol: 'tcp', origins: [origin] }))
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 404 [\s\S]*app_unknown/)
+  t.match(await raw(gateway, preflight), /^HTTP\/1.1 404 [\s\S]*app_unknown/)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('G97 what only looks like a preflight of a listed origin needs a session', async (t) => {
+  const origin = 'https://b.apps.test'
+  const { app, gateway } = await open(t, { origins: [origin] })
+  const asks = ['Access-Control-Request-Method: PUT', `Origin: ${origin}`]
+  for (const [line, headers, body] of [
+    ['GET /', asks, ''],
+    ['POST /', [...asks, 'Content-Length: 1'], 'x'],
+    ['DELETE /', asks, ''],
+    ['OPTIONS /', asks.slice(1), ''],
+    ['OPTIONS /', asks.slice(0, 1), ''],
+    ['OPTIONS /', [...asks, 'Content-Length: 1'], 'x'],
+    ['OPTIONS /', [asks[0]!, 'Origin: https://c.apps.test'], ''],
+  ] as const)
+    t.match(await raw(gateway, anonymous(line, ...headers) + body), /^HTTP\/1.1 401 /, `${line} ${headers}`)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('E75 two origins are refused, and two words about the site are the worse one', async (t) => {
+  const { app, gateway } = await open(t)
+  const own = 'Origin: https://a.apps.test'
+  const post = (...headers: string[]) => raw(gateway, ask('POST /', 'Content-Length: 0', ...headers))
+  t.match(await post('Origin: https://evil.test', own), /^HTTP\/1.1 400 [\s\S]*origin_invalid/)
+  t.match(await post('Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: cross-site'), /^HTTP\/1.1 403 /)
+  t.equal(app.requests.length, 0)
+})
+
+t.test('E74 a host beside the domain of the apps, and the hub’s own below it, are no app’s', async (t) => {
+  const app = await openByteApp(() => OK)
+  const names = { hubOrigin: 'https://hub.apps.test', signInOrigin: 'https://login.apps.test' }
+  const gateway = await openGateway(appAt(app.port), names)
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  for (const host of ['hub.apps.test', 'login.apps.test', 'evilapps.test', 'apps.test.evil.test'])
+    t.match(
+      await raw(gateway, anonymous('GET /').replace('a.apps.test', host), host),
+      /^HTTP\/1.1 421 /,
+      host,
+    )
 })
 
 t.test('hand-over and sign-out below /.mezite/', async (t) => {
@@ -174,7 +240,23 @@ t.test('hand-over and sign-out below /.mezite/', async (t) => {
     /200 [\s\S]*<form/,
   )
   t.match(await raw(gateway, ask('POST /.mezite/logout', 'Origin: https://b.apps.test')), /^HTTP\/1.1 403 /)
-  t.strictSame(gateway.state.ended, [], 'B32 another site ends nothing')
+  t.match(
+    await raw(
+      gateway,
+      ask('GET /.mezite/logout', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: no-cors', 'Accept: image/*'),
+    ),
+    /200 [\s\S]*<form/,
+    'nor does an image of the app itself',
+  )
+  gateway.sessions.set(OTHER, { ...gateway.sessions.get(OTHER)!, appId: 'app-b' })
+  t.match(
+    await raw(
+      gateway,
+      `${anonymous('POST /.mezite/logout', 'Origin: https://a.apps.test', `Cookie: __Host-mezite_app=${OTHER}`)}`,
+    ),
+    / 200 /,
+  )
+  t.strictSame(gateway.state.ended, [], 'B32 another site ends nothing, and nobody a session of another app')
   t.match(
     await raw(gateway, ask('POST /.mezite/logout', 'Origin: https://a.apps.test')),
     /200 [\s\S]*Max-Age=0[\s\S]*hub.test\/web\/logout/,

@@ -1,6 +1,7 @@
 /** What changes between the decision about a request and its way to the app. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, type Gateway, openGateway, raw } from './gateway.ts'
 
@@ -64,6 +65,53 @@ t.test('E71 access that goes while the app is dialled: no byte reaches it', asyn
   })
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /)
   t.strictSame(app.requests, [])
+})
+
+t.test(
+  'E71 what else ends while the app is dialled: the app as it was, the session, a fresh view',
+  async (t) => {
+    const ends: Readonly<Record<string, (gateway: Gateway, port: number) => void>> = {
+      'revoked, the app was changed': (gateway, port) => gateway.apps.set('a.apps.test', appAt(port)),
+      'revoked, the app was deleted': (gateway) => gateway.apps.clear(),
+      'revoked, the session is over': (gateway) => gateway.sessions.clear(),
+      'revoked, the name is gone': (gateway) =>
+        Object.assign(gateway.parts.sessions, { subjectOf: () => undefined }),
+      'view_stale, the view is old': (gateway) => {
+        gateway.state.fresh = false
+      },
+    }
+    for (const [what, end] of Object.entries(ends)) {
+      const { app, gateway } = await open(t)
+      whileDialling(gateway, () => {
+        end(gateway, app.port)
+        gateway.state.epoch++
+      })
+      const [code] = what.split(',')
+      t.match(await raw(gateway, ask('GET /')), new RegExp(`^HTTP/1.1 (403|503) [^]*"code":"${code}"`), what)
+      t.strictSame(app.requests, [], what)
+      await until(() => app.sockets.size === 0, `${what}: what was dialled is closed`)
+    }
+  },
+)
+
+t.test('E71 a request that is repeated says who the person is by then', async (t) => {
+  let gateway: Gateway | undefined
+  const app = await openByteApp((request, socket, seen) => {
+    if (!request.startsWith('GET /again') || seen > 2) return OK
+    gateway!.state.roles = ['dev']
+    gateway!.state.epoch++
+    socket.destroy()
+    return null
+  })
+  gateway = await openGateway(appAt(app.port))
+  t.teardown(async () => {
+    await gateway?.close()
+    app.close()
+  })
+  t.match(await raw(gateway, ask('GET /warm')), /^HTTP\/1.1 200 /, 'leaves an idle connection')
+  t.match(await raw(gateway, ask('GET /again')), /^HTTP\/1.1 200 /)
+  const roles = app.requests.map((text) => /\r\nX-Mezite-Roles: (.*)\r\n/.exec(text)?.[1])
+  t.strictSame(roles, ['dev,ops', 'dev,ops', 'dev'])
 })
 
 t.test('a connection that dies while access is asked again: another one, or 502, and at once', async (t) => {

@@ -44,6 +44,44 @@ t.test('A1 A2 A14 client-sent identity and forwarding headers are replaced', asy
   )
 })
 
+t.test('A2 no forwarding header of a client passes, in no spelling that a CGI takes for it', async (t) => {
+  const { app, gateway } = await open(t)
+  const names = [
+    'Forwarded',
+    'X-Forwarded-For',
+    'X-Forwarded-Prefix',
+    'X-Real-IP',
+    'X-Client-IP',
+    'X-Cluster-Client-IP',
+    'X-Original-URL',
+    'X-Original-Host',
+    'X-Rewrite-URL',
+    'X-HTTP-Host-Override',
+    'X-Host',
+    'X-Request-ID',
+    'X-Remote-User',
+    'True-Client-IP',
+    'CF-Connecting-IP',
+    'Fastly-Client-IP',
+    'Client-IP',
+    'Keep-Alive',
+    'Proxy-Connection',
+    'Proxy-Authorization',
+    'Proxy-Authenticate',
+    'Proxy',
+    'TE',
+    'HTTP2-Settings',
+  ]
+  for (const spell of [
+    (name: string) => name,
+    ...['_', '.'].map((to) => (name: string) => name.replaceAll('-', to)),
+  ]) {
+    const sent = names.map((name, at) => `${spell(name)}: evil-${at}`)
+    t.match(await raw(gateway, ask('GET /', ...sent)), / 200 /)
+    t.strictSame(app.requests.at(-1)?.match(/.*evil.*/g), null)
+  }
+})
+
 t.test('A3 variants with _, . and whatever else a CGI takes for a hyphen are refused', async (t) => {
   const { app, gateway } = await open(t)
   const odd = [..."!#$%&'*+.^_`|~"].map((character) => `X-Mezite${character}User`)
@@ -88,6 +126,40 @@ t.test('A8 A9 roles that do not fit fail closed, names are encoded without loss'
   t.match(await raw(gateway, ask('GET /')), / 200 /)
   t.strictSame(values(app.requests[0] ?? '', 'x-mezite-user'), ['%C3%A9%0D%0AX-Evil:%201%25'])
   t.strictSame(values(app.requests[0] ?? '', 'x-evil'), [])
+  gateway.state.user = 'a%20b'
+  t.match(await raw(gateway, ask('GET /')), / 200 /)
+  t.strictSame(values(app.requests[1] ?? '', 'x-mezite-user'), ['a%2520b'], 'another one than `a b`')
+  gateway.state.roles = ['dev,admin']
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 500 [\s\S]*roles_invalid/)
+})
+
+t.test('A1 who is calling is said anew for each assertion, and for who may have changed', async (t) => {
+  const { app, gateway } = await open(t)
+  const roles = ['dev']
+  const subject = { user: 'ann', roles, kind: 'session', sessionId: 's1', satisfied: [] } as const
+  let signed = 0
+  const sign = () => `head.body.${++signed}`
+  Object.assign(gateway.parts.assertion, { sign })
+  Object.assign(gateway.parts.sessions, { subjectOf: () => subject })
+  const said = async (name: string) => {
+    t.match(await raw(gateway, ask('GET /')), / 200 /)
+    return values(app.requests.at(-1) ?? '', name)
+  }
+  t.strictSame([await said('mezite-jwt-assertion'), await said('mezite-jwt-assertion')].flat(), [
+    'head.body.1',
+    'head.body.2',
+  ])
+  Object.assign(gateway.parts.assertion, { sign: () => 'head.body.same' })
+  t.strictSame(await said('x-mezite-roles'), ['dev'])
+  roles.push('ops')
+  t.strictSame(await said('x-mezite-roles'), ['dev,ops'])
+  Object.freeze(roles)
+  Object.freeze(subject)
+  Object.assign(gateway.parts.assertion, { sign })
+  t.strictSame([await said('mezite-jwt-assertion'), await said('mezite-jwt-assertion')].flat(), [
+    'head.body.3',
+    'head.body.4',
+  ])
 })
 
 t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', async (t) => {
@@ -103,11 +175,21 @@ t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', a
   t.strictSame(values(app.requests[0] ?? '', 'cookie'), ['a=1;  b="x; y"; \xa0__Host-mezite_app=no; c= 2'])
   const first = `GET / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\nCookie: __Host-mezite_app=evil; ${COOKIE}\r\n\r\n`
   t.match(await raw(gateway, first), /^HTTP\/1.1 401 /, 'the first counts')
+  for (const space of ['\xa0', '\x85', '\v', '\f']) {
+    const forged = first.replace('__Host-mezite_app=evil', `${space}__Host-mezite_app=evil`)
+    t.match(await raw(gateway, forged), /^HTTP\/1.1 (?:200|400) /, 'another name is another cookie')
+  }
+  const before = app.requests.length
+  t.match(await raw(gateway, ask('GET /', 'Cookie: __HOST-Mezite_other=evil; d=3')), / 200 /)
+  t.strictSame(values(app.requests[before] ?? '', 'cookie'), ['d=3'])
 })
 
 t.test('A13 B23 B25 B26 what an app may not say to the browser is removed', async (t) => {
   const lines = [
     'Set-Cookie: __Host-mezite_app=evil; Path=/; Secure',
+    'Set-Cookie: __host-MEZITE_app=evil; Path=/; Secure',
+    'Set-Cookie: =__Host-mezite_app=evil; Path=/; Secure',
+    'Set-Cookie: \t =__host-mezite_nonce=evil; Path=/; Secure',
     'Set-Cookie: sid=1; Domain=apps.test; Path=/',
     'Clear-Site-Data: "cookies", "cache"',
     'Strict-Transport-Security: max-age=0',
@@ -135,5 +217,8 @@ t.test('A16 only the exact prefix is the hub; other spellings stay behind the ga
       / 401 /,
     )
   }
+  t.equal(app.requests.length, 4)
+  for (const path of ['/.mezite', '/.mezite?x', '/.mezite/', '/.mezite/x'])
+    t.match(await raw(gateway, ask(`GET ${path}`)), / 404 /, path)
   t.equal(app.requests.length, 4)
 })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
+import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, COOKIE, type Gateway, openGateway, raw, readAll, readUntil } from './gateway.ts'
 
@@ -71,10 +72,8 @@ t.test('J139 never a third time, and never after the first byte of an answer', a
     (_, socket) => {
       if (first !== '') socket.write(first)
       setTimeout(() => {
-        for (const name of ['node-1', 'node-2', 'node-3']) {
-          const [now] = gateway.tunnel.connected
-          if (now === name) gateway.tunnel.disconnect(name)
-        }
+        const [now] = gateway.tunnel.connected
+        if (now !== undefined) gateway.tunnel.disconnect(now)
       }, 20)
       return null
     },
@@ -82,7 +81,11 @@ t.test('J139 never a third time, and never after the first byte of an answer', a
   )
   gateway.tunnel.connected = ['node-1', 'node-2', 'node-3']
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 /)
-  t.ok(app.requests.length <= 2)
+  t.equal(app.requests.length, 2)
+  first = 'HTTP/1.1 2'
+  gateway.tunnel.connected = ['node-1', 'node-2']
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 /)
+  t.equal(app.requests.length, 3)
   const before = app.requests.length
   first = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab'
   gateway.tunnel.connected = ['node-1', 'node-2']
@@ -90,6 +93,42 @@ t.test('J139 never a third time, and never after the first byte of an answer', a
   t.equal(app.requests.length, before + 1)
   t.match(gateway.requests().at(-1), { success: false, reason: 'link_lost' })
 })
+
+t.test('J139 an app that hangs up on a new connection is not asked again', async (t) => {
+  const { app, gateway } = await open(t, (_, socket) => {
+    socket.destroy()
+    return null
+  })
+  t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 502 [\s\S]*app_reset/)
+  t.equal(app.requests.length, 1)
+})
+
+t.test(
+  'F88 a connection serves no other request after words unasked, a farewell, or a change of the app',
+  async (t) => {
+    const used: unknown[] = []
+    let says = OK
+    const { app, gateway } = await open(t, (_, socket) => {
+      used.push(socket)
+      return says
+    })
+    const other = async (what: string) => {
+      t.match(await raw(gateway, ask('GET /')), /ok$/, what)
+      t.not(used.at(-1), used.at(-2), what)
+    }
+    t.match(await raw(gateway, ask('GET /')), /ok$/)
+    t.match(await raw(gateway, ask('GET /')), /ok$/)
+    t.equal(used[0], used[1], 'else it does')
+    for (const socket of app.sockets) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil')
+    await until(() => app.sockets.size === 0, 'words unasked end it', 10_000)
+    says = OK.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')
+    await other('words unasked')
+    says = OK
+    await other('a farewell')
+    gateway.apps.set('a.apps.test', appAt(app.port))
+    await other('a change of the app')
+  },
+)
 
 t.test('Q185 J139 a plugin that fails to choose an agent costs a request, never the hub', async (t) => {
   const { app, gateway } = await open(t, () => null)

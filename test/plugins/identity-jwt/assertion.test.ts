@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto'
+import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
+import { createAssertion } from '../../../plugins/identity-jwt/create-assertion.ts'
 import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
 
 const host = await startSignInHost()
@@ -75,6 +76,32 @@ t.test('each app hears its own name, however many a session uses in turn', async
     }
   const changed = fakeApp('app-249', { id: apps[249]?.id ?? '', uri: 'http://elsewhere.example' })
   t.equal(decode(host.assertion.sign(subject, changed)).aud, 'http://elsewhere.example', 'a changed app')
+})
+
+t.test('a text is used for half a minute by both clocks, and for a hundred apps of a session', async (t) => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const time = { wall: 1_800_000_000_000, monotonic: 0 }
+  const { sign } = createAssertion({
+    keys: { current: () => ({ kid: 'k', privateKey, publicJwk: {}, activeFrom: 0 }) },
+    changes: { epoch: 1 },
+    clock: { now: () => time.wall, monotonic: () => time.monotonic },
+    publicNames: { hubOrigin: 'https://hub.test' },
+  })
+  let last = sign(subject, app)
+  for (const [what, ahead, wall, again] of [
+    ['a moment later', 29_000, 29_000, true],
+    ['half a minute later, and the wall clock was set back meanwhile', 31_000, 0, false],
+    ['the wall clock was set forward', 0, 60_000, false],
+    ['the wall clock was set back', 0, -60_000, false],
+  ] as const) {
+    time.monotonic += ahead
+    time.wall += wall
+    const text = sign(subject, app)
+    t.equal(text === last, again, what)
+    last = text
+  }
+  for (let n = 0; n < 100; n++) sign(subject, fakeApp(`app-${n}`))
+  t.not(sign(subject, app), last, 'the first of more than a hundred is forgotten')
 })
 
 t.test('what could still change is signed each time', async (t) => {

@@ -155,6 +155,12 @@ t.test('any matching role may demand more, and the strongest demand counts', asy
   t.same(demanded(['plain', 'mfa']), [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 300_000 }])
   t.same(demanded(['mfa', 'key']), [{ name: 'session-mfa', level: 'hardware_key', freshnessMs: 0 }])
   t.same(demanded(['plain', 'device']), [{ name: 'trusted-device' }])
+  add('always', { require_session_mfa: true }, 'prod')
+  t.same(
+    demanded(['always']),
+    [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }],
+    'for each session, where no time is given',
+  )
 })
 
 t.test('the shortest limits of the roles count', async (t) => {
@@ -167,6 +173,8 @@ t.test('the shortest limits of the roles count', async (t) => {
   t.equal(limits.ttlMs(['nobody']), 12 * 3_600_000, 'where no role says anything')
   t.equal(limits.idleMs(['a']), 0)
   t.equal(limits.idleMs(['a', 'b']), 900_000)
+  roles.set('c', compileRole(role('c', { options: { idle_timeout: '5m' } })))
+  t.equal(limits.idleMs(['a', 'b', 'c']), 300_000)
 })
 
 t.test('a wrong role document is refused with every fault and its place', async (t) => {

@@ -1,10 +1,20 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
+import { defineHubPlugin, type Users, users } from '@mezite/core'
 import t from 'tap'
+import type { RunningUsers } from '../../../core/hub/access/create-users.ts'
+import { actor } from '../../hub/sessions/start-rooms.ts'
 import { login } from '../user-certs/sign-in-person.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
-const keys = await startKeyHub()
+let known: Users | undefined
+const spy = defineHubPlugin({
+  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users } },
+  setup({ use }) {
+    known = use.users
+  },
+})
+const keys = await startKeyHub({}, [spy])
 t.teardown(() => keys.hub.stop())
 const codes = (answers: readonly Said[]) => answers.map(({ status, code }) => `${status} ${code ?? 'ok'}`)
 
@@ -131,6 +141,24 @@ t.test('K143 at the sign-in a key that is there and one that is not are refused 
   t.equal(last, 429, 'and tries are limited')
   keys.clock.advance(2 * 60_000)
   await keys.hub.ready()
+})
+
+t.test('C54 a key whose owner loses the name while it signs in does not bring it back', async (t) => {
+  const rosa = await keys.person('rosa')
+  const byName = known!.byName
+  const relinked = new Promise<unknown>((resolve) => {
+    Object.assign(known!, {
+      byName(name: string) {
+        Object.assign(known!, { byName })
+        resolve((known as RunningUsers).relink('rosa', actor))
+        return byName(name)
+      },
+    })
+  })
+  const answer = await keys.signIn({ ...rosa, visitor: keys.hub.visitor() })
+  await relinked
+  t.match(answer, { status: 401, code: 'login_required' })
+  t.match(await keys.hub.api('GET', '/users/rosa'), { identity: null })
 })
 
 t.test('D62 a counter that does not grow is refused and recorded', async (t) => {

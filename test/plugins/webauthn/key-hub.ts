@@ -1,4 +1,11 @@
-import { createTestHub, type FakeClock, fakeClock, type TestHub, type Visitor } from '@mezite/core/testing'
+import {
+  createTestHub,
+  type FakeClock,
+  fakeClock,
+  type TestHub,
+  type TestHubOptions,
+  type Visitor,
+} from '@mezite/core/testing'
 import { type Lie, SoftKey } from './soft-key.ts'
 
 /** What the plugin's calls answer, as far as tests look. */
@@ -19,9 +26,9 @@ export interface Holder {
 }
 
 /** A hub in this process with the plugin, two apps behind a role that demands a key, and a clock that tests move. */
-export async function startKeyHub(config: object = {}) {
+export async function startKeyHub(config: object = {}, plugins: TestHubOptions['plugins'] = []) {
   const clock: FakeClock = fakeClock()
-  const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, clock })
+  const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, plugins, clock })
   const origin = hub.signInUrl
   const app = (name: string, labels: object) =>
     hub.api('PUT', `/apps/${name}`, {

@@ -101,10 +101,31 @@ t.test(
     const brief = { code, verifier, kind: 'cert', method: 'msh', clientIp: '', requestId: 'r' } as const
     const { session: short } = await redeem({ ...brief, longestMs: 60_000 })
     t.ok(Math.abs(short.expires - clock.now() - 60_000) < SECOND, 'what is asked for is counted from now')
+    const invalid = { status: 400, code: 'code_invalid' }
+    const stolen = await codes.issue(challenge, session.id)
+    const guess = redeem({ ...brief, code: stolen, verifier: 'w'.repeat(43) })
+    await t.rejects(guess, invalid, 'not without the verifier')
+    await t.rejects(redeem({ ...brief, code: stolen }), invalid, 'which has spent it')
+    const spread = redeem({ ...brief, code: await codes.issue(challenge, short.id) })
+    await t.rejects(spread, invalid, 'a command line lets in no other')
+    const old = await codes.issue(challenge, session.id)
+    rooms.advance(2 * 60 * SECOND)
+    await t.rejects(redeem({ ...brief, code: old }), invalid, 'two minutes are too late')
     const lock = await locks.create({ kind: 'user', target: 'ann', message: 'Call us.', ttlMs: null }, actor)
     const locked = redeem({ ...brief, code: await codes.issue(challenge, session.id) })
     await t.rejects(locked, { status: 403, code: 'locked', message: 'Call us.' }, 'nothing under a lock')
     await locks.remove(lock.id, actor)
     t.ok(await redeem({ ...brief, code: await codes.issue(challenge, session.id) }))
+    const kim = { name: 'kim', issuer: 'https://idp', sub: '1', connector: 'sso', mappedRoles: [] }
+    const { holder } = await users.signIn(kim)
+    const expires = clock.now() + HOUR
+    const hers = await sessions.open({ kind: 'hub', user: 'kim', holder, clientIp: '', expires })
+    const lost = await codes.issue(challenge, hers.session.id)
+    await users.relink('kim', actor)
+    await t.rejects(
+      redeem({ ...brief, code: lost }),
+      { status: 400, code: 'code_invalid' },
+      'the name is lost',
+    )
   },
 )

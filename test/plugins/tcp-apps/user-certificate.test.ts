@@ -1,0 +1,78 @@
+/** Each thing that a user's certificate must be, alone: whatever else protects the door, one fault is enough. */
+import { randomUUID, X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../../core/hub/keys/certificate-forms.ts'
+import { readUserCertificate } from '../../../plugins/tcp-apps/user-certificate.ts'
+
+const HOUR_MS = 3_600_000
+// A certificate knows seconds only.
+const now = Math.floor(Date.now() / 1_000) * 1_000
+const sessionId = randomUUID()
+const uri = `mezite://test/user/ada%40example.com?session=${sessionId}`
+const { certificate: ca, keys } = await makeAuthority('user-ca', 'test', now, 24 * HOUR_MS)
+const { publicKey } = await newKeyPair()
+const good = {
+  ...{ publicKey, commonName: 'ada@example.com', purpose: 'client' as const, notBefore: now },
+  ...{ notAfter: now + HOUR_MS, names: [{ type: 'url' as 'url' | 'dns', value: uri }] },
+}
+
+async function leaf(
+  changes: Partial<typeof good> | { readonly purpose: 'server' } = {},
+): Promise<X509Certificate> {
+  const made = await makeLeaf({ certificate: ca, key: keys.privateKey }, { ...good, ...changes })
+  return new X509Certificate(made.toString('pem'))
+}
+
+const read = (
+  certificate: X509Certificate | undefined,
+  at = now,
+  authorized = true,
+  issuer: string | null = 'k',
+) =>
+  readUserCertificate(
+    { authorized, getPeerX509Certificate: () => certificate } as unknown as TLSSocket,
+    'test',
+    at,
+    () => issuer,
+  )
+
+t.test('a certificate of a user says who and which session', async (t) => {
+  t.strictSame(read(await leaf()), {
+    ...{ user: 'ada@example.com', sessionId, notAfter: now + HOUR_MS, authority: 'k' },
+  })
+})
+
+t.test('I119 one fault is enough', async (t) => {
+  const certificate = await leaf()
+  t.equal(read(undefined), null, 'none')
+  t.equal(read(certificate, now, false), null, 'TLS did not verify it')
+  t.equal(read(certificate, now, true, null), null, 'nobody knows the key that signed it')
+  t.equal(read(certificate, now + HOUR_MS), null, 'expired')
+  t.equal(read(certificate, now - HOUR_MS), null, 'not valid yet')
+  t.equal(read(await leaf({ purpose: 'server' })), null, 'for servers')
+  t.equal(read(new X509Certificate(ca.toString('pem'))), null, 'the authority itself')
+  const url = (...values: string[]) => ({ names: values.map((value) => ({ type: 'url' as const, value })) })
+  const other = (from: string | RegExp, to: string) => url(uri.replace(from, to))
+  const named = {
+    'no name': { names: [] },
+    'a DNS name': { names: [{ type: 'dns' as const, value: 'hub.test.mezite.internal' }] },
+    'two names': url(uri, uri.replace('ada', 'bob')),
+    'a DNS name beside it': { names: [url(uri).names[0]!, { type: 'dns' as const, value: 'x' }] },
+    'one name in two': {
+      names: [
+        url('mezite://test/user/ada').names[0]!,
+        { type: 'dns' as const, value: `?session=${sessionId}` },
+      ],
+    },
+    'another cluster': other('//test/', '//best/'),
+    'another cluster, whose name holds ours': other('//test/', '//other/mezite://test/'),
+    'an agent': other('/user/', '/agent/'),
+    'an agent, with a user': other('/user/', '/agent/x/user/'),
+    'no session': other(/\?.*/, ''),
+    'no user': other('ada%40example.com', ''),
+    'more after the session': url(`${uri}0`),
+    'a broken escape': other('%40', '%zz'),
+  }
+  for (const [what, changes] of Object.entries(named)) t.equal(read(await leaf(changes)), null, what)
+})
