@@ -82,6 +82,8 @@ export class OwedAnswers {
 
 /** Takes a connection from the parser, which would go on to fail on everything that comes; the rest is read away. */
 export function silence(socket: Duplex): void {
+  // Called for each of many pipelined requests: one listener for them all.
+  socket.off('error', noop)
   socket.on('error', noop)
   readThroughStream(socket)
   socket.removeAllListeners('data')
