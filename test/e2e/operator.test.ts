@@ -188,8 +188,9 @@ t.test('fault 1: a hub that is killed comes back, and so do agent and sessions',
 t.test('fault 3: a hub that is told to stop lets requests end and exits 0', async (t) => {
   const visitor = await aliceReady()
   await visitor.open(`${slow.url}/`)
+  const before = slow.requests.length
   const late = visitor.fetch(`${slow.url}/`, { timeoutMs: 30_000 })
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await until(() => slow.requests.length > before, 'the app is asked')
   const hub = cluster.programs.get('hub')
   hub?.signal('SIGTERM')
   const answer = await late

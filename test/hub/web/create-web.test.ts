@@ -9,9 +9,12 @@ import { createWeb } from '../../../core/hub/web/create-web.ts'
 import { csrfToken } from '../../../core/hub/web/csrf.ts'
 import { statusRoutes } from '../../../core/hub/web/status-routes.ts'
 import { MezError } from '../../../core/kernel/error.ts'
+import { until } from '../../until.ts'
 import { quietLog } from '../front/quiet-log.ts'
 import { names, startWeb } from './start-web.ts'
 
+/** How the answer to `/slow` comes about. */
+const slow = { began: false, end: Promise.resolve() }
 const api: WebRoutes = {
   name: 'api',
   prefix: '/v1/webapi',
@@ -29,7 +32,8 @@ const api: WebRoutes = {
       throw new Problem(409, 'app_exists', 'It exists.')
     })
     app.get('/slow', { config: { access: 'public' } }, async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      slow.began = true
+      await slow.end
       return { done: true }
     })
   },
@@ -326,10 +330,14 @@ t.test('the hub’s own host', async (t) => {
   })
 
   await t.test('drain lets a running request end and then closes', async (t) => {
+    const { promise, resolve: finish } = Promise.withResolvers<void>()
+    Object.assign(slow, { began: false, end: promise })
     const running = hub.ask('GET', '/v1/webapi/slow', { connection: 'keep-alive' })
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(() => slow.began, 'the request is under way')
     await hub.front.drain(AbortSignal.timeout(30_000))
-    await hub.web.drain(AbortSignal.timeout(30_000))
+    const drained = hub.web.drain(AbortSignal.timeout(30_000))
+    finish()
+    await drained
     const answer = await running
     t.match(answer.json, { done: true })
     t.match(answer.head, 'connection: close')

@@ -14,7 +14,7 @@ import { until } from '../../until.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 
 /** A hub whose events and database the test sees. */
-async function startSeen() {
+async function startSeen(config = {}) {
   const events: AuditEvent[] = []
   const seen: { db?: Database; changes?: Changes } = {}
   const plugin = defineHubPlugin({
@@ -36,13 +36,13 @@ async function startSeen() {
       })
     },
   })
-  const tcp = await startTcpHub({ plugins: [plugin] })
+  const tcp = await startTcpHub({ plugins: [plugin], config })
   await tcp.publish('echo', (socket) => void socket.pipe(socket))
   return { tcp, events, db: () => seen.db as Database, changes: () => seen.changes as Changes }
 }
 
 t.test('a hub that stops lets connections end, then cuts them, and records each once', async (t) => {
-  const { tcp, events } = await startSeen()
+  const { tcp, events } = await startSeen({ shutdown_grace: '5s' })
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   const short = await open(session, 'echo')
   const long = await open(session, 'echo')
