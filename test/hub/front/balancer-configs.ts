@@ -20,7 +20,7 @@ defaults
   http-reuse always
   retries 0
   timeout connect 5s
-  timeout client 1s
+  timeout client 5s
   timeout server 30s
   timeout tunnel 30s
 frontend public
@@ -70,9 +70,9 @@ http {
   fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
-  client_header_timeout 1s;
-  client_body_timeout 1s;
-  keepalive_timeout 1s;
+  client_header_timeout 5s;
+  client_body_timeout 5s;
+  keepalive_timeout 5s;
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   upstream mezite { server 127.0.0.1:${hub}; keepalive 16; }
   server {

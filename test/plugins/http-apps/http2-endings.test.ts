@@ -102,7 +102,7 @@ t.test('the end of access, and of patience', async (t) => {
   })
 
   await t.test('H111 streams that are not read are reaped, others served', async (t) => {
-    const gateway = await open(t, 1_000)
+    const gateway = await open(t, 3_000)
     const stalled = await rawClient(gateway, setting(4, 0))
     stalled.request(1, fields('GET', '/', ['x_mezite_user', 'eve']))
     for (let id = 3; id < 200; id += 2)
