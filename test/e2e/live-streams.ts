@@ -2,6 +2,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { ClientHttp2Session } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import type { Visitor } from '../../core/testing/index.ts'
 import { open } from '../plugins/tcp-apps/start-tcp-hub.ts'
@@ -11,7 +12,7 @@ export const BROWSER_KINDS = ['download', 'events', 'socket'] as const
 export type Kind = (typeof BROWSER_KINDS)[number] | 'tcp'
 
 export interface Ending {
-  /** `cut`, `closed 4401` or `reset`; `ended` when it was a clean end. */
+  /** `cut`, `closed 4401` or `reset`; `ended` when it was a clean end, `lives on` when there was none. */
   readonly how: string
   /** On the clock of `performance`. */
   readonly at: number
@@ -41,6 +42,7 @@ export interface DripApp {
 
 const DRIP_MS = 50
 const OPEN_MS = 60_000
+const LATE_MS = 60_000
 const AGAIN_MS = 20
 
 export async function startDripApp(): Promise<DripApp> {
@@ -126,6 +128,13 @@ export async function openThroughMsh(session: ClientHttp2Session, app: string): 
     ),
   )
   return { kind: 'tcp', ended }
+}
+
+/** How each of them ended, once all have; `lives on` for what does not within a minute. */
+export async function endings(streams: readonly OpenStream[]): Promise<Ending[]> {
+  const late = pause(LATE_MS, null, { ref: false })
+  const ends = await Promise.all(streams.map(({ ended }) => Promise.race([ended, late])))
+  return ends.map((end) => end ?? { how: 'lives on', at: performance.now() })
 }
 
 /** A hub that has not yet heard that access is given back is asked again. */

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Visitor } from '../../core/testing/index.ts'
 import { type Login, open, startTcpHub } from '../plugins/tcp-apps/start-tcp-hub.ts'
 import { until } from '../until.ts'
-import { CUT, type OpenStream, openInBrowser, openThroughMsh, startDripApp } from './live-streams.ts'
+import { CUT, endings, type OpenStream, openInBrowser, openThroughMsh, startDripApp } from './live-streams.ts'
 
 const drip = await startDripApp()
 t.teardown(() => drip.close())
@@ -49,7 +49,7 @@ async function person(t: Test, name: string): Promise<Person> {
 
 /** All streams have ended as they should; resolves to how long after `from` the last one did. */
 async function allCut(t: Test, streams: readonly OpenStream[], from: number): Promise<number> {
-  const ends = await Promise.all(streams.map(({ ended }) => ended))
+  const ends = await endings(streams)
   t.same(
     streams.map(({ kind }, at) => [kind, ends[at]?.how]),
     Object.entries(CUT),
@@ -128,7 +128,7 @@ for (const { kind, of, browser, msh } of targets) {
     const locks: Lock[] = []
     for (const target of of(who)) locks.push(await api<Lock>('POST', '/locks', { target, message: MESSAGE }))
     const ms = await allCut(t, who.streams, from)
-    t.ok(ms < 3_000, `after ${Math.round(ms)} ms`)
+    t.ok(ms < 5_000, `after ${Math.round(ms)} ms`)
     const streams = locks.reduce((sum, { cut }) => sum + cut.streams, 0)
     t.equal(streams, 4, 'the answers say so')
     await recorded(t, who, 'locked')
@@ -150,14 +150,17 @@ for (const { kind, of, browser, msh } of targets) {
 t.test('a lock with an end locks until then, and no longer', async (t) => {
   const who = await person(t, 'until')
   const from = performance.now()
-  const { expires } = await api<Lock>('POST', '/locks', { target: { user: who.user }, ttl_seconds: 2 })
+  const { expires } = await api<Lock>('POST', '/locks', { target: { user: who.user }, ttl_seconds: 6 })
   await allCut(t, who.streams, from)
   const end = Date.parse(expires ?? '')
   let status = 403
-  while (status === 403) status = (await ask(who.visitor)).status
+  await until(async () => {
+    status = (await ask(who.visitor)).status
+    return status !== 403
+  }, 'the lock has ended')
   const lateMs = Date.now() - end
   t.equal(status, 200, 'the session has lived on')
-  t.ok(lateMs >= 0 && lateMs < 3_000, `${lateMs} ms after the end of the lock`)
+  t.ok(lateMs >= 0 && lateMs < 5_000, `${lateMs} ms after the end of the lock`)
   t.same(await api('GET', '/locks'), [], 'it is listed no more')
 })
 
@@ -168,7 +171,7 @@ t.test(
       kind: 'role',
       version: 'v1',
       metadata: { name: 'platform' },
-      spec: { options: { max_session_ttl: '3s' }, allow: { app_labels: { team: 'platform' } } },
+      spec: { options: { max_session_ttl: '8s' }, allow: { app_labels: { team: 'platform' } } },
     })
     const who = await person(t, 'brief')
     const sessions = await api<{ id: string; expires: string }[]>('GET', `/sessions?user=${who.user}&app=web`)
@@ -178,7 +181,7 @@ t.test(
     await allCut(t, who.streams, 0)
     for (const { kind, ended } of who.streams) {
       const lateMs = Math.round((await ended).at + offset - (kind === 'tcp' ? ends.tcp : ends.browser))
-      t.ok(lateMs > -50 && lateMs < 3_000, `${kind}: ${lateMs} ms after the end`)
+      t.ok(lateMs > -50 && lateMs < 5_000, `${kind}: ${lateMs} ms after the end`)
     }
     await recorded(t, who, 'expired')
     t.match(await ask(who.visitor), { status: 401, code: 'login_required' })

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { quantile } from '../bench/statistics.ts'
 import { until } from '../until.ts'
+import { CUT, endings } from './live-streams.ts'
 import { type Answer, startRevocations, WAYS } from './revocations.ts'
 import { startBalancer } from './start-balancer.ts'
 
@@ -56,8 +57,8 @@ t.test(
       'download, events, WebSocket and TCP were cut in every round at the same hub',
     )
     t.equal(there.length, ROUNDS * 4, 'and at the other')
-    t.ok(quantile(here, 0.99) < 1_000, `same hub: ${shown(here)}`)
-    t.ok(quantile(there, 0.99) < 2_000, `other hub: ${shown(there)}`)
+    t.ok(quantile(here, 0.5) < 500 && quantile(here, 0.99) < 3_000, `same hub: ${shown(here)}`)
+    t.ok(quantile(there, 0.5) < 1_000 && quantile(there, 0.99) < 4_000, `other hub: ${shown(there)}`)
     t.ok(right >= answered.length * 0.95, `${right} of ${answered.length} answers say what was cut on 2 hubs`)
   },
 )
@@ -105,13 +106,17 @@ t.test(
     t.equal(hubs.length, 2)
     for (const hub of hubs) t.ok(Date.parse(hub.since) > 0)
     const streams = await revocations.openAt(b)
-    const locked = await a.api<Answer>('POST', '/locks', { target: { agent: 'node-2' }, ttl_seconds: 1 })
+    const locked = await a.api<Answer>('POST', '/locks', { target: { agent: 'node-2' }, ttl_seconds: 5 })
     t.match(locked.cut, { hubs: 2 })
     t.ok((locked.cut?.streams ?? 0) >= streams.length, `${locked.cut?.streams} streams`)
-    await Promise.all(streams.map(({ ended }) => ended))
+    const ends = await endings(streams)
+    t.same(
+      ends.map(({ how }) => how),
+      streams.map(({ kind }) => CUT[kind]),
+    )
     const quick = await a.api<Answer>('POST', '/locks', { target: { user: 'nobody' } })
     t.match(quick.cut, { streams: 0, hubs: 2 })
-    t.ok(quick.cut!.ms < 3_000, `nothing live: ${quick.cut!.ms} ms`)
+    t.ok(quick.cut!.ms < 5_000, `nothing live: ${quick.cut!.ms} ms`)
     await new Promise((resolve) => setTimeout(resolve, Date.parse(locked.expires!) - Date.now() + 50))
     const left = await a.api<{ target: object }[]>('GET', '/locks')
     t.notOk(
@@ -128,24 +133,22 @@ t.test('fault 12: a hub that cannot reach the database lets nobody in on what it
   const cutOff = performance.now()
   const locking = a.api<Answer>('POST', '/locks', { target: { user: 'alice@example.com' } })
   const answers: { status: number; code: string | null; ms: number }[] = []
-  const asking = async (isLast: (answer: { code: string | null }) => boolean) => {
-    for (;;) {
+  const askedUntil = (last: string) =>
+    until(async () => {
       const ms = performance.now() - cutOff
       const answer = await revocations.askAt(b)
       answers.push({ ...answer, ms })
-      if (isLast(answer)) return
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-  await asking(({ code }) => code === 'view_stale')
+      return answer.code === last
+    }, `hub B answers ${last}`)
+  await askedUntil('view_stale')
   const { id, cut } = await locking
   t.match(cut, { unconfirmed: 1 }, 'whoever locks is told that one hub has not confirmed')
   t.same(await revocations.askAt(a), { status: 403, code: 'locked' })
-  const ends = await Promise.all(streams.map(({ ended }) => ended))
+  const ends = await endings(streams)
   const lastMs = Math.round(Math.max(...ends.map(({ at }) => at)) - cutOff)
   t.ok(lastMs < 15_000, `what is live is cut after ${lastMs} ms`)
   way.to(databasePort)
-  await asking(({ code }) => code === 'locked')
+  await askedUntil('locked')
   t.same(
     answers.filter(({ status, ms }) => status === 200 && ms > FRESH_MS + 500),
     [],

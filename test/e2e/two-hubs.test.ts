@@ -7,7 +7,7 @@ import { WebSocketServer } from 'ws'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
-import { BROWSER_KINDS, CUT, openInBrowser } from './live-streams.ts'
+import { BROWSER_KINDS, CUT, endings, openInBrowser } from './live-streams.ts'
 import { connect, register } from './resources.ts'
 import { type AgentOptions, isConnected, joinToken, MEZD, restartAgent, startAgent } from './start-agent.ts'
 import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
@@ -135,7 +135,7 @@ for (const { what, act, undo, after } of cuts) {
     const streams = await openInBrowser(visitor, app)
     const acted = performance.now()
     await act()
-    const ends = await Promise.all(streams.map(({ ended }) => ended))
+    const ends = await endings(streams)
     t.strictSame(
       ends.map(({ how }) => how),
       BROWSER_KINDS.map((kind) => CUT[kind]),
@@ -156,7 +156,7 @@ t.test('logout at hub A ends the session at hub B', async (t) => {
   const left = await visitor.submit(page, /\/web\/logout$/)
   t.equal(left.status, 200)
   const acted = performance.now()
-  const ends = await Promise.all(streams.map(({ ended }) => ended))
+  const ends = await endings(streams)
   t.strictSame(
     ends.map(({ how }) => how),
     BROWSER_KINDS.map((kind) => CUT[kind]),
