@@ -14,7 +14,7 @@ const load = (plugins: Record<string, unknown>, options: Partial<LoadOptions> = 
     plugins,
     folder: fixtures,
     program: core,
-    deadlineMs: 500,
+    deadlineMs: 30_000,
     ...options,
   })
 

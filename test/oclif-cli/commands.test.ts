@@ -88,7 +88,7 @@ hub.answers.set('/status', {
 t.test('every listing is a table, one JSON array and one YAML list', async (t) => {
   const tables: [string, RegExp][] = [
     ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +grafana\.apps\.example\.com/],
-    ['users list', /NAME[\s\S]* a, b +- +5m ago/],
+    ['users list', /NAME[\s\S]* a, b +- +\d+m ago/],
     ['roles ls', /platform +env=\[a\|b\]/],
     ['sso ls', /sso +https:\/\/id +m/],
     ['tokens ls', /t1 +app +any new +- +in 2h +-/],

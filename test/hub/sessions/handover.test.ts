@@ -47,7 +47,7 @@ t.test('a flood of unknown codes on a slow database is refused, and all else sti
     await until(async () => (await waiting()).rows[0]!.n > 0, 'the flood waits for the database')
     const begun = performance.now()
     await changes.catchUp()
-    t.ok(performance.now() - begun < 1_500, 'changes are read meanwhile')
+    t.ok(performance.now() - begun < 5_000, 'changes are read meanwhile')
     await t.rejects(
       redeem(code),
       { status: 503, code: 'handover_busy' },
