@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { until } from '../until.ts'
 
 const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
 
@@ -283,15 +284,13 @@ t.test('it waits for a hub that is not there yet', async (t) => {
   const dir = t.testdir({ token: 'x' })
   const args = ['start', '--proxy', '127.0.0.1:1', '--ca-pin', `sha256:${'0'.repeat(64)}`]
   const mezd = startMezd([...args, '--token-file', join(dir, 'token'), '--data-dir', join(dir, 'data')])
-  await new Promise<void>((resolve) => {
-    let log = ''
-    const hear = (chunk: Buffer): void => {
-      log += chunk
-      if (log.split('not reachable yet').length > 2) resolve()
-    }
-    mezd.child.stdout?.on('data', hear)
-    mezd.child.stderr?.on('data', hear)
-  })
+  let log = ''
+  const hear = (chunk: Buffer): void => {
+    log += chunk
+  }
+  mezd.child.stdout?.on('data', hear)
+  mezd.child.stderr?.on('data', hear)
+  await until(() => log.split('not reachable yet').length > 2, 'it has tried twice')
   mezd.child.kill('SIGTERM')
   t.equal((await mezd.ended).code, 0)
 })

@@ -92,7 +92,8 @@ function secure(): Promise<TLSSocket> {
 async function ask(socket: TLSSocket): Promise<string> {
   socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${HOST}:${publicPort}\r\n\r\n`)
   let text = ''
-  while (!text.includes('"openapi"')) text += (await once(socket, 'data'))[0]
+  const signal = AbortSignal.timeout(60_000)
+  while (!text.includes('"openapi"')) text += (await once(socket, 'data', { signal }))[0]
   return text.slice(0, 12)
 }
 

@@ -14,8 +14,8 @@ export async function startRedis(t: Owner, dir: string): Promise<number> {
   const port = await freePort()
   const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir]
   const server = spawn('redis-server', [...where, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
+  const ended = once(server, 'exit')
   t.teardown(async () => {
-    const ended = once(server, 'exit')
     server.kill('SIGKILL')
     await ended
   })
@@ -25,7 +25,7 @@ export async function startRedis(t: Owner, dir: string): Promise<number> {
 
 /** Whether a Redis answers on that port of 127.0.0.1. */
 export function answersPing(port: number): Promise<boolean> {
-  return promisify(execFile)('redis-cli', ['-p', String(port), 'ping']).then(
+  return promisify(execFile)('redis-cli', ['-p', String(port), 'ping'], { timeout: 20_000 }).then(
     ({ stdout }) => stdout === 'PONG\n',
     () => false,
   )
@@ -38,6 +38,6 @@ export async function holdRedis(t: Owner, port: number): Promise<{ readonly clos
   t.teardown(() => socket.destroy())
   const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.write('PING\r\n')
-  await once(socket, 'data')
+  await once(socket, 'data', { signal: AbortSignal.timeout(60_000) })
   return { closed }
 }

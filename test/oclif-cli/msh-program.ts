@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import https from 'node:https'
 import { join } from 'node:path'
+import { until } from '../until.ts'
 import type { MshHub } from './msh-hub.ts'
 import { type Finished, MSH, runMezctl, startMezctl } from './run-program.ts'
 
@@ -55,38 +56,32 @@ export interface RunningMsh {
 export function startMsh(args: readonly string[], env: Env): RunningMsh {
   const child = startMezctl(args, env, MSH)
   const texts = { out: '', err: '' }
-  let wake: (() => void)[] = []
   let over = false
-  const changed = () => {
-    for (const each of wake.splice(0)) each()
-  }
   for (const name of ['out', 'err'] as const) {
     child[name === 'out' ? 'stdout' : 'stderr']!.setEncoding('utf8').on('data', (text: string) => {
       texts[name] += text
-      changed()
     })
   }
   const ended = new Promise<Finished>((resolve) => {
     child.on('close', (code) => {
       over = true
-      wake = [...wake]
-      changed()
       resolve({ code, ...texts })
     })
   })
-  const until = async (name: 'out' | 'err', pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = pattern.exec(texts[name])
-      if (found) return found
-      if (over) throw new Error(`msh ended without ${pattern}: ${JSON.stringify(texts)}`)
-      await new Promise<void>((resolve) => wake.push(resolve))
-    }
+  const said = async (name: 'out' | 'err', pattern: RegExp): Promise<RegExpExecArray> => {
+    let found: RegExpExecArray | null = null
+    await until(() => {
+      found = pattern.exec(texts[name])
+      if (!found && over) throw new Error(`msh ended without ${pattern}: ${JSON.stringify(texts)}`)
+      return found !== null
+    }, `msh says ${pattern}`)
+    return found!
   }
   return {
     child,
     ended,
-    err: (pattern) => until('err', pattern),
-    out: (pattern) => until('out', pattern),
+    err: (pattern) => said('err', pattern),
+    out: (pattern) => said('out', pattern),
     stop() {
       child.kill('SIGINT')
       return ended

@@ -103,9 +103,10 @@ t.test('bytes go both ways, and the two connections end together', async (t) => 
   const again = dial(one!.port, await wishFor('hub-2'))
   await answer(again)
   const last = once(again, 'data')
+  const gone = once(again, 'close')
   taken.at(-1)!.socket.end('why')
   t.equal(String((await last)[0]), 'why', 'what the hub says last arrives')
-  await once(again, 'close')
+  await gone
 })
 
 t.test('a hub that is unknown or away serves nobody, and this one lives', async (t) => {

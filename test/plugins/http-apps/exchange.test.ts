@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, OTHER, openGateway, raw, readAll, readUntil, TOKEN } from './gateway.ts'
 
@@ -240,7 +241,7 @@ t.test('E79 G102 G105 revocation cuts uploads, downloads and event streams on bo
   await readUntil(events, /data: 2/)
   const upload = await gateway.dial()
   upload.write(keep('POST /up', TOKEN, 'Content-Length: 1000000') + 'x'.repeat(1000))
-  while (gateway.live.size < 2) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => gateway.live.size === 2, 'both are under way')
   const closed = Promise.all([once(events, 'close'), once(upload, 'close'), ...[...app.sockets].map(closing)])
   events.resume()
   upload.resume()

@@ -25,6 +25,7 @@ import { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
 import { FailureLog } from '../../../plugins/http-apps/failure-log.ts'
 import type { Parts } from '../../../plugins/http-apps/parts.ts'
 import { PipePool } from '../../../plugins/http-apps/pipe-pool.ts'
+import { until } from '../../until.ts'
 
 export const TOKEN = 'tokentokentokentokentokentoken0000000000000'
 export const OTHER = 'othertokenothertokenothertoken0000000000000'
@@ -71,7 +72,6 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
   const apps = new Map([[app.publicAddr, app]])
   const records: AuditInput[] = []
   const live = new Set<LiveStream>()
-  const waiters = new Set<() => void>()
   const sessions = new Map<string, Session>()
   for (const [token, id] of [
     [TOKEN, 's1'],
@@ -166,7 +166,6 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     audit: {
       record(input: AuditInput) {
         records.push(input)
-        for (const wake of waiters) wake()
       },
       get accepting() {
         return state.accepting
@@ -231,14 +230,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     /** Resolves when `count` requests have been recorded. */
     async recorded(count: number) {
       const of = () => records.filter(({ type }) => type === 'app.request')
-      while (of().length < count)
-        await new Promise<void>((resolve) => {
-          const wake = () => {
-            waiters.delete(wake)
-            resolve()
-          }
-          waiters.add(wake)
-        })
+      await until(() => of().length >= count, `${count} requests are recorded`)
       return of()
     },
     async dial(servername = 'a.apps.test', ...ALPNProtocols: string[]): Promise<TLSSocket> {
@@ -285,7 +277,7 @@ export async function raw(gateway: Gateway, bytes: string, servername?: string):
 export async function readAll(socket: TLSSocket): Promise<string> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-  await once(socket, 'close')
+  if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(60_000) })
   return Buffer.concat(chunks).toString('latin1')
 }
 

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { readRequest } from '../../../plugins/http-apps/app-request.ts'
 import { APP_COOKIE, readCookie } from '../../../plugins/http-apps/cookies.ts'
+import { until } from '../../until.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, type Caps, COOKIE, type Gateway, OTHER, openGateway, raw, readUntil } from './gateway.ts'
 
@@ -28,7 +29,7 @@ const endOfSignIn = (code: string) =>
   ask(`GET /.mezite/session?path=/&code=${code}`).replace(COOKIE, `__Host-mezite_nonce=${'n'.repeat(43)}`)
 
 /** Asks until the answer fits: places are given back when both ends have heard of the end. */
-async function until(gateway: Gateway, request: string, pattern: RegExp): Promise<string> {
+async function askUntil(gateway: Gateway, request: string, pattern: RegExp): Promise<string> {
   const deadline = Date.now() + 30_000
   while (true) {
     const answer = await raw(gateway, request)
@@ -46,8 +47,7 @@ t.test('N169 a person at the cap gets 429, the app goes on for others until it i
     const socket = await gateway.dial()
     const before = app.requests.length
     socket.write(ask('GET /slow'))
-    const deadline = Date.now() + 30_000
-    while (app.requests.length === before && Date.now() < deadline) await new Promise((r) => setImmediate(r))
+    await until(() => app.requests.length > before, 'the app has the request')
     return socket
   }
   const held = [await slow('ann'), await slow('ann'), await slow('ann')]
@@ -76,7 +76,7 @@ t.test('N169 a person at the cap gets 429, the app goes on for others until it i
 
   for (const socket of held) socket.destroy()
   gateway.state.user = 'ann'
-  t.match(await until(gateway, ask('GET /'), /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
+  t.match(await askUntil(gateway, ask('GET /'), /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
   for (let turn = 0; turn < 20; turn++) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
 })
 
@@ -147,13 +147,13 @@ t.test(
       const socket = await gateway.dial()
       socket.write(preflight('/slow'))
       held.push(socket)
-      while (app.requests.length < n) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => app.requests.length >= n, 'the app has the request')
     }
     t.match(await raw(gateway, preflight('/', close)), /^HTTP\/1.1 429 [\s\S]*"code":"person_limit"/)
     t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /, 'people go on')
     for (const socket of held) socket.destroy()
     const again = preflight('/', close)
-    t.match(await until(gateway, again, /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
+    t.match(await askUntil(gateway, again, /^HTTP\/1.1 200 /), /^HTTP\/1.1 200 /, 'all was given back')
   },
 )
 
@@ -187,9 +187,7 @@ t.test('N169 requests on one connection are bounded', async (t) => {
   const socket = await gateway.dial()
   const request = `GET / HTTP/1.1\r\nHost: a.apps.test\r\nCookie: ${COOKIE}\r\n\r\n`
   socket.write(request.repeat(6))
-  const deadline = Date.now() + 30_000
-  while (gateway.live.size < 3 && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(() => gateway.live.size >= 3, 'as many as may be are under way')
   await new Promise((resolve) => setTimeout(resolve, 50))
   t.equal(gateway.live.size, 3)
 })

@@ -260,8 +260,9 @@ t.test('I119 certificates of another kind, cluster or authority are refused', as
 
   const made = await certify('mallory@example.com', ada.session_id, Date.now() + 60_000)
   const session = tcp.msh(made as Login)
+  const over = once(session, 'close')
   t.equal(await said(session, 'echo'), '401 certificate_refused', 'a session of somebody else')
-  await once(session, 'close')
+  await over
   const odd = await certify("ada@example.com/../x?session=1'", ada.session_id, Date.now() + 60_000)
   t.equal(await said(tcp.msh(odd as Login), 'echo'), '401 certificate_refused')
   const hubSession = (await tcp.hub.api<{ id: string; kind: string }[]>('GET', '/sessions')).find(
@@ -325,11 +326,11 @@ t.test('I117 locks, revocation, removal and disabling cut what is live', async (
 
 t.test('I118 a certificate that expires cuts what stands on it', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
-  const short = await certify('ada@example.com', ada.session_id, Date.now() + 2_500)
+  const short = await certify('ada@example.com', ada.session_id, Date.now() + 5_500)
   const session = tcp.msh(short as Login)
+  const goaway = once(session, 'goaway')
   const { stream } = await open(session, 'echo')
   stream.resume()
-  const goaway = once(session, 'goaway')
   t.not(await closed(stream), 0)
   t.equal(Buffer.from((await goaway)[2]).toString(), 'certificate_expired')
   const [end] = await tcp.events(
