@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import module from 'node:module'
-import { homedir } from 'node:os'
+import { constants, homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import v8 from 'node:v8'
 
 const MINIMUM = 24
 /** The condition of `exports` under which a package of this repository is its TypeScript. */
 const SOURCE = 'mezite-source'
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
+/** How soon the same signal again is the one that the process before this one passed on, in milliseconds. */
+const PASSED_ON_MS = 500
 
 /**
  * Starts a program of Mezite: on Node.js 24 or newer in this process, on an older one by starting the
@@ -22,6 +25,7 @@ export async function launch(name, base, entry) {
   process.on('SIGUSR1', () => {})
   const version = Number(process.versions.node.split('.')[0])
   if (version < MINIMUM) return relaunch(name)
+  if (process.env.MEZITE_RELAUNCHED === '1') hearOnce()
   // What was measured for one V8 may not even exist in another.
   if (version === MINIMUM) collectForRelays()
   keepCompiled()
@@ -89,12 +93,28 @@ function relaunch(name) {
     stdio: 'inherit',
     env: { ...process.env, MEZITE_RELAUNCHED: '1' },
   })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     process.stderr.write(`error: cannot start ${node}: ${error.message} (MEZ_NODE_OLD)\n`)
     process.exit(1)
   })
-  child.on('exit', (code) => process.exit(code ?? 1))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
+
+/**
+ * A terminal and a supervisor send a signal to both processes, and the one before this one passes it on as well, since
+ * somebody may have sent it to that one alone: what comes twice at once was sent once.
+ */
+function hearOnce() {
+  const heard = new Map()
+  const emit = process.emit
+  process.emit = (event, ...args) => {
+    if (!SIGNALS.includes(event)) return emit.call(process, event, ...args)
+    const again = performance.now() - (heard.get(event) ?? Number.NEGATIVE_INFINITY) < PASSED_ON_MS
+    if (again) return true
+    heard.set(event, performance.now())
+    return emit.call(process, event, ...args)
+  }
 }
 
 function pinnedNode() {

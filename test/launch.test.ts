@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t from 'tap'
+import { cleanEnv } from './oclif-cli/run-program.ts'
+
+const LAUNCH = pathToFileURL(join(import.meta.dirname, '../core/launch.js')).href
+/** What makes the Node.js of this test one that is too old, so that the pinned one is started. */
+const OLD =
+  "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.0.0'}})"
+
+/** Starts a program on a Node.js that is too old, in a process group of its own, as a terminal does; it has begun. */
+async function start(t: { testdir(): string }, entry: string) {
+  const folder = t.testdir()
+  mkdirSync(join(folder, 'dist'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  writeFileSync(join(folder, 'dist/entry.js'), entry)
+  const bin = join(folder, 'bin.js')
+  writeFileSync(
+    bin,
+    `import { launch } from ${JSON.stringify(LAUNCH)}\nawait launch('bin', import.meta.url, 'entry')`,
+  )
+  // The loader of the runner, which it hands on in NODE_OPTIONS, listens for signals itself.
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', OLD, bin], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: cleanEnv({}),
+    timeout: 60_000,
+  })
+  let out = ''
+  const begun = new Promise<void>((resolve) => {
+    child.stdout.on('data', (text) => {
+      out += text
+      if (out.includes('begun')) resolve()
+    })
+  })
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>
+  await Promise.race([begun, closed])
+  return { pid: child.pid!, closed, said: () => out }
+}
+
+const COUNTS = `
+  let heard = 0
+  process.on('SIGTERM', () => {
+    heard += 1
+    console.log('SIGTERM', heard)
+    if (heard > 1) process.exit(1)
+    // Whatever the way through the other process takes: the same signal again at once.
+    process.kill(process.pid, 'SIGTERM')
+    setTimeout(() => process.exit(0), 2_000)
+  })
+  setInterval(() => {}, 1_000)
+  console.log('begun')
+`
+
+t.test('a signal to the whole group and one to the program alone count once each', async (t) => {
+  for (const [to, target] of [
+    ['the group', -1],
+    ['the program', 1],
+  ] as const) {
+    const program = await start(t, COUNTS)
+    process.kill(target * program.pid, 'SIGTERM')
+    t.strictSame(await program.closed, [0, null], to)
+    t.match(program.said(), /^begun\nSIGTERM 1\n$/, to)
+  }
+})
+
+t.test('a second signal is heard', async (t) => {
+  const program = await start(t, COUNTS.replace('2_000', '30_000'))
+  process.kill(-program.pid, 'SIGTERM')
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  process.kill(-program.pid, 'SIGTERM')
+  t.strictSame(await program.closed, [1, null])
+})
+
+t.test('death by a signal gives the exit code of shells', async (t) => {
+  const program = await start(t, "console.log('begun'); setInterval(() => {}, 1_000)")
+  process.kill(-program.pid, 'SIGINT')
+  t.strictSame(await program.closed, [130, null])
+})
