@@ -10,6 +10,7 @@ import {
   configError,
   isHostname,
   type LoadedPlugin,
+  loadEachPlugin,
   loadPlugins,
   MezError,
   messageOf,
@@ -136,7 +137,7 @@ export async function readAgentConfig(
   } as const
   const loaded = await loadPlugins(load).catch((error: unknown) => {
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
-    return loadEach(load)
+    return loadEachPlugin(load)
   })
   const plugins = loaded.map((one) => {
     const slice = checkPluginConfig(one.plugin, one.config, one.key)
@@ -167,14 +168,6 @@ export async function readAgentConfig(
     logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }
-}
-
-/** Those of the named plugins that load by themselves, so that the slices of all of them are checked. */
-async function loadEach(options: Parameters<typeof loadPlugins>[0]): Promise<readonly LoadedPlugin[]> {
-  const each = Object.entries(options.plugins).map(([key, config]) =>
-    loadPlugins({ ...options, standard: [], plugins: { [key]: config } }).catch(() => []),
-  )
-  return (await Promise.all(each)).flat()
 }
 
 const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)

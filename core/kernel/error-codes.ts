@@ -16,7 +16,8 @@ export const errorCodes = {
   MEZ_PLUGIN_API: 'Install a version of the plugin for this version of Mezite.',
   MEZ_PLUGIN_TWICE: 'Name the plugin once under `plugins:`.',
   MEZ_PLUGIN_CYCLE: 'One of the plugins must stop needing the other.',
-  MEZ_PLUGIN_UNSAFE: 'Remove the write permission of group and others from the plugin file.',
+  MEZ_PLUGIN_UNSAFE:
+    'Let nobody but root and the user of this program own or write the plugin and the folders above it.',
   MEZ_TAP_INVALID: 'A tap is a function and the options `stage` (early, normal, late) and `pure`.',
   MEZ_RUNTIME_UNSAFE:
     'Start with a supported Node.js (`npm ci` brings one along) and without --inspect, or leave `strict_runtime` out to be warned only.',

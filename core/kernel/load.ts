@@ -11,7 +11,7 @@ export interface LoadOptions {
   readonly standard: readonly string[]
   /** `plugins:` of the configuration: name, package or path to its slice; `false` turns it off. */
   readonly plugins: Readonly<Record<string, unknown>>
-  /** Folder of the configuration file: paths are relative to it, packages are looked for from it first. */
+  /** Folder of the configuration file: paths are relative to it, packages other than the standard set are looked for from it first. */
   readonly folder: string
   /** Folder of the program, where packages are looked for next. */
   readonly program: string
@@ -41,7 +41,7 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
   const wanted = new Map<string, unknown>(standard.map((name) => [name, undefined]))
   const spelt = new Set<string>()
   for (const [key, config] of Object.entries(plugins)) {
-    const name = key.startsWith(OWN) ? key.slice(OWN.length) : key
+    const name = bareName(key)
     if (spelt.has(name)) throw new MezError('MEZ_PLUGIN_TWICE', `'${name}' is named twice under plugins`)
     spelt.add(name)
     if (config !== false) wanted.set(name, config)
@@ -69,6 +69,17 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
   }
   return loaded
 }
+
+/** Those of the named plugins that load by themselves, so that the slices of all of them can be checked. */
+export async function loadEachPlugin(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
+  const each = Object.entries(options.plugins).map(([key, config]) => {
+    const standard = options.standard.filter((name) => name === bareName(key))
+    return loadPlugins({ ...options, standard, plugins: { [key]: config } }).catch(() => [])
+  })
+  return (await Promise.all(each)).flat()
+}
+
+const bareName = (key: string): string => (key.startsWith(OWN) ? key.slice(OWN.length) : key)
 
 /** A slip in `name: false` would leave on what somebody wanted off. */
 function refuseSlip(name: string, options: LoadOptions): void {

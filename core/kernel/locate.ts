@@ -1,8 +1,9 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { nearMiss } from './config-check.ts'
 import { MezError } from './error.ts'
 import type { LoadOptions } from './load.ts'
+import { safePluginFile } from './safe-plugin-file.ts'
 
 export interface PluginFile {
   readonly path: string
@@ -14,44 +15,42 @@ export interface PluginFile {
 const FROM_SOURCE = extname(import.meta.filename) === '.ts'
 const CONDITIONS = [...(FROM_SOURCE ? ['mezite-source'] : []), 'node', 'import', 'default']
 
-const GROUP_OR_OTHERS_WRITE = 0o022
-const OTHERS_WRITE = 0o002
-const STICKY = 0o1000
-
 type Where = Pick<LoadOptions, 'side' | 'standard' | 'folder' | 'program'>
 
 /**
  * Finds the file of a plugin by its key under `plugins:`: a path (absolute or relative to the configuration file), a
- * scoped package as it is, or a short name, which is `@mezite/plugin-<name>` or `mezite-plugin-<name>`.
+ * scoped package as it is, or a short name, which is `@mezite/plugin-<name>` or `mezite-plugin-<name>`. Packages of the
+ * standard set are part of the program: what lies beside a configuration file never takes their place.
  */
 export async function locatePlugin(key: string, where: Where): Promise<PluginFile> {
   if (/^(\.{0,2}\/)/.test(key)) return locatePath(key, where)
   const names = key.startsWith('@')
     ? [key]
     : [`@mezite/plugin-${key}`, key.startsWith('mezite-plugin-') ? key : `mezite-plugin-${key}`]
+  const bases = where.standard.includes(key) ? [where.program] : [where.folder, where.program]
   if (names.every((name) => /^(@[\w.-]+\/)?[\w.-]+$/.test(name))) {
     for (const name of names) {
-      for (const base of [where.folder, where.program]) {
+      for (const base of bases) {
         const folder = await packageFolder(name, base)
-        if (folder) return locateHalf(key, folder, where, OTHERS_WRITE)
+        if (folder) return locateHalf(key, folder, where, true)
       }
     }
   }
   const known = [...where.standard, ...(await installed(where.folder)), ...(await installed(where.program))]
   const meant = nearMiss(key, known)
-  const tried = `${names.join(' and ')} from ${where.folder} and ${where.program}`
+  const tried = `${names.join(' and ')} from ${bases.join(' and ')}`
   throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}' is not installed; looked for ${tried}`, {
     hint: meant
       ? `Did you mean '${meant}'?`
-      : `Run npm install ${names.at(-1)} in ${where.folder}, or correct the name under \`plugins:\`.`,
+      : `Run npm install ${names.at(-1)} in ${bases[0]}, or correct the name under \`plugins:\`.`,
   })
 }
 
 async function locatePath(key: string, where: Where): Promise<PluginFile> {
   const path = resolve(where.folder, key)
   const found = await stat(path).catch(() => null)
-  if (found?.isDirectory()) return locateHalf(key, path, where, GROUP_OR_OTHERS_WRITE)
-  if (found) return { path: await safe(key, path, GROUP_OR_OTHERS_WRITE) }
+  if (found?.isDirectory()) return locateHalf(key, path, where, false)
+  if (found) return { path: await safePluginFile(key, path, { ...where, groupWrites: false }) }
   const meant = nearMiss(basename(path), await readdir(dirname(path)).catch(() => []))
   throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': there is no ${path}`, {
     hint: meant ? `Did you mean '${join(dirname(key), meant)}'?` : `Paths are relative to ${where.folder}.`,
@@ -62,8 +61,8 @@ async function locatePath(key: string, where: Where): Promise<PluginFile> {
 async function locateHalf(
   key: string,
   folder: string,
-  { side }: Where,
-  forbidden: number,
+  { side, program }: Where,
+  groupWrites: boolean,
 ): Promise<PluginFile> {
   const manifest = join(folder, 'package.json')
   const read = async () =>
@@ -74,11 +73,12 @@ async function locateHalf(
       cause,
     })
   })
+  await safePluginFile(key, manifest, { program, groupWrites })
   const half = (name: string) => targets((exports as Record<string, unknown> | undefined)?.[`./${name}`])
   for (const target of half(side)) {
     const path = join(folder, target)
     if (!(await stat(path).catch(() => null))?.isFile()) continue
-    const file = await safe(key, path, forbidden)
+    const file = await safePluginFile(key, path, { program, groupWrites })
     return typeof version === 'string' ? { path: file, version } : { path: file }
   }
   const other = side === 'hub' ? 'agent' : 'hub'
@@ -117,21 +117,4 @@ async function installed(base: string): Promise<string[]> {
   return names
     .filter((name) => name.startsWith('mezite-plugin-'))
     .map((name) => name.slice('mezite-plugin-'.length))
-}
-
-/**
- * Whoever can write the file, or swap it in its folder, has the rights of the program. Group members may write
- * packages, as package managers with umask 002 leave them, but not files that are named by path.
- */
-async function safe(key: string, path: string, forbidden: number): Promise<string> {
-  const real = await realpath(path)
-  const folder = dirname(real)
-  const { mode } = await stat(real)
-  const { mode: folderMode } = await stat(folder)
-  const open = (folderMode & OTHERS_WRITE) !== 0 && (folderMode & STICKY) === 0
-  if ((mode & forbidden) === 0 && !open) return real
-  const culprit = open ? folder : real
-  throw new MezError('MEZ_PLUGIN_UNSAFE', `plugin '${key}': others than its owner can write ${culprit}`, {
-    hint: `Run chmod go-w ${culprit}, and make sure that nobody changed it.`,
-  })
 }

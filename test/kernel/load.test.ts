@@ -1,8 +1,8 @@
-import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { MezError } from '../../core/kernel/error.ts'
-import { type LoadOptions, loadPlugins } from '../../core/kernel/load.ts'
+import { type LoadOptions, loadEachPlugin, loadPlugins } from '../../core/kernel/load.ts'
 
 const fixtures = join(import.meta.dirname, 'fixtures')
 const core = join(import.meta.dirname, '../../core')
@@ -86,19 +86,37 @@ t.test(
     })
     const standard = ['one', 'two']
     const names = async (plugins: Record<string, unknown>) =>
-      (await load(plugins, { folder, standard })).map(({ plugin, config }) => [plugin.name, config])
+      (await load(plugins, { program: folder, standard })).map(({ plugin, config }) => [plugin.name, config])
     t.strictSame(await names({}), [
       ['one', undefined],
       ['two', undefined],
     ])
     t.strictSame(await names({ two: { a: 1 }, one: false }), [['two', { a: 1 }]])
     t.strictSame(await names({ '@mezite/plugin-one': false }), [['two', undefined]])
-    const slip = await refusal({ twoo: false }, { folder, standard })
+    const slip = await refusal({ twoo: false }, { program: folder, standard })
     t.match(slip, { code: 'MEZ_PLUGIN_NOT_FOUND', hint: "Did you mean 'two: false'?" })
-    const twice = await refusal({ one: {}, '@mezite/plugin-one': {} }, { folder, standard })
+    const twice = await refusal({ one: {}, '@mezite/plugin-one': {} }, { program: folder, standard })
     t.match(twice, { code: 'MEZ_PLUGIN_TWICE', message: /'one'/ })
   },
 )
+
+t.test('nothing beside the configuration takes the place of the standard set', async (t) => {
+  const program = project(t, { '@mezite/plugin-one': { name: 'one' } })
+  const folder = join(program, 'site')
+  const planted = join(folder, 'node_modules/@mezite/plugin-one')
+  mkdirSync(planted, { recursive: true })
+  cpSync(join(fixtures, 'broken-throws.js'), join(planted, 'hub.js'))
+  writeFileSync(
+    join(planted, 'package.json'),
+    JSON.stringify({ type: 'module', exports: { './hub': './hub.js' } }),
+  )
+  const options = { side: 'hub', folder, program, standard: ['one'] } as const
+  for (const plugins of [{}, { one: {} }, { '@mezite/plugin-one': {} }]) {
+    const [loaded] = await load(plugins, options)
+    t.equal(loaded?.file, join(program, 'node_modules/@mezite/plugin-one/hub.js'))
+    t.equal((await loadEachPlugin({ ...options, plugins })).length, Object.keys(plugins).length)
+  }
+})
 
 t.test('not found: a package', async (t) => {
   const folder = project(t, { 'mezite-plugin-geo': { name: 'geo' } })
@@ -247,6 +265,60 @@ t.test('Q188 a package may be written by its group, not by everybody', async (t)
   chmodSync(file, 0o666)
   t.match(await refusal({ geo: {} }, { folder }), { code: 'MEZ_PLUGIN_UNSAFE' })
 })
+
+t.test('Q188 nor is one whose manifest, link or folder anywhere above others can write', async (t) => {
+  const dir = t.testdir({ site: {}, lib: { acme: {} }, open: {} })
+  const site = join(dir, 'site')
+  const acme = join(dir, 'lib/acme')
+  cpSync(join(fixtures, 'good.js'), join(acme, 'hub.js'))
+  writeFileSync(join(acme, 'package.json'), '{"type":"module","exports":{"./hub":"./hub.js"}}')
+  symlinkSync('../lib/acme', join(dir, 'open/link'))
+  symlinkSync('../open/link', join(site, 'linked'))
+  const unsafe = async (key: string, path: string, mode: number) => {
+    chmodSync(path, mode)
+    const message = `plugin '${key}': others than its owner can write ${path}`
+    t.match(await refusal({ [key]: {} }, { folder: site }), { code: 'MEZ_PLUGIN_UNSAFE', message }, path)
+    chmodSync(path, path.endsWith('.json') ? 0o644 : 0o755)
+    t.equal((await load({ [key]: {} }, { folder: site })).length, 1)
+  }
+  await unsafe('../lib/acme', join(acme, 'package.json'), 0o666)
+  await unsafe('../lib/acme', acme, 0o777)
+  await unsafe('../lib/acme', join(dir, 'lib'), 0o777)
+  await unsafe('../lib/acme/hub.js', dir, 0o777)
+  await unsafe('./linked', join(dir, 'open'), 0o777)
+  chmodSync(join(dir, 'open'), 0o1777)
+  t.equal((await load({ './linked': {} }, { folder: site })).length, 1, 'as below /tmp')
+})
+
+t.test(
+  'Q188 nor is one that belongs to somebody else',
+  { skip: process.getuid?.() !== 0 && 'only root can give files away' },
+  async (t) => {
+    const STRANGER = 65_534
+    const dir = t.testdir({ program: {}, shared: {} })
+    const shared = join(dir, 'shared')
+    cpSync(join(fixtures, 'good.js'), join(shared, 'good.js'))
+    symlinkSync('good.js', join(shared, 'link.js'))
+    for (const name of ['good.js', 'link.js', '.']) {
+      const path = join(shared, name)
+      lchownSync(path, STRANGER, STRANGER)
+      t.match(await refusal({ './link.js': {} }, { folder: shared }), {
+        code: 'MEZ_PLUGIN_UNSAFE',
+        message: `plugin './link.js': ${path.replace(/\/$/, '')} belongs to the user ${STRANGER}, who is neither root nor the user of this program`,
+        hint: /chown -h root/,
+      })
+      lchownSync(path, 0, 0)
+    }
+    chownSync(join(shared, 'good.js'), STRANGER, STRANGER)
+    const program = join(dir, 'program')
+    chownSync(program, STRANGER, STRANGER)
+    t.equal(
+      (await load({ './good.js': {} }, { folder: shared, program })).length,
+      1,
+      'the owner of the program',
+    )
+  },
+)
 
 t.test('several plugins that do not load are reported together', async (t) => {
   await t.rejects(load({ './no-default.js': {}, './wrong-api.js': {} }), {

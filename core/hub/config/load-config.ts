@@ -8,7 +8,7 @@ import {
 } from '../../kernel/config-check.ts'
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
-import { type LoadedPlugin, type LoadOptions, loadPlugins } from '../../kernel/load.ts'
+import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../kernel/load.ts'
 import { runtimeProblems } from '../../kernel/runtime-check.ts'
 import { standardPlugins } from '../standard-plugins.ts'
 import { checkFiles } from './check-files.ts'
@@ -76,7 +76,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   } as const
   const plugins = await loadPlugins(load).catch((error: unknown) => {
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
-    return loadEach(load)
+    return loadEachPlugin(load)
   })
   const withSlices = plugins.map((loaded) => {
     const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
@@ -88,12 +88,4 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
   return { config: config!, plugins: withSlices, warnings }
-}
-
-/** Those of the named plugins that load by themselves, so that the slices of all of them are checked. */
-async function loadEach(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
-  const each = Object.entries(options.plugins).map(([key, config]) =>
-    loadPlugins({ ...options, standard: [], plugins: { [key]: config } }).catch(() => []),
-  )
-  return (await Promise.all(each)).flat()
 }
