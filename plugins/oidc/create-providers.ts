@@ -5,6 +5,7 @@ import { createBoundedFetch } from './bounded-fetch.ts'
 import { isPrivateKey, privateKeyJwt } from './client-key.ts'
 import type { Connector, Connectors } from './create-connectors.ts'
 import { isLinkLocal, isLoopback } from './loopback.ts'
+import { SignInRefused } from './map-claims.ts'
 
 /** Signatures that are accepted when the provider announces them. Nothing symmetric, never `none`. */
 const ALGORITHMS = [
@@ -123,7 +124,8 @@ export function isAllowedUrl(address: unknown, local: boolean): address is strin
 export function words(error: unknown): string {
   const parts = new Set<string>()
   // What a visitor is told leads here, so it is no cause.
-  let one = error instanceof Problem && error.cause !== undefined ? error.cause : error
+  const told = error instanceof Problem || error instanceof SignInRefused
+  let one = told && error.cause !== undefined ? error.cause : error
   for (let depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) parts.add(messageIn(one))
   parts.delete(SAYS_NOTHING)
   return [...parts]

@@ -3,11 +3,14 @@ import { type ConnectorSpec, isPattern } from './connector-resource.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
-/** A sign-in that the provider completed and we refuse; `reason` is the code in audit and on the page. */
+/**
+ * A sign-in that the provider completed and we refuse; `reason` is the code in audit and on the page, the message is for
+ * people, the cause for the log.
+ */
 export class SignInRefused extends Error {
   readonly reason: string
-  constructor(reason: string, message: string) {
-    super(message)
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options)
     this.reason = reason
   }
 }

@@ -4,8 +4,15 @@ import * as client from 'openid-client'
 import type { Attempt } from './attempts.ts'
 import { gaveNoAnswer } from './bounded-fetch.ts'
 import type { Connector } from './create-connectors.ts'
-import { type Provider, SKEW_SECONDS, unreachable, words } from './create-providers.ts'
+import { type Provider, SKEW_SECONDS, unreachable } from './create-providers.ts'
 import { type Claims, SignInRefused } from './map-claims.ts'
+
+/** What people read; what exactly was wrong stands in the log. */
+const SENTENCES = {
+  token_refused: 'Your identity provider did not complete this sign-in.',
+  id_token_refused: 'What your identity provider says about you could not be verified.',
+  userinfo_refused: 'Your identity provider did not say who you are.',
+}
 
 /** An ID token older than this, in seconds, was not made for this sign-in. Entra ID dates its own 300 s back. */
 const MAX_AGE_SECONDS = 300
@@ -34,12 +41,12 @@ export async function redeemCallback(input: {
   const { provider, attempt, callbackUrl, connector } = input
   const { config, metadata } = provider
   const saidNo = callbackUrl.searchParams.get('error')
-  const refusing = async <T>(reason: string, step: () => Promise<T>): Promise<T> => {
+  const refusing = async <T>(reason: keyof typeof SENTENCES, step: () => Promise<T>): Promise<T> => {
     try {
       return await step()
     } catch (error) {
       if (gaveNoAnswer(error)) throw unreachable(connector.name, error)
-      throw new SignInRefused(reason, words(error))
+      throw refused(reason, error)
     }
   }
   const tokens = await refusing('token_refused', () =>
@@ -69,13 +76,18 @@ export async function redeemCallback(input: {
   )
   const sub = payload.sub as string
   if (payload.azp !== undefined && payload.azp !== connector.document.spec.client_id) {
-    throw new SignInRefused('id_token_refused', 'The ID token was made for another client (azp).')
+    throw refused('id_token_refused', new Error('the ID token was made for another client (azp)'))
   }
   const userinfo = metadata.userinfo_endpoint
     ? await refusing('userinfo_refused', () => client.fetchUserInfo(config, tokens.access_token, sub))
     : {}
   const sid = typeof payload.sid === 'string' ? payload.sid : null
   return { issuer: metadata.issuer, sub, sid, claims: { ...userinfo, ...payload }, idToken }
+}
+
+function refused(reason: keyof typeof SENTENCES, cause: unknown): SignInRefused {
+  const next = 'Open the page again. If this comes back, an administrator finds why in the log of the hub.'
+  return new SignInRefused(reason, `${SENTENCES[reason]} ${next}`, { cause })
 }
 
 /** Words of a stranger for a page and a log line: printable, short. */

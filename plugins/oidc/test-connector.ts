@@ -131,9 +131,10 @@ async function credentialsCheck(
     })
     return { name, result: 'warn', detail: 'the provider accepted a made-up code' }
   } catch (error) {
-    const code = (error as { error?: unknown }).error
+    const { error: code, status } = error as { error?: unknown; status?: unknown }
     if (code === 'invalid_grant') return { name, result: 'ok', detail: `accepted (${method})` }
-    if (code === 'invalid_client' || code === 'unauthorized_client') {
+    // With a WWW-Authenticate header (RFC 6749 5.2) the library does not look for a code in the body.
+    if (code === 'invalid_client' || code === 'unauthorized_client' || status === 401) {
       return { name, result: 'fail', detail: `refused (${method}): check client_id and client_secret` }
     }
     return { name, result: 'warn', detail: `${method}: ${words(error)}` }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { FakeIssuer, type Misbehaviour, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
@@ -474,7 +475,36 @@ t.test('the connector test is a report that says what to register', async (t) =>
     (await fetch(`${host.url}/v1/webapi/connectors/${name}/test`, { method: 'POST' })).json()
   t.match(await test(), { ok: true, redirect_uri: `${host.url}/v1/webapi/oidc/callback/${name}` })
   await host.connect(name, spec({ client_secret: { value: 'wrong' } }))
-  t.match(await test(), { ok: false })
+  const wrong = { ok: false, checks: [{ name: 'credentials', result: 'fail', detail: /check client_id/ }] }
+  const credentials = async () => {
+    const { ok, checks } = (await test()) as { ok: boolean; checks: { name: string }[] }
+    return { ok, checks: checks.filter(({ name }) => name === 'credentials') }
+  }
+  t.match(await credentials(), wrong)
+  issuer.misbehave = { takeOver: refuseClient }
+  t.match(await credentials(), wrong, 'as RFC 6749 5.2 wants it')
+  issuer.misbehave = {}
+})
+
+/** What a provider answers that does not know the client, which authenticated in a header. */
+function refuseClient(path: string, response: ServerResponse): boolean {
+  if (path !== '/token') return false
+  const headers = { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="id"' }
+  response.writeHead(401, headers).end('{"error":"invalid_client"}')
+  return true
+}
+
+t.test('people read a sentence when the provider refuses, and no text of a library', async (t) => {
+  await connect()
+  for (const [misbehave, sentence] of [
+    [{ takeOver: refuseClient }, /did not complete this sign-in\. Open the page again/],
+    [{ idToken: (claims) => void Object.assign(claims, { aud: 'other' }) }, /did not complete this sign-in/],
+    [{ userinfo: (claims) => void Object.assign(claims, { sub: 'mallory' }) }, /did not say who you are/],
+  ] as [Misbehaviour, RegExp][]) {
+    const { answer } = await attempt(misbehave)
+    t.match(answer.text, sentence)
+    t.notMatch(answer.text, /unexpected|response|challenge|"aud"|OAUTH/i)
+  }
 })
 
 t.test('a connector document is checked', async (t) => {
