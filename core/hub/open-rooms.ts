@@ -116,7 +116,7 @@ export async function openRooms(options: RoomsOptions) {
   })
   const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
   const activity = createActivity({ db, sessions, instanceId, alone, log })
-  const pages = createPages({ clusterName })
+  const pages = createPages(publicNames)
   const signIn = createSignIn({
     vault,
     database: db,

@@ -36,18 +36,18 @@ export function judgeHost(
   if (target !== undefined) {
     const other = parseHostValue(target)
     if (typeof other === 'string' || other.host !== named.host || other.port !== named.port)
-      return misdirected()
+      return misdirected(names)
   }
   const { host } = named
-  if (info.serverName !== null && !info.trustedProxy && info.serverName !== host) return misdirected()
+  if (info.serverName !== null && !info.trustedProxy && info.serverName !== host) return misdirected(names)
   for (const origin of [names.hubOrigin, names.signInOrigin]) {
     if (new URL(origin).hostname === host) return { kind: 'web', origin: new URL(origin).origin }
   }
   const below = names.appsDomain !== null && host.endsWith(`.${names.appsDomain.toLowerCase()}`)
-  return below ? { kind: 'app' } : misdirected()
+  return below ? { kind: 'app' } : misdirected(names)
 }
 
-function misdirected(): HostVerdict {
-  const problem = new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
-  return { kind: 'refused', problem }
+function misdirected({ hubOrigin }: PublicNames): HostVerdict {
+  const detail = `The host of this address is not served here. The pages of this hub are at ${hubOrigin}.`
+  return { kind: 'refused', problem: new Problem(421, 'misdirected_request', detail) }
 }

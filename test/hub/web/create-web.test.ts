@@ -7,6 +7,7 @@ import t from 'tap'
 import { answerError } from '../../../core/hub/web/answer-errors.ts'
 import { createWeb } from '../../../core/hub/web/create-web.ts'
 import { csrfToken } from '../../../core/hub/web/csrf.ts'
+import { createPages } from '../../../core/hub/web/pages/create-pages.ts'
 import { statusRoutes } from '../../../core/hub/web/status-routes.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 import { until } from '../../until.ts'
@@ -230,6 +231,7 @@ t.test('the hub’s own host', async (t) => {
     for (const host of ['evil.test', 'apps.mezite.localhost', 'a.apps.mezite.localhost', '127.0.0.1']) {
       t.equal((await get(host)).status, 421, host)
     }
+    t.match((await get('evil.test')).text, /The pages of this hub are at https:\/\/hub\.mezite\.localhost/)
     t.equal(
       (await get('hub.mezite.localhost', 'a.apps.mezite.localhost')).status,
       421,
@@ -243,6 +245,18 @@ t.test('the hub’s own host', async (t) => {
     t.match(await hub.raw(two), /^HTTP\/1\.1 400 /)
     t.equal((await hub.ask('GET', `https://evil.test${path}`)).status, 421, 'absolute target of another host')
     t.equal((await hub.ask('GET', `https://hub.mezite.localhost${path}`)).status, 200)
+  })
+
+  await t.test('the page for another host leads to the hub, and does without its stylesheet', async (t) => {
+    const pages = createPages({ clusterName: 'example', hubOrigin: 'https://hub.test' })
+    const page = (status: number, code: string) =>
+      pages.error({ status, code, title: '', detail: 'Why.', requestId: 'r' })
+    const shown = page(421, 'misdirected_request')
+    t.match(shown, '<h1>There is nothing at this address</h1>')
+    t.notMatch(shown, 'href="/"')
+    t.equal(shown.split('href="https://hub.test/"').length, 3, 'brand and button')
+    t.match(shown, '<svg width="26" height="26"')
+    t.match(page(404, 'not_found'), 'href="/"')
   })
 
   await t.test('F84 odd methods and targets', async (t) => {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { ErrorPage } from '../answer-errors.ts'
+import type { PublicNames } from '../web-routes.ts'
 import { html } from './html.ts'
 import { renderPage } from './layout.ts'
 import { sessionsBody } from './sessions-page.ts'
@@ -17,6 +18,7 @@ export interface HomeApp {
 const TITLES: Readonly<Record<string, string>> = {
   app_unknown: 'No such application',
   not_found: 'No such page',
+  misdirected_request: 'There is nothing at this address',
   state_expired: 'This sign-in has expired',
   bad_target: 'This link is not complete',
   bad_cli_login: 'This link is not complete',
@@ -31,7 +33,7 @@ const TITLES: Readonly<Record<string, string>> = {
 }
 
 /** The hub's own pages, rendered on the server, without script. Everything that is passed in is escaped. */
-export function createPages({ clusterName }: { readonly clusterName: string }) {
+export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clusterName' | 'hubOrigin'>) {
   const page = (title: string, body: Parameters<typeof renderPage>[0]['body'], more: object = {}) =>
     renderPage({ title, clusterName, body, ...more })
 
@@ -162,14 +164,17 @@ export function createPages({ clusterName }: { readonly clusterName: string }) {
     /** A refusal, in words, with what support needs to find it. */
     error: (problem: ErrorPage) => {
       const title = TITLES[problem.code] ?? STATUS_CODES[problem.status] ?? 'Error'
+      // The hub has no pages on a host that is not its own.
+      const home = problem.status === 421 ? `${hubOrigin}/` : '/'
       return page(
         title,
         html`<div class="card">
           <h1>${title}</h1>
           <p>${problem.detail}</p>
-          <div class="actions"><a class="button" href="/">Your applications</a></div>
+          <div class="actions"><a class="button" href=${home}>Your applications</a></div>
           <dl><dt>Reason</dt><dd><code>${problem.code}</code></dd><dt>Request</dt><dd><code>${problem.requestId}</code></dd></dl>
         </div>`,
+        { home },
       )
     },
   }

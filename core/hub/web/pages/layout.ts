@@ -6,6 +6,8 @@ export interface Layout {
   readonly title: string
   readonly clusterName: string
   readonly body: Markup
+  /** Where the name of the product leads. Default: the home page of this host. */
+  readonly home?: string
   /** A card in the middle (default), or the whole width. */
   readonly wide?: boolean
   /** Go there at once by itself: works without script, and `form-action` does not govern it. */
@@ -14,16 +16,19 @@ export interface Layout {
   readonly scripts?: readonly string[]
 }
 
+/** With a size of its own, since a host that is not the hub's gets no stylesheet either. */
 const mark =
-  () => html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true">
+  () => html`<svg width="26" height="26" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true">
   <path d="M4 20V9a8 8 0 0 1 16 0v11" /><path d="M9 20v-9a3 3 0 0 1 6 0v9" /><path d="M2 20h20" /></svg>`
 
 /** A whole page of the hub's own host, as text. */
-export function renderPage({ title, clusterName, body, wide, forwardTo, scripts = [] }: Layout): string {
+export function renderPage(layout: Layout): string {
+  const { title, clusterName, body, home = '/', wide, forwardTo, scripts = [] } = layout
   const page = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
       <meta name="robots" content="noindex" />
       ${forwardTo === undefined ? null : html`<meta http-equiv="refresh" content=${`0; url=${forwardTo}`} />`}
       <title>${`${title} · ${clusterName}`}</title>
@@ -33,7 +38,7 @@ export function renderPage({ title, clusterName, body, wide, forwardTo, scripts 
     </head>
     <body>
       <header>
-        <a class="brand" href="/">${mark()}<span>Mezite</span></a>
+        <a class="brand" href=${home}>${mark()}<span>Mezite</span></a>
         <span class="cluster">${clusterName}</span>
       </header>
       <main class=${wide ? 'wide' : 'narrow'}>${body}</main>
