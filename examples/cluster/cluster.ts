@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -166,7 +166,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     onStep('Joining the agent and opening its tunnel')
     const agentDir = join(dir, 'agent')
-    const joining = existsSync(agentDir) ? null : await joinToken(mezctl)
+    // Left unused while the certificate of an earlier run still lives, which is a day at most.
+    const joining = await joinToken(mezctl)
     await start({
       name: 'agent',
       file: AGENT,
@@ -174,9 +175,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         'start',
         ...['--proxy', `${hubHost}:${hubPort}`],
         ...['--hostname', 'demo-node', '--data-dir', agentDir],
-        ...(joining ? ['--ca-pin', joining.ca_pin] : []),
+        ...['--ca-pin', joining.ca_pin],
       ],
-      env: joining ? { MEZITE_JOIN_TOKEN: joining.token } : {},
+      env: { MEZITE_JOIN_TOKEN: joining.token },
       logFile: logFile('agent'),
       ready: () => isConnected(mezctl),
     })
