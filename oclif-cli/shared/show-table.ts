@@ -2,7 +2,10 @@ import { stripVTControlCharacters } from 'node:util'
 import { escapeText } from './escape-text.ts'
 
 const GAP = 2
-const NARROWEST = 8
+/** Ids and moments, which nobody could read or copy in pieces. */
+const WHOLE = /^(?:[\da-f]{8}(?:-[\da-f]+)+|\d{4}-\d\d-\d\d(?:[ T][\d:.]+Z?)?|\d+[dhms] ago|in \d+[dhms])$/i
+/** Up to where a line may go: after a space or one of these, and between wide characters. */
+const PIECE = /[^\s,.@/-]*[\s,.@/-]+|[^\s,.@/-]+/gu
 const NO_LINES = Object.fromEntries(
   [
     ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
@@ -33,7 +36,8 @@ export function showLabels(labels: Readonly<Record<string, unknown>> | null | un
 
 /**
  * A table without lines. When it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
- * narrowed and their texts continue on the next line: nothing is cut off.
+ * narrowed and their texts continue on the next line, broken where words end. Where that does not suffice the lines
+ * are as long as they are. Nothing is cut off, and no name, id or moment is broken.
  */
 export async function showTable(
   head: readonly string[],
@@ -57,25 +61,39 @@ export async function showTable(
     .join('\n')
 }
 
-function narrowed(rows: readonly (readonly string[])[], columns: number): number[] {
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => displayWidth(row[at] ?? ''))))
-  const room = columns - GAP * (widths.length - 1)
-  while (widths.reduce((sum, width) => sum + width, 0) > room) {
-    const widest = widths.indexOf(Math.max(...widths))
-    if (widths[widest]! <= NARROWEST) break
-    widths[widest]!--
+/** Widths of the columns, or null when they do not fit. */
+function narrowed(rows: readonly (readonly string[])[], columns: number): readonly number[] | null {
+  const widest = (texts: readonly string[]) => Math.max(...texts.map(displayWidth))
+  const widths = rows[0]!.map((_, at) => widest(rows.map((row) => row[at] ?? '')))
+  // The first column is what things are called by.
+  const least = widths.map((width, at) =>
+    at === 0 ? width : widest(rows.flatMap((row) => pieces(row[at] ?? ''))),
+  )
+  let over = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)) - columns
+  for (; over > 0; over--) {
+    const most = Math.max(...widths.filter((width, at) => width > least[at]!))
+    const at = widths.findIndex((width, at) => width === most && width > least[at]!)
+    if (at === -1) return null
+    widths[at]!--
   }
   return widths
+}
+
+function pieces(text: string): readonly string[] {
+  if (WHOLE.test(text)) return [text]
+  return (text.match(PIECE) ?? []).flatMap((piece) =>
+    displayWidth(piece) > piece.length ? [...piece] : [piece],
+  )
 }
 
 /** The text in lines of at most `width` columns; cli-table3's own wrapping cuts wide characters off. */
 function wrapped(text: string, width: number): string {
   const lines = ['']
-  for (const char of text) {
-    if (displayWidth(lines.at(-1)! + char) > width) lines.push('')
-    lines[lines.length - 1] += char
+  for (const piece of pieces(text)) {
+    if (displayWidth((lines.at(-1)! + piece).trimEnd()) > width) lines.push('')
+    lines[lines.length - 1] += piece
   }
-  return lines.join('\n')
+  return lines.map((line) => line.trimEnd()).join('\n')
 }
 
 /** Columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */

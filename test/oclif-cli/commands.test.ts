@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
+import { showTable } from '../../oclif-cli/shared/show-table.ts'
 import { startFakeHub } from './fake-hub.ts'
 import { runMezctl, runProgram } from './run-program.ts'
 
@@ -20,6 +21,7 @@ async function severally<T>(all: readonly T[], each: (one: T) => Promise<void>):
   }
   await Promise.all(Array.from({ length: 4 }, work))
 }
+const ID = '01a2177e-3930-733d-b419-54bdf06c4dcb'
 const api = (path: string) => `/v1/webapi${path}`
 
 const ALL_HELPS = fileURLToPath(new URL('all-helps.ts', import.meta.url))
@@ -445,4 +447,18 @@ t.test('every command answers --help; --version is one line', async (t) => {
     await mezctl(line)
     t.comment(`start-up of mezctl ${line}: ${Math.round(performance.now() - start)} ms`)
   }
+})
+
+t.test('a table in a narrow terminal breaks where words end, and no name, id or moment', async (t) => {
+  const labels = ['env=prod, team=platform', 'grafana.apps.example.com', 'in 12h']
+  const table = (columns: number) =>
+    showTable(['id', 'labels', 'address', 'expires'], [[ID, ...labels]], columns)
+  t.equal(
+    await table(80),
+    `ID                                    LABELS         ADDRESS        EXPIRES
+${ID}  env=prod,      grafana.apps.  in 12h
+                                      team=platform  example.com`,
+  )
+  t.equal((await table(60)).split('\n').length, 2, 'too narrow: the lines are as long as they are')
+  t.match(await showTable(['name', 'note'], [['漢字', '漢字漢字漢字']], 14), /漢字 {2}漢字漢字\n {6}漢字/)
 })
