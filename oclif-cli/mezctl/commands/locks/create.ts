@@ -2,6 +2,7 @@ import { CliError, confirm, escapeText, parseDurationSeconds, showTime } from '@
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { cutText } from '../../cut-text.ts'
+import { missingTarget } from '../../missing-target.ts'
 import type { Flat } from '../../resource.ts'
 
 const TARGETS = ['user', 'role', 'session', 'app', 'agent'] as const
@@ -39,5 +40,7 @@ export default class LocksCreate extends AdminCommand {
       const undo = `${end}; undo: mezctl locks rm ${String(lock.id)}`
       return `${escapeText(`locked ${kind} ${name}${cutText(lock)}`)}\n${escapeText(undo)}`
     })
+    const missing = await missingTarget(this.hub(flags), kind, name)
+    if (missing !== null) this.note(missing)
   }
 }
