@@ -4,6 +4,7 @@ import { isMezError, MezError, messageOf } from './error.ts'
 import { locatePlugin, type PluginFile } from './locate.ts'
 import type { AnyPlugin, PluginSide } from './plugin.ts'
 import { checkPlugin } from './plugin-check.ts'
+import { shareCore } from './share-core.ts'
 
 export interface LoadOptions {
   readonly side: PluginSide
@@ -47,6 +48,7 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
     if (config !== false) wanted.set(name, config)
     else if (!wanted.delete(name)) refuseSlip(name, options)
   }
+  if ([...wanted.keys()].some((name) => !standard.includes(name))) shareCore()
   const results = await Promise.allSettled(
     [...wanted].map(async ([key, config]): Promise<LoadedPlugin> => {
       const file = await locatePlugin(key, options)

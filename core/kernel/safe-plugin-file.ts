@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
-import { dirname, isAbsolute, join, sep } from 'node:path'
+import { isAbsolute, join, sep } from 'node:path'
 import { MezError } from './error.ts'
 
 const GROUP_WRITES = 0o020
@@ -28,13 +28,21 @@ export async function safePluginFile(key: string, path: string, trust: PluginTru
   const owners = [0, process.getuid(), statSync(program).uid]
   for (const [step, stats] of stepsTo(path)) {
     if (stats.isDirectory() && `${program}${sep}`.startsWith(join(step, sep))) continue
-    if (!owners.includes(stats.uid)) throw strange(key, step, stats.uid)
+    if (!owners.includes(stats.uid)) {
+      const whose = `${step} belongs to the user ${stats.uid}, who is neither root nor the user of this program`
+      throw unsafe(key, whose, `If you trust what is in it, run chown -h root ${step}.`)
+    }
     const writers = OTHERS_WRITE | (stats.isDirectory() || trust.groupWrites ? 0 : GROUP_WRITES)
     const sticky = stats.isDirectory() && (stats.mode & STICKY) !== 0
-    if (!stats.isSymbolicLink() && !sticky && (stats.mode & writers) !== 0) throw writable(key, step)
+    if (stats.isSymbolicLink() || sticky || (stats.mode & writers) === 0) continue
+    const hint = `Run chmod go-w ${step}, and make sure that nobody changed what is in it.`
+    throw unsafe(key, `others than its owner can write ${step}`, hint)
   }
   return real
 }
+
+const unsafe = (key: string, what: string, hint: string): MezError =>
+  new MezError('MEZ_PLUGIN_UNSAFE', `plugin '${key}': ${what}`, { hint })
 
 /** Every folder, link and at last the file that is passed when the path is followed, links of links too. */
 function* stepsTo(path: string): Generator<[string, Stats]> {
@@ -44,25 +52,9 @@ function* stepsTo(path: string): Generator<[string, Stats]> {
     const step = join(at, rest.shift()!)
     const stats = lstatSync(step)
     yield [step, stats]
-    if (!stats.isSymbolicLink()) {
-      at = step
-      continue
-    }
-    const target = readlinkSync(step)
-    rest.unshift(...target.split(sep))
-    at = isAbsolute(target) ? '/' : dirname(step)
+    const target = stats.isSymbolicLink() ? readlinkSync(step) : null
+    if (target !== null) rest.unshift(...target.split(sep))
+    if (target === null) at = step
+    else if (isAbsolute(target)) at = '/'
   }
-}
-
-function writable(key: string, path: string): MezError {
-  return new MezError('MEZ_PLUGIN_UNSAFE', `plugin '${key}': others than its owner can write ${path}`, {
-    hint: `Run chmod go-w ${path}, and make sure that nobody changed what is in it.`,
-  })
-}
-
-function strange(key: string, path: string, uid: number): MezError {
-  const message = `plugin '${key}': ${path} belongs to the user ${uid}, who is neither root nor the user of this program`
-  return new MezError('MEZ_PLUGIN_UNSAFE', message, {
-    hint: `If you trust what is in it, run chown -h root ${path}.`,
-  })
 }

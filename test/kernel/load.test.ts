@@ -1,4 +1,16 @@
-import { chmodSync, chownSync, cpSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { MezError } from '../../core/kernel/error.ts'
@@ -117,6 +129,24 @@ t.test('nothing beside the configuration takes the place of the standard set', a
     t.equal((await loadEachPlugin({ ...options, plugins })).length, Object.keys(plugins).length)
   }
 })
+
+t.test(
+  'the one file of CONTRIBUTING loads where nothing is installed, and past another copy of the core',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mezite-plugin-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    const page = readFileSync(join(import.meta.dirname, '../../CONTRIBUTING.md'), 'utf8')
+    const [, text = ''] = /```ts\n(import .*?)```/s.exec(page) ?? []
+    for (const name of ['alone.js', 'beside.js']) writeFileSync(join(folder, name), text)
+    const [alone] = await load({ './alone.js': { from: 9, to: 17 } }, { folder })
+    t.match(alone?.plugin, { name: 'office-hours', side: 'hub' })
+    const copy = join(folder, 'node_modules/@mezite/core')
+    mkdirSync(copy, { recursive: true })
+    writeFileSync(join(copy, 'package.json'), '{"type":"module","exports":"./index.js"}')
+    writeFileSync(join(copy, 'index.js'), "throw new Error('another copy')")
+    t.equal((await load({ './beside.js': { from: 9, to: 17 } }, { folder })).length, 1)
+  },
+)
 
 t.test('not found: a package', async (t) => {
   const folder = project(t, { 'mezite-plugin-geo': { name: 'geo' } })
