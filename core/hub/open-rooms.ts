@@ -20,6 +20,7 @@ import { createPeers } from './hubs/create-peers.ts'
 import { createRegistry } from './hubs/create-registry.ts'
 import { createAuthorities } from './keys/create-authorities.ts'
 import { openVault } from './keys/open-vault.ts'
+import { prepareDataDir } from './prepare-data-dir.ts'
 import * as ref from './references.ts'
 import { createSessions } from './sessions/create-sessions.ts'
 import { createTunnel } from './tunnel/create-tunnel.ts'
@@ -43,6 +44,7 @@ interface RoomsOptions {
 export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { publicNames, clusterName, dataDir } = config
+  await prepareDataDir(dataDir)
   const { calls } = kernel
   const store = await openDatabase(
     config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,

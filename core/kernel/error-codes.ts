@@ -48,7 +48,8 @@ export const errorCodes = {
   MEZ_TOKEN_REFUSED: 'Make a new join token with `mezctl tokens create --roles=app`.',
   MEZ_IDENTITY_UNREADABLE:
     'Give the file to the user that mezd runs as; if it is broken, remove it and join with a new token.',
-  MEZ_DATA_DIR_UNWRITABLE: 'Give the directory to the user that mezd runs as, or set another data_dir.',
+  MEZ_DATA_DIR_UNWRITABLE:
+    'Give the directory to the user that the program runs as, or set another data_dir.',
   MEZ_IDENTITY_MISSING: 'Give a join token and the CA pin: the agent has no valid certificate.',
   MEZ_ALLOW_INVALID: 'Entries are `host:port`, `address:port`, `cidr:port` with `*` for any port.',
   MEZ_USER_NAME_TAKEN: 'An admin can run `mezctl users relink` or `mezctl users rm` for the name.',

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createEmbeddedClient } from '../../../core/hub/database/embedded-client.ts'
+import { createTestHub } from '../../../core/testing/index.ts'
 import { keptLog, open } from './stores.ts'
 
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
@@ -42,6 +43,14 @@ t.test(
     await again.close()
   },
 )
+
+t.test('a data directory that cannot be made is said with the next step', async (t) => {
+  await t.rejects(createTestHub({ config: { data_dir: '/dev/null/data' } }), {
+    code: 'MEZ_DATA_DIR_UNWRITABLE',
+    message: /^the data directory \/dev\/null\/data cannot be used: ENOTDIR/,
+    hint: /Give the directory to the user/,
+  })
+})
 
 t.test(
   'kill -9 in the middle of writing: what was acknowledged is there, and the lock is free',
