@@ -48,7 +48,7 @@ export const tells = <In>(): Hook<'tells', In, void> => ({
   options: {},
 })
 
-/** Every tap gets a ballot of its own; a tap that throws, rejects or is late casts a failed ballot. */
+/** Every tap gets a ballot of its own; one that throws, rejects, is late or returns something casts a failed ballot. */
 export const votes = <In, Ballot>(options: HookOptions = {}): Hook<'votes', In, Ballot> => ({
   kind: 'votes',
   options: { deadlineMs: 2_000, ...options },

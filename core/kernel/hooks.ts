@@ -166,15 +166,19 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
         return (query: unknown, poll: Poll) => {
           try {
             const ballot = poll.newBallot(plugin)
+            const cast = (answer: unknown) => {
+              // `return false` and the like mean something that nobody would hear.
+              if ((answer ?? undefined) !== undefined)
+                throw new TypeError('it returned something: it votes on its ballot')
+              poll.cast.push(ballot)
+            }
             const answer = fn(query, ballot)
-            if (!isPromise(answer)) return void poll.cast.push(ballot)
+            if (!isPromise(answer)) return cast(answer)
             poll.pending ??= []
-            const settled = inTime(plugin, answer)
             poll.pending.push(
-              settled.then(
-                () => void poll.cast.push(ballot),
-                (error) => fail(poll, error),
-              ),
+              inTime(plugin, answer)
+                .then(cast)
+                .catch((error) => fail(poll, error)),
             )
           } catch (error) {
             fail(poll, error)
@@ -231,6 +235,9 @@ function withDeadline(
         new MezError('MEZ_HOOK_TIMEOUT', `plugin '${plugin}' did not answer ${hook} within ${deadlineMs} ms`),
       )
     const timer = setTimeout(late, deadlineMs)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    // What has a `then` may be no promise otherwise.
+    Promise.resolve(promise)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
   })
 }

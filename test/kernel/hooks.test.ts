@@ -177,6 +177,21 @@ t.test('Q185 a vote that throws, rejects or is late is a failed ballot with its 
   t.equal(result.cast.length, 1, 'what comes late is not counted')
 })
 
+t.test('a ballot is cast by voting: a tap that returns something else has failed', async (t) => {
+  const { call, a, b } = setup()
+  const returned: unknown[] = [false, 'deny', { effect: 'deny' }, async () => {}, (function* () {})()]
+  for (const answer of returned) {
+    a.votes((() => answer) as never)
+    b.votes((async () => answer) as never)
+  }
+  const nothing: unknown[] = [undefined, null, Promise.resolve(null)]
+  for (const answer of nothing) a.votes((() => answer) as never)
+  const { cast, failed } = await call.votes('q', ballot)
+  t.equal(cast.length, nothing.length)
+  t.equal(failed.length, returned.length * 2)
+  t.match(failed[0]!.error.message, /returned something/)
+})
+
 t.test('a failing ballot maker is a failed ballot too', (t) => {
   const { call, a } = setup()
   a.votes(() => {})
