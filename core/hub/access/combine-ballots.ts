@@ -11,27 +11,47 @@ export interface Verdict {
   readonly requirements: readonly Requirement[]
 }
 
-/** The ballot of one tap. */
+/** The ballot of one tap, until it is counted. `late` hears of a vote that was cast afterwards and would have mattered. */
 export class Ballot implements Vote {
   readonly roles: string[] = []
   readonly denials: string[] = []
   readonly requirements: Requirement[] = []
+  #counted = false
+  readonly #late: () => void
+
+  constructor(late: () => void) {
+    this.#late = late
+  }
+
+  /** Takes no more votes from now on. */
+  close(): void {
+    this.#counted = true
+  }
 
   allow(role: string): void {
+    if (this.#isOver()) return
     if (!isRoleName(role)) throw new TypeError('allow() takes the name of a role')
     this.roles.push(role)
   }
 
   deny(reason: string): void {
+    if (this.#isOver()) return
     this.denials.push(isCode(reason) ? reason : 'denied')
   }
 
   require(requirement: Requirement): void {
+    if (this.#isOver()) return
     // A demand that cannot be read must not be lost.
     const { name } = Object(requirement) as { name?: unknown }
     if (typeof name !== 'string' || !REQUIREMENT.test(name))
       throw new TypeError('require() takes a requirement with its name')
-    this.requirements.push(requirement)
+    this.requirements.push(Object.freeze({ ...requirement }))
+  }
+
+  #isOver(): boolean {
+    // One that has denied can change nothing any more: a tap may deny at a deadline of its own.
+    if (this.#counted && this.denials.length === 0) this.#late()
+    return this.#counted
   }
 }
 
@@ -49,9 +69,10 @@ const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
 const isCode = (reason: unknown): reason is string =>
   typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason)
 
-/** Any deny denies, a failed ballot denies, no allow denies. */
+/** Any deny denies, a failed ballot denies, no allow denies. Closes the ballots. */
 export function combineBallots({ cast, failed }: Ballots<Vote>): Verdict {
   const ballots = cast as readonly Ballot[]
+  for (const ballot of ballots) ballot.close()
   const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
   const [denial] = ballots.flatMap((ballot) => ballot.denials)
   const reason =

@@ -38,11 +38,27 @@ const SLICE = 200
 /**
  * The one place that decides. Verdicts are kept per subject object (which a session keeps while nothing changes)
  * and app, for one epoch; a subject that is gone takes its verdicts along. Locks and requirements are looked at
- * each time, because they depend on the clock.
+ * each time, because they depend on the clock. A plugin that votes when its ballot has been counted is not trusted
+ * again until the hub is restarted: each of its ballots has failed.
  */
 export function createAccess(options: AccessOptions): Access {
   const { catalog, decide: ask, locks, changes, clock, log } = options
-  const kept = new WeakMap<Subject, Map<string, Entry>>()
+  let kept = new WeakMap<Subject, Map<string, Entry>>()
+  const late = new Set<string>()
+
+  function newBallot(plugin: string): Ballot {
+    if (late.has(plugin)) throw new Error('it voted before when its ballot had been counted')
+    return new Ballot(() => {
+      if (late.has(plugin)) return
+      late.add(plugin)
+      // What its lost votes would have denied.
+      kept = new WeakMap()
+      log.error(
+        { plugin },
+        'a policy voted after the decision: it denies everything until the hub is restarted',
+      )
+    })
+  }
 
   function decide(query: AccessQuery): Decision | Promise<Decision> {
     const { subject, app, context } = query
@@ -59,16 +75,18 @@ export function createAccess(options: AccessOptions): Access {
       ) {
         return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
       }
-      const answer = ask(query, () => new Ballot())
+      // No tap can change what the others judge.
+      const asked = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
+      const answer = ask(asked, newBallot)
       if (answer instanceof Promise) {
         return answer.then(
-          (ballots) => late(query, ballots),
+          (ballots) => decideLater(asked, ballots),
           (error: unknown) => failed(error),
         )
       }
       const verdict = judge(answer)
       const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
-      if (ask.pure) keep(query, epoch, verdict, decision)
+      if (ask.pure && answer.failed.length === 0) keep(asked, epoch, verdict, decision)
       return decision
     } catch (error) {
       return failed(error)
@@ -83,7 +101,7 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   /** A lock may have come while a tap was thinking. */
-  function late({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
+  function decideLater({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return denied('locked', lock.message)

@@ -24,14 +24,17 @@ export interface AccessContext {
   readonly clientIp: string
 }
 
-/** One question: may this subject reach this app, this way? */
+/** One question: may this subject reach this app, this way? Taps receive it frozen. */
 export interface AccessQuery {
   readonly subject: Subject
   readonly app: App
   readonly context: AccessContext
 }
 
-/** The ballot of one tap of `access.decide`. Casting nothing is an abstention. */
+/**
+ * The ballot of one tap of `access.decide`. Casting nothing is an abstention. A vote counts until the tap returns, or its
+ * promise resolves; a later one is lost, and from then on each ballot of the plugin has failed.
+ */
 export interface Vote {
   /** This role lets the subject in, if nobody denies. */
   allow(role: string): void

@@ -1,8 +1,11 @@
-import type { Subject, Vote } from '@mezite/core'
+import type { AccessQuery, Subject, Vote } from '@mezite/core'
 import t from 'tap'
 import { createAccess } from '../../../core/hub/access/create-access.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { hubHooks } from '../../../core/hub/hooks.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
+import { createHooks } from '../../../core/kernel/hooks.ts'
+import { memoryLog } from '../../../core/testing/index.ts'
 import { actor, appBody, operator, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const subject = (over: Partial<Subject> = {}): Subject =>
@@ -15,6 +18,25 @@ const subject = (over: Partial<Subject> = {}): Subject =>
     ...over,
   })
 const context = { protocol: 'http', clientIp: '10.1.1.1' } as const
+
+/** Decisions over these pure taps, each of a plugin of its own; `lines` is the log. */
+function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote) => unknown>>) {
+  const { log, lines } = memoryLog()
+  const hooks = createHooks(hubHooks, { log })
+  for (const [plugin, tap] of Object.entries(taps))
+    hooks.view(plugin).access.decide(tap as () => void, { pure: true })
+  const access = createAccess({
+    ...{ catalog: { list: () => [] }, decide: hooks.calls.access.decide, log },
+    ...{ locks: { lockFor: () => null }, changes: { epoch: 1 } },
+    clock: { now: () => 0, monotonic: () => 0 },
+  })
+  const who = subject()
+  const apps = ['dev', 'prod'].map((env) => Object.freeze({ ...appNamed(env), labels: { env } }))
+  const decide = async (env = 'dev') =>
+    access.decide({ subject: who, app: apps.find(({ name }) => name === env)!, context })
+  return { decide, lines }
+}
+const appNamed = (name: string) => ({ ...readApp(appBody(name), publicNames), id: name })
 
 t.test('access', async (t) => {
   const rooms = await startRooms()
@@ -315,4 +337,79 @@ t.test('access', async (t) => {
     for (const type of ['user.created', 'user.updated', 'user.deleted', 'lock.created', 'lock.deleted'])
       t.ok(types.has(type))
   })
+})
+
+t.test('no tap changes the question that the others judge', async (t) => {
+  const attempts: Record<string, (query: { app: object; subject: object; context: object }) => void> = {
+    app: (query) => {
+      query.app = { ...query.app, labels: { env: 'dev' } }
+    },
+    subject: (query) => {
+      query.subject = { ...query.subject, roles: ['access'] }
+    },
+    context: (query) => void Object.assign(query.context, { clientIp: '10.9.9.9' }),
+  }
+  for (const [what, attempt] of Object.entries(attempts)) {
+    const asked: AccessQuery[] = []
+    const { decide, lines } = decideBy({
+      guard: (query) => attempt(query as never),
+      policy: (query, vote) => {
+        asked.push(query)
+        if (query.app.labels.env === 'dev') vote.allow('platform')
+      },
+    })
+    t.match(await decide('prod'), { effect: 'deny', reason: 'policy_failed' }, what)
+    t.match(asked, [{ app: { name: 'prod' }, subject: { roles: ['platform'] }, context }], what)
+    t.match(lines[0], /guard/)
+  }
+})
+
+t.test('a vote after the decision is not lost in silence: its plugin has failed from then on', async (t) => {
+  let answer: () => void = () => {}
+  const looked = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  let voted: Promise<void> | undefined
+  const { decide, lines } = decideBy({
+    policy: (_query, vote) => vote.allow('platform'),
+    // The promise is not returned.
+    guard(_query, vote) {
+      voted ??= looked.then(() => vote.deny('blocked'))
+    },
+  })
+  t.match(await decide(), { effect: 'allow' })
+  t.match(await decide(), { effect: 'allow' }, 'and cached')
+  answer()
+  await voted
+  t.match(lines, [/ERROR \[guard\] a policy voted after the decision/])
+  t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
+  t.match(await decide('prod'), { effect: 'deny', reason: 'policy_failed' })
+})
+
+t.test('a tap that denied at its own deadline may hear its answer later', async (t) => {
+  let late: () => void = () => {}
+  const { decide, lines } = decideBy({
+    policy: (_query, vote) => vote.allow('platform'),
+    guard(_query, vote) {
+      vote.deny('lookup_late')
+      late = () => vote.allow('platform')
+    },
+  })
+  t.match(await decide(), { effect: 'deny', reason: 'lookup_late' })
+  late()
+  t.strictSame(lines, [])
+  t.match(await decide('prod'), { effect: 'deny', reason: 'lookup_late' })
+})
+
+t.test('a failed ballot is not cached', async (t) => {
+  let ready = false
+  const { decide } = decideBy({
+    policy: (_query, vote) => vote.allow('platform'),
+    guard() {
+      if (!ready) throw new Error('not loaded yet')
+    },
+  })
+  t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
+  ready = true
+  t.match(await decide(), { effect: 'allow' })
 })

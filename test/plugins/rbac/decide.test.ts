@@ -11,7 +11,7 @@ const role = (name: string, spec: object) =>
 const app = (labels: Record<string, string>) => Object.freeze({ id: 'a', labels }) as unknown as App
 
 function ask(roles: ReadonlyMap<string, StoredRole>, names: string[], labels: Record<string, string>) {
-  const ballot = new Ballot()
+  const ballot = new Ballot(() => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
   voteByRoles(roles, query, ballot as Vote)
   return combineBallots({ cast: [ballot], failed: [] })
