@@ -5,6 +5,7 @@ import type { Changes, View } from '../database/changes.ts'
 import { Problem } from '../web/problem.ts'
 import type { AccessTables, LockTable } from './access-migrations.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
+import { lockTargetFault } from './lock-target.ts'
 import { foldName } from './user-name.ts'
 
 export interface LocksOptions {
@@ -21,6 +22,7 @@ export interface NewLock {
 }
 
 export interface RunningLocks extends Locks {
+  /** Throws `Problem` 400 `lock_target_invalid`, 409 `self_lockout`. */
   create(lock: NewLock, actor: Actor): Promise<Lock>
   /** Throws `Problem` 404 `lock_not_found`. */
   remove(id: string, actor: Actor): Promise<Lock>
@@ -91,6 +93,8 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
 
     async create({ kind, target, message, ttlMs }, actor) {
       const { subject } = actor
+      const fault = lockTargetFault(kind, target)
+      if (fault !== null) throw new Problem(400, 'lock_target_invalid', `target.${kind}: ${fault}.`)
       const created = clock.now()
       const expires = ttlMs === null ? null : created + ttlMs
       const lock: Lock = { id: uuidv7(), kind, target, message, created, expires }

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { checkConfig, printPath, type ValueProblem } from '../../kernel/config-check.ts'
+import { DNS_LABEL } from '../config/address.ts'
 import { Problem } from '../web/problem.ts'
 
 /** What stands above the `spec` of every resource document. */
@@ -27,8 +28,9 @@ export interface ResourceOptions {
   readonly name?: string
 }
 
-const APP_NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
-const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$'
+const APP_NAME = `^${DNS_LABEL}$`
+/** The pattern of the key of a label. */
+export const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$'
 const LABEL_VALUE = '^[^\\u0000-\\u001f\\u007f-\\u009f]{0,256}$'
 const MAX_LABELS = 64
 const MAX_SHOWN = 50

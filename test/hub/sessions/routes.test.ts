@@ -105,6 +105,21 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   t.match(locked, { status: 201, body: { target: { user: 'ann' }, message: 'm', cut: { streams: 1 } } })
   t.match(await call('POST', '/locks', { target: { user: 'a', app: 'b' } }), { status: 400 })
   t.match(await call('POST', '/locks', { target: {} }), { status: 400 })
+  const impossible = [
+    ...[
+      { app: 'Wiki' },
+      { app: 'wiki ' },
+      { app: '*' },
+      { role: 'Temp ' },
+      { role: 'a,b' },
+      { user: ' ann' },
+    ],
+    ...[{ user: 'operator@socket' }, { user: 'token:A b' }, { agent: 'node 1' }],
+  ]
+  for (const target of impossible) {
+    const refused = { status: 400, body: { code: 'lock_target_invalid', detail: /must be the .*name of/ } }
+    t.match(await call('POST', '/locks', { target }), refused, JSON.stringify(target))
+  }
   t.equal((await call('GET', '/locks')).body.length, 1)
   t.match(await call('DELETE', `/locks/${locked.body.id}`), { status: 200 })
   t.match(await call('DELETE', `/locks/${locked.body.id}`), { status: 404 })

@@ -1,0 +1,34 @@
+import { isHostname } from '../../wire/tunnel-protocol.ts'
+import { DNS_LABEL } from '../config/address.ts'
+import { isRoleName } from './check-subject.ts'
+import type { LockKind } from './lock.ts'
+import { foldName, parseUserName } from './user-name.ts'
+
+/** What the holder of an API token is called. */
+const API_TOKEN = /^token:[a-z0-9][a-z0-9._-]{0,62}$/
+const APP_NAME = new RegExp(`^${DNS_LABEL}$`)
+
+/** What names of each kind look like; a lock of any other text would stop nobody. Sessions have ids. */
+const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolean; readonly must: string }>> =
+  {
+    user: {
+      fits: (name) => parseUserName(name) !== null || API_TOKEN.test(foldName(name)),
+      must: 'the name of a user, or token: and the name of an API token',
+    },
+    role: {
+      fits: isRoleName,
+      must: 'the name of a role: small letters, digits, dots, hyphens and underscores',
+    },
+    session: { fits: () => true, must: 'the id of a session' },
+    app: {
+      fits: (name) => APP_NAME.test(name),
+      must: 'the name of an app: small letters, digits and hyphens',
+    },
+    agent: { fits: (name) => isHostname(name.toLowerCase()), must: 'the host name of an agent' },
+  }
+
+/** Why nothing can have this name, to follow the name of the kind; null when something can. */
+export function lockTargetFault(kind: LockKind, target: string): string | null {
+  const { fits, must } = NAMES[kind]
+  return fits(target) ? null : `must be ${must}`
+}
