@@ -23,6 +23,7 @@ export type { Actor, AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
 export type { App } from './hub/catalog/app.ts'
 export type { Catalog } from './hub/catalog/catalog.ts'
 export {
+  LABEL_KEY,
   parseResource,
   type Resource,
   type ResourceMetadata,

@@ -1,3 +1,4 @@
+import { LABEL_KEY } from '@mezite/core'
 import { RE2JS } from 're2js'
 import type { AppLabels } from './role-resource.ts'
 
@@ -8,6 +9,8 @@ export interface CompiledLabels {
   readonly matches: LabelMatcher
   readonly faults: readonly { readonly key: string; readonly message: string }[]
 }
+
+const KEY = new RegExp(LABEL_KEY)
 
 type Test = (value: string) => boolean
 
@@ -29,6 +32,8 @@ export function compileLabels(labels: AppLabels | undefined): CompiledLabels {
       if (value !== '*') faults.push({ key, message: 'the key "*" takes only the value "*"' })
       continue
     }
+    // No app has such a label, so a deny of it would stop nobody.
+    if (!KEY.test(key)) faults.push({ key, message: 'is no label key; keys are exact, without patterns' })
     const values: readonly string[] = typeof value === 'string' ? [value] : value
     const any: Test[] = []
     for (const one of values) {

@@ -87,6 +87,8 @@ export function readRole(body: unknown, options: ResourceOptions = {}): RoleDocu
     throw new Problem(400, 'role_reserved', `The role ${metadata.name} is built in and cannot be changed.`)
   }
   const problems: { path: string[]; message: string }[] = []
+  if (metadata.expires !== undefined)
+    problems.push({ path: ['metadata', 'expires'], message: 'a role does not expire; delete it' })
   for (const key of ['max_session_ttl', 'idle_timeout', 'mfa_freshness'] as const) {
     const value = spec.options?.[key]
     if (value === undefined) continue

@@ -60,6 +60,18 @@ t.test('stored roles', async (t) => {
   t.equal(roles.compiled().get('dev'), 'unreadable', 'E70 an unparsable role denies')
   t.ok(errors.length > 0, 'and is reported')
 
+  const metadata = { name: 'dev', expires: '2020-01-01T00:00:00Z' }
+  const expiring = { kind: 'role', version: 'v1', metadata, spec: { allow: { app_labels: { '*': '*' } } } }
+  t.throws(() => readRole(expiring), { code: 'resource_invalid', message: /a role does not expire/ })
+  await changes.write(async (trx, change) => {
+    await trx
+      .updateTable('rbac_roles')
+      .set({ document: JSON.stringify(expiring) })
+      .execute()
+    change.touch('role', 'dev')
+  })
+  t.equal(roles.compiled().get('dev'), 'unreadable', 'one that is stored from before lets nobody in')
+
   await roles.remove('dev', actor)
   t.equal(roles.compiled().get('dev'), undefined)
   await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })

@@ -59,6 +59,10 @@ t.test('E69 labels match exactly, or by *, list and anchored expression, and by 
   t.equal(one({ constructor: '*' } as unknown as AppLabels, {}), false)
   t.equal(one({ env: 'p.*' }, { env: 'prod' }), false, 'no expression without anchors')
   t.equal(compileLabels({ env: '^(a)\\1$' }).faults.length, 1, 'no backreferences')
+  for (const key of ['tie*', 'a b', '', '__proto__']) {
+    const { faults } = compileLabels({ [key]: '*' })
+    t.match(faults, [{ key, message: /is no label key/ }], 'a deny that could stop nobody is refused')
+  }
 })
 
 t.test('N172 an expression takes linear time', async (t) => {
