@@ -282,6 +282,10 @@ t.test('Q187 audit.event: no answer of a plugin loses an event or changes what i
   t.notOk(
     Object.hasOwn(changed, 'Upper') || Object.hasOwn(changed, 'a b') || Object.hasOwn(changed, '__proto__'),
   )
+  const added = keepRules(event, { country: 'NL' } as never)
+  t.match(added, { user: 'ann', success: true, country: 'NL' }, 'who did what is not lost by what is added')
+  t.notOk(Object.hasOwn(added, 'app'), 'but fields of its own can be taken away')
+  t.match(keepRules(event, { ...event, user: null }), { user: null }, 'and a name')
   for (const wrong of ['text', 7, true, () => event])
     t.throws(
       () => keepRules(event, wrong as never),

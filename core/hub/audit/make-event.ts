@@ -73,12 +73,18 @@ function whoOf({ subject, clientIp, id }: Actor) {
   return { user, roles, sessionId, clientIp: clientIp || null, requestId: id }
 }
 
-/** What plugins made of an event, under the same rules, or a TypeError; `id`, `type`, `time` and who recorded it stay as they were. */
+/**
+ * What plugins made of an event, under the same rules, or a TypeError. `id`, `type`, `time` and who recorded it stay as
+ * they were; so does of the fields that every event has what the answer does not name.
+ */
 export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent {
   if (changed === original) return original
   if (typeof changed !== 'object') throw new TypeError('an event is an object')
   const { id, type, time, cluster, hub } = original
-  const { user, roles, client_ip, session_id, request_id, success, reason } = changed
+  const { user, roles, client_ip, session_id, request_id, success, reason } = {
+    ...original,
+    ...changed,
+  }
   const kept = { user, client_ip, session_id, request_id, reason }
   for (const name of Object.keys(kept) as (keyof typeof kept)[]) {
     // Escaped once already when nobody changed it.
