@@ -113,6 +113,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     [ref.forwardHeaders, forwardThrough(calls.http.forward)],
   ])
   await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
+  audit.open()
   await changes.start()
   onClose(() => changes.stop())
   sessions.start()

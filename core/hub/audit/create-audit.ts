@@ -21,7 +21,7 @@ export interface AuditOptions {
   readonly cluster: string
   /** Name or id of this hub. */
   readonly hub: string
-  /** Asked for at the first event: plugins contribute sinks while they are set up. */
+  /** Asked for by `open`. */
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
   readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
@@ -43,6 +43,8 @@ export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failur
 }
 
 export interface RunningAudit extends Audit {
+  /** All plugins have contributed their sinks: what was recorded until now is delivered, and the gate may open. */
+  open(): void
   /** The transaction has been committed: sinks outside the database get what it recorded. For changes. */
   committed(trx: Transaction): void
   /** Each sink with what its queue does. */
@@ -58,15 +60,11 @@ export function createAudit(options: AuditOptions): RunningAudit {
   const { clock, log } = options
   const limits = { ...deliveryLimits, ...options.limits }
   const pending = new WeakMap<Transaction, AuditEvent[]>()
-  let known: readonly Delivery[] | undefined
+  let deliveries: readonly Delivery[] = []
+  let opened = false
   let closed = false
   let gathered: Gathered[] = []
   let timer: NodeJS.Timeout | undefined
-
-  function deliveries(): readonly Delivery[] {
-    known ??= options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
-    return known
-  }
 
   function make(input: AuditInput, nowMs: number): AuditEvent {
     const event = makeEvent(input, options, nowMs)
@@ -84,6 +82,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
     Object.freeze(input)
     Object.freeze(input.fields)
     gathered.push({ input, nowMs: clock.now() })
+    if (!opened) return
     if (closed || gathered.length >= GATHERED) deliverGathered()
     else timer ??= setTimeout(deliverGathered, GATHER_MS)
   }
@@ -110,7 +109,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       return
     }
     if (event.type === 'access.denied') log.info(denialOf(event), 'access denied')
-    for (const each of deliveries()) each.push(event)
+    for (const each of deliveries) each.push(event)
   }
 
   const denials = createDenialFold(gather)
@@ -118,33 +117,40 @@ export function createAudit(options: AuditOptions): RunningAudit {
   async function flush(): Promise<void> {
     denials.flush()
     deliverGathered()
-    await Promise.all(deliveries().map((each) => each.flush(FLUSH_MS)))
+    await Promise.all(deliveries.map((each) => each.flush(FLUSH_MS)))
   }
 
   return {
+    open() {
+      deliveries = options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
+      opened = true
+      if (deliveries.length === 0) log.warn('nothing takes events of the audit: they are lost')
+      deliverGathered()
+    },
     record(input) {
       options.recorded?.(input)
       if (denials.takes(input)) gather(input)
     },
     async recordIn(trx, input) {
+      if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
       options.recorded?.(input)
       const event = make(input, clock.now())
-      for (const { sink } of deliveries()) await sink.writeIn?.(trx, [event])
+      for (const { sink } of deliveries) await sink.writeIn?.(trx, [event])
       const events = pending.get(trx) ?? []
       events.push(event)
       pending.set(trx, events)
     },
     committed(trx) {
       for (const event of pending.get(trx) ?? []) {
-        for (const each of deliveries()) if (!each.sink.writeIn) each.push(event)
+        for (const each of deliveries) if (!each.sink.writeIn) each.push(event)
       }
       pending.delete(trx)
     },
     get accepting() {
-      return !closed && deliveries().every((each) => each.accepts(gathered.length))
+      return opened && !closed && deliveries.every((each) => each.accepts(gathered.length))
     },
     get sinks() {
-      return deliveries().map(({ sink: { name }, queued, dropped, failures }) => ({
+      return deliveries.map(({ sink: { name }, queued, dropped, failures }) => ({
         name,
         queued,
         dropped,
@@ -156,7 +162,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       if (closed) return
       await flush()
       closed = true
-      for (const each of known ?? []) {
+      for (const each of deliveries) {
         each.close()
         const { queued, sink } = each
         if (queued > 0) log.error({ sink: sink.name, lost: queued }, 'audit events were not delivered')

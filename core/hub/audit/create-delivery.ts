@@ -39,7 +39,7 @@ export interface Delivery {
   readonly dropped: number
   /** Batches that the sink did not take; each is tried again. */
   readonly failures: number
-  /** Resolves when everything queued until now is written or the deadline is over; with what is still queued. */
+  /** Resolves when everything queued until now is written or the deadline is over, with what is still queued. Never rejects. */
   flush(deadlineMs: number): Promise<number>
   /** Ends the retries. What is queued stays. */
   close(): void
@@ -103,7 +103,7 @@ export function createDelivery(
     const batch = queue.slice(0, limits.batch)
     writing = true
     try {
-      await inTime(sink.write(batch), limits.writeMs)
+      await inTime(() => sink.write(batch), limits.writeMs)
       queue.splice(0, batch.length)
       if (failing) recovered()
       failing = false
@@ -153,10 +153,10 @@ export function createDelivery(
       if (queue.length > 0 || writing) {
         const done = new Promise<void>((resolve) => idle.add(resolve))
         if (!writing) writeNow()
-        await inTime(done, deadlineMs).catch(() => {})
+        await inTime(() => done, deadlineMs).catch(() => {})
       }
       if (queue.length === 0)
-        await inTime(sink.flush(), deadlineMs).catch((error) => report({ error: messageOf(error) }))
+        await inTime(() => sink.flush(), deadlineMs).catch((error) => report({ error: messageOf(error) }))
       return queue.length
     },
     close() {
@@ -167,13 +167,14 @@ export function createDelivery(
   }
 }
 
-async function inTime<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
+/** Also what throws at once is a rejection: it must not end the work for other sinks. */
+async function inTime<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no end within ${deadlineMs} ms`)), deadlineMs)
   })
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work(), late])
   } finally {
     clearTimeout(timer)
   }

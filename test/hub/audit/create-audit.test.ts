@@ -36,10 +36,14 @@ function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {
     log,
     ...options,
   })
+  audit.open()
   return { audit, log }
 }
 
 const event = (type: string) => ({ type, success: true })
+const raise = (message: string): never => {
+  throw new Error(message)
+}
 
 t.test('M157 batches of at most 500 events or 100 ms, in order', async (t) => {
   const memory = memorySink('enforced')
@@ -189,6 +193,45 @@ t.test('close delivers what is queued, and says what it could not', async (t) =>
   t.notOk(audit.accepting)
   t.match(JSON.stringify(log.lines), /after the audit had ended/)
   await pause(0)
+})
+
+t.test('a sink without flush, or whose flush throws, costs the others no event at the end', async (t) => {
+  for (const flush of [undefined as never, (): never => raise('no flush')]) {
+    const bad = memorySink('best-effort', { flush })
+    const slow = memorySink('enforced')
+    const { audit, log } = auditTo([
+      bad.sink,
+      { ...slow.sink, write: async (events) => pause(50).then(() => slow.sink.write(events)) },
+    ])
+    for (let n = 0; n < 1_200; n++) audit.record(event('x'))
+    await audit.close()
+    t.equal(slow.events().length, 1_200)
+    t.match(JSON.stringify(log.lines), /no flush|flush is not a function/)
+  }
+})
+
+t.test('before all plugins are set up events gather, the gate is shut, and no sink is missed', async (t) => {
+  const sinks: AuditSink[] = []
+  const audit = createAudit({
+    ...{ cluster: 'c', hub: 'h', sinks: () => sinks },
+    clock: systemClock,
+    log: keptLog(),
+  })
+  for (let n = 0; n < 150; n++) audit.record(event('early'))
+  t.notOk(audit.accepting)
+  await t.rejects(audit.recordIn({} as never, event('early')), /before all plugins are set up/)
+  const memory = memorySink('enforced')
+  sinks.push(memory.sink)
+  audit.open()
+  t.ok(audit.accepting)
+  await audit.close()
+  t.equal(memory.events().length, 150)
+})
+
+t.test('a hub whose events go nowhere says so', async (t) => {
+  const { audit, log } = auditTo([])
+  t.match(JSON.stringify(log.lines), /nothing takes events/)
+  await audit.close()
 })
 
 t.test('an event is what was recorded, and says when, whatever comes before it is written', async (t) => {

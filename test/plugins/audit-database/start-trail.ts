@@ -50,6 +50,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     [ref.sessions, sessions],
     [ref.vault, createVault(randomBytes(32))],
   ])
+  audit.open()
   await database.migrate(kernel.slot(ref.migrations))
   await changes.start()
   await kernel.start()

@@ -170,6 +170,7 @@ t.test(
         log,
         limits,
       })
+      audit.open()
       const ballast = join(folder, 'ballast')
       let recorded = 0
       const record = (count: number) => {
