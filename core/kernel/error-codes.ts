@@ -26,6 +26,7 @@ export const errorCodes = {
   MEZ_SERVICE_MISSING: 'Add a plugin that provides the service.',
   MEZ_SERVICE_TWICE: 'Set one of the providers to false under `plugins:`.',
   MEZ_SERVICE_UNPROVIDED: 'A plugin must hand over in setup() every service that it declares in `provides`.',
+  MEZ_PART_INVALID: 'What a plugin provides must be what the reference promises; ask its author.',
   MEZ_START_FAILED: 'The cause names what the plugin could not start.',
   MEZ_HOOK_FAILED: 'The cause is the error that the plugin threw.',
   MEZ_HOOK_TIMEOUT: 'The plugin did not answer in time; look at its log lines.',

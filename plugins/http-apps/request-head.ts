@@ -1,4 +1,4 @@
-import { Problem, type Subject } from '@mezite/core'
+import { MezError, Problem, type Subject } from '@mezite/core'
 import type { Admitted } from './admit.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
@@ -9,6 +9,8 @@ import type { Parts } from './parts.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
+/** Compact serialisation of a JWS (RFC 7515, 7.1). */
+const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
@@ -78,11 +80,20 @@ const identities = new WeakMap<Subject, Identity>()
 function linesOf(subject: Subject, assertion: string): string {
   const known = identities.get(subject)
   if (known?.assertion === assertion) return known.lines
+  checkAssertion(assertion)
   const lines = identityLines(subject, assertion)
   // Only what cannot change under us may be a key.
   if (Object.isFrozen(subject) && Object.isFrozen(subject.roles))
     identities.set(subject, { assertion, lines })
   return lines
+}
+
+/** Any plugin may provide the service, and what it gives goes into a header. */
+function checkAssertion(given: unknown): void {
+  if (typeof given === 'string' && JWS.test(given)) return
+  // A promise of one is none either, and if it rejects, nobody else is told.
+  if (given instanceof Promise) given.catch(() => {})
+  throw new MezError('MEZ_PART_INVALID', "what the service 'assertion' gave is no signed token")
 }
 
 function identityLines(subject: Subject, assertion: string): string {

@@ -162,6 +162,21 @@ t.test('A1 who is calling is said anew for each assertion, and for who may have 
   ])
 })
 
+t.test('what the service that signs gives is sent only when it is a signed token', async (t) => {
+  const { app, gateway } = await open(t)
+  let given: unknown
+  Object.assign(gateway.parts.assertion, { sign: () => (given instanceof Function ? given() : given) })
+  const wrong = [
+    ...['a.b.c\n', 'a.b.c\r\nX-Mezite-Roles: admin', 'a.b', 'a.b.c.d', 'a..c', ' a.b.c', 'a.b.c=', 'jwt'],
+    ...[undefined, null, {}, { toString: () => 'a.b.c' }, async () => Promise.reject(new Error('no key'))],
+  ]
+  for (given of wrong) t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 500 [\s\S]*forward_failed/)
+  t.equal(app.requests.length, 0)
+  given = 'aB_-9.e30.x'
+  t.match(await raw(gateway, ask('GET /')), / 200 /)
+  t.strictSame(values(app.requests[0] ?? '', 'mezite-jwt-assertion'), [given])
+})
+
 t.test('A12 B21 B22 our cookies never reach the app, others do byte for byte', async (t) => {
   const { app, gateway } = await open(t)
   const cookie = `a=1;  b="x; y"; ${COOKIE}; __Host-mezite_app=evil;__Host-mezite_session=s; \xa0__Host-mezite_app=no; c= 2 `
