@@ -20,6 +20,10 @@ export function isMezError(error: unknown, code?: ErrorCode): error is MezError 
 
 /** The message of anything that was thrown, in one line, without a stack. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.message || error.name
+  if (error instanceof Error) return error.message || error.name
+  try {
+    return String(error)
+  } catch {
+    return 'something that is no error was thrown'
+  }
 }

@@ -27,6 +27,8 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   /** Each plugin's slice by its name; checked here, defaults filled in. */
   readonly configs?: Readonly<Record<string, unknown>>
   readonly suggestions?: OrderOptions['suggestions']
+  /** By the id of a reference: why what a plugin hands over cannot be that, or null. */
+  readonly checks?: Readonly<Record<string, (part: unknown) => string | null>>
   readonly log: Log
   readonly clock?: Clock
 }
@@ -81,10 +83,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   let stopping: Promise<void> | undefined
 
   const hand = (ref: Ref, part: unknown, who: string) => {
-    if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
-    if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
     if (part === undefined)
       throw new MezError('MEZ_SERVICE_UNPROVIDED', `${who} hands over nothing as '${ref.id}'`)
+    if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
+    if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
     services.set(ref.id, part)
   }
   const received = (ref: Ref) =>
@@ -95,6 +97,9 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     let over = false
     const provide = mapRefs(plugin.provides, (ref) => (part: unknown) => {
       if (over) throw new MezError('MEZ_SETUP_OVER', `${who} provides '${ref.id}' after setup`)
+      const fault = options.checks?.[ref.id]?.(part) ?? null
+      if (part !== undefined && fault !== null)
+        throw new MezError('MEZ_PART_INVALID', `${who} hands over no valid '${ref.id}': ${fault}`)
       hand(ref, part, who)
     })
     const use = mapRefs({ ...plugin.wants, ...plugin.needs }, received)
@@ -102,8 +107,9 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
     try {
       const result: unknown = plugin.setup(host)
-      if (result instanceof Promise) {
-        result.catch(() => {})
+      // Of a generator not even the first line has run.
+      if (['then', 'next'].some((method) => Object(result)[method] !== undefined)) {
+        if (result instanceof Promise) result.catch(() => {})
         throw new MezError('MEZ_SETUP_FAILED', `${who} has an asynchronous setup`, {
           hint: 'Make setup() synchronous; open connections and files in a tap of lifecycle.start.',
         })

@@ -1,5 +1,6 @@
 import { MezError } from './error.ts'
 import { type AnyPlugin, PLUGIN_API, type PluginSide } from './plugin.ts'
+import { schemaFault } from './schema-check.ts'
 
 const SHAPE = {
   name: (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]*$/.test(value),
@@ -7,6 +8,10 @@ const SHAPE = {
   setup: (value: unknown) => typeof value === 'function',
   side: (value: unknown) => value === 'hub' || value === 'agent',
 }
+
+const NO_REF = 'Import the reference from @mezite/core or the plugin that provides it; it may be misspelt.'
+const NO_SCHEMA =
+  'Make it with Type of @mezite/core, with { additionalProperties: false } at every Type.Object.'
 
 /**
  * Refuses what is no plugin of this side and api version; `source` says where it came from. Throws MEZ_PLUGIN_INVALID,
@@ -26,22 +31,22 @@ export function checkPlugin(
     const message = `${who} is written for plugin api ${definition.api}, this program speaks ${PLUGIN_API}`
     throw new MezError('MEZ_PLUGIN_API', message)
   }
-  for (const [member, valid] of Object.entries({ ...SHAPE, api: (api: unknown) => api === PLUGIN_API })) {
-    if (!valid(definition[member]))
-      throw new MezError('MEZ_PLUGIN_INVALID', `${who} has no valid '${member}'`)
-  }
+  const invalid = (what: string, hint?: string) =>
+    new MezError('MEZ_PLUGIN_INVALID', `${who} ${what}`, hint === undefined ? {} : { hint })
+  for (const [member, valid] of Object.entries({ ...SHAPE, api: (api: unknown) => api === PLUGIN_API }))
+    if (!valid(definition[member])) throw invalid(`has no valid '${member}'`)
   if (definition.side !== side) {
     throw new MezError(
       'MEZ_PLUGIN_SIDE',
       `${who} is the ${definition.side} half of a plugin, not the ${side} half`,
     )
   }
-  const { config } = definition as { config?: { type?: string; additionalProperties?: unknown } }
-  if (config?.type === 'object' && config.additionalProperties === undefined) {
-    throw new MezError('MEZ_PLUGIN_INVALID', `the config schema of ${who} takes unknown keys`, {
-      hint: 'Add { additionalProperties: false } to its Type.Object.',
-    })
-  }
+  for (const member of ['needs', 'wants', 'provides'] as const)
+    for (const [name, ref] of Object.entries(definition[member] ?? {}))
+      if (!['service', 'slot'].includes(ref?.kind))
+        throw invalid(`has no reference as '${name}' of its '${member}'`, NO_REF)
+  const fault = definition.config === undefined ? null : schemaFault(definition.config)
+  if (fault !== null) throw invalid(`has a config schema that ${fault}`, NO_SCHEMA)
   if (all.some((other) => other !== value && other.name === definition.name)) {
     throw new MezError('MEZ_PLUGIN_TWICE', `there are two plugins named '${definition.name}'${from}`)
   }

@@ -1,4 +1,4 @@
-import { MezError, Problem, type Subject } from '@mezite/core'
+import { MezError, messageOf, Problem, type Subject } from '@mezite/core'
 import type { Admitted } from './admit.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
@@ -48,7 +48,7 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
 /** What the browser is told when `headFor` threw; what is no Problem is logged. */
 export function headProblem({ log }: Parts, { requestId }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
-  log.error({ error: String(error), request_id: requestId }, 'no request head')
+  log.error({ error: messageOf(error), request_id: requestId }, 'no request head')
   return new Problem(500, 'forward_failed', 'The request could not be prepared.')
 }
 

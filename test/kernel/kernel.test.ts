@@ -155,6 +155,14 @@ t.test('setup that throws, is asynchronous, or does not hand over names its plug
     message: /'p'.*async/,
     hint: /lifecycle\.start/,
   })
+  const lazy: unknown[] = [(function* () {})(), (async function* () {})()]
+  for (const result of lazy)
+    t.throws(() => of(() => result as never).setup(), { code: 'MEZ_SETUP_FAILED', message: /'p'.*async/ })
+  const throwing = (thrown: unknown) => () => {
+    throw thrown
+  }
+  for (const thrown of [undefined, Object.create(null)])
+    t.throws(() => of(throwing(thrown)).setup(), { code: 'MEZ_SETUP_FAILED', message: /^plugin 'p' failed/ })
   t.throws(() => of(() => {}).setup(), {
     code: 'MEZ_SERVICE_UNPROVIDED',
     message: /'p' declares the service 'number'/,
@@ -169,6 +177,86 @@ t.test('setup that throws, is asynchronous, or does not hand over names its plug
   t.throws(() => twice.setup(), { code: 'MEZ_SERVICE_TWICE', message: /'p' hands over 'number' twice/ })
   t.end()
 })
+
+t.test('what is handed over is checked, and names its plugin', (t) => {
+  const of = (part: unknown) =>
+    kernelOf(
+      [
+        define({
+          name: 'p',
+          api: 1,
+          summary: '',
+          provides: { words },
+          setup: ({ provide }) => provide.words(part as string),
+        }),
+      ],
+      { checks: { words: (part) => (typeof part === 'string' ? null : 'it is no text') } },
+    )
+  t.throws(() => of(undefined).setup(), { code: 'MEZ_SERVICE_UNPROVIDED', message: /'p' .* as 'words'/ })
+  t.throws(() => of(7).setup(), { code: 'MEZ_PART_INVALID', message: /'p' .* 'words': it is no text/ })
+  t.doesNotThrow(() => of('x').setup())
+  t.end()
+})
+
+t.test('a reference that is none names its plugin and where it stands', (t) => {
+  const plain = { side: 'hub', name: 'p', api: 1, summary: '', setup() {} } as const
+  for (const wrong of [{ needs: { x: undefined } }, { wants: ['x'] }, { provides: { x: 'number' } }]) {
+    const [[member = ''] = []] = Object.entries(wrong)
+    const message = new RegExp(`'p' has no reference as '[x0]' of its '${member}'`)
+    t.throws(() => kernelOf([{ ...plain, ...(wrong as object) }]).setup(), {
+      code: 'MEZ_PLUGIN_INVALID',
+      message,
+    })
+  }
+  t.end()
+})
+
+t.test(
+  'a schema in which a slip would pass, or a default be lost, is refused however deep it stands',
+  (t) => {
+    const closed = { additionalProperties: false } as const
+    const open = Type.Object({ from: Type.Optional(Type.Integer()) })
+    const other = Type.Object({ to: Type.Optional(Type.Integer()) })
+    const plain = { type: 'object', properties: { from: { type: 'integer', default: 9 } }, ...closed }
+    const check = (config: unknown) =>
+      kernelOf([define({ name: 'p', api: 1, summary: '', config: config as TSchema, setup() {} })]).setup()
+    const refused: [unknown, RegExp][] = [
+      [open, /'p' has a config schema that takes/],
+      [Type.Object({ hours: open }, closed), /'p' .* at hours takes unknown keys/],
+      [Type.Object({ all: Type.Array(open) }, closed), /at all takes unknown keys/],
+      [Type.Object({ by: Type.Record(Type.String(), open) }, closed), /at by.* takes unknown keys/],
+      [Type.Union([open, other]), /takes unknown keys/],
+      [Type.Intersect([open, other]), /takes unknown keys/],
+      [plain, /is not made with Type/],
+      [Type.Object({ hours: Type.Unsafe(plain) }, closed), /at hours is not made with Type/],
+      [
+        Type.Object({ a: Type.String({ pattern: '(' }) }, closed),
+        /'p' .* is broken: Invalid regular expression/,
+      ],
+      ...[null, 'x', { _def: {}, parse() {} }].map((config): [unknown, RegExp] => [
+        config,
+        /is not made with Type/,
+      ]),
+    ]
+    for (const [config, message] of refused)
+      t.throws(() => check(config), { code: 'MEZ_PLUGIN_INVALID', message })
+    const accepted = [
+      Type.Intersect([open, other], { unevaluatedProperties: false }),
+      Type.Union([Type.Object({ from: Type.Integer() }, closed), Type.Object({}, closed)]),
+      Type.Object(
+        {
+          by: Type.Record(Type.String(), Type.String()),
+          any: Type.Object({}, { additionalProperties: true }),
+        },
+        closed,
+      ),
+      Type.Object({ data: Type.Optional(Type.String({ default: 'x', enum: ['x'] })) }, closed),
+    ]
+    for (const config of accepted)
+      t.doesNotThrow(() => check(Type.Object({ in: Type.Optional(config) }, closed)))
+    t.end()
+  },
+)
 
 t.test('tapping and providing are over after setup', (t) => {
   let late: (() => void)[] = []
