@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream'
 import {
   type AnyPlugin,
   agentHooks,
+  agentPartChecks,
   agentTransports,
   type Clock,
   createKernel,
@@ -76,6 +77,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
     side: 'agent',
     plugins: options.plugins,
     configs: options.configs ?? {},
+    checks: agentPartChecks,
     log,
     clock,
   })

@@ -3,6 +3,7 @@ import { createKernel } from '../kernel/kernel.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
 import { hubHooks } from './hooks.ts'
+import { hubPartChecks } from './part-checks.ts'
 import { standardProviders } from './standard-plugins.ts'
 
 /** The kernel of a hub with these plugins, each with its part of the configuration. */
@@ -13,6 +14,7 @@ export const hubKernel = (plugins: readonly LoadedPlugin[], log: Log, clock: Clo
     plugins: plugins.map(({ plugin }) => plugin),
     configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
     suggestions: standardProviders,
+    checks: hubPartChecks,
     log,
     clock,
   })

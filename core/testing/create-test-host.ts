@@ -1,5 +1,7 @@
 import { type AgentHooks, agentHooks } from '../agent/hooks.ts'
+import { agentPartChecks } from '../agent/part-checks.ts'
 import { type HubHooks, hubHooks } from '../hub/hooks.ts'
+import { hubPartChecks } from '../hub/part-checks.ts'
 import type { HookCalls, Stage, TapOptions } from '../kernel/hook.ts'
 import { createKernel, type LifecycleHooks } from '../kernel/kernel.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
@@ -57,6 +59,7 @@ export function createTestHost<Side extends PluginSide = 'hub'>(
   const kernel = createKernel<LifecycleHooks>({
     tree: plugin.side === 'hub' ? hubHooks : agentHooks,
     side: plugin.side,
+    checks: plugin.side === 'hub' ? hubPartChecks : agentPartChecks,
     plugins: [recorded(plugin, taps)],
     configs: { [plugin.name]: config },
     log,

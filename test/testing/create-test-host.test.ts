@@ -1,5 +1,13 @@
 import t from 'tap'
-import { catalog, defineHubPlugin, sessionLimits, webRoutes } from '../../core/index.ts'
+import * as hub from '../../core/index.ts'
+import {
+  agentTransports,
+  catalog,
+  defineAgentPlugin,
+  defineHubPlugin,
+  sessionLimits,
+  webRoutes,
+} from '../../core/index.ts'
 import { createTestHost, fakeClock } from '../../core/testing/index.ts'
 
 t.test('a need without a stand-in, and a stand-in without a need, are said', async (t) => {
@@ -46,4 +54,56 @@ t.test('a fake clock stands still, passes and jumps', async (t) => {
   clock.jump(1)
   t.strictSame([clock.now(), clock.monotonic()], [1, 10])
   t.throws(() => clock.advance(-1), RangeError)
+})
+
+t.test('what is no part of the hub or of the agent is refused where it is handed over', async (t) => {
+  const write = async () => {}
+  const sink = { name: 'x', guarantee: 'enforced', write, flush: write }
+  const wrong: [{ kind: string; id: string }, unknown, RegExp][] = [
+    [hub.auditSinks, { ...sink, flush: undefined }, /its flush is no function/],
+    [hub.auditSinks, { ...sink, guarantee: 'best effort' }, /its guarantee is best effort/],
+    [hub.auditSinks, { ...sink, writeIn: true }, /its writeIn is true/],
+    [hub.auditSinks, { ...sink, name: '' }, /its name is/],
+    [hub.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /its takes is all/],
+    [hub.transports, { name: 'x', listen: 7 }, /its listen is 7/],
+    [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /its routes is no function/],
+    [hub.signInMethods, null, /its choices is no function/],
+    [hub.migrations, { owner: 'x' }, /its migrations is undefined/],
+    [hub.assertion, { sing: write }, /its sign is no function/],
+    [hub.sessionLimits, { ttlMs: write }, /its idleMs is no function/],
+    [hub.certifiedHttp, {}, /its accept is no function/],
+  ]
+  for (const [reference, part, message] of wrong) {
+    const { id } = reference
+    const setup = ({ provide }: { provide: { it(part: unknown): void } }) => provide.it(part)
+    const plugin = {
+      side: 'hub',
+      name: 'p',
+      api: 1,
+      summary: '',
+      provides: { it: reference as typeof webRoutes },
+      setup,
+    } as const
+    t.throws(() => createTestHost(plugin), { code: 'MEZ_PART_INVALID', message }, id)
+    t.throws(() => createTestHost(plugin), { message: new RegExp(`plugin 'p' .*'${id}'`) })
+  }
+  const agent = defineAgentPlugin({
+    name: 'p',
+    api: 1,
+    summary: '',
+    provides: { agentTransports },
+    setup: ({ provide }) => provide.agentTransports({ name: 'x' } as never),
+  })
+  t.throws(() => createTestHost<'agent'>(agent), { code: 'MEZ_PART_INVALID', message: /dial is no function/ })
+  t.doesNotThrow(() =>
+    createTestHost(
+      defineHubPlugin({
+        name: 'p',
+        api: 1,
+        summary: '',
+        provides: { auditSinks: hub.auditSinks },
+        setup: ({ provide }) => provide.auditSinks(sink as never),
+      }),
+    ),
+  )
 })

@@ -18,6 +18,7 @@ import { findWay } from './find-way.ts'
 import { createRotationFollower, type RotationFollower } from './follow-rotation.ts'
 import { createJoinTokens } from './join-tokens.ts'
 import { createLiveLinks } from './live-links.ts'
+import { openListener } from './open-listener.ts'
 import { createJoinReceiver } from './receive-joiner.ts'
 import { createLinkReceiver, type LinkOrigin } from './receive-link.ts'
 import { tokenRoutes } from './token-routes.ts'
@@ -68,7 +69,8 @@ export interface RunningTunnel extends Tunnel {
   acceptJoin(raw: Duplex, from: { readonly clientIp: string }): void
   /**
    * Opens the listeners of those transports that are offered. Throws `MEZ_CONFIG_INVALID` when an offered one is not
-   * there. Transports that arrive at the public port need no call.
+   * there, `MEZ_SERVICE_TWICE` when two have one name, `MEZ_START_FAILED` that names one that fails or takes longer than
+   * 30 s. Transports that arrive at the public port need no call.
    */
   listen(transports: readonly HubTransport[]): Promise<void>
   /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
@@ -127,10 +129,13 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
         const what = `tunnel.transports: there is no ${missing.join(', ')}; there is ${names.join(', ') || 'none'}`
         throw new MezError('MEZ_CONFIG_INVALID', what)
       }
+      const twin = names.find((name, at) => names.indexOf(name) !== at)
+      if (twin !== undefined)
+        throw new MezError('MEZ_SERVICE_TWICE', `there are two transports named '${twin}'`)
       for (const transport of transports) {
         const { name } = transport
         if (!offers(name)) continue
-        await transport.listen?.((carrier, from) => acceptTunnel(carrier, { ...from, transport: name }))
+        await openListener(transport, (carrier, from) => acceptTunnel(carrier, { ...from, transport: name }))
       }
     },
     routes: [

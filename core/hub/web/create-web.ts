@@ -4,6 +4,7 @@ import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ConnectionInfo, StreamRequest } from '../front/protocol.ts'
 import type { CutReports } from '../hubs/cut-report.ts'
@@ -121,7 +122,8 @@ export function createWeb(options: WebOptions): Web {
     throw nothingHere(request, reply, routes)
   })
   describe(app, options)
-  for (const { prefix, routes: mounted } of options.routes) app.register(mounted, { prefix })
+  for (const { name, prefix, routes: mounted } of options.routes)
+    app.register(namedRoutes(name, mounted), { prefix })
 
   return {
     routes,
@@ -148,6 +150,19 @@ export function createWeb(options: WebOptions): Web {
       await app.close()
     },
   }
+}
+
+/** Fastify names a plugin that hangs by the name of its function; what it throws is named here. */
+function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['routes'] {
+  const mount: WebRoutes['routes'] = async (scope, options) => {
+    try {
+      await mounted(scope, options)
+    } catch (cause) {
+      const code = isMezError(cause) ? cause.code : 'MEZ_START_FAILED'
+      throw new MezError(code, `the web routes '${name}' are not mounted: ${messageOf(cause)}`, { cause })
+    }
+  }
+  return Object.defineProperty(mount, 'name', { value: `web routes ${name}` })
 }
 
 /** Only JSON and plain forms, each strictly; anything else is 415. */

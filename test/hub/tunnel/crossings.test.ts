@@ -6,6 +6,7 @@ import t from 'tap'
 import { connectHub } from '../../../agent/connect-hub.ts'
 import { joinCluster } from '../../../agent/join-cluster.ts'
 import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/keys/certificate-forms.ts'
+import { openListener } from '../../../core/hub/tunnel/open-listener.ts'
 import { joined, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -181,6 +182,19 @@ t.test('an agent over a transport that is not offered is refused', async (t) => 
     },
   ])
   t.equal(listened, 'webtransport')
+  const broken = { name: 'webtransport', listen: () => Promise.reject(new Error('no port')) }
+  await t.rejects(hub.tunnel.listen([broken]), {
+    code: 'MEZ_START_FAILED',
+    message: "the transport 'webtransport' does not listen: no port",
+  })
+  await t.rejects(
+    openListener({ ...broken, listen: () => new Promise(() => {}) }, () => {}, 10),
+    {
+      code: 'MEZ_START_FAILED',
+      message: /'webtransport' does not listen: no end within 10 ms/,
+    },
+  )
+  await t.rejects(hub.tunnel.listen([broken, broken]), { code: 'MEZ_SERVICE_TWICE', message: /webtransport/ })
 })
 
 t.test(

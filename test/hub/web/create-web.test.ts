@@ -111,7 +111,7 @@ t.test('the hub’s own host', async (t) => {
       identify: async () => null,
       log: quietLog(),
     })
-    await t.rejects(web.start(), { code: 'MEZ_ROUTE_UNGUARDED' })
+    await t.rejects(web.start(), { code: 'MEZ_ROUTE_UNGUARDED', message: /web routes 'x'.*\/web\/open/ })
     await web.close()
   })
 
