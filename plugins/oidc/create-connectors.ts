@@ -1,4 +1,5 @@
 import type { JsonWebKey } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Actor, Changes, Clock, Transaction, Users, Vault, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
@@ -70,6 +71,12 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
       return secret !== null && isPrivateKey(secret) ? [publicJwkOf(secret)] : null
     },
 
+    /** Throws `Problem` 403 `connector_changed` when the transaction sees another version of it, or none. */
+    async requireSame(trx: Transaction, connector: Connector): Promise<void> {
+      const stored = (await read(trx, [connector.name]))[0]
+      if (!isDeepStrictEqual(stored, connector)) throw connectorChanged()
+    },
+
     /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
     async put(document: ConnectorDocument, secret: string | undefined, by: Actor) {
       const { name } = document.metadata
@@ -120,6 +127,10 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
 }
 
 export type Connectors = ReturnType<typeof createConnectors>
+
+export function connectorChanged(): Problem {
+  return new Problem(403, 'connector_changed', 'The connector was changed meanwhile. Sign in again.')
+}
 
 const secretPlace = (name: string) => ({ table: 'oidc_connectors', id: name, purpose: 'client-secret' })
 

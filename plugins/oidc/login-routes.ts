@@ -2,7 +2,7 @@ import type { SignInDesk, Users, WebRoutes } from '@mezite/core'
 import { type Clock, databaseProblem, isMezError, type Log, Problem, type PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import type { createAttempts } from './attempts.ts'
-import type { Connector, Connectors } from './create-connectors.ts'
+import { type Connector, type Connectors, connectorChanged } from './create-connectors.ts'
 import { type Providers, words } from './create-providers.ts'
 import type { Logins } from './logins.ts'
 import { rolesOf, SignInRefused, userNameOf } from './map-claims.ts'
@@ -96,8 +96,10 @@ export function loginRoutes(parts: LoginParts): WebRoutes {
       log.warn(fields, 'claims are not strings or only referred to (distributed); they give no role')
     }
     const { issuer, sub, sid, idToken } = identity
+    const vouched = { name, issuer, sub, connector: connector.name, mappedRoles: roles }
     const user = await users
-      .signIn({ name, issuer, sub, connector: connector.name, mappedRoles: roles })
+      // Deleted or changed while the person was at the provider: it maps no roles any more.
+      .signIn(vouched, (trx) => connectors.requireSame(trx, connector))
       .catch((error: unknown) => {
         throw nameRefused(error, name)
       })
@@ -108,10 +110,8 @@ export function loginRoutes(parts: LoginParts): WebRoutes {
       state: found.attempt.target,
       opened: async (session) => {
         await logins.keep(session, { connector: connector.name, sub, sid, idToken })
-        // Deleted or changed while the person was at the provider: its sessions are over already.
-        if (connectors.byName(connector.name) !== connector) {
-          throw new Problem(403, 'connector_changed', 'The connector was changed meanwhile. Sign in again.')
-        }
+        // Deleted or changed since then: its sessions are over already.
+        if (connectors.byName(connector.name) !== connector) throw connectorChanged()
       },
     })
   }

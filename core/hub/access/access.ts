@@ -53,9 +53,10 @@ export interface Users {
   /**
    * Takes or confirms the name for this identity and stores the mapped roles.
    * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it, `MEZ_USER_NAME_INVALID` for a bad name and
-   * `MEZ_HOOK_FAILED` for roles that are no list of names.
+   * `MEZ_HOOK_FAILED` for roles that are no list of names. `stands` is asked in the transaction, first: when it throws,
+   * because what vouched for the person is there no more, say, nothing is written.
    */
-  signIn(input: SignIn): Promise<User>
+  signIn(input: SignIn, stands?: (trx: Transaction) => Promise<void>): Promise<User>
   /**
    * As `signIn`, for somebody who must have the name already: one that was taken away, or removed, is not given back.
    * Rejects with `Problem` 401 `login_required`.

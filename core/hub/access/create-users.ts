@@ -126,7 +126,10 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
   async function take(
     { name: given, issuer, sub, connector, mappedRoles }: SignIn,
     loggedIn: number | null,
-    known = false,
+    {
+      known = false,
+      stands,
+    }: { known?: boolean; stands?: ((trx: Transaction) => Promise<void>) | undefined } = {},
   ) {
     const parsed = parseUserName(given)
     if (!parsed)
@@ -136,6 +139,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
     const mapped_roles = rolesText(mappedRoles)
     await changes.write(async (trx, change) => {
+      await stands?.(trx)
       const db = trx.withTables<AccessTables>()
       const row = await rowOf(trx, key)
       const last_login = loggedIn ?? row?.last_login ?? null
@@ -168,8 +172,8 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
     },
 
-    signIn: (input) => take(input, clock.now()),
-    confirm: (input) => take(input, clock.now(), true),
+    signIn: (input, stands) => take(input, clock.now(), { stands }),
+    confirm: (input) => take(input, clock.now(), { known: true }),
     claim: (input) => take(input, null),
     dropMappedRoles,
 
