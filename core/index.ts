@@ -79,6 +79,7 @@ export type {
   Handover,
   LiveStream,
   LiveStreams,
+  RunningChange,
   Sessions,
 } from './hub/sessions/sessions.ts'
 export type { AgentTransport, HubTransport } from './hub/tunnel/transport.ts'

@@ -16,7 +16,7 @@ export function connectorRoutes(parts: {
   users: Users
   publicNames: PublicNames
 }): WebRoutes {
-  const { connectors, sessions, users, publicNames } = parts
+  const { connectors, publicNames } = parts
 
   const shown = (connector: Connector) => {
     const keys = connectors.publicKeysOf(connector)
@@ -51,13 +51,7 @@ export function connectorRoutes(parts: {
       })
       app.delete('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
-        await connectors.remove(name, users, request.actor)
-        const ids = sessions.list().filter(({ connector }) => connector === name)
-        const ended = await sessions.end(
-          ids.map(({ id }) => id),
-          'connector_deleted',
-          request.subject,
-        )
+        const ended = await connectors.remove(name, parts, request.actor)
         return { name, removed: true, cut: { sessions: ended } }
       })
       app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), parts))

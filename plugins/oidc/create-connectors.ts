@@ -1,6 +1,6 @@
 import type { JsonWebKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { Actor, Changes, Clock, Transaction, Users, Vault, View } from '@mezite/core'
+import type { Actor, Changes, Clock, Sessions, Transaction, Users, Vault, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
@@ -11,6 +11,12 @@ export interface Connector {
   readonly name: string
   readonly document: ConnectorDocument
   readonly sealedSecret: Buffer | null
+}
+
+/** What hangs on a connector. */
+interface Affected {
+  readonly users: Pick<Users, 'dropMappedRoles'>
+  readonly sessions: Pick<Sessions, 'listIn' | 'end'>
 }
 
 const KIND = 'connector'
@@ -106,9 +112,12 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
       })
     },
 
-    /** Roles that it has mapped go with it: else they would last in the API tokens of people who cannot sign in any more. */
-    async remove(name: string, users: Pick<Users, 'dropMappedRoles'>, by: Actor): Promise<void> {
-      await changes.write(async (trx, change) => {
+    /**
+     * Roles that it has mapped go with it: else they would last in the API tokens of people who cannot sign in any more.
+     * So do the sessions; returns how many.
+     */
+    async remove(name: string, { users, sessions }: Affected, by: Actor): Promise<number> {
+      return changes.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const gone = await db
           .deleteFrom('oidc_connectors')
@@ -121,6 +130,8 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         await users.dropMappedRoles(trx, change, name)
         change.touch(KIND, name)
         await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
+        const ids = (await sessions.listIn(trx, { connector: name })).map(({ id }) => id)
+        return sessions.end(ids, 'connector_deleted', by.subject, { trx, change })
       })
     },
   }

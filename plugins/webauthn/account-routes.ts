@@ -161,8 +161,9 @@ export function accountRoutes(parts: Parts): WebRoutes {
           const { session, user } = await freshPerson(request)
           const { id, permit } = request.body
           await requirePermit(session, user, permit)
-          await keys.remove(user, id, who(request, session))
-          await dropMarks(parts, { user, keyId: id, kept: session })
+          await keys.remove(user, id, who(request, session), (within) =>
+            dropMarks(parts, { user, keyId: id, kept: session }, within),
+          )
           return { id, removed: true }
         },
       )

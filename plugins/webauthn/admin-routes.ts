@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { isMezError, Problem, Type, type User, type WebRoutes } from '@mezite/core'
+import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Who } from './create-keys.ts'
 import { enrolUrl } from './enrol-routes.ts'
 import { isLocal, LOCAL_ISSUER, PASSKEY } from './local-issuer.ts'
@@ -110,12 +110,13 @@ export function adminRoutes(parts: Parts): WebRoutes {
           const user = known(request.params.name)
           const { id = null } = request.query
           const who = whoOf(request)
-          const gone = await keys.reset(user, id, who)
+          const { gone, ended } = await keys.reset(user, id, who, (within) =>
+            endSessions(user, request, within),
+          )
           const revoked = await links.revoke(user, id, who)
           if (id !== null && gone + revoked === 0) {
             throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
           }
-          const ended = gone > 0 ? await endSessions(user, request) : 0
           return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
         },
       )
@@ -123,9 +124,9 @@ export function adminRoutes(parts: Parts): WebRoutes {
   }
 
   /** What was opened with a key that is not trusted any more ends with it. */
-  async function endSessions({ name }: User, request: Request): Promise<number> {
-    const ids = sessions.list().flatMap((session) => (session.user === name ? [session.id] : []))
-    return sessions.end(ids, 'revoked', request.subject)
+  async function endSessions(user: User, request: Request, within: RunningChange): Promise<number> {
+    const ids = (await sessions.listIn(within.trx, { user: user.name })).map(({ id }) => id)
+    return sessions.end(ids, 'revoked', request.subject, within)
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Database,
   Problem,
+  type RunningChange,
   type Transaction,
   type User,
 } from '@mezite/core'
@@ -79,8 +80,13 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
       return numUpdatedRows > 0n
     },
 
-    /** Removes one of one's own keys, never the last: that takes an administrator. */
-    async remove(user: User, id: string, who: Who): Promise<void> {
+    /** Removes one of one's own keys, never the last: that takes an administrator. `also` is part of the change. */
+    async remove(
+      user: User,
+      id: string,
+      who: Who,
+      also: (within: RunningChange) => Promise<void>,
+    ): Promise<void> {
       await changes.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         const all = await own(tables, user).execute()
@@ -91,11 +97,20 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
         await tables.deleteFrom('webauthn_keys').where('id', '=', id).execute()
         const fields = { credential_id: id, name: user.name }
         await change.audit({ ...who, type: 'mfa.removed', success: true, fields })
+        await also({ trx, change })
       })
     },
 
-    /** An administrator's word: removes one key of the name, or all. Returns how many went. */
-    async reset(user: User, id: string | null, who: Who): Promise<number> {
+    /**
+     * An administrator's word: removes one key of the name, or all. When one went, `endSessions` is part of the change.
+     * Returns how many went of either.
+     */
+    async reset(
+      user: User,
+      id: string | null,
+      who: Who,
+      endSessions: (within: RunningChange) => Promise<number>,
+    ): Promise<{ gone: number; ended: number }> {
       return changes.write(async (trx, change) => {
         let query = trx
           .withTables<WebauthnTables>()
@@ -107,7 +122,8 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
           const fields = { credential_id: key.id, name: user.name }
           await change.audit({ ...who, type: 'mfa.removed', success: true, fields })
         }
-        return gone.length
+        const ended = gone.length > 0 ? await endSessions({ trx, change }) : 0
+        return { gone: gone.length, ended }
       })
     },
 

@@ -16,11 +16,12 @@ import { createSessionEvents } from './create-session-events.ts'
 import { createTokenFinder } from './find-by-token.ts'
 import { forgetMet } from './forget-met.ts'
 import { insertSession } from './insert-session.ts'
+import { listIn } from './list-in.ts'
 import { createLiveStreams, type RunningLiveStreams } from './live-streams.ts'
 import type { EndReason, OpenSession, Session } from './session.ts'
 import { createSessionStore, type Held } from './session-store.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
-import type { LiveStream, Sessions } from './sessions.ts'
+import type { LiveStream, RunningChange, Sessions } from './sessions.ts'
 import type { SessionTable, SessionTables } from './sessions-migrations.ts'
 
 export interface SessionsOptions {
@@ -134,15 +135,26 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const insert = (trx: Transaction, change: Change, input: OpenSession) =>
     insertSession(trx, change, input, users, clock.now())
 
+  /** In the change that is under way, or in one of its own. */
+  const write = <T>(
+    within: RunningChange | undefined,
+    work: (...args: [Transaction, RunningChange['change']]) => Promise<T>,
+  ) => (within ? work(within.trx, within.change) : changes.write(work))
+
   /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
   const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
 
   const living = (id: string): Session | undefined =>
     store.whyDead(id) === null ? store.byId(id)?.session : undefined
 
-  async function end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number> {
+  async function end(
+    ids: readonly string[],
+    reason: EndReason,
+    actor: Subject | null,
+    within?: RunningChange,
+  ): Promise<number> {
     if (ids.length === 0) return 0
-    return changes.write(async (trx, change) => {
+    return write(within, async (trx, change) => {
       const own = trx.withTables<SessionTables>()
       const asked = new Set(ids)
       const ended: SessionTable[] = []
@@ -206,6 +218,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     byId: living,
     list: () =>
       [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
+    listIn: (trx, of) => listIn(trx, of, clock.now()),
     subjectOf,
     end,
 
@@ -230,7 +243,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       })
     },
 
-    forget: (user, by) => changes.write((trx, change) => forgetMet(trx, change, user, by)),
+    forget: (user, by, within) => write(within, (trx, change) => forgetMet(trx, change, user, by)),
 
     touch(session) {
       const now = clock.now()

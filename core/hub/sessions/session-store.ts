@@ -40,21 +40,8 @@ export function createSessionStore(options: {
   function hold(row: SessionTable): Held | null {
     try {
       const before = held.get(row.id)
-      const session: Session = {
-        id: row.id,
-        kind: row.kind,
-        user: row.user_name,
-        holder: row.holder ?? null,
-        connector: row.connector,
-        appId: row.app_id,
-        parentId: row.parent_id,
-        clientIp: row.client_ip,
-        satisfied: Object.freeze(JSON.parse(row.satisfied)),
-        created: row.created,
-        expires: row.expires,
-        idleMs: row.idle_ms,
-        lastUsed: Math.max(row.last_used, before?.session.lastUsed ?? 0),
-      }
+      const session = sessionOf(row)
+      session.lastUsed = Math.max(row.last_used, before?.session.lastUsed ?? 0)
       // Who holds the object keeps it: streams and caches compare it.
       if (before && JSON.stringify(before.session.satisfied) === JSON.stringify(session.satisfied))
         return before
@@ -142,5 +129,24 @@ export function createSessionStore(options: {
       return held.size
     },
     whyDead: (id) => whyDead(id),
+  }
+}
+
+/** Throws when the row is unreadable. */
+export function sessionOf(row: SessionTable): Session {
+  return {
+    id: row.id,
+    kind: row.kind,
+    user: row.user_name,
+    holder: row.holder ?? null,
+    connector: row.connector,
+    appId: row.app_id,
+    parentId: row.parent_id,
+    clientIp: row.client_ip,
+    satisfied: Object.freeze(JSON.parse(row.satisfied)),
+    created: row.created,
+    expires: row.expires,
+    idleMs: row.idle_ms,
+    lastUsed: row.last_used,
   }
 }

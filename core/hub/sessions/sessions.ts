@@ -1,6 +1,8 @@
 import type { AccessContext } from '../access/decision.ts'
 import type { SatisfiedRequirement, Subject } from '../access/subject.ts'
 import type { App } from '../catalog/app.ts'
+import type { Change } from '../database/changes.ts'
+import type { Transaction } from '../database/database.ts'
 import type { EndReason, OpenSession, Session, SessionKind } from './session.ts'
 
 /** A live transfer (HTTP exchange, WebSocket, TCP connection) that must end when access ends. */
@@ -42,6 +44,12 @@ export interface Handover {
   }): Promise<{ readonly session: Session; readonly token: string } | null>
 }
 
+/** A change that is under way: what is done within it is done with it, or not at all. */
+export interface RunningChange {
+  readonly trx: Transaction
+  readonly change: Pick<Change, 'touch' | 'audit'>
+}
+
 /** Sessions of every kind. Reads come from memory. */
 export interface Sessions {
   /** Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). */
@@ -54,10 +62,20 @@ export interface Sessions {
   byId(id: string): Session | undefined
   /** All that are not over, those that a lock stops for now among them. */
   list(): readonly Session[]
+  /** Those of a person or of a connector as the transaction sees them: with what another hub has opened just now. */
+  listIn(
+    trx: Transaction,
+    of: { readonly user: string } | { readonly connector: string },
+  ): Promise<readonly Session[]>
   /** The subject of a session with the roles in force now; undefined when its user is gone. */
   subjectOf(session: Session): Subject | undefined
   /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
-  end(ids: readonly string[], reason: EndReason, actor: Subject | null): Promise<number>
+  end(
+    ids: readonly string[],
+    reason: EndReason,
+    actor: Subject | null,
+    within?: RunningChange,
+  ): Promise<number>
   /**
    * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
    * freshness says). One entry for each name, level and `by` is kept, the newest. Nothing when the session has ended.
@@ -67,7 +85,7 @@ export interface Sessions {
    * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
    * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.
    */
-  forget(user: string, by: string): Promise<void>
+  forget(user: string, by: string, within?: RunningChange): Promise<void>
   /** Remembers use; cheap, in memory. */
   touch(session: Session): void
   readonly live: LiveStreams

@@ -73,6 +73,27 @@ t.test('sessions', async (t) => {
     },
   )
 
+  await t.test('sessions end within a change that is under way, with it or not at all', async (t) => {
+    await users.create('ben', [], actor)
+    const { session } = await hub({ user: 'ben', connector: 'corp' })
+    const { session: terminal } = await hub({ user: 'ben', kind: 'cert', connector: 'corp' })
+    await hub({ user: 'ben', connector: 'other' })
+    const endThose = (undo: boolean) =>
+      rooms.changes.write(async (trx, change) => {
+        t.equal((await sessions.listIn(trx, { user: 'ben' })).length, 3)
+        const found = (await sessions.listIn(trx, { connector: 'corp' })).map(({ id }) => id)
+        t.same(found.toSorted(), [session.id, terminal.id].toSorted())
+        t.equal(await sessions.end(found, 'connector_deleted', operator, { trx, change }), 2)
+        await sessions.forget('ben', 'lost', { trx, change })
+        if (undo) throw new Error('undone')
+      })
+    await t.rejects(endThose(true), { message: 'undone' })
+    t.ok(sessions.byId(session.id))
+    await endThose(false)
+    t.equal(sessions.byId(session.id), undefined)
+    t.equal(sessions.byId(terminal.id), undefined)
+  })
+
   await t.test('B28 a code is spent once; a second use ends the session that it made', async (t) => {
     const { session: parent } = await hub()
     const { redeem } = await handOver(parent)

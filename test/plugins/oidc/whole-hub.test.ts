@@ -3,6 +3,7 @@ import t from 'tap'
 import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
 import { register } from '../../e2e/resources.ts'
 import { until } from '../../until.ts'
+import { refusingSink } from '../refusing-sink.ts'
 
 const first = await FakeIssuer.start()
 const second = await FakeIssuer.start()
@@ -134,50 +135,71 @@ t.test('K144 roles that a connector has mapped end with it, in API tokens too', 
   t.strictSame(rolesOf('zoe@example.com'), ['access', 'admin'])
 })
 
-t.test(
-  'a sign-in under way gives back no roles of a connector that was deleted or changed',
-  async (t) => {
-    const hub = await createTestHub()
-    t.teardown(() => hub.stop())
-    t.teardown(() => {
-      first.misbehave = {}
-    })
-    first.person = { sub: 'mia', email: 'mia@example.com', email_verified: true, groups: ['platform-team'] }
-    const rolesOfMia = async () => (await hub.api<{ roles: string[] }>('GET', '/users/mia@example.com')).roles
+t.test('a sign-in under way gives back no roles of a connector that was deleted or changed', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  t.teardown(() => {
+    first.misbehave = {}
+  })
+  first.person = { sub: 'mia', email: 'mia@example.com', email_verified: true, groups: ['platform-team'] }
+  const rolesOfMia = async () => (await hub.api<{ roles: string[] }>('GET', '/users/mia@example.com')).roles
 
-    /** What a sign-in is answered when the connector is changed while the provider says who it is. */
-    async function enterDuring(change: () => Promise<unknown>) {
-      const asked = Promise.withResolvers<() => void>()
-      const person = JSON.stringify(first.person)
-      first.misbehave = {
-        takeOver(path, response) {
-          if (path !== '/userinfo') return false
-          asked.resolve(() => response.writeHead(200, { 'content-type': 'application/json' }).end(person))
-          return true
-        },
-      }
-      const answer = hub.visitor().open(`${hub.url}/`)
-      const goOn = await asked.promise
-      first.misbehave = {}
-      await change()
-      goOn()
-      return answer
+  /** What a sign-in is answered when the connector is changed while the provider says who it is. */
+  async function enterDuring(change: () => Promise<unknown>) {
+    const asked = Promise.withResolvers<() => void>()
+    const person = JSON.stringify(first.person)
+    first.misbehave = {
+      takeOver(path, response) {
+        if (path !== '/userinfo') return false
+        asked.resolve(() => response.writeHead(200, { 'content-type': 'application/json' }).end(person))
+        return true
+      },
     }
+    const answer = hub.visitor().open(`${hub.url}/`)
+    const goOn = await asked.promise
+    first.misbehave = {}
+    await change()
+    goOn()
+    return answer
+  }
 
-    await connector(hub, 'sso', first)
-    t.equal((await hub.visitor().open(`${hub.url}/`)).status, 200)
-    t.strictSame(await rolesOfMia(), ['access'])
-    const deleted = await enterDuring(() => hub.api('DELETE', '/connectors/sso'))
-    t.match(deleted, { status: 403, text: /connector_changed/ })
-    t.strictSame(await rolesOfMia(), [], 'deleted')
+  await connector(hub, 'sso', first)
+  t.equal((await hub.visitor().open(`${hub.url}/`)).status, 200)
+  t.strictSame(await rolesOfMia(), ['access'])
+  const deleted = await enterDuring(() => hub.api('DELETE', '/connectors/sso'))
+  t.match(deleted, { status: 403, text: /connector_changed/ })
+  t.strictSame(await rolesOfMia(), [], 'deleted')
 
-    await connector(hub, 'sso', first)
-    const spec = { ...first.spec, claims_to_roles: [] }
-    const changed = await enterDuring(() =>
-      hub.api('PUT', '/connectors/sso', { kind: 'oidc', version: 'v1', metadata: { name: 'sso' }, spec }),
-    )
-    t.match(changed, { status: 403, text: /connector_changed/ })
-    t.strictSame(await rolesOfMia(), [], 'changed')
-    t.equal((await hub.visitor().open(`${hub.url}/`)).status, 200, 'and the next sign-in is one')
-  },
-)
+  await connector(hub, 'sso', first)
+  const spec = { ...first.spec, claims_to_roles: [] }
+  const changed = await enterDuring(() =>
+    hub.api('PUT', '/connectors/sso', { kind: 'oidc', version: 'v1', metadata: { name: 'sso' }, spec }),
+  )
+  t.match(changed, { status: 403, text: /connector_changed/ })
+  t.strictSame(await rolesOfMia(), [], 'changed')
+  t.equal((await hub.visitor().open(`${hub.url}/`)).status, 200, 'and the next sign-in is one')
+})
+
+t.test('a connector is deleted with its sessions, or not at all', async (t) => {
+  const { plugin, refuse } = refusingSink()
+  const hub = await createTestHub({ plugins: [plugin] })
+  t.teardown(() => hub.stop())
+  await connector(hub, 'sso', first)
+  first.person = { sub: 'ida', email: 'ida@example.com', email_verified: true, groups: ['platform-team'] }
+  const ida = hub.visitor()
+  t.equal((await ida.open(`${hub.url}/`)).status, 200)
+  const me = async () => (await ida.fetch(`${hub.url}/v1/webapi/me`)).status
+  const left = async () => {
+    const count = async (path: string) => (await hub.api<unknown[]>('GET', path)).length
+    return { connectors: await count('/connectors'), sessions: await count('/sessions') }
+  }
+
+  refuse('session.revoked')
+  await t.rejects(hub.api('DELETE', '/connectors/sso'))
+  t.strictSame(await left(), { connectors: 1, sessions: 1 }, 'so that it can be deleted again')
+  t.equal(await me(), 200)
+  refuse(null)
+  t.match(await hub.api('DELETE', '/connectors/sso'), { cut: { sessions: 1 } })
+  t.strictSame(await left(), { connectors: 0, sessions: 0 })
+  t.equal(await me(), 401)
+})

@@ -3,6 +3,7 @@ import { defineHubPlugin, type Users, users } from '@mezite/core'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/access/create-users.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
+import { refusingSink } from '../refusing-sink.ts'
 import { login } from '../user-certs/sign-in-person.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
@@ -14,7 +15,8 @@ const spy = defineHubPlugin({
     known = use.users
   },
 })
-const keys = await startKeyHub({}, [spy])
+const sink = refusingSink()
+const keys = await startKeyHub({}, [spy, sink.plugin])
 t.teardown(() => keys.hub.stop())
 const codes = (answers: readonly Said[]) => answers.map(({ status, code }) => `${status} ${code ?? 'ok'}`)
 
@@ -332,8 +334,19 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
     (await keys.hub.api<{ id: string }[]>('GET', '/sessions')).filter(({ id }) => id === terminal).length
   t.equal(await terminals(), 1)
 
-  const body = { id: lena.key.id, permit: await permitWith(second) }
-  t.equal((await keys.post(lena.visitor, '/web/account/keys/remove', body)).status, 200)
+  const remove = async () => {
+    const body = { id: lena.key.id, permit: await permitWith(second) }
+    return (await keys.post(lena.visitor, '/web/account/keys/remove', body)).status
+  }
+  sink.refuse('session.revoked')
+  t.equal(await remove(), 500)
+  t.same(
+    await Promise.all(all.map(ask)),
+    [admitted, admitted, admitted],
+    'the key goes with all that, or stays',
+  )
+  sink.refuse(null)
+  t.equal(await remove(), 200)
   t.same(
     await Promise.all(all.map(ask)),
     ['401 session_mfa_required', '401 login_required', admitted],
@@ -348,6 +361,19 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
   t.match(await keys.confirm(lena), { status: 400, code: 'key_unknown' })
   await enterApp({ ...lena, key: second })
   t.equal(await ask(lena), admitted, 'the other key opens it again')
+})
+
+t.test('keys are reset with the end of the sessions, or not at all', async (t) => {
+  const olga = await keys.person('olga')
+  const reset = () => keys.hub.api<object>('DELETE', '/users/olga/mfa')
+  const home = async () => (await olga.visitor.fetch(`${keys.origin}/v1/webapi/me`)).status
+  sink.refuse('session.revoked')
+  await t.rejects(reset())
+  sink.refuse(null)
+  t.equal((await keys.hub.api<unknown[]>('GET', '/users/olga/mfa')).length, 1, 'so that it can be done again')
+  t.equal(await home(), 200)
+  t.match(await reset(), { keys: 1, cut: { sessions: 1 } })
+  t.equal(await home(), 401)
 })
 
 t.test('mfa_freshness: a fresh answer counts for another app, an old one does not', async (t) => {

@@ -106,6 +106,8 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     },
     byId: (id: string) => [...byToken.values()].find((one) => one.id === id),
     list: () => [...byToken.values()],
+    listIn: async (_trx: Loose, { connector }: Loose) =>
+      [...byToken.values()].filter((one) => one.connector === connector),
     subjectOf: (one: Session) => ({
       user: one.user,
       roles: rolesBy.get(one.user) ?? [],
