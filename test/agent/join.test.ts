@@ -3,7 +3,9 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { dialHub } from '../../agent/hub-address.ts'
 import { joinCluster } from '../../agent/join-cluster.ts'
+import { createTestHub } from '../../core/testing/index.ts'
 import { leaveAtOnce, sessionCounter } from '../hub/front/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -63,6 +65,30 @@ t.test('J128 a token admits the host name that it was made for, or one that is f
   await t.rejects(hub.agent({ token: await hub.token('node-2') }).start(), { code: 'MEZ_TOKEN_REFUSED' })
   await hub.agent({ token: await hub.token(null) }).start()
   await t.rejects(hub.agent({ token: await hub.token(null) }).start(), /taken or has apps/)
+})
+
+t.test('J128 a token for a free name gets none that an app waits for, be the app expired', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  const names = { brief: new Date(Date.now() - 1_000).toISOString(), lasting: undefined }
+  for (const [name, expires] of Object.entries(names))
+    await hub.api('PUT', `/apps/${name}`, {
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, ...(expires === undefined ? {} : { expires }) },
+      spec: { uri: 'http://127.0.0.1:9', agents: [`host-of-${name}`] },
+    })
+  type Made = { token: string; ca_pin: string }
+  const { token, ca_pin: caPin } = await hub.api<Made>('POST', '/tokens', { roles: ['app'] })
+  const address = { host: 'hub.mezite.localhost', port: hub.ports.public }
+  const joinAs = async (hostname: string) =>
+    joinCluster({
+      carrier: await dialHub(address, AbortSignal.timeout(30_000)),
+      ...{ host: address.host, caPin, token, hostname },
+    })
+  for (const name of ['lasting', 'brief'])
+    await t.rejects(joinAs(`host-of-${name}`), /taken or has apps/, name)
+  t.ok(await joinAs('free'))
 })
 
 t.test('J133 a wrong pin stops the agent before anything has left', async (t) => {

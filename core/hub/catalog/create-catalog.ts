@@ -28,6 +28,8 @@ export interface CatalogOptions {
 export interface RunningCatalog extends Catalog {
   /** Also apps that have expired; in order of name. */
   registered(): readonly App[]
+  /** Whether an app names this agent, also one that has expired, as the transaction sees it. */
+  bindsIn(trx: Transaction, agent: string): Promise<boolean>
   /** Creates or replaces; a replaced app keeps its id. `create`: 409 `app_exists` when there is one. */
   put(
     input: AppInput,
@@ -193,6 +195,10 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
     },
     registered,
+    async bindsIn(trx, agent) {
+      const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
+      return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
+    },
 
     async put(input, mode, actor) {
       checkCertificate(input)

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Audit } from '../audit/audit.ts'
-import type { Catalog } from '../catalog/catalog.ts'
+import type { RunningCatalog } from '../catalog/create-catalog.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Database } from '../database/database.ts'
 import type { HubCalls } from '../hooks.ts'
@@ -37,7 +37,7 @@ export interface TunnelOptions {
   readonly hubVersion: string
   /** `host:port` of the public port, for the `mezd start` line of `tokens create`. */
   readonly publicAddr: string
-  readonly catalog: Pick<Catalog, 'list'>
+  readonly catalog: Pick<RunningCatalog, 'list' | 'bindsIn'>
   /** The hubs of the cluster: agents keep a link to each. */
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed' | 'route'>

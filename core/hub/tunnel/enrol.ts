@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
-import type { Catalog } from '../catalog/catalog.ts'
+import type { RunningCatalog } from '../catalog/create-catalog.ts'
 import type { Changes } from '../database/changes.ts'
 import type { Authorities, IssuedCertificate } from '../keys/authorities.ts'
 import { JoinRefusal } from './join-refusal.ts'
@@ -27,7 +27,7 @@ export interface Enrolment {
 export function createEnrolment(options: {
   readonly changes: Pick<Changes, 'write'>
   readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
-  readonly catalog: Pick<Catalog, 'list'>
+  readonly catalog: Pick<RunningCatalog, 'bindsIn'>
   readonly tokens: Pick<JoinTokens, 'spend'>
   readonly clock: Clock
 }): Enrolment {
@@ -57,8 +57,7 @@ export function createEnrolment(options: {
         if (spent.agent_hostname !== null && spent.agent_hostname !== hostname) {
           throw new JoinRefusal(403, 'hostname_refused', 'The join token is for another host name.')
         }
-        const bound = () => catalog.list().some((app) => app.agents.includes(hostname))
-        if (spent.agent_hostname === null && (before || bound())) {
+        if (spent.agent_hostname === null && (before || (await catalog.bindsIn(trx, hostname)))) {
           throw new JoinRefusal(
             403,
             'hostname_refused',

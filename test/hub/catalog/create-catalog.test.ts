@@ -51,6 +51,14 @@ t.test('the catalog', async (t) => {
     await catalog.change('toggle', (app) => ({ ...app, enabled: true }), actor)
     await catalog.change('toggle', (app) => ({ ...app, agents: ['node-9'] }), actor)
     t.same(catalog.byName('toggle')?.agents, ['node-9'])
+    await rooms.changes
+      .write(async (trx) => {
+        t.ok(await catalog.bindsIn(trx, 'node-9'))
+        await trx.deleteFrom('apps').where('name', '=', 'toggle').execute()
+        t.notOk(await catalog.bindsIn(trx, 'node-9'), 'as the transaction sees it, not the memory')
+        throw new Error('undone')
+      })
+      .catch(() => {})
     t.same(rooms.types(), ['app.disabled', 'app.enabled', 'app.updated'])
   })
 

@@ -98,7 +98,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     instanceId: 'hub-1',
     hubVersion: '0.1.0',
     publicAddr: 'hub.example.com:443',
-    catalog: { list: () => apps },
+    catalog: {
+      list: () => apps,
+      bindsIn: async (_trx, agent) => apps.some(({ agents }) => agents.includes(agent)),
+    },
     hubs: { reachable: new Map(), onChanged() {} },
     hooks: {
       changed: Object.assign((event: TunnelChanged) => void changed.push(event), {
