@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises'
 import { sql } from 'kysely'
-import { MezError } from '../../kernel/error.ts'
+import { isMezError, MezError } from '../../kernel/error.ts'
 import type { Database } from '../database/database.ts'
 import { createVault } from './create-vault.ts'
 import { keyFileOf, makeEncryptionKey, readEncryptionKey } from './encryption-key.ts'
@@ -32,8 +32,9 @@ export async function openVault({ db, dataDir, env = process.env }: OpenVaultOpt
   try {
     return fitting(own, await writeCheck(db, createVault(own)))
   } catch (error) {
-    // Another hub was first with its key: ours protects nothing yet and would be in the way of the right one.
-    if (made) await unlink(keyFileOf(dataDir))
+    // Another hub was first with its key: ours protects nothing and would be in the way of the right one. After any other
+    // error the database may have the proof of ours.
+    if (made && isMezError(error, 'MEZ_ENCRYPTION_KEY_WRONG')) await unlink(keyFileOf(dataDir))
     throw error
   }
 }

@@ -7,6 +7,7 @@ import t from 'tap'
 import { createVault } from '../../../core/hub/keys/create-vault.ts'
 import { keyFileOf, makeEncryptionKey, parseEncryptionKey } from '../../../core/hub/keys/encryption-key.ts'
 import { openVault } from '../../../core/hub/keys/open-vault.ts'
+import { loseCommits } from '../database/lose-commits.ts'
 import { open, postgresStore } from '../database/stores.ts'
 
 const place = { table: 'connectors', id: 'okta', purpose: 'client-secret' }
@@ -114,6 +115,20 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
       )
       await sql`DROP TABLE encryption_key_check`.execute(hubs[0]!.db)
     }
+  })
+
+  await t.test('a first start that loses the answer to its COMMIT keeps the key', async (t) => {
+    const config = await store.config()
+    const way = await loseCommits(config.driver === 'postgres' ? config.url : '')
+    t.teardown(() => way.close())
+    const dataDir = join(folder, 'lost')
+    const start = async () => {
+      const database = await open({ driver: 'postgres', url: way.url })
+      return openVault({ db: database.db, dataDir, env: {} }).finally(() => database.close())
+    }
+    way.arm('insert into encryption_key_check')
+    await t.rejects(start(), { code: 'MEZ_DATABASE_UNAVAILABLE' })
+    t.ok(await start(), 'the next start has it')
   })
 
   await t.test('two hubs that start first at the same moment: one is refused and keeps no key', async (t) => {
