@@ -44,8 +44,9 @@ interface OpenOptions {
   readonly asked?: Asked
 }
 
-/** Migrations may take long, and wait long for another hub's. */
+/** Migrations may take long; but while one waits for a table, everybody who reads it waits as well. */
 const MIGRATION_MS = 10 * 60_000
+const MIGRATION_LOCK_MS = 2_000
 
 /**
  * Opens the database and asks it once, so that what is wrong shows now. Throws `MEZ_DATABASE_LOCKED` when another hub
@@ -129,7 +130,7 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
         statementMs: MIGRATION_MS,
         answerMs: MIGRATION_MS + 1_000,
         idleInTransactionMs: MIGRATION_MS,
-        lockMs: MIGRATION_MS,
+        lockMs: MIGRATION_LOCK_MS,
       }
       const patient = open(createPostgresPool(url, patience, log))
       try {

@@ -2,8 +2,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import type { View } from '../../../core/hub/database/changes.ts'
 import type { Migrations } from '../../../core/hub/database/database.ts'
+import { openDatabase } from '../../../core/hub/database/open-database.ts'
+import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { until } from '../../until.ts'
-import { changesOf, open, postgresStore } from './stores.ts'
+import { changesOf, keptLog, open, postgresStore } from './stores.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())
@@ -145,4 +147,48 @@ t.test('fault 7: writers that wait for another hub leave connections to read wit
   finish()
   await Promise.all([slow, ...waiting])
   t.equal(b.names.size, 60)
+})
+
+t.test('an upgrade during a backup leaves the hubs that run alone, and ends after it', async (t) => {
+  const config = await store.config()
+  const log = keptLog()
+  const [hub, next, backup] = await Promise.all([
+    open(config),
+    openDatabase(config, { log }),
+    open(config, { ...postgresLimits, idleInTransactionMs: 0 }),
+  ])
+  const ended = Promise.withResolvers<void>()
+  t.teardown(() => {
+    ended.resolve()
+    return Promise.all([hub, next, backup].map((database) => database.close()))
+  })
+  await hub.migrate([locks])
+  const more: Migrations = {
+    ...locks,
+    migrations: {
+      ...locks.migrations,
+      '0002': { up: async (db) => void (await sql`ALTER TABLE locks ADD COLUMN note text`.execute(db)) },
+    },
+  }
+  const begun = Promise.withResolvers<void>()
+  const dumping = backup.db.transaction().execute(async (trx) => {
+    await sql`LOCK TABLE locks IN ACCESS SHARE MODE`.execute(trx)
+    begun.resolve()
+    await ended.promise
+  })
+  await begun.promise
+  const migrated = next.migrate([more])
+  await until(async () => {
+    const { rows } = await sql`SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'`.execute(
+      hub.db,
+    )
+    return rows.length > 0
+  }, 'the migration waits for the table')
+  await sql`SELECT * FROM locks`.execute(hub.db)
+  t.pass('who comes after it waits less than the 5 s after which reads are given up')
+  await until(() => /tables to migrate are in use/.test(JSON.stringify(log.lines)), 'said')
+  t.match(JSON.stringify(log.lines), /"owner":"locks","inUseBy":\["mezhub \(pid \d+\)"/)
+  ended.resolve()
+  await Promise.all([dumping, migrated])
+  t.same((await sql`SELECT note FROM locks`.execute(hub.db)).rows, [])
 })
