@@ -48,6 +48,19 @@ export async function readPlace(db: Database): Promise<Place> {
   return rows[0]!
 }
 
+/** Whether the change at this place was made; waits until it is, or can be no more. */
+export function hasPlace(db: Database, { n, tag }: Place): Promise<boolean> {
+  return db
+    .transaction()
+    .setIsolationLevel('read committed')
+    .execute(async (trx) => {
+      // Its transaction may still be at work on the server, and holds this row until it has ended.
+      await sql`SELECT 1 FROM change_sequence WHERE id = 1 FOR SHARE`.execute(trx)
+      const { rows } = await sql`SELECT 1 FROM change_log WHERE n = ${n} AND tag = ${tag}`.execute(trx)
+      return rows.length > 0
+    })
+}
+
 /**
  * What happened after `from` up to `to`. Null when the log cannot tell: it does not reach back that far, the number went
  * backwards, or the history is another one. Read it in one snapshot with `to`.

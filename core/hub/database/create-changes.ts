@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../kernel/clock.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AuditInput } from '../audit/audit-event.ts'
 import { createTurns } from '../limits/create-turns.ts'
 import {
+  hasPlace,
   logChange,
   type Place,
   pruneLog,
@@ -163,16 +164,15 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     if (applied) await pruneLog(db, applied.n - keep)
   }
 
-  /** Until this hub's views include what was committed before the call. */
-  async function reach(): Promise<void> {
+  /** Tries until it works, 10 s at most. `unknown` says what the caller does not learn then. */
+  async function patiently<T>(work: () => Promise<T>, unknown: string): Promise<T> {
     const until = clock.monotonic() + REACH_MS
     while (true) {
       try {
-        return await withDeadline(catchUp(), until - clock.monotonic())
+        return await withDeadline(work(), until - clock.monotonic())
       } catch (error) {
         if (stopped || clock.monotonic() >= until) {
-          const what = 'the change was made, but this hub cannot read it back'
-          throw new MezError('MEZ_DATABASE_UNAVAILABLE', what, { cause: error })
+          throw new MezError('MEZ_DATABASE_UNAVAILABLE', unknown, { cause: error })
         }
         await pause(100 + Math.random() * 100)
       }
@@ -181,10 +181,10 @@ export function createChanges(options: ChangesOptions): RunningChanges {
 
   async function write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T> {
     const pass = await takeTurn()
-    let committed: Transaction | undefined
-    let result: T
+    let done: { readonly trx: Transaction; readonly place: Place; readonly value: T } | undefined
+    let lost: MezError | undefined
     try {
-      result = await db.transaction().execute(async (trx) => {
+      await db.transaction().execute(async (trx) => {
         const place = await takePlace(trx)
         const touches: Touch[] = []
         const value = await change(trx, {
@@ -194,16 +194,23 @@ export function createChanges(options: ChangesOptions): RunningChanges {
           audit: (event) => options.audit().recordIn(trx, event),
         })
         await logChange(trx, place, touches)
-        committed = trx
-        return value
+        done = { trx, place, value }
       })
+    } catch (error) {
+      if (!done || !isMezError(error, 'MEZ_DATABASE_UNAVAILABLE')) throw error
+      lost = error
     } finally {
       pass()
     }
-    if (committed) options.audit().committed(committed)
+    const { trx, place, value } = done!
+    // Only the answer to COMMIT may have got lost: then it is as much in force as any other.
+    if (lost && !(await patiently(() => hasPlace(db, place), 'it is not known whether the change was made')))
+      throw lost
+    options.audit().committed(trx)
     void options.notify(CHANNEL)
-    if (started) await reach()
-    return result
+    // Until this hub's views include what was committed before.
+    if (started) await patiently(catchUp, 'the change was made, but this hub cannot read it back')
+    return value
   }
 
   return {
@@ -242,13 +249,13 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   }
 }
 
-async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`nothing within ${Math.round(deadlineMs)} ms`)), deadlineMs)
   })
   try {
-    await Promise.race([work, late])
+    return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
   }

@@ -4,18 +4,23 @@ import { connect, createServer } from 'node:net'
 
 /** A way to a PostgreSQL server on which answers to COMMIT get lost, with their connection. */
 export async function loseCommits(url: string) {
-  let armed: string | null = null
+  let armed: { what: string; arrives: boolean } | null = null
   const server = createServer((client) => {
     const upstream = connect(Number(new URL(url).port), '127.0.0.1')
     let asked = ''
     let cut = false
     client.on('data', (chunk) => {
       asked += chunk.toString('latin1').toLowerCase()
-      if (armed !== null && asked.includes(armed) && asked.lastIndexOf('commit') > asked.lastIndexOf(armed)) {
+      if (
+        armed &&
+        asked.includes(armed.what) &&
+        asked.lastIndexOf('commit') > asked.lastIndexOf(armed.what)
+      ) {
         cut = true
+        if (!armed.arrives) client.resetAndDestroy()
+        else upstream.write(chunk)
         armed = null
-      }
-      upstream.write(chunk)
+      } else upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
       if (!cut) return void client.write(chunk)
@@ -35,12 +40,9 @@ export async function loseCommits(url: string) {
   way.port = String((server.address() as AddressInfo).port)
   return {
     url: way.href,
-    /** Loses the answer to the next COMMIT of a connection that has said `what` (lower case) in between. */
-    arm(what: string) {
-      armed = what
-    },
-    get armed() {
-      return armed !== null
+    /** Loses the answer to the next COMMIT of a connection that has said `what` (lower case), or the COMMIT itself. */
+    arm(what: string, { arrives = true } = {}) {
+      armed = { what, arrives }
     },
     close: () => server.close(),
   }

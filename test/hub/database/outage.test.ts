@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { until } from '../../until.ts'
+import { loseCommits } from './lose-commits.ts'
 import { changesOf, open, postgresStore } from './stores.ts'
 
 const store = await postgresStore()
@@ -86,4 +87,35 @@ t.test('a hub that was stopped for 6 s says stale at its first decision', async 
   child.kill('SIGCONT')
   t.equal((await lines.next()).value, 'first decision after a gap: stale')
   t.equal((await lines.next()).value, 'fresh again')
+})
+
+t.test('a change whose COMMIT was not answered is as good as any other, if it was made', async (t) => {
+  const config = await store.config()
+  const way = await loseCommits(config.driver === 'postgres' ? config.url : '')
+  const database = await open({ driver: 'postgres', url: way.url })
+  await database.migrate([])
+  let told = 0
+  const audit = { recordIn: async () => {}, committed: () => void told++ }
+  const changes = changesOf(database, { audit: () => audit })
+  const seen: string[] = []
+  changes.onApplied((touched) => seen.push(...(touched?.get('lock') ?? [])))
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await database.close()
+    way.close()
+  })
+  const lock = (name: string) =>
+    changes.write(async (_trx, change) => {
+      change.touch('lock', name)
+      return name
+    })
+  way.arm('insert into "change_log"')
+  t.equal(await lock('made'), 'made')
+  t.equal(told, 1, 'sinks outside the database hear of it')
+  way.arm('insert into "change_log"', { arrives: false })
+  await t.rejects(lock('not made'), { code: 'MEZ_DATABASE_UNAVAILABLE' })
+  t.equal(await lock('next'), 'next')
+  t.equal(told, 2)
+  t.same(seen, ['made', 'next'])
 })
