@@ -94,8 +94,8 @@ async function waitingFor(name: AuthorityName, { authorities, waiting, sessions,
   const since = Math.max(...keys.map(({ changed }) => changed))
   const losesLogins = name === 'user-ca' || (name === 'hub-ca' && phase === 'started')
   if (!losesLogins) return found
-  for (const { kind, user, created, expires } of sessions.list()) {
-    if (kind !== 'cert' || created >= since || expires <= clock.now()) continue
+  for (const { id, kind, user, expires } of sessions.list()) {
+    if (kind !== 'cert' || issuedAt(id) >= since || expires <= clock.now()) continue
     found.push({ kind: 'login', name: user, until: expires })
   }
   return found
@@ -110,5 +110,11 @@ async function refuseLosses(name: AuthorityName, step: RotationStep, parts: Auth
   const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`
   throw new Problem(409, 'rotation_waiting', `${step} would shut out ${who}; wait, or take it with force.`)
 }
+
+/**
+ * When the login of a session was, in milliseconds since the epoch: the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
+ * Its `created` is the time of the browser's sign-in that allowed it.
+ */
+const issuedAt = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()

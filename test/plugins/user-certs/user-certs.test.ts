@@ -9,7 +9,7 @@ const HOUR = 3_600_000
 
 t.before(async () => {
   issuer = await FakeIssuer.start()
-  hub = await createTestHub()
+  hub = await createTestHub({ config: { proxy: { limits: { calls_per_minute: { tokens: 30 } } } } })
   await addProvider(hub, issuer, {
     platform: { options: { max_session_ttl: '24h' }, allow: { app_labels: { '*': '*' } } },
     short: { options: { max_session_ttl: '1h' } },
@@ -109,6 +109,25 @@ t.test('B what ends a person ends the session behind the certificate', async (t)
   await hub.api('DELETE', '/users/leo@example.com')
   t.equal((await bearer(second.token, '/me')).status, 401)
 })
+
+t.test(
+  'a rotation waits for logins before the switch, and for none after, whenever its browser signed in',
+  async (t) => {
+    person('rita', 'platform')
+    const browser = hub.visitor()
+    const old = await login(hub, {}, browser)
+    type Rotation = { phase: string; waiting: readonly { kind: string; name: string }[] }
+    const step = (name: string) => hub.api<Rotation>('POST', '/auth/rotate/user-ca', { step: name })
+    await step('start')
+    const { waiting } = await step('switch')
+    const those = (list: Rotation['waiting']) => list.filter(({ name }) => name.startsWith('rita')).length
+    t.equal(those(waiting), 1)
+    await login(hub, {}, browser)
+    t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 1, 'the old one still')
+    await hub.api('DELETE', `/sessions/${old.session_id}`)
+    t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 0, 'the new one not')
+  },
+)
 
 t.test('K a code counts once, for its verifier, and is not spent by a bad request', async (t) => {
   person('kim', 'platform')
