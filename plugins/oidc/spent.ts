@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Clock, Database } from '@mezite/core'
 import type { OidcTables } from './migrations.ts'
 
+/** By the clock of a hub that is behind, what is spent may still count for this long. */
+const KEEP_MS = 10 * 60_000
+
 type Kind = 'state' | 'jti'
 
 /** Remembers what may be used once (states, logout-token ids) until it would be too old anyway. */
@@ -17,7 +20,6 @@ export function createSpent(database: Database, clock: Clock) {
         .selectFrom('oidc_spent')
         .select('hash')
         .where('hash', '=', hashOf(kind, value))
-        .where('expires', '>', clock.now())
         .executeTakeFirst()
       return found !== undefined
     },
@@ -25,7 +27,10 @@ export function createSpent(database: Database, clock: Clock) {
     /** True for the first caller in the cluster, false for every other. One statement decides. */
     async spend(kind: Kind, value: string, ttlMs: number): Promise<boolean> {
       const now = clock.now()
-      await db.deleteFrom('oidc_spent').where('expires', '<', now).execute()
+      await db
+        .deleteFrom('oidc_spent')
+        .where('expires', '<', now - KEEP_MS)
+        .execute()
       const hash = hashOf(kind, value)
       const row = await db
         .insertInto('oidc_spent')

@@ -18,6 +18,8 @@ export interface Binding {
 const TTL_MS = 60_000
 /** How long a confirmation with an existing key allows the step after it. */
 const PERMIT_MS = 120_000
+/** By the clock of a hub that is behind, what is spent may still count for this long. */
+const KEEP_MS = 10 * 60_000
 const MAX_SEALED = 4_096
 const place = { table: 'webauthn_ceremonies', id: 'challenge', purpose: 'ceremony' }
 
@@ -41,7 +43,10 @@ export function createCeremonies(database: Database, vault: Vault, clock: Clock)
       const { expires, challenge, fields } = open(ceremony)
       const now = clock.now()
       if (expires <= now) throw refused('challenge_expired', 'That took too long. Try again.')
-      await db.deleteFrom('webauthn_spent').where('expires', '<', now).execute()
+      await db
+        .deleteFrom('webauthn_spent')
+        .where('expires', '<', now - KEEP_MS)
+        .execute()
       const hash = createHash('sha256').update(challenge).digest('base64url')
       const first = await db
         .insertInto('webauthn_spent')

@@ -1,0 +1,51 @@
+/** What may be used once, at two hubs whose clocks differ. */
+import { randomBytes } from 'node:crypto'
+import type { Migrations } from '@mezite/core'
+import t from 'tap'
+import { createVault } from '../../core/hub/keys/create-vault.ts'
+import { oidcMigrations } from '../../plugins/oidc/migrations.ts'
+import { createSpent } from '../../plugins/oidc/spent.ts'
+import { createCeremonies } from '../../plugins/webauthn/ceremonies.ts'
+import { webauthnMigrations } from '../../plugins/webauthn/migrations.ts'
+import { open, pgliteStore } from '../hub/database/stores.ts'
+
+let passed = 0
+const clockAhead = (ms: number) => ({
+  now: () => Date.now() + passed + ms,
+  monotonic: () => performance.now() + passed,
+})
+
+async function databaseOf(t: { teardown(end: () => unknown): void }, migrations: Migrations) {
+  const store = await pgliteStore()
+  const database = await open(await store.config())
+  t.teardown(async () => {
+    await database.close()
+    await store.close()
+  })
+  await database.migrate([migrations])
+  return database.db
+}
+
+t.test('a challenge that was spent stays spent, whatever a hub whose clock is ahead tidies up', async (t) => {
+  const db = await databaseOf(t, webauthnMigrations)
+  const vault = createVault(randomBytes(32))
+  const [exact, ahead] = [0, 20_000].map((ms) => createCeremonies(db, vault, clockAhead(ms)))
+  const binding = { purpose: 'sign-in', session: 's', user: null } as const
+  const { ceremony } = exact!.begin(binding)
+  await exact!.spend(ceremony, binding)
+  passed += 45_000
+  await ahead!.spend(ahead!.begin(binding).ceremony, binding)
+  await t.rejects(exact!.spend(ceremony, binding), { code: 'challenge_spent' })
+})
+
+t.test('so does a state of a sign-in, and the id of a logout', async (t) => {
+  const db = await databaseOf(t, oidcMigrations)
+  const [exact, ahead] = [0, 20_000].map((ms) => createSpent(db, clockAhead(ms)))
+  t.ok(await exact!.spend('state', 's', 60_000))
+  t.ok(await exact!.spend('jti', 'j', 60_000))
+  passed += 45_000
+  t.ok(await ahead!.spend('state', 'other', 60_000))
+  t.notOk(await exact!.spend('state', 's', 60_000))
+  t.ok(await exact!.isSpent('jti', 'j'))
+  t.ok(await ahead!.isSpent('jti', 'j'))
+})
