@@ -99,10 +99,24 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
     })
   }
 
-  function wrap(client: pg.PoolClient): PostgresPoolClient {
+  /** At its first use, so that whatever the server has as its default, changes wait for each other and none fails. */
+  async function prepared(client: pg.PoolClient): Promise<PostgresPoolClient> {
     const known = wrapped.get(client)
     if (known) return known
-    const made = {
+    const made = wrap(client)
+    try {
+      await ask(client, 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED', [])
+    } catch (error) {
+      broken.add(client)
+      made.release()
+      throw error
+    }
+    wrapped.set(client, made)
+    return made
+  }
+
+  function wrap(client: pg.PoolClient): PostgresPoolClient {
+    return {
       query: (sql: string, parameters: readonly unknown[]) => ask(client, sql, parameters),
       release(destroy?: boolean) {
         if (!destroy && !broken.has(client)) return client.release()
@@ -111,8 +125,6 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
         streamOf(client)?.destroy()
       },
     } as unknown as PostgresPoolClient
-    wrapped.set(client, made)
-    return made
   }
 
   return {
@@ -120,8 +132,9 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
     async connect() {
       if (pool.waitingCount >= limits.waiting) throw unavailable('too many queries wait for a connection')
       try {
-        return wrap(await pool.connect())
+        return await prepared(await pool.connect())
       } catch (error) {
+        if (error instanceof MezError) throw error
         throw unavailable(messageOf(error), error)
       }
     },

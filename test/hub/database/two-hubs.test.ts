@@ -192,3 +192,19 @@ t.test('an upgrade during a backup leaves the hubs that run alone, and ends afte
   await Promise.all([dumping, migrated])
   t.same((await sql`SELECT note FROM locks`.execute(hub.db)).rows, [])
 })
+
+t.test(
+  'changes at once wait for each other, whatever isolation the database has as its default',
+  async (t) => {
+    const config = await store.config()
+    const url = config.driver === 'postgres' ? config.url : ''
+    const first = await open(config)
+    await sql`ALTER DATABASE ${sql.id(new URL(url).pathname.slice(1))}
+    SET default_transaction_isolation = 'repeatable read'`.execute(first.db)
+    await first.close()
+    const [a, b] = await Promise.all([startHub(url), startHub(url)])
+    t.teardown(() => Promise.all([a.close(), b.close()]))
+    await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).lock(`at-once-${n}`)))
+    t.equal(a.names.size, 40)
+  },
+)
