@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { withDeadline } from '../../kernel/with-deadline.ts'
 import type { Transaction } from '../database/database.ts'
 import type { Audit, AuditSink } from './audit.ts'
 import type { AuditEvent, AuditInput } from './audit-event.ts'
@@ -112,6 +113,17 @@ export function createAudit(options: AuditOptions): RunningAudit {
     for (const each of deliveries) each.push(event)
   }
 
+  /** All changes of the cluster wait until it has ended. */
+  async function writeIn(sink: AuditSink, trx: Transaction, event: AuditEvent): Promise<void> {
+    if (!sink.writeIn) return
+    try {
+      await withDeadline(sink.writeIn(trx, [event]), limits.writeMs)
+    } catch (error) {
+      if (error instanceof MezError) throw error
+      throw new Error(`the audit sink '${sink.name}' took no event: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
   const denials = createDenialFold(gather)
 
   async function flush(): Promise<void> {
@@ -135,7 +147,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
       options.recorded?.(input)
       const event = make(input, clock.now())
-      for (const { sink } of deliveries) await sink.writeIn?.(trx, [event])
+      for (const { sink } of deliveries) await writeIn(sink, trx, event)
       const events = pending.get(trx) ?? []
       events.push(event)
       pending.set(trx, events)

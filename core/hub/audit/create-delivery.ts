@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { withDeadline } from '../../kernel/with-deadline.ts'
 import type { AuditSink } from './audit.ts'
 import type { AuditEvent } from './audit-event.ts'
 
@@ -103,7 +104,10 @@ export function createDelivery(
     const batch = queue.slice(0, limits.batch)
     writing = true
     try {
-      await inTime(() => sink.write(batch), limits.writeMs)
+      await withDeadline(
+        Promise.try(() => sink.write(batch)),
+        limits.writeMs,
+      )
       queue.splice(0, batch.length)
       if (failing) recovered()
       failing = false
@@ -153,10 +157,14 @@ export function createDelivery(
       if (queue.length > 0 || writing) {
         const done = new Promise<void>((resolve) => idle.add(resolve))
         if (!writing) writeNow()
-        await inTime(() => done, deadlineMs).catch(() => {})
+        await withDeadline(done, deadlineMs).catch(() => {})
       }
+      // What throws at once must not end the work for other sinks either.
       if (queue.length === 0)
-        await inTime(() => sink.flush(), deadlineMs).catch((error) => report({ error: messageOf(error) }))
+        await withDeadline(
+          Promise.try(() => sink.flush()),
+          deadlineMs,
+        ).catch((error) => report({ error: messageOf(error) }))
       return queue.length
     },
     close() {
@@ -164,18 +172,5 @@ export function createDelivery(
       clearTimeout(timer)
       settle()
     },
-  }
-}
-
-/** Also what throws at once is a rejection: it must not end the work for other sinks. */
-async function inTime<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${deadlineMs} ms`)), deadlineMs)
-  })
-  try {
-    return await Promise.race([work(), late])
-  } finally {
-    clearTimeout(timer)
   }
 }

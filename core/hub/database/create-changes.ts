@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { withDeadline } from '../../kernel/with-deadline.ts'
 import type { AuditInput } from '../audit/audit-event.ts'
 import { createTurns } from '../limits/create-turns.ts'
 import {
@@ -246,17 +247,5 @@ export function createChanges(options: ChangesOptions): RunningChanges {
       unlisten?.()
       await Promise.allSettled([reading, nextRead])
     },
-  }
-}
-
-async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing within ${Math.round(deadlineMs)} ms`)), deadlineMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,4 +1,5 @@
 import { MezError, messageOf } from '../../kernel/error.ts'
+import { withDeadline } from '../../kernel/with-deadline.ts'
 import { type Place, readPlace, readTouched, type Touched } from './change-log.ts'
 import type { View } from './changes.ts'
 import type { Database } from './database.ts'
@@ -14,11 +15,19 @@ export interface Loaded {
   swap(): void
 }
 
+/** For one view, in milliseconds: while it is read, nothing that changes becomes visible. */
+const viewDeadlines = { loadMs: 60_000, refreshMs: 10_000 }
+
 /**
  * Reads what changed after `from`, or everything when `from` is null or the log cannot tell, in one REPEATABLE READ
  * transaction that also reads where the history stands: all views show the same moment.
  */
-export function loadViews(db: Database, views: readonly View[], from: Place | null): Promise<Loaded> {
+export function loadViews(
+  db: Database,
+  views: readonly View[],
+  from: Place | null,
+  { loadMs, refreshMs } = viewDeadlines,
+): Promise<Loaded> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -28,9 +37,9 @@ export function loadViews(db: Database, views: readonly View[], from: Place | nu
       const swaps: (() => void)[] = []
       for (const view of views) {
         try {
-          if (found === null) swaps.push(await view.loadAll(trx))
+          if (found === null) swaps.push(await withDeadline(view.loadAll(trx), loadMs))
           else if (view.kinds.some((kind) => found.touched.has(kind))) {
-            swaps.push(await view.refresh(trx, found.touched))
+            swaps.push(await withDeadline(view.refresh(trx, found.touched), refreshMs))
           }
         } catch (error) {
           if (error instanceof MezError) throw error

@@ -160,7 +160,14 @@ t.test(
     t.equal(inside.events().length, 0, 'not a second time')
     t.equal(written.length, 2)
     const failing = memorySink('enforced', { writeIn: () => Promise.reject(new Error('no room')) })
-    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, event('x')), { message: 'no room' })
+    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, event('x')), { message: /no room$/ })
+    const hanging = memorySink('enforced', { name: 'slug', writeIn: () => new Promise(() => {}) })
+    const { audit: stuck } = auditTo([hanging.sink], { limits: { writeMs: 50 } })
+    await t.rejects(
+      stuck.recordIn({} as never, event('x')),
+      { message: "the audit sink 'slug' took no event: no end within 50 ms" },
+      'it holds up no change for good',
+    )
   },
 )
 

@@ -1,7 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
+import { readPlace } from '../../../core/hub/database/change-log.ts'
 import type { View } from '../../../core/hub/database/changes.ts'
 import type { Database, Migrations } from '../../../core/hub/database/database.ts'
+import { loadViews } from '../../../core/hub/database/load-views.ts'
 import type { OpenDatabase } from '../../../core/hub/database/open-database.ts'
 import { until } from '../../until.ts'
 import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
@@ -264,6 +266,26 @@ async function suite(t: Tap, store: Store): Promise<void> {
     broken = false
     await until(() => changes.fresh(), 'fresh')
     t.ok(loaded)
+  })
+
+  await t.test('a view that hangs is named, and holds nothing up for good', async (t) => {
+    const view = {
+      name: 'slug',
+      kinds: ['slug'],
+      loadAll: () => new Promise<never>(() => {}),
+      refresh: () => new Promise<never>(() => {}),
+    }
+    const { changes } = await hubOn(database, {})
+    t.teardown(() => changes.stop())
+    const from = await readPlace(database.db)
+    await changes.write(async (_trx, change) => change.touch('slug', 'k'))
+    for (const [place, deadlines] of [
+      [from, { loadMs: 60_000, refreshMs: 50 }],
+      [null, { loadMs: 50, refreshMs: 60_000 }],
+    ] as const)
+      await t.rejects(loadViews(database.reserved, [view], place, deadlines), {
+        message: "the view 'slug' cannot be read: no end within 50 ms",
+      })
   })
 
   await t.test('fault 29: freshness is judged by both clocks', async (t) => {
