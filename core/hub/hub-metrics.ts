@@ -6,6 +6,7 @@ import type { RunningChanges } from './database/create-changes.ts'
 import type { OpenDatabase } from './database/open-database.ts'
 import { createMetrics } from './diagnostics/create-metrics.ts'
 import type { Front } from './front/create-front.ts'
+import type { Registry } from './hubs/create-registry.ts'
 import type { RunningSessions } from './sessions/create-sessions.ts'
 import type { Tunnel } from './tunnel/tunnel.ts'
 
@@ -18,6 +19,7 @@ export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
   readonly changes: Pick<RunningChanges, 'ageMs' | 'applied' | 'fresh'>
   readonly front: Pick<Front, 'connections'>
+  readonly registry: Pick<Registry, 'clockAheadMs'>
   readonly sessions: Pick<RunningSessions, 'list' | 'live'>
   readonly store: Pick<OpenDatabase, 'connections'>
   readonly tunnel: Pick<Tunnel, 'links'>
@@ -90,7 +92,7 @@ export function createHubMetrics() {
       if (failed) failedQueries.value += 1
     },
     /** Gauges over rooms that are open. */
-    watch({ audit, catalog, changes, front, sessions, store, tunnel }: Watched): void {
+    watch({ audit, catalog, changes, front, registry, sessions, store, tunnel }: Watched): void {
       const bySink = (read: (sink: RunningAudit['sinks'][number]) => number) => () =>
         Object.fromEntries(audit.sinks.map((sink) => [sink.name, read(sink)]))
       const { gauge, counted } = metrics
@@ -139,6 +141,11 @@ export function createHubMetrics() {
         'mezite_change_sequence',
         'Last change of access data that this hub has applied; compare hubs',
         () => changes.applied,
+      )
+      gauge(
+        'mezite_clock_difference_seconds',
+        "By how much this hub's clock is ahead of the database's",
+        () => registry.clockAheadMs / 1_000,
       )
       gauge('mezite_database_connections', 'Connections to PostgreSQL', () => store.connections(), 'state')
     },

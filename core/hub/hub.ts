@@ -189,7 +189,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     log,
   })
   onClose(() => front.close())
-  counts.watch({ audit, catalog, changes, front, sessions, store, tunnel })
+  counts.watch({ audit, catalog, changes, front, registry, sessions, store, tunnel })
   const diagnostics = createDiagnostics({
     metrics: counts.metrics,
     listenAddr: formatAddress(config.diagnostics.listen),

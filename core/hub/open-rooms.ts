@@ -94,7 +94,7 @@ export async function openRooms(options: RoomsOptions) {
     log,
   })
   const alone = config.database.driver === 'embedded'
-  const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, log })
+  const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })
   const peers = alone ? undefined : createPeers({ registry, vault, instanceId, clock })
   const tunnel = createTunnel({
     db,

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
+import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/open-database.ts'
+import { compareClocks } from './compare-clocks.ts'
 import type { HubTables } from './hubs-migrations.ts'
 
 const BEAT_MS = 2_000
@@ -28,10 +30,12 @@ export function createRegistry(
     readonly instanceId: string
     readonly version: string
     readonly alone: boolean
+    readonly clock: Clock
     readonly log: Log
   },
 ) {
-  const { instanceId, version, alone, log } = options
+  const { instanceId, version, alone, clock, log } = options
+  const clocks = compareClocks(options)
   const db = options.db.withTables<HubTables>()
   const since = new Date()
   const listeners: (() => void)[] = []
@@ -44,11 +48,12 @@ export function createRegistry(
   let stopped = false
 
   async function beat(): Promise<void> {
-    await sql`INSERT INTO hubs (id, version, applied, address)
+    const askedAt = clock.monotonic()
+    const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address)
       VALUES (${instanceId}, ${version}, ${applied}, ${address})
-      ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address`.execute(
-      db,
-    )
+      ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
+      RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
+    for (const { ms } of rows) clocks.told(ms, askedAt)
   }
 
   /** What is known stays while the database is away: links need it as little as requests do. */
@@ -99,6 +104,10 @@ export function createRegistry(
     /** Those that take links of agents, as of the last beat: where each is reached, by its id. */
     get reachable() {
       return reachable
+    },
+    /** By how many milliseconds this hub's clock is ahead of the database's, as of the last beat; 0 when it is alone. */
+    get clockAheadMs() {
+      return clocks.aheadMs
     },
     /** Told when `reachable` is another. */
     onChanged: (listener: () => void) => void listeners.push(listener),

@@ -6,6 +6,7 @@ import { createRegistry } from '../../../core/hub/hubs/create-registry.ts'
 import { hubsMigrations } from '../../../core/hub/hubs/hubs-migrations.ts'
 import type { Session } from '../../../core/hub/sessions/session.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/sessions-migrations.ts'
+import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import { until } from '../../until.ts'
 import { keptLog, open, postgresStore } from '../database/stores.ts'
 
@@ -16,9 +17,10 @@ await database.migrate([sessionsMigrations, hubsMigrations])
 const { db } = database
 
 /** A hub with so many streams of each session. */
-async function startHub(instanceId: string, streams: Record<string, number>) {
-  const parts = { db, instanceId, alone: false, log: keptLog() }
-  const registry = createRegistry({ ...database, ...parts, version: '0.0.0' })
+async function startHub(instanceId: string, streams: Record<string, number>, clock: Clock = systemClock) {
+  const log = keptLog()
+  const parts = { db, instanceId, alone: false, log }
+  const registry = createRegistry({ ...database, ...parts, clock, version: '0.0.0' })
   await registry.start()
   const live = {
     bySession: () => streams,
@@ -28,6 +30,7 @@ async function startHub(instanceId: string, streams: Record<string, number>) {
   const stop = activity.start()
   return {
     streams,
+    log,
     activity,
     registry,
     async stop() {
@@ -72,6 +75,24 @@ t.test('streams of all hubs that live are counted, and the latest use is told', 
   await c.stop()
   t.same(await sql`SELECT hub FROM hub_streams WHERE hub <> 'a'`.execute(db).then(({ rows }) => rows), [])
   await a.stop()
+})
+
+t.test('a hub whose clock is not that of the database says so, by how much, and what to do', async (t) => {
+  let passed = 0
+  const clock = { now: () => Date.now() + 20_000 + passed, monotonic: () => performance.now() + passed }
+  const ahead = await startHub('ahead', {}, clock)
+  const exact = await startHub('exact', {})
+  t.teardown(() => Promise.all([ahead.stop(), exact.stop()]))
+  const said = () => ahead.log.lines.filter(([, message]) => /clock/.test(String(message)))
+  t.match(said(), [[{}, /is (19|20|21)\S* s ahead of the database's: set both by NTP/]])
+  t.ok(Math.abs(ahead.registry.clockAheadMs - 20_000) < 5_000, `${ahead.registry.clockAheadMs} ms`)
+  const report = () => ahead.registry.report({ after: 0, n: 0, streams: 0 })
+  await report()
+  t.equal(said().length, 1, 'once in ten minutes')
+  passed += 10 * 60_000
+  await report()
+  t.equal(said().length, 2)
+  t.notMatch(JSON.stringify(exact.log.lines), /clock/)
 })
 
 t.test('without the database a hub says what it knows itself', async (t) => {
