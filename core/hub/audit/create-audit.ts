@@ -115,9 +115,8 @@ export function createAudit(options: AuditOptions): RunningAudit {
 
   /** All changes of the cluster wait until it has ended. */
   async function writeIn(sink: AuditSink, trx: Transaction, event: AuditEvent): Promise<void> {
-    if (!sink.writeIn) return
     try {
-      await withDeadline(sink.writeIn(trx, [event]), limits.writeMs)
+      await withDeadline(async () => sink.writeIn?.(trx, [event]), limits.writeMs)
     } catch (error) {
       if (error instanceof MezError) throw error
       throw new Error(`the audit sink '${sink.name}' took no event: ${messageOf(error)}`, { cause: error })

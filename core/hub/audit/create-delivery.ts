@@ -104,10 +104,7 @@ export function createDelivery(
     const batch = queue.slice(0, limits.batch)
     writing = true
     try {
-      await withDeadline(
-        Promise.try(() => sink.write(batch)),
-        limits.writeMs,
-      )
+      await withDeadline(() => sink.write(batch), limits.writeMs)
       queue.splice(0, batch.length)
       if (failing) recovered()
       failing = false
@@ -157,14 +154,13 @@ export function createDelivery(
       if (queue.length > 0 || writing) {
         const done = new Promise<void>((resolve) => idle.add(resolve))
         if (!writing) writeNow()
-        await withDeadline(done, deadlineMs).catch(() => {})
+        await withDeadline(() => done, deadlineMs).catch(() => {})
       }
       // What throws at once must not end the work for other sinks either.
       if (queue.length === 0)
-        await withDeadline(
-          Promise.try(() => sink.flush()),
-          deadlineMs,
-        ).catch((error) => report({ error: messageOf(error) }))
+        await withDeadline(() => sink.flush(), deadlineMs).catch((error) =>
+          report({ error: messageOf(error) }),
+        )
       return queue.length
     },
     close() {

@@ -170,7 +170,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     const until = clock.monotonic() + REACH_MS
     while (true) {
       try {
-        return await withDeadline(work(), until - clock.monotonic())
+        return await withDeadline(work, until - clock.monotonic())
       } catch (error) {
         if (stopped || clock.monotonic() >= until) {
           throw new MezError('MEZ_DATABASE_UNAVAILABLE', unknown, { cause: error })

@@ -37,9 +37,9 @@ export function loadViews(
       const swaps: (() => void)[] = []
       for (const view of views) {
         try {
-          if (found === null) swaps.push(await withDeadline(view.loadAll(trx), loadMs))
+          if (found === null) swaps.push(await withDeadline(() => view.loadAll(trx), loadMs))
           else if (view.kinds.some((kind) => found.touched.has(kind))) {
-            swaps.push(await withDeadline(view.refresh(trx, found.touched), refreshMs))
+            swaps.push(await withDeadline(() => view.refresh(trx, found.touched), refreshMs))
           }
         } catch (error) {
           if (error instanceof MezError) throw error
