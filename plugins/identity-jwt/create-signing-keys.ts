@@ -110,7 +110,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
         by,
         fields: { name: 'app-jwt', key: kid },
       })
-    })
+    }, by)
   }
 
   async function removeFormer(): Promise<void> {

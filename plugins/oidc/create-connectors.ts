@@ -109,7 +109,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         const type = old ? 'connector.updated' : 'connector.created'
         await change.audit({ type, success: true, by, fields: { connector: name } })
         return { created: !old }
-      })
+      }, by)
     },
 
     /**
@@ -132,7 +132,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
         const ids = (await sessions.listIn(trx, { connector: name })).map(({ id }) => id)
         return sessions.end(ids, 'connector_deleted', by.subject, { trx, change })
-      })
+      }, by)
     },
   }
 }

@@ -84,7 +84,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
         const type = old ? 'role.updated' : 'role.created'
         await change.audit({ type, success: true, by, fields: { name, role: name } })
         return { created: !old }
-      })
+      }, by)
     },
 
     async remove(name: string, by: Actor): Promise<void> {
@@ -98,7 +98,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
         if (!gone) throw roleNotFound(name)
         change.touch('role', name)
         await change.audit({ type: 'role.deleted', success: true, by, fields: { name, role: name } })
-      })
+      }, by)
     },
   }
 }

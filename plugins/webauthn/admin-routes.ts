@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
-import type { Who } from './create-keys.ts'
 import { enrolUrl } from './enrol-routes.ts'
 import { isLocal, LOCAL_ISSUER, PASSKEY } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
@@ -65,7 +64,7 @@ export function adminRoutes(parts: Parts): WebRoutes {
         async (request, reply) => {
           const found = known(request.params.name)
           const user = request.body.sign_in === true ? await makeLocal(found) : found
-          const { id, token, expires } = await links.issue(user, whoOf(request))
+          const { id, token, expires } = await links.issue(user, request.actor)
           reply.code(201)
           const link = enrolUrl(publicNames.signInOrigin, token)
           return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }
@@ -109,11 +108,11 @@ export function adminRoutes(parts: Parts): WebRoutes {
         async (request) => {
           const user = known(request.params.name)
           const { id = null } = request.query
-          const who = whoOf(request)
-          const { gone, ended } = await keys.reset(user, id, who, (within) =>
+          const { actor } = request
+          const { gone, ended } = await keys.reset(user, id, actor, (within) =>
             endSessions(user, request, within),
           )
-          const revoked = await links.revoke(user, id, who)
+          const revoked = await links.revoke(user, id, actor)
           if (id !== null && gone + revoked === 0) {
             throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
           }
@@ -131,11 +130,3 @@ export function adminRoutes(parts: Parts): WebRoutes {
 }
 
 const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
-
-const whoOf = ({ subject, clientIp, id }: Request): Who => ({
-  user: subject.user,
-  roles: subject.roles,
-  clientIp: clientIp || null,
-  sessionId: subject.sessionId,
-  requestId: id,
-})

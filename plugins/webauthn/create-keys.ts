@@ -1,4 +1,5 @@
 import {
+  type Actor,
   type AuditInput,
   type Changes,
   type Clock,
@@ -108,7 +109,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
     async reset(
       user: User,
       id: string | null,
-      who: Who,
+      by: Actor,
       endSessions: (within: RunningChange) => Promise<number>,
     ): Promise<{ gone: number; ended: number }> {
       return changes.write(async (trx, change) => {
@@ -120,11 +121,11 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
         const gone = await query.returning('id').execute()
         for (const key of gone) {
           const fields = { credential_id: key.id, name: user.name }
-          await change.audit({ ...who, type: 'mfa.removed', success: true, fields })
+          await change.audit({ type: 'mfa.removed', success: true, by, fields })
         }
         const ended = gone.length > 0 ? await endSessions({ trx, change }) : 0
         return { gone: gone.length, ended }
-      })
+      }, by)
     },
 
     /**

@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Changes, type Clock, type Database, Problem, type Transaction, type User } from '@mezite/core'
-import type { Who } from './create-keys.ts'
+import {
+  type Actor,
+  type Changes,
+  type Clock,
+  type Database,
+  Problem,
+  type Transaction,
+  type User,
+} from '@mezite/core'
 import type { LinkRow, WebauthnTables } from './migrations.ts'
 
 const TTL_MS = 15 * 60_000
@@ -11,7 +18,7 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
   const db = database.withTables<WebauthnTables>()
 
   return {
-    async issue(user: User, who: Who): Promise<{ id: string; token: string; expires: number }> {
+    async issue(user: User, by: Actor): Promise<{ id: string; token: string; expires: number }> {
       const token = randomBytes(32).toString('base64url')
       const id = randomBytes(9).toString('base64url')
       const now = clock.now()
@@ -25,8 +32,8 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
           .values({ ...row, expires, used_at: null })
           .execute()
         const fields = { token: id, kind: 'enrolment', name: user.name }
-        await change.audit({ ...who, type: 'token.created', success: true, fields })
-      })
+        await change.audit({ type: 'token.created', success: true, by, fields })
+      }, by)
       return { id, token, expires }
     },
 
@@ -56,7 +63,7 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
     },
 
     /** Revokes one link of the name, or all. Returns how many could still have been used. */
-    async revoke(user: User, id: string | null, who: Who): Promise<number> {
+    async revoke(user: User, id: string | null, by: Actor): Promise<number> {
       return changes.write(async (trx, change) => {
         let query = trx
           .withTables<WebauthnTables>()
@@ -67,10 +74,10 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
         const gone = await query.returning('id').execute()
         for (const link of gone) {
           const fields = { token: link.id, kind: 'enrolment', name: user.name }
-          await change.audit({ ...who, type: 'token.deleted', success: true, fields })
+          await change.audit({ type: 'token.deleted', success: true, by, fields })
         }
         return gone.length
-      })
+      }, by)
     },
   }
 

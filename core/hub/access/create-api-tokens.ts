@@ -149,7 +149,7 @@ export function createApiTokens(options: {
           .execute()
         change.touch(API_TOKEN, token.id)
         await change.audit(apiTokenEvent('token.created', token, actor))
-      })
+      }, actor)
       return { token, secret }
     },
 
@@ -174,7 +174,7 @@ export function createApiTokens(options: {
         change.touch(API_TOKEN, id)
         await change.audit(apiTokenEvent('token.deleted', token, actor))
         return token
-      }),
+      }, actor),
   }
 }
 

@@ -115,7 +115,7 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
         await db.insertInto('locks').values(lock).execute()
         change.touch('lock', lock.id)
         await change.audit(event('lock.created', lock, actor))
-      })
+      }, actor)
       return lock
     },
 
@@ -129,7 +129,7 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
         change.touch('lock', id)
         await change.audit(event('lock.deleted', lock, actor))
         return lock
-      })
+      }, actor)
     },
   }
 }

@@ -194,7 +194,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
         await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
         await note(change, 'user.created', row, actor)
-      })
+      }, actor)
       return now(key, name)
     },
 
@@ -211,7 +211,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
           .where('key', '=', key)
           .execute()
         await note(change, 'user.updated', row, actor)
-      })
+      }, actor)
       return now(key, name)
     },
 
@@ -226,7 +226,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         await trx.withTables<AccessTables>().updateTable('users').set(none).where('key', '=', key).execute()
         await revokeApiTokens(trx, change, key, actor)
         await note(change, 'user.updated', row, actor)
-      })
+      }, actor)
       return now(key, name)
     },
 
@@ -239,7 +239,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         await revokeApiTokens(trx, change, key, actor)
         await note(change, 'user.deleted', found, actor)
         return found
-      })
+      }, actor)
       return read(row) ?? { ...EMPTY, key, name: row.name }
     },
 

@@ -7,6 +7,8 @@ export interface Actor {
   readonly clientIp: string
   /** Of the request. */
   readonly id: string
+  /** Rejects, with what to answer, when by what is known now they may not call the route. Left out: they always may. */
+  readonly stillMay?: () => Promise<void>
 }
 
 /** What happened, without who recorded it; times and ids are added on recording. */

@@ -213,7 +213,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         }
         await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
         return old === undefined
-      })
+      }, actor)
       const app = byName.get(input.name)
       if (!app) throw appNotFound(input.name)
       warnOfSharedUri(app)
@@ -229,7 +229,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         const type =
           input.enabled === before.enabled ? 'app.updated' : input.enabled ? 'app.enabled' : 'app.disabled'
         await store(trx, change, input, old, type, actor)
-      })
+      }, actor)
       const app = byName.get(name)
       if (!app) throw appNotFound(name)
       return app
@@ -243,7 +243,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         if (!gone) throw appNotFound(name)
         change.touch('app', name)
         await change.audit({ type: 'app.deleted', success: true, by: actor, fields: { app: name } })
-      })
+      }, actor)
       if (!before) throw appNotFound(name)
       return before
     },

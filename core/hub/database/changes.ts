@@ -1,4 +1,4 @@
-import type { AuditInput } from '../audit/audit-event.ts'
+import type { Actor, AuditInput } from '../audit/audit-event.ts'
 import type { Transaction } from './database.ts'
 
 /** What a change has touched; readers refresh just these. */
@@ -55,8 +55,11 @@ export interface Changes {
    * Inside, use `trx` only: anything else, another `write` included, deadlocks on the embedded database.
    * Changes of all hubs run one after another, so what is read inside stays true until the commit. Rejects with
    * `MEZ_DATABASE_UNAVAILABLE` when the turn does not come or the database does not answer in time.
+   *
+   * `by` is who asks for it: when the turn has come, and every change before this one is known, they must still be who
+   * may; else nothing is changed, and it rejects with what `by.stillMay` does.
    */
-  write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T>
+  write<T>(change: (trx: Transaction, change: Change) => Promise<T>, by?: Actor | null): Promise<T>
   addView(view: View): void
   /** Called after views have swapped, with what was touched; null: everything may have changed. */
   onApplied(listener: (touched: ReadonlyMap<ChangeKind, ReadonlySet<string>> | null) => void): void

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { withDeadline } from '../../kernel/with-deadline.ts'
-import type { AuditInput } from '../audit/audit-event.ts'
+import type { Actor, AuditInput } from '../audit/audit-event.ts'
 import { createTurns } from '../limits/create-turns.ts'
 import {
   hasPlace,
@@ -60,6 +60,7 @@ export interface RunningChanges extends Changes {
 /** The change sequence of one hub. Before `start` nothing is fresh. */
 export function createChanges(options: ChangesOptions): RunningChanges {
   const { db, reserved, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
+  const alone = options.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
   const takeTurn = createTurns({
@@ -180,13 +181,25 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     }
   }
 
-  async function write<T>(change: (trx: Transaction, change: Change) => Promise<T>): Promise<T> {
+  async function judge(by: Actor | null): Promise<void> {
+    if (!by?.stillMay) return
+    await catchUp()
+    await by.stillMay()
+  }
+
+  async function write<T>(
+    change: (trx: Transaction, change: Change) => Promise<T>,
+    by: Actor | null = null,
+  ): Promise<T> {
     const pass = await takeTurn()
     let done: { readonly trx: Transaction; readonly place: Place; readonly value: T } | undefined
     let lost: MezError | undefined
     try {
+      // The embedded database answers nobody else during a transaction; the turn alone keeps all other changes away.
+      if (alone) await judge(by)
       await db.transaction().execute(async (trx) => {
         const place = await takePlace(trx)
+        if (!alone) await judge(by)
         const touches: Touch[] = []
         const value = await change(trx, {
           touch: (kind, key) => void touches.push([kind, key, false]),
@@ -221,7 +234,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     get applied() {
       return applied?.n ?? -1
     },
-    alone: options.dialect === 'embedded',
+    alone,
     write,
     addView(view) {
       views.push(view)

@@ -45,7 +45,7 @@ export function createRotate(options: {
       }
       change.touch('key', name)
       await change.audit({ type: 'key.rotated', success: true, by, fields: { name, step } })
-    })
+    }, by)
   }
 }
 

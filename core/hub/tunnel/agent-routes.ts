@@ -70,7 +70,7 @@ export function agentRoutes(options: {
               fields: { agent: hostname },
             })
             return true
-          })
+          }, request.actor)
           if (!removed) throw missing(hostname)
           return { hostname, removed: true }
         },

@@ -64,7 +64,7 @@ export function createJoinTokens(options: {
           })
           .execute()
         await change.audit(event('token.created', id, by, agentHostname))
-      })
+      }, by)
       return { id, token }
     },
     list: async () =>
@@ -80,7 +80,7 @@ export function createJoinTokens(options: {
         if (!row) return false
         await change.audit(event('token.deleted', id, by, row.agent_hostname))
         return true
-      }),
+      }, by),
     async spend(trx, token, hostname) {
       const now = new Date(clock.now())
       const [row] = await trx

@@ -44,7 +44,8 @@ export interface GuardOptions {
 
 /**
  * Puts one guard before every route: host, rate, credentials, freshness, forgery, role, in this order. A route
- * that does not state `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. Returns the live table.
+ * that does not state `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. Who calls is judged once more when
+ * the body is there. Returns the live table.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
   const { arrivalOf, identify, changes, limits } = options
@@ -56,11 +57,12 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
   app.decorateRequest('clientIp', '')
   app.decorateRequest('actor', {
     getter() {
-      const { subject, clientIp, id } = this
-      return { subject, clientIp, id }
+      const { subject, clientIp, id, judgeAgain } = this
+      return { subject, clientIp, id, stillMay: async () => void (await judgeAgain?.()) }
     },
   })
   app.decorateRequest('identifyAgain', async () => null)
+  app.decorateRequest('judgeAgain', null)
   app.addHook('onRoute', (route) => {
     const { method, url, config } = route
     const access = config?.access
@@ -133,7 +135,8 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         : cookie === undefined
           ? undefined
           : { kind: 'hub-cookie', token: cookie }
-    if (!changes.fresh()) {
+    const demandFresh = (): void => {
+      if (changes.fresh()) return
       reply.header('retry-after', '1')
       throw new Problem(
         503,
@@ -141,6 +144,17 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
         'The hub cannot see the newest sessions and roles; try again shortly.',
       )
     }
+    const judge = (subject: Subject | null): Subject => {
+      if (subject === null) {
+        reply.header('www-authenticate', 'Bearer')
+        throw new Problem(401, 'login_required', 'Sign in first, or give a valid token.')
+      }
+      if (access === 'admin' && !subject.roles.includes('admin')) {
+        throw new Problem(403, 'access_denied', 'Only the role admin may do this.')
+      }
+      return subject
+    }
+    demandFresh()
     const guesses = `guesses ${address}`
     if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
       reply.header('retry-after', '10')
@@ -152,17 +166,18 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     }
     if (credentials) enter()
     const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
-    if (subject === null) {
-      if (bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
-      reply.header('www-authenticate', 'Bearer')
-      throw new Problem(401, 'login_required', 'Sign in first, or give a valid token.')
-    }
-    if (access === 'admin' && !subject.roles.includes('admin')) {
-      throw new Problem(403, 'access_denied', 'Only the role admin may do this.')
-    }
-    request.subject = subject
+    if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
+    request.subject = judge(subject)
     request.identifyAgain = async () => (changes.fresh() && credentials ? identify(credentials) : null)
+    request.judgeAgain = async () => {
+      demandFresh()
+      return judge(credentials ? await identify(credentials) : null)
+    }
     if (credentials?.kind === 'hub-cookie') reply.header(CSRF_HEADER, csrfToken(credentials.token))
+  })
+  // A body may take as long as it takes a lock to be set.
+  app.addHook('preHandler', async (request) => {
+    if (request.judgeAgain) request.subject = await request.judgeAgain()
   })
   return routes
 }

@@ -11,13 +11,15 @@ declare module 'fastify' {
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
-    /** Who calls, for what is recorded of it; `subject`, `clientIp` and the request's id. */
+    /** Who calls, for changes and what is recorded of them; `subject`, `clientIp`, the request's id, and `stillMay`. */
     readonly actor: Actor
     /**
      * Who calls by what is known now; null: nobody any more, or the view is too old to say. For answers that last; like
      * every call it counts as use of the session. Always null on `public` routes.
      */
     identifyAgain: () => Promise<Subject | null>
+    /** The guard's own: who calls by what is known now, or what it would refuse. Null: nothing can change about it. */
+    judgeAgain: (() => Promise<Subject>) | null
   }
   interface FastifyContextConfig {
     access?: RouteAccess

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
+import type { Subject } from '../../../core/hub/access/subject.ts'
 import { readPlace } from '../../../core/hub/database/change-log.ts'
 import type { View } from '../../../core/hub/database/changes.ts'
 import type { Database, Migrations } from '../../../core/hub/database/database.ts'
@@ -203,6 +204,26 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const { epoch } = changes
     await setThing(changes, 'y', 1)
     t.equal(changes.epoch, epoch + 1)
+    await sql`DELETE FROM things`.execute(db)
+  })
+
+  await t.test('E79 write: who may no more when the turn has come changes nothing', async (t) => {
+    const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
+    t.teardown(() => changes.stop())
+    const by = (name: string) => ({
+      ...{ subject: { user: name } as Subject, clientIp: '', id: 'request-1' },
+      stillMay: async () => {
+        if (copy.get(`lock-${name}`) !== undefined) throw new Error('locked')
+      },
+    })
+    const changed: string[] = []
+    const write = (name: string) => changes.write(async () => void changed.push(name), by(name))
+    await write('ann')
+    const [lock, asked] = [setThing(changes, 'lock-ann', 1), write('ann')]
+    await t.rejects(asked, { message: 'locked' }, 'although the lock was only just committed')
+    await lock
+    await write('bob')
+    t.same(changed, ['ann', 'bob'])
     await sql`DELETE FROM things`.execute(db)
   })
 

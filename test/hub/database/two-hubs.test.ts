@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import type { Subject } from '../../../core/hub/access/subject.ts'
+import type { Actor } from '../../../core/hub/audit/audit-event.ts'
 import type { View } from '../../../core/hub/database/changes.ts'
 import type { Migrations } from '../../../core/hub/database/database.ts'
 import { openDatabase } from '../../../core/hub/database/open-database.ts'
@@ -49,11 +51,11 @@ async function startHub(url: string) {
   const changes = changesOf(database)
   changes.addView(copy.view)
   await changes.start()
-  const lock = (name: string) =>
+  const lock = (name: string, by?: Actor) =>
     changes.write(async (trx, change) => {
       await sql`INSERT INTO locks (name) VALUES (${name})`.execute(trx)
       change.touch('lock', name)
-    })
+    }, by)
   return {
     ...copy,
     database,
@@ -113,6 +115,33 @@ t.test('overlapping transactions: commit order is number order, and a poller mis
   await Promise.all([a, b].flatMap((hub, at) => Array.from({ length: 40 }, (_, n) => hub.lock(`${at}-${n}`))))
   await until(() => a.names.size === 82 && b.names.size === 82, 'all 82')
   t.same(a.seen, b.seen, 'every hub applies all changes in one order')
+})
+
+t.test('E79 a change that waited for a lock of another hub is not made by who is locked', async (t) => {
+  const { a, b } = await twoHubs(t)
+  let inside!: () => void
+  let finish!: () => void
+  const entered = new Promise<void>((resolve) => (inside = resolve))
+  const held = new Promise<void>((resolve) => (finish = resolve))
+  const lock = a.changes.write(async (trx, change) => {
+    await sql`INSERT INTO locks (name) VALUES ('ann')`.execute(trx)
+    change.touch('lock', 'ann')
+    inside()
+    await held
+  })
+  await entered
+  const ann = { subject: { user: 'ann' } as Subject, clientIp: '', id: 'request-1' }
+  const stillMay = async () => {
+    if (b.names.has('ann')) throw new Error('locked')
+  }
+  await stillMay()
+  const change = t.rejects(b.lock('by-ann', { ...ann, stillMay }), { message: 'locked' })
+  const waits = () =>
+    sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`.execute(b.database.db)
+  await until(async () => (await waits()).rows[0]!.n > 0, 'it waits for the other hub')
+  finish()
+  await Promise.all([lock, change])
+  t.notOk(b.names.has('by-ann'))
 })
 
 t.test('fault 10: with the listening connections killed, a lock is seen by polling', async (t) => {

@@ -2,12 +2,13 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
-import type { WebRoutes } from '@mezite/core'
+import type { Subject, WebRoutes } from '@mezite/core'
 import t from 'tap'
 import { defaultLimits } from '../../../core/hub/limits/complete-limits.ts'
 import { OK, openByteApp } from '../../plugins/http-apps/byte-app.ts'
 import { appAt, COOKIE, openGateway } from '../../plugins/http-apps/gateway.ts'
-import { names, startWeb } from './start-web.ts'
+import { until } from '../../until.ts'
+import { names, startWeb, subject } from './start-web.ts'
 
 const APP_HOST = 'a.apps.mezite.localhost'
 const REQUEST_MS = 1_000
@@ -102,6 +103,54 @@ t.test('F81 a body that is no HTTP is answered with 400, and the connection goes
   )
   t.equal(gateway.live.size, 0)
 })
+
+t.test(
+  'E79 who may no more when the body is there is refused, whoever they were at its beginning',
+  async (t) => {
+    const root = subject('root', ['admin'])
+    let caller: Subject | null = root
+    let fresh = true
+    let asked = 0
+    const done: string[] = []
+    const admin: WebRoutes = {
+      name: 'admin',
+      prefix: '/admin',
+      async routes(web) {
+        web.post('/x', { config: { access: 'admin' } }, async (request) => {
+          done.push(request.subject.user)
+          await request.actor.stillMay?.()
+          return {}
+        })
+      },
+    }
+    const identify = async () => {
+      asked += 1
+      return caller
+    }
+    const hub = await startWeb([admin], { identify, changes: { fresh: () => fresh } })
+    t.teardown(hub.stop)
+    const call = async (meanwhile: () => void) => {
+      const socket = connect({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false })
+      socket.on('error', () => {})
+      const answered = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))))
+      asked = 0
+      const lines = ['Authorization: Bearer root', 'Content-Length: 2', 'Connection: close']
+      socket.write(`${head('hub.mezite.localhost', '/admin/x', '1.1', ...lines)}{`)
+      await until(() => asked === 1, 'the caller is known')
+      meanwhile()
+      socket.write('}')
+      const status = (await answered).slice(9, 12)
+      socket.destroy()
+      return [status, done.splice(0)]
+    }
+    t.same(await call(() => {}), ['200', ['root']])
+    t.same(await call(() => (caller = null)), ['401', []])
+    caller = root
+    t.same(await call(() => (caller = subject('root', []))), ['403', []])
+    caller = root
+    t.same(await call(() => (fresh = false)), ['503', []])
+  },
+)
 
 t.test('an upload to an app takes as long as it goes on', async (t) => {
   const { socket, got, closed } = await dial()
