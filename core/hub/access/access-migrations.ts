@@ -33,6 +33,8 @@ export interface ApiTokenTable {
   /** JSON array. */
   readonly roles: string
   readonly creator: string
+  /** See `ApiToken.holder`. */
+  readonly holder: string | null
   readonly created: number
   readonly expires: number
   readonly used_at: number | null
@@ -83,6 +85,11 @@ export const accessMigrations: Migrations = {
           expires double precision NOT NULL,
           used_at double precision
         )`.execute(db)
+      },
+    },
+    '0003-token-holder': {
+      async up(db) {
+        await sql`ALTER TABLE api_tokens ADD COLUMN holder text`.execute(db)
       },
     },
   },

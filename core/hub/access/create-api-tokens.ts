@@ -7,9 +7,9 @@ import type { Actor } from '../audit/audit-event.ts'
 import type { Changes, View } from '../database/changes.ts'
 import type { Database } from '../database/database.ts'
 import { Problem } from '../web/problem.ts'
-import type { Users } from './access.ts'
 import type { AccessTables, ApiTokenTable } from './access-migrations.ts'
 import type { ApiToken, ApiTokens } from './api-token.ts'
+import type { RunningUsers } from './create-users.ts'
 import type { Locks } from './lock.ts'
 import { API_TOKEN, apiTokenEvent } from './revoke-api-tokens.ts'
 import type { Subject } from './subject.ts'
@@ -37,8 +37,8 @@ export interface ListedApiToken extends ApiToken {
 /** API tokens and what an administrator does with them. Every change is recorded in its own transaction. */
 export interface RunningApiTokens extends ApiTokens {
   /**
-   * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, and 403
-   * `token_makes_no_token` when a token asks.
+   * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
+   * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no user any more.
    */
   create(token: NewApiToken, actor: Actor): Promise<{ readonly token: ApiToken; readonly secret: string }>
   /** Expired ones too, for a month. */
@@ -51,7 +51,7 @@ export interface RunningApiTokens extends ApiTokens {
 export function createApiTokens(options: {
   readonly db: Database
   readonly changes: Pick<Changes, 'write' | 'addView'>
-  readonly users: Pick<Users, 'rolesOf'>
+  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly clock: Clock
   readonly log: Log
@@ -85,6 +85,10 @@ export function createApiTokens(options: {
     return Object.freeze({ ...holder, roles: granted })
   }
 
+  /** Whoever got the name since has not made it. */
+  const isOfItsMaker = ({ creator, holder }: ApiToken): boolean =>
+    creator === OPERATOR || holder === null || holder === (users.byName(creator)?.holder ?? '')
+
   function noteUse({ id }: ApiToken): void {
     const now = clock.now()
     if (now - (usedAt.get(id) ?? 0) < USED_MS) return
@@ -100,7 +104,7 @@ export function createApiTokens(options: {
     identify(secret) {
       if (!SECRET.test(secret)) return null
       const token = byHash.get(hashOf(secret))
-      if (!token || token.expires <= clock.now()) return null
+      if (!token || token.expires <= clock.now() || !isOfItsMaker(token)) return null
       noteUse(token)
       return subjectOf(token)
     },
@@ -122,7 +126,7 @@ export function createApiTokens(options: {
       const secret = PREFIX + randomBytes(32).toString('base64url')
       const created = clock.now()
       const own = [...new Set(roles)].sort()
-      const token = {
+      const asked = {
         id: uuidv7(),
         name,
         roles: own,
@@ -130,8 +134,12 @@ export function createApiTokens(options: {
         created,
         expires: created + ttlMs,
       }
-      await changes.write(async (trx, change) => {
+      const made = await changes.write(async (trx, change) => {
         const tables = trx.withTables<AccessTables>()
+        const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
+        if (holder === undefined)
+          throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
+        const token = { ...asked, holder: holder ?? '' }
         await tables
           .deleteFrom('api_tokens')
           .where((where) =>
@@ -149,8 +157,9 @@ export function createApiTokens(options: {
           .execute()
         change.touch(API_TOKEN, token.id)
         await change.audit(apiTokenEvent('token.created', token, actor))
+        return token
       }, actor)
-      return { token, secret }
+      return { token: made, secret }
     },
 
     async list() {
@@ -181,11 +190,11 @@ export function createApiTokens(options: {
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
 /** Roles that cannot be read grant nothing. */
-function tokenOf({ id, name, roles, creator, created, expires }: ApiTokenTable): ApiToken {
+function tokenOf({ id, name, roles, creator, holder, created, expires }: ApiTokenTable): ApiToken {
   let parsed: unknown = null
   try {
     parsed = JSON.parse(roles)
   } catch {}
   const list = Array.isArray(parsed) ? parsed.filter((role) => typeof role === 'string') : []
-  return Object.freeze({ id, name, roles: list, creator, created, expires })
+  return Object.freeze({ id, name, roles: list, creator, holder: holder ?? null, created, expires })
 }

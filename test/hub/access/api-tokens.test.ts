@@ -1,8 +1,11 @@
 /** API tokens on a whole hub: what they open, what they never open, and how they end. */
 import { spawnSync } from 'node:child_process'
+import type { Subject } from '@mezite/core'
 import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
+import { createApiTokens } from '../../../core/hub/access/create-api-tokens.ts'
+import { operator, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const MINUTE = 60_000
 const clock = fakeClock()
@@ -169,6 +172,46 @@ t.test('E78 K144 a token never has more than its maker has', async (t) => {
     { name: 'deploy', user: 'operator@socket' },
   )
 })
+
+t.test(
+  'E78 a token is not that of whoever gets the name of its maker, whatever else went wrong',
+  async (t) => {
+    const rooms = await startRooms()
+    t.teardown(() => rooms.stop())
+    const { db, changes, users } = rooms
+    const tokens = createApiTokens({ ...rooms, log: quiet })
+    const taken = { name: 'kim', issuer: 'https://idp', connector: 'sso', mappedRoles: ['admin'] }
+    const who = { subject: operator, clientIp: '', id: 'request-1' }
+    await users.create('root', ['admin'], who)
+    await users.signIn({ ...taken, sub: '1' })
+    const kim = { user: 'kim', roles: ['admin'], kind: 'session', sessionId: 's', satisfied: [] } as const
+    const create = (name: string, subject: Subject = kim) =>
+      tokens.create({ name, roles: ['admin'], ttlMs: MINUTE }, { ...who, subject })
+    const { secret } = await create('ci')
+    const { secret: operators } = await create('operators', operator)
+    const older = await create('older')
+    const rolesOf = (secret: string) => tokens.identify(secret)?.roles
+    t.same(rolesOf(secret), ['admin'])
+
+    // As if the tokens had not ended with the name.
+    await changes.write(async (trx, change) => {
+      await trx.updateTable('users').set({ sub: '2' }).where('key', '=', 'kim').execute()
+      await trx.updateTable('api_tokens').set({ holder: null }).where('name', '=', 'older').execute()
+      change.touch('user', 'kim')
+      change.touch('api-token', older.token.id)
+    })
+    t.same(users.rolesOf('kim'), ['admin'])
+    t.equal(rolesOf(secret), undefined)
+    t.same(rolesOf(operators), ['admin'])
+    t.same(rolesOf(older.secret), ['admin'], 'one that was made by a version before goes on')
+
+    const removal = users.remove('kim', who)
+    await t.rejects(create('late'), { status: 401, code: 'login_required' })
+    await removal
+    const left = await db.selectFrom('api_tokens').select('name').execute()
+    t.same(left, [{ name: 'operators' }])
+  },
+)
 
 t.test('nobody can take the names that the audit trail gives the operator and tokens', async (t) => {
   for (const name of ['operator@socket', 'Operator@Socket', 'token:ci', 'TOKEN:x'])
