@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { ChangeKind } from './changes.ts'
 import type { Database, Transaction } from './database.ts'
 import type { ChangeTables } from './database-migrations.ts'
+import { onStandby } from './on-standby.ts'
 
 /** A place in the history of changes. The tag differs when the number was given away twice, as after a restore. */
 export interface Place {
@@ -42,10 +43,16 @@ export async function logChange(
     .execute()
 }
 
-/** Where the history stands. */
+/**
+ * Where the history stands. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, which a pooler may lead to at any query:
+ * it lags, or has lost its primary, and says nothing of it.
+ */
 export async function readPlace(db: Database): Promise<Place> {
-  const { rows } = await sql<Place>`SELECT n, tag FROM change_sequence WHERE id = 1`.execute(db)
-  return rows[0]!
+  const { rows } = await sql<Place & { standby: boolean }>`
+    SELECT n, tag, pg_is_in_recovery() AS standby FROM change_sequence WHERE id = 1`.execute(db)
+  const { n, tag, standby } = rows[0]!
+  if (standby) throw onStandby()
+  return { n, tag }
 }
 
 /** Whether the change at this place was made; waits until it is, or can be no more. */

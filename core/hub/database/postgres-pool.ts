@@ -3,6 +3,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { onStandby } from './on-standby.ts'
 
 /** Deadlines and bounds of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {
@@ -44,7 +45,10 @@ export interface CountedPool extends PostgresPool {
   localAddress(): string | null
 }
 
-/** A pool for kysely in which every wait has a deadline and a connection that missed one is thrown away. */
+/**
+ * A pool for kysely in which every wait has a deadline, and a connection that missed one, or leads to a standby, is thrown
+ * away.
+ */
 export function createPostgresPool(url: string, limits: PostgresLimits, log: Log): CountedPool {
   const pool = new pg.Pool({
     connectionString: url,
@@ -99,16 +103,20 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
     })
   }
 
-  /** At its first use, so that whatever the server has as its default, changes wait for each other and none fails. */
+  /**
+   * At its first use: whatever the server has as its default, changes wait for each other and none fails. And not to a
+   * standby: kept, it would lead there even when the way to the primary is open again.
+   */
   async function prepared(client: pg.PoolClient): Promise<PostgresPoolClient> {
     const known = wrapped.get(client)
     if (known) return known
     const made = wrap(client)
     try {
       await ask(client, 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED', [])
+      const { rows } = await ask(client, 'SELECT pg_is_in_recovery() AS standby', [])
+      if (rows[0]?.standby) throw onStandby()
     } catch (error) {
-      broken.add(client)
-      made.release()
+      made.release(true)
       throw error
     }
     wrapped.set(client, made)

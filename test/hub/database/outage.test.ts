@@ -1,13 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import t from 'tap'
+import type { OpenDatabase } from '../../../core/hub/database/open-database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from './lose-commits.ts'
-import { changesOf, open, postgresStore } from './stores.ts'
+import { changesOf, keptLog, open, postgresStore } from './stores.ts'
 
 const store = await postgresStore()
 t.teardown(() => store.close())
@@ -38,6 +41,65 @@ t.test(
     t.ok(changes.fresh())
   },
 )
+
+t.test('fault 6: a standby answers every query, and nothing that it says is fresh', async (t) => {
+  const database = await open(await store.config(), limits)
+  await database.migrate([])
+  const lines: unknown[][] = []
+  const changes = changesOf(database, { log: keptLog(lines) })
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await database.close()
+  })
+  const { rows } = await sql<{ data_directory: string }>`SHOW data_directory`.execute(database.db)
+  const signal = join(rows[0]!.data_directory, 'standby.signal')
+  await store.server.stop()
+  writeFileSync(signal, '')
+  await store.server.start()
+  try {
+    await until(() => !changes.fresh(), 'stale')
+    await t.rejects(changes.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
+    await t.rejects(sql`SELECT 1`.execute(database.db), { message: /is a standby/ })
+    t.match(JSON.stringify(lines), /changes cannot be read/)
+    t.notOk(changes.fresh())
+  } finally {
+    await store.server.stop()
+    rmSync(signal)
+    await store.server.start()
+  }
+  await until(() => changes.fresh(), 'fresh again')
+  await sql`SELECT 1`.execute(database.db)
+})
+
+/** What the server says of itself, where `public` is searched before the catalog. */
+function lead({ db }: OpenDatabase, standby: boolean) {
+  return sql`CREATE OR REPLACE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql
+    AS ${sql.lit(`SELECT ${standby}`)}`.execute(db)
+}
+
+t.test('fault 6: a pooler that leads to a standby, one query after the other', async (t) => {
+  const config = await store.config()
+  const database = await open(config)
+  await database.migrate([])
+  const name = new URL(config.driver === 'postgres' ? config.url : '').pathname.slice(1)
+  await lead(database, false)
+  await sql`ALTER DATABASE ${sql.id(name)} SET search_path = public, pg_catalog`.execute(database.db)
+  await database.close()
+
+  const pooled = await open(config)
+  const changes = changesOf(pooled)
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await pooled.close()
+  })
+  await lead(pooled, true)
+  await t.rejects(changes.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
+  await until(() => !changes.fresh(), 'stale')
+  await lead(pooled, false)
+  await until(() => changes.fresh(), 'fresh again')
+})
 
 t.test('changes are read while every other connection is taken and 400 queries wait', async (t) => {
   const database = await open(await store.config())
