@@ -8,7 +8,7 @@ export interface AuditSink {
   readonly guarantee: 'enforced' | 'best-effort'
   /** Resolves when the batch (at most 500) is as safe as the guarantee promises. */
   write(events: readonly AuditEvent[]): Promise<void>
-  /** For sinks in the hub's own database: writes inside the transaction of the change. */
+  /** For sinks in the hub's own database: writes inside the transaction of the change, at most 500 at once. */
   writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
   flush(): Promise<void>
 }
@@ -18,10 +18,10 @@ export interface Audit {
   /** Queues an event. Synchronous and cheap. What it is given is frozen, because it is read a moment later. */
   record(input: AuditInput): void
   /**
-   * Writes an administrative event in the transaction of its change; when that fails, so must the change. Call it as
+   * Writes administrative events in the transaction of their change; when that fails, so must the change. Call it as
    * `change.audit` inside `changes.write`: only there do sinks outside the database hear of the commit.
    */
-  recordIn(trx: Transaction, input: AuditInput): Promise<void>
+  recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
   /** False while an enforced sink is full or failing: answer 503 `audit_unavailable`. */
   readonly accepting: boolean
 }

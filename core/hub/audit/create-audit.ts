@@ -10,6 +10,8 @@ import { createDenialFold } from './fold-denials.ts'
 import { keepRules, makeEvent, withoutFreeText } from './make-event.ts'
 
 const FLUSH_MS = 5_000
+/** What a sink writes at once. */
+const MOST_WRITTEN = 500
 
 /**
  * What is recorded on the way of a request is made into events some at a time: done one by one between other work, that
@@ -114,9 +116,9 @@ export function createAudit(options: AuditOptions): RunningAudit {
   }
 
   /** All changes of the cluster wait until it has ended. */
-  async function writeIn(sink: AuditSink, trx: Transaction, event: AuditEvent): Promise<void> {
+  async function writeIn(sink: AuditSink, trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
     try {
-      await withDeadline(async () => sink.writeIn?.(trx, [event]), limits.writeMs)
+      await withDeadline(async () => sink.writeIn?.(trx, events), limits.writeMs)
     } catch (error) {
       if (error instanceof MezError) throw error
       throw new Error(`the audit sink '${sink.name}' took no event: ${messageOf(error)}`, { cause: error })
@@ -142,14 +144,18 @@ export function createAudit(options: AuditOptions): RunningAudit {
       options.recorded?.(input)
       if (denials.takes(input)) gather(input)
     },
-    async recordIn(trx, input) {
+    async recordIn(trx, inputs) {
       if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
-      options.recorded?.(input)
-      const event = make(input, clock.now())
-      for (const { sink } of deliveries) await writeIn(sink, trx, event)
-      const events = pending.get(trx) ?? []
-      events.push(event)
-      pending.set(trx, events)
+      const now = clock.now()
+      const events = inputs.map((input) => {
+        options.recorded?.(input)
+        return make(input, now)
+      })
+      for (const { sink } of deliveries) {
+        for (let at = 0; at < events.length; at += MOST_WRITTEN)
+          await writeIn(sink, trx, events.slice(at, at + MOST_WRITTEN))
+      }
+      pending.set(trx, [...(pending.get(trx) ?? []), ...events])
     },
     committed(trx) {
       for (const event of pending.get(trx) ?? []) {

@@ -15,8 +15,10 @@ export type Touch = readonly [kind: ChangeKind, key: string, harmless: boolean]
 
 export type Touched = ReadonlyMap<ChangeKind, ReadonlySet<string>>
 
-/** More changes than this at once are not replayed: everything is loaded. */
+/** More changes than this at once, or more keys, are not replayed: everything is loaded. */
 const REPLAYED = 2_000
+/** A view asks for its keys in one statement, which has no more than 65,535 parameters. */
+const REPLAYED_KEYS = 10_000
 
 /** Takes the next number. From here to the end of the transaction no other change can be under way on any hub. */
 export async function takePlace(trx: Transaction): Promise<Place> {
@@ -69,8 +71,8 @@ export function hasPlace(db: Database, { n, tag }: Place): Promise<boolean> {
 }
 
 /**
- * What happened after `from` up to `to`. Null when the log cannot tell: it does not reach back that far, the number went
- * backwards, or the history is another one. Read it in one snapshot with `to`.
+ * What happened after `from` up to `to`. Null when that is too much, or the log cannot tell: it does not reach back that
+ * far, the number went backwards, or the history is another one. Read it in one snapshot with `to`.
  */
 export async function readTouched(
   trx: Transaction,
@@ -90,12 +92,15 @@ export async function readTouched(
     return null
   const touched = new Map<ChangeKind, Set<string>>()
   let decisive = false
+  let keyCount = 0
   for (const row of rows.slice(1)) {
     for (const [kind, key, harmless] of JSON.parse(row.touched) as [ChangeKind, string, 1?][]) {
       const keys = touched.get(kind) ?? new Set()
       touched.set(kind, keys.add(key))
       if (!harmless) decisive = true
+      keyCount += 1
     }
+    if (keyCount > REPLAYED_KEYS) return null
   }
   return { touched, decisive }
 }

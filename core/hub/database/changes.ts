@@ -25,7 +25,10 @@ export interface Change {
   opened(key: string): void
   /** Says that the row with this key was written, in a way that no decision depends on: the epoch stays, as above. */
   noted(kind: ChangeKind, key: string): void
-  /** Records an administrative event inside the transaction; sinks outside the database get it after the commit. */
+  /**
+   * Records an administrative event with the change, at its end: when that fails, so does the change. Sinks outside the
+   * database get it after the commit.
+   */
   audit(event: AuditInput): Promise<void>
 }
 

@@ -28,7 +28,7 @@ const REACH_MS = 10_000
 
 /** The half of the audit room that changes need. */
 export interface ChangeAudit {
-  recordIn(trx: Transaction, input: AuditInput): Promise<void>
+  recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
   /** The transaction has been committed: what it recorded may go to sinks outside the database. */
   committed(trx: Transaction): void
 }
@@ -201,12 +201,14 @@ export function createChanges(options: ChangesOptions): RunningChanges {
         const place = await takePlace(trx)
         if (!alone) await judge(by)
         const touches: Touch[] = []
+        const audited: AuditInput[] = []
         const value = await change(trx, {
           touch: (kind, key) => void touches.push([kind, key, false]),
           opened: (key) => void touches.push(['session', key, true]),
           noted: (kind, key) => void touches.push([kind, key, true]),
-          audit: (event) => options.audit().recordIn(trx, event),
+          audit: async (event) => void audited.push(event),
         })
+        if (audited.length > 0) await options.audit().recordIn(trx, audited)
         await logChange(trx, place, touches)
         done = { trx, place, value }
       })

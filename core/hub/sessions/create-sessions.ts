@@ -13,6 +13,7 @@ import type { HubCalls } from '../hooks.ts'
 import { Problem } from '../web/problem.ts'
 import { createHandover } from './create-handover.ts'
 import { createSessionEvents } from './create-session-events.ts'
+import { type Ending, endSessions } from './end-sessions.ts'
 import { createTokenFinder } from './find-by-token.ts'
 import { forgetMet } from './forget-met.ts'
 import { insertSession } from './insert-session.ts'
@@ -22,7 +23,8 @@ import type { EndReason, OpenSession, Session } from './session.ts'
 import { createSessionStore, type Held } from './session-store.ts'
 import { createSessionUpkeep } from './session-upkeep.ts'
 import type { LiveStream, RunningChange, Sessions } from './sessions.ts'
-import type { SessionTable, SessionTables } from './sessions-migrations.ts'
+import type { SessionTables } from './sessions-migrations.ts'
+import { superseded } from './superseded.ts'
 
 export interface SessionsOptions {
   readonly db: Database
@@ -132,8 +134,14 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     return subject
   }
 
-  const insert = (trx: Transaction, change: Change, input: OpenSession) =>
-    insertSession(trx, change, input, users, clock.now())
+  const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>
+    endSessions(trx, change, ending, events, clock.now())
+
+  async function insert(trx: Transaction, change: Change, input: OpenSession) {
+    const ids = await superseded(trx, input)
+    if (ids.length > 0) await endIn(trx, change, { ids, reason: 'superseded', actor: null })
+    return insertSession(trx, change, input, users, clock.now())
+  }
 
   /** In the change that is under way, or in one of its own. */
   const write = <T>(
@@ -154,47 +162,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     within?: RunningChange,
   ): Promise<number> {
     if (ids.length === 0) return 0
-    return write(within, async (trx, change) => {
-      const own = trx.withTables<SessionTables>()
-      const asked = new Set(ids)
-      const ended: SessionTable[] = []
-      let next: readonly string[] = [...asked]
-      let column: 'id' | 'parent_id' = 'id'
-      while (next.length > 0) {
-        const rows = (await own
-          .updateTable('sessions')
-          .set({ ended: clock.now(), end_reason: reason })
-          .where(column, 'in', next)
-          .where('ended', 'is', null)
-          .returningAll()
-          .execute()) as SessionTable[]
-        ended.push(...rows)
-        next = rows.map(({ id }) => id)
-        column = 'parent_id'
-      }
-      for (const row of ended) {
-        change.touch('session', row.id)
-        if (asked.has(row.id) && (reason !== 'logout' || row.kind !== 'app')) {
-          await change.audit({
-            type: reason === 'logout' ? 'user.logout' : 'session.revoked',
-            success: true,
-            user: actor?.user ?? row.user_name,
-            roles: actor?.roles ?? null,
-            clientIp: reason === 'logout' ? row.client_ip : null,
-            sessionId: reason === 'logout' ? row.id : (actor?.sessionId ?? null),
-            fields: {
-              name: row.id,
-              session_user: row.user_name,
-              end_reason: reason,
-              connector: row.connector,
-            },
-          })
-        }
-        const event = events.ended(row, reason)
-        if (event) await change.audit(event)
-      }
-      return ended.length
-    })
+    return write(within, (trx, change) => endIn(trx, change, { ids, reason, actor }))
   }
 
   const sessions: RunningSessions = {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -74,26 +74,32 @@ export function createSessionUpkeep(options: {
         expires <= now || (idleMs > 0 && lastUsed + idleMs + IDLE_GRACE_MS <= now),
     )
     if (!over) return
-    await changes.write(async (trx, change) => {
-      const own = trx.withTables<SessionTables>()
-      for (const reason of ['expired', 'idle'] as const) {
-        let query = own
+    const idle = sql<boolean>`idle_ms > 0 AND last_used + idle_ms <= ${now - IDLE_GRACE_MS}`
+    await endWhere(sql<boolean>`expires <= ${now}`, 'expired', now)
+    await endWhere(idle, 'idle', now)
+  }
+
+  /** Some at a time, so that other changes come between. */
+  async function endWhere(isOver: RawBuilder<boolean>, reason: EndReason, now: number): Promise<void> {
+    let ended = BATCH
+    while (ended === BATCH) {
+      ended = await changes.write(async (trx, change) => {
+        const own = trx.withTables<SessionTables>()
+        const some = own.selectFrom('sessions').select('id').where('ended', 'is', null).where(isOver)
+        const rows = (await own
           .updateTable('sessions')
           .set({ ended: now, end_reason: reason })
-          .where('ended', 'is', null)
-        query =
-          reason === 'expired'
-            ? query.where('expires', '<=', now)
-            : query
-                .where('idle_ms', '>', 0)
-                .where(sql<boolean>`last_used + idle_ms <= ${now - IDLE_GRACE_MS}`)
-        for (const row of (await query.returningAll().execute()) as SessionTable[]) {
+          .where('id', 'in', some.limit(BATCH))
+          .returningAll()
+          .execute()) as SessionTable[]
+        for (const row of rows) {
           change.touch('session', row.id)
           const event = endedAudit(row, reason)
           if (event) await change.audit(event)
         }
-      }
-    })
+        return rows.length
+      })
+    }
   }
 
   async function purge(): Promise<void> {

@@ -57,6 +57,8 @@ export type EndReason =
   | 'user_deleted'
   | 'connector_deleted'
   | 'code_replayed'
+  /** Too many newer ones are beside it. */
+  | 'superseded'
   | 'stale_view'
 
 /** Told when a session ends, on every hub that had it in memory. */

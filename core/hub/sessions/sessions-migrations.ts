@@ -80,5 +80,10 @@ export const sessionsMigrations: Migrations = {
         await sql`ALTER TABLE sessions ADD COLUMN holder text`.execute(db)
       },
     },
+    '0003-user-index': {
+      async up(db) {
+        await sql`CREATE INDEX sessions_user ON sessions (user_name)`.execute(db)
+      },
+    },
   },
 }

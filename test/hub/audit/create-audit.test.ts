@@ -149,8 +149,8 @@ t.test(
     t.teardown(() => audit.close())
     const rolledBack = {} as never
     const committed = {} as never
-    await audit.recordIn(rolledBack, event('role.updated'))
-    await audit.recordIn(committed, event('role.deleted'))
+    await audit.recordIn(rolledBack, [event('role.updated')])
+    await audit.recordIn(committed, [event('role.deleted')])
     audit.committed(committed)
     await audit.flush()
     t.same(
@@ -160,16 +160,34 @@ t.test(
     t.equal(inside.events().length, 0, 'not a second time')
     t.equal(written.length, 2)
     const failing = memorySink('enforced', { writeIn: () => Promise.reject(new Error('no room')) })
-    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, event('x')), { message: /no room$/ })
+    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, [event('x')]), {
+      message: /no room$/,
+    })
     const hanging = memorySink('enforced', { name: 'slug', writeIn: () => new Promise(() => {}) })
     const { audit: stuck } = auditTo([hanging.sink], { limits: { writeMs: 50 } })
     await t.rejects(
-      stuck.recordIn({} as never, event('x')),
+      stuck.recordIn({} as never, [event('x')]),
       { message: "the audit sink 'slug' took no event: no end within 50 ms" },
       'it holds up no change for good',
     )
   },
 )
+
+t.test('many administrative events of one change are written some at a time, in order', async (t) => {
+  const batches: string[][] = []
+  const sink = memorySink('enforced', {
+    writeIn: async (_trx, events) => void batches.push(events.map(({ type }) => type)),
+  })
+  const { audit } = auditTo([sink.sink])
+  t.teardown(() => audit.close())
+  const types = Array.from({ length: 1_200 }, (_, n) => `x.${n}`)
+  await audit.recordIn({} as never, types.map(event))
+  t.same(
+    batches.map(({ length }) => length),
+    [500, 500, 200],
+  )
+  t.same(batches.flat(), types)
+})
 
 t.test('audit.event taps may change an event; one that throws loses only free text', async (t) => {
   const memory = memorySink('enforced')
@@ -226,7 +244,7 @@ t.test('before all plugins are set up events gather, the gate is shut, and no si
   })
   for (let n = 0; n < 150; n++) audit.record(event('early'))
   t.notOk(audit.accepting)
-  await t.rejects(audit.recordIn({} as never, event('early')), /before all plugins are set up/)
+  await t.rejects(audit.recordIn({} as never, [event('early')]), /before all plugins are set up/)
   const memory = memorySink('enforced')
   sinks.push(memory.sink)
   audit.open()

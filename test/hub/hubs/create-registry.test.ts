@@ -17,7 +17,10 @@ const config = await store.config()
 async function startHub(instanceId: string) {
   const database = await open(config)
   await database.migrate([hubsMigrations])
-  const registry = createRegistry({ ...database, instanceId, version: '0', alone: false, log: keptLog() })
+  const registry = createRegistry({
+    ...database,
+    ...{ instanceId, version: '0', alone: false, clock: systemClock, log: keptLog() },
+  })
   await registry.start()
   let changes = 0
   registry.onChanged(() => {

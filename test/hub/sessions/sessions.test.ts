@@ -1,5 +1,6 @@
 import type { App, EndReason, Session } from '@mezite/core'
 import t from 'tap'
+import { v7 as uuidv7 } from 'uuid'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { identifySession } from '../../../core/hub/sessions/identify-session.ts'
 import { until } from '../../until.ts'
@@ -155,6 +156,46 @@ t.test('sessions', async (t) => {
       t.ok(rooms.types().includes('app.session.end'))
     },
   )
+
+  await t.test('N172 one too many ends the oldest of its kind', async (t) => {
+    const { session: parent } = await hub()
+    const beside = (await (await handOver(parent, other)).redeem())!
+    const opened: Session[] = []
+    rooms.events.length = 0
+    for (let n = 0; n < 22; n++) opened.push((await (await handOver(parent)).redeem())!.session)
+    const alive = (all: readonly Session[]) => all.map(({ id }) => sessions.byId(id) !== undefined)
+    t.same(alive(opened), [false, false, ...Array(20).fill(true)])
+    t.same(alive([parent, beside.session]), [true, true])
+    const ends = rooms.events.filter(({ type }) => type !== 'app.session.start')
+    t.match(ends, [
+      { type: 'app.session.end', sessionId: opened[0]!.id, fields: { end_reason: 'superseded' } },
+      { type: 'app.session.end', sessionId: opened[1]!.id },
+    ])
+    t.equal(ends.length, 2)
+
+    await users.create('busy', [], actor)
+    const first = (await hub({ user: 'busy' })).session
+    const child = (await (await handOver(first)).redeem())!.session
+    const row = await rooms.db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('id', '=', first.id)
+      .executeTakeFirstOrThrow()
+    // Ids of now: later than that of the first.
+    const more = Array.from({ length: 998 }, () => uuidv7()).map((id) => ({ ...row, id, hash: id }))
+    await rooms.db.insertInto('sessions').values(more).execute()
+    await hub({ user: 'busy' })
+    t.same(alive([first, child]), [true, true])
+    const last = await hub({ user: 'busy', kind: 'cert' })
+    t.same(alive([first, child, last.session]), [false, false, true])
+    t.match(rooms.ended.at(-1), { reason: 'superseded' })
+    await users.remove('busy', actor)
+    await sessions.end(
+      more.map(({ id }) => id),
+      'revoked',
+      operator,
+    )
+  })
 
   await t.test('B34 unknown tokens cost few reads and no rows', async (t) => {
     const before = rooms.db ? await rooms.db.selectFrom('sessions').selectAll().execute() : []

@@ -48,7 +48,7 @@ export async function startRooms() {
     ...opened,
     clock: { now: Date.now, monotonic: () => performance.now() },
     log: quiet,
-    audit: () => ({ recordIn: async (_trx, event) => void events.push(event), committed() {} }),
+    audit: () => ({ recordIn: async (_trx, inputs) => void events.push(...inputs), committed() {} }),
   })
   let policy: (query: AccessQuery, vote: Vote) => void = (_query, vote) => vote.allow('access')
   let asked = 0

@@ -46,8 +46,8 @@ export async function openTestRooms(): Promise<TestRooms> {
     addChanges(events) {
       const pending = new WeakMap<Transaction, AuditInput[]>()
       const audit: ChangeAudit = {
-        async recordIn(trx, input) {
-          pending.set(trx, [...(pending.get(trx) ?? []), input])
+        async recordIn(trx, inputs) {
+          pending.set(trx, [...(pending.get(trx) ?? []), ...inputs])
         },
         committed: (trx) => void events.push(...(pending.get(trx) ?? [])),
       }

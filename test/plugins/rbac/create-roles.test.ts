@@ -28,7 +28,7 @@ t.test('stored roles', async (t) => {
   await opened.migrate([rbacMigrations])
   const events: AuditInput[] = []
   const audit = () => ({
-    recordIn: async (_: unknown, event: AuditInput) => void events.push(event),
+    recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
     committed() {},
   })
   const changes = createChanges({ ...opened, clock: systemClock, log, audit })
