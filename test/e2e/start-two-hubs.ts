@@ -97,7 +97,7 @@ export async function startSite(
     const config = {
       cluster_name: 'pair',
       data_dir: dataDir,
-      shutdown_grace: '5s',
+      shutdown_grace: '1s',
       database: { driver: 'postgres', url: options.databaseUrl?.(name, url) ?? url },
       proxy: {
         listen_addr: `127.0.0.1:${port}`,

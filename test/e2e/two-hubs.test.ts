@@ -47,7 +47,7 @@ t.teardown(() => {
   server.closeAllConnections()
 })
 
-const pair = await startTwoHubs(t)
+const pair = await startTwoHubs(t, { config: { shutdown_grace: '3s' } })
 const { a, b, dir } = pair
 interface Node {
   readonly hub: RunningHub
