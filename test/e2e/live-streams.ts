@@ -42,7 +42,8 @@ export interface DripApp {
 
 const DRIP_MS = 50
 const OPEN_MS = 60_000
-const LATE_MS = 60_000
+/** Before a stream gives up by itself. */
+const LATE_MS = 30_000
 const AGAIN_MS = 20
 
 export async function startDripApp(): Promise<DripApp> {
@@ -130,7 +131,7 @@ export async function openThroughMsh(session: ClientHttp2Session, app: string): 
   return { kind: 'tcp', ended }
 }
 
-/** How each of them ended, once all have; `lives on` for what does not within a minute. */
+/** How each of them ended, once all have; `lives on` for what does not within half a minute. */
 export async function endings(streams: readonly OpenStream[]): Promise<Ending[]> {
   const late = pause(LATE_MS, null, { ref: false })
   const ends = await Promise.all(streams.map(({ ended }) => Promise.race([ended, late])))
