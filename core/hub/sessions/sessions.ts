@@ -52,7 +52,10 @@ export interface RunningChange {
 
 /** Sessions of every kind. Reads come from memory. */
 export interface Sessions {
-  /** Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). */
+  /**
+   * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). The oldest beside
+   * it ends when there are too many.
+   */
   open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
   /**
    * The session of a token, when it is of this kind, not expired, not idle, and its parent lives.
