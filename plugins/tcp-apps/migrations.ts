@@ -5,7 +5,7 @@ export interface OpenTable {
   readonly instance: string
   /** The start event, JSON. */
   readonly event: string
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as `seen` by the clock of the database. */
   readonly started: number
 }
 

@@ -55,6 +55,7 @@ export function createOpenConnections(options: {
   const gone = new Map<string, AuditInput | null>()
   /** Still open, but with an end that another hub has recorded. */
   const ended = new Set<string>()
+  let databaseAheadMs = 0
   let settled = false
   let beatAt = Number.NEGATIVE_INFINITY
   let reapAt = Number.NEGATIVE_INFINITY
@@ -97,8 +98,16 @@ export function createOpenConnections(options: {
     }
   }
 
+  /** By the clock of the database: those of hubs may differ. Milliseconds since the epoch. */
+  async function databaseNow(): Promise<number> {
+    const query = db.selectNoFrom((build) => build.fn<Date>('now').as('now'))
+    const now = (await query.executeTakeFirstOrThrow()).now.getTime()
+    databaseAheadMs = now - clock.now()
+    return now
+  }
+
   async function beat(): Promise<void> {
-    const seen = clock.now()
+    const seen = await databaseNow()
     const own = await db
       .updateTable('tcp_apps_hubs')
       .set({ seen })
@@ -175,7 +184,7 @@ export function createOpenConnections(options: {
       okAt = now
       if (now - reapAt < BEAT_MS || now - steadySince < LOST_MS) return
       reapAt = now
-      await reap(first && changes.alone ? Number.MAX_SAFE_INTEGER : clock.now() - LOST_MS)
+      await reap(first && changes.alone ? Number.MAX_SAFE_INTEGER : (await databaseNow()) - LOST_MS)
     })()
       .catch((error) => log.warn({ cause: messageOf(error) }, 'open connections were not noted'))
       .finally(() => {
@@ -186,7 +195,8 @@ export function createOpenConnections(options: {
   return {
     opened(id, event) {
       if (rows.size >= MAX_PENDING) return
-      rows.set(id, { id, instance, event: JSON.stringify(event), started: clock.now() })
+      const started = clock.now() + databaseAheadMs
+      rows.set(id, { id, instance, event: JSON.stringify(event), started })
     },
     closed(id, end) {
       if (ended.has(id)) return forget(id)

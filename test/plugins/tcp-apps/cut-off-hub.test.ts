@@ -1,31 +1,22 @@
 /** Ends of connections when a hub stands still, is cut off from the database, or does not hear its answers: each once. */
-import {
-  type AuditInput,
-  type Changes,
-  changes,
-  type Database,
-  database,
-  defineHubPlugin,
-} from '@mezite/core'
+import type { AuditInput } from '@mezite/core'
 import t from 'tap'
-import type { OpenTables } from '../../../plugins/tcp-apps/migrations.ts'
+import { type OpenTables, tcpAppsMigrations } from '../../../plugins/tcp-apps/migrations.ts'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
+import { changesOf, open, pgliteStore } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
-import { startTcpHub } from './start-tcp-hub.ts'
 
-const seen: { db?: Database; changes?: Changes } = {}
-const plugin = defineHubPlugin({
-  name: 'seen',
-  api: 1,
-  summary: 'Shows the test the database',
-  needs: { changes, database },
-  setup({ use }) {
-    seen.db = use.database
-    seen.changes = use.changes
-  },
+const store = await pgliteStore()
+const database = await open(await store.config())
+await database.migrate([tcpAppsMigrations])
+const db = database.db.withTables<OpenTables>()
+const changes = changesOf(database)
+await changes.start()
+t.teardown(async () => {
+  await changes.stop()
+  await database.close()
+  await store.close()
 })
-const tcp = await startTcpHub({ plugins: [plugin] })
-t.teardown(() => tcp.stop())
 const log = { debug() {}, info() {}, warn() {}, error() {} } as never
 
 const endOf = (requestId: string, end_reason = 'closed'): AuditInput => ({
@@ -38,7 +29,7 @@ const idOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0
 type Fault = 'lost-statement' | 'lost-answer' | null
 
 /** A hub with its own clock, whose statements can be lost. All hubs record in `ends`: `id reason`. */
-function startHub(ends: string[]) {
+function startHub(ends: string[], clockAheadMs = 0) {
   let passed = 0
   const begun = Date.now()
   const state: { fault: Fault } = { fault: null }
@@ -54,14 +45,14 @@ function startHub(ends: string[]) {
   }
   const record = ({ requestId, fields }: AuditInput) => void ends.push(`${requestId} ${fields?.end_reason}`)
   const connections = createOpenConnections({
-    database: { withTables: () => seen.db!.withTables().withPlugin(faulty as never) } as never,
+    database: { withTables: () => db.withPlugin(faulty as never) } as never,
     changes: {
       alone: false,
       write: (work) =>
-        seen.changes!.write((trx, change) => work(trx, { ...change, audit: async (event) => record(event) })),
+        changes.write((trx, change) => work(trx, { ...change, audit: async (event) => record(event) })),
     },
     audit: { record },
-    clock: { now: () => begun + passed, monotonic: () => passed },
+    clock: { now: () => begun + clockAheadMs + passed, monotonic: () => passed },
     log,
   })
   connections.start()
@@ -77,8 +68,10 @@ function startHub(ends: string[]) {
   }
 }
 
+type Hub = ReturnType<typeof startHub>
+
 const rowsOf = (ids: readonly string[]) =>
-  seen.db!.withTables<OpenTables>().selectFrom('tcp_apps_open').selectAll().where('id', 'in', ids).execute()
+  db.selectFrom('tcp_apps_open').selectAll().where('id', 'in', ids).execute()
 const kept = (ids: readonly string[]) =>
   until(async () => (await rowsOf(ids)).length === ids.length, 'the connections are noted')
 const forgotten = (ids: readonly string[]) =>
@@ -86,10 +79,13 @@ const forgotten = (ids: readonly string[]) =>
 /** Several passes of a hub. */
 const passes = () => new Promise((resolve) => setTimeout(resolve, 500))
 
-/** Another hub, which takes for gone whoever it has not seen within its last minute. */
+/** A minute passes for the database, in which no hub is seen; another hub takes for gone those that held these. */
 async function takeForGone(ends: string[], ids: readonly string[]) {
+  await db
+    .updateTable('tcp_apps_hubs')
+    .set((was) => ({ seen: was('seen', '-', 60_000) }))
+    .execute()
   const other = startHub(ends)
-  other.wait(60_000)
   for (;;) {
     await passes()
     if ((await rowsOf(ids)).length === 0) break
@@ -179,4 +175,54 @@ t.test('statements that fail, or whose answers are lost, are repeated and record
     t.strictSame(ends.sort(), ids.map((id) => `${id} closed`).sort(), fault)
     t.strictSame(await rowsOf(ids), [])
   }
+})
+
+t.test(
+  'a hub whose clock is behind is not taken for gone, nor others by one that is ahead',
+  opts,
+  async (t) => {
+    const ends: string[] = []
+    const [behind, exact, ahead] = [-60_000, 0, 60_000].map((ms) => startHub(ends, ms)) as [Hub, Hub, Hub]
+    const all = [behind, exact, ahead]
+    const ids = [41, 42, 43].map(idOf)
+    const seen = () => db.selectFrom('tcp_apps_hubs').selectAll().execute()
+    await until(async () => (await seen()).length === all.length, 'all are seen')
+    all.forEach((hub, at) => {
+      hub.open(ids[at]!)
+    })
+    await kept(ids)
+    for (let look = 0; look < 3; look += 1) {
+      for (const hub of all) hub.wait(6_000)
+      await passes()
+    }
+    t.strictSame(ends, [])
+    t.equal((await rowsOf(ids)).length, 3)
+    for (const { started } of await rowsOf(ids)) t.ok(Math.abs(started - Date.now()) < 55_000)
+    for (const hub of all) await hub.connections.stop()
+  },
+)
+
+t.test('after an outage of the database no hub that lives is taken for gone', opts, async (t) => {
+  const hub = startHub([])
+  const other = () => db.selectFrom('tcp_apps_hubs').selectAll().where('instance', '=', 'other').execute()
+  const own = async () =>
+    (await db.selectFrom('tcp_apps_hubs').selectAll().where('instance', '!=', 'other').execute())[0]?.seen
+  /** Until this hub has said that it lives once more. */
+  const beat = async () => {
+    const before = await own()
+    hub.wait(5_000)
+    await until(async () => (await own()) !== before, 'the hub is seen')
+  }
+  await until(async () => (await own()) !== undefined, 'the hub is seen')
+  // The other one has not come back as fast.
+  hub.wait(60_000)
+  await db
+    .insertInto('tcp_apps_hubs')
+    .values({ instance: 'other', seen: Date.now() - 60_000 })
+    .execute()
+  for (let beats = 0; beats < 5; beats += 1) await beat()
+  t.equal((await other()).length, 1, 'half a minute is not over')
+  for (let beats = 0; beats < 2; beats += 1) await beat()
+  await until(async () => (await other()).length === 0, 'the other hub is gone')
+  await hub.connections.stop()
 })

@@ -198,37 +198,6 @@ t.test(
   },
 )
 
-t.test('after an outage of the database no hub that lives is taken for gone', async (t) => {
-  const { tcp, db, changes } = await startSeen()
-  t.teardown(() => tcp.stop())
-  // An hour ahead, where the hub under test touches nothing.
-  let passed = 3_600_000
-  const begun = Date.now()
-  const clock = { now: () => begun + passed, monotonic: () => passed }
-  const log = { debug() {}, info() {}, warn() {}, error() {} } as never
-  const shared = { write: changes().write, alone: false }
-  const connections = createOpenConnections({ database: db(), changes: shared, audit, clock, log })
-  const hubs = () => db().selectFrom('tcp_apps_hubs').selectAll().execute()
-  const beat = () =>
-    until(async () => (await hubs()).some(({ seen }) => seen === clock.now()), 'the hub is seen')
-  connections.start()
-  t.teardown(() => connections.stop())
-  await beat()
-  await db().insertInto('tcp_apps_hubs').values({ instance: 'other', seen: clock.now() }).execute()
-  const others = async () => (await hubs()).some(({ instance }) => instance === 'other')
-  passed += 60_000
-  for (let beats = 0; beats < 5; beats += 1) {
-    await beat()
-    passed += 5_000
-  }
-  t.ok(await others(), 'half a minute is not over')
-  await beat()
-  passed += 5_000
-  await beat()
-  await until(async () => !(await others()), 'the other hub is gone')
-  t.pass('it stayed silent')
-})
-
 t.test(
   'a hub that starts on a database of its own ends at once what it held before it was killed',
   async (t) => {
