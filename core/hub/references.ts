@@ -66,6 +66,12 @@ export const commandLogins = serviceRef<CommandLogins>('commandLogins')
 export const forwardHeaders =
   serviceRef<(lines: HeaderLines, context: ForwardContext) => HeaderLines>('forwardHeaders')
 
+/** Ids of the hub's own. */
+export const ownServices: readonly string[] = [
+  ...[database, changes, vault, authorities, catalog, users, access, sessions, tunnel, audit, metrics],
+  ...[publicNames, proxyLimits, signInDesk, commandLogins, forwardHeaders],
+].map(({ id }) => id)
+
 // Slots: several named parts exist.
 
 /** How byte streams of agents arrive. */

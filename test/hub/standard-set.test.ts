@@ -40,6 +40,11 @@ const rooms = [
   ],
 ]
 
+t.test('the ids of what the hub provides are known without it', (t) => {
+  t.strictSame([...ref.ownServices].sort(), rooms.map(({ id }) => id).sort())
+  t.end()
+})
+
 async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
   const loaded = await loadPlugins({
     side: 'hub',

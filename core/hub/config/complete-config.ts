@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { completeLimits } from '../limits/complete-limits.ts'
 import {
+  DNS_LABEL,
   isCidr,
   isLocalhostName,
   isLoopback,
@@ -20,6 +21,11 @@ export interface Completed {
 }
 
 const STALENESS_FLOOR_MS = 5_000
+/** Timers of Node.js hold 24.8 days; nobody waits that long for a hub to stop. */
+const LONGEST_GRACE_MS = 24 * 3_600_000
+/** `hub.NAME.mezite.internal` is what certificates of hubs say (RFC 1035: at most 253). */
+const LONGEST_CLUSTER_NAME = 200
+const CLUSTER_NAME = new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`)
 const NOWHERE: Address = { host: 'invalid', port: 0 }
 
 type Raw = Required<RawHubConfig>
@@ -113,7 +119,20 @@ export function completeConfig(
   const streamStalenessMs = ms('sessions.stream_staleness', sessions.stream_staleness!)
   if (streamStalenessMs < STALENESS_FLOOR_MS) problem('sessions.stream_staleness', 'must be 5s or longer')
 
+  const shutdownGraceMs = ms('shutdown_grace', top.shutdown_grace)
+  if (shutdownGraceMs > LONGEST_GRACE_MS) problem('shutdown_grace', 'must be at most 24h')
+
   const clusterName = top.cluster_name ?? publicAddr.host
+  if (clusterName.length > LONGEST_CLUSTER_NAME || !CLUSTER_NAME.test(clusterName)) {
+    const must = `must be labels of small letters, digits and hyphens with dots between them, at most ${LONGEST_CLUSTER_NAME} characters: it stands in certificates`
+    if (top.cluster_name !== undefined) problem('cluster_name', must)
+    else
+      problem(
+        'cluster_name',
+        `is missing, and the host of proxy.public_addr is too long for it; it ${must}`,
+        'proxy',
+      )
+  }
   // Hosts of applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can take.
   const covers =
     appsDomain !== null && (publicAddr.host === appsDomain || publicAddr.host.endsWith(`.${appsDomain}`))
@@ -124,7 +143,7 @@ export function completeConfig(
     file: resolve(file),
     clusterName,
     dataDir: resolve(folder, top.data_dir),
-    shutdownGraceMs: ms('shutdown_grace', top.shutdown_grace),
+    shutdownGraceMs,
     log: { level: log.level!, format: log.format! },
     database:
       database.driver === 'postgres'

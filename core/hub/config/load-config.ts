@@ -9,8 +9,10 @@ import {
 import { readConfigFile } from '../../kernel/config-file.ts'
 import { MezError } from '../../kernel/error.ts'
 import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../kernel/load.ts'
+import { orderPlugins } from '../../kernel/order.ts'
 import { runtimeProblems } from '../../kernel/runtime-check.ts'
-import { standardPlugins } from '../standard-plugins.ts'
+import { ownServices } from '../references.ts'
+import { standardPlugins, standardProviders } from '../standard-plugins.ts'
 import { checkFiles } from './check-files.ts'
 import { completeConfig } from './complete-config.ts'
 import { applyEnvironment } from './environment.ts'
@@ -78,6 +80,15 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
     return loadEachPlugin(load)
   })
+  // What is missing because something did not load is not said again.
+  if (errors.length === 0) {
+    try {
+      const definitions = plugins.map(({ plugin }) => plugin)
+      orderPlugins(definitions, { provided: ownServices, suggestions: standardProviders })
+    } catch (error) {
+      errors.push(error)
+    }
+  }
   const withSlices = plugins.map((loaded) => {
     const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
     problems.push(...slice.problems.map(locate))

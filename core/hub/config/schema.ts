@@ -47,7 +47,7 @@ export const hubSchema = Type.Object(
         description: 'Encryption key, embedded database, admin socket',
       }),
     ),
-    shutdown_grace: Duration('25s', 'How long live streams may go on after SIGTERM'),
+    shutdown_grace: Duration('25s', 'How long live streams may go on after SIGTERM; at most 24h'),
     strict_runtime: Type.Optional(
       Type.Boolean({
         default: false,

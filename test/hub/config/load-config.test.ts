@@ -37,6 +37,10 @@ async function problems(t: Dir, yaml: string, env: Record<string, string> = {}):
   return lines.map((line) => line.trim().replace(file, 'F'))
 }
 
+/** A plugin of the hub as a file. */
+const plugin = (name: string, more: string) =>
+  `export default { side: 'hub', name: '${name}', api: 1, summary: '', setup() {}, ${more} }`
+
 /** A certificate for the names, with its key. */
 const certify = (dir: string, names: readonly string[]) =>
   developmentCertificate(dir, [...names], systemClock)
@@ -402,6 +406,64 @@ t.test(
     })
   },
 )
+
+t.test('plugins that cannot be set up together are refused, with what is wrong beside them', async (t) => {
+  const dir = t.testdir({
+    'needy.js': plugin('needy', `needs: { x: { kind: 'service', id: 'x' } }`),
+    'one.js': plugin(
+      'one',
+      `needs: { b: { kind: 'service', id: 'b' } }, provides: { a: { kind: 'service', id: 'a' } }`,
+    ),
+    'two.js': plugin(
+      'two',
+      `needs: { a: { kind: 'service', id: 'a' } }, provides: { b: { kind: 'service', id: 'b' } }`,
+    ),
+    'fine.js': plugin('fine', `needs: { x: { kind: 'service', id: 'catalog' } }`),
+  })
+  const file = join(dir, 'mezhub.yaml')
+  const attempt = (plugins: string) => {
+    writeFileSync(file, `${MINIMAL}plugins: { ${plugins} }\n`, { mode: 0o600 })
+    return loadConfig({ file, env: {}, standard: [] })
+  }
+  await t.rejects(attempt('./needy.js: {}'), {
+    code: 'MEZ_SERVICE_MISSING',
+    message: /'needy' needs the service 'x'/,
+  })
+  await t.rejects(attempt('./one.js: {}, ./two.js: {}'), { code: 'MEZ_PLUGIN_CYCLE' })
+  await t.rejects(attempt('./needy.js: { x: 1 }'), {
+    errors: [{ code: 'MEZ_CONFIG_INVALID' }, { code: 'MEZ_SERVICE_MISSING' }],
+  })
+  await t.rejects(attempt('./needy.js: {}, ./nothing.js: {}'), { code: 'MEZ_PLUGIN_NOT_FOUND' })
+  t.equal((await attempt('./fine.js: {}')).plugins.length, 1, 'what the hub itself provides is there')
+})
+
+t.test('the name of the cluster must fit into certificates, and the grace into a timer', async (t) => {
+  for (const name of [
+    'Example Corp',
+    'Example',
+    'a_b',
+    '-a',
+    'a..b',
+    `a.${'b'.repeat(64)}`,
+    'a.'.repeat(150),
+  ])
+    t.match(
+      await problems(t, `${MINIMAL}cluster_name: "${name}"\n`),
+      [/^F:5: cluster_name: must be labels/],
+      name,
+    )
+  const host = `${`${'a'.repeat(60)}.`.repeat(3)}${'b'.repeat(60)}`
+  const long = `proxy: { listen_addr: 127.0.0.1:0, public_addr: ${host}, development_certificate: true }\n`
+  t.match(await problems(t, long), [
+    /^F: cluster_name: is missing, and the host of proxy\.public_addr is too long/,
+  ])
+  t.equal((await load(t, `${long}cluster_name: a-1.b\n`)).config.clusterName, 'a-1.b')
+  for (const grace of ['25h', '60d', '3650d'])
+    t.match(await problems(t, `${MINIMAL}shutdown_grace: ${grace}\n`), [
+      /^F:5: shutdown_grace: must be at most 24h/,
+    ])
+  t.equal((await load(t, `${MINIMAL}shutdown_grace: 24h\n`)).config.shutdownGraceMs, 86_400_000)
+})
 
 t.test('P182 an unsafe runtime warns, and strict_runtime refuses it', async (t) => {
   const runtime = ['Node.js 1.2.3 has had no security fixes since 2026-06-01']
