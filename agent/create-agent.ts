@@ -11,6 +11,7 @@ import {
   MezError,
   messageOf,
   systemClock,
+  waitForAll,
 } from '@mezite/core/agent'
 import { createAgentIdentity } from './agent-identity.ts'
 import { createAllowList } from './allow-list.ts'
@@ -124,8 +125,8 @@ export function createAgent(options: AgentOptions): RunningAgent {
   async function stop(graceMs: number): Promise<void> {
     release()
     const signal = AbortSignal.timeout(graceMs)
-    const late = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-    await Promise.race([late, Promise.allSettled([kernel.drain(signal), keeper?.drain()])])
+    const links = { name: 'the links to the hub', ended: keeper?.drain() ?? Promise.resolve() }
+    await waitForAll([links, ...kernel.drain(signal)], graceMs, log)
     keeper?.close()
     await kernel.stop()
   }

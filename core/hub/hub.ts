@@ -4,6 +4,8 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
+import { sayWhatWaits } from '../log/say-what-waits.ts'
+import { waitForAll } from '../log/wait-for-all.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { lockRoutes } from './access/lock-routes.ts'
@@ -44,7 +46,7 @@ export interface Hub extends Pick<Lifetime<Opened>, 'start' | 'stop'> {
   readonly ports: { readonly public: number; readonly diagnostics: number } | null
 }
 
-/** How long a lost client may hold up the end of a drain, beyond the grace, in milliseconds. */
+/** How long a lost client, or a plugin, may hold up the end of a drain, beyond the grace, in milliseconds. */
 const CLOSE_MS = 2_000
 
 /** Connects the rooms and the plugins. Opens nothing before `start`. */
@@ -114,7 +116,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   ])
   await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
   audit.open()
-  await changes.start()
+  await sayWhatWaits('the first reading of access data', changes.start(), log)
   onClose(() => changes.stop())
   sessions.start()
   onClose(() => sessions.stop())
@@ -210,7 +212,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       // Agents keep no link here, and none through here, from now on.
       void registry.announce(null).catch((error) => log.debug({ cause: messageOf(error) }, 'not signed off'))
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
-      await Promise.allSettled([front.drain(grace), web.drain(grace), kernel.drain(grace)])
+      const parts = [
+        { name: 'the public port', ended: front.drain(grace) },
+        { name: 'the hub’s own host', ended: web.drain(grace) },
+        ...kernel.drain(grace),
+      ]
+      await waitForAll(parts, config.shutdownGraceMs + CLOSE_MS, log)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
     },
   }

@@ -56,7 +56,8 @@ export interface Kernel<Tree extends HookTree> {
   /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops those reached and rejects. */
   start(): Promise<void>
   ready(): Promise<void>
-  drain(signal: AbortSignal): Promise<void>
+  /** Tells every plugin that taps `lifecycle.drain`; each ends, or fails, by itself. */
+  drain(signal: AbortSignal): readonly { readonly name: string; readonly ended: Promise<unknown> }[]
   /** Stops in reverse order; one failure hinders no other. Safe without start, and any number of times. */
   stop(): Promise<void>
   /** All contributions to a slot, after `setup`. */
@@ -83,8 +84,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   let stopping: Promise<void> | undefined
 
   const hand = (ref: Ref, part: unknown, who: string) => {
-    if (part === undefined)
-      throw new MezError('MEZ_SERVICE_UNPROVIDED', `${who} hands over nothing as '${ref.id}'`)
+    const nothing = `${who} hands over nothing as '${ref.id}'`
+    if (part === undefined) throw new MezError('MEZ_SERVICE_UNPROVIDED', nothing)
     if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
     if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
     services.set(ref.id, part)
@@ -185,7 +186,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       }
     },
     ready: () => (hooks.calls as unknown as HookCalls<LifecycleHooks>).lifecycle.ready(),
-    drain: (signal) => (hooks.calls as unknown as HookCalls<LifecycleHooks>).lifecycle.drain(signal),
+    drain: (signal) =>
+      hooks.taps('lifecycle.drain').map(({ plugin, run }) => ({ name: plugin, ended: run(signal) })),
     stop,
     slot: <T>(ref: SlotRef<T>) => received(ref) as readonly T[],
     service: <T>(ref: ServiceRef<T>) => received(ref) as T | undefined,

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
-import { Migrator } from 'kysely/migration'
+import { type Migration, Migrator } from 'kysely/migration'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { sayWhatWaits } from '../../log/say-what-waits.ts'
 import type { Database, Migrations } from './database.ts'
 
 /** An arbitrary number that all hubs agree on. */
@@ -88,11 +89,16 @@ async function migrateOwner(
 ): Promise<void> {
   if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database is of a newer version')
   // The migrator wants to see everything that has run.
+  const waited = Object.entries(migrations).map(([name, migration]): [string, Migration] => {
+    const up: Migration['up'] = (trx) =>
+      sayWhatWaits(`the migration '${name}' of '${owner}'`, (async () => migration.up(trx))(), log)
+    return [name, { ...migration, up }]
+  })
   const done = Object.fromEntries(newer.map((name) => [name, { up: async () => {} }]))
   const table = tableOf(owner)
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => ({ ...done, ...migrations }) },
+    provider: { getMigrations: async () => ({ ...done, ...Object.fromEntries(waited) }) },
     migrationTableName: table,
     migrationLockTableName: `${table}_lock`,
   })
