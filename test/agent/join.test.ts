@@ -1,11 +1,13 @@
 import { readdirSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { callHub } from '../../agent/call-hub.ts'
 import { dialHub } from '../../agent/hub-address.ts'
 import { joinCluster } from '../../agent/join-cluster.ts'
-import { createTestHub } from '../../core/testing/index.ts'
+import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 import { leaveAtOnce, sessionCounter } from '../hub/front/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -170,3 +172,42 @@ t.test('an agent finds back to a hub that it has lost', async (t) => {
   await hub.until(() => hub.changed.length >= 3 && hub.tunnel.links().length === 1, 'connected again')
   t.ok(Date.now() - lost < 10_000)
 })
+
+t.test(
+  'a transport that heeds no signal, gives nothing or throws leaves the turn to the next one',
+  async (t) => {
+    const { log, lines } = memoryLog()
+    const late = Promise.withResolvers<PassThrough>()
+    const stopped = new AbortController()
+    const transport = (name: string, dial: () => unknown) => ({ name, dial: dial as never })
+    const call = (dialMs: number, ...transports: ReturnType<typeof transport>[]) =>
+      callHub(
+        {
+          identity: { ensure: async () => ({}) } as never,
+          ...{ address: { host, port: 1 }, transports, dialMs, log },
+        },
+        null,
+        stopped.signal,
+      )
+    const hanging = transport('hanging', () => late.promise)
+    const tried = call(
+      50,
+      hanging,
+      transport('empty', async () => undefined),
+      transport('broken', () => {
+        throw new Error('no radio')
+      }),
+    )
+    await t.rejects(tried, { message: 'no radio' })
+    t.match(lines, [/'hanging' did not connect within 50 ms/, /what the transport 'empty' gave/, /no radio/])
+    const carrier = new PassThrough()
+    late.resolve(carrier)
+    await until(() => carrier.destroyed, 'what comes too late is closed')
+    const endless = call(
+      60_000,
+      transport('hanging', () => new Promise(() => {})),
+    )
+    stopped.abort()
+    await t.rejects(endless, { code: 'MEZ_HUB_UNREACHABLE' }, 'and the end of the agent ends it')
+  },
+)
