@@ -73,7 +73,7 @@ export async function readAgentConfig(
   const env = options.env ?? process.env
   const { values: flags } = parseArgs({ args: [...args], options: flagOptions })
   const read = flags.config === undefined ? null : await readConfigFile(flags.config)
-  if (read && read.problems.length > 0) throw configError(read.problems)
+  if (read && read.problems.length > 0) throw invalid(read.problems)
   const folder = flags.config === undefined ? process.cwd() : dirname(resolve(flags.config))
   const checked = checkConfig(agentSchema, read?.value ?? {})
   const problems: (ConfigProblem | ValueProblem)[] = []
@@ -146,8 +146,7 @@ export async function readAgentConfig(
   })
   if (problems.length > 0) {
     const line = (problem: ConfigProblem | ValueProblem): number => ('line' in problem ? problem.line : 0)
-    const { message } = configError(problems.toSorted((a, b) => line(a) - line(b)))
-    errors.unshift(new MezError('MEZ_CONFIG_INVALID', message, { hint: CONFIG_HINT }))
+    errors.unshift(invalid(problems.toSorted((a, b) => line(a) - line(b))))
   }
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
@@ -168,6 +167,10 @@ export async function readAgentConfig(
     logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }
+}
+
+function invalid(problems: readonly (ConfigProblem | ValueProblem)[]): MezError {
+  return new MezError('MEZ_CONFIG_INVALID', configError(problems).message, { hint: CONFIG_HINT })
 }
 
 const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)

@@ -32,7 +32,8 @@ const HELP = {
   start: `Usage: mezhub start --config FILE
 
 Runs the hub until SIGTERM or SIGINT, which drain it; a second signal ends it at once. SIGHUP reopens log files.
-Every key of FILE can be set as an environment variable: proxy.apps_domain is MEZITE_PROXY_APPS_DOMAIN.
+Every key of FILE but those under plugins can be set as an environment variable: proxy.apps_domain is
+MEZITE_PROXY_APPS_DOMAIN.
 `,
   'config check': `Usage: mezhub config check --config FILE
 

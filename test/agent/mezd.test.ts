@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { parse } from 'yaml'
+import { readAgentConfig } from '../../agent/agent-config.ts'
+import { agentSchema } from '../../agent/agent-schema.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -76,6 +79,18 @@ t.test('--help, --version and wrong usage', async (t) => {
   t.match(unknown, { code: 2, err: /^error: there is no command 'run' \(MEZ_USAGE_WRONG\)/ })
 })
 
+t.test('the example file has every key and is accepted', async (t) => {
+  const file = join(import.meta.dirname, '../../examples/systemd/mezd.yaml')
+  t.strictSame(
+    Object.keys(parse(readFileSync(file, 'utf8'))).sort(),
+    Object.keys(agentSchema.properties).sort(),
+  )
+  const config = await readAgentConfig(['--config', file], {
+    program: join(import.meta.dirname, '../../agent'),
+  })
+  t.match(config, { proxyAddr: 'mezite.example.com:443', hostname: 'node-1', transports: ['http2'] })
+})
+
 t.test('K147 all that is wrong with the configuration, with file, line and path', async (t) => {
   const dir = t.testdir({
     'keys.yaml': 'proxy_adr: hub\nhostname: [a]\napps:\n  alow: []\n',
@@ -89,10 +104,12 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
       'plugins: { ./none.js: {}, transport-http2: { speed: 9 } }',
     ].join('\n'),
     'scalar.yaml': 'hello\n',
+    'broken.yaml': 'proxy_addr: [\n',
     'plugin.yaml': 'proxy_addr: hub\nplugins:\n  transport-http2: { speed: 9 }\n',
   })
   const run = (name: string) => startMezd(['start', '--config', join(dir, name)]).ended
-  const [both, scalar, keys, values, plugin, none] = await Promise.all([
+  const [broken, both, scalar, keys, values, plugin, none] = await Promise.all([
+    run('broken.yaml'),
     run('both.yaml'),
     run('scalar.yaml'),
     run('keys.yaml'),
@@ -100,6 +117,7 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
     run('plugin.yaml'),
     run('none.yaml'),
   ])
+  t.match(broken.err, /broken\.yaml:.* \(MEZ_CONFIG_INVALID\)\nCorrect .*mezd --help/s)
   t.strictSame(
     both.err.match(/(?<=both\.yaml:)\d: [\w.-]+/g),
     [

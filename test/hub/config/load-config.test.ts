@@ -92,6 +92,7 @@ t.test(
         MEZITE_DATA_DIR: '/srv/mezite',
         MEZITE_CLUSTER_NAME: '',
         MEZITE_ENCRYPTION_KEY: 'x',
+        MEZITE_BROWSER: 'x',
         MEZITE_TYPO: 'x',
         MEZITE_PLUGINS: 'x',
       },
