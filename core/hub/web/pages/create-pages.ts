@@ -20,6 +20,8 @@ const TITLES: Readonly<Record<string, string>> = {
   not_found: 'No such page',
   misdirected_request: 'There is nothing at this address',
   state_expired: 'This sign-in has expired',
+  state_invalid: 'This sign-in cannot go on',
+  state_spent: 'This sign-in cannot go on',
   bad_target: 'This link is not complete',
   bad_cli_login: 'This link is not complete',
   role_missing: 'You cannot open this application',

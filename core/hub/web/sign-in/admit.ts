@@ -117,7 +117,12 @@ async function handOver(
     const detail =
       decision.reason === 'locked'
         ? `${subject.user} is locked out of ${app.name}. ${decision.message ?? 'An administrator can say why.'}`
-        : `${subject.user} may not open ${app.name}. If you need it, ask an administrator for a role.`
+        : `${subject.user} may not open ${app.name}. ${
+            // No role mends what a plugin denies for its own reasons.
+            decision.reason === 'role_missing'
+              ? 'If you need it, ask an administrator for a role.'
+              : 'An administrator can say why.'
+          }`
     throw refuse(decision.reason, detail)
   }
   if (decision.effect === 'require') {

@@ -95,7 +95,7 @@ function readAsk(fields: unknown): CliAsk {
     throw new Problem(
       400,
       'bad_cli_login',
-      'This link is not complete. Start the sign-in again in the terminal.',
+      'Part of the address is missing. Start the sign-in again in the terminal.',
     )
   }
   // The name is only shown. Control and bidirectional characters could make the sentence lie.

@@ -87,7 +87,7 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
   app.get('/web/launch', page, (request, reply) => {
     const target = readTarget(request.query as Record<string, unknown>, publicNames)
     if (!target)
-      throw new Problem(400, 'bad_target', 'This link is not complete. Open the application again.')
+      throw new Problem(400, 'bad_target', 'Part of the address is missing. Open the application again.')
     const way = fieldOf(request.query, 'renew') === '1' ? renew : admit
     return way(parts, desk, request, reply, target)
   })

@@ -62,6 +62,9 @@ t.test('signing in', async (t) => {
     host.answers.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
     t.equal((await open('off')).status, 403)
     t.match(host.events.at(-1), { type: 'access.denied', reason: 'role_missing', fields: { app: 'off' } })
+    t.match((await open('off')).text, 'ask an administrator for a role')
+    host.answers.decision = { ...host.answers.decision, reason: 'outside_office_hours' }
+    t.match((await open('off')).text, 'may not open off. An administrator can say why.')
     host.answers.decision = { ...host.answers.decision, reason: 'locked', message: 'Call <b>4711' }
     t.match((await open('off')).text, /Your access is locked[\s\S]*locked out of off\. Call &lt;b>4711/)
     const requirement = { name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }
