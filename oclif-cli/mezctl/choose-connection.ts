@@ -47,6 +47,7 @@ function tokenConnection(token: string): HubConnection {
     ca: caFile ? readCaFile(caFile) : null,
     why: 'MEZITE_AUTH_TOKEN',
     renewHint: 'The token in MEZITE_AUTH_TOKEN is not (or no longer) accepted; make another one.',
+    trustHint: 'Give its authority: MEZITE_CA_FILE beside MEZITE_AUTH_TOKEN, or NODE_EXTRA_CA_CERTS.',
   })
 }
 

@@ -1,5 +1,5 @@
 import { confirm, escapeText } from '@mezite/cli-shared'
-import { Args, Flags } from '@oclif/core'
+import { Args, Flags, type Interfaces } from '@oclif/core'
 import { AdminCommand } from './admin-command.ts'
 import { cutText } from './cut-text.ts'
 
@@ -16,18 +16,22 @@ export interface Removal {
 
 /** A command that takes one name, asks on a terminal, and destroys. */
 export abstract class RemoveCommand extends AdminCommand {
-  static override args = { name: Args.string({ required: true, description: 'what to remove' }) }
+  static override args: Interfaces.ArgInput = {
+    name: Args.string({ required: true, description: 'what to remove' }),
+  }
   static override flags = { yes: Flags.boolean({ char: 'y', description: 'do not ask' }) }
 
   protected abstract removal(name: string): Removal
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse({
-      args: RemoveCommand.args,
+      // Of the command itself, which may call by another word what it takes.
+      args: (this.constructor as typeof RemoveCommand).args,
       flags: RemoveCommand.flags,
       baseFlags: AdminCommand.baseFlags,
     })
-    const removal = this.removal(args.name)
+    const [given] = Object.values(args as Record<string, string>)
+    const removal = this.removal(given!)
     await confirm(removal.question, flags.yes)
     const answer = await this.call(flags, removal.method, removal.path)
     await this.show(flags, answer ?? removal.result, () => escapeText(removal.done + cutText(answer)))

@@ -10,9 +10,8 @@ export const cliErrorCodes = {
   MEZ_HUB_UNREACHABLE: 'Check that the hub runs and that this machine reaches it.',
   MEZ_HUB_TIMEOUT: 'The hub did not answer in time; look at its log.',
   MEZ_HUB_UNEXPECTED: 'Check that the address is a Mezite hub of this version.',
-  MEZ_SOCKET_DENIED: 'Run as the user that the hub runs as, or sign in with `login --proxy HOST`.',
-  MEZ_TLS_UNTRUSTED:
-    'Give its authority: --ca-file at login, MEZITE_CA_FILE beside MEZITE_AUTH_TOKEN, or NODE_EXTRA_CA_CERTS.',
+  MEZ_SOCKET_DENIED: 'Run as the user that the hub runs as, or sign in with `mezctl login --proxy HOST`.',
+  MEZ_TLS_UNTRUSTED: 'Give its authority: --ca-file at login, or NODE_EXTRA_CA_CERTS.',
   MEZ_NOT_LOGGED_IN: 'Run `login --proxy HOST[:PORT]`.',
   MEZ_LOGIN_EXPIRED: 'Run `login --proxy HOST[:PORT]` again, or `logout` to use the admin socket.',
   MEZ_LOGIN_FAILED: 'Run `login` again.',

@@ -10,10 +10,13 @@ export async function endLogin<P extends Profile>(
   store: ProfileStore<P>,
   wanted: string | undefined,
   note: (text: string) => void,
+  program: 'mezctl' | 'msh',
 ): Promise<{ readonly told: { readonly proxy: string; readonly ended: boolean }; readonly text: string }> {
   const profile = store.get(wanted)
   if (profile === null) {
-    throw new CliError('MEZ_NOT_LOGGED_IN', wanted ? `not signed in at ${wanted}` : 'not signed in')
+    throw new CliError('MEZ_NOT_LOGGED_IN', wanted ? `not signed in at ${wanted}` : 'not signed in', {
+      hint: `Run ${program} login --proxy ${wanted ?? 'HOST[:PORT]'}.`,
+    })
   }
   const { proxy, token, ca, user } = profile
   const connection = proxyConnection(parseProxy(proxy), { token, ca, why: 'logout', renewHint: '' })

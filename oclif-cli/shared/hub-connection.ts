@@ -15,6 +15,8 @@ export interface HubConnection {
   readonly token: string | null
   /** What to do when the hub does not accept the credential. */
   readonly renewHint: string
+  /** How to name the hub's authority, where that is not done at login. */
+  readonly trustHint?: string | undefined
 }
 
 /** The operator's way: HTTP over the Unix socket in the hub's data directory. */
@@ -31,7 +33,7 @@ export function socketConnection(socketPath: string, why: string): HubConnection
 /** HTTPS, always verified: against the system's authorities, NODE_EXTRA_CA_CERTS, and `ca` (PEM) when given. */
 export function proxyConnection(
   proxy: ProxyAddress,
-  options: { token: string | null; ca: string | null; why: string; renewHint: string },
+  options: { token: string | null; ca: string | null; why: string; renewHint: string; trustHint?: string },
 ): HubConnection {
   const host = proxy.host.replace(/^\[|\]$/g, '')
   const { getCACertificates } = process.getBuiltinModule('node:tls')
@@ -49,6 +51,7 @@ export function proxyConnection(
     },
     token: options.token,
     renewHint: options.renewHint,
+    trustHint: options.trustHint,
   }
 }
 

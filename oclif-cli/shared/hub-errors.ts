@@ -17,11 +17,12 @@ export function transportError(error: unknown, connection: HubConnection): CliEr
   if (UNTRUSTED.test(code)) {
     return new CliError('MEZ_TLS_UNTRUSTED', `the certificate of ${where} is not trusted: ${message}`, {
       cause: error,
+      ...(connection.trustHint ? { hint: connection.trustHint } : {}),
     })
   }
   const hint =
     connection.token === null && !connection.secure
-      ? 'Check that the hub runs; elsewhere: --data-dir DIR for its data_dir, or `login --proxy HOST`.'
+      ? 'Check that the hub runs; elsewhere: --data-dir DIR for its data_dir, or `mezctl login --proxy HOST`.'
       : undefined
   return new CliError('MEZ_HUB_UNREACHABLE', `cannot reach the hub over ${where}: ${message || code}`, {
     cause: error,
@@ -62,6 +63,7 @@ function parseProblem(body: string): Record<string, unknown> | null {
 /** By code, where the status alone would say too little or the wrong thing. */
 const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
   ['invalid_request', 'Correct what is named; --help says what the command takes.'],
+  ['token_makes_no_token', 'Sign in with `mezctl login --proxy HOST`, or run it on the machine of the hub.'],
   ['roles_exceed_own', 'Name roles that you have yourself.'],
   [
     'rotation_waiting',
@@ -79,5 +81,6 @@ function nextStep(status: number, problem: Record<string, unknown>, connection: 
   if (status >= 500 && typeof problem.request_id === 'string') {
     return `Look for request_id ${problem.request_id} in the log of the hub.`
   }
-  return ''
+  if (status === 409) return 'Look at what there is now with the ls or get command of the same topic.'
+  return status < 500 ? 'Correct what is named; --help says what the command takes.' : ''
 }

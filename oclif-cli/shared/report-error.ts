@@ -25,7 +25,10 @@ function fromOclif(error: unknown, command: string): CliError {
   if (parse === undefined && oclif === undefined) {
     return new CliError('MEZ_CLI_FAULT', message, { cause: error })
   }
-  if (parse === undefined && !/^(command .* not found|Parsing --.*)$/i.test(message.split('\n')[0]!)) {
+  if (
+    parse === undefined &&
+    !/^(command .* not found\.?|Parsing --.*|Flag \S+ expects a value)$/i.test(message.split('\n')[0]!)
+  ) {
     return new CliError('MEZ_FAILED', message, { cause: error })
   }
   const told = message
@@ -35,7 +38,10 @@ function fromOclif(error: unknown, command: string): CliError {
     .replace(/^The following errors? occurred:\n\s*/, '')
     .replace(/:\n/, ': ')
     .replace(/\s*\n\t/, ': ')
-    .replace(/^command (\S+) not found$/, (_, id: string) => `there is no command ${id.replaceAll(':', ' ')}`)
+    .replace(
+      /^command (\S+) not found\.?$/i,
+      (_, id: string) => `there is no command ${id.replaceAll(':', ' ')}`,
+    )
   return new CliError('MEZ_USAGE', told, {
     cause: error,
     hint: `Add --help to see what is allowed: ${command} --help`,

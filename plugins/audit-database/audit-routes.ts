@@ -57,12 +57,13 @@ export function auditRoutes(parts: Parts): WebRoutes {
           const { type, user, app: appName } = asked
           const from = momentOf(asked.from, 'from')
           const to = momentOf(asked.to, 'to')
-          const limit = Math.min(Number(asked.limit ?? 100), LONGEST_LIST)
+          const limit = Number(asked.limit ?? 100)
           // Never in the trail, where it is escaped; PostgreSQL refuses it with an error.
           if ([type, user, appName].some((text) => text?.includes('\0'))) {
             throw new Problem(400, 'bad_request', 'A filter holds a NUL character.')
           }
-          if (limit < 1) throw new Problem(400, 'bad_request', 'limit is at least 1.')
+          if (limit < 1 || limit > LONGEST_LIST)
+            throw new Problem(400, 'bad_request', `limit is 1 to ${LONGEST_LIST}.`)
           // From a time on the list begins there; else it is the newest that one wants to see.
           const range = await rangeOf(database, asked)
           const filter = {

@@ -360,7 +360,10 @@ t.test('a client secret is read on this machine and never taken from the command
 })
 
 t.test('sso test shows each check and fails when the connector does', async (t) => {
-  t.match(await mezctl('sso test good'), { code: 0, out: /ok +discovery.*\nconnector good works/ })
+  t.match(await mezctl('sso test good'), {
+    code: 0,
+    out: /ok +discovery.*\nRegister .*redirect URI: https:\/\/a\nRegister .*post-logout .*: https:\/\/b\nRegister .*back-channel .*: https:\/\/c\nconnector good works/,
+  })
   t.match(await mezctl('sso test other'), { code: 1, out: /FAILED +discovery/, err: /\(connector_failed\)/ })
 })
 
@@ -373,6 +376,8 @@ t.test('auth export prints the key as it is', async (t) => {
 t.test('wrong usage exits 2, a refusal 1, with the code and a next step on standard error', async (t) => {
   const wrong = [
     'apps ls --bogus',
+    'roles create --from-file',
+    'help bogus',
     'apps ls --json --bogus',
     'apps rm',
     'apps bogus',
@@ -417,12 +422,14 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   })
   t.match(await mezctl('apps register --name taken --uri http://x'), {
     code: 1,
-    err: /^error: .+ \(app_exists\)/,
+    err: /^error: .+ \(app_exists\)\n.+ls or get/,
   })
-  t.match(await mezctl('apps ls --data-dir /nowhere'), {
-    code: 1,
-    err: /^error: cannot reach .* \/nowhere\/admin\.sock \(--data-dir\).* \(MEZ_HUB_UNREACHABLE\)/,
-  })
+  for (const line of ['apps ls --data-dir /nowhere', '--data-dir /nowhere apps ls']) {
+    t.match(await mezctl(line), {
+      code: 1,
+      err: /^error: cannot reach .* \/nowhere\/admin\.sock \(--data-dir\).* \(MEZ_HUB_UNREACHABLE\)\n.*mezctl login --proxy/,
+    })
+  }
 })
 
 t.test('every command answers --help; --version is one line', async (t) => {
@@ -436,6 +443,8 @@ t.test('every command answers --help; --version is one line', async (t) => {
   const usages = all.out.split('USAGE\n  $ ').slice(1)
   t.equal(usages.length, names.length)
   for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
+  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke ID .*ID {2}of the session/s)
+  t.match(usages[names.indexOf('agents rm')], /^mezctl agents rm HOSTNAME /)
   await severally(['status', 'apps ls', 'tokens create', 'roles delete'], async (name) => {
     const usage = `USAGE\n  $ mezctl ${name.replace('delete', 'rm')} `
     t.match(await mezctl(`${name} --help`), { code: 0, err: '', out: usage }, name)

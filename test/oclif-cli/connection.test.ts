@@ -104,7 +104,7 @@ t.test(
     const token = { MEZITE_AUTH_TOKEN: TOKEN, MEZITE_PROXY: proxy }
     t.match(await runMezctl(['roles', 'ls'], token), {
       code: 1,
-      err: /\(MEZ_TLS_UNTRUSTED\)\n.*NODE_EXTRA_CA_CERTS/,
+      err: /\(MEZ_TLS_UNTRUSTED\)\n.*MEZITE_CA_FILE beside .*NODE_EXTRA_CA_CERTS/,
     })
     t.match(await runMezctl(['roles', 'ls'], { ...token, MEZITE_CA_FILE: hub.caFile }), { code: 0 })
     t.match(await runMezctl(['roles', 'ls'], { ...token, NODE_EXTRA_CA_CERTS: hub.caFile }), { code: 0 })

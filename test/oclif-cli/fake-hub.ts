@@ -121,6 +121,9 @@ export async function startFakeHub(): Promise<FakeHub> {
       ...(body as object),
     }))
     server.post(`${api}/connectors/:name/test`, async ({ params }) => ({
+      redirect_uri: 'https://a',
+      post_logout_redirect_uri: 'https://b',
+      backchannel_logout_uri: 'https://c',
       ok: (params as { name: string }).name === 'good',
       checks: [
         {

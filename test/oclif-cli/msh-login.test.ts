@@ -202,6 +202,7 @@ t.test('K146 TLS is verified, wrong usage exits 2, and everything answers --help
   untrusting.child.stdin!.end('code\n')
   const untrusted = await untrusting.ended
   t.match(untrusted, { code: 1, err: /MEZ_TLS_UNTRUSTED/ })
+  t.notMatch(untrusted.err, 'MEZITE_AUTH_TOKEN', 'which msh does not know')
   t.notMatch(untrusted.err, /Open this page/, 'it says so before anybody goes to a browser')
   await hub.down()
   const nobody = await runMsh(['login', '--proxy', hub.proxy, '--ca-file', hub.caFile], env)

@@ -11,7 +11,7 @@ export default class Logout extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Logout)
     const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
-    const { told, text } = await endLogin(loginStore(), proxy, (line) => this.note(line))
+    const { told, text } = await endLogin(loginStore(), proxy, (line) => this.note(line), 'msh')
     await this.show(flags, told, () => text)
   }
 }

@@ -78,6 +78,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&limit=2')), '23')
     for (const bad of [
       'limit=0',
+      'limit=1001',
       'limit=x',
       'limit=-1',
       'from=yesterday',
@@ -87,6 +88,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     ]) {
       t.equal((await ask(`/audit?${bad}`)).status, 400, bad)
     }
+    t.match((await ask('/audit?what=1')).json, { detail: /querystring\/what is unknown/ })
   })
 
   await t.test(

@@ -118,7 +118,7 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
     async events(type, fits, count = 1) {
       const end = Date.now() + 60_000
       while (true) {
-        const all = await hub.api<Event[]>('GET', `/audit?type=${type}&limit=10000`)
+        const all = await hub.api<Event[]>('GET', `/audit?type=${type}&limit=1000`)
         const found = all.filter(fits)
         if (found.length >= count) return found
         if (Date.now() > end) throw new Error(`${found.length} of ${count} ${type}`)

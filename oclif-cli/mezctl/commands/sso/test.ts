@@ -7,6 +7,8 @@ const DEADLINE_MS = 60_000
 interface TestAnswer {
   readonly ok?: boolean
   readonly redirect_uri?: string
+  readonly post_logout_redirect_uri?: string
+  readonly backchannel_logout_uri?: string
   readonly checks?: readonly {
     readonly name?: string
     readonly result?: 'ok' | 'warn' | 'fail'
@@ -31,8 +33,12 @@ export default class SsoTest extends AdminCommand {
         const word = (WORDS[result] ?? 'FAILED').padEnd(9)
         return `${word}${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`
       })
-      if (answer.redirect_uri)
-        lines.push(`Register this redirect URI at the provider: ${escapeText(answer.redirect_uri)}`)
+      for (const [what, uri] of [
+        ['redirect URI', answer.redirect_uri],
+        ['post-logout redirect URI, if it has such', answer.post_logout_redirect_uri],
+        ['back-channel logout URI, if it has such', answer.backchannel_logout_uri],
+      ])
+        if (uri) lines.push(`Register at the provider as ${what}: ${escapeText(uri)}`)
       if (answer.ok !== false) lines.push(`connector ${escapeText(args.name)} works`)
       return lines.join('\n')
     })

@@ -1,8 +1,10 @@
 import { path } from '@mezite/cli-shared'
+import { Args } from '@oclif/core'
 import { RemoveCommand } from '../../remove-command.ts'
 
 export default class TokensRm extends RemoveCommand {
   static override summary = 'revoke a join token'
+  static override args = { id: Args.string({ required: true, description: 'of the join token' }) }
 
   protected removal(name: string) {
     return {
