@@ -30,9 +30,7 @@ export function problemOf(error: unknown): Problem {
   const ofDatabase = databaseProblem(error)
   if (ofDatabase) return ofDatabase
   const { statusCode, code = '', validation } = error as Partial<FastifyError>
-  // What the schema library says of a name that no schema has.
-  if (validation)
-    return new Problem(400, 'invalid_request', messageOf(error).replaceAll('schema is false', 'is unknown'))
+  if (validation) return new Problem(400, 'invalid_request', messageOf(error))
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem(statusCode, OWN_CODES[code] ?? 'bad_request', messageOf(error))
   }

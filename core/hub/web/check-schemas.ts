@@ -18,7 +18,9 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     const [first] = validator.Errors(value)
     const where = `${httpPart ?? 'input'}${first?.instancePath.slice(0, 200) ?? ''}`
     const must = first && mustBe(schema, first.instancePath)
-    const why = must === undefined ? (first?.message ?? 'is not valid') : `must be ${must}`
+    // What TypeBox says of a key that the schema does not have.
+    const said = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')
+    const why = must === undefined ? said : `must be ${must}`
     return { error: new Problem(400, 'invalid_request', `${where} ${why}.`) }
   }
 }

@@ -2,11 +2,12 @@ import t from 'tap'
 import { Type } from 'typebox'
 import { checkSchemas } from '../../../core/hub/web/check-schemas.ts'
 
-const schema = Type.Object({
+const properties = {
   ttl_seconds: Type.Optional(Type.Integer({ minimum: 60, must: 'a minute at least, in seconds' })),
   names: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z]+$', must: 'small letters' }))),
   bare: Type.Optional(Type.Integer()),
-})
+}
+const schema = Type.Object(properties, { additionalProperties: false })
 const check = checkSchemas({ schema, method: 'POST', url: '/', httpPart: 'body' })
 const detail = (data: object) => {
   const { error } = check(data) as { error?: Error }
@@ -18,5 +19,6 @@ t.test('what is wrong is said in the words of the schema, where it has some', (t
   t.equal(detail({ ttl_seconds: 1 }), 'body/ttl_seconds must be a minute at least, in seconds.')
   t.equal(detail({ names: ['a', 'B'] }), 'body/names/1 must be small letters.')
   t.match(detail({ bare: 'x' }), /^body\/bare must be integer\.$/)
+  t.equal(detail({ wat: 1 }), 'body/wat is unknown.')
   t.end()
 })
