@@ -57,10 +57,11 @@ t.test("rooms import each other's types only; the hub and its program connect th
 /** What each part may load besides itself and packages of others. The core may name any of its types. */
 const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/kernel': [],
+  'core/loader': ['core/kernel'],
   'core/log': ['core/kernel'],
   'core/wire': ['core/kernel'],
-  'core/agent': ['core/kernel', 'core/log', 'core/wire'],
-  'core/hub': ['core/kernel', 'core/log', 'core/wire'],
+  'core/agent': ['core/kernel', 'core/loader', 'core/log', 'core/wire'],
+  'core/hub': ['core/kernel', 'core/loader', 'core/log', 'core/wire'],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   plugins: ['@mezite/core'],
   'oclif-cli/shared': [],

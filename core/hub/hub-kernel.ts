@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts'
 import { createKernel } from '../kernel/kernel.ts'
-import type { LoadedPlugin } from '../kernel/load.ts'
 import type { Log } from '../kernel/log.ts'
+import type { LoadedPlugin } from '../loader/load.ts'
 import { hubHooks } from './hooks.ts'
 import { hubPartChecks } from './part-checks.ts'
 import { standardProviders } from './standard-plugins.ts'

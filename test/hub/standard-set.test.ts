@@ -5,7 +5,7 @@ import { defaultLimits } from '../../core/hub/limits/complete-limits.ts'
 import * as ref from '../../core/hub/references.ts'
 import { standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
 import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
-import { loadPlugins } from '../../core/kernel/load.ts'
+import { loadPlugins } from '../../core/loader/load.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 
 const program = new URL('../../core/hub/config', import.meta.url).pathname

@@ -1,4 +1,4 @@
-import { loadPlugins } from '../../kernel/load.ts'
+import { loadPlugins } from '../../loader/load.ts'
 import { standardPlugins } from '../standard-plugins.ts'
 import { hubSchema } from './schema.ts'
 

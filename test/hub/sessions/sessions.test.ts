@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { App, EndReason, Session } from '@mezite/core'
 import t from 'tap'
-import { v7 as uuidv7 } from 'uuid'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { identifySession } from '../../../core/hub/sessions/identify-session.ts'
 import { until } from '../../until.ts'
@@ -182,7 +182,7 @@ t.test('sessions', async (t) => {
       .where('id', '=', first.id)
       .executeTakeFirstOrThrow()
     // Ids of now: later than that of the first.
-    const more = Array.from({ length: 998 }, () => uuidv7()).map((id) => ({ ...row, id, hash: id }))
+    const more = Array.from({ length: 998 }, () => randomUUID()).map((id) => ({ ...row, id, hash: id }))
     await rooms.db.insertInto('sessions').values(more).execute()
     await hub({ user: 'busy' })
     t.same(alive([first, child]), [true, true])

@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url'
-import { nearMiss } from './config-check.ts'
-import { isMezError, MezError, messageOf } from './error.ts'
+import { nearMiss } from '../kernel/config-check.ts'
+import { isMezError, MezError, messageOf } from '../kernel/error.ts'
+import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
+import { checkPlugin } from '../kernel/plugin-check.ts'
 import { locatePlugin, type PluginFile } from './locate.ts'
-import type { AnyPlugin, PluginSide } from './plugin.ts'
-import { checkPlugin } from './plugin-check.ts'
 import { shareCore } from './share-core.ts'
 
 export interface LoadOptions {

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { nearMiss } from './config-check.ts'
-import { MezError } from './error.ts'
+import { nearMiss } from '../kernel/config-check.ts'
+import { MezError } from '../kernel/error.ts'
 import type { LoadOptions } from './load.ts'
 import { safePluginFile } from './safe-plugin-file.ts'
 

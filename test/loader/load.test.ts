@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { MezError } from '../../core/kernel/error.ts'
-import { type LoadOptions, loadEachPlugin, loadPlugins } from '../../core/kernel/load.ts'
+import { type LoadOptions, loadEachPlugin, loadPlugins } from '../../core/loader/load.ts'
 
 const fixtures = join(import.meta.dirname, 'fixtures')
 const core = join(import.meta.dirname, '../../core')

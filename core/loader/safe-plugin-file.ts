@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { isAbsolute, join, sep } from 'node:path'
-import { MezError } from './error.ts'
+import { MezError } from '../kernel/error.ts'
 
 const GROUP_WRITES = 0o020
 const OTHERS_WRITE = 0o002
