@@ -14,7 +14,12 @@ export async function startProgram(
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
-      throw error
+      // The last words, where they can still be said.
+      if (stream === process.stdout) {
+        process.stderr.write(`error: the output cannot be written: ${error.message} (MEZ_FILE_UNWRITABLE)\n`)
+        process.stderr.write('Look at where the output goes and at the space left.\n')
+      }
+      process.exit(1)
     })
   }
   // oclif would load a library to compare the version of Node.js, which has been looked at before.

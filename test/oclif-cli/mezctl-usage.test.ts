@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
 import { parseMoment } from '../../oclif-cli/shared/parse-duration.ts'
 import { startFakeHub } from './fake-hub.ts'
-import { runMezctl } from './run-program.ts'
+import { cleanEnv, MEZCTL, runMezctl } from './run-program.ts'
 
 const hub = await startFakeHub()
 t.teardown(() => hub.stop())
@@ -29,6 +32,23 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
     t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
   }
   t.same(hub.seen, [], 'no hub is asked')
+})
+
+t.test('output that nobody takes is one error, not a stack', async (t) => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  const child = spawn(process.execPath, [MEZCTL, 'completion', 'bash'], {
+    env: cleanEnv({ MEZITE_DATA_DIR: hub.dir }),
+    stdio: ['ignore', full, 'pipe'],
+    timeout: 60_000,
+  })
+  let err = ''
+  child.stderr!.on('data', (text) => {
+    err += text
+  })
+  const [code] = await once(child, 'close')
+  t.equal(code, 1)
+  t.match(err, /^error: the output cannot be written: ENOSPC.* \(MEZ_FILE_UNWRITABLE\)\nLook at .*\n$/)
 })
 
 t.test('days that there are stay what they are', async (t) => {
