@@ -181,8 +181,12 @@ t.test('sessions', async (t) => {
       .selectAll()
       .where('id', '=', first.id)
       .executeTakeFirstOrThrow()
-    // Ids of now: later than that of the first.
-    const more = Array.from({ length: 998 }, () => randomUUID()).map((id) => ({ ...row, id, hash: id }))
+    // Ids grow with time: these are later than that of the first.
+    const more = Array.from({ length: 998 }, () => `ffffffff${randomUUID().slice(8)}`).map((id) => ({
+      ...row,
+      id,
+      hash: id,
+    }))
     await rooms.db.insertInto('sessions').values(more).execute()
     await hub({ user: 'busy' })
     t.same(alive([first, child]), [true, true])
