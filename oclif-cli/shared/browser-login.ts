@@ -52,9 +52,12 @@ async function pastedCode(page: URL): Promise<string> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const signal = AbortSignal.timeout(WAIT_MS)
-    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')))
+    // Ctrl-C or the end of input: what is said next begins on a line of its own.
+    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('\n')))
     prompt.once('SIGINT', () => prompt.close())
-    const code = (await Promise.race([prompt.question('Code: ', { signal }), closed])).trim()
+    const answer = await Promise.race([prompt.question('Code: ', { signal }), closed])
+    if (answer === '\n') process.stderr.write(answer)
+    const code = answer.trim()
     if (code === '') throw new CliError('MEZ_LOGIN_FAILED', 'no code was given')
     return code
   } catch (error) {

@@ -88,7 +88,7 @@ export function stillAdmitted(parts: Parts, admitted: Admitted): Admitted | null
   const { epoch } = changes
   if (epoch === admitted.epoch) return admitted
   const { app, session, context } = admitted
-  if (catalog.byId(app.id) !== app || !app.enabled || !changes.fresh()) return null
+  if (catalog.byId(app.id) !== app || !changes.fresh()) return null
   if (session === null) return { ...admitted, epoch }
   const live = sessions.byId(session.id)
   const subject = live && sessions.subjectOf(live)

@@ -8,7 +8,7 @@ import {
   type View,
 } from '@mezite/core'
 import type { RbacTables } from './migrations.ts'
-import { type RoleDocument, readRole } from './role-resource.ts'
+import { type RoleDocument, readRole, refuseBuiltIn } from './role-resource.ts'
 import { compileRole, type StoredRole } from './role-set.ts'
 
 /** Roles in memory, true by the change sequence, and what an administrator does with them. */
@@ -88,6 +88,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
     },
 
     async remove(name: string, by: Actor): Promise<void> {
+      refuseBuiltIn(name)
       await changes.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
         const gone = await db

@@ -14,6 +14,12 @@ const closed = { additionalProperties: false } as const
 /** Roles that exist without a document. */
 const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 
+/** Throws `Problem` 400 `role_reserved`. */
+export function refuseBuiltIn(name: string): void {
+  if (BUILT_IN_ROLES.includes(name))
+    throw new Problem(400, 'role_reserved', `The role ${name} is built in and cannot be changed.`)
+}
+
 const DURATION = { pattern: '^(0|[0-9]{1,9}(ms|s|m|h|d))$', must: 'a duration such as 30s, 15m or 12h' }
 const Duration = Type.Optional(
   Type.Unsafe<string | 0>({ ...DURATION, type: ['string', 'integer'], maximum: 0, minimum: 0 }),
@@ -83,9 +89,7 @@ export function readRole(body: unknown, options: ResourceOptions = {}): RoleDocu
     namePattern: ROLE_NAME,
   }) as RoleDocument
   const { metadata, spec } = document
-  if (BUILT_IN_ROLES.includes(metadata.name)) {
-    throw new Problem(400, 'role_reserved', `The role ${metadata.name} is built in and cannot be changed.`)
-  }
+  refuseBuiltIn(metadata.name)
   const problems: { path: string[]; message: string }[] = []
   if (metadata.expires !== undefined)
     problems.push({ path: ['metadata', 'expires'], message: 'a role does not expire; delete it' })

@@ -75,6 +75,7 @@ t.test('stored roles', async (t) => {
   await roles.remove('dev', actor)
   t.equal(roles.compiled().get('dev'), undefined)
   await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
+  await t.rejects(roles.remove('admin', actor), { code: 'role_reserved' })
   const fields = { name: 'dev', role: 'dev' }
   t.match(
     events,
