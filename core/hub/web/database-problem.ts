@@ -11,11 +11,20 @@ const BY_STATE: Readonly<Record<string, readonly [code: string, detail: string]>
   '57014': ['database_busy', 'The database is busy: it did not answer in time.'],
 }
 
-/** 503 with the reason for an error of the database that time or an operator mends; null for any other error. */
+const MOST_CAUSES = 8
+
+/**
+ * 503 with the reason for an error of the database that time or an operator mends, also where it is the cause of another
+ * one; null for any other error.
+ */
 export function databaseProblem(error: unknown): Problem | null {
-  if (isMezError(error, 'MEZ_DATABASE_UNAVAILABLE')) {
-    return new Problem(503, 'database_unavailable', 'The database cannot be asked at the moment.')
+  let one = error
+  for (let depth = 0; one instanceof Error && depth < MOST_CAUSES; one = one.cause, depth++) {
+    if (isMezError(one, 'MEZ_DATABASE_UNAVAILABLE')) {
+      return new Problem(503, 'database_unavailable', 'The database cannot be asked at the moment.')
+    }
+    const known = BY_STATE[String((one as { code?: unknown }).code)]
+    if (known) return new Problem(503, ...known)
   }
-  const known = error instanceof Error ? BY_STATE[String((error as { code?: unknown }).code)] : undefined
-  return known ? new Problem(503, ...known) : null
+  return null
 }
