@@ -232,6 +232,8 @@ t.test('access', async (t) => {
     await users.relink('bob@example.com', actor)
     t.same(users.rolesOf('bob@example.com'), ['dev'], 'mapped roles went with the identity')
     t.ok(await signIn('bob@example.com', '2'))
+    const elsewhere = { issuer: 'https://other', sub: '2', connector: 'sso', mappedRoles: [] }
+    await t.rejects(users.signIn({ name: 'bob@example.com', ...elsewhere }), { code: 'MEZ_USER_NAME_TAKEN' })
     for (const bad of ['', ' a', 'a ', 'a,b', 'a\u0000b', 'a\nb', 'x'.repeat(257), '\ud800']) {
       await t.rejects(signIn(bad, '9'), { code: 'MEZ_USER_NAME_INVALID' }, JSON.stringify(bad))
     }
@@ -293,6 +295,8 @@ t.test('access', async (t) => {
     const olga = { name: 'olga', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
     await users.signIn(olga)
     t.equal((await users.confirm(olga)).name, 'olga')
+    for (const other of [{ sub: '2' }, { issuer: 'https://other' }])
+      await t.rejects(users.confirm({ ...olga, ...other }), { status: 401, code: 'login_required' })
     await users.relink('olga', actor)
     await t.rejects(users.confirm(olga), { status: 401, code: 'login_required' })
     t.equal(users.byName('olga')?.identity, null)

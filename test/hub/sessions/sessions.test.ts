@@ -213,17 +213,22 @@ t.test('sessions', async (t) => {
   })
 
   await t.test('E71 locks, roles, users and apps cut what is live', async (t) => {
-    const { session } = await hub()
+    const { session, token } = await hub()
     rooms.setPolicy(({ subject }, vote) => {
       if (subject.roles.includes('dev')) vote.allow('dev')
     })
+    const { session: below, token: belowToken } = (await (await handOver(session, other)).redeem())!
+    const identify = identifySession(sessions, locks)
     const settled = () => sessions.live.recheck()
 
     const a = stream(session)
     const lock = await locks.create({ kind: 'user', target: 'ann', message: null, ttlMs: null }, actor)
     await settled()
     t.same(a.cuts, ['locked'])
+    const known = await identify({ kind: 'bearer', token })
+    t.strictSame([known?.user, known?.roles], ['ann', []], 'known, and no more')
     await locks.remove(lock.id, actor)
+    t.match(await identify({ kind: 'bearer', token }), { user: 'ann', roles: ['dev'] })
 
     const b = stream(session)
     const kept = stream(session, other)
@@ -239,7 +244,11 @@ t.test('sessions', async (t) => {
     )
     await settled()
     t.same(kept.cuts, ['locked'])
+    t.equal(await sessions.find('hub', token), undefined)
+    t.equal(sessions.byId(below.id), undefined, 'and what hangs on it')
+    t.equal(await sessions.find('app', belowToken), undefined)
     await locks.remove(sessionLock.id, actor)
+    t.equal(sessions.byId(below.id), below)
 
     const c = stream(session)
     await users.update('ann', [], actor)

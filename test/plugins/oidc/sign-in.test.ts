@@ -81,9 +81,13 @@ t.test(
     const victim = new Visitor()
     const url = await toCallback(victim)
     t.equal((await new Visitor().fetch(url)).status, 400, 'another browser')
+    const login = await loginOf(new Visitor())
+    t.equal((await new Visitor().fetch(login.replace(/state=.*/, 'state=made-up'))).status, 400, 'no launch')
+    const recorded = host.events.length
     t.equal((await victim.fetch(`${callback}?code=x`)).status, 400, 'missing')
     t.equal((await victim.fetch(`${callback}?code=x&state=wrong`)).status, 400, 'wrong')
     t.equal((await victim.fetch(`${url}&state=twice`)).status, 400, 'twice')
+    t.equal(host.events.length, recorded, 'what anybody can send fills no trail')
     t.equal((await victim.fetch(url)).status, 303, 'and the right one works')
   },
 )
@@ -110,7 +114,11 @@ t.test('C41 the same callback 20 times in parallel makes one session', async (t)
     Array.from({ length: 20 }, () => fetch(url, { redirect: 'manual', headers: { cookie } })),
   )
   t.equal(answers.filter(({ status }) => status === 303).length, 1)
-  t.equal(answers.filter(({ status }) => status === 400).length, 19)
+  const refused = answers.filter(({ status }) => status === 400)
+  t.equal(refused.length, 19)
+  for (const answer of refused)
+    t.match(await answer.text(), 'already used', 'whatever the provider thinks of its code')
+  t.match(answers[0]?.headers.get('set-cookie'), /__Host-mezite_login_[^;]*; Max-Age=0;/)
   t.equal(host.byToken.size, before + 1)
 })
 

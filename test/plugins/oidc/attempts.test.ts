@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { createAttempts } from '../../../plugins/oidc/attempts.ts'
+
+let ahead = 0
+const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
+const attempts = createAttempts(createVault(randomBytes(32)), clock)
+
+/** A sign-in that begins, and its cookie as the browser sends it. */
+function begin(held?: string) {
+  const { attempt, cookies } = attempts.begin('sso', 'target', held)
+  return { attempt, cookies, cookie: cookies.at(-1)!.split(';')[0]! }
+}
+
+t.test('an attempt is found by its state for ten minutes, among others', async (t) => {
+  const [one, two] = [begin(), begin()]
+  const header = `a=b; ${one.cookie}; ${two.cookie}`
+  t.strictSame(attempts.find(header, one.attempt.state)?.attempt, one.attempt)
+  t.strictSame(attempts.find(header, two.attempt.state)?.attempt, two.attempt)
+  const [name] = one.cookie.split('=')
+  const value = two.cookie.slice(two.cookie.indexOf('='))
+  t.equal(attempts.find(`${name}${value}`, one.attempt.state), null, 'another state under this one’s name')
+  ahead = 9 * 60_000
+  t.ok(attempts.find(header, one.attempt.state))
+  ahead = 11 * 60_000
+  t.equal(attempts.find(header, one.attempt.state), null)
+  ahead = 0
+})
+
+t.test('its cookie is for the hub alone, and no script reads it', async (t) => {
+  const { attempt, cookie, cookies } = begin()
+  for (const line of [cookies[0], attempts.find(cookie, attempt.state)?.removal])
+    t.match(line, /^__Host-[^;]+; Max-Age=\d+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
+  t.equal(attempts.find(`\u00a0${cookie}`, attempt.state), null, 'a name that only looks like it')
+})
+
+t.test('a browser keeps eight, the newest', async (t) => {
+  const held: string[] = []
+  for (let count = 0; count < 8; count++) {
+    ahead += 1_000
+    const { cookie, cookies } = begin(held.join('; '))
+    t.equal(cookies.length, 1)
+    held.push(cookie)
+  }
+  const { cookies } = begin(held.join('; '))
+  t.equal(cookies.length, 2)
+  t.match(cookies[0], `${held[0]!.split('=')[0]}=; Max-Age=0;`)
+})
