@@ -11,9 +11,9 @@ export function markOf({ hardware, clock }: Parts, key: KeyRow) {
 }
 
 /**
- * In the change that removes a key, which is trusted no more: what it confirmed counts no more anywhere, and other sign-ins by it end. Those that bear no
- * mark do not say by which key, command lines above all, so they end as well. `kept` is the session of the person who
- * says so.
+ * In the change that removes a key, which is trusted no more: what it confirmed counts no more anywhere, and other
+ * sign-ins by it end. Those that bear no mark do not say by which key, command lines above all, so they end as well.
+ * `kept` is the session of the person who says so.
  */
 export async function dropMarks(
   { sessions }: Parts,
