@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
-import { pipeline } from 'node:stream'
 import type { OtherHub } from './choose-hub.ts'
 
 const CONNECT_MS = 5_000
+const LAST_WORD_MS = 5_000
 
 /** Connections that this hub hands on to others, bytes as they are: they are encrypted for that hub. */
 export interface Relay {
@@ -25,18 +25,18 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       onward.on('error', (error) => {
         if (!connected && !socket.destroyed) failed(to, error)
       })
+      socket.once('close', () => onward.destroy())
       onward.once('close', () => {
         clearTimeout(deadline)
-        if (!connected) socket.destroy()
+        // What the hub has said last, above all why it closes, still goes out, to whoever reads it in time.
+        socket.destroySoon()
+        setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
       })
-      socket.once('close', () => onward.destroy())
       onward.once('connect', () => {
         connected = true
         clearTimeout(deadline)
         onward.write(to.header)
-        pipeline(socket, onward, () => {})
-        // What the hub says last, above all why it closes, still goes out.
-        pipeline(onward, socket, () => socket.destroy())
+        socket.pipe(onward).pipe(socket)
       })
     },
     async drain(signal) {

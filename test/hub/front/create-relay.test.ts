@@ -86,6 +86,10 @@ t.test('a wish is served by that hub, which hears who the client is', async (t) 
 })
 
 t.test('bytes go both ways, and the two connections end together', async (t) => {
+  const warnings: Error[] = []
+  const warned = (warning: Error) => void warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
   const socket = dial(one!.port, await wishFor('hub-2'))
   await answer(socket)
   const sent = randomBytes(3 << 20)
@@ -107,6 +111,7 @@ t.test('bytes go both ways, and the two connections end together', async (t) => 
   taken.at(-1)!.socket.end('why')
   t.equal(String((await last)[0]), 'why', 'what the hub says last arrives')
   await gone
+  t.same(warnings, [], 'and no connection gathers listeners')
 })
 
 t.test('a hub that is unknown or away serves nobody, and this one lives', async (t) => {
