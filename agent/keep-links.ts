@@ -135,13 +135,17 @@ export function keepLinks(
         follow(greeting)
       },
       onMessage(message) {
-        // It has been renewed already, and this link is yet to be replaced.
-        const renewed = message.type === 'renew_now' && identity.current?.certificate !== certificate
-        if (renewed && instance !== null) return move([instance])
+        // What a link says that another one has taken over from is no news.
+        const inUse = instance !== null && live.get(instance) === link ? instance : null
+        if (message.type === 'renew_now' && identity.current?.certificate !== certificate) {
+          // It has been renewed already, and the link is yet to be replaced.
+          if (inUse !== null) move([inUse])
+          return
+        }
         renewal.told(message)
         learnHubCa(message, { identity, send: link.send, log })
         if (message.type === 'instances') follow(message)
-        if (message.type === 'move' && instance !== null) move([instance])
+        if (message.type === 'move' && inUse !== null) move([inUse])
       },
       onClosed(reason) {
         links.delete(link)
