@@ -36,6 +36,24 @@ t.test('a challenge that was spent stays spent, whatever a hub whose clock is ah
   passed += 45_000
   await ahead!.spend(ahead!.begin(binding).ceremony, binding)
   await t.rejects(exact!.spend(ceremony, binding), { code: 'challenge_spent' })
+
+  // D57: it counts for exactly what it was made for.
+  const made = { purpose: 'session-mfa', session: 's', user: 'u', app: 'a', link: 'l' } as const
+  for (const other of [
+    { purpose: 'confirm' },
+    { session: 'x' },
+    { user: 'x' },
+    { user: null },
+    { app: 'x' },
+    { app: null },
+    { link: 'x' },
+    { link: null },
+  ] as const) {
+    const asked = exact!.begin(made)
+    const foreign = { code: 'challenge_foreign' }
+    await t.rejects(exact!.spend(asked.ceremony, { ...made, ...other }), foreign, JSON.stringify(other))
+    await t.rejects(exact!.spend(asked.ceremony, made), { code: 'challenge_spent' }, 'and is spent by it')
+  }
 })
 
 t.test('so does a state of a sign-in, and the id of a logout', async (t) => {
