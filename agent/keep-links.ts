@@ -21,6 +21,8 @@ const QUICK_RETRY_MS = 1_000
 const QUICK_TRIES = 15
 /** A link that ends sooner counts as a try that failed: two agents of one identity would cut each other all the time. */
 const STEADY_MS = 1_000
+/** By then each hub has seen that the link to it is a new one. */
+const MOVED_MS = 1_000
 /** More hubs than a cluster has. */
 const MOST_HUBS = 64
 
@@ -128,7 +130,9 @@ export function keepLinks(
         upSince = clock.monotonic()
         tries.delete(wish)
         live.set(instance, link)
-        if (moving.delete(instance) && moving.size === 0) link.send({ type: 'moved' })
+        if (moving.delete(instance) && moving.size === 0) {
+          setTimeout(() => link.send({ type: 'moved' }), MOVED_MS).unref()
+        }
         log.info({ instance, transport }, 'connected to the hub')
         options.onChanged({ instance, connected: true, reason: null })
         renewal.check()

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
+import type { LiveLink } from '../../core/hub/tunnel/live-link.ts'
+import { joined, startApp } from '../hub/tunnel/start-app.ts'
+import { startTunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 
 t.test(
   'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',
@@ -27,5 +29,37 @@ t.test(
       quick.push(await cut())
     }
     t.ok(Math.min(...quick) < 800, `after a second of service it is back in ${quick} ms`)
+  },
+)
+
+t.test(
+  'what a link says after another has taken over replaces nothing, and what is open goes on',
+  async (t) => {
+    const hub = await joined(t)
+    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+    const inUse = () => hub.tunnel.links()[0] as unknown as LiveLink
+    const closed: string[] = []
+    const hold = async (name: string) => {
+      const pipe = await hub.tunnel.open(app)
+      pipe.onclose = () => void closed.push(name)
+    }
+    const first = inUse()
+    await hold('on the first')
+    first.send({ type: 'renew_now' })
+    await hub.until(() => inUse() !== first, 'a link on the new certificate takes over')
+    const second = inUse()
+    await hold('on the second')
+
+    for (const type of ['renew_now', 'move']) first.send({ type })
+    // Longer than a try may wait.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    t.equal(inUse(), second)
+    t.same(closed, [])
+
+    second.moving = true
+    second.send({ type: 'move' })
+    await hub.until(() => inUse() !== second, 'the hub has asked for another link')
+    await hold('on the third')
+    t.same(closed, [], 'and each goes on where it began')
   },
 )

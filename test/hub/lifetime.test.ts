@@ -35,10 +35,12 @@ t.test('plugins that fail to drain, or never end, are named and do not hold up t
       summary: 'Drains badly',
       setup: ({ tap }) => tap.lifecycle.drain(drain),
     })
+  const stuck = Promise.withResolvers<void>()
+  t.teardown(() => stuck.resolve())
   const hub = await createTestHub({
     plugins: [
       plugin('broken', async () => Promise.reject(new Error('boom'))),
-      plugin('hanging', () => new Promise(() => {})),
+      plugin('hanging', () => stuck.promise),
     ],
   })
   const began = performance.now()
