@@ -1,4 +1,5 @@
 import { MezError, messageOf } from '../../kernel/error.ts'
+import { withDeadline } from '../../kernel/with-deadline.ts'
 import type { HubTransport } from './transport.ts'
 
 const LISTEN_MS = 30_000
@@ -9,16 +10,10 @@ export async function openListener(
   deliver: Parameters<NonNullable<HubTransport['listen']>>[0],
   deadlineMs = LISTEN_MS,
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${deadlineMs} ms`)), deadlineMs)
-  })
   try {
-    await Promise.race([transport.listen?.(deliver), late])
+    await withDeadline(async () => transport.listen?.(deliver), deadlineMs)
   } catch (cause) {
     const message = `the transport '${transport.name}' does not listen: ${messageOf(cause)}`
     throw new MezError('MEZ_START_FAILED', message, { cause })
-  } finally {
-    clearTimeout(timer)
   }
 }
