@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly databaseUrl?: string
   /** Told before each step. */
   readonly onStep: (title: string) => void
+  /** Aborted while it starts: what has started is stopped, and the start rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 export interface Cluster {
@@ -54,11 +56,11 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const HUB = here('../../core/mezhub.js')
 const AGENT = here('../../agent/mezd.js')
 const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
-const READY_MS = 90_000
+const MEZCTL_MS = 90_000
 
 /** Starts hub, identity provider, agent and four applications as programs of their own, on loopback. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { dir, onStep } = options
+  const { dir, onStep, signal } = options
   const dataDir = join(dir, 'hub')
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const [hubPort, diagnosticsPort] = await Promise.all([options.hubPort || freePort(), freePort()])
@@ -74,7 +76,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     for (const program of [...programs.values()].reverse()) await program.stop()
   }
   const start = async (options: ProgramOptions): Promise<number> => {
-    const program = await startProgram(options)
+    const program = await startProgram({ ...options, signal })
     programs.set(program.name, program)
     const { port } = program
     // Started again, it listens where it is registered.
@@ -93,7 +95,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const mezctl = async (...args: readonly string[]) => {
     const { stdout } = await promisify(execFile)(process.execPath, [MEZCTL, ...args], {
       env: { ...process.env, MEZITE_DATA_DIR: dataDir },
-      timeout: READY_MS,
+      timeout: MEZCTL_MS,
     })
     return stdout
   }
@@ -130,7 +132,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         file: HUB,
         args: ['start', '--config', configFile],
         logFile: logFile('hub'),
-        ready: () => isReady(diagnosticsPort),
+        ready: (signal) => isReady(diagnosticsPort, signal),
       }),
     )
     const idpUrl = `http://127.0.0.1:${idpPort}`
@@ -179,7 +181,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       ],
       env: { MEZITE_JOIN_TOKEN: joining.token },
       logFile: logFile('agent'),
-      ready: () => isConnected(mezctl),
+      ready: (signal) => isConnected(mezctl, signal),
     })
 
     const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
@@ -225,9 +227,8 @@ async function joinToken(mezctl: Mezctl): Promise<{ token: string; ca_pin: strin
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function isReady(port: number): Promise<void> {
-  const deadline = Date.now() + READY_MS
-  while (Date.now() < deadline) {
+async function isReady(port: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
       .then((r) => r.ok)
       .catch(() => false)
@@ -236,9 +237,8 @@ async function isReady(port: number): Promise<void> {
   }
 }
 
-async function isConnected(mezctl: Mezctl): Promise<void> {
-  const deadline = Date.now() + READY_MS
-  while (Date.now() < deadline) {
+async function isConnected(mezctl: Mezctl, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
     const agents = JSON.parse(await mezctl('agents', 'ls', '--format', 'json')) as { connected: boolean }[]
     if (agents.some((agent) => agent.connected)) return
     await pause(100)

@@ -48,11 +48,11 @@ const onStep = (title: string): void => print(`- ${title}`)
 
 async function runCheck(): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-check-'))
-  const interrupted = untilInterrupted()
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep })
+  const signal = interruption()
+  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal })
   try {
     print('')
-    const held = await Promise.race([check(cluster, print), interrupted.then(() => false)])
+    const held = await Promise.race([check(cluster, print), until(signal).then(() => false)])
     if (held) rmSync(dir, { recursive: true, force: true })
     else print(`The logs are in ${dir}`)
     return held ? 0 : 1
@@ -63,15 +63,14 @@ async function runCheck(): Promise<number> {
 
 /** `dir` is kept between runs, so that the second start is fast and nobody has to sign in twice. */
 async function runDemo(hubPort: number, dir: string): Promise<number> {
-  const interrupted = untilInterrupted()
+  const signal = interruption()
   const started = performance.now()
-  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep })
+  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal })
   try {
     onStep('Making a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)
-    print(welcome(cluster, link, (performance.now() - started) / 1000))
-    await interrupted
-    print('\nStopping')
+    if (!signal.aborted) print(welcome(cluster, link, (performance.now() - started) / 1000))
+    await until(signal)
   } finally {
     await cluster.stop()
   }
@@ -129,11 +128,22 @@ In another terminal, as the operator:
 Ctrl-C stops everything.`
 }
 
-function untilInterrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
+/** Aborts at Ctrl-C; a second one changes nothing, or what runs would be left behind. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (!controller.signal.aborted) print('\nStopping')
+      controller.abort(new Error(`stopped by ${name}`))
+    })
+  return controller.signal
 }
+
+const until = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve())
+  })
 
 main().then(
   (code) => {

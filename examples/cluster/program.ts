@@ -21,15 +21,21 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Where its standard error goes. */
   readonly logFile: string
-  /** Resolves when the program can be used; by default, when it prints a line `ready` or `ready PORT`. */
-  readonly ready?: () => Promise<unknown>
-  readonly deadlineMs?: number
+  /**
+   * Resolves when the program can be used, and may give up when the signal aborts; by default, when it prints a line
+   * `ready` or `ready PORT`.
+   */
+  readonly ready?: (signal: AbortSignal) => Promise<unknown>
+  /** Aborted: the program is not wanted any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
+const READY_MS = 90_000
 const STOP_MS = 10_000
 
-/** Starts a program and waits until it is ready; rejects with the end of its log when it exits or is late. */
+/** Starts a program and waits until it is ready; rejects, once it has ended, when it exits, is late or is not wanted any more. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
+  options.signal?.throwIfAborted()
   const log = openSync(options.logFile, 'a', 0o600)
   const child = spawn(
     process.execPath,
@@ -56,22 +62,27 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     signal: (signal) => void child.kill(signal),
     stop: () => stop(child, exited),
   }
-  const deadline = AbortSignal.timeout(options.deadlineMs ?? 90_000)
+  const settled = new AbortController()
+  const reasons = [settled.signal, AbortSignal.timeout(READY_MS), ...(options.signal ? [options.signal] : [])]
+  const over = AbortSignal.any(reasons)
   try {
     await Promise.race([
       options.ready
-        ? options.ready()
+        ? options.ready(over)
         : saidPort(child).then((said) => {
             port = said
           }),
       exited.then((code) => Promise.reject(new Error(`${options.name} ended with code ${code}`))),
       new Promise((_, reject) => {
-        deadline.onabort = () => reject(new Error(`${options.name} did not get ready in time`))
+        over.onabort = () => reject(new Error(`${options.name} did not get ready in time`))
       }),
     ])
   } catch (error) {
     await program.stop()
+    options.signal?.throwIfAborted()
     throw new Error(`${(error as Error).message}; its log is ${options.logFile}`)
+  } finally {
+    settled.abort()
   }
   return program
 }

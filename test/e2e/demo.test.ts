@@ -133,6 +133,18 @@ t.test(
   },
 )
 
+t.test('Ctrl-C while it starts stops what has started', async (t) => {
+  const demo = startDemo(t, '--port', String(await freePort()), '--dir', dir)
+  await until(() => demo.output().includes('Starting the applications'), 'the hub runs')
+  const started = family(demo.child.pid ?? 0)
+  t.match([...started.values()].join('\n'), 'mezhub.js')
+  interrupt(demo.child)
+  t.not(await demo.exited, 0)
+  t.match(demo.output(), /Stopping\n[\s\S]*error: stopped by SIGINT/)
+  t.notMatch(demo.output(), 'Ready after')
+  await until(() => survivors(started).length === 0, 'nothing is left')
+})
+
 t.test('a port that is taken is said, with the next step', async (t) => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
