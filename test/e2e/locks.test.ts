@@ -142,6 +142,10 @@ for (const { kind, of, browser, msh } of targets) {
       t.match(page.text, 'Incident 42: call &#60;the desk&#62;.')
       t.equal(message, MESSAGE, 'with msh too')
     }
+    if (kind === 'user' || kind === 'role') {
+      const home = await who.visitor.fetch(tcp.hub.url, { headers: { accept: 'text/html' } })
+      t.match(home.text, /Your access is locked[\s\S]*call &lt;the desk/, 'the home page says it too')
+    }
     for (const { id } of locks) await api('DELETE', `/locks/${id}`)
     await until(async () => (await ask(who.visitor)).status === 200, 'access is back with the lock gone')
   })

@@ -62,6 +62,8 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
       roles: readonly string[],
       apps: readonly HomeApp[],
       links: readonly { readonly title: string; readonly href: string }[] = [],
+      /** Why no application opens although roles would open some. */
+      locked: string | null = null,
     ) =>
       page(
         'Your applications',
@@ -83,7 +85,9 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
           ${
             apps.length > 0
               ? html`<ul class="apps">${apps.map(appCard)}</ul>`
-              : html`<div class="card"><p>No application is open to you.</p>
+              : locked !== null
+                ? html`<div class="card"><p>${TITLES.locked}.</p><p class="quiet">${locked}</p></div>`
+                : html`<div class="card"><p>No application is open to you.</p>
                   <p class="quiet">${
                     roles.length > 0
                       ? 'None of your roles opens one at the moment.'

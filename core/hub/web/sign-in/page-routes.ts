@@ -81,7 +81,9 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
       { title: 'Your sessions', href: '/web/sessions' },
       ...parts.methods().flatMap(({ account }) => account ?? []),
     ]
-    return sendPage(reply, pages.home(subject.user, subject.roles, shown, links))
+    const lock = parts.locks.lockFor(subject, null)
+    const locked = lock && (lock.message ?? 'An administrator can say why.')
+    return sendPage(reply, pages.home(subject.user, subject.roles, shown, links, locked))
   })
 
   app.get('/web/launch', page, (request, reply) => {
