@@ -12,6 +12,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   const done = await loginMsh(hub, env, ['--auth', 'sso', '--ttl', '4h'])
   t.equal(done.code, 0, done.err)
   t.match(done.out, `Signed in to test at ${hub.proxy} as alice@example.com; ends in `)
+  t.notMatch(done.out, 'sooner')
   const page = new URL(hub.seen.find(({ url }) => url.startsWith('/web/cli'))!.url, 'https://hub')
   t.equal(page.searchParams.get('connector'), 'sso')
   t.equal(page.searchParams.get('program'), 'msh')
@@ -22,6 +23,15 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   const file = join(env.MSH_HOME!, 'credentials.json')
   t.match(readFileSync(file, 'utf8'), /BEGIN PRIVATE KEY/)
   t.notMatch(JSON.stringify(hub.seen), /PRIVATE/)
+
+  t.test('a certificate that ends sooner than was asked for says so', async (t) => {
+    const strict = await startMshHub()
+    t.teardown(() => strict.stop())
+    strict.ttlSeconds = 3_600
+    const { out } = await loginMsh(strict, mshEnv(strict), ['--ttl', '24h'])
+    t.match(out, 'That is sooner than --ttl 24h, because your roles allow no longer.')
+    t.notMatch((await loginMsh(strict, mshEnv(strict))).out, 'sooner', 'nothing was asked for')
+  })
 
   t.test('status says who, where, with which roles and until when', async (t) => {
     const text = await runMsh(['status'], env)

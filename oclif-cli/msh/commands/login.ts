@@ -20,6 +20,8 @@ import { loginStore, type MshProfile } from '../login-store.ts'
 import { makeUserKey } from '../user-key.ts'
 
 const LONGEST_SECONDS = 24 * 3_600
+/** The clocks of hub and client may differ by that much. */
+const CLOCK_SECONDS = 300
 
 export default class Login extends BaseCommand {
   static override summary = 'sign in at a hub through the browser, and get a certificate for this machine'
@@ -49,7 +51,7 @@ export default class Login extends BaseCommand {
   }
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(Login)
+    const { flags, metadata } = await this.parse(Login)
     const proxy = parseProxy(flags.proxy)
     const ttlSeconds = parseDurationSeconds(flags.ttl, '--ttl')
     if (ttlSeconds > LONGEST_SECONDS) {
@@ -84,8 +86,14 @@ export default class Login extends BaseCommand {
     const { user, cluster, expires, roles, session_id } = profile
     const told = { proxy: proxy.name, user, cluster, roles, expires, session_id, file: flags.out ?? null }
     await this.show(flags, told, () => {
-      const who = `Signed in to ${showCell(cluster)} at ${proxy.name} as ${showCell(user)}; ends ${showTime(expires)}.`
-      return flags.out === undefined ? who : `${who}\nIdentity written to ${showCell(flags.out)}.`
+      const lines = [
+        `Signed in to ${showCell(cluster)} at ${proxy.name} as ${showCell(user)}; ends ${showTime(expires)}.`,
+      ]
+      const lasts = (Date.parse(expires) - Date.now()) / 1_000
+      if (!metadata.flags.ttl?.setFromDefault && lasts < ttlSeconds - CLOCK_SECONDS)
+        lines.push(`That is sooner than --ttl ${flags.ttl}, because your roles allow no longer.`)
+      if (flags.out !== undefined) lines.push(`Identity written to ${showCell(flags.out)}.`)
+      return lines.join('\n')
     })
   }
 }
