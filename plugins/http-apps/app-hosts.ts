@@ -43,7 +43,7 @@ export class AppHosts implements AppHostProtocol {
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
     this.#rescue = new CookieRescue(parts.deadlines)
     this.#refusals = new RefusalLog(parts.audit)
-    this.#path = new RequestPath(parts, this.#rescue, this.#refusals)
+    this.#path = new RequestPath(parts, this.#refusals)
   }
 
   accept(socket: TLSSocket, info: ConnectionInfo): void {

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from '@mezite/core'
-import { type Answer, formAnswer, htmlAnswer } from './answer.ts'
+import { type Answer, formAnswer, htmlAnswer, isNavigation } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
 import type { RequestSource } from './client.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -41,17 +41,29 @@ export class CookieRescue {
   closed(): void {
     this.#open--
   }
+}
 
-  /** The answer to a request with too large a head; only its own page may delete the cookies. */
-  answer(request: AppRequest, ownOrigin: string): Answer {
-    const meant = request.origin === ownOrigin || request.site === 'same-origin'
-    if (request.target !== RESET_PATH || request.method !== 'POST' || !meant) return tooLargeAnswer()
-    const text = [
-      'Close other windows of this domain before you sign in again, or they may fill it up again.',
-    ]
-    const link = actions('<a href="/">Open the application</a>')
-    return htmlAnswer(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
-  }
+/** The answer to a request with too large a head; only its own page may delete the cookies. */
+export function tooLargeOrReset(request: AppRequest, ownOrigin: string): Answer {
+  return resetAnswer(request, ownOrigin) ?? tooLargeAnswer()
+}
+
+/** Deletes the cookies when this very host asks for it. */
+export function resetAnswer(request: AppRequest, ownOrigin: string): Answer | undefined {
+  const meant = request.origin === ownOrigin || request.site === 'same-origin'
+  if (request.target !== RESET_PATH || request.method !== 'POST' || !meant) return undefined
+  const text = ['Close other windows of this domain before you sign in again, or they may fill it up again.']
+  const link = actions('<a href="/">Open the application</a>')
+  return htmlAnswer(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
+}
+
+/**
+ * An app has refused a navigation because of its cookies, though they fit here: servers that take less say 431, or 400 (nginx,
+ * Apache). Its page cannot delete them.
+ */
+export function refusesCookies(status: number, request: AppRequest): boolean {
+  if ((status !== 431 && status !== 400) || !isNavigation(request)) return false
+  return request.cookies.reduce((sum, cookie) => sum + cookie.length, 0) > limits.cookieBytes
 }
 
 /** 431 with a way out. */

@@ -5,6 +5,7 @@ import { answerLines } from './answer-lines.ts'
 import type { AnswerHead } from './answer-parser.ts'
 import type { Client, ClientWatcher } from './client.ts'
 import { type Attempt, connectAdmitted, sharerOf } from './connect-admitted.ts'
+import { refusesCookies, tooLargeAnswer } from './cookie-rescue.ts'
 import type { Waiting } from './deadlines.ts'
 import { type AppNames, namesOf } from './location.ts'
 import { readableBy } from './origin.ts'
@@ -115,8 +116,10 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   onhead(head: AnswerHead): void {
-    if (head.status === 101) {
-      this.#switch(head)
+    if (head.status === 101) return void this.#switch(head)
+    if (refusesCookies(head.status, this.#admitted.request)) {
+      this.#upstream?.destroy()
+      this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
       return
     }
     this.#answered = true
@@ -172,16 +175,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       return
     }
     upstream?.destroy()
+    const { app, request } = this.#admitted
     if (this.#answer.begun) {
-      this.#outcome.reason ??= failure.broken
-        ? 'answer_invalid'
-        : failure.linkLost
-          ? 'link_lost'
-          : 'app_reset'
+      this.#outcome.reason ??= failureProblem(app.name, failure).code
       this.#stop(null)
       return
     }
-    const { app, request } = this.#admitted
     if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
       this.#repeated = true
       this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
@@ -265,7 +264,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#answer.ended = true
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
-    this.#client.answer(problemAnswer(request, problem, requestId, lines))
+    const tooLarge = problem.code === 'headers_too_large'
+    this.#client.answer(tooLarge ? tooLargeAnswer() : problemAnswer(request, problem, requestId, lines))
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */

@@ -9,7 +9,7 @@ import {
   redirectAnswer,
 } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
-import { RESET_PATH } from './cookie-rescue.ts'
+import { RESET_PATH, resetAnswer } from './cookie-rescue.ts'
 import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { publicOrigin } from './origin.ts'
 import { actions, escapeHtml, page } from './page.ts'
@@ -33,12 +33,15 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
     return redirectAnswer(302, `${parts.publicNames.signInOrigin}/`, [])
   const soft = sessionRoute(parts, request, requestId, url.pathname)
   if (soft !== undefined) return soft
-  if (url.pathname === RESET_PATH)
-    return htmlAnswer(
-      200,
-      page('Nothing to delete', ['Your cookies fit again.'], actions('<a href="/">Open the application</a>')),
-    )
+  if (url.pathname === RESET_PATH) return reset(parts, request)
   return problemAnswer(request, new Problem(404, 'not_found', 'The gateway has no such page.'), requestId)
+}
+
+/** Also where the cookies fit here: the app itself may take less. */
+function reset(parts: Parts, request: AppRequest): Answer {
+  const link = actions('<a href="/">Open the application</a>')
+  const nothing = htmlAnswer(200, page('Nothing to delete', ['Your cookies fit again.'], link))
+  return resetAnswer(request, publicOrigin(request.host.host, parts.publicNames)) ?? nothing
 }
 
 async function exchange(

@@ -4,6 +4,8 @@ export const limits = {
   rescueHeaderBytes: 1024 * 1024,
   rescueMs: 120_000,
   rescues: 16,
+  /** What every usual server of an app takes. */
+  cookieBytes: 8_000,
   /** How long a connection waits for the next request after an answer of an app. */
   keepAliveMs: 65_000,
   /** Head of an answer, and its trailers. */

@@ -6,7 +6,7 @@ import { type Asker, problemAnswer } from './answer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import type { Client, RequestSource } from './client.ts'
 import { sharerOf } from './connect-admitted.ts'
-import { type CookieRescue, isTooLarge } from './cookie-rescue.ts'
+import { isTooLarge, tooLargeOrReset } from './cookie-rescue.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { hubRoute, isHubPath } from './hub-routes.ts'
 import { publicOrigin } from './origin.ts'
@@ -17,16 +17,14 @@ import type { RefusalLog } from './refusal-log.ts'
 /** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
 export class RequestPath {
   readonly #parts: Parts
-  readonly #rescue: CookieRescue
   readonly #refusals: RefusalLog
   /** Requests of callers who are not known yet, by address. */
   readonly #anonymous = createCounts()
   /** What is under way, by connection. */
   readonly #exchanges = new Map<Duplex, HttpExchange[]>()
 
-  constructor(parts: Parts, rescue: CookieRescue, refusals: RefusalLog) {
+  constructor(parts: Parts, refusals: RefusalLog) {
     this.#parts = parts
-    this.#rescue = rescue
     this.#refusals = refusals
   }
 
@@ -46,7 +44,7 @@ export class RequestPath {
       }
       if (isTooLarge(source, this.#parts.proxyLimits.headerBytes)) {
         this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
-        client.answer(this.#rescue.answer(request, publicOrigin(request.host.host, this.#parts.publicNames)))
+        client.answer(tooLargeOrReset(request, publicOrigin(request.host.host, this.#parts.publicNames)))
         return
       }
       if (isHubPath(request.target) && info.certified === undefined) {

@@ -114,22 +114,28 @@ async function untilKept(context: BrowserContext, names: RegExp, count: number):
   await until(async () => (await kept()) === count, `${count} cookies ${names}`)
 }
 
-t.test('B24 a cookie bomb from a sibling logs out at worst, without a redirect loop', async (t) => {
-  const { context, page } = await newPerson(browser)
-  await signInAs(page, ALICE, victim.url)
-  await signInAs(page, ALICE, evil.url)
-  await page.evaluate(() => {
-    for (let n = 0; n < 60; n++) {
-      document.cookie = `bomb${n}=${'x'.repeat(3000)}; Domain=apps.mezite.localhost; Path=/; Secure`
-    }
-  })
-  // A few of them would still reach the app, which has a limit of its own.
-  await untilKept(context, /^bomb/, 60)
-  const response = await page.goto(victim.url)
-  t.ok(response)
-  t.equal(response?.status(), 431)
-  await context.close()
-})
+/** Too much for the gateway; enough for a server of Node.js, which takes 16 KB. */
+for (const count of [60, 6])
+  t.test(
+    `B24 a bomb of ${count} cookies from a sibling logs out at worst, and in no redirect loop`,
+    async (t) => {
+      const { context, page } = await newPerson(browser)
+      await signInAs(page, ALICE, victim.url)
+      await signInAs(page, ALICE, evil.url)
+      await page.evaluate((count) => {
+        for (let n = 0; n < count; n++) {
+          document.cookie = `bomb${n}=${'x'.repeat(3000)}; Domain=apps.mezite.localhost; Path=/; Secure`
+        }
+      }, count)
+      await untilKept(context, /^bomb/, count)
+      t.equal((await page.goto(victim.url))?.status(), 431)
+      await page.getByRole('button', { name: 'Delete the cookies' }).click()
+      await page.getByRole('link', { name: 'Open the application' }).click()
+      await signInAs(page, ALICE, victim.url)
+      t.equal(await page.textContent('#user'), 'alice@example.test', 'and the way out works')
+      await context.close()
+    },
+  )
 
 t.test('B25 Clear-Site-Data from one app ends no other session', async (t) => {
   evilAnswers.set('/clear', (_request, response) => {

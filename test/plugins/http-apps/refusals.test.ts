@@ -283,6 +283,31 @@ t.test('B24 a cookie bomb: 431 with a way out that only its own page can take', 
   t.equal(app.requests.length, 1)
 })
 
+t.test('B24 a bomb that only the app finds too large gets the same way out', async (t) => {
+  const refusal = (status: string) => `HTTP/1.1 ${status}\r\nContent-Length: 5\r\n\r\nhuge!`
+  let answer = refusal('431 Request Header Fields Too Large')
+  const { gateway } = await open(t, () => answer)
+  const bombed = (line: string, ...headers: string[]) =>
+    ask(line, ...headers).replace(COOKIE, `${COOKIE}; bomb=${'x'.repeat(8_000)}`)
+  const page = /^HTTP\/1.1 431 [\s\S]*<form method="post" action="\/.mezite\/reset">/
+  t.match(await raw(gateway, bombed('GET /x', ...NAVIGATE)), page)
+  t.match(gateway.requests().at(-1), { reason: 'headers_too_large', fields: { status: 431 } })
+  t.match(await raw(gateway, bombed('GET /x', 'Sec-Fetch-Mode: cors')), /huge!$/, 'a script reads the app')
+  answer = refusal('400 Bad Request')
+  t.match(await raw(gateway, bombed('GET /x', ...NAVIGATE)), page, 'as nginx and Apache say it')
+  t.match(
+    await raw(gateway, ask('GET /x', ...NAVIGATE)),
+    /^HTTP\/1.1 400 [\s\S]*huge!$/,
+    'no cookie is to blame',
+  )
+  answer = refusal('404 Not Found')
+  t.match(await raw(gateway, bombed('GET /x', ...NAVIGATE)), /^HTTP\/1.1 404 [\s\S]*huge!$/)
+  const reset = async (...headers: string[]) =>
+    raw(gateway, bombed('POST /.mezite/reset', 'Content-Length: 0', ...headers))
+  t.match(await reset('Origin: https://a.apps.test'), /^HTTP\/1.1 200 [\s\S]*Clear-Site-Data: "cookies"/)
+  t.notMatch(await reset('Origin: https://b.apps.test'), /Clear-Site-Data/)
+})
+
 t.test('103 keeps its safe lines, other interim answers pass too', async (t) => {
   const { gateway } = await open(
     t,
