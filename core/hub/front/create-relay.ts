@@ -23,7 +23,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       const deadline = setTimeout(() => onward.destroy(new Error('no connection in time')), CONNECT_MS)
       let connected = false
       onward.on('error', (error) => {
-        if (!connected && !socket.destroyed) failed(to, error)
+        if (!connected) failed(to, error)
       })
       socket.once('close', () => onward.destroy())
       onward.once('close', () => {

@@ -184,6 +184,7 @@ t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
   t.teardown(other.stop)
   t.equal(await talk(other, line), '', 'from another peer')
   t.equal(seen.length, 1)
+  t.ok((await closed(dial(other.port))) < 5_000, 'which holds no place until it says something')
 })
 
 t.test(
@@ -225,6 +226,18 @@ t.test(
     t.strictSame(seen, clients)
   },
 )
+
+t.test('two protocols that want the same connections stop the start', async (t) => {
+  const rest = { accept() {}, drain: async () => {} }
+  const apps = { ...rest, name: 'apps', takes: 'app-hosts' } as const
+  const named = { ...rest, name: 'named', takes: 'alpn', alpn: 'mezite-x/1', clientAuthority: null } as const
+  for (const [what, protocols, mezite] of [
+    [/apps’ hosts/, [apps, { ...apps, name: 'more' }], {}],
+    [/ALPN mezite-x\/1/, [named, { ...named, name: 'more' }], {}],
+    [/ALPN mezite-x\/1/, [named], { 'mezite-x/1': () => {} }],
+  ] as const)
+    await t.rejects(startWeb([], {}, { protocols, mezite }), { code: 'MEZ_SERVICE_TWICE', message: what })
+})
 
 t.test('connections to app hosts go to their protocol', async (t) => {
   const seen: string[] = []

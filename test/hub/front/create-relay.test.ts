@@ -1,7 +1,7 @@
 /** Hubs hand on the connections of agents that want another one; nobody else can say where a connection comes from. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import type { ConnectionInfo } from '@mezite/core'
 import t from 'tap'
 import type { FrontOptions } from '../../../core/hub/front/create-front.ts'
@@ -15,6 +15,8 @@ const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])
 const KEY = randomBytes(32)
 const reachable = new Map<string, string>()
 const taken: { hub: string; bytes: Buffer; info: ConnectionInfo; socket: Socket }[] = []
+/** Why hubs refused connections. */
+const refused: string[] = []
 const ids = ['hub-1', 'hub-2', 'hub-3'] as const
 let aheadMs = 0
 
@@ -26,21 +28,21 @@ const peersOf = (instanceId: string, key = KEY) =>
     clock: { now: () => Date.now() + aheadMs, monotonic: () => performance.now() },
   })
 
-/** A hub whose agents' door says `taken` and then what it hears. */
+/** A hub whose agents' doors say `taken` and then what they hear. */
 async function startHub(id: string, options: Partial<FrontOptions> = {}) {
+  const take = (socket: Socket, info: ConnectionInfo): void =>
+    void socket.once('data', (bytes: Buffer) => {
+      taken.push({ hub: id, bytes, info, socket })
+      socket.write('taken')
+      socket.on('data', (more) => socket.write(more))
+    })
   const hub = await startWeb(
     [],
     {},
     {
       peers: peersOf(id),
-      mezite: {
-        'mezite-tunnel/1': (socket, info) =>
-          socket.once('data', (bytes: Buffer) => {
-            taken.push({ hub: id, bytes, info, socket })
-            socket.write('taken')
-            socket.on('data', (more) => socket.write(more))
-          }),
-      },
+      mezite: { 'mezite-tunnel/1': take, 'mezite-join/1': take },
+      counted: (what, which) => void (what === 'refused' && refused.push(which)),
       ...options,
     },
   )
@@ -118,6 +120,16 @@ t.test('a hub that is unknown or away serves nobody, and this one lives', async 
   reachable.set('hub-away', `127.0.0.1:${await freePort()}`)
   for (const id of ['hub-away', 'hub-9', '', '127.0.0.1:22', '__proto__'])
     t.ok(isRefused(await answer(dial(one!.port, await wishFor(id)))), id)
+  t.ok(refused.includes('hub_unreachable'), 'which is counted')
+  let calls = 0
+  const stranger = createServer(() => {
+    calls += 1
+  })
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => stranger.close())
+  const { port } = stranger.address() as AddressInfo
+  t.ok(isRefused(await answer(dial(one!.port, await wishFor(`127.0.0.1:${port}`)))))
+  t.equal(calls, 0, 'nobody says where a hub connects to')
   t.ok(
     isRefused(
       await answer(dial(one!.port, await hello('mezite-tunnel/1', 'mezite-to/hub-1', 'mezite-to/hub-2'))),
@@ -169,6 +181,23 @@ t.test('A15 only a hub of this cluster can say where a connection comes from', a
   })
 })
 
+t.test('what a hub says ahead is known by its first byte, and never longer than 1 KiB', (t) => {
+  const peers = peersOf('hub-2')
+  const line = peersOf('hub-1').header('hub-2', { address: '203.0.113.9', port: 4711 })
+  for (const length of [1, 13, 14, line.length - 1]) {
+    t.ok(peers.isHeader(line.subarray(0, length)), `${length} bytes`)
+    t.same(peers.read(line.subarray(0, length)), { kind: 'more' })
+  }
+  t.notOk(peers.isHeader(Buffer.from('MX')))
+  t.match(peers.read(line), { kind: 'header', length: line.length })
+  const start = Buffer.from('MEZITE-PEER/1 ')
+  t.match(peers.read(Buffer.concat([start, Buffer.alloc(1_009, 'A')])), { kind: 'more' })
+  t.match(peers.read(Buffer.concat([start, Buffer.alloc(1_010, 'A')])), { kind: 'invalid' })
+  const padded = Buffer.concat([line.subarray(0, -2), Buffer.alloc(1_024, ' '), Buffer.from('\r\n')])
+  t.match(peers.read(padded), { kind: 'invalid' })
+  t.end()
+})
+
 t.test('behind balancers that must name the client other hubs do, strangers do not', async (t) => {
   const hub = await startHub('hub-4', { proxyProtocol: 'required', trustedProxies: ['10.0.0.0/8'] })
   t.equal(String(await answer(dial(one!.port, await wishFor('hub-4')))), 'taken')
@@ -184,8 +213,15 @@ t.test('behind balancers that must name the client other hubs do, strangers do n
   t.equal(taken.length, before)
 })
 
+t.test('the client that a balancer names is the one that the other hub hears of', async (t) => {
+  const hub = await startHub('hub-6', { proxyProtocol: 'required', trustedProxies: ['127.0.0.0/8'] })
+  const line = Buffer.from('PROXY TCP4 203.0.113.7 10.0.0.1 4712 443\r\n')
+  t.equal(String(await answer(dial(hub.port, line, await wishFor('hub-2')))), 'taken')
+  t.match(taken.at(-1), { hub: 'hub-2', info: { clientIp: '203.0.113.7', clientPort: 4712, via: 'hub-6' } })
+})
+
 t.test('what is handed on counts as its client’s connection, not as the hub’s', async (t) => {
-  await startHub('hub-5', { limits: { connectionsPerAddress: 2 } })
+  await startHub('hub-5', { limits: { connectionsPerAddress: 2, handshakesPerAddress: 2 } })
   const peers = peersOf('hub-3')
   const wish = await wishFor('hub-5')
   const port = Number(reachable.get('hub-5')!.split(':')[1])
@@ -195,3 +231,24 @@ t.test('what is handed on counts as its client’s connection, not as the hub’
   t.ok(isRefused(await from('192.0.2.1')), 'the third of one client')
   t.equal(String(await from('192.0.2.4')), 'taken')
 })
+
+t.test(
+  'a connection that was handed on is no handshake here, but part of what a stop waits for',
+  async (t) => {
+    const hub = await startHub('hub-7', { limits: { handshakes: 1 } })
+    const wish = await wishFor('hub-2')
+    const first = dial(hub.port, wish)
+    t.equal(String(await answer(first)), 'taken')
+    const second = dial(hub.port, wish)
+    t.equal(String(await answer(second)), 'taken')
+    let drained = false
+    const draining = hub.front.drain(new AbortController().signal).then(() => {
+      drained = true
+    })
+    first.destroy()
+    await once(taken.at(-2)!.socket, 'close')
+    t.notOk(drained)
+    second.destroy()
+    await draining
+  },
+)
