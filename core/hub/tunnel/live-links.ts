@@ -56,6 +56,8 @@ export function createLiveLinks(options: {
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
+  /** Serials that are being confirmed: an agent may say it any number of times, and each would be a change. */
+  const confirming = new Set<string>()
   const renewals = createRateLimit(clock)
 
   const event = (type: string, success: boolean, link: LiveLink) => ({
@@ -93,10 +95,12 @@ export function createLiveLinks(options: {
   /** The certificate before that of the link counts no more. */
   function confirm({ hostname, certificate: { serial } }: LiveLink): void {
     const agent = agents.get(hostname)
-    if (!agent?.previousSerial || agent.serial !== serial) return
+    if (!agent?.previousSerial || agent.serial !== serial || confirming.has(serial)) return
+    confirming.add(serial)
     enrolment
       .confirm(hostname, serial)
       .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'renewal not confirmed'))
+      .finally(() => confirming.delete(serial))
   }
 
   /** The newest link wins. One that was asked for, or on a renewed certificate, lets the older one finish what it carries. */
