@@ -106,10 +106,11 @@ export function createCutReports(options: CutReportsOptions): CutReports {
       await pause(waitMs)
     }
     const here = own.filter((cut) => cut.n > before && cut.after < n)
+    const done = Number(checked >= n)
     return {
       streams: here.reduce((sum, { streams }) => sum + streams, others.streams),
-      hubs: others.done + 1,
-      unconfirmed: others.missing,
+      hubs: others.done + done,
+      unconfirmed: others.missing + 1 - done,
       ms: Math.round(clock.monotonic() - began),
     }
   }

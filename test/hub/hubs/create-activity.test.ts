@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import { createActivity } from '../../../core/hub/hubs/create-activity.ts'
+import { createCutReports } from '../../../core/hub/hubs/create-cut-reports.ts'
 import { createRegistry } from '../../../core/hub/hubs/create-registry.ts'
 import { hubsMigrations } from '../../../core/hub/hubs/hubs-migrations.ts'
 import type { Session } from '../../../core/hub/sessions/session.ts'
@@ -74,6 +75,113 @@ t.test('streams of all hubs that live are counted, and the latest use is told', 
   t.equal((await seen())[1]?.streams, 0, 'a hub that stops takes back what it told')
   await c.stop()
   t.same(await sql`SELECT hub FROM hub_streams WHERE hub <> 'a'`.execute(db).then(({ rows }) => rows), [])
+  await a.stop()
+})
+
+/** A hub that applies changes and says what it has cut because of them. */
+async function startCutting(instanceId: string) {
+  const hub = await startHub(instanceId, {})
+  const clock = { now: Date.now, ahead: 0, monotonic: () => performance.now() + clock.ahead }
+  const live = { size: 1, revoked: 0, checks: 0, holds: Promise.resolve(), recheck: () => live.holds }
+  let told = (_touched: ReadonlyMap<string, ReadonlySet<string>> | null) => {}
+  const changes = {
+    applied: 0,
+    onApplied(listener: typeof told) {
+      told = listener
+    },
+  }
+  let reports = 0
+  const cuts = createCutReports({
+    ...{ db, instanceId, changes, clock, log: hub.log },
+    sessions: { live, byId: (id: string) => (id === 'known' ? one : undefined) } as never,
+    registry: {
+      list: hub.registry.list,
+      report(report) {
+        reports += 1
+        return hub.registry.report(report)
+      },
+    },
+  })
+  return {
+    ...{ clock, live, begin: cuts.begin, stop: hub.stop },
+    reports: () => reports,
+    /** Resolves once every hub has said that it has checked after the last change. */
+    settled: () =>
+      until(
+        async () => (await hub.registry.list()).every(({ applied }) => applied === changes.applied),
+        'all have checked',
+      ),
+    /** The next change, which ends so many streams here. */
+    apply(streams: number, touched: Parameters<typeof told>[0] = new Map([['lock', new Set(['x'])]])) {
+      live.revoked += streams
+      changes.applied += 1
+      told(touched)
+    },
+  }
+}
+
+t.test(
+  'whoever ends access hears what all hubs have cut, and how many have not said so in time',
+  async (t) => {
+    const [a, b] = [await startCutting('cut-a'), await startCutting('cut-b')]
+    const apply = (here: number, there: number) => {
+      a.apply(here)
+      b.apply(there)
+    }
+    t.equal(await a.begin()(), null, 'nothing was changed')
+    apply(10, 20)
+    await a.settled()
+    for (const [here, there] of [
+      [2, 3],
+      [0, 4],
+      [0, 0],
+    ] as const) {
+      const finish = a.begin()
+      apply(here, there)
+      t.match(await finish(), { streams: here + there, hubs: 2, unconfirmed: 0 })
+    }
+
+    const unheard = a.begin()
+    a.apply(1)
+    const waiting = unheard()
+    a.clock.ahead += 2_000
+    t.match(await waiting, { streams: 1, hubs: 1, unconfirmed: 1 }, 'the other hub has not applied it')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    a.live.holds = promise
+    const unchecked = a.begin()
+    apply(0, 0)
+    const wait = unchecked()
+    a.clock.ahead += 2_000
+    t.match(await wait, { hubs: 0, unconfirmed: 2 }, 'nor has this one checked what is live here')
+    resolve()
+    await Promise.all([a.stop(), b.stop()])
+  },
+)
+
+t.test('what only opens access is told to nobody, unless somebody waits', async (t) => {
+  const a = await startCutting('quiet')
+  const known = new Map([['session', new Set(['known'])]])
+  a.apply(0, known)
+  await new Promise(setImmediate)
+  t.equal(a.reports(), 0)
+  for (const touched of [
+    null,
+    new Map([['session', new Set(['known', 'gone'])]]),
+    new Map([...known, ['lock', new Set(['x'])]]),
+  ]) {
+    a.clock.ahead += 3_000
+    const before = a.reports()
+    a.apply(0, touched)
+    await until(() => a.reports() > before, 'it is told')
+  }
+  const before = a.reports()
+  a.apply(0, known)
+  await until(() => a.reports() > before, 'for a while everything is')
+  a.clock.ahead += 3_000
+  const quiet = a.reports()
+  a.apply(0, known)
+  await new Promise(setImmediate)
+  t.equal(a.reports(), quiet)
   await a.stop()
 })
 
