@@ -1,7 +1,35 @@
 import t from 'tap'
 import type { LiveLink } from '../../core/hub/tunnel/live-link.ts'
 import { joined, startApp } from '../hub/tunnel/start-app.ts'
-import { startTunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { until } from '../until.ts'
+
+const linkOf = (hub: TunnelHub) => hub.tunnel.links()[0] as LiveLink | undefined
+
+/** Two hubs of one cluster and an agent that has a link to each, though every connection of it leads to the first. */
+async function startPair(t: { teardown(run: () => unknown): void }) {
+  const a = await startTunnelHub()
+  const b = await startTunnelHub({ beside: a })
+  t.teardown(async () => {
+    await a.close()
+    await b.close()
+  })
+  const { cluster } = a
+  cluster.live('hub-1', 'hub-2')
+  const agent = a.agent({ token: await a.token() })
+  await agent.start()
+  await a.until(() => Boolean(linkOf(a) && linkOf(b)), 'both have a link')
+  const wishesFor = (id: string) => cluster.wishes.filter((wish) => wish === id).length
+  /** By the end of it the agent has heard whatever was said before. */
+  const replaceFirst = async () => {
+    const before = linkOf(a)
+    if (!before) throw new Error('the first hub has no link')
+    before.moving = true
+    before.send({ type: 'move' })
+    await a.until(() => linkOf(a) !== before && linkOf(a) !== undefined, 'another link takes its place')
+  }
+  return { a, b, cluster, agent, wishesFor, replaceFirst }
+}
 
 t.test(
   'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',
@@ -63,3 +91,67 @@ t.test(
     t.same(closed, [], 'and each goes on where it began')
   },
 )
+
+t.test('an agent asks for a link to each hub that lives, and no more to one that does not', async (t) => {
+  // No wait at all, so that whoever goes on trying is seen.
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
+  t.same([linkOf(a)?.via, linkOf(b)?.via], [null, 'hub-1'])
+  t.same([cluster.wishes, b.sockets.length], [['hub-2'], 0])
+
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'one that nobody leads to is asked for again and again')
+  cluster.live('hub-1', 'hub-2')
+  await replaceFirst()
+  const before = wishesFor('hub-3')
+  for (let round = 0; round < 3; round++) await replaceFirst()
+  t.ok(wishesFor('hub-3') - before <= 1, `asked for ${wishesFor('hub-3') - before} times since`)
+  t.equal(wishesFor('hub-2'), 1)
+
+  const lost = linkOf(b)
+  b.tunnel.disconnect('node-1', 'test')
+  await a.until(() => ![undefined, lost].includes(linkOf(b)), 'a link that was lost is made again')
+  cluster.live('hub-1')
+  await replaceFirst()
+  b.tunnel.disconnect('node-1', 'test')
+  await a.until(() => linkOf(b) === undefined, 'it is lost')
+  await replaceFirst()
+  t.equal(wishesFor('hub-2'), 2, 'unless its hub is gone')
+})
+
+t.test('however many hubs a hub names, an agent asks for no more than 64', async (t) => {
+  const { a, cluster, replaceFirst } = await startPair(t)
+  const asked = () => new Set(cluster.wishes).size
+  cluster.live('hub-1', 'hub-2', ...Array.from({ length: 100 }, (_, at) => `away-${at}`))
+  await a.until(() => asked() >= 63, 'it asks for those that it has no link to')
+  await replaceFirst()
+  t.equal(asked(), 64)
+})
+
+t.test('J129 all links move to a renewed certificate, and then the one before is void', async (t) => {
+  const { a, b } = await startPair(t)
+  const row = () => a.db.selectFrom('agents').selectAll().executeTakeFirstOrThrow()
+  const { cert_serial: old } = await row()
+  linkOf(b)?.send({ type: 'renew_now' })
+  const moved = (hub: TunnelHub) => ![undefined, old].includes(linkOf(hub)?.certificate.serial)
+  await a.until(() => moved(a) && moved(b), 'both links are on the new certificate')
+  const at = performance.now()
+  await until(async () => (await row()).previous_serial === null, 'the old one is void')
+  t.ok(performance.now() - at < 8_000, 'sooner than a hub would see to it by itself')
+})
+
+t.test('an agent that stops asks for nothing any more', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, agent, wishesFor } = await startPair(t)
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
+  await agent.stop(5_000)
+  t.same([linkOf(a), linkOf(b)], [undefined, undefined])
+  const asked = cluster.wishes.length
+  cluster.live('hub-1')
+  // Another one comes and goes meanwhile.
+  const other = a.agent({ token: await a.token('node-2'), hostname: 'node-2' })
+  await other.start()
+  await other.stop(5_000)
+  t.equal(cluster.wishes.length, asked)
+})

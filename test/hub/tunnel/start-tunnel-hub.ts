@@ -54,6 +54,8 @@ export interface TunnelHub {
   readonly vault: TestRooms['vault']
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
+  readonly rooms: TestRooms
+  readonly cluster: TestCluster
   route: ((links: readonly Link[], app: App) => readonly Link[]) | null
   token(agentHostname?: string | null, ttlMs?: number): Promise<string>
   agent(options?: Partial<AgentOptions>): RunningAgent
@@ -62,17 +64,47 @@ export interface TunnelHub {
   close(): Promise<void>
 }
 
+/** The hubs that agents are to know of, all behind each port: a wish is handed on to the hub that it names. */
+export interface TestCluster {
+  readonly tunnels: Map<string, RunningTunnel>
+  /** Each wish that has come, oldest first. */
+  readonly wishes: string[]
+  reachable: ReadonlyMap<string, string>
+  readonly listeners: (() => void)[]
+  /** From now on these are live. */
+  live(...ids: string[]): void
+}
+
+function testCluster(): TestCluster {
+  const cluster: TestCluster = {
+    tunnels: new Map(),
+    wishes: [],
+    reachable: new Map(),
+    listeners: [],
+    live(...ids) {
+      cluster.reachable = new Map(ids.map((id) => [id, '']))
+      for (const listener of cluster.listeners) listener()
+    },
+  }
+  return cluster
+}
+
 export interface TunnelHubOptions
   extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinsPerMinute' | 'offered'>> {
   readonly agentLifeMs?: number
   readonly log?: Log
   /** Gives the hub a database, and so authorities, of its own. */
   readonly apart?: boolean
+  /** Another hub of the same cluster. */
+  readonly beside?: TunnelHub
 }
 
 /** The hub's side of the tunnel on a real port: the first bytes decide between tunnel and join. */
 export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<TunnelHub> {
-  const rooms = await (options.apart ? openTestRooms() : emptyTestRooms())
+  const { beside } = options
+  const rooms = beside?.rooms ?? (await (options.apart ? openTestRooms() : emptyTestRooms()))
+  const cluster = beside?.cluster ?? testCluster()
+  const instanceId = `hub-${cluster.tunnels.size + 1}`
   const { db } = rooms
   const events: AuditInput[] = []
   const changes = rooms.addChanges(events)
@@ -95,14 +127,19 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const tunnel = createTunnel({
     ...base,
     authorities,
-    instanceId: 'hub-1',
+    instanceId,
     hubVersion: '0.1.0',
     publicAddr: 'hub.example.com:443',
     catalog: {
       list: () => apps,
       bindsIn: async (_trx, agent) => apps.some(({ agents }) => agents.includes(agent)),
     },
-    hubs: { reachable: new Map(), onChanged() {} },
+    hubs: {
+      get reachable() {
+        return cluster.reachable
+      },
+      onChanged: (listener) => void cluster.listeners.push(listener),
+    },
     hooks: {
       changed: Object.assign((event: TunnelChanged) => void changed.push(event), {
         empty: false,
@@ -117,6 +154,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     ...(options.offered ? { offered: options.offered } : {}),
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
+  cluster.tunnels.set(instanceId, tunnel)
   await changes.start()
   await authorities.load()
   const server = createServer((socket) => {
@@ -126,8 +164,13 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       socket.pause()
       socket.unshift(hello)
       const from = { clientIp: '127.0.0.1' }
-      if (hello.includes('mezite-join/1')) tunnel.acceptJoin(socket, from)
-      else tunnel.acceptTunnel(socket, from)
+      if (hello.includes('mezite-join/1')) return tunnel.acceptJoin(socket, from)
+      const wish = /mezite-to\/([\w-]+)/.exec(hello.toString('latin1'))?.[1]
+      if (wish === undefined) return tunnel.acceptTunnel(socket, from)
+      cluster.wishes.push(wish)
+      const wanted = cluster.tunnels.get(wish)
+      if (!wanted) return void socket.destroy()
+      wanted.acceptTunnel(socket, { ...from, ...(wish === instanceId ? {} : { via: instanceId }) })
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -144,6 +187,8 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     db,
     vault: rooms.vault,
     sockets,
+    rooms,
+    cluster,
     route: null,
     async token(agentHostname = 'node-1', ttlMs = 60_000) {
       const tokens = createJoinTokens({ db, changes, clock: systemClock })
