@@ -76,11 +76,9 @@ export class LiveLink implements Link {
     this.session = connectAgent(socket, tunnelHttp2)
     this.budget = new UnreadBudget(this.session)
     this.session.on('error', () => {})
-    this.session.once('connect', () => this.session.setLocalWindowSize(SESSION_WINDOW))
-    // Agents open no streams, whatever they send.
-    this.session.on('stream', (stream) => {
-      stream.on('error', () => {})
-      this.destroy('protocol_error')
+    this.session.once('connect', () => {
+      // It may have ended in the same moment, as with a certificate that has just expired.
+      if (!this.session.destroyed) this.session.setLocalWindowSize(SESSION_WINDOW)
     })
     this.session.once('close', () => this.#closed(options))
     releaseListeners(this.session)

@@ -15,10 +15,6 @@ export function sayRefused(socket: TLSSocket, reason: string): void {
   const deadline = setTimeout(end, CLOSE_MS)
   const session = connectAgent(socket, { settings: { enablePush: false } })
   session.on('error', end)
-  session.on('stream', (pushed) => {
-    pushed.on('error', end)
-    end()
-  })
   session.once('close', end)
   releaseListeners(session)
   socket.once('close', () => {

@@ -87,6 +87,7 @@ const attacks: Readonly<Record<string, Buffer>> = {
   'random bytes': randomBytes(4_096),
   'a giant frame': Buffer.concat([settings, frame(0, 0, 1, Buffer.alloc(16), 0xffffff)]),
   'a stream of its own': Buffer.concat([settings, frame(1, 5, 2, Buffer.from([0x82, 0x84, 0x86]))]),
+  'a promise': Buffer.concat([settings, frame(5, 4, 1, Buffer.from([0, 0, 0, 2, 0x82, 0x84, 0x86]))]),
   'data on stream 0': Buffer.concat([settings, frame(0, 0, 0, Buffer.alloc(8))]),
   'a window overflow': Buffer.concat([settings, frame(8, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff]))]),
 }
@@ -103,6 +104,18 @@ t.test('J131 broken frames cost an agent its own link only', async (t) => {
     hub.tunnel.links().map((link) => link.hostname),
     ['node-1'],
   )
+})
+
+t.test('J131 nor do they harm the hub that is about to tell an agent why it gets no link', async (t) => {
+  const { hub, identity } = await start(t)
+  hub.locked.add('evil')
+  for (const [name, bytes] of Object.entries(attacks)) {
+    const socket = await secure(hub, identity)
+    socket.write(bytes)
+    await closed(socket)
+    t.pass(name)
+  }
+  t.equal(hub.tunnel.links().length, 1)
 })
 
 t.test('J131 J137 broken control lines and another protocol version end the link', async (t) => {
