@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import t from 'tap'
 import type { LiveLink } from '../../core/hub/tunnel/live-link.ts'
 import { joined, startApp } from '../hub/tunnel/start-app.ts'
@@ -154,4 +156,25 @@ t.test('an agent that stops asks for nothing any more', async (t) => {
   await other.start()
   await other.stop(5_000)
   t.equal(cluster.wishes.length, asked)
+})
+
+t.test('an agent tries each hub once at a time, and has no link that comes after its end', async (t) => {
+  const { a, cluster, agent, wishesFor, replaceFirst } = await startPair(t)
+  const c = await startTunnelHub({ beside: a })
+  t.teardown(() => c.close())
+  const { tunnel } = c
+  const late = Promise.withResolvers<{ raw: Duplex; answer: () => void }>()
+  cluster.tunnels.set('hub-3', {
+    ...tunnel,
+    acceptTunnel: (raw, from) => late.resolve({ raw, answer: () => tunnel.acceptTunnel(raw, from) }),
+  })
+  for (let time = 0; time < 20; time++) cluster.live('hub-1', 'hub-2', 'hub-3')
+  const { raw, answer } = await late.promise
+  for (let time = 0; time < 20; time++) cluster.live('hub-1', 'hub-2', 'hub-3')
+  await replaceFirst()
+  t.equal(wishesFor('hub-3'), 1)
+  await agent.stop(500)
+  answer()
+  await once(raw, 'close')
+  t.same(c.changed, [])
 })
