@@ -42,7 +42,8 @@ export function createTokenFinder({
   function readSoon(): Promise<void> {
     reading ??= (async () => {
       const waitMs = readAt + MIN_BETWEEN_READS_MS - clock.monotonic()
-      if (waitMs > 0) await pause(Math.min(waitMs, MIN_BETWEEN_READS_MS))
+      // Even without a wait it goes on only after it is `reading`, or it would be that for ever.
+      await (waitMs > 0 ? pause(Math.min(waitMs, MIN_BETWEEN_READS_MS)) : null)
       readAt = clock.monotonic()
       reading = null
       await changes.catchUp()
