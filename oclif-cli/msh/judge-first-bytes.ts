@@ -48,11 +48,15 @@ function isForeignPage(lines: readonly string[], port: number): boolean {
   return hasOrigin && judgeLocalRequest(headers, port) !== null
 }
 
-/** Names other than localhost: only those can be made to lead elsewhere later. */
+/**
+ * Names other than localhost: only those can be made to lead elsewhere later. And addresses that lead here though browsers
+ * do not take them for this machine: they do not say that a page of another site sends the request.
+ */
 function isForeignName(host: string): boolean {
   const name = host
     .toLowerCase()
     .replace(/:\d*$/, '')
     .replace(/^\[|\]$|\.$/g, '')
+  if (name === '0.0.0.0' || name.startsWith('::ffff:')) return true
   return name !== '' && isIP(name) === 0 && name !== 'localhost' && !name.endsWith('.localhost')
 }
