@@ -9,8 +9,7 @@ export function readPublicKey(text: unknown): KeyObject | null {
     return null
   try {
     const key = createPublicKey({ key: text, format: 'pem' })
-    const isP256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
-    return isP256 ? key : null
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null
   } catch {
     return null
   }

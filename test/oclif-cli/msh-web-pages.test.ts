@@ -14,7 +14,10 @@ const env = mshEnv(hub)
 await loginMsh(hub, env)
 
 let heard = ''
+const connections = new Set<Socket>()
 const echo = await serve(t, (socket) => {
+  connections.add(socket)
+  socket.once('close', () => connections.delete(socket))
   socket.on('data', (chunk) => {
     heard += chunk.toString('latin1')
   })
@@ -83,6 +86,7 @@ t.test('I123 a page gets nothing through, however long its request and in howeve
   const over = once(broken, 'error')
   broken.resume().end('POST / HTTP/1.1\r\nHost: x\r\n')
   t.equal((await over)[0].code, 'ECONNRESET', 'a head that breaks off')
+  await until(() => connections.size === 0, 'the app is left alone', 20_000)
   t.equal(heard, '', 'not a byte of them arrived')
   await msh.err(/echo: a web page tried to use port \d+; its connection was closed/)
   await msh.err(/echo: an HTTP request with too large a head came to port \d+; its connection was closed/)
