@@ -78,6 +78,11 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     body: { code: 'user_name_invalid' },
   })
   t.match(await call('POST', '/users', { name: 'x', roles: ['Not A Role'] }), { status: 400 })
+  t.match(await call('PATCH', '/users/ann', { roles: ['Not A Role'] }), { status: 400 })
+  t.match(await call('POST', '/users', { name: 'x'.repeat(4_097), roles: [] }), { status: 400 })
+  const many = Array.from({ length: 201 }, (_, at) => `role-${at}`)
+  t.match(await call('PATCH', '/users/ann', { roles: many }), { status: 400 })
+  t.match(await call('GET', '/users/nobody'), { status: 404, body: { code: 'user_not_found' } })
   t.match(await call('PATCH', '/users/ann', { roles: ['dev', 'ops'] }), { body: { roles: ['dev', 'ops'] } })
 
   const open = async () => {
@@ -97,7 +102,17 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     body: [{ id: first.id, streams: 1, mfa: false, app: null }],
   })
   t.same((await call('GET', '/sessions?user=bob')).body, [])
-  t.match(await call('DELETE', `/sessions/${first.id}`), { body: { cut: { streams: 1, sessions: 1 } } })
+  const appId = catalog.byName('one')!.id
+  const { session: beside } = await sessions.open({
+    ...{ kind: 'app', user: 'ann', clientIp: '', expires: first.expires, appId, parentId: first.id },
+    satisfied: [{ name: 'session-mfa', level: 'webauthn', appId, at: 0 }],
+  })
+  t.match(await call('GET', '/sessions?app=one'), { body: [{ id: beside.id, app: 'one', mfa: true }] })
+  t.equal((await call('GET', '/sessions?app=one')).body.length, 1)
+  t.equal((await call('GET', '/sessions?app=two')).body.length, 0)
+  t.equal((await call('GET', '/sessions?user=ann')).body.length, 2)
+  t.match(await call('GET', '/sessions?who=ann'), { status: 400 })
+  t.match(await call('DELETE', `/sessions/${first.id}`), { body: { cut: { streams: 1, sessions: 2 } } })
   t.match(await call('DELETE', `/sessions/${first.id}`), { status: 404 })
 
   await open()
@@ -105,6 +120,13 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   t.match(locked, { status: 201, body: { target: { user: 'ann' }, message: 'm', cut: { streams: 1 } } })
   t.match(await call('POST', '/locks', { target: { user: 'a', app: 'b' } }), { status: 400 })
   t.match(await call('POST', '/locks', { target: {} }), { status: 400 })
+  t.equal(Date.parse(locked.body.expires) - Date.parse(locked.body.created), 60_000)
+  const long = 'x'.repeat(1_025)
+  for (const more of [
+    ...[{ ttl_seconds: 0 }, { ttl_seconds: 1.5 }, { ttl_seconds: 315_360_001 }, { message: long }],
+    ...[{ target: { session: '' } }, { target: { session: long } }, { target: { host: 'a' } }, { user: 'a' }],
+  ])
+    t.match(await call('POST', '/locks', { target: { session: 'a' }, ...more }), { status: 400 })
   const impossible = [
     ...[
       { app: 'Wiki' },
@@ -136,7 +158,18 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   for (const { id } of [revoked, left]) stops.push(await call('POST', '/locks', { target: { session: id } }))
   t.equal((await call('GET', '/sessions?user=ann')).body.length, 4, 'locked ones are listed')
   t.match(await call('DELETE', `/sessions/${revoked.id}`), { body: { cut: { sessions: 1 } } })
+  await call('POST', '/users', { name: 'ben', roles: [] })
+  const given = { kind: 'hub', user: 'ben', clientIp: '', expires: rooms.clock.now() + 60_000 } as const
+  const { session: bens } = await sessions.open(given)
+  rooms.events.length = 0
   t.match(await call('DELETE', '/users/ann'), { body: { removed: true, cut: { sessions: 3 } } })
+  const ends = rooms.events.filter(({ type }) => type === 'session.revoked')
+  const fields = { session_user: 'ann', end_reason: 'user_deleted' }
+  t.match(ends, Array(3).fill({ user: operator.user, fields }), 'by whoever removed the person')
+  t.ok(sessions.byId(bens.id), 'those of others stay')
+  t.match(await call('POST', '/users/ben/relink'), { body: { name: 'ben', cut: { sessions: 1 } } })
+  t.equal(sessions.byId(bens.id), undefined)
+  await call('DELETE', '/users/ben')
   for (const { body } of stops) await call('DELETE', `/locks/${body.id}`)
   await call('POST', '/users', { name: 'ann', roles: [] })
   t.same((await call('GET', '/sessions?user=ann')).body, [])
