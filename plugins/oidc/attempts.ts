@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Clock, Vault } from '@mezite/core'
 
 /** One sign-in under way in one tab. Lives in the browser only, encrypted, for ten minutes. */
@@ -15,24 +16,32 @@ export interface Attempt {
 
 const TTL_MS = 10 * 60_000
 const MAX_ATTEMPTS = 8
+/** All of them together: half of what a request's head may be by default. */
+const MAX_BYTES = 16_384
 const PREFIX = '__Host-mezite_login_'
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
 const place = { table: 'oidc_attempts', id: 'cookie', purpose: 'attempt' }
 
 const random = () => randomBytes(32).toString('base64url')
 
-/** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other, and eight at most. */
+/** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other; eight and 16 KiB at most. */
 export function createAttempts(vault: Vault, clock: Clock) {
   return {
-    /** A new attempt and the `Set-Cookie` lines that keep it, the oldest ones beyond eight dropped. */
+    /** A new attempt and the `Set-Cookie` lines that keep it, the oldest ones that are too many dropped. */
     begin(connector: string, target: string, cookieHeader: string | undefined) {
       const attempt: Attempt = { connector, state: random(), nonce: random(), verifier: random(), target }
-      const sealed = vault.seal(place, Buffer.from(JSON.stringify([clock.now() + TTL_MS, attempt])))
+      // Deflated, for the target is base64 already, and browsers drop a cookie of more than 4,096 bytes.
+      const text = deflateRawSync(JSON.stringify([clock.now() + TTL_MS, attempt]))
+      const value = vault.seal(place, text).toString('base64url')
       // The time stands first in the name, so that the oldest sorts first.
       const name = `${PREFIX}${clock.now().toString(36)}_${idOf(attempt.state)}`
-      const present = pairsOf(cookieHeader).map(([held]) => held)
-      const surplus = present.sort().slice(0, Math.max(0, present.length - MAX_ATTEMPTS + 1))
-      const kept = `${name}=${sealed.toString('base64url')}; Max-Age=${TTL_MS / 1_000}; ${ATTRIBUTES}`
+      const surplus: string[] = []
+      let bytes = name.length + value.length
+      for (const [at, [held, itsValue]] of pairsOf(cookieHeader).sort().reverse().entries()) {
+        bytes += held.length + itsValue.length
+        if (at >= MAX_ATTEMPTS - 1 || bytes > MAX_BYTES) surplus.push(held)
+      }
+      const kept = `${name}=${value}; Max-Age=${TTL_MS / 1_000}; ${ATTRIBUTES}`
       return { attempt, cookies: [...surplus.map(expired), kept] }
     },
 
@@ -42,8 +51,8 @@ export function createAttempts(vault: Vault, clock: Clock) {
       for (const [name, value] of pairsOf(cookieHeader)) {
         if (!name.endsWith(`_${id}`)) continue
         try {
-          const opened = vault.open(place, Buffer.from(value, 'base64url')).toString('utf8')
-          const [expires, attempt] = JSON.parse(opened) as [number, Attempt]
+          const opened = inflateRawSync(vault.open(place, Buffer.from(value, 'base64url')))
+          const [expires, attempt] = JSON.parse(opened.toString('utf8')) as [number, Attempt]
           if (expires > clock.now() && attempt.state === state) return { attempt, removal: expired(name) }
         } catch {
           // Not sealed by this cluster, or damaged: as if it were not there.
@@ -63,7 +72,7 @@ function pairsOf(header: string | undefined): [name: string, value: string][] {
   const pairs: [string, string][] = []
   for (const part of (header ?? '').split(';')) {
     const match =
-      /^[ \t]*(__Host-mezite_login_[0-9a-z]{1,12}_[0-9a-f]{16})=([A-Za-z0-9_-]{1,8192})[ \t]*$/.exec(part)
+      /^[ \t]*(__Host-mezite_login_[0-9a-z]{1,12}_[0-9a-f]{16})=([A-Za-z0-9_-]{1,4096})[ \t]*$/.exec(part)
     if (match) pairs.push([match[1]!, match[2]!])
   }
   return pairs

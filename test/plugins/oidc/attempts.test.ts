@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { createLoginStates } from '../../../core/hub/web/sign-in/login-state.ts'
+import { safePath } from '../../../core/hub/web/sign-in/return-target.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0
 const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
-const attempts = createAttempts(createVault(randomBytes(32)), clock)
+const vault = createVault(randomBytes(32))
+const attempts = createAttempts(vault, clock)
 
 /** A sign-in that begins, and its cookie as the browser sends it. */
-function begin(held?: string) {
-  const { attempt, cookies } = attempts.begin('sso', 'target', held)
+function begin(held?: string, target = 'target') {
+  const { attempt, cookies } = attempts.begin('sso', target, held)
   return { attempt, cookies, cookie: cookies.at(-1)!.split(';')[0]! }
 }
 
@@ -21,6 +24,7 @@ t.test('an attempt is found by its state for ten minutes, among others', async (
   const [name] = one.cookie.split('=')
   const value = two.cookie.slice(two.cookie.indexOf('='))
   t.equal(attempts.find(`${name}${value}`, one.attempt.state), null, 'another state under this one’s name')
+  t.equal(attempts.find(`${name}=AAAA`, one.attempt.state), null, 'damaged, or of another key')
   ahead = 9 * 60_000
   t.ok(attempts.find(header, one.attempt.state))
   ahead = 11 * 60_000
@@ -46,4 +50,36 @@ t.test('a browser keeps eight, the newest', async (t) => {
   const { cookies } = begin(held.join('; '))
   t.equal(cookies.length, 2)
   t.match(cookies[0], `${held[0]!.split('=')[0]}=; Max-Age=0;`)
+})
+
+/** What leads back to the longest path at the host with the longest name. */
+function longTarget(): string {
+  let path = '/'
+  while (safePath(`${path}a`) !== '/') path += 'a'
+  const appHost = `${'a'.repeat(240)}.example.com`
+  return createLoginStates(vault, clock).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
+}
+
+t.test('a long return path makes no cookie that browsers drop', async (t) => {
+  const target = longTarget()
+  const { attempt, cookie } = begin(undefined, target)
+  t.ok(cookie.length <= 4_096, `${cookie.length} bytes`)
+  t.equal(attempts.find(cookie, attempt.state)?.attempt.target, target)
+})
+
+t.test('B24 long return paths in many tabs do not make requests to the hub too large', async (t) => {
+  const target = longTarget()
+  const held = new Map<string, string>()
+  for (let count = 0; count < 8; count++) {
+    ahead += 1_000
+    const { cookies } = begin([...held].map((pair) => pair.join('=')).join('; '), target)
+    for (const line of cookies) {
+      const [name = '', value = ''] = (line.split(';')[0] as string).split('=')
+      if (value === '') held.delete(name)
+      else held.set(name, value)
+    }
+  }
+  const size = [...held].join().length
+  t.ok(size < 17_000, `${size} bytes`)
+  t.ok(held.size >= 3, 'the newest stay')
 })

@@ -1,6 +1,7 @@
 import type { LoginState } from '../sign-in.ts'
 
-const MAX_PATH = 3_000
+/** With more, the cookie in which a sign-in keeps it would be larger than browsers take. */
+const MAX_PATH = 2_400
 const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
 const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
 
