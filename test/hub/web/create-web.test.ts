@@ -16,6 +16,12 @@ import { names, startWeb } from './start-web.ts'
 
 /** How the answer to `/slow` comes about. */
 const slow = { began: false, end: Promise.resolve() }
+/** What `/slow` says itself. */
+const ownHeaders = {
+  'content-security-policy': "default-src 'none'; form-action 'self' http://127.0.0.1:45678",
+  'cache-control': 'public, max-age=60',
+  'referrer-policy': 'no-referrer',
+}
 const api: WebRoutes = {
   name: 'api',
   prefix: '/v1/webapi',
@@ -32,7 +38,8 @@ const api: WebRoutes = {
     app.get('/refused', { config: { access: 'public' } }, async () => {
       throw new Problem(409, 'app_exists', 'It exists.')
     })
-    app.get('/slow', { config: { access: 'public' } }, async () => {
+    app.get('/slow', { config: { access: 'public' } }, async (_request, reply) => {
+      reply.headers(ownHeaders)
       slow.began = true
       await slow.end
       return { done: true }
@@ -209,9 +216,11 @@ t.test('the hub’s own host', async (t) => {
       const { head } = await hub.ask('GET', path, { accept: 'text/html' })
       for (const line of [
         "content-security-policy: default-src 'none'",
-        "frame-ancestors 'none'",
+        "base-uri 'none'; frame-ancestors 'none'",
         'x-content-type-options: nosniff',
+        'x-frame-options: deny',
         'cross-origin-opener-policy: same-origin',
+        'cross-origin-resource-policy: same-origin',
         'referrer-policy: same-origin',
         'cache-control: no-store',
         'strict-transport-security: max-age=',
@@ -221,6 +230,13 @@ t.test('the hub’s own host', async (t) => {
       }
       t.notMatch(head, /unsafe-inline/)
     }
+    const { head } = await hub.ask('GET', '/v1/webapi/slow')
+    for (const [name, value] of Object.entries(ownHeaders))
+      t.strictSame(
+        head.split('\r\n').filter((line) => line.startsWith(`${name}:`)),
+        [`${name}: ${value}`],
+        'a route’s own stays',
+      )
   })
 
   await t.test('E73 E74 only the hub’s own name is served', async (t) => {
