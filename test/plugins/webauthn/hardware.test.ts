@@ -1,50 +1,28 @@
 /** What counts as a hardware key, with certificates of a maker that the test invents. */
-import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as x509 from '@peculiar/x509'
 import t from 'tap'
 import { startKeyHub } from './key-hub.ts'
+import { makeCertificate } from './make-certificate.ts'
 import { type Attestation, BACKUP_ELIGIBLE, type Lie } from './soft-key.ts'
 
-x509.cryptoProvider.set(webcrypto as Crypto)
 const MODEL = '01020304-0506-0708-090a-0b0c0d0e0f10'
 const OTHER_MODEL = 'ffffffff-0506-0708-090a-0b0c0d0e0f10'
-const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
 
 async function maker(name: string) {
-  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: `CN=${name}, O=Maker, C=SE`,
-    notBefore: new Date(Date.now() - DAY_MS),
-    notAfter: new Date(Date.now() + 365 * DAY_MS),
-    keys: keys as CryptoKeyPair,
-    signingAlgorithm: EC,
-    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
-  })
+  const root = await makeCertificate({ name: `CN=${name}, O=Maker, C=SE`, ca: true })
   /** An attestation of a model, valid until `endsMs` from now. */
   async function attest(aaguid: string, endsMs = DAY_MS): Promise<Attestation> {
-    const own = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])
-    const leaf = await x509.X509CertificateGenerator.create({
-      serialNumber: '02',
-      subject: 'C=SE, O=Maker, OU=Authenticator Attestation, CN=Model',
-      issuer: root.subject,
-      notBefore: new Date(Date.now() - DAY_MS),
-      notAfter: new Date(Date.now() + endsMs),
-      publicKey: own.publicKey as CryptoKey,
-      signingKey: keys.privateKey as CryptoKey,
-      signingAlgorithm: EC,
-      extensions: [new x509.BasicConstraintsExtension(false, undefined, true)],
-    })
-    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64')
+    const subject = 'C=SE, O=Maker, OU=Authenticator Attestation, CN=Model'
+    const { der, keys } = await makeCertificate({ name: subject, ca: false, issuer: root, endsMs })
+    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
     const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`
-    return { aaguid, key, chain: [Buffer.from(leaf.rawData)] }
+    return { aaguid, key, chain: [der] }
   }
-  return { pem: root.toString('pem'), root: Buffer.from(root.rawData), attest }
+  return { pem: root.pem, root: root.der, attest }
 }
 
 const [trusted, stranger] = [await maker('Trusted'), await maker('Stranger')]
