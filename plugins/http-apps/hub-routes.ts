@@ -135,5 +135,5 @@ function recordRefusal(parts: Parts, request: AppRequest, requestId: string, rea
 
 /** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */
 function isLocalPath(path: string): boolean {
-  return /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\')
+  return /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(path)
 }

@@ -40,6 +40,12 @@ t.test('B17 B33 E76 without a session: navigation 302, everything else 401', asy
   const framed = await raw(gateway, anonymous('GET /', ...frame))
   t.match(framed, /^HTTP\/1.1 401 [\s\S]*target="_blank"/)
   t.match(framed, "frame-ancestors 'self' https://*.apps.test; style-src", 'apps of the domain may show it')
+  for (const dest of ['frame', 'embed', 'object', 'fencedframe'])
+    t.match(
+      await raw(gateway, anonymous('GET /', 'Sec-Fetch-Mode: navigate', `Sec-Fetch-Dest: ${dest}`)),
+      /^HTTP\/1.1 401 [\s\S]*target="_blank"/,
+      dest,
+    )
   t.match(post, "frame-ancestors 'none';", 'and no other page of the hub')
   const unknown = await raw(
     gateway,
@@ -128,6 +134,9 @@ t.test('E75 G97 other origins are refused unless listed', async (t) => {
   t.match(await raw(gateway, ask('OPTIONS /', ...preflight)), /^HTTP\/1.1 403 /)
   t.match(await raw(gateway, anonymous('OPTIONS /', ...preflight)), /^HTTP\/1.1 401 /)
   t.equal(app.requests.length, 0)
+  const typed = ask('POST /', 'Content-Length: 0', 'Sec-Fetch-Site: none')
+  t.match(await raw(gateway, typed), / 200 /, 'what a person does without a page')
+  app.requests.length = 0
   gateway.apps.set('a.apps.test', appAt(app.port, { origins: ['https://b.apps.test'] }))
   t.match(
     await raw(gateway, ask('POST /', 'Content-Length: 0', sibling, 'Sec-Fetch-Site: same-site')),
@@ -229,17 +238,35 @@ t.test('hand-over and sign-out below /.mezite/', async (t) => {
   t.match(good, /Cache-Control: no-store[\s\S]*Referrer-Policy: no-referrer/)
   t.match(await raw(gateway, anonymous(link('good-code-good-code', '/x'))), /^HTTP\/1.1 400 /, 'B27 no nonce')
   t.match(await raw(gateway, anonymous(link('used-code-used-code', '/x'), nonce)), /^HTTP\/1.1 400 /)
-  for (const path of ['//evil.test', '/\\evil.test', 'https://evil.test', '/\r\nX: y', '/\t/evil.test', ''])
-    t.match(
-      await raw(gateway, anonymous(link('good-code-good-code', path), nonce)),
-      /^HTTP\/1.1 (?:400|303 [\s\S]*Location: \/\r)/,
-      path,
-    )
+  const looked = gateway.state.redeemed.length
+  for (const path of [
+    '//evil.test',
+    '/\\evil.test',
+    '/x\\y',
+    'https://evil.test',
+    '/\r\nX: y',
+    '/\t/evil.test',
+    '',
+  ])
+    t.match(await raw(gateway, anonymous(link('good-code-good-code', path), nonce)), /^HTTP\/1.1 400 /, path)
+  for (const code of ['', 'short', 'c'.repeat(513), 'good-code-good-code\0'])
+    t.match(await raw(gateway, anonymous(link(encodeURIComponent(code), '/x'), nonce)), /^HTTP\/1.1 400 /)
+  const forged = 'Cookie: __Host-mezite_nonce=short'
+  t.match(await raw(gateway, anonymous(link('good-code-good-code', '/x'), forged)), /^HTTP\/1.1 400 /)
+  t.match(
+    await raw(gateway, anonymous(link('good-code-good-code', '/x').replace('GET', 'POST'), nonce)),
+    /^HTTP\/1.1 404 /,
+  )
+  t.equal(gateway.state.redeemed.length, looked, 'none of these codes is looked up')
   t.match(
     await raw(gateway, ask('GET /.mezite/logout', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: navigate')),
     /200 [\s\S]*<form/,
   )
-  t.match(await raw(gateway, ask('POST /.mezite/logout', 'Origin: https://b.apps.test')), /^HTTP\/1.1 403 /)
+  for (const from of [['Origin: https://b.apps.test'], ['Origin: null'], []])
+    t.match(await raw(gateway, ask('POST /.mezite/logout', ...from)), /^HTTP\/1.1 403 /)
+  const typed = ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: navigate']
+  for (const method of ['HEAD', 'PUT', 'DELETE'])
+    t.match(await raw(gateway, ask(`${method} /.mezite/logout`, ...typed)), /^HTTP\/1.1 404 /, method)
   t.match(
     await raw(
       gateway,
@@ -262,6 +289,13 @@ t.test('hand-over and sign-out below /.mezite/', async (t) => {
     /200 [\s\S]*Max-Age=0[\s\S]*hub.test\/web\/logout/,
   )
   t.strictSame(gateway.state.ended, ['s1'])
+  for (const own of [
+    ask('POST /.mezite/logout', 'Origin: null', 'Sec-Fetch-Site: same-origin'),
+    ask('GET /.mezite/logout', ...typed),
+    ask('GET /.mezite/logout', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: navigate'),
+  ])
+    t.match(await raw(gateway, own), /200 [\s\S]*Max-Age=0/)
+  t.strictSame(gateway.state.ended, ['s1', 's1', 's1', 's1'], 'the app’s own page, and who types the address')
   t.equal(app.requests.length, 0)
 })
 

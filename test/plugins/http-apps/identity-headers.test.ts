@@ -205,7 +205,7 @@ t.test('A13 B23 B25 B26 what an app may not say to the browser is removed', asyn
     'Set-Cookie: __host-MEZITE_app=evil; Path=/; Secure',
     'Set-Cookie: =__Host-mezite_app=evil; Path=/; Secure',
     'Set-Cookie: \t =__host-mezite_nonce=evil; Path=/; Secure',
-    'Set-Cookie: sid=1; Domain=apps.test; Path=/',
+    'Set-Cookie: sid=1; Domain=apps.test; Path=/; Domain',
     'Clear-Site-Data: "cookies", "cache"',
     'Strict-Transport-Security: max-age=0',
     'Alt-Svc: h3=":443"',

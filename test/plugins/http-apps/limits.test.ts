@@ -110,6 +110,8 @@ t.test('a code that cannot be looked up now is not called wrong, and no error is
     t.match(answer, /\r\nRetry-After: \d/)
   }
   t.strictSame(gateway.errors, [])
+  gateway.state.redeemFails = new Error('a fault')
+  t.match(await raw(gateway, endOfSignIn('good-code-good-code')), /^HTTP\/1.1 500 /, 'nor is a fault')
   gateway.state.redeemFails = null
   t.match(await raw(gateway, endOfSignIn('good-code-good-code')), /^HTTP\/1.1 303 /)
 })
