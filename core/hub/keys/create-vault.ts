@@ -20,11 +20,12 @@ export function createVault(key: Buffer): Vault {
     open(place, sealed) {
       try {
         const bytes = Buffer.from(sealed)
-        if (bytes[0] !== FORM || bytes.length < 1 + NONCE_BYTES + TAG_BYTES) throw new Error('unknown form')
+        if (bytes[0] !== FORM) throw new Error('unknown form')
         const nonce = bytes.subarray(1, 1 + NONCE_BYTES)
         const tag = bytes.subarray(1 + NONCE_BYTES, 1 + NONCE_BYTES + TAG_BYTES)
         const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
         decipher.setAAD(boundTo(place))
+        // Refuses what is too short to hold one.
         decipher.setAuthTag(tag)
         return Buffer.concat([decipher.update(bytes.subarray(1 + NONCE_BYTES + TAG_BYTES)), decipher.final()])
       } catch (cause) {

@@ -1,6 +1,9 @@
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import 'reflect-metadata'
+import { generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
 import t from 'tap'
 import { makeKeyRequest } from '../../../agent/key-request.ts'
+import { makeLeaf, newKeyPair, P256 } from '../../../core/hub/keys/certificate-forms.ts'
 import { createAuthorities } from '../../../core/hub/keys/create-authorities.ts'
 import { createVault } from '../../../core/hub/keys/create-vault.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
@@ -67,13 +70,93 @@ t.test('certificates have one purpose each', async (t) => {
   const user = new X509Certificate(issued.certificate)
   t.equal(user.verify(new X509Certificate(authorities.bundle('user-ca')[0] ?? '').publicKey), true)
   t.equal(user.serialNumber.toLowerCase(), issued.serial)
+  t.equal(user.subjectAltName, 'URI:mezite://test/user/a%20b?session=s1')
+  const constraintsOf = (certificate: string) =>
+    new x509.X509Certificate(certificate).getExtension(x509.BasicConstraintsExtension)
+  for (const name of ['hub-ca', 'agent-ca', 'user-ca'] as const)
+    t.match(
+      constraintsOf(authorities.bundle(name)[0] ?? ''),
+      { ca: true, pathLength: 0 },
+      'signs leaves only',
+    )
+  for (const leaf of [agent, hub, user]) t.match(constraintsOf(leaf.toString()), { ca: false })
+  for (const { serialNumber } of [agent, hub, user]) t.match(serialNumber, /^[4-7][0-9A-F]{31}$/)
+})
+
+t.test('certificates last as long as told, and never longer than their authority', async (t) => {
+  const { make } = await two(t)
+  const authorities = make()
+  await authorities.load()
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const person = { publicKey, user: 'u'.repeat(200), sessionId: 's' }
+  const now = Date.now()
+  const notAfter = Math.floor(now / 1_000) * 1_000 + 600_000
+  const brief = await authorities.issueUser({ ...person, notAfter })
+  t.equal(brief.notAfter, notAfter)
+  const certificate = new X509Certificate(brief.certificate)
+  t.equal(certificate.validToDate.getTime(), notAfter)
+  t.ok(certificate.validFromDate.getTime() <= now - 299_000, 'and counts where clocks are behind')
+  t.equal(certificate.subject, `CN=${'u'.repeat(64)}`, 'the longest that a common name may be')
+  const [authority] = authorities.keys('user-ca')
+  const long = await authorities.issueUser({ ...person, notAfter: now + 1e12 })
+  t.equal(long.notAfter, authority?.expires)
+  const { csr } = await makeKeyRequest('node-1')
+  const agent = await authorities.issueAgent({ csr, hostname: 'node-1', generation: 1 })
+  t.ok(Math.abs(agent.notAfter - now - 86_400_000) < 60_000, 'a day')
+})
+
+t.test('a certificate is of the key that has signed it, whatever it says of its issuer', async (t) => {
+  const { make } = await two(t)
+  const authorities = make()
+  await authorities.load()
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const person = { publicKey, user: 'ann', sessionId: 's', notAfter: Date.now() + 60_000 }
+  const { certificate, authority } = await authorities.issueUser(person)
+  const real = new X509Certificate(certificate)
+  t.equal(authorities.issuerOf('user-ca', real), authority)
+  t.equal(authorities.issuerOf('agent-ca', real), null)
+  t.ok(authorities.trusts('user-ca', authority))
+  t.notOk(authorities.trusts('agent-ca', authority))
+  const own = await newKeyPair()
+  const [pem = ''] = authorities.bundle('user-ca')
+  const forged = await makeLeaf(
+    { certificate: new x509.X509Certificate(pem), key: own.privateKey },
+    {
+      publicKey: own.publicKey,
+      commonName: 'ann',
+      purpose: 'client',
+      names: [{ type: 'url', value: 'mezite://test/user/ann?session=s' }],
+      notBefore: Date.now(),
+      notAfter: person.notAfter,
+    },
+  )
+  t.equal(authorities.issuerOf('user-ca', new X509Certificate(forged.toString('pem'))), null)
 })
 
 t.test('broken certificate requests are refused', async (t) => {
   const { make } = await two(t)
   const authorities = make()
   await authorities.load()
+  const request = async (algorithm: object, publicKey?: CryptoKey) => {
+    const keys = (await webcrypto.subtle.generateKey(algorithm as typeof P256, true, [
+      'sign',
+      'verify',
+    ])) as CryptoKeyPair
+    const made = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: 'CN=n',
+      keys: { privateKey: keys.privateKey, publicKey: publicKey ?? keys.publicKey },
+      signingAlgorithm: algorithm as typeof P256,
+    })
+    return made.toString('pem')
+  }
+  const good = await request(P256)
+  t.ok(await authorities.issueAgent({ csr: good, hostname: 'n', generation: 1 }))
+  const modulus = { modulusLength: 2_048, publicExponent: new Uint8Array([1, 0, 1]) }
   for (const csr of [
+    `${good}${'\n'.repeat(8_192)}`,
+    await request({ ...P256, namedCurve: 'P-384' }),
+    await request({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', ...modulus }),
+    await request(P256, (await newKeyPair()).publicKey),
     '',
     'x',
     '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----',

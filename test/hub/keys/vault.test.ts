@@ -26,13 +26,19 @@ t.test('O176 a ciphertext opens at its own place only', (t) => {
   ]) {
     t.throws(() => vault.open(other, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
   }
+  const comma = vault.seal({ table: 't', id: 'a,b', purpose: 'c' }, Buffer.from('s3cret'))
+  t.throws(() => vault.open({ table: 't', id: 'a', purpose: 'b,c' }, comma), {
+    code: 'MEZ_SECRET_UNREADABLE',
+  })
   for (let at = 0; at < sealed.length; at++) {
     const changed = Buffer.from(sealed)
     changed[at] = (changed[at] ?? 0) ^ 1
     t.throws(() => vault.open(place, changed), { code: 'MEZ_SECRET_UNREADABLE' })
   }
-  for (const short of [sealed.subarray(0, 20), Buffer.alloc(0), sealed.subarray(0, -1)]) {
-    t.throws(() => vault.open(place, short), { code: 'MEZ_SECRET_UNREADABLE' })
+  for (const whole of [sealed, vault.seal(place, Buffer.alloc(0))]) {
+    for (let length = 0; length < whole.length; length++) {
+      t.throws(() => vault.open(place, whole.subarray(0, length)), { code: 'MEZ_SECRET_UNREADABLE' })
+    }
   }
   t.throws(() => createVault(randomBytes(32)).open(place, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
   t.end()
@@ -67,8 +73,11 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
   const file = await readFile(keyFileOf(a), 'utf8')
   const before = await check()
   t.equal((await stat(keyFileOf(a))).mode & 0o777, 0o600)
+  t.equal((await stat(a)).mode & 0o777, 0o700)
   t.same(await readdir(a), ['encryption-key'], 'no draft is left')
-  t.equal((await openVault({ db, dataDir: a, env: {} })).open(place, sealed).toString(), 's3cret')
+  for (const env of [{}, { MEZITE_ENCRYPTION_KEY: '' }])
+    t.equal((await openVault({ db, dataDir: a, env })).open(place, sealed).toString(), 's3cret')
+  t.same(await makeEncryptionKey(a), { key: parseEncryptionKey(file, a), made: false }, 'there is one')
 
   t.same(
     await openVault({ db, dataDir: b, env: { MEZITE_ENCRYPTION_KEY: file } }).then((v) =>
@@ -96,8 +105,10 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
   t.equal(await readFile(keyFileOf(a), 'utf8'), file)
   t.same(await check(), before)
 
-  await chmod(keyFileOf(a), 0o644)
-  await t.rejects(openVault({ db, dataDir: a, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
+  for (const mode of [0o644, 0o640, 0o620, 0o601]) {
+    await chmod(keyFileOf(a), mode)
+    await t.rejects(openVault({ db, dataDir: a, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
+  }
   await writeFile(keyFileOf(c), 'damaged')
   await t.rejects(openVault({ db, dataDir: c, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
   t.equal(await readFile(keyFileOf(c), 'utf8'), 'damaged')
@@ -151,5 +162,16 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
       files.reduce<number>((sum, there) => sum + there, 0),
       1,
     )
+  })
+  await t.test('a key that was there before is kept, also where another hub was first', async (t) => {
+    const fresh = await open(await store.config())
+    t.teardown(() => fresh.close())
+    const both = [join(folder, 'first'), join(folder, 'second')]
+    for (const dataDir of both) await makeEncryptionKey(dataDir)
+    const results = await Promise.allSettled(
+      both.map((dataDir) => openVault({ db: fresh.db, dataDir, env: {} })),
+    )
+    t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    for (const dataDir of both) t.ok(await stat(keyFileOf(dataDir)))
   })
 })
