@@ -1,4 +1,4 @@
-import { Problem, type Session, Type, type User, type WebRoutes } from '@mezite/core'
+import { Problem, type Session, type Transaction, Type, type User, type WebRoutes } from '@mezite/core'
 import {
   Answer,
   askAssertion,
@@ -9,6 +9,7 @@ import {
   personOf,
   requireOwnPage,
   sentHome,
+  sessionEnded,
   takeAnswer,
   takeAssertion,
   text,
@@ -50,6 +51,12 @@ export function accountRoutes(parts: Parts): WebRoutes {
     if (has && permit === undefined)
       throw new Problem(403, 'key_required', 'Confirm with one of your keys first.')
     if (permit !== undefined) await ceremonies.spend(permit, bind('permit', session, user))
+  }
+
+  /** What ended the session meanwhile, a reset of the keys above all, would be undone by a new key. */
+  async function requireAlive(trx: Transaction, session: Session): Promise<void> {
+    const alive = await sessions.listIn(trx, { user: session.user })
+    if (!alive.some(({ id }) => id === session.id)) throw sessionEnded()
   }
 
   const who = (request: Request, session: Session): Who => ({
@@ -136,7 +143,9 @@ export function accountRoutes(parts: Parts): WebRoutes {
           takeAnswer(parts, user.key)
           const { name, ...answer } = request.body
           const key = await takeNewKey(parts, { ...answer, binding: bind('enrol', session, user) })
-          await keys.add(user, { ...key, name }, who(request, session), 'account')
+          await keys.add(user, { ...key, name }, who(request, session), 'account', (trx) =>
+            requireAlive(trx, session),
+          )
           return { id: key.id }
         },
       )

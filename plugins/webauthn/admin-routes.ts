@@ -109,10 +109,11 @@ export function adminRoutes(parts: Parts): WebRoutes {
           const user = known(request.params.name)
           const { id = null } = request.query
           const { actor } = request
+          // First, or a link could add a key right after the reset.
+          const revoked = await links.revoke(user, id, actor)
           const { gone, ended } = await keys.reset(user, id, actor, (within) =>
             endSessions(user, request, within),
           )
-          const revoked = await links.revoke(user, id, actor)
           if (id !== null && gone + revoked === 0) {
             throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
           }

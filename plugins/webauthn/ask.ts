@@ -53,13 +53,16 @@ export function requireOwnPage({ publicNames, changes }: Parts, request: Request
 export async function personOf(
   parts: Parts,
   request: Request,
-  missing = 'Your session has ended. Open the page again.',
+  missing?: string,
 ): Promise<{ session: Session; user: User }> {
   const session = await parts.desk.sessionOf(request)
   const user = session && parts.sessions.subjectOf(session) ? parts.users.byName(session.user) : undefined
-  if (!session || !user) throw new Problem(401, 'login_required', missing)
+  if (!session || !user) throw sessionEnded(missing)
   return { session, user }
 }
+
+export const sessionEnded = (detail = 'Your session has ended. Open the page again.') =>
+  new Problem(401, 'login_required', detail)
 
 /** One more answer of this person, or of this address while it is unknown who. Throws `Problem` 429. */
 export function takeAnswer({ rates }: Parts, key: string): void {

@@ -1,5 +1,5 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
-import { defineHubPlugin, type Users, users } from '@mezite/core'
+import { type Changes, changes, defineHubPlugin, type Users, users } from '@mezite/core'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/access/create-users.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
@@ -9,10 +9,12 @@ import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
 let known: Users | undefined
+let written: Changes | undefined
 const spy = defineHubPlugin({
-  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users } },
+  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users, changes } },
   setup({ use }) {
     known = use.users
+    written = use.changes
   },
 })
 const sink = refusingSink()
@@ -363,6 +365,30 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
   t.equal(await ask(lena), admitted, 'the other key opens it again')
 })
 
+t.test('D66 a key that is on its way while all are reset does not arrive', async (t) => {
+  const nora = await keys.person('nora')
+  const asked = await keys.post(nora.visitor, '/web/account/confirm/begin', {})
+  const { permit } = await keys.post(nora.visitor, '/web/account/confirm/finish', {
+    ceremony: asked.ceremony,
+    response: nora.key.get(asked.options),
+  })
+  const { ceremony, options } = await keys.post(nora.visitor, '/web/account/keys/begin', { permit })
+  const { write } = written!
+  Object.assign(written!, {
+    async write(...change: Parameters<typeof write>) {
+      Object.assign(written!, { write })
+      await keys.hub.api('DELETE', '/users/nora/mfa')
+      return write(...change)
+    },
+  })
+  const body = { ceremony, response: new SoftKey(keys.origin).create(options), name: 'Late' }
+  t.match(await keys.post(nora.visitor, '/web/account/keys/finish', body), {
+    status: 401,
+    code: 'login_required',
+  })
+  t.strictSame(await keys.hub.api('GET', '/users/nora/mfa'), [])
+})
+
 t.test('keys are reset with the end of the sessions, or not at all', async (t) => {
   const olga = await keys.person('olga')
   const reset = () => keys.hub.api<object>('DELETE', '/users/olga/mfa')
@@ -372,7 +398,12 @@ t.test('keys are reset with the end of the sessions, or not at all', async (t) =
   sink.refuse(null)
   t.equal((await keys.hub.api<unknown[]>('GET', '/users/olga/mfa')).length, 1, 'so that it can be done again')
   t.equal(await home(), 200)
-  t.match(await reset(), { keys: 1, cut: { sessions: 1 } })
+  await keys.link('olga')
+  sink.refuse('token.deleted')
+  await t.rejects(reset())
+  sink.refuse(null)
+  t.equal((await keys.hub.api<unknown[]>('GET', '/users/olga/mfa')).length, 2, 'nor while a link can add one')
+  t.match(await reset(), { keys: 1, links: 1, cut: { sessions: 1 } })
   t.equal(await home(), 401)
 })
 
