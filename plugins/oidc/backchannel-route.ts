@@ -43,17 +43,16 @@ export function backchannelRoute(parts: {
     if (typeof type !== 'string' || !TYPES.includes(type.toLowerCase())) {
       throw new Error('typ is neither logout+jwt nor JWT')
     }
-    const { events, nonce, sid, sub, jti } = payload
+    const { events, nonce, jti } = payload
     if (nonce !== undefined) throw new Error('a logout token has no nonce')
     const event = typeof events === 'object' && events !== null && Object.hasOwn(events, EVENT)
     if (!event || typeof (events as Record<string, unknown>)[EVENT] !== 'object')
       throw new Error('no logout event')
-    if ((sid === undefined && sub === undefined) || typeof (sid ?? sub) !== 'string') {
-      throw new Error('neither sid nor sub')
-    }
+    const who = { sid: textOf(payload.sid), sub: textOf(payload.sub) }
+    if (who.sid === undefined && who.sub === undefined) throw new Error('neither sid nor sub')
     const once = `${connector.name}\0${jti}`
     if (await spent.isSpent('jti', once)) throw new Error('jti was used before')
-    return { sid: sid as string | undefined, sub, once }
+    return { ...who, once }
   }
 
   return {
@@ -95,4 +94,11 @@ export function backchannelRoute(parts: {
       })
     },
   }
+}
+
+/** Some providers say null for what they leave out. */
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string') throw new Error('sid or sub is no text')
+  return value
 }

@@ -404,47 +404,6 @@ t.test('C54 a deleted connector ends its sessions at once', async (t) => {
   t.equal((await visitor.fetch(answer.headers.location!)).status, 503, 'nobody can sign in now')
 })
 
-t.test('back-channel logout ends the sessions of a sid, once', async (t) => {
-  const name = await connect()
-  const { visitor } = await attempt({ idToken: (claims) => void Object.assign(claims, { sid: 'the-sid' }) })
-  const now = Math.floor(Date.now() / 1_000)
-  const event = { 'http://schemas.openid.net/event/backchannel-logout': {} }
-  const good = {
-    iss: issuer.url,
-    aud: 'mezite',
-    iat: now,
-    exp: now + 120,
-    jti: 'j1',
-    sid: 'the-sid',
-    events: event,
-  }
-  const send = async (claims: object, header: object = { typ: 'logout+jwt' }) => {
-    const body = new URLSearchParams({ logout_token: issuer.sign({ ...claims }, { ...header }) })
-    return (await fetch(`${host.url}/v1/webapi/oidc/backchannel-logout/${name}`, { method: 'POST', body }))
-      .status
-  }
-  t.equal(await send({ ...good, nonce: 'x' }), 400, 'nonce')
-  t.equal(await send({ ...good, events: {} }), 400, 'events')
-  t.equal(await send({ ...good, iss: 'https://other' }), 400, 'iss')
-  t.equal(await send({ ...good, aud: 'other' }), 400, 'aud')
-  t.equal(await send({ ...good, iat: now - 3_600 }), 400, 'iat')
-  t.equal(await send({ ...good, sid: undefined }), 400, 'no sid, no sub')
-  for (const typ of ['at+jwt', undefined, '', 7, ['JWT'], 'logout+jwt ']) {
-    t.equal(await send(good, { typ }), 400, `typ ${JSON.stringify(typ)}`)
-  }
-  t.equal((await visitor.fetch(`${host.url}/`)).status, 200, 'still signed in')
-  const { end } = host.sessions
-  host.sessions.end = () => Promise.reject(new Error('the database is away'))
-  t.equal(await send(good), 400, 'what could not be done')
-  host.sessions.end = end
-  t.equal(await send(good), 200, 'may be asked again')
-  t.equal((await visitor.fetch(`${host.url}/`)).status, 302, 'signed out')
-  t.equal(await send(good), 400, 'jti once')
-  for (const [at, typ] of ['JWT', 'Logout+JWT'].entries()) {
-    t.equal(await send({ ...good, jti: `typ-${at}` }, { typ }), 200, `typ ${typ}`)
-  }
-})
-
 t.test('signing out goes on to the provider', async (t) => {
   await connect()
   const { visitor } = await attempt({})
