@@ -54,8 +54,11 @@ function row(event: Flat): readonly unknown[] {
   ]
 }
 
-/** The request, or the agent, credential or resource that an event is about. */
+/** The request, or the target, agent, credential or resource that an event is about. */
 function what(event: Flat): unknown {
   if (event.method && event.path) return `${event.status ?? ''} ${event.method} ${event.path}`.trim()
+  if (event.target) return `${event.target_kind ?? ''} ${event.target}`.trim()
+  // Before the connector that had signed them in.
+  if (event.session_user) return event.session_user
   return event.agent ?? event.connector ?? event.end_reason ?? event.name ?? event.role ?? event.resource
 }

@@ -50,7 +50,7 @@ export default class AuditVerify extends AdminCommand {
 
 async function summaryOf({ ok, events, unchained, chains, checkpoint, findings }: Report): Promise<string> {
   const lines: string[] = []
-  const seen = `${events} events in ${chains} chains`
+  const seen = `${events} events in ${chains} ${chains === 1 ? 'chain' : 'chains'}`
   if (ok) lines.push(`The audit trail is what was recorded: ${seen}.`)
   else {
     const rows = findings.map(({ kind, what, n, hub, id, time, detail }) => {
