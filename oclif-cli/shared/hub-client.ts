@@ -24,8 +24,14 @@ export interface HubClient {
   follow(path: string, query?: Query): AsyncGenerator<unknown, void, undefined>
 }
 
-/** A path below the API prefix: `` path`/apps/${name}` `` encodes what is put in. */
+/**
+ * A path below the API prefix: `` path`/apps/${name}` `` encodes what is put in. An empty name is wrong usage: it would
+ * lead to the list of all.
+ */
 export function path(parts: TemplateStringsArray, ...names: readonly string[]): string {
+  if (names.includes('')) {
+    throw new CliError('MEZ_USAGE', 'a name is empty', { hint: 'Give it; is a variable of the shell unset?' })
+  }
   return parts.reduce((whole, part, at) => whole + encodeURIComponent(names[at - 1] ?? '') + part)
 }
 

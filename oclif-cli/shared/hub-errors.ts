@@ -1,7 +1,17 @@
-import { CliError } from './cli-error.ts'
+import { CliError, cliErrorCodes } from './cli-error.ts'
 import type { HubConnection } from './hub-connection.ts'
 
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/
+
+/** Where another authority would not help. */
+const CERTIFICATE_HINTS: ReadonlyMap<string, string> = new Map([
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'Reach the hub by a name that its certificate has: its proxy.public_addr.',
+  ],
+  ['CERT_HAS_EXPIRED', 'Renew the certificate of the hub, or set the clock of this machine right.'],
+  ['CERT_NOT_YET_VALID', 'Set the clock of this machine right.'],
+])
 
 /** Whatever stopped a request before its answer was complete, with what was tried and the next step. */
 export function transportError(error: unknown, connection: HubConnection): CliError {
@@ -17,7 +27,7 @@ export function transportError(error: unknown, connection: HubConnection): CliEr
   if (UNTRUSTED.test(code)) {
     return new CliError('MEZ_TLS_UNTRUSTED', `the certificate of ${where} is not trusted: ${message}`, {
       cause: error,
-      ...(connection.trustHint ? { hint: connection.trustHint } : {}),
+      hint: CERTIFICATE_HINTS.get(code) ?? connection.trustHint ?? cliErrorCodes.MEZ_TLS_UNTRUSTED,
     })
   }
   const hint =
@@ -65,10 +75,13 @@ const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
   ['invalid_request', 'Correct what is named; --help says what the command takes.'],
   ['token_makes_no_token', 'Sign in with `mezctl login --proxy HOST`, or run it on the machine of the hub.'],
   ['roles_exceed_own', 'Name roles that you have yourself.'],
+  ['rotation_phase', 'Leave --phase out to see where the rotation stands and what comes next.'],
   [
     'rotation_waiting',
     'Leave --phase out to see who would be shut out and until when; --force does not wait.',
   ],
+  ['agent_not_bound', 'See its agents with `mezctl apps get NAME`.'],
+  ['key_unknown', 'See keys and links with `mezctl users list-mfa NAME`.'],
 ])
 
 function nextStep(status: number, problem: Record<string, unknown>, connection: HubConnection): string {

@@ -1,4 +1,4 @@
-import { CliError } from './cli-error.ts'
+import { CliError, cliErrorCodes } from './cli-error.ts'
 import { escapeLines, escapeText } from './escape-text.ts'
 
 /**
@@ -12,7 +12,8 @@ export function reportError(error: unknown, command: string): number {
   const [first = '', ...rest] = told.message.split('\n')
   process.stderr.write(`error: ${escapeText(first)} (${escapeText(told.code)})\n`)
   for (const line of rest) process.stderr.write(`${escapeText(line)}\n`)
-  if (told.hint !== '') process.stderr.write(`${escapeLines(told.hint)}\n`)
+  const hint = told.hint === cliErrorCodes.MEZ_USAGE ? usageHint(command) : told.hint
+  if (hint !== '') process.stderr.write(`${escapeLines(hint)}\n`)
   return told.exitCode
 }
 
@@ -44,6 +45,8 @@ function fromOclif(error: unknown, command: string): CliError {
     )
   return new CliError('MEZ_USAGE', told, {
     cause: error,
-    hint: `Add --help to see what is allowed: ${command} --help`,
+    hint: usageHint(command),
   })
 }
+
+const usageHint = (command: string): string => `Add --help to see what is allowed: ${command} --help`

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
+import { socketConnection } from '../../oclif-cli/shared/hub-connection.ts'
+import { problemError } from '../../oclif-cli/shared/hub-errors.ts'
 import { parseMoment } from '../../oclif-cli/shared/parse-duration.ts'
 import { startFakeHub } from './fake-hub.ts'
 import { cleanEnv, MEZCTL, runMezctl } from './run-program.ts'
@@ -23,6 +25,11 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
     ['users update bob --roles a,-b', /--roles: "-b" cannot be the name of a role/],
     ['audit ls --from 2026-02-30', /--from "2026-02-30" is no time/],
     ['audit ls --to 2026-04-31T08:00:00Z', /--to "2026-04-31T08:00:00Z" is no time/],
+    ['apps register --name x', /give --name and --uri.*\n.*: mezctl apps register --help/],
+    // An unset variable of the shell; without a name the path is that of the list.
+    ['apps get ', /a name is empty .*\n.*variable of the shell/],
+    ['users rm --yes ', /a name is empty/],
+    ['apps add-agent grafana ', /a name is empty/],
   ]
   for (const [line, said] of wrong) {
     const { code, out, err } = await mezctl(line)
@@ -32,6 +39,16 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
     t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
   }
   t.same(hub.seen, [], 'no hub is asked')
+})
+
+t.test('the next step of a refusal leads to what tells more', async (t) => {
+  const refused = (code: string) => {
+    const problem = JSON.stringify({ code, status: 409, detail: 'No.' })
+    return problemError(409, problem, socketConnection('/s', 'test')).hint
+  }
+  t.match(refused('rotation_phase'), /Leave --phase out/)
+  t.match(refused('key_unknown'), /users list-mfa/)
+  t.match(refused('agent_not_bound'), /apps get/)
 })
 
 t.test('output that nobody takes is one error, not a stack', async (t) => {
