@@ -30,6 +30,8 @@ export interface MshHub {
   readonly asked: string[]
   /** Seconds that certificates are valid; null: what is asked for. */
   ttlSeconds: number | null
+  /** What `/me` says of a lock. */
+  locked: { readonly message: string | null } | null
   /** Whether the bearer token still counts. */
   signedIn: boolean
   /** Connections of msh now. */
@@ -90,7 +92,9 @@ export async function startMshHub(): Promise<MshHub> {
     if (request.headers.authorization !== 'Bearer token-of-alice' || !hub.signedIn) {
       return json(401, { code: 'unauthenticated', status: 401, detail: 'Sign in.' })
     }
-    if (page.pathname === '/v1/webapi/me') return json(200, { user: USER, roles: ['platform', 'new'] })
+    if (page.pathname === '/v1/webapi/me') {
+      return json(200, { user: USER, roles: ['platform', 'new'], locked: hub.locked })
+    }
     if (page.pathname === '/v1/webapi/me/apps') {
       const apps = [...hub.apps].map(([name, { protocol }]) => ({
         ...{ name, protocol, public_addr: `${name}.apps.localhost`, labels: { env: 'prod' } },
@@ -143,7 +147,7 @@ export async function startMshHub(): Promise<MshHub> {
   }
 
   const hub: MshHub = {
-    ...{ dir, caFile, apps: new Map(), seen: [], asked: [], ttlSeconds: null, signedIn: true },
+    ...{ dir, caFile, apps: new Map(), seen: [], asked: [], ttlSeconds: null, signedIn: true, locked: null },
     sessions: new Set(),
     get proxy() {
       return `hub.localhost:${port}`

@@ -45,6 +45,13 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     t.ok(Date.parse(json.expires) > Date.now())
   })
 
+  t.test('app ls says why no app is open', async (t) => {
+    t.match((await runMsh(['app', 'ls'], env)).out, /^No app is open to you\. Access comes with a role/)
+    hub.locked = { message: 'coffee \u001b[2J' }
+    t.match((await runMsh(['app', 'ls'], env)).out, /access is locked; ask an administrator: coffee \\x1b/)
+    hub.locked = null
+  })
+
   t.test('app ls prints exactly what the hub lists', async (t) => {
     hub.apps.set('redis', { protocol: 'tcp', port: 1 })
     const expected = [

@@ -4,8 +4,11 @@ import type { SignInParts } from './sign-in-parts.ts'
 const user = { config: { access: 'user' } } as const
 
 /** What a signed-in person or program may ask about itself. */
-export function meRoutes(app: FastifyInstance, { access, sessions }: SignInParts): void {
-  app.get('/v1/webapi/me', user, async ({ subject }) => ({ user: subject.user, roles: subject.roles }))
+export function meRoutes(app: FastifyInstance, { access, sessions, locks }: SignInParts): void {
+  app.get('/v1/webapi/me', user, async ({ subject }) => {
+    const lock = locks.lockFor(subject, null)
+    return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
+  })
 
   app.get('/v1/webapi/me/apps', user, async ({ subject }) => {
     const apps = await access.visible(subject)

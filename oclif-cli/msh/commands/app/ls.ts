@@ -1,7 +1,15 @@
-import { CliError, showTable } from '@mezite/cli-shared'
+import { CliError, escapeText, type HubClient, showTable } from '@mezite/cli-shared'
 import { hubClientOf } from '../../choose-identity.ts'
 import { listApps } from '../../list-apps.ts'
 import { MshCommand } from '../../msh-command.ts'
+
+/** A hub of before says nothing of locks. */
+async function whyNone(client: HubClient): Promise<string> {
+  const me = (await client.call('GET', '/me')) as { locked?: { message?: string | null } | null }
+  if (!me.locked) return 'No app is open to you. Access comes with a role; ask an administrator for one.'
+  const said = me.locked.message ? `: ${escapeText(me.locked.message)}` : ''
+  return `No app is open to you, because your access is locked; ask an administrator${said}`
+}
 
 export default class AppLs extends MshCommand {
   static override summary = 'list the apps that you may reach'
@@ -15,9 +23,9 @@ export default class AppLs extends MshCommand {
       })
     }
     const apps = await listApps(client)
-    await this.show(flags, apps, () =>
+    await this.show(flags, apps, async () =>
       apps.length === 0
-        ? 'No app is open to you. Access comes with a role; ask an administrator for one.'
+        ? await whyNone(client)
         : showTable(
             ['name', 'protocol', 'public address', 'labels'],
             apps.map((app) => [app.name, app.protocol, app.public_addr, app.labels]),
