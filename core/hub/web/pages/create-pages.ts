@@ -28,7 +28,7 @@ const TITLES: Readonly<Record<string, string>> = {
   label_denied: 'You cannot open this application',
   locked: 'Your access is locked',
   app_disabled: 'This application is switched off',
-  sign_in_unavailable: 'Nobody can sign in yet',
+  sign_in_unavailable: 'Sign-in is not available',
   view_stale: 'One moment, please',
   session_mfa_required: 'A security key is required',
   device_trust_required: 'A trusted device is required',

@@ -125,6 +125,11 @@ async function handOver(
           }`
     throw refuse(decision.reason, detail)
   }
+  // A session for it would open nothing, and operators would take it for somebody at work.
+  if (app.protocol !== 'http') {
+    const detail = `${app.name} is no web application. Open it from a terminal: msh app login ${app.name}`
+    throw new Problem(404, 'app_unknown', detail)
+  }
   if (decision.effect === 'require') {
     const [requirement] = decision.requirements
     if (!requirement) throw refuse(decision.reason, 'A condition of your role is not met.')

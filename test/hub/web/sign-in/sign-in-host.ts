@@ -151,7 +151,10 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     byId: (id: string) => apps.find((app) => app.id === id),
     list: () => apps,
   }
-  const answers = { decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose }
+  const answers = {
+    decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,
+    lock: null as Loose,
+  }
   const access: Access = { decide: () => answers.decision, visible: async () => apps }
 
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
@@ -211,7 +214,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
     },
     access,
-    locks: { lockFor: () => null },
+    locks: { lockFor: () => answers.lock },
     catalog,
     challenge,
     methods: () => methods,

@@ -11,6 +11,7 @@ const host = await startSignInHost({
   apps: [
     fakeApp('grafana', { description: nasty, labels: { team: nasty } }),
     fakeApp('off', { enabled: false }),
+    fakeApp('redis', { protocol: 'tcp', uri: 'tcp://10.0.0.1:6379' }),
   ],
 })
 const issuer = await FakeIssuer.start()
@@ -69,6 +70,9 @@ t.test('signing in', async (t) => {
     t.match((await open('off')).text, /Your access is locked[\s\S]*locked out of off\. Call &lt;b>4711/)
     const requirement = { name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }
     host.answers.decision = { effect: 'require', reason: 'x', roles: ['r'], requirements: [requirement] }
+    const terminal = await open('redis')
+    t.equal(terminal.status, 404, 'no session is made for what no browser speaks to')
+    t.match(terminal.text, 'msh app login redis')
     const refused = await open('grafana')
     t.equal(refused.status, 403)
     t.match(refused.text, 'session_mfa_required')
@@ -193,8 +197,14 @@ t.test('signing in', async (t) => {
       string
     >
     t.equal(user, 'alice@example.com')
-    const me = await fetch(`${host.url}/v1/webapi/me`, { headers: { authorization: `Bearer ${token}` } })
-    t.match(await me.json(), { user: 'alice@example.com' })
+    const me = async () => {
+      const headers = { authorization: `Bearer ${token}` }
+      return (await fetch(`${host.url}/v1/webapi/me`, { headers })).json()
+    }
+    t.match(await me(), { user: 'alice@example.com', locked: null })
+    host.answers.lock = { id: 'l1', message: 'Call 4711' }
+    t.same((await me()).locked, { message: 'Call 4711' })
+    host.answers.lock = null
     const shown = await visitor.open(
       `${host.url}/web/cli?challenge=${challenge}&no_browser=1&host=x&program=mezctl`,
     )
