@@ -14,7 +14,12 @@ const BODY_BYTES = 65_536
 
 const closed = { additionalProperties: false } as const
 const Text = Type.String({ maxLength: 16_384 })
-export const KeyName = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000-\\u001f\\u007f]+$' })
+export const KeyName = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: '^[^\\u0000-\\u001f\\u007f]+$',
+  must: '1 to 64 characters, none of them a control character',
+})
 export const Answer = Type.Object({}, { additionalProperties: true })
 export const text = Text
 

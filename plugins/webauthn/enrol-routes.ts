@@ -17,7 +17,7 @@ import { linkRefused } from './create-links.ts'
 import { isLocal } from './local-issuer.ts'
 import type { Parts, Request } from './parts.ts'
 
-const Token = { ...text, pattern: '^[A-Za-z0-9_-]{43}$' }
+const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
 export const enrolUrl = (signInOrigin: string, token: string): string => `${signInOrigin}/web/enrol#${token}`
 
@@ -31,6 +31,10 @@ export function enrolRoutes(parts: Parts): WebRoutes {
   async function open(request: Request, token: string) {
     requireOwnPage(parts, request)
     takeAnswer(parts, `enrol ${addressKey(request.clientIp)}`)
+    if (!TOKEN.test(token)) {
+      const detail = 'This link is not complete. Open all of it, or ask an administrator for a new one.'
+      throw new Problem(400, 'link_refused', detail)
+    }
     const link = await links.find(token)
     const user = link && users.byName(link.user_key)
     if (!link || !user || (link.holder !== null && link.holder !== user.holder)) throw linkRefused()
@@ -69,14 +73,14 @@ export function enrolRoutes(parts: Parts): WebRoutes {
         return reply.type('text/html; charset=utf-8').send(pages.enrol(session?.user ?? null, again))
       })
 
-      web.post<{ Body: { token: string } }>('/begin', call({ token: Token }), async (request) => {
+      web.post<{ Body: { token: string } }>('/begin', call({ token: text }), async (request) => {
         const { user, binding } = await open(request, request.body.token)
         return { ...(await askNewKey(parts, binding, user)), user: user.name }
       })
 
       web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
         '/finish',
-        call({ token: Token, ceremony: text, response: Answer, name: KeyName }),
+        call({ token: text, ceremony: text, response: Answer, name: KeyName }),
         async (request) => {
           const { token, name, ...answer } = request.body
           const { link, user, session, binding } = await open(request, token)

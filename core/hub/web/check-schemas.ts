@@ -16,7 +16,8 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     const value = Default(schema, given)
     if (validator.Check(value)) return { value }
     const [first] = validator.Errors(value)
-    const where = `${httpPart ?? 'input'}${first?.instancePath.slice(0, 200) ?? ''}`
+    // Pages and command lines show it to people: what the caller calls it, without the part of the request.
+    const where = first?.instancePath.slice(1, 200) || (httpPart ?? 'input')
     const must = first && mustBe(schema, first.instancePath)
     // What TypeBox says of a key that the schema does not have.
     const said = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')

@@ -212,6 +212,12 @@ t.test('D61 D67 hostile registrations end as 4xx, and the hub lives', async (t) 
   await keys.hub.ready()
   t.equal((await keys.enrol(hank, token)).status, 200, 'the link was not spent by any of these')
   t.match(await keys.enrol(hank, token), { status: 400, code: 'link_refused' })
+  const cut = await keys.post(hank.visitor, '/web/enrol/begin', { token: token.slice(0, 40) })
+  t.match(
+    cut,
+    { status: 400, detail: /^This link is not complete\. Open all of it/ },
+    'cut off when it was copied',
+  )
 })
 
 t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => {
