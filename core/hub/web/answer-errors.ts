@@ -30,6 +30,7 @@ export function problemOf(error: unknown): Problem {
   const ofDatabase = databaseProblem(error)
   if (ofDatabase) return ofDatabase
   const { statusCode, code = '', validation } = error as Partial<FastifyError>
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem(404, 'not_found', 'No name is that long.')
   if (validation) return new Problem(400, 'invalid_request', messageOf(error))
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem(statusCode, OWN_CODES[code] ?? 'bad_request', messageOf(error))

@@ -26,6 +26,8 @@ import { type Arrival, createWebServer, type WebServer, type WebServerOptions } 
 import { createWebStreams, type WebStreams } from './web-streams.ts'
 
 const BODY_BYTES = 1024 * 1024
+/** In UTF-16: a user name has 256 characters at most, of which each may take two. */
+const LONGEST_NAME = 512
 
 export interface WebOptions
   extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
@@ -91,7 +93,7 @@ export function createWeb(options: WebOptions): Web {
     requestIdHeader: false,
     bodyLimit: BODY_BYTES,
     logger: false,
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: LONGEST_NAME },
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply, options.hsts)
       answerError(error, request as FastifyRequest, reply, { log, renderError })

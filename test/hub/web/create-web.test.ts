@@ -32,6 +32,7 @@ const api: WebRoutes = {
     app.post('/cli/token', { config: { access: 'public', rate: 'tokens' } }, async ({ body }) => ({
       got: body,
     }))
+    app.get('/named/:name', { config: { access: 'public' } }, async ({ params }) => params)
     app.get('/broken', { config: { access: 'public' } }, async () => {
       throw new Error('secret in here')
     })
@@ -78,6 +79,7 @@ t.test('the hub’s own host', async (t) => {
       'GET /v1/webapi/me': [401, 200, 200],
       'POST /v1/webapi/things': [401, 403, 400],
       'POST /v1/webapi/cli/token': [200, 200, 200],
+      'GET /v1/webapi/named/:name': [200, 200, 200],
       'GET /v1/webapi/broken': [500, 500, 500],
       'GET /v1/webapi/refused': [409, 409, 409],
       'GET /v1/webapi/slow': [200, 200, 200],
@@ -289,6 +291,14 @@ t.test('the hub’s own host', async (t) => {
     const star = (await hub.ask('OPTIONS', '*')).status
     t.ok(star === 400 || star === 404 || star === 405, `OPTIONS * ${star}`)
     t.equal((await hub.ask('GET', '/v1/webapi/nothing')).json.code, 'not_found')
+    const named = (name: string) => hub.ask('GET', `/v1/webapi/named/${encodeURIComponent(name)}`)
+    t.equal(
+      (await named('🙂'.repeat(256))).status,
+      200,
+      'the longest name of a user, in UTF-16 twice as long',
+    )
+    const long = await named('x'.repeat(5_000))
+    t.match(long, { status: 404, json: { code: 'not_found', detail: 'No name is that long.' } })
     for (const [target, status] of [
       ['POST /v1/webapi/nothing', 404],
       ['PUT /v1/webapi/me', 405],
