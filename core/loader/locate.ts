@@ -111,10 +111,16 @@ async function packageFolder(name: string, base: string): Promise<string | null>
   }
 }
 
-/** Plugins that stand in the nearest node_modules, for the sake of suggestions. */
+/** Plugins that `packageFolder` would find by a short name, for the sake of suggestions. */
 async function installed(base: string): Promise<string[]> {
-  const names = await readdir(join(base, 'node_modules')).catch(() => [])
-  return names
-    .filter((name) => name.startsWith('mezite-plugin-'))
-    .map((name) => name.slice('mezite-plugin-'.length))
+  const found: string[] = []
+  for (let folder = resolve(base); ; folder = dirname(folder)) {
+    for (const prefix of ['mezite-plugin-', '@mezite/plugin-']) {
+      const modules = join(folder, 'node_modules', dirname(prefix))
+      for (const name of await readdir(modules).catch(() => [])) {
+        if (name.startsWith(basename(prefix))) found.push(name.slice(basename(prefix).length))
+      }
+    }
+    if (folder === dirname(folder)) return found
+  }
 }

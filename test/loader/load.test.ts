@@ -155,6 +155,9 @@ t.test('not found: a package', async (t) => {
     message: /'geoo' is not installed; looked for @mezite\/plugin-geoo and mezite-plugin-geoo/,
     hint: "Did you mean 'geo'?",
   })
+  // The program brings it along, loaded or not: nobody is to be sent to the registry for a slip of the pen.
+  const program = join(import.meta.dirname, '../../core/hub')
+  t.match(await refusal({ 'audit-fil': {} }, { folder, program }), { hint: "Did you mean 'audit-file'?" })
   t.match(await refusal({ '@acme/nothing': {} }, { folder }), { hint: /npm install @acme\/nothing in / })
   t.match(await refusal({ '@acme/../../x': {} }, { folder }), { code: 'MEZ_PLUGIN_NOT_FOUND' })
 })
