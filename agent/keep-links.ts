@@ -165,7 +165,8 @@ export function keepLinks(
         options.onChanged({ instance, connected: false, reason })
         // One that takes the hub from this agent again and again would find it back at once.
         if (clock.monotonic() - upSince >= STEADY_MS && reason !== 'replaced') failures.clear()
-        warn('lost the hub', instance, reason)
+        // What this agent ends itself is nothing to warn of.
+        if (!stopped.signal.aborted) warn('lost the hub', instance, reason)
         tend()
       },
     })
