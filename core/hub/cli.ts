@@ -73,7 +73,7 @@ async function run(
   if (values.help || (command === '' && args.length === 0))
     return print(HELP[isCommand(command) ? command : ''])
   if (command === '') throw usage('a command is missing')
-  if (!isCommand(command)) throw usage(`there is no command '${command}'`)
+  if (!isCommand(command)) throw usage(wrongCommand(command))
   const file = values.config
   if (command === 'config schema') {
     const schema = await configSchema(file === undefined ? {} : await pluginsOf(file))
@@ -87,6 +87,16 @@ async function run(
 }
 
 const isCommand = (text: string): text is Command => Object.hasOwn(HELP, text)
+
+/** A command of two words that is half there, or a file without its flag, is not a command that is unknown. */
+function wrongCommand(given: string): string {
+  const begun = Object.keys(HELP).filter((known) => known.startsWith(`${given} `))
+  if (begun.length > 0) return `mezhub ${given} is not complete: ${begun.join(' or ')}`
+  const whole = Object.keys(HELP).find((known) => given.startsWith(`${known} `))
+  return whole === undefined
+    ? `there is no command '${given}'`
+    : `mezhub ${whole} does not take '${given.slice(whole.length + 1)}'; files are given with --config FILE`
+}
 
 const usage = (message: string) => new MezError('MEZ_USAGE_WRONG', message)
 

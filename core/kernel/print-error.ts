@@ -13,7 +13,9 @@ export function printError(
   }
   const known = isMezError(error) ? error : fromParseArgs(error)
   const code = known?.code ?? (error as { code?: unknown } | null | undefined)?.code
-  const what = `error: ${messageOf(known ?? error)}${typeof code === 'string' ? ` (${code})` : ''}\n`
+  const [first = '', ...list] = messageOf(known ?? error).split('\n')
+  const title = `error: ${first}${typeof code === 'string' ? ` (${code})` : ''}`
+  const what = `${[title, ...list].join('\n')}\n`
   // One write: a log line must not come between the error and what to do about it.
   write(known ? `${what}${known.hint}\n` : what)
   return known?.code === 'MEZ_USAGE_WRONG' ? 2 : 1

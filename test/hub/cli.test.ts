@@ -48,6 +48,8 @@ t.test('wrong usage exits 2 with a next step', async (t) => {
       args.join(' '),
     )
   }
+  t.match((await run(['config'])).err, 'mezhub config is not complete: config check or config schema')
+  t.match((await run(['config', 'check', 'a.yaml'])).err, /does not take 'a\.yaml'; .* --config FILE/)
 })
 
 t.test('what is wrong with the configuration exits 1; start hands over what was loaded', async (t) => {
@@ -75,7 +77,7 @@ t.test('what is wrong with the configuration exits 1; start hands over what was 
   writeFileSync(file, 'prxy: {}\n')
   t.match(await run(['config', 'check', '--config', file]), {
     code: 1,
-    err: /mezhub\.yaml:1: prxy: unknown key; did you mean 'proxy'\?.* \(MEZ_CONFIG_INVALID\)\n/s,
+    err: / \(MEZ_CONFIG_INVALID\)\n.*mezhub\.yaml:1: prxy: unknown key; did you mean 'proxy'\?/s,
   })
 })
 

@@ -24,6 +24,11 @@ t.test('what, code and next step; 2 only for wrong usage', (t) => {
     printed(Object.assign(new Error('in use'), { code: 'EADDRINUSE' })).text,
     'error: in use (EADDRINUSE)\n',
   )
+  t.match(
+    printed(new MezError('MEZ_CONFIG_INVALID', 'it is not valid\n  a.yaml:1: x: is missing')).text,
+    /^error: it is not valid \(MEZ_CONFIG_INVALID\)\n {2}a\.yaml:1: x: is missing\n/,
+    'the code stands behind what happened, not behind the last item of a list',
+  )
   t.strictSame(printed('plain'), { code: 1, text: 'error: plain\n' })
   t.end()
 })
