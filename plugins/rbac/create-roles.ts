@@ -8,7 +8,7 @@ import {
   type View,
 } from '@mezite/core'
 import type { RbacTables } from './migrations.ts'
-import { type RoleDocument, readRole, refuseBuiltIn } from './role-resource.ts'
+import { BUILT_IN_ROLES, type RoleDocument, readRole, refuseBuiltIn } from './role-resource.ts'
 import { compileRole, type StoredRole } from './role-set.ts'
 
 /** Roles in memory, true by the change sequence, and what an administrator does with them. */
@@ -107,5 +107,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
 export type Roles = ReturnType<typeof createRoles>
 
 export function roleNotFound(name: string): Problem {
+  if (BUILT_IN_ROLES.includes(name))
+    return new Problem(404, 'role_not_found', `The role ${name} is built in and has no document.`)
   return new Problem(404, 'role_not_found', `There is no role ${name}; \`mezctl roles ls\` lists them.`)
 }

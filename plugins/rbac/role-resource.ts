@@ -12,7 +12,7 @@ import { compileLabels } from './label-matcher.ts'
 
 const closed = { additionalProperties: false } as const
 /** Roles that exist without a document. */
-const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
+export const BUILT_IN_ROLES: readonly string[] = ['admin', 'access']
 
 /** Throws `Problem` 400 `role_reserved`. */
 export function refuseBuiltIn(name: string): void {

@@ -7,7 +7,7 @@ import { openDatabase } from '../../../core/hub/database/open-database.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
 import { type AuditInput, type Log, systemClock } from '../../../core/index.ts'
 import { seedDatabase } from '../../../core/testing/seed-database.ts'
-import { createRoles } from '../../../plugins/rbac/create-roles.ts'
+import { createRoles, roleNotFound } from '../../../plugins/rbac/create-roles.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 
@@ -76,6 +76,8 @@ t.test('stored roles', async (t) => {
   t.equal(roles.compiled().get('dev'), undefined)
   await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
   await t.rejects(roles.remove('admin', actor), { code: 'role_reserved' })
+  t.match(roleNotFound('dev').message, 'There is no role dev')
+  t.match(roleNotFound('access').message, 'is built in and has no document')
   const fields = { name: 'dev', role: 'dev' }
   t.match(
     events,
