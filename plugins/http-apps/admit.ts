@@ -187,7 +187,7 @@ function denied(parts: Parts, asked: Admitted, reason: string, message = ''): An
 }
 
 function stale(): Problem {
-  return new Problem(503, 'view_stale', 'The gateway cannot see at the moment who may do what.')
+  return new Problem(503, 'view_stale', 'The hub cannot see at the moment who may do what.')
 }
 
 function refuse(request: AppRequest, requestId: string, problem: Problem, app?: App): Answer {

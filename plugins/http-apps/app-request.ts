@@ -74,7 +74,7 @@ export function readRequest(
       case 'drop':
         break
       case 'refuse':
-        return bad('header_refused', `The header ${name} looks like one of the gateway's own.`)
+        return bad('header_refused', `The header ${name} looks like one of the hub's own.`)
       case 'host':
         if (host !== undefined) return bad('host_invalid', 'The request names more than one host.')
         host = value

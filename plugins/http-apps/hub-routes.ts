@@ -34,7 +34,7 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
   const soft = sessionRoute(parts, request, requestId, url.pathname)
   if (soft !== undefined) return soft
   if (url.pathname === RESET_PATH) return reset(parts, request)
-  return problemAnswer(request, new Problem(404, 'not_found', 'The gateway has no such page.'), requestId)
+  return problemAnswer(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
 }
 
 /** Also where the cookies fit here: the app itself may take less. */
@@ -104,7 +104,7 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
       200,
       page(
         'Sign out of this app?',
-        ['You stay signed in to the gateway and to your other applications.'],
+        ['You stay signed in to the hub and to your other applications.'],
         actions(
           '<form method="post" action="/.mezite/logout"><button>Sign out</button></form>',
           '<a href="/">Stay signed in</a>',
@@ -120,7 +120,7 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
     `<a href="${escapeHtml(parts.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
     `<a href="${HOME_PATH}">Your applications</a>`,
   )
-  const text = ['You are still signed in to the gateway, so opening the app again may not ask you anything.']
+  const text = ['As long as you are signed in to the hub, opening the app again may not ask you anything.']
   return htmlAnswer(200, page('You are signed out of this app', text, steps), [
     'Set-Cookie',
     ourCookie(APP_COOKIE, '', 0),

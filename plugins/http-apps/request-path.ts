@@ -168,7 +168,7 @@ export class RequestPath {
 
   #failed(client: Client, source: RequestSource, requestId: string, error: unknown): void {
     this.#parts.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
-    const problem = new Problem(500, 'internal', 'The gateway made a mistake. It has been logged.')
+    const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
     client.answer(problemAnswer(askerOf(source), problem, requestId))
   }
 }

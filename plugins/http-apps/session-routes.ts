@@ -47,7 +47,7 @@ async function status(parts: Parts, request: AppRequest, requestId: string): Pro
     return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!parts.changes.fresh()) {
-    const text = 'The gateway cannot see at the moment which sessions live.'
+    const text = 'The hub cannot see at the moment which sessions live.'
     return problemAnswer(request, new Problem(503, 'view_stale', text), requestId)
   }
   const app = parts.catalog.byHost(request.host.host)
