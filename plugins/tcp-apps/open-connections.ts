@@ -64,6 +64,8 @@ export function createOpenConnections(options: {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let busy = false
+  /** Told once an outage, not ten times a second. */
+  let failing = false
 
   async function flush(): Promise<void> {
     const now = clock.monotonic()
@@ -186,7 +188,16 @@ export function createOpenConnections(options: {
       reapAt = now
       await reap(first && changes.alone ? Number.MAX_SAFE_INTEGER : (await databaseNow()) - LOST_MS)
     })()
-      .catch((error) => log.warn({ cause: messageOf(error) }, 'open connections were not noted'))
+      .then(
+        () => {
+          if (failing) log.info('open connections are noted again')
+          failing = false
+        },
+        (error) => {
+          if (!failing) log.warn({ cause: messageOf(error) }, 'open connections were not noted')
+          failing = true
+        },
+      )
       .finally(() => {
         busy = false
       })

@@ -17,7 +17,9 @@ t.teardown(async () => {
   await database.close()
   await store.close()
 })
-const log = { debug() {}, info() {}, warn() {}, error() {} } as never
+const lines: string[] = []
+const write = (...parts: unknown[]) => void lines.push(String(parts.at(-1)))
+const log = { debug() {}, info: write, warn: write, error: write } as never
 
 const endOf = (requestId: string, end_reason = 'closed'): AuditInput => ({
   ...{ type: 'app.session.end', success: true, requestId },
@@ -95,6 +97,20 @@ async function takeForGone(ends: string[], ids: readonly string[]) {
 }
 
 const opts = { timeout: 120_000 }
+
+t.test('an outage of the database is one line in the log, and its end another', opts, async (t) => {
+  const hub = startHub([])
+  hub.open(idOf(90))
+  await kept([idOf(90)])
+  lines.length = 0
+  hub.state.fault = 'lost-statement'
+  hub.open(idOf(91))
+  await passes()
+  hub.state.fault = null
+  await kept([idOf(91)])
+  await hub.connections.stop()
+  t.same(lines, ['open connections were not noted', 'open connections are noted again'])
+})
 
 t.test('a hub that stood still leaves the ends that another recorded', opts, async (t) => {
   const ends: string[] = []
