@@ -80,6 +80,7 @@ const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
     'rotation_waiting',
     'Leave --phase out to see who would be shut out and until when; --force does not wait.',
   ],
+  ['view_stale', 'Try again in a moment; when it stays like this, the hub does not reach its database.'],
   ['agent_not_bound', 'See its agents with `mezctl apps get NAME`.'],
   ['key_unknown', 'See keys and links with `mezctl users list-mfa NAME`.'],
 ])

@@ -49,6 +49,7 @@ t.test('the next step of a refusal leads to what tells more', async (t) => {
   t.match(refused('rotation_phase'), /Leave --phase out/)
   t.match(refused('key_unknown'), /users list-mfa/)
   t.match(refused('agent_not_bound'), /apps get/)
+  t.match(refused('view_stale'), /in a moment/, 'people with msh have no log of the hub')
 })
 
 t.test('output that nobody takes is one error, not a stack', async (t) => {
