@@ -2,7 +2,13 @@
 import type { ConnectionInfo } from '@mezite/core'
 import t from 'tap'
 import type { AppRequest } from '../../../plugins/http-apps/app-request.ts'
-import { CookieRescue, isTooLarge, RESET_PATH } from '../../../plugins/http-apps/cookie-rescue.ts'
+import {
+  CookieRescue,
+  isTooLarge,
+  RESET_PATH,
+  refusesCookies,
+  tooLargeOrReset,
+} from '../../../plugins/http-apps/cookie-rescue.ts'
 import type { Deadlines } from '../../../plugins/http-apps/deadlines.ts'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 
@@ -46,9 +52,8 @@ t.test('B24 of clients that were refused the newest 1,000 are remembered', (t) =
 })
 
 t.test('B24 cookies are deleted for the form of the host’s own page alone', (t) => {
-  const { rescue } = start()
   const own = { target: RESET_PATH, method: 'POST', origin: 'https://a.apps.test' }
-  const status = (request: object) => rescue.answer(request as AppRequest, 'https://a.apps.test').status
+  const status = (request: object) => tooLargeOrReset(request as AppRequest, 'https://a.apps.test').status
   t.equal(status(own), 200)
   t.equal(status({ ...own, origin: 'null', site: 'same-origin' }), 200, 'a page without a referrer')
   for (const other of [
@@ -60,6 +65,16 @@ t.test('B24 cookies are deleted for the form of the host’s own page alone', (t
     { origin: 'null', site: 'same-site' },
   ])
     t.equal(status({ ...own, ...other }), 431, JSON.stringify(other))
+  t.end()
+})
+
+t.test('B24 an app refuses cookies when it answers 431 or 400 to a navigation with many', (t) => {
+  const cookies = ['a'.repeat(4_000), 'b'.repeat(4_001)]
+  const navigation = { mode: 'navigate', cookies } as unknown as AppRequest
+  for (const status of [431, 400]) t.ok(refusesCookies(status, navigation))
+  for (const status of [200, 401, 404, 413, 500]) t.notOk(refusesCookies(status, navigation))
+  t.notOk(refusesCookies(431, { ...navigation, mode: 'cors' }), 'a script')
+  t.notOk(refusesCookies(431, { ...navigation, cookies: ['a'.repeat(8_000)] }), 'any server takes that')
   t.end()
 })
 
