@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import type { LiveLink } from '../../core/hub/tunnel/live-link.ts'
-import { joined, startApp } from '../hub/tunnel/start-app.ts'
+import { receiveTls } from '../../core/hub/tunnel/receive-tls.ts'
+import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
 
@@ -121,6 +122,60 @@ t.test('an agent asks for a link to each hub that lives, and no more to one that
   t.equal(wishesFor('hub-2'), 2, 'unless its hub is gone')
 })
 
+t.test('a link that is to move is asked for in vain only as long as its hub lives', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
+  cluster.tunnels.delete('hub-2')
+  linkOf(b)?.send({ type: 'move' })
+  await a.until(() => wishesFor('hub-2') > 3, 'another link is asked for')
+  t.ok(linkOf(b)?.usable, 'and the one that there is goes on')
+  b.tunnel.disconnect('node-1', 'test')
+  cluster.live('hub-1')
+  await a.until(() => linkOf(b) === undefined, 'it is lost')
+  await replaceFirst()
+  const before = wishesFor('hub-2')
+  for (let round = 0; round < 3; round++) await replaceFirst()
+  t.ok(wishesFor('hub-2') - before <= 1, `asked for ${wishesFor('hub-2') - before} times since`)
+})
+
+t.test('a wish that leads to another hub is no link to the one that is wanted', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, cluster, wishesFor } = await startPair(t)
+  const c = await startTunnelHub({ beside: a })
+  t.teardown(() => c.close())
+  linkOf(a)?.send({ type: 'instances', instances: 'all' })
+  cluster.tunnels.set('hub-3', a.tunnel)
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'it is asked for again')
+  cluster.tunnels.set('hub-3', c.tunnel)
+  await a.until(() => linkOf(c) !== undefined, 'until it leads there')
+  t.notOk(a.changed.some(({ reason }) => reason === 'protocol_error'))
+})
+
+t.test('a hub that hangs up makes no agent spend its join token that has a link to another', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const a = await startTunnelHub()
+  t.teardown(() => a.close())
+  const dataDir = t.testdir({})
+  const first = a.agent({ token: await a.token(), dataDir })
+  await first.start()
+  await first.stop(500)
+  let calls = 0
+  const hangUp = (raw: Duplex): void =>
+    receiveTls(raw, {
+      ...{ authorities: a.authorities, alpn: 'mezite-tunnel/1', clientAuthority: null, failed() {} },
+      secured(socket) {
+        calls += 1
+        socket.destroy()
+      },
+    })
+  a.cluster.tunnels.set('hub-2', { ...a.tunnel, acceptTunnel: hangUp })
+  a.cluster.live('hub-1', 'hub-2')
+  await a.agent({ token: await a.token(), dataDir }).start()
+  await a.until(() => calls > 3, 'it is tried again and again')
+  t.equal(a.events.filter(({ type }) => type === 'agent.joined').length, 1)
+})
+
 t.test('however many hubs a hub names, an agent asks for no more than 64', async (t) => {
   const { a, cluster, replaceFirst } = await startPair(t)
   const asked = () => new Set(cluster.wishes).size
@@ -130,32 +185,64 @@ t.test('however many hubs a hub names, an agent asks for no more than 64', async
   t.equal(asked(), 64)
 })
 
-t.test('J129 all links move to a renewed certificate, and then the one before is void', async (t) => {
-  const { a, b } = await startPair(t)
+t.test('J129 all links move to a renewed certificate, and only then the one before is void', async (t) => {
+  const { a, b, cluster } = await startPair(t)
   const row = () => a.db.selectFrom('agents').selectAll().executeTakeFirstOrThrow()
   const { cert_serial: old } = await row()
+  const late = Promise.withResolvers<() => void>()
+  cluster.tunnels.set('hub-2', {
+    ...b.tunnel,
+    acceptTunnel: (raw, from) => late.resolve(() => b.tunnel.acceptTunnel(raw, from)),
+  })
   linkOf(b)?.send({ type: 'renew_now' })
   const moved = (hub: TunnelHub) => ![undefined, old].includes(linkOf(hub)?.certificate.serial)
-  await a.until(() => moved(a) && moved(b), 'both links are on the new certificate')
+  await a.until(() => moved(a), 'one link is on the new certificate')
+  const answer = await late.promise
+  // Longer than an agent waits before it says that it has moved.
+  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  t.equal((await row()).previous_serial, old, 'the other link stands on the old one')
+  answer()
+  await a.until(() => moved(b), 'both links are')
   const at = performance.now()
   await until(async () => (await row()).previous_serial === null, 'the old one is void')
   t.ok(performance.now() - at < 8_000, 'sooner than a hub would see to it by itself')
+  t.notOk(
+    [...a.changed, ...b.changed].some(({ connected }) => !connected),
+    'no link was cut',
+  )
 })
 
-t.test('an agent that stops asks for nothing any more', async (t) => {
+t.test(
+  'an agent that stops lets streams end and makes no link meanwhile, and cuts them in the end',
+  async (t) => {
+    t.intercept(Math, 'random', { value: () => 0 })
+    const { a, b, cluster, agent, wishesFor } = await startPair(t)
+    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+    const pipe = await a.tunnel.open(app)
+    const ended = drain(pipe)
+    cluster.live('hub-1', 'hub-2', 'hub-3')
+    await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
+    const stopping = agent.stop(1_000)
+    await a.until(() => b.changed.some(({ connected }) => !connected), 'the link that carries nothing ends')
+    const asked = cluster.wishes.length
+    t.equal(linkOf(a)?.streams, 1)
+    await stopping
+    t.ok((await ended).error)
+    t.equal(cluster.wishes.length, asked)
+    t.equal(b.changed.length, 2)
+  },
+)
+
+t.test('an agent that cannot start asks for nothing any more', async (t) => {
   t.intercept(Math, 'random', { value: () => 0 })
-  const { a, b, cluster, agent, wishesFor } = await startPair(t)
-  cluster.live('hub-1', 'hub-2', 'hub-3')
-  await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
-  await agent.stop(5_000)
-  t.same([linkOf(a), linkOf(b)], [undefined, undefined])
-  const asked = cluster.wishes.length
-  cluster.live('hub-1')
-  // Another one comes and goes meanwhile.
-  const other = a.agent({ token: await a.token('node-2'), hostname: 'node-2' })
-  await other.start()
-  await other.stop(5_000)
-  t.equal(cluster.wishes.length, asked)
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  await t.rejects(hub.agent({ token: 'guessed' }).start(), { code: 'MEZ_TOKEN_REFUSED' })
+  const calls = hub.sockets.length
+  // To join and to connect.
+  await hub.agent({ token: await hub.token() }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'another one is connected')
+  t.equal(hub.sockets.length, calls + 2)
 })
 
 t.test('an agent tries each hub once at a time, and has no link that comes after its end', async (t) => {

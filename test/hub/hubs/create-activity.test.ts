@@ -1,6 +1,7 @@
 /** What is open at several hubs, on one real PostgreSQL. */
 import { sql } from 'kysely'
 import t from 'tap'
+import { compareClocks } from '../../../core/hub/hubs/compare-clocks.ts'
 import { createActivity } from '../../../core/hub/hubs/create-activity.ts'
 import { createCutReports } from '../../../core/hub/hubs/create-cut-reports.ts'
 import { createRegistry } from '../../../core/hub/hubs/create-registry.ts'
@@ -182,6 +183,9 @@ t.test('what only opens access is told to nobody, unless somebody waits', async 
   a.apply(0, known)
   await new Promise(setImmediate)
   t.equal(a.reports(), quiet)
+  const finish = a.begin()
+  a.apply(0, known)
+  t.match(await finish(), { hubs: 1, unconfirmed: 0 }, 'who asks hears of it')
   await a.stop()
 })
 
@@ -201,6 +205,15 @@ t.test('a hub whose clock is not that of the database says so, by how much, and 
   await report()
   t.equal(said().length, 2)
   t.notMatch(JSON.stringify(exact.log.lines), /clock/)
+})
+
+t.test('an answer that took more than a second says nothing about the clocks', (t) => {
+  const clocks = compareClocks({ clock: { now: () => 50_000, monotonic: () => 2_000 }, log: keptLog() })
+  clocks.told(20_000, 999)
+  t.equal(clocks.aheadMs, 0)
+  clocks.told(20_000, 1_000)
+  t.equal(clocks.aheadMs, 29_500, 'the database said it half way')
+  t.end()
 })
 
 t.test('without the database a hub says what it knows itself', async (t) => {

@@ -60,6 +60,10 @@ t.test(
     t.ok(b.changes() > told)
     await a.registry.announce('10.0.0.1:443')
     await until(() => b.registry.reachable.has('hub-a'), 'it is back')
+    const before = b.changes()
+    await a.registry.announce('10.0.0.2:443')
+    await until(() => b.registry.reachable.get('hub-a') === '10.0.0.2:443', 'it is reached elsewhere')
+    t.ok(b.changes() > before)
 
     // As one that was killed.
     await a.stop()
@@ -67,10 +71,37 @@ t.test(
     VALUES ('hub-a', '0', '10.0.0.1:443', now() - interval '4 seconds')`.execute(b.database.db)
     await b.registry.announce('[fd00::2]:3080')
     t.ok(b.registry.reachable.has('hub-a'), 'a moment of silence is nothing')
-    await until(() => !b.registry.reachable.has('hub-a'), 'ten seconds are')
+    const known = b.changes()
+    const ms = await until(() => !b.registry.reachable.has('hub-a'), 'ten seconds are')
+    t.ok(ms > 4_000, `gone ${ms} ms later`)
+    t.equal(b.changes(), known + 1, 'and nobody is told of what is as before')
     await b.stop()
   },
 )
+
+t.test('what is known of hubs that are gone is removed after a minute', async (t) => {
+  const { database, stop } = await startHub('hub-x')
+  const { db } = database
+  for (const [hub, age] of [
+    ['hub-lost', '61 seconds'],
+    ['hub-late', '30 seconds'],
+  ]) {
+    await sql`INSERT INTO hubs (id, version, seen) VALUES (${hub}, '0', now() - ${age}::interval)`.execute(db)
+    await sql`INSERT INTO hub_streams (hub, sessions) VALUES (${hub}, '{}')`.execute(db)
+    await sql`INSERT INTO hub_cuts (hub, after, n, streams, at)
+      VALUES (${hub}, 1, 2, 3, now() - ${age}::interval)`.execute(db)
+  }
+  const left = async () => {
+    const { rows } = await sql<{ hub: string }>`
+      SELECT id AS hub FROM hubs UNION ALL SELECT hub FROM hub_streams UNION ALL SELECT hub FROM hub_cuts`.execute(
+      db,
+    )
+    return rows.map(({ hub }) => hub)
+  }
+  await until(async () => !(await left()).includes('hub-lost'), 'all of it is gone')
+  t.equal((await left()).filter((hub) => hub === 'hub-late').length, 3)
+  await stop()
+})
 
 t.test('while the database is away the hubs that were known stay so', async (t) => {
   const [a, b] = [await startHub('hub-1'), await startHub('hub-2')]
