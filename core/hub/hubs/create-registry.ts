@@ -45,9 +45,18 @@ export function createRegistry(
   let timer: NodeJS.Timeout | undefined
   let unlisten: (() => void) | undefined
   let beating: Promise<unknown> = Promise.resolve()
+  const beats = new Set<Promise<void>>()
   let stopped = false
 
+  /** After the end nothing is said any more: it would bring the hub back. */
   async function beat(): Promise<void> {
+    if (stopped) return
+    const saying = say()
+    beats.add(saying)
+    await saying.finally(() => beats.delete(saying))
+  }
+
+  async function say(): Promise<void> {
     const askedAt = clock.monotonic()
     const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address)
       VALUES (${instanceId}, ${version}, ${applied}, ${address})
@@ -142,7 +151,7 @@ export function createRegistry(
       stopped = true
       clearTimeout(timer)
       unlisten?.()
-      await beating
+      await Promise.allSettled([beating, ...beats])
       if (alone) return
       await db
         .deleteFrom('hubs')

@@ -17,9 +17,19 @@ const config = await store.config()
 async function startHub(instanceId: string) {
   const database = await open(config)
   await database.migrate([hubsMigrations])
+  const log = keptLog()
+  let [hints, hear] = [0, () => {}]
   const registry = createRegistry({
     ...database,
-    ...{ instanceId, version: '0', alone: false, clock: systemClock, log: keptLog() },
+    ...{ instanceId, version: '0', alone: false, clock: systemClock, log },
+    notify(channel) {
+      hints += 1
+      return database.notify(channel)
+    },
+    listen(channel, listener) {
+      hear = () => listener('')
+      return database.listen(channel, listener)
+    },
   })
   await registry.start()
   let changes = 0
@@ -31,7 +41,7 @@ async function startHub(instanceId: string) {
     await database.close()
   }
   t.teardown(() => database.close())
-  return { registry, database, stop, changes: () => changes }
+  return { registry, database, log, stop, changes: () => changes, hints: () => hints, hear: () => hear() }
 }
 
 t.test(
@@ -78,6 +88,35 @@ t.test(
     await b.stop()
   },
 )
+
+t.test(
+  'a hub always knows itself, hints at once where it is reached, and is gone once it has stopped',
+  async (t) => {
+    const { registry, database, hints } = await startHub('hub-y')
+    await registry.announce('10.0.0.9:443')
+    t.equal(hints(), 1)
+    const rows = sql<{ id: string }>`SELECT id FROM hubs WHERE id = 'hub-y'`
+    await sql`DELETE FROM hubs WHERE id = 'hub-y'`.execute(database.db)
+    t.match(
+      (await registry.list()).filter(({ id }) => id === 'hub-y'),
+      [{ address: '10.0.0.9:443' }],
+    )
+    const saying = registry.report({ after: 0, n: 1, streams: 1 })
+    await registry.stop()
+    await saying
+    await registry.announce('10.0.0.9:443')
+    await registry.report({ after: 1, n: 2, streams: 1 })
+    t.same((await rows.execute(database.db)).rows, [])
+  },
+)
+
+t.test('a hub whose database fails goes on, and stops in order', async () => {
+  const { registry, database, log, hear } = await startHub('hub-z')
+  await database.close()
+  hear()
+  await until(() => log.lines.some(([, line]) => /not say that it lives/.test(String(line))), 'it says so')
+  await registry.stop()
+})
 
 t.test('what is known of hubs that are gone is removed after a minute', async (t) => {
   const { database, stop } = await startHub('hub-x')
