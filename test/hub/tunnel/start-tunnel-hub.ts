@@ -16,7 +16,7 @@ import {
 import { createJoinTokens } from '../../../core/hub/tunnel/join-tokens.ts'
 import type { Link, TunnelChanged } from '../../../core/hub/tunnel/tunnel.ts'
 import { operator } from '../../../core/hub/web/admin-socket.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
+import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
 import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
@@ -92,6 +92,7 @@ function testCluster(): TestCluster {
 export interface TunnelHubOptions
   extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinsPerMinute' | 'offered'>> {
   readonly agentLifeMs?: number
+  readonly clock?: Clock
   readonly log?: Log
   /** Gives the hub a database, and so authorities, of its own. */
   readonly apart?: boolean
@@ -114,7 +115,8 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const sockets: Socket[] = []
   const dirs: string[] = []
   const agents: RunningAgent[] = []
-  const base = { db, changes, clusterName: 'test', clock: systemClock, log: options.log ?? quiet }
+  const { clock = systemClock, log = quiet } = options
+  const base = { db, changes, clusterName: 'test', clock, log }
   const authorities = createAuthorities({
     ...base,
     vault: rooms.vault,

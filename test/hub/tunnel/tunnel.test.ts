@@ -67,6 +67,43 @@ t.test('J130 a removed or locked agent is cut at once and not let in again', asy
   t.equal(hub.tunnel.links().length, 0)
 })
 
+t.test('J130 nobody is let in, nor sent away, on what a hub knew a while ago', async (t) => {
+  let ahead = 0
+  const clock = { now: Date.now, monotonic: () => performance.now() + ahead }
+  const hub = await startTunnelHub({ clock })
+  t.teardown(() => hub.close())
+  await hub.agent({ token: await hub.token() }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  let [fresh, reads, fails] = [false, 0, false]
+  t.intercept(hub.changes, 'fresh', { value: () => fresh })
+  t.intercept(hub.changes, 'catchUp', {
+    value: async () => {
+      reads += 1
+      if (fails) throw new Error('no database')
+    },
+  })
+  const seenTwice = (what: string) => {
+    const before = reads
+    return hub.until(() => reads >= before + 2, what)
+  }
+  const count = (type: string, reason?: string) =>
+    hub.events.filter((event) => event.type === type && (!reason || event.reason === reason)).length
+
+  hub.tunnel.disconnect('node-1', 'test')
+  await seenTwice('it is back, and the view is still old')
+  t.equal(count('agent.connected'), 1)
+  ahead += 8_001
+  await hub.until(() => count('agent.rejected', 'view_stale') === 1, 'it is not kept waiting for ever')
+
+  hub.locked.add('node-1')
+  ;[fresh, fails] = [true, true]
+  await seenTwice('what stands against it cannot be read anew')
+  t.equal(count('agent.rejected'), 1)
+  hub.locked.clear()
+  fails = false
+  await hub.until(() => count('agent.connected') === 2, 'it is let in once it can')
+})
+
 t.test('J128 an agent serves only apps that it is bound to, whatever a plugin answers', async (t) => {
   const hub = await joined(t)
   const other = testApp('tcp://127.0.0.1:9', ['node-2'])
