@@ -159,6 +159,13 @@ t.test('J138 the tunnel takes no stranger, no other kind of certificate and give
     "the hub's own certificate is no agent's",
   )
   t.equal(hub.tunnel.links().length, 0)
+  const refused = () => hub.events.filter(({ reason }) => reason === 'certificate_refused').length
+  t.equal(refused(), 2)
+  await closed({ maxVersion: 'TLSv1.2' })
+  await closed({ ALPNProtocols: ['mezite-tunnel/1x'] })
+  t.equal(refused(), 2, 'what is no TLS of ours says nothing about a certificate')
+  for (let time = 0; time < 35; time++) await closed({})
+  t.equal(refused(), 30, 'a stranger does not fill the audit log')
 })
 
 t.test('an agent finds back to a hub that it has lost', async (t) => {
