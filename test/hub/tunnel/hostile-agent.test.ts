@@ -7,6 +7,7 @@ import { connectHub } from '../../../agent/connect-hub.ts'
 import type { Identity } from '../../../agent/identity-store.ts'
 import { joinCluster } from '../../../agent/join-cluster.ts'
 import { makeKeyRequest } from '../../../agent/key-request.ts'
+import { REASON_HEADER } from '../../../core/wire/dial-headers.ts'
 import { createLineReader, encodeLine } from '../../../core/wire/line-reader.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -138,11 +139,13 @@ t.test('J131 J137 broken control lines and another protocol version end the link
 })
 
 t.test('J139 an agent that never answers a stream times out, and another one is tried', async (t) => {
+  let says: string | null = null
   const { hub, identity } = await start(t)
   const socket = await secure(hub, identity)
   const server = createHttp2Server()
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {})
+    if (says !== null) return stream.respond({ ':status': 502, [REASON_HEADER]: says }, { endStream: true })
     if (headers[':path'] !== '/v1/control') return
     stream.respond({ ':status': 200 })
     stream.write(Buffer.from('{"type":"hello","protocol":1,"version":"9","unknown":1}\n{"type":"new"}\n'))
@@ -154,6 +157,14 @@ t.test('J139 an agent that never answers a stream times out, and another one is 
   await t.rejects(hub.tunnel.open(app), { code: 'MEZ_DIAL_TIMEOUT', reason: 'agent_timeout' })
   const [first] = hub.tunnel.candidates(testApp('tcp://127.0.0.1:1', ['evil', 'node-1']))
   t.equal(first?.hostname, 'node-1', 'round robin goes on')
+  for (const [reason, heard] of [
+    ['connection_refused', 'connection_refused'],
+    ['<b>call 555', 'refused'],
+    ['x'.repeat(65), 'refused'],
+  ] as const) {
+    says = reason
+    await t.rejects(hub.tunnel.open(app), { code: 'MEZ_DIAL_FAILED', reason: heard })
+  }
   socket.destroy()
 })
 

@@ -56,8 +56,11 @@ t.test('a reset from the hub resets the connection to the application', async (t
 
 t.test('J130 a removed or locked agent is cut at once and not let in again', async (t) => {
   const hub = await joined(t)
+  const app = testApp('tcp://127.0.0.1:1')
+  const [chosen] = hub.tunnel.candidates(app)
   hub.locked.add('node-1')
-  t.same(hub.tunnel.candidates(testApp('tcp://127.0.0.1:1')), [])
+  t.same(hub.tunnel.candidates(app), [])
+  await t.rejects(hub.tunnel.dial(app, chosen!), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
   await hub.changes.write(async (_trx, change) => change.touch('lock', 'x'))
   await hub.until(() => hub.tunnel.links().length === 0, 'the link is cut')
   await hub.until(
@@ -114,6 +117,14 @@ t.test('J128 an agent serves only apps that it is bound to, whatever a plugin an
   t.same(hub.tunnel.candidates(other), [], 'a link that was not offered is dropped')
   await t.rejects(hub.tunnel.dial(other, link), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
   await t.rejects(hub.tunnel.open(other), { code: 'MEZ_AGENT_NONE' })
+  hub.route = () => {
+    throw new Error('a plugin failed')
+  }
+  t.same(
+    hub.tunnel.candidates(testApp('tcp://127.0.0.1:9')),
+    [],
+    'nor is it any agent that a plugin has not let pass',
+  )
 })
 
 t.test('refusals carry the reason of the agent', async (t) => {
@@ -131,10 +142,12 @@ t.test('J129 the newest connection of an identity wins', async (t) => {
   const dataDir = t.testdir({})
   const first = hub.agent({ token: await hub.token(), dataDir })
   await first.start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
   const [link] = hub.tunnel.links()
   await hub.agent({ dataDir }).start()
   await hub.until(() => hub.events.some((event) => event.reason === 'replaced'), 'the older one is replaced')
   t.not(hub.tunnel.links()[0], link)
+  await t.rejects(hub.tunnel.dial(testApp('tcp://127.0.0.1:1'), link!), { code: 'MEZ_LINK_LOST' })
 })
 
 t.test('1,000 connections in quick succession, and one stalled does not stop the others', async (t) => {
