@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
+import type { LiveLink } from '../../../core/hub/tunnel/live-link.ts'
 import { drain, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -27,6 +28,11 @@ t.test('streams are spread over the agents of an app', async (t) => {
   const pipes = []
   for (let at = 0; at < 10; at++) pipes.push(await hub.tunnel.open(testApp(app.uri, both)))
   for (const link of hub.tunnel.links()) t.equal(link.streams, 5, link.hostname)
+  for (const link of hub.tunnel.links() as LiveLink[]) {
+    link.moving = true
+    t.equal(hub.tunnel.candidates(testApp(app.uri, both))[1], link, 'one that may soon be cut comes last')
+    link.moving = false
+  }
   for (const pipe of pipes) pipe.destroy()
   await hub.until(() => hub.tunnel.links().every((link) => link.streams === 0), 'none is left')
 })
