@@ -5,6 +5,7 @@ import { duplexPair } from 'node:stream'
 import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
+import { readAgentCertificate } from '../../../core/hub/tunnel/agent-certificate.ts'
 import { LiveLink } from '../../../core/hub/tunnel/live-link.ts'
 import { encodeLine } from '../../../core/wire/line-reader.ts'
 
@@ -66,6 +67,29 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
 
 t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
 t.afterEach(() => mock.timers.reset())
+
+t.test('J138 only a verified certificate of an agent of this cluster says who an agent is', (t) => {
+  const read = (subjectAltName: string, { authorized = true, issuer = 'key-1' as string | null } = {}) => {
+    const shown = { subjectAltName, validTo: 'Nov 26 12:00:00 2026 GMT', serialNumber: '0AF' }
+    const socket = { authorized, getPeerX509Certificate: () => shown } as unknown as TLSSocket
+    return readAgentCertificate(socket, 'test', () => issuer)?.hostname ?? null
+  }
+  const good = 'URI:mezite://test/agent/node-1'
+  t.equal(read(good), 'node-1')
+  t.equal(read(good, { authorized: false }), null)
+  t.equal(read(good, { issuer: null }), null)
+  for (const name of [
+    'URI:mezite://rest/agent/node-1',
+    'URI:mezite://test/users/node-1',
+    'DNS:node-1',
+    `DNS:node-2, ${good}`,
+    `${good}, DNS:node-2`,
+    `${good}/x`,
+    'URI:mezite://test/agent/',
+  ])
+    t.equal(read(name), null, name)
+  t.end()
+})
 
 t.test('a link serves from its hello until its end', async (t) => {
   const silent = await open(null)
