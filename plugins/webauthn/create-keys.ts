@@ -138,12 +138,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
         .set({ counter, last_used: clock.now() })
         .where('id', '=', key.id)
         .where('holder', '=', key.holder)
-        .where((where) =>
-          where.or([
-            where('counter', '<', counter),
-            where.and([where('counter', '=', 0), where.val(counter === 0)]),
-          ]),
-        )
+        .where((where) => where.or([where('counter', '<', counter), where('counter', '=', 0)]))
         .returning('id')
         .executeTakeFirst()
       return used !== undefined
