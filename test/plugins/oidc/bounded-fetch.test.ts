@@ -32,11 +32,34 @@ t.test('C51, fault 14 a slow drip of head or body ends with the deadline, and no
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const drip = createBoundedFetch(url, 200)
     const began = performance.now()
-    await Promise.all(Array.from({ length: 5 }, () => t.rejects(drip(`${url}/drip`))))
+    const { signal } = new AbortController()
+    await Promise.all(Array.from({ length: 5 }, () => t.rejects(drip(`${url}/drip`, { signal }))))
     const took = performance.now() - began
     t.ok(took < 5_000, `${took} ms`)
     await until(() => sockets.size === 0, 'no connection is left')
+    const caller = new AbortController()
+    const given = t.rejects(createBoundedFetch(url)(`${url}/drip`, { signal: caller.signal }))
+    await until(() => sockets.size === 1, 'it is asked')
+    caller.abort()
+    await given
+    await until(() => sockets.size === 0, 'who asks may give up earlier')
   }
+})
+
+t.test('C51 a redirect with a body without an end keeps no connection', async (t) => {
+  const sockets = new Set<Socket>()
+  const { url } = await serve(t, (request, response) => {
+    sockets.add(request.socket)
+    request.socket.on('close', () => sockets.delete(request.socket))
+    response.writeHead(302, { location: '/' }).write('x')
+  })
+  await t.rejects(createBoundedFetch(url)(url), /redirect/)
+  await until(() => sockets.size === 0, 'no connection is left')
+})
+
+t.test('an answer without a body is one', async (t) => {
+  const { url } = await serve(t, (_request, response) => void response.writeHead(204).end())
+  t.equal((await createBoundedFetch(url)(url)).status, 204)
 })
 
 t.test('C51 a body of 1 GB is cut off after a megabyte', async (t) => {
@@ -69,9 +92,11 @@ t.test('C51 redirects, link-local addresses and plain http elsewhere are refused
   for (const address of [
     'http://169.254.169.254/latest',
     'https://169.254.169.254/latest',
-    'https://[fe80::1]/',
+    ...['https://[fe80::1]/', 'https://[fe90::1]/', 'https://[fea0::1]/', 'https://[febf::1]/'],
+    'https://[::ffff:169.254.169.254]/',
     'http://192.0.2.1/',
     'file:///etc/passwd',
+    'ftp://127.0.0.1/',
     'data:,x',
   ]) {
     await t.rejects(bounded(address), /not allowed/, address)

@@ -260,6 +260,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     logs,
     events,
     sessions,
+    audit,
     byToken,
     issued,
     ended,
