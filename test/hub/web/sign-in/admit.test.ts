@@ -116,8 +116,15 @@ t.test(
     t.match((await page({ program: 'mezctl' })).text, 'Allow mezctl on an unnamed machine?')
     const body = new URLSearchParams({ challenge, redirect_port: '45678' }).toString()
     const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: host.url }
-    const stranger = await new Visitor().fetch(`${host.url}/web/cli`, { method: 'POST', headers, body })
-    t.match(stranger, { status: 401, text: /login_required/ })
+    const post = (more: Record<string, string>) =>
+      new Visitor().fetch(`${host.url}/web/cli`, { method: 'POST', headers: more, body })
+    t.match(await post(headers), { status: 401, text: /login_required/ })
+    const { origin: _, ...nameless } = headers
+    t.match(
+      await post(nameless),
+      { status: 403, text: /csrf/ },
+      'a form that does not say where it comes from',
+    )
   },
 )
 
