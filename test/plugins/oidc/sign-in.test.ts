@@ -307,12 +307,13 @@ t.test('C50 what the provider says is shown escaped', async (t) => {
     authorize: (parameters) => {
       parameters.delete('code')
       parameters.set('error', 'access_denied')
-      parameters.set('error_description', `<script>alert(1)</script>\r\n${'x'.repeat(10_000)}`)
+      parameters.set('error_description', `<script>alert(1)</script>\r\n\u202e\u0007${'x'.repeat(10_000)}`)
     },
   })
   t.equal(answer.status, 403)
   t.notMatch(answer.text, '<script>')
   t.match(answer.text, '&lt;script>')
+  t.notMatch(answer.text, /[\u202e\u0007]/, 'nor does it turn the sentence around')
   t.ok(answer.text.length < 5_000)
 })
 
