@@ -41,6 +41,17 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
   t.same(hub.seen, [], 'no hub is asked')
 })
 
+t.test('apps ls says what a visitor would meet', async (t) => {
+  const app = (name: string, expires: string | null) => ({
+    metadata: { name, ...(expires && { expires }) },
+    spec: { enabled: true },
+    status: { agents: [{ hostname: 'node-1', connected: true }] },
+  })
+  const apps = [app('gone', '2020-01-01T00:00:00Z'), app('soon', '2999-01-01T00:00:00Z'), app('kept', null)]
+  hub.answers.set('/apps', apps)
+  t.match((await mezctl('apps ls')).out, /gone +expired[\s\S]*soon +ready[\s\S]*kept +ready/)
+})
+
 t.test('the next step of a refusal leads to what tells more', async (t) => {
   const refused = (code: string) => {
     const problem = JSON.stringify({ code, status: 409, detail: 'No.' })

@@ -24,8 +24,9 @@ export default class AppsLs extends ListCommand {
   }
 }
 
-/** What a visitor would meet: `disabled`, `no agent`, `offline` or `ready`. */
+/** What a visitor would meet: `expired`, `disabled`, `no agent`, `offline` or `ready`. */
 function stateOf(app: Resource): string {
+  if (Date.parse(String(app.metadata?.expires)) <= Date.now()) return 'expired'
   if (app.spec?.enabled === false) return 'disabled'
   const agents = app.status?.agents
   if (!Array.isArray(agents)) return '-'
