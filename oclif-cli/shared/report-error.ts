@@ -28,7 +28,7 @@ function fromOclif(error: unknown, command: string): CliError {
   }
   if (
     parse === undefined &&
-    !/^(command .* not found\.?|Parsing --.*|Flag \S+ expects a value)$/i.test(message.split('\n')[0]!)
+    !/^(command .* not found\.?|Parsing --.*|(Unexpected )?flag -.*)$/i.test(message.split('\n')[0]!)
   ) {
     return new CliError('MEZ_FAILED', message, { cause: error })
   }
@@ -37,11 +37,16 @@ function fromOclif(error: unknown, command: string): CliError {
     .replace(/\n?See more help with --help/, '')
     .trim()
     .replace(/^The following errors? occurred:\n\s*/, '')
+    .replace(/^(Missing \d+ required args?:)\n(.+)$/s, (_, missing: string, list: string) => {
+      const args = list.split('\n').map((line) => line.trim().replace(/\s{2,}(.+)$/, ' ($1)'))
+      return `${missing} ${args.join(', ')}`
+    })
     .replace(/:\n/, ': ')
     .replace(/\s*\n\t/, ': ')
-    .replace(
-      /^command (\S+) not found\.?$/i,
-      (_, id: string) => `there is no command ${id.replaceAll(':', ' ')}`,
+    .replace(/^command (\S+) not found\.?$/i, (_, id: string) =>
+      id.startsWith('-')
+        ? `${id} stands in front; flags come behind the command`
+        : `there is no command ${id.replaceAll(':', ' ')}`,
     )
   return new CliError('MEZ_USAGE', told, {
     cause: error,

@@ -26,6 +26,13 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
     ['audit ls --from 2026-02-30', /--from "2026-02-30" is no time/],
     ['audit ls --to 2026-04-31T08:00:00Z', /--to "2026-04-31T08:00:00Z" is no time/],
     ['apps register --name x', /give --name and --uri.*\n.*: mezctl apps register --help/],
+    ['apps register --name a --name b --uri http://x', /--name can only be specified once/],
+    ['apps ls --format', /--format expects one of these values: text, json, yaml/],
+    ['--json apps ls', /--json stands in front; flags come behind the command/],
+    [
+      'apps add-agent',
+      /Missing 2 required args: name \(the app\), hostname \(host name of the agent\) \(MEZ_USAGE/,
+    ],
     // An unset variable of the shell; without a name the path is that of the list.
     ['apps get ', /a name is empty .*\n.*variable of the shell/],
     ['users rm --yes ', /a name is empty/],
