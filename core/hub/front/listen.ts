@@ -1,6 +1,12 @@
 import type { Server } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
+/** Where no other program is in the way. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['EACCES', 'A port below 1024 takes root or CAP_NET_BIND_SERVICE, as in examples/systemd/mezhub.service.'],
+  ['EADDRNOTAVAIL', 'Name an address of this machine, or 0.0.0.0 for all.'],
+])
+
 /**
  * Listens on `host:port` or `[v6]:port` and resolves with the port taken. Rejects with `MEZ_CONFIG_INVALID` when the
  * address is none, `MEZ_PORT_UNAVAILABLE` when it cannot be had.
@@ -14,10 +20,11 @@ export function listen(server: Server, listenAddr: string): Promise<{ port: numb
     )
   }
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new MezError('MEZ_PORT_UNAVAILABLE', `cannot listen on ${listenAddr}: ${cause.message}`, { cause }),
-      )
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      const hint = HINTS.get(cause.code ?? '')
+      const message = `cannot listen on ${listenAddr}: ${cause.message}`
+      reject(new MezError('MEZ_PORT_UNAVAILABLE', message, { cause, ...(hint && { hint }) }))
+    }
     server.once('error', failed)
     server.listen({ host: host || '0.0.0.0', port: Number(port) }, () => {
       server.removeListener('error', failed)
