@@ -37,8 +37,10 @@ export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<
   }
 }
 
-/** Throws whatever OpenSSL finds wrong. */
+/** Throws whatever OpenSSL finds wrong, and in plain words what it would say of two files in each other's place. */
 export function makeKeyPair(cert: string, key: string): KeyPair {
+  if (!cert.includes('-----BEGIN CERTIFICATE-----')) throw new Error('the first holds no certificate in PEM')
+  if (!key.includes('PRIVATE KEY-----')) throw new Error('the second holds no private key in PEM')
   const leaf = new X509Certificate(cert)
   if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key belongs to another certificate')
   const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' })

@@ -363,7 +363,7 @@ t.test('K147 certificates with which the hub would not start are refused', async
   for (const [lines, message] of [
     [
       [`https_keypair: ${pair('garbage', `wild/${key}`)}`],
-      /:6: proxy\.https_keypair: .*garbage.* cannot be used/,
+      /:6: proxy\.https_keypair: .*garbage.* cannot be used: the first holds no certificate in PEM/,
     ],
     [
       [`https_keypair: ${pair(`wild/${cert}`, `hub/${key}`)}`],
@@ -377,7 +377,10 @@ t.test('K147 certificates with which the hub would not start are refused', async
       [`https_keypair: ${wild}`, `apps_keypair: ${hub}`],
       /:7: proxy\.apps_keypair: .*hub\/.*: the certificate covers neither/,
     ],
-    [[`apps_keypair: ${pair(`wild/${cert}`, 'garbage')}`], /:6: proxy\.apps_keypair: .* cannot be used/],
+    [
+      [`apps_keypair: ${pair(`wild/${cert}`, 'garbage')}`],
+      /:6: proxy\.apps_keypair: .*: the second holds no private key/,
+    ],
   ] as const) {
     await t.rejects(attempt(...lines), { code: 'MEZ_CONFIG_INVALID', message })
   }
