@@ -18,6 +18,9 @@ const DEFAULT_DATA_DIR = '/var/lib/mezite'
  */
 export function chooseConnection(dataDir: string | undefined): HubConnection {
   const env = process.env
+  // Else an unset variable of the shell would lead to whichever hub comes next.
+  if (dataDir === '')
+    throw new CliError('MEZ_USAGE', '--data-dir is empty', { hint: 'Give it, or leave it out.' })
   if (dataDir) return adminSocket(dataDir, '--data-dir')
   if (env.MEZITE_AUTH_TOKEN) return tokenConnection(env.MEZITE_AUTH_TOKEN)
   if (env.MEZITE_DATA_DIR) return adminSocket(env.MEZITE_DATA_DIR, 'MEZITE_DATA_DIR')

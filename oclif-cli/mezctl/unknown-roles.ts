@@ -10,7 +10,9 @@ export async function unknownRoles(client: HubClient, roles: readonly string[]):
   const known = [...BUILT_IN, ...listOf<Resource>(found).map(nameOf)]
   const unknown = roles.filter((role) => !known.includes(role))
   if (unknown.length === 0) return null
-  return escapeText(
-    `note: there is no role ${unknown.join(', ')}, so it grants nothing yet. mezctl roles ls lists what there is.`,
-  )
+  const what =
+    unknown.length === 1
+      ? `is no role ${unknown[0]}, so it grants`
+      : `are no roles ${unknown.join(', ')}, so they grant`
+  return escapeText(`note: there ${what} nothing yet. mezctl roles ls lists what there is.`)
 }

@@ -36,6 +36,7 @@ t.test('a value that no hub takes is wrong usage, and the flag and the value are
     // An unset variable of the shell; without a name the path is that of the list.
     ['apps get ', /a name is empty .*\n.*variable of the shell/],
     ['users rm --yes ', /a name is empty/],
+    ['apps ls --data-dir ', /--data-dir is empty/],
     ['apps add-agent grafana ', /a name is empty/],
   ]
   for (const [line, said] of wrong) {

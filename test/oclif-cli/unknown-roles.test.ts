@@ -9,7 +9,10 @@ const hub = hubWith(() => [{ metadata: { name: 'platform' } }])
 t.test('roles that nothing describes are named, and what is hostile in them is escaped', async (t) => {
   t.equal(await unknownRoles(hub, ['platform', 'admin', 'access']), null)
   t.equal(await unknownRoles(hub, []), null)
-  t.match(await unknownRoles(hub, ['platform', 'plattform', 'x']), /no role plattform, x,.*mezctl roles ls/)
+  t.match(
+    await unknownRoles(hub, ['platform', 'plattform', 'x']),
+    /there are no roles plattform, x, so they grant nothing.*mezctl roles ls/,
+  )
   t.notMatch(await unknownRoles(hub, ['\u001b[2J']), /\u001b/)
 })
 
