@@ -102,11 +102,15 @@ t.test('K144 a token expires, and its name is free again', async (t) => {
   t.equal(await statusOf(token), 200)
   await later(2_000)
   t.equal(await statusOf(token), 401)
-  await make('short')
+  const { expires } = await make('short')
+  t.equal(Date.parse(expires), clock.now() + 30 * 24 * 60 * MINUTE, 'a month when nothing is said')
   const wrong = { status: 400 } as Error & { status: number }
-  for (const body of [{ ttl_seconds: 1 }, { ttl_seconds: 40_000_000 }, { roles: [] }, { roles: ['NO'] }])
+  for (const body of [
+    ...[{ ttl_seconds: 1 }, { ttl_seconds: 40_000_000 }, { roles: [] }, { roles: ['NO'] }],
+    { creator: 'root@example.com' },
+  ])
     await t.rejects(make('wrong', body), wrong)
-  await t.rejects(make('Not A Name'), wrong)
+  for (const name of ['Not A Name', 'x'.repeat(64)]) await t.rejects(make(name), wrong)
 })
 
 t.test('K144 a token is taken from the header only', async (t) => {
