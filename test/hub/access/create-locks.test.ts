@@ -53,6 +53,12 @@ t.test('a lock of one kind is none of another of that name', async (t) => {
   t.notOk(locks.isSessionLocked('s-1'))
 })
 
+t.test('a lock of an API token counts however its name is written', async (t) => {
+  const { id } = await lock({ target: 'TOKEN:ci' })
+  t.ok(locks.lockFor({ ...ann, user: 'token:ci', roles: [], sessionId: null, kind: 'token' }, null))
+  await locks.remove(id, actor)
+})
+
 t.test('E78 nobody locks out himself, but the operator, who is no user, locks whom he likes', async (t) => {
   const self = { ...actor, subject: ann }
   for (const own of [

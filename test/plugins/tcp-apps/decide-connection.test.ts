@@ -8,33 +8,51 @@ const asked = {
   ...{ clientIp: '203.0.113.9', requestId: 'r' },
 }
 
+/** What the last decision has done. */
+const seen = { touched: 0, recorded: [] as object[] }
+
 /** What is decided where all is well but for `wrong`. */
-function decide(wrong: object = {}) {
+function decide(wrong: object = {}, name = asked.name) {
   const world = {
     ...{ fresh: true, kind: 'cert', alive: true, enabled: true, protocol: 'tcp', accepting: true },
-    ...{ effect: 'allow', ...wrong },
+    ...{ effect: 'allow', message: undefined as string | undefined, ...wrong },
   }
+  Object.assign(seen, { touched: 0, recorded: [] })
   const app = { name: 'echo', enabled: world.enabled, protocol: world.protocol }
   return decideConnection(
     {
       access: {
-        decide: () => ({ effect: world.effect, reason: 'role_missing', roles: [], requirements: [] }),
+        decide: () => ({
+          ...{ effect: world.effect, reason: 'role_missing', roles: [], requirements: [] },
+          ...(world.message === undefined ? {} : { message: world.message }),
+        }),
       },
-      audit: { accepting: world.accepting, record() {} },
+      audit: { accepting: world.accepting, record: (event: object) => void seen.recorded.push(event) },
       catalog: { byName: () => app },
       changes: { fresh: () => world.fresh },
       sessions: {
         byId: () => ({ id: 's', kind: world.kind }),
         subjectOf: () => (world.alive ? { user: 'ada', roles: [] } : undefined),
-        touch() {},
+        touch: () => void seen.touched++,
       },
     } as unknown as Parts,
-    asked,
+    { ...asked, name },
   )
 }
 
 t.test('a connection is made when all is well', async (t) => {
   t.match(await decide(), { kind: 'admitted', subject: { user: 'ada' }, app: { name: 'echo' } })
+  t.strictSame(seen, { touched: 1, recorded: [] }, 'the session is in use')
+})
+
+t.test('who is refused is recorded, hears why, and has not used the session', async (t) => {
+  const refusal = { kind: 'refused', status: 403, reason: 'role_missing' }
+  t.strictSame(await decide({ effect: 'deny' }), refusal)
+  const event = { type: 'access.denied', success: false, reason: 'role_missing', user: 'ada', sessionId: 's' }
+  t.match(seen, { touched: 0, recorded: [{ ...event, requestId: 'r', fields: { app: 'echo' } }] })
+  t.equal(seen.recorded.length, 1)
+  const message = 'Call the desk.'
+  t.strictSame(await decide({ effect: 'deny', message }), { ...refusal, message })
 })
 
 t.test('each thing that is wrong refuses it', async (t) => {
@@ -51,4 +69,6 @@ t.test('each thing that is wrong refuses it', async (t) => {
     t.match(await decide(wrong), { kind: 'refused', status: Number(status), reason }, said)
   }
   for (const kind of ['hub', 'app']) t.match(await decide({ kind }), { reason: 'session_ended' }, kind)
+  for (const name of ['Echo', 'echo.', '-echo', 'a@echo', 'echo\n', '', 'x'.repeat(64)])
+    t.match(await decide({}, name), { status: 404, reason: 'app_unknown' }, JSON.stringify(name))
 })

@@ -52,6 +52,15 @@ t.test('I119 one fault is enough', async (t) => {
   t.equal(read(certificate, now - HOUR_MS), null, 'not valid yet')
   t.equal(read(await leaf({ purpose: 'server' })), null, 'for servers')
   t.equal(read(new X509Certificate(ca.toString('pem'))), null, 'the authority itself')
+  const { validFrom, validTo, keyUsage, subjectAltName } = certificate
+  const like = (changes: object = {}) =>
+    read({ ca: false, validFrom, validTo, keyUsage, subjectAltName, ...changes } as X509Certificate)
+  t.ok(like())
+  t.equal(like({ ca: true }), null, 'an authority for clients')
+  t.equal(like({ keyUsage: [...keyUsage!, '1.3.6.1.5.5.7.3.1'] }), null, 'for servers too')
+  t.equal(like({ keyUsage: undefined }), null, 'for whatever one likes')
+  t.equal(like({ subjectAltName: `DNS:${uri}` }), null, 'the name is no address')
+  t.equal(like({ subjectAltName: undefined }), null)
   const url = (...values: string[]) => ({ names: values.map((value) => ({ type: 'url' as const, value })) })
   const other = (from: string | RegExp, to: string) => url(uri.replace(from, to))
   const named = {
