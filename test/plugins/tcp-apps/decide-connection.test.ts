@@ -1,6 +1,7 @@
 /** Each condition of a connection, alone: whatever else protects the door, one that fails is enough. */
 import t from 'tap'
 import { decideConnection } from '../../../plugins/tcp-apps/decide-connection.ts'
+import { dialFailure } from '../../../plugins/tcp-apps/dial-failure.ts'
 import type { Parts } from '../../../plugins/tcp-apps/parts.ts'
 
 const asked = {
@@ -71,4 +72,19 @@ t.test('each thing that is wrong refuses it', async (t) => {
   for (const kind of ['hub', 'app']) t.match(await decide({ kind }), { reason: 'session_ended' }, kind)
   for (const name of ['Echo', 'echo.', '-echo', 'a@echo', 'echo\n', '', 'x'.repeat(64)])
     t.match(await decide({}, name), { status: 404, reason: 'app_unknown' }, JSON.stringify(name))
+})
+
+t.test('J131 of what an agent says about a failed dial only a code is passed on', async (t) => {
+  const answers: [unknown, number, string][] = [
+    [{ code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' }, 502, 'connection_refused'],
+    [{ code: 'MEZ_DIAL_TIMEOUT', reason: 'agent_timeout' }, 504, 'agent_timeout'],
+    [{ code: 'MEZ_DIAL_FAILED', reason: 'agent_limit' }, 503, 'agent_limit'],
+    [{ reason: 'x'.repeat(64) }, 502, 'x'.repeat(64)],
+  ]
+  for (const reason of ['Evil', 'a\r\nb', '', 'x'.repeat(65), 7, undefined])
+    answers.push([{ reason }, 502, 'app_unreachable'])
+  for (const error of [new Error('boom'), null, undefined, 'agent_limit'])
+    answers.push([error, 502, 'app_unreachable'])
+  for (const [error, status, reason] of answers)
+    t.strictSame(dialFailure(error), { kind: 'refused', status, reason })
 })
