@@ -1,0 +1,78 @@
+/** How a stream, or a whole connection, that is refused hears why and is over, whatever its client does. */
+import { once } from 'node:events'
+import { type ClientHttp2Stream, connect, createServer, type ServerHttp2Stream } from 'node:http2'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { mock } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
+import { refused } from '../../../plugins/tcp-apps/decide-connection.ts'
+import { refuseStream } from '../../../plugins/tcp-apps/refuse-stream.ts'
+import { sayRefused } from '../../../plugins/tcp-apps/say-refused.ts'
+import { until } from '../../until.ts'
+
+const WAIT_MS = 10_000
+
+t.test('a refused stream ends though its client ends nothing and goes on sending', async (t) => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => {
+    session.destroy()
+    server.close()
+  })
+  const ask = async (message?: string): Promise<[ClientHttp2Stream, ServerHttp2Stream]> => {
+    const near = session.request({ ':method': 'CONNECT', ':authority': 'wiki' }, { endStream: false })
+    near.on('error', () => {})
+    near.write('something')
+    const [far] = (await once(server, 'stream')) as [ServerHttp2Stream]
+    far.on('error', () => {})
+    refuseStream(far, { ...refused(403, 'locked'), ...(message === undefined ? {} : { message }) })
+    return [near, far]
+  }
+  const [near, far] = await ask()
+  const [head] = await once(near, 'response')
+  t.match(head, { ':status': 403, 'mezite-reason': 'locked', 'mezite-message': undefined })
+  await until(() => far.closed && far.destroyed, 'it is over', WAIT_MS)
+  t.equal(far.rstCode, 0)
+  t.doesNotThrow(() => refuseStream(far, refused(403, 'locked')), 'once more')
+
+  const [odd] = await ask('half a character: \ud83d, a line\r\n and é')
+  const [told] = await once(odd, 'response')
+  t.equal(decodeURIComponent(told['mezite-message']), 'half a character: \ufffd, a line\r\n and é')
+})
+
+t.test('I119 a refused connection is closed when its client closes, or a moment later', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const server = net.createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const sockets: Socket[] = []
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const refuse = async (allowHalfOpen: boolean): Promise<Socket> => {
+    const near = net.connect({ port, host: '127.0.0.1', allowHalfOpen })
+    near.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const [far] = (await once(server, 'connection')) as [Socket]
+    sockets.push(near, far)
+    sayRefused(far as TLSSocket, 'certificate_refused')
+    let text = ''
+    near.on('data', (chunk) => {
+      text += chunk
+    })
+    await once(near, 'end')
+    t.ok(text.endsWith('certificate_refused'))
+    return far
+  }
+  const polite = await refuse(false)
+  if (!polite.closed) await once(polite, 'close')
+  t.notOk(polite.errored)
+  const stubborn = await refuse(true)
+  t.notOk(stubborn.destroyed)
+  mock.timers.tick(200)
+  t.ok(stubborn.destroyed)
+})
