@@ -341,6 +341,20 @@ t.test('I118 a certificate that expires cuts what stands on it', async (t) => {
   t.equal(await said(tcp.msh(ada), 'echo'), '200 undefined', 'the session itself lives')
 })
 
+t.test('a connection ends when the key of the user CA that it stands on is trusted no more', async (t) => {
+  const session = tcp.msh(await tcp.login('keyed', ['platform']))
+  const { stream } = await open(session, 'echo')
+  stream.resume()
+  const goaway = once(session, 'goaway')
+  const { trusts } = keys
+  t.teardown(() => void Object.assign(keys, { trusts }))
+  Object.assign(keys, { trusts: () => false })
+  // Some change, as that of the key would be.
+  await tcp.hub.api('POST', '/users', { name: 'somebody', roles: [] })
+  t.not(await closed(stream), 0)
+  t.equal(Buffer.from((await goaway)[2]).toString(), 'certificate_refused')
+})
+
 t.test('hostile frames end their connection and nothing else', async (t) => {
   const ada = await tcp.login('ada', ['platform'])
   const good = tcp.msh(ada)

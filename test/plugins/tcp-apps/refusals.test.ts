@@ -1,13 +1,17 @@
 /** How a stream, or a whole connection, that is refused hears why and is over, whatever its client does. */
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { type ClientHttp2Stream, connect, createServer, type ServerHttp2Stream } from 'node:http2'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import type { ConnectionInfo } from '@mezite/core'
+import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { refused } from '../../../plugins/tcp-apps/decide-connection.ts'
+import type { Parts } from '../../../plugins/tcp-apps/parts.ts'
 import { refuseStream } from '../../../plugins/tcp-apps/refuse-stream.ts'
 import { sayRefused } from '../../../plugins/tcp-apps/say-refused.ts'
+import { TcpApps } from '../../../plugins/tcp-apps/tcp-apps.ts'
 import { until } from '../../until.ts'
 
 const WAIT_MS = 10_000
@@ -76,3 +80,34 @@ t.test('I119 a refused connection is closed when its client closes, or a moment 
   mock.timers.tick(200)
   t.ok(stubborn.destroyed)
 })
+
+t.test(
+  'M164 strangers fill the audit trail with no more than ten refusals each, and 120 in all',
+  async (t) => {
+    const clock = fakeClock()
+    const recorded: object[] = []
+    const record = (event: object) => void recorded.push(event)
+    const apps = new TcpApps({ clock, audit: { record } } as unknown as Parts)
+    const refuse = (clientIp: string) => {
+      const socket = Object.assign(new EventEmitter(), { end() {}, resume() {}, destroy() {} })
+      apps.refused(socket as unknown as TLSSocket, { clientIp } as ConnectionInfo)
+      socket.emit('close')
+    }
+    for (let count = 0; count < 50; count++) refuse('192.0.2.1')
+    const event = {
+      type: 'access.denied',
+      success: false,
+      reason: 'certificate_refused',
+      clientIp: '192.0.2.1',
+    }
+    t.match(recorded, Array(10).fill(event))
+    t.equal(recorded.length, 10)
+    for (let count = 0; count < 50; count++) refuse(`2001:db8::${count}`)
+    t.equal(recorded.length, 20, 'one network is one stranger')
+    for (let count = 0; count < 250; count++) refuse(`198.51.100.${count}`)
+    t.equal(recorded.length, 120)
+    clock.advance(60_000)
+    refuse('192.0.2.1')
+    t.equal(recorded.length, 121)
+  },
+)
