@@ -28,7 +28,6 @@ export function serveHttp(origin: LocalOrigin): Server {
   })
   server.on('clientError', (_error, socket) => socket.destroy())
   server.on('close', () => agent.destroy())
-  server.on('connect', (_request, socket) => socket.destroy())
   server.on('request', (incoming, outgoing) => {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})

@@ -96,6 +96,25 @@ t.test('requests reach the app under its public name, with body, method and quer
   t.equal((await ask({ headers: { host: `localhost:${port}` } })).status, 200)
 })
 
+t.test('a request without a body stays one, and CONNECT opens nothing', async (t) => {
+  const bare = (start: string) => raw(`${start} HTTP/1.1\r\nHost: ${local}\r\n\r\n`)
+  for (const [start, length] of [
+    ['POST /', '0'],
+    ['PATCH /', '0'],
+    ['GET /', undefined],
+    ['DELETE /', undefined],
+    ['OPTIONS *', undefined],
+  ] as const) {
+    t.match(await bare(start), ' 200 ', start)
+    const { headers } = requests.at(-1)!.request
+    t.equal(headers['content-length'], length, start)
+    t.equal(headers['transfer-encoding'], undefined, start)
+  }
+  requests.length = 0
+  t.equal(await bare(`CONNECT ${local}`), '')
+  t.equal(requests.length, 0)
+})
+
 t.test('a body whose coding would be forgotten on the way is refused', async (t) => {
   requests.length = 0
   const send = (version: string, coding: string) =>
