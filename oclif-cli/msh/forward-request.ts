@@ -55,6 +55,11 @@ export function forward(
   return request({ agent, method: incoming.method, path: incoming.url, headers })
 }
 
+/** Of the answer that says so: an error in any case, whatever the hub says. */
+export function statusOf(error: unknown): number {
+  return error instanceof Refusal && error.status >= 400 ? error.status : 502
+}
+
 /** In plain words, with the code. */
 export function told(error: unknown, app: string): string {
   if (error instanceof Refusal) return `${error.message} (${error.reason})`

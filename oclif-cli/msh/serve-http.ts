@@ -1,9 +1,8 @@
 import { type ClientRequest, createServer, type IncomingMessage, type Server } from 'node:http'
 import { pipeline } from 'node:stream'
 import { AppAgent } from './app-agent.ts'
-import { forward, type LocalOrigin, namesOf, refusalOf, told } from './forward-request.ts'
+import { forward, type LocalOrigin, namesOf, refusalOf, statusOf, told } from './forward-request.ts'
 import { sendAnswer, sendRefusal } from './http-answer.ts'
-import { Refusal } from './refusal.ts'
 import { isWebSocket, serveUpgrades } from './serve-upgrades.ts'
 
 /** How long a client may take to send the head of a request. */
@@ -49,8 +48,7 @@ export function serveHttp(origin: LocalOrigin): Server {
         if (outgoing.destroyed || answered) return void outgoing.destroy()
         // The hub may have closed an idle connection just now; nothing was answered, and nothing is lost.
         if (again && sent.reusedSocket && isRepeatable(incoming)) return send(false)
-        const status = error instanceof Refusal ? error.status : 502
-        sendRefusal(outgoing, status < 400 ? 502 : status, told(error, origin.app))
+        sendRefusal(outgoing, statusOf(error), told(error, origin.app))
       })
       if (!hasBody(incoming)) return void sent.end()
       pipeline(incoming, sent, (error) => {

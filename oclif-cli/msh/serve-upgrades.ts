@@ -3,10 +3,9 @@ import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { resetSocket } from '@mezite/core/wire'
 import { AppAgent } from './app-agent.ts'
-import { forward, type LocalOrigin, namesOf, refusalOf, told } from './forward-request.ts'
+import { forward, type LocalOrigin, namesOf, refusalOf, statusOf, told } from './forward-request.ts'
 import { refusalHeaders } from './http-answer.ts'
 import { type OriginNames, towardsClient } from './map-headers.ts'
-import { Refusal } from './refusal.ts'
 
 /** A server may pass over every other wish to change the protocol (RFC 9110 section 7.8): it is served as any request. */
 export function isWebSocket({ method, headers }: IncomingMessage): boolean {
@@ -29,7 +28,7 @@ export function serveUpgrades(server: Server, origin: LocalOrigin): void {
     socket.once('close', dropped)
     upstream.on('error', (error) => {
       if (socket.destroyed || socket.bytesWritten > 0) return void socket.destroy()
-      refuse(socket, error instanceof Refusal ? error.status : 502, told(error, origin.app))
+      refuse(socket, statusOf(error), told(error, origin.app))
     })
     upstream.once('upgrade', (answer, app, rest) => {
       socket.removeListener('close', dropped)

@@ -311,6 +311,26 @@ t.test('an upload streams, and connections are kept and renewed', async (t) => {
   t.ok(answers.every(({ status }) => status === 200))
 })
 
+t.test('what the app may have done is not asked for again, and nothing is more than once', async (t) => {
+  listener = (request, response) => {
+    if (request.url === '/break') request.socket.destroy()
+    else response.end('hello')
+  }
+  const times = async (method: string, body?: string) => {
+    // On a connection that was used before, so that the app may just have closed it.
+    t.equal((await ask()).status, 200)
+    requests.length = 0
+    const headers = body === undefined ? {} : { 'content-length': body.length }
+    t.match(await ask({ method, path: '/break', headers }, body), { status: 502, body: /connection_lost/ })
+    return requests.length
+  }
+  t.equal(await times('POST'), 1)
+  t.equal(await times('DELETE'), 1)
+  t.equal(await times('GET', 'a body'), 1)
+  t.equal(await times('GET'), 2)
+  listener = (_request, response) => response.end('hello')
+})
+
 t.test('a refusal is an answer in plain words', async (t) => {
   const app = hub.apps.get('grafana')!
   server.closeIdleConnections()
@@ -321,6 +341,10 @@ t.test('a refusal is an answer in plain words', async (t) => {
   t.match(body, /grafana demands a security key, .* \(session_mfa_required\)/)
   const ws = new WebSocket(`ws://${local}/`)
   t.equal((await once(ws, 'unexpected-response'))[1].statusCode, 403)
+  hub.apps.set('grafana', { ...app, refusal: { status: 302, reason: 'odd' } })
+  t.equal((await ask()).status, 502, 'an error, whatever the hub says')
+  const other = new WebSocket(`ws://${local}/`)
+  t.equal((await once(other, 'unexpected-response'))[1].statusCode, 502)
   hub.apps.set('grafana', app)
   t.equal((await ask()).status, 200)
   await hub.down()
