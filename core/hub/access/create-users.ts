@@ -277,8 +277,14 @@ function rolesIn(text: string): readonly string[] {
   throw new Error('the roles are no list of texts')
 }
 
-const isAdmin = ({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>) =>
-  rolesIn(own_roles).includes('admin') || rolesIn(mapped_roles).includes('admin')
+/** A user that cannot be read has no access, so is no administrator either; else nobody could remove it. */
+function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
+  try {
+    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat().includes('admin')
+  } catch {
+    return false
+  }
+}
 
 function takenAway(): Problem {
   return new Problem(401, 'login_required', 'The name has just been taken from this sign-in. Sign in again.')

@@ -1,0 +1,67 @@
+/** Users as they are stored: who is kept an administrator, and what is left when something is wrong. */
+import type { SignIn, Subject } from '@mezite/core'
+import t from 'tap'
+import { actor, operator, startRooms } from '../sessions/start-rooms.ts'
+
+const rooms = await startRooms()
+t.teardown(() => rooms.stop())
+const { users, changes } = rooms
+const by = (user: string) => ({ ...actor, subject: { ...operator, kind: 'session', user } as Subject })
+const identity = (name: string, mappedRoles: string[], connector = 'sso'): SignIn => {
+  return { name, issuer: 'https://id', sub: name, connector, mappedRoles }
+}
+await users.create('root', ['admin'], actor)
+
+t.test('E78 the last admin may change other roles, also his own', async (t) => {
+  t.same((await users.update('root', ['admin', 'dev'], by('ROOT'))).ownRoles, ['admin', 'dev'])
+  t.same((await users.relink('root', by('root'))).ownRoles, ['admin', 'dev'], 'given by hand, it stays')
+})
+
+t.test(
+  'E78 whoever is admin by a mapped role only is not cut off from it as the last, or by himself',
+  async (t) => {
+    await users.signIn(identity('mia', ['admin']))
+    await t.rejects(users.relink('mia', by('Mia')), { code: 'self_lockout' })
+    await users.update('root', [], actor)
+    await t.rejects(users.relink('mia', actor), { code: 'last_admin' })
+    await users.update('root', ['admin'], actor)
+    t.match(await users.relink('mia', actor), { identity: null, connector: null, mappedRoles: [] })
+  },
+)
+
+t.test('C54 with a connector go the roles that it mapped, and no others', async (t) => {
+  await users.signIn(identity('ann', ['ops']))
+  await users.signIn(identity('ben', ['ops'], 'other'))
+  await users.update('ann', ['dev'], actor)
+  await changes.write((trx, change) => users.dropMappedRoles(trx, change, 'sso'))
+  t.same(users.rolesOf('ann'), ['dev'])
+  t.same(users.rolesOf('ben'), ['ops'])
+})
+
+t.test('a sign-in that nothing stands for any more leaves nothing', async (t) => {
+  const gone = users.signIn(identity('eve', ['ops']), async () => {
+    throw new Error('the connector is gone')
+  })
+  await t.rejects(gone, { message: 'the connector is gone' })
+  t.equal(users.byName('eve'), undefined)
+})
+
+t.test('E70 a user that cannot be read has no access, and harms nobody', async (t) => {
+  for (const own_roles of ['nonsense', '"admin"', '[1]', 'null']) {
+    await users.create('odd', ['dev'], actor)
+    await changes.write(async (trx, change) => {
+      await trx.updateTable('users').set({ own_roles }).where('key', '=', 'odd').execute()
+      change.touch('user', 'odd')
+    })
+    t.equal(users.byName('odd'), undefined, own_roles)
+    t.same(users.rolesOf('odd'), [])
+    t.same(users.rolesOf('ben'), ['ops'])
+    await t.rejects(users.remove('root', actor), { code: 'last_admin' })
+    t.match(await users.remove('odd', actor), { name: 'odd', ownRoles: [] })
+  }
+  await users.create('odd', [], actor)
+  await changes.write((trx) =>
+    trx.updateTable('users').set({ own_roles: '{' }).where('key', '=', 'odd').execute(),
+  )
+  t.same((await users.update('odd', ['dev'], actor)).ownRoles, ['dev'], 'new roles mend it')
+})
