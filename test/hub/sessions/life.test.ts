@@ -17,8 +17,11 @@ async function open(more: Partial<OpenSession> = {}): Promise<Session> {
   const given = { kind: 'hub', user: 'ann', clientIp: '10.0.0.9', expires: clock.now() + HOUR_MS } as const
   return (await sessions.open({ ...given, ...more })).session
 }
-async function handOver(hubSession: Session): Promise<Session | undefined> {
-  const code = await sessions.handover.issue({ hubSession, app, nonceHash, satisfied: [] })
+async function handOver(
+  hubSession: Session,
+  satisfied: Session['satisfied'] = [],
+): Promise<Session | undefined> {
+  const code = await sessions.handover.issue({ hubSession, app, nonceHash, satisfied })
   return (await sessions.handover.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
 }
 /** Something that is open, and why it was cut. */
@@ -75,6 +78,11 @@ t.test('D63 a login remembers the newest of what was met, for no app; other sess
     sessions.byId(parent.id)?.satisfied,
     [mark('key-1', 2), mark('key-2', 3)].map((one) => ({ ...one, appId: null })),
   )
+  await users.create('ben', [], actor)
+  await sessions.forget('ben', 'key-1')
+  t.equal(sessions.byId(parent.id)?.satisfied.length, 2, 'what somebody else forgets stays')
+  const device = { name: 'trusted-device', level: 'bound', appId: app.id, at: 5 }
+  t.strictSame((await handOver(parent, [device]))?.satisfied, [device], 'what nothing in particular has met')
   const satisfiedOf = async ({ id }: Session) =>
     (await rooms.db.selectFrom('sessions').select('satisfied').where('id', '=', id).executeTakeFirstOrThrow())
       .satisfied
