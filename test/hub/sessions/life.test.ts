@@ -2,6 +2,7 @@
 import type { EndReason, OpenSession, Session } from '@mezite/core'
 import t from 'tap'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { identifySession } from '../../../core/hub/sessions/identify-session.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
@@ -61,6 +62,43 @@ t.test('B17 only a login that lives is handed over, and nothing hangs on one tha
   await sessions.end([parent.id], 'logout', null)
   const hanging = open({ kind: 'app', appId: app.id, parentId: parent.id })
   await t.rejects(hanging, { status: 401, code: 'login_required' })
+})
+
+t.test(
+  'B31 a session is opened for who is there, as of the sign-in, and used with each request',
+  async (t) => {
+    await t.rejects(open({ user: 'nobody' }), { status: 401, code: 'login_required' })
+    const since = clock.now() - 5_000
+    t.equal((await open({ since })).created, since)
+    const given = { kind: 'hub', user: 'ann', clientIp: '', expires: clock.now() + HOUR_MS } as const
+    const { session, token } = await sessions.open({ ...given, idleMs: 60_000 })
+    for (let minute = 0; minute < 3; minute++) {
+      rooms.advance(40_000)
+      t.ok(await identifySession(sessions, rooms.locks)({ kind: 'bearer', token }))
+    }
+    const { lastUsed } = session
+    await rooms.changes.write(async (_trx, change) => change.touch('session', session.id))
+    t.equal(sessions.byId(session.id), session, 'the same object, while nothing about it changes')
+    await sessions.remember(session, { name: 'session-mfa', level: 'webauthn', at: 1 })
+    t.equal(sessions.byId(session.id)?.lastUsed, lastUsed, 'no use is forgotten')
+  },
+)
+
+t.test('what is over is not among the sessions of a person', async (t) => {
+  await users.create('cat', [], actor)
+  const [ended, expired, living] = [
+    await open({ user: 'cat' }),
+    await open({ user: 'cat', expires: clock.now() + 1_000 }),
+    await open({ user: 'cat' }),
+  ]
+  await sessions.end([ended.id], 'logout', null)
+  rooms.advance(1_000)
+  const found = await rooms.changes.write((trx) => sessions.listIn(trx, { user: 'cat' }))
+  t.same(
+    found.map(({ id }) => id),
+    [living.id],
+    `not ${expired.id}`,
+  )
 })
 
 t.test('a policy hears by what the person came', async (t) => {

@@ -83,3 +83,51 @@ t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly wha
     { numRuns: 500 },
   )
 })
+
+/** One stream under this judge, and why it was cut. */
+function oneStream(judge: Parameters<typeof createLiveStreams>[0]['judge']) {
+  const live = createLiveStreams({ judge, log: memoryLog().log })
+  const cuts: EndReason[] = []
+  live.add({
+    session: { id: 's0', expires: Number.POSITIVE_INFINITY } as Session,
+    ...{ app: { id: 'app', name: 'app' } as App, agent: null },
+    context: { protocol: 'http', clientIp: '10.0.0.1' },
+    cut: (reason) => void cuts.push(reason),
+  })
+  return { live, cuts }
+}
+
+t.test('E71 what cannot be judged is cut', async (t) => {
+  const failed = new Error('the policy is broken')
+  const broken = () => {
+    throw failed
+  }
+  for (const judge of [broken, async () => broken()]) {
+    const { live, cuts } = oneStream(judge)
+    t.equal(await live.recheck(), 1)
+    t.strictSame(cuts, ['denied'])
+  }
+})
+
+t.test(
+  'E71 a pass that is under way is followed by one more, which sees what changed meanwhile',
+  async (t) => {
+    const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
+    let verdict: EndReason | null = null
+    let asked = 0
+    const { live, cuts } = oneStream(async () => {
+      asked += 1
+      const seen = verdict
+      await gate
+      return seen
+    })
+    const first = live.recheck()
+    verdict = 'denied'
+    const later = [live.recheck(), live.recheck()]
+    letGo()
+    t.equal(await first, 0)
+    await Promise.all(later)
+    t.strictSame(cuts, ['denied'])
+    t.equal(asked, 2)
+  },
+)
