@@ -6,9 +6,9 @@ export interface AuditSink {
   readonly name: string
   /** `enforced`: no new request while it cannot keep up. `best-effort`: drops are counted and logged. */
   readonly guarantee: 'enforced' | 'best-effort'
-  /** Resolves when the batch (at most 500) is as safe as the guarantee promises. */
+  /** Resolves when the batch (at most 200) is as safe as the guarantee promises. */
   write(events: readonly AuditEvent[]): Promise<void>
-  /** For sinks in the hub's own database: writes inside the transaction of the change, at most 500 at once. */
+  /** For sinks in the hub's own database: writes inside the transaction of the change, at most 200 at once. */
   writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
   flush(): Promise<void>
 }

@@ -11,7 +11,7 @@ import { keepRules, makeEvent, withoutFreeText } from './make-event.ts'
 
 const FLUSH_MS = 5_000
 /** What a sink writes at once. */
-const MOST_WRITTEN = 500
+const MOST_WRITTEN = 200
 
 /**
  * What is recorded on the way of a request is made into events some at a time: done one by one between other work, that

@@ -19,7 +19,7 @@ export interface DeliveryLimits {
 }
 
 export const deliveryLimits: DeliveryLimits = {
-  batch: 500,
+  batch: 200,
   lingerMs: 80,
   full: 4_000,
   overfull: 20_000,
