@@ -16,12 +16,12 @@ export const limits = {
   chunkLineBytes: 4 * 1024,
   informational: 16,
   /**
-   * Pipes that wait for the next request of the same session to the same app through the same agent: as many as a page
-   * loads at once over HTTP/2, because those beyond are dialled anew each time.
+   * Pipes that wait for the next request of the same session: as many as a busy program asks at once, because those beyond
+   * are dialled anew each time.
    */
   idlePipeMs: 15_000,
-  idlePipesPerKey: 64,
-  idlePipesPerApp: 256,
+  idlePipesPerSession: 256,
+  idlePipesPerApp: 1_024,
   /** `X-Mezite-Roles` at most; longer fails closed. */
   rolesBytes: 8 * 1024,
   /** A rejected request's body is read up to this size to keep its connection; larger closes it. */

@@ -7,7 +7,7 @@ const ignore = () => {}
 
 /**
  * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
- * reach whoever comes next. Bounded per key and per app; gone after 15 s, and
+ * reach whoever comes next. Bounded per session and per app; gone after 15 s, and
  * within 1 s when its agent serves the app no more, or over another link: an agent that stops waits for them.
  */
 export class PipePool {
@@ -50,12 +50,11 @@ export class PipePool {
     upstream.reused = true
     // One that was released while paused would never read again.
     upstream.resume()
-    const { app, agent, sessionKey } = upstream
+    const { app, sessionKey } = upstream
     const stack = this.#idle.get(sessionKey)
     const count = this.#countByApp.get(app.id) ?? 0
-    let alike = 0
-    if (stack !== undefined) for (const other of stack) if (leadsTo(other, app, agent)) alike += 1
-    if (upstream.going || alike >= limits.idlePipesPerKey || count >= limits.idlePipesPerApp) {
+    const own = stack?.length ?? 0
+    if (upstream.going || own >= limits.idlePipesPerSession || count >= limits.idlePipesPerApp) {
       upstream.destroy()
       return
     }
