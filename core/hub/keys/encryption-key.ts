@@ -57,6 +57,8 @@ export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer;
   try {
     await chmod(draft, 0o600)
     await link(draft, path)
+    // Before the database holds a proof of it, or a power cut could leave the proof without the key.
+    await syncFolder(dataDir)
     return { key, made: true }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -64,4 +66,9 @@ export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer;
   } finally {
     await unlink(draft)
   }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path)
+  await folder.sync().finally(() => folder.close())
 }
