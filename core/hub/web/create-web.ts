@@ -96,7 +96,10 @@ export function createWeb(options: WebOptions): Web {
     routerOptions: { maxParamLength: LONGEST_NAME },
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply, options.hsts)
-      answerError(error, request as FastifyRequest, reply, { log, renderError })
+      // Fastify looks for the route before any hook of ours sees how long it is.
+      const tooLong = (request.raw.url ?? '').length > limits.uriBytes
+      const told = tooLong ? new Problem(414, 'target_too_long', 'The URL is too long.') : error
+      answerError(told, request as FastifyRequest, reply, { log, renderError })
     },
   }) as unknown as FastifyInstance
 
