@@ -1,5 +1,6 @@
 import type { ConnectionInfo } from '@mezite/core'
 import { type Answer, formAnswer, htmlAnswer, isNavigation } from './answer.ts'
+import type { AnswerHead } from './answer-parser.ts'
 import type { AppRequest } from './app-request.ts'
 import type { RequestSource } from './client.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -43,6 +44,8 @@ export class CookieRescue {
   }
 }
 
+type Refusal = Pick<AnswerHead, 'status' | 'lines'>
+
 /** The answer to a request with too large a head; only its own page may delete the cookies. */
 export function tooLargeOrReset(request: AppRequest, ownOrigin: string): Answer {
   return resetAnswer(request, ownOrigin) ?? tooLargeAnswer()
@@ -58,12 +61,23 @@ export function resetAnswer(request: AppRequest, ownOrigin: string): Answer | un
 }
 
 /**
- * An app has refused a navigation because of its cookies, though they fit here: servers that take less say 431, or 400 (nginx,
- * Apache). Its page cannot delete them.
+ * An app has refused a navigation because of its cookies, though they fit here; its page cannot delete them. Some servers
+ * say 431, others 400 (nginx, Apache): that may mean anything, but then they close the connection.
  */
-export function refusesCookies(status: number, request: AppRequest): boolean {
-  if ((status !== 431 && status !== 400) || !isNavigation(request)) return false
-  return request.cookies.reduce((sum, cookie) => sum + cookie.length, 0) > limits.cookieBytes
+export function refusesCookies({ status, lines }: Refusal, request: AppRequest): boolean {
+  if (status !== 431 && (status !== 400 || request.method !== 'GET' || !closes(lines))) return false
+  return isNavigation(request) && hasManyCookies(request)
+}
+
+/** More than some usual server of an app takes. */
+export function hasManyCookies({ cookies }: AppRequest): boolean {
+  return cookies.reduce((sum, cookie) => sum + cookie.length, 0) > limits.cookieBytes
+}
+
+function closes(lines: readonly string[]): boolean {
+  return lines.some(
+    (name, at) => at % 2 === 0 && /^connection$/i.test(name) && /close/i.test(lines[at + 1] ?? ''),
+  )
 }
 
 /** 431 with a way out. */

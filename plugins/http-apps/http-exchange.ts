@@ -117,7 +117,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   onhead(head: AnswerHead): void {
     if (head.status === 101) return void this.#switch(head)
-    if (refusesCookies(head.status, this.#admitted.request)) {
+    if (refusesCookies(head, this.#admitted.request)) {
       this.#upstream?.destroy()
       this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
       return

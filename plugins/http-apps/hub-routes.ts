@@ -9,7 +9,7 @@ import {
   redirectAnswer,
 } from './answer.ts'
 import type { AppRequest } from './app-request.ts'
-import { RESET_PATH, resetAnswer } from './cookie-rescue.ts'
+import { hasManyCookies, RESET_PATH, resetAnswer } from './cookie-rescue.ts'
 import { APP_COOKIE, ourCookie, readCookie } from './cookies.ts'
 import { publicOrigin } from './origin.ts'
 import { actions, escapeHtml, page } from './page.ts'
@@ -37,11 +37,15 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
   return problemAnswer(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
 }
 
-/** Also where the cookies fit here: the app itself may take less. */
+/**
+ * Where the cookies fit here, the app itself may take less. With few there is nothing to mend, and an app may not sign
+ * people out of all others.
+ */
 function reset(parts: Parts, request: AppRequest): Answer {
+  const ownOrigin = publicOrigin(request.host.host, parts.publicNames)
+  const deleted = hasManyCookies(request) ? resetAnswer(request, ownOrigin) : undefined
   const link = actions('<a href="/">Open the application</a>')
-  const nothing = htmlAnswer(200, page('Nothing to delete', ['Your cookies fit again.'], link))
-  return resetAnswer(request, publicOrigin(request.host.host, parts.publicNames)) ?? nothing
+  return deleted ?? htmlAnswer(200, page('Nothing to delete', ['Your cookies fit again.'], link))
 }
 
 async function exchange(

@@ -68,15 +68,27 @@ t.test('B24 cookies are deleted for the form of the host’s own page alone', (t
   t.end()
 })
 
-t.test('B24 an app refuses cookies when it answers 431 or 400 to a navigation with many', (t) => {
-  const cookies = ['a'.repeat(4_000), 'b'.repeat(4_001)]
-  const navigation = { mode: 'navigate', cookies } as unknown as AppRequest
-  for (const status of [431, 400]) t.ok(refusesCookies(status, navigation))
-  for (const status of [200, 401, 404, 413, 500]) t.notOk(refusesCookies(status, navigation))
-  t.notOk(refusesCookies(431, { ...navigation, mode: 'cors' }), 'a script')
-  t.notOk(refusesCookies(431, { ...navigation, cookies: ['a'.repeat(8_000)] }), 'any server takes that')
-  t.end()
-})
+t.test(
+  'B24 an app refuses cookies when it answers 431, or 400 and closes, to a navigation with many',
+  (t) => {
+    const cookies = ['a'.repeat(4_000), 'b'.repeat(4_001)]
+    const navigation = { method: 'GET', mode: 'navigate', cookies } as unknown as AppRequest
+    const refuses = (status: number, lines: string[], more: object = {}) =>
+      refusesCookies({ status, lines }, { ...navigation, ...more } as AppRequest)
+    const close = ['Server', 'nginx', 'connection', 'Close']
+    t.ok(refuses(431, []))
+    t.ok(refuses(431, [], { method: 'POST' }))
+    t.ok(refuses(400, close))
+    t.notOk(refuses(400, ['X', 'Connection', 'Y', 'close']), 'an answer of the app itself')
+    t.notOk(refuses(400, close, { method: 'POST' }), 'a form that was filled in wrongly')
+    for (const status of [200, 401, 404, 413, 500]) t.notOk(refuses(status, close))
+    for (const status of [431, 400]) {
+      t.notOk(refuses(status, close, { mode: 'cors' }), 'a script')
+      t.notOk(refuses(status, close, { cookies: ['a'.repeat(8_000)] }), 'any server takes that')
+    }
+    t.end()
+  },
+)
 
 t.test('the size of a head counts what stands between its parts', (t) => {
   const source = { rawHeaders: ['ab', 'c'], url: '/12' } as never
