@@ -21,7 +21,7 @@ import {
 import { agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
-import { usablePart } from './usable-part.ts'
+import { usablePart } from './partial-config.ts'
 
 const STANDARD = ['transport-http2']
 const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const

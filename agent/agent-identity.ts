@@ -1,7 +1,7 @@
 import { type Clock, type Log, MezError, messageOf } from '@mezite/core/agent'
 import { dialHub, type HubAddress } from './hub-address.ts'
 import { createIdentityStore, type Identity, validity } from './identity-store.ts'
-import { joinCluster } from './join-cluster.ts'
+import { joinCluster } from './join.ts'
 
 const DIAL_MS = 10_000
 

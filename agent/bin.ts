@@ -1,3 +1,3 @@
-import { runMezd } from './run-mezd.ts'
+import { runMezd } from './mezd.ts'
 
 await runMezd(process.argv.slice(2))

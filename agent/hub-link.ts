@@ -24,7 +24,7 @@ import {
   UnreadBudget,
 } from '@mezite/core/agent'
 import { readReason } from './refusals.ts'
-import { type Dial, serveStream } from './serve-stream.ts'
+import { type Dial, serveStream } from './stream-handler.ts'
 
 const GREETING_MS = 10_000
 

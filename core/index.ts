@@ -1,13 +1,25 @@
 /** What a plugin author imports. */
 export { type Static, Type } from 'typebox'
+export type { Access, SignIn, User, Users } from './api/access.ts'
 export {
   type AgentHooks,
   agentHooks,
   type DialTarget,
   type LinkChanged,
-} from './agent/hooks.ts'
-export { agentTransports } from './agent/references.ts'
-export type { Access, SignIn, User, Users } from './hub/access/access.ts'
+} from './api/agent-hooks.ts'
+export { agentTransports } from './api/agent-services.ts'
+export type { App } from './api/app.ts'
+export type { Assertion } from './api/assertion.ts'
+export type { Audit, AuditSink } from './api/audit.ts'
+export type { Actor, AuditEvent, AuditInput } from './api/audit-event.ts'
+export type { Catalog } from './api/catalog.ts'
+export type { Authorities } from './api/certificate-authorities.ts'
+export type { CommandLogins } from './api/command-logins.ts'
+export type {
+  Database,
+  Migrations,
+  Transaction,
+} from './api/database.ts'
 export type {
   AccessContext,
   AccessQuery,
@@ -15,13 +27,58 @@ export type {
   Requirement,
   Requirements,
   Vote,
-} from './hub/access/decision.ts'
-export { ROLE_NAME } from './hub/access/role-name.ts'
-export type { SatisfiedRequirement, Subject } from './hub/access/subject.ts'
-export type { Audit, AuditSink } from './hub/audit/audit.ts'
-export type { Actor, AuditEvent, AuditInput } from './hub/audit/audit-event.ts'
-export type { App } from './hub/catalog/app.ts'
-export type { Catalog } from './hub/catalog/catalog.ts'
+} from './api/decision.ts'
+export type {
+  Challenge,
+  Credentials,
+  ForwardContext,
+  HeaderLines,
+  HubCalls,
+  HubHooks,
+  Reply,
+} from './api/hub-hooks.ts'
+export * from './api/hub-services.ts'
+export type { Cell, Histogram, Metrics } from './api/metrics.ts'
+export { Problem } from './api/problem.ts'
+export type {
+  AppHostProtocol,
+  CertifiedHttp,
+  ConnectionInfo,
+  NamedProtocol,
+  Protocol,
+  StreamRequest,
+} from './api/protocol.ts'
+export type { CallRate, ProxyLimits } from './api/proxy-limits.ts'
+export type {
+  Change,
+  ChangeKind,
+  Changes,
+  View,
+} from './api/revisions.ts'
+export type { RouteAccess } from './api/route.ts'
+export type { Vault } from './api/secret-box.ts'
+export type {
+  EndReason,
+  OpenSession,
+  Session,
+  SessionEnded,
+} from './api/session.ts'
+export type { SessionLimits } from './api/session-limits.ts'
+export type {
+  Handover,
+  LiveStream,
+  LiveStreams,
+  RunningChange,
+  Sessions,
+} from './api/sessions.ts'
+export type { LoginState, SignInDesk } from './api/sign-in.ts'
+export type { SignInMethod } from './api/sign-in-method.ts'
+export type { SatisfiedRequirement, Subject } from './api/subject.ts'
+export type { AgentTransport, HubTransport } from './api/transport.ts'
+export type { Link, Pipe, Tunnel, TunnelChanged } from './api/tunnel.ts'
+export type { PublicNames, WebRoutes } from './api/web-routes.ts'
+export { readCookie } from './hub/api-server/cookie.ts'
+export { databaseProblem } from './hub/api-server/database-problem.ts'
 export {
   LABEL_KEY,
   parseResource,
@@ -31,70 +88,13 @@ export {
   resourceInvalid,
 } from './hub/catalog/resource.ts'
 export { formatDuration, parseDuration } from './hub/config/duration.ts'
-export type {
-  Change,
-  ChangeKind,
-  Changes,
-  View,
-} from './hub/database/changes.ts'
-export type {
-  Database,
-  Migrations,
-  Transaction,
-} from './hub/database/database.ts'
-export type { Cell, Histogram, Metrics } from './hub/diagnostics/metrics.ts'
-export type {
-  AppHostProtocol,
-  CertifiedHttp,
-  ConnectionInfo,
-  NamedProtocol,
-  Protocol,
-  StreamRequest,
-} from './hub/front/protocol.ts'
-export type {
-  Challenge,
-  Credentials,
-  ForwardContext,
-  HeaderLines,
-  HubCalls,
-  HubHooks,
-  Reply,
-} from './hub/hooks.ts'
-export type { Authorities } from './hub/keys/authorities.ts'
-export type { Vault } from './hub/keys/vault.ts'
 export { addressKey } from './hub/limits/address-key.ts'
-export { type Counts, createCounts } from './hub/limits/counts.ts'
-export { createLoad, type Load, type Overload } from './hub/limits/create-load.ts'
-export type { CallRate, ProxyLimits } from './hub/limits/proxy-limits.ts'
+export { type Counts, createCounts } from './hub/limits/concurrency-quota.ts'
+export { createLoad, type Load, type Overload } from './hub/limits/overload.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
-export * from './hub/references.ts'
-export type {
-  EndReason,
-  OpenSession,
-  Session,
-  SessionEnded,
-} from './hub/sessions/session.ts'
-export type { SessionLimits } from './hub/sessions/session-limits.ts'
-export type {
-  Handover,
-  LiveStream,
-  LiveStreams,
-  RunningChange,
-  Sessions,
-} from './hub/sessions/sessions.ts'
-export type { AgentTransport, HubTransport } from './hub/tunnel/transport.ts'
-export type { Link, Pipe, Tunnel, TunnelChanged } from './hub/tunnel/tunnel.ts'
-export type { Assertion } from './hub/web/assertion.ts'
-export type { CommandLogins } from './hub/web/command-logins.ts'
-export { databaseProblem } from './hub/web/database-problem.ts'
-export { html, type Markup } from './hub/web/pages/html.ts'
-export { type Layout, renderPage } from './hub/web/pages/layout.ts'
-export { Problem } from './hub/web/problem.ts'
-export { readCookie } from './hub/web/read-cookie.ts'
-export type { RouteAccess } from './hub/web/request.ts'
-export type { LoginState, SignInDesk } from './hub/web/sign-in.ts'
-export type { SignInMethod } from './hub/web/sign-in-method.ts'
-export type { PublicNames, WebRoutes } from './hub/web/web-routes.ts'
+export { html, type Markup } from './hub/signin/pages/html.ts'
+export { type Layout, renderPage } from './hub/signin/pages/layout.ts'
+export { ROLE_NAME } from './hub/users/role-name.ts'
 export { type Clock, systemClock } from './kernel/clock.ts'
 export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { ErrorCode } from './kernel/error-codes.ts'
@@ -102,11 +102,11 @@ export type { Log } from './kernel/log.ts'
 export { serviceRef, slotRef } from './kernel/reference.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
-export { lookupLocalhost } from './wire/lookup-localhost.ts'
-export { OwedAnswers, silence } from './wire/owed-answers.ts'
-export { type HostName, parseHost, parseHostValue } from './wire/parse-host.ts'
-export { readStreamHead } from './wire/read-stream-head.ts'
-export { releaseListeners } from './wire/release-listeners.ts'
+export { type HostName, parseHost, parseHostValue } from './wire/host.ts'
+export { readStreamHead } from './wire/http2-head.ts'
+export { releaseListeners } from './wire/listener-release.ts'
+export { lookupLocalhost } from './wire/localhost-lookup.ts'
+export { OwedAnswers, silence } from './wire/pending-responses.ts'
 export { readFraming } from './wire/request-framing.ts'
 export { type Placed, Roster } from './wire/roster.ts'
 export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
@@ -114,8 +114,8 @@ export { APP_PROTOCOL_HEADER, MESSAGE_HEADER, PUBLIC_HOST_HEADER, TCP_ALPN } fro
 export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'
 export { UnreadBudget } from './wire/unread-budget.ts'
 
-import type { AgentHooks } from './agent/hooks.ts'
-import type { HubHooks } from './hub/hooks.ts'
+import type { AgentHooks } from './api/agent-hooks.ts'
+import type { HubHooks } from './api/hub-hooks.ts'
 import { pluginDefiner } from './kernel/plugin.ts'
 
 /** Describes the hub's half of a plugin; the default export of its `hub.ts`. */

@@ -78,7 +78,7 @@ t.test('P181 P183 nothing has to run while it is installed', (t) => {
 
 /** Where the bytes of applications and the decisions about them pass: see "The path of a request" in CONTRIBUTING.md. */
 const DATA_PATH = [
-  ...['front', 'catalog', 'access', 'sessions', 'tunnel', 'audit', 'limits'].map(
+  ...['listener', 'http', 'catalog', 'access', 'sessions', 'tunnel', 'audit', 'limits'].map(
     (room) => `core/hub/${room}`,
   ),
   ...['core/kernel', 'core/log', 'core/wire', 'agent'],

@@ -3,10 +3,10 @@ import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError } from '../kernel/error.ts'
-import { printError } from '../kernel/print-error.ts'
-import { createLog } from '../log/create-log.ts'
+import { printError } from '../kernel/error-text.ts'
+import { createLog } from '../log/program-log.ts'
+import { loadConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
-import { loadConfig } from './config/load-config.ts'
 
 /** What `mezhub start` runs: the hub, without knowing how it is made. */
 export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promise<void>

@@ -1,9 +1,9 @@
+import { hubHooks } from '../api/hub-hooks.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { createKernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
-import type { LoadedPlugin } from '../loader/load.ts'
-import { hubHooks } from './hooks.ts'
-import { hubPartChecks } from './part-checks.ts'
+import type { LoadedPlugin } from '../loader/plugin-loader.ts'
+import { hubPartChecks } from './plugin-checks.ts'
 import { standardProviders } from './standard-plugins.ts'
 
 /** The kernel of a hub with these plugins, each with its part of the configuration. */

@@ -1,5 +1,5 @@
 import type { Log } from '../kernel/log.ts'
-import { createLog } from '../log/create-log.ts'
+import { createLog } from '../log/program-log.ts'
 
 /** A log that is kept instead of printed. */
 export interface MemoryLog {

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { App } from '../hub/catalog/app.ts'
-import type { Link, Pipe, Tunnel } from '../hub/tunnel/tunnel.ts'
-import { resetSocket } from '../wire/reset-socket.ts'
+import type { App } from '../api/app.ts'
+import type { Link, Pipe, Tunnel } from '../api/tunnel.ts'
+import { resetSocket } from '../wire/socket-reset.ts'
 
 /**
  * A tunnel without agents: `dial` connects to the app's URI from this process. Pipes behave as real ones do, resets

@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { type Agent, request as requestHttps } from 'node:https'
-import { lookupLocalhost } from '../wire/lookup-localhost.ts'
+import { lookupLocalhost } from '../wire/localhost-lookup.ts'
 
 /** What came back, read to its end. */
 export interface Answer {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
-import type { DialTarget } from '../agent/hooks.ts'
+import type { DialTarget } from '../api/agent-hooks.ts'
 
 /** With it a refused stream carries its reason code. */
 export const REASON_HEADER = 'mezite-reason'

@@ -1,5 +1,5 @@
 import { constants, type Http2Stream } from 'node:http2'
-import type { Pipe } from '../hub/tunnel/tunnel.ts'
+import type { Pipe } from '../api/tunnel.ts'
 import type { UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants

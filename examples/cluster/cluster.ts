@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from '@mezite/core/testing'
-import { findProgram } from './find-program.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
+import { findProgram } from './program-lookup.ts'
 import { hubConfig, resources } from './resources.ts'
 
 export interface ClusterOptions {

@@ -1,6 +1,6 @@
 import { BaseCommand, createHubClient, type HubClient, type Query, withProgress } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
-import { chooseConnection } from './choose-connection.ts'
+import { chooseConnection } from './connection-choice.ts'
 
 /** A command that talks to the hub as an administrator. */
 export abstract class AdminCommand extends BaseCommand {

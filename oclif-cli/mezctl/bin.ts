@@ -1,6 +1,6 @@
 import { startProgram } from '@mezite/cli-shared/start'
 
 await startProgram('mezctl', import.meta.url, async (argv, manifest) => {
-  const { runMezctl } = await import('./run-mezctl.ts')
+  const { runMezctl } = await import('./program.ts')
   await runMezctl(argv, manifest)
 })

@@ -1,7 +1,7 @@
 import { confirm, escapeText } from '@mezite/cli-shared'
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { AdminCommand } from './admin-command.ts'
-import { cutText } from './cut-text.ts'
+import { cutText } from './cut-summary.ts'
 
 export interface Removal {
   readonly method: string

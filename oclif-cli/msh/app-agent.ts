@@ -1,6 +1,6 @@
 import { Agent, type AgentOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { HubLine } from './hub-line.ts'
+import type { HubLine } from './hub-connection.ts'
 import { PipeDuplex } from './pipe-duplex.ts'
 
 /** Connections of node:http to one HTTP app, over the line to the hub. An error of `open` is the request's error. */

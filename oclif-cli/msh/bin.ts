@@ -1,6 +1,6 @@
 import { startProgram } from '@mezite/cli-shared/start'
 
 await startProgram('msh', import.meta.url, async (argv, manifest) => {
-  const { runMsh } = await import('./run-msh.ts')
+  const { runMsh } = await import('./program.ts')
   await runMsh(argv, manifest)
 })

@@ -1,7 +1,7 @@
 import { BaseCommand } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
-import { chooseIdentity } from './choose-identity.ts'
 import type { Identity } from './identity.ts'
+import { chooseIdentity } from './identity-choice.ts'
 
 /** A command that acts as a signed-in person. */
 export abstract class MshCommand extends BaseCommand {

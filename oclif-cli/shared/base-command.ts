@@ -1,5 +1,5 @@
 import { Command, Flags } from '@oclif/core'
-import { showJson, showYaml } from './show-data.ts'
+import { showJson, showYaml } from './data-output.ts'
 
 export type Format = 'text' | 'json' | 'yaml'
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { CliError } from './cli-error.ts'
-import { escapeText } from './escape-text.ts'
-import type { ProxyAddress } from './parse-proxy.ts'
+import type { ProxyAddress } from './proxy-address.ts'
+import { escapeText } from './text-escaping.ts'
 
 const WAIT_MS = 5 * 60_000
 

@@ -1,4 +1,4 @@
-import { escapeText } from './escape-text.ts'
+import { escapeText } from './text-escaping.ts'
 
 /** Every code that a command line itself gives, with its general next step. Codes of the hub come as the hub sends them. */
 export const cliErrorCodes = {

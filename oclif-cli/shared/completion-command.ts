@@ -1,7 +1,7 @@
 import { Args, Command } from '@oclif/core'
 import { completionScript, SHELLS } from './completion-script.ts'
 import { completionTree } from './completion-tree.ts'
-import { type Commands, commandClasses } from './run-program.ts'
+import { type Commands, commandClasses } from './program.ts'
 
 /** `completion bash|zsh|fish` of either program. */
 export abstract class CompletionCommand extends Command {

@@ -1,5 +1,5 @@
 import { CliError } from './cli-error.ts'
-import { escapeText } from './escape-text.ts'
+import { escapeText } from './text-escaping.ts'
 
 /**
  * Asks on a terminal before something is destroyed; anything but `y` or `yes` throws `MEZ_NOT_CONFIRMED`.

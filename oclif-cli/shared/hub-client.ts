@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { CliError } from './cli-error.ts'
 import type { HubConnection } from './hub-connection.ts'
 import { problemError, transportError } from './hub-errors.ts'
-import { readLines } from './read-lines.ts'
+import { readLines } from './json-lines.ts'
 
 const PREFIX = '/v1/webapi'
 const DEADLINE_MS = 30_000

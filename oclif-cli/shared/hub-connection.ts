@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
 import { CliError } from './cli-error.ts'
-import { lookupLoopback } from './lookup-loopback.ts'
-import type { ProxyAddress } from './parse-proxy.ts'
+import { lookupLoopback } from './loopback-lookup.ts'
+import type { ProxyAddress } from './proxy-address.ts'
 
 /** One way to a hub. */
 export interface HubConnection {

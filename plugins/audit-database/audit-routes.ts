@@ -1,9 +1,9 @@
 import type { Audit, Changes, Database, Sessions, WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
-import type { Tail } from './create-tail.ts'
-import { type Range, readEvents, seqOf } from './read-events.ts'
-import { recordRead } from './record-read.ts'
-import { createAdminWatch } from './watch-admin.ts'
+import { createAdminWatch } from './admin-watch.ts'
+import { type Range, readEvents, seqOf } from './event-query.ts'
+import { recordRead } from './read-record.ts'
+import type { Tail } from './tail.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000

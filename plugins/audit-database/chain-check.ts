@@ -1,6 +1,6 @@
 import { beginningOf, type Link, nextLink } from './chain.ts'
-import { isFiledAs } from './filed-name.ts'
 import type { Checkpoint, Start } from './statement.ts'
+import { isFiledAs } from './stored-name.ts'
 
 /** An event as it is stored. */
 export interface TrailRow {

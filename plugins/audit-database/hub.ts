@@ -14,12 +14,12 @@ import {
 } from '@mezite/core'
 import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
-import { createCheckpoints } from './create-checkpoints.ts'
-import { createPruner } from './create-pruner.ts'
-import { createSink } from './create-sink.ts'
-import { createTail } from './create-tail.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import { auditMigrations } from './migrations.ts'
-import { verifyRoute } from './verify-route.ts'
+import { createPruner } from './retention.ts'
+import { createSink } from './sink.ts'
+import { createTail } from './tail.ts'
+import { verifyRoute } from './verification-route.ts'
 
 /** Keeps audit events in the hub's database. README.md says how to query and export them. */
 export default defineHubPlugin({

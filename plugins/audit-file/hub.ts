@@ -1,6 +1,6 @@
 import { auditSinks, defineHubPlugin, Type } from '@mezite/core'
-import { createSink } from './create-sink.ts'
-import { parseSize, SIZE_PATTERN } from './parse-size.ts'
+import { createSink } from './sink.ts'
+import { parseSize, SIZE_PATTERN } from './size.ts'
 
 /** Writes audit events to a file, for a log collector. README.md says what is guaranteed. */
 export default defineHubPlugin({

@@ -16,11 +16,11 @@ import {
   sessions,
   tunnel,
 } from '@mezite/core'
-import { AppHosts } from './app-hosts.ts'
+import { AppHosts } from './client/app-hosts.ts'
 import { HttpAppsConfig } from './config.ts'
-import { Deadlines } from './deadlines.ts'
-import { FailureLog } from './failure-log.ts'
-import { PipePool } from './pipe-pool.ts'
+import { Deadlines } from './relay/deadlines.ts'
+import { FailureLog } from './relay/failure-log.ts'
+import { PipePool } from './upstream/pipe-pool.ts'
 
 export default defineHubPlugin({
   name: 'http-apps',

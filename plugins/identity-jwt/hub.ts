@@ -8,10 +8,10 @@ import {
   vault,
   webRoutes,
 } from '@mezite/core'
-import { createAssertion } from './create-assertion.ts'
-import { createSigningKeys } from './create-signing-keys.ts'
+import { createAssertion } from './assertion.ts'
 import { keyRoutes } from './key-routes.ts'
 import { identityJwtMigrations } from './migrations.ts'
+import { createSigningKeys } from './signing-keys.ts'
 
 const CHECK_MS = 3_600_000
 

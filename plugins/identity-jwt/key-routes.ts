@@ -1,5 +1,5 @@
 import type { WebRoutes } from '@mezite/core'
-import { CACHED_MS, type SigningKeys } from './create-signing-keys.ts'
+import { CACHED_MS, type SigningKeys } from './signing-keys.ts'
 
 /**
  * The public keys (RFC 7517): for applications, and for `mezctl auth export --type=app-jwt`; and what `mezctl auth rotate`

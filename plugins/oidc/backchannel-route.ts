@@ -1,9 +1,9 @@
 import type { Clock, Log, Sessions, WebRoutes } from '@mezite/core'
 import * as jose from 'jose'
-import type { Connector, Connectors } from './create-connectors.ts'
-import { type Providers, SKEW_SECONDS, words } from './create-providers.ts'
+import type { Connector, Connectors } from './connectors.ts'
 import type { Logins } from './logins.ts'
-import type { Spent } from './spent.ts'
+import { type Providers, SKEW_SECONDS, words } from './providers.ts'
+import type { Spent } from './spent-tokens.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 /**

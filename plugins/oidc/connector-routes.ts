@@ -1,9 +1,9 @@
 import { Problem, type PublicNames, type Sessions, type Users, type WebRoutes } from '@mezite/core'
 import { readConnector } from './connector-resource.ts'
-import type { Connector, Connectors } from './create-connectors.ts'
-import type { Providers } from './create-providers.ts'
+import { testConnector } from './connector-test.ts'
+import type { Connector, Connectors } from './connectors.ts'
 import { callbackUrl } from './login-routes.ts'
-import { testConnector } from './test-connector.ts'
+import type { Providers } from './providers.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

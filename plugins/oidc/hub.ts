@@ -16,13 +16,13 @@ import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
 import { connectorRoutes } from './connector-routes.ts'
-import { createConnectors } from './create-connectors.ts'
-import { createProviders, isAllowedUrl } from './create-providers.ts'
+import { createConnectors } from './connectors.ts'
 import { loginRoutes, loginUrl } from './login-routes.ts'
 import { createLogins } from './logins.ts'
 import { isLoopback } from './loopback.ts'
 import { oidcMigrations } from './migrations.ts'
-import { createSpent } from './spent.ts'
+import { createProviders, isAllowedUrl } from './providers.ts'
+import { createSpent } from './spent-tokens.ts'
 
 export default defineHubPlugin({
   name: 'oidc',

@@ -1,8 +1,8 @@
 import { changes, defineHubPlugin, migrations, sessionLimits, webRoutes } from '@mezite/core'
-import { createRoles } from './create-roles.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
+import { createRoles } from './roles.ts'
 
 /** Decides by roles and labels. README.md has the rules. */
 export default defineHubPlugin({

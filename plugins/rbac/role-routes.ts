@@ -1,6 +1,6 @@
 import type { WebRoutes } from '@mezite/core'
-import { type Roles, roleNotFound } from './create-roles.ts'
 import { readRole } from './role-resource.ts'
+import { type Roles, roleNotFound } from './roles.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

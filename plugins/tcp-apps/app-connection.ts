@@ -7,10 +7,10 @@ import {
   StreamPipe,
   type UnreadBudget,
 } from '@mezite/core'
-import type { Admitted } from './decide-connection.ts'
+import type { Admitted } from './admission.ts'
+import type { Parts } from './deps.ts'
 import { dialFailure } from './dial-failure.ts'
-import type { Parts } from './parts.ts'
-import { refuseStream } from './refuse-stream.ts'
+import { refuseStream } from './stream-refusal.ts'
 
 /** Why a connection ended, in the audit: of its own accord, or what ended it. */
 export type ConnectionEnd =

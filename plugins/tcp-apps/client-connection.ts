@@ -21,12 +21,12 @@ import {
   tunnelHttp2,
   UnreadBudget,
 } from '@mezite/core'
+import { type Admitted, decideConnection, refused, type Verdict } from './admission.ts'
 import { AppConnection, type ConnectionEnd } from './app-connection.ts'
-import { type Admitted, decideConnection, refused, type Verdict } from './decide-connection.ts'
+import type { Parts } from './deps.ts'
 import { limits } from './limits.ts'
-import type { Parts } from './parts.ts'
 import { PipeDuplex } from './pipe-duplex.ts'
-import { refuseStream } from './refuse-stream.ts'
+import { refuseStream } from './stream-refusal.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
 /** As on tunnels, with fewer streams and small heads: these are strangers' programs. */

@@ -1,4 +1,4 @@
-import { type Refused, refused } from './decide-connection.ts'
+import { type Refused, refused } from './admission.ts'
 
 /** What a client is told when no agent could make the connection: 504 when it took too long, 503 when all are busy, else 502. */
 export function dialFailure(error: unknown): Refused {

@@ -17,7 +17,7 @@ import {
 import { TcpAppsConfig } from './config.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'
-import { TcpApps } from './tcp-apps.ts'
+import { TcpApps } from './protocol.ts'
 
 export default defineHubPlugin({
   name: 'tcp-apps',

@@ -1,5 +1,5 @@
 import { agentTransports, defineAgentPlugin } from '@mezite/core'
-import { dialTcp } from './dial-tcp.ts'
+import { dialTcp } from './tcp-dialer.ts'
 
 /** Dials the hub's public port over TCP; the agent runs TLS and the tunnel on it. */
 export default defineAgentPlugin({

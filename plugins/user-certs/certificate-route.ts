@@ -10,7 +10,7 @@ import {
   type Sessions,
   type WebRoutes,
 } from '@mezite/core'
-import { readPublicKey } from './read-public-key.ts'
+import { readPublicKey } from './public-key.ts'
 
 const HOUR_MS = 3_600_000
 const DEFAULT_TTL_MS = 12 * HOUR_MS

@@ -1,4 +1,5 @@
 import { Problem, type Session, type Transaction, Type, type User, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
@@ -13,13 +14,12 @@ import {
   takeAnswer,
   takeAssertion,
   text,
-} from './ask.ts'
-import { askNewKey, takeNewKey } from './ask-new-key.ts'
-import type { Binding } from './ceremonies.ts'
-import type { Who } from './create-keys.ts'
-import { dropMarks } from './key-marks.ts'
+} from './challenge.ts'
+import type { Parts, Request } from './deps.ts'
 import { isLocal } from './local-issuer.ts'
-import type { Parts, Request } from './parts.ts'
+import { dropMarks } from './mfa-records.ts'
+import type { Who } from './passkeys.ts'
+import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 /** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */
 export function accountRoutes(parts: Parts): WebRoutes {

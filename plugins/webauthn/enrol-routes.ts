@@ -1,4 +1,5 @@
 import { addressKey, Problem, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   call,
@@ -10,12 +11,11 @@ import {
   sentHome,
   takeAnswer,
   text,
-} from './ask.ts'
-import { askNewKey, takeNewKey } from './ask-new-key.ts'
-import type { Binding } from './ceremonies.ts'
-import { linkRefused } from './create-links.ts'
+} from './challenge.ts'
+import type { Parts, Request } from './deps.ts'
+import { linkRefused } from './enrolment-links.ts'
 import { isLocal } from './local-issuer.ts'
-import type { Parts, Request } from './parts.ts'
+import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 

@@ -1,4 +1,5 @@
 import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
@@ -10,10 +11,9 @@ import {
   takeAnswer,
   takeAssertion,
   text,
-} from './ask.ts'
-import type { Binding } from './ceremonies.ts'
-import { markOf } from './key-marks.ts'
-import type { Parts, Request } from './parts.ts'
+} from './challenge.ts'
+import type { Parts, Request } from './deps.ts'
+import { markOf } from './mfa-records.ts'
 
 type Level = 'webauthn' | 'hardware_key'
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { addressKey, Problem, readCookie, type User, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
@@ -11,11 +12,10 @@ import {
   takeAnswer,
   takeAssertion,
   text,
-} from './ask.ts'
-import type { Binding } from './ceremonies.ts'
-import { markOf } from './key-marks.ts'
+} from './challenge.ts'
+import type { Parts, Request } from './deps.ts'
 import { isLocal, PASSKEY } from './local-issuer.ts'
-import type { Parts, Request } from './parts.ts'
+import { markOf } from './mfa-records.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
 const COOKIE = '__Host-mezite_passkey'

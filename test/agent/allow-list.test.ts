@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createAllowList } from '../../agent/allow-list.ts'
-import { DialRefusal, dialApp } from '../../agent/dial-app.ts'
+import { DialRefusal, dialApp } from '../../agent/app-dialer.ts'
 
 const target = (uri: string) => ({
   app: 'app',

@@ -1,10 +1,10 @@
 import { createServer as createHttp2Server } from 'node:http2'
 import { connect } from 'node:net'
 import t from 'tap'
-import { connectHub } from '../../agent/connect-hub.ts'
+import { connectHub } from '../../agent/hub-connection.ts'
 import { createIdentityStore } from '../../agent/identity-store.ts'
 import { readReason } from '../../agent/refusals.ts'
-import { createLog } from '../../core/log/create-log.ts'
+import { createLog } from '../../core/log/program-log.ts'
 import { startTunnelHub, type TunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 
 interface Line {

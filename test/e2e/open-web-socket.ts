@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws'
 import type { Visitor } from '../../core/testing/index.ts'
-import { lookupLocalhost } from '../../core/wire/lookup-localhost.ts'
+import { lookupLocalhost } from '../../core/wire/localhost-lookup.ts'
 
 /** A WebSocket with the visitor's cookies for the app; resolves when it is open, rejects with the refusal. */
 export function openWebSocket(visitor: Visitor, appUrl: string, path = '/'): Promise<WebSocket> {

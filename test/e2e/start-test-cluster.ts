@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { seedDatabase } from '../../core/testing/seed-database.ts'
+import { seedDatabase } from '../../core/testing/database-seed.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../../examples/cluster/cluster.ts'
 import './plain-programs.ts'
 

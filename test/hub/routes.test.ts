@@ -1,7 +1,7 @@
 /** Who may call what on the hub's own host: every route of the standard set, asked as nobody, as a user and as an admin. */
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
-import { createTestHub } from '../../core/testing/create-test-hub.ts'
+import { createTestHub } from '../../core/testing/test-hub.ts'
 
 type Access = 'public' | 'user' | 'admin'
 

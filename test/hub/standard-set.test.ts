@@ -1,11 +1,11 @@
 /** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
 import t from 'tap'
-import { hubHooks } from '../../core/hub/hooks.ts'
-import { defaultLimits } from '../../core/hub/limits/complete-limits.ts'
-import * as ref from '../../core/hub/references.ts'
+import { hubHooks } from '../../core/api/hub-hooks.ts'
+import * as ref from '../../core/api/hub-services.ts'
+import { defaultLimits } from '../../core/hub/limits/limits.ts'
 import { standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
 import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
-import { loadPlugins } from '../../core/loader/load.ts'
+import { loadPlugins } from '../../core/loader/plugin-loader.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 
 const program = new URL('../../core/hub/config', import.meta.url).pathname

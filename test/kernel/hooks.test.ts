@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { first, parallel, series, tells, votes, waterfall } from '../../core/kernel/hook.ts'
 import { createHooks } from '../../core/kernel/hooks.ts'
-import { createLog } from '../../core/log/create-log.ts'
+import { createLog } from '../../core/log/program-log.ts'
 
 const DEADLINE_MS = 40
 

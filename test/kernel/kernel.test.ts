@@ -4,7 +4,7 @@ import { first, parallel, series } from '../../core/kernel/hook.ts'
 import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
-import { createLog } from '../../core/log/create-log.ts'
+import { createLog } from '../../core/log/program-log.ts'
 
 const tree = {
   lifecycle: {

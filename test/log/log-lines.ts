@@ -1,5 +1,5 @@
 /** Logs 10,000 lines of 1 KB, a hundred at a time, says so on standard output, and logs one more each 10 ms until told to stop. */
-import { createLog } from '../../core/log/create-log.ts'
+import { createLog } from '../../core/log/program-log.ts'
 
 const log = createLog()
 const pad = 'x'.repeat(1_000)

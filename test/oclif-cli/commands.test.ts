@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
-import { showTable } from '../../oclif-cli/shared/show-table.ts'
+import { showTable } from '../../oclif-cli/shared/table.ts'
 import { startFakeHub } from './fake-hub.ts'
 import { runMezctl, runProgram } from './run-program.ts'
 

@@ -1,8 +1,8 @@
 /** What mezctl makes of the hub's answers to documents. */
 import type { HubClient, ResourceDocument } from '@mezite/cli-shared'
 import t from 'tap'
-import { putDocuments } from '../../oclif-cli/mezctl/put-documents.ts'
-import { showPut } from '../../oclif-cli/mezctl/show-put.ts'
+import { putDocuments } from '../../oclif-cli/mezctl/document-upload.ts'
+import { showPut } from '../../oclif-cli/mezctl/upload-summary.ts'
 
 const cut = { streams: 3, hubs: 1, ms: 13 }
 const answers: Record<string, object> = {

@@ -1,69 +1,155 @@
-import type { App } from '../catalog/app.ts'
-import type { Change } from '../database/changes.ts'
-import type { Transaction } from '../database/database.ts'
-import type { AccessQuery, Decision } from './decision.ts'
-import type { Subject } from './subject.ts'
+import type { Access } from '../../api/access.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Ballots } from '../../kernel/hook.ts'
+import type { Log } from '../../kernel/log.ts'
+import { Ballot, combineBallots, decisionOf, denied, type Verdict } from './ballots.ts'
+import type { Locks } from './lock.ts'
 
-/** The one place that decides. HTTP, WebSocket, TCP and the API ask here and nowhere else. */
-export interface Access {
-  /**
-   * Decides over all `access.decide` taps, locks first. Cached by (subject, app, epoch) when every tap is
-   * pure, and then synchronous. Never throws and never rejects: what fails is a denial.
-   * Freshness is not part of it: ask `Changes.fresh()` first and answer 503 `view_stale`.
-   */
-  decide(query: AccessQuery): Decision | Promise<Decision>
-  /** Apps of either protocol that the subject would be let into, requirements set aside; in order of name. */
-  visible(subject: Subject): Promise<readonly App[]>
+export interface AccessOptions {
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly decide: HubCalls['access']['decide']
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly changes: Pick<Changes, 'epoch'>
+  /** Told of every decision that somebody asked for. */
+  readonly decided?: (decision: Decision) => void
+  readonly clock: Clock
+  readonly log: Log
 }
 
-/** A person or machine that the hub knows by name. */
-export interface User {
-  /** As first presented; compared case-folded after NFKC. */
-  readonly name: string
-  readonly key: string
-  /** Given by hand with `users create|update`. */
-  readonly ownRoles: readonly string[]
-  /** Mapped from claims at the last sign-in. */
-  readonly mappedRoles: readonly string[]
-  /** The identity that holds the name, or null until the first sign-in. */
-  readonly identity: { readonly issuer: string; readonly sub: string } | null
-  /** That identity in 32 bytes of base64url: sessions and keys are bound to it, so whoever gets the name next has none of them. */
-  readonly holder: string | null
-  readonly connector: string | null
-  /** Milliseconds since the epoch. */
-  readonly created: number
-  readonly lastLogin: number | null
+interface Entry {
+  readonly epoch: number
+  readonly app: AccessQuery['app']
+  readonly protocol: string
+  readonly clientIp: string
+  readonly verdict: Verdict
+  /** Set when it depends on no requirement, and so not on time. */
+  readonly decision: Decision | null
 }
 
-/** Whom a provider has just vouched for, and the roles that its claims map to. */
-export interface SignIn {
-  readonly name: string
-  readonly issuer: string
-  readonly sub: string
-  readonly connector: string
-  readonly mappedRoles: readonly string[]
-}
+/** How many apps are decided before others get a turn. */
+const SLICE = 200
 
-/** User names and who holds them: the first identity that presents a name keeps it. */
-export interface Users {
-  byName(name: string): User | undefined
-  list(): readonly User[]
-  /** Own and mapped roles together, sorted, without duplicates. Empty for an unknown user. */
-  rolesOf(name: string): readonly string[]
-  /**
-   * Takes or confirms the name for this identity and stores the mapped roles.
-   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it, `MEZ_USER_NAME_INVALID` for a bad name and
-   * `MEZ_HOOK_FAILED` for roles that are no list of names. `stands` is asked in the transaction, first: when it throws,
-   * because what vouched for the person is there no more, say, nothing is written.
-   */
-  signIn(input: SignIn, stands?: (trx: Transaction) => Promise<void>): Promise<User>
-  /**
-   * As `signIn`, for somebody who must have the name already: one that was taken away, or removed, is not given back.
-   * Rejects with `Problem` 401 `login_required`.
-   */
-  confirm(input: SignIn): Promise<User>
-  /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
-  claim(input: SignIn): Promise<User>
-  /** Takes the mapped roles of everybody whom this connector signed in last, in a change that removes it. */
-  dropMappedRoles(trx: Transaction, change: Pick<Change, 'touch'>, connector: string): Promise<void>
+/**
+ * The one place that decides. Verdicts are kept per subject object (which a session keeps while nothing changes)
+ * and app, for one epoch; a subject that is gone takes its verdicts along. Locks and requirements are looked at
+ * each time, because they depend on the clock. A plugin that votes when its ballot has been counted is not trusted
+ * again until the hub is restarted: each of its ballots has failed.
+ */
+export function createAccess(options: AccessOptions): Access {
+  const { catalog, decide: ask, locks, changes, clock, log } = options
+  let kept = new WeakMap<Subject, Map<string, Entry>>()
+  const late = new Set<string>()
+
+  function newBallot(plugin: string): Ballot {
+    if (late.has(plugin)) throw new Error('it voted before when its ballot had been counted')
+    return new Ballot(() => {
+      if (late.has(plugin)) return
+      late.add(plugin)
+      // What its lost votes would have denied.
+      kept = new WeakMap()
+      log.error(
+        { plugin },
+        'a policy voted after the decision: it denies everything until the hub is restarted',
+      )
+    })
+  }
+
+  function decide(query: AccessQuery): Decision | Promise<Decision> {
+    const { subject, app, context } = query
+    try {
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
+      const { epoch } = changes
+      const known = kept.get(subject)?.get(app.id)
+      if (
+        known?.epoch === epoch &&
+        known.app === app &&
+        known.protocol === context.protocol &&
+        known.clientIp === context.clientIp
+      ) {
+        return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
+      }
+      // No tap can change what the others judge.
+      const asked = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
+      const answer = ask(asked, newBallot)
+      if (answer instanceof Promise) {
+        return answer.then(
+          (ballots) => decideLater(asked, ballots),
+          (error: unknown) => failed(error),
+        )
+      }
+      const verdict = judge(answer)
+      const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
+      if (ask.pure && answer.failed.length === 0) keep(asked, epoch, verdict, decision)
+      return decision
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function judge(answer: Ballots<Vote>): Verdict {
+    for (const { plugin, error } of answer.failed) {
+      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
+    }
+    return combineBallots(answer)
+  }
+
+  /** A lock may have come while a tap was thinking. */
+  function decideLater({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
+    try {
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
+      return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function failed(error: unknown): Decision {
+    log.error({ cause: messageOf(error) }, 'a decision failed, so access is denied')
+    return denied('policy_failed')
+  }
+
+  function keep({ subject, app, context }: AccessQuery, epoch: number, verdict: Verdict, decision: Decision) {
+    // Only what cannot change under us may be a key.
+    if (!Object.isFrozen(subject)) return
+    let apps = kept.get(subject)
+    if (!apps) {
+      apps = new Map()
+      kept.set(subject, apps)
+    }
+    const { protocol, clientIp } = context
+    const timeless = verdict.denial !== null || verdict.requirements.length === 0
+    apps.set(app.id, { epoch, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
+  }
+
+  function tell(decision: Decision): Decision {
+    options.decided?.(decision)
+    return decision
+  }
+
+  return {
+    decide(query) {
+      const decision = decide(query)
+      return decision instanceof Promise ? decision.then(tell) : tell(decision)
+    },
+    async visible(subject) {
+      const found = []
+      let count = 0
+      for (const app of catalog.list()) {
+        if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (!app.enabled) continue
+        const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
+        const { effect } = answer instanceof Promise ? await answer : answer
+        if (effect !== 'deny') found.push(app)
+      }
+      return found
+    },
+  }
 }

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import type { WebRoutes } from '../web/web-routes.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import { ROLE_NAME } from '../users/role-name.ts'
 import type { ApiToken } from './api-token.ts'
-import type { RunningApiTokens } from './create-api-tokens.ts'
-import { ROLE_NAME } from './role-name.ts'
+import type { RunningApiTokens } from './api-tokens.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600

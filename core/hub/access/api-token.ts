@@ -1,4 +1,4 @@
-import type { Subject } from './subject.ts'
+import type { Subject } from '../../api/subject.ts'
 
 /** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
 export interface ApiToken {

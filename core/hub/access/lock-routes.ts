@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { Problem } from '../web/problem.ts'
-import type { WebRoutes } from '../web/web-routes.ts'
-import type { RunningLocks } from './create-locks.ts'
+import { Problem } from '../../api/problem.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Lock, LockKind } from './lock.ts'
+import type { RunningLocks } from './locks.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

@@ -1,5 +1,5 @@
-import type { App } from '../catalog/app.ts'
-import type { Subject } from './subject.ts'
+import type { App } from '../../api/app.ts'
+import type { Subject } from '../../api/subject.ts'
 
 export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
 

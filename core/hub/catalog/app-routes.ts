@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import type { Sessions } from '../sessions/sessions.ts'
-import type { Tunnel } from '../tunnel/tunnel.ts'
-import { Problem } from '../web/problem.ts'
-import type { PublicNames, WebRoutes } from '../web/web-routes.ts'
-import type { App } from './app.ts'
+import type { App } from '../../api/app.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import type { Tunnel } from '../../api/tunnel.ts'
+import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
-import { appNotFound, type RunningCatalog } from './create-catalog.ts'
+import { appNotFound, type RunningCatalog } from './catalog.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

@@ -1,11 +1,269 @@
-import type { App } from './app.ts'
+import { v4 as uuid } from 'uuid'
+import type { App } from '../../api/app.ts'
+import type { Actor } from '../../api/audit-event.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Transaction } from '../../api/database.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Change, Changes, View } from '../../api/revisions.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { type AppInput, appDocument, readApp } from './app-document.ts'
+import type { AppTable, CatalogTables } from './migrations.ts'
+import { resourceInvalid } from './resource.ts'
 
-/** The apps, read from memory: no await, no database. Kept true by the change sequence. */
-export interface Catalog {
-  /** By public host name, already in canonical (lower case) form. */
-  byHost(host: string): App | undefined
-  byName(name: string): App | undefined
-  byId(id: string): App | undefined
-  /** In order of name. */
-  list(): readonly App[]
+export interface CatalogOptions {
+  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied'>
+  readonly publicNames: PublicNames
+  readonly hooks: Pick<HubCalls['catalog'], 'changed'>
+  /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
+  readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The apps and what an administrator does with them. Every change is recorded in its own transaction. */
+export interface RunningCatalog extends Catalog {
+  /** Also apps that have expired; in order of name. */
+  registered(): readonly App[]
+  /** Whether an app names this agent, also one that has expired, as the transaction sees it. */
+  bindsIn(trx: Transaction, agent: string): Promise<boolean>
+  /** Creates or replaces; a replaced app keeps its id. `create`: 409 `app_exists` when there is one. */
+  put(
+    input: AppInput,
+    mode: 'create' | 'put',
+    actor: Actor,
+  ): Promise<{ readonly created: boolean; readonly app: App }>
+  /** Changes one app. Throws `Problem` 404 `app_not_found`. */
+  change(name: string, next: (app: App) => AppInput, actor: Actor): Promise<App>
+  remove(name: string, actor: Actor): Promise<App>
+}
+
+/** Keeps the catalog in memory, true by the change sequence. */
+export function createCatalog(options: CatalogOptions): RunningCatalog {
+  const { changes, publicNames, hooks, clock, log } = options
+  let byName = new Map<string, App>()
+  let byId = new Map<string, App>()
+  let byHost = new Map<string, App>()
+  let sorted: readonly App[] | null = null
+
+  function read(row: AppTable): App | null {
+    try {
+      const app = readApp(JSON.parse(row.document), {
+        ...publicNames,
+        appsDomain: domainOf(row, publicNames),
+      })
+      return freeze({ ...app, id: row.id })
+    } catch (error) {
+      // Nobody reaches an app that cannot be understood.
+      log.error({ app: row.name, cause: messageOf(error) }, 'a stored app is unreadable and not served')
+      return null
+    }
+  }
+
+  function swap(apps: Iterable<App>): void {
+    byName = new Map()
+    byId = new Map()
+    byHost = new Map()
+    sorted = null
+    for (const app of apps) {
+      byName.set(app.name, app)
+      byId.set(app.id, app)
+      if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
+    }
+  }
+
+  const view: View = {
+    name: 'catalog',
+    kinds: ['app'],
+    async loadAll(trx) {
+      const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
+      const apps = rows.map((row) => read(row as AppTable)).filter((app) => app !== null)
+      return () => swap(apps)
+    },
+    async refresh(trx, touched) {
+      const names = [...(touched.get('app') ?? [])]
+      if (names.length === 0) return () => {}
+      const db = trx.withTables<CatalogTables>()
+      const rows = await db.selectFrom('apps').selectAll().where('name', 'in', names).execute()
+      const apps = rows.map((row) => read(row as AppTable)).filter((app) => app !== null)
+      return () => {
+        for (const name of names) {
+          const old = byName.get(name)
+          if (!old) continue
+          byName.delete(name)
+          byId.delete(old.id)
+          if (byHost.get(old.publicAddr) === old) byHost.delete(old.publicAddr)
+        }
+        for (const app of apps) {
+          byName.set(app.name, app)
+          byId.set(app.id, app)
+          if (app.publicAddr !== '') byHost.set(app.publicAddr, app)
+        }
+        sorted = null
+      }
+    },
+  }
+  changes.addView(view)
+  changes.onApplied((touched) => {
+    if (touched === null) return hooks.changed(null)
+    const names = touched.get('app')
+    if (names && names.size > 0) hooks.changed([...names])
+  })
+
+  const living = (app: App | undefined): App | undefined =>
+    app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
+
+  const registered = (): readonly App[] => {
+    sorted ??= [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return sorted
+  }
+
+  function checkCertificate({ publicAddr }: AppInput): void {
+    if (publicAddr === '') return
+    const { ok, sans } = options.certificateCovers(publicAddr)
+    if (ok) return
+    const message = `is not covered by the certificate, which is for ${sans.join(', ') || 'no name'}`
+    throw resourceInvalid([{ path: ['spec', 'public_addr'], message }])
+  }
+
+  function warnOfSharedUri(app: App): void {
+    const same = registered().filter(({ uri, id }) => uri === app.uri && id !== app.id)
+    if (same.length === 0) return
+    // The audience of an assertion is the URI: each of them could use what it received at the other.
+    const others = same.slice(0, 10).map(({ name }) => name)
+    log.warn(
+      { app: app.name, others },
+      'apps share a uri, so their assertions have one audience; check the claim `app`',
+    )
+  }
+
+  async function store(
+    trx: Transaction,
+    change: Change,
+    input: AppInput,
+    old: AppTable | undefined,
+    type: string,
+    by: Actor,
+  ): Promise<void> {
+    const db = trx.withTables<CatalogTables>()
+    if (input.publicAddr !== '') {
+      const taken = await db
+        .selectFrom('apps')
+        .select('name')
+        .where('public_addr', '=', input.publicAddr)
+        .where('name', '!=', input.name)
+        .executeTakeFirst()
+      if (taken) {
+        const detail = `spec.public_addr: ${input.publicAddr} is taken by the app ${taken.name}`
+        throw new Problem(409, 'public_addr_taken', detail)
+      }
+    }
+    const now = clock.now()
+    const row = {
+      public_addr: input.publicAddr === '' ? null : input.publicAddr,
+      document: JSON.stringify(appDocument(input)),
+      updated: now,
+    }
+    if (old) await db.updateTable('apps').set(row).where('id', '=', old.id).execute()
+    else
+      await db
+        .insertInto('apps')
+        .values({ ...row, id: uuid(), name: input.name, created: now })
+        .execute()
+    change.touch('app', input.name)
+    await change.audit({ type, success: true, by, fields: { app: input.name } })
+  }
+
+  const find = (trx: Transaction, name: string) =>
+    trx
+      .withTables<CatalogTables>()
+      .selectFrom('apps')
+      .selectAll()
+      .where('name', '=', name)
+      .executeTakeFirst() as Promise<AppTable | undefined>
+
+  return {
+    byHost: (host) => living(byHost.get(host)),
+    byName: (name) => living(byName.get(name)),
+    byId: (id) => living(byId.get(id)),
+    list: () => {
+      const now = clock.now()
+      const all = registered()
+      return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
+    },
+    registered,
+    async bindsIn(trx, agent) {
+      const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
+      return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
+    },
+
+    async put(input, mode, actor) {
+      checkCertificate(input)
+      const created = await changes.write(async (trx, change) => {
+        const old = await find(trx, input.name)
+        if (old && mode === 'create') {
+          throw new Problem(
+            409,
+            'app_exists',
+            `There is an app ${input.name} already; \`mezctl apps update\` changes it.`,
+          )
+        }
+        await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
+        return old === undefined
+      }, actor)
+      const app = byName.get(input.name)
+      if (!app) throw appNotFound(input.name)
+      warnOfSharedUri(app)
+      return { created, app }
+    },
+
+    async change(name, next, actor) {
+      await changes.write(async (trx, change) => {
+        const old = await find(trx, name)
+        const before = old && read(old)
+        if (!old || !before) throw appNotFound(name)
+        const input = next(before)
+        const type =
+          input.enabled === before.enabled ? 'app.updated' : input.enabled ? 'app.enabled' : 'app.disabled'
+        await store(trx, change, input, old, type, actor)
+      }, actor)
+      const app = byName.get(name)
+      if (!app) throw appNotFound(name)
+      return app
+    },
+
+    async remove(name, actor) {
+      const before = byName.get(name)
+      await changes.write(async (trx, change) => {
+        const db = trx.withTables<CatalogTables>()
+        const gone = await db.deleteFrom('apps').where('name', '=', name).returning('id').executeTakeFirst()
+        if (!gone) throw appNotFound(name)
+        change.touch('app', name)
+        await change.audit({ type: 'app.deleted', success: true, by: actor, fields: { app: name } })
+      }, actor)
+      if (!before) throw appNotFound(name)
+      return before
+    },
+  }
+}
+
+export function appNotFound(name: string): Problem {
+  return new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
+}
+
+/** A TCP app that was registered without a host keeps none when the hub gets a domain for apps. */
+function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {
+  return host === null ? null : names.appsDomain
+}
+
+function freeze(app: App): App {
+  Object.freeze(app.labels)
+  Object.freeze(app.agents)
+  Object.freeze(app.tls)
+  Object.freeze(app.origins)
+  Object.freeze(app.timeouts)
+  return Object.freeze(app)
 }

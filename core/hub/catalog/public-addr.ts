@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { PublicNames } from '../web/web-routes.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { Problem } from '../../api/problem.ts'
 import { checkConfig, printPath, type ValueProblem } from '../../kernel/config-check.ts'
 import { DNS_LABEL } from '../config/address.ts'
-import { Problem } from '../web/problem.ts'
 
 /** What stands above the `spec` of every resource document. */
 export interface ResourceMetadata {

@@ -1,4 +1,4 @@
-import { loadPlugins } from '../../loader/load.ts'
+import { loadPlugins } from '../../loader/plugin-loader.ts'
 import { standardPlugins } from '../standard-plugins.ts'
 import { hubSchema } from './schema.ts'
 

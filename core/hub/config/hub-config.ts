@@ -1,6 +1,6 @@
-import type { LogFormat, LogLevel } from '../../log/create-log.ts'
-import type { ProxyLimits } from '../limits/proxy-limits.ts'
-import type { PublicNames } from '../web/web-routes.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { LogFormat, LogLevel } from '../../log/program-log.ts'
 
 /** Where something listens or is reached. */
 export interface Address {

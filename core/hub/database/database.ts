@@ -1,17 +1,158 @@
-import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
-import type { Migration } from 'kysely/migration'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, type PostgresPool, sql } from 'kysely'
+import type { Database, Migrations } from '../../api/database.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { lockDataDir } from './data-lock.ts'
+import { createEmbeddedClient } from './embedded-client.ts'
+import { databaseMigrations } from './migrations.ts'
+import { runMigrations } from './migrator.ts'
+import { createPostgresListener } from './postgres-listener.ts'
+import { createPostgresPool, type PostgresLimits, postgresLimits } from './postgres-pool.ts'
 
-/** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
-// biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
-export type Database = Kysely<any>
-/** The database inside a transaction: what is asked of it is committed, or undone, as one. */
-// biome-ignore lint/suspicious/noExplicitAny: see Database
-export type Transaction = KyselyTransaction<any>
+export type DatabaseConfig =
+  | { readonly driver: 'embedded' /** The hub's; made with mode 0700. */; readonly dataDir: string }
+  | { readonly driver: 'postgres' /** May hold a password: never logged. */; readonly url: string }
 
-/** The migrations of one owner, kept apart from every other owner's. Additive only. SQL of PostgreSQL 15. */
-export interface Migrations {
-  /** `core` or the plugin's name; also the prefix of its tables (`-` becomes `_`), core's have none. */
-  readonly owner: string
-  /** By name, run in alphabetical order: `0001-roles`. */
-  readonly migrations: Readonly<Record<string, Migration>>
+/** The database while it is open. */
+export interface OpenDatabase {
+  readonly db: Database
+  /** Has a connection of its own, for the reads that access stands on: what fills `db` does not make them wait. */
+  readonly reserved: Database
+  readonly dialect: 'embedded' | 'postgres'
+  /** Runs the database room's own migrations, then these in order. Hubs that start together take turns. */
+  migrate(migrations: readonly Migrations[]): Promise<void>
+  /** Hears what any hub says with `notify`, as a hint only: it may be lost, doubled or empty. Returns what ends it. */
+  listen(channel: string, heard: (payload: string) => void): () => void
+  /** Never rejects: it is a hint. */
+  notify(channel: string, payload?: string): Promise<void>
+  /** Connections to the server by what they do; none with the embedded database. */
+  connections(): Readonly<Record<string, number>>
+  /** This machine's address towards the server; null: the server, or the database, is on it. */
+  localAddress(): string | null
+  /** Closes every connection, or the embedded database and its lock. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** Told of every query, but not of migrations: how long it took, and whether it failed. */
+type Asked = (ms: number, failed: boolean) => void
+
+interface OpenOptions {
+  readonly log: Log
+  readonly limits?: PostgresLimits
+  readonly asked?: Asked
+}
+
+/** Migrations may take long; but while one waits for a table, everybody who reads it waits as well. */
+const MIGRATION_MS = 10 * 60_000
+const MIGRATION_LOCK_MS = 2_000
+
+/**
+ * Opens the database and asks it once, so that what is wrong shows now. Throws `MEZ_DATABASE_LOCKED` when another hub
+ * has the embedded one open and `MEZ_DATABASE_UNAVAILABLE` when it cannot be reached.
+ */
+export async function openDatabase(
+  config: DatabaseConfig,
+  { log, limits = postgresLimits, asked }: OpenOptions,
+): Promise<OpenDatabase> {
+  const opened =
+    config.driver === 'embedded'
+      ? await openEmbedded(config.dataDir, log, asked)
+      : openPostgres(config.url, limits, log, asked)
+  try {
+    await sql`SELECT 1`.execute(opened.db)
+    return opened
+  } catch (error) {
+    await opened.close().catch(() => {})
+    if (error instanceof MezError) throw error
+    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the database does not open: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined): Promise<OpenDatabase> {
+  const lock = lockDataDir(dataDir)
+  const folder = join(dataDir, 'database')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const client = createEmbeddedClient({ folder, log })
+  const db: Database = new Kysely({
+    dialect: new PGliteDialect({ pglite: client as never }),
+    ...telling(asked),
+  })
+  const listeners = new Map<string, Set<(payload: string) => void>>()
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    try {
+      await db.destroy()
+      await client.close()
+    } finally {
+      lock.release()
+    }
+  }
+  return {
+    db,
+    reserved: db,
+    dialect: 'embedded',
+    migrate: (migrations) => runMigrations(db, 'embedded', [databaseMigrations, ...migrations], log),
+    listen(channel, heard) {
+      const all = listeners.get(channel) ?? new Set()
+      listeners.set(channel, all.add(heard))
+      return () => all.delete(heard)
+    },
+    // There is one hub, and it is this process.
+    async notify(channel, payload = '') {
+      for (const heard of listeners.get(channel) ?? []) queueMicrotask(() => heard(payload))
+    },
+    connections: () => ({}),
+    localAddress: () => null,
+    close: () => (closing ??= close()),
+  }
+}
+
+function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Asked | undefined): OpenDatabase {
+  const open = (pool: PostgresPool, asked?: Asked): Database =>
+    new Kysely({ dialect: new PostgresDialect({ pool }), ...telling(asked) })
+  const pool = createPostgresPool(url, limits, log)
+  const db = open(pool, asked)
+  const reserved = open(createPostgresPool(url, { ...limits, connections: 1 }, log), asked)
+  const listener = createPostgresListener(url, log)
+  let closing: Promise<void> | undefined
+  return {
+    db,
+    reserved,
+    dialect: 'postgres',
+    async migrate(migrations) {
+      const patience: PostgresLimits = {
+        ...limits,
+        connections: 2,
+        statementMs: MIGRATION_MS,
+        answerMs: MIGRATION_MS + 1_000,
+        idleInTransactionMs: MIGRATION_MS,
+        lockMs: MIGRATION_LOCK_MS,
+      }
+      const patient = open(createPostgresPool(url, patience, log))
+      try {
+        await runMigrations(patient, 'postgres', [databaseMigrations, ...migrations], log)
+      } finally {
+        await patient.destroy()
+      }
+    },
+    listen: listener.listen,
+    async notify(channel, payload = '') {
+      await sql`SELECT pg_notify(${channel}, ${payload})`
+        .execute(db)
+        .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
+    },
+    connections: pool.counts,
+    localAddress: pool.localAddress,
+    close: () =>
+      (closing ??= Promise.all([listener.close(), db.destroy(), reserved.destroy()]).then(() => {})),
+  }
+}
+
+function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
+  if (!asked) return {}
+  return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
 }

@@ -3,7 +3,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { onStandby } from './on-standby.ts'
+import { onStandby } from './standby-check.ts'
 
 /** Deadlines and bounds of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {

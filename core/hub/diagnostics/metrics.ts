@@ -1,32 +1,72 @@
-/** A number of the metrics. Add to it in place (`cell.value += 1`): it is read when somebody scrapes. */
-export interface Cell {
-  value: number
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Cell, Metrics, Reading } from '../../api/metrics.ts'
+
+const MOST_CELLS = 200
+const OTHER = 'other'
+
+export interface RunningMetrics extends Metrics {
+  /** The Prometheus text format, with what it is called in HTTP. */
+  scrape(): Promise<{ readonly type: string; readonly text: string }>
 }
 
-/** Seconds, and how often they were seen. */
-export interface Histogram {
-  observe(value: number): void
+/** Metrics of one hub, and of its process. */
+export function createMetrics(): RunningMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  function family(name: string, help: string, labels: readonly string[]) {
+    const cells = new Map<string, { readonly values: readonly string[]; readonly cell: Cell }>()
+    new Counter({
+      name,
+      help,
+      labelNames: labels,
+      registers,
+      collect() {
+        this.reset()
+        for (const { values, cell } of cells.values()) this.inc(labelled(labels, values), cell.value)
+      },
+    })
+    const cellOf = (...values: readonly string[]): Cell => {
+      const key = values.length === 1 ? (values[0] as string) : values.join('\0')
+      const known = cells.get(key)
+      if (known) return known.cell
+      if (cells.size >= MOST_CELLS && values.some((value) => value !== OTHER))
+        return cellOf(...labels.map(() => OTHER))
+      const made = { values, cell: { value: 0 } }
+      cells.set(key, made)
+      return made.cell
+    }
+    return cellOf
+  }
+
+  /** Of either kind: after `reset`, `inc` sets. */
+  const reading =
+    (Kind: typeof Gauge | typeof Counter) =>
+    (name: string, help: string, read: () => Reading, label = 'kind'): void => {
+      new Kind({
+        ...{ name, help, registers, labelNames: [label] },
+        collect() {
+          this.reset()
+          for (const [labels, value] of entriesOf(read(), label)) this.inc(labels, value)
+        },
+      })
+    }
+
+  return {
+    counter: (name, help) => family(name, help, [])(),
+    counters: family,
+    gauge: reading(Gauge),
+    counted: reading(Counter),
+    histogram: (name, help, buckets) => new Histogram({ name, help, registers, buckets: [...buckets] }),
+    scrape: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  }
 }
 
-/** A gauge's value: one number, or one for each value of its label. */
-export type Reading = number | Readonly<Record<string, number>>
+const labelled = (labels: readonly string[], values: readonly string[]): Record<string, string> =>
+  Object.fromEntries(labels.map((label, at) => [label, values[at] ?? '']))
 
-/**
- * What the hub counts, for `/metrics` of the diagnostics listener. Names begin with `mezite_` (a plugin of yours: with its
- * own name), end with the unit (`_seconds`, `_bytes`), and counters with `_total`. Make them while you are set up, keep
- * what you get, and label with what is bounded only: never with names of people, addresses or paths. Throws when a name is
- * taken or not well-formed.
- */
-export interface Metrics {
-  counter(name: string, help: string): Cell
-  /**
-   * One cell for each combination of values, made when it is first asked for. Beyond 200 all further ones share one, whose
-   * labels are `other`.
-   */
-  counters(name: string, help: string, labels: readonly string[]): (...values: readonly string[]) => Cell
-  /** `read` is called at each scrape: synchronous, and it may not throw. `label` names what a record's keys are. */
-  gauge(name: string, help: string, read: () => Reading, label?: string): void
-  /** As `gauge`, of what only grows and is counted elsewhere. */
-  counted(name: string, help: string, read: () => Reading, label?: string): void
-  histogram(name: string, help: string, buckets: readonly number[]): Histogram
+function entriesOf(reading: Reading, label: string): [Record<string, string>, number][] {
+  if (typeof reading === 'number') return [[{}, reading]]
+  return Object.entries(reading).map(([value, number]) => [{ [label]: value }, number])
 }

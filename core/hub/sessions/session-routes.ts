@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
-import type { Catalog } from '../catalog/catalog.ts'
-import type { Activity, Use } from '../hubs/activity.ts'
-import { Problem } from '../web/problem.ts'
-import type { WebRoutes } from '../web/web-routes.ts'
-import type { Session } from './session.ts'
-import type { Sessions } from './sessions.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Session } from '../../api/session.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Activity, Use } from '../cluster/activity.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

@@ -1,9 +1,9 @@
+import type { Changes, View } from '../../api/revisions.ts'
+import type { EndReason, Session, SessionEnded } from '../../api/session.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { Changes, View } from '../database/changes.ts'
-import type { EndReason, Session, SessionEnded } from './session.ts'
-import type { SessionTable, SessionTables } from './sessions-migrations.ts'
+import type { SessionTable, SessionTables } from './migrations.ts'
 
 /** A session in memory, with what only this hub knows. */
 export interface Held {

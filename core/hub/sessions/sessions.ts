@@ -1,96 +1,260 @@
-import type { AccessContext } from '../access/decision.ts'
-import type { SatisfiedRequirement, Subject } from '../access/subject.ts'
-import type { App } from '../catalog/app.ts'
-import type { Change } from '../database/changes.ts'
-import type { Transaction } from '../database/database.ts'
-import type { EndReason, OpenSession, Session, SessionKind } from './session.ts'
+import type { Access } from '../../api/access.ts'
+import type { Audit } from '../../api/audit.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Database, Transaction } from '../../api/database.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Change, Changes } from '../../api/revisions.ts'
+import type { EndReason, OpenSession, Session } from '../../api/session.ts'
+import type { LiveStream, RunningChange, Sessions } from '../../api/sessions.ts'
+import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Locks } from '../access/lock.ts'
+import type { RunningUsers } from '../users/users.ts'
+import type { SessionTables } from './migrations.ts'
+import { forgetMet } from './satisfied-requirements.ts'
+import { createSessionEvents } from './session-events.ts'
+import { insertSession } from './session-insert.ts'
+import { listIn } from './session-list.ts'
+import { createSessionUpkeep } from './session-maintenance.ts'
+import { createSessionStore, type Held } from './session-store.ts'
+import { superseded } from './session-succession.ts'
+import { type Ending, endSessions } from './session-termination.ts'
+import { createHandover } from './session-ticket.ts'
+import { createLiveStreams, type RunningLiveStreams } from './stream-registry.ts'
+import { createTokenFinder } from './token-lookup.ts'
 
-/** A live transfer (HTTP exchange, WebSocket, TCP connection) that must end when access ends. */
-export interface LiveStream {
-  readonly session: Session
-  readonly app: App
-  readonly agent: string | null
-  readonly context: AccessContext
-  /** Called at most once, synchronously; closes both sides at once. */
-  cut(reason: EndReason): void
+export interface SessionsOptions {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'epoch'>
+  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
+  readonly locks: Pick<Locks, 'isSessionLocked'>
+  readonly catalog: Pick<Catalog, 'byId'>
+  readonly access: Pick<Access, 'decide'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly hooks: Pick<HubCalls['session'], 'ended'>
+  /** Live streams are cut when the view of access data is older; default 30 s. */
+  readonly streamStalenessMs?: number
+  readonly clock: Clock
+  readonly log: Log
 }
 
-/** One index of everything live. Re-decided on each change of access data and once a second. */
-export interface LiveStreams {
-  /** Registers a stream; the returned function removes it and must be called when the stream ends. */
-  add(stream: LiveStream): () => void
-  countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
-  readonly size: number
+export interface RunningSessions extends Sessions {
+  readonly live: RunningLiveStreams
+  /** Starts re-checking live streams every second, and upkeep. After `Changes.start`. */
+  start(): void
+  stop(): Promise<void>
+  /** Writes last uses and ends what has expired; runs by itself, and for tests. */
+  upkeep(): Promise<void>
 }
 
-/** The one-use hand-over from the sign-in host to an app's host: 30 s, bound to app, session and nonce. */
-export interface Handover {
-  /** `nonceHash` is the SHA-256 (base64url) of the nonce cookie that this browser holds on the app's host. */
-  issue(input: {
-    readonly hubSession: Session
-    readonly app: App
-    readonly nonceHash: string
-    readonly satisfied: Session['satisfied']
-  }): Promise<string>
-  /**
-   * Spends the code and opens the app session. Resolves to null when the code is unknown, late, of another
-   * app or another browser; a second use also ends the session that the first one made.
-   */
-  redeem(input: {
-    readonly code: string
-    readonly app: App
-    readonly nonceHash: string
-    readonly clientIp: string
-  }): Promise<{ readonly session: Session; readonly token: string } | null>
-}
+const RECHECK_MS = 1_000
+/** Between one look for sessions that end and the next, however many end. */
+const LEAST_WAIT_MS = 20
 
-/** A change that is under way: what is done within it is done with it, or not at all. */
-export interface RunningChange {
-  readonly trx: Transaction
-  readonly change: Pick<Change, 'touch' | 'audit'>
-}
+/**
+ * Sessions of every kind. Idle time is the time since the last `touch`, of the session or of one that hangs on it: an
+ * open stream alone is no use, so that a forgotten tab does not keep a session. Protocols touch on requests.
+ */
+export function createSessions(options: SessionsOptions): RunningSessions {
+  const { db, changes, users, locks, catalog, access, audit, hooks, clock, log } = options
+  const streamStalenessMs = options.streamStalenessMs ?? 30_000
+  const subjects = new WeakMap<Session, { readonly epoch: number; readonly subject: Subject | undefined }>()
+  const live = createLiveStreams({ judge, log })
+  const store = createSessionStore({
+    changes,
+    isLocked: locks.isSessionLocked,
+    ended(event) {
+      live.cutSession(event.session.id, event.reason)
+      hooks.ended(event)
+    },
+    clock,
+    log,
+  })
+  const events = createSessionEvents({ users, catalog, audit, clock })
+  const findHeld = createTokenFinder({ store, changes, clock })
+  const upkeep = createSessionUpkeep({ db, changes, store, endedAudit: events.ended, clock, log })
+  let checkedEpoch = -1
+  let timer: NodeJS.Timeout | undefined
+  let endTimer: NodeJS.Timeout | undefined
 
-/** Sessions of every kind. Reads come from memory. */
-export interface Sessions {
-  /**
-   * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). The oldest beside
-   * it ends when there are too many.
-   */
-  open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
-  /**
-   * The session of a token, when it is of this kind, not expired, not idle, and its parent lives.
-   * Synchronous when this hub knows it; else waits for one catch-up of the change sequence.
-   */
-  find(kind: SessionKind, token: string): Session | undefined | Promise<Session | undefined>
-  byId(id: string): Session | undefined
-  /** All that are not over, those that a lock stops for now among them. */
-  list(): readonly Session[]
-  /** Those of a person or of a connector as the transaction sees them: with what another hub has opened just now. */
-  listIn(
-    trx: Transaction,
-    of: { readonly user: string } | { readonly connector: string },
-  ): Promise<readonly Session[]>
-  /** The subject of a session with the roles in force now; undefined when its user is gone. */
-  subjectOf(session: Session): Subject | undefined
-  /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
-  end(
+  changes.onApplied(() => {
+    // Session openings alone end nothing, and leave the epoch as it is.
+    if (live.size === 0 || changes.epoch === checkedEpoch) return
+    checkedEpoch = changes.epoch
+    recheck()
+  })
+
+  function recheck(): void {
+    live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'live streams were not checked'))
+  }
+
+  /** Cuts what is open just when its session ends. */
+  function watchEnds(): void {
+    const left = live.cutExpired(clock.now()) - clock.now() + 1
+    endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
+  }
+
+  function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
+    if (changes.ageMs() > streamStalenessMs) return 'stale_view'
+    const dead = store.whyDead(session.id)
+    if (dead) return dead
+    const current = catalog.byId(app.id)
+    if (!current) return 'app_deleted'
+    if (!current.enabled) return 'app_disabled'
+    // What the session has met may be less than when the stream began.
+    const subject = subjectOf(store.byId(session.id)?.session ?? session)
+    if (!subject) return 'user_deleted'
+    const decision = access.decide({ subject, app: current, context })
+    const reasonOf = ({ effect, reason }: { effect: string; reason: string }): EndReason | null =>
+      effect === 'allow' ? null : reason === 'locked' ? 'locked' : 'denied'
+    return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
+  }
+
+  function subjectOf(session: Session): Subject | undefined {
+    const { epoch } = changes
+    const known = subjects.get(session)
+    if (known?.epoch === epoch) return known.subject
+    const user = users.byName(session.user)
+    // Whoever got the name since is somebody else.
+    const same = session.holder === user?.holder
+    const subject: Subject | undefined =
+      user && same
+        ? Object.freeze({
+            user: user.name,
+            roles: Object.freeze([...users.rolesOf(user.name)]),
+            kind: session.kind === 'cert' ? 'certificate' : 'session',
+            sessionId: session.id,
+            satisfied: session.satisfied,
+          })
+        : undefined
+    subjects.set(session, { epoch, subject })
+    return subject
+  }
+
+  const endIn = (trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, ending: Ending) =>
+    endSessions(trx, change, ending, events, clock.now())
+
+  async function insert(trx: Transaction, change: Change, input: OpenSession) {
+    const ids = await superseded(trx, input)
+    if (ids.length > 0) await endIn(trx, change, { ids, reason: 'superseded', actor: null })
+    return insertSession(trx, change, input, users, clock.now())
+  }
+
+  /** In the change that is under way, or in one of its own. */
+  const write = <T>(
+    within: RunningChange | undefined,
+    work: (...args: [Transaction, RunningChange['change']]) => Promise<T>,
+  ) => (within ? work(within.trx, within.change) : changes.write(work))
+
+  /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
+  const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
+
+  const living = (id: string): Session | undefined =>
+    store.whyDead(id) === null ? store.byId(id)?.session : undefined
+
+  async function end(
     ids: readonly string[],
     reason: EndReason,
     actor: Subject | null,
     within?: RunningChange,
-  ): Promise<number>
-  /**
-   * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
-   * freshness says). One entry for each name, level and `by` is kept, the newest. Nothing when the session has ended.
-   */
-  remember(session: Session, satisfied: Omit<SatisfiedRequirement, 'appId'>): Promise<void>
-  /**
-   * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
-   * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.
-   */
-  forget(user: string, by: string, within?: RunningChange): Promise<void>
-  /** Remembers use; cheap, in memory. */
-  touch(session: Session): void
-  readonly live: LiveStreams
-  readonly handover: Handover
+  ): Promise<number> {
+    if (ids.length === 0) return 0
+    return write(within, (trx, change) => endIn(trx, change, { ids, reason, actor }))
+  }
+
+  const sessions: RunningSessions = {
+    async open(input) {
+      if (input.parentId && !living(input.parentId)) {
+        throw new Problem(401, 'login_required', 'The session that this one hangs on has ended.')
+      }
+      const { id, token } = await changes.write((trx, change) => insert(trx, change, input))
+      const session = store.byId(id)?.session
+      if (!session) throw new Problem(503, 'sign_in_failed', 'The session ended while it was opened.')
+      events.opened(session)
+      return { session, token }
+    },
+
+    find(kind, token) {
+      const judgeHeld = (held: Held | undefined): Session | undefined =>
+        held?.session.kind === kind ? living(held.session.id) : undefined
+      const found = findHeld(token)
+      return found instanceof Promise ? found.then(judgeHeld) : judgeHeld(found)
+    },
+    byId: living,
+    list: () =>
+      [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
+    listIn: (trx, of) => listIn(trx, of, clock.now()),
+    subjectOf,
+    end,
+
+    async remember(session, met) {
+      await changes.write(async (trx, change) => {
+        const own = trx.withTables<SessionTables>()
+        const row = await own
+          .selectFrom('sessions')
+          .select('satisfied')
+          .where('id', '=', session.id)
+          .where('kind', '=', 'hub')
+          .where('ended', 'is', null)
+          .executeTakeFirst()
+        if (!row) return
+        const { name, level, by } = met
+        const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
+          (entry) => entry.name !== name || entry.level !== level || entry.by !== by,
+        )
+        const satisfied = JSON.stringify([...before, { ...met, appId: null }])
+        await own.updateTable('sessions').set({ satisfied }).where('id', '=', session.id).execute()
+        change.touch('session', session.id)
+      })
+    },
+
+    forget: (user, by, within) => write(within, (trx, change) => forgetMet(trx, change, user, by)),
+
+    touch(session) {
+      const now = clock.now()
+      let current: Session | undefined = session
+      for (let depth = 0; current && depth < 4; depth++) {
+        // Only ever later, and by steps: this runs on every request.
+        if (now - current.lastUsed >= 1_000) {
+          current.lastUsed = now
+          upkeep.used(current)
+        }
+        current = current.parentId === null ? undefined : store.byId(current.parentId)?.session
+      }
+    },
+
+    live,
+    handover: createHandover({
+      db,
+      changes,
+      living(id) {
+        const session = living(id)
+        return session && subjectOf(session) ? session : undefined
+      },
+      insert,
+      opened(id) {
+        const session = store.byId(id)?.session
+        if (session) events.opened(session)
+        return session
+      },
+      endReplayed: (id) => end([id], 'code_replayed', null),
+      clock,
+    }),
+
+    start() {
+      timer = setInterval(recheck, RECHECK_MS)
+      watchEnds()
+      upkeep.start()
+    },
+    async stop() {
+      clearInterval(timer)
+      clearTimeout(endTimer)
+      await upkeep.stop()
+    },
+    upkeep: upkeep.run,
+  }
+  return sessions
 }

@@ -1,10 +1,10 @@
-import type { Catalog } from '../catalog/catalog.ts'
-import type { Changes } from '../database/changes.ts'
-import { Problem } from '../web/problem.ts'
-import type { WebRoutes } from '../web/web-routes.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Tunnel } from '../../api/tunnel.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Agent, Agents } from './agents.ts'
-import type { Tunnel } from './tunnel.ts'
-import type { TunnelTables } from './tunnel-migrations.ts'
+import type { TunnelTables } from './migrations.ts'
 
 /** `/v1/webapi/agents`: list, show and remove agents. Removing voids the certificate and cuts the link. */
 export function agentRoutes(options: {

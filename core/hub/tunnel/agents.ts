@@ -1,6 +1,6 @@
-import type { Changes, View } from '../database/changes.ts'
-import type { Transaction } from '../database/database.ts'
-import type { TunnelTables } from './tunnel-migrations.ts'
+import type { Transaction } from '../../api/database.ts'
+import type { Changes, View } from '../../api/revisions.ts'
+import type { TunnelTables } from './migrations.ts'
 
 export interface Agent {
   readonly hostname: string

@@ -11,7 +11,7 @@ import {
 } from '@mezite/cli-shared'
 import { loginWithBrowser } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
-import { loginStore } from '../choose-connection.ts'
+import { loginStore } from '../connection-choice.ts'
 
 export default class Login extends BaseCommand {
   static override summary = 'sign in at a hub through the browser, and keep a short-lived credential'

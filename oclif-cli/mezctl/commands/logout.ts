@@ -1,6 +1,6 @@
 import { BaseCommand, endLogin, parseProxy } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
-import { loginStore } from '../choose-connection.ts'
+import { loginStore } from '../connection-choice.ts'
 
 export default class Logout extends BaseCommand {
   static override summary = 'end the login at the hub, and forget its credential'

@@ -14,7 +14,7 @@ import {
 } from '@mezite/cli-shared'
 import { loginWithBrowser } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
-import { identityOf } from '../choose-identity.ts'
+import { identityOf } from '../identity-choice.ts'
 import { writeIdentityFile } from '../identity-file.ts'
 import { loginStore, type MshProfile } from '../login-store.ts'
 import { makeUserKey } from '../user-key.ts'

@@ -1,6 +1,6 @@
 import { CliError, messageOf, showFields, showTime, withProgress } from '@mezite/cli-shared'
-import { hubClientOf, renewHint } from '../choose-identity.ts'
 import type { Identity } from '../identity.ts'
+import { hubClientOf, renewHint } from '../identity-choice.ts'
 import { loginStore } from '../login-store.ts'
 import { MshCommand } from '../msh-command.ts'
 

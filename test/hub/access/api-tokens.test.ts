@@ -4,7 +4,7 @@ import type { Subject } from '@mezite/core'
 import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
-import { createApiTokens } from '../../../core/hub/access/create-api-tokens.ts'
+import { createApiTokens } from '../../../core/hub/access/api-tokens.ts'
 import { operator, quiet, startRooms } from '../sessions/start-rooms.ts'
 
 const MINUTE = 60_000

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { Problem } from '../../../core/api/problem.ts'
 import { appDocument, readApp } from '../../../core/hub/catalog/app-document.ts'
-import { Problem } from '../../../core/hub/web/problem.ts'
 import { appBody, publicNames } from '../sessions/start-rooms.ts'
 
 const read = (name: string, spec: object = {}, metadata: object = {}) =>

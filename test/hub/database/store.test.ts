@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
-import type { Subject } from '../../../core/hub/access/subject.ts'
-import { readPlace } from '../../../core/hub/database/change-log.ts'
-import type { View } from '../../../core/hub/database/changes.ts'
-import type { Database, Migrations } from '../../../core/hub/database/database.ts'
-import { loadViews } from '../../../core/hub/database/load-views.ts'
-import type { OpenDatabase } from '../../../core/hub/database/open-database.ts'
+import type { Database, Migrations } from '../../../core/api/database.ts'
+import type { View } from '../../../core/api/revisions.ts'
+import type { Subject } from '../../../core/api/subject.ts'
+import type { OpenDatabase } from '../../../core/hub/database/database.ts'
+import { readPlace } from '../../../core/hub/revisions/change-log.ts'
+import { loadViews } from '../../../core/hub/revisions/view-loader.ts'
 import { until } from '../../until.ts'
 import { changesOf, open, pgliteStore, postgresStore, type Store } from './stores.ts'
 
@@ -356,7 +356,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
     t.teardown(() => Promise.all([changes.stop(), other.changes.stop()]))
     for (let n = 0; n < 20; n++) await setThing(other.changes, 'pruned', n)
-    const { pruneLog } = await import('../../../core/hub/database/change-log.ts')
+    const { pruneLog } = await import('../../../core/hub/revisions/change-log.ts')
     const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
     await pruneLog(db, (rows[0]?.n ?? 0) - 5)
     const left = await sql<{ n: number }>`SELECT count(*) AS n FROM change_log`.execute(db)

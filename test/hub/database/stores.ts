@@ -1,13 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ChangesOptions, createChanges } from '../../../core/hub/database/create-changes.ts'
-import {
-  type DatabaseConfig,
-  type OpenDatabase,
-  openDatabase,
-} from '../../../core/hub/database/open-database.ts'
+import { type DatabaseConfig, type OpenDatabase, openDatabase } from '../../../core/hub/database/database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
+import { type ChangesOptions, createChanges } from '../../../core/hub/revisions/revisions.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'

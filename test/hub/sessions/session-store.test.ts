@@ -1,9 +1,9 @@
 /** Sessions in memory when clocks are set, and when all of them are read anew. */
 import type { EndReason } from '@mezite/core'
 import t from 'tap'
-import type { View } from '../../../core/hub/database/changes.ts'
+import type { View } from '../../../core/api/revisions.ts'
+import type { SessionTable } from '../../../core/hub/sessions/migrations.ts'
 import { createSessionStore } from '../../../core/hub/sessions/session-store.ts'
-import type { SessionTable } from '../../../core/hub/sessions/sessions-migrations.ts'
 import { quiet } from './start-rooms.ts'
 
 const row = (id: string, more: Partial<SessionTable> = {}): SessionTable => ({

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { App, EndReason, Session } from '@mezite/core'
 import t from 'tap'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { identifySession } from '../../../core/hub/sessions/identify-session.ts'
+import { identifySession } from '../../../core/hub/sessions/session-subject.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLog } from '../../../core/log/create-log.ts'
+import { createLog } from '../../../core/log/program-log.ts'
 import { startTunnelHub } from './start-tunnel-hub.ts'
 
 t.test('the address of an agent stands in the log under the name that it has everywhere', async (t) => {

@@ -3,21 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
-import type { AuditInput } from '../../../core/hub/audit/audit-event.ts'
+import type { AuditInput } from '../../../core/api/audit-event.ts'
+import type { Database, Transaction } from '../../../core/api/database.ts'
+import type { Vault } from '../../../core/api/secret-box.ts'
+import { openDatabase } from '../../../core/hub/database/database.ts'
+import { keysMigrations } from '../../../core/hub/pki/migrations.ts'
 import {
   type ChangeAudit,
   createChanges,
   type RunningChanges,
-} from '../../../core/hub/database/create-changes.ts'
-import type { Database, Transaction } from '../../../core/hub/database/database.ts'
-import { openDatabase } from '../../../core/hub/database/open-database.ts'
-import { keysMigrations } from '../../../core/hub/keys/keys-migrations.ts'
-import { openVault } from '../../../core/hub/keys/open-vault.ts'
-import type { Vault } from '../../../core/hub/keys/vault.ts'
-import { tunnelMigrations } from '../../../core/hub/tunnel/tunnel-migrations.ts'
+} from '../../../core/hub/revisions/revisions.ts'
+import { openVault } from '../../../core/hub/secrets/key-verification.ts'
+import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
-import { seedDatabase } from '../../../core/testing/seed-database.ts'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }

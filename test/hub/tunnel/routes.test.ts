@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startWeb } from '../web/start-web.ts'
+import { startWeb } from '../api-server/start-web.ts'
 import { joined } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 

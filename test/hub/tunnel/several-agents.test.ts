@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
-import type { LiveLink } from '../../../core/hub/tunnel/live-link.ts'
+import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { drain, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import type { Pipe } from '../../../core/hub/tunnel/tunnel.ts'
+import type { Pipe } from '../../../core/api/tunnel.ts'
 import { startTunnelHub, type TunnelHub } from './start-tunnel-hub.ts'
 
 interface Teardown {

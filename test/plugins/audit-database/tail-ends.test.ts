@@ -1,7 +1,7 @@
 /** Whoever may read the audit trail no more does not go on following it either. */
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
-import { createAdminWatch } from '../../../plugins/audit-database/watch-admin.ts'
+import { createAdminWatch } from '../../../plugins/audit-database/admin-watch.ts'
 import { until } from '../../until.ts'
 
 const WITHIN_MS = 20_000

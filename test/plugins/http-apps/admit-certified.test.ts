@@ -1,8 +1,8 @@
 /** Each condition of a request of msh, alone: whatever stands before this gate, one that fails is enough. */
 import t from 'tap'
-import { admitCertified } from '../../../plugins/http-apps/admit.ts'
-import type { AppRequest } from '../../../plugins/http-apps/app-request.ts'
-import type { Parts } from '../../../plugins/http-apps/parts.ts'
+import type { Parts } from '../../../plugins/http-apps/deps.ts'
+import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
+import { admitCertified } from '../../../plugins/http-apps/session/admission.ts'
 
 /** The status and the code of the answer where all is well but for `wrong`; `admitted`. */
 async function admit(wrong: object = {}): Promise<string> {

@@ -1,6 +1,6 @@
 import type { WebRoutes } from '@mezite/core'
-import type { FrontOptions } from '../../../core/hub/front/create-front.ts'
-import { names, startWeb } from '../../hub/web/start-web.ts'
+import type { FrontOptions } from '../../../core/hub/listener/listener.ts'
+import { names, startWeb } from '../../hub/api-server/start-web.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'
 

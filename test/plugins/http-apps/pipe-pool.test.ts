@@ -1,10 +1,10 @@
 /** Which idle connections to apps are kept, for whom, and how long. */
 import type { App, Pipe } from '@mezite/core'
 import t from 'tap'
-import type { Deadlines, Waiting } from '../../../plugins/http-apps/deadlines.ts'
 import { limits } from '../../../plugins/http-apps/limits.ts'
-import { PipePool } from '../../../plugins/http-apps/pipe-pool.ts'
-import { Upstream } from '../../../plugins/http-apps/upstream.ts'
+import type { Deadlines, Waiting } from '../../../plugins/http-apps/relay/deadlines.ts'
+import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
+import { Upstream } from '../../../plugins/http-apps/upstream/upstream.ts'
 
 const appOf = (id: string) => ({ id }) as App
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
-import { createAssertion } from '../../../plugins/identity-jwt/create-assertion.ts'
-import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
+import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
 
 const host = await startSignInHost()
 t.teardown(() => host.close())

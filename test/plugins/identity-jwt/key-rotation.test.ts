@@ -1,15 +1,15 @@
 /** Two hubs on one PostgreSQL database keep one set of keys, over weeks by the clock. */
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createVault } from '../../../core/hub/keys/create-vault.ts'
-import { operator } from '../../../core/hub/web/admin-socket.ts'
+import { operator } from '../../../core/hub/api-server/admin-socket.ts'
+import { createVault } from '../../../core/hub/secrets/secret-box.ts'
 import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
-import { createAssertion } from '../../../plugins/identity-jwt/create-assertion.ts'
-import { createSigningKeys } from '../../../plugins/identity-jwt/create-signing-keys.ts'
+import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { identityJwtMigrations, type KeyTables } from '../../../plugins/identity-jwt/migrations.ts'
+import { createSigningKeys } from '../../../plugins/identity-jwt/signing-keys.ts'
 import { changesOf, open, postgresStore } from '../../hub/database/stores.ts'
-import { fakeApp } from '../../hub/web/sign-in/sign-in-host.ts'
+import { fakeApp } from '../../hub/signin/sign-in-host.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createVault } from '../../../core/hub/keys/create-vault.ts'
-import { createLoginStates } from '../../../core/hub/web/sign-in/login-state.ts'
-import { safePath } from '../../../core/hub/web/sign-in/return-target.ts'
+import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createLoginStates } from '../../../core/hub/signin/login-state.ts'
+import { safePath } from '../../../core/hub/signin/return-target.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0

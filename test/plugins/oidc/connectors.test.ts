@@ -1,8 +1,8 @@
 /** What an administrator is told about a connector that cannot work. */
 import { FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
-import { unreachable, words } from '../../../plugins/oidc/create-providers.ts'
-import { startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+import { unreachable, words } from '../../../plugins/oidc/providers.ts'
+import { startSignInHost } from '../../hub/signin/sign-in-host.ts'
 
 const host = await startSignInHost()
 const issuer = await FakeIssuer.start()

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { FakeIssuer, type Misbehaviour, Visitor } from '@mezite/core/testing'
 import t from 'tap'
-import { fakeApp, startSignInHost } from '../../hub/web/sign-in/sign-in-host.ts'
+import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
 
 const host = await startSignInHost({ apps: [fakeApp('grafana')] })
 const issuer = await FakeIssuer.start()

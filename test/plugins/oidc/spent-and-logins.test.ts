@@ -5,10 +5,10 @@ import type { Database, Session } from '@mezite/core'
 import { fakeClock } from '@mezite/core/testing'
 import { Kysely, PGliteDialect } from 'kysely'
 import t from 'tap'
-import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { createVault } from '../../../core/hub/secrets/secret-box.ts'
 import { createLogins } from '../../../plugins/oidc/logins.ts'
 import { type OidcTables, oidcMigrations } from '../../../plugins/oidc/migrations.ts'
-import { createSpent } from '../../../plugins/oidc/spent.ts'
+import { createSpent } from '../../../plugins/oidc/spent-tokens.ts'
 
 const db = new Kysely<OidcTables>({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
 t.teardown(() => db.destroy())

@@ -1,7 +1,7 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { Ballot, combineBallots } from '../../../core/hub/access/combine-ballots.ts'
+import { Ballot, combineBallots } from '../../../core/hub/access/ballots.ts'
 import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
 import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'
 import { compileRole, limitsOf, type StoredRole, voteByRoles } from '../../../plugins/rbac/role-set.ts'

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import { createAgent, type RunningAgent } from '../../../agent/create-agent.ts'
+import { createAgent, type RunningAgent } from '../../../agent/agent.ts'
 import {
   createTestHub,
   FakeIssuer,

@@ -2,7 +2,7 @@
 import { randomUUID, X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { makeAuthority, makeLeaf, newKeyPair } from '../../../core/hub/keys/certificate-forms.ts'
+import { makeAuthority, makeLeaf, newKeyPair } from '../../../core/hub/pki/certificate-templates.ts'
 import { readUserCertificate } from '../../../plugins/tcp-apps/user-certificate.ts'
 
 const HOUR_MS = 3_600_000

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { conformTransport } from '../../../core/testing/conform-transport.ts'
-import { dialTcp } from '../../../plugins/transport-http2/dial-tcp.ts'
+import { conformTransport } from '../../../core/testing/transport-conformance.ts'
+import { dialTcp } from '../../../plugins/transport-http2/tcp-dialer.ts'
 
 const arrivals: ((socket: Socket) => void)[] = []
 const server = createServer((socket) => arrivals.shift()?.(socket))

@@ -1,7 +1,7 @@
 /** Challenges: for whom, for what, how long, and once. */
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createVault } from '../../../core/hub/keys/create-vault.ts'
+import { createVault } from '../../../core/hub/secrets/secret-box.ts'
 import { type Binding, createCeremonies } from '../../../plugins/webauthn/ceremonies.ts'
 import type { WebauthnTables } from '../../../plugins/webauthn/migrations.ts'
 import { openTables } from './open-tables.ts'

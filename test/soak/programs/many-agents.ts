@@ -3,7 +3,7 @@
  * many are connected whenever that changes, and `{ joined }` when all have been.
  */
 import { join } from 'node:path'
-import { createAgent } from '../../../agent/create-agent.ts'
+import { createAgent } from '../../../agent/agent.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 import transport from '../../../plugins/transport-http2/agent.ts'
 

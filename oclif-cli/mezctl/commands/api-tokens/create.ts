@@ -1,8 +1,8 @@
 import { CliError, parseDurationSeconds, showCell, showTime } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { parseRoles } from '../../parse-roles.ts'
 import type { Flat } from '../../resource.ts'
+import { parseRoles } from '../../role-list.ts'
 
 export default class ApiTokensCreate extends AdminCommand {
   static override summary = 'make a credential with which a program uses this command line or the API'

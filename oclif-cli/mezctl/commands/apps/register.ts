@@ -2,9 +2,9 @@ import { CliError, escapeText, readDocuments, showCell } from '@mezite/cli-share
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { appFlags, changedApp } from '../../app-flags.ts'
-import { putDocuments } from '../../put-documents.ts'
+import { putDocuments } from '../../document-upload.ts'
 import { resourceOf } from '../../resource.ts'
-import { showPut } from '../../show-put.ts'
+import { showPut } from '../../upload-summary.ts'
 
 const SINGLE = ['name', 'uri', 'public-addr', 'labels', 'protocol', 'agent-hostname'] as const
 

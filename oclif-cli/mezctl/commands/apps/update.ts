@@ -2,8 +2,8 @@ import { CliError, escapeText, path, readDocuments } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { appFlags, changedApp } from '../../app-flags.ts'
-import { cutText } from '../../cut-text.ts'
-import { putDocuments } from '../../put-documents.ts'
+import { cutText } from '../../cut-summary.ts'
+import { putDocuments } from '../../document-upload.ts'
 import { resourceOf } from '../../resource.ts'
 
 export default class AppsUpdate extends AdminCommand {

@@ -1,7 +1,7 @@
 import { parseMoment, showTable } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { readAudit, readNewestAudit } from '../../read-audit.ts'
+import { readAudit, readNewestAudit } from '../../audit-query.ts'
 import type { Flat } from '../../resource.ts'
 
 export default class AuditLs extends AdminCommand {

@@ -1,7 +1,7 @@
 import { CliError, showJsonLine, showYaml } from '@mezite/cli-shared'
 import { AdminCommand } from '../../admin-command.ts'
+import { followAudit } from '../../audit-tail.ts'
 import { eventLine } from '../../event-line.ts'
-import { followAudit } from '../../follow-audit.ts'
 
 export default class AuditTail extends AdminCommand {
   static override summary = 'follow the audit trail until Ctrl-C; JSON is one event a line'

@@ -1,7 +1,7 @@
 import { CliError, confirm, escapeText, parseDurationSeconds, showTime } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { cutText } from '../../cut-text.ts'
+import { cutText } from '../../cut-summary.ts'
 import { missingTarget } from '../../missing-target.ts'
 import type { Flat } from '../../resource.ts'
 

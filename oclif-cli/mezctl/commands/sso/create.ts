@@ -1,8 +1,8 @@
 import { readDocuments } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { putDocuments } from '../../put-documents.ts'
-import { showPut } from '../../show-put.ts'
+import { putDocuments } from '../../document-upload.ts'
+import { showPut } from '../../upload-summary.ts'
 
 export default class SsoCreate extends AdminCommand {
   static override summary = 'create or replace OpenID Connect connectors from a file'

@@ -2,7 +2,7 @@ import { CliError, escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
 import { type EnrolmentLink, linkText } from '../../enrolment-link.ts'
-import { parseRoles } from '../../parse-roles.ts'
+import { parseRoles } from '../../role-list.ts'
 import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersCreate extends AdminCommand {

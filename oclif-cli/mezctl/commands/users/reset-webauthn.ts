@@ -1,7 +1,7 @@
 import { confirm, escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { cutText } from '../../cut-text.ts'
+import { cutText } from '../../cut-summary.ts'
 
 interface Reset {
   readonly keys: number

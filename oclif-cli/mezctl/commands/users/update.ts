@@ -1,8 +1,8 @@
 import { escapeText, path } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand } from '../../admin-command.ts'
-import { cutText } from '../../cut-text.ts'
-import { parseRoles } from '../../parse-roles.ts'
+import { cutText } from '../../cut-summary.ts'
+import { parseRoles } from '../../role-list.ts'
 import { unknownRoles } from '../../unknown-roles.ts'
 
 export default class UsersUpdate extends AdminCommand {

@@ -1,12 +1,12 @@
 import { CliError, reportError, showJsonLine } from '@mezite/cli-shared'
 import { Args, Flags } from '@oclif/core'
-import { hubClientOf } from '../../choose-identity.ts'
-import { createHubLine } from '../../hub-line.ts'
-import { LOOPBACK } from '../../listen-loopback.ts'
+import { createHubLine } from '../../hub-connection.ts'
+import { hubClientOf } from '../../identity-choice.ts'
+import { openApps } from '../../local-apps.ts'
 import { mshHome } from '../../login-store.ts'
+import { LOOPBACK } from '../../loopback-listener.ts'
 import { MshCommand } from '../../msh-command.ts'
 import { createNotes } from '../../notes.ts'
-import { openApps } from '../../open-apps.ts'
 import { createPortMemory } from '../../port-memory.ts'
 
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/

@@ -1,6 +1,6 @@
 import { CliError, escapeText, type HubClient, showTable } from '@mezite/cli-shared'
-import { hubClientOf } from '../../choose-identity.ts'
-import { listApps } from '../../list-apps.ts'
+import { listApps } from '../../app-list.ts'
+import { hubClientOf } from '../../identity-choice.ts'
 import { MshCommand } from '../../msh-command.ts'
 
 /** A hub of before says nothing of locks. */

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createLog, MezError, messageOf, printError } from '@mezite/core/agent'
+import { createAgent } from './agent.ts'
+import { readAgentConfig } from './agent-config.ts'
+import { lockDataDir } from './data-lock.ts'
+
+const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
+
+Usage: mezd start --config mezd.yaml
+       mezd start --proxy HOST:PORT [--token-file FILE|-] [--ca-pin sha256:...]
+
+  --config FILE       read settings from a file; flags override it
+  --proxy HOST:PORT   the hub
+  --token-file FILE   one-use join token, - for standard input (first start only)
+  --ca-pin PIN        pin of the hub's authority, printed by mezctl tokens create
+  --hostname NAME     name of this agent (default: the machine's)
+  --data-dir DIR      where key and certificate are kept (default: /var/lib/mezite-agent)
+  --transport NAME    how to reach the hub; may be given several times
+  --help, --version
+
+Environment: MEZITE_JOIN_TOKEN (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEVEL (debug, info, warn, error)
+Exit codes: 0 stopped, 1 failed (such as a refused token or pin), 2 wrong usage
+`
+
+/** Folder of this package: here in a checkout, one up when built. */
+const here = dirname(fileURLToPath(import.meta.url))
+
+function version(): string {
+  for (const folder of [here, dirname(here)]) {
+    try {
+      return String(
+        (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version,
+      )
+    } catch {
+      // Look one folder up.
+    }
+  }
+  return '0.0.0'
+}
+
+/** The program: runs until it is told to stop, and sets the exit code. */
+export async function runMezd(args: readonly string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(HELP)
+  if (args.includes('--version')) return void process.stdout.write(`mezd ${version()}\n`)
+  if (args[0] !== 'start') {
+    const what = args[0] ? `there is no command '${args[0]}'` : 'a command is missing'
+    process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))
+    return
+  }
+  try {
+    await start(args.slice(1))
+  } catch (error) {
+    process.exit(printError(error))
+  }
+}
+
+async function start(args: readonly string[]): Promise<void> {
+  const config = await readAgentConfig(args, { program: here })
+  const log = createLog({ level: config.logLevel })
+  for (const warning of config.warnings) log.warn(warning)
+  lockDataDir(config.dataDir)
+  const agent = createAgent({
+    proxyAddr: config.proxyAddr,
+    ...(config.token === null ? {} : { token: config.token }),
+    ...(config.tokenProblem === null ? {} : { tokenProblem: config.tokenProblem }),
+    ...(config.caPin === null ? {} : { caPin: config.caPin }),
+    hostname: config.hostname,
+    dataDir: config.dataDir,
+    ...(config.transports === null ? {} : { transports: config.transports }),
+    ...(config.allow === null ? {} : { allow: config.allow }),
+    plugins: config.plugins.map((each) => each.plugin),
+    configs: Object.fromEntries(config.plugins.map((each) => [each.plugin.name, each.config])),
+    version: version(),
+    onFatal: (error) => process.exit(printError(error)),
+    log,
+  })
+  let signals = 0
+  const stop = (signal: NodeJS.Signals): void => {
+    signals += 1
+    if (signals > 1) {
+      log.warn({ signal }, 'second signal, ending at once')
+      process.exit(1)
+    }
+    log.info({ signal }, 'draining')
+    agent.stop().then(
+      () => process.exit(0),
+      (error) => {
+        log.error({ error: messageOf(error) }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  // A stray error would leave the agent in an unknown state: say what it was and end, for a supervisor to restart.
+  const die = (error: unknown): void => {
+    log.error({ error: messageOf(error) }, 'unexpected error, ending')
+    process.exit(1)
+  }
+  process.on('uncaughtException', die)
+  process.on('unhandledRejection', die)
+  await agent.start()
+}

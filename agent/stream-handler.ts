@@ -1,0 +1,50 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import {
+  type DialTarget,
+  type Log,
+  messageOf,
+  REASON_HEADER,
+  readDialHeaders,
+  relaySocket,
+  StreamPipe,
+  type UnreadBudget,
+} from '@mezite/core/agent'
+import { DialRefusal } from './app-dialer.ts'
+
+export type Dial = (target: DialTarget) => Promise<Duplex>
+
+/** Answers one CONNECT stream: dials, says yes or no, then carries bytes both ways. */
+export async function serveStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  dial: Dial,
+  budget: UnreadBudget,
+  log: Log,
+): Promise<void> {
+  const target = readDialHeaders(headers)
+  if (!target) return refuse(stream, 400, 'target_invalid')
+  let app: Duplex
+  try {
+    app = await dial(target)
+  } catch (error) {
+    const reason = error instanceof DialRefusal ? error.reason : 'unreachable'
+    log.info({ app: target.app, reason, error: messageOf(error) }, 'application not reached')
+    return refuse(
+      stream,
+      reason === 'target_not_allowed' ? 403 : reason === 'connect_timeout' ? 504 : 502,
+      reason,
+    )
+  }
+  // The hub may have given up meanwhile.
+  if (stream.destroyed || stream.closed) return void app.destroy()
+  app.on('error', () => app.destroy())
+  if (app.destroyed) return refuse(stream, 502, 'unreachable')
+  stream.respond({ ':status': 200 }, { endStream: false })
+  relaySocket(new StreamPipe(stream, '', budget), app)
+}
+
+function refuse(stream: ServerHttp2Stream, status: number, reason: string): void {
+  if (stream.destroyed || stream.closed) return
+  stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
+}

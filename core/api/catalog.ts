@@ -1,0 +1,11 @@
+import type { App } from './app.ts'
+
+/** The apps, read from memory: no await, no database. Kept true by the change sequence. */
+export interface Catalog {
+  /** By public host name, already in canonical (lower case) form. */
+  byHost(host: string): App | undefined
+  byName(name: string): App | undefined
+  byId(id: string): App | undefined
+  /** In order of name. */
+  list(): readonly App[]
+}

@@ -1,0 +1,17 @@
+import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
+// biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
+export type Database = Kysely<any>
+/** The database inside a transaction: what is asked of it is committed, or undone, as one. */
+// biome-ignore lint/suspicious/noExplicitAny: see Database
+export type Transaction = KyselyTransaction<any>
+
+/** The migrations of one owner, kept apart from every other owner's. Additive only. SQL of PostgreSQL 15. */
+export interface Migrations {
+  /** `core` or the plugin's name; also the prefix of its tables (`-` becomes `_`), core's have none. */
+  readonly owner: string
+  /** By name, run in alphabetical order: `0001-roles`. */
+  readonly migrations: Readonly<Record<string, Migration>>
+}

@@ -1,0 +1,61 @@
+import type { App } from './app.ts'
+import type { SatisfiedRequirement, Subject } from './subject.ts'
+
+/** Names of requirements and their details. Plugins add theirs by declaration merging. */
+export interface Requirements {
+  login: Record<never, never>
+  'session-mfa': {
+    readonly level: 'webauthn' | 'hardware_key'
+    readonly freshnessMs: number
+  }
+  'trusted-device': Record<never, never>
+}
+
+export type RequirementName = keyof Requirements
+
+/** One requirement with its details. */
+export type Requirement = {
+  [Name in RequirementName]: { readonly name: Name } & Requirements[Name]
+}[RequirementName]
+
+/** The way on which somebody asks for an app. */
+export interface AccessContext {
+  readonly protocol: 'http' | 'tcp' | 'api'
+  readonly clientIp: string
+}
+
+/** One question: may this subject reach this app, this way? Taps receive it frozen. */
+export interface AccessQuery {
+  readonly subject: Subject
+  readonly app: App
+  readonly context: AccessContext
+}
+
+/**
+ * The ballot of one tap of `access.decide`. Casting nothing is an abstention. A vote counts until the tap returns, or its
+ * promise resolves; a later one is lost, and from then on each ballot of the plugin has failed.
+ */
+export interface Vote {
+  /** This role lets the subject in, if nobody denies. */
+  allow(role: string): void
+  /** A stable reason code; one denial denies. */
+  deny(reason: string): void
+  /** Must be met before access; the strongest of several counts. */
+  require(requirement: Requirement): void
+}
+
+/**
+ * The outcome over all ballots: any deny denies, no allow denies, an unmet requirement asks.
+ * `requirements` lists what is still unmet; `allow` has none.
+ */
+export interface Decision {
+  readonly effect: 'allow' | 'deny' | 'require'
+  /** A reason code: `role_missing`, `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
+  readonly reason: string
+  readonly roles: readonly string[]
+  readonly requirements: readonly Requirement[]
+  /** What the subject has satisfied that met a requirement; absent or empty when nothing was required. */
+  readonly met?: readonly SatisfiedRequirement[]
+  /** What the person may read about a denial, in the words of whoever set the lock. */
+  readonly message?: string
+}

@@ -1,0 +1,90 @@
+import type { HookCalls, HookTree } from '../kernel/hook.ts'
+import { first, parallel, series, tells, votes, waterfall } from '../kernel/hook.ts'
+import type { App } from './app.ts'
+import type { AuditEvent } from './audit-event.ts'
+import type { AccessQuery, Requirement, Vote } from './decision.ts'
+import type { SessionEnded } from './session.ts'
+import type { Subject } from './subject.ts'
+import type { Link, TunnelChanged } from './tunnel.ts'
+
+/** Something that may say who is calling. Exactly one field is set. */
+export type Credentials =
+  | { readonly kind: 'hub-cookie'; readonly token: string }
+  | { readonly kind: 'app-cookie'; readonly token: string; readonly app: App }
+  | { readonly kind: 'bearer'; readonly token: string }
+
+/** A browser is there and a requirement is unmet. */
+export interface Challenge {
+  readonly requirement: Requirement
+  /** Null while nobody has signed in. */
+  readonly subject: Subject | null
+  /** The app that was asked for, or null for the hub's own pages. */
+  readonly app: App | null
+  /** Opaque state to be given back when done: the visitor continues at `/web/continue?state=…` of the sign-in host. */
+  readonly state: string
+  /** Connector that the visitor chose or that the configuration demands. */
+  readonly connector: string | null
+}
+
+/** Where a challenge sends the browser. */
+export interface Reply {
+  readonly location: string
+}
+
+/** On whose behalf header lines go to which app. */
+export interface ForwardContext {
+  readonly subject: Subject
+  readonly app: App
+}
+
+/** Header lines towards the app: name and value in turn. */
+export type HeaderLines = readonly string[]
+
+/** All hooks of the hub. */
+export const hubHooks = {
+  lifecycle: {
+    /** Open what the plugin needs. The database is migrated; no connection is accepted yet. */
+    start: series<void>(),
+    /** The public port listens. */
+    ready: parallel<void>(),
+    /** No new work comes; finish what is under way before the signal aborts. */
+    drain: parallel<AbortSignal>({ deadlineMs: 60_000 }),
+    /** Close what `start` opened. Safe after a failed start. */
+    stop: series<void>({ reverse: true, deadlineMs: 5_000 }),
+  },
+  access: {
+    /** Who holds these credentials? `null`: not mine. Asked off the hot path only. */
+    identify: first<Credentials, Subject>({ deadlineMs: 5_000 }),
+    /** May the subject reach the app? Every tap votes; one denial denies, and no allowance denies. */
+    decide: votes<AccessQuery, Vote>(),
+    /** Answers an unmet requirement for a browser. `null`: not mine; nobody: access is refused. */
+    challenge: first<Challenge, Reply>({ deadlineMs: 10_000 }),
+  },
+  session: {
+    /** A session is over; its live streams are being cut. */
+    ended: tells<SessionEnded>(),
+  },
+  catalog: {
+    /** Apps were added, changed or removed; names of those, or null when all were reloaded. */
+    changed: tells<readonly string[] | null>(),
+  },
+  tunnel: {
+    /** A link to an agent came or went. */
+    changed: tells<TunnelChanged>(),
+    /** Reorder or drop the links that could serve the app. */
+    route: waterfall<readonly Link[], App>(),
+  },
+  http: {
+    /** Add headers towards the app. Reserved names are refused; ours are set afterwards. */
+    forward: waterfall<HeaderLines, ForwardContext>(),
+  },
+  audit: {
+    /** Enrich or redact an event. An event cannot be dropped; `id`, `type` and `time` cannot change. */
+    event: waterfall<AuditEvent, void>(),
+  },
+} as const satisfies HookTree
+
+/** The type of `hubHooks`. */
+export type HubHooks = typeof hubHooks
+/** What the rooms call: each hook as a function. */
+export type HubCalls = HookCalls<HubHooks>

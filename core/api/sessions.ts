@@ -1,0 +1,96 @@
+import type { App } from './app.ts'
+import type { Transaction } from './database.ts'
+import type { AccessContext } from './decision.ts'
+import type { Change } from './revisions.ts'
+import type { EndReason, OpenSession, Session, SessionKind } from './session.ts'
+import type { SatisfiedRequirement, Subject } from './subject.ts'
+
+/** A live transfer (HTTP exchange, WebSocket, TCP connection) that must end when access ends. */
+export interface LiveStream {
+  readonly session: Session
+  readonly app: App
+  readonly agent: string | null
+  readonly context: AccessContext
+  /** Called at most once, synchronously; closes both sides at once. */
+  cut(reason: EndReason): void
+}
+
+/** One index of everything live. Re-decided on each change of access data and once a second. */
+export interface LiveStreams {
+  /** Registers a stream; the returned function removes it and must be called when the stream ends. */
+  add(stream: LiveStream): () => void
+  countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
+  readonly size: number
+}
+
+/** The one-use hand-over from the sign-in host to an app's host: 30 s, bound to app, session and nonce. */
+export interface Handover {
+  /** `nonceHash` is the SHA-256 (base64url) of the nonce cookie that this browser holds on the app's host. */
+  issue(input: {
+    readonly hubSession: Session
+    readonly app: App
+    readonly nonceHash: string
+    readonly satisfied: Session['satisfied']
+  }): Promise<string>
+  /**
+   * Spends the code and opens the app session. Resolves to null when the code is unknown, late, of another
+   * app or another browser; a second use also ends the session that the first one made.
+   */
+  redeem(input: {
+    readonly code: string
+    readonly app: App
+    readonly nonceHash: string
+    readonly clientIp: string
+  }): Promise<{ readonly session: Session; readonly token: string } | null>
+}
+
+/** A change that is under way: what is done within it is done with it, or not at all. */
+export interface RunningChange {
+  readonly trx: Transaction
+  readonly change: Pick<Change, 'touch' | 'audit'>
+}
+
+/** Sessions of every kind. Reads come from memory. */
+export interface Sessions {
+  /**
+   * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). The oldest beside
+   * it ends when there are too many.
+   */
+  open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
+  /**
+   * The session of a token, when it is of this kind, not expired, not idle, and its parent lives.
+   * Synchronous when this hub knows it; else waits for one catch-up of the change sequence.
+   */
+  find(kind: SessionKind, token: string): Session | undefined | Promise<Session | undefined>
+  byId(id: string): Session | undefined
+  /** All that are not over, those that a lock stops for now among them. */
+  list(): readonly Session[]
+  /** Those of a person or of a connector as the transaction sees them: with what another hub has opened just now. */
+  listIn(
+    trx: Transaction,
+    of: { readonly user: string } | { readonly connector: string },
+  ): Promise<readonly Session[]>
+  /** The subject of a session with the roles in force now; undefined when its user is gone. */
+  subjectOf(session: Session): Subject | undefined
+  /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
+  end(
+    ids: readonly string[],
+    reason: EndReason,
+    actor: Subject | null,
+    within?: RunningChange,
+  ): Promise<number>
+  /**
+   * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
+   * freshness says). One entry for each name, level and `by` is kept, the newest. Nothing when the session has ended.
+   */
+  remember(session: Session, satisfied: Omit<SatisfiedRequirement, 'appId'>): Promise<void>
+  /**
+   * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
+   * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.
+   */
+  forget(user: string, by: string, within?: RunningChange): Promise<void>
+  /** Remembers use; cheap, in memory. */
+  touch(session: Session): void
+  readonly live: LiveStreams
+  readonly handover: Handover
+}

@@ -1,0 +1,70 @@
+import type { App } from './app.ts'
+
+/**
+ * One connection to an app through an agent, in callback style because the data path allocates nothing per
+ * chunk. Bytes only. The owner sets the callbacks before the next tick.
+ */
+export interface Pipe {
+  readonly agent: string
+  /** True: a newer link of the agent takes over from that of the pipe. Finish what is under way, keep it for nothing. */
+  readonly isGoing?: () => boolean
+  /** Bytes from the app. */
+  ondata: (chunk: Buffer) => void
+  /** The app has sent its last byte, cleanly. */
+  onend: () => void
+  /** `write` returned false before and may be called again. */
+  ondrain: () => void
+  /**
+   * Once, last. `error` is null only after a clean end in both directions; a reset is never clean. Its `code` is
+   * `MEZ_LINK_LOST` when not the app but the link to the agent broke.
+   */
+  onclose: (error: Error | null) => void
+  /** Returns false when the other side is slow: wait for `ondrain`. */
+  write(chunk: Buffer): boolean
+  /** No more bytes towards the app; bytes from it may still come. */
+  end(): void
+  /** Ends both directions with a reset. Idempotent. */
+  destroy(): void
+  pause(): void
+  resume(): void
+}
+
+/** The live tunnel to one agent, as it stands now. */
+export interface Link {
+  readonly hostname: string
+  readonly transport: string
+  /** What mezd says of itself. */
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  /** Of the last heartbeat; null before the first. */
+  readonly rttMs: number | null
+  /** Open ones. */
+  readonly streams: number
+}
+
+/** Told when a link comes or goes. */
+export interface TunnelChanged {
+  readonly hostname: string
+  readonly connected: boolean
+  readonly reason: string | null
+}
+
+/** The live agents of this hub and the way through them. */
+export interface Tunnel {
+  /** Links that may serve the app now, best first (least open streams, then round robin). Synchronous. */
+  candidates(app: App): readonly Link[]
+  /**
+   * Opens a connection to the app through one link. Rejects with `MEZ_DIAL_FAILED` (refused, unreachable,
+   * not allowed; `agent_limit`: as many as it may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of
+   * the agent is in `reason`.
+   * No byte of a request has left before it resolves, so the next candidate may be tried.
+   */
+  dial(app: App, link: Link): Promise<Pipe>
+  /** Walks the candidates. Rejects with `MEZ_AGENT_NONE` when there is none, else with the last failure. */
+  open(app: App): Promise<Pipe>
+  links(): readonly Link[]
+  lastError(hostname: string): string | null
+  /** Cuts the link of an agent at once. */
+  disconnect(hostname: string, reason: string): void
+}

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import type { Migrations } from '../../api/database.ts'
+import type { LockKind } from './lock.ts'
+
+export interface UserTable {
+  /** Case-folded name. */
+  readonly key: string
+  readonly name: string
+  /** JSON arrays. */
+  readonly own_roles: string
+  readonly mapped_roles: string
+  readonly issuer: string | null
+  readonly sub: string | null
+  readonly connector: string | null
+  readonly created: number
+  readonly last_login: number | null
+}
+
+export interface LockTable {
+  readonly id: string
+  readonly kind: LockKind
+  readonly target: string
+  readonly message: string | null
+  readonly created: number
+  readonly expires: number | null
+}
+
+export interface ApiTokenTable {
+  readonly id: string
+  readonly name: string
+  /** SHA-256 of the whole token, base64url. */
+  readonly hash: string
+  /** JSON array. */
+  readonly roles: string
+  readonly creator: string
+  /** See `ApiToken.holder`. */
+  readonly holder: string | null
+  readonly created: number
+  readonly expires: number
+  readonly used_at: number | null
+}
+
+export type AccessTables = {
+  readonly users: UserTable
+  readonly locks: LockTable
+  readonly api_tokens: ApiTokenTable
+}
+
+/** Tables of users, locks and API tokens; times in milliseconds since the epoch. */
+export const accessMigrations: Migrations = {
+  owner: 'core-access',
+  migrations: {
+    '0001-users': {
+      async up(db) {
+        await sql`CREATE TABLE users (
+          key text PRIMARY KEY,
+          name text NOT NULL,
+          own_roles text NOT NULL,
+          mapped_roles text NOT NULL,
+          issuer text,
+          sub text,
+          connector text,
+          created double precision NOT NULL,
+          last_login double precision
+        )`.execute(db)
+        await sql`CREATE TABLE locks (
+          id text PRIMARY KEY,
+          kind text NOT NULL,
+          target text NOT NULL,
+          message text,
+          created double precision NOT NULL,
+          expires double precision
+        )`.execute(db)
+      },
+    },
+    '0002-api-tokens': {
+      async up(db) {
+        await sql`CREATE TABLE api_tokens (
+          id text PRIMARY KEY,
+          name text NOT NULL UNIQUE,
+          hash text NOT NULL UNIQUE,
+          roles text NOT NULL,
+          creator text NOT NULL,
+          created double precision NOT NULL,
+          expires double precision NOT NULL,
+          used_at double precision
+        )`.execute(db)
+      },
+    },
+    '0003-token-holder': {
+      async up(db) {
+        await sql`ALTER TABLE api_tokens ADD COLUMN holder text`.execute(db)
+      },
+    },
+  },
+}

@@ -1,0 +1,221 @@
+import type { RequestListener, Server } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import fastifySwagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import { Problem } from '../../api/problem.ts'
+import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { CutReports } from '../cluster/cut-report.ts'
+import { type Arrival, createWebServer, type WebServer, type WebServerOptions } from '../http/http1-server.ts'
+import { createWebStreams, type WebStreams } from '../http/http2-server.ts'
+import { drainServer } from '../http/server-drain.ts'
+import { defaultLimits } from '../limits/limits.ts'
+import { listenAdminSocket } from './admin-socket.ts'
+import { demandReading } from './body-reading.ts'
+import { reportCuts } from './cut-response.ts'
+import { answerError, plainErrorPage, type RenderError } from './error-response.ts'
+import { nothingHere } from './not-found.ts'
+import { type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
+import { checkSchemas } from './schema-check.ts'
+import { setSecurityHeaders } from './security-headers.ts'
+import { parseStrictJson } from './strict-json.ts'
+
+const BODY_BYTES = 1024 * 1024
+/** In UTF-16: a user name has 256 characters at most, of which each may take two. */
+const LONGEST_NAME = 512
+
+export interface WebOptions
+  extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
+    Pick<GuardOptions, 'identify' | 'changes'> {
+  readonly routes: readonly WebRoutes[]
+  /** False with a development certificate. */
+  readonly hsts: boolean
+  /** Program version for the OpenAPI document. */
+  readonly version: string
+  readonly renderError?: RenderError
+  /** Asked on routes with `config.cuts`. */
+  readonly cuts?: CutReports
+  readonly limits?: Partial<ProxyLimits>
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** The hub's own host. */
+export interface Web {
+  /** Mounts everything; rejects when a route is unguarded. Call before `accept`. */
+  start(): Promise<void>
+  accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** One request over HTTP/2. */
+  stream(request: StreamRequest, info: ConnectionInfo): void
+  /** Also answers on the unix socket, where the caller is the operator. */
+  listenSocket(path: string): Promise<void>
+  /** Every route with who may call it. */
+  readonly routes: readonly Route[]
+  /** Answers what is under way with `Connection: close`, and cuts the rest when the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** Fastify for pages and API; application traffic never comes here. */
+export function createWeb(options: WebOptions): Web {
+  const { log, clock = systemClock, renderError = plainErrorPage } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  let web: WebServer | undefined
+  let streams: WebStreams | undefined
+  const streamArrivals = new WeakMap<object, Arrival>()
+  let admin: Server | undefined
+  let draining = false
+  const drains: ((signal: AbortSignal) => Promise<void>)[] = []
+  const operators = new WeakSet<object>()
+
+  const app = Fastify({
+    serverFactory: (handler) => {
+      web = createWebServer(handler as RequestListener, { ...options, limits })
+      drains.push(drainServer(web.server))
+      streams = createWebStreams(
+        (request, response, arrival) => {
+          streamArrivals.set(request, { ...arrival, operator: false })
+          handler(request as never, response as never)
+        },
+        { ...options, limits },
+      )
+      drains.push(streams.drain)
+      return web.server
+    },
+    // The server refuses broken bytes itself; Fastify would write over answers that are still owed.
+    clientErrorHandler: () => {},
+    genReqId: () => uuidv7(),
+    requestIdHeader: false,
+    bodyLimit: BODY_BYTES,
+    logger: false,
+    routerOptions: { maxParamLength: LONGEST_NAME },
+    frameworkErrors: (error, request, reply) => {
+      setSecurityHeaders(reply, options.hsts)
+      // Fastify looks for the route before any hook of ours sees how long it is.
+      const tooLong = (request.raw.url ?? '').length > limits.uriBytes
+      const told = tooLong ? new Problem(414, 'target_too_long', 'The URL is too long.') : error
+      answerError(told, request as FastifyRequest, reply, { log, renderError })
+    },
+  }) as unknown as FastifyInstance
+
+  app.setValidatorCompiler(checkSchemas as never)
+  takeBodies(app)
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, { log, renderError }))
+  app.addHook('onSend', async (request, reply, payload) => {
+    demandReading(reply.raw, payload, limits.requestMs)
+    setSecurityHeaders(reply, options.hsts)
+    reply.header('x-request-id', request.id)
+    if (draining && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+  })
+  const routes = guardRoutes(app, {
+    ...options,
+    limits,
+    clock,
+    arrivalOf: ({ raw }) => {
+      if (operators.has(raw.socket))
+        return { info: null, verdict: { kind: 'web', origin: '' }, operator: true }
+      return streamArrivals.get(raw) ?? web!.arrivalOf(raw)
+    },
+  })
+  if (options.cuts) reportCuts(app, options.cuts)
+  app.setNotFoundHandler((request, reply) => {
+    throw nothingHere(request, reply, routes)
+  })
+  describe(app, options)
+  for (const { name, prefix, routes: mounted } of options.routes)
+    app.register(namedRoutes(name, mounted), { prefix })
+
+  return {
+    routes,
+    async start() {
+      await app.ready()
+    },
+    accept: (socket, info) => web!.accept(socket, info),
+    stream: (request, info) => streams!.stream(request, info),
+    async listenSocket(path) {
+      admin = await listenAdminSocket(path, (request, response) => {
+        operators.add(request.socket)
+        app.routing(request, response)
+      })
+      drains.push(drainServer(admin))
+    },
+    async drain(signal) {
+      draining = true
+      await Promise.all(drains.map((drain) => drain(signal)))
+    },
+    async close() {
+      web?.server.closeAllConnections()
+      admin?.closeAllConnections()
+      await new Promise<void>((resolve) => (admin ? admin.close(() => resolve()) : resolve()))
+      await app.close()
+    },
+  }
+}
+
+/** Fastify names a plugin that hangs by the name of its function; what it throws is named here. */
+function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['routes'] {
+  const mount: WebRoutes['routes'] = async (scope, options) => {
+    try {
+      await mounted(scope, options)
+    } catch (cause) {
+      const code = isMezError(cause) ? cause.code : 'MEZ_START_FAILED'
+      throw new MezError(code, `the web routes '${name}' are not mounted: ${messageOf(cause)}`, { cause })
+    }
+  }
+  return Object.defineProperty(mount, 'name', { value: `web routes ${name}` })
+}
+
+/** Only JSON and plain forms, each strictly; anything else is 415. */
+function takeBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    /^application\/json(; ?charset="?utf-8"?)?$/i,
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => parseStrictJson(body),
+  )
+  app.addContentTypeParser(
+    /^application\/x-www-form-urlencoded(; ?charset="?utf-8"?)?$/i,
+    { parseAs: 'buffer', bodyLimit: 64 * 1024 },
+    async (_request: FastifyRequest, body: Buffer) => {
+      const fields: Record<string, string> = Object.create(null)
+      for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
+        if (name in fields) throw new Problem(400, 'bad_form', 'A field is there twice.')
+        fields[name] = value
+      }
+      return fields
+    },
+  )
+}
+
+function describe(app: FastifyInstance, { version, publicNames }: WebOptions): void {
+  app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Mezite',
+        description: 'The JSON API of the hub; errors are RFC 9457 problems.',
+        version,
+      },
+      servers: [{ url: publicNames.hubOrigin }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: ({ schema, url }) => ({
+      schema: { ...schema, hide: !url.startsWith('/v1/webapi/') || schema?.hide === true },
+      // A route at the prefix itself answers with and without the slash.
+      url: url.replace(/\/$/, ''),
+    }),
+  })
+  app.register(async (scope) => {
+    scope.get(
+      '/v1/webapi/openapi.json',
+      { config: { access: 'public' }, schema: { hide: true } as never },
+      async () => app.swagger(),
+    )
+  })
+}

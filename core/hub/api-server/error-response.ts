@@ -1,0 +1,88 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../../api/problem.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { databaseProblem } from './database-problem.ts'
+
+/** What an error page shows. */
+export interface ErrorPage {
+  readonly status: number
+  readonly title: string
+  readonly code: string
+  readonly detail: string
+  readonly requestId: string
+}
+
+export type RenderError = (page: ErrorPage) => string
+
+const OWN_CODES: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad_request',
+  FST_ERR_VALIDATION: 'invalid_request',
+}
+
+/** Anything thrown as a problem; what is not meant for callers becomes a bare 500. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  const ofDatabase = databaseProblem(error)
+  if (ofDatabase) return ofDatabase
+  const { statusCode, code = '', validation } = error as Partial<FastifyError>
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem(404, 'not_found', 'No name is that long.')
+  if (validation) return new Problem(400, 'invalid_request', messageOf(error))
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new Problem(statusCode, OWN_CODES[code] ?? 'bad_request', messageOf(error))
+  }
+  return new Problem(500, 'internal_error', 'The hub could not do this; its log has the request id.')
+}
+
+/** Sends an error as a page to a person who navigates, and as problem+json (RFC 9457) to everybody else. */
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: { readonly log: Log; readonly renderError: RenderError },
+): FastifyReply {
+  const problem = problemOf(error)
+  if (problem.status >= 500) logFailure(error, problem, request, options.log)
+  const title = STATUS_CODES[problem.status] ?? 'Error'
+  const { status, code, message: detail, members } = problem
+  reply.code(status)
+  if (isNavigation(request)) {
+    reply.type('text/html; charset=utf-8')
+    return reply.send(options.renderError({ status, title, code, detail, requestId: request.id }))
+  }
+  reply.type('application/problem+json')
+  const document = { type: 'about:blank', ...members, title, status, code, detail, request_id: request.id }
+  return reply.serializer(JSON.stringify).send(document)
+}
+
+/** What somebody has decided to answer is no fault of the program, and needs no stack. */
+function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRequest, log: Log): void {
+  const fields = { request_id: id, user: subject?.user ?? null, code: problem.code }
+  if (error instanceof Problem) log.info({ ...fields, detail: problem.message }, 'a web request was refused')
+  else if (problem.status === 503) log.warn({ ...fields, cause: messageOf(error) }, 'a web request must wait')
+  else {
+    const cause = error instanceof Error ? error.stack : String(error)
+    log.error({ ...fields, cause }, 'a web request failed')
+  }
+}
+
+/** A person's browser asks for a page: not the API, not a script. */
+function isNavigation({ url, headers }: FastifyRequest): boolean {
+  if (url.startsWith('/v1/')) return false
+  const mode = headers['sec-fetch-mode']
+  if (mode !== undefined) return mode === 'navigate'
+  return /\btext\/html\b/.test(headers.accept ?? '')
+}
+
+/** The page that is shown when nobody gives a better one. */
+export const plainErrorPage: RenderError = ({ title, detail, code, requestId }) =>
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(title)}</title>` +
+  `<h1>${escapeHtml(title)}</h1><p>${escapeHtml(detail)}</p><p><small>${escapeHtml(code)} · ${escapeHtml(requestId)}</small></p></html>`
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+}

@@ -1,0 +1,51 @@
+import { Type } from 'typebox'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { PluginStatus } from '../../kernel/kernel.ts'
+import type { Log } from '../../kernel/log.ts'
+
+export interface StatusOptions {
+  /** Each adds one key to the answer: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
+  readonly parts: Readonly<Record<string, () => unknown>>
+  /** The plugin table of `mezctl status --plugins`. */
+  readonly plugins: () => readonly Partial<PluginStatus>[]
+  readonly log: Log
+}
+
+/** GET /v1/webapi/status. A part that fails is null; the rest is still told. */
+export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes {
+  const ask = async (name: string, part: () => unknown): Promise<[string, unknown]> => {
+    try {
+      return [name, (await part()) ?? null]
+    } catch (error) {
+      log.warn({ part: name, error: messageOf(error) }, 'a part of the status is unknown')
+      return [name, null]
+    }
+  }
+  return {
+    name: 'status',
+    prefix: '/v1/webapi',
+    async routes(app) {
+      app.get(
+        '/status',
+        {
+          config: { access: 'admin' },
+          schema: {
+            summary: 'What this cluster is and does',
+            querystring: Type.Object({ plugins: Type.Optional(Type.String()) }),
+          },
+        },
+        async (request) => {
+          const wanted = { ...parts }
+          const { plugins: asked } = request.query as { plugins?: string }
+          if (asked === '1' || asked === 'true') wanted.plugins = () => plugins().map(shown)
+          return Object.fromEntries(
+            await Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
+          )
+        },
+      )
+    },
+  }
+}
+
+const shown = ({ startMs, ...plugin }: Partial<PluginStatus>) => ({ ...plugin, start_ms: startMs ?? null })

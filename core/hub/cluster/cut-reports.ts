@@ -1,0 +1,125 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Database } from '../../api/database.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { CutReport, CutReports } from './cut-report.ts'
+import type { Registry } from './hub-registry.ts'
+import type { HubTables } from './migrations.ts'
+
+const WAIT_MS = 2_000
+/** After a change that can end access every change is reported for a while: askers may wait for the newest number. */
+const WATCHED_MS = 3_000
+
+export interface CutReportsOptions {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'onApplied'> & {
+    /** Number of the last change that this hub has applied, of any kind. */
+    readonly applied: number
+  }
+  /** `revoked` counts all streams that lost their access since the start; it only grows. */
+  readonly sessions: Pick<Sessions, 'byId'> & {
+    readonly live: { readonly size: number; readonly revoked: number; recheck(): Promise<unknown> }
+  }
+  readonly registry: Pick<Registry, 'list' | 'report'>
+  readonly instanceId: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Says after each change what this hub has cut because of it, and collects what all hubs have. Made after sessions. */
+export function createCutReports(options: CutReportsOptions): CutReports {
+  const { changes, sessions, registry, instanceId, clock, log } = options
+  const db = options.db.withTables<HubTables>()
+  const { live } = sessions
+  let checked = -1
+  let told = 0
+  let watchedUntil = Number.NEGATIVE_INFINITY
+  let telling = false
+  const own: { readonly after: number; readonly n: number; readonly streams: number }[] = []
+
+  changes.onApplied((touched) => {
+    const opensOnly =
+      touched?.size === 1 && [...(touched.get('session') ?? ['-'])].every((id) => sessions.byId(id))
+    if (!opensOnly) watchedUntil = clock.monotonic() + WATCHED_MS
+    if (clock.monotonic() < watchedUntil) tell()
+  })
+
+  function tell(): void {
+    if (!telling) void tellAll()
+  }
+
+  async function tellAll(): Promise<void> {
+    telling = true
+    while (checked < changes.applied) {
+      const n = changes.applied
+      try {
+        if (live.size > 0) await live.recheck()
+        const streams = live.revoked - told
+        told += streams
+        if (streams > 0) own.push({ after: checked, n, streams })
+        if (own.length > 100) own.shift()
+        const after = checked
+        checked = n
+        await registry.report({ after, n, streams })
+      } catch (error) {
+        checked = Math.max(checked, n)
+        log.debug({ cause: messageOf(error) }, 'what this hub has cut could not be told')
+      }
+    }
+    telling = false
+  }
+
+  /** How many streams the other hubs have cut, and how many of them have re-checked and how many not yet. */
+  async function askOthers(before: number, n: number) {
+    const others = (await registry.list()).filter(({ id }) => id !== instanceId)
+    const done = others.filter(({ applied }) => applied >= n)
+    if (done.length === 0) return { streams: 0, done: 0, missing: others.length }
+    const rows = await db
+      .selectFrom('hub_cuts')
+      .select('streams')
+      .where('hub', '!=', instanceId)
+      .where('n', '>', before)
+      .where('after', '<', n)
+      .execute()
+    const streams = rows.reduce((sum, row) => sum + Number(row.streams), 0)
+    return { streams, done: done.length, missing: others.length - done.length }
+  }
+
+  async function collect(before: number, began: number): Promise<CutReport | null> {
+    const n = changes.applied
+    if (n <= before) return null
+    const until = clock.monotonic() + WAIT_MS
+    watchedUntil = clock.monotonic() + WATCHED_MS
+    tell()
+    while (checked < n && clock.monotonic() < until) await pause(2)
+    let others = { streams: 0, done: 0, missing: 0 }
+    for (let waitMs = 5; ; waitMs = Math.min(80, waitMs * 2)) {
+      try {
+        others = await askOthers(before, n)
+      } catch (error) {
+        log.debug({ cause: messageOf(error) }, 'what other hubs have cut cannot be read')
+      }
+      if (others.missing === 0 || clock.monotonic() >= until) break
+      await pause(waitMs)
+    }
+    const here = own.filter((cut) => cut.n > before && cut.after < n)
+    const done = Number(checked >= n)
+    return {
+      streams: here.reduce((sum, { streams }) => sum + streams, others.streams),
+      hubs: others.done + done,
+      unconfirmed: others.missing + 1 - done,
+      ms: Math.round(clock.monotonic() - began),
+    }
+  }
+
+  return {
+    begin() {
+      const before = changes.applied
+      const began = clock.monotonic()
+      return () => collect(before, began)
+    },
+  }
+}

@@ -1,0 +1,165 @@
+import { sql } from 'kysely'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { OpenDatabase } from '../database/database.ts'
+import { compareClocks } from './clock-skew.ts'
+import type { HubTables } from './migrations.ts'
+
+const BEAT_MS = 2_000
+/** A hint that a hub came or goes. */
+const CHANNEL = 'mezite_hubs'
+
+export interface LiveHub {
+  readonly id: string
+  readonly version: string
+  /** When it started, by the database's clock. */
+  readonly since: Date
+  /** The last change after which it has re-checked what is live. */
+  readonly applied: number
+  /** `host:port` where the other hubs reach its public port; null: it takes no links of agents, since it starts or stops. */
+  readonly address: string | null
+}
+
+/**
+ * The hubs of the cluster: each says every 2 s that it lives; who has not for 10 s counts no more. `applied` is asked
+ * at each beat, and `report` says it at once. With an embedded database there is one hub, and nothing is written again.
+ */
+export function createRegistry(
+  options: Pick<OpenDatabase, 'db' | 'listen' | 'notify'> & {
+    readonly instanceId: string
+    readonly version: string
+    readonly alone: boolean
+    readonly clock: Clock
+    readonly log: Log
+  },
+) {
+  const { instanceId, version, alone, clock, log } = options
+  const clocks = compareClocks(options)
+  const db = options.db.withTables<HubTables>()
+  const since = new Date()
+  const listeners: (() => void)[] = []
+  let applied = -1
+  let address: string | null = null
+  let reachable: ReadonlyMap<string, string> = new Map()
+  let timer: NodeJS.Timeout | undefined
+  let unlisten: (() => void) | undefined
+  let beating: Promise<unknown> = Promise.resolve()
+  const beats = new Set<Promise<void>>()
+  let stopped = false
+
+  /** After the end nothing is said any more: it would bring the hub back. */
+  async function beat(): Promise<void> {
+    if (stopped) return
+    const saying = say()
+    beats.add(saying)
+    await saying.finally(() => beats.delete(saying))
+  }
+
+  async function say(): Promise<void> {
+    const askedAt = clock.monotonic()
+    const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address)
+      VALUES (${instanceId}, ${version}, ${applied}, ${address})
+      ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
+      RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
+    for (const { ms } of rows) clocks.told(ms, askedAt)
+  }
+
+  /** What is known stays while the database is away: links need it as little as requests do. */
+  async function look(): Promise<void> {
+    const found = new Map((await list()).flatMap(({ id, address: at }) => (at === null ? [] : [[id, at]])))
+    const same = found.size === reachable.size && [...found].every(([id, at]) => reachable.get(id) === at)
+    reachable = found
+    if (!same) for (const listener of listeners) listener()
+  }
+
+  async function tidy(): Promise<void> {
+    await sql`DELETE FROM hubs WHERE seen < now() - interval '1 minute'`.execute(db)
+    await sql`DELETE FROM hub_cuts WHERE at < now() - interval '1 minute'`.execute(db)
+    await sql`DELETE FROM hub_streams WHERE hub NOT IN (SELECT id FROM hubs)`.execute(db)
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      beating = beat()
+        .then(tidy)
+        .then(look)
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not say that it lives'))
+        .finally(() => {
+          if (!stopped) schedule()
+        })
+    }, BEAT_MS)
+  }
+
+  async function list(): Promise<readonly LiveHub[]> {
+    const self: LiveHub = { id: instanceId, version, since, applied, address }
+    if (alone) return [self]
+    const rows = await db
+      .selectFrom('hubs')
+      .selectAll()
+      .where(sql<boolean>`seen > now() - interval '10 seconds'`)
+      .orderBy('started')
+      .execute()
+    const live = rows.map((row) => ({
+      ...{ id: row.id, version: row.version, address: row.address },
+      ...{ since: new Date(row.started), applied: Number(row.applied) },
+    }))
+    return live.some(({ id }) => id === instanceId) ? live : [...live, self]
+  }
+
+  return {
+    /** The hubs that live, this one always among them, the oldest first. */
+    list,
+    /** Those that take links of agents, as of the last beat: where each is reached, by its id. */
+    get reachable() {
+      return reachable
+    },
+    /** By how many milliseconds this hub's clock is ahead of the database's, as of the last beat; 0 when it is alone. */
+    get clockAheadMs() {
+      return clocks.aheadMs
+    },
+    /** Told when `reachable` is another. */
+    onChanged: (listener: () => void) => void listeners.push(listener),
+    /** From now on the other hubs reach this one here, or no more (null). */
+    async announce(at: string | null): Promise<void> {
+      address = at
+      if (stopped) return
+      if (!alone) await beat()
+      await look()
+      void options.notify(CHANNEL)
+    },
+    /** Tells the other hubs at once that this one has re-checked what is live after change `n`, and what it cut. */
+    async report({ after, n, streams }: { after: number; n: number; streams: number }): Promise<void> {
+      applied = n
+      if (alone || stopped) return
+      if (streams > 0) {
+        await sql`INSERT INTO hub_cuts (hub, after, n, streams) VALUES (${instanceId}, ${after}, ${n}, ${streams})
+          ON CONFLICT DO NOTHING`.execute(db)
+      }
+      await beat()
+    },
+    /** After the migrations. */
+    async start(): Promise<void> {
+      if (alone) return
+      await beat()
+      schedule()
+      unlisten = options.listen(CHANNEL, () => {
+        look().catch((error) => log.debug({ cause: messageOf(error) }, 'the other hubs were not looked for'))
+      })
+    },
+    async stop(): Promise<void> {
+      stopped = true
+      clearTimeout(timer)
+      unlisten?.()
+      await Promise.allSettled([beating, ...beats])
+      if (alone) return
+      await db
+        .deleteFrom('hubs')
+        .where('id', '=', instanceId)
+        .execute()
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not sign off'))
+    },
+  }
+}
+
+export type Registry = ReturnType<typeof createRegistry>

@@ -1,0 +1,102 @@
+import { dirname, resolve } from 'node:path'
+import { ownServices } from '../../api/hub-services.ts'
+import {
+  type ConfigProblem,
+  checkConfig,
+  checkPluginConfig,
+  configError,
+  type ValueProblem,
+} from '../../kernel/config-check.ts'
+import { readConfigFile } from '../../kernel/config-file.ts'
+import { MezError } from '../../kernel/error.ts'
+import { orderPlugins } from '../../kernel/order.ts'
+import { runtimeProblems } from '../../kernel/runtime-check.ts'
+import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../loader/plugin-loader.ts'
+import { standardPlugins, standardProviders } from '../standard-plugins.ts'
+import { completeConfig } from './config-defaults.ts'
+import { applyEnvironment } from './environment.ts'
+import { checkFiles } from './file-check.ts'
+import type { HubConfig } from './hub-config.ts'
+import { usablePart } from './partial-config.ts'
+import { hubSchema } from './schema.ts'
+
+export interface LoadConfigOptions {
+  readonly file: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: the standard set. */
+  readonly standard?: readonly string[]
+  /** What is wrong with the runtime. Default: what `runtimeProblems` finds. */
+  readonly runtime?: readonly string[]
+}
+
+/** A configuration that is good to start with. */
+export interface LoadedConfig {
+  readonly config: HubConfig
+  /** Each with its own slice, checked, defaults filled in. */
+  readonly plugins: readonly LoadedPlugin[]
+  /** For the log, once there is one. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Reads the configuration: defaults, then the file, then `MEZITE_*` variables, and loads the plugins that it names.
+ * Whatever is wrong is thrown together: MEZ_CONFIG_INVALID with all problems, and errors of plugins beside it.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
+  const read = await readConfigFile(options.file)
+  if (read.problems.length > 0) throw configError(read.problems)
+  const environment = applyEnvironment(read.value, options.env ?? process.env)
+  const locate = (problem: ValueProblem) => environment.locate(problem) ?? read.locate(problem)
+  const { runtime = runtimeProblems() } = options
+  const problems: ConfigProblem[] = []
+  const errors: unknown[] = []
+  const warnings = [...environment.warnings]
+
+  const checked = checkConfig(hubSchema, environment.value)
+  problems.push(...checked.problems.map(locate))
+  let config: HubConfig | undefined
+  const usable = usablePart(environment.value, checked.problems)
+  if (usable) {
+    const { raw, isBroken } = usable
+    const completed = completeConfig(options.file, raw, isBroken)
+    const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
+    const files = await checkFiles(completed.config, urlFromFile, isBroken)
+    problems.push(...[...completed.problems, ...files.problems].map(locate))
+    warnings.push(...completed.warnings, ...files.warnings)
+    config = completed.config
+    if (raw.strict_runtime) errors.push(...runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what)))
+    else warnings.push(...runtime)
+  }
+
+  const named = (read.value as { plugins?: unknown } | null)?.plugins ?? {}
+  const load = {
+    side: 'hub',
+    standard: options.standard ?? standardPlugins,
+    plugins: typeof named === 'object' ? (named as Record<string, unknown>) : {},
+    folder: dirname(resolve(options.file)),
+    program: import.meta.dirname,
+  } as const
+  const plugins = await loadPlugins(load).catch((error: unknown) => {
+    errors.push(...(error instanceof AggregateError ? error.errors : [error]))
+    return loadEachPlugin(load)
+  })
+  // What is missing because something did not load is not said again.
+  if (errors.length === 0) {
+    try {
+      const definitions = plugins.map(({ plugin }) => plugin)
+      orderPlugins(definitions, { provided: ownServices, suggestions: standardProviders })
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  const withSlices = plugins.map((loaded) => {
+    const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
+    problems.push(...slice.problems.map(locate))
+    return { ...loaded, config: slice.value }
+  })
+
+  if (problems.length > 0) errors.unshift(configError(problems.toSorted((a, b) => a.line - b.line)))
+  if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
+  if (errors.length === 1) throw errors[0]
+  return { config: config!, plugins: withSlices, warnings }
+}

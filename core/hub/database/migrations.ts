@@ -1,0 +1,41 @@
+import { sql } from 'kysely'
+import type { Migrations } from '../../api/database.ts'
+
+/** Tables of the change sequence. */
+export type ChangeTables = {
+  /** Exactly one row. Its lock orders all changes. `tag` tells two histories with the same number apart. */
+  readonly change_sequence: { readonly id: number; readonly n: number; readonly tag: string }
+  /** One row for each number, from the last that was pruned on. `touched` is JSON: `[kind, key, 1 if no decision depends on it][]`. */
+  readonly change_log: {
+    readonly n: number
+    readonly tag: string
+    readonly touched: string
+    readonly at: Date
+  }
+}
+
+/** What the database room itself needs. */
+export const databaseMigrations: Migrations = {
+  owner: 'core-database',
+  migrations: {
+    '0001-changes': {
+      async up(db) {
+        await sql`CREATE TABLE change_sequence (
+          id integer PRIMARY KEY CHECK (id = 1),
+          n bigint NOT NULL,
+          tag uuid NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE change_log (
+          n bigint PRIMARY KEY,
+          tag uuid NOT NULL,
+          touched text NOT NULL,
+          at timestamptz NOT NULL DEFAULT now()
+        )`.execute(db)
+        await sql`INSERT INTO change_sequence (id, n, tag) VALUES (1, 0, gen_random_uuid())`.execute(db)
+        await sql`INSERT INTO change_log (n, tag, touched) SELECT n, tag, '[]' FROM change_sequence`.execute(
+          db,
+        )
+      },
+    },
+  },
+}

@@ -1,0 +1,130 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { Database, Migrations } from '../../api/database.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { sayWhatWaits } from '../../log/wait-notice.ts'
+
+/** An arbitrary number that all hubs agree on. */
+const MIGRATION_LOCK = 7_264_510_027
+
+/** Hubs wait this long for one that migrates. */
+const TURN_MS = 10 * 60_000
+
+/** How long it is tried to get at tables that others use, a backup for one. */
+const TRIED_MS = 10 * 60_000
+const PAUSE_MS = 5_000
+
+/** What a statement says that `lock_timeout` has ended. */
+const LOCK_NOT_AVAILABLE = '55P03'
+
+/** How the name of a migration ends after which older versions must not run any more, not even beside the new one. */
+const BREAKING = '-breaking'
+
+/**
+ * Brings the tables of every owner up to date, in the order given; hubs that start together take turns. Migrations of a
+ * newer version are left as they are, since they only add, so that a hub can be rolled back or started again while
+ * others are upgraded. Throws `MEZ_DATABASE_NEWER` when one of those is marked as breaking, before anything is changed,
+ * and `MEZ_MIGRATION_FAILED`, naming owner and migration, when one throws (its owner's migrations are rolled back).
+ *
+ * `db` has a short `lock_timeout`: everybody who reads a table waits behind a statement that waits to change it, the hubs
+ * that run among them, so each wait is short, and owners whose statements have missed a lock are tried again.
+ */
+export async function runMigrations(
+  db: Database,
+  dialect: 'embedded' | 'postgres',
+  all: readonly Migrations[],
+  log: Log,
+): Promise<void> {
+  const owners = new Set<string>()
+  for (const { owner } of all) {
+    if (owners.has(owner))
+      throw new MezError('MEZ_MIGRATION_FAILED', `two parts bring migrations of '${owner}'`)
+    if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(owner)) {
+      throw new MezError('MEZ_MIGRATION_FAILED', `'${owner}' cannot be an owner of migrations`)
+    }
+    owners.add(owner)
+  }
+  const run = async () => {
+    const newer = new Map<string, string[]>()
+    for (const each of all) newer.set(each.owner, await newerOf(db, each))
+    for (const each of all) await migrateOwner(db, each, newer.get(each.owner) ?? [], log)
+  }
+  // The embedded database has one connection and one hub.
+  if (dialect === 'embedded') return run()
+  await db.connection().execute(async (holder) => {
+    await sql`SELECT set_config('lock_timeout', ${String(TURN_MS)}, false)`.execute(holder)
+    await sql`SELECT pg_advisory_lock(${MIGRATION_LOCK})`.execute(holder)
+    try {
+      await run()
+    } finally {
+      await sql`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`.execute(holder).catch(() => {})
+    }
+  })
+}
+
+const tableOf = (owner: string) => `${owner.replaceAll('-', '_')}_migrations`
+
+/** Names of migrations that a newer version has run. */
+async function newerOf(db: Database, { owner, migrations }: Migrations): Promise<string[]> {
+  const table = tableOf(owner)
+  const known = await sql<{ there: unknown }>`SELECT to_regclass(${table}) AS there`.execute(db)
+  if (known.rows[0]?.there == null) return []
+  const { rows } = await sql<{ name: string }>`SELECT name FROM ${sql.table(table)} ORDER BY name`.execute(db)
+  const newer = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name))
+  const breaking = newer.find((name) => name.endsWith(BREAKING))
+  if (breaking === undefined) return newer
+  throw new MezError(
+    'MEZ_DATABASE_NEWER',
+    `the database has the migration '${breaking}' of '${owner}', beside which this version must not run`,
+  )
+}
+
+async function migrateOwner(
+  db: Kysely<unknown>,
+  { owner, migrations }: Migrations,
+  newer: readonly string[],
+  log: Log,
+): Promise<void> {
+  if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database is of a newer version')
+  // The migrator wants to see everything that has run.
+  const waited = Object.entries(migrations).map(([name, migration]): [string, Migration] => {
+    const up: Migration['up'] = (trx) =>
+      sayWhatWaits(`the migration '${name}' of '${owner}'`, (async () => migration.up(trx))(), log)
+    return [name, { ...migration, up }]
+  })
+  const done = Object.fromEntries(newer.map((name) => [name, { up: async () => {} }]))
+  const table = tableOf(owner)
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...done, ...Object.fromEntries(waited) }) },
+    migrationTableName: table,
+    migrationLockTableName: `${table}_lock`,
+  })
+  const until = performance.now() + TRIED_MS
+  let tried = await migrator.migrateToLatest()
+  while (Object(tried.error).code === LOCK_NOT_AVAILABLE && performance.now() < until) {
+    const inUseBy = await whoHoldsLocks(db)
+    log.warn({ owner, inUseBy }, 'tables to migrate are in use, by a backup for example: it is tried again')
+    await pause(PAUSE_MS)
+    tried = await migrator.migrateToLatest()
+  }
+  const { error, results = [] } = tried
+  if (error) {
+    const failed = results.find(({ status }) => status === 'Error')?.migrationName
+    const which = failed ? `the migration '${failed}' of '${owner}'` : `the migrations of '${owner}'`
+    throw new MezError('MEZ_MIGRATION_FAILED', `${which} failed: ${messageOf(error)}`, { cause: error })
+  }
+  for (const { migrationName } of results) log.info({ owner, migration: migrationName }, 'database migrated')
+}
+
+/** Who has used tables for more than a moment: program and process id on the server. */
+async function whoHoldsLocks(db: Kysely<unknown>): Promise<readonly string[]> {
+  const { rows } = await sql<{ pid: number; name: string }>`
+    SELECT DISTINCT pid, application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'relation' AND granted AND datname = current_database() AND pid <> pg_backend_pid()
+      AND (xact_start IS NULL OR xact_start < now() - interval '1 second')
+    ORDER BY pid LIMIT 10`.execute(db)
+  return rows.map(({ pid, name }) => `${name || 'a program without a name'} (pid ${pid})`)
+}

@@ -1,0 +1,165 @@
+import type { AuditInput } from '../../api/audit-event.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { Decision } from '../../api/decision.ts'
+import type { Tunnel } from '../../api/tunnel.ts'
+import type { RunningAudit } from '../audit/audit.ts'
+import type { Registry } from '../cluster/hub-registry.ts'
+import type { OpenDatabase } from '../database/database.ts'
+import type { Front } from '../listener/listener.ts'
+import type { RunningChanges } from '../revisions/revisions.ts'
+import type { RunningSessions } from '../sessions/sessions.ts'
+import { createMetrics } from './metrics.ts'
+
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** What a scrape looks at. */
+export interface Watched {
+  readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly changes: Pick<RunningChanges, 'ageMs' | 'applied' | 'fresh'>
+  readonly front: Pick<Front, 'connections'>
+  readonly registry: Pick<Registry, 'clockAheadMs'>
+  readonly sessions: Pick<RunningSessions, 'list' | 'live'>
+  readonly store: Pick<OpenDatabase, 'connections'>
+  readonly tunnel: Pick<Tunnel, 'links'>
+}
+
+/**
+ * The metrics of a hub; README.md has the table. What happens often is counted in place by those who are told of it, and
+ * everything else is looked at when somebody scrapes.
+ */
+export function createHubMetrics() {
+  const metrics = createMetrics()
+  const requests = metrics.counters(
+    'mezite_requests_total',
+    'Requests that were forwarded to apps, at their end',
+    ['protocol', 'code'],
+  )
+  const durations = metrics.histogram(
+    'mezite_request_duration_seconds',
+    'From a request that may be forwarded to the end of its answer, WebSockets excepted',
+    REQUEST_SECONDS,
+  )
+  const received = metrics.counters('mezite_received_bytes_total', 'Bytes from people to apps', ['protocol'])
+  const sent = metrics.counters('mezite_sent_bytes_total', 'Bytes from apps to people', ['protocol'])
+  const connections = metrics.counter('mezite_tcp_connections_total', 'Connections to TCP apps, at their end')
+  const events = metrics.counters('mezite_audit_events_total', 'Audit events, folded ones too', ['type'])
+  const decisions = metrics.counters('mezite_access_decisions_total', 'Decisions about access', [
+    'effect',
+    'reason',
+  ])
+  const secured = metrics.counters('mezite_tls_handshakes_total', 'TLS handshakes on the public port', [
+    'alpn',
+  ])
+  const refused = metrics.counters(
+    'mezite_refused_connections_total',
+    'Connections that never got through TLS',
+    ['reason'],
+  )
+  const queries = metrics.histogram('mezite_database_query_seconds', 'Queries of the database', QUERY_SECONDS)
+  const failedQueries = metrics.counter('mezite_database_failed_queries_total', 'Queries that failed')
+
+  function addBytes(protocol: string, { bytes_in, bytes_out }: NonNullable<AuditInput['fields']>): void {
+    if (typeof bytes_in === 'number') received(protocol).value += bytes_in
+    if (typeof bytes_out === 'number') sent(protocol).value += bytes_out
+  }
+
+  return {
+    metrics,
+    /** An event is being recorded. */
+    event({ type, fields = {} }: AuditInput): void {
+      events(type).value += 1
+      if (type === 'app.request') {
+        const protocol = typeof fields.upgrade === 'string' ? fields.upgrade : 'http'
+        requests(protocol, classOf(fields.status)).value += 1
+        addBytes(protocol, fields)
+        if (protocol === 'http') durations.observe(Number(fields.duration_ms) / 1_000)
+      } else if (type === 'app.session.end' && fields.protocol === 'tcp') {
+        connections.value += 1
+        addBytes('tcp', fields)
+      }
+    },
+    decision({ effect, reason }: Decision): void {
+      decisions(effect, reason).value += 1
+    },
+    connection(what: 'secured' | 'refused', which: string): void {
+      if (what === 'secured') secured(which).value += 1
+      else refused(which).value += 1
+    },
+    query(ms: number, failed: boolean): void {
+      queries.observe(ms / 1_000)
+      if (failed) failedQueries.value += 1
+    },
+    /** Gauges over rooms that are open. */
+    watch({ audit, catalog, changes, front, registry, sessions, store, tunnel }: Watched): void {
+      const bySink = (read: (sink: RunningAudit['sinks'][number]) => number) => () =>
+        Object.fromEntries(audit.sinks.map((sink) => [sink.name, read(sink)]))
+      const { gauge, counted } = metrics
+      gauge('mezite_audit_accepting', '0: new requests get 503 because nothing can be recorded', () =>
+        Number(audit.accepting),
+      )
+      gauge(
+        'mezite_audit_queue_events',
+        'Events that wait for a sink',
+        bySink(({ queued }) => queued),
+        'sink',
+      )
+      counted(
+        'mezite_audit_dropped_total',
+        'Events that a sink never got',
+        bySink(({ dropped }) => dropped),
+        'sink',
+      )
+      counted(
+        'mezite_audit_failed_writes_total',
+        'Batches that a sink did not take',
+        bySink(({ failures }) => failures),
+        'sink',
+      )
+      gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length)
+      gauge('mezite_agents_connected', 'Agents with a tunnel to this hub', () => tunnel.links().length)
+      gauge('mezite_connections_open', 'Connections on the public port', () => front.connections)
+      gauge('mezite_sessions', 'Sessions of the cluster', () => countBy(sessions.list(), ({ kind }) => kind))
+      gauge(
+        'mezite_live_streams',
+        'Streams to apps that live on this hub',
+        () => sessions.live.byProtocol(),
+        'protocol',
+      )
+      counted(
+        'mezite_revoked_streams_total',
+        'Live streams that were cut because access ended',
+        () => sessions.live.revoked,
+      )
+      gauge(
+        'mezite_view_age_seconds',
+        'Since access data was last known to be true; over 5 nobody is let in',
+        () => Math.min(changes.ageMs() / 1_000, 1e9),
+      )
+      gauge(
+        'mezite_change_sequence',
+        'Last change of access data that this hub has applied; compare hubs',
+        () => changes.applied,
+      )
+      gauge(
+        'mezite_clock_difference_seconds',
+        "By how much this hub's clock is ahead of the database's",
+        () => registry.clockAheadMs / 1_000,
+      )
+      gauge('mezite_database_connections', 'Connections to PostgreSQL', () => store.connections(), 'state')
+    },
+  }
+}
+
+function classOf(status: unknown): string {
+  return typeof status === 'number' && status >= 100 && status < 600
+    ? `${Math.floor(status / 100)}xx`
+    : 'none'
+}
+
+function countBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1
+  return counts
+}

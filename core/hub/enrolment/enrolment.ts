@@ -1,0 +1,149 @@
+import type { Authorities, IssuedCertificate } from '../../api/certificate-authorities.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { isHostname } from '../../wire/tunnel-protocol.ts'
+import type { RunningCatalog } from '../catalog/catalog.ts'
+import type { TunnelTables } from '../tunnel/migrations.ts'
+import { JoinRefusal } from './join-refusal.ts'
+import type { JoinTokens } from './join-tokens.ts'
+
+/** How an agent gets its certificates. All throw `JoinRefusal` for what must not be. */
+export interface Enrolment {
+  join(input: {
+    readonly token: unknown
+    readonly csr: unknown
+    readonly hostname: unknown
+    readonly clientIp: string
+  }): Promise<IssuedCertificate>
+  /** A new certificate for a link that stands on the one with `serial`. */
+  renew(hostname: string, serial: string, csr: unknown): Promise<IssuedCertificate>
+  /** The newest certificate was used: the one before it is void from now on. */
+  confirm(hostname: string, serial: string): Promise<void>
+  /** The agent trusts these keys of the hub CA. */
+  learnt(hostname: string, pins: readonly string[]): Promise<void>
+}
+
+/** Changes the rows of agents through the change sequence. */
+export function createEnrolment(options: {
+  readonly changes: Pick<Changes, 'write'>
+  readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
+  readonly catalog: Pick<RunningCatalog, 'bindsIn'>
+  readonly tokens: Pick<JoinTokens, 'spend'>
+  readonly clock: Clock
+}): Enrolment {
+  const { changes, authorities, catalog, tokens, clock } = options
+
+  async function sign(csr: string, hostname: string, generation: number): Promise<IssuedCertificate> {
+    try {
+      return await authorities.issueAgent({ csr, hostname, generation })
+    } catch {
+      throw new JoinRefusal(400, 'csr_invalid', 'The certificate request is not acceptable.')
+    }
+  }
+
+  return {
+    join({ token, csr, hostname, clientIp }) {
+      if (typeof token !== 'string' || typeof csr !== 'string' || !isHostname(hostname)) {
+        throw new JoinRefusal(400, 'join_invalid', 'Needed: token, csr and hostname (lower case).')
+      }
+      return changes.write(async (trx, change) => {
+        const tables = trx.withTables<TunnelTables>()
+        const spent = await tokens.spend(trx, token, hostname)
+        const [before] = await tables
+          .selectFrom('agents')
+          .select('generation')
+          .where('hostname', '=', hostname)
+          .execute()
+        if (spent.agent_hostname !== null && spent.agent_hostname !== hostname) {
+          throw new JoinRefusal(403, 'hostname_refused', 'The join token is for another host name.')
+        }
+        if (spent.agent_hostname === null && (before || (await catalog.bindsIn(trx, hostname)))) {
+          throw new JoinRefusal(
+            403,
+            'hostname_refused',
+            'The host name is taken or has apps: make a token with --agent-hostname.',
+          )
+        }
+        const generation = (before?.generation ?? 0) + 1
+        const issued = await sign(csr, hostname, generation)
+        const row = {
+          cert_serial: issued.serial,
+          previous_serial: null,
+          cert_expires: new Date(issued.notAfter),
+          generation,
+          cert_authority: issued.authority,
+          // The answer tells it, and without the answer it is no agent.
+          hub_ca_pins: authorities.pin(),
+        }
+        // Two joins of one free name at once: the second insert fails and with it the second token's use.
+        if (before) await tables.updateTable('agents').set(row).where('hostname', '=', hostname).execute()
+        else
+          await tables
+            .insertInto('agents')
+            .values({ hostname, created: new Date(clock.now()), ...row })
+            .execute()
+        change.touch('agent', hostname)
+        await change.audit({
+          type: 'agent.joined',
+          success: true,
+          clientIp,
+          fields: { agent: hostname, token: spent.id },
+        })
+        return issued
+      })
+    },
+    async renew(hostname, serial, csr) {
+      if (typeof csr !== 'string')
+        throw new JoinRefusal(400, 'csr_invalid', 'A certificate request is needed.')
+      return changes.write(async (trx, change) => {
+        const tables = trx.withTables<TunnelTables>()
+        const [row] = await tables
+          .selectFrom('agents')
+          .selectAll()
+          .where('hostname', '=', hostname)
+          .forUpdate()
+          .execute()
+        if (!row) throw new JoinRefusal(403, 'agent_unknown', 'The agent was removed.')
+        if (serial !== row.cert_serial && serial !== row.previous_serial) {
+          throw new JoinRefusal(403, 'certificate_superseded', 'A newer certificate was used elsewhere.')
+        }
+        const generation = row.generation + 1
+        const issued = await sign(csr, hostname, generation)
+        await tables
+          .updateTable('agents')
+          .set({
+            cert_serial: issued.serial,
+            previous_serial: serial,
+            cert_expires: new Date(issued.notAfter),
+            generation,
+            cert_authority: issued.authority,
+          })
+          .where('hostname', '=', hostname)
+          .execute()
+        change.touch('agent', hostname)
+        return issued
+      })
+    },
+    confirm: (hostname, serial) =>
+      changes.write(async (trx, change) => {
+        await trx
+          .withTables<TunnelTables>()
+          .updateTable('agents')
+          .set({ previous_serial: null })
+          .where('hostname', '=', hostname)
+          .where('cert_serial', '=', serial)
+          .execute()
+        change.touch('agent', hostname)
+      }),
+    learnt: (hostname, pins) =>
+      changes.write(async (trx, change) => {
+        await trx
+          .withTables<TunnelTables>()
+          .updateTable('agents')
+          .set({ hub_ca_pins: pins.join(',') })
+          .where('hostname', '=', hostname)
+          .execute()
+        change.touch('agent', hostname)
+      }),
+  }
+}

@@ -1,0 +1,80 @@
+import { Type } from 'typebox'
+import { Problem } from '../../api/problem.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { isHostname } from '../../wire/tunnel-protocol.ts'
+import type { JoinTokens } from './join-tokens.ts'
+
+const DEFAULT_TTL_SECONDS = 3_600
+const LONGEST_TTL_SECONDS = 30 * 24 * 3_600
+
+const Body = Type.Object(
+  {
+    roles: Type.Array(Type.Literal('app'), { minItems: 1, maxItems: 1 }),
+    ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_TTL_SECONDS })),
+    agent_hostname: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  },
+  { additionalProperties: false },
+)
+
+interface TokenBody {
+  readonly roles: readonly 'app'[]
+  readonly ttl_seconds?: number
+  readonly agent_hostname?: string | null
+}
+
+/** `/v1/webapi/tokens`: join tokens. A token is shown once, on creation. */
+export function tokenRoutes(options: {
+  readonly tokens: JoinTokens
+  readonly pin: () => string
+  readonly publicAddr: string
+  readonly clock: Clock
+}): WebRoutes {
+  const { tokens, pin, publicAddr } = options
+  return {
+    name: 'tokens',
+    prefix: '/v1/webapi/tokens',
+    async routes(web) {
+      web.get('/', { config: { access: 'admin' } }, async () =>
+        (await tokens.list()).map((row) => ({
+          id: row.id,
+          name: null,
+          roles: ['app'],
+          agent_hostname: row.agent_hostname,
+          created: row.created.toISOString(),
+          expires: row.expires.toISOString(),
+          used_at: row.used_at?.toISOString() ?? null,
+        })),
+      )
+      web.post<{ Body: TokenBody }>(
+        '/',
+        { config: { access: 'admin' }, schema: { body: Body } },
+        async (request, reply) => {
+          const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = request.body
+          const agentHostname = wanted?.toLowerCase() ?? null
+          if (agentHostname !== null && !isHostname(agentHostname)) {
+            throw new Problem(400, 'hostname_invalid', `${wanted} cannot be the host name of an agent.`)
+          }
+          const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, by: request.actor })
+          const host = agentHostname === null ? '' : ` --hostname ${agentHostname}`
+          // The token goes in through standard input: arguments are there for everyone to see.
+          const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${pin()}${host}`
+          reply.code(201)
+          return { id, token, ca_pin: pin(), command }
+        },
+      )
+      web.delete<{ Params: { id: string } }>(
+        '/:id',
+        { config: { access: 'admin' } },
+        async (request, reply) => {
+          const { id } = request.params
+          const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+          if (!isUuid || !(await tokens.remove(id, request.actor))) {
+            throw new Problem(404, 'token_not_found', `There is no join token ${id}.`)
+          }
+          return reply.code(204).send()
+        },
+      )
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { v4 as uuid } from 'uuid'
+import type { Actor } from '../../api/audit-event.ts'
+import type { Database, Transaction } from '../../api/database.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
+import { JoinRefusal } from './join-refusal.ts'
+
+/** One-use tokens that admit an agent. Stored as SHA-256 only: they are 256 random bits. */
+export interface JoinTokens {
+  create(input: {
+    readonly agentHostname: string | null
+    readonly ttlMs: number
+    readonly by: Actor
+  }): Promise<{ readonly id: string; readonly token: string }>
+  list(): Promise<readonly JoinTokenTable[]>
+  /** False: there is none with this id. */
+  remove(id: string, by: Actor): Promise<boolean>
+  /** Marks the token as used in one statement, so that of many at once one wins. Throws `JoinRefusal`. */
+  spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
+}
+
+/** Keeps used and expired tokens listed for this long. */
+const KEEP_MS = 30 * 24 * 60 * 60_000
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+
+/** Tokens are made and removed with an audit event in the same transaction. */
+export function createJoinTokens(options: {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'write'>
+  readonly clock: Clock
+}): JoinTokens {
+  const { changes, clock } = options
+  const db = options.db.withTables<TunnelTables>()
+  const event = (type: string, id: string, by: Actor, agent: string | null) => ({
+    type,
+    success: true,
+    by,
+    fields: { token: id, agent },
+  })
+
+  return {
+    async create({ agentHostname, ttlMs, by }) {
+      const id = uuid()
+      const token = randomBytes(32).toString('base64url')
+      const now = clock.now()
+      await changes.write(async (trx, change) => {
+        const tables = trx.withTables<TunnelTables>()
+        await tables
+          .deleteFrom('join_tokens')
+          .where('expires', '<', new Date(now - KEEP_MS))
+          .execute()
+        await tables
+          .insertInto('join_tokens')
+          .values({
+            id,
+            hash: hashOf(token),
+            agent_hostname: agentHostname,
+            created: new Date(now),
+            expires: new Date(now + ttlMs),
+            used_at: null,
+            used_by: null,
+          })
+          .execute()
+        await change.audit(event('token.created', id, by, agentHostname))
+      }, by)
+      return { id, token }
+    },
+    list: async () =>
+      (await db.selectFrom('join_tokens').selectAll().orderBy('created').execute()) as JoinTokenTable[],
+    remove: (id, by) =>
+      changes.write(async (trx, change) => {
+        const [row] = await trx
+          .withTables<TunnelTables>()
+          .deleteFrom('join_tokens')
+          .where('id', '=', id)
+          .returning('agent_hostname')
+          .execute()
+        if (!row) return false
+        await change.audit(event('token.deleted', id, by, row.agent_hostname))
+        return true
+      }, by),
+    async spend(trx, token, hostname) {
+      const now = new Date(clock.now())
+      const [row] = await trx
+        .withTables<TunnelTables>()
+        .updateTable('join_tokens')
+        .set({ used_at: now, used_by: hostname })
+        .where('hash', '=', hashOf(token))
+        .where('used_at', 'is', null)
+        .where('expires', '>', now)
+        .returningAll()
+        .execute()
+      if (!row) throw new JoinRefusal(403, 'token_refused', 'The join token is unknown, expired or used.')
+      return row as JoinTokenTable
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import type { TlsOptions } from 'node:tls'
+import type { PublicNames } from '../../api/web-routes.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { developmentCertificate, developmentFiles } from './development-certificate.ts'
+import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from './key-pair.ts'
+
+export interface CertificatesOptions {
+  readonly publicNames: PublicNames
+  /** `proxy.https_keypair`; null: the development certificate. */
+  readonly main: KeyPairFiles | null
+  /** `proxy.apps_keypair`; null: the main certificate serves the apps too. */
+  readonly apps: KeyPairFiles | null
+  /** `proxy.listen_addr`: a development certificate is free on loopback. */
+  readonly listenAddr: string
+  /** `proxy.development_certificate`. */
+  readonly allowDevelopment?: boolean
+  readonly dataDir: string
+  readonly log: Log
+  readonly clock?: Clock
+  /** How often the files are looked at, in milliseconds. */
+  readonly reloadMs?: number
+}
+
+/** The certificates that browsers see. */
+export interface Certificates {
+  /** Options for a browser-facing TLS server; they follow reloads by themselves. */
+  browserTls(): TlsOptions
+  /** May an app take the host? `sans` names what is covered. */
+  covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
+  /** True: no HSTS. */
+  readonly development: boolean
+  /** PEM that clients of a development certificate must trust, or null. */
+  readonly developmentCa: string | null
+  close(): void
+}
+
+/**
+ * Reads key pairs and follows their files: a change is taken up within 5 s, a broken file keeps the old pair
+ * and is logged. Rejects with `MEZ_CERTIFICATE_…` when the hub must not start with them.
+ */
+export async function createCertificates(options: CertificatesOptions): Promise<Certificates> {
+  const { publicNames, log, clock = systemClock, dataDir } = options
+  const hosts = [publicNames.hubOrigin, publicNames.signInOrigin].map((origin) => new URL(origin).hostname)
+  const appsDomain = publicNames.appsDomain?.toLowerCase() ?? null
+  const development = options.main === null
+  let main: KeyPair
+  if (options.main === null) {
+    mayDevelop(options, [...hosts, ...(appsDomain === null ? [] : [appsDomain])])
+    const names = new Set([...hosts, ...(appsDomain === null ? [] : [`*.${appsDomain}`])])
+    main = await developmentCertificate(dataDir, [...names], clock)
+    log.warn(`development certificate in use; clients must trust ${dataDir}/${developmentFiles.ca}`)
+  } else {
+    main = await readKeyPair(options.main)
+  }
+  let apps = options.apps === null ? null : await readKeyPair(options.apps)
+
+  const appsPair = (): KeyPair => apps ?? main
+  if (appsDomain !== null) checkAppNames(appsPair(), appsDomain)
+  for (const host of new Set(hosts)) {
+    if (!namesHost(main, host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
+  }
+  for (const pair of [main, apps]) {
+    if (pair && pair.leaf.validToDate.getTime() < clock.now()) log.error('the certificate has expired')
+  }
+
+  const refused = new Map<string, string>()
+  const reread = async (files: KeyPairFiles, old: KeyPair): Promise<KeyPair> => {
+    try {
+      const next = await readKeyPair(files)
+      refused.delete(files.certFile)
+      if (next.cert === old.cert && next.key === old.key) return old
+      if (next.leaf.validToDate.getTime() < clock.now()) throw new Error(`${files.certFile} has expired`)
+      log.info({ file: files.certFile, until: next.leaf.validTo }, 'certificate taken up')
+      return next
+    } catch (error) {
+      const reason = messageOf(error)
+      if (refused.get(files.certFile) !== reason)
+        log.error({ reason }, 'certificate file refused, old one kept')
+      refused.set(files.certFile, reason)
+      return old
+    }
+  }
+  let reading = false
+  const timer = setInterval(async () => {
+    if (reading) return
+    reading = true
+    if (options.main) main = await reread(options.main, main)
+    if (options.apps && apps) apps = await reread(options.apps, apps)
+    reading = false
+  }, options.reloadMs ?? 2_000)
+  timer.unref()
+
+  const pairFor = (serverName: string): KeyPair => {
+    const name = serverName.toLowerCase()
+    if (apps === null || hosts.includes(name)) return main
+    return appsDomain !== null && name.endsWith(`.${appsDomain}`) ? apps : main
+  }
+  return {
+    browserTls: () => ({
+      minVersion: 'TLSv1.2',
+      // Asked for each connection with SNI; the pair below serves those without.
+      SNICallback: (serverName, done) => done(null, pairFor(serverName).context),
+      key: main.key,
+      cert: main.cert,
+    }),
+    covers: (host) => ({ ok: namesHost(appsPair(), host), sans: appsPair().sans }),
+    development,
+    developmentCa: development ? (main.cert.split(/(?=-----BEGIN)/)[1] ?? null) : null,
+    close: () => clearInterval(timer),
+  }
+}
+
+/** Throws `MEZ_CERTIFICATE_NAMES` when no app could be served with the pair. */
+export function checkAppNames({ sans }: KeyPair, appsDomain: string): void {
+  if (sans.some((name) => name.endsWith(`.${appsDomain}`))) return
+  const names = sans.join(', ') || 'no name'
+  const message = `the certificate covers neither *.${appsDomain} nor any host below it, only ${names}`
+  throw new MezError('MEZ_CERTIFICATE_NAMES', message)
+}
+
+function mayDevelop({ listenAddr, allowDevelopment }: CertificatesOptions, names: readonly string[]): void {
+  const loopback = /^(127(\.\d{1,3}){3}|\[::1\]|localhost):\d+$/.test(listenAddr)
+  if (allowDevelopment || loopback || names.every((name) => /(^|\.)localhost$/i.test(name))) return
+  throw new MezError(
+    'MEZ_CERTIFICATE_MISSING',
+    `a development certificate is no protection on ${listenAddr} for ${names.join(', ')}`,
+  )
+}

@@ -1,0 +1,189 @@
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { releaseListeners } from '../../wire/listener-release.ts'
+import { FrameBudget } from './frame-budget.ts'
+
+/** Takes one request. */
+export type TakeStream = (request: StreamRequest, info: ConnectionInfo) => void
+
+export interface BrowserSessionsOptions {
+  /** Streams at once on one connection. */
+  readonly streams: number
+  /** From the handshake to the first request. */
+  readonly firstRequestMs: number
+  readonly clock: Clock
+  /** A client has been cut for a flood of frames. */
+  readonly onflood: (info: ConnectionInfo) => void
+}
+
+/** HTTP/2 connections of browsers. */
+export interface BrowserSessions {
+  /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so only who serves it may offer it. */
+  open(
+    socket: TLSSocket,
+    info: ConnectionInfo,
+    /** Must not throw. */
+    take: (request: StreamRequest) => void,
+    extendedConnect: boolean,
+  ): void
+  /** Says goodbye on every connection: what is under way goes on, nothing new is taken. */
+  drain(): void
+  /** Stops watching; the sockets are the caller's to destroy. */
+  close(): void
+}
+
+const CHECK_MS = 1_000
+const IDLE_MS = 65_000
+/** How long a connection may take to end after its last stream, or after a flood. */
+const END_MS = 500
+const STREAM_WINDOW = 256 * 1024
+const CONNECTION_WINDOW = 1024 * 1024
+/** Decoded. Far above what is served, so that the refusal can be a page; beyond it the stream is reset. */
+const HEADER_LIST_BYTES = 256 * 1024
+/** Browsers send each cookie as a field of its own. */
+const HEADER_PAIRS = 1_024
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_HTTP_1_1_REQUIRED } = constants
+/** What nghttp2 calls a head of more than nine frames. */
+const TOO_MANY_CONTINUATIONS = -905
+const noop = () => {}
+
+interface Open {
+  readonly session: ServerHttp2Session
+  readonly socket: TLSSocket
+  readonly info: ConnectionInfo
+  readonly budget: FrameBudget
+  /** No Set, for the reason that `Roster` gives; these are too few to need places. */
+  readonly streams: ServerHttp2Stream[]
+  /** When it must have a stream, on the monotonic clock. */
+  idleEnd: number
+}
+
+/**
+ * Speaks HTTP/2 on finished TLS connections through Node.js's stream API, and bounds what a connection may cost: streams,
+ * header bytes, memory, resets, idle time, frames without a purpose (RFC 9113 section 10.5).
+ */
+export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
+  const { clock } = options
+  const opened = new Set<Open>()
+  let draining = false
+  const timer = setInterval(() => {
+    const now = clock.monotonic()
+    for (const one of opened) check(one, now)
+  }, CHECK_MS)
+  timer.unref()
+
+  function check(one: Open, now: number): void {
+    const { session, socket, budget, streams } = one
+    const unread = () => streams.reduce((sum, stream) => sum + stream.readableLength, 0)
+    if (budget.check(socket.bytesRead, socket.bytesWritten, unread)) calm(one)
+    else if (streams.length > 0) return
+    else if (session.closed) socket.destroy()
+    else if (now > one.idleEnd) session.close()
+  }
+
+  function open(
+    socket: TLSSocket,
+    info: ConnectionInfo,
+    take: (request: StreamRequest) => void,
+    extendedConnect: boolean,
+  ): void {
+    socket.on('error', noop)
+    if (socket.destroyed) return
+    const session = performServerHandshake(socket, {
+      maxSessionMemory: 32,
+      maxHeaderListPairs: HEADER_PAIRS,
+      maxSessionInvalidFrames: 100,
+      maxSessionRejectedStreams: 100,
+      maxOutstandingPings: 10,
+      maxSettings: 32,
+      streamResetBurst: 500,
+      streamResetRate: 50,
+      // Seen by us, and refused, instead of silently dropped.
+      strictFieldWhitespaceValidation: false,
+      strictSingleValueFields: false,
+      settings: {
+        enablePush: false,
+        maxConcurrentStreams: options.streams,
+        maxHeaderListSize: HEADER_LIST_BYTES,
+        initialWindowSize: STREAM_WINDOW,
+        enableConnectProtocol: extendedConnect,
+      },
+    } as never)
+    const one: Open = {
+      session,
+      socket,
+      info,
+      budget: new FrameBudget(),
+      streams: [],
+      idleEnd: clock.monotonic() + options.firstRequestMs,
+    }
+    opened.add(one)
+    preferHttp1(session)
+    session.on('error', () => socket.destroy())
+    session.on('close', () => opened.delete(one))
+    releaseListeners(session)
+    socket.once('close', () => opened.delete(one))
+    session.setLocalWindowSize(CONNECTION_WINDOW)
+    const took = (bytes: number) => one.budget.body(bytes)
+    const control = () => {
+      if (one.budget.control()) calm(one)
+    }
+    session.on('remoteSettings', control)
+    session.on('ping', control)
+    session.on('stream', (stream, headers, flags, rawHeaders) => {
+      stream.on('error', noop)
+      let bytes = 0
+      for (const text of rawHeaders) bytes += text.length + 2
+      one.budget.request(bytes)
+      // Reset before anybody saw it.
+      if (stream.destroyed || stream.closed) return
+      one.streams.push(stream)
+      stream.once('close', () => {
+        one.streams.splice(one.streams.indexOf(stream), 1)
+        one.idleEnd = clock.monotonic() + IDLE_MS
+        // What was under way when we reset it comes still.
+        if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
+      })
+      const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+      take({ stream, rawHeaders, headers, ended, socket, took })
+    })
+    if (draining) session.close()
+  }
+
+  /** A flood: GOAWAY says why, and the connection ends. */
+  function calm({ session, socket, info }: Open): void {
+    if (session.destroyed) return
+    options.onflood(info)
+    session.destroy(NGHTTP2_ENHANCE_YOUR_CALM as never)
+    setTimeout(() => socket.destroy(), END_MS).unref()
+  }
+
+  return {
+    open,
+    drain() {
+      draining = true
+      for (const { session } of opened) session.close()
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+/**
+ * A head of too many frames is fatal to the connection, and Node.js would end it with INTERNAL_ERROR, which a browser
+ * shows to the person. Told HTTP_1_1_REQUIRED, it asks again by itself over HTTP/1.1, where even that can be answered.
+ */
+function preferHttp1(session: ServerHttp2Session): void {
+  const destroy = session.destroy.bind(session)
+  session.destroy = (error, code) => {
+    const isTooMany = (error as { errno?: unknown } | undefined)?.errno === TOO_MANY_CONTINUATIONS
+    destroy(error, isTooMany ? NGHTTP2_HTTP_1_1_REQUIRED : code)
+  }
+}

@@ -1,0 +1,53 @@
+import { connect, type Socket } from 'node:net'
+import type { OtherHub } from './hub-selector.ts'
+
+const CONNECT_MS = 5_000
+const LAST_WORD_MS = 5_000
+
+/** Connections that this hub hands on to others, bytes as they are: they are encrypted for that hub. */
+export interface Relay {
+  /** The two connections end together. */
+  handOn(socket: Socket, to: OtherHub): void
+  /** Resolves when the agents have found other ways, or the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+}
+
+/** `failed` is told when another hub cannot be reached. */
+export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay {
+  const sockets = new Set<Socket>()
+  return {
+    handOn(socket, to) {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      const onward = connect({ ...to.address, noDelay: true })
+      const deadline = setTimeout(() => onward.destroy(new Error('no connection in time')), CONNECT_MS)
+      let connected = false
+      onward.on('error', (error) => {
+        if (!connected) failed(to, error)
+      })
+      socket.once('close', () => onward.destroy())
+      onward.once('close', () => {
+        clearTimeout(deadline)
+        // What the hub has said last, above all why it closes, still goes out, to whoever reads it in time.
+        socket.destroySoon()
+        setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
+      })
+      onward.once('connect', () => {
+        connected = true
+        clearTimeout(deadline)
+        onward.write(to.header)
+        socket.pipe(onward).pipe(socket)
+      })
+    },
+    async drain(signal) {
+      const over = [...sockets].map(
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+      )
+      const aborted = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve()
+        else signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([Promise.all(over), aborted])
+    },
+  }
+}

@@ -1,0 +1,300 @@
+import { createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Peers } from '../cluster/peers.ts'
+import { defaultLimits } from '../limits/limits.ts'
+import { chooseDoor, sideOf } from './alpn-router.ts'
+import { onlyAppHosts, twice } from './app-host-protocol.ts'
+import type { Certificates } from './certificates.ts'
+import { sourceReader } from './client-address.ts'
+import { affordableConnections } from './connection-capacity.ts'
+import { type Peeked, peekConnection } from './connection-preamble.ts'
+import { createAddressGate, type Place } from './connection-quota.ts'
+import { createBrowserSessions, type TakeStream } from './http2-connections.ts'
+import { createRelay } from './hub-relay.ts'
+import { chooseHub } from './hub-selector.ts'
+import { listen } from './listening-socket.ts'
+import { rarely } from './log-throttle.ts'
+import { createNamedDoor, isTrusted, type NamedDoor } from './mutual-tls-server.ts'
+import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
+
+export interface FrontOptions {
+  /** `host:port` or `[v6]:port`; port 0 takes a free one. */
+  readonly listenAddr: string
+  readonly certificates: Pick<Certificates, 'browserTls'>
+  /** For protocols that demand client certificates. */
+  readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
+  readonly publicNames: PublicNames
+  /** CIDRs. */
+  readonly trustedProxies?: readonly string[]
+  readonly proxyProtocol?: 'off' | 'required'
+  readonly protocols: readonly Protocol[]
+  /** Takes browsers of the hub's own hosts, and connections whose side only the Host header tells. */
+  readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
+  /** The same, for one request over HTTP/2. */
+  readonly webStream: TakeStream
+  /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
+  readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
+  /** The other hubs of the cluster; none: this one is alone. */
+  readonly peers?: Peers
+  readonly limits?: Partial<ProxyLimits>
+  readonly clock?: Clock
+  /** Told of each connection that got through TLS (by ALPN) or was refused before (by reason). */
+  readonly counted?: (what: 'secured' | 'refused', which: string) => void
+  readonly log: Log
+}
+
+/** The one public port. */
+export interface Front {
+  listen(): Promise<{ readonly port: number }>
+  /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
+  drain(signal: AbortSignal): Promise<void>
+  /** Closes the port and every connection at once. */
+  close(): Promise<void>
+  /** Open connections, whatever their stage. */
+  readonly connections: number
+}
+
+/** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
+const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
+const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
+/** Bytes that a client may send before its ClientHello is whole. */
+const HELLO_BYTES = 64 * 1024
+
+/**
+ * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
+ * taker; whatever is malformed, late or mixed is closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim
+ * the same connections.
+ */
+export function createFront(options: FrontOptions): Front {
+  const { log, publicNames, protocols, certificates, authorities, peers, counted = () => {} } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const clock = options.clock ?? systemClock
+  const gate = createAddressGate(limits, clock)
+  const mezite = new Map(Object.entries(options.mezite ?? {}))
+  const trusted = createTrustedProxies(options.trustedProxies ?? [])
+  const appHosts = onlyAppHosts(protocols)
+  const sockets = new Set<Socket>()
+  /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
+  const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
+  const warnRarely = rarely(log)
+
+  const relay = createRelay(({ id, address: { host, port } }, error) => {
+    counted('refused', 'hub_unreachable')
+    warnRarely(id, `hub ${id} cannot be reached at ${host} port ${port}, its proxy.internal_addr`, error)
+  })
+
+  let shown = certificates.browserTls()
+  const browser = createTlsServer({
+    ...shown,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: limits.handshakeMs,
+  })
+  const sessions = createBrowserSessions({
+    streams: limits.requestsPerConnection,
+    firstRequestMs: limits.headerMs,
+    clock,
+    onflood: ({ clientIp }) => warnRarely('flood', `${clientIp} sent a flood of HTTP/2 frames`, null),
+  })
+  const toBrowser = (socket: TLSSocket, info: ConnectionInfo): void => {
+    const side = info.trustedProxy ? 'any' : sideOf(info.serverName, publicNames)
+    const apps = side === 'apps' ? appHosts : undefined
+    if (socket.alpnProtocol === 'h2') {
+      const take: TakeStream = apps?.stream?.bind(apps) ?? options.webStream
+      // On apps' hosts WebSockets stay on HTTP/1.1.
+      sessions.open(
+        socket,
+        info,
+        (request) => guard(request.stream, () => take(request, info)),
+        side === 'web',
+      )
+    } else if (apps) apps.accept(socket, info)
+    else options.web(socket, info)
+  }
+  takeHandshakes(browser, toBrowser)
+
+  const doors = new Map<string, NamedDoor>()
+  for (const protocol of protocols) {
+    if (protocol.takes !== 'alpn') continue
+    if (doors.has(protocol.alpn) || mezite.has(protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
+    const door = createNamedDoor(protocol, authorities, limits.handshakeMs)
+    takeHandshakes(door.server, (socket, info) => {
+      if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
+      if (protocol.refused) protocol.refused(socket, info)
+      else socket.destroy()
+    })
+    doors.set(protocol.alpn, door)
+  }
+  const known = new Set([...mezite.keys(), ...doors.keys()])
+
+  /** Pairs what a TLS server made with what is known of its connection. */
+  function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
+    server.on('secureConnection', (socket) => {
+      socket.on('error', () => socket.destroy())
+      const pending = handshakes.get(endsOf(socket))
+      const named = (socket as { servername?: string | false | null }).servername || null
+      if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
+      pending.done()
+      counted('secured', socket.alpnProtocol || 'none')
+      guard(socket, () => take(socket, pending.info))
+    })
+    // TLS errors of a client are its own affair; the server destroys the socket.
+    server.on('tlsClientError', (error, socket) =>
+      drop(socket, (error as { code?: string }).code ?? 'tls_error'),
+    )
+    server.on('error', (error) => warnRarely('tls', 'TLS server error', error))
+  }
+
+  function drop(socket: { destroy(): void }, reason: string): void {
+    counted('refused', reason)
+    socket.destroy()
+  }
+
+  function guard(socket: { destroy(): void }, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'a connection could not be handed over')
+      socket.destroy()
+    }
+  }
+
+  function accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    const peer = canonicalAddress(socket.remoteAddress ?? '')
+    if (peer === null || handshakes.size >= limits.handshakes) return void drop(socket, 'handshakes_limit')
+    const isProxy = trusted.has(peer)
+    const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
+    if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
+    let place: Place | null = null
+    /** A trusted proxy brings many clients: it is not counted, those that it names are. */
+    const enter = (address: string): boolean => {
+      place = gate.enter(address)
+      if (place === null) warnRarely('address', `${address} has too many connections`, null)
+      return place !== null
+    }
+    if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
+    const key = endsOf(socket)
+    const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
+    const done = (): void => {
+      clearTimeout(deadline)
+      if (handshakes.delete(key)) place?.secured()
+    }
+    const port = socket.remotePort ?? 0
+    const early: ConnectionInfo = { clientIp: peer, clientPort: port, trustedProxy: false, serverName: null }
+    handshakes.set(key, { info: early, done })
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      done()
+      place?.left()
+    })
+    socket.setNoDelay(true)
+    peekConnection(socket, {
+      readHeader,
+      maxBytes: HELLO_BYTES,
+      refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
+      found: (peeked) =>
+        guard(socket, () => {
+          const info = infoOf(peer, port, peeked)
+          // What another hub hands on counts as its client's.
+          if (info.via !== undefined && place !== null) {
+            place.secured()
+            place.left()
+            place = null
+          }
+          if (place === null && !info.trustedProxy && !enter(info.clientIp))
+            return void drop(socket, 'address_limit')
+          route(socket, key, done, info, peeked)
+        }),
+    })
+  }
+
+  function infoOf(peer: string, port: number, { hello, source }: Peeked): ConnectionInfo {
+    const clientIp = source === null ? peer : (canonicalAddress(source.address) ?? peer)
+    return Object.freeze({
+      clientIp,
+      clientPort: source?.port ?? port,
+      trustedProxy: trusted.has(clientIp),
+      serverName: hello.serverName,
+      ...(source?.via === undefined ? {} : { via: source.via }),
+      clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
+    })
+  }
+
+  function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
+    const door = chooseDoor(peeked.hello, known)
+    if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
+    const hub = chooseHub(peers, door, info)
+    if (hub.kind === 'none') return refuse(socket, ALERT_ALPN, hub.reason)
+    if (hub.kind === 'other') {
+      done()
+      return relay.handOn(socket, hub)
+    }
+    const raw = door.kind === 'alpn' ? mezite.get(door.alpn) : undefined
+    if (raw) {
+      done()
+      return raw(socket, info)
+    }
+    handshakes.set(key, { info, done })
+    if (door.kind === 'browser') {
+      const current = certificates.browserTls()
+      if (current.cert !== shown.cert) browser.setSecureContext(current)
+      shown = current
+      return void browser.emit('connection', socket)
+    }
+    const named = doors.get(door.alpn)
+    named?.refresh()
+    named?.server.emit('connection', socket)
+  }
+
+  function refuse(socket: Socket, alert: Buffer, reason: string): void {
+    log.debug({ reason, peer: socket.remoteAddress }, 'connection refused')
+    counted('refused', reason)
+    socket.end(alert, () => socket.destroy())
+  }
+
+  const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
+  server.maxConnections = affordableConnections(limits.connections, log)
+  // Also EMFILE on accept: the connection is lost, the port goes on.
+  server.on('error', (error) => {
+    // Before it listens `listen` says why.
+    if (server.listening) warnRarely('accept', 'the public port could not accept a connection', error)
+  })
+  server.on('drop', () => {
+    counted('refused', 'connections_limit')
+    warnRarely('drop', 'too many connections on the public port', null)
+  })
+
+  const closePort = (): Promise<void> =>
+    new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
+
+  return {
+    listen: () => listen(server, options.listenAddr),
+    async drain(signal) {
+      void closePort()
+      sessions.drain()
+      await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
+    },
+    async close() {
+      const closed = closePort()
+      sessions.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+    get connections() {
+      return sockets.size
+    },
+  }
+}
+
+/** A balancer may use one port of its own for several addresses of the hub. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}

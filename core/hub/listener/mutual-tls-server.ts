@@ -1,0 +1,52 @@
+import { constants } from 'node:crypto'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { NamedProtocol } from '../../api/protocol.ts'
+
+/** A TLS server for one Mezite protocol, never listening, and what keeps its keys current. */
+export interface NamedDoor {
+  readonly server: Server
+  /** Takes up renewed keys and authorities; cheap when nothing changed. Call before each connection. */
+  refresh(): void
+}
+
+type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
+
+/**
+ * TLS 1.3 with the hub-CA certificate, the client's certificate demanded where the protocol names an
+ * authority, and no tickets: a ticket outlives the certificate that it was made from. Whoever takes the connections
+ * must ask `isTrusted` first: Node.js itself would close without saying that the certificate was why.
+ */
+export function createNamedDoor(protocol: NamedProtocol, authorities: Keys, handshakeMs: number): NamedDoor {
+  let options = contextOf(protocol, authorities)
+  const server = createServer({
+    ...options,
+    ALPNProtocols: [protocol.alpn],
+    requestCert: protocol.clientAuthority !== null,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeMs,
+  })
+  return {
+    server,
+    refresh() {
+      const next = contextOf(protocol, authorities)
+      if (next.key === options.key && next.cert === options.cert && `${next.ca}` === `${options.ca}`) return
+      options = next
+      server.setSecureContext(next)
+    },
+  }
+}
+
+/** The client has shown what the protocol demands. */
+export function isTrusted(protocol: NamedProtocol, socket: TLSSocket): boolean {
+  return protocol.clientAuthority === null || socket.authorized
+}
+
+function contextOf({ clientAuthority }: NamedProtocol, authorities: Keys): TlsOptions {
+  return {
+    ...authorities.hubIdentity(),
+    ca: clientAuthority === null ? [] : [...authorities.bundle(clientAuthority)],
+    minVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }
+}

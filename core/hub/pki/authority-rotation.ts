@@ -1,0 +1,59 @@
+import type { AuthorityName } from '../../api/certificate-authorities.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { AuthorityTable, KeysTables } from './migrations.ts'
+import { phaseOf, type Rotate, STEPS_OF } from './rotation-phase.ts'
+
+/** Steps are taken in a change, so hubs never see half of one, and two operators never take one twice. */
+export function createRotate(options: {
+  readonly changes: Pick<Changes, 'write'>
+  /** A new key, not stored yet. */
+  readonly makeKey: (name: AuthorityName) => Promise<AuthorityTable>
+  readonly clock: Clock
+}): Rotate {
+  const { changes, makeKey, clock } = options
+  return async (name, step, by) => {
+    const fresh = step === 'start' ? await makeKey(name) : null
+    await changes.write(async (trx, change) => {
+      const tables = trx.withTables<KeysTables>()
+      const keys = await tables
+        .selectFrom('authorities')
+        .select(['id', 'state'])
+        .where('name', '=', name)
+        .execute()
+      const phase = phaseOf(keys)
+      if (!STEPS_OF[phase].includes(step)) throw impossible(name, step, phase)
+      const changed = new Date(clock.now())
+      const move = (id: string, state: AuthorityTable['state']) =>
+        tables.updateTable('authorities').set({ state, changed }).where('id', '=', id).execute()
+      const [active] = keys.filter(({ state }) => state === 'active')
+      const [other] = keys.filter(({ state }) => state !== 'active')
+      if (fresh) {
+        await tables
+          .insertInto('authorities')
+          .values({ ...fresh, state: 'coming', changed })
+          .execute()
+      } else if (!active || !other) {
+        throw impossible(name, step, phase)
+      } else if (step === 'finish' || (phase === 'started' && step === 'rollback')) {
+        await tables.deleteFrom('authorities').where('id', '=', other.id).execute()
+      } else {
+        // Both ways: what the one has signed meanwhile counts until the rotation is finished. One is active at a time.
+        await move(active.id, 'overlap')
+        await move(other.id, 'active')
+      }
+      change.touch('key', name)
+      await change.audit({ type: 'key.rotated', success: true, by, fields: { name, step } })
+    }, by)
+  }
+}
+
+function impossible(name: string, step: string, phase: keyof typeof STEPS_OF): Problem {
+  const possible = STEPS_OF[phase].join(' or ')
+  return new Problem(
+    409,
+    'rotation_phase',
+    `The ${name} is in phase ${phase}: ${step} is not possible, ${possible} is.`,
+  )
+}

@@ -1,0 +1,120 @@
+import { Type } from 'typebox'
+import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import {
+  phaseOf,
+  ROTATION_STEPS,
+  type Rotate,
+  type RotationStep,
+  STEPS_OF,
+  type Waiting,
+} from './rotation-phase.ts'
+
+const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
+const admin = { config: { access: 'admin' } } as const
+const Body = Type.Object(
+  {
+    step: Type.Union(ROTATION_STEPS.map((step) => Type.Literal(step))),
+    force: Type.Optional(Type.Boolean({ description: 'also when somebody is shut out by it' })),
+  },
+  { additionalProperties: false },
+)
+interface StepBody {
+  readonly step: RotationStep
+  readonly force?: boolean
+}
+
+export interface AuthorityParts {
+  readonly authorities: Pick<Authorities, 'bundle' | 'keys'> & { readonly rotate: Rotate }
+  /** Agents and join tokens that the next step would shut out. */
+  readonly waiting: (name: AuthorityName) => Promise<readonly Waiting[]>
+  readonly sessions: Pick<Sessions, 'list'>
+  readonly clock: Clock
+}
+
+/**
+ * `GET /v1/webapi/auth/export/{hub-ca,agent-ca,user-ca}`: certificates as PEM, never keys. `GET` and `POST
+ * /v1/webapi/auth/rotate/…`: where a rotation stands, and its next step.
+ */
+export function authorityRoutes(parts: AuthorityParts): WebRoutes {
+  const { authorities } = parts
+
+  async function show(name: AuthorityName) {
+    const keys = authorities.keys(name)
+    const phase = phaseOf(keys)
+    return {
+      type: name,
+      phase,
+      keys: keys.map(({ id, state, pin, created, changed, expires }) => ({
+        ...{ id, state, pin },
+        created: timeOf(created),
+        changed: timeOf(changed),
+        expires: timeOf(expires),
+      })),
+      steps: STEPS_OF[phase],
+      waiting: (await waitingFor(name, parts)).map(({ until, ...who }) => ({ ...who, until: timeOf(until) })),
+    }
+  }
+
+  return {
+    name: 'authorities',
+    prefix: '/v1/webapi/auth',
+    async routes(web) {
+      for (const name of NAMES) {
+        web.get(`/export/${name}`, admin, async (_request, reply) => {
+          reply.type('application/x-pem-file')
+          return `${authorities.bundle(name).join('\n').trim()}\n`
+        })
+        web.get(`/rotate/${name}`, admin, () => show(name))
+        web.post<{ Body: StepBody }>(
+          `/rotate/${name}`,
+          { ...admin, schema: { body: Body } },
+          async (request) => {
+            const { step, force = false } = request.body
+            if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, parts)
+            await authorities.rotate(name, step, request.actor)
+            return show(name)
+          },
+        )
+      }
+    },
+  }
+}
+
+/** Whom the step that comes next on the way forward would shut out. */
+async function waitingFor(name: AuthorityName, { authorities, waiting, sessions, clock }: AuthorityParts) {
+  const keys = authorities.keys(name)
+  const phase = phaseOf(keys)
+  if (phase === 'standby' || (name !== 'hub-ca' && phase === 'started')) return []
+  const found = [...(await waiting(name))]
+  // A certificate, and what msh knows of the hub, is of the time of the login.
+  const since = Math.max(...keys.map(({ changed }) => changed))
+  const losesLogins = name === 'user-ca' || (name === 'hub-ca' && phase === 'started')
+  if (!losesLogins) return found
+  for (const { id, kind, user, expires } of sessions.list()) {
+    if (kind !== 'cert' || issuedAt(id) >= since || expires <= clock.now()) continue
+    found.push({ kind: 'login', name: user, until: expires })
+  }
+  return found
+}
+
+async function refuseLosses(name: AuthorityName, step: RotationStep, parts: AuthorityParts): Promise<void> {
+  // Only the way forward loses anybody; what is no step of this phase is refused by the rotation itself.
+  if (!STEPS_OF[phaseOf(parts.authorities.keys(name))].includes(step)) return
+  const found = await waitingFor(name, parts)
+  if (found.length === 0) return
+  const [first] = found
+  const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`
+  throw new Problem(409, 'rotation_waiting', `${step} would shut out ${who}; wait, or take it with force.`)
+}
+
+/**
+ * When the login of a session was, in milliseconds since the epoch: the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
+ * Its `created` is the time of the browser's sign-in that allowed it.
+ */
+const issuedAt = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
+
+const timeOf = (ms: number): string => new Date(ms).toISOString()

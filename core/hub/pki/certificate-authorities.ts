@@ -1,0 +1,281 @@
+import 'reflect-metadata'
+import { webcrypto, X509Certificate } from 'node:crypto'
+import * as x509 from '@peculiar/x509'
+import { v4 as uuid } from 'uuid'
+import type {
+  Authorities,
+  AuthorityKey,
+  AuthorityName,
+  IssuedCertificate,
+} from '../../api/certificate-authorities.ts'
+import type { Database } from '../../api/database.ts'
+import type { Changes, View } from '../../api/revisions.ts'
+import type { SecretPlace, Vault } from '../../api/secret-box.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { hubName } from '../../wire/tunnel-protocol.ts'
+import { createRotate } from './authority-rotation.ts'
+import { verifiedRequest } from './certificate-request.ts'
+import { makeAuthority, makeLeaf, newKeyPair, P256, type Signer, spkiPin } from './certificate-templates.ts'
+import type { AuthorityTable, KeysTables } from './migrations.ts'
+import type { Rotate } from './rotation-phase.ts'
+
+const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
+const DAY_MS = 24 * 60 * 60_000
+const AUTHORITY_LIFE_MS = 3_650 * DAY_MS
+const IDENTITY_LIFE_MS = 2 * DAY_MS
+/** Renewed at two thirds of it; an agent that finds no hub for the last third needs a new join token. */
+const AGENT_LIFE_MS = DAY_MS
+const RENEW_CHECK_MS = 60_000
+
+export interface AuthoritiesOptions {
+  readonly db: Database
+  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly vault: Vault
+  readonly clusterName: string
+  readonly clock: Clock
+  readonly log: Log
+  /** How long an agent's certificate is valid; default 24 h. */
+  readonly agentLifeMs?: number
+  /** How long the hub's own certificate is valid; default 2 days, renewed at half of it. */
+  readonly identityLifeMs?: number
+}
+
+export interface RunningAuthorities extends Authorities {
+  /** Makes the authorities that are missing, and reads all. Once, after the migrations. */
+  load(): Promise<void>
+  readonly rotate: Rotate
+  /** Stops the renewal of the hub's certificate. */
+  close(): void
+}
+
+interface Known extends AuthorityKey {
+  readonly pem: string
+  readonly certificate: X509Certificate
+  readonly signer: Signer | null
+}
+
+interface Identity {
+  readonly key: string
+  readonly cert: string
+  readonly renewAt: number
+  /** Id of the key of the hub CA that signed it. */
+  readonly authority: string
+}
+
+type All = ReadonlyMap<AuthorityName, readonly Known[]>
+
+/** The cluster's certificate authorities. Every other method needs `load()` to have resolved. */
+export function createAuthorities(options: AuthoritiesOptions): RunningAuthorities {
+  const { changes, vault, clusterName, clock, log } = options
+  const db = options.db.withTables<KeysTables>()
+  const agentLifeMs = options.agentLifeMs ?? AGENT_LIFE_MS
+  const identityLifeMs = options.identityLifeMs ?? IDENTITY_LIFE_MS
+  let known: All = new Map()
+  let identity: Identity | null = null
+  let renewal: NodeJS.Timeout | undefined
+
+  async function makeKey(name: AuthorityName): Promise<AuthorityTable> {
+    const id = uuid()
+    const { certificate, keys } = await makeAuthority(name, clusterName, clock.now(), AUTHORITY_LIFE_MS)
+    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey))
+    return {
+      id,
+      name,
+      state: 'active',
+      certificate: certificate.toString('pem'),
+      sealed_key: vault.seal(place(id), pkcs8),
+      created: new Date(clock.now()),
+      changed: null,
+    }
+  }
+
+  async function create(name: AuthorityName): Promise<void> {
+    const row = await makeKey(name)
+    await changes.write(async (trx, change) => {
+      const tables = trx.withTables<KeysTables>()
+      // Another hub that starts at the same moment may have been first: its row stays.
+      const made = await tables
+        .insertInto('authorities')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('id')
+        .execute()
+      if (made.length > 0) change.touch('key', name)
+    })
+  }
+
+  async function read(row: AuthorityTable): Promise<Known> {
+    const certificate = new x509.X509Certificate(row.certificate)
+    const created = new Date(row.created).getTime()
+    const facts = {
+      id: row.id,
+      state: row.state,
+      pin: spkiPin(certificate),
+      created,
+      changed: row.changed === null ? created : new Date(row.changed).getTime(),
+      expires: certificate.notAfter.getTime(),
+      pem: certificate.toString('pem'),
+      certificate: new X509Certificate(row.certificate),
+    }
+    if (row.state !== 'active') return { ...facts, signer: null }
+    const pkcs8 = vault.open(place(row.id), Buffer.from(row.sealed_key))
+    const key = await webcrypto.subtle.importKey('pkcs8', pkcs8, P256, false, ['sign'])
+    return { ...facts, signer: { certificate, key: key as CryptoKey } }
+  }
+
+  /** Everything as the database has it, the active keys first; the result swaps it in, the hub's certificate too. */
+  async function readAll(tables: Pick<Database, 'withTables'>): Promise<() => void> {
+    const rows = await tables
+      .withTables<KeysTables>()
+      .selectFrom('authorities')
+      .selectAll()
+      .orderBy('created', 'desc')
+      .execute()
+    const found = new Map<AuthorityName, readonly Known[]>()
+    for (const name of NAMES) {
+      const mine = rows.filter((row) => row.name === name)
+      mine.sort((a, b) => Number(b.state === 'active') - Number(a.state === 'active'))
+      found.set(name, await Promise.all(mine.map((row) => read(row as AuthorityTable))))
+    }
+    const signing = found.get('hub-ca')?.find(({ signer }) => signer !== null)
+    const fits = signing === undefined || signing.id === identity?.authority
+    const next = fits ? identity : await makeIdentity(signing)
+    return () => {
+      known = found
+      identity = next
+    }
+  }
+
+  const view: View = {
+    name: 'authorities',
+    kinds: ['key'],
+    loadAll: readAll,
+    async refresh(trx, touched) {
+      const ours = NAMES.some((name) => touched.get('key')?.has(name))
+      return ours ? readAll(trx) : () => {}
+    },
+  }
+  changes.addView(view)
+
+  function of(name: AuthorityName): readonly Known[] {
+    const list = known.get(name) ?? []
+    if (list.length === 0) throw new MezError('MEZ_AUTHORITY_UNREADABLE', `the ${name} is not loaded`)
+    return list
+  }
+
+  function active(name: AuthorityName): Known & { signer: Signer } {
+    const found = of(name).find((each): each is Known & { signer: Signer } => each.signer !== null)
+    if (!found) throw new MezError('MEZ_AUTHORITY_UNREADABLE', `the ${name} has no active key`)
+    return found
+  }
+
+  async function makeIdentity({ id, signer }: Known): Promise<Identity> {
+    if (!signer) throw new MezError('MEZ_AUTHORITY_UNREADABLE', 'the hub-ca has no active key')
+    const keys = await newKeyPair()
+    const now = clock.now()
+    const name = hubName(clusterName)
+    const leaf = await makeLeaf(signer, {
+      publicKey: keys.publicKey,
+      commonName: name,
+      purpose: 'server',
+      names: [{ type: 'dns', value: name }],
+      notBefore: now,
+      notAfter: now + identityLifeMs,
+    })
+    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+    // The chain carries the authority, so that a client which knows only its pin can check it.
+    return {
+      key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+      cert: `${leaf.toString('pem')}\n${signer.certificate.toString('pem')}\n`,
+      renewAt: now + identityLifeMs / 2,
+      authority: id,
+    }
+  }
+
+  async function renewIdentity(): Promise<void> {
+    const made = await makeIdentity(active('hub-ca'))
+    // A rotation may have come meanwhile, and has made its own.
+    if (made.authority === active('hub-ca').id) identity = made
+  }
+
+  async function issue(
+    name: AuthorityName,
+    publicKey: x509.PublicKeyType,
+    leafOf: { cn: string; url: string; until: number },
+  ): Promise<IssuedCertificate> {
+    const { id, signer } = active(name)
+    const leaf = await makeLeaf(signer, {
+      publicKey,
+      commonName: leafOf.cn,
+      purpose: 'client',
+      names: [{ type: 'url', value: leafOf.url }],
+      notBefore: clock.now(),
+      notAfter: leafOf.until,
+    })
+    const { serialNumber, notAfter } = leaf
+    return {
+      certificate: leaf.toString('pem'),
+      notAfter: notAfter.getTime(),
+      serial: serialNumber.toLowerCase(),
+      authority: id,
+    }
+  }
+
+  return {
+    async load() {
+      const names = await db.selectFrom('authorities').select('name').execute()
+      const present = new Set(names.map((row) => row.name))
+      for (const name of NAMES) if (!present.has(name)) await create(name)
+      const swap = await readAll(db)
+      swap()
+      renewal ??= setInterval(
+        () => {
+          if (identity && clock.now() < identity.renewAt) return
+          renewIdentity().catch((error) =>
+            log.error({ error: messageOf(error) }, 'hub certificate not renewed'),
+          )
+        },
+        Math.min(RENEW_CHECK_MS, identityLifeMs / 4),
+      ).unref()
+    },
+    rotate: createRotate({ changes, makeKey, clock }),
+    close: () => clearInterval(renewal),
+    bundle: (name) => of(name).map((each) => each.pem),
+    pin: () =>
+      of('hub-ca')
+        .map((each) => each.pin)
+        .join(','),
+    keys: (name) =>
+      of(name).map(({ id, state, pin, created, changed, expires }) => ({
+        ...{ id, state, pin },
+        ...{ created, changed, expires },
+      })),
+    issuerOf(name, certificate) {
+      const issuer = of(name).find(
+        (each) => certificate.checkIssued(each.certificate) && certificate.verify(each.certificate.publicKey),
+      )
+      return issuer?.id ?? null
+    },
+    trusts: (name, id) => of(name).some((each) => each.id === id),
+    hubIdentity() {
+      if (!identity) throw new MezError('MEZ_AUTHORITY_UNREADABLE', 'the hub has no certificate yet')
+      return { key: identity.key, cert: identity.cert }
+    },
+    async issueAgent({ csr, hostname }) {
+      const { publicKey } = await verifiedRequest(csr)
+      const url = `mezite://${clusterName}/agent/${hostname}`
+      return issue('agent-ca', publicKey, { cn: hostname, url, until: clock.now() + agentLifeMs })
+    },
+    async issueUser({ publicKey, user, sessionId, notAfter }) {
+      const spki = publicKey.export({ type: 'spki', format: 'der' })
+      const url = `mezite://${clusterName}/user/${encodeURIComponent(user)}?session=${encodeURIComponent(sessionId)}`
+      return issue('user-ca', new x509.PublicKey(spki), { cn: user, url, until: notAfter })
+    },
+  }
+}
+
+function place(id: string): SecretPlace {
+  return { table: 'authorities', id, purpose: 'private-key' }
+}

@@ -1,0 +1,163 @@
+import * as ref from '../api/hub-services.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Log } from '../kernel/log.ts'
+import { createAccess } from './access/access.ts'
+import { createApiTokens } from './access/api-tokens.ts'
+import { createLocks } from './access/locks.ts'
+import { createAudit } from './audit/audit.ts'
+import { createCatalog } from './catalog/catalog.ts'
+import { createCutReports } from './cluster/cut-reports.ts'
+import { createRegistry } from './cluster/hub-registry.ts'
+import { createPeers } from './cluster/peers.ts'
+import { createActivity } from './cluster/session-activity.ts'
+import { formatAddress } from './config/address.ts'
+import { certificateOptions } from './config/certificate-options.ts'
+import type { HubConfig } from './config/hub-config.ts'
+import { prepareDataDir } from './database/data-dir.ts'
+import { openDatabase } from './database/database.ts'
+import type { createHubMetrics } from './diagnostics/hub-metrics.ts'
+import type { hubKernel } from './hub-kernel.ts'
+import { createCertificates } from './listener/certificates.ts'
+import { createAuthorities } from './pki/certificate-authorities.ts'
+import { createChanges } from './revisions/revisions.ts'
+import { openVault } from './secrets/key-verification.ts'
+import { createSessions } from './sessions/sessions.ts'
+import { challengeThrough } from './signin/challenge.ts'
+import { createPages } from './signin/pages/pages.ts'
+import { createSignIn } from './signin/sign-in.ts'
+import { createTunnel } from './tunnel/tunnel.ts'
+import { createUsers } from './users/users.ts'
+
+/** What the rooms of one hub are made of, besides each other. */
+interface RoomsOptions {
+  readonly config: HubConfig
+  readonly instanceId: string
+  readonly hubVersion: string
+  readonly kernel: ReturnType<typeof hubKernel>
+  readonly counts: ReturnType<typeof createHubMetrics>
+  readonly clock: Clock
+  readonly log: Log
+  readonly onClose: (closer: () => unknown) => void
+}
+
+/** Opens the database and the certificates, and connects the rooms: each is handed what it works with. None runs yet. */
+export async function openRooms(options: RoomsOptions) {
+  const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
+  const { publicNames, clusterName, dataDir } = config
+  await prepareDataDir(dataDir)
+  const { calls } = kernel
+  const store = await openDatabase(
+    config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,
+    { log, asked: counts.query },
+  )
+  onClose(() => store.close())
+  const { db } = store
+  const certificates = await createCertificates({ ...certificateOptions(config), log, clock })
+  onClose(() => certificates.close())
+
+  const changes = createChanges({ ...store, clock, log, audit: () => audit })
+  const vault = await openVault({ dataDir, db })
+  const authorities = createAuthorities({ db, changes, vault, clusterName, clock, log })
+  const audit = createAudit({
+    cluster: clusterName,
+    hub: instanceId,
+    sinks: () => kernel.slot(ref.auditSinks),
+    event: calls.audit.event,
+    recorded: counts.event,
+    clock,
+    log,
+  })
+  const catalog = createCatalog({
+    changes,
+    publicNames,
+    hooks: calls.catalog,
+    certificateCovers: certificates.covers,
+    clock,
+    log,
+  })
+  const users = createUsers({ changes, clock, log })
+  const locks = createLocks({ changes, clock })
+  const apiTokens = createApiTokens({ db, changes, users, locks, clock, log })
+  const decide = { decide: calls.access.decide, decided: counts.decision }
+  const access = createAccess({ catalog, ...decide, locks, changes, clock, log })
+  const sessions = createSessions({
+    db,
+    changes,
+    users,
+    locks,
+    catalog,
+    access,
+    audit,
+    hooks: calls.session,
+    streamStalenessMs: config.sessions.streamStalenessMs,
+    clock,
+    log,
+  })
+  const alone = config.database.driver === 'embedded'
+  const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })
+  const peers = alone ? undefined : createPeers({ registry, vault, instanceId, clock })
+  const tunnel = createTunnel({
+    db,
+    changes,
+    authorities,
+    clusterName,
+    instanceId,
+    hubVersion,
+    publicAddr: formatAddress(config.proxy.publicAddr),
+    catalog,
+    hubs: registry,
+    hooks: calls.tunnel,
+    audit,
+    isAgentLocked: locks.isAgentLocked,
+    agentLost: sessions.live.cutAgent,
+    offered: config.tunnel.transports,
+    streamsPerAgent: config.tunnel.streamsPerAgent,
+    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
+    clock,
+    log,
+  })
+  const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
+  const activity = createActivity({ db, sessions, instanceId, alone, log })
+  const pages = createPages(publicNames)
+  const signIn = createSignIn({
+    vault,
+    database: db,
+    users,
+    sessions,
+    activity,
+    access,
+    locks,
+    catalog,
+    sessionLimits: () => kernel.service(ref.sessionLimits),
+    challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
+    methods: () => kernel.slot(ref.signInMethods),
+    publicNames,
+    audit,
+    changes,
+    pages,
+    hubCa: () => authorities.bundle('hub-ca').join('\n'),
+    clock,
+    log,
+  })
+  return {
+    store,
+    certificates,
+    changes,
+    vault,
+    authorities,
+    audit,
+    catalog,
+    users,
+    locks,
+    apiTokens,
+    access,
+    sessions,
+    tunnel,
+    registry,
+    peers,
+    cuts,
+    activity,
+    pages,
+    signIn,
+  }
+}

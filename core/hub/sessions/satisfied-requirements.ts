@@ -1,0 +1,48 @@
+import type { Transaction } from '../../api/database.ts'
+import type { Change } from '../../api/revisions.ts'
+import type { SatisfiedRequirement } from '../../api/subject.ts'
+import type { SessionTables } from './migrations.ts'
+
+/** Takes what `by` has met out of the user's sessions. */
+export async function forgetMet(
+  trx: Transaction,
+  change: Pick<Change, 'touch'>,
+  user: string,
+  by: string,
+): Promise<void> {
+  const own = trx.withTables<SessionTables>()
+  const sessions = await own
+    .selectFrom('sessions')
+    .select(['id', 'satisfied'])
+    .where('user_name', '=', user)
+    .where('ended', 'is', null)
+    .execute()
+  for (const { id, satisfied } of sessions) {
+    const all = JSON.parse(satisfied) as SatisfiedRequirement[]
+    const left = all.filter((entry) => entry.by !== by)
+    if (left.length === all.length) continue
+    await own
+      .updateTable('sessions')
+      .set({ satisfied: JSON.stringify(left) })
+      .where('id', '=', id)
+      .execute()
+    change.touch('session', id)
+  }
+}
+
+/** What a hand-over may still bring along: of what was met by something, what its hub session has not forgotten. */
+export async function stillMet(
+  trx: Transaction,
+  hubSession: string,
+  satisfied: string,
+): Promise<readonly SatisfiedRequirement[]> {
+  const row = await trx
+    .withTables<SessionTables>()
+    .selectFrom('sessions')
+    .select('satisfied')
+    .where('id', '=', hubSession)
+    .executeTakeFirst()
+  const held = JSON.parse(row?.satisfied ?? '[]') as SatisfiedRequirement[]
+  const all = JSON.parse(satisfied) as SatisfiedRequirement[]
+  return all.filter(({ by }) => by === undefined || held.some((entry) => entry.by === by))
+}

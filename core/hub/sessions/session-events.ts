@@ -1,0 +1,53 @@
+import type { Users } from '../../api/access.ts'
+import type { Audit } from '../../api/audit.ts'
+import type { AuditInput } from '../../api/audit-event.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { EndReason, Session } from '../../api/session.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { SessionTable } from './migrations.ts'
+
+/** What the audit hears of browser sessions at apps. */
+export interface SessionEvents {
+  /** Records that one was opened. Nothing for other kinds. */
+  opened(session: Session): void
+  /** What is recorded when a session ends; null for other kinds. */
+  ended(row: SessionTable, reason: EndReason): AuditInput | null
+}
+
+/** Names apps, and the roles in force, as they are at the moment. */
+export function createSessionEvents(options: {
+  readonly users: Pick<Users, 'rolesOf'>
+  readonly catalog: Pick<Catalog, 'byId'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly clock: Clock
+}): SessionEvents {
+  const { users, catalog, audit, clock } = options
+
+  const eventOf = (session: Pick<Session, 'appId' | 'user' | 'clientIp' | 'id'>) => {
+    const app = session.appId === null ? undefined : catalog.byId(session.appId)
+    return {
+      success: true,
+      user: session.user,
+      roles: users.rolesOf(session.user),
+      clientIp: session.clientIp,
+      sessionId: session.id,
+      fields: { app: app?.name ?? null, protocol: app?.protocol ?? 'http', app_id: session.appId },
+    }
+  }
+
+  return {
+    opened(session) {
+      if (session.kind === 'app') audit.record({ ...eventOf(session), type: 'app.session.start' })
+    },
+    ended(row, reason) {
+      if (row.kind !== 'app') return null
+      const event = eventOf({ appId: row.app_id, user: row.user_name, clientIp: row.client_ip, id: row.id })
+      const duration_ms = Math.max(0, clock.now() - row.created)
+      return {
+        ...event,
+        type: 'app.session.end',
+        fields: { ...event.fields, duration_ms, end_reason: reason },
+      }
+    },
+  }
+}

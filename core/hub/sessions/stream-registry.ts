@@ -1,0 +1,216 @@
+import type { EndReason } from '../../api/session.ts'
+import type { LiveStream, LiveStreams } from '../../api/sessions.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { type Placed, Roster } from '../../wire/roster.ts'
+
+export interface RunningLiveStreams extends LiveStreams {
+  /** Cuts all streams of a session at once. Returns how many. */
+  cutSession(sessionId: string, reason: EndReason): number
+  /** Cuts all streams that go through an agent. Returns how many. */
+  cutAgent(hostname: string, reason: EndReason): number
+  /** How many there are, by protocol. */
+  byProtocol(): Readonly<Record<string, number>>
+  /** How many there are, by id of the session. */
+  bySession(): Readonly<Record<string, number>>
+  /**
+   * Cuts the streams of sessions that are over at `now`. Returns when the next session with something open ends;
+   * `Infinity` when nothing is open. Both in milliseconds since the epoch.
+   */
+  cutExpired(now: number): number
+  /** How many streams were cut since the start because access was taken away; time alone does not count. */
+  readonly revoked: number
+  /**
+   * Asks about every group whether it may go on and cuts those that may not. A pass that is under way is followed by
+   * another one. Resolves, when all were asked, to the number of streams cut.
+   */
+  recheck(): Promise<number>
+}
+
+interface Entry extends Placed {
+  readonly stream: LiveStream
+}
+
+/** What is open of one session. Kept for up to a second after the last stream has gone: the next one mostly comes before. */
+interface Held {
+  readonly entries: Roster<Entry>
+  /** One of each group, see `samplesOf`; null since streams came or went. */
+  samples: readonly LiveStream[] | null
+}
+
+const SLICE_MS = 4
+const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'])
+
+/**
+ * The index of everything live. `judge` says why a stream may not go on, or null; it is asked in slices of a few
+ * milliseconds, so that many streams do not hold up the others.
+ */
+export function createLiveStreams(options: {
+  readonly judge: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
+  readonly log: Log
+}): RunningLiveStreams {
+  const { judge, log } = options
+  const bySession = new Map<string, Held>()
+  let size = 0
+  let revoked = 0
+  let pass: Promise<number> | null = null
+  let nextPass: Promise<number> | null = null
+
+  function remove(entry: Entry, held: Held): boolean {
+    if (!held.entries.remove(entry)) return false
+    held.samples = null
+    size -= 1
+    return true
+  }
+
+  function cut(held: Held | undefined, reason: EndReason, which?: (stream: LiveStream) => boolean): number {
+    if (held === undefined) return 0
+    let count = 0
+    for (const entry of [...held.entries.members]) {
+      const { stream } = entry
+      if (which?.(stream) === false || !remove(entry, held)) continue
+      count += 1
+      if (!BY_TIME.has(reason)) revoked += 1
+      try {
+        stream.cut(reason)
+      } catch (error) {
+        log.error({ app: stream.app.name, cause: messageOf(error) }, 'a stream could not be cut')
+      }
+    }
+    return count
+  }
+
+  /** One answer is about all streams of the same session, app and way. */
+  async function ask(sample: LiveStream): Promise<number> {
+    let reason: EndReason | null
+    try {
+      const answer = judge(sample)
+      reason = answer instanceof Promise ? await answer : answer
+    } catch (error) {
+      log.error({ app: sample.app.name, cause: messageOf(error) }, 'a live stream could not be judged')
+      reason = 'denied'
+    }
+    if (reason === null) return 0
+    const key = keyOf(sample)
+    return cut(bySession.get(sample.session.id), reason, (stream) => keyOf(stream) === key)
+  }
+
+  async function passOver(): Promise<number> {
+    const asked: Promise<number>[] = []
+    let until = performance.now() + SLICE_MS
+    for (const held of [...bySession.values()]) {
+      held.samples ??= samplesOf(held.entries.members)
+      for (const sample of held.samples) {
+        asked.push(ask(sample))
+        if (performance.now() < until) continue
+        await new Promise((resolve) => setImmediate(resolve))
+        until = performance.now() + SLICE_MS
+      }
+    }
+    return (await Promise.all(asked)).reduce((sum, count) => sum + count, 0)
+  }
+
+  function recheck(): Promise<number> {
+    if (!pass) {
+      pass = passOver().finally(() => {
+        pass = null
+      })
+      return pass
+    }
+    nextPass ??= pass.then(() => {
+      nextPass = null
+      return recheck()
+    })
+    return nextPass
+  }
+
+  return {
+    add(stream) {
+      const { id } = stream.session
+      let held = bySession.get(id)
+      if (held === undefined) {
+        held = { entries: new Roster(), samples: null }
+        bySession.set(id, held)
+      }
+      const those = held
+      const entry = { stream, place: -1 }
+      those.entries.add(entry)
+      those.samples = null
+      size += 1
+      return () => void remove(entry, those)
+    },
+    countBy({ sessionId, appId, agent }) {
+      const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
+      let count = 0
+      for (const held of asked) {
+        for (const { stream } of held?.entries.members ?? []) {
+          if (appId !== undefined && stream.app.id !== appId) continue
+          if (agent === undefined || stream.agent === agent) count += 1
+        }
+      }
+      return count
+    },
+    byProtocol() {
+      const counts: Record<string, number> = {}
+      for (const { entries } of bySession.values())
+        for (const { stream } of entries.members) {
+          const { protocol } = stream.context
+          counts[protocol] = (counts[protocol] ?? 0) + 1
+        }
+      return counts
+    },
+    bySession: () =>
+      Object.fromEntries(
+        [...bySession].map(([id, { entries }]) => [id, entries.members.length]).filter(([, n]) => n !== 0),
+      ),
+    cutExpired(now) {
+      let next = Number.POSITIVE_INFINITY
+      for (const [id, held] of bySession) {
+        const [sample] = held.entries.members
+        if (sample === undefined) bySession.delete(id)
+        else if (sample.stream.session.expires <= now) cut(held, 'expired')
+        else next = Math.min(next, sample.stream.session.expires)
+      }
+      return next
+    },
+    get size() {
+      return size
+    },
+    get revoked() {
+      return revoked
+    },
+    cutAgent(hostname, reason) {
+      let count = 0
+      for (const held of [...bySession.values()])
+        count += cut(held, reason, ({ agent }) => agent === hostname)
+      return count
+    },
+    cutSession: (sessionId, reason) => cut(bySession.get(sessionId), reason),
+    recheck,
+  }
+}
+
+const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} ${context.clientIp}`
+
+/** One stream of each group: of the same app, over the same protocol and from the same address. */
+function samplesOf(entries: readonly Entry[]): LiveStream[] {
+  const samples: LiveStream[] = []
+  const seen = new Map<string, Map<string, Set<string>>>()
+  for (const { stream } of entries) {
+    const { app, context } = stream
+    const ways = entryOf(seen, app.id, () => new Map<string, Set<string>>())
+    const addresses = entryOf(ways, context.protocol, () => new Set<string>())
+    if (addresses.has(context.clientIp)) continue
+    addresses.add(context.clientIp)
+    samples.push(stream)
+  }
+  return samples
+}
+
+function entryOf<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}

@@ -1,0 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Changes } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Held, SessionStore } from './session-store.ts'
+import { hashToken, isToken } from './session-token.ts'
+
+/** Raw tokens whose hash is remembered, so that a request costs no hash. */
+const MAX_KNOWN = 100_000
+/** Hashes that were looked for in vain. */
+const MAX_UNKNOWN = 10_000
+const UNKNOWN_MS = 1_000
+/** Unknown tokens cause at most this many reads, whoever sends them. */
+const MIN_BETWEEN_READS_MS = 100
+const MAX_WAITING = 1_000
+
+/**
+ * Finds what a token opens. Tokens that no hub knows cost bounded memory and at most ten reads of the database a
+ * second; too many of them at once are simply unknown.
+ */
+export function createTokenFinder({
+  store,
+  changes,
+  clock,
+}: {
+  readonly store: Pick<SessionStore, 'byHash' | 'byId'>
+  readonly changes: Pick<Changes, 'catchUp'>
+  readonly clock: Clock
+}) {
+  const known = new Map<string, Held>()
+  const unknown = new Map<string, number>()
+  let reading: Promise<void> | null = null
+  let readAt = Number.NEGATIVE_INFINITY
+  let waiting = 0
+
+  function remember(token: string, held: Held): Held {
+    if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
+    known.set(token, held)
+    return held
+  }
+
+  /** A read that begins after the call; those who come before it begins share it. */
+  function readSoon(): Promise<void> {
+    reading ??= (async () => {
+      const waitMs = readAt + MIN_BETWEEN_READS_MS - clock.monotonic()
+      // Even without a wait it goes on only after it is `reading`, or it would be that for ever.
+      await (waitMs > 0 ? pause(Math.min(waitMs, MIN_BETWEEN_READS_MS)) : null)
+      readAt = clock.monotonic()
+      reading = null
+      await changes.catchUp()
+    })()
+    return reading
+  }
+
+  async function lookAgain(token: string, hash: string): Promise<Held | undefined> {
+    waiting += 1
+    try {
+      await readSoon()
+    } catch {
+      // Without the database nobody becomes known.
+    } finally {
+      waiting -= 1
+    }
+    const held = store.byHash(hash)
+    if (held) return remember(token, held)
+    if (unknown.size >= MAX_UNKNOWN) unknown.delete(unknown.keys().next().value as string)
+    unknown.set(hash, clock.monotonic())
+    return undefined
+  }
+
+  return (token: string): Held | undefined | Promise<Held | undefined> => {
+    const before = known.get(token)
+    if (before) {
+      if (store.byId(before.session.id) === before) return before
+      known.delete(token)
+    }
+    if (!isToken(token)) return undefined
+    const hash = hashToken(token)
+    const held = store.byHash(hash)
+    if (held) return remember(token, held)
+    const missedAt = unknown.get(hash)
+    if (missedAt !== undefined && clock.monotonic() - missedAt < UNKNOWN_MS) return undefined
+    unknown.delete(hash)
+    return waiting >= MAX_WAITING ? undefined : lookAgain(token, hash)
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Database } from '../../api/database.ts'
+import type { Clock } from '../../kernel/clock.ts'
+
+const TTL_MS = 2 * 60_000
+const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
+
+type Tables = {
+  sign_in_cli_codes: {
+    hash: string
+    challenge: string
+    session_id: string
+    expires: number
+    used_at: number | null
+  }
+}
+
+/** One-use codes, bound to a PKCE challenge (RFC 7636, S256) and to the session that said yes. */
+export function createCliCodes(database: Database, clock: Clock) {
+  const db = database.withTables<Tables>()
+  return {
+    async issue(challenge: string, sessionId: string): Promise<string> {
+      const code = randomBytes(18).toString('base64url')
+      const now = clock.now()
+      await db.deleteFrom('sign_in_cli_codes').where('expires', '<', now).execute()
+      const row = {
+        hash: sha256(code),
+        challenge,
+        session_id: sessionId,
+        expires: now + TTL_MS,
+        used_at: null,
+      }
+      await db.insertInto('sign_in_cli_codes').values(row).execute()
+      return code
+    },
+    /** Session id of the code, spent in one statement; null for any code that does not count. */
+    async spend(code: string, verifier: string): Promise<string | null> {
+      const now = clock.now()
+      const spent = await db
+        .updateTable('sign_in_cli_codes')
+        .set({ used_at: now })
+        .where('hash', '=', sha256(code))
+        .where('used_at', 'is', null)
+        .where('expires', '>', now)
+        .returning(['challenge', 'session_id'])
+        .executeTakeFirst()
+      return spent && spent.challenge === sha256(verifier) ? spent.session_id : null
+    },
+  }
+}
+
+export type CliCodes = ReturnType<typeof createCliCodes>

@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Session } from '../../api/session.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import { readCookie } from '../api-server/cookie.ts'
+
+/** Name of the hub's own session cookie. `__Host-`: no sibling host can set it. */
+export const HUB_COOKIE = '__Host-mezite_session'
+
+const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
+
+export function setHubCookie(reply: FastifyReply, token: string, maxAgeSeconds: number): void {
+  reply.header('set-cookie', `${HUB_COOKIE}=${token}; Max-Age=${maxAgeSeconds}; ${ATTRIBUTES}`)
+}
+
+export function clearHubCookie(reply: FastifyReply): void {
+  reply.header('set-cookie', `${HUB_COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
+}
+
+/** The hub session of this browser, if it has one that lives. Another kind of session does not count. */
+export async function hubSessionOf(
+  request: FastifyRequest,
+  sessions: Sessions,
+): Promise<Session | undefined> {
+  const token = readCookie(request.headers.cookie, HUB_COOKIE)
+  if (token === undefined) return undefined
+  const session = await sessions.find('hub', token)
+  if (session) sessions.touch(session)
+  return session
+}

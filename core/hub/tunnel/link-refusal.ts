@@ -1,0 +1,27 @@
+import type { TLSSocket } from 'node:tls'
+import { REASON_HEADER } from '../../wire/dial-headers.ts'
+import { releaseListeners } from '../../wire/listener-release.ts'
+import { connectAgent } from './agent-connection.ts'
+
+/** How long an agent has to read why. */
+const CLOSE_MS = 1_000
+
+/**
+ * Tells an agent why it gets no link, then closes. On a stream, and without a GOAWAY frame: older agents take that for the
+ * end of the hub, and would not try their join token on a hub that has forgotten them.
+ */
+export function sayRefused(socket: TLSSocket, reason: string): void {
+  const end = (): void => void socket.destroy()
+  const deadline = setTimeout(end, CLOSE_MS)
+  const session = connectAgent(socket, { settings: { enablePush: false } })
+  session.on('error', end)
+  session.once('close', end)
+  releaseListeners(session)
+  socket.once('close', () => {
+    clearTimeout(deadline)
+    session.destroy()
+  })
+  const stream = session.request({ ':method': 'POST', ':path': '/v1/refused', [REASON_HEADER]: reason })
+  stream.on('error', end)
+  stream.once('close', end)
+}

@@ -1,0 +1,193 @@
+import type { Audit } from '../../api/audit.ts'
+import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { Changes } from '../../api/revisions.ts'
+import type { EndReason } from '../../api/session.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Registry } from '../cluster/hub-registry.ts'
+import type { Enrolment } from '../enrolment/enrolment.ts'
+import { JoinRefusal } from '../enrolment/join-refusal.ts'
+import { createRateLimit } from '../limits/rate-limit.ts'
+import type { AgentCertificate } from './agent-certificate.ts'
+import type { Agents } from './agents.ts'
+import type { LiveLink } from './link.ts'
+import type { RotationFollower } from './rotation-progress.ts'
+
+/** Of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
+const RENEWALS_PER_MINUTE = 10
+/** How long an agent may take to replace its links to all hubs. */
+const MOVE_MS = 10_000
+
+/** The links of this hub: which agent is reachable by which, from their hello to their end. */
+export interface LiveLinks {
+  /** Why a link may not stand on the certificate now; null: it may. */
+  judge(certificate: AgentCertificate): string | null
+  /** Links of all stages; whoever makes one adds it. */
+  readonly all: Set<LiveLink>
+  get(hostname: string): LiveLink | undefined
+  /** One for each connected agent. */
+  list(): readonly LiveLink[]
+  /** The three callbacks of a link. */
+  readonly up: (link: LiveLink) => void
+  readonly down: (link: LiveLink, reason: string, ready: boolean) => void
+  readonly told: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
+}
+
+/** Keeps one link for each agent, and cuts those whose agent was removed, locked or superseded. */
+export function createLiveLinks(options: {
+  readonly agents: Pick<Agents, 'get' | 'judge'>
+  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
+  readonly rotation: Pick<RotationFollower, 'tell' | 'told'>
+  readonly changes: Pick<Changes, 'onApplied'>
+  readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
+  readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly isAgentLocked: (hostname: string) => boolean
+  /** An agent has lost its access: called before its link is cut. */
+  readonly agentLost?: (hostname: string, reason: EndReason) => void
+  readonly clock: Clock
+  readonly log: Log
+}): LiveLinks {
+  const { agents, enrolment, authorities, rotation, changes, hubs, hooks, audit, isAgentLocked, clock, log } =
+    options
+  const live = new Map<string, LiveLink>()
+  const all = new Set<LiveLink>()
+  const renewing = new Set<LiveLink>()
+  /** Serials that are being confirmed: an agent may say it any number of times, and each would be a change. */
+  const confirming = new Set<string>()
+  const renewals = createRateLimit(clock)
+
+  const event = (type: string, success: boolean, link: LiveLink) => ({
+    type,
+    success,
+    clientIp: link.clientIp,
+    fields: { agent: link.hostname, transport: link.transport },
+  })
+
+  function judge(certificate: AgentCertificate): string | null {
+    if (certificate.notAfter <= clock.now()) return 'certificate_expired'
+    if (isAgentLocked(certificate.hostname)) return 'agent_locked'
+    if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
+    return agents.judge(certificate.hostname, certificate.serial)
+  }
+
+  function up(link: LiveLink): void {
+    const refusal = judge(link.certificate)
+    if (refusal) {
+      link.destroy(refusal)
+      return
+    }
+    const before = live.get(link.hostname)
+    live.set(link.hostname, link)
+    if (before) replace(before, link)
+    audit.record(event('agent.connected', true, link))
+    log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
+    hooks.changed({ hostname: link.hostname, connected: true, reason: null })
+    rotation.tell(link)
+    // The certificate before carries the agent's links to the other hubs until it has replaced them too, and says so.
+    if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
+    else confirm(link)
+  }
+
+  /** The certificate before that of the link counts no more. */
+  function confirm({ hostname, certificate: { serial } }: LiveLink): void {
+    const agent = agents.get(hostname)
+    if (!agent?.previousSerial || agent.serial !== serial || confirming.has(serial)) return
+    confirming.add(serial)
+    enrolment
+      .confirm(hostname, serial)
+      .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'renewal not confirmed'))
+      .finally(() => confirming.delete(serial))
+  }
+
+  /** The newest link wins. One that was asked for, or on a renewed certificate, lets the older one finish what it carries. */
+  function replace(before: LiveLink, link: LiveLink): void {
+    audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
+    if (before.moving || before.certificate.serial !== link.certificate.serial) {
+      before.retire('replaced')
+      return
+    }
+    log.warn({ agent: link.hostname, client_ip: link.clientIp }, 'a second connection replaced the agent')
+    before.destroy('replaced')
+  }
+
+  function down(link: LiveLink, reason: string, ready: boolean): void {
+    all.delete(link)
+    if (!ready) {
+      audit.record({ ...event('agent.rejected', false, link), reason })
+      return
+    }
+    if (live.get(link.hostname) !== link) return
+    live.delete(link.hostname)
+    audit.record({ ...event('agent.disconnected', true, link), reason })
+    log.info({ agent: link.hostname, reason }, 'agent disconnected')
+    hooks.changed({ hostname: link.hostname, connected: false, reason })
+  }
+
+  /** An agent may send anything: what cannot be handled ends its own link, and nothing else. */
+  function told(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+    try {
+      follow(link, message)
+    } catch (error) {
+      log.error({ agent: link.hostname, error: messageOf(error) }, 'a message of an agent was not understood')
+      link.destroy('protocol_error')
+    }
+  }
+
+  function follow(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+    if (message.type === 'draining') link.retire('agent_stopping')
+    if (message.type === 'moved') confirm(link)
+    rotation.told(link, message)
+    // Other unknown messages are those of a newer agent.
+    if (message.type !== 'renew' || renewing.has(link)) return
+    if (!renewals.take(link.hostname, RENEWALS_PER_MINUTE)) {
+      link.send({ type: 'renew_refused', code: 'too_many_renewals' })
+      return
+    }
+    renewing.add(link)
+    enrolment
+      .renew(link.hostname, link.certificate.serial, message.csr)
+      .then(({ certificate }) =>
+        link.send({ type: 'certificate', certificate, hub_ca: authorities.bundle('hub-ca') }),
+      )
+      .catch((error: unknown) => {
+        const code = error instanceof JoinRefusal ? error.code : 'internal_error'
+        log.warn({ agent: link.hostname, error: messageOf(error) }, 'certificate not renewed')
+        link.send({ type: 'renew_refused', code })
+      })
+      .finally(() => renewing.delete(link))
+  }
+
+  changes.onApplied((touched) => {
+    const keys = touched?.get('key')
+    const rotated = touched === null || keys?.has('hub-ca') || keys?.has('agent-ca')
+    for (const link of all) {
+      const refusal = judge(link.certificate)
+      // A link that a renewed certificate has taken over from finishes what it carries.
+      if (!refusal || (link.retired && refusal === 'certificate_superseded')) {
+        if (rotated && live.get(link.hostname) === link) rotation.tell(link)
+        continue
+      }
+      if (live.get(link.hostname) === link) {
+        options.agentLost?.(link.hostname, refusal === 'agent_locked' ? 'locked' : 'revoked')
+      }
+      link.destroy(refusal)
+    }
+  })
+
+  hubs.onChanged(() => {
+    const instances = [...hubs.reachable.keys()]
+    for (const link of live.values()) {
+      link.send({ type: 'instances', instances })
+      // What it runs through stops.
+      if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
+      link.moving = true
+      link.send({ type: 'move' })
+    }
+  })
+
+  return { judge, all, get: (hostname) => live.get(hostname), list: () => [...live.values()], up, down, told }
+}

@@ -1,0 +1,195 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import type { Link } from '../../api/tunnel.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { startHeartbeat } from '../../wire/heartbeat.ts'
+import { createLineReader, encodeLine } from '../../wire/line-reader.ts'
+import { releaseListeners } from '../../wire/listener-release.ts'
+import {
+  CONTROL_LINE_BYTES,
+  HEARTBEAT_MS,
+  LONGEST_TIMER_MS,
+  PROTOCOL_VERSION,
+  SESSION_WINDOW,
+  tunnelHttp2,
+} from '../../wire/tunnel-protocol.ts'
+import { UnreadBudget } from '../../wire/unread-budget.ts'
+import type { AgentCertificate } from './agent-certificate.ts'
+import { connectAgent } from './agent-connection.ts'
+
+const HELLO_MS = 10_000
+/** Messages that an agent does not read: it asks for answers and lets them pile up. */
+const MOST_UNREAD = 1 << 20
+
+export interface LiveLinkOptions {
+  readonly socket: TLSSocket
+  readonly certificate: AgentCertificate
+  readonly transport: string
+  readonly clientIp: string
+  /** Id of the hub that handed the connection on; null: nobody. */
+  readonly via: string | null
+  readonly clock: Clock
+  /** First message to the agent. */
+  readonly greeting: object
+  readonly onReady: (link: LiveLink) => void
+  readonly onMessage: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
+  /** Once. `ready`: `onReady` was called before. */
+  readonly onClosed: (link: LiveLink, reason: string, ready: boolean) => void
+  readonly heartbeatMs?: number
+  readonly helloMs?: number
+}
+
+/** One tunnel to an agent: an HTTP/2 session with the hub as client, and its control stream. */
+export class LiveLink implements Link {
+  readonly hostname: string
+  readonly transport: string
+  readonly certificate: AgentCertificate
+  readonly clientIp: string
+  readonly via: string | null
+  readonly since: number
+  version = 'unknown'
+  rttMs: number | null = null
+  /** No new streams: a newer link has taken over, or the hub drains. */
+  retired = false
+  /** The agent was asked for another link in its place. */
+  moving = false
+  /** When it was last picked; evens out links that are equally busy. */
+  turn = 0
+  readonly session: ClientHttp2Session
+  readonly budget: UnreadBudget
+  readonly #socket: TLSSocket
+  readonly #timers: NodeJS.Timeout[] = []
+  #control: ClientHttp2Stream | null = null
+  #ready = false
+  #open = 0
+  #reason = 'connection_lost'
+
+  constructor(options: LiveLinkOptions) {
+    const { socket, certificate, clock } = options
+    this.hostname = certificate.hostname
+    this.certificate = certificate
+    this.transport = options.transport
+    this.clientIp = options.clientIp
+    this.via = options.via
+    this.since = clock.now()
+    this.#socket = socket
+    this.session = connectAgent(socket, tunnelHttp2)
+    this.budget = new UnreadBudget(this.session)
+    this.session.on('error', () => {})
+    this.session.once('connect', () => {
+      // It may have ended in the same moment, as with a certificate that has just expired.
+      if (!this.session.destroyed) this.session.setLocalWindowSize(SESSION_WINDOW)
+    })
+    this.session.once('close', () => this.#closed(options))
+    releaseListeners(this.session)
+    socket.once('close', () => this.session.destroy())
+    this.#timer(() => this.destroy('hello_timeout'), options.helloMs ?? HELLO_MS)
+    this.#cutAt(certificate.notAfter, clock)
+    startHeartbeat(this.session, {
+      clock,
+      intervalMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      bytesRead: () => socket.bytesRead,
+      onDead: () => this.destroy('heartbeat_lost'),
+      onRtt: (rttMs) => {
+        this.rttMs = Math.round(rttMs * 10) / 10
+      },
+    })
+    this.#openControl(options)
+  }
+
+  get streams(): number {
+    return this.#open
+  }
+
+  /** Counts a stream to an app as long as it lives. */
+  hold(stream: ClientHttp2Stream): void {
+    this.#open += 1
+    stream.once('close', () => {
+      this.#open -= 1
+      if (this.retired && this.#open === 0) this.destroy(this.#reason)
+    })
+  }
+
+  /** Can carry new streams. */
+  get usable(): boolean {
+    return this.#ready && !this.retired && !this.session.closed && !this.session.destroyed
+  }
+
+  send(message: object): void {
+    const control = this.#control
+    if (!control || control.destroyed || control.writableEnded) return
+    if (control.writableLength > MOST_UNREAD) this.destroy('protocol_error')
+    else control.write(encodeLine(message))
+  }
+
+  /** Lets what is under way end, then closes. */
+  retire(reason: string): void {
+    this.retired = true
+    this.#reason = reason
+    if (this.#open === 0) this.destroy(reason)
+  }
+
+  /** Cuts everything at once; the agent finds the reason in the GOAWAY frame. */
+  destroy(reason: string): void {
+    if (!this.session.destroyed) {
+      this.#reason = reason
+      this.session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(reason))
+    }
+    this.session.destroy()
+    this.#socket.destroy()
+  }
+
+  #openControl(options: LiveLinkOptions): void {
+    let control: ClientHttp2Stream
+    try {
+      control = this.session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
+    } catch {
+      this.destroy('protocol_error')
+      return
+    }
+    this.#control = control
+    control.on('error', () => {})
+    control.once('close', () => this.destroy(this.#reason))
+    control.on(
+      'data',
+      createLineReader({
+        maxBytes: CONTROL_LINE_BYTES,
+        onBroken: () => this.destroy('protocol_error'),
+        onMessage: (message) => {
+          if (this.#ready) options.onMessage(this, message)
+          else this.#hello(message, options)
+        },
+      }),
+    )
+    this.send(options.greeting)
+  }
+
+  #hello(message: Readonly<Record<string, unknown>>, options: LiveLinkOptions): void {
+    if (message.type !== 'hello' || message.protocol !== PROTOCOL_VERSION) {
+      this.destroy('protocol_version')
+      return
+    }
+    const version = message.version
+    if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version
+    clearTimeout(this.#timers[0])
+    this.#ready = true
+    options.onReady(this)
+  }
+
+  #closed(options: LiveLinkOptions): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#socket.destroy()
+    options.onClosed(this, this.#reason, this.#ready)
+  }
+
+  #timer(run: () => void, ms: number): void {
+    this.#timers.push(setTimeout(run, ms))
+  }
+
+  /** No link outlives its certificate. */
+  #cutAt(notAfter: number, clock: Clock): void {
+    const left = notAfter - clock.now()
+    if (left <= 0) this.destroy('certificate_expired')
+    else this.#timer(() => this.#cutAt(notAfter, clock), Math.min(left, LONGEST_TIMER_MS))
+  }
+}

@@ -1,0 +1,68 @@
+import { sql } from 'kysely'
+import type { Database, Migrations } from '../../api/database.ts'
+
+export interface AgentTable {
+  readonly hostname: string
+  readonly created: Date
+  /** Serial of the newest certificate, lower-case hex. */
+  readonly cert_serial: string
+  /** The one before, until the newest has been used once: an agent may die before it has stored that. */
+  readonly previous_serial: string | null
+  readonly cert_expires: Date
+  /** Grows with every certificate. */
+  readonly generation: number
+  /** Id of the key of the agent CA that signed the newest certificate; null: made before keys had one. */
+  readonly cert_authority: string | null
+  /** Pins of the hub CA that it said it has stored, comma-separated. */
+  readonly hub_ca_pins: string | null
+}
+
+export interface JoinTokenTable {
+  readonly id: string
+  /** SHA-256 of the token, hex. */
+  readonly hash: string
+  readonly agent_hostname: string | null
+  readonly created: Date
+  readonly expires: Date
+  readonly used_at: Date | null
+  readonly used_by: string | null
+}
+
+export type TunnelTables = {
+  readonly agents: AgentTable
+  readonly join_tokens: JoinTokenTable
+}
+
+/** Tables of agents and their join tokens. */
+export const tunnelMigrations: Migrations = {
+  owner: 'core-tunnel',
+  migrations: {
+    '0001-agents': {
+      async up(db: Database) {
+        await sql`CREATE TABLE agents (
+          hostname text PRIMARY KEY,
+          created timestamptz NOT NULL,
+          cert_serial text NOT NULL,
+          previous_serial text,
+          cert_expires timestamptz NOT NULL,
+          generation integer NOT NULL
+        )`.execute(db)
+        await sql`CREATE TABLE join_tokens (
+          id uuid PRIMARY KEY,
+          hash text NOT NULL UNIQUE,
+          agent_hostname text,
+          created timestamptz NOT NULL,
+          expires timestamptz NOT NULL,
+          used_at timestamptz,
+          used_by text
+        )`.execute(db)
+      },
+    },
+    '0002-rotation': {
+      async up(db: Database) {
+        await sql`ALTER TABLE agents ADD COLUMN cert_authority text`.execute(db)
+        await sql`ALTER TABLE agents ADD COLUMN hub_ca_pins text`.execute(db)
+      },
+    },
+  },
+}

@@ -1,0 +1,69 @@
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { App } from '../../api/app.ts'
+import type { Pipe } from '../../api/tunnel.ts'
+import { messageOf } from '../../kernel/error.ts'
+import { dialHeaders, REASON_HEADER } from '../../wire/dial-headers.ts'
+import { StreamPipe } from '../../wire/stream-pipe.ts'
+import { DialError } from './dial-error.ts'
+import type { LiveLink } from './link.ts'
+
+/** The agent keeps the time; this much more is for the way. */
+const GRACE_MS = 1_000
+
+/** One CONNECT stream through a link. Resolves once the agent has answered that it is connected. */
+export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
+  const { connectMs } = app.timeouts
+  const headers = dialHeaders({ app: app.name, uri: app.uri, tls: app.tls, connectMs })
+  if (!headers) {
+    return Promise.reject(new DialError('MEZ_DIAL_FAILED', 'uri_invalid', `${app.uri} cannot be dialled`))
+  }
+  return new Promise((resolve, reject) => {
+    let stream: ClientHttp2Stream
+    try {
+      stream = link.session.request(headers, { endStream: false })
+    } catch (error) {
+      return reject(lost(link, messageOf(error)))
+    }
+    link.hold(stream)
+    const settle = (run: () => void): void => {
+      clearTimeout(deadline)
+      stream.removeListener('close', onClose)
+      run()
+    }
+    const refuse = (error: DialError): void =>
+      settle(() => {
+        // Nothing was sent, so an ordinary end will do; a reset would leave open what the agent has ended.
+        stream.resume()
+        stream.close(constants.NGHTTP2_NO_ERROR)
+        reject(error)
+      })
+    const onClose = (): void => settle(() => reject(lost(link, 'the stream was reset')))
+    const deadline = setTimeout(
+      () =>
+        refuse(new DialError('MEZ_DIAL_TIMEOUT', 'agent_timeout', `${link.hostname} did not answer in time`)),
+      connectMs + GRACE_MS,
+    )
+    // Stays for the life of the stream; `close` tells the rest.
+    stream.on('error', () => {})
+    stream.once('close', onClose)
+    stream.once('response', (answer) => {
+      if (answer[':status'] === 200) {
+        const pipe = new StreamPipe(stream, link.hostname, link.budget)
+        pipe.isGoing = () => link.retired || link.moving
+        return settle(() => resolve(pipe))
+      }
+      const reason = reasonOf(answer[REASON_HEADER])
+      const code = reason === 'connect_timeout' ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
+      refuse(new DialError(code, reason, `agent ${link.hostname} cannot reach ${app.name}: ${reason}`))
+    })
+  })
+}
+
+function lost(link: LiveLink, why: string): DialError {
+  return new DialError('MEZ_LINK_LOST', 'link_lost', `lost the link to ${link.hostname}: ${why}`)
+}
+
+/** Agents are strangers: only something that looks like a reason code is passed on. */
+function reasonOf(value: unknown): string {
+  return typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value) ? value : 'refused'
+}

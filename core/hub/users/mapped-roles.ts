@@ -1,0 +1,20 @@
+import type { Transaction } from '../../api/database.ts'
+import type { Change } from '../../api/revisions.ts'
+import type { AccessTables } from '../access/migrations.ts'
+
+/** Takes the mapped roles of everybody whom this connector signed in last; what was given by hand stays. */
+export async function dropMappedRoles(
+  trx: Transaction,
+  change: Pick<Change, 'touch'>,
+  connector: string,
+): Promise<void> {
+  const rows = await trx
+    .withTables<AccessTables>()
+    .updateTable('users')
+    .set({ mapped_roles: '[]' })
+    .where('connector', '=', connector)
+    .where('mapped_roles', '!=', '[]')
+    .returning('key')
+    .execute()
+  for (const { key } of rows) change.touch('user', key)
+}

@@ -1,0 +1,80 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { User } from '../../api/access.ts'
+import type { Sessions } from '../../api/sessions.ts'
+import type { WebRoutes } from '../../api/web-routes.ts'
+import { ROLE_NAME } from './role-name.ts'
+import { type RunningUsers, userNotFound } from './users.ts'
+
+const admin = { config: { access: 'admin' } } as const
+const cutting = { config: { access: 'admin', cuts: true } } as const
+const closed = { additionalProperties: false } as const
+const Role = Type.String({ pattern: ROLE_NAME, must: 'the name of a role' })
+const Roles = Type.Array(Role, { maxItems: 200 })
+const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
+const UpdateBody = Type.Object({ roles: Roles }, closed)
+type Named = { Params: { name: string } }
+
+/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also says how many. */
+export function userRoutes(options: {
+  readonly users: RunningUsers
+  readonly sessions: Pick<Sessions, 'list' | 'end'>
+}): WebRoutes {
+  const { users, sessions } = options
+
+  const show = (user: User) => ({
+    name: user.name,
+    roles: users.rolesOf(user.name),
+    own_roles: user.ownRoles,
+    mapped_roles: user.mappedRoles,
+    identity: user.identity,
+    connector: user.connector,
+    created: new Date(user.created).toISOString(),
+    last_login: user.lastLogin === null ? null : new Date(user.lastLogin).toISOString(),
+  })
+  const known = (name: string): User => {
+    const user = users.byName(name)
+    if (!user) throw userNotFound(name)
+    return user
+  }
+  async function endSessions({ name }: User, request: FastifyRequest) {
+    const ids = sessions
+      .list()
+      .filter((session) => session.user === name)
+      .map(({ id }) => id)
+    const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'user_deleted', request.subject)
+    return { sessions: ended }
+  }
+
+  return {
+    name: 'users',
+    prefix: '/v1/webapi/users',
+    async routes(web) {
+      web.get('/', admin, async () => users.list().map(show))
+      web.post<{ Body: { name: string; roles: string[] } }>(
+        '/',
+        { ...admin, schema: { body: CreateBody } },
+        async (request, reply) => {
+          const { name, roles } = request.body
+          const user = await users.create(name, roles, request.actor)
+          reply.code(201)
+          return show(user)
+        },
+      )
+      web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
+      web.patch<Named & { Body: { roles: string[] } }>(
+        '/:name',
+        { ...cutting, schema: { body: UpdateBody } },
+        async (request) => show(await users.update(request.params.name, request.body.roles, request.actor)),
+      )
+      web.post<Named>('/:name/relink', cutting, async (request) => {
+        const user = await users.relink(request.params.name, request.actor)
+        return { ...show(user), cut: await endSessions(user, request) }
+      })
+      web.delete<Named>('/:name', cutting, async (request) => {
+        const user = await users.remove(request.params.name, request.actor)
+        return { name: user.name, removed: true, cut: await endSessions(user, request) }
+      })
+    },
+  }
+}

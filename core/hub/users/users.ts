@@ -1,0 +1,291 @@
+import type { SignIn, User, Users } from '../../api/access.ts'
+import type { Actor } from '../../api/audit-event.ts'
+import type { Transaction } from '../../api/database.ts'
+import { Problem } from '../../api/problem.ts'
+import type { Change, Changes, View } from '../../api/revisions.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { revokeApiTokens } from '../access/api-token-revocation.ts'
+import type { AccessTables, UserTable } from '../access/migrations.ts'
+import { isRoleName } from '../access/subject-check.ts'
+import { dropMappedRoles } from './mapped-roles.ts'
+import { holderOf } from './name-holder.ts'
+import { foldName, parseUserName } from './user-name.ts'
+
+export interface UsersOptions {
+  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Users and what an administrator does with them. Every change is recorded in its own transaction. */
+export interface RunningUsers extends Users {
+  /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
+  create(name: string, roles: readonly string[], actor: Actor): Promise<User>
+  /** Replaces the roles given by hand. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
+  update(name: string, roles: readonly string[], actor: Actor): Promise<User>
+  /** Lets the next identity that presents the name take it. API tokens of the one before end. */
+  relink(name: string, actor: Actor): Promise<User>
+  /** API tokens that the person has made end as well. */
+  remove(name: string, actor: Actor): Promise<User>
+  /** `User.holder` as the transaction sees it; undefined when there is no such user. */
+  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
+}
+
+/** Keeps users in memory, true by the change sequence. */
+export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers {
+  let users = new Map<string, User>()
+
+  function read(row: UserTable): User | null {
+    try {
+      const { key, name, connector, created } = row
+      return Object.freeze({
+        key,
+        name,
+        ownRoles: rolesIn(row.own_roles),
+        mappedRoles: rolesIn(row.mapped_roles),
+        ...identityOf(row),
+        connector,
+        created,
+        lastLogin: row.last_login,
+      })
+    } catch (error) {
+      log.error({ user: row.name, cause: messageOf(error) }, 'a stored user is unreadable and has no access')
+      return null
+    }
+  }
+
+  const view: View = {
+    name: 'users',
+    kinds: ['user'],
+    async loadAll(trx) {
+      const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
+      const all = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
+      return () => {
+        users = new Map(all.map((user) => [user.key, user]))
+      }
+    },
+    async refresh(trx, touched) {
+      const keys = [...(touched.get('user') ?? [])]
+      if (keys.length === 0) return () => {}
+      const db = trx.withTables<AccessTables>()
+      const rows = await db.selectFrom('users').selectAll().where('key', 'in', keys).execute()
+      const found = rows.map((row) => read(row as UserTable)).filter((user) => user !== null)
+      return () => {
+        for (const key of keys) users.delete(key)
+        for (const user of found) users.set(user.key, user)
+      }
+    },
+  }
+  changes.addView(view)
+
+  const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> => {
+    const db = trx.withTables<AccessTables>()
+    const row = await db.selectFrom('users').selectAll().where('key', '=', key).executeTakeFirst()
+    return row as UserTable | undefined
+  }
+
+  async function existing(trx: Transaction, name: string): Promise<UserTable> {
+    const row = await rowOf(trx, foldName(name))
+    if (!row) throw userNotFound(name)
+    return row
+  }
+
+  /** An administrator neither shuts out himself nor the last administrator. */
+  async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: Actor) {
+    if (stays || !isAdmin(row)) return
+    if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
+      throw new Problem(
+        409,
+        'self_lockout',
+        'You cannot take the role admin from yourself; another admin can.',
+      )
+    }
+    const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
+    if (rows.some((other) => other.key !== row.key && isAdmin(other as UserTable))) return
+    throw new Problem(
+      409,
+      'last_admin',
+      `${row.name} is the last admin; give the role to somebody else first.`,
+    )
+  }
+
+  async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, by: Actor) {
+    change.touch('user', row.key)
+    await change.audit({ type, success: true, by, fields: { name: row.name } })
+  }
+
+  const now = (key: string, name: string): User => {
+    const user = users.get(key)
+    if (!user) throw userNotFound(name)
+    return user
+  }
+
+  /** Gives or confirms the name; `loggedIn` null leaves the last login as it is, and `known` gives it to nobody anew. */
+  async function take(
+    { name: given, issuer, sub, connector, mappedRoles }: SignIn,
+    loggedIn: number | null,
+    {
+      known = false,
+      stands,
+    }: { known?: boolean; stands?: ((trx: Transaction) => Promise<void>) | undefined } = {},
+  ) {
+    const parsed = parseUserName(given)
+    if (!parsed)
+      throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
+    const { key, name } = parsed
+    if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
+      throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
+    const mapped_roles = rolesText(mappedRoles)
+    await changes.write(async (trx, change) => {
+      await stands?.(trx)
+      const db = trx.withTables<AccessTables>()
+      const row = await rowOf(trx, key)
+      const last_login = loggedIn ?? row?.last_login ?? null
+      const identity = { issuer, sub, connector, mapped_roles, last_login }
+      if (known && (row?.issuer !== issuer || row.sub !== sub)) throw takenAway()
+      if (row && row.issuer !== null && (row.issuer !== issuer || row.sub !== sub)) {
+        throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
+      }
+      if (row) await db.updateTable('users').set(identity).where('key', '=', key).execute()
+      else {
+        const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
+        await db.insertInto('users').values(fresh).execute()
+      }
+      const same = row?.issuer === issuer && row.connector === connector && row.mapped_roles === mapped_roles
+      // Every hub shows the last login from memory; but it must not cost everybody's cached decisions.
+      if (same) change.noted('user', key)
+      else change.touch('user', key)
+    })
+    const user = now(key, name)
+    // Somebody may have taken it away since: what is opened next would be without a holder, and anybody's.
+    if (user.holder !== holderOf({ issuer, sub })) throw takenAway()
+    return user
+  }
+
+  return {
+    byName: (name) => users.get(foldName(name)),
+    list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    rolesOf(name) {
+      const user = users.get(foldName(name))
+      return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
+    },
+
+    signIn: (input, stands) => take(input, clock.now(), { stands }),
+    confirm: (input) => take(input, clock.now(), { known: true }),
+    claim: (input) => take(input, null),
+    dropMappedRoles,
+
+    async create(given, roles, actor) {
+      const parsed = parseUserName(given)
+      if (!parsed) {
+        throw new Problem(
+          400,
+          'user_name_invalid',
+          'A user name has 1 to 256 characters, no comma, no control or invisible character and no space at ' +
+            'either end; operator@socket and names that begin with token: are reserved.',
+        )
+      }
+      const { key, name } = parsed
+      await changes.write(async (trx, change) => {
+        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `There is a user ${name} already.`)
+        const own_roles = rolesText(roles)
+        const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
+        await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
+        await note(change, 'user.created', row, actor)
+      }, actor)
+      return now(key, name)
+    },
+
+    async update(name, roles, actor) {
+      const key = foldName(name)
+      await changes.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        const own_roles = rolesText(roles)
+        await guardAdmins(trx, row, isAdmin({ ...row, own_roles }), actor)
+        await trx
+          .withTables<AccessTables>()
+          .updateTable('users')
+          .set({ own_roles })
+          .where('key', '=', key)
+          .execute()
+        await note(change, 'user.updated', row, actor)
+      }, actor)
+      return now(key, name)
+    },
+
+    async relink(name, actor) {
+      const key = foldName(name)
+      await changes.write(async (trx, change) => {
+        const row = await existing(trx, name)
+        // Mapped roles came from the identity that goes.
+        const { own_roles } = row
+        await guardAdmins(trx, row, isAdmin({ own_roles, mapped_roles: '[]' }), actor)
+        const none = { issuer: null, sub: null, connector: null, mapped_roles: '[]' }
+        await trx.withTables<AccessTables>().updateTable('users').set(none).where('key', '=', key).execute()
+        await revokeApiTokens(trx, change, key, actor)
+        await note(change, 'user.updated', row, actor)
+      }, actor)
+      return now(key, name)
+    },
+
+    async remove(name, actor) {
+      const key = foldName(name)
+      const row = await changes.write(async (trx, change) => {
+        const found = await existing(trx, name)
+        await guardAdmins(trx, found, false, actor)
+        await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
+        await revokeApiTokens(trx, change, key, actor)
+        await note(change, 'user.deleted', found, actor)
+        return found
+      }, actor)
+      return read(row) ?? { ...EMPTY, key, name: row.name }
+    },
+
+    async holderIn(trx, name) {
+      const row = await rowOf(trx, foldName(name))
+      return row && identityOf(row).holder
+    },
+  }
+}
+
+function identityOf({ issuer, sub }: Pick<UserTable, 'issuer' | 'sub'>): Pick<User, 'identity' | 'holder'> {
+  if (issuer === null || sub === null) return { identity: null, holder: null }
+  return { identity: { issuer, sub }, holder: holderOf({ issuer, sub }) }
+}
+
+const EMPTY = {
+  ownRoles: [],
+  mappedRoles: [],
+  identity: null,
+  holder: null,
+  connector: null,
+  created: 0,
+  lastLogin: null,
+}
+
+export function userNotFound(name: string): Problem {
+  return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
+}
+
+const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
+
+function rolesIn(text: string): readonly string[] {
+  const roles: unknown = JSON.parse(text)
+  if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
+  throw new Error('the roles are no list of texts')
+}
+
+/** A user that cannot be read has no access, so is no administrator either; else nobody could remove it. */
+function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
+  try {
+    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat().includes('admin')
+  } catch {
+    return false
+  }
+}
+
+function takenAway(): Problem {
+  return new Problem(401, 'login_required', 'The name has just been taken from this sign-in. Sign in again.')
+}

@@ -1,8 +1,0 @@
-import type { Subject } from '../access/subject.ts'
-import type { App } from '../catalog/app.ts'
-
-/** Signs who is calling, for one app. */
-export interface Assertion {
-  /** Compact JWS for `Mezite-Jwt-Assertion`; cached for 30 s per (session, app, epoch), synchronous. */
-  sign(subject: Subject, app: App): string
-}

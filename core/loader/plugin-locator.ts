@@ -1,0 +1,126 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { nearMiss } from '../kernel/config-check.ts'
+import { MezError } from '../kernel/error.ts'
+import { safePluginFile } from './file-permissions.ts'
+import type { LoadOptions } from './plugin-loader.ts'
+
+export interface PluginFile {
+  readonly path: string
+  /** Of its package.json, where there is one. */
+  readonly version?: string
+}
+
+/** Sources run unbuilt in a checkout; a published kernel is JavaScript and takes published plugins. */
+const FROM_SOURCE = extname(import.meta.filename) === '.ts'
+const CONDITIONS = [...(FROM_SOURCE ? ['mezite-source'] : []), 'node', 'import', 'default']
+
+type Where = Pick<LoadOptions, 'side' | 'standard' | 'folder' | 'program'>
+
+/**
+ * Finds the file of a plugin by its key under `plugins:`: a path (absolute or relative to the configuration file), a
+ * scoped package as it is, or a short name, which is `@mezite/plugin-<name>` or `mezite-plugin-<name>`. Packages of the
+ * standard set are part of the program: what lies beside a configuration file never takes their place.
+ */
+export async function locatePlugin(key: string, where: Where): Promise<PluginFile> {
+  if (/^(\.{0,2}\/)/.test(key)) return locatePath(key, where)
+  const names = key.startsWith('@')
+    ? [key]
+    : [`@mezite/plugin-${key}`, key.startsWith('mezite-plugin-') ? key : `mezite-plugin-${key}`]
+  const bases = where.standard.includes(key) ? [where.program] : [where.folder, where.program]
+  if (names.every((name) => /^(@[\w.-]+\/)?[\w.-]+$/.test(name))) {
+    for (const name of names) {
+      for (const base of bases) {
+        const folder = await packageFolder(name, base)
+        if (folder) return locateHalf(key, folder, where, true)
+      }
+    }
+  }
+  const known = [...where.standard, ...(await installed(where.folder)), ...(await installed(where.program))]
+  const meant = nearMiss(key, known)
+  const tried = `${names.join(' and ')} from ${bases.join(' and ')}`
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}' is not installed; looked for ${tried}`, {
+    hint: meant
+      ? `Did you mean '${meant}'?`
+      : `Run npm install ${names.at(-1)} in ${bases[0]}, or correct the name under \`plugins:\`.`,
+  })
+}
+
+async function locatePath(key: string, where: Where): Promise<PluginFile> {
+  const path = resolve(where.folder, key)
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory()) return locateHalf(key, path, where, false)
+  if (found) return { path: await safePluginFile(key, path, { ...where, groupWrites: false }) }
+  const meant = nearMiss(basename(path), await readdir(dirname(path)).catch(() => []))
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': there is no ${path}`, {
+    hint: meant ? `Did you mean '${join(dirname(key), meant)}'?` : `Paths are relative to ${where.folder}.`,
+  })
+}
+
+/** The file that the package.json of a folder exports as `./hub` or `./agent`. */
+async function locateHalf(
+  key: string,
+  folder: string,
+  { side, program }: Where,
+  groupWrites: boolean,
+): Promise<PluginFile> {
+  const manifest = join(folder, 'package.json')
+  const read = async () =>
+    JSON.parse(await readFile(manifest, 'utf8')) as { exports?: unknown; version?: unknown }
+  const { exports, version } = await read().catch((cause: unknown) => {
+    throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${folder} has no readable package.json`, {
+      hint: `Give it a package.json that exports './${side}', or name the file itself.`,
+      cause,
+    })
+  })
+  await safePluginFile(key, manifest, { program, groupWrites })
+  const half = (name: string) => targets((exports as Record<string, unknown> | undefined)?.[`./${name}`])
+  for (const target of half(side)) {
+    const path = join(folder, target)
+    if (!(await stat(path).catch(() => null))?.isFile()) continue
+    const file = await safePluginFile(key, path, { program, groupWrites })
+    return typeof version === 'string' ? { path: file, version } : { path: file }
+  }
+  const other = side === 'hub' ? 'agent' : 'hub'
+  if (half(side).length === 0 && half(other).length > 0) {
+    throw new MezError('MEZ_PLUGIN_SIDE', `plugin '${key}' (${folder}) has only a half for the ${other}`)
+  }
+  const problem =
+    half(side).length === 0
+      ? `does not export './${side}'`
+      : `exports './${side}' from a file that does not exist`
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${manifest} ${problem}`, {
+    hint: `Add "exports": { "./${side}": "./${side}.js" } to it, or build the plugin.`,
+  })
+}
+
+/** The targets that apply, in order of precedence. */
+function targets(entry: unknown): string[] {
+  if (typeof entry === 'string') return [entry]
+  if (typeof entry !== 'object' || entry === null) return []
+  return Object.entries(entry).flatMap(([condition, inner]) =>
+    CONDITIONS.includes(condition) ? targets(inner) : [],
+  )
+}
+
+async function packageFolder(name: string, base: string): Promise<string | null> {
+  for (let folder = resolve(base); ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name)
+    if (await stat(join(candidate, 'package.json')).catch(() => null)) return candidate
+    if (folder === dirname(folder)) return null
+  }
+}
+
+/** Plugins that `packageFolder` would find by a short name, for the sake of suggestions. */
+async function installed(base: string): Promise<string[]> {
+  const found: string[] = []
+  for (let folder = resolve(base); ; folder = dirname(folder)) {
+    for (const prefix of ['mezite-plugin-', '@mezite/plugin-']) {
+      const modules = join(folder, 'node_modules', dirname(prefix))
+      for (const name of await readdir(modules).catch(() => [])) {
+        if (name.startsWith(basename(prefix))) found.push(name.slice(basename(prefix).length))
+      }
+    }
+    if (folder === dirname(folder)) return found
+  }
+}

@@ -1,0 +1,127 @@
+import type { AuditSink } from '../api/audit.ts'
+import type { AuditEvent } from '../api/audit-event.ts'
+import type { ConformTest } from './conformance-test.ts'
+
+/** A sink with the way to read back what it has taken. */
+export interface SinkUnderTest {
+  readonly sink: AuditSink
+  /** All events that have arrived at the sink's end, oldest first, as a reader of the trail sees them. */
+  read(): Promise<readonly AuditEvent[]>
+  close(): Promise<void>
+}
+
+/** The most events of one `write`. */
+const BATCH = 500
+const DEADLINE_MS = 30_000
+
+/** What the core hands to sinks: strings are escaped already, so these are as bad as it gets. */
+const HARD_FIELDS = {
+  path: '/a\\u000ab"c\'d`$(e);--%00',
+  user_agent: 'Ünïcödé 🔐 \\u202e',
+  status: 200,
+  bytes_in: Number.MAX_SAFE_INTEGER,
+  upgrade: false,
+  end_reason: null,
+}
+
+/**
+ * Checks that a sink writes each event once, whole and in order, and is done when it says so. `open` makes a fresh one,
+ * started. Delivery, retries and back-pressure are the core's and are tested there.
+ */
+export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTest>): void {
+  const withSink = async (run: (under: SinkUnderTest) => Promise<void>): Promise<void> => {
+    const under = await open()
+    try {
+      await run(under)
+    } finally {
+      await under.close()
+    }
+  }
+  const arrives = async (t: ConformTest, under: SinkUnderTest, sent: readonly AuditEvent[], what: string) => {
+    const read = await under.read()
+    t.ok(read.length === sent.length, `${what}: ${read.length} of ${sent.length} events`)
+    const [at] = [...sent.keys()].filter((n) => canonical(read[n]) !== canonical(sent[n]))
+    t.ok(at === undefined, `${what}: whole and in order${at === undefined ? '' : `, but not number ${at}`}`)
+  }
+
+  t.test('it has a name and promises something', async (t) => {
+    await withSink(async ({ sink }) => {
+      t.ok(/^[a-z0-9][a-z0-9-]*$/.test(sink.name), `the name '${sink.name}'`)
+      t.ok(sink.guarantee === 'enforced' || sink.guarantee === 'best-effort', 'a known guarantee')
+    })
+  })
+
+  t.test('a written batch can be read, whatever is in it', async (t) => {
+    await withSink(async (under) => {
+      const sent = [event(0), event(1, HARD_FIELDS), event(2, { note: 'x'.repeat(16_384) })]
+      await inTime(under.sink.write(sent), 'write')
+      await inTime(under.sink.flush(), 'flush')
+      await arrives(t, under, sent, 'three events')
+    })
+  })
+
+  t.test('full batches in a row lose, double and mix up nothing', async (t) => {
+    await withSink(async (under) => {
+      const sent = Array.from({ length: 3 * BATCH }, (_, at) => event(at))
+      for (let at = 0; at < sent.length; at += BATCH) {
+        await inTime(under.sink.write(sent.slice(at, at + BATCH)), 'write')
+      }
+      await inTime(under.sink.flush(), 'flush')
+      await arrives(t, under, sent, '600 events')
+    })
+  })
+
+  t.test('no events and nothing to flush are no problem', async (t) => {
+    await withSink(async (under) => {
+      await inTime(under.sink.flush(), 'flush')
+      await inTime(under.sink.write([]), 'write')
+      await inTime(under.sink.flush(), 'flush')
+      await arrives(t, under, [], 'nothing')
+    })
+  })
+}
+
+const START = Date.UTC(2030, 0, 1)
+
+function event(
+  at: number,
+  fields: Readonly<Record<string, string | number | boolean | null>> = {},
+): AuditEvent {
+  const counted = at.toString(16).padStart(12, '0')
+  return Object.freeze({
+    // UUIDv7 of the event's own time, so that ids sort as the events happened.
+    id: `${(START + at)
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-7000-8000-${counted}`,
+    type: 'app.request',
+    time: new Date(START + at).toISOString(),
+    cluster: 'test',
+    hub: '01890a5d-ac96-774b-bcce-b302099a8057',
+    user: 'alice@example.com',
+    roles: Object.freeze(['access', 'platform']),
+    client_ip: '203.0.113.7',
+    session_id: null,
+    request_id: `request-${at}`,
+    success: true,
+    reason: null,
+    app: 'grafana',
+    ...fields,
+  })
+}
+
+/** Equal when the fields are, in whatever order a sink keeps them. */
+const canonical = (value: AuditEvent | undefined): string =>
+  JSON.stringify(Object.entries(value ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+
+async function inTime(promise: Promise<void>, what: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${DEADLINE_MS} ms`)), DEADLINE_MS)
+  })
+  try {
+    await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

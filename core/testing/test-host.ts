@@ -1,0 +1,110 @@
+import { agentPartChecks } from '../agent/plugin-checks.ts'
+import { type AgentHooks, agentHooks } from '../api/agent-hooks.ts'
+import { type HubHooks, hubHooks } from '../api/hub-hooks.ts'
+import { hubPartChecks } from '../hub/plugin-checks.ts'
+import type { HookCalls, Stage, TapOptions } from '../kernel/hook.ts'
+import { createKernel, type LifecycleHooks } from '../kernel/kernel.ts'
+import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
+import type { Ref, ServiceRef, SlotRef } from '../kernel/reference.ts'
+import { type FakeClock, fakeClock } from './fake-clock.ts'
+import { memoryLog } from './memory-log.ts'
+
+/** What the plugin finds when it is set up. */
+export interface TestHostOptions {
+  /** The plugin's slice of `plugins:`, checked against its schema. */
+  readonly config?: unknown
+  /** Stand-ins by the names under `needs` and `wants`: a service, or the list of a slot's parts. */
+  readonly use?: Readonly<Record<string, unknown>>
+  readonly clock?: FakeClock
+}
+
+/** One call of `tap` in the plugin's setup. */
+export interface RecordedTap {
+  /** `room.verb`. */
+  readonly hook: string
+  readonly stage: Stage
+  readonly pure: boolean
+}
+
+/** A plugin that is set up alone. */
+export interface TestHost<Side extends PluginSide = 'hub'> {
+  /** Calls the plugin's taps as the program would, deadlines included. */
+  readonly calls: HookCalls<Side extends 'hub' ? HubHooks : AgentHooks>
+  /** What it tapped, in the order in which it did. */
+  readonly taps: readonly RecordedTap[]
+  /** What it handed over. */
+  service<T>(ref: ServiceRef<T>): T | undefined
+  slot<T>(ref: SlotRef<T>): readonly T[]
+  readonly clock: FakeClock
+  /** What it logged, a line each. */
+  readonly log: readonly string[]
+  /** Runs its `lifecycle.start`. */
+  start(): Promise<void>
+  /** Runs its `lifecycle.stop`, when it has no `start` or that was reached. */
+  stop(): Promise<void>
+}
+
+/**
+ * Runs a plugin's `setup` by the real kernel, alone, with stand-ins for what it needs: for unit tests. Throws what the
+ * kernel throws: MEZ_CONFIG_INVALID, MEZ_SERVICE_MISSING for a need without a stand-in, MEZ_SETUP_FAILED. For the agent's
+ * half of a plugin write `createTestHost<'agent'>(…)`.
+ */
+export function createTestHost<Side extends PluginSide = 'hub'>(
+  plugin: AnyPlugin,
+  options: TestHostOptions = {},
+): TestHost<Side> {
+  const { config, use = {}, clock = fakeClock() } = options
+  const { log, lines } = memoryLog()
+  const taps: RecordedTap[] = []
+  const kernel = createKernel<LifecycleHooks>({
+    tree: plugin.side === 'hub' ? hubHooks : agentHooks,
+    side: plugin.side,
+    checks: plugin.side === 'hub' ? hubPartChecks : agentPartChecks,
+    plugins: [recorded(plugin, taps)],
+    configs: { [plugin.name]: config },
+    log,
+    clock,
+  })
+  kernel.setup(standIns(plugin, use))
+  return {
+    calls: kernel.calls as unknown as TestHost<Side>['calls'],
+    taps,
+    service: kernel.service,
+    slot: kernel.slot,
+    clock,
+    log: lines,
+    start: kernel.start,
+    stop: kernel.stop,
+  }
+}
+
+function standIns(plugin: AnyPlugin, use: Readonly<Record<string, unknown>>): (readonly [Ref, unknown])[] {
+  const refs = { ...plugin.wants, ...plugin.needs }
+  return Object.entries(use).flatMap(([name, part]): (readonly [Ref, unknown])[] => {
+    const ref = refs[name]
+    if (!ref) throw new TypeError(`plugin '${plugin.name}' names no '${name}' under needs or wants`)
+    return ref.kind === 'service' ? [[ref, part]] : (part as readonly unknown[]).map((one) => [ref, one])
+  })
+}
+
+type Tap = (fn: unknown, options?: TapOptions) => void
+type View = Readonly<Record<string, Readonly<Record<string, Tap>>>>
+
+/** The same plugin, its taps written down once the kernel has taken them. */
+function recorded(plugin: AnyPlugin, taps: RecordedTap[]): AnyPlugin {
+  const watch = (tap: View): View =>
+    mapValues(tap, (verbs, room) =>
+      mapValues(verbs, (take, verb) => (fn, tapOptions = {}) => {
+        take(fn, tapOptions)
+        const { stage = 'normal', pure = false } = tapOptions
+        taps.push({ hook: `${room}.${verb}`, stage, pure })
+      }),
+    )
+  return { ...plugin, setup: (host) => plugin.setup({ ...host, tap: watch(host.tap) }) }
+}
+
+const mapValues = <From, To>(
+  from: Readonly<Record<string, From>>,
+  value: (one: From, key: string) => To,
+): Readonly<Record<string, To>> =>
+  Object.fromEntries(Object.entries(from).map(([key, one]) => [key, value(one, key)]))

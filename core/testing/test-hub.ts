@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Clock } from '../kernel/clock.ts'
+import { checkPluginConfig, configError } from '../kernel/config-check.ts'
+import type { AnyPlugin } from '../kernel/plugin.ts'
+import { type AdminClient, adminClient } from './admin-client.ts'
+import { seedDatabase } from './database-seed.ts'
+import { freePort } from './free-port.ts'
+import { memoryLog } from './memory-log.ts'
+import { Visitor } from './visitor.ts'
+
+/** A plugin as a value, with its slice of `plugins:`. */
+export interface PluginUnderTest {
+  readonly plugin: AnyPlugin
+  readonly config?: unknown
+}
+
+/** How the hub differs from one that is started without a word. */
+export interface TestHubOptions {
+  /** Plugins beside the standard set, as values: what a test file defines or imports. */
+  readonly plugins?: readonly (AnyPlugin | PluginUnderTest)[]
+  /** Keys of `mezhub.yaml` that differ; sections are merged key by key, `plugins:` turns standard ones off. */
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly clock?: Clock
+}
+
+/** A hub in this process. */
+export interface TestHub {
+  /** Origin of the hub's own host: `https://hub.mezite.localhost:PORT`. */
+  readonly url: string
+  /** Origin of the host where people sign in; the same unless the apps' domain covers the hub's host. */
+  readonly signInUrl: string
+  /** Origin of the app of this name, registered or not. */
+  appUrl(name: string): string
+  /** PEM of the authority of its development certificate, and the file that has it. */
+  readonly ca: string
+  readonly caFile: string
+  readonly dataDir: string
+  readonly ports: { readonly public: number; readonly diagnostics: number }
+  /** The JSON API as the operator. */
+  readonly api: AdminClient
+  /** Somebody with an empty browser who trusts the hub's certificate. */
+  visitor(): Visitor
+  /** Resolves when it is ready; after a fake clock was moved it is not, until it has read its database anew. */
+  ready(): Promise<void>
+  /** What it has logged so far, a line each, every level. */
+  readonly log: readonly string[]
+  /** Drains and closes it and removes its files; safe twice. */
+  stop(): Promise<void>
+}
+
+const ATTEMPTS = 5
+const READY_MS = 60_000
+
+/**
+ * Starts a whole hub in this process: embedded database in a folder of its own, free ports of 127.0.0.1, a development
+ * certificate, the standard plugins and yours. Names are below `.localhost`: a `Visitor` resolves them itself. Rejects
+ * as `mezhub start` would, with everything that is wrong in the configuration. Stop it at the end of the test.
+ */
+export async function createTestHub(options: TestHubOptions = {}): Promise<TestHub> {
+  const dir = await mkdtemp(join(tmpdir(), 'mezite-test-hub-'))
+  try {
+    await seedDatabase(join(dir, 'data'))
+    for (let attempt = 1; ; attempt++) {
+      const hub = await launch(dir, options).catch((error: NodeJS.ErrnoException) => {
+        // Somebody took the port between its choice and its use.
+        if (error.code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error
+        return null
+      })
+      if (hub) return hub
+    }
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function launch(dir: string, options: TestHubOptions): Promise<TestHub> {
+  const file = join(dir, 'mezhub.yaml')
+  const dataDir = join(dir, 'data')
+  await writeFile(file, stringify(settings(await freePort(), dataDir, options.config)), { mode: 0o600 })
+  // Loaded here, since most of what this package offers needs no hub.
+  const [{ loadConfig }, { createHub }] = await Promise.all([
+    import('../hub/config/config-loader.ts'),
+    import('../hub/hub.ts'),
+  ])
+  // No variable of the machine may reach into a test.
+  const { config, plugins } = await loadConfig({ file, env: {} })
+  const { log, lines } = memoryLog()
+  const hub = createHub({
+    config,
+    plugins: [...plugins, ...(options.plugins ?? []).map(asLoaded)],
+    log,
+    ...(options.clock ? { clock: options.clock } : {}),
+  })
+  await hub.start()
+  const caFile = join(config.dataDir, 'development-ca.pem')
+  const ca = await readFile(caFile, 'utf8')
+  const { hubOrigin, signInOrigin, appsDomain, portSuffix } = config.publicNames
+  return {
+    url: hubOrigin,
+    signInUrl: signInOrigin,
+    appUrl: (name) => `https://${name}.${appsDomain}${portSuffix}`,
+    ca,
+    caFile,
+    dataDir: config.dataDir,
+    ports: hub.ports!,
+    api: adminClient(join(config.dataDir, 'admin.sock')),
+    visitor: () => new Visitor(ca),
+    ready: () => untilReady(hub.ports!.diagnostics),
+    log: lines,
+    async stop() {
+      await hub.stop()
+      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    },
+  }
+}
+
+async function untilReady(port: number): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  for (;;) {
+    const { status } = await fetch(`http://127.0.0.1:${port}/readyz`)
+    if (status === 200) return
+    if (Date.now() > deadline) throw new Error(`the hub is not ready: ${status}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+type Settings = Readonly<Record<string, unknown>>
+
+function settings(port: number, dataDir: string, changes: Settings = {}): Settings {
+  const defaults: Settings = {
+    cluster_name: 'test',
+    data_dir: dataDir,
+    shutdown_grace: '1s',
+    proxy: {
+      listen_addr: `127.0.0.1:${port}`,
+      public_addr: `hub.mezite.localhost:${port}`,
+      apps_domain: 'apps.mezite.localhost',
+    },
+    diagnostics: { listen_addr: '127.0.0.1:0' },
+  }
+  const merged = merge(defaults, changes) as { proxy: { public_addr: string } }
+  // Nobody can name the port in advance.
+  const { public_addr: address } = merged.proxy
+  const proxy = { ...merged.proxy, public_addr: address.includes(':') ? address : `${address}:${port}` }
+  return { ...merged, proxy }
+}
+
+function merge(below: unknown, above: unknown): unknown {
+  if (!isSection(below) || !isSection(above)) return above === undefined ? below : above
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)])
+  return Object.fromEntries([...keys].map((key) => [key, merge(below[key], above[key])]))
+}
+
+const isSection = (value: unknown): value is Settings =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function asLoaded(given: AnyPlugin | PluginUnderTest) {
+  const { plugin, config } = 'plugin' in given ? given : { plugin: given, config: undefined }
+  const checked = checkPluginConfig(plugin, config)
+  if (checked.problems.length > 0) throw configError(checked.problems)
+  return { plugin, key: plugin.name, file: '', config: checked.value }
+}

@@ -1,0 +1,50 @@
+import type { Duplex } from 'node:stream'
+import { resetSocket } from './socket-reset.ts'
+import type { StreamPipe } from './stream-pipe.ts'
+
+/** Frames of this size come in rows: what comes in one pass of the event loop leaves in one call of the system. */
+const BULK_BYTES = 8 * 1024
+
+/**
+ * Carries bytes both ways between a stream and a connection, with back-pressure. Each end closes only its direction;
+ * a reset of one side resets the other. The socket must have been made with `allowHalfOpen`.
+ */
+export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
+  let ended = false
+  let closed = false
+  socket.on('error', () => socket.destroy())
+  let corked = false
+  const release = (): void => {
+    if (!corked) return
+    corked = false
+    socket.uncork()
+  }
+  pipe.ondata = (chunk) => {
+    if (chunk.length >= BULK_BYTES && !corked) {
+      corked = true
+      socket.cork()
+      setImmediate(release)
+    }
+    if (socket.write(chunk)) return
+    release()
+    pipe.pause()
+  }
+  socket.on('drain', () => pipe.resume())
+  pipe.onend = () => socket.end()
+  pipe.ondrain = () => socket.resume()
+  pipe.onclose = (error) => {
+    closed = true
+    if (error) resetSocket(socket)
+  }
+  socket.on('data', (chunk: Buffer) => {
+    if (!pipe.write(chunk)) socket.pause()
+  })
+  socket.once('end', () => {
+    ended = true
+    pipe.end()
+  })
+  socket.once('close', () => {
+    // Without `end` the connection's bytes are incomplete; with an error ours are lost.
+    if (!closed && (!ended || socket.errored)) pipe.destroy()
+  })
+}

@@ -1,0 +1,102 @@
+import type { RawHeaders } from './local-request-check.ts'
+
+/** The two names of one app. */
+export interface OriginNames {
+  /** `host` or `host:port` under which the hub and the app know it; its scheme is https. */
+  readonly publicHost: string
+  /** `127.0.0.1:N` or `localhost:N`, as the client wrote it; its scheme is http. */
+  readonly localHost: string
+}
+
+const HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'transfer-encoding',
+  'upgrade',
+])
+/** Promises about https that would bind 127.0.0.1 for every other program, or lead past the port. */
+const NOT_LOCAL = new Set(['strict-transport-security', 'alt-svc', 'public-key-pins'])
+const URLS = new Set(['location', 'content-location', 'access-control-allow-origin'])
+/** A prefix that demands https (RFC 6265bis section 4.1.3), and what stands for it on this side. */
+const PREFIX = /^__(Host|Secure)-/i
+const LOCAL_PREFIX = /^mezite-(host|secure)-/i
+
+type Pair = readonly [name: string, value: string]
+
+/** Headers of a request for the app: the public host and origin, without what concerns one connection only. */
+export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
+  return mapped(headers, (name, value, key) => {
+    if (key === 'host') return [name, names.publicHost]
+    if (key === 'expect') return null
+    if (key === 'origin') return [name, `https://${names.publicHost}`]
+    if (key === 'referer') {
+      return [name, moved(value, `http://${names.localHost}`, `https://${names.publicHost}`)]
+    }
+    if (key === 'cookie') return [name, cookiesTowardsApp(value)]
+    return [name, value]
+  })
+}
+
+/** Headers of an answer for the client: addresses and cookies of the public host become those of the local one. */
+export function towardsClient(headers: RawHeaders, names: OriginNames): string[] {
+  return mapped(headers, (name, value, key) => {
+    if (NOT_LOCAL.has(key)) return null
+    if (URLS.has(key)) return [name, localUrl(value, names)]
+    if (key === 'set-cookie') return [name, cookieTowardsClient(value)]
+    return [name, value]
+  })
+}
+
+function mapped(
+  headers: RawHeaders,
+  map: (name: string, value: string, key: string) => Pair | null,
+): string[] {
+  const pairs: Pair[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at]!, headers[at + 1]!])
+  // Headers that `Connection` names belong to the one connection (RFC 9110 section 7.6.1).
+  const named = pairs
+    .filter(([name]) => name.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value.split(',').map((each) => each.trim().toLowerCase()))
+  return pairs.flatMap(([name, value]) => {
+    const key = name.toLowerCase()
+    return HOP.has(key) || named.includes(key) ? [] : [...(map(name, value, key) ?? [])]
+  })
+}
+
+function localUrl(value: string, { publicHost, localHost }: OriginNames): string {
+  const local = moved(value, `https://${publicHost}`, `http://${localHost}`)
+  return local === value ? moved(value, `//${publicHost}`, `//${localHost}`) : local
+}
+
+/** `value` with origin `from` replaced by `to`; another host that merely begins alike stays. */
+function moved(value: string, from: string, to: string): string {
+  if (value.slice(0, from.length).toLowerCase() !== from.toLowerCase()) return value
+  const rest = value.slice(from.length)
+  return rest === '' || /^[/?#]/.test(rest) ? to + rest : value
+}
+
+function cookiesTowardsApp(value: string): string {
+  return value
+    .split(/;\s*/)
+    .map((pair) => pair.replace(LOCAL_PREFIX, (_, kind: string) => `__${capital(kind)}-`))
+    .join('; ')
+}
+
+/** Without https there is no `Secure` and nothing that needs it; the cookie belongs to the local host alone. */
+function cookieTowardsClient(value: string): string {
+  const [pair = '', ...attributes] = value.split(';')
+  const kept = attributes.flatMap((attribute) => {
+    const text = attribute.trim()
+    if (/^(secure|partitioned|domain(=.*)?)$/i.test(text)) return []
+    return [/^samesite=none$/i.test(text) ? 'SameSite=Lax' : text]
+  })
+  const name = pair.trim().replace(PREFIX, (_, kind: string) => `mezite-${kind.toLowerCase()}-`)
+  return [name, ...kept].join('; ')
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1).toLowerCase()
+}

@@ -1,0 +1,130 @@
+import type { Clock, Database, Log, Transaction } from '@mezite/core'
+import { messageOf } from '@mezite/core'
+import { sql } from 'kysely'
+import type { Link } from './chain.ts'
+import { hashOf } from './chain.ts'
+import type { CheckpointKey } from './checkpoint-key.ts'
+import { readStart, writeStart } from './query-start.ts'
+import { lockTrail } from './sink.ts'
+import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
+
+const EVERY_MS = 10 * 60_000
+const BATCH = 1_000
+const CHECKPOINTS = 50
+const PAUSE_MS = 50
+
+interface Row extends Link {
+  readonly seq: number
+  readonly hub: string | null
+}
+
+type Gone = Start['checkpoint']
+
+export interface PrunerParts {
+  readonly database: Database
+  readonly retentionMs: number
+  /** A role of PostgreSQL that deletes, where the hub's own role may not. */
+  readonly retentionRole: string | null
+  readonly key: () => CheckpointKey
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * Deletes what is older than the retention, a bounded piece at a time, so that writers never wait long. Each piece signs
+ * where the trail begins now, so that what was deleted by rule can be told from what somebody took away.
+ */
+export function createPruner(parts: PrunerParts) {
+  const { database, retentionMs, key, clock, log } = parts
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let working: Promise<unknown> = Promise.resolve()
+
+  /** Resolves with how many events went. */
+  async function prune(): Promise<number> {
+    const before = new Date(clock.now() - retentionMs)
+    let gone = 0
+    while (!stopped) {
+      const went = await database.transaction().execute((trx) => piece(trx, before))
+      gone += went
+      if (went < BATCH) break
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+    if (gone > 0) log.info({ gone, before: before.toISOString() }, 'old audit events deleted')
+    return gone
+  }
+
+  async function piece(trx: Transaction, before: Date): Promise<number> {
+    await lockTrail(trx)
+    // In the order of the trail, up to the first that stays: no chain gets a hole.
+    const { rows } = await sql<Row>`SELECT seq, hub, n, hash FROM audit_database_events
+      WHERE seq < coalesce(
+        (SELECT seq FROM audit_database_events WHERE time >= ${before} ORDER BY seq LIMIT 1),
+        (SELECT max(seq) + 1 FROM audit_database_events)
+      ) ORDER BY seq LIMIT ${BATCH}`.execute(trx)
+    const seq = rows.at(-1)?.seq
+    if (seq === undefined) return 0
+    const start = await readStart(trx, key())
+    const chains = new Map(Object.entries(start.chains))
+    for (const { hub, n, hash } of rows) if (hub !== null) chains.set(hub, { n, hash })
+    const checkpoint = await lastGone(trx, seq)
+    const ended = await endedChains(trx, checkpoint?.seq ?? 0)
+    for (const hub of ended) chains.delete(hub)
+    await writeStart(trx, key(), {
+      kind: 'start',
+      seq,
+      chains: Object.fromEntries(chains),
+      checkpoint: checkpoint ? { number: checkpoint.number, hash: checkpoint.hash } : start.checkpoint,
+    })
+    await remove(trx, seq, checkpoint?.number ?? 0)
+    await sql`DELETE FROM audit_database_chains WHERE hub = ANY (${ended}::text[])`.execute(trx)
+    return rows.length
+  }
+
+  /** The last checkpoint of those that speak of nothing but what is gone. The newest stays: the next one counts on. */
+  async function lastGone(trx: Transaction, seq: number): Promise<(Gone & { seq: number }) | null> {
+    const { rows } = await sql<Signed & { number: number }>`SELECT number, statement, signature
+      FROM audit_database_checkpoints
+      WHERE number < (SELECT max(number) FROM audit_database_checkpoints)
+      ORDER BY number LIMIT ${CHECKPOINTS}`.execute(trx)
+    let gone: (Gone & { seq: number }) | null = null
+    for (const row of rows) {
+      const said = read<Checkpoint>(key(), 'checkpoint', row)
+      if (!said || said.seq > seq) break
+      gone = { number: row.number, hash: hashOf(row.statement), seq: said.seq }
+    }
+    return gone
+  }
+
+  async function remove(trx: Transaction, seq: number, checkpoint: number): Promise<void> {
+    const role = parts.retentionRole
+    if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
+    await sql`DELETE FROM audit_database_events WHERE seq <= ${seq}`.execute(trx)
+    await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint}`.execute(trx)
+    if (role !== null) await sql`RESET ROLE`.execute(trx)
+  }
+
+  function run(): void {
+    working = prune().catch((error) => log.error({ error: messageOf(error) }, 'old audit events stay'))
+  }
+
+  return {
+    prune,
+    start() {
+      run()
+      timer = setInterval(run, EVERY_MS).unref()
+    },
+    async stop() {
+      stopped = true
+      clearInterval(timer)
+      await working
+    },
+  }
+}
+
+/** Hubs of which neither an event nor a checkpoint is left: should one record again, its chain begins anew. */
+async function endedChains(trx: Transaction, seq: number): Promise<string[]> {
+  const { rows } = await sql<{ hub: string }>`SELECT hub FROM audit_database_chains
+    WHERE seq <= ${seq}`.execute(trx)
+  return rows.map(({ hub }) => hub)
+}

@@ -1,0 +1,118 @@
+import { Readable } from 'node:stream'
+import type { Database, Log } from '@mezite/core'
+import { messageOf } from '@mezite/core'
+import { lastSeq, readEvents } from './event-query.ts'
+
+const POLL_MS = 500
+const ALIVE_MS = 15_000
+const PAGE = 500
+/** A reader that lags behind by so many bytes is let go; it can ask for what it missed. */
+const LAG_BYTES = 4 * 1024 * 1024
+
+interface Follower {
+  readonly stream: Readable
+  readonly stillAllowed: () => boolean
+}
+
+/** Follows the trail of the whole cluster for any number of readers with one query every half a second. */
+export interface Tail {
+  /** NDJSON of every event from now on, and an empty line now and then. Ends when `stillAllowed` says no. */
+  follow(stillAllowed: () => boolean): Promise<Readable>
+  /** Ends every stream; further ones end at once. */
+  end(): void
+}
+
+export function createTail(
+  database: Database,
+  log: Log,
+  limits = { pollMs: POLL_MS, aliveMs: ALIVE_MS },
+): Tail {
+  const followers = new Set<Follower>()
+  let seen = 0
+  let ended = false
+  let running = false
+  let wake: (() => void) | undefined
+
+  function send(follower: Follower, lines: string): void {
+    const { stream } = follower
+    if (!follower.stillAllowed()) leave(follower)
+    else if (stream.readableLength > LAG_BYTES) {
+      log.warn('a reader of the audit trail is too slow and was let go')
+      leave(follower)
+    } else stream.push(lines)
+  }
+
+  function leave(follower: Follower): void {
+    if (followers.delete(follower)) follower.stream.push(null)
+  }
+
+  async function run(): Promise<void> {
+    let quietMs = 0
+    while (followers.size > 0 && !ended) {
+      let full = false
+      try {
+        const events = await readEvents(database, {}, { after: seen }, PAGE)
+        const last = events.at(-1)
+        if (last) {
+          seen = last.seq
+          const lines = events.map(({ event }) => `${JSON.stringify(event)}\n`).join('')
+          for (const follower of followers) send(follower, lines)
+        }
+        quietMs = last ? 0 : quietMs + limits.pollMs
+        full = events.length === PAGE
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, 'the audit trail cannot be read')
+        quietMs += limits.pollMs
+      }
+      for (const follower of followers) if (!follower.stillAllowed()) leave(follower)
+      if (quietMs >= limits.aliveMs) {
+        for (const follower of followers) send(follower, '\n')
+        quietMs = 0
+      }
+      if (!full) await rest()
+    }
+    running = false
+  }
+
+  function rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limits.pollMs)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  return {
+    async follow(stillAllowed) {
+      // Known before the stream is there: nothing that happens after the answer began is missed.
+      const end = await lastSeq(database)
+      if (followers.size === 0) seen = end
+      const stream = new Readable({ read() {} })
+      const follower = { stream, stillAllowed }
+      stream.once('close', () => {
+        followers.delete(follower)
+        if (followers.size === 0) wake?.()
+      })
+      stream.on('error', () => followers.delete(follower))
+      // Makes the head of the answer go out.
+      stream.push('\n')
+      if (ended) {
+        stream.push(null)
+        return stream
+      }
+      followers.add(follower)
+      if (!running) {
+        running = true
+        void run()
+      }
+      return stream
+    },
+    end() {
+      ended = true
+      for (const follower of followers) leave(follower)
+      wake?.()
+    },
+  }
+}

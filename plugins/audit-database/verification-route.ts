@@ -1,0 +1,86 @@
+import { Readable } from 'node:stream'
+import type { Audit, Database, Log, WebRoutes } from '@mezite/core'
+import { messageOf, Problem, Type } from '@mezite/core'
+import type { CheckpointKey } from './checkpoint-key.ts'
+import { recordRead } from './read-record.ts'
+import { type Noted, verifyTrail } from './verification.ts'
+
+const TELL_MS = 1_000
+
+const Query = Type.Object(
+  {
+    checkpoint: Type.Optional(
+      Type.String({
+        pattern: '^[1-9][0-9]{0,14}:[A-Za-z0-9_-]{43}$',
+        description: 'a checkpoint that an earlier check has printed, as NUMBER:HASH: it must still be there',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+interface Parts {
+  readonly database: Database
+  readonly audit: Audit
+  readonly key: () => CheckpointKey
+  /** The newest checkpoint that this hub has written or seen. */
+  readonly newest: () => Noted | null
+  readonly log: Log
+}
+
+/**
+ * `GET /v1/webapi/audit/verify`, for admins: NDJSON, `{"events": 1200}` about once a second while it reads, then the report.
+ * One at a time on each hub (429 `verify_running`).
+ */
+export function verifyRoute(parts: Parts): WebRoutes {
+  let running = false
+
+  async function* report(byCaller: Noted | null): AsyncGenerator<string> {
+    try {
+      const reading = verifyTrail(parts.database, parts.key(), { byCaller, byHub: parts.newest() })
+      for (let told = performance.now(); ; ) {
+        const { value, done } = await reading.next()
+        if (done) {
+          const { ok, findings } = value
+          if (!ok) parts.log.error({ findings }, 'the audit trail is not what was recorded')
+          yield `${JSON.stringify(value)}\n`
+          return
+        }
+        if (performance.now() - told < TELL_MS) continue
+        told = performance.now()
+        yield `${JSON.stringify({ events: value })}\n`
+      }
+    } catch (error) {
+      parts.log.error({ error: messageOf(error) }, 'the audit trail could not be verified')
+      throw error
+    } finally {
+      running = false
+    }
+  }
+
+  return {
+    name: 'audit-verify',
+    prefix: '/v1/webapi',
+    async routes(app) {
+      app.get(
+        '/audit/verify',
+        {
+          config: { access: 'admin' },
+          schema: { summary: 'Proves that the audit trail is what was recorded', querystring: Query },
+        },
+        async (request, reply) => {
+          if (running)
+            throw new Problem(429, 'verify_running', 'The trail is being verified already; wait for it.')
+          const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
+          const noted = number && hash ? { number: Number(number), hash } : null
+          recordRead(parts.audit, request.actor, 'audit/verify')
+          running = true
+          const stream = Readable.from(report(noted))
+          stream.on('error', () => {})
+          reply.raw.once('close', () => stream.destroy())
+          return reply.type('application/x-ndjson').header('cache-control', 'no-store').send(stream)
+        },
+      )
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import type { Database, Transaction } from '@mezite/core'
+import { sql } from 'kysely'
+import type { Link } from './chain.ts'
+import { hashOf } from './chain.ts'
+import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
+import type { CheckpointKey } from './checkpoint-key.ts'
+import { readStart } from './query-start.ts'
+import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
+
+const PAGE = 500
+
+/** A checkpoint that somebody remembers. */
+export interface Noted {
+  readonly number: number
+  readonly hash: string
+}
+
+/** Checkpoints that must still be there. */
+export interface Remembered {
+  /** By who asks; a finding also when it is older than what is kept. */
+  readonly byCaller: Noted | null
+  readonly byHub: Noted | null
+}
+
+export interface TrailReport {
+  readonly ok: boolean
+  /** Events that were looked at. */
+  readonly events: number
+  /** Of them those from before there were chains, which nothing protects. */
+  readonly unchained: number
+  readonly chains: number
+  /** The newest checkpoint: noted elsewhere, it proves later that the trail still goes back to it. */
+  readonly checkpoint: (Noted & { readonly time: string }) | null
+  /** The first thing that is wrong in each chain, in the order of the trail. */
+  readonly findings: readonly Finding[]
+}
+
+/** What there was at one moment. */
+interface Extent {
+  readonly start: Start
+  readonly seq: number
+  readonly checkpoint: number
+  readonly ends: readonly (Link & { readonly hub: string })[]
+}
+
+/**
+ * Reads the whole trail in pieces and checks each event against its chain, and the chains against the signed checkpoints
+ * and their ends. Yields now and then how many events it has seen, and returns the report. What is recorded meanwhile is
+ * not looked at; when old events are deleted meanwhile it begins anew.
+ */
+export async function* verifyTrail(
+  database: Database,
+  key: CheckpointKey,
+  remembered: Remembered,
+): AsyncGenerator<number, TrailReport, undefined> {
+  const extentNow = () =>
+    database
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute((trx) => extentOf(trx, key))
+  for (let extent = await extentNow(); ; ) {
+    const report = yield* verifyExtent(database, key, remembered, extent)
+    const now = await extentNow()
+    if (report.ok || now.start.seq === extent.start.seq) return report
+    extent = now
+  }
+}
+
+async function* verifyExtent(
+  database: Database,
+  key: CheckpointKey,
+  remembered: Remembered,
+  extent: Extent,
+): AsyncGenerator<number, TrailReport, undefined> {
+  const { start } = extent
+  const check = new ChainCheck(start)
+  const { byCaller, byHub } = remembered
+  const kept = byHub !== null && byHub.number > start.checkpoint.number ? byHub : null
+  const missing = new Set([byCaller, kept].filter((each) => each !== null))
+  let newest: TrailReport['checkpoint'] = null
+  const checkpoints = followCheckpoints(database, key, extent, check, (said, hash) => {
+    newest = { number: said.number, hash, time: said.time }
+    for (const each of missing) if (each.number === said.number && each.hash === hash) missing.delete(each)
+  })
+  let { value: next } = await checkpoints.next()
+  for (let after = start.seq; ; ) {
+    const rows = await rowsAfter(database, after, extent.seq)
+    for (const row of rows) {
+      while (next && next.seq < row.seq) {
+        check.compare(next)
+        next = (await checkpoints.next()).value
+      }
+      check.event(row)
+    }
+    if (rows.length < PAGE) break
+    after = rows.at(-1)?.seq ?? extent.seq
+    yield check.events
+  }
+  while (next) {
+    check.compare(next)
+    next = (await checkpoints.next()).value
+  }
+  for (const { hub, ...link } of extent.ends) check.end(hub, link)
+  for (const { number } of missing) {
+    const gone = number <= start.checkpoint.number
+    const detail = gone ? 'is older than what is kept' : 'is not there, or not the one that was noted'
+    check.findCheckpoint(gone ? 'deleted' : 'rewritten', number, detail)
+  }
+  const { events, unchained, chains, findings } = check
+  return { ok: findings.length === 0, events, unchained, chains, checkpoint: newest, findings }
+}
+
+/** The checkpoints that were signed by this cluster, in order; what is wrong with them becomes a finding. */
+async function* followCheckpoints(
+  database: Database,
+  key: CheckpointKey,
+  extent: Extent,
+  check: ChainCheck,
+  seen: (checkpoint: Checkpoint, hash: string) => void,
+): AsyncGenerator<Checkpoint, undefined, undefined> {
+  let before = extent.start.checkpoint
+  for (;;) {
+    const { rows } = await sql<Signed & { number: number }>`SELECT number, statement, signature
+      FROM audit_database_checkpoints WHERE number > ${before.number} AND number <= ${extent.checkpoint}
+      ORDER BY number LIMIT ${PAGE}`.execute(database)
+    if (rows.length === 0) return
+    for (const row of rows) {
+      const { number } = row
+      const said = read<Checkpoint>(key, 'checkpoint', row)
+      const hash = hashOf(row.statement)
+      if (number !== before.number + 1)
+        check.findCheckpoint('deleted', before.number + 1, `is missing; ${number} comes next`)
+      else if (said?.number !== number)
+        check.findCheckpoint('forged', number, 'is not signed by this cluster')
+      else if (said.previous !== before.hash)
+        check.findCheckpoint('rewritten', number, 'does not follow the one before')
+      before = { number, hash }
+      if (said?.number !== number) continue
+      check.unchainedUntil(said.unchained)
+      seen(said, hash)
+      yield said
+    }
+  }
+}
+
+async function extentOf(trx: Transaction, key: CheckpointKey): Promise<Extent> {
+  const start = await readStart(trx, key)
+  const { rows } = await sql<{ seq: number; checkpoint: number }>`SELECT
+    (SELECT coalesce(max(seq), 0) FROM audit_database_events) AS seq,
+    (SELECT coalesce(max(number), 0) FROM audit_database_checkpoints) AS checkpoint`.execute(trx)
+  const ends = await sql<Link & { hub: string }>`SELECT hub, n, hash FROM audit_database_chains`.execute(trx)
+  const { seq = 0, checkpoint = 0 } = rows[0] ?? {}
+  return { start, seq, checkpoint, ends: ends.rows }
+}
+
+async function rowsAfter(database: Database, after: number, last: number): Promise<readonly TrailRow[]> {
+  const { rows } =
+    await sql<TrailRow>`SELECT seq, id, time, type, user_name, app, event::text AS event, hub, n, hash
+    FROM audit_database_events WHERE seq > ${after} AND seq <= ${last} ORDER BY seq LIMIT ${PAGE}`.execute(
+      database,
+    )
+  return rows
+}

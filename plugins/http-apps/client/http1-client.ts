@@ -1,0 +1,183 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ProxyLimits } from '@mezite/core'
+import { limits } from '../limits.ts'
+import type { AnswerHead } from '../upstream/response-parser.ts'
+import { discardRest } from './body-discard.ts'
+import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
+import type { Answer } from './response.ts'
+
+type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
+
+/** One request over HTTP/1.1. */
+export class Http1Client implements Client {
+  readonly #message: IncomingMessage
+  readonly #response: ServerResponse
+  /** The hub is shutting down: connections are not kept. */
+  readonly #draining: () => boolean
+  readonly upgrade: Upgrade | null
+  readonly #waits: Waits
+  #watcher: ClientWatcher | null = null
+  #drainHeard = false
+  #bodyBegun = false
+
+  constructor(
+    message: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Upgrade | null,
+    draining: () => boolean,
+    waits: Waits,
+  ) {
+    this.#message = message
+    this.#response = response
+    this.upgrade = upgrade
+    this.#draining = draining
+    this.#waits = waits
+  }
+
+  get connection(): Duplex {
+    return this.upgrade?.socket ?? this.#message.socket
+  }
+
+  get gone(): boolean {
+    return this.connection.destroyed
+  }
+
+  get complete(): boolean {
+    return this.#message.complete
+  }
+
+  watch(watcher: ClientWatcher): void {
+    this.#watcher = watcher
+    this.#response.on('close', () => watcher.onclientgone())
+  }
+
+  readBody(reader: BodyReader): void {
+    const message = this.#message
+    message.on('data', (chunk: Buffer) => reader.onrequestdata(chunk))
+    message.on('end', () => {
+      if (message.complete) reader.onrequestend(message.rawTrailers)
+    })
+  }
+
+  pauseBody(): void {
+    this.#message.pause()
+  }
+
+  resumeBody(): void {
+    this.#message.resume()
+  }
+
+  /** The client may finish for a while, unheard, and is then cut. */
+  abandonBody(): void {
+    this.#message.removeAllListeners('data')
+    discardRest(this.#message, (whole) => {
+      if (!whole) this.#message.socket.destroy()
+    })
+  }
+
+  welcomeBody(): void {
+    this.#response.writeContinue()
+  }
+
+  inform(status: number, lines: string[]): void {
+    if (this.#response.headersSent || this.#response.destroyed) return
+    try {
+      this.#response.writeInformation(status, lines)
+    } catch {
+      // A hint that cannot be written is no reason to lose the answer.
+    }
+  }
+
+  head(head: AnswerHead, lines: string[]): boolean {
+    if (this.#draining() || this.upgrade !== null) lines.push('Connection', 'close')
+    const chunked = head.hasBody && head.length === null && this.#message.httpVersionMinor !== 0
+    if (!chunked) dropTrailer(lines)
+    try {
+      this.#response.writeHead(head.status, head.reason, lines)
+    } catch {
+      return false
+    }
+    // An event stream may be silent for minutes: its head must not wait for its body.
+    if (head.hasBody && !head.bodyFollows) queueMicrotask(() => this.#flushHead())
+    return true
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#bodyBegun = true
+    if (this.#response.write(chunk)) return true
+    if (!this.#drainHeard) this.#response.on('drain', () => this.#watcher?.onclientdrain())
+    this.#drainHeard = true
+    return false
+  }
+
+  end(chunk: Buffer | null, trailers: [string, string][]): void {
+    this.#bodyBegun = true
+    if (trailers.length > 0) this.#response.addTrailers(trailers)
+    if (chunk === null) this.#response.end()
+    else this.#response.end(chunk)
+  }
+
+  /**
+   * The connection ends with the last answer. When the client has yet to send a body, it closes unless the body is small and surely comes: after
+   * `Expect` it may not. Then the answer is out whole at once, and the rest of the body is read for a while, because a
+   * reset would take the answer from a client that is still sending.
+   */
+  answer(given: Answer, last = false): void {
+    const message = this.#message
+    const response = this.#response
+    if (response.headersSent || response.destroyed) return void response.destroy()
+    const { headers } = message
+    const body = Buffer.from(given.body, 'utf8')
+    const lines = [...given.lines, 'Content-Length', String(body.length)]
+    const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
+    const closes =
+      last || headers['transfer-encoding'] !== undefined || headers.expect !== undefined || !small
+    if (closes) {
+      lines.push('Connection', 'close')
+      response.shouldKeepAlive = false
+    }
+    this.#hurry()
+    // In words of ours: those of a head that could not be passed on are still there.
+    response.writeHead(given.status, STATUS_CODES[given.status], lines)
+    const shown = message.method === 'HEAD' ? undefined : body
+    if (!closes || message.complete) {
+      response.end(shown)
+      return
+    }
+    if (shown === undefined) response.flushHeaders()
+    else response.write(shown)
+    discardRest(message, () => response.end(), last ? limits.closeMs : limits.lingerMs)
+  }
+
+  switchProtocols(head: string): void {
+    const { connection } = this
+    this.#response.detachSocket(connection as never)
+    connection.write(head, 'latin1')
+  }
+
+  cut(): void {
+    this.connection.destroy()
+  }
+
+  /** Who gets no further than the hub may not hold a connection: the answer is read, and the next request sent, soon. */
+  #hurry(): void {
+    const { headerMs, requestMs } = this.#waits
+    const { connection } = this
+    const late = setTimeout(() => connection.destroy(), requestMs)
+    late.unref()
+    this.#response.once('close', () => clearTimeout(late))
+    this.#response.once('finish', () => (connection as Partial<Socket>).setTimeout?.(headerMs))
+  }
+
+  #flushHead(): void {
+    if (!this.#bodyBegun) this.#response.flushHeaders()
+  }
+}
+
+/** Node.js throws at an announcement of trailers in front of a body that cannot have any. */
+function dropTrailer(lines: string[]): void {
+  for (let i = lines.length - 2; i >= 0; i -= 2)
+    if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)
+}

@@ -1,0 +1,192 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { StreamRequest } from '@mezite/core'
+import { limits } from '../limits.ts'
+import type { Deadlines, Waiting } from '../relay/deadlines.ts'
+import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { BodyReader, Client, ClientWatcher } from './client.ts'
+import type { Answer } from './response.ts'
+
+const { NGHTTP2_NO_ERROR } = constants
+/** Becomes INTERNAL_ERROR; CANCEL is what some clients take for a clean end. */
+const CUT = new Error('the stream is cut')
+
+/** One request over HTTP/2: a stream of a browser's connection. */
+export class Http2Client implements Client, Waiting {
+  readonly #stream: ServerHttp2Stream
+  readonly #took: (bytes: number) => void
+  readonly #deadlines: Deadlines
+  readonly #headOnly: boolean
+  readonly connection: Duplex
+  /** On apps' hosts WebSockets come over HTTP/1.1. */
+  readonly upgrade = null
+  #watcher: ClientWatcher | null = null
+  #reader: BodyReader | null = null
+  #trailersIn: readonly string[] = []
+  #trailersOut: [string, string][] = []
+  #drainHeard = false
+  complete: boolean
+  /** Of an answer of the hub's own; an app's has those of its exchange. */
+  deadline = Number.POSITIVE_INFINITY
+  place = -1
+
+  constructor({ stream, headers, ended, socket, took }: StreamRequest, deadlines: Deadlines) {
+    this.#stream = stream
+    this.#took = took
+    this.#deadlines = deadlines
+    this.#headOnly = headers[':method'] === 'HEAD'
+    this.connection = socket
+    this.complete = ended
+    if (ended) return
+    stream.on('trailers', (_headers, _flags, rawHeaders) => {
+      this.#trailersIn = rawHeaders
+    })
+  }
+
+  get gone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
+  }
+
+  watch(watcher: ClientWatcher): void {
+    this.#watcher = watcher
+    this.#stream.on('close', () => {
+      const told = this.#watcher
+      // Node.js keeps some closed streams in memory for a while; what was made for the request must not stay with them.
+      this.#watcher = null
+      this.#reader = null
+      told?.onclientgone()
+    })
+  }
+
+  readBody(reader: BodyReader): void {
+    this.#reader = reader
+    const stream = this.#stream
+    stream.on('data', (chunk: Buffer) => {
+      this.#took(chunk.length)
+      this.#reader?.onrequestdata(chunk)
+    })
+    // An empty body ends although nobody reads it.
+    if (stream.readableEnded) process.nextTick(() => this.#bodyEnded())
+    else stream.on('end', () => this.#bodyEnded())
+  }
+
+  #bodyEnded(): void {
+    // A reset ends the readable side as well.
+    if (this.gone || this.#stream.aborted) return
+    this.complete = true
+    this.#reader?.onrequestend(this.#trailersIn)
+  }
+
+  pauseBody(): void {
+    this.#stream.pause()
+  }
+
+  resumeBody(): void {
+    this.#stream.resume()
+  }
+
+  /** The browser is told to stop once it has the answer (RFC 9113 section 8.1). */
+  abandonBody(): void {
+    if (this.#reader === null) this.#stream.on('data', (chunk: Buffer) => this.#took(chunk.length))
+    this.#reader = null
+    this.#stream.resume()
+    if (this.#stream.writableEnded) this.#stream.close(NGHTTP2_NO_ERROR)
+    else this.#stream.once('finish', () => this.#stream.close(NGHTTP2_NO_ERROR))
+  }
+
+  welcomeBody(): void {
+    this.inform(100, [])
+  }
+
+  inform(status: number, lines: string[]): void {
+    if (this.gone || this.#stream.headersSent) return
+    try {
+      this.#stream.additionalHeaders({ ...fieldsOf(lines), ':status': status })
+    } catch {
+      // A hint that cannot be written is no reason to lose the answer.
+    }
+  }
+
+  head({ status, hasBody, length }: AnswerHead, lines: string[]): boolean {
+    // The browser has gone and the stream will say so.
+    if (this.gone) return true
+    const endStream = !hasBody || length === 0
+    const waitForTrailers = hasBody && length === null
+    if (waitForTrailers) this.#stream.on('wantTrailers', () => this.#sendTrailers())
+    try {
+      this.#stream.respond([':status', status, ...lines] as never, { endStream, waitForTrailers })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.gone || this.#stream.write(chunk)) return true
+    if (!this.#drainHeard) this.#stream.on('drain', () => this.#watcher?.onclientdrain())
+    this.#drainHeard = true
+    return false
+  }
+
+  end(chunk: Buffer | null, trailers: [string, string][]): void {
+    if (this.gone) return
+    this.#trailersOut = trailers
+    if (chunk === null) this.#stream.end()
+    else this.#stream.end(chunk)
+  }
+
+  /** A body that is still to come is refused. */
+  answer({ status, lines, body }: Answer): void {
+    const stream = this.#stream
+    if (this.gone) return
+    if (stream.headersSent) {
+      this.cut()
+      return
+    }
+    const bytes = Buffer.from(body, 'utf8')
+    try {
+      stream.respond([':status', status, ...lines, 'content-length', String(bytes.length)] as never)
+    } catch {
+      this.cut()
+      return
+    }
+    this.deadline = this.#deadlines.now + limits.lingerMs
+    this.#deadlines.add(this)
+    stream.once('close', () => this.#deadlines.remove(this))
+    if (!this.#headOnly) stream.end(bytes)
+    if (!this.complete) this.abandonBody()
+  }
+
+  switchProtocols(): void {
+    this.cut()
+  }
+
+  /** Not `close`, which ends the answer first: with END_STREAM it would look whole. */
+  cut(): void {
+    this.#stream.destroy(CUT)
+  }
+
+  onlate(): void {
+    this.deadline = Number.POSITIVE_INFINITY
+    this.cut()
+  }
+
+  #sendTrailers(): void {
+    try {
+      this.#stream.sendTrailers(fieldsOf(this.#trailersOut.flat()))
+    } catch {
+      this.cut()
+    }
+  }
+}
+
+/** Name and value in turn as the map that Node.js wants here. */
+function fieldsOf(lines: readonly string[]): Record<string, string[]> {
+  // An app may name a field `constructor`.
+  const fields: Record<string, string[]> = Object.create(null)
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase()
+    fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
+  }
+  return fields
+}

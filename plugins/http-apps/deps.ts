@@ -1,0 +1,43 @@
+import type {
+  Access,
+  Assertion,
+  Audit,
+  Catalog,
+  Changes,
+  Clock,
+  ForwardContext,
+  HeaderLines,
+  Load,
+  Log,
+  ProxyLimits,
+  PublicNames,
+  RateLimit,
+  Sessions,
+  Tunnel,
+} from '@mezite/core'
+import type { Deadlines } from './relay/deadlines.ts'
+import type { FailureLog } from './relay/failure-log.ts'
+import type { PipePool } from './upstream/pipe-pool.ts'
+
+/** What the path of a request uses, gathered once. */
+export interface Parts {
+  readonly catalog: Catalog
+  readonly access: Access
+  readonly sessions: Sessions
+  readonly tunnel: Tunnel
+  readonly audit: Audit
+  readonly changes: Changes
+  readonly publicNames: PublicNames
+  readonly assertion: Assertion
+  readonly forwardHeaders: (lines: HeaderLines, context: ForwardContext) => HeaderLines
+  readonly clock: Clock
+  readonly log: Log
+  readonly deadlines: Deadlines
+  readonly pool: PipePool
+  readonly failures: FailureLog
+  /** What is under way by person and by app. */
+  readonly load: Load
+  readonly proxyLimits: ProxyLimits
+  /** Codes from the sign-in host that an address brings. */
+  readonly handovers: RateLimit
+}

@@ -1,0 +1,300 @@
+import { type EndReason, Problem } from '@mezite/core'
+import type { Client, ClientWatcher } from '../client/client.ts'
+import { problemAnswer } from '../client/response.ts'
+import type { Parts } from '../deps.ts'
+import { readableBy } from '../request/origin.ts'
+import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
+import { headFor, headProblem } from '../request/request-head.ts'
+import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
+import type { Admitted } from '../session/admission.ts'
+import { refusesCookies, tooLargeAnswer } from '../session/cookie-reset.ts'
+import { type Attempt, connectAdmitted, sharerOf } from '../upstream/admitted-connection.ts'
+import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
+import { failureProblem, mayRepeat, type UpstreamFailure } from '../upstream/upstream-failure.ts'
+import type { Waiting } from './deadlines.ts'
+import { type AppNames, namesOf } from './location.ts'
+import { Outcome } from './outcome.ts'
+import { answerLines } from './response-head.ts'
+import { ResponseRelay } from './response-relay.ts'
+import { WebSocketRelay } from './web-socket-relay.ts'
+
+const REVOKED = 4401
+const GOING_AWAY = 1001
+
+/**
+ * One admitted request: finds a connection, relays both ways with back-pressure, and records the outcome once.
+ * A request whose bytes have left is never sent twice, except as `mayRepeat` allows.
+ */
+export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
+  readonly #parts: Parts
+  /** As it was last asked. */
+  #admitted: Admitted
+  readonly #client: Client
+  readonly #names: AppNames
+  /** Those of the same connection. */
+  readonly #siblings: HttpExchange[]
+  readonly #outcome = new Outcome()
+  readonly #answer: ResponseRelay
+  #head: Buffer | null = null
+  #body: RequestBody | null = null
+  #upstream: Upstream | null = null
+  #relay: WebSocketRelay | null = null
+  #removeLive: (() => void) | null = null
+  #repeated = false
+  /** The app's answer has begun, or the hub has given its own. */
+  #answered = false
+  #over = false
+  deadline = Number.POSITIVE_INFINITY
+  place = -1
+
+  constructor(parts: Parts, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
+    this.#parts = parts
+    this.#admitted = admitted
+    this.#client = client
+    this.#siblings = siblings
+    this.#names = namesOf(admitted.app, parts.publicNames)
+    this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true)
+    client.watch(this)
+  }
+
+  start(): void {
+    this.#parts.deadlines.add(this)
+    this.#open({ avoid: null, fresh: false })
+  }
+
+  onclientdrain(): void {
+    this.#progress()
+    this.#upstream?.resume()
+  }
+
+  onclientgone(): void {
+    if (this.#over || this.#relay !== null) return
+    if (!this.#answer.ended) this.#outcome.reason ??= 'client_closed'
+    this.#finish()
+  }
+
+  /** The rest of the request is no HTTP: the app gets no whole request, and the browser hears why. False: it came whole. */
+  breakBody(problem: Problem): boolean {
+    if (this.#over || this.#client.complete) return false
+    this.#outcome.reason ??= problem.code
+    this.#upstream?.destroy()
+    if (this.#answered) this.#stop(null)
+    else this.#refuse(problem)
+    return true
+  }
+
+  /** Access ended: both sides are closed at once. */
+  cut(reason: EndReason): void {
+    if (this.#over) return
+    this.#outcome.reason = reason
+    this.#stop(REVOKED)
+  }
+
+  /** The hub stops and waits no longer. */
+  shutDown(): void {
+    if (this.#over) return
+    this.#outcome.reason ??= 'shutdown'
+    this.#stop(GOING_AWAY)
+  }
+
+  onlate(): void {
+    this.deadline = Number.POSITIVE_INFINITY
+    if (this.#over) return
+    if (!this.#answered) {
+      this.#upstream?.destroy()
+      this.#refuse(new Problem(504, 'app_timeout', `${this.#admitted.app.name} did not answer in time.`))
+      return
+    }
+    this.#outcome.reason ??= 'idle'
+    this.#stop(null)
+  }
+
+  oninformational(status: number, lines: readonly string[]): void {
+    this.#progress()
+    if (!this.#admitted.request.http10) this.#answer.inform(status, lines)
+  }
+
+  onhead(head: AnswerHead): void {
+    if (head.status === 101) return void this.#switch(head)
+    if (refusesCookies(head, this.#admitted.request)) {
+      this.#upstream?.destroy()
+      this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
+      return
+    }
+    this.#answered = true
+    this.#progress()
+    if (this.#answer.head(head)) this.#outcome.status = head.status
+    else this.onfail({ broken: true, linkLost: false, detail: 'unfit head' })
+  }
+
+  onbody(chunk: Buffer, last: boolean): void {
+    this.#progress()
+    if (this.#relay !== null) {
+      this.#relay.fromApp(chunk)
+      return
+    }
+    this.#outcome.bytesOut += chunk.length
+    if (!this.#answer.write(chunk, last)) this.#upstream?.pause()
+  }
+
+  onend(trailers: readonly string[]): void {
+    if (this.#relay !== null) {
+      this.#relay.appEnded()
+      return
+    }
+    const upstream = this.#upstream
+    this.#upstream = null
+    if (upstream?.reusable) this.#parts.pool.give(upstream)
+    else upstream?.destroy()
+    if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
+    this.#answer.end(trailers)
+  }
+
+  ondrain(): void {
+    this.#progress()
+    if (this.#relay !== null) this.#relay.appDrained()
+    else this.#body?.resume()
+  }
+
+  onrequestbytes(count: number): void {
+    this.#outcome.bytesIn += count
+    this.#progress()
+  }
+
+  onrequestsent(): void {
+    if (!this.#answered) this.deadline = this.#parts.deadlines.now + this.#admitted.app.timeouts.responseMs
+  }
+
+  onfail(failure: UpstreamFailure): void {
+    const upstream = this.#upstream
+    this.#upstream = null
+    if (this.#over || this.#answer.ended) return
+    if (this.#relay !== null) {
+      this.#relay.appGone()
+      return
+    }
+    upstream?.destroy()
+    const { app, request } = this.#admitted
+    if (this.#answer.begun) {
+      this.#outcome.reason ??= failureProblem(app.name, failure).code
+      this.#stop(null)
+      return
+    }
+    if (upstream !== null && !this.#repeated && mayRepeat(request, upstream, failure)) {
+      this.#repeated = true
+      this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
+      return
+    }
+    this.#refuse(failureProblem(app.name, failure))
+  }
+
+  #open(attempt: Attempt): void {
+    connectAdmitted(this.#parts, this.#admitted, attempt, (result, admitted) => {
+      // What it says of the person may be another thing than when the head was made.
+      if (admitted !== this.#admitted) this.#head = null
+      this.#admitted = admitted
+      if (!(result instanceof Problem)) this.#send(result)
+      else if (!this.#over && !this.#answered) this.#refuse(result)
+    })
+  }
+
+  #send(upstream: Upstream): void {
+    if (this.#over || this.#answered) return void upstream.destroy()
+    const { request, session, app, context } = this.#admitted
+    upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
+    this.#upstream = upstream
+    // It may have ended while access was asked again.
+    if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
+    try {
+      this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
+    } catch (error) {
+      upstream.destroy()
+      this.#refuse(headProblem(this.#parts, this.#admitted, error))
+      return
+    }
+    const { agent } = upstream
+    this.#outcome.agent = agent
+    this.#removeLive?.()
+    if (session !== null) {
+      const cut = (reason: EndReason) => this.cut(reason)
+      this.#removeLive = this.#parts.sessions.live.add({ session, app, agent, context, cut })
+    }
+    // `add` may have cut it already.
+    if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
+    this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
+    upstream.write(this.#head)
+    if (request.length === undefined) {
+      upstream.sent = true
+      return
+    }
+    this.deadline = this.#parts.deadlines.now + app.timeouts.idleMs
+    if (request.expectsContinue) this.#client.welcomeBody()
+    this.#body = new RequestBody(this.#client, upstream, request.length === null, this)
+  }
+
+  #switch(head: AnswerHead): void {
+    const { upgrade } = this.#client
+    if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
+      this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
+      return
+    }
+    this.#answered = true
+    this.#progress()
+    this.#outcome.status = 101
+    this.#outcome.upgraded = true
+    const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true, 101)
+    this.#client.switchProtocols(switchingHead(lines))
+    this.#relay = new WebSocketRelay(
+      upgrade.socket,
+      this.#upstream as Upstream,
+      upgrade.head,
+      () => this.#progress(),
+      () => this.#finish(),
+    )
+  }
+
+  #refuse(problem: Problem): void {
+    const { request, requestId, app } = this.#admitted
+    this.#parts.failures.note(problem, this.#admitted, this.#outcome.agent)
+    this.deadline = Number.POSITIVE_INFINITY
+    this.#outcome.reason ??= problem.code
+    this.#outcome.status ??= problem.status
+    this.#answered = true
+    this.#answer.ended = true
+    if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
+    const lines = ['Vary', 'Origin', ...readableBy(request, app)]
+    const tooLarge = problem.code === 'headers_too_large'
+    this.#client.answer(tooLarge ? tooLargeAnswer() : problemAnswer(request, problem, requestId, lines))
+  }
+
+  /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */
+  #stop(closeCode: number | null): void {
+    if (this.#relay !== null && closeCode !== null) {
+      this.#relay.cut(closeCode)
+      return
+    }
+    this.#upstream?.destroy()
+    this.#client.cut()
+    if (this.#relay === null) this.onclientgone()
+  }
+
+  #progress(): void {
+    if (this.#answered || this.#admitted.request.length !== undefined)
+      this.deadline = this.#parts.deadlines.now + this.#admitted.app.timeouts.idleMs
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#parts.deadlines.remove(this)
+    this.#removeLive?.()
+    this.#upstream?.destroy()
+    this.#upstream = null
+    this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
+    this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
+    this.#outcome.record(this.#parts.audit, this.#admitted)
+    this.#siblings.splice(this.#siblings.indexOf(this), 1)
+    this.#parts.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
+  }
+}

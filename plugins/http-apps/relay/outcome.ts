@@ -1,0 +1,46 @@
+import type { Audit } from '@mezite/core'
+import type { Admitted } from '../session/admission.ts'
+
+/** What becomes of one forwarded request: gathered on the way, recorded once at its end. */
+export class Outcome {
+  readonly #started = performance.now()
+  /** Null until a connection was found: what never left is no `app.request`. */
+  agent: string | null = null
+  status: number | null = null
+  /** Null as long as nothing went wrong. */
+  reason: string | null = null
+  /** Bytes of bodies, and of a WebSocket after its handshake. */
+  bytesIn = 0
+  bytesOut = 0
+  upgraded = false
+
+  record(audit: Audit, { app, request, subject, session, requestId }: Admitted): void {
+    if (this.agent === null) return
+    audit.record({
+      type: 'app.request',
+      success: this.reason === null,
+      reason: this.reason,
+      user: subject?.user ?? null,
+      roles: subject?.roles ?? null,
+      clientIp: request.clientIp,
+      sessionId: session?.id ?? null,
+      requestId,
+      fields: {
+        app: app.name,
+        agent: this.agent,
+        method: request.method,
+        path: pathOf(request.target),
+        status: this.status,
+        bytes_in: this.bytesIn,
+        bytes_out: this.bytesOut,
+        duration_ms: Math.round(performance.now() - this.#started),
+        upgrade: this.upgraded ? 'websocket' : null,
+      },
+    })
+  }
+}
+
+function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
+}

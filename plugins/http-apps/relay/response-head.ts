@@ -1,0 +1,80 @@
+import { withoutDomain } from '../request/cookies.ts'
+import { isDroppedFromAnswer, isForbiddenTrailer } from '../request/header-names.ts'
+import { type AppNames, publicLocation } from './location.ts'
+
+const HSTS = 'max-age=31536000'
+const TAKEN = new Set(['cookies', '*'])
+
+/**
+ * Header lines of an app's answer as the browser may see them: no hop-by-hop lines, nothing in the hub's name, no
+ * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere, and no length where there may be
+ * none (RFC 9110 section 8.6), which ends an HTTP/2 stream.
+ */
+export function answerLines(
+  lines: readonly string[],
+  names: AppNames,
+  hsts: boolean,
+  status: number,
+): string[] {
+  const kept: string[] = []
+  const sized = status >= 200 && status !== 204 && status !== 205
+  let listed: Set<string> | undefined
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i] as string
+    const lower = name.toLowerCase()
+    if (isDroppedFromAnswer(lower)) {
+      if (lower === 'connection') listed = listedNames(lines[i + 1] as string, listed)
+      continue
+    }
+    if (!sized && lower === 'content-length') continue
+    const value = answerValue(lower, lines[i + 1] as string, names)
+    if (value !== undefined) kept.push(name, value)
+  }
+  const passed = listed === undefined ? kept : withoutListed(kept, listed)
+  if (hsts) passed.push('Strict-Transport-Security', HSTS)
+  return passed
+}
+
+const withoutListed = (lines: readonly string[], listed: ReadonlySet<string>): string[] =>
+  lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
+
+/** Trailers that may be merged safely, as pairs. */
+export function answerTrailers(lines: readonly string[]): [string, string][] {
+  const kept: [string, string][] = []
+  for (let i = 0; i + 1 < lines.length; i += 2)
+    if (!isForbiddenTrailer((lines[i] as string).toLowerCase()))
+      kept.push([lines[i] as string, lines[i + 1] as string])
+  return kept
+}
+
+function answerValue(lower: string, value: string, names: AppNames): string | undefined {
+  switch (lower) {
+    case 'set-cookie':
+      return withoutDomain(value)
+    case 'location':
+    case 'content-location':
+      return publicLocation(value, names)
+    case 'clear-site-data':
+      return keptSiteData(value)
+    default:
+      return value
+  }
+}
+
+function keptSiteData(value: string): string | undefined {
+  const kept = value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => !TAKEN.has(part.replaceAll('"', '').trim().toLowerCase()))
+  return kept.length === 0 ? undefined : kept.join(', ')
+}
+
+function listedNames(value: string, before: Set<string> | undefined): Set<string> | undefined {
+  const names = before ?? new Set<string>()
+  for (const token of value.split(',')) {
+    const name = token.trim().toLowerCase()
+    // Naming a line of framing or identity changes nothing: those are decided elsewhere.
+    if (name !== '' && name !== 'close' && name !== 'keep-alive' && name !== 'content-length') names.add(name)
+  }
+  return names.size === 0 ? undefined : names
+}

@@ -1,0 +1,49 @@
+import { trimSpace } from './white-space.ts'
+
+/** Cookie of an app session on the app's own host. */
+export const APP_COOKIE = '__Host-mezite_app'
+/** Ties a hand-over code to the browser that asked for it. */
+export const NONCE_COOKIE = '__Host-mezite_nonce'
+
+const OURS = '__host-mezite'
+
+/**
+ * Value of the first cookie with exactly this name, over all `Cookie` lines in order; later ones never count.
+ * Only SP and HTAB are trimmed: other spaces belong to another name (`__Host-` prefixes can be forged with them).
+ */
+export function readCookie(lines: readonly string[], name: string): string | undefined {
+  for (const line of lines) {
+    if (!line.includes(name)) continue
+    for (const part of line.split(';')) {
+      const equals = part.indexOf('=')
+      if (equals >= 0 && trimSpace(part.slice(0, equals)) === name) return trimSpace(part.slice(equals + 1))
+    }
+  }
+  return undefined
+}
+
+/** The line without our cookies, everything else byte for byte; undefined when nothing is left. */
+export function withoutOurCookies(line: string): string | undefined {
+  if (!line.toLowerCase().includes(OURS)) return line
+  const kept = line.split(';').filter((part) => !isOurs(part))
+  const text = kept.join(';').replace(/^[ \t]+/, '')
+  return text === '' ? undefined : text
+}
+
+/** A `Set-Cookie` line from an app as the browser may see it: undefined when it takes a name of ours; never with `Domain`. */
+export function withoutDomain(line: string): string | undefined {
+  const [pair = '', ...attributes] = line.split(';')
+  if (isOurs(pair) || isOurs(pair.replace(/^[ \t]*=/, ''))) return undefined
+  if (!/domain/i.test(line)) return line
+  return [pair, ...attributes.filter((text) => !/^[ \t]*domain[ \t]*(?:=|$)/i.test(text))].join(';')
+}
+
+/** `Set-Cookie` value for a cookie of ours. `maxAgeSeconds` null: until the browser closes; 0 removes it. */
+export function ourCookie(name: string, value: string, maxAgeSeconds: number | null): string {
+  const age = maxAgeSeconds === null ? '' : `; Max-Age=${maxAgeSeconds}`
+  return `${name}=${value}; Path=/; Secure; HttpOnly; SameSite=Lax${age}`
+}
+
+function isOurs(part: string): boolean {
+  return trimSpace(part).slice(0, OURS.length).toLowerCase() === OURS
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { addressKey, type ConnectionInfo, createCounts, Problem } from '@mezite/core'
+import type { Client, RequestSource } from '../client/client.ts'
+import { type Asker, problemAnswer } from '../client/response.ts'
+import type { Parts } from '../deps.ts'
+import { HttpExchange } from '../relay/exchange.ts'
+import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
+import { isTooLarge, tooLargeOrReset } from '../session/cookie-reset.ts'
+import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
+import { sharerOf } from '../upstream/admitted-connection.ts'
+import { type AppRequest, readRequest } from './app-request.ts'
+import { publicOrigin } from './origin.ts'
+import { overloadProblem } from './overload.ts'
+import type { RefusalLog } from './refusal-log.ts'
+
+/** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
+export class RequestPath {
+  readonly #parts: Parts
+  readonly #refusals: RefusalLog
+  /** Requests of callers who are not known yet, by address. */
+  readonly #anonymous = createCounts()
+  /** What is under way, by connection. */
+  readonly #exchanges = new Map<Duplex, HttpExchange[]>()
+
+  constructor(parts: Parts, refusals: RefusalLog) {
+    this.#parts = parts
+    this.#refusals = refusals
+  }
+
+  serve(client: Client, source: RequestSource, info: ConnectionInfo): void {
+    const requestId = randomUUID()
+    try {
+      const request = readRequest(source, info, client.upgrade !== null, this.#parts.proxyLimits)
+      if (request instanceof Problem) {
+        this.refuse(client, source, info, request, requestId)
+        return
+      }
+      const misdirected = this.#misdirected(request, info)
+      if (misdirected !== null) {
+        this.#refusals.note(request.clientIp, misdirected.code, requestId)
+        client.answer(problemAnswer(request, misdirected, requestId), true)
+        return
+      }
+      if (isTooLarge(source, this.#parts.proxyLimits.headerBytes)) {
+        this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
+        client.answer(tooLargeOrReset(request, publicOrigin(request.host.host, this.#parts.publicNames)))
+        return
+      }
+      if (isHubPath(request.target) && info.certified === undefined) {
+        const leave = this.#enter(client, request, requestId)
+        if (leave === null) return
+        hubRoute(this.#parts, request, requestId)
+          .finally(leave)
+          .then((answer) => client.answer(answer))
+          .catch((error: unknown) => this.#failed(client, source, requestId, error))
+        return
+      }
+      const verdict =
+        info.certified === undefined
+          ? admit(this.#parts, request, requestId)
+          : admitCertified(this.#parts, request, requestId, info.certified)
+      if (!(verdict instanceof Promise)) {
+        this.#act(client, verdict)
+        return
+      }
+      const leave = this.#enter(client, request, requestId)
+      if (leave === null) return void verdict.catch(() => {})
+      verdict
+        .finally(leave)
+        .then((late) => this.#act(client, late))
+        .catch((error: unknown) => this.#failed(client, source, requestId, error))
+    } catch (error) {
+      this.#failed(client, source, requestId, error)
+    }
+  }
+
+  /** Answers what cannot be read as a request to an app. */
+  refuse(
+    client: Client,
+    source: RequestSource,
+    info: ConnectionInfo,
+    problem: Problem,
+    requestId = randomUUID() as string,
+  ): void {
+    this.#refusals.note(info.clientIp, problem.code, requestId)
+    client.answer(problemAnswer(askerOf(source), problem, requestId), true)
+  }
+
+  /** What is under way at the end of the connection has a broken body. False when there is none. */
+  breakBody(connection: Duplex, problem: Problem): boolean {
+    return this.#exchanges.get(connection)?.at(-1)?.breakBody(problem) ?? false
+  }
+
+  /** Something is under way on the connection, or on any. */
+  isBusy(connection?: Duplex): boolean {
+    if (connection !== undefined) return (this.#exchanges.get(connection)?.length ?? 0) > 0
+    for (const { length } of this.#exchanges.values()) if (length > 0) return true
+    return false
+  }
+
+  /** Ends everything that is under way: the hub stops. */
+  shutDown(): void {
+    for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
+  }
+
+  #act(client: Client, verdict: Verdict): void {
+    if (verdict.kind === 'answer') client.answer(verdict)
+    else this.#forward(client, verdict)
+  }
+
+  #forward(client: Client, admitted: Admitted): void {
+    if (client.gone) return
+    const exchanges = this.#exchangesOf(client.connection)
+    if (exchanges.length >= this.#parts.proxyLimits.requestsPerConnection) {
+      const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
+      client.answer(problemAnswer(admitted.request, problem, admitted.requestId), true)
+      return
+    }
+    const { request, requestId, app } = admitted
+    const overload = this.#parts.load.take(sharerOf(admitted), app.id)
+    if (overload !== null) {
+      recordDenied(this.#parts, admitted, overload)
+      client.answer(problemAnswer(request, overloadProblem(overload, app.name), requestId))
+      return
+    }
+    const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
+    exchanges.push(exchange)
+    exchange.start()
+  }
+
+  /**
+   * Who asks is not in memory: until that is clear the request counts against its address. Call what it returns once; null:
+   * there are too many, and that was the answer.
+   */
+  #enter(client: Client, request: AppRequest, requestId: string): (() => void) | null {
+    const address = addressKey(request.clientIp)
+    if (this.#anonymous.take(address, this.#parts.proxyLimits.anonymousRequestsPerAddress))
+      return () => this.#anonymous.give(address)
+    this.#refusals.note(request.clientIp, 'address_limit', requestId)
+    client.answer(problemAnswer(request, overloadProblem('address_limit', ''), requestId))
+    return null
+  }
+
+  #exchangesOf(connection: Duplex): HttpExchange[] {
+    const known = this.#exchanges.get(connection)
+    if (known !== undefined) return known
+    const made: HttpExchange[] = []
+    this.#exchanges.set(connection, made)
+    // Answers that wait their turn on a pipelined connection hear of its end only here.
+    connection.once('close', () => {
+      for (const exchange of [...made]) exchange.onclientgone()
+      this.#exchanges.delete(connection)
+    })
+    return made
+  }
+
+  #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {
+    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#parts.publicNames
+    const { host, port } = request.host
+    const served = appsDomain !== null && host.endsWith(`.${appsDomain}`)
+    const own = `https://${host}${portSuffix}`
+    const named = info.trustedProxy || info.serverName === null || info.serverName === host
+    const rightPort = port === null || `:${port}` === (portSuffix || ':443')
+    if (served && named && rightPort && own !== signInOrigin && own !== hubOrigin) return null
+    return new Problem(421, 'misdirected', 'This connection does not serve the host of the request.')
+  }
+
+  #failed(client: Client, source: RequestSource, requestId: string, error: unknown): void {
+    this.#parts.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
+    const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
+    client.answer(problemAnswer(askerOf(source), problem, requestId))
+  }
+}
+
+/** Who asks, of a request that could not be read. */
+function askerOf({ rawHeaders }: RequestSource): Asker {
+  const value = (name: string): string | undefined => {
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+      if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
+    return undefined
+  }
+  return {
+    mode: value('sec-fetch-mode'),
+    site: value('sec-fetch-site'),
+    dest: value('sec-fetch-dest'),
+    accept: value('accept'),
+  }
+}

@@ -1,0 +1,96 @@
+import { type App, Problem, type Session } from '@mezite/core'
+import { page } from '../client/page.ts'
+import { type Answer, pageAnswer, problemAnswer, scriptAnswer } from '../client/response.ts'
+import type { Parts } from '../deps.ts'
+import type { AppRequest } from '../request/app-request.ts'
+import { APP_COOKIE, readCookie } from '../request/cookies.ts'
+import { publicOrigin } from '../request/origin.ts'
+import { renewedScript, sessionScript } from './session-script.ts'
+import { RENEWED_PATH, signInAnswer } from './sign-in-response.ts'
+
+const MAX_WARN_MS = 5 * 60_000
+
+/**
+ * What the soft end of a session needs below `/.mezite/`: the script that pages may include, what it asks, and the
+ * small window's way out and back. Undefined for every other path. No answer tells whether the host has an app.
+ */
+export function sessionRoute(
+  parts: Parts,
+  request: AppRequest,
+  requestId: string,
+  path: string,
+): Answer | Promise<Answer> | undefined {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+  switch (path) {
+    case '/.mezite/session.js':
+      return scriptAnswer(sessionScript)
+    case '/.mezite/renewed.js':
+      return scriptAnswer(renewedScript)
+    case '/.mezite/session-status':
+      return status(parts, request, requestId)
+    case '/.mezite/renew':
+      return signInAnswer(parts, request, parts.catalog.byHost(request.host.host), requestId, {
+        renewal: true,
+      })
+    case RENEWED_PATH:
+      return renewed(parts, request, requestId)
+    default:
+      return undefined
+  }
+}
+
+/** When the session ends and whose it is. Only this app's own pages may ask, and asking does not count as use. */
+async function status(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+  const foreign = request.origin !== undefined && request.origin !== ownOrigin(parts, request)
+  if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
+    const text = 'Only pages of this app itself may ask for its session.'
+    return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
+  }
+  if (!parts.changes.fresh()) {
+    const text = 'The hub cannot see at the moment which sessions live.'
+    return problemAnswer(request, new Problem(503, 'view_stale', text), requestId)
+  }
+  const app = parts.catalog.byHost(request.host.host)
+  const session = await sessionOf(parts, request, app)
+  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
+  return pageAnswer('application/json', JSON.stringify(statusOf(session, parts.clock.now())))
+}
+
+/** `seconds_left` and `warn_seconds` beside `expires`, because a browser's clock may be wrong. */
+export function statusOf(session: Session, now: number) {
+  const idleEnd = session.idleMs > 0 ? session.lastUsed + session.idleMs : Number.POSITIVE_INFINITY
+  const end = Math.min(session.expires, idleEnd)
+  const wholeMs = idleEnd < session.expires ? session.idleMs : session.expires - session.created
+  return {
+    user: session.user,
+    expires: new Date(end).toISOString(),
+    seconds_left: Math.max(0, end - now) / 1_000,
+    // A quarter of a short session: sign-in then knows that the person means a new one.
+    warn_seconds: Math.min(MAX_WARN_MS, wholeMs / 4) / 1_000,
+  }
+}
+
+/** Where the small window ends: it tells the page, and closes. */
+async function renewed(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+  const app = parts.catalog.byHost(request.host.host)
+  const session = await sessionOf(parts, request, app)
+  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
+  const text = ['You can close this window and go on where you were.']
+  const html = page('You are signed in', text, '<script src="/.mezite/renewed.js"></script>')
+  return pageAnswer('text/html; charset=utf-8', html)
+}
+
+async function sessionOf(
+  parts: Parts,
+  request: AppRequest,
+  app: App | undefined,
+): Promise<Session | undefined> {
+  const token = readCookie(request.cookies, APP_COOKIE)
+  const session = token === undefined ? undefined : await parts.sessions.find('app', token)
+  const isHere = session !== undefined && session.appId === app?.id
+  return isHere && parts.sessions.subjectOf(session) !== undefined ? session : undefined
+}
+
+function ownOrigin(parts: Parts, request: AppRequest): string {
+  return publicOrigin(request.host.host, parts.publicNames)
+}

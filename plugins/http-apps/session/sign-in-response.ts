@@ -1,0 +1,105 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type App, Problem } from '@mezite/core'
+import { actions, escapeHtml, page } from '../client/page.ts'
+import {
+  type Answer,
+  framedAnswer,
+  htmlAnswer,
+  isNavigation,
+  problemAnswer,
+  redirectAnswer,
+} from '../client/response.ts'
+import type { Parts } from '../deps.ts'
+import type { AppRequest } from '../request/app-request.ts'
+import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
+import { readableBy } from '../request/origin.ts'
+
+const NONCE = /^[A-Za-z0-9_-]{43}$/
+const NONCE_SECONDS = 600
+const MAX_PATH = 4096
+/** Where a renewal ends: the small window tells its page and closes. */
+export const RENEWED_PATH = '/.mezite/renewed'
+const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
+
+/** SHA-256 of the nonce cookie, as the hand-over is bound to it; undefined when this browser has none. */
+export function nonceHash(request: AppRequest): string | undefined {
+  const nonce = readCookie(request.cookies, NONCE_COOKIE)
+  return nonce !== undefined && NONCE.test(nonce) ? hash(nonce) : undefined
+}
+
+export interface SignInOptions {
+  /** The way leads to `RENEWED_PATH`, and sign-in asks anew when its own session is nearly over. */
+  readonly renewal?: boolean
+  /** What is missing, for scripts. */
+  readonly code?: string
+}
+
+/**
+ * The answer to somebody without a session, the same for every host below the apps' domain, and to somebody of whom
+ * more is required than the session has shown: a redirect for a navigation, a page where a redirect would lose a body or
+ * stay inside a frame, else 401 with `login_url`, which scripts of listed origins can read too.
+ */
+export function signInAnswer(
+  parts: Parts,
+  request: AppRequest,
+  app: App | undefined,
+  requestId: string,
+  { renewal = false, code = 'login_required' }: SignInOptions = {},
+): Answer {
+  // A nonce that is already there is kept, or the second of two tabs would spoil the first.
+  const had = readCookie(request.cookies, NONCE_COOKIE)
+  const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
+  const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
+  const safe = request.method === 'GET' || request.method === 'HEAD'
+  const url = launchUrl(parts, request, safe, hash(nonce), renewal)
+  if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
+  const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
+  if (FRAMES.has(request.dest ?? '')) {
+    const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
+    // Frames of other sites carry no session whatever one does. All that this page can do is open a tab.
+    const { appsDomain, portSuffix } = parts.publicNames
+    const near = `'self' https://*.${appsDomain}${portSuffix}`
+    return framedAnswer(401, page('Sign in to continue', text, link), near, lines)
+  }
+  if (!safe || request.length !== undefined) {
+    const text = [
+      'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
+    ]
+    return htmlAnswer(401, page('Sign in, then send it again', text, link), lines)
+  }
+  return redirectAnswer(302, url, lines)
+}
+
+function unauthorized(
+  request: AppRequest,
+  app: App | undefined,
+  url: string,
+  code: string,
+  requestId: string,
+  lines: string[],
+): Answer {
+  const detail =
+    code === 'login_required'
+      ? 'Sign in first: open login_url in a browser.'
+      : 'This needs more than signing in: open login_url in a browser.'
+  const problem = new Problem(401, code, detail, { login_url: url })
+  return problemAnswer(request, problem, requestId, [...lines, ...readableBy(request, app)])
+}
+
+function launchUrl(
+  parts: Parts,
+  request: AppRequest,
+  safe: boolean,
+  nonce: string,
+  renewal: boolean,
+): string {
+  const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
+  const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
+  const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
+  const { signInOrigin } = parts.publicNames
+  return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`
+}
+
+function hash(nonce: string): string {
+  return createHash('sha256').update(nonce).digest('base64url')
+}

@@ -1,0 +1,115 @@
+import type { App, Tunnel } from '@mezite/core'
+import { limits } from '../limits.ts'
+import type { Deadlines, Waiting } from '../relay/deadlines.ts'
+import type { Upstream } from './upstream.ts'
+
+const ignore = () => {}
+
+/**
+ * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
+ * reach whoever comes next. Bounded per session and per app; gone after 15 s, and
+ * within 1 s when its agent serves the app no more, or over another link: an agent that stops waits for them.
+ */
+export class PipePool {
+  readonly #deadlines: Deadlines
+  readonly #tunnel: Pick<Tunnel, 'candidates'>
+  /** By session, the one that was used last at the end: a session has few, mostly all to one app. */
+  readonly #idle = new Map<string, Upstream[]>()
+  readonly #countByApp = new Map<string, number>()
+  readonly #sweep: Waiting
+  readonly #forget = (upstream: Upstream) => {
+    const stack = this.#idle.get(upstream.sessionKey)
+    const at = stack?.lastIndexOf(upstream) ?? -1
+    if (stack !== undefined && at >= 0) this.#remove(stack, at)
+  }
+
+  constructor(deadlines: Deadlines, tunnel: Pick<Tunnel, 'candidates'>) {
+    this.#deadlines = deadlines
+    this.#tunnel = tunnel
+    this.#sweep = { deadline: 0, place: -1, onlate: () => this.#expire() }
+    deadlines.add(this.#sweep)
+  }
+
+  /** The connection that was used last, of this session to this version of the app through this agent. */
+  take(sessionKey: string, app: App, agent: string): Upstream | undefined {
+    const stack = this.#idle.get(sessionKey)
+    if (stack === undefined) return undefined
+    for (let at = stack.length - 1; at >= 0; at--) {
+      const upstream = stack[at] as Upstream
+      if (!leadsTo(upstream, app, agent)) continue
+      this.#remove(stack, at)
+      if (upstream.app === app && !upstream.gone && !upstream.going) return upstream
+      upstream.destroy()
+    }
+    return undefined
+  }
+
+  /** Takes back a connection after a clean exchange, or closes it when there are enough. */
+  give(upstream: Upstream): void {
+    upstream.leave()
+    upstream.reused = true
+    // One that was released while paused would never read again.
+    upstream.resume()
+    const { app, sessionKey } = upstream
+    const stack = this.#idle.get(sessionKey)
+    const count = this.#countByApp.get(app.id) ?? 0
+    const own = stack?.length ?? 0
+    if (upstream.going || own >= limits.idlePipesPerSession || count >= limits.idlePipesPerApp) {
+      upstream.destroy()
+      return
+    }
+    upstream.idleSince = this.#deadlines.now
+    upstream.ongone = this.#forget
+    if (stack === undefined) this.#idle.set(sessionKey, [upstream])
+    else stack.push(upstream)
+    this.#countByApp.set(app.id, count + 1)
+  }
+
+  close(): void {
+    this.#deadlines.remove(this.#sweep)
+    for (const stack of [...this.#idle.values()]) for (const upstream of [...stack]) upstream.destroy()
+  }
+
+  #remove(stack: Upstream[], at: number): void {
+    const [upstream] = stack.splice(at, 1) as [Upstream]
+    upstream.ongone = ignore
+    const { id } = upstream.app
+    const count = (this.#countByApp.get(id) ?? 1) - 1
+    if (count === 0) this.#countByApp.delete(id)
+    else this.#countByApp.set(id, count)
+  }
+
+  #expire(): void {
+    const oldest = this.#deadlines.now - limits.idlePipeMs
+    const serving = new Map<App, ReadonlySet<string>>()
+    const serves = ({ app, agent }: Upstream): boolean => {
+      let agents = serving.get(app)
+      if (agents === undefined) {
+        agents = this.#serving(app)
+        serving.set(app, agents)
+      }
+      return agents.has(agent)
+    }
+    for (const [key, stack] of [...this.#idle]) {
+      for (const upstream of [...stack]) {
+        if (upstream.idleSince <= oldest || upstream.going || !serves(upstream)) upstream.destroy()
+      }
+      // Not as soon as it is empty: a session under way empties it with each request.
+      if (stack.length === 0) this.#idle.delete(key)
+    }
+    this.#sweep.deadline = this.#deadlines.now + 1_000
+  }
+
+  #serving(app: App): ReadonlySet<string> {
+    try {
+      return new Set(this.#tunnel.candidates(app).map(({ hostname }) => hostname))
+    } catch {
+      // A plugin that chooses agents fails. The next request says so; here nothing may.
+      return new Set()
+    }
+  }
+}
+
+function leadsTo(upstream: Upstream, app: App, agent: string): boolean {
+  return upstream.app.id === app.id && upstream.agent === agent
+}

@@ -1,0 +1,263 @@
+import { limits } from '../limits.ts'
+import { takeHeaderLine } from './header-line.ts'
+
+/** Head of a final answer. */
+export interface AnswerHead {
+  readonly status: number
+  readonly reason: string
+  /** Name and value in turn, as they came. */
+  readonly lines: readonly string[]
+  /** Bytes of the body; null: chunked; undefined: until the app closes. */
+  readonly length: number | null | undefined
+  readonly hasBody: boolean
+  /** Bytes of the body came along with the head: `onbody` follows at once. */
+  readonly bodyFollows: boolean
+}
+
+/** What the parser tells. `onbody` with `last` is followed by `onend` at once. */
+export interface AnswerEvents {
+  oninformational(status: number, lines: readonly string[]): void
+  onhead(head: AnswerHead): void
+  onbody(chunk: Buffer, last: boolean): void
+  onend(trailers: readonly string[]): void
+}
+
+/** The app broke HTTP; the message says how. */
+export class AnswerError extends Error {}
+
+const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
+/** Looked for where line ends are gone already, so a CR or LF is a bare one. */
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
+/** RFC 9112 section 7.1.1, without the optional space that is nothing but a way to be read differently. */
+const SIZE =
+  /^([0-9A-Fa-f]{1,13})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*$/
+/** RFC 9112 section 6.1. Some readers take a tab for a part of the name, so it is refused. */
+const CHUNKED = /^transfer-encoding: *chunked *$/i
+const LENGTH = /^[0-9]{1,15}$/
+
+type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
+
+/**
+ * Reads the answers on one pipe, strictly (RFC 9112): whatever could be read in two ways is an AnswerError, and the
+ * pipe must go. Keeps no body. One `begin` for each request.
+ */
+export class AnswerParser {
+  readonly #events: AnswerEvents
+  #state: State = 'over'
+  #held: Buffer | null = null
+  #left = 0
+  #informational = 0
+  #headRequest = false
+  #upgrade = false
+  #trailers: string[] = []
+  #trailerBytes = 0
+  /** The pipe may carry another request once the answer is over. */
+  reusable = true
+  /** Some byte of an answer has come. */
+  started = false
+
+  constructor(events: AnswerEvents) {
+    this.#events = events
+  }
+
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  begin(options: { readonly head: boolean; readonly upgrade: boolean }): void {
+    this.#state = 'head'
+    this.#headRequest = options.head
+    this.#upgrade = options.upgrade
+    this.#informational = 0
+    this.#trailers = []
+    this.#trailerBytes = 0
+    this.started = false
+  }
+
+  execute(chunk: Buffer): void {
+    this.started = true
+    let rest: Buffer | null = chunk
+    while (rest !== null && rest.length > 0) rest = this.#step(rest)
+  }
+
+  /** The app has closed cleanly: the end of an answer without a length, and a broken one otherwise. */
+  finish(): void {
+    if (this.#state === 'over') return
+    if (this.#state !== 'close' && this.#state !== 'raw')
+      throw new AnswerError('the app closed in the middle of its answer')
+    this.#end()
+  }
+
+  #step(rest: Buffer): Buffer | null {
+    switch (this.#state) {
+      case 'head':
+        return this.#readHead(rest)
+      case 'length':
+        return this.#readLength(rest)
+      case 'data':
+        return this.#readData(rest)
+      case 'size':
+      case 'data-end':
+      case 'trailers':
+        return this.#readLine(rest)
+      case 'close':
+      case 'raw':
+        this.#events.onbody(rest, false)
+        return null
+      case 'over':
+        this.reusable = false
+        return null
+    }
+  }
+
+  #readHead(rest: Buffer): Buffer | null {
+    const bytes = this.#join(rest)
+    const end = bytes.indexOf('\r\n\r\n')
+    if (end < 0 ? bytes.length > limits.answerHeadBytes : end > limits.answerHeadBytes)
+      throw new AnswerError('the head of the answer is too long')
+    if (end < 0) {
+      this.#held = bytes
+      return null
+    }
+    this.#takeHead(bytes.toString('latin1', 0, end), bytes.length - end - 4)
+    return bytes.subarray(end + 4)
+  }
+
+  #takeHead(text: string, following: number): void {
+    const endOfStatus = text.indexOf('\r\n')
+    const statusLine = endOfStatus < 0 ? text : text.slice(0, endOfStatus)
+    const [, minor, code, reason = ''] = STATUS.exec(statusLine) ?? []
+    if (code === undefined || CONTROL.test(reason))
+      throw new AnswerError('the status line of the answer is malformed')
+    const status = Number(code)
+    const lines: string[] = []
+    let length: string | undefined
+    let coding: string | undefined
+    let close = minor === '0'
+    for (let at = statusLine.length + 2, next = at; at < text.length; at = next) {
+      next = headerLine(text, at, lines)
+      if (lines.length >= limits.answerLines * 2)
+        throw new AnswerError('the answer has too many header lines')
+      const name = lines[lines.length - 2] as string
+      if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue
+      const value = lines[lines.length - 1] as string
+      const lower = name.toLowerCase()
+      if (lower === 'content-length') {
+        if (length !== undefined || !LENGTH.test(value)) throw new AnswerError('the answer has a bad length')
+        length = value
+      } else if (lower === 'transfer-encoding') {
+        if (coding !== undefined || !CHUNKED.test(text.slice(at, next - 2)) || minor === '0')
+          throw new AnswerError('the answer has a transfer coding that is not understood')
+        coding = value
+      } else if (lower === 'connection' && /(?:^|[ \t,])close(?:$|[ \t,])/i.test(value)) close = true
+    }
+    if (length !== undefined && coding !== undefined)
+      throw new AnswerError('the answer has both a length and a transfer coding')
+    if (status < 200 && status !== 101) {
+      this.#inform(status, lines)
+      return
+    }
+    if (status === 101 && !this.#upgrade) throw new AnswerError('the app changed protocol unasked')
+    const hasBody = !(this.#headRequest || status === 204 || status === 304 || status === 101)
+    const size = coding !== undefined ? null : length === undefined ? undefined : Number(length)
+    if (hasBody && typeof size === 'number' && following > size)
+      throw new AnswerError('bytes follow the end of the answer')
+    this.reusable = !close && !(hasBody && size === undefined)
+    if (status === 204 && (size === null || (size ?? 0) > 0)) this.reusable = false
+    if (!hasBody && following > 0) this.reusable = false
+    this.#state = status === 101 ? 'raw' : !hasBody ? 'over' : size === null ? 'size' : 'length'
+    if (hasBody && size === undefined) this.#state = 'close'
+    this.#left = size ?? 0
+    const bodyFollows = hasBody && typeof size === 'number' && size > 0 && following > 0
+    this.#events.onhead({ status, reason, lines, length: size, hasBody, bodyFollows })
+    const empty = this.#state === 'length' && this.#left === 0
+    if (!hasBody && status !== 101) this.#events.onend([])
+    else if (empty) this.#end()
+  }
+
+  #inform(status: number, lines: readonly string[]): void {
+    if (++this.#informational > limits.informational)
+      throw new AnswerError('the app sent too many interim answers')
+    this.#events.oninformational(status, lines)
+  }
+
+  #readLength(rest: Buffer): Buffer | null {
+    const last = rest.length >= this.#left
+    const chunk = rest.length > this.#left ? rest.subarray(0, this.#left) : rest
+    this.#left -= chunk.length
+    if (last) {
+      this.#state = 'over'
+      if (rest.length > chunk.length) this.reusable = false
+    }
+    this.#events.onbody(chunk, last)
+    if (last) this.#events.onend([])
+    return null
+  }
+
+  #readData(rest: Buffer): Buffer {
+    const chunk = rest.length > this.#left ? rest.subarray(0, this.#left) : rest
+    this.#left -= chunk.length
+    if (this.#left === 0) this.#state = 'data-end'
+    this.#events.onbody(chunk, false)
+    return rest.subarray(chunk.length)
+  }
+
+  #readLine(rest: Buffer): Buffer | null {
+    const bytes = this.#join(rest)
+    const end = bytes.indexOf('\n')
+    const size = end < 0 ? bytes.length : end
+    if (size > (this.#state === 'trailers' ? limits.trailerBytes : limits.chunkLineBytes))
+      throw new AnswerError('a chunk of the answer is malformed')
+    if (end < 0) {
+      if (this.#state === 'data-end' && bytes.length > 1) throw new AnswerError('a chunk does not end')
+      this.#held = bytes
+      return null
+    }
+    const line = bytes.toString('latin1', 0, end + 1)
+    if (!line.endsWith('\r\n') || CONTROL.test(line.slice(0, -2)))
+      throw new AnswerError('a chunk line is malformed')
+    const ends = this.#state === 'trailers' && line === '\r\n'
+    if (ends && bytes.length > end + 1) this.reusable = false
+    this.#takeLine(line.slice(0, -2))
+    return bytes.subarray(end + 1)
+  }
+
+  #takeLine(line: string): void {
+    if (this.#state === 'data-end') {
+      if (line !== '') throw new AnswerError('a chunk is longer than it says')
+      this.#state = 'size'
+      return
+    }
+    if (this.#state === 'trailers') {
+      if (line === '') {
+        this.#end()
+        return
+      }
+      this.#trailerBytes += line.length
+      if (this.#trailerBytes > limits.trailerBytes) throw new AnswerError('the trailers are too long')
+      headerLine(line, 0, this.#trailers)
+      return
+    }
+    const [, digits] = SIZE.exec(line) ?? []
+    if (digits === undefined) throw new AnswerError('a chunk size is malformed')
+    this.#left = Number.parseInt(digits, 16)
+    this.#state = this.#left === 0 ? 'trailers' : 'data'
+  }
+
+  #end(): void {
+    this.#state = 'over'
+    this.#events.onend(this.#trailers)
+  }
+
+  #join(rest: Buffer): Buffer {
+    const bytes = this.#held === null ? rest : Buffer.concat([this.#held, rest])
+    this.#held = null
+    return bytes
+  }
+}
+
+function headerLine(text: string, at: number, lines: string[]): number {
+  const next = takeHeaderLine(text, at, lines)
+  if (next < 0) throw new AnswerError('a header line of the answer is malformed')
+  return next
+}

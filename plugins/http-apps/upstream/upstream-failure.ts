@@ -1,0 +1,38 @@
+import { Problem } from '@mezite/core'
+import type { AppRequest } from '../request/app-request.ts'
+import type { Upstream } from './upstream.ts'
+
+/** Why no (whole) answer came. */
+export interface UpstreamFailure {
+  /** What came was no HTTP. */
+  readonly broken: boolean
+  /** The link to the agent broke, not the app. */
+  readonly linkLost: boolean
+  readonly detail: string
+}
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/**
+ * Whether a request that has left may be sent once more: it has no body, repeating it changes nothing (RFC 9110
+ * section 9.2.2), no byte of an answer came, and the failure says little about the app itself: the link to the agent
+ * broke, or a connection that had been idle turned out to be dead.
+ */
+export function mayRepeat(request: AppRequest, upstream: Upstream, failure: UpstreamFailure): boolean {
+  if (failure.broken || upstream.answering || request.upgrade || request.length !== undefined) return false
+  return (failure.linkLost || upstream.reused) && IDEMPOTENT.has(request.method)
+}
+
+/** What the browser is told; the cause is for the log. */
+export function failureProblem(app: string, failure: UpstreamFailure): Problem {
+  const problem = publicProblem(app, failure)
+  problem.cause = failure.detail
+  return problem
+}
+
+function publicProblem(app: string, { broken, linkLost }: UpstreamFailure): Problem {
+  if (broken) return new Problem(502, 'answer_invalid', `${app} gave an answer that is not valid HTTP.`)
+  if (linkLost)
+    return new Problem(502, 'link_lost', `The connection to ${app} broke. It may or may not have acted.`)
+  return new Problem(502, 'app_reset', `${app} closed the connection without an answer.`)
+}

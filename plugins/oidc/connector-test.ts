@@ -1,0 +1,142 @@
+import type { PublicNames } from '@mezite/core'
+import * as client from 'openid-client'
+import { createBoundedFetch } from './bounded-fetch.ts'
+import type { Connector, Connectors } from './connectors.ts'
+import { callbackUrl } from './login-routes.ts'
+import { type Provider, type Providers, tokenAuth, words } from './providers.ts'
+
+export interface Check {
+  readonly name: string
+  /** `warn`: sign-in may still work. */
+  readonly result: 'ok' | 'warn' | 'fail'
+  readonly detail: string
+}
+
+export interface ConnectorReport {
+  readonly ok: boolean
+  readonly connector: string
+  readonly issuer: string
+  /** What to register at the provider. */
+  readonly redirect_uri: string
+  readonly post_logout_redirect_uri: string
+  readonly backchannel_logout_uri: string
+  readonly checks: readonly Check[]
+}
+
+/** Tries everything that needs no person: discovery, keys, features, and the client's credentials. */
+export async function testConnector(
+  connector: Connector,
+  parts: { connectors: Connectors; providers: Providers; publicNames: PublicNames },
+): Promise<ConnectorReport> {
+  const { publicNames, providers } = parts
+  const checks: Check[] = []
+  const { issuer_url: issuer } = connector.document.spec
+  try {
+    const provider = await providers.of(connector)
+    checks.push({ name: 'discovery', result: 'ok', detail: `issuer ${provider.metadata.issuer}` })
+    checks.push(await keysCheck(connector, provider))
+    checks.push(...featureChecks(connector, provider))
+    const secret = parts.connectors.secretOf(connector)
+    const method = tokenAuth(connector, provider.metadata, secret)
+    checks.push(await credentialsCheck(provider, method, callbackUrl(publicNames, connector.name)))
+  } catch (error) {
+    checks.push({ name: 'discovery', result: 'fail', detail: words(error) })
+  }
+  return {
+    ok: checks.every(({ result }) => result !== 'fail'),
+    connector: connector.name,
+    issuer,
+    redirect_uri: callbackUrl(publicNames, connector.name),
+    post_logout_redirect_uri: `${publicNames.signInOrigin}/web/signed-out`,
+    backchannel_logout_uri: `${publicNames.hubOrigin}/v1/webapi/oidc/backchannel-logout/${connector.name}`,
+    checks,
+  }
+}
+
+async function keysCheck({ document }: Connector, { metadata }: Provider): Promise<Check> {
+  const name = 'keys'
+  try {
+    const response = await createBoundedFetch(document.spec.issuer_url)(metadata.jwks_uri as string)
+    const { keys } = (await response.json()) as { keys?: unknown }
+    if (Array.isArray(keys) && keys.length > 0)
+      return { name, result: 'ok', detail: `${keys.length} published` }
+    return { name, result: 'fail', detail: `${metadata.jwks_uri} publishes no key` }
+  } catch (error) {
+    return { name, result: 'fail', detail: words(error) }
+  }
+}
+
+function featureChecks({ document }: Connector, { metadata, algorithms }: Provider): Check[] {
+  const pkce = metadata.code_challenge_methods_supported
+  const offered = metadata.scopes_supported
+  const missing = document.spec.scopes.filter((scope) => offered && !offered.includes(scope))
+  const verdict = (name: string, good: boolean, bad: 'warn' | 'fail', yes: string, no: string): Check => ({
+    name,
+    result: good ? 'ok' : bad,
+    detail: good ? yes : no,
+  })
+  return [
+    verdict('signatures', algorithms.length > 0, 'fail', algorithms.join(', '), 'none that is accepted'),
+    verdict(
+      'pkce',
+      pkce?.includes('S256') === true,
+      'warn',
+      'S256',
+      'S256 is not announced; it is sent anyway',
+    ),
+    verdict(
+      'scopes',
+      missing.length === 0,
+      'warn',
+      document.spec.scopes.join(' '),
+      `not announced: ${missing.join(' ')}`,
+    ),
+    verdict(
+      'userinfo',
+      Boolean(metadata.userinfo_endpoint),
+      'warn',
+      'yes',
+      'none: claims come from the ID token only',
+    ),
+    verdict(
+      'logout',
+      Boolean(metadata.end_session_endpoint),
+      'warn',
+      'yes',
+      'signing out ends the session here only',
+    ),
+    verdict(
+      'backchannel-logout',
+      metadata.backchannel_logout_supported === true,
+      'warn',
+      'yes',
+      'the provider cannot end sessions here',
+    ),
+  ]
+}
+
+/** A made-up code: `invalid_grant` means that the provider knew the client and refused only the code. */
+async function credentialsCheck(
+  { config, metadata }: Provider,
+  method: string,
+  redirect: string,
+): Promise<Check> {
+  const name = 'credentials'
+  try {
+    const url = new URL(`${redirect}?code=mezite-connection-test&state=test`)
+    url.searchParams.set('iss', metadata.issuer)
+    await client.authorizationCodeGrant(config, url, {
+      expectedState: 'test',
+      pkceCodeVerifier: client.randomPKCECodeVerifier(),
+    })
+    return { name, result: 'warn', detail: 'the provider accepted a made-up code' }
+  } catch (error) {
+    const { error: code, status } = error as { error?: unknown; status?: unknown }
+    if (code === 'invalid_grant') return { name, result: 'ok', detail: `accepted (${method})` }
+    // With a WWW-Authenticate header (RFC 6749 5.2) the library does not look for a code in the body.
+    if (code === 'invalid_client' || code === 'unauthorized_client' || status === 401) {
+      return { name, result: 'fail', detail: `refused (${method}): check client_id and client_secret` }
+    }
+    return { name, result: 'warn', detail: `${method}: ${words(error)}` }
+  }
+}

@@ -1,0 +1,128 @@
+import type { TLSSocket } from 'node:tls'
+import {
+  addressKey,
+  type ConnectionInfo,
+  createRateLimit,
+  type EndReason,
+  type NamedProtocol,
+  type Overload,
+  type RateLimit,
+  TCP_ALPN,
+} from '@mezite/core'
+import type { Admitted } from './admission.ts'
+import { ClientConnection } from './client-connection.ts'
+import { sayRefused } from './connection-refusal.ts'
+import type { Parts } from './deps.ts'
+import { limits } from './limits.ts'
+import { readUserCertificate } from './user-certificate.ts'
+
+/** Takes the connections of msh on the public port: ALPN `mezite-tcp/1`, a certificate of the user CA. */
+export class TcpApps implements NamedProtocol {
+  readonly name = 'tcp-apps'
+  readonly takes = 'alpn'
+  readonly alpn = TCP_ALPN
+  readonly clientAuthority = 'user-ca'
+  readonly #parts: Parts
+  readonly #clients = new Map<string, Set<ClientConnection>>()
+  readonly #complaints: RateLimit
+  #sweeping: NodeJS.Timeout | undefined
+  #draining = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#complaints = createRateLimit(parts.clock)
+  }
+
+  start(): void {
+    this.#sweeping = setInterval(() => this.#sweep(), limits.sweepMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeping)
+    for (const client of this.#all()) client.end('hub_stopping')
+  }
+
+  accept(socket: TLSSocket, info: ConnectionInfo): void {
+    socket.on('error', () => socket.destroy())
+    if (this.#draining || socket.destroyed) return void socket.destroy()
+    const { publicNames, clock, authorities } = this.#parts
+    const certificate = readUserCertificate(socket, publicNames.clusterName, clock.now(), (shown) =>
+      authorities.issuerOf('user-ca', shown),
+    )
+    if (!certificate) return void this.refused(socket, info)
+    const { sessionId } = certificate
+    const others = this.#clients.get(sessionId) ?? new Set<ClientConnection>()
+    if (others.size >= this.#parts.settings.logins_per_session) return void socket.destroy()
+    const client = new ClientConnection({
+      parts: this.#parts,
+      socket,
+      certificate,
+      clientIp: info.clientIp,
+      onOverload: (admitted, reason, requestId) => this.#overload(admitted, reason, requestId),
+      onClosed: (closed) => {
+        others.delete(closed)
+        if (others.size === 0 && this.#clients.get(sessionId) === others) this.#clients.delete(sessionId)
+      },
+    })
+    others.add(client)
+    this.#clients.set(sessionId, others)
+  }
+
+  /** Says and records that somebody showed no certificate, or one that counts for nothing here. */
+  refused(socket: TLSSocket, info: ConnectionInfo): void {
+    sayRefused(socket, 'certificate_refused')
+    const mine = this.#complaints.take(addressKey(info.clientIp), limits.complaintsPerAddress)
+    if (!mine || !this.#complaints.take('*', limits.complaints)) return
+    this.#parts.audit.record({
+      type: 'access.denied',
+      success: false,
+      reason: 'certificate_refused',
+      clientIp: info.clientIp,
+      fields: { app: null, protocol: 'tcp' },
+    })
+  }
+
+  #overload({ app, subject, session, context }: Admitted, reason: Overload, requestId: string): void {
+    this.#parts.audit.record({
+      type: 'access.denied',
+      success: false,
+      reason,
+      user: subject.user,
+      roles: subject.roles,
+      clientIp: context.clientIp,
+      sessionId: session.id,
+      requestId,
+      fields: { app: app.name, protocol: 'tcp' },
+    })
+  }
+
+  /** Ends the connections that stand on a key of the user CA which is trusted no more. */
+  judgeAuthorities(): void {
+    for (const client of this.#all())
+      if (!this.#parts.authorities.trusts('user-ca', client.authority))
+        client.end('revoked', 'certificate_refused')
+  }
+
+  /** A session is over: so are its connections. */
+  ended(sessionId: string, reason: EndReason): void {
+    for (const client of [...(this.#clients.get(sessionId) ?? [])]) client.end(reason, 'session_ended')
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true
+    for (const client of this.#all()) client.drain()
+    while (this.#clients.size > 0 && !signal.aborted) await new Promise((done) => setTimeout(done, 20))
+    for (const client of this.#all()) client.end('hub_stopping')
+    await this.#parts.open.settle()
+  }
+
+  #all(): ClientConnection[] {
+    return [...this.#clients.values()].flatMap((clients) => [...clients])
+  }
+
+  #sweep(): void {
+    const now = this.#parts.clock.monotonic()
+    for (const clients of this.#clients.values())
+      for (const client of clients) for (const connection of [...client.connections]) connection.sweep(now)
+  }
+}

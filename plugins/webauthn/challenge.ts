@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { Problem, type Session, Type, type User } from '@mezite/core'
+import { generateAuthenticationOptions } from '@simplewebauthn/server'
+import type { Binding } from './ceremonies.ts'
+import type { Parts, Reply, Request } from './deps.ts'
+import type { KeyRow } from './migrations.ts'
+import { verifyAssertion } from './response-verification.ts'
+
+/** Answers to one person in a minute, right or wrong. */
+const ANSWERS_PER_MINUTE = 30
+/** A person signed in this recently may change their keys. */
+export const FRESH_MS = 5 * 60_000
+const BODY_BYTES = 65_536
+
+const closed = { additionalProperties: false } as const
+const Text = Type.String({ maxLength: 16_384 })
+export const KeyName = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: '^[^\\u0000-\\u001f\\u007f]+$',
+  must: '1 to 64 characters, none of them a control character',
+})
+export const Answer = Type.Object({}, { additionalProperties: true })
+export const text = Text
+
+/** Options of a page: anybody may look, the route itself reads who it is. */
+export const page = { config: { access: 'public', rate: 'sign_in' } } as const
+
+/** Options of a call that the pages' script makes. */
+export const call = (fields: Parameters<typeof Type.Object>[0]) =>
+  ({
+    config: { access: 'public', rate: 'sign_in' },
+    bodyLimit: BODY_BYTES,
+    schema: { body: Type.Object(fields, closed) },
+  }) as const
+
+/** Pages live on the sign-in host alone. True when the browser was sent there. */
+export function sentHome({ publicNames }: Parts, request: Request, reply: Reply): boolean {
+  const asked = request.headers[':authority'] ?? request.headers.host
+  if (asked === new URL(publicNames.signInOrigin).host) return false
+  reply.redirect(publicNames.signInOrigin + request.url, 302)
+  return true
+}
+
+/** Calls come from the sign-in host's own pages, say so, and wait when the hub is behind. Throws `Problem`. */
+export function requireOwnPage({ publicNames, changes }: Parts, request: Request): void {
+  const asked = request.headers[':authority'] ?? request.headers.host
+  if (asked !== new URL(publicNames.signInOrigin).host) {
+    throw new Problem(421, 'wrong_host', `This belongs to ${publicNames.signInOrigin}.`)
+  }
+  if (request.headers.origin !== publicNames.signInOrigin) {
+    throw new Problem(403, 'csrf', 'The call does not come from this host’s own pages.')
+  }
+  if (!changes.fresh()) throw new Problem(503, 'view_stale', 'The hub is catching up. Try again in a moment.')
+}
+
+/** The signed-in person of this browser. Throws `Problem` 401, with `missing` for the person where there is none. */
+export async function personOf(
+  parts: Parts,
+  request: Request,
+  missing?: string,
+): Promise<{ session: Session; user: User }> {
+  const session = await parts.desk.sessionOf(request)
+  const user = session && parts.sessions.subjectOf(session) ? parts.users.byName(session.user) : undefined
+  if (!session || !user) throw sessionEnded(missing)
+  return { session, user }
+}
+
+export const sessionEnded = (detail = 'Your session has ended. Open the page again.') =>
+  new Problem(401, 'login_required', detail)
+
+/** One more answer of this person, or of this address while it is unknown who. Throws `Problem` 429. */
+export function takeAnswer({ rates }: Parts, key: string): void {
+  if (rates.take(key, ANSWERS_PER_MINUTE)) return
+  throw new Problem(429, 'too_many_requests', 'Too many answers in a minute. Wait a little.')
+}
+
+/** A question for an assertion by one of these keys; none given: any that the browser finds. */
+export async function askAssertion(parts: Parts, binding: Binding, keys: readonly KeyRow[]) {
+  const { challenge, ceremony } = parts.ceremonies.begin(binding)
+  const options = await generateAuthenticationOptions({
+    rpID: parts.party.rpId,
+    challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+    allowCredentials: keys.map(({ id, transports }) => ({ id, transports: JSON.parse(transports) })),
+    userVerification: 'required',
+    timeout: 60_000,
+  })
+  return { options, ceremony }
+}
+
+/**
+ * Takes an assertion: spends the challenge, verifies, counts. `findKey` says whose key may answer. Records
+ * `mfa.verified` or `mfa.failed`. Throws `Problem`. Whoever is not signed in hears the same of a key that is there and
+ * of one that is not, unless the signature is right.
+ */
+export async function takeAssertion(
+  parts: Parts,
+  request: Request,
+  input: {
+    readonly ceremony: string
+    readonly binding: Binding
+    readonly response: unknown
+    readonly session: Session | null
+    readonly app?: string | null
+    readonly findKey: (id: string) => Promise<{ key: KeyRow; user: User } | undefined>
+  },
+): Promise<{ key: KeyRow; user: User }> {
+  const { ceremonies, keys, audit, sessions, party } = parts
+  const id = (input.response as { id?: unknown }).id
+  let found: Awaited<ReturnType<typeof input.findKey>>
+  let verified = false
+  try {
+    const challenge = await ceremonies.spend(input.ceremony, input.binding)
+    found = typeof id === 'string' && id.length <= 1_400 ? await input.findKey(id) : undefined
+    if (!found) throw keyUnknown()
+    const counter = await verifyAssertion(input.response, challenge, party, found.key)
+    verified = true
+    if (!(await keys.use(found.key, counter))) {
+      const detail = 'The counter of the key went back: a copy of it may exist. Ask an administrator.'
+      throw new Problem(400, 'counter_went_back', detail)
+    }
+    record(true, null)
+    return found
+  } catch (error) {
+    record(false, error instanceof Problem ? error.code : 'internal_error')
+    throw found && !verified && input.session === null ? keyUnknown() : error
+  }
+
+  function record(success: boolean, reason: string | null): void {
+    // What any stranger can send without a key of ours is no event.
+    if (!found && input.session === null) return
+    const subject = input.session ? sessions.subjectOf(input.session) : undefined
+    audit.record({
+      type: success ? 'mfa.verified' : 'mfa.failed',
+      success,
+      reason,
+      user: found?.user.name ?? subject?.user ?? null,
+      roles: subject?.roles ?? null,
+      clientIp: request.clientIp,
+      sessionId: input.session?.id ?? null,
+      requestId: request.id,
+      fields: {
+        credential_id: found?.key.id ?? null,
+        purpose: input.binding.purpose,
+        app: input.app ?? null,
+      },
+    })
+  }
+}
+
+const keyUnknown = () => new Problem(400, 'key_unknown', 'This key is not one of yours here.')
+
+export const sha256 = (value: string): string => createHash('sha256').update(value).digest('base64url')

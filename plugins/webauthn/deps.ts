@@ -1,0 +1,42 @@
+import type {
+  Audit,
+  Catalog,
+  Changes,
+  Clock,
+  Log,
+  PublicNames,
+  RateLimit,
+  Sessions,
+  SignInDesk,
+  Users,
+} from '@mezite/core'
+import type { Ceremonies } from './ceremonies.ts'
+import type { Links } from './enrolment-links.ts'
+import type { HardwareKeys } from './hardware-keys.ts'
+import type { createPages } from './pages.ts'
+import type { Keys } from './passkeys.ts'
+import type { Party } from './response-verification.ts'
+
+/** What the routes of the plugin work with. */
+export interface Parts {
+  readonly ceremonies: Ceremonies
+  readonly keys: Keys
+  readonly links: Links
+  readonly hardware: HardwareKeys
+  readonly firstKey: 'self' | 'admin'
+  readonly party: Party
+  readonly pages: ReturnType<typeof createPages>
+  readonly rates: RateLimit
+  readonly users: Users
+  readonly sessions: Sessions
+  readonly catalog: Pick<Catalog, 'byHost'>
+  readonly desk: SignInDesk
+  readonly changes: Pick<Changes, 'fresh'>
+  readonly audit: Pick<Audit, 'record'>
+  readonly publicNames: PublicNames
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export type Request = Parameters<SignInDesk['complete']>[0]
+export type Reply = Parameters<SignInDesk['complete']>[1]

@@ -1,0 +1,149 @@
+import {
+  type Actor,
+  type AuditInput,
+  type Changes,
+  type Clock,
+  type Database,
+  Problem,
+  type RunningChange,
+  type Transaction,
+  type User,
+} from '@mezite/core'
+import type { KeyRow, WebauthnTables } from './migrations.ts'
+import type { NewKey } from './response-verification.ts'
+
+const MAX_KEYS = 20
+
+/** Who does it, for the audit. */
+export type Who = Pick<AuditInput, 'user' | 'roles' | 'clientIp' | 'sessionId' | 'requestId'>
+
+/** The keys of people, in the database: they are asked for in ceremonies only. */
+export function createKeys(database: Database, changes: Pick<Changes, 'write'>, clock: Clock) {
+  const db = database.withTables<WebauthnTables>()
+  const own = (source: Pick<typeof db, 'selectFrom'>, user: User) =>
+    source
+      .selectFrom('webauthn_keys')
+      .selectAll()
+      .where('user_key', '=', user.key)
+      .where('holder', '=', user.holder ?? '')
+
+  return {
+    /** Keys that this person enrolled; what an earlier holder of the name left behind is not theirs. */
+    async of(user: User): Promise<readonly KeyRow[]> {
+      return (await own(db, user).orderBy('created').execute()) as KeyRow[]
+    },
+
+    /** A key by its credential id, whoever has it. */
+    async byId(id: string): Promise<KeyRow | undefined> {
+      const query = db.selectFrom('webauthn_keys').selectAll().where('id', '=', id)
+      return (await query.executeTakeFirst()) as KeyRow | undefined
+    },
+
+    /** Enrols. `also` runs in the same transaction, before; when it throws, nothing has happened. */
+    async add(
+      user: User,
+      key: NewKey & { readonly name: string },
+      who: Who,
+      via: 'account' | 'link',
+      also?: (trx: Transaction) => Promise<void>,
+    ): Promise<void> {
+      const { holder } = user
+      if (holder === null) throw new Problem(409, 'user_unknown', 'Nobody has signed in with this name yet.')
+      await changes.write(async (trx, change) => {
+        const tables = trx.withTables<WebauthnTables>()
+        await also?.(trx)
+        const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
+        await left.where('holder', '!=', holder).execute()
+        if ((await own(tables, user).execute()).length >= MAX_KEYS) {
+          throw new Problem(409, 'too_many_keys', `There are ${MAX_KEYS} keys already. Remove one first.`)
+        }
+        const row = { ...key, user_key: user.key, holder, created: clock.now(), last_used: null }
+        const added = await tables
+          .insertInto('webauthn_keys')
+          .values(row)
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .returning('id')
+          .executeTakeFirst()
+        if (!added) throw new Problem(409, 'key_known', 'This key is enrolled already.')
+        const fields = { credential_id: key.id, name: user.name, via, aaguid: key.aaguid }
+        await change.audit({ ...who, type: 'mfa.enrolled', success: true, fields })
+      })
+    },
+
+    async rename(user: User, id: string, name: string): Promise<boolean> {
+      const { numUpdatedRows } = await db
+        .updateTable('webauthn_keys')
+        .set({ name })
+        .where('id', '=', id)
+        .where('user_key', '=', user.key)
+        .where('holder', '=', user.holder ?? '')
+        .executeTakeFirst()
+      return numUpdatedRows > 0n
+    },
+
+    /** Removes one of one's own keys, never the last: that takes an administrator. `also` is part of the change. */
+    async remove(
+      user: User,
+      id: string,
+      who: Who,
+      also: (within: RunningChange) => Promise<void>,
+    ): Promise<void> {
+      await changes.write(async (trx, change) => {
+        const tables = trx.withTables<WebauthnTables>()
+        const all = await own(tables, user).execute()
+        if (!all.some((key) => key.id === id)) throw new Problem(404, 'key_unknown', 'There is no such key.')
+        if (all.length === 1) {
+          throw new Problem(409, 'last_key', 'The last key is removed by an administrator only.')
+        }
+        await tables.deleteFrom('webauthn_keys').where('id', '=', id).execute()
+        const fields = { credential_id: id, name: user.name }
+        await change.audit({ ...who, type: 'mfa.removed', success: true, fields })
+        await also({ trx, change })
+      })
+    },
+
+    /**
+     * An administrator's word: removes one key of the name, or all. When one went, `endSessions` is part of the change.
+     * Returns how many went of either.
+     */
+    async reset(
+      user: User,
+      id: string | null,
+      by: Actor,
+      endSessions: (within: RunningChange) => Promise<number>,
+    ): Promise<{ gone: number; ended: number }> {
+      return changes.write(async (trx, change) => {
+        let query = trx
+          .withTables<WebauthnTables>()
+          .deleteFrom('webauthn_keys')
+          .where('user_key', '=', user.key)
+        if (id !== null) query = query.where('id', '=', id)
+        const gone = await query.returning('id').execute()
+        for (const key of gone) {
+          const fields = { credential_id: key.id, name: user.name }
+          await change.audit({ type: 'mfa.removed', success: true, by, fields })
+        }
+        const ended = gone.length > 0 ? await endSessions({ trx, change }) : 0
+        return { gone: gone.length, ended }
+      }, by)
+    },
+
+    /**
+     * Remembers use. False when the counter did not grow (a copy of the key may exist) or the key is gone. One
+     * statement: of two assertions with one counter, one counts. Authenticators that do not count always say 0.
+     */
+    async use(key: KeyRow, counter: number): Promise<boolean> {
+      const used = await db
+        .updateTable('webauthn_keys')
+        .set({ counter, last_used: clock.now() })
+        .where('id', '=', key.id)
+        .where('holder', '=', key.holder)
+        .where((where) => where.or([where('counter', '<', counter), where('counter', '=', 0)]))
+        .returning('id')
+        .executeTakeFirst()
+      return used !== undefined
+    },
+  }
+}
+
+export type Keys = ReturnType<typeof createKeys>

@@ -1,0 +1,42 @@
+import type { User } from '@mezite/core'
+import { generateRegistrationOptions } from '@simplewebauthn/server'
+import type { Binding } from './ceremonies.ts'
+import type { Parts } from './deps.ts'
+import { isLocal } from './local-issuer.ts'
+import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
+
+/** A question for a new key of this person. Passkeys that sign in are kept on the authenticator, others need not be. */
+export async function askNewKey(parts: Parts, binding: Binding, user: User) {
+  const { ceremonies, keys, hardware, party, publicNames } = parts
+  const { challenge, ceremony } = ceremonies.begin(binding)
+  const options = await generateRegistrationOptions({
+    rpName: publicNames.clusterName,
+    rpID: party.rpId,
+    userName: user.name,
+    userDisplayName: user.name,
+    userID: new Uint8Array(Buffer.from(user.holder ?? '', 'base64url')),
+    challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+    attestationType: hardware.configured ? 'direct' : 'none',
+    excludeCredentials: (await keys.of(user)).map(({ id, transports }) => ({
+      id,
+      transports: JSON.parse(transports),
+    })),
+    authenticatorSelection: {
+      residentKey: isLocal(user) ? 'required' : 'discouraged',
+      userVerification: 'required',
+    },
+    supportedAlgorithmIDs: ALGORITHMS,
+    timeout: 60_000,
+  })
+  return { options, ceremony }
+}
+
+/** Spends the challenge and verifies the new key. Throws `Problem`. */
+export async function takeNewKey(
+  parts: Parts,
+  input: { readonly ceremony: string; readonly binding: Binding; readonly response: unknown },
+): Promise<NewKey> {
+  const { ceremonies, hardware, party, clock } = parts
+  const challenge = await ceremonies.spend(input.ceremony, input.binding)
+  return verifyNewKey(input.response, challenge, party, hardware, clock.now())
+}

@@ -1,0 +1,146 @@
+import { Problem } from '@mezite/core'
+import {
+  type AuthenticationResponseJSON,
+  type RegistrationResponseJSON,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server'
+import { decodeAttestationObject, isoCBOR, parseAuthenticatorData } from '@simplewebauthn/server/helpers'
+import { checkClientData } from './client-data.ts'
+import type { HardwareKeys } from './hardware-keys.ts'
+import type { KeyRow } from './migrations.ts'
+
+/** The RP: the sign-in host, its exact name and origin. */
+export interface Party {
+  readonly rpId: string
+  readonly origin: string
+}
+
+/** EdDSA, ES256, RS256. */
+export const ALGORITHMS = [-8, -7, -257]
+
+export type NewKey = Pick<
+  KeyRow,
+  'id' | 'public_key' | 'counter' | 'transports' | 'aaguid' | 'backup_eligible' | 'attested_root'
+>
+
+/**
+ * Verifies an assertion by this key: origin, RP, user presence and verification, signature and counter. Returns the
+ * new counter. Throws `Problem` 400; nothing that a browser sends throws anything else.
+ */
+export async function verifyAssertion(
+  response: unknown,
+  challenge: string,
+  party: Party,
+  key: KeyRow,
+): Promise<number> {
+  const given = response as AuthenticationResponseJSON
+  checkClientData(given?.response?.clientDataJSON, {
+    type: 'webauthn.get',
+    challenge,
+    origin: party.origin,
+  })
+  const { userHandle } = given.response
+  if (userHandle !== undefined && userHandle !== null && userHandle !== key.holder) {
+    throw new Problem(400, 'user_handle_wrong', 'This key belongs to somebody else.')
+  }
+  try {
+    const { flags } = parseAuthenticatorData(bytesOf(given.response.authenticatorData))
+    if (!flags.uv)
+      throw new Problem(400, 'user_not_verified', 'The key did not check who holds it (PIN or biometry).')
+    const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+      response: given,
+      expectedChallenge: challenge,
+      expectedOrigin: party.origin,
+      expectedRPID: party.rpId,
+      requireUserVerification: true,
+      // The counter is compared where it is written, after the signature is known to be good.
+      credential: { id: key.id, publicKey: new Uint8Array(key.public_key), counter: -1 },
+    })
+    if (!verified) throw new Error('the signature does not match')
+    return authenticationInfo.newCounter
+  } catch (error) {
+    throw asProblem(error, 'assertion_invalid', 'The answer of the key is not valid.')
+  }
+}
+
+/**
+ * Verifies a new key. An attestation is looked at only when it could make a `hardware_key` (format `packed` with
+ * certificates); every other statement is set aside, since it would decide nothing. Throws `Problem` 400.
+ */
+export async function verifyNewKey(
+  response: unknown,
+  challenge: string,
+  party: Party,
+  hardware: HardwareKeys,
+  now: number,
+): Promise<NewKey> {
+  const given = response as RegistrationResponseJSON
+  checkClientData(given?.response?.clientDataJSON, {
+    type: 'webauthn.create',
+    challenge,
+    origin: party.origin,
+  })
+  try {
+    const object = decodeAttestationObject(new Uint8Array(bytesOf(given.response.attestationObject)))
+    const root = rootOf(object, hardware, now)
+    const plain = new Map<string, unknown>([
+      ['fmt', 'none'],
+      ['attStmt', new Map()],
+      ['authData', object.get('authData')],
+    ])
+    const { flags } = parseAuthenticatorData(object.get('authData'))
+    if (!flags.uv)
+      throw new Problem(400, 'user_not_verified', 'The key did not check who holds it (PIN or biometry).')
+    const attestationObject =
+      root === null
+        ? Buffer.from(isoCBOR.encode(plain as never)).toString('base64url')
+        : given.response.attestationObject
+    const { verified, registrationInfo } = await verifyRegistrationResponse({
+      response: { ...given, response: { ...given.response, attestationObject } },
+      expectedChallenge: challenge,
+      expectedOrigin: party.origin,
+      expectedRPID: party.rpId,
+      requireUserVerification: true,
+      supportedAlgorithmIDs: ALGORITHMS,
+    })
+    if (!verified) throw new Error('the attestation does not match')
+    const { credential, aaguid } = registrationInfo
+    if (credential.id !== given.id) throw new Error('the ids differ')
+    return {
+      id: credential.id,
+      public_key: credential.publicKey,
+      counter: credential.counter,
+      transports: JSON.stringify(transportsOf(given.response.transports)),
+      aaguid,
+      backup_eligible: flags.be ? 1 : 0,
+      attested_root: root,
+    }
+  } catch (error) {
+    throw asProblem(error, 'key_invalid', 'The new key is not valid.')
+  }
+}
+
+function rootOf(
+  object: ReturnType<typeof decodeAttestationObject>,
+  hardware: HardwareKeys,
+  now: number,
+): string | null {
+  if (!hardware.configured || object.get('fmt') !== 'packed') return null
+  const chain: unknown = object.get('attStmt').get('x5c')
+  if (!Array.isArray(chain) || !chain.every((one) => one instanceof Uint8Array)) return null
+  return hardware.rootOf(chain, now)
+}
+
+function bytesOf(text: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('no base64url')
+  return new Uint8Array(Buffer.from(text, 'base64url'))
+}
+
+const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'])
+const transportsOf = (given: unknown): string[] =>
+  Array.isArray(given) ? [...new Set(given)].filter((one) => TRANSPORTS.has(one)) : []
+
+function asProblem(error: unknown, code: string, detail: string): Problem {
+  return error instanceof Problem ? error : new Problem(400, code, detail)
+}

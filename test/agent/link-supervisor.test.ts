@@ -1,0 +1,270 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import t from 'tap'
+import type { LiveLink } from '../../core/hub/tunnel/link.ts'
+import { receiveTls } from '../../core/hub/tunnel/tls-acceptor.ts'
+import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
+import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { until } from '../until.ts'
+
+const linkOf = (hub: TunnelHub) => hub.tunnel.links()[0] as LiveLink | undefined
+
+/** Two hubs of one cluster and an agent that has a link to each, though every connection of it leads to the first. */
+async function startPair(t: { teardown(run: () => unknown): void }) {
+  const a = await startTunnelHub()
+  const b = await startTunnelHub({ beside: a })
+  t.teardown(async () => {
+    await a.close()
+    await b.close()
+  })
+  const { cluster } = a
+  cluster.live('hub-1', 'hub-2')
+  const agent = a.agent({ token: await a.token() })
+  await agent.start()
+  await a.until(() => Boolean(linkOf(a) && linkOf(b)), 'both have a link')
+  const wishesFor = (id: string) => cluster.wishes.filter((wish) => wish === id).length
+  /** By the end of it the agent has heard whatever was said before. */
+  const replaceFirst = async () => {
+    const before = linkOf(a)
+    if (!before) throw new Error('the first hub has no link')
+    before.moving = true
+    before.send({ type: 'move' })
+    await a.until(() => linkOf(a) !== before && linkOf(a) !== undefined, 'another link takes its place')
+  }
+  return { a, b, cluster, agent, wishesFor, replaceFirst }
+}
+
+t.test(
+  'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',
+  async (t) => {
+    // The longest waits of all that may be.
+    t.intercept(Math, 'random', { value: () => 1 })
+    const hub = await startTunnelHub()
+    t.teardown(() => hub.close())
+    const connections = () => hub.changed.filter(({ connected }) => connected).length
+    const cut = async (): Promise<number> => {
+      const [before, at] = [connections(), performance.now()]
+      hub.tunnel.disconnect('node-1', 'test')
+      await hub.until(() => connections() > before, 'it is back')
+      return performance.now() - at
+    }
+    await hub.agent({ token: await hub.token() }).start()
+    await hub.until(() => connections() === 1, 'it is connected')
+    let waitedMs = 0
+    for (let round = 0; round < 5; round++) waitedMs = await cut()
+    t.ok(waitedMs > 900, `the fifth time after ${waitedMs} ms`)
+    // A busy machine may be late once.
+    const quick: number[] = []
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 1_100))
+      quick.push(await cut())
+    }
+    t.ok(Math.min(...quick) < 800, `after a second of service it is back in ${quick} ms`)
+  },
+)
+
+t.test(
+  'what a link says after another has taken over replaces nothing, and what is open goes on',
+  async (t) => {
+    const hub = await joined(t)
+    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+    const inUse = () => hub.tunnel.links()[0] as unknown as LiveLink
+    const closed: string[] = []
+    const hold = async (name: string) => {
+      const pipe = await hub.tunnel.open(app)
+      pipe.onclose = () => void closed.push(name)
+    }
+    const first = inUse()
+    await hold('on the first')
+    first.send({ type: 'renew_now' })
+    await hub.until(() => inUse() !== first, 'a link on the new certificate takes over')
+    const second = inUse()
+    await hold('on the second')
+
+    for (const type of ['renew_now', 'move']) first.send({ type })
+    // Longer than a try may wait.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    t.equal(inUse(), second)
+    t.same(closed, [])
+
+    second.moving = true
+    second.send({ type: 'move' })
+    await hub.until(() => inUse() !== second, 'the hub has asked for another link')
+    await hold('on the third')
+    t.same(closed, [], 'and each goes on where it began')
+  },
+)
+
+t.test('an agent asks for a link to each hub that lives, and no more to one that does not', async (t) => {
+  // No wait at all, so that whoever goes on trying is seen.
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
+  t.same([linkOf(a)?.via, linkOf(b)?.via], [null, 'hub-1'])
+  t.same([cluster.wishes, b.sockets.length], [['hub-2'], 0])
+
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'one that nobody leads to is asked for again and again')
+  cluster.live('hub-1', 'hub-2')
+  await replaceFirst()
+  const before = wishesFor('hub-3')
+  for (let round = 0; round < 3; round++) await replaceFirst()
+  t.ok(wishesFor('hub-3') - before <= 1, `asked for ${wishesFor('hub-3') - before} times since`)
+  t.equal(wishesFor('hub-2'), 1)
+
+  const lost = linkOf(b)
+  b.tunnel.disconnect('node-1', 'test')
+  await a.until(() => ![undefined, lost].includes(linkOf(b)), 'a link that was lost is made again')
+  cluster.live('hub-1')
+  await replaceFirst()
+  b.tunnel.disconnect('node-1', 'test')
+  await a.until(() => linkOf(b) === undefined, 'it is lost')
+  await replaceFirst()
+  t.equal(wishesFor('hub-2'), 2, 'unless its hub is gone')
+})
+
+t.test('a link that is to move is asked for in vain only as long as its hub lives', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, b, cluster, wishesFor, replaceFirst } = await startPair(t)
+  cluster.tunnels.delete('hub-2')
+  linkOf(b)?.send({ type: 'move' })
+  await a.until(() => wishesFor('hub-2') > 3, 'another link is asked for')
+  t.ok(linkOf(b)?.usable, 'and the one that there is goes on')
+  b.tunnel.disconnect('node-1', 'test')
+  cluster.live('hub-1')
+  await a.until(() => linkOf(b) === undefined, 'it is lost')
+  await replaceFirst()
+  const before = wishesFor('hub-2')
+  for (let round = 0; round < 3; round++) await replaceFirst()
+  t.ok(wishesFor('hub-2') - before <= 1, `asked for ${wishesFor('hub-2') - before} times since`)
+})
+
+t.test('a wish that leads to another hub is no link to the one that is wanted', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const { a, cluster, wishesFor } = await startPair(t)
+  const c = await startTunnelHub({ beside: a })
+  t.teardown(() => c.close())
+  linkOf(a)?.send({ type: 'instances', instances: 'all' })
+  cluster.tunnels.set('hub-3', a.tunnel)
+  cluster.live('hub-1', 'hub-2', 'hub-3')
+  await a.until(() => wishesFor('hub-3') > 3, 'it is asked for again')
+  cluster.tunnels.set('hub-3', c.tunnel)
+  await a.until(() => linkOf(c) !== undefined, 'until it leads there')
+  t.notOk(
+    a.changed.some(({ connected }) => !connected),
+    'and what is no list of hubs costs no link',
+  )
+})
+
+t.test('a hub that hangs up makes no agent spend its join token that has a link to another', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const a = await startTunnelHub()
+  t.teardown(() => a.close())
+  const dataDir = t.testdir({})
+  const first = a.agent({ token: await a.token(), dataDir })
+  await first.start()
+  await first.stop(500)
+  let calls = 0
+  const hangUp = (raw: Duplex): void =>
+    receiveTls(raw, {
+      ...{ authorities: a.authorities, alpn: 'mezite-tunnel/1', clientAuthority: null, failed() {} },
+      secured(socket) {
+        calls += 1
+        socket.destroy()
+      },
+    })
+  a.cluster.tunnels.set('hub-2', { ...a.tunnel, acceptTunnel: hangUp })
+  a.cluster.live('hub-1', 'hub-2')
+  await a.agent({ token: await a.token(), dataDir }).start()
+  await a.until(() => calls > 3, 'it is tried again and again')
+  t.equal(a.events.filter(({ type }) => type === 'agent.joined').length, 1)
+})
+
+t.test('however many hubs a hub names, an agent asks for no more than 64', async (t) => {
+  const { a, cluster, replaceFirst } = await startPair(t)
+  const asked = () => new Set(cluster.wishes).size
+  cluster.live('hub-1', 'hub-2', ...Array.from({ length: 100 }, (_, at) => `away-${at}`))
+  await a.until(() => asked() >= 63, 'it asks for those that it has no link to')
+  await replaceFirst()
+  t.equal(asked(), 64)
+})
+
+t.test('J129 all links move to a renewed certificate, and only then the one before is void', async (t) => {
+  const { a, b, cluster } = await startPair(t)
+  const row = () => a.db.selectFrom('agents').selectAll().executeTakeFirstOrThrow()
+  const { cert_serial: old } = await row()
+  const late = Promise.withResolvers<() => void>()
+  cluster.tunnels.set('hub-2', {
+    ...b.tunnel,
+    acceptTunnel: (raw, from) => late.resolve(() => b.tunnel.acceptTunnel(raw, from)),
+  })
+  linkOf(b)?.send({ type: 'renew_now' })
+  const moved = (hub: TunnelHub) => ![undefined, old].includes(linkOf(hub)?.certificate.serial)
+  await a.until(() => moved(a), 'one link is on the new certificate')
+  const answer = await late.promise
+  // Longer than an agent waits before it says that it has moved.
+  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  t.equal((await row()).previous_serial, old, 'the other link stands on the old one')
+  answer()
+  await a.until(() => moved(b), 'both links are')
+  const at = performance.now()
+  await until(async () => (await row()).previous_serial === null, 'the old one is void')
+  t.ok(performance.now() - at < 8_000, 'sooner than a hub would see to it by itself')
+  t.notOk(
+    [...a.changed, ...b.changed].some(({ connected }) => !connected),
+    'no link was cut',
+  )
+})
+
+t.test(
+  'an agent that stops lets streams end and makes no link meanwhile, and cuts them in the end',
+  async (t) => {
+    t.intercept(Math, 'random', { value: () => 0 })
+    const { a, b, cluster, agent, wishesFor } = await startPair(t)
+    const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
+    const pipe = await a.tunnel.open(app)
+    const ended = drain(pipe)
+    cluster.live('hub-1', 'hub-2', 'hub-3')
+    await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')
+    const stopping = agent.stop(1_000)
+    await a.until(() => b.changed.some(({ connected }) => !connected), 'the link that carries nothing ends')
+    const asked = cluster.wishes.length
+    t.equal(linkOf(a)?.streams, 1)
+    await stopping
+    t.ok((await ended).error)
+    t.equal(cluster.wishes.length, asked)
+    t.equal(b.changed.length, 2)
+  },
+)
+
+t.test('an agent that cannot start asks for nothing any more', async (t) => {
+  t.intercept(Math, 'random', { value: () => 0 })
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  await t.rejects(hub.agent({ token: 'guessed' }).start(), { code: 'MEZ_TOKEN_REFUSED' })
+  const calls = hub.sockets.length
+  // To join and to connect.
+  await hub.agent({ token: await hub.token() }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'another one is connected')
+  t.equal(hub.sockets.length, calls + 2)
+})
+
+t.test('an agent tries each hub once at a time, and has no link that comes after its end', async (t) => {
+  const { a, cluster, agent, wishesFor, replaceFirst } = await startPair(t)
+  const c = await startTunnelHub({ beside: a })
+  t.teardown(() => c.close())
+  const { tunnel } = c
+  const late = Promise.withResolvers<{ raw: Duplex; answer: () => void }>()
+  cluster.tunnels.set('hub-3', {
+    ...tunnel,
+    acceptTunnel: (raw, from) => late.resolve({ raw, answer: () => tunnel.acceptTunnel(raw, from) }),
+  })
+  for (let time = 0; time < 20; time++) cluster.live('hub-1', 'hub-2', 'hub-3')
+  const { raw, answer } = await late.promise
+  for (let time = 0; time < 20; time++) cluster.live('hub-1', 'hub-2', 'hub-3')
+  await replaceFirst()
+  t.equal(wishesFor('hub-3'), 1)
+  await agent.stop(500)
+  answer()
+  await once(raw, 'close')
+  t.same(c.changed, [])
+})

@@ -1,0 +1,121 @@
+/** API tokens in memory and in the database: what they may at the moment, and what is kept of them. */
+import type { Subject } from '@mezite/core'
+import { sql } from 'kysely'
+import t from 'tap'
+import { createApiTokens } from '../../../core/hub/access/api-tokens.ts'
+import { operator, quiet, startRooms } from '../sessions/start-rooms.ts'
+
+const MINUTE = 60_000
+const MONTH = 30 * 24 * 60 * MINUTE
+const rooms = await startRooms()
+t.teardown(() => rooms.stop())
+const { db, changes, users, locks, events } = rooms
+const tokens = createApiTokens({ ...rooms, log: quiet })
+const by = (subject: Subject) => ({ subject, clientIp: '', id: 'request-1' })
+await users.create('Root', ['admin', 'platform'], by(operator))
+await users.create('ann', ['dev'], by(operator))
+const root: Subject = {
+  ...{ user: 'Root', roles: ['admin', 'platform'], kind: 'session', sessionId: 's', satisfied: [] },
+}
+const make = (name: string, more: { roles?: string[]; ttlMs?: number; subject?: Subject } = {}) => {
+  const { roles = ['admin'], ttlMs = MINUTE, subject = root } = more
+  return tokens.create({ name, roles, ttlMs }, by(subject))
+}
+const named = async (name: string) => (await tokens.list()).find((token) => token.name === name)
+/** As if somebody had changed the database by hand. */
+const alter = (id: string, set: object) =>
+  changes.write(async (trx, change) => {
+    await trx.updateTable('api_tokens').set(set).where('id', '=', id).execute()
+    change.touch('api-token', id)
+  })
+
+t.test(
+  'K144 a lock of a role that its maker has stops the token, also when it lacks that role',
+  async (t) => {
+    const { secret } = await make('locked', { roles: ['admin'] })
+    t.match(tokens.identify(secret), {
+      user: 'token:locked',
+      roles: ['admin'],
+      kind: 'token',
+      sessionId: null,
+    })
+    const lock = { kind: 'role', target: 'platform', message: null, ttlMs: null } as const
+    const { id } = await locks.create(lock, by(operator))
+    t.strictSame(tokens.identify(secret)?.roles, [])
+    await locks.remove(id, by(operator))
+    t.strictSame(tokens.identify(secret)?.roles, ['admin'])
+  },
+)
+
+t.test(
+  'E70 roles that cannot be read grant nothing, and those of the operator are admin alone',
+  async (t) => {
+    const { secret, token } = await make('odd', { roles: ['platform', 'admin', 'platform'] })
+    t.strictSame(token.roles, ['admin', 'platform'], 'each once, in order')
+    t.strictSame((await named('odd'))?.roles, ['admin', 'platform'])
+    for (const roles of ['nonsense', 'null', '"admin"', '{"0":"admin","length":1}', '[1,{}]']) {
+      await alter(token.id, { roles })
+      t.strictSame(tokens.identify(secret)?.roles, [], roles)
+    }
+    const { secret: operators, token: own } = await make('operators', { subject: operator })
+    await alter(own.id, { roles: '["admin","platform"]' })
+    t.strictSame(tokens.identify(operators)?.roles, ['admin'])
+  },
+)
+
+t.test('the last use is noted once a minute, and one that cannot be noted hurts nobody', async (t) => {
+  const { secret } = await make('used', { ttlMs: MONTH })
+  const used = async () => {
+    t.ok(tokens.identify(secret))
+    return (await named('used'))?.usedAt ?? 0
+  }
+  const first = await used()
+  t.ok(Math.abs(rooms.clock.now() - first) < 10_000)
+  rooms.advance(MINUTE - 10_000)
+  t.equal(await used(), first)
+  rooms.advance(10_000)
+  t.ok((await used()) >= first + MINUTE)
+  rooms.advance(MINUTE)
+  await sql`ALTER TABLE api_tokens RENAME COLUMN used_at TO moved`.execute(db)
+  t.ok(tokens.identify(secret))
+  await sql`ALTER TABLE api_tokens RENAME COLUMN moved TO used_at`.execute(db)
+})
+
+t.test('a name is taken while its token lives; an expired one is listed for a month', async (t) => {
+  const { secret, token } = await make('name')
+  await t.rejects(make('name'), { status: 409, code: 'token_exists' })
+  t.ok(tokens.identify(secret), 'the first one stays')
+  rooms.advance(MINUTE)
+  t.equal(tokens.identify(secret), null)
+  t.not((await make('name')).token.id, token.id)
+
+  await make('old')
+  rooms.advance(MONTH)
+  await make('one')
+  t.ok(await named('old'))
+  rooms.advance(2 * MINUTE)
+  await make('two')
+  t.notOk(await named('old'))
+  t.ok(await named('one'), 'though it has expired')
+})
+
+t.test('K144 removed is removed at once, by hand or with whoever made it, and is recorded', async (t) => {
+  const { secret, token } = await make('hand')
+  const [mine, hers] = [
+    await make('mine'),
+    await make('hers', { roles: [], subject: { ...root, user: 'ann' } }),
+  ]
+  events.length = 0
+  await tokens.remove(token.id, by(root))
+  t.equal(tokens.identify(secret), null)
+  await t.rejects(tokens.remove(token.id, by(root)), { status: 404, code: 'token_not_found' })
+  await users.create('other', ['admin'], by(operator))
+  await users.remove('ROOT', by(operator))
+  t.equal(tokens.identify(mine.secret), null)
+  t.notOk(await named('mine'))
+  t.match(tokens.identify(hers.secret), { user: 'token:hers' }, 'that of somebody else stays')
+  const deleted = events.filter(({ type }) => type === 'token.deleted').map(({ fields }) => fields?.name)
+  t.strictSame(deleted.slice(0, 1), ['hand'])
+  t.ok(deleted.includes('mine'))
+  t.notOk(deleted.includes('hers'))
+})

@@ -1,0 +1,186 @@
+/** The guard before every route, with who calls and from where told by the test. */
+import type { IncomingHttpHeaders } from 'node:http'
+import { fakeClock } from '@mezite/core/testing'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { Problem } from '../../../core/api/problem.ts'
+import { type GuardOptions, guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
+import { until } from '../../until.ts'
+import { subject } from './start-web.ts'
+
+const web = { kind: 'web', origin: 'https://hub.test' } as const
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const callsPerMinute = { sign_in: 9, pages: 9, tokens: 2, other: 3 } as never
+
+/** Tokens `user…` and `admin…` are known. A route `/held` answers when the test lets it. */
+async function start(
+  t: Test,
+  more: Partial<GuardOptions> = {},
+  before: (app: FastifyInstance) => void = () => {},
+) {
+  const clock = fakeClock()
+  const view = { fresh: true }
+  const held: (() => void)[] = []
+  const app = Fastify()
+  before(app)
+  app.setErrorHandler((error, _request, reply) => {
+    const { status = 500, code } = error as Partial<Problem>
+    return reply.code(status).send({ code })
+  })
+  guardRoutes(app, {
+    arrivalOf: ({ headers }) =>
+      ({ verdict: web, info: { clientIp: String(headers['x-from'] ?? '192.0.2.1') } }) as never,
+    identify: async ({ token }) =>
+      token.startsWith('user')
+        ? subject('u', [])
+        : token.startsWith('admin')
+          ? subject('a', ['admin'])
+          : null,
+    changes: { fresh: () => view.fresh },
+    limits: { callsPerMinute, anonymousRequestsPerAddress: 2 },
+    clock,
+    ...more,
+  })
+  app.get('/open', { config: { access: 'public' } }, async ({ clientIp }) => ({ clientIp }))
+  app.get(
+    '/held',
+    { config: { access: 'public', rate: 'pages' } },
+    () => new Promise<object>((go) => held.push(() => go({}))),
+  )
+  app.get('/me', { config: { access: 'user' } }, async ({ subject }) => ({ user: subject.user }))
+  app.get('/again', { config: { access: 'user' } }, async (request) => {
+    view.fresh = false
+    return { again: await request.identifyAgain() }
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => {
+    for (const go of held) go()
+    return app.close()
+  })
+  const get = async (path: string, headers: Record<string, string> = {}, from = '192.0.2.1') => {
+    const answer = await fetch(url + path, { headers: { ...headers, 'x-from': from } })
+    const body = (await answer.json()) as Record<string, unknown>
+    return { status: answer.status, headers: answer.headers, ...body }
+  }
+  return { get, held, view, clock }
+}
+
+t.test('no address holds a NUL character', async (t) => {
+  const { get } = await start(t)
+  for (const path of ['/me?x=%00', '/%00', '/open?a=1%002'])
+    t.match(await get(path, bearer('user')), { status: 400, code: 'bad_request' }, path)
+})
+
+t.test('E73 what is no call to the hub’s own host reaches no route', async (t) => {
+  const problem = new Problem(421, 'refused_by_name', 'Not here.')
+  const arrivals = {
+    misdirected_request: { verdict: { kind: 'app' }, info: { clientIp: '192.0.2.1' } },
+    refused_by_name: { verdict: { kind: 'refused', problem }, info: { clientIp: '192.0.2.1' } },
+  }
+  for (const [code, arrival] of Object.entries(arrivals)) {
+    const { get } = await start(t, { arrivalOf: () => arrival as never })
+    t.match(await get('/me', bearer('admin')), { status: 421, code })
+    t.match(await get('/open'), { status: 421, code })
+  }
+  const { get } = await start(t, { arrivalOf: () => ({ verdict: web, info: null }) as never })
+  t.equal((await get('/open')).status, 421, 'nor what came by no connection')
+})
+
+t.test('the client behind a trusted proxy is who is counted', async (t) => {
+  const clientOf = (forwarded: string | undefined) => forwarded
+  const { get } = await start(t, {
+    arrivalOf: () => ({ verdict: web, info: { clientIp: '10.0.0.1', clientOf } }) as never,
+  })
+  t.match(await get('/open', { 'x-forwarded-for': '198.51.100.7' }), { clientIp: '198.51.100.7' })
+  t.match(await get('/open'), { clientIp: '10.0.0.1' })
+})
+
+t.test('N171 calls to a public route are limited, each address and each route by itself', async (t) => {
+  const { get } = await start(t)
+  for (let count = 0; count < 3; count++) t.equal((await get('/open')).status, 200)
+  const refused = await get('/open')
+  t.match(refused, { status: 429, code: 'too_many_requests' })
+  t.equal(refused.headers.get('retry-after'), '10')
+  t.equal((await get('/open', {}, '192.0.2.2')).status, 200)
+  t.equal((await get('/me', bearer('user'))).status, 200)
+})
+
+t.test('K143 guessing tokens is limited by address; tokens that count are not', async (t) => {
+  const { get, clock } = await start(t)
+  for (let count = 0; count < 9; count++) t.equal((await get('/me', bearer(`user${count}`))).status, 200)
+  for (let count = 0; count < 2; count++) t.equal((await get('/me', bearer('guess'))).status, 401)
+  t.match(await get('/me', bearer('guess')), { status: 429, code: 'too_many_requests' })
+  t.equal((await get('/me', bearer('user'))).status, 429, 'or the guess that is right would be told')
+  t.equal((await get('/me', bearer('user'), '192.0.2.2')).status, 200)
+  clock.advance(60_000)
+  t.equal((await get('/me', bearer('user'))).status, 200)
+})
+
+t.test('N169 an address has so many calls under way while nobody knows who calls', async (t) => {
+  const { get, held } = await start(t)
+  const first = [get('/held'), get('/held')]
+  await until(() => held.length === 2, 'both are under way')
+  const third = await get('/held')
+  t.match(third, { status: 429, code: 'address_limit' })
+  t.equal(third.headers.get('retry-after'), '1')
+  t.match(await get('/me', bearer('user')), { code: 'address_limit' })
+  t.equal((await get('/open', {}, '192.0.2.2')).status, 200)
+  for (const go of held) go()
+  await Promise.all(first)
+  await until(async () => (await get('/me', bearer('user'))).status === 200, 'what has ended is given back')
+  for (let count = 0; count < 5; count++) t.equal((await get('/me', bearer('user'))).status, 200)
+})
+
+t.test('N169 who is looked up holds a place until it is known who that is', async (t) => {
+  const waiting: (() => void)[] = []
+  const { get } = await start(t, {
+    identify: () => new Promise((go) => waiting.push(() => go(subject('u', [])))),
+  })
+  const first = [get('/me', bearer('user')), get('/me', bearer('user'))]
+  await until(() => waiting.length === 2, 'both are looked up')
+  t.match(await get('/me', bearer('user')), { status: 429, code: 'address_limit' })
+  for (const known of waiting.splice(0)) known()
+  await until(() => waiting.length === 2, 'both are judged again before the handler')
+  const next = get('/me', bearer('user'))
+  await until(() => waiting.length === 3, 'whose places are free by then')
+  for (const known of waiting) known()
+  t.strictSame(
+    (await Promise.all(first)).map(({ status }) => status),
+    [200, 200],
+  )
+  await until(() => waiting.length === 4, 'the next one is judged again as well')
+  waiting.at(-1)?.()
+  t.equal((await next).status, 200)
+})
+
+t.test('N169 a caller that has gone before it is judged keeps no place', async (t) => {
+  const gone = Promise.withResolvers<void>()
+  let left = 0
+  const { get } = await start(t, {}, (app) => {
+    app.addHook('onRequest', async ({ headers }: { headers: IncomingHttpHeaders }, reply) => {
+      if (headers['x-gone'] === undefined) return
+      const closed = new Promise((go) => reply.raw.once('close', go))
+      reply.raw.destroy()
+      await closed
+      if (++left === 2) gone.resolve()
+    })
+  })
+  for (let count = 0; count < 2; count++) await t.rejects(get('/held', { 'x-gone': '1' }))
+  await gone.promise
+  t.equal((await get('/open')).status, 200)
+})
+
+t.test('a stale view answers 503 to everybody, and says nobody is unknown or still there', async (t) => {
+  const { get, view } = await start(t)
+  t.match(await get('/again', bearer('user')), { status: 200, again: null })
+  t.match(await get('/me', bearer('user')), { status: 503, code: 'view_stale' })
+  t.match(await get('/me', bearer('guess')), { status: 503, code: 'view_stale' })
+  view.fresh = true
+  t.equal((await get('/me', bearer('user'))).status, 200)
+})
+
+t.test('K142 the token against forgery goes to those who come by cookie alone', async (t) => {
+  const { get } = await start(t)
+  t.equal((await get('/me', bearer('user'))).headers.get('x-mezite-csrf'), null)
+  t.ok((await get('/me', { cookie: '__Host-mezite_session=user' })).headers.get('x-mezite-csrf'))
+})

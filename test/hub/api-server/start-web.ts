@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import type { PublicNames, Subject, WebRoutes } from '@mezite/core'
+import { createWeb, type WebOptions } from '../../../core/hub/api-server/api-server.ts'
+import { createCertificates } from '../../../core/hub/listener/certificates.ts'
+import { createFront, type FrontOptions } from '../../../core/hub/listener/listener.ts'
+import { quietLog } from '../listener/quiet-log.ts'
+
+export const names: PublicNames = {
+  clusterName: 'test',
+  hubOrigin: 'https://hub.mezite.localhost',
+  signInOrigin: 'https://hub.mezite.localhost',
+  appsDomain: 'apps.mezite.localhost',
+  portSuffix: '',
+  appsOidcConnector: null,
+}
+
+export function subject(user: string, roles: readonly string[]): Subject {
+  return { user, roles, kind: 'session', sessionId: user, satisfied: [] }
+}
+
+/** Front and web on a free loopback port; the tokens `alice` and `root` are known. */
+export async function startWeb(
+  routes: readonly WebRoutes[],
+  web: Partial<WebOptions> = {},
+  front: Partial<FrontOptions> = {},
+) {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mez-web-'))
+  const lines: string[] = []
+  const log = quietLog(lines)
+  const certificates = await createCertificates({
+    publicNames: names,
+    main: null,
+    apps: null,
+    listenAddr: '127.0.0.1:0',
+    dataDir,
+    log,
+  })
+  const view = { fresh: true }
+  const theWeb = createWeb({
+    publicNames: names,
+    routes,
+    hsts: true,
+    version: '1.2.3',
+    changes: { fresh: () => view.fresh },
+    identify: async ({ token }) =>
+      token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
+    log,
+    ...web,
+  })
+  await theWeb.start()
+  const theFront = createFront({
+    listenAddr: '127.0.0.1:0',
+    certificates,
+    authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+    publicNames: names,
+    protocols: [],
+    web: theWeb.accept,
+    webStream: theWeb.stream,
+    log,
+    ...front,
+  })
+  const { port } = await theFront.listen()
+  /** Sends text over TLS, resolves with everything that came back. */
+  const raw = (text: string, servername: string | null = 'hub.mezite.localhost'): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        ca: certificates.developmentCa!,
+        ...(servername === null ? { checkServerIdentity: () => undefined } : { servername }),
+      })
+      let got = ''
+      socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer to ${text}`)))
+      socket.on('data', (chunk) => {
+        got += chunk
+      })
+      socket.on('error', reject)
+      socket.on('close', () => resolve(got))
+      socket.write(text)
+    })
+  const ask = async (
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    body = '',
+    servername: string | null = 'hub.mezite.localhost',
+  ) => {
+    const all = { host: 'hub.mezite.localhost', connection: 'close', ...headers }
+    const length = body === '' ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`
+    const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+    const answer = await raw(`${method} ${path} HTTP/1.1\r\n${head.join('')}${length}\r\n${body}`, servername)
+    const [first = '', ...rest] = answer.split('\r\n\r\n')
+    const text = rest.join('\r\n\r\n')
+    const json = /^\s*\{/.test(text) ? JSON.parse(text) : undefined
+    return { status: Number(first.slice(9, 12)), head: first.toLowerCase(), text, json }
+  }
+  return {
+    ask,
+    raw,
+    port,
+    dataDir,
+    lines,
+    view,
+    web: theWeb,
+    front: theFront,
+    ca: certificates.developmentCa!,
+    async stop() {
+      await theFront.close()
+      await theWeb.close()
+      certificates.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import t from 'tap'
+import { parseStrictJson } from '../../../core/hub/api-server/strict-json.ts'
+
+const parse = (text: string) => parseStrictJson(Buffer.from(text))
+const refused = { status: 400, code: 'bad_json' }
+
+t.test('JSON is what it says, and an empty body is none', (t) => {
+  t.strictSame(parse('{"a":[1,{"b":null}],"c":"d"}'), { a: [1, { b: null }], c: 'd' })
+  t.equal(parse(''), undefined)
+  t.throws(() => parse('{"a":1'), refused)
+  t.end()
+})
+
+t.test('no key reaches a prototype, wherever and however it is written', (t) => {
+  for (const key of ['__proto__', 'constructor', 'prototype', '\\u005f_proto__'])
+    for (const text of [`{"${key}":1}`, `[{"a":{"${key}" \t\r\n:1}}]`, `{"a":[1],"${key}":1}`])
+      t.throws(() => parse(text), { ...refused, message: /is not allowed/ }, text)
+  t.strictSame(parse('{"a":"constructor","b":["__proto__"]}'), { a: 'constructor', b: ['__proto__'] })
+  t.end()
+})
+
+t.test('no key is there twice in one object', (t) => {
+  for (const text of ['{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"a":[{}],"b":1,"a":2}'])
+    t.throws(() => parse(text), { ...refused, message: /is there twice/ }, text)
+  t.strictSame(parse('[{"a":"a"},{"a":["a","a"]}]'), [{ a: 'a' }, { a: ['a', 'a'] }])
+  t.strictSame(parse('{"a\\"":1,"a":{"a":2}}'), { 'a"': 1, a: { a: 2 } })
+  t.end()
+})
+
+t.test('it is at most 32 deep', (t) => {
+  const deep = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+  t.ok(parse(deep(32)))
+  t.throws(() => parse(deep(33)), { ...refused, message: /deeper than 32/ })
+  t.throws(() => parse('{"a":'.repeat(33)), { ...refused, message: /deeper than 32/ })
+  t.ok(parse(`[${Array(40).fill('[],{}').join()}]`), 'beside each other is not in each other')
+  t.equal(parse(`"\\"${'['.repeat(40)}"`), `"${'['.repeat(40)}`, 'brackets in a string are text')
+  t.end()
+})
+
+t.test('it has no NUL character, which PostgreSQL could not store', (t) => {
+  for (const text of ['"\\u0000"', '{"a\\u0000":1}', '"\\\\\\u0000"'])
+    t.throws(() => parse(text), { ...refused, message: /NUL/ }, text)
+  t.equal(parse('"\\\\u0000"'), '\\u0000', 'an escaped backslash before u0000 is none')
+  t.end()
+})
+
+t.test('it is UTF-8 without a byte order mark', (t) => {
+  t.equal(parse('"é"'), 'é')
+  t.throws(() => parseStrictJson(Buffer.from([0x22, 0xff, 0x22])), refused)
+  t.throws(() => parse('\ufeff{}'), refused)
+  t.end()
+})

@@ -1,0 +1,355 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { AuditSink } from '../../../core/api/audit.ts'
+import type { AuditEvent } from '../../../core/api/audit-event.ts'
+import { type AuditOptions, createAudit } from '../../../core/hub/audit/audit.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { until } from '../../until.ts'
+import { keptLog } from '../database/stores.ts'
+
+/** A sink that can be told to fail or to hang. */
+function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> = {}) {
+  const batches: (readonly AuditEvent[])[] = []
+  const state = { failing: false, hanging: false, attempts: 0 }
+  const sink: AuditSink = {
+    name: `memory-${guarantee}`,
+    guarantee,
+    async write(events) {
+      state.attempts += 1
+      if (state.hanging) await new Promise(() => {})
+      if (state.failing) throw new Error('disk full')
+      batches.push(events)
+    },
+    flush: async () => {},
+    ...more,
+  }
+  return { sink, state, batches, events: () => batches.flat() }
+}
+
+function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {}) {
+  const log = keptLog()
+  const audit = createAudit({
+    cluster: 'c',
+    hub: 'h',
+    sinks: () => sinks,
+    clock: systemClock,
+    log,
+    ...options,
+  })
+  audit.open()
+  return { audit, log }
+}
+
+const event = (type: string) => ({ type, success: true })
+const raise = (message: string): never => {
+  throw new Error(message)
+}
+
+t.test('M157 batches of at most 200 events or 100 ms, in order', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit } = auditTo([memory.sink])
+  t.teardown(() => audit.close())
+  audit.record(event('alone'))
+  t.equal(memory.batches.length, 0, 'queued')
+  const ms = await until(() => memory.batches.length === 1, 'the batch')
+  t.ok(ms < 10_000, `${ms} ms`)
+  for (let n = 0; n < 450; n++) audit.record(event(`n${n}`))
+  await until(() => memory.events().length === 451, 'all are written')
+  t.same(
+    memory.batches.map(({ length }) => length),
+    [1, 200, 200, 50],
+  )
+  t.same(
+    memory.events().map(({ type }) => type),
+    ['alone', ...Array.from({ length: 450 }, (_, n) => `n${n}`)],
+  )
+  t.equal(new Set(memory.events().map(({ id }) => id)).size, 451)
+})
+
+t.test(
+  'M158 an enforced sink that fails: nothing is accepted until it works, nothing is lost, and it is logged',
+  async (t) => {
+    const memory = memorySink('enforced')
+    const { audit, log } = auditTo([memory.sink], { limits: { firstRetryMs: 20, longestRetryMs: 50 } })
+    t.teardown(() => audit.close())
+    t.ok(audit.accepting)
+    memory.state.failing = true
+    audit.record(event('first'))
+    await until(() => !audit.accepting, 'nothing is accepted')
+    audit.record(event('second'))
+    await until(() => memory.state.attempts > 3, 'it is tried again')
+    t.match(JSON.stringify(log.lines), /disk full/)
+    memory.state.failing = false
+    await until(() => audit.accepting, 'accepting again')
+    await audit.flush()
+    t.same(
+      memory.events().map(({ type }) => type),
+      ['first', 'second'],
+    )
+  },
+)
+
+t.test(
+  'M158 an enforced sink that hangs or is full: not accepting; beyond the hard bound it says what is lost',
+  async (t) => {
+    const memory = memorySink('enforced')
+    memory.state.hanging = true
+    const { audit, log } = auditTo([memory.sink], {
+      limits: { full: 10, overfull: 20, writeMs: 200, firstRetryMs: 20, longestRetryMs: 50 },
+    })
+    for (let n = 0; n < 9; n++) audit.record(event('x'))
+    t.ok(audit.accepting)
+    audit.record(event('x'))
+    t.notOk(audit.accepting, 'full')
+    for (let n = 0; n < 15; n++) audit.record(event('x'))
+    await until(() => JSON.stringify(log.lines).includes('"dropped":1'), 'what is lost is said')
+    await until(
+      () => JSON.stringify(log.lines).includes('no end within') || memory.state.attempts > 1,
+      'the write is given up',
+    )
+    memory.state.hanging = false
+    await until(() => audit.accepting, 'accepting again')
+    t.equal(memory.events().length, 20)
+    await audit.close()
+  },
+)
+
+t.test('a best-effort sink never closes the gate; what it drops is counted and logged', async (t) => {
+  const memory = memorySink('best-effort')
+  memory.state.failing = true
+  const { audit, log } = auditTo([memory.sink], { limits: { full: 5, firstRetryMs: 10_000 } })
+  for (let n = 0; n < 8; n++) audit.record(event('x'))
+  await until(() => memory.state.attempts > 0, 'the first try')
+  t.ok(audit.accepting)
+  t.match(JSON.stringify(log.lines), /the queue is full/)
+  memory.state.failing = false
+  await audit.close()
+  t.equal(memory.events().length, 5)
+})
+
+t.test('one sink that fails does not hold up another', async (t) => {
+  const bad = memorySink('best-effort')
+  const good = memorySink('enforced')
+  bad.state.failing = true
+  const { audit } = auditTo([bad.sink, good.sink], { limits: { firstRetryMs: 20, longestRetryMs: 20 } })
+  audit.record(event('x'))
+  await until(() => good.events().length === 1, 'the other has it')
+  t.ok(audit.accepting)
+  bad.state.failing = false
+  await audit.close()
+})
+
+t.test(
+  'an administrative event is written in its transaction, and goes elsewhere after the commit only',
+  async (t) => {
+    const written: unknown[] = []
+    const inside = memorySink('enforced', { writeIn: async (_trx, events) => void written.push(...events) })
+    const outside = memorySink('best-effort')
+    const { audit } = auditTo([inside.sink, outside.sink])
+    t.teardown(() => audit.close())
+    const rolledBack = {} as never
+    const committed = {} as never
+    await audit.recordIn(rolledBack, [event('role.updated')])
+    await audit.recordIn(committed, [event('role.deleted')])
+    audit.committed(committed)
+    await audit.flush()
+    t.same(
+      outside.events().map(({ type }) => type),
+      ['role.deleted'],
+    )
+    t.equal(inside.events().length, 0, 'not a second time')
+    t.equal(written.length, 2)
+    const failing = memorySink('enforced', { writeIn: () => Promise.reject(new Error('no room')) })
+    await t.rejects(auditTo([failing.sink]).audit.recordIn({} as never, [event('x')]), {
+      message: /no room$/,
+    })
+    const hanging = memorySink('enforced', { name: 'slug', writeIn: () => new Promise(() => {}) })
+    const { audit: stuck } = auditTo([hanging.sink], { limits: { writeMs: 50 } })
+    await t.rejects(
+      stuck.recordIn({} as never, [event('x')]),
+      { message: "the audit sink 'slug' took no event: no end within 50 ms" },
+      'it holds up no change for good',
+    )
+  },
+)
+
+t.test('many administrative events of one change are written some at a time, in order', async (t) => {
+  const batches: string[][] = []
+  const sink = memorySink('enforced', {
+    writeIn: async (_trx, events) => void batches.push(events.map(({ type }) => type)),
+  })
+  const { audit } = auditTo([sink.sink])
+  t.teardown(() => audit.close())
+  const types = Array.from({ length: 500 }, (_, n) => `x.${n}`)
+  await audit.recordIn({} as never, types.map(event))
+  t.same(
+    batches.map(({ length }) => length),
+    [200, 200, 100],
+  )
+  t.same(batches.flat(), types)
+})
+
+t.test('audit.event taps may change an event; one that throws loses only free text', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink], {
+    event: (one) => {
+      if (one.type === 'bad') throw new Error('broken tap')
+      return { ...one, id: 'forged', country: 'NL' }
+    },
+  })
+  audit.record({ type: 'good', success: true, fields: { path: '/x' } })
+  audit.record({ type: 'bad', success: true, fields: { path: '/x', app: 'a' } })
+  await audit.close()
+  const [good, bad] = memory.events()
+  t.equal(good?.country, 'NL')
+  t.not(good?.id, 'forged')
+  t.equal(bad?.app, 'a')
+  t.equal(bad?.path, undefined)
+  t.match(JSON.stringify(log.lines), /broken tap/)
+})
+
+t.test('close delivers what is queued, and says what it could not', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  for (let n = 0; n < 450; n++) audit.record(event('x'))
+  await audit.close()
+  t.equal(memory.events().length, 450)
+  audit.record(event('late'))
+  t.notOk(audit.accepting)
+  t.match(JSON.stringify(log.lines), /after the audit had ended/)
+  await pause(0)
+})
+
+t.test('a sink without flush, or whose flush throws, costs the others no event at the end', async (t) => {
+  for (const flush of [undefined as never, (): never => raise('no flush')]) {
+    const bad = memorySink('best-effort', { flush })
+    const slow = memorySink('enforced')
+    const { audit, log } = auditTo([
+      bad.sink,
+      { ...slow.sink, write: async (events) => pause(50).then(() => slow.sink.write(events)) },
+    ])
+    for (let n = 0; n < 1_200; n++) audit.record(event('x'))
+    await audit.close()
+    t.equal(slow.events().length, 1_200)
+    t.match(JSON.stringify(log.lines), /no flush|flush is not a function/)
+  }
+})
+
+t.test('before all plugins are set up events gather, the gate is shut, and no sink is missed', async (t) => {
+  const sinks: AuditSink[] = []
+  const audit = createAudit({
+    ...{ cluster: 'c', hub: 'h', sinks: () => sinks },
+    clock: systemClock,
+    log: keptLog(),
+  })
+  for (let n = 0; n < 150; n++) audit.record(event('early'))
+  t.notOk(audit.accepting)
+  await t.rejects(audit.recordIn({} as never, [event('early')]), /before all plugins are set up/)
+  const memory = memorySink('enforced')
+  sinks.push(memory.sink)
+  audit.open()
+  t.ok(audit.accepting)
+  await audit.close()
+  t.equal(memory.events().length, 150)
+})
+
+t.test('a hub whose events go nowhere says so', async (t) => {
+  const { audit, log } = auditTo([])
+  t.match(JSON.stringify(log.lines), /nothing takes events/)
+  await audit.close()
+})
+
+t.test('an event is what was recorded, and says when, whatever comes before it is written', async (t) => {
+  const memory = memorySink('enforced')
+  let now = 1_000_000
+  const { audit } = auditTo([memory.sink], { clock: { ...systemClock, now: () => now } })
+  const given = { type: 'app.request', success: true, fields: { app: 'wiki' } }
+  audit.record(given)
+  now += 60_000
+  t.throws(() => {
+    given.success = false
+  }, TypeError)
+  t.throws(() => {
+    given.fields.app = 'grafana'
+  }, TypeError)
+  audit.record(event('next'))
+  await audit.flush()
+  t.match(memory.events(), [
+    { success: true, app: 'wiki', time: '1970-01-01T00:16:40.000Z' },
+    { time: '1970-01-01T00:17:40.000Z' },
+  ])
+  await audit.close()
+})
+
+t.test('what is no event is logged, and costs those beside it nothing', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  audit.record(event('before'))
+  audit.record({ ...event('broken'), roles: 5 as never })
+  audit.record(event('after'))
+  await until(() => memory.events().length === 2, 'the others')
+  t.same(
+    memory.events().map(({ type }) => type),
+    ['before', 'after'],
+  )
+  t.match(JSON.stringify(log.lines), /broken.*could not be made/)
+  await audit.close()
+})
+
+t.test('M164 a million denials of one client: ten, then a number; others are recorded as ever', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit, log } = auditTo([memory.sink])
+  const denied = (user: string | null, clientIp: string, app: string | null) => ({
+    type: 'access.denied',
+    success: false,
+    reason: 'access_denied',
+    user,
+    clientIp,
+    requestId: 'r',
+    fields: { app },
+  })
+  for (let n = 0; n < 1_000_000; n++) audit.record(denied('mallory', `2001:db8::${n % 9}`, 'grafana'))
+  for (let n = 0; n < 12; n++) audit.record(denied('mallory', '192.0.2.1', 'wiki'))
+  for (let n = 0; n < 11; n++) audit.record(denied(null, '192.0.2.1', null))
+  // One client of IPv6 has as many addresses as it likes.
+  for (let n = 0; n < 30; n++) audit.record(denied(null, `2001:db8::${n.toString(16)}`, 'grafana'))
+  for (let n = 0; n < 30; n++)
+    audit.record({
+      ...{ type: 'user.login.failed', success: false, reason: 'state_spent', clientIp: '192.0.2.1' },
+      fields: { connector: n % 2 === 0 ? 'sso' : 'other' },
+    })
+  for (let n = 0; n < 50; n++) audit.record({ type: 'app.request', success: true, user: 'alice' })
+  audit.record(denied('alice', '192.0.2.1', 'grafana'))
+  t.ok(audit.accepting)
+  await audit.close()
+  const of = (user: string | null, app: string | null) =>
+    memory.events().filter((one) => one.type === 'access.denied' && one.user === user && one.app === app)
+  t.equal(memory.events().filter(({ type }) => type === 'app.request').length, 50)
+  t.equal(of('alice', 'grafana').length, 1)
+  t.equal(of('mallory', 'grafana').length, 11)
+  t.match(of('mallory', 'grafana').at(-1), { repeated: 999_990, reason: 'access_denied', request_id: null })
+  t.match(of('mallory', 'wiki').at(-1), { repeated: 2 })
+  t.match(of(null, null).at(-1), { repeated: 1, client_ip: '192.0.2.1' })
+  t.equal(of(null, 'grafana').length, 11)
+  t.match(of(null, 'grafana').at(-1), { repeated: 20, client_ip: '2001:db8::0' })
+  const failed = memory.events().filter(({ type }) => type === 'user.login.failed')
+  t.strictSame(
+    failed.flatMap(({ connector, repeated }) => (repeated === undefined ? [] : [[connector, repeated]])),
+    [
+      ['sso', 5],
+      ['other', 5],
+    ],
+  )
+  t.equal(failed.length, 22)
+  t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 11 + 1)
+})
+
+t.test('M164 denials from everywhere at once are bounded too', async (t) => {
+  const memory = memorySink('best-effort')
+  const { audit } = auditTo([memory.sink], { limits: { full: 100_000 } })
+  for (let n = 0; n < 20_000; n++)
+    audit.record({ type: 'agent.rejected', success: false, reason: 'token_invalid', clientIp: `a${n}` })
+  await audit.close()
+  t.equal(memory.events().length, 5_001)
+  t.match(memory.events().at(-1), { client_ip: null, repeated: 15_000 })
+})

@@ -1,0 +1,27 @@
+import t from 'tap'
+import { createTurns } from '../../../core/hub/limits/semaphore.ts'
+
+t.test('few pass at once, few wait in order, and none for long; others are refused at once', async (t) => {
+  const take = createTurns({ atOnce: 2, waiting: 2, waitMs: 2_000, refuse: (why) => new Error(why) })
+  const [first, second] = [await take(), await take()]
+  const passed: string[] = []
+  const third = take().then((pass) => {
+    passed.push('third')
+    return pass
+  })
+  const late = take()
+  const begun = performance.now()
+  await t.rejects(take(), { message: 'too many wait' })
+  t.ok(performance.now() - begun < 1_000, 'at once')
+  t.same(passed, [], 'nobody passes while two have a turn')
+  first()
+  const pass = await third
+  await t.rejects(late, { message: 'its turn did not come within 2000 ms' })
+  // Who has given up takes no turn from others.
+  const next = take()
+  second()
+  const last = await next
+  pass()
+  last()
+  t.ok(await Promise.all([take(), take()]), 'all turns are back')
+})

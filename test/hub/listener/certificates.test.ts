@@ -1,0 +1,175 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { systemClock } from '@mezite/core'
+import t from 'tap'
+import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
+import {
+  developmentCertificate,
+  developmentFiles,
+} from '../../../core/hub/listener/development-certificate.ts'
+import { createFront } from '../../../core/hub/listener/listener.ts'
+import { names } from '../api-server/start-web.ts'
+import { quietLog } from './quiet-log.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'mez-cert-'))
+t.teardown(() => rmSync(root, { recursive: true, force: true }))
+const HUB = 'hub.mezite.localhost'
+const APPS = '*.apps.mezite.localhost'
+
+/** Key pair files for the names, made anew. */
+async function pair(label: string, ...sans: string[]) {
+  const dir = join(root, label)
+  mkdirSync(dir, { recursive: true })
+  await developmentCertificate(dir, sans, systemClock)
+  return { certFile: join(dir, developmentFiles.cert), keyFile: join(dir, developmentFiles.key) }
+}
+
+function make(options: Partial<CertificatesOptions>, lines: string[] = []) {
+  return createCertificates({
+    publicNames: names,
+    main: null,
+    apps: null,
+    listenAddr: '127.0.0.1:0',
+    dataDir: join(root, 'data'),
+    log: quietLog(lines),
+    reloadMs: 50,
+    ...options,
+  })
+}
+
+t.test('the development certificate', async (t) => {
+  const first = await make({})
+  t.teardown(first.close)
+  t.ok(first.development)
+  t.strictSame(first.covers('a.apps.mezite.localhost'), { ok: true, sans: [HUB, APPS] })
+  for (const host of ['a.b.apps.mezite.localhost', 'apps.mezite.localhost', 'evil.test']) {
+    t.notOk(first.covers(host).ok, host)
+  }
+  const data = join(root, 'data')
+  t.equal(statSync(join(data, developmentFiles.key)).mode & 0o777, 0o600)
+  const ca = new X509Certificate(readFileSync(join(data, developmentFiles.ca)))
+  t.ok(ca.ca)
+  t.ok(new X509Certificate(String(first.browserTls().cert)).verify(ca.publicKey))
+  const keys = readdirSync(data).filter((file) =>
+    readFileSync(join(data, file), 'utf8').includes('PRIVATE KEY'),
+  )
+  t.strictSame(keys, [developmentFiles.key], 'the authority’s key is nowhere')
+  const second = await make({})
+  t.teardown(second.close)
+  t.equal(second.browserTls().cert, first.browserTls().cert, 'kept over a restart')
+  const later = { ...systemClock, now: () => Date.now() + 61 * 86_400_000 }
+  const third = await make({ clock: later })
+  t.teardown(third.close)
+  t.not(third.browserTls().cert, first.browserTls().cert, 'made anew near its end')
+})
+
+t.test('the development certificate is for loopback or .localhost unless it is asked for', async (t) => {
+  const publicNames = {
+    ...names,
+    hubOrigin: 'https://hub.test',
+    signInOrigin: 'https://hub.test',
+    appsDomain: 'a.test',
+  }
+  const real = { publicNames, listenAddr: '0.0.0.0:3080', dataDir: join(root, 'real') }
+  await t.rejects(make(real), { code: 'MEZ_CERTIFICATE_MISSING' })
+  await t.rejects(make({ ...real, listenAddr: '127.0.0.1.evil.test:1' }), { code: 'MEZ_CERTIFICATE_MISSING' })
+  for (const more of [{ allowDevelopment: true }, { listenAddr: '127.0.0.1:1' }, { publicNames: names }]) {
+    const certificates = await make({ ...real, ...more })
+    certificates.close()
+  }
+})
+
+t.test('the start is refused for files that cannot serve', async (t) => {
+  await t.rejects(make({ main: await pair('hub-only', HUB) }), {
+    code: 'MEZ_CERTIFICATE_NAMES',
+    message: /only hub/,
+  })
+  const good = await pair('good', HUB, APPS)
+  const other = await pair('other', HUB, APPS)
+  await t.rejects(make({ main: { ...good, keyFile: other.keyFile } }), { code: 'MEZ_CERTIFICATE_INVALID' })
+  await t.rejects(make({ main: { ...good, certFile: '/nowhere' } }), { code: 'MEZ_CERTIFICATE_INVALID' })
+  chmodSync(other.keyFile, 0o644)
+  await t.rejects(make({ main: other }), { message: /everybody may read/ }, 'K147')
+  const one = await make({ main: await pair('one-app', HUB, 'wiki.apps.mezite.localhost') })
+  t.ok(one.covers('wiki.apps.mezite.localhost').ok)
+  t.notOk(one.covers('b.apps.mezite.localhost').ok)
+  t.notOk(one.development)
+  one.close()
+})
+
+t.test(
+  'fault 30: changed files are taken up, broken ones keep the old pair, and no connection drops',
+  async (t) => {
+    const lines: string[] = []
+    const main = await pair('main', HUB)
+    const apps = await pair('apps', APPS)
+    const certificates = await make({ main, apps }, lines)
+    t.teardown(certificates.close)
+    const front = createFront({
+      listenAddr: '127.0.0.1:0',
+      certificates,
+      authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
+      publicNames: names,
+      protocols: [],
+      webStream: () => {},
+      web: (socket) => void socket.on('error', () => {}).pipe(socket),
+      log: quietLog(),
+    })
+    t.teardown(front.close)
+    const { port } = await front.listen()
+    const kept = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: HUB })
+    kept.on('error', () => {})
+    t.teardown(() => kept.destroy())
+    const shown = (servername?: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({
+          port,
+          host: '127.0.0.1',
+          rejectUnauthorized: false,
+          ...(servername && { servername }),
+        })
+        socket.on('error', reject)
+        socket.on('secureConnect', () => {
+          resolve(socket.getPeerCertificate().fingerprint256)
+          socket.destroy()
+        })
+      })
+    const print = (file: string) => new X509Certificate(readFileSync(file)).fingerprint256
+    t.equal(await shown(HUB), print(main.certFile))
+    t.equal(await shown(), print(main.certFile))
+    t.equal(await shown('a.apps.mezite.localhost'), print(apps.certFile))
+
+    const until = async (what: () => boolean | Promise<boolean>) => {
+      for (let i = 0; i < 1_000 && !(await what()); i++)
+        await new Promise((resolve) => setTimeout(resolve, 30))
+      return what()
+    }
+    const old = print(main.certFile)
+    writeFileSync(main.certFile, 'broken')
+    t.ok(await until(() => lines.some((line) => line.includes('old one kept'))))
+    t.equal(await shown(HUB), old)
+    const next = await pair('next', HUB)
+    copyFileSync(next.certFile, main.certFile)
+    t.equal(await shown(HUB), old, 'a certificate without its key is not taken')
+    copyFileSync(next.keyFile, main.keyFile)
+    t.ok(await until(async () => (await shown(HUB)) === print(next.certFile)))
+    t.equal(await shown(), print(next.certFile), 'without SNI too')
+    const echo = once(kept, 'data', { signal: AbortSignal.timeout(30_000) })
+    kept.write('still there')
+    t.equal(String((await echo)[0]), 'still there', 'a connection of before goes on')
+  },
+)

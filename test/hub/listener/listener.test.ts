@@ -1,0 +1,276 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect } from 'node:tls'
+import type { ConnectionInfo } from '@mezite/core'
+import t from 'tap'
+import { startWeb } from '../api-server/start-web.ts'
+import { captureHello } from './capture-hello.ts'
+
+const GET = 'GET /nothing HTTP/1.1\r\nhost: hub.mezite.localhost\r\nconnection: close\r\n\r\n'
+
+function dial(port: number): Socket {
+  const socket = connectTcp(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  return socket
+}
+
+/** Resolves once the hub has closed the connection; how long it took, in milliseconds. */
+async function closed(socket: Socket): Promise<number> {
+  const start = performance.now()
+  if (!socket.destroyed) await once(socket, 'close')
+  return performance.now() - start
+}
+
+t.test('the public port', async (t) => {
+  const taken: { bytes: Buffer; info: ConnectionInfo }[] = []
+  const hub = await startWeb(
+    [],
+    {},
+    {
+      mezite: {
+        'mezite-tunnel/1': (socket, info) =>
+          socket.once('data', (bytes) => {
+            taken.push({ bytes, info })
+            socket.end('taken')
+          }),
+      },
+    },
+  )
+  t.teardown(hub.stop)
+  const works = async () => t.match(await hub.raw(GET), /^HTTP\/1\.1 404 /, 'a good client is served')
+
+  await t.test('a handshake in single bytes', async (t) => {
+    const raw = connectTcp(hub.port, '127.0.0.1')
+    raw.setNoDelay(true)
+    const hello = await captureHello({ servername: 'hub.mezite.localhost' })
+    const answer = once(raw, 'data')
+    for (const byte of hello) raw.write(Buffer.from([byte]))
+    const [[first]] = [await answer]
+    t.equal(first[0], 22, 'a ServerHello comes back')
+    raw.destroy()
+  })
+
+  await t.test('a Mezite protocol gets the raw socket with the whole ClientHello', async (t) => {
+    const ALPNProtocols = ['mezite-tunnel/1', 'mezite-to/hub-2']
+    const hello = await captureHello({ servername: 'hub.mezite.localhost', ALPNProtocols })
+    const socket = connectTcp(hub.port, '127.0.0.1')
+    socket.write(hello.subarray(0, 50))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    socket.write(hello.subarray(50))
+    const [answer] = await once(socket, 'data')
+    t.equal(String(answer), 'taken')
+    t.ok(taken[0]!.bytes.equals(hello))
+    t.match(taken[0]!.info, {
+      clientIp: '127.0.0.1',
+      serverName: 'hub.mezite.localhost',
+      trustedProxy: false,
+    })
+    socket.destroy()
+  })
+
+  await t.test('mixed and unknown ALPN is refused', async (t) => {
+    for (const ALPNProtocols of [
+      ['mezite-tunnel/1', 'h2'],
+      ['http/1.1', 'mezite-tunnel/1'],
+      ['mezite-tunnel/1', 'mezite-join/1'],
+      ['mezite-nothing/1'],
+      ['mezite-to/x'],
+      ['h3'],
+    ]) {
+      const socket = connect({ port: hub.port, host: '127.0.0.1', ca: hub.ca, ALPNProtocols })
+      const [error] = await once(socket, 'error')
+      t.match(error.code, /ALPN|ALERT_NO_APPLICATION/i, ALPNProtocols.join())
+    }
+    t.equal(taken.length, 1, 'and nobody else was handed over')
+  })
+
+  await t.test('H113 garbage at each stage closes that connection only', async (t) => {
+    const hello = await captureHello({ servername: 'hub.mezite.localhost' })
+    const junk = Buffer.alloc(2_000, 0xab)
+    for (const bytes of [
+      junk,
+      Buffer.from(GET),
+      Buffer.from([22, 3, 1, 0, 0]),
+      Buffer.concat([hello, junk]),
+      Buffer.concat([hello.subarray(0, 60), junk]),
+    ]) {
+      const socket = dial(hub.port)
+      socket.write(bytes)
+      t.ok((await closed(socket)) < 10_000)
+    }
+    const reset = dial(hub.port)
+    await once(reset, 'connect')
+    reset.write(hello)
+    reset.resetAndDestroy()
+    const ended = dial(hub.port)
+    ended.end()
+    await closed(ended)
+    await works()
+  })
+
+  await t.test('N167 stalls are closed by the deadline at each stage', async (t) => {
+    const hello = await captureHello({ servername: 'hub.mezite.localhost' })
+    const hurried = await startWeb([], {}, { limits: { handshakeMs: 500 } })
+    t.teardown(hurried.stop)
+    for (const bytes of ['', hello.subarray(0, 1), hello.subarray(0, 100), hello]) {
+      const socket = dial(hurried.port)
+      if (bytes.length > 0) socket.write(bytes)
+      const ms = await closed(socket)
+      t.ok(ms > 300 && ms < 10_000, `${bytes.length} bytes: ${ms} ms`)
+    }
+  })
+
+  await t.test('a ClientHello that never ends is cut', async (t) => {
+    const socket = dial(hub.port)
+    socket.write(Buffer.from([22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff]))
+    const flood = setInterval(() => socket.write(Buffer.alloc(16_384, 0)), 5)
+    const ms = await closed(socket)
+    clearInterval(flood)
+    t.ok(ms < 10_000)
+    await works()
+  })
+
+  await t.test('no connection stays behind', async (t) => {
+    for (let i = 0; i < 400 && hub.front.connections > 0; i++) await new Promise((r) => setTimeout(r, 50))
+    t.equal(hub.front.connections, 0)
+  })
+})
+
+t.test('N166 half a request on the hub’s host is closed', async (t) => {
+  const hub = await startWeb([], { limits: { headerMs: 500, requestMs: 1_000 } })
+  t.teardown(hub.stop)
+  const start = performance.now()
+  await hub.raw('GET / HTTP/1.1\r\nhost: hub')
+  t.ok(performance.now() - start < 20_000)
+})
+
+t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
+  const seen: ConnectionInfo[] = []
+  const start = (trustedProxies: string[]) =>
+    startWeb(
+      [],
+      {},
+      {
+        proxyProtocol: 'required',
+        trustedProxies,
+        web: (socket, info) => {
+          seen.push(info)
+          socket.end('hi')
+        },
+      },
+    )
+  const talk = async (hub: Awaited<ReturnType<typeof start>>, header: string): Promise<string> => {
+    const raw = connectTcp(hub.port, '127.0.0.1')
+    raw.on('error', () => {})
+    for (const char of header) raw.write(char)
+    const socket = connect({ socket: raw, ca: hub.ca, servername: 'hub.mezite.localhost' })
+    socket.on('error', () => {})
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    await new Promise((resolve) => socket.once('close', resolve))
+    return text
+  }
+  const line = 'PROXY TCP4 203.0.113.9 10.0.0.1 4711 443\r\n'
+  const hub = await start(['127.0.0.0/8'])
+  t.teardown(hub.stop)
+  t.equal(await talk(hub, line), 'hi')
+  t.match(seen[0], { clientIp: '203.0.113.9', clientPort: 4711, trustedProxy: false })
+  t.equal(await talk(hub, ''), '', 'without a header')
+  t.equal(await talk(hub, 'PROXY nonsense\r\n'), '')
+  const other = await start(['10.0.0.0/8'])
+  t.teardown(other.stop)
+  t.equal(await talk(other, line), '', 'from another peer')
+  t.equal(seen.length, 1)
+  t.ok((await closed(dial(other.port))) < 5_000, 'which holds no place until it says something')
+})
+
+t.test(
+  'A15 connections from one port of a balancer to two addresses of the hub keep their clients',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 60_000 },
+  async (t) => {
+    const seen: Record<string, string> = {}
+    const hub = await startWeb(
+      [],
+      {},
+      {
+        listenAddr: '0.0.0.0:0',
+        proxyProtocol: 'required',
+        trustedProxies: ['127.0.0.0/8'],
+        web: (socket, info) => {
+          seen[String(socket.localAddress)] = info.clientIp
+          socket.end('hi')
+        },
+      },
+    )
+    t.teardown(hub.stop)
+    const clients = { '127.0.0.1': '192.0.2.1', '127.0.0.2': '192.0.2.2' }
+    const raws: Socket[] = []
+    let localPort = 0
+    for (const [host, client] of Object.entries(clients)) {
+      const raw = connectTcp({ host, port: hub.port, localAddress: '127.0.0.9', localPort })
+      await once(raw, 'connect')
+      raw.write(`PROXY TCP4 ${client} 10.0.0.1 4711 443\r\n`)
+      localPort = raw.localPort ?? 0
+      raws.push(raw)
+    }
+    const secured = raws.map(async (socket) => {
+      const secure = connect({ socket, ca: hub.ca, servername: 'hub.mezite.localhost' })
+      secure.on('error', () => {})
+      secure.resume()
+      await new Promise((resolve) => secure.once('close', resolve))
+    })
+    await Promise.all(secured)
+    t.strictSame(seen, clients)
+  },
+)
+
+t.test('two protocols that want the same connections stop the start', async (t) => {
+  const rest = { accept() {}, drain: async () => {} }
+  const apps = { ...rest, name: 'apps', takes: 'app-hosts' } as const
+  const named = { ...rest, name: 'named', takes: 'alpn', alpn: 'mezite-x/1', clientAuthority: null } as const
+  for (const [what, protocols, mezite] of [
+    [/apps’ hosts/, [apps, { ...apps, name: 'more' }], {}],
+    [/ALPN mezite-x\/1/, [named, { ...named, name: 'more' }], {}],
+    [/ALPN mezite-x\/1/, [named], { 'mezite-x/1': () => {} }],
+  ] as const)
+    await t.rejects(startWeb([], {}, { protocols, mezite }), { code: 'MEZ_SERVICE_TWICE', message: what })
+})
+
+t.test('connections to app hosts go to their protocol', async (t) => {
+  const seen: string[] = []
+  const hub = await startWeb(
+    [],
+    {
+      appHosts: {
+        request: (request, response, info) => {
+          seen.push(`${request.headers.host} ${info.clientOf?.('9.9.9.9')}`)
+          response.end('app')
+        },
+      },
+    },
+    {
+      trustedProxies: ['127.0.0.1'],
+      protocols: [
+        { name: 'x', takes: 'app-hosts', accept: (socket) => socket.end('never'), drain: async () => {} },
+      ],
+    },
+  )
+  t.teardown(hub.stop)
+  const answer = await hub.ask('GET', '/', { host: 'a.apps.mezite.localhost' })
+  t.equal(answer.status, 200, 'a trusted proxy’s SNI does not count, its Host does')
+  t.strictSame(seen, ['a.apps.mezite.localhost 9.9.9.9'])
+  const direct = await startWeb(
+    [],
+    {},
+    {
+      protocols: [
+        { name: 'x', takes: 'app-hosts', accept: (socket) => socket.end('app'), drain: async () => {} },
+      ],
+    },
+  )
+  t.teardown(direct.stop)
+  t.equal(await direct.raw(GET, 'a.apps.mezite.localhost'), 'app')
+})

@@ -1,0 +1,290 @@
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
+import { PGlite } from '@electric-sql/pglite'
+import type { Access, App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
+import { MezError, Problem, systemClock } from '@mezite/core'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { Kysely, PGliteDialect } from 'kysely'
+import { operator } from '../../../core/hub/api-server/admin-socket.ts'
+import { signInMigrations } from '../../../core/hub/signin/migrations.ts'
+import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
+import identityJwt from '../../../plugins/identity-jwt/hub.ts'
+import oidc from '../../../plugins/oidc/hub.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
+type Loose = any
+
+const APPS_DOMAIN = 'apps.example.com'
+const sha = 'a'.repeat(43)
+
+export function fakeApp(name: string, more: Partial<App> = {}): App {
+  return {
+    id: `id-${name}`,
+    name,
+    description: null,
+    labels: {},
+    uri: `http://10.0.0.1/${name}`,
+    protocol: 'http',
+    publicAddr: `${name}.${APPS_DOMAIN}`,
+    agents: [],
+    enabled: true,
+    tls: { verify: true, serverName: null, ca: null },
+    rewriteHost: 'preserve',
+    origins: [],
+    timeouts: { connectMs: 1, responseMs: 1, idleMs: 1 },
+    expires: null,
+    ...more,
+  }
+}
+
+/** The sign-in room and the oidc plugin, both real, on a bare Fastify and a real PGlite; other rooms are small fakes. */
+export async function startSignInHost(options: { appsOidcConnector?: string | null; apps?: App[] } = {}) {
+  const pglite = new PGlite()
+  const database = new Kysely<Loose>({ dialect: new PGliteDialect({ pglite }) })
+  const key = randomBytes(32)
+  const logs: string[] = []
+  const events: Loose[] = []
+  const write = (...parts: unknown[]) => void logs.push(JSON.stringify(parts))
+  const log: Loose = { debug: write, info: write, warn: write, error: write, child: () => log }
+  const vault = {
+    seal(place: object, text: Buffer) {
+      const iv = randomBytes(12)
+      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(JSON.stringify(place)))
+      return Buffer.concat([iv, cipher.update(text), cipher.final(), cipher.getAuthTag()])
+    },
+    open(place: object, sealed: Buffer) {
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+      decipher.setAAD(Buffer.from(JSON.stringify(place))).setAuthTag(sealed.subarray(-16))
+      return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
+    },
+  }
+  const audit: Loose = { record: (event: unknown) => void events.push(event), accepting: true }
+  const views: View[] = []
+  const state = { fresh: true, epoch: 1 }
+  const changes: Loose = {
+    get epoch() {
+      return state.epoch
+    },
+    fresh: () => state.fresh,
+    addView: (view: View) => void views.push(view),
+    async write(change: Loose) {
+      const touched = new Map<string, Set<string>>()
+      const result = await database.transaction().execute((trx) =>
+        change(trx, {
+          touch: (kind: string, id: string) => touched.set(kind, (touched.get(kind) ?? new Set()).add(id)),
+          audit: async (event: unknown) => void events.push(event),
+        }),
+      )
+      const swaps = await database
+        .transaction()
+        .execute((trx) => Promise.all(views.map((view) => view.refresh(trx, touched))))
+      for (const swap of swaps) swap()
+      state.epoch++
+      return result
+    },
+  }
+  const byToken = new Map<string, Session>()
+  const issued: Loose[] = []
+  const ended: { id: string; reason: string }[] = []
+  const rolesBy = new Map<string, readonly string[]>()
+  const sessions: Loose = {
+    async open(input: Loose) {
+      const token = randomBytes(32).toString('base64url')
+      const made = {
+        satisfied: [],
+        appId: null,
+        parentId: null,
+        ...input,
+        id: randomUUID(),
+        created: 0,
+      }
+      byToken.set(token, made)
+      return { session: made, token }
+    },
+    find: (kind: string, token: string) => {
+      const found = byToken.get(token)
+      return found?.kind === kind ? found : undefined
+    },
+    byId: (id: string) => [...byToken.values()].find((one) => one.id === id),
+    list: () => [...byToken.values()],
+    listIn: async (_trx: Loose, { connector }: Loose) =>
+      [...byToken.values()].filter((one) => one.connector === connector),
+    subjectOf: (one: Session) => ({
+      user: one.user,
+      roles: rolesBy.get(one.user) ?? [],
+      kind: 'session',
+      sessionId: one.id,
+      satisfied: [],
+    }),
+    async end(ids: string[], reason: string) {
+      for (const [token, one] of byToken) {
+        if (!ids.includes(one.id)) continue
+        byToken.delete(token)
+        ended.push({ id: one.id, reason })
+      }
+      return ids.length
+    },
+    touch: () => {},
+    handover: {
+      issue: async (input: Loose) => {
+        issued.push(input)
+        return 'handover-code'
+      },
+    },
+  }
+  const holders = new Map<string, string>()
+  const users: Loose = {
+    rolesOf: (name: string) => rolesBy.get(name) ?? [],
+    async signIn({ name, issuer, sub, mappedRoles }: Loose) {
+      if (/[,\x00-\x1f]/.test(name)) throw new MezError('MEZ_USER_NAME_INVALID', 'bad name')
+      const who = `${issuer}|${sub}`
+      const nameKey = name.normalize('NFKC').toLowerCase()
+      if ((holders.get(nameKey) ?? who) !== who) throw new MezError('MEZ_USER_NAME_TAKEN', 'taken')
+      holders.set(nameKey, who)
+      rolesBy.set(name, mappedRoles)
+      return { name }
+    },
+    async dropMappedRoles() {},
+  }
+  const apps = options.apps ?? [fakeApp('grafana')]
+  const catalog: Loose = {
+    byHost: (host: string) => apps.find(({ publicAddr }) => publicAddr === host),
+    byId: (id: string) => apps.find((app) => app.id === id),
+    list: () => apps,
+  }
+  const answers = {
+    decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,
+    lock: null as Loose,
+  }
+  const access: Access = { decide: () => answers.decision, visible: async () => apps }
+
+  const server = Fastify({ routerOptions: { maxParamLength: 500 } })
+  server.decorateRequest('subject')
+  server.decorateRequest('clientIp', '')
+  server.decorateRequest('actor', {
+    getter() {
+      return { subject: this.subject, clientIp: this.clientIp, id: this.id }
+    },
+  })
+  server.addHook('onRequest', async (request: FastifyRequest) => {
+    request.clientIp = '192.0.2.1'
+    request.subject = operator
+    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    if (bearer && byToken.has(bearer)) request.subject = sessions.subjectOf(byToken.get(bearer))
+  })
+  server.setErrorHandler((error, _request, reply) => {
+    const { status, code, message } = error as Problem
+    return reply.code(error instanceof Problem ? status : 500).send({ code, detail: message })
+  })
+  // The port is known only after listening, and origins are read when used.
+  const names = { origin: '' }
+  const publicNames: Loose = {
+    clusterName: 'example <b>',
+    get hubOrigin() {
+      return names.origin
+    },
+    get signInOrigin() {
+      return names.origin
+    },
+    appsDomain: APPS_DOMAIN,
+    portSuffix: ':3080',
+    appsOidcConnector: options.appsOidcConnector ?? null,
+  }
+  const challenges: Loose[] = []
+  const challenge: Loose = async (asked: Loose) => {
+    for (const tap of challenges) {
+      const answer = await tap(asked)
+      if (answer) return answer
+    }
+    return null
+  }
+  const methods: SignInMethod[] = []
+  const mounted: WebRoutes[] = []
+  const owners: Migrations[] = [signInMigrations]
+  const starts: (() => Promise<void>)[] = []
+  const stops: (() => void)[] = []
+  const room = createSignIn({
+    sessionLimits: () => undefined,
+    vault,
+    database,
+    users,
+    sessions,
+    activity: {
+      of:
+        async () =>
+        ({ lastUsed }: Session) => ({ streams: 2, lastUsed }),
+    },
+    access,
+    locks: { lockFor: () => answers.lock },
+    catalog,
+    challenge,
+    methods: () => methods,
+    publicNames,
+    audit,
+    changes,
+    hubCa: () => 'PEM',
+    clock: systemClock,
+    log,
+  })
+  mounted.push(...room.webRoutes)
+  const provided: Loose = {}
+  for (const plugin of [oidc, identityJwt]) {
+    plugin.setup({
+      config: {},
+      clock: systemClock,
+      log,
+      tap: {
+        access: { challenge: (fn: Loose) => challenges.push(fn) },
+        lifecycle: { start: (fn: Loose) => starts.push(fn), stop: (fn: Loose) => stops.push(fn) },
+      },
+      use: { changes, database, publicNames, sessions, signInDesk: room.desk, users, vault },
+      provide: {
+        migrations: (part: Migrations) => owners.push(part),
+        signInMethods: (part: SignInMethod) => methods.push(part),
+        webRoutes: (part: WebRoutes) => mounted.push(part),
+        assertion: (part: unknown) => {
+          provided.assertion = part
+        },
+      },
+    } as Loose)
+  }
+  for (const { migrations } of owners) for (const one of Object.values(migrations)) await one.up(database)
+  for (const view of views) (await database.transaction().execute((trx) => view.loadAll(trx)))()
+  for (const start of starts) await start()
+  for (const { prefix, routes } of mounted) await server.register(routes, { prefix })
+  names.origin = await server.listen({ host: '127.0.0.1', port: 0 })
+
+  return {
+    url: names.origin,
+    server,
+    database,
+    logs,
+    events,
+    sessions,
+    audit,
+    byToken,
+    issued,
+    ended,
+    answers,
+    apps,
+    state,
+    rolesBy,
+    methods,
+    assertion: provided.assertion as import('@mezite/core').Assertion,
+    publicNames,
+    launch: (host: string, path = '/', nonce = sha) =>
+      `${names.origin}/web/launch?${new URLSearchParams({ host, path, nonce })}`,
+    async connect(name: string, spec: object) {
+      const response = await fetch(`${names.origin}/v1/webapi/connectors/${name}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ kind: 'oidc', version: 'v1', metadata: { name }, spec }),
+      })
+      return { status: response.status, body: (await response.json()) as Loose }
+    },
+    async close() {
+      for (const stop of stops) stop()
+      await server.close()
+      await database.destroy()
+    },
+  }
+}

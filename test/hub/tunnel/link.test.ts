@@ -1,0 +1,192 @@
+/** One link to an agent, from its first byte to its end, over a pair of streams. */
+import { once } from 'node:events'
+import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { duplexPair } from 'node:stream'
+import { mock } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
+import { readAgentCertificate } from '../../../core/hub/tunnel/agent-certificate.ts'
+import { LiveLink } from '../../../core/hub/tunnel/link.ts'
+import { encodeLine } from '../../../core/wire/line-reader.ts'
+
+const LIFE_MS = 60_000
+const HELLO = { type: 'hello', protocol: 1, version: '1.2.3' }
+
+/** A link, and its agent, which says what it is told to. */
+async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
+  const [near, far] = duplexPair()
+  const messages: object[] = []
+  const streams: ServerHttp2Stream[] = []
+  const ready = Promise.withResolvers<void>()
+  const control = Promise.withResolvers<ServerHttp2Stream>()
+  const closed = Promise.withResolvers<[string, boolean]>()
+  let now = 0
+  let session: ServerHttp2Session | undefined
+  const agent = createServer()
+  agent.on('sessionError', () => {})
+  agent.on('session', (made) => {
+    session = made
+    made.on('error', () => {})
+  })
+  agent.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 })
+    if (headers[':path'] !== '/v1/control') return void streams.push(stream)
+    if (first) stream.write(encodeLine(first))
+    control.resolve(stream)
+  })
+  agent.emit('connection', far)
+  const link = new LiveLink({
+    socket: near as TLSSocket,
+    certificate: { hostname: 'node-1', serial: 'a', notAfter: lifeMs, authority: 'key-1' },
+    ...{ transport: 'http2', clientIp: '192.0.2.1', via: null },
+    clock: { now: () => now, monotonic: () => now },
+    greeting: { type: 'greeting' },
+    onReady: () => ready.resolve(),
+    onMessage: (_link, message) => void messages.push(message),
+    onClosed: (_link, reason, wasReady) => closed.resolve([reason, wasReady]),
+  })
+  t.teardown(() => link.destroy('over'))
+  return {
+    ...{ link, messages, near, ready: ready.promise, control: control.promise, closed: closed.promise },
+    session: () => session!,
+    /** A stream to an application, answered. */
+    async stream() {
+      const stream = link.session.request({ ':method': 'POST', ':path': '/x' }, { endStream: false })
+      stream.on('error', () => {})
+      link.hold(stream)
+      await once(stream, 'response')
+      return stream
+    },
+    pass(ms: number) {
+      now += ms
+      mock.timers.tick(ms)
+    },
+  }
+}
+
+t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
+t.afterEach(() => mock.timers.reset())
+
+t.test('J138 only a verified certificate of an agent of this cluster says who an agent is', (t) => {
+  const read = (subjectAltName: string, { authorized = true, issuer = 'key-1' as string | null } = {}) => {
+    const shown = { subjectAltName, validTo: 'Nov 26 12:00:00 2026 GMT', serialNumber: '0AF' }
+    const socket = { authorized, getPeerX509Certificate: () => shown } as unknown as TLSSocket
+    return readAgentCertificate(socket, 'test', () => issuer)?.hostname ?? null
+  }
+  const good = 'URI:mezite://test/agent/node-1'
+  t.equal(read(good), 'node-1')
+  t.equal(read(good, { authorized: false }), null)
+  t.equal(read(good, { issuer: null }), null)
+  for (const name of [
+    'URI:mezite://rest/agent/node-1',
+    'URI:mezite://test/users/node-1',
+    'DNS:node-1',
+    `DNS:node-2, ${good}`,
+    `${good}, DNS:node-2`,
+    `${good}/x`,
+    'URI:mezite://test/agent/',
+  ])
+    t.equal(read(name), null, name)
+  t.end()
+})
+
+t.test('a link serves from its hello until its end', async (t) => {
+  const silent = await open(null)
+  await silent.control
+  t.equal(silent.link.usable, false)
+  const { link, ready, control, messages, stream, closed } = await open()
+  await ready
+  const only = await stream()
+  only.close()
+  await once(only, 'close')
+  t.same([link.usable, link.version, link.streams], [true, '1.2.3', 0])
+  const news = once(await control, 'data')
+  link.send({ type: 'news' })
+  t.match(String(await news), /greeting|news/)
+  ;(await control).write(encodeLine({ type: 'answer' }))
+  while (messages.length === 0) await new Promise(setImmediate)
+  t.same(messages, [{ type: 'answer' }], 'its hello is no message')
+  link.destroy('test')
+  t.equal(link.usable, false)
+  t.same(await closed, ['test', true])
+  link.send({ type: 'too late' })
+})
+
+t.test('an agent that says no hello in 10 s loses its link, one that has said it does not', async (t) => {
+  const [silent, good] = [await open(null), await open()]
+  await silent.control
+  await good.ready
+  silent.pass(9_999)
+  t.equal(silent.link.session.destroyed, false)
+  silent.pass(1)
+  t.same(await silent.closed, ['hello_timeout', false])
+  t.equal(good.link.usable, true)
+})
+
+t.test('what is no hello of this protocol ends the link, and an odd version is not repeated', async (t) => {
+  for (const first of [
+    { ...HELLO, protocol: 2 },
+    { ...HELLO, protocol: undefined },
+    { ...HELLO, type: 'renew' },
+  ])
+    t.same(await (await open(first)).closed, ['protocol_version', false])
+  for (const version of ['\u001b[2J', 'x'.repeat(65), 5, undefined]) {
+    const { link, ready } = await open({ ...HELLO, version })
+    await ready
+    t.equal(link.version, 'unknown')
+  }
+})
+
+t.test('no link outlives its certificate', async (t) => {
+  const link = await open()
+  await link.ready
+  link.pass(LIFE_MS - 1)
+  t.ok(link.link.usable)
+  link.pass(1)
+  t.same(await link.closed, ['certificate_expired', true])
+  t.same(await (await open(HELLO, 0)).closed, ['certificate_expired', false])
+})
+
+t.test('a link that is retired takes nothing new, and ends with its last stream', async (t) => {
+  const idle = await open()
+  await idle.ready
+  idle.link.retire('replaced')
+  t.same(await idle.closed, ['replaced', true])
+
+  const { link, ready, stream, closed } = await open()
+  await ready
+  const streams = [await stream(), await stream()]
+  t.equal(link.streams, 2)
+  streams[0]!.close()
+  await once(streams[0]!, 'close')
+  t.same([link.streams, link.usable], [1, true])
+  link.retire('agent_stopping')
+  t.same([link.usable, link.session.destroyed], [false, false])
+  streams[1]!.close()
+  t.same(await closed, ['agent_stopping', true])
+})
+
+t.test('a link ends when the agent says so, closes its control stream or the connection', async (t) => {
+  const leaving = await open()
+  await leaving.ready
+  await leaving.stream()
+  leaving.session().goaway()
+  await once(leaving.link.session, 'goaway')
+  t.equal(leaving.link.usable, false, 'no new streams, while one goes on')
+  t.equal(leaving.link.session.destroyed, false)
+
+  const ended = await open()
+  await ended.ready
+  ;(await ended.control).end()
+  ;(await ended.control).close()
+  t.same(await ended.closed, ['connection_lost', true])
+  const broken = await open()
+  await broken.ready
+  ;(await broken.control).write('no json\n')
+  t.same(await broken.closed, ['protocol_error', true])
+  const cut = await open()
+  await cut.ready
+  cut.near.destroy()
+  t.same(await cut.closed, ['connection_lost', true])
+})

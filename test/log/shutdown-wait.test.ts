@@ -1,0 +1,38 @@
+import t from 'tap'
+import { waitForAll } from '../../core/log/shutdown-wait.ts'
+import { sayWhatWaits } from '../../core/log/wait-notice.ts'
+import { memoryLog } from '../../core/testing/index.ts'
+import { until } from '../until.ts'
+
+t.test('what fails and what does not end is named, and holds up nobody beyond the deadline', async (t) => {
+  const { log, lines } = memoryLog()
+  const all = [
+    { name: 'fine', ended: Promise.resolve() },
+    { name: 'broken', ended: Promise.reject(new Error('boom')) },
+    { name: 'hanging', ended: new Promise(() => {}) },
+  ]
+  await waitForAll(all, 50, log)
+  t.match(lines, [
+    /ERROR this did not end cleanly part=broken error="?boom/,
+    /ERROR .*not ended in time.*hanging/,
+  ])
+  t.notMatch(lines.join(), /fine/)
+  await waitForAll(all.slice(0, 1), 60_000, log)
+  t.equal(lines.length, 2)
+})
+
+t.test('what takes long is named again and again until it ends', async (t) => {
+  const { log, lines } = memoryLog()
+  const work = Promise.withResolvers<number>()
+  const ended = sayWhatWaits('the table', work.promise, log, 10)
+  const keepAlive = setInterval(() => {}, 1_000)
+  t.teardown(() => clearInterval(keepAlive))
+  await until(() => lines.length > 1, 'it is said')
+  t.match(lines[0], /WARN +still waiting for the table/)
+  work.resolve(7)
+  t.equal(await ended, 7)
+  t.equal(await sayWhatWaits('x', Promise.resolve(1), log, 10), 1)
+  const before = lines.length
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal(lines.length, before)
+})

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { operator } from '../../../core/hub/api-server/admin-socket.ts'
+import { openDatabase } from '../../../core/hub/database/database.ts'
+import { createChanges } from '../../../core/hub/revisions/revisions.ts'
+import { type AuditInput, type Log, systemClock } from '../../../core/index.ts'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
+import { readRole } from '../../../plugins/rbac/role-resource.ts'
+import { createRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
+
+const actor = { subject: operator, clientIp: '', id: 'request-1' }
+
+t.test('stored roles', async (t) => {
+  const errors: object[] = []
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (what: object | string) => void errors.push(Object(what)),
+    child: () => log,
+  }
+  const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rbac-'))
+  await seedDatabase(dataDir)
+  const opened = await openDatabase({ driver: 'embedded', dataDir }, { log })
+  await opened.migrate([rbacMigrations])
+  const events: AuditInput[] = []
+  const audit = () => ({
+    recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
+    committed() {},
+  })
+  const changes = createChanges({ ...opened, clock: systemClock, log, audit })
+  const roles = createRoles({ changes, log, now: Date.now })
+  await changes.start()
+  t.teardown(async () => {
+    await changes.stop()
+    await opened.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  const role = (name: string, env: string) =>
+    readRole({ kind: 'role', version: 'v1', metadata: { name }, spec: { allow: { app_labels: { env } } } })
+
+  t.same(await roles.put(role('dev', 'dev'), actor), { created: true })
+  t.same(await roles.put(role('dev', 'prod'), actor), { created: false })
+  t.same(roles.get('dev')?.spec.allow, { app_labels: { env: 'prod' } })
+  t.equal(roles.list().length, 1)
+
+  const epoch = changes.epoch
+  await changes.write(async (trx, change) => {
+    await trx
+      .updateTable('rbac_roles')
+      .set({ document: '{"kind":"role"' })
+      .where('name', '=', 'dev')
+      .execute()
+    change.touch('role', 'dev')
+  })
+  t.ok(changes.epoch > epoch, 'E71 cached decisions end')
+  t.equal(roles.compiled().get('dev'), 'unreadable', 'E70 an unparsable role denies')
+  t.ok(errors.length > 0, 'and is reported')
+
+  const metadata = { name: 'dev', expires: '2020-01-01T00:00:00Z' }
+  const expiring = { kind: 'role', version: 'v1', metadata, spec: { allow: { app_labels: { '*': '*' } } } }
+  t.throws(() => readRole(expiring), { code: 'resource_invalid', message: /a role does not expire/ })
+  await changes.write(async (trx, change) => {
+    await trx
+      .updateTable('rbac_roles')
+      .set({ document: JSON.stringify(expiring) })
+      .execute()
+    change.touch('role', 'dev')
+  })
+  t.equal(roles.compiled().get('dev'), 'unreadable', 'one that is stored from before lets nobody in')
+
+  await roles.remove('dev', actor)
+  t.equal(roles.compiled().get('dev'), undefined)
+  await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
+  await t.rejects(roles.remove('admin', actor), { code: 'role_reserved' })
+  t.match(roleNotFound('dev').message, 'There is no role dev')
+  t.match(roleNotFound('access').message, 'is built in and has no document')
+  const fields = { name: 'dev', role: 'dev' }
+  t.match(
+    events,
+    ['role.created', 'role.updated', 'role.deleted'].map((type) => ({ type, fields })),
+    'the audit trail names the role as it names every resource',
+  )
+  t.equal(events.length, 3)
+})
