@@ -52,11 +52,11 @@ export type { CallRate, ProxyLimits } from './api/proxy-limits.ts'
 export type {
   Change,
   ChangeKind,
-  Changes,
+  Revisions,
   View,
 } from './api/revisions.ts'
 export type { RouteAccess } from './api/route.ts'
-export type { Vault } from './api/secret-box.ts'
+export type { SecretBox } from './api/secret-box.ts'
 export type {
   EndReason,
   OpenSession,
@@ -65,11 +65,11 @@ export type {
 } from './api/session.ts'
 export type { SessionLimits } from './api/session-limits.ts'
 export type {
-  Handover,
   LiveStream,
-  LiveStreams,
   RunningChange,
   Sessions,
+  SessionTickets,
+  StreamRegistry,
 } from './api/sessions.ts'
 export type { LoginState, SignInDesk } from './api/sign-in.ts'
 export type { SignInMethod } from './api/sign-in-method.ts'
@@ -89,8 +89,8 @@ export {
 } from './hub/catalog/resource.ts'
 export { formatDuration, parseDuration } from './hub/config/duration.ts'
 export { addressKey } from './hub/limits/address-key.ts'
-export { type Counts, createCounts } from './hub/limits/concurrency-quota.ts'
-export { createLoad, type Load, type Overload } from './hub/limits/overload.ts'
+export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'
+export { createOverload, type Load, type Overload } from './hub/limits/overload.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export { html, type Markup } from './hub/signin/pages/html.ts'
 export { type Layout, renderPage } from './hub/signin/pages/layout.ts'

@@ -9,7 +9,7 @@ export interface Access {
   /**
    * Decides over all `access.decide` taps, locks first. Cached by (subject, app, epoch) when every tap is
    * pure, and then synchronous. Never throws and never rejects: what fails is a denial.
-   * Freshness is not part of it: ask `Changes.fresh()` first and answer 503 `view_stale`.
+   * Freshness is not part of it: ask `Revisions.fresh()` first and answer 503 `view_stale`.
    */
   decide(query: AccessQuery): Decision | Promise<Decision>
   /** Apps of either protocol that the subject would be let into, requirements set aside; in order of name. */

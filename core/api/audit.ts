@@ -19,7 +19,7 @@ export interface Audit {
   record(input: AuditInput): void
   /**
    * Writes administrative events in the transaction of their change; when that fails, so must the change. Call it as
-   * `change.audit` inside `changes.write`: only there do sinks outside the database hear of the commit.
+   * `change.audit` inside `revisions.write`: only there do sinks outside the database hear of the commit.
    */
   recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
   /** False while an enforced sink is full or failing: answer 503 `audit_unavailable`. */

@@ -10,8 +10,8 @@ import type { ForwardContext, HeaderLines } from './hub-hooks.ts'
 import type { Metrics as MetricsService } from './metrics.ts'
 import type { CertifiedHttp, Protocol } from './protocol.ts'
 import type { ProxyLimits } from './proxy-limits.ts'
-import type { Changes as ChangesService } from './revisions.ts'
-import type { Vault as VaultService } from './secret-box.ts'
+import type { Revisions as RevisionsService } from './revisions.ts'
+import type { SecretBox as SecretBoxService } from './secret-box.ts'
 import type { SessionLimits } from './session-limits.ts'
 import type { Sessions as SessionsService } from './sessions.ts'
 import type { SignInDesk } from './sign-in.ts'
@@ -25,9 +25,9 @@ import type { PublicNames, WebRoutes } from './web-routes.ts'
 /** The hub's own database, PostgreSQL or embedded. */
 export const database = serviceRef<Database>('database')
 /** The change sequence: through it access data is written and read. */
-export const changes = serviceRef<ChangesService>('changes')
+export const revisions = serviceRef<RevisionsService>('revisions')
 /** Encrypts secrets that are stored. */
-export const vault = serviceRef<VaultService>('vault')
+export const secretBox = serviceRef<SecretBoxService>('secretBox')
 /** The certificate authorities of the cluster. */
 export const authorities = serviceRef<AuthoritiesService>('authorities')
 /** The registered apps, in memory. */
@@ -68,7 +68,7 @@ export const forwardHeaders =
 
 /** Ids of the hub's own. */
 export const ownServices: readonly string[] = [
-  ...[database, changes, vault, authorities, catalog, users, access, sessions, tunnel, audit, metrics],
+  ...[database, revisions, secretBox, authorities, catalog, users, access, sessions, tunnel, audit, metrics],
   ...[publicNames, proxyLimits, signInDesk, commandLogins, forwardHeaders],
 ].map(({ id }) => id)
 

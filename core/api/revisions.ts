@@ -13,7 +13,7 @@ export type ChangeKind =
   | 'key'
   | (string & {})
 
-/** What a transaction of `Changes.write` says about itself. */
+/** What a transaction of `Revisions.write` says about itself. */
 export interface Change {
   /** Says that the row with this key was written or deleted. */
   touch(kind: ChangeKind, key: string): void
@@ -48,9 +48,9 @@ export interface View {
  * The change sequence: how every hub knows what is revoked.
  * Every transaction that changes access data goes through `write`.
  */
-export interface Changes {
+export interface Revisions {
   /** Number of the last change that this hub has applied and that can alter a decision (session openings do not). */
-  readonly epoch: number
+  readonly revision: number
   /** The database is embedded: no other hub can have it open. */
   readonly alone: boolean
   /**

@@ -6,7 +6,7 @@ export interface SecretPlace {
 }
 
 /** Encrypts what the database keeps: AES-256-GCM under the hub's encryption key. */
-export interface Vault {
+export interface SecretBox {
   seal(place: SecretPlace, plaintext: Buffer): Buffer
   /** Throws `MEZ_SECRET_UNREADABLE` when key, place or bytes do not fit. */
   open(place: SecretPlace, sealed: Buffer): Buffer

@@ -16,7 +16,7 @@ export interface LiveStream {
 }
 
 /** One index of everything live. Re-decided on each change of access data and once a second. */
-export interface LiveStreams {
+export interface StreamRegistry {
   /** Registers a stream; the returned function removes it and must be called when the stream ends. */
   add(stream: LiveStream): () => void
   countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
@@ -24,7 +24,7 @@ export interface LiveStreams {
 }
 
 /** The one-use hand-over from the sign-in host to an app's host: 30 s, bound to app, session and nonce. */
-export interface Handover {
+export interface SessionTickets {
   /** `nonceHash` is the SHA-256 (base64url) of the nonce cookie that this browser holds on the app's host. */
   issue(input: {
     readonly hubSession: Session
@@ -91,6 +91,6 @@ export interface Sessions {
   forget(user: string, by: string, within?: RunningChange): Promise<void>
   /** Remembers use; cheap, in memory. */
   touch(session: Session): void
-  readonly live: LiveStreams
-  readonly handover: Handover
+  readonly live: StreamRegistry
+  readonly tickets: SessionTickets
 }

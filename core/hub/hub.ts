@@ -12,7 +12,7 @@ import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { identifyCaller } from './access/caller.ts'
 import { lockRoutes } from './access/lock-routes.ts'
-import { createWeb } from './api-server/api-server.ts'
+import { createApiServer } from './api-server/api-server.ts'
 import { statusParts } from './api-server/cluster-status.ts'
 import { statusRoutes } from './api-server/status-routes.ts'
 import { appRoutes } from './catalog/app-routes.ts'
@@ -26,7 +26,7 @@ import { createHubMetrics } from './diagnostics/hub-metrics.ts'
 import { forwardThrough } from './http/forward-headers.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
-import { createFront } from './listener/listener.ts'
+import { createListener } from './listener/listener.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { openRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
@@ -77,8 +77,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const {
     store,
     certificates,
-    changes,
-    vault,
+    revisions,
+    secretBox,
     authorities,
     audit,
     catalog,
@@ -98,8 +98,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
 
   kernel.setup([
     [ref.database, store.db],
-    [ref.changes, changes],
-    [ref.vault, vault],
+    [ref.revisions, revisions],
+    [ref.secretBox, secretBox],
     [ref.authorities, authorities],
     [ref.catalog, catalog],
     [ref.users, users],
@@ -116,8 +116,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   ])
   await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
   audit.open()
-  await sayWhatWaits('the first reading of access data', changes.start(), log)
-  onClose(() => changes.stop())
+  await sayWhatWaits('the first reading of access data', revisions.start(), log)
+  onClose(() => revisions.stop())
   sessions.start()
   onClose(() => sessions.stop())
   await registry.start()
@@ -134,7 +134,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
 
   const protocols = kernel.slot(ref.protocols)
   const appHosts = protocols.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
-  const web = createWeb({
+  const web = createApiServer({
     publicNames,
     ...(appHosts ? { appHosts } : {}),
     routes: [
@@ -161,7 +161,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       ...kernel.slot(ref.webRoutes),
     ],
     identify: identifyCaller({ apiTokens, sessions, locks, ask: calls.access.identify }),
-    changes,
+    revisions,
     hsts: !certificates.development,
     version: hubVersion,
     renderError: pages.error,
@@ -173,7 +173,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   await web.start()
   onClose(() => web.close())
 
-  const front = createFront({
+  const front = createListener({
     listenAddr: formatAddress(config.proxy.listen),
     certificates,
     authorities,
@@ -191,11 +191,11 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     log,
   })
   onClose(() => front.close())
-  counts.watch({ audit, catalog, changes, front, registry, sessions, store, tunnel })
+  counts.watch({ audit, catalog, revisions, front, registry, sessions, store, tunnel })
   const diagnostics = createDiagnostics({
     metrics: counts.metrics,
     listenAddr: formatAddress(config.diagnostics.listen),
-    notReady: () => (state !== 'ready' ? state : changes.fresh() ? null : 'view_stale'),
+    notReady: () => (state !== 'ready' ? state : revisions.fresh() ? null : 'view_stale'),
   })
   onClose(() => diagnostics.close())
   const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])

@@ -19,8 +19,8 @@ import type { createHubMetrics } from './diagnostics/hub-metrics.ts'
 import type { hubKernel } from './hub-kernel.ts'
 import { createCertificates } from './listener/certificates.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
-import { createChanges } from './revisions/revisions.ts'
-import { openVault } from './secrets/key-verification.ts'
+import { createRevisions } from './revisions/revisions.ts'
+import { openSecretBox } from './secrets/key-verification.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/challenge.ts'
 import { createPages } from './signin/pages/pages.ts'
@@ -55,9 +55,9 @@ export async function openRooms(options: RoomsOptions) {
   const certificates = await createCertificates({ ...certificateOptions(config), log, clock })
   onClose(() => certificates.close())
 
-  const changes = createChanges({ ...store, clock, log, audit: () => audit })
-  const vault = await openVault({ dataDir, db })
-  const authorities = createAuthorities({ db, changes, vault, clusterName, clock, log })
+  const revisions = createRevisions({ ...store, clock, log, audit: () => audit })
+  const secretBox = await openSecretBox({ dataDir, db })
+  const authorities = createAuthorities({ db, revisions, secretBox, clusterName, clock, log })
   const audit = createAudit({
     cluster: clusterName,
     hub: instanceId,
@@ -68,21 +68,21 @@ export async function openRooms(options: RoomsOptions) {
     log,
   })
   const catalog = createCatalog({
-    changes,
+    revisions,
     publicNames,
     hooks: calls.catalog,
     certificateCovers: certificates.covers,
     clock,
     log,
   })
-  const users = createUsers({ changes, clock, log })
-  const locks = createLocks({ changes, clock })
-  const apiTokens = createApiTokens({ db, changes, users, locks, clock, log })
+  const users = createUsers({ revisions, clock, log })
+  const locks = createLocks({ revisions, clock })
+  const apiTokens = createApiTokens({ db, revisions, users, locks, clock, log })
   const decide = { decide: calls.access.decide, decided: counts.decision }
-  const access = createAccess({ catalog, ...decide, locks, changes, clock, log })
+  const access = createAccess({ catalog, ...decide, locks, revisions, clock, log })
   const sessions = createSessions({
     db,
-    changes,
+    revisions,
     users,
     locks,
     catalog,
@@ -95,10 +95,10 @@ export async function openRooms(options: RoomsOptions) {
   })
   const alone = config.database.driver === 'embedded'
   const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })
-  const peers = alone ? undefined : createPeers({ registry, vault, instanceId, clock })
+  const peers = alone ? undefined : createPeers({ registry, secretBox, instanceId, clock })
   const tunnel = createTunnel({
     db,
-    changes,
+    revisions,
     authorities,
     clusterName,
     instanceId,
@@ -116,11 +116,11 @@ export async function openRooms(options: RoomsOptions) {
     clock,
     log,
   })
-  const cuts = createCutReports({ db, changes, sessions, registry, instanceId, clock, log })
+  const cuts = createCutReports({ db, revisions, sessions, registry, instanceId, clock, log })
   const activity = createActivity({ db, sessions, instanceId, alone, log })
   const pages = createPages(publicNames)
   const signIn = createSignIn({
-    vault,
+    secretBox,
     database: db,
     users,
     sessions,
@@ -133,7 +133,7 @@ export async function openRooms(options: RoomsOptions) {
     methods: () => kernel.slot(ref.signInMethods),
     publicNames,
     audit,
-    changes,
+    revisions,
     pages,
     hubCa: () => authorities.bundle('hub-ca').join('\n'),
     clock,
@@ -142,8 +142,8 @@ export async function openRooms(options: RoomsOptions) {
   return {
     store,
     certificates,
-    changes,
-    vault,
+    revisions,
+    secretBox,
     authorities,
     audit,
     catalog,

@@ -130,7 +130,7 @@ async function untilReady(port: number): Promise<void> {
 
 type Settings = Readonly<Record<string, unknown>>
 
-function settings(port: number, dataDir: string, changes: Settings = {}): Settings {
+function settings(port: number, dataDir: string, revisions: Settings = {}): Settings {
   const defaults: Settings = {
     cluster_name: 'test',
     data_dir: dataDir,
@@ -142,7 +142,7 @@ function settings(port: number, dataDir: string, changes: Settings = {}): Settin
     },
     diagnostics: { listen_addr: '127.0.0.1:0' },
   }
-  const merged = merge(defaults, changes) as { proxy: { public_addr: string } }
+  const merged = merge(defaults, revisions) as { proxy: { public_addr: string } }
   // Nobody can name the port in advance.
   const { public_addr: address } = merged.proxy
   const proxy = { ...merged.proxy, public_addr: address.includes(':') ? address : `${address}:${port}` }

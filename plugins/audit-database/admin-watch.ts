@@ -1,4 +1,4 @@
-import type { Changes, Sessions, Subject } from '@mezite/core'
+import type { Revisions, Sessions, Subject } from '@mezite/core'
 
 /** What a request says about who sent it. */
 export interface Asker {
@@ -6,8 +6,8 @@ export interface Asker {
   readonly identifyAgain: () => Promise<Subject | null>
 }
 
-interface Parts {
-  readonly changes: Pick<Changes, 'fresh' | 'onApplied'>
+interface Deps {
+  readonly revisions: Pick<Revisions, 'fresh' | 'onApplied'>
   readonly sessions: Pick<Sessions, 'byId' | 'subjectOf'> | undefined
 }
 
@@ -15,9 +15,9 @@ interface Parts {
  * Makes what says, at every poll, whether who follows is an admin still, whom no lock stops. The operator always is.
  * A lock counts from the second poll on.
  */
-export function createAdminWatch({ changes, sessions }: Parts): (request: Asker) => () => boolean {
+export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker) => () => boolean {
   let changed = 0
-  changes.onApplied((touched) => {
+  revisions.onApplied((touched) => {
     if (touched === null || touched.has('lock') || touched.has('user')) changed += 1
   })
   return (request) => {
@@ -36,7 +36,7 @@ export function createAdminWatch({ changes, sessions }: Parts): (request: Asker)
       seen = changed
       const session = sessions?.byId(sessionId)
       const now = session && sessions?.subjectOf(session)
-      return again.allowed && changes.fresh() && (now?.roles.includes('admin') ?? false)
+      return again.allowed && revisions.fresh() && (now?.roles.includes('admin') ?? false)
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Audit, Changes, Database, Sessions, WebRoutes } from '@mezite/core'
+import type { Audit, Database, Revisions, Sessions, WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
@@ -30,16 +30,16 @@ const Query = Type.Object(
 
 type Asked = Partial<Record<keyof (typeof Query)['properties'], string>>
 
-interface Parts {
+interface Deps {
   readonly database: Database
   readonly audit: Audit
-  readonly changes: Changes
+  readonly revisions: Revisions
   readonly sessions: Sessions | undefined
   readonly tail: Tail
 }
 
 /** `GET /v1/webapi/audit` and `/audit/tail`, both for admins only; reading is itself recorded. */
-export function auditRoutes(parts: Parts): WebRoutes {
+export function auditRoutes(parts: Deps): WebRoutes {
   const { database, audit } = parts
   const watch = createAdminWatch(parts)
   return {

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
-import type { Database, Vault } from '@mezite/core'
+import type { Database, SecretBox } from '@mezite/core'
 import type { AuditTables } from './migrations.ts'
 
 /** Signs statements about the trail (Ed25519), the same on every hub. */
@@ -15,7 +15,7 @@ const PLACE = { table: 'audit_database_keys', id: ID, purpose: 'checkpoints' }
  * The key of this cluster, made when there is none; of hubs that start together one makes it. Rejects with
  * `MEZ_SECRET_UNREADABLE` when it was not sealed by this cluster's encryption key.
  */
-export async function openCheckpointKey(database: Database, vault: Vault): Promise<CheckpointKey> {
+export async function openCheckpointKey(database: Database, secretBox: SecretBox): Promise<CheckpointKey> {
   const db = database.withTables<AuditTables>()
   const read = () =>
     db.selectFrom('audit_database_keys').select('private_key').where('id', '=', ID).executeTakeFirst()
@@ -24,12 +24,12 @@ export async function openCheckpointKey(database: Database, vault: Vault): Promi
     const der = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
     await db
       .insertInto('audit_database_keys')
-      .values({ id: ID, private_key: vault.seal(PLACE, der) })
+      .values({ id: ID, private_key: secretBox.seal(PLACE, der) })
       .onConflict((conflict) => conflict.doNothing())
       .execute()
     row = await read()
   }
-  const key = vault.open(PLACE, Buffer.from(row?.private_key ?? []))
+  const key = secretBox.open(PLACE, Buffer.from(row?.private_key ?? []))
   const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
   const publicKey = createPublicKey(privateKey)
   return {

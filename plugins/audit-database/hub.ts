@@ -1,15 +1,15 @@
 import {
   audit,
   auditSinks,
-  changes,
   database,
   defineHubPlugin,
   MezError,
   migrations,
   parseDuration,
+  revisions,
+  secretBox,
   sessions,
   Type,
-  vault,
   webRoutes,
 } from '@mezite/core'
 import { auditRoutes } from './audit-routes.ts'
@@ -38,7 +38,7 @@ export default defineHubPlugin({
     },
     { additionalProperties: false },
   ),
-  needs: { audit, changes, database, vault },
+  needs: { audit, revisions, database, secretBox },
   wants: { sessions },
   provides: { auditSinks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
@@ -60,7 +60,7 @@ export default defineHubPlugin({
     provide.webRoutes(auditRoutes({ ...use, tail }))
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))
     tap.lifecycle.start(async () => {
-      opened = await openCheckpointKey(use.database, use.vault)
+      opened = await openCheckpointKey(use.database, use.secretBox)
       pruner.start()
       checkpoints.start()
     })

@@ -19,7 +19,7 @@ const Query = Type.Object(
   { additionalProperties: false },
 )
 
-interface Parts {
+interface Deps {
   readonly database: Database
   readonly audit: Audit
   readonly key: () => CheckpointKey
@@ -32,7 +32,7 @@ interface Parts {
  * `GET /v1/webapi/audit/verify`, for admins: NDJSON, `{"events": 1200}` about once a second while it reads, then the report.
  * One at a time on each hub (429 `verify_running`).
  */
-export function verifyRoute(parts: Parts): WebRoutes {
+export function verifyRoute(parts: Deps): WebRoutes {
   let running = false
 
   async function* report(byCaller: Noted | null): AsyncGenerator<string> {

@@ -3,7 +3,6 @@ import type {
   Assertion,
   Audit,
   Catalog,
-  Changes,
   Clock,
   ForwardContext,
   HeaderLines,
@@ -12,6 +11,7 @@ import type {
   ProxyLimits,
   PublicNames,
   RateLimit,
+  Revisions,
   Sessions,
   Tunnel,
 } from '@mezite/core'
@@ -20,13 +20,13 @@ import type { FailureLog } from './relay/failure-log.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
 
 /** What the path of a request uses, gathered once. */
-export interface Parts {
+export interface Deps {
   readonly catalog: Catalog
   readonly access: Access
   readonly sessions: Sessions
   readonly tunnel: Tunnel
   readonly audit: Audit
-  readonly changes: Changes
+  readonly revisions: Revisions
   readonly publicNames: PublicNames
   readonly assertion: Assertion
   readonly forwardHeaders: (lines: HeaderLines, context: ForwardContext) => HeaderLines

@@ -4,8 +4,7 @@ import {
   audit,
   catalog,
   certifiedHttp,
-  changes,
-  createLoad,
+  createOverload,
   createRateLimit,
   defineHubPlugin,
   forwardHeaders,
@@ -13,6 +12,7 @@ import {
   protocols,
   proxyLimits,
   publicNames,
+  revisions,
   sessions,
   tunnel,
 } from '@mezite/core'
@@ -32,7 +32,7 @@ export default defineHubPlugin({
     assertion,
     audit,
     catalog,
-    changes,
+    revisions,
     forwardHeaders,
     metrics,
     proxyLimits,
@@ -50,7 +50,7 @@ export default defineHubPlugin({
       pool.close()
       deadlines.stop()
     })
-    const load = createLoad({
+    const load = createOverload({
       perPerson: host.config.requests_per_person,
       perApp: host.config.requests_per_app,
     })

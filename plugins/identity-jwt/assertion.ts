@@ -2,10 +2,10 @@ import { randomUUID, sign } from 'node:crypto'
 import {
   type App,
   type Assertion,
-  type Changes,
   type Clock,
   MezError,
   type PublicNames,
+  type Revisions,
   type Subject,
 } from '@mezite/core'
 import type { SigningKey, SigningKeys } from './signing-keys.ts'
@@ -17,7 +17,7 @@ const MOST_APPS = 100
 
 interface Kept {
   readonly app: App
-  readonly epoch: number
+  readonly revision: number
   readonly text: string
   readonly until: number
   readonly signedAt: number
@@ -30,11 +30,11 @@ interface Kept {
  */
 export function createAssertion(parts: {
   keys: Pick<SigningKeys, 'current'>
-  changes: Pick<Changes, 'epoch'>
+  revisions: Pick<Revisions, 'revision'>
   clock: Clock
   publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
-  const { keys, changes, clock, publicNames } = parts
+  const { keys, revisions, clock, publicNames } = parts
   const kept = new WeakMap<Subject, Map<string, Kept>>()
   let header = { kid: '', text: '' }
 
@@ -79,12 +79,12 @@ export function createAssertion(parts: {
 
   return {
     sign(subject, app) {
-      const { epoch } = changes
+      const { revision } = revisions
       const now = clock.monotonic()
       const wall = clock.now()
       const known = kept.get(subject)?.get(app.id)
       if (
-        known?.epoch === epoch &&
+        known?.revision === revision &&
         known.app === app &&
         known.until > now &&
         // By the wall clock too: what was signed before it was set is early or late for those who verify.
@@ -93,7 +93,8 @@ export function createAssertion(parts: {
         return known.text
       const text = signNow(subject, app)
       // Only what cannot change under us may be a key.
-      if (Object.isFrozen(subject)) keep(subject, { app, epoch, text, until: now + REUSE_MS, signedAt: wall })
+      if (Object.isFrozen(subject))
+        keep(subject, { app, revision, text, until: now + REUSE_MS, signedAt: wall })
       return text
     },
   }

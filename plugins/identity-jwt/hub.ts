@@ -1,11 +1,11 @@
 import {
   assertion,
-  changes,
   defineHubPlugin,
   messageOf,
   migrations,
   publicNames,
-  vault,
+  revisions,
+  secretBox,
   webRoutes,
 } from '@mezite/core'
 import { createAssertion } from './assertion.ts'
@@ -19,15 +19,17 @@ export default defineHubPlugin({
   name: 'identity-jwt',
   api: 1,
   summary: 'Signs who is calling on every request',
-  needs: { changes, publicNames, vault },
+  needs: { revisions, publicNames, secretBox },
   provides: { assertion, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
-    const keys = createSigningKeys({ changes: use.changes, vault: use.vault, clock })
+    const keys = createSigningKeys({ revisions: use.revisions, secretBox: use.secretBox, clock })
     let timer: NodeJS.Timeout | undefined
 
-    use.changes.addView(keys.view)
+    use.revisions.addView(keys.view)
     provide.migrations(identityJwtMigrations)
-    provide.assertion(createAssertion({ keys, changes: use.changes, clock, publicNames: use.publicNames }))
+    provide.assertion(
+      createAssertion({ keys, revisions: use.revisions, clock, publicNames: use.publicNames }),
+    )
     provide.webRoutes(keyRoutes(keys))
 
     const tend = () => {

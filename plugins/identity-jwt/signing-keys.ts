@@ -5,7 +5,7 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto'
-import type { Actor, Changes, Clock, Transaction, Vault, View } from '@mezite/core'
+import type { Actor, Clock, Revisions, SecretBox, Transaction, View } from '@mezite/core'
 import type { KeyTables } from './migrations.ts'
 
 /** How long verifiers may keep the key set. */
@@ -37,8 +37,8 @@ export interface ListedKey {
 }
 
 /** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
-export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock: Clock }) {
-  const { changes, vault, clock } = parts
+export function createSigningKeys(parts: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
+  const { revisions, secretBox, clock } = parts
   /** Oldest first. */
   let keys: readonly SigningKey[] = []
 
@@ -48,7 +48,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
       .map((row) => ({
         kid: row.kid,
         privateKey: createPrivateKey({
-          key: vault.open(place(row.kid), Buffer.from(row.private_key)),
+          key: secretBox.open(place(row.kid), Buffer.from(row.private_key)),
           format: 'der',
           type: 'pkcs8',
         }),
@@ -85,14 +85,14 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
     unless: (held: readonly SigningKey[]) => boolean,
     by: Actor | null = null,
   ): Promise<void> {
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       const held = await read(trx)
       if (unless(held)) return
       const db = trx.withTables<KeyTables>()
       const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
       const jwk = publicKey.export({ format: 'jwk' })
       const kid = thumbprint(jwk)
-      const sealed = vault.seal(place(kid), privateKey.export({ format: 'der', type: 'pkcs8' }))
+      const sealed = secretBox.seal(place(kid), privateKey.export({ format: 'der', type: 'pkcs8' }))
       await db
         .insertInto('identity_jwt_keys')
         .values({
@@ -114,7 +114,7 @@ export function createSigningKeys(parts: { changes: Changes; vault: Vault; clock
   }
 
   async function removeFormer(): Promise<void> {
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       const held = await read(trx)
       for (const { kid } of held.filter((_, at) => isFormer(held, at, clock.now()))) {
         await trx.withTables<KeyTables>().deleteFrom('identity_jwt_keys').where('kid', '=', kid).execute()

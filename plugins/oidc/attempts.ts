@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { Clock, Vault } from '@mezite/core'
+import type { Clock, SecretBox } from '@mezite/core'
 
 /** One sign-in under way in one tab. Lives in the browser only, encrypted, for ten minutes. */
 export interface Attempt {
@@ -25,14 +25,14 @@ const place = { table: 'oidc_attempts', id: 'cookie', purpose: 'attempt' }
 const random = () => randomBytes(32).toString('base64url')
 
 /** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other; eight and 16 KiB at most. */
-export function createAttempts(vault: Vault, clock: Clock) {
+export function createAttempts(secretBox: SecretBox, clock: Clock) {
   return {
     /** A new attempt and the `Set-Cookie` lines that keep it, the oldest ones that are too many dropped. */
     begin(connector: string, target: string, cookieHeader: string | undefined) {
       const attempt: Attempt = { connector, state: random(), nonce: random(), verifier: random(), target }
       // Deflated, for the target is base64 already, and browsers drop a cookie of more than 4,096 bytes.
       const text = deflateRawSync(JSON.stringify([clock.now() + TTL_MS, attempt]))
-      const value = vault.seal(place, text).toString('base64url')
+      const value = secretBox.seal(place, text).toString('base64url')
       // The time stands first in the name, so that the oldest sorts first.
       const name = `${PREFIX}${clock.now().toString(36)}_${idOf(attempt.state)}`
       const surplus: string[] = []
@@ -51,7 +51,7 @@ export function createAttempts(vault: Vault, clock: Clock) {
       for (const [name, value] of pairsOf(cookieHeader)) {
         if (!name.endsWith(`_${id}`)) continue
         try {
-          const opened = inflateRawSync(vault.open(place, Buffer.from(value, 'base64url')))
+          const opened = inflateRawSync(secretBox.open(place, Buffer.from(value, 'base64url')))
           const [expires, attempt] = JSON.parse(opened.toString('utf8')) as [number, Attempt]
           if (expires > clock.now() && attempt.state === state) return { attempt, removal: expired(name) }
         } catch {

@@ -1,6 +1,6 @@
 import type { JsonWebKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { Actor, Changes, Clock, Sessions, Transaction, Users, Vault, View } from '@mezite/core'
+import type { Actor, Clock, Revisions, SecretBox, Sessions, Transaction, Users, View } from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
@@ -22,8 +22,8 @@ interface Affected {
 const KIND = 'connector'
 
 /** The connectors: read from memory on every hub, written through the change sequence. */
-export function createConnectors(parts: { changes: Changes; vault: Vault; clock: Clock }) {
-  const { changes, vault, clock } = parts
+export function createConnectors(parts: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
+  const { revisions, secretBox, clock } = parts
   let byName: ReadonlyMap<string, Connector> = new Map()
 
   async function read(trx: Transaction, names: readonly string[] | null) {
@@ -62,7 +62,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
   /** The client secret or private key, or null for a public client. Never kept in the clear. */
   function secretOf({ name, sealedSecret }: Pick<Connector, 'name' | 'sealedSecret'>): string | null {
     if (sealedSecret === null) return null
-    return vault.open(secretPlace(name), sealedSecret).toString('utf8')
+    return secretBox.open(secretPlace(name), sealedSecret).toString('utf8')
   }
 
   return {
@@ -86,7 +86,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
     /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
     async put(document: ConnectorDocument, secret: string | undefined, by: Actor) {
       const { name } = document.metadata
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const old = (await read(trx, [name]))[0]
         if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
@@ -98,7 +98,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
         const sealed =
           secret === undefined
             ? (old?.sealedSecret ?? null)
-            : vault.seal(secretPlace(name), Buffer.from(secret))
+            : secretBox.seal(secretPlace(name), Buffer.from(secret))
         const row = { name, document: JSON.stringify(document), client_secret: sealed, updated: clock.now() }
         await db
           .insertInto('oidc_connectors')
@@ -117,7 +117,7 @@ export function createConnectors(parts: { changes: Changes; vault: Vault; clock:
      * So do the sessions; returns how many.
      */
     async remove(name: string, { users, sessions }: Affected, by: Actor): Promise<number> {
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const gone = await db
           .deleteFrom('oidc_connectors')

@@ -1,15 +1,15 @@
 import {
-  changes,
   database,
   defineHubPlugin,
   migrations,
   publicNames,
+  revisions,
   type Session,
+  secretBox,
   sessions,
   signInDesk,
   signInMethods,
   users,
-  vault,
   webRoutes,
 } from '@mezite/core'
 import * as client from 'openid-client'
@@ -28,17 +28,17 @@ export default defineHubPlugin({
   name: 'oidc',
   api: 1,
   summary: 'Signs people in through an OpenID provider',
-  needs: { changes, database, publicNames, sessions, signInDesk, users, vault },
+  needs: { revisions, database, publicNames, sessions, signInDesk, users, secretBox },
   provides: { migrations, signInMethods, webRoutes },
   setup({ clock, log, tap, use, provide }) {
-    const { vault, database, sessions, publicNames, signInDesk: desk, users } = use
-    const connectors = createConnectors({ changes: use.changes, vault, clock })
+    const { secretBox, database, sessions, publicNames, signInDesk: desk, users } = use
+    const connectors = createConnectors({ revisions: use.revisions, secretBox, clock })
     const providers = createProviders({ connectors, clock })
-    const attempts = createAttempts(vault, clock)
+    const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
-    const logins = createLogins(database, vault, clock)
+    const logins = createLogins(database, secretBox, clock)
 
-    use.changes.addView(connectors.view)
+    use.revisions.addView(connectors.view)
     provide.migrations(oidcMigrations)
     provide.signInMethods({
       name: 'oidc',

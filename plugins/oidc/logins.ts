@@ -1,10 +1,10 @@
-import type { Clock, Database, Session, Vault } from '@mezite/core'
+import type { Clock, Database, SecretBox, Session } from '@mezite/core'
 import type { OidcTables } from './migrations.ts'
 
 const KEEP_MS = 8 * 24 * 3_600_000
 
 /** Which hub session came from which session at the provider, for logout in both directions. */
-export function createLogins(database: Database, vault: Vault, clock: Clock) {
+export function createLogins(database: Database, secretBox: SecretBox, clock: Clock) {
   const db = database.withTables<OidcTables>()
   const place = (sessionId: string) => ({ table: 'oidc_logins', id: sessionId, purpose: 'id-token' })
 
@@ -22,7 +22,7 @@ export function createLogins(database: Database, vault: Vault, clock: Clock) {
       .deleteFrom('oidc_logins')
       .where('created', '<', created - KEEP_MS)
       .execute()
-    const id_token = vault.seal(place(session.id), Buffer.from(idToken))
+    const id_token = secretBox.seal(place(session.id), Buffer.from(idToken))
     await db
       .insertInto('oidc_logins')
       .values({ ...columns, session_id: session.id, id_token, created })
@@ -36,14 +36,14 @@ export function createLogins(database: Database, vault: Vault, clock: Clock) {
     async adopt(from: Session, made: Session): Promise<void> {
       const first = await row(from.id)
       if (!first) return
-      const idToken = vault.open(place(from.id), Buffer.from(first.id_token)).toString('utf8')
+      const idToken = secretBox.open(place(from.id), Buffer.from(first.id_token)).toString('utf8')
       await keep(made, { connector: first.connector, sub: first.sub, sid: first.sid, idToken })
     },
 
     /** The id token for `id_token_hint`, or null. */
     async idTokenOf(session: Session): Promise<string | null> {
       const found = await row(session.id)
-      return found ? vault.open(place(session.id), Buffer.from(found.id_token)).toString('utf8') : null
+      return found ? secretBox.open(place(session.id), Buffer.from(found.id_token)).toString('utf8') : null
     },
 
     /** Hub sessions of a provider's session, or of all sessions of its subject. */

@@ -1,4 +1,4 @@
-import { changes, defineHubPlugin, migrations, sessionLimits, webRoutes } from '@mezite/core'
+import { defineHubPlugin, migrations, revisions, sessionLimits, webRoutes } from '@mezite/core'
 import { rbacMigrations } from './migrations.ts'
 import { roleRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
@@ -9,10 +9,10 @@ export default defineHubPlugin({
   name: 'rbac',
   api: 1,
   summary: 'Decides by roles and labels',
-  needs: { changes },
+  needs: { revisions },
   provides: { sessionLimits, migrations, webRoutes },
   setup({ use, tap, provide, clock, log }) {
-    const roles = createRoles({ changes: use.changes, log, now: () => clock.now() })
+    const roles = createRoles({ revisions: use.revisions, log, now: () => clock.now() })
     provide.migrations(rbacMigrations)
     provide.sessionLimits(limitsOf(roles.compiled))
     provide.webRoutes(roleRoutes(roles))

@@ -1,9 +1,9 @@
 import {
   type Actor,
-  type Changes,
   type Log,
   messageOf,
   Problem,
+  type Revisions,
   type Transaction,
   type View,
 } from '@mezite/core'
@@ -12,7 +12,7 @@ import { BUILT_IN_ROLES, type RoleDocument, readRole, refuseBuiltIn } from './ro
 import { compileRole, type StoredRole } from './role-set.ts'
 
 /** Roles in memory, true by the change sequence, and what an administrator does with them. */
-export function createRoles({ changes, log, now }: { changes: Changes; log: Log; now: () => number }) {
+export function createRoles({ revisions, log, now }: { revisions: Revisions; log: Log; now: () => number }) {
   let compiled = new Map<string, StoredRole>()
   let documents = new Map<string, RoleDocument>()
 
@@ -56,7 +56,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
       }
     },
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   return {
     compiled: () => compiled,
@@ -66,7 +66,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
     /** Creates or replaces. */
     put(document: RoleDocument, by: Actor): Promise<{ created: boolean }> {
       const { name } = document.metadata
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
         const row = { document: JSON.stringify(document), updated: now() }
         const old = await db
@@ -89,7 +89,7 @@ export function createRoles({ changes, log, now }: { changes: Changes; log: Log;
 
     async remove(name: string, by: Actor): Promise<void> {
       refuseBuiltIn(name)
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
         const gone = await db
           .deleteFrom('rbac_roles')

@@ -1,5 +1,5 @@
 import type { AccessContext, App, Decision, Session, Subject } from '@mezite/core'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 
 /** A connection that may be made. */
 export interface Admitted {
@@ -37,9 +37,9 @@ const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
  * May this connection be made: the one gate before an app, with the answers in an order that never changes. Demands that need a
  * browser are refusals here, never set aside. Synchronous when the decision is in memory.
  */
-export function decideConnection(parts: Parts, asked: Asked): Verdict | Promise<Verdict> {
-  const { access, audit, catalog, changes, sessions } = parts
-  if (!changes.fresh()) return refused(503, 'view_stale')
+export function decideConnection(parts: Deps, asked: Asked): Verdict | Promise<Verdict> {
+  const { access, audit, catalog, revisions, sessions } = parts
+  if (!revisions.fresh()) return refused(503, 'view_stale')
   const session = sessions.byId(asked.sessionId)
   const subject = session?.kind === 'cert' ? sessions.subjectOf(session) : undefined
   if (session === undefined || subject === undefined) return refused(401, 'session_ended')

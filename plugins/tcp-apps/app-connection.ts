@@ -8,7 +8,7 @@ import {
   type UnreadBudget,
 } from '@mezite/core'
 import type { Admitted } from './admission.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { dialFailure } from './dial-failure.ts'
 import { refuseStream } from './stream-refusal.ts'
 
@@ -23,7 +23,7 @@ export type ConnectionEnd =
   | 'hub_stopping'
 
 export interface ConnectionOptions {
-  readonly parts: Parts
+  readonly parts: Deps
   readonly stream: ServerHttp2Stream
   readonly admitted: Admitted
   readonly requestId: string

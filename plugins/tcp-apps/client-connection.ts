@@ -23,7 +23,7 @@ import {
 } from '@mezite/core'
 import { type Admitted, decideConnection, refused, type Verdict } from './admission.ts'
 import { AppConnection, type ConnectionEnd } from './app-connection.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { PipeDuplex } from './pipe-duplex.ts'
 import { refuseStream } from './stream-refusal.ts'
@@ -46,7 +46,7 @@ const http2Options = (streams: number) => ({
 })
 
 export interface ClientOptions {
-  readonly parts: Parts
+  readonly parts: Deps
   readonly socket: TLSSocket
   readonly certificate: UserCertificate
   readonly clientIp: string
@@ -120,7 +120,7 @@ export class ClientConnection {
       timer = setTimeout(resolve, limits.learnMs)
     })
     // Without the database the view is not fresh either, and that is what the streams are told.
-    await Promise.race([this.#options.parts.changes.catchUp().catch(() => {}), late])
+    await Promise.race([this.#options.parts.revisions.catchUp().catch(() => {}), late])
     clearTimeout(timer)
     this.#learning = null
     this.#judge()
@@ -131,7 +131,7 @@ export class ClientConnection {
     const { parts, certificate } = this.#options
     const session = parts.sessions.byId(this.sessionId)
     if (session?.kind === 'cert' && session.user === certificate.user) return
-    if (session === undefined && !parts.changes.fresh()) return
+    if (session === undefined && !parts.revisions.fresh()) return
     const reason = session === undefined ? 'session_ended' : 'certificate_refused'
     parts.audit.record({
       type: 'access.denied',

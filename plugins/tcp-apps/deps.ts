@@ -4,11 +4,11 @@ import type {
   Authorities,
   Catalog,
   CertifiedHttp,
-  Changes,
   Clock,
   Load,
   Log,
   PublicNames,
+  Revisions,
   Sessions,
   Tunnel,
 } from '@mezite/core'
@@ -16,12 +16,12 @@ import type { TcpAppsSettings } from './config.ts'
 import type { OpenConnections } from './open-connections.ts'
 
 /** What a connection uses, gathered once. */
-export interface Parts {
+export interface Deps {
   readonly access: Access
   readonly audit: Audit
   readonly authorities: Pick<Authorities, 'issuerOf' | 'trusts'>
   readonly catalog: Catalog
-  readonly changes: Changes
+  readonly revisions: Revisions
   readonly publicNames: PublicNames
   readonly sessions: Sessions
   readonly tunnel: Tunnel

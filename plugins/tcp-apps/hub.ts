@@ -4,13 +4,13 @@ import {
   authorities,
   catalog,
   certifiedHttp,
-  changes,
-  createLoad,
+  createOverload,
   database,
   defineHubPlugin,
   migrations,
   protocols,
   publicNames,
+  revisions,
   sessions,
   tunnel,
 } from '@mezite/core'
@@ -24,13 +24,13 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Publishes TCP applications to msh',
   config: TcpAppsConfig,
-  needs: { access, audit, authorities, catalog, changes, database, publicNames, sessions, tunnel },
+  needs: { access, audit, authorities, catalog, revisions, database, publicNames, sessions, tunnel },
   wants: { certifiedHttp },
   provides: { migrations, protocols },
 
   setup({ config, clock, log, tap, use, provide }) {
     const open = createOpenConnections({ ...use, clock, log })
-    const load = createLoad({
+    const load = createOverload({
       perPerson: config.connections_per_person,
       perApp: config.connections_per_app,
     })
@@ -39,7 +39,7 @@ export default defineHubPlugin({
       open.start()
       protocol.start()
     })
-    use.changes.onApplied(() => protocol.judgeAuthorities())
+    use.revisions.onApplied(() => protocol.judgeAuthorities())
     tap.session.ended(({ session, reason }) => protocol.ended(session.id, reason))
     tap.lifecycle.stop(async () => {
       protocol.stop()

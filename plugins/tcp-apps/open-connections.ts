@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import {
   type Audit,
   type AuditInput,
-  type Changes,
   type Clock,
   type Database,
   type Log,
   messageOf,
+  type Revisions,
 } from '@mezite/core'
 import type { OpenTable, OpenTables } from './migrations.ts'
 
@@ -41,12 +41,12 @@ type Noted = 'kept' | 'unsure'
  */
 export function createOpenConnections(options: {
   readonly database: Database
-  readonly changes: Pick<Changes, 'write' | 'alone'>
+  readonly revisions: Pick<Revisions, 'write' | 'alone'>
   readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock
   readonly log: Log
 }): RunningOpenConnections {
-  const { changes, audit, clock, log } = options
+  const { revisions, audit, clock, log } = options
   const db = options.database.withTables<OpenTables>()
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
@@ -155,7 +155,7 @@ export function createOpenConnections(options: {
     const lost = await db.selectFrom('tcp_apps_hubs').selectAll().where('seen', '<', before).execute()
     for (const hub of lost) {
       if (hub.instance === instance) continue
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const own = trx.withTables<OpenTables>()
         const dead = await own
           .deleteFrom('tcp_apps_hubs')
@@ -186,7 +186,7 @@ export function createOpenConnections(options: {
       okAt = now
       if (now - reapAt < BEAT_MS || now - steadySince < LOST_MS) return
       reapAt = now
-      await reap(first && changes.alone ? Number.MAX_SAFE_INTEGER : (await databaseNow()) - LOST_MS)
+      await reap(first && revisions.alone ? Number.MAX_SAFE_INTEGER : (await databaseNow()) - LOST_MS)
     })()
       .then(
         () => {

@@ -12,7 +12,7 @@ import {
 import type { Admitted } from './admission.ts'
 import { ClientConnection } from './client-connection.ts'
 import { sayRefused } from './connection-refusal.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { readUserCertificate } from './user-certificate.ts'
 
@@ -22,13 +22,13 @@ export class TcpApps implements NamedProtocol {
   readonly takes = 'alpn'
   readonly alpn = TCP_ALPN
   readonly clientAuthority = 'user-ca'
-  readonly #parts: Parts
+  readonly #parts: Deps
   readonly #clients = new Map<string, Set<ClientConnection>>()
   readonly #complaints: RateLimit
   #sweeping: NodeJS.Timeout | undefined
   #draining = false
 
-  constructor(parts: Parts) {
+  constructor(parts: Deps) {
     this.#parts = parts
     this.#complaints = createRateLimit(parts.clock)
   }

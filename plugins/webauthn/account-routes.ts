@@ -15,14 +15,14 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Parts, Request } from './deps.ts'
+import type { Deps, Request } from './deps.ts'
 import { isLocal } from './local-issuer.ts'
 import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 /** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */
-export function accountRoutes(parts: Parts): WebRoutes {
+export function accountRoutes(parts: Deps): WebRoutes {
   const { desk, keys, hardware, ceremonies, pages, sessions, publicNames, firstKey, clock } = parts
   const isFresh = ({ created }: Session) => clock.now() - created <= FRESH_MS
   const bind = (purpose: Binding['purpose'], session: Session, user: User): Binding => ({

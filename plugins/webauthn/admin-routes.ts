@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
-import type { Parts, Request } from './deps.ts'
+import type { Deps, Request } from './deps.ts'
 import { enrolUrl } from './enrol-routes.ts'
 import { isLocal, LOCAL_ISSUER, PASSKEY } from './local-issuer.ts'
 
@@ -20,7 +20,7 @@ const IssueBody = Type.Object(
 const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and what an administrator sees and takes away. */
-export function adminRoutes(parts: Parts): WebRoutes {
+export function adminRoutes(parts: Deps): WebRoutes {
   const { users, keys, links, hardware, sessions, publicNames } = parts
 
   const known = (name: string): User => {

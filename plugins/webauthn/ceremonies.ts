@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Clock, type Database, Problem, type Vault } from '@mezite/core'
+import { type Clock, type Database, Problem, type SecretBox } from '@mezite/core'
 import type { WebauthnTables } from './migrations.ts'
 
 /** What a challenge was made for; an answer counts for exactly this. */
@@ -27,14 +27,17 @@ const place = { table: 'webauthn_ceremonies', id: 'challenge', purpose: 'ceremon
  * Challenges under way. They live with the page, sealed, so that a visit costs no row; when one comes back it is
  * spent by one INSERT, whatever the answer was worth: of any number of answers at once, one is looked at.
  */
-export function createCeremonies(database: Database, vault: Vault, clock: Clock) {
+export function createCeremonies(database: Database, secretBox: SecretBox, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
 
   return {
     begin(binding: Binding): { readonly challenge: string; readonly ceremony: string } {
       const challenge = randomBytes(32).toString('base64url')
       const expires = clock.now() + (binding.purpose === 'permit' ? PERMIT_MS : TTL_MS)
-      const sealed = vault.seal(place, Buffer.from(JSON.stringify([expires, challenge, fieldsOf(binding)])))
+      const sealed = secretBox.seal(
+        place,
+        Buffer.from(JSON.stringify([expires, challenge, fieldsOf(binding)])),
+      )
       return { challenge, ceremony: sealed.toString('base64url') }
     },
 
@@ -65,7 +68,7 @@ export function createCeremonies(database: Database, vault: Vault, clock: Clock)
   function open(ceremony: string) {
     try {
       if (ceremony.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(ceremony)) throw new Error('not sealed')
-      const text = vault.open(place, Buffer.from(ceremony, 'base64url')).toString('utf8')
+      const text = secretBox.open(place, Buffer.from(ceremony, 'base64url')).toString('utf8')
       const [expires, challenge, fields] = JSON.parse(text) as [number, string, unknown]
       return { expires, challenge, fields }
     } catch {

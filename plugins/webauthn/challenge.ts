@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Problem, type Session, Type, type User } from '@mezite/core'
 import { generateAuthenticationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
-import type { Parts, Reply, Request } from './deps.ts'
+import type { Deps, Reply, Request } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
 import { verifyAssertion } from './response-verification.ts'
 
@@ -35,7 +35,7 @@ export const call = (fields: Parameters<typeof Type.Object>[0]) =>
   }) as const
 
 /** Pages live on the sign-in host alone. True when the browser was sent there. */
-export function sentHome({ publicNames }: Parts, request: Request, reply: Reply): boolean {
+export function sentHome({ publicNames }: Deps, request: Request, reply: Reply): boolean {
   const asked = request.headers[':authority'] ?? request.headers.host
   if (asked === new URL(publicNames.signInOrigin).host) return false
   reply.redirect(publicNames.signInOrigin + request.url, 302)
@@ -43,7 +43,7 @@ export function sentHome({ publicNames }: Parts, request: Request, reply: Reply)
 }
 
 /** Calls come from the sign-in host's own pages, say so, and wait when the hub is behind. Throws `Problem`. */
-export function requireOwnPage({ publicNames, changes }: Parts, request: Request): void {
+export function requireOwnPage({ publicNames, revisions }: Deps, request: Request): void {
   const asked = request.headers[':authority'] ?? request.headers.host
   if (asked !== new URL(publicNames.signInOrigin).host) {
     throw new Problem(421, 'wrong_host', `This belongs to ${publicNames.signInOrigin}.`)
@@ -51,12 +51,13 @@ export function requireOwnPage({ publicNames, changes }: Parts, request: Request
   if (request.headers.origin !== publicNames.signInOrigin) {
     throw new Problem(403, 'csrf', 'The call does not come from this host’s own pages.')
   }
-  if (!changes.fresh()) throw new Problem(503, 'view_stale', 'The hub is catching up. Try again in a moment.')
+  if (!revisions.fresh())
+    throw new Problem(503, 'view_stale', 'The hub is catching up. Try again in a moment.')
 }
 
 /** The signed-in person of this browser. Throws `Problem` 401, with `missing` for the person where there is none. */
 export async function personOf(
-  parts: Parts,
+  parts: Deps,
   request: Request,
   missing?: string,
 ): Promise<{ session: Session; user: User }> {
@@ -70,13 +71,13 @@ export const sessionEnded = (detail = 'Your session has ended. Open the page aga
   new Problem(401, 'login_required', detail)
 
 /** One more answer of this person, or of this address while it is unknown who. Throws `Problem` 429. */
-export function takeAnswer({ rates }: Parts, key: string): void {
+export function takeAnswer({ rates }: Deps, key: string): void {
   if (rates.take(key, ANSWERS_PER_MINUTE)) return
   throw new Problem(429, 'too_many_requests', 'Too many answers in a minute. Wait a little.')
 }
 
 /** A question for an assertion by one of these keys; none given: any that the browser finds. */
-export async function askAssertion(parts: Parts, binding: Binding, keys: readonly KeyRow[]) {
+export async function askAssertion(parts: Deps, binding: Binding, keys: readonly KeyRow[]) {
   const { challenge, ceremony } = parts.ceremonies.begin(binding)
   const options = await generateAuthenticationOptions({
     rpID: parts.party.rpId,
@@ -94,7 +95,7 @@ export async function askAssertion(parts: Parts, binding: Binding, keys: readonl
  * of one that is not, unless the signature is right.
  */
 export async function takeAssertion(
-  parts: Parts,
+  parts: Deps,
   request: Request,
   input: {
     readonly ceremony: string

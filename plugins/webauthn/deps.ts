@@ -1,11 +1,11 @@
 import type {
   Audit,
   Catalog,
-  Changes,
   Clock,
   Log,
   PublicNames,
   RateLimit,
+  Revisions,
   Sessions,
   SignInDesk,
   Users,
@@ -18,7 +18,7 @@ import type { Keys } from './passkeys.ts'
 import type { Party } from './response-verification.ts'
 
 /** What the routes of the plugin work with. */
-export interface Parts {
+export interface Deps {
   readonly ceremonies: Ceremonies
   readonly keys: Keys
   readonly links: Links
@@ -31,7 +31,7 @@ export interface Parts {
   readonly sessions: Sessions
   readonly catalog: Pick<Catalog, 'byHost'>
   readonly desk: SignInDesk
-  readonly changes: Pick<Changes, 'fresh'>
+  readonly revisions: Pick<Revisions, 'fresh'>
   readonly audit: Pick<Audit, 'record'>
   readonly publicNames: PublicNames
   readonly clock: Clock

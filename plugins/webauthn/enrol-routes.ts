@@ -12,7 +12,7 @@ import {
   takeAnswer,
   text,
 } from './challenge.ts'
-import type { Parts, Request } from './deps.ts'
+import type { Deps, Request } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
 import { isLocal } from './local-issuer.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
@@ -25,7 +25,7 @@ export const enrolUrl = (signInOrigin: string, token: string): string => `${sign
  * Where an administrator's link leads. For people without an identity provider the link is enough; a person of a
  * provider must be signed in as well, freshly and as that person.
  */
-export function enrolRoutes(parts: Parts): WebRoutes {
+export function enrolRoutes(parts: Deps): WebRoutes {
   const { links, users, keys, desk, pages, clock } = parts
 
   async function open(request: Request, token: string) {

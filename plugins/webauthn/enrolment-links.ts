@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   type Actor,
-  type Changes,
   type Clock,
   type Database,
   Problem,
+  type Revisions,
   type Transaction,
   type User,
 } from '@mezite/core'
@@ -14,7 +14,7 @@ const TTL_MS = 15 * 60_000
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
 /** One-use enrolment links: 15 minutes, kept as a hash, spent in the transaction that enrols the key. */
-export function createLinks(database: Database, changes: Pick<Changes, 'write'>, clock: Clock) {
+export function createLinks(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
 
   return {
@@ -23,7 +23,7 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
       const id = randomBytes(9).toString('base64url')
       const now = clock.now()
       const expires = now + TTL_MS
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         await tables.deleteFrom('webauthn_links').where('expires', '<', now).execute()
         const row = { id, hash: hashOf(token), user_key: user.key, holder: user.holder, created: now }
@@ -64,7 +64,7 @@ export function createLinks(database: Database, changes: Pick<Changes, 'write'>,
 
     /** Revokes one link of the name, or all. Returns how many could still have been used. */
     async revoke(user: User, id: string | null, by: Actor): Promise<number> {
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         let query = trx
           .withTables<WebauthnTables>()
           .deleteFrom('webauthn_links')

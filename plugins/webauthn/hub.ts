@@ -1,17 +1,17 @@
 import {
   audit,
   catalog,
-  changes,
   createRateLimit,
   database,
   defineHubPlugin,
   migrations,
   publicNames,
+  revisions,
+  secretBox,
   sessions,
   signInDesk,
   signInMethods,
   users,
-  vault,
   webRoutes,
 } from '@mezite/core'
 import { accountRoutes } from './account-routes.ts'
@@ -19,7 +19,7 @@ import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'
 import { createCeremonies } from './ceremonies.ts'
 import { WebauthnConfig, type WebauthnSettings } from './config.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { enrolRoutes } from './enrol-routes.ts'
 import { createLinks } from './enrolment-links.ts'
 import { createHardwareKeys } from './hardware-keys.ts'
@@ -36,16 +36,16 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Asks for passkeys and security keys',
   config: WebauthnConfig,
-  needs: { audit, catalog, changes, database, publicNames, sessions, signInDesk, users, vault },
+  needs: { audit, catalog, revisions, database, publicNames, sessions, signInDesk, users, secretBox },
   provides: { migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use
     const assets = createAssets()
-    const parts: Parts = {
-      ceremonies: createCeremonies(use.database, use.vault, clock),
-      keys: createKeys(use.database, use.changes, clock),
-      links: createLinks(use.database, use.changes, clock),
+    const parts: Deps = {
+      ceremonies: createCeremonies(use.database, use.secretBox, clock),
+      keys: createKeys(use.database, use.revisions, clock),
+      links: createLinks(use.database, use.revisions, clock),
       hardware: createHardwareKeys(settings.hardware_key, log),
       firstKey: settings.first_key ?? 'self',
       party: {
@@ -62,7 +62,7 @@ export default defineHubPlugin({
       sessions: use.sessions,
       catalog: use.catalog,
       desk: use.signInDesk,
-      changes: use.changes,
+      revisions: use.revisions,
       audit: use.audit,
       publicNames,
       clock,

@@ -1,11 +1,11 @@
 import type { RunningChange, Session, User } from '@mezite/core'
 import { sha256 } from './challenge.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { PASSKEY } from './local-issuer.ts'
 import type { KeyRow } from './migrations.ts'
 
 /** What an assertion by this key leaves in a session; it goes when the key goes. */
-export function markOf({ hardware, clock }: Parts, key: KeyRow) {
+export function markOf({ hardware, clock }: Deps, key: KeyRow) {
   const level = hardware.qualifies(key) ? ('hardware_key' as const) : ('webauthn' as const)
   return { name: 'session-mfa', level, at: clock.now(), by: sha256(key.id) }
 }
@@ -16,7 +16,7 @@ export function markOf({ hardware, clock }: Parts, key: KeyRow) {
  * `kept` is the session of the person who says so.
  */
 export async function dropMarks(
-  { sessions }: Parts,
+  { sessions }: Deps,
   { user, keyId, kept }: { readonly user: User; readonly keyId: string; readonly kept: Session },
   within: RunningChange,
 ): Promise<void> {

@@ -12,7 +12,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Parts, Request } from './deps.ts'
+import type { Deps, Request } from './deps.ts'
 import { markOf } from './mfa-records.ts'
 
 type Level = 'webauthn' | 'hardware_key'
@@ -22,7 +22,7 @@ export const mfaUrl = (signInOrigin: string, level: Level, state: string): strin
   `${signInOrigin}/web/mfa?level=${level}&state=${encodeURIComponent(state)}`
 
 /** The demand of a role, answered by an assertion; then the browser goes on to the page first asked for. */
-export function mfaRoutes(parts: Parts): WebRoutes {
+export function mfaRoutes(parts: Deps): WebRoutes {
   const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = parts
 
   /** The app behind the state. What the person may do there is decided when the answer has come. */

@@ -117,7 +117,7 @@ export function createPages({
               ? html`<div class="actions"><a class="button" data-continue href=${account.continueUrl}>Continue</a></div>`
               : null
           }
-          ${changes(account)}
+          ${revisions(account)}
           ${status()}
           ${noScript()}
           <div class="actions">
@@ -157,7 +157,7 @@ function keyList({ keys, fresh }: Account) {
   </ul>`
 }
 
-function changes({ keys, fresh, againUrl, byAdmin }: Account) {
+function revisions({ keys, fresh, againUrl, byAdmin }: Account) {
   if (byAdmin) {
     return html`<p>An administrator gives you a link for your first key (<code>mezctl users add-mfa</code>).</p>`
   }

@@ -1,10 +1,10 @@
 import {
   type Actor,
   type AuditInput,
-  type Changes,
   type Clock,
   type Database,
   Problem,
+  type Revisions,
   type RunningChange,
   type Transaction,
   type User,
@@ -18,7 +18,7 @@ const MAX_KEYS = 20
 export type Who = Pick<AuditInput, 'user' | 'roles' | 'clientIp' | 'sessionId' | 'requestId'>
 
 /** The keys of people, in the database: they are asked for in ceremonies only. */
-export function createKeys(database: Database, changes: Pick<Changes, 'write'>, clock: Clock) {
+export function createKeys(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
   const own = (source: Pick<typeof db, 'selectFrom'>, user: User) =>
     source
@@ -49,7 +49,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
     ): Promise<void> {
       const { holder } = user
       if (holder === null) throw new Problem(409, 'user_unknown', 'Nobody has signed in with this name yet.')
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         await also?.(trx)
         const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
@@ -88,7 +88,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
       who: Who,
       also: (within: RunningChange) => Promise<void>,
     ): Promise<void> {
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         const all = await own(tables, user).execute()
         if (!all.some((key) => key.id === id)) throw new Problem(404, 'key_unknown', 'There is no such key.')
@@ -112,7 +112,7 @@ export function createKeys(database: Database, changes: Pick<Changes, 'write'>, 
       by: Actor,
       endSessions: (within: RunningChange) => Promise<number>,
     ): Promise<{ gone: number; ended: number }> {
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         let query = trx
           .withTables<WebauthnTables>()
           .deleteFrom('webauthn_keys')

@@ -1,12 +1,12 @@
 import type { User } from '@mezite/core'
 import { generateRegistrationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
-import type { Parts } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { isLocal } from './local-issuer.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
 
 /** A question for a new key of this person. Passkeys that sign in are kept on the authenticator, others need not be. */
-export async function askNewKey(parts: Parts, binding: Binding, user: User) {
+export async function askNewKey(parts: Deps, binding: Binding, user: User) {
   const { ceremonies, keys, hardware, party, publicNames } = parts
   const { challenge, ceremony } = ceremonies.begin(binding)
   const options = await generateRegistrationOptions({
@@ -33,7 +33,7 @@ export async function askNewKey(parts: Parts, binding: Binding, user: User) {
 
 /** Spends the challenge and verifies the new key. Throws `Problem`. */
 export async function takeNewKey(
-  parts: Parts,
+  parts: Deps,
   input: { readonly ceremony: string; readonly binding: Binding; readonly response: unknown },
 ): Promise<NewKey> {
   const { ceremonies, hardware, party, clock } = parts

@@ -13,7 +13,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Parts, Request } from './deps.ts'
+import type { Deps, Request } from './deps.ts'
 import { isLocal, PASSKEY } from './local-issuer.ts'
 import { markOf } from './mfa-records.ts'
 
@@ -28,7 +28,7 @@ export const signInUrl = (signInOrigin: string, state: string): string =>
  * Sign-in with a passkey alone, for people without an identity provider. The key of somebody who has one signs
  * nobody in: what the provider has ended would live on.
  */
-export function signInRoutes(parts: Parts): WebRoutes {
+export function signInRoutes(parts: Deps): WebRoutes {
   const { desk, keys, users, pages, sessions, audit } = parts
 
   function bind(request: Request): Binding {

@@ -31,7 +31,7 @@ async function start(t: { teardown(run: () => unknown): void; testdir(): string 
 }
 
 const remove = (hub: TunnelHub) =>
-  hub.changes.write(async (trx, change) => {
+  hub.revisions.write(async (trx, change) => {
     await trx.deleteFrom('agents').where('hostname', '=', 'node-1').execute()
     change.touch('agent', 'node-1')
   })
@@ -41,7 +41,7 @@ t.test(
   async (t) => {
     const { hub, lines, heard } = await start(t)
     hub.locked.add('node-1')
-    await hub.changes.write(async (_trx, change) => change.touch('lock', 'x'))
+    await hub.revisions.write(async (_trx, change) => change.touch('lock', 'x'))
     await heard('lost the hub', 'agent_locked')
     await heard('no link to the hub', 'agent_locked')
     t.match(lines.find((line) => line.reason)?.hint, /administrator has locked/)

@@ -85,7 +85,7 @@ t.test(
   async (t) => {
     let changing = true
     const made: string[] = []
-    const changes = (async () => {
+    const revisions = (async () => {
       for (let n = 0; changing; n++) {
         const spec = { allow: { app_labels: { team: 'x' } } }
         await hub.api('PUT', `/roles/r${n}`, {
@@ -103,7 +103,7 @@ t.test(
     hub.program.signal('SIGKILL')
     await Promise.all([hub.program.exited, asking])
     changing = false
-    await changes
+    await revisions
     const before = new Map(answered)
     await hub.restart()
     await until(() => isConnected(hub.api, 'node-1'), 'the agent is back')

@@ -20,8 +20,8 @@ const anything: unknown = new Proxy(() => {}, {
 const rooms = [
   ...[
     ref.database,
-    ref.changes,
-    ref.vault,
+    ref.revisions,
+    ref.secretBox,
     ref.authorities,
     ref.catalog,
     ref.users,

@@ -175,7 +175,7 @@ t.test('each change is one request, and says what was done', async (t) => {
     metadata: { name, ...(labels ? { labels } : {}) },
     spec,
   })
-  const changes: [string, string, string, unknown, RegExp][] = [
+  const revisions: [string, string, string, unknown, RegExp][] = [
     [
       'apps register --name db --uri tcp://h:1 --labels a=b,c=d --agent-hostname x --agent-hostname y',
       'POST',
@@ -261,7 +261,7 @@ t.test('each change is one request, and says what was done', async (t) => {
       /^Token: secret\nCA pin: sha256:ab\nmezd start --proxy h\n$/,
     ],
   ]
-  await severally(changes, async ([line, method, url, body, text]) => {
+  await severally(revisions, async ([line, method, url, body, text]) => {
     const { code, out, err } = await mezctl(line)
     t.equal(err, '', line)
     t.equal(code, 0, line)

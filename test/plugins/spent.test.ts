@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Migrations } from '@mezite/core'
 import t from 'tap'
-import { createVault } from '../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../core/hub/secrets/secret-box.ts'
 import { oidcMigrations } from '../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../plugins/oidc/spent-tokens.ts'
 import { createCeremonies } from '../../plugins/webauthn/ceremonies.ts'
@@ -28,8 +28,8 @@ async function databaseOf(t: { teardown(end: () => unknown): void }, migrations:
 
 t.test('a challenge that was spent stays spent, whatever a hub whose clock is ahead tidies up', async (t) => {
   const db = await databaseOf(t, webauthnMigrations)
-  const vault = createVault(randomBytes(32))
-  const [exact, ahead] = [0, 20_000].map((ms) => createCeremonies(db, vault, clockAhead(ms)))
+  const secretBox = createSecretBox(randomBytes(32))
+  const [exact, ahead] = [0, 20_000].map((ms) => createCeremonies(db, secretBox, clockAhead(ms)))
   const binding = { purpose: 'sign-in', session: 's', user: null } as const
   const { ceremony } = exact!.begin(binding)
   await exact!.spend(ceremony, binding)

@@ -13,7 +13,7 @@ import { createTestHost, fakeClock } from '../../core/testing/index.ts'
 t.test('a need without a stand-in, and a stand-in without a need, are said', async (t) => {
   const needy = defineHubPlugin({ name: 'needy', api: 1, summary: 'Needs', needs: { catalog }, setup() {} })
   t.throws(() => createTestHost(needy), { code: 'MEZ_SERVICE_MISSING' })
-  t.throws(() => createTestHost(needy, { use: { catalog: {}, vault: {} } }), /no 'vault'/)
+  t.throws(() => createTestHost(needy, { use: { catalog: {}, secretBox: {} } }), /no 'vault'/)
   t.doesNotThrow(() => createTestHost(needy, { use: { catalog: {} } }))
 })
 

@@ -2,7 +2,7 @@ import type { Access } from '../../api/access.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -15,7 +15,7 @@ export interface AccessOptions {
   readonly catalog: Pick<Catalog, 'list'>
   readonly decide: HubCalls['access']['decide']
   readonly locks: Pick<Locks, 'lockFor'>
-  readonly changes: Pick<Changes, 'epoch'>
+  readonly revisions: Pick<Revisions, 'revision'>
   /** Told of every decision that somebody asked for. */
   readonly decided?: (decision: Decision) => void
   readonly clock: Clock
@@ -23,7 +23,7 @@ export interface AccessOptions {
 }
 
 interface Entry {
-  readonly epoch: number
+  readonly revision: number
   readonly app: AccessQuery['app']
   readonly protocol: string
   readonly clientIp: string
@@ -42,7 +42,7 @@ const SLICE = 200
  * again until the hub is restarted: each of its ballots has failed.
  */
 export function createAccess(options: AccessOptions): Access {
-  const { catalog, decide: ask, locks, changes, clock, log } = options
+  const { catalog, decide: ask, locks, revisions, clock, log } = options
   let kept = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()
 
@@ -65,10 +65,10 @@ export function createAccess(options: AccessOptions): Access {
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return denied('locked', lock.message)
-      const { epoch } = changes
+      const { revision } = revisions
       const known = kept.get(subject)?.get(app.id)
       if (
-        known?.epoch === epoch &&
+        known?.revision === revision &&
         known.app === app &&
         known.protocol === context.protocol &&
         known.clientIp === context.clientIp
@@ -86,7 +86,7 @@ export function createAccess(options: AccessOptions): Access {
       }
       const verdict = judge(answer)
       const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
-      if (ask.pure && answer.failed.length === 0) keep(asked, epoch, verdict, decision)
+      if (ask.pure && answer.failed.length === 0) keep(asked, revision, verdict, decision)
       return decision
     } catch (error) {
       return failed(error)
@@ -116,7 +116,12 @@ export function createAccess(options: AccessOptions): Access {
     return denied('policy_failed')
   }
 
-  function keep({ subject, app, context }: AccessQuery, epoch: number, verdict: Verdict, decision: Decision) {
+  function keep(
+    { subject, app, context }: AccessQuery,
+    revision: number,
+    verdict: Verdict,
+    decision: Decision,
+  ) {
     // Only what cannot change under us may be a key.
     if (!Object.isFrozen(subject)) return
     let apps = kept.get(subject)
@@ -126,7 +131,7 @@ export function createAccess(options: AccessOptions): Access {
     }
     const { protocol, clientIp } = context
     const timeless = verdict.denial !== null || verdict.requirements.length === 0
-    apps.set(app.id, { epoch, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
+    apps.set(app.id, { revision, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
   }
 
   function tell(decision: Decision): Decision {

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Actor } from '../../api/audit-event.ts'
 import type { Database } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Changes, View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -50,13 +50,13 @@ export interface RunningApiTokens extends ApiTokens {
 /** Keeps API tokens in memory by the hash of their secret. */
 export function createApiTokens(options: {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly clock: Clock
   readonly log: Log
 }): RunningApiTokens {
-  const { changes, users, locks, clock, log } = options
+  const { revisions, users, locks, clock, log } = options
   const db = options.db.withTables<AccessTables>()
   let byHash = new Map<string, ApiToken>()
   const usedAt = new Map<string, number>()
@@ -73,7 +73,7 @@ export function createApiTokens(options: {
     // There are few, and they change seldom.
     refresh: (trx) => view.loadAll(trx),
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   /** Of the token's roles those that its creator has now; none when either of them is locked. */
   function subjectOf({ name, roles, creator }: ApiToken): Subject {
@@ -134,7 +134,7 @@ export function createApiTokens(options: {
         created,
         expires: created + ttlMs,
       }
-      const made = await changes.write(async (trx, change) => {
+      const made = await revisions.write(async (trx, change) => {
         const tables = trx.withTables<AccessTables>()
         const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
         if (holder === undefined)
@@ -168,7 +168,7 @@ export function createApiTokens(options: {
     },
 
     remove: (id, actor) =>
-      changes.write(async (trx, change) => {
+      revisions.write(async (trx, change) => {
         const tables = trx.withTables<AccessTables>()
         const row = await tables
           .deleteFrom('api_tokens')

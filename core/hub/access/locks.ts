@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Actor } from '../../api/audit-event.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Changes, View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { foldName } from '../users/user-name.ts'
 import type { Lock, LockKind, Locks } from './lock.ts'
@@ -9,7 +9,7 @@ import { lockTargetFault } from './lock-target.ts'
 import type { AccessTables, LockTable } from './migrations.ts'
 
 export interface LocksOptions {
-  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
   readonly clock: Clock
 }
 
@@ -31,7 +31,7 @@ export interface RunningLocks extends Locks {
 const KEPT_MS = 24 * 3_600_000
 
 /** Keeps locks in memory, true by the change sequence; an expired lock stops nobody. */
-export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
+export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
   let locks = new Map<string, Lock>()
   let index = new Map<string, Lock[]>()
 
@@ -70,7 +70,7 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
       }
     },
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   const event = (type: string, { id, kind, target }: Lock, by: Actor) => ({
     type,
@@ -105,7 +105,7 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
           .concat(subject.sessionId === null ? [] : keyOf('session', subject.sessionId))
           .includes(own)
       if (hitsOneself) throw new Problem(409, 'self_lockout', 'This lock would shut out yourself.')
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const db = trx.withTables<AccessTables>()
         // Locks that ended long ago leave with the next one; they stop nobody meanwhile.
         await db
@@ -120,7 +120,7 @@ export function createLocks({ changes, clock }: LocksOptions): RunningLocks {
     },
 
     async remove(id, actor) {
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const db = trx.withTables<AccessTables>()
         const gone = await db.deleteFrom('locks').where('id', '=', id).returningAll().executeTakeFirst()
         if (!gone)

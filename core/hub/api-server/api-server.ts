@@ -29,9 +29,9 @@ const BODY_BYTES = 1024 * 1024
 /** In UTF-16: a user name has 256 characters at most, of which each may take two. */
 const LONGEST_NAME = 512
 
-export interface WebOptions
+export interface ApiServerOptions
   extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
-    Pick<GuardOptions, 'identify' | 'changes'> {
+    Pick<GuardOptions, 'identify' | 'revisions'> {
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */
   readonly hsts: boolean
@@ -62,7 +62,7 @@ export interface Web {
 }
 
 /** Fastify for pages and API; application traffic never comes here. */
-export function createWeb(options: WebOptions): Web {
+export function createApiServer(options: ApiServerOptions): Web {
   const { log, clock = systemClock, renderError = plainErrorPage } = options
   const limits = { ...defaultLimits, ...options.limits }
   let web: WebServer | undefined
@@ -192,7 +192,7 @@ function takeBodies(app: FastifyInstance): void {
   )
 }
 
-function describe(app: FastifyInstance, { version, publicNames }: WebOptions): void {
+function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptions): void {
   app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',

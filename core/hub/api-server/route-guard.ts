@@ -2,14 +2,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Credentials } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { RouteAccess } from '../../api/route.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { Arrival } from '../http/http1-server.ts'
 import { addressKey } from '../limits/address-key.ts'
-import { createCounts } from '../limits/concurrency-quota.ts'
+import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
 import { readCookie } from './cookie.ts'
@@ -37,7 +37,7 @@ export interface GuardOptions {
   /** Who holds the credentials, with the roles in force now; null: nobody that is known. */
   readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
   /** Sessions and roles are only believed while the view of them is fresh. */
-  readonly changes: Pick<Changes, 'fresh'>
+  readonly revisions: Pick<Revisions, 'fresh'>
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
   readonly clock: Clock
 }
@@ -48,10 +48,10 @@ export interface GuardOptions {
  * the body is there. Returns the live table.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
-  const { arrivalOf, identify, changes, limits } = options
+  const { arrivalOf, identify, revisions, limits } = options
   const routes: Route[] = []
   const rates = createRateLimit(options.clock)
-  const underWay = createCounts()
+  const underWay = createConcurrencyQuota()
 
   app.decorateRequest('subject', null as unknown as Subject)
   app.decorateRequest('clientIp', '')
@@ -136,7 +136,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
           ? undefined
           : { kind: 'hub-cookie', token: cookie }
     const demandFresh = (): void => {
-      if (changes.fresh()) return
+      if (revisions.fresh()) return
       reply.header('retry-after', '1')
       throw new Problem(
         503,
@@ -168,7 +168,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     request.subject = judge(subject)
-    request.identifyAgain = async () => (changes.fresh() && credentials ? identify(credentials) : null)
+    request.identifyAgain = async () => (revisions.fresh() && credentials ? identify(credentials) : null)
     request.judgeAgain = async () => {
       demandFresh()
       return judge(credentials ? await identify(credentials) : null)

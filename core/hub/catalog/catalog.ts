@@ -5,7 +5,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Change, Changes, View } from '../../api/revisions.ts'
+import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -15,7 +15,7 @@ import type { AppTable, CatalogTables } from './migrations.ts'
 import { resourceInvalid } from './resource.ts'
 
 export interface CatalogOptions {
-  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied'>
   readonly publicNames: PublicNames
   readonly hooks: Pick<HubCalls['catalog'], 'changed'>
   /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
@@ -43,7 +43,7 @@ export interface RunningCatalog extends Catalog {
 
 /** Keeps the catalog in memory, true by the change sequence. */
 export function createCatalog(options: CatalogOptions): RunningCatalog {
-  const { changes, publicNames, hooks, clock, log } = options
+  const { revisions, publicNames, hooks, clock, log } = options
   let byName = new Map<string, App>()
   let byId = new Map<string, App>()
   let byHost = new Map<string, App>()
@@ -106,8 +106,8 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       }
     },
   }
-  changes.addView(view)
-  changes.onApplied((touched) => {
+  revisions.addView(view)
+  revisions.onApplied((touched) => {
     if (touched === null) return hooks.changed(null)
     const names = touched.get('app')
     if (names && names.size > 0) hooks.changed([...names])
@@ -202,7 +202,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
 
     async put(input, mode, actor) {
       checkCertificate(input)
-      const created = await changes.write(async (trx, change) => {
+      const created = await revisions.write(async (trx, change) => {
         const old = await find(trx, input.name)
         if (old && mode === 'create') {
           throw new Problem(
@@ -221,7 +221,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     },
 
     async change(name, next, actor) {
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const old = await find(trx, name)
         const before = old && read(old)
         if (!old || !before) throw appNotFound(name)
@@ -237,7 +237,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
 
     async remove(name, actor) {
       const before = byName.get(name)
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const db = trx.withTables<CatalogTables>()
         const gone = await db.deleteFrom('apps').where('name', '=', name).returning('id').executeTakeFirst()
         if (!gone) throw appNotFound(name)

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../../api/database.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -15,7 +15,7 @@ const WATCHED_MS = 3_000
 
 export interface CutReportsOptions {
   readonly db: Database
-  readonly changes: Pick<Changes, 'onApplied'> & {
+  readonly revisions: Pick<Revisions, 'onApplied'> & {
     /** Number of the last change that this hub has applied, of any kind. */
     readonly applied: number
   }
@@ -31,7 +31,7 @@ export interface CutReportsOptions {
 
 /** Says after each change what this hub has cut because of it, and collects what all hubs have. Made after sessions. */
 export function createCutReports(options: CutReportsOptions): CutReports {
-  const { changes, sessions, registry, instanceId, clock, log } = options
+  const { revisions, sessions, registry, instanceId, clock, log } = options
   const db = options.db.withTables<HubTables>()
   const { live } = sessions
   let checked = -1
@@ -40,7 +40,7 @@ export function createCutReports(options: CutReportsOptions): CutReports {
   let telling = false
   const own: { readonly after: number; readonly n: number; readonly streams: number }[] = []
 
-  changes.onApplied((touched) => {
+  revisions.onApplied((touched) => {
     const opensOnly =
       touched?.size === 1 && [...(touched.get('session') ?? ['-'])].every((id) => sessions.byId(id))
     if (!opensOnly) watchedUntil = clock.monotonic() + WATCHED_MS
@@ -53,8 +53,8 @@ export function createCutReports(options: CutReportsOptions): CutReports {
 
   async function tellAll(): Promise<void> {
     telling = true
-    while (checked < changes.applied) {
-      const n = changes.applied
+    while (checked < revisions.applied) {
+      const n = revisions.applied
       try {
         if (live.size > 0) await live.recheck()
         const streams = live.revoked - told
@@ -89,7 +89,7 @@ export function createCutReports(options: CutReportsOptions): CutReports {
   }
 
   async function collect(before: number, began: number): Promise<CutReport | null> {
-    const n = changes.applied
+    const n = revisions.applied
     if (n <= before) return null
     const until = clock.monotonic() + WAIT_MS
     watchedUntil = clock.monotonic() + WATCHED_MS
@@ -117,7 +117,7 @@ export function createCutReports(options: CutReportsOptions): CutReports {
 
   return {
     begin() {
-      const before = changes.applied
+      const before = revisions.applied
       const began = clock.monotonic()
       return () => collect(before, began)
     },

@@ -1,4 +1,4 @@
-import type { Vault } from '../../api/secret-box.ts'
+import type { SecretBox } from '../../api/secret-box.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { parseListenAddress } from '../config/address.ts'
 import type { Address } from '../config/hub-config.ts'
@@ -36,16 +36,16 @@ export interface Peers {
 
 export function createPeers(options: {
   readonly registry: Pick<Registry, 'reachable'>
-  readonly vault: Vault
+  readonly secretBox: SecretBox
   readonly instanceId: string
   readonly clock: Clock
 }): Peers {
-  const { registry, vault, instanceId, clock } = options
+  const { registry, secretBox, instanceId, clock } = options
   const placeOf = (to: string) => ({ table: 'hubs', id: to, purpose: 'peer' })
 
   function open(sealed: string): PeerSource | null {
     try {
-      const plain = vault.open(placeOf(instanceId), Buffer.from(sealed, 'base64url'))
+      const plain = secretBox.open(placeOf(instanceId), Buffer.from(sealed, 'base64url'))
       const { via, address, port, at } = JSON.parse(plain.toString('utf8')) as PeerSource & { at: number }
       return Math.abs(clock.now() - at) > LIFE_MS ? null : { via, address, port }
     } catch {
@@ -58,7 +58,7 @@ export function createPeers(options: {
     addressOf: (id) => parseListenAddress(registry.reachable.get(id) ?? ''),
     header(to, { address, port }) {
       const said = JSON.stringify({ via: instanceId, address, port, at: clock.now() })
-      const sealed = vault.seal(placeOf(to), Buffer.from(said))
+      const sealed = secretBox.seal(placeOf(to), Buffer.from(said))
       return Buffer.concat([START, Buffer.from(`${sealed.toString('base64url')}\r\n`, 'latin1')])
     },
     isHeader(bytes) {

@@ -5,8 +5,8 @@ import type { Tunnel } from '../../api/tunnel.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { OpenDatabase } from '../database/database.ts'
-import type { Front } from '../listener/listener.ts'
-import type { RunningChanges } from '../revisions/revisions.ts'
+import type { Listener } from '../listener/listener.ts'
+import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -17,8 +17,8 @@ const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 export interface Watched {
   readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
   readonly catalog: Pick<Catalog, 'list'>
-  readonly changes: Pick<RunningChanges, 'ageMs' | 'applied' | 'fresh'>
-  readonly front: Pick<Front, 'connections'>
+  readonly revisions: Pick<RunningRevisions, 'ageMs' | 'applied' | 'fresh'>
+  readonly front: Pick<Listener, 'connections'>
   readonly registry: Pick<Registry, 'clockAheadMs'>
   readonly sessions: Pick<RunningSessions, 'list' | 'live'>
   readonly store: Pick<OpenDatabase, 'connections'>
@@ -92,7 +92,7 @@ export function createHubMetrics() {
       if (failed) failedQueries.value += 1
     },
     /** Gauges over rooms that are open. */
-    watch({ audit, catalog, changes, front, registry, sessions, store, tunnel }: Watched): void {
+    watch({ audit, catalog, revisions, front, registry, sessions, store, tunnel }: Watched): void {
       const bySink = (read: (sink: RunningAudit['sinks'][number]) => number) => () =>
         Object.fromEntries(audit.sinks.map((sink) => [sink.name, read(sink)]))
       const { gauge, counted } = metrics
@@ -135,12 +135,12 @@ export function createHubMetrics() {
       gauge(
         'mezite_view_age_seconds',
         'Since access data was last known to be true; over 5 nobody is let in',
-        () => Math.min(changes.ageMs() / 1_000, 1e9),
+        () => Math.min(revisions.ageMs() / 1_000, 1e9),
       )
       gauge(
         'mezite_change_sequence',
         'Last change of access data that this hub has applied; compare hubs',
-        () => changes.applied,
+        () => revisions.applied,
       )
       gauge(
         'mezite_clock_difference_seconds',

@@ -1,5 +1,5 @@
 import type { Authorities, IssuedCertificate } from '../../api/certificate-authorities.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
@@ -25,13 +25,13 @@ export interface Enrolment {
 
 /** Changes the rows of agents through the change sequence. */
 export function createEnrolment(options: {
-  readonly changes: Pick<Changes, 'write'>
+  readonly revisions: Pick<Revisions, 'write'>
   readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
   readonly catalog: Pick<RunningCatalog, 'bindsIn'>
   readonly tokens: Pick<JoinTokens, 'spend'>
   readonly clock: Clock
 }): Enrolment {
-  const { changes, authorities, catalog, tokens, clock } = options
+  const { revisions, authorities, catalog, tokens, clock } = options
 
   async function sign(csr: string, hostname: string, generation: number): Promise<IssuedCertificate> {
     try {
@@ -46,7 +46,7 @@ export function createEnrolment(options: {
       if (typeof token !== 'string' || typeof csr !== 'string' || !isHostname(hostname)) {
         throw new JoinRefusal(400, 'join_invalid', 'Needed: token, csr and hostname (lower case).')
       }
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const tables = trx.withTables<TunnelTables>()
         const spent = await tokens.spend(trx, token, hostname)
         const [before] = await tables
@@ -95,7 +95,7 @@ export function createEnrolment(options: {
     async renew(hostname, serial, csr) {
       if (typeof csr !== 'string')
         throw new JoinRefusal(400, 'csr_invalid', 'A certificate request is needed.')
-      return changes.write(async (trx, change) => {
+      return revisions.write(async (trx, change) => {
         const tables = trx.withTables<TunnelTables>()
         const [row] = await tables
           .selectFrom('agents')
@@ -125,7 +125,7 @@ export function createEnrolment(options: {
       })
     },
     confirm: (hostname, serial) =>
-      changes.write(async (trx, change) => {
+      revisions.write(async (trx, change) => {
         await trx
           .withTables<TunnelTables>()
           .updateTable('agents')
@@ -136,7 +136,7 @@ export function createEnrolment(options: {
         change.touch('agent', hostname)
       }),
     learnt: (hostname, pins) =>
-      changes.write(async (trx, change) => {
+      revisions.write(async (trx, change) => {
         await trx
           .withTables<TunnelTables>()
           .updateTable('agents')

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { v4 as uuid } from 'uuid'
 import type { Actor } from '../../api/audit-event.ts'
 import type { Database, Transaction } from '../../api/database.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
 import { JoinRefusal } from './join-refusal.ts'
@@ -28,10 +28,10 @@ const hashOf = (token: string): string => createHash('sha256').update(token).dig
 /** Tokens are made and removed with an audit event in the same transaction. */
 export function createJoinTokens(options: {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write'>
+  readonly revisions: Pick<Revisions, 'write'>
   readonly clock: Clock
 }): JoinTokens {
-  const { changes, clock } = options
+  const { revisions, clock } = options
   const db = options.db.withTables<TunnelTables>()
   const event = (type: string, id: string, by: Actor, agent: string | null) => ({
     type,
@@ -45,7 +45,7 @@ export function createJoinTokens(options: {
       const id = uuid()
       const token = randomBytes(32).toString('base64url')
       const now = clock.now()
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const tables = trx.withTables<TunnelTables>()
         await tables
           .deleteFrom('join_tokens')
@@ -70,7 +70,7 @@ export function createJoinTokens(options: {
     list: async () =>
       (await db.selectFrom('join_tokens').selectAll().orderBy('created').execute()) as JoinTokenTable[],
     remove: (id, by) =>
-      changes.write(async (trx, change) => {
+      revisions.write(async (trx, change) => {
         const [row] = await trx
           .withTables<TunnelTables>()
           .deleteFrom('join_tokens')

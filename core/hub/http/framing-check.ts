@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../../api/problem.ts'
 import { readFraming } from '../../wire/request-framing.ts'
-import type { HostVerdict } from './host-router.ts'
+import type { HostRoute } from './host-router.ts'
 
 /** Refuses a request whose version or framing is not one that is understood (RFC 9112 sections 2.3 and 6). */
-export function judgeFraming(request: IncomingMessage): HostVerdict | undefined {
+export function judgeFraming(request: IncomingMessage): HostRoute | undefined {
   const { httpVersionMajor: major, httpVersionMinor: minor, headersDistinct } = request
   if (major !== 1)
     return refused(505, 'version_unsupported', 'Only HTTP/1.1 and HTTP/1.0 are understood here.')
@@ -21,6 +21,6 @@ export function judgeFraming(request: IncomingMessage): HostVerdict | undefined 
   return 'status' in framing ? refused(framing.status, framing.code, framing.detail) : undefined
 }
 
-function refused(status: number, code: string, detail: string): HostVerdict {
+function refused(status: number, code: string, detail: string): HostRoute {
   return { kind: 'refused', problem: new Problem(status, code, detail) }
 }

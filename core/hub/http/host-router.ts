@@ -4,7 +4,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import { parseHost, parseHostValue } from '../../wire/host.ts'
 
 /** Whose request it is: the hub's own (with the origin asked), an app's, or nobody's. */
-export type HostVerdict =
+export type HostRoute =
   | { readonly kind: 'web'; readonly origin: string }
   | { readonly kind: 'app' }
   | { readonly kind: 'refused'; readonly problem: Problem }
@@ -13,7 +13,7 @@ export type HostVerdict =
  * Judges one request. The name in the Host header, in an absolute request target and in the TLS handshake
  * must be one name, unless a trusted proxy made the connection. Exactly the hub's hosts are web.
  */
-export function judgeHost(
+export function routeHost(
   request: {
     readonly method?: string | undefined
     readonly rawHeaders: readonly string[]
@@ -21,7 +21,7 @@ export function judgeHost(
   },
   info: ConnectionInfo,
   names: PublicNames,
-): HostVerdict {
+): HostRoute {
   const named = parseHost(request.rawHeaders)
   if (typeof named === 'string') return { kind: 'refused', problem: new Problem(400, 'host_invalid', named) }
   const { url = '', method } = request
@@ -47,7 +47,7 @@ export function judgeHost(
   return below ? { kind: 'app' } : misdirected(names)
 }
 
-function misdirected({ hubOrigin }: PublicNames): HostVerdict {
+function misdirected({ hubOrigin }: PublicNames): HostRoute {
   const detail = `The host of this address is not served here. The pages of this hub are at ${hubOrigin}.`
   return { kind: 'refused', problem: new Problem(421, 'misdirected_request', detail) }
 }

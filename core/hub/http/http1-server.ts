@@ -7,7 +7,7 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { OwedAnswers, silence } from '../../wire/pending-responses.ts'
 import { judgeFraming } from './framing-check.ts'
-import { type HostVerdict, judgeHost } from './host-router.ts'
+import { type HostRoute, routeHost } from './host-router.ts'
 
 export type WebLimits = Pick<
   ProxyLimits,
@@ -24,7 +24,7 @@ export interface WebServerOptions {
 /** What is known of a request before Fastify sees it. */
 export interface Arrival {
   readonly info: ConnectionInfo | null
-  readonly verdict: HostVerdict
+  readonly verdict: HostRoute
   /** Came over the admin socket. */
   readonly operator: boolean
 }
@@ -44,16 +44,16 @@ const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: fal
 export function createWebServer(handler: RequestListener, options: WebServerOptions): WebServer {
   const { publicNames, appHosts, limits } = options
   const connections = new WeakMap<Duplex, ConnectionInfo>()
-  const verdicts = new WeakMap<IncomingMessage, HostVerdict>()
+  const verdicts = new WeakMap<IncomingMessage, HostRoute>()
   const owed = new OwedAnswers()
 
-  const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostVerdict } => {
+  const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostRoute } => {
     const info = connections.get(request.socket) ?? UNKNOWN
     const verdict =
       verdicts.get(request) ??
       tooLarge(request, limits) ??
       judgeFraming(request) ??
-      judgeHost(request, info, publicNames)
+      routeHost(request, info, publicNames)
     verdicts.set(request, verdict)
     return { info, verdict }
   }
@@ -144,7 +144,7 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
 export function tooLarge(
   { rawHeaders, url = '' }: { readonly rawHeaders: readonly string[]; readonly url?: string | undefined },
   limits: WebLimits,
-): HostVerdict | undefined {
+): HostRoute | undefined {
   if (url.length > limits.uriBytes)
     return { kind: 'refused', problem: new Problem(414, 'target_too_long', 'The URL is too long.') }
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length)

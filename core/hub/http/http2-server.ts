@@ -4,7 +4,7 @@ import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../../api/p
 import type { PublicNames } from '../../api/web-routes.ts'
 import { readStreamHead } from '../../wire/http2-head.ts'
 import { readFraming } from '../../wire/request-framing.ts'
-import { type HostVerdict, judgeHost } from './host-router.ts'
+import { type HostRoute, routeHost } from './host-router.ts'
 import { tooLarge, type WebLimits } from './http1-server.ts'
 
 export interface WebStreamsOptions {
@@ -18,7 +18,7 @@ export interface WebStreamsOptions {
 export type ServeStream = (
   request: Http2ServerRequest,
   response: Http2ServerResponse,
-  arrival: { readonly info: ConnectionInfo; readonly verdict: HostVerdict },
+  arrival: { readonly info: ConnectionInfo; readonly verdict: HostRoute },
 ) => void
 
 /** Requests to the hub's own host over HTTP/2. */
@@ -68,7 +68,7 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
     serve(request, response, { info, verdict })
   }
 
-  function judge({ rawHeaders, headers }: StreamRequest, info: ConnectionInfo): HostVerdict {
+  function judge({ rawHeaders, headers }: StreamRequest, info: ConnectionInfo): HostRoute {
     const head = readStreamHead(rawHeaders)
     if (typeof head === 'string') return refused(400, 'request_invalid', head)
     const framing = readFraming({
@@ -78,7 +78,7 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
       expect: headers.expect,
     })
     if ('status' in framing) return refused(framing.status, framing.code, framing.detail)
-    return tooLarge(head, limits) ?? judgeHost(head, info, publicNames)
+    return tooLarge(head, limits) ?? routeHost(head, info, publicNames)
   }
 
   return {
@@ -95,6 +95,6 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
   }
 }
 
-function refused(status: number, code: string, detail: string): HostVerdict {
+function refused(status: number, code: string, detail: string): HostRoute {
   return { kind: 'refused', problem: new Problem(status, code, detail) }
 }

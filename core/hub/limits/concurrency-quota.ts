@@ -1,5 +1,5 @@
 /** How much each key has under way: in memory, at constant cost, gone with the last of it. */
-export interface Counts {
+export interface ConcurrencyQuota {
   /** One more under this key; false, and nothing counted, when it has `most` already. */
   take(key: string, most: number): boolean
   /** One less. Call once for each `take` that was true. */
@@ -9,7 +9,7 @@ export interface Counts {
 }
 
 /** Counts that start at nothing. Bounded by what is under way, so the caps themselves bound the memory. */
-export function createCounts(): Counts {
+export function createConcurrencyQuota(): ConcurrencyQuota {
   const counts = new Map<string, number>()
   return {
     take(key, most) {

@@ -1,4 +1,4 @@
-import { createCounts } from './concurrency-quota.ts'
+import { createConcurrencyQuota } from './concurrency-quota.ts'
 
 /** Why no more is taken: the reason code of the refusal. */
 export type Overload = 'person_limit' | 'app_limit'
@@ -14,9 +14,9 @@ export interface Load {
 }
 
 /** One person's flood is refused before it counts against the app, so it cannot use up the share of the others. */
-export function createLoad(limits: { readonly perPerson: number; readonly perApp: number }): Load {
-  const people = createCounts()
-  const apps = createCounts()
+export function createOverload(limits: { readonly perPerson: number; readonly perApp: number }): Load {
+  const people = createConcurrencyQuota()
+  const apps = createConcurrencyQuota()
   return {
     take(user, appId) {
       if (user !== null && !people.take(user, limits.perPerson)) return 'person_limit'

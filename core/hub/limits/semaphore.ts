@@ -13,7 +13,7 @@ export interface TurnOptions {
  * Lets few pass at the same time, and few wait. Without it everybody who waits would hold a connection of the database, and
  * none would be left for others. Resolves with the function that passes the turn on.
  */
-export function createTurns({ atOnce, waiting, waitMs, refuse }: TurnOptions): () => Promise<() => void> {
+export function createSemaphore({ atOnce, waiting, waitMs, refuse }: TurnOptions): () => Promise<() => void> {
   const queue: (() => void)[] = []
   let taken = 0
 

@@ -1,7 +1,7 @@
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { addressKey } from '../limits/address-key.ts'
-import { createCounts } from '../limits/concurrency-quota.ts'
+import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 
 /** The places that one connection takes up. Each call once. */
@@ -19,8 +19,8 @@ export interface AddressGate {
 }
 
 export function createAddressGate(limits: ProxyLimits, clock: Clock): AddressGate {
-  const connections = createCounts()
-  const handshakes = createCounts()
+  const connections = createConcurrencyQuota()
+  const handshakes = createConcurrencyQuota()
   const arrivals = createRateLimit(clock)
   return {
     enter(address) {

@@ -21,10 +21,10 @@ import { createRelay } from './hub-relay.ts'
 import { chooseHub } from './hub-selector.ts'
 import { listen } from './listening-socket.ts'
 import { rarely } from './log-throttle.ts'
-import { createNamedDoor, isTrusted, type NamedDoor } from './mutual-tls-server.ts'
+import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
-export interface FrontOptions {
+export interface ListenerOptions {
   /** `host:port` or `[v6]:port`; port 0 takes a free one. */
   readonly listenAddr: string
   readonly certificates: Pick<Certificates, 'browserTls'>
@@ -51,7 +51,7 @@ export interface FrontOptions {
 }
 
 /** The one public port. */
-export interface Front {
+export interface Listener {
   listen(): Promise<{ readonly port: number }>
   /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
   drain(signal: AbortSignal): Promise<void>
@@ -72,7 +72,7 @@ const HELLO_BYTES = 64 * 1024
  * taker; whatever is malformed, late or mixed is closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim
  * the same connections.
  */
-export function createFront(options: FrontOptions): Front {
+export function createListener(options: ListenerOptions): Listener {
   const { log, publicNames, protocols, certificates, authorities, peers, counted = () => {} } = options
   const limits = { ...defaultLimits, ...options.limits }
   const clock = options.clock ?? systemClock
@@ -119,11 +119,11 @@ export function createFront(options: FrontOptions): Front {
   }
   takeHandshakes(browser, toBrowser)
 
-  const doors = new Map<string, NamedDoor>()
+  const doors = new Map<string, MutualTlsServer>()
   for (const protocol of protocols) {
     if (protocol.takes !== 'alpn') continue
     if (doors.has(protocol.alpn) || mezite.has(protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
-    const door = createNamedDoor(protocol, authorities, limits.handshakeMs)
+    const door = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
     takeHandshakes(door.server, (socket, info) => {
       if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
       if (protocol.refused) protocol.refused(socket, info)

@@ -4,7 +4,7 @@ import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { NamedProtocol } from '../../api/protocol.ts'
 
 /** A TLS server for one Mezite protocol, never listening, and what keeps its keys current. */
-export interface NamedDoor {
+export interface MutualTlsServer {
   readonly server: Server
   /** Takes up renewed keys and authorities; cheap when nothing changed. Call before each connection. */
   refresh(): void
@@ -17,7 +17,11 @@ type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
  * authority, and no tickets: a ticket outlives the certificate that it was made from. Whoever takes the connections
  * must ask `isTrusted` first: Node.js itself would close without saying that the certificate was why.
  */
-export function createNamedDoor(protocol: NamedProtocol, authorities: Keys, handshakeMs: number): NamedDoor {
+export function createMutualTlsServer(
+  protocol: NamedProtocol,
+  authorities: Keys,
+  handshakeMs: number,
+): MutualTlsServer {
   let options = contextOf(protocol, authorities)
   const server = createServer({
     ...options,

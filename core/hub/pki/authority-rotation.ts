@@ -1,21 +1,21 @@
 import type { AuthorityName } from '../../api/certificate-authorities.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
 import { phaseOf, type Rotate, STEPS_OF } from './rotation-phase.ts'
 
 /** Steps are taken in a change, so hubs never see half of one, and two operators never take one twice. */
 export function createRotate(options: {
-  readonly changes: Pick<Changes, 'write'>
+  readonly revisions: Pick<Revisions, 'write'>
   /** A new key, not stored yet. */
   readonly makeKey: (name: AuthorityName) => Promise<AuthorityTable>
   readonly clock: Clock
 }): Rotate {
-  const { changes, makeKey, clock } = options
+  const { revisions, makeKey, clock } = options
   return async (name, step, by) => {
     const fresh = step === 'start' ? await makeKey(name) : null
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       const tables = trx.withTables<KeysTables>()
       const keys = await tables
         .selectFrom('authorities')

@@ -9,8 +9,8 @@ import type {
   IssuedCertificate,
 } from '../../api/certificate-authorities.ts'
 import type { Database } from '../../api/database.ts'
-import type { Changes, View } from '../../api/revisions.ts'
-import type { SecretPlace, Vault } from '../../api/secret-box.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
+import type { SecretBox, SecretPlace } from '../../api/secret-box.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -31,8 +31,8 @@ const RENEW_CHECK_MS = 60_000
 
 export interface AuthoritiesOptions {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write' | 'addView'>
-  readonly vault: Vault
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
+  readonly secretBox: SecretBox
   readonly clusterName: string
   readonly clock: Clock
   readonly log: Log
@@ -68,7 +68,7 @@ type All = ReadonlyMap<AuthorityName, readonly Known[]>
 
 /** The cluster's certificate authorities. Every other method needs `load()` to have resolved. */
 export function createAuthorities(options: AuthoritiesOptions): RunningAuthorities {
-  const { changes, vault, clusterName, clock, log } = options
+  const { revisions, secretBox, clusterName, clock, log } = options
   const db = options.db.withTables<KeysTables>()
   const agentLifeMs = options.agentLifeMs ?? AGENT_LIFE_MS
   const identityLifeMs = options.identityLifeMs ?? IDENTITY_LIFE_MS
@@ -85,7 +85,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       name,
       state: 'active',
       certificate: certificate.toString('pem'),
-      sealed_key: vault.seal(place(id), pkcs8),
+      sealed_key: secretBox.seal(place(id), pkcs8),
       created: new Date(clock.now()),
       changed: null,
     }
@@ -93,7 +93,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
 
   async function create(name: AuthorityName): Promise<void> {
     const row = await makeKey(name)
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       const tables = trx.withTables<KeysTables>()
       // Another hub that starts at the same moment may have been first: its row stays.
       const made = await tables
@@ -120,7 +120,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       certificate: new X509Certificate(row.certificate),
     }
     if (row.state !== 'active') return { ...facts, signer: null }
-    const pkcs8 = vault.open(place(row.id), Buffer.from(row.sealed_key))
+    const pkcs8 = secretBox.open(place(row.id), Buffer.from(row.sealed_key))
     const key = await webcrypto.subtle.importKey('pkcs8', pkcs8, P256, false, ['sign'])
     return { ...facts, signer: { certificate, key: key as CryptoKey } }
   }
@@ -157,7 +157,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       return ours ? readAll(trx) : () => {}
     },
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   function of(name: AuthorityName): readonly Known[] {
     const list = known.get(name) ?? []
@@ -240,7 +240,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
         Math.min(RENEW_CHECK_MS, identityLifeMs / 4),
       ).unref()
     },
-    rotate: createRotate({ changes, makeKey, clock }),
+    rotate: createRotate({ revisions, makeKey, clock }),
     close: () => clearInterval(renewal),
     bundle: (name) => of(name).map((each) => each.pem),
     pin: () =>

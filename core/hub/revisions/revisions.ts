@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor, AuditInput } from '../../api/audit-event.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { Change, Changes, View } from '../../api/revisions.ts'
+import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/database.ts'
-import { createTurns } from '../limits/semaphore.ts'
+import { createSemaphore } from '../limits/semaphore.ts'
 import {
   hasPlace,
   logChange,
@@ -34,7 +34,7 @@ export interface ChangeAudit {
 }
 
 /** Everything of an open database that changes need, so that one can be spread here. */
-export interface ChangesOptions
+export interface RevisionsOptions
   extends Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'> {
   readonly clock: Clock
   readonly log: Log
@@ -48,7 +48,7 @@ export interface ChangesOptions
   readonly keep?: number
 }
 
-export interface RunningChanges extends Changes {
+export interface RunningRevisions extends Revisions {
   /** Loads every view and starts to poll. Once, after the migrations and the first `addView`s. */
   start(): Promise<void>
   /** Ends polling and waits for the read under way. The database stays open. */
@@ -58,19 +58,19 @@ export interface RunningChanges extends Changes {
 }
 
 /** The change sequence of one hub. Before `start` nothing is fresh. */
-export function createChanges(options: ChangesOptions): RunningChanges {
+export function createRevisions(options: RevisionsOptions): RunningRevisions {
   const { db, reserved, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
   const alone = options.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
-  const takeTurn = createTurns({
+  const takeTurn = createSemaphore({
     ...{ atOnce: 1, waiting: 500, waitMs: 10_000 },
     refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
   })
   let applied: Place | null = null
   let lastRead: Moment | null = null
   // The first load makes it the number that it read.
-  let epoch = -1
+  let revision = -1
   let started = false
   let reload = true
   let stopped = false
@@ -90,7 +90,7 @@ export function createChanges(options: ChangesOptions): RunningChanges {
     applied = loaded.place
     lastRead = moment
     // Grows even when the number went backwards, or caches keyed with it would live again.
-    if (loaded.decisive) epoch = Math.max(epoch + 1, loaded.place.n)
+    if (loaded.decisive) revision = Math.max(revision + 1, loaded.place.n)
     for (const listener of listeners) {
       try {
         listener(loaded.touched)
@@ -230,8 +230,8 @@ export function createChanges(options: ChangesOptions): RunningChanges {
   }
 
   return {
-    get epoch() {
-      return epoch
+    get revision() {
+      return revision
     },
     get applied() {
       return applied?.n ?? -1

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { SecretPlace, Vault } from '../../api/secret-box.ts'
+import type { SecretBox, SecretPlace } from '../../api/secret-box.ts'
 import { MezError } from '../../kernel/error.ts'
 
 /** First byte of everything sealed, so that another form can come later. */
@@ -8,7 +8,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** A vault under one key of 32 bytes. Sealed: form, nonce, tag, ciphertext. */
-export function createVault(key: Buffer): Vault {
+export function createSecretBox(key: Buffer): SecretBox {
   return {
     seal(place, plaintext) {
       const nonce = randomBytes(NONCE_BYTES)

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { AuditInput } from '../../api/audit-event.ts'
 import type { Database } from '../../api/database.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason, Session } from '../../api/session.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -19,13 +19,13 @@ const BATCH = 500
 /** Writes last uses, learns those of other hubs, ends what has expired and deletes what ended long ago. */
 export function createSessionUpkeep(options: {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write'>
+  readonly revisions: Pick<Revisions, 'write'>
   readonly store: Pick<SessionStore, 'all' | 'byId'>
   readonly endedAudit: (row: SessionTable, reason: EndReason) => AuditInput | null
   readonly clock: Clock
   readonly log: Log
 }) {
-  const { changes, store, endedAudit, clock, log } = options
+  const { revisions, store, endedAudit, clock, log } = options
   const db = options.db.withTables<SessionTables>()
   let dirty = new Map<string, Session>()
   let learnedAt = 0
@@ -83,7 +83,7 @@ export function createSessionUpkeep(options: {
   async function endWhere(isOver: RawBuilder<boolean>, reason: EndReason, now: number): Promise<void> {
     let ended = BATCH
     while (ended === BATCH) {
-      ended = await changes.write(async (trx, change) => {
+      ended = await revisions.write(async (trx, change) => {
         const own = trx.withTables<SessionTables>()
         const some = own.selectFrom('sessions').select('id').where('ended', 'is', null).where(isOver)
         const rows = (await own

@@ -1,4 +1,4 @@
-import type { Changes, View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import type { EndReason, Session, SessionEnded } from '../../api/session.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -26,13 +26,13 @@ const MAX_DEPTH = 4
 
 /** The sessions of the cluster in memory, true by the change sequence. */
 export function createSessionStore(options: {
-  readonly changes: Pick<Changes, 'addView' | 'onApplied'>
+  readonly revisions: Pick<Revisions, 'addView' | 'onApplied'>
   readonly isLocked: (id: string) => boolean
   readonly ended: (event: SessionEnded) => void
   readonly clock: Clock
   readonly log: Log
 }): SessionStore {
-  const { changes, isLocked, ended, clock, log } = options
+  const { revisions, isLocked, ended, clock, log } = options
   let held = new Map<string, Held>()
   let hashes = new Map<string, Held>()
   let gone: SessionEnded[] = []
@@ -103,8 +103,8 @@ export function createSessionStore(options: {
       }
     },
   }
-  changes.addView(view)
-  changes.onApplied(() => {
+  revisions.addView(view)
+  revisions.onApplied(() => {
     const told = gone
     gone = []
     for (const event of told) ended(event)

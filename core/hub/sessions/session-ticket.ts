@@ -1,10 +1,10 @@
 import type { Database, Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Change, Changes } from '../../api/revisions.ts'
+import type { Change, Revisions } from '../../api/revisions.ts'
 import type { OpenSession, Session } from '../../api/session.ts'
-import type { Handover } from '../../api/sessions.ts'
+import type { SessionTickets } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { createTurns } from '../limits/semaphore.ts'
+import { createSemaphore } from '../limits/semaphore.ts'
 import type { HandoverTable, SessionTables } from './migrations.ts'
 import { stillMet } from './satisfied-requirements.ts'
 import { hashToken, isToken, newToken } from './session-token.ts'
@@ -17,7 +17,7 @@ const WAIT_MS = 2_000
 
 export interface HandoverParts {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write' | 'catchUp'>
+  readonly revisions: Pick<Revisions, 'write' | 'catchUp'>
   /** The hub session while it lives and its user is who it was. */
   readonly living: (id: string) => Session | undefined
   readonly insert: (
@@ -35,10 +35,10 @@ export interface HandoverParts {
  * One-use codes: spent in one UPDATE, also by whoever uses them wrongly. `redeem` also throws `Problem` 503
  * `handover_busy`, which spends nothing.
  */
-export function createHandover(parts: HandoverParts): Handover {
-  const { db, changes, living, insert, opened, endReplayed, clock } = parts
+export function createSessionTickets(parts: HandoverParts): SessionTickets {
+  const { db, revisions, living, insert, opened, endReplayed, clock } = parts
   const tables = db.withTables<SessionTables>()
-  const takeTurn = createTurns({
+  const takeTurn = createSemaphore({
     ...{ atOnce: READS, waiting: WAITING, waitMs: WAIT_MS },
     refuse: () =>
       new Problem(503, 'handover_busy', 'Too many sign-ins end at this moment. Load this page again.'),
@@ -81,7 +81,7 @@ export function createHandover(parts: HandoverParts): Handover {
       const seen = await read(hash)
       if (!seen) return null
       // The hub session may have been opened by another hub a moment ago.
-      if (!living(seen.hub_session)) await changes.catchUp()
+      if (!living(seen.hub_session)) await revisions.catchUp()
       const made = seen.used_at === null ? await spend() : null
       if (made === null) {
         const spent = await tables
@@ -98,7 +98,7 @@ export function createHandover(parts: HandoverParts): Handover {
 
       /** Null: somebody else was first. */
       function spend(): Promise<{ id: string; token: string } | 'refused' | null> {
-        return changes.write(async (trx, change) => {
+        return revisions.write(async (trx, change) => {
           const own = trx.withTables<SessionTables>()
           const now = clock.now()
           const row = (await own

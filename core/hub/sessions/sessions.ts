@@ -4,7 +4,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Change, Changes } from '../../api/revisions.ts'
+import type { Change, Revisions } from '../../api/revisions.ts'
 import type { EndReason, OpenSession, Session } from '../../api/session.ts'
 import type { LiveStream, RunningChange, Sessions } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
@@ -22,13 +22,13 @@ import { createSessionUpkeep } from './session-maintenance.ts'
 import { createSessionStore, type Held } from './session-store.ts'
 import { superseded } from './session-succession.ts'
 import { type Ending, endSessions } from './session-termination.ts'
-import { createHandover } from './session-ticket.ts'
-import { createLiveStreams, type RunningLiveStreams } from './stream-registry.ts'
+import { createSessionTickets } from './session-ticket.ts'
+import { createStreamRegistry, type RunningLiveStreams } from './stream-registry.ts'
 import { createTokenFinder } from './token-lookup.ts'
 
 export interface SessionsOptions {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'epoch'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'ageMs' | 'revision'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
@@ -43,7 +43,7 @@ export interface SessionsOptions {
 
 export interface RunningSessions extends Sessions {
   readonly live: RunningLiveStreams
-  /** Starts re-checking live streams every second, and upkeep. After `Changes.start`. */
+  /** Starts re-checking live streams every second, and upkeep. After `Revisions.start`. */
   start(): void
   stop(): Promise<void>
   /** Writes last uses and ends what has expired; runs by itself, and for tests. */
@@ -59,12 +59,15 @@ const LEAST_WAIT_MS = 20
  * open stream alone is no use, so that a forgotten tab does not keep a session. Protocols touch on requests.
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
-  const { db, changes, users, locks, catalog, access, audit, hooks, clock, log } = options
+  const { db, revisions, users, locks, catalog, access, audit, hooks, clock, log } = options
   const streamStalenessMs = options.streamStalenessMs ?? 30_000
-  const subjects = new WeakMap<Session, { readonly epoch: number; readonly subject: Subject | undefined }>()
-  const live = createLiveStreams({ judge, log })
+  const subjects = new WeakMap<
+    Session,
+    { readonly revision: number; readonly subject: Subject | undefined }
+  >()
+  const live = createStreamRegistry({ judge, log })
   const store = createSessionStore({
-    changes,
+    revisions,
     isLocked: locks.isSessionLocked,
     ended(event) {
       live.cutSession(event.session.id, event.reason)
@@ -74,16 +77,16 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     log,
   })
   const events = createSessionEvents({ users, catalog, audit, clock })
-  const findHeld = createTokenFinder({ store, changes, clock })
-  const upkeep = createSessionUpkeep({ db, changes, store, endedAudit: events.ended, clock, log })
+  const findHeld = createTokenFinder({ store, revisions, clock })
+  const upkeep = createSessionUpkeep({ db, revisions, store, endedAudit: events.ended, clock, log })
   let checkedEpoch = -1
   let timer: NodeJS.Timeout | undefined
   let endTimer: NodeJS.Timeout | undefined
 
-  changes.onApplied(() => {
+  revisions.onApplied(() => {
     // Session openings alone end nothing, and leave the epoch as it is.
-    if (live.size === 0 || changes.epoch === checkedEpoch) return
-    checkedEpoch = changes.epoch
+    if (live.size === 0 || revisions.revision === checkedEpoch) return
+    checkedEpoch = revisions.revision
     recheck()
   })
 
@@ -98,7 +101,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   }
 
   function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
-    if (changes.ageMs() > streamStalenessMs) return 'stale_view'
+    if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
     const dead = store.whyDead(session.id)
     if (dead) return dead
     const current = catalog.byId(app.id)
@@ -114,9 +117,9 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   }
 
   function subjectOf(session: Session): Subject | undefined {
-    const { epoch } = changes
+    const { revision } = revisions
     const known = subjects.get(session)
-    if (known?.epoch === epoch) return known.subject
+    if (known?.revision === revision) return known.subject
     const user = users.byName(session.user)
     // Whoever got the name since is somebody else.
     const same = session.holder === user?.holder
@@ -130,7 +133,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
             satisfied: session.satisfied,
           })
         : undefined
-    subjects.set(session, { epoch, subject })
+    subjects.set(session, { revision, subject })
     return subject
   }
 
@@ -147,7 +150,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const write = <T>(
     within: RunningChange | undefined,
     work: (...args: [Transaction, RunningChange['change']]) => Promise<T>,
-  ) => (within ? work(within.trx, within.change) : changes.write(work))
+  ) => (within ? work(within.trx, within.change) : revisions.write(work))
 
   /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
   const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
@@ -170,7 +173,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       if (input.parentId && !living(input.parentId)) {
         throw new Problem(401, 'login_required', 'The session that this one hangs on has ended.')
       }
-      const { id, token } = await changes.write((trx, change) => insert(trx, change, input))
+      const { id, token } = await revisions.write((trx, change) => insert(trx, change, input))
       const session = store.byId(id)?.session
       if (!session) throw new Problem(503, 'sign_in_failed', 'The session ended while it was opened.')
       events.opened(session)
@@ -191,7 +194,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     end,
 
     async remember(session, met) {
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const own = trx.withTables<SessionTables>()
         const row = await own
           .selectFrom('sessions')
@@ -227,9 +230,9 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     },
 
     live,
-    handover: createHandover({
+    tickets: createSessionTickets({
       db,
-      changes,
+      revisions,
       living(id) {
         const session = living(id)
         return session && subjectOf(session) ? session : undefined

@@ -1,10 +1,10 @@
 import type { EndReason } from '../../api/session.ts'
-import type { LiveStream, LiveStreams } from '../../api/sessions.ts'
+import type { LiveStream, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type Placed, Roster } from '../../wire/roster.ts'
 
-export interface RunningLiveStreams extends LiveStreams {
+export interface RunningLiveStreams extends StreamRegistry {
   /** Cuts all streams of a session at once. Returns how many. */
   cutSession(sessionId: string, reason: EndReason): number
   /** Cuts all streams that go through an agent. Returns how many. */
@@ -45,7 +45,7 @@ const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'
  * The index of everything live. `judge` says why a stream may not go on, or null; it is asked in slices of a few
  * milliseconds, so that many streams do not hold up the others.
  */
-export function createLiveStreams(options: {
+export function createStreamRegistry(options: {
   readonly judge: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly log: Log
 }): RunningLiveStreams {

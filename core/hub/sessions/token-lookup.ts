@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Held, SessionStore } from './session-store.ts'
 import { hashToken, isToken } from './session-token.ts'
@@ -19,11 +19,11 @@ const MAX_WAITING = 1_000
  */
 export function createTokenFinder({
   store,
-  changes,
+  revisions,
   clock,
 }: {
   readonly store: Pick<SessionStore, 'byHash' | 'byId'>
-  readonly changes: Pick<Changes, 'catchUp'>
+  readonly revisions: Pick<Revisions, 'catchUp'>
   readonly clock: Clock
 }) {
   const known = new Map<string, Held>()
@@ -46,7 +46,7 @@ export function createTokenFinder({
       await (waitMs > 0 ? pause(Math.min(waitMs, MIN_BETWEEN_READS_MS)) : null)
       readAt = clock.monotonic()
       reading = null
-      await changes.catchUp()
+      await revisions.catchUp()
     })()
     return reading
   }

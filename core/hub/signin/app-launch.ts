@@ -32,9 +32,9 @@ export async function admit(
   /** The connector that the visitor asks for, where none is demanded. */
   wanted: string | null = null,
 ): Promise<FastifyReply> {
-  const { sessions, catalog, publicNames, changes } = parts
+  const { sessions, catalog, publicNames, revisions } = parts
   reply.header('cache-control', 'no-store')
-  if (!changes.fresh()) {
+  if (!revisions.fresh()) {
     reply.header('retry-after', '2')
     throw stale()
   }
@@ -56,8 +56,8 @@ export async function meet(
   request: FastifyRequest,
   input: Parameters<SignInDesk['meet']>[1],
 ): Promise<string> {
-  const { sessions, catalog, changes, publicNames } = parts
-  if (!changes.fresh()) throw stale()
+  const { sessions, catalog, revisions, publicNames } = parts
+  if (!revisions.fresh()) throw stale()
   const state = desk.open(input.state)
   const app = state?.appHost ? catalog.byHost(state.appHost) : undefined
   if (!state || !app) {
@@ -145,7 +145,7 @@ async function handOver(
 
   // Only what this app demanded goes along, and then counts for this app's session to its end.
   const satisfied = (decision.met ?? []).map((entry) => ({ ...entry, appId: app.id }))
-  const code = await sessions.handover.issue({
+  const code = await sessions.tickets.issue({
     hubSession: session,
     app,
     nonceHash: state.nonceHash,

@@ -3,8 +3,8 @@ import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database } from '../../api/database.ts'
 import type { Challenge, Reply } from '../../api/hub-hooks.ts'
-import type { Changes } from '../../api/revisions.ts'
-import type { Vault } from '../../api/secret-box.ts'
+import type { Revisions } from '../../api/revisions.ts'
+import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { SignInMethod } from '../../api/sign-in-method.ts'
@@ -17,7 +17,7 @@ import type { Pages } from './pages/pages.ts'
 
 /** What the sign-in desk works with. */
 export interface SignInParts {
-  readonly vault: Vault
+  readonly secretBox: SecretBox
   readonly database: Database
   readonly users: Users
   readonly sessions: Sessions
@@ -33,7 +33,7 @@ export interface SignInParts {
   readonly methods: () => readonly SignInMethod[]
   readonly publicNames: PublicNames
   readonly audit: Audit
-  readonly changes: Pick<Changes, 'fresh'>
+  readonly revisions: Pick<Revisions, 'fresh'>
   readonly pages: Pages
   /** PEM bundle of the hub CA, handed to command lines that sign in. */
   readonly hubCa: () => string

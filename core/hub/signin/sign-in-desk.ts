@@ -9,8 +9,8 @@ import type { SignInParts } from './sign-in-deps.ts'
 
 /** The desk at which every sign-in method ends. */
 export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | 'meet'> {
-  const { vault, users, sessions, publicNames, audit, pages, clock, log } = parts
-  const states = createLoginStates(vault, clock)
+  const { secretBox, users, sessions, publicNames, audit, pages, clock, log } = parts
+  const states = createLoginStates(secretBox, clock)
 
   return {
     ...states,

@@ -1,6 +1,6 @@
 import type { Catalog } from '../../api/catalog.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Agent, Agents } from './agents.ts'
@@ -11,9 +11,9 @@ export function agentRoutes(options: {
   readonly agents: Pick<Agents, 'get' | 'list'>
   readonly tunnel: Pick<Tunnel, 'links'>
   readonly catalog: Pick<Catalog, 'list'>
-  readonly changes: Pick<Changes, 'write'>
+  readonly revisions: Pick<Revisions, 'write'>
 }): WebRoutes {
-  const { agents, tunnel, catalog, changes } = options
+  const { agents, tunnel, catalog, revisions } = options
 
   function show(agent: Agent) {
     const link = tunnel.links().find((each) => each.hostname === agent.hostname)
@@ -54,7 +54,7 @@ export function agentRoutes(options: {
         { config: { access: 'admin', cuts: true } },
         async (request) => {
           const { hostname } = request.params
-          const removed = await changes.write(async (trx, change) => {
+          const removed = await revisions.write(async (trx, change) => {
             const rows = await trx
               .withTables<TunnelTables>()
               .deleteFrom('agents')

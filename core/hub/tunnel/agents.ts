@@ -1,5 +1,5 @@
 import type { Transaction } from '../../api/database.ts'
-import type { Changes, View } from '../../api/revisions.ts'
+import type { Revisions, View } from '../../api/revisions.ts'
 import type { TunnelTables } from './migrations.ts'
 
 export interface Agent {
@@ -27,7 +27,7 @@ export interface Agents {
 export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
 
 /** Adds the view of agents to the change sequence. */
-export function createAgents(changes: Pick<Changes, 'addView'>): Agents {
+export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
   let agents = new Map<string, Agent>()
 
   const read = async (trx: Transaction, names: readonly string[] | null): Promise<Agent[]> => {
@@ -62,7 +62,7 @@ export function createAgents(changes: Pick<Changes, 'addView'>): Agents {
       }
     },
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   return {
     get: (hostname) => agents.get(hostname),

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -38,7 +38,7 @@ export interface LinkOrigin {
 export function createLinkReceiver(options: {
   readonly links: LiveLinks
   readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
-  readonly changes: Pick<Changes, 'catchUp' | 'fresh'>
+  readonly revisions: Pick<Revisions, 'catchUp' | 'fresh'>
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
   readonly instanceId: string
@@ -52,7 +52,7 @@ export function createLinkReceiver(options: {
   readonly clock: Clock
   readonly log: Log
 }): (raw: Duplex, from: LinkOrigin) => void {
-  const { links, authorities, changes, audit, clusterName, instanceId, hubVersion, clock, log } = options
+  const { links, authorities, revisions, audit, clusterName, instanceId, hubVersion, clock, log } = options
   const rates = createRateLimit(clock)
   const mayComplain = (clientIp: string): boolean =>
     rates.take(addressKey(clientIp), COMPLAINTS_PER_ADDRESS) && rates.take('*', COMPLAINTS_PER_MINUTE)
@@ -68,15 +68,15 @@ export function createLinkReceiver(options: {
 
   /** Why not; null when the agent may connect. */
   async function admit(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
-    if (changes.fresh() && links.judge(certificate) === null) return null
+    if (revisions.fresh() && links.judge(certificate) === null) return null
     const until = clock.monotonic() + FRESH_MS
     while (true) {
       // The certificate may have been issued by another hub a moment ago, so a fresh view is read anew as well.
-      const read = await changes.catchUp().then(
+      const read = await revisions.catchUp().then(
         () => true,
         () => false,
       )
-      if (read && changes.fresh()) return links.judge(certificate)
+      if (read && revisions.fresh()) return links.judge(certificate)
       if (socket.destroyed || clock.monotonic() > until) return 'view_stale'
       await pause(FRESH_POLL_MS)
     }

@@ -1,7 +1,7 @@
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason } from '../../api/session.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -41,7 +41,7 @@ export function createLiveLinks(options: {
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
   readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
   readonly rotation: Pick<RotationFollower, 'tell' | 'told'>
-  readonly changes: Pick<Changes, 'onApplied'>
+  readonly revisions: Pick<Revisions, 'onApplied'>
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
@@ -51,8 +51,19 @@ export function createLiveLinks(options: {
   readonly clock: Clock
   readonly log: Log
 }): LiveLinks {
-  const { agents, enrolment, authorities, rotation, changes, hubs, hooks, audit, isAgentLocked, clock, log } =
-    options
+  const {
+    agents,
+    enrolment,
+    authorities,
+    rotation,
+    revisions,
+    hubs,
+    hooks,
+    audit,
+    isAgentLocked,
+    clock,
+    log,
+  } = options
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
@@ -161,7 +172,7 @@ export function createLiveLinks(options: {
       .finally(() => renewing.delete(link))
   }
 
-  changes.onApplied((touched) => {
+  revisions.onApplied((touched) => {
     const keys = touched?.get('key')
     const rotated = touched === null || keys?.has('hub-ca') || keys?.has('agent-ca')
     for (const link of all) {

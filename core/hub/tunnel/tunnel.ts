@@ -3,7 +3,7 @@ import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { Database } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
-import type { Changes } from '../../api/revisions.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason } from '../../api/session.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
@@ -27,7 +27,7 @@ import { openListener } from './transport-listener.ts'
 
 export interface TunnelOptions {
   readonly db: Database
-  readonly changes: Pick<Changes, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'fresh'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'fresh'>
   readonly authorities: Pick<
     Authorities,
     'bundle' | 'pin' | 'keys' | 'issuerOf' | 'trusts' | 'hubIdentity' | 'issueAgent'
@@ -85,9 +85,9 @@ export interface RunningTunnel extends Tunnel {
 
 /** The live agents of this hub. Opens nothing by itself: connections are handed in. */
 export function createTunnel(options: TunnelOptions): RunningTunnel {
-  const { db, changes, catalog, clock, offered } = options
-  const agents = createAgents(changes)
-  const tokens = createJoinTokens({ db, changes, clock })
+  const { db, revisions, catalog, clock, offered } = options
+  const agents = createAgents(revisions)
+  const tokens = createJoinTokens({ db, revisions, clock })
   const enrolment = createEnrolment({ ...options, tokens })
   const rotation = createRotationFollower({ ...options, agents, enrolment, tokens })
   const links = createLiveLinks({ ...options, agents, enrolment, rotation })
@@ -145,7 +145,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
         publicAddr: options.publicAddr,
         clock,
       }),
-      agentRoutes({ agents, tunnel: way, catalog, changes }),
+      agentRoutes({ agents, tunnel: way, catalog, revisions }),
     ],
     waiting: rotation.waiting,
     async drain(signal) {

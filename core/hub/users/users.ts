@@ -2,7 +2,7 @@ import type { SignIn, User, Users } from '../../api/access.ts'
 import type { Actor } from '../../api/audit-event.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Change, Changes, View } from '../../api/revisions.ts'
+import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -14,7 +14,7 @@ import { holderOf } from './name-holder.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
-  readonly changes: Pick<Changes, 'write' | 'addView'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -34,7 +34,7 @@ export interface RunningUsers extends Users {
 }
 
 /** Keeps users in memory, true by the change sequence. */
-export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers {
+export function createUsers({ revisions, clock, log }: UsersOptions): RunningUsers {
   let users = new Map<string, User>()
 
   function read(row: UserTable): User | null {
@@ -78,7 +78,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
       }
     },
   }
-  changes.addView(view)
+  revisions.addView(view)
 
   const rowOf = async (trx: Transaction, key: string): Promise<UserTable | undefined> => {
     const db = trx.withTables<AccessTables>()
@@ -138,7 +138,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
     if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
       throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
     const mapped_roles = rolesText(mappedRoles)
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       await stands?.(trx)
       const db = trx.withTables<AccessTables>()
       const row = await rowOf(trx, key)
@@ -188,7 +188,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
         )
       }
       const { key, name } = parsed
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `There is a user ${name} already.`)
         const own_roles = rolesText(roles)
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
@@ -200,7 +200,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
 
     async update(name, roles, actor) {
       const key = foldName(name)
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const row = await existing(trx, name)
         const own_roles = rolesText(roles)
         await guardAdmins(trx, row, isAdmin({ ...row, own_roles }), actor)
@@ -217,7 +217,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
 
     async relink(name, actor) {
       const key = foldName(name)
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         const row = await existing(trx, name)
         // Mapped roles came from the identity that goes.
         const { own_roles } = row
@@ -232,7 +232,7 @@ export function createUsers({ changes, clock, log }: UsersOptions): RunningUsers
 
     async remove(name, actor) {
       const key = foldName(name)
-      const row = await changes.write(async (trx, change) => {
+      const row = await revisions.write(async (trx, change) => {
         const found = await existing(trx, name)
         await guardAdmins(trx, found, false, actor)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()

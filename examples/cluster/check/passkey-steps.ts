@@ -60,9 +60,12 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const { options, ceremony } = await post<Asked>('/web/mfa/begin', { state, level: 'webauthn' })
         const finish = { state, ceremony, response: passkey.get(options) }
         const { location } = await post<{ location: string }>('/web/mfa/finish', finish)
-        const vault = await visitor.open(location)
-        expect(vault.status === 200 && vault.url === wanted, `status ${vault.status} at ${vault.url}`)
-        expect(vault.text.includes(name), 'the page does not greet them')
+        const secretBox = await visitor.open(location)
+        expect(
+          secretBox.status === 200 && secretBox.url === wanted,
+          `status ${secretBox.status} at ${secretBox.url}`,
+        )
+        expect(secretBox.text.includes(name), 'the page does not greet them')
       },
     },
   ]

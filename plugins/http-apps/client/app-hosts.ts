@@ -9,7 +9,7 @@ import {
   readStreamHead,
   type StreamRequest,
 } from '@mezite/core'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { RefusalLog } from '../request/refusal-log.ts'
 import { RequestPath } from '../request/request-handler.ts'
@@ -24,7 +24,7 @@ const noop = () => {}
 export class AppHosts implements AppHostProtocol {
   readonly name = 'http-apps'
   readonly takes = 'app-hosts'
-  readonly #parts: Parts
+  readonly #parts: Deps
   readonly #path: RequestPath
   readonly #server: Server
   /** For browsers that have to get rid of their cookies. */
@@ -37,7 +37,7 @@ export class AppHosts implements AppHostProtocol {
   #draining = false
   readonly #isDraining = () => this.#draining
 
-  constructor(parts: Parts) {
+  constructor(parts: Deps) {
     this.#parts = parts
     this.#server = this.#listenTo(parts.proxyLimits.headerBytes)
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)

@@ -1,7 +1,7 @@
 import { type EndReason, Problem } from '@mezite/core'
 import type { Client, ClientWatcher } from '../client/client.ts'
 import { problemAnswer } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
 import { headFor, headProblem } from '../request/request-head.ts'
@@ -27,7 +27,7 @@ const GOING_AWAY = 1001
  * A request whose bytes have left is never sent twice, except as `mayRepeat` allows.
  */
 export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
-  readonly #parts: Parts
+  readonly #parts: Deps
   /** As it was last asked. */
   #admitted: Admitted
   readonly #client: Client
@@ -48,7 +48,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   deadline = Number.POSITIVE_INFINITY
   place = -1
 
-  constructor(parts: Parts, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
+  constructor(parts: Deps, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
     this.#parts = parts
     this.#admitted = admitted
     this.#client = client

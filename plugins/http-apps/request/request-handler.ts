@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { addressKey, type ConnectionInfo, createCounts, Problem } from '@mezite/core'
+import { addressKey, type ConnectionInfo, createConcurrencyQuota, Problem } from '@mezite/core'
 import type { Client, RequestSource } from '../client/client.ts'
 import { type Asker, problemAnswer } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import { HttpExchange } from '../relay/exchange.ts'
 import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
 import { isTooLarge, tooLargeOrReset } from '../session/cookie-reset.ts'
@@ -16,14 +16,14 @@ import type { RefusalLog } from './refusal-log.ts'
 
 /** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
 export class RequestPath {
-  readonly #parts: Parts
+  readonly #parts: Deps
   readonly #refusals: RefusalLog
   /** Requests of callers who are not known yet, by address. */
-  readonly #anonymous = createCounts()
+  readonly #anonymous = createConcurrencyQuota()
   /** What is under way, by connection. */
   readonly #exchanges = new Map<Duplex, HttpExchange[]>()
 
-  constructor(parts: Parts, refusals: RefusalLog) {
+  constructor(parts: Deps, refusals: RefusalLog) {
     this.#parts = parts
     this.#refusals = refusals
   }

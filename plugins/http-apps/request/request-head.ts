@@ -1,5 +1,5 @@
 import { MezError, messageOf, Problem, type Subject } from '@mezite/core'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { type AppNames, upstreamReference } from '../relay/location.ts'
 import type { Admitted } from '../session/admission.ts'
@@ -20,7 +20,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  * The request head towards the app. Identity comes first on the wire, because some servers drop header lines
  * beyond a count, silently. Throws a Problem where it would have to cut something short.
  */
-export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buffer {
+export function headFor(parts: Deps, admitted: Admitted, names: AppNames): Buffer {
   const { request, app, subject, requestId } = admitted
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
   // A preflight carries nobody's identity.
@@ -46,7 +46,7 @@ export function headFor(parts: Parts, admitted: Admitted, names: AppNames): Buff
 }
 
 /** What the browser is told when `headFor` threw; what is no Problem is logged. */
-export function headProblem({ log }: Parts, { requestId }: Admitted, error: unknown): Problem {
+export function headProblem({ log }: Deps, { requestId }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
   log.error({ error: messageOf(error), request_id: requestId }, 'no request head')
   return new Problem(500, 'forward_failed', 'The request could not be prepared.')

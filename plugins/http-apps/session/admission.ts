@@ -8,7 +8,7 @@ import {
   type Subject,
 } from '@mezite/core'
 import { type Answer, problemAnswer } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
@@ -26,7 +26,7 @@ export interface Admitted {
   readonly session: Session | null
   readonly context: AccessContext
   /** Number of the change at which it was decided. */
-  readonly epoch: number
+  readonly revision: number
 }
 
 export type Verdict = Admitted | Answer
@@ -37,14 +37,14 @@ const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
  * Who asks, and may they: the one gate before an app. The order of the answers is contract; before sign-in all
  * hosts answer alike. Synchronous when session and decision are in memory.
  */
-export function admit(parts: Parts, request: AppRequest, requestId: string): Verdict | Promise<Verdict> {
+export function admit(parts: Deps, request: AppRequest, requestId: string): Verdict | Promise<Verdict> {
   const app = parts.catalog.byHost(request.host.host)
   const token = readCookie(request.cookies, APP_COOKIE)
   if (app === undefined || token === undefined || !TOKEN.test(token)) {
     const open = app !== undefined && request.preflight && app.origins.includes(request.origin ?? '')
     return open ? preflight(parts, request, app, requestId) : signInAnswer(parts, request, app, requestId)
   }
-  if (!parts.changes.fresh()) return refuse(request, requestId, stale(), app)
+  if (!parts.revisions.fresh()) return refuse(request, requestId, stale(), app)
   const found = parts.sessions.find('app', token)
   if (!(found instanceof Promise)) return identified(parts, request, requestId, app, found)
   return found.then((session) => identified(parts, request, requestId, app, session))
@@ -52,12 +52,12 @@ export function admit(parts: Parts, request: AppRequest, requestId: string): Ver
 
 /** The same for a stream of msh: one app, and the session behind the certificate instead of a cookie. */
 export function admitCertified(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   requestId: string,
   certified: NonNullable<ConnectionInfo['certified']>,
 ): Verdict | Promise<Verdict> {
-  if (!parts.changes.fresh()) return refuse(request, requestId, stale())
+  if (!parts.revisions.fresh()) return refuse(request, requestId, stale())
   const app = parts.catalog.byId(certified.appId)
   if (app === undefined || app.protocol !== 'http')
     return refuse(request, requestId, new Problem(404, 'app_unknown', 'There is no such web application.'))
@@ -69,8 +69,8 @@ export function admitCertified(
   if (session === undefined || subject === undefined)
     return refuse(request, requestId, new Problem(401, 'session_ended', 'This login has ended.'))
   const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
-  const { epoch } = parts.changes
-  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, epoch }
+  const { revision } = parts.revisions
+  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, revision }
   if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
   const settle = (decision: Decision): Verdict =>
     // There is no browser to ask, so what is required is refused.
@@ -83,30 +83,30 @@ export function admitCertified(
  * What was decided, as it is now: with who the person is today. Null: it holds no more. Asked again only when access data
  * has changed since.
  */
-export function stillAdmitted(parts: Parts, admitted: Admitted): Admitted | null | Promise<Admitted | null> {
-  const { changes, sessions, catalog } = parts
-  const { epoch } = changes
-  if (epoch === admitted.epoch) return admitted
+export function stillAdmitted(parts: Deps, admitted: Admitted): Admitted | null | Promise<Admitted | null> {
+  const { revisions, sessions, catalog } = parts
+  const { revision } = revisions
+  if (revision === admitted.revision) return admitted
   const { app, session, context } = admitted
-  if (catalog.byId(app.id) !== app || !changes.fresh()) return null
-  if (session === null) return { ...admitted, epoch }
+  if (catalog.byId(app.id) !== app || !revisions.fresh()) return null
+  if (session === null) return { ...admitted, revision }
   const live = sessions.byId(session.id)
   const subject = live && sessions.subjectOf(live)
   if (subject === undefined) return null
-  const settle = ({ effect }: Decision) => (effect === 'allow' ? { ...admitted, subject, epoch } : null)
+  const settle = ({ effect }: Decision) => (effect === 'allow' ? { ...admitted, subject, revision } : null)
   const decision = parts.access.decide({ subject, app, context })
   return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
 /** The refusal when `stillAdmitted` says no; recorded, because nothing else will be. */
-export function withdrawn(parts: Parts, admitted: Admitted): Problem {
-  if (!parts.changes.fresh()) return stale()
+export function withdrawn(parts: Deps, admitted: Admitted): Problem {
+  if (!parts.revisions.fresh()) return stale()
   recordDenied(parts, admitted, 'revoked')
   return new Problem(403, 'revoked', 'Your access has just ended.')
 }
 
 function identified(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   requestId: string,
   app: App,
@@ -115,8 +115,8 @@ function identified(
   const subject = session?.appId === app.id ? parts.sessions.subjectOf(session) : undefined
   if (session === undefined || subject === undefined) return signInAnswer(parts, request, app, requestId)
   const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
-  const { epoch } = parts.changes
-  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, epoch }
+  const { revision } = parts.revisions
+  const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, revision }
   if (app.protocol !== 'http')
     return refuse(request, requestId, new Problem(404, 'app_unknown', `${app.name} is no web application.`))
   if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
@@ -125,7 +125,7 @@ function identified(
   return decision.then((late) => decided(parts, asked, late))
 }
 
-function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
+function decided(parts: Deps, asked: Admitted, decision: Decision): Verdict {
   const { request, requestId, app } = asked
   if (decision.effect === 'require')
     return signInAnswer(parts, request, app, requestId, { code: decision.reason })
@@ -136,8 +136,8 @@ function decided(parts: Parts, asked: Admitted, decision: Decision): Verdict {
   return asked
 }
 
-function preflight(parts: Parts, request: AppRequest, app: App, requestId: string): Verdict {
-  if (!parts.changes.fresh()) return refuse(request, requestId, stale(), app)
+function preflight(parts: Deps, request: AppRequest, app: App, requestId: string): Verdict {
+  if (!parts.revisions.fresh()) return refuse(request, requestId, stale(), app)
   const problem =
     app.protocol === 'http' ? unavailable(parts, app) : new Problem(404, 'app_unknown', 'No web app.')
   if (problem !== null) return refuse(request, requestId, problem, app)
@@ -149,11 +149,11 @@ function preflight(parts: Parts, request: AppRequest, app: App, requestId: strin
     subject: null,
     session: null,
     context: { protocol: 'http', clientIp: request.clientIp },
-    epoch: parts.changes.epoch,
+    revision: parts.revisions.revision,
   }
 }
 
-function unavailable(parts: Parts, app: App): Problem | null {
+function unavailable(parts: Deps, app: App): Problem | null {
   if (!app.enabled) return new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
   if (!parts.audit.accepting)
     return new Problem(503, 'audit_unavailable', 'Access cannot be recorded at the moment, so none is given.')
@@ -161,7 +161,7 @@ function unavailable(parts: Parts, app: App): Problem | null {
 }
 
 /** One refusal of somebody who is known. */
-export function recordDenied(parts: Parts, asked: Admitted, reason: string): void {
+export function recordDenied(parts: Deps, asked: Admitted, reason: string): void {
   const { request, requestId, app, subject, session } = asked
   parts.audit.record({
     type: 'access.denied',
@@ -176,7 +176,7 @@ export function recordDenied(parts: Parts, asked: Admitted, reason: string): voi
   })
 }
 
-function denied(parts: Parts, asked: Admitted, reason: string, message = ''): Answer {
+function denied(parts: Deps, asked: Admitted, reason: string, message = ''): Answer {
   const { request, requestId, app, subject } = asked
   recordDenied(parts, asked, reason)
   const text =

@@ -1,4 +1,4 @@
-import { addressKey, databaseProblem, type Handover, messageOf, Problem } from '@mezite/core'
+import { addressKey, databaseProblem, messageOf, Problem, type SessionTickets } from '@mezite/core'
 import { actions, escapeHtml, page } from '../client/page.ts'
 import {
   type Answer,
@@ -9,7 +9,7 @@ import {
   problemAnswer,
   redirectAnswer,
 } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
@@ -23,7 +23,7 @@ export function isHubPath(target: string): boolean {
 }
 
 /** Answers below `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
-export async function hubRoute(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+export async function hubRoute(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
   const url = new URL(request.target, 'https://app.invalid')
   if (url.pathname === '/.mezite/session' && request.method === 'GET')
     return exchange(parts, request, url.searchParams, requestId)
@@ -41,7 +41,7 @@ export async function hubRoute(parts: Parts, request: AppRequest, requestId: str
  * Where the cookies fit here, the app itself may take less. With few there is nothing to mend, and an app may not sign
  * people out of all others.
  */
-function reset(parts: Parts, request: AppRequest): Answer {
+function reset(parts: Deps, request: AppRequest): Answer {
   const ownOrigin = publicOrigin(request.host.host, parts.publicNames)
   const deleted = hasManyCookies(request) ? resetAnswer(request, ownOrigin) : undefined
   const link = actions('<a href="/">Open the application</a>')
@@ -49,7 +49,7 @@ function reset(parts: Parts, request: AppRequest): Answer {
 }
 
 async function exchange(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   query: URLSearchParams,
   requestId: string,
@@ -74,12 +74,12 @@ async function exchange(
 }
 
 /** Spends the code. A problem when that cannot be known now: the code may be good, and the same address works later. */
-async function redeem(parts: Parts, input: Parameters<Handover['redeem']>[0], requestId: string) {
+async function redeem(parts: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
   const rate = parts.proxyLimits.callsPerMinute.pages
   if (!parts.handovers.take(addressKey(input.clientIp), rate))
     return new Problem(429, 'too_many_requests', 'Too many sign-ins end at this address. Wait a little.')
   try {
-    return await parts.sessions.handover.redeem(input)
+    return await parts.sessions.tickets.redeem(input)
   } catch (error) {
     const problem = error instanceof Problem ? error : databaseProblem(error)
     if (problem === null) throw error
@@ -93,7 +93,7 @@ async function redeem(parts: Parts, input: Parameters<Handover['redeem']>[0], re
  * GET ends the session when the person or the app itself navigates here; from anywhere else it shows a button,
  * so that a foreign page cannot sign anybody out. POST needs this very origin.
  */
-async function logout(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+async function logout(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
   const own = publicOrigin(request.host.host, parts.publicNames)
   const near = request.site === 'same-origin' || request.site === 'none'
   const posted = request.origin === own || request.site === 'same-origin'
@@ -131,7 +131,7 @@ async function logout(parts: Parts, request: AppRequest, requestId: string): Pro
   ])
 }
 
-function recordRefusal(parts: Parts, request: AppRequest, requestId: string, reason: string): void {
+function recordRefusal(parts: Deps, request: AppRequest, requestId: string, reason: string): void {
   const app = parts.catalog.byHost(request.host.host)?.name ?? null
   const { clientIp } = request
   parts.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })

@@ -1,7 +1,7 @@
 import { type App, Problem, type Session } from '@mezite/core'
 import { page } from '../client/page.ts'
 import { type Answer, pageAnswer, problemAnswer, scriptAnswer } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
@@ -15,7 +15,7 @@ const MAX_WARN_MS = 5 * 60_000
  * small window's way out and back. Undefined for every other path. No answer tells whether the host has an app.
  */
 export function sessionRoute(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   requestId: string,
   path: string,
@@ -40,13 +40,13 @@ export function sessionRoute(
 }
 
 /** When the session ends and whose it is. Only this app's own pages may ask, and asking does not count as use. */
-async function status(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+async function status(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(parts, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
     const text = 'Only pages of this app itself may ask for its session.'
     return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
-  if (!parts.changes.fresh()) {
+  if (!parts.revisions.fresh()) {
     const text = 'The hub cannot see at the moment which sessions live.'
     return problemAnswer(request, new Problem(503, 'view_stale', text), requestId)
   }
@@ -71,7 +71,7 @@ export function statusOf(session: Session, now: number) {
 }
 
 /** Where the small window ends: it tells the page, and closes. */
-async function renewed(parts: Parts, request: AppRequest, requestId: string): Promise<Answer> {
+async function renewed(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
   const app = parts.catalog.byHost(request.host.host)
   const session = await sessionOf(parts, request, app)
   if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
@@ -81,7 +81,7 @@ async function renewed(parts: Parts, request: AppRequest, requestId: string): Pr
 }
 
 async function sessionOf(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   app: App | undefined,
 ): Promise<Session | undefined> {
@@ -91,6 +91,6 @@ async function sessionOf(
   return isHere && parts.sessions.subjectOf(session) !== undefined ? session : undefined
 }
 
-function ownOrigin(parts: Parts, request: AppRequest): string {
+function ownOrigin(parts: Deps, request: AppRequest): string {
   return publicOrigin(request.host.host, parts.publicNames)
 }

@@ -9,7 +9,7 @@ import {
   problemAnswer,
   redirectAnswer,
 } from '../client/response.ts'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { readableBy } from '../request/origin.ts'
@@ -40,7 +40,7 @@ export interface SignInOptions {
  * stay inside a frame, else 401 with `login_url`, which scripts of listed origins can read too.
  */
 export function signInAnswer(
-  parts: Parts,
+  parts: Deps,
   request: AppRequest,
   app: App | undefined,
   requestId: string,
@@ -86,13 +86,7 @@ function unauthorized(
   return problemAnswer(request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 
-function launchUrl(
-  parts: Parts,
-  request: AppRequest,
-  safe: boolean,
-  nonce: string,
-  renewal: boolean,
-): string {
+function launchUrl(parts: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {
   const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
   const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
   const path = encodeURIComponent(renewal ? RENEWED_PATH : here)

@@ -1,5 +1,5 @@
 import { addressKey, Problem } from '@mezite/core'
-import type { Parts } from '../deps.ts'
+import type { Deps } from '../deps.ts'
 import { type Admitted, stillAdmitted, withdrawn } from '../session/admission.ts'
 import type { Upstream } from './upstream.ts'
 import { openUpstream } from './upstream-dialer.ts'
@@ -25,7 +25,7 @@ export function sharerOf({ subject, request }: Admitted): string {
  * before `done` hears, with what is true by then; synchronously when an idle connection serves and nothing has changed.
  */
 export function connectAdmitted(
-  parts: Parts,
+  parts: Deps,
   admitted: Admitted,
   attempt: Attempt,
   done: (result: Upstream | Problem, admitted: Admitted) => void,

@@ -27,7 +27,7 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
     hooks.view(plugin).access.decide(tap as () => void, { pure: true })
   const access = createAccess({
     ...{ catalog: { list: () => [] }, decide: hooks.calls.access.decide, log },
-    ...{ locks: { lockFor: () => null }, changes: { epoch: 1 } },
+    ...{ locks: { lockFor: () => null }, revisions: { revision: 1 } },
     clock: { now: () => 0, monotonic: () => 0 },
   })
   const who = subject()
@@ -138,7 +138,7 @@ t.test('access', async (t) => {
       return { cast: [vote], failed: [] }
     }
     const slow = createAccess({
-      ...{ catalog, locks, changes: rooms.changes, clock: rooms.clock, log: quiet },
+      ...{ catalog, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
       decide: Object.assign(decide, { empty: false, pure: true }),
     })
     const ask = () => slow.decide({ subject: subject(), app, context })
@@ -254,12 +254,12 @@ t.test('access', async (t) => {
     t.equal(users.byName('lena')?.lastLogin, first.lastLogin)
     rooms.advance(60_000)
     const before = rooms.clock.now()
-    const { epoch } = rooms.changes
+    const { revision } = rooms.revisions
     await users.signIn(lena)
     t.ok((users.byName('lena')?.lastLogin ?? 0) >= before, 'seen from memory')
-    t.equal(rooms.changes.epoch, epoch, 'and costs nobody a cached decision')
+    t.equal(rooms.revisions.revision, revision, 'and costs nobody a cached decision')
     await users.signIn({ ...lena, mappedRoles: ['ops'] })
-    t.ok(rooms.changes.epoch > epoch, 'unlike another role')
+    t.ok(rooms.revisions.revision > revision, 'unlike another role')
   })
 
   await t.test('a name that is claimed for somebody has an owner and no login', async (t) => {

@@ -9,7 +9,7 @@ const MINUTE = 60_000
 const MONTH = 30 * 24 * 60 * MINUTE
 const rooms = await startRooms()
 t.teardown(() => rooms.stop())
-const { db, changes, users, locks, events } = rooms
+const { db, revisions, users, locks, events } = rooms
 const tokens = createApiTokens({ ...rooms, log: quiet })
 const by = (subject: Subject) => ({ subject, clientIp: '', id: 'request-1' })
 await users.create('Root', ['admin', 'platform'], by(operator))
@@ -24,7 +24,7 @@ const make = (name: string, more: { roles?: string[]; ttlMs?: number; subject?: 
 const named = async (name: string) => (await tokens.list()).find((token) => token.name === name)
 /** As if somebody had changed the database by hand. */
 const alter = (id: string, set: object) =>
-  changes.write(async (trx, change) => {
+  revisions.write(async (trx, change) => {
     await trx.updateTable('api_tokens').set(set).where('id', '=', id).execute()
     change.touch('api-token', id)
   })

@@ -182,7 +182,7 @@ t.test(
   async (t) => {
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
-    const { db, changes, users } = rooms
+    const { db, revisions, users } = rooms
     const tokens = createApiTokens({ ...rooms, log: quiet })
     const taken = { name: 'kim', issuer: 'https://idp', connector: 'sso', mappedRoles: ['admin'] }
     const who = { subject: operator, clientIp: '', id: 'request-1' }
@@ -198,7 +198,7 @@ t.test(
     t.same(rolesOf(secret), ['admin'])
 
     // As if the tokens had not ended with the name.
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       await trx.updateTable('users').set({ sub: '2' }).where('key', '=', 'kim').execute()
       await trx.updateTable('api_tokens').set({ holder: null }).where('name', '=', 'older').execute()
       change.touch('user', 'kim')

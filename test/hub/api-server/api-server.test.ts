@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import t from 'tap'
-import { createWeb } from '../../../core/hub/api-server/api-server.ts'
+import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
 import { answerError } from '../../../core/hub/api-server/error-response.ts'
 import { statusRoutes } from '../../../core/hub/api-server/status-routes.ts'
@@ -111,12 +111,12 @@ t.test('the hub’s own host', async (t) => {
   await t.test('K140 a route that does not state its access stops the start', async (t) => {
     const routes = async (app: { get: (path: string, handler: () => Promise<object>) => unknown }) =>
       void app.get('/open', async () => ({}))
-    const web = createWeb({
+    const web = createApiServer({
       publicNames: names,
       routes: [{ name: 'x', prefix: '/web', routes: routes as never }],
       hsts: true,
       version: '1',
-      changes: { fresh: () => true },
+      revisions: { fresh: () => true },
       identify: async () => null,
       log: quietLog(),
     })

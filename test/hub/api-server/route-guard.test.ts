@@ -36,7 +36,7 @@ async function start(
         : token.startsWith('admin')
           ? subject('a', ['admin'])
           : null,
-    changes: { fresh: () => view.fresh },
+    revisions: { fresh: () => view.fresh },
     limits: { callsPerMinute, anonymousRequestsPerAddress: 2 },
     clock,
     ...more,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import type { PublicNames, Subject, WebRoutes } from '@mezite/core'
-import { createWeb, type WebOptions } from '../../../core/hub/api-server/api-server.ts'
+import { type ApiServerOptions, createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
-import { createFront, type FrontOptions } from '../../../core/hub/listener/listener.ts'
+import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 export const names: PublicNames = {
@@ -24,8 +24,8 @@ export function subject(user: string, roles: readonly string[]): Subject {
 /** Front and web on a free loopback port; the tokens `alice` and `root` are known. */
 export async function startWeb(
   routes: readonly WebRoutes[],
-  web: Partial<WebOptions> = {},
-  front: Partial<FrontOptions> = {},
+  web: Partial<ApiServerOptions> = {},
+  front: Partial<ListenerOptions> = {},
 ) {
   const dataDir = mkdtempSync(join(tmpdir(), 'mez-web-'))
   const lines: string[] = []
@@ -39,19 +39,19 @@ export async function startWeb(
     log,
   })
   const view = { fresh: true }
-  const theWeb = createWeb({
+  const theWeb = createApiServer({
     publicNames: names,
     routes,
     hsts: true,
     version: '1.2.3',
-    changes: { fresh: () => view.fresh },
+    revisions: { fresh: () => view.fresh },
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
     log,
     ...web,
   })
   await theWeb.start()
-  const theFront = createFront({
+  const theFront = createListener({
     listenAddr: '127.0.0.1:0',
     certificates,
     authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },

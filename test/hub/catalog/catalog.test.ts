@@ -51,7 +51,7 @@ t.test('the catalog', async (t) => {
     await catalog.change('toggle', (app) => ({ ...app, enabled: true }), actor)
     await catalog.change('toggle', (app) => ({ ...app, agents: ['node-9'] }), actor)
     t.same(catalog.byName('toggle')?.agents, ['node-9'])
-    await rooms.changes
+    await rooms.revisions
       .write(async (trx) => {
         t.ok(await catalog.bindsIn(trx, 'node-9'))
         await trx.deleteFrom('apps').where('name', '=', 'toggle').execute()
@@ -78,7 +78,7 @@ t.test('the catalog', async (t) => {
   )
 
   await t.test('a stored app that cannot be read is not served', async (t) => {
-    await rooms.changes.write(async (trx, change) => {
+    await rooms.revisions.write(async (trx, change) => {
       await trx.updateTable('apps').set({ document: '{"kind":' }).where('name', '=', 'first').execute()
       change.touch('app', 'first')
     })

@@ -5,7 +5,7 @@ import { createRegistry } from '../../../core/hub/cluster/hub-registry.ts'
 import { ownAddress } from '../../../core/hub/cluster/internal-address.ts'
 import { hubsMigrations } from '../../../core/hub/cluster/migrations.ts'
 import { createPeers } from '../../../core/hub/cluster/peers.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { until } from '../../until.ts'
 import { keptLog, open, postgresStore } from '../database/stores.ts'
@@ -32,16 +32,16 @@ async function startHub(instanceId: string) {
     },
   })
   await registry.start()
-  let changes = 0
+  let revisions = 0
   registry.onChanged(() => {
-    changes += 1
+    revisions += 1
   })
   const stop = async () => {
     await registry.stop()
     await database.close()
   }
   t.teardown(() => database.close())
-  return { registry, database, log, stop, changes: () => changes, hints: () => hints, hear: () => hear() }
+  return { registry, database, log, stop, revisions: () => revisions, hints: () => hints, hear: () => hear() }
 }
 
 t.test(
@@ -56,24 +56,24 @@ t.test(
     t.equal(a.registry.reachable.get('hub-b'), '[fd00::2]:3080')
     const peers = createPeers({
       registry: a.registry,
-      vault: createVault(Buffer.alloc(32)),
+      secretBox: createSecretBox(Buffer.alloc(32)),
       instanceId: 'hub-a',
       clock: systemClock,
     })
     t.same(peers.addressOf('hub-b'), { host: 'fd00::2', port: 3080 })
     t.equal(peers.addressOf('hub-c'), null)
 
-    const told = b.changes()
+    const told = b.revisions()
     await a.registry.announce(null)
     await until(() => !b.registry.reachable.has('hub-a'), 'a hub that stops is no longer reached')
     t.equal((await b.registry.list()).length, 2, 'though it lives')
-    t.ok(b.changes() > told)
+    t.ok(b.revisions() > told)
     await a.registry.announce('10.0.0.1:443')
     await until(() => b.registry.reachable.has('hub-a'), 'it is back')
-    const before = b.changes()
+    const before = b.revisions()
     await a.registry.announce('10.0.0.2:443')
     await until(() => b.registry.reachable.get('hub-a') === '10.0.0.2:443', 'it is reached elsewhere')
-    t.ok(b.changes() > before)
+    t.ok(b.revisions() > before)
 
     // As one that was killed.
     await a.stop()
@@ -81,10 +81,10 @@ t.test(
     VALUES ('hub-a', '0', '10.0.0.1:443', now() - interval '4 seconds')`.execute(b.database.db)
     await b.registry.announce('[fd00::2]:3080')
     t.ok(b.registry.reachable.has('hub-a'), 'a moment of silence is nothing')
-    const known = b.changes()
+    const known = b.revisions()
     const ms = await until(() => !b.registry.reachable.has('hub-a'), 'ten seconds are')
     t.ok(ms > 4_000, `gone ${ms} ms later`)
-    t.equal(b.changes(), known + 1, 'and nobody is told of what is as before')
+    t.equal(b.revisions(), known + 1, 'and nobody is told of what is as before')
     await b.stop()
   },
 )

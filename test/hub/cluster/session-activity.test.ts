@@ -85,7 +85,7 @@ async function startCutting(instanceId: string) {
   const clock = { now: Date.now, ahead: 0, monotonic: () => performance.now() + clock.ahead }
   const live = { size: 1, revoked: 0, checks: 0, holds: Promise.resolve(), recheck: () => live.holds }
   let told = (_touched: ReadonlyMap<string, ReadonlySet<string>> | null) => {}
-  const changes = {
+  const revisions = {
     applied: 0,
     onApplied(listener: typeof told) {
       told = listener
@@ -93,7 +93,7 @@ async function startCutting(instanceId: string) {
   }
   let reports = 0
   const cuts = createCutReports({
-    ...{ db, instanceId, changes, clock, log: hub.log },
+    ...{ db, instanceId, revisions, clock, log: hub.log },
     sessions: { live, byId: (id: string) => (id === 'known' ? one : undefined) } as never,
     registry: {
       list: hub.registry.list,
@@ -109,13 +109,13 @@ async function startCutting(instanceId: string) {
     /** Resolves once every hub has said that it has checked after the last change. */
     settled: () =>
       until(
-        async () => (await hub.registry.list()).every(({ applied }) => applied === changes.applied),
+        async () => (await hub.registry.list()).every(({ applied }) => applied === revisions.applied),
         'all have checked',
       ),
     /** The next change, which ends so many streams here. */
     apply(streams: number, touched: Parameters<typeof told>[0] = new Map([['lock', new Set(['x'])]])) {
       live.revoked += streams
-      changes.applied += 1
+      revisions.applied += 1
       told(touched)
     },
   }

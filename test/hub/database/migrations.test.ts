@@ -23,8 +23,8 @@ function isAdditive(statement: string, made: ReadonlySet<string>): boolean {
   if (/^create index /i.test(statement)) return true
   if (/^(create unique index|insert into|update) /i.test(statement)) return made.has(table)
   if (!/^alter table /i.test(statement)) return false
-  const changes = statement.replace(/^alter table \S+ /i, '').split(/,(?![^(]*\))/)
-  return changes.every(
+  const revisions = statement.replace(/^alter table \S+ /i, '').split(/,(?![^(]*\))/)
+  return revisions.every(
     (change) =>
       /^\s*add column /i.test(change) &&
       (!/\bnot null\b/i.test(change) || /\bdefault\b/i.test(change)) &&

@@ -21,24 +21,24 @@ t.test(
   async (t) => {
     const database = await open(await store.config(), limits)
     await database.migrate([])
-    const changes = changesOf(database)
-    await changes.start()
+    const revisions = changesOf(database)
+    await revisions.start()
     t.teardown(async () => {
-      await changes.stop()
+      await revisions.stop()
       await database.close()
     })
     const pids = await store.server.pids()
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     try {
-      await until(() => !changes.fresh(), 'stale', 10_000)
+      await until(() => !revisions.fresh(), 'stale', 10_000)
       const started = performance.now()
       await t.rejects(sql`SELECT 1`.execute(database.db), { code: 'MEZ_DATABASE_UNAVAILABLE' })
       t.ok(performance.now() - started < 10_000, 'a query ends in time')
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     }
-    await until(() => changes.fresh(), 'fresh again')
-    t.ok(changes.fresh())
+    await until(() => revisions.fresh(), 'fresh again')
+    t.ok(revisions.fresh())
   },
 )
 
@@ -46,10 +46,10 @@ t.test('fault 6: a standby answers every query, and nothing that it says is fres
   const database = await open(await store.config(), limits)
   await database.migrate([])
   const lines: unknown[][] = []
-  const changes = changesOf(database, { log: keptLog(lines) })
-  await changes.start()
+  const revisions = changesOf(database, { log: keptLog(lines) })
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await database.close()
   })
   const { rows } = await sql<{ data_directory: string }>`SHOW data_directory`.execute(database.db)
@@ -58,17 +58,17 @@ t.test('fault 6: a standby answers every query, and nothing that it says is fres
   writeFileSync(signal, '')
   await store.server.start()
   try {
-    await until(() => !changes.fresh(), 'stale')
-    await t.rejects(changes.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
+    await until(() => !revisions.fresh(), 'stale')
+    await t.rejects(revisions.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
     await t.rejects(sql`SELECT 1`.execute(database.db), { message: /is a standby/ })
     t.match(JSON.stringify(lines), /changes cannot be read/)
-    t.notOk(changes.fresh())
+    t.notOk(revisions.fresh())
   } finally {
     await store.server.stop()
     rmSync(signal)
     await store.server.start()
   }
-  await until(() => changes.fresh(), 'fresh again')
+  await until(() => revisions.fresh(), 'fresh again')
   await sql`SELECT 1`.execute(database.db)
 })
 
@@ -88,26 +88,26 @@ t.test('fault 6: a pooler that leads to a standby, one query after the other', a
   await database.close()
 
   const pooled = await open(config)
-  const changes = changesOf(pooled)
-  await changes.start()
+  const revisions = changesOf(pooled)
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await pooled.close()
   })
   await lead(pooled, true)
-  await t.rejects(changes.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
-  await until(() => !changes.fresh(), 'stale')
+  await t.rejects(revisions.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
+  await until(() => !revisions.fresh(), 'stale')
   await lead(pooled, false)
-  await until(() => changes.fresh(), 'fresh again')
+  await until(() => revisions.fresh(), 'fresh again')
 })
 
 t.test('changes are read while every other connection is taken and 400 queries wait', async (t) => {
   const database = await open(await store.config())
   await database.migrate([])
-  const changes = changesOf(database)
-  await changes.start()
+  const revisions = changesOf(database)
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await database.close()
   })
   const slow = Array.from({ length: postgresLimits.connections + 400 }, () =>
@@ -119,10 +119,10 @@ t.test('changes are read while every other connection is taken and 400 queries w
   let oldest = 0
   let reads = 0
   while (performance.now() < end) {
-    await changes.catchUp()
+    await revisions.catchUp()
     reads += 1
     await new Promise((resolve) => setTimeout(resolve, 50))
-    oldest = Math.max(oldest, changes.ageMs())
+    oldest = Math.max(oldest, revisions.ageMs())
   }
   t.ok(reads > 10, `${reads} reads`)
   t.ok(oldest < 2_000, `at most ${Math.round(oldest)} ms old`)
@@ -158,17 +158,17 @@ t.test('a change whose COMMIT was not answered is as good as any other, if it wa
   await database.migrate([])
   let told = 0
   const audit = { recordIn: async () => {}, committed: () => void told++ }
-  const changes = changesOf(database, { audit: () => audit })
+  const revisions = changesOf(database, { audit: () => audit })
   const seen: string[] = []
-  changes.onApplied((touched) => seen.push(...(touched?.get('lock') ?? [])))
-  await changes.start()
+  revisions.onApplied((touched) => seen.push(...(touched?.get('lock') ?? [])))
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await database.close()
     way.close()
   })
   const lock = (name: string) =>
-    changes.write(async (_trx, change) => {
+    revisions.write(async (_trx, change) => {
       change.touch('lock', name)
       return name
     })

@@ -3,12 +3,12 @@ import { changesOf, open } from './stores.ts'
 
 /** Run by outage.test.ts, which stops this process: prints what the first decision after a gap would be. */
 const database = await open({ driver: 'postgres', url: process.env.TEST_DATABASE_URL ?? '' })
-const changes = changesOf(database)
-await changes.start()
+const revisions = changesOf(database)
+await revisions.start()
 let last = performance.now()
 const decided = new Promise<boolean>((resolve) => {
   const timer = setInterval(() => {
-    const fresh = changes.fresh()
+    const fresh = revisions.fresh()
     const now = performance.now()
     if (now - last > 3_000) {
       clearInterval(timer)
@@ -19,7 +19,7 @@ const decided = new Promise<boolean>((resolve) => {
 })
 process.stdout.write('fresh\n')
 process.stdout.write(`first decision after a gap: ${(await decided) ? 'fresh' : 'stale'}\n`)
-await until(() => changes.fresh(), 'fresh again')
+await until(() => revisions.fresh(), 'fresh again')
 process.stdout.write('fresh again\n')
-await changes.stop()
+await revisions.stop()
 await database.close()

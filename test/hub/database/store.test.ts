@@ -50,8 +50,8 @@ function thingsView() {
   return { view, calls, get: (key: string) => map.get(key), size: () => map.size }
 }
 
-async function setThing(changes: ReturnType<typeof changesOf>, key: string, value: number): Promise<void> {
-  await changes.write(async (trx, change) => {
+async function setThing(revisions: ReturnType<typeof changesOf>, key: string, value: number): Promise<void> {
+  await revisions.write(async (trx, change) => {
     await sql`INSERT INTO things (key, value) VALUES (${key}, ${value})
       ON CONFLICT (key) DO UPDATE SET value = ${value}`.execute(trx)
     change.touch('thing', key)
@@ -60,10 +60,10 @@ async function setThing(changes: ReturnType<typeof changesOf>, key: string, valu
 
 async function hubOn(database: OpenDatabase, options = {}) {
   const copy = thingsView()
-  const changes = changesOf(database, options)
-  changes.addView(copy.view)
-  await changes.start()
-  return { changes, copy }
+  const revisions = changesOf(database, options)
+  revisions.addView(copy.view)
+  await revisions.start()
+  return { revisions, copy }
 }
 
 async function count(db: Database): Promise<unknown> {
@@ -163,27 +163,27 @@ async function suite(t: Tap, store: Store): Promise<void> {
   await t.test(
     'write: this hub sees its own change when it resolves; only decisive ones move the epoch',
     async (t) => {
-      const { changes, copy } = await hubOn(database)
-      t.teardown(() => changes.stop())
+      const { revisions, copy } = await hubOn(database)
+      t.teardown(() => revisions.stop())
       const heard: unknown[] = []
-      changes.onApplied((touched) => heard.push(touched && [...touched.keys()]))
-      const before = changes.epoch
-      await setThing(changes, 'a', 1)
+      revisions.onApplied((touched) => heard.push(touched && [...touched.keys()]))
+      const before = revisions.revision
+      await setThing(revisions, 'a', 1)
       t.equal(copy.get('a'), 1)
-      t.equal(changes.epoch, before + 1)
-      await changes.write(async (_trx, change) => change.opened('session-1'))
-      t.equal(changes.epoch, before + 1, 'an opened session leaves the epoch')
-      await changes.write(async (_trx, change) => {
+      t.equal(revisions.revision, before + 1)
+      await revisions.write(async (_trx, change) => change.opened('session-1'))
+      t.equal(revisions.revision, before + 1, 'an opened session leaves the epoch')
+      await revisions.write(async (_trx, change) => {
         change.opened('session-2')
         change.touch('session', 'session-1')
       })
-      t.equal(changes.epoch, before + 3)
+      t.equal(revisions.revision, before + 3)
       t.same(heard, [['thing'], ['session'], ['session']])
       t.equal(copy.calls.refreshed, 1, 'views hear only of their kinds')
-      await changes.write(async (_trx, change) => change.noted('thing', 'a'))
-      t.equal(changes.epoch, before + 3, 'what no decision depends on leaves the epoch')
+      await revisions.write(async (_trx, change) => change.noted('thing', 'a'))
+      t.equal(revisions.revision, before + 3, 'what no decision depends on leaves the epoch')
       t.equal(copy.calls.refreshed, 2, 'and is seen')
-      await changes.write(async (trx, change) => {
+      await revisions.write(async (trx, change) => {
         await sql`DELETE FROM things WHERE key = 'a'`.execute(trx)
         change.touch('thing', 'a')
       })
@@ -192,24 +192,24 @@ async function suite(t: Tap, store: Store): Promise<void> {
   )
 
   await t.test('write: a change that throws leaves nothing, and its number is used again', async (t) => {
-    const { changes, copy } = await hubOn(database)
-    t.teardown(() => changes.stop())
-    const failing = changes.write(async (trx, change) => {
+    const { revisions, copy } = await hubOn(database)
+    t.teardown(() => revisions.stop())
+    const failing = revisions.write(async (trx, change) => {
       await sql`INSERT INTO things (key, value) VALUES ('x', 1)`.execute(trx)
       change.touch('thing', 'x')
       throw new Error('changed my mind')
     })
     await t.rejects(failing, { message: 'changed my mind' })
     t.equal(copy.get('x'), undefined)
-    const { epoch } = changes
-    await setThing(changes, 'y', 1)
-    t.equal(changes.epoch, epoch + 1)
+    const { revision } = revisions
+    await setThing(revisions, 'y', 1)
+    t.equal(revisions.revision, revision + 1)
     await sql`DELETE FROM things`.execute(db)
   })
 
   await t.test('E79 write: who may no more when the turn has come changes nothing', async (t) => {
-    const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
-    t.teardown(() => changes.stop())
+    const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
+    t.teardown(() => revisions.stop())
     const by = (name: string) => ({
       ...{ subject: { user: name } as Subject, clientIp: '', id: 'request-1' },
       stillMay: async () => {
@@ -217,9 +217,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
       },
     })
     const changed: string[] = []
-    const write = (name: string) => changes.write(async () => void changed.push(name), by(name))
+    const write = (name: string) => revisions.write(async () => void changed.push(name), by(name))
     await write('ann')
-    const [lock, asked] = [setThing(changes, 'lock-ann', 1), write('ann')]
+    const [lock, asked] = [setThing(revisions, 'lock-ann', 1), write('ann')]
     await t.rejects(asked, { message: 'locked' }, 'although the lock was only just committed')
     await lock
     await write('bob')
@@ -230,28 +230,28 @@ async function suite(t: Tap, store: Store): Promise<void> {
   await t.test(
     'loads everything when the number goes backwards, is another history, or the log is short',
     async (t) => {
-      const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
-      t.teardown(() => changes.stop())
-      await setThing(changes, 'k', 1)
+      const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
+      t.teardown(() => revisions.stop())
+      await setThing(revisions, 'k', 1)
       let { all } = copy.calls
-      const { epoch } = changes
+      const { revision } = revisions
 
       await sql`UPDATE things SET value = 2 WHERE key = 'k'`.execute(db)
       await sql`UPDATE change_sequence SET n = n - 1`.execute(db)
-      await changes.catchUp()
+      await revisions.catchUp()
       t.equal(copy.get('k'), 2, 'backwards')
       t.equal(copy.calls.all, ++all)
-      t.ok(changes.epoch > epoch, 'the epoch only grows')
+      t.ok(revisions.revision > revision, 'the epoch only grows')
 
       await sql`UPDATE things SET value = 3 WHERE key = 'k'`.execute(db)
       await sql`UPDATE change_sequence SET tag = gen_random_uuid()`.execute(db)
-      await changes.catchUp()
+      await revisions.catchUp()
       t.equal(copy.get('k'), 3, 'the same number of another history')
       t.equal(copy.calls.all, ++all)
 
       await sql`UPDATE things SET value = 4 WHERE key = 'k'`.execute(db)
       await sql`UPDATE change_sequence SET n = n + 100`.execute(db)
-      await changes.catchUp()
+      await revisions.catchUp()
       t.equal(copy.get('k'), 4, 'a jump past the log')
       t.equal(copy.calls.all, ++all)
 
@@ -261,18 +261,18 @@ async function suite(t: Tap, store: Store): Promise<void> {
         db,
       )
       await sql`UPDATE things SET value = 5 WHERE key = 'k'`.execute(db)
-      await changes.write(async () => {})
+      await revisions.write(async () => {})
       t.equal(copy.get('k'), 5, 'another history with a higher number')
       t.equal(copy.calls.all, ++all)
     },
   )
 
   await t.test('a view that comes late or cannot be read: not fresh until it is loaded', async (t) => {
-    const { changes } = await hubOn(database, { freshMs: 1_000, pollMs: 100 })
-    t.teardown(() => changes.stop())
+    const { revisions } = await hubOn(database, { freshMs: 1_000, pollMs: 100 })
+    t.teardown(() => revisions.stop())
     let broken = true
     let loaded = false
-    changes.addView({
+    revisions.addView({
       name: 'late',
       kinds: ['late'],
       async loadAll() {
@@ -283,9 +283,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
       },
       refresh: async () => () => {},
     })
-    await until(() => !changes.fresh(), 'stale')
+    await until(() => !revisions.fresh(), 'stale')
     broken = false
-    await until(() => changes.fresh(), 'fresh')
+    await until(() => revisions.fresh(), 'fresh')
     t.ok(loaded)
   })
 
@@ -296,10 +296,10 @@ async function suite(t: Tap, store: Store): Promise<void> {
       loadAll: () => new Promise<never>(() => {}),
       refresh: () => new Promise<never>(() => {}),
     }
-    const { changes } = await hubOn(database, {})
-    t.teardown(() => changes.stop())
+    const { revisions } = await hubOn(database, {})
+    t.teardown(() => revisions.stop())
     const from = await readPlace(database.db)
-    await changes.write(async (_trx, change) => change.touch('slug', 'k'))
+    await revisions.write(async (_trx, change) => change.touch('slug', 'k'))
     for (const [place, deadlines] of [
       [from, { loadMs: 60_000, refreshMs: 50 }],
       [null, { loadMs: 50, refreshMs: 60_000 }],
@@ -312,26 +312,26 @@ async function suite(t: Tap, store: Store): Promise<void> {
   await t.test('fault 29: freshness is judged by both clocks', async (t) => {
     const now = { wall: 1_000_000, monotonic: 5 }
     const clock = { now: () => now.wall, monotonic: () => now.monotonic }
-    const { changes } = await hubOn(database, { clock, pollMs: 60_000 })
-    t.teardown(() => changes.stop())
-    t.ok(changes.fresh())
+    const { revisions } = await hubOn(database, { clock, pollMs: 60_000 })
+    t.teardown(() => revisions.stop())
+    t.ok(revisions.fresh())
     now.wall += 5_001
-    t.notOk(changes.fresh(), 'the machine slept, or the wall clock was set forward')
-    await changes.catchUp()
-    t.ok(changes.fresh(), 'back by itself')
+    t.notOk(revisions.fresh(), 'the machine slept, or the wall clock was set forward')
+    await revisions.catchUp()
+    t.ok(revisions.fresh(), 'back by itself')
     now.wall -= 3 * 3_600_000
-    t.ok(changes.fresh(), 'set back')
+    t.ok(revisions.fresh(), 'set back')
     now.monotonic += 5_001
-    t.notOk(changes.fresh(), 'set back, and time passed')
-    t.equal(changes.ageMs(), 5_001)
+    t.notOk(revisions.fresh(), 'set back, and time passed')
+    t.equal(revisions.ageMs(), 5_001)
   })
 
   await t.test('freshness counts from the start of a read, not from its end', async (t) => {
     const now = { wall: 1_000_000, monotonic: 5 }
     const clock = { now: () => now.wall, monotonic: () => now.monotonic }
-    const { changes } = await hubOn(database, { clock, pollMs: 60_000 })
-    t.teardown(() => changes.stop())
-    changes.addView({
+    const { revisions } = await hubOn(database, { clock, pollMs: 60_000 })
+    t.teardown(() => revisions.stop())
+    revisions.addView({
       name: 'slow',
       kinds: [],
       async loadAll() {
@@ -340,40 +340,40 @@ async function suite(t: Tap, store: Store): Promise<void> {
       },
       refresh: async () => () => {},
     })
-    await changes.catchUp()
-    t.equal(changes.ageMs(), 0, 'a read that began after the slow one')
-    changes.addView({
+    await revisions.catchUp()
+    t.equal(revisions.ageMs(), 0, 'a read that began after the slow one')
+    revisions.addView({
       name: 'another',
       kinds: [],
       loadAll: async () => () => {},
       refresh: async () => () => {},
     })
-    await until(() => changes.ageMs() === 3_000, 'the age of the slow read')
+    await until(() => revisions.ageMs() === 3_000, 'the age of the slow read')
   })
 
   await t.test('the log is pruned, and who lags behind it loads everything', async (t) => {
-    const { changes, copy } = await hubOn(database, { pollMs: 60_000 })
+    const { revisions, copy } = await hubOn(database, { pollMs: 60_000 })
     const other = await hubOn(database, { keep: 5, pollMs: 60_000 })
-    t.teardown(() => Promise.all([changes.stop(), other.changes.stop()]))
-    for (let n = 0; n < 20; n++) await setThing(other.changes, 'pruned', n)
+    t.teardown(() => Promise.all([revisions.stop(), other.revisions.stop()]))
+    for (let n = 0; n < 20; n++) await setThing(other.revisions, 'pruned', n)
     const { pruneLog } = await import('../../../core/hub/revisions/change-log.ts')
     const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
     await pruneLog(db, (rows[0]?.n ?? 0) - 5)
     const left = await sql<{ n: number }>`SELECT count(*) AS n FROM change_log`.execute(db)
     t.equal(left.rows[0]?.n, 6)
     const before = copy.calls.all
-    await changes.catchUp()
+    await revisions.catchUp()
     t.equal(copy.get('pruned'), 19)
     t.ok(copy.calls.all >= before)
   })
 
   await t.test('many changes at once: every one is applied, in order', async (t) => {
-    const { changes, copy } = await hubOn(database)
-    t.teardown(() => changes.stop())
-    const { epoch } = changes
-    await Promise.all(Array.from({ length: 50 }, (_, n) => setThing(changes, `many-${n}`, n)))
+    const { revisions, copy } = await hubOn(database)
+    t.teardown(() => revisions.stop())
+    const { revision } = revisions
+    await Promise.all(Array.from({ length: 50 }, (_, n) => setThing(revisions, `many-${n}`, n)))
     for (let n = 0; n < 50; n++) t.equal(copy.get(`many-${n}`), n)
-    t.equal(changes.epoch, epoch + 50)
+    t.equal(revisions.revision, revision + 50)
   })
 }
 

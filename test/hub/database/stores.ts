@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DatabaseConfig, type OpenDatabase, openDatabase } from '../../../core/hub/database/database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
-import { type ChangesOptions, createChanges } from '../../../core/hub/revisions/revisions.ts'
+import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
@@ -47,8 +47,8 @@ export function open(config: DatabaseConfig, limits = postgresLimits): Promise<O
 }
 
 /** Changes of one hub that audits nowhere. */
-export function changesOf(database: OpenDatabase, options: Partial<ChangesOptions> = {}) {
-  return createChanges({
+export function changesOf(database: OpenDatabase, options: Partial<RevisionsOptions> = {}) {
+  return createRevisions({
     ...database,
     clock: systemClock,
     log: keptLog(),

@@ -48,21 +48,21 @@ async function startHub(url: string) {
   const database = await open({ driver: 'postgres', url })
   await database.migrate([locks])
   const copy = lockView()
-  const changes = changesOf(database)
-  changes.addView(copy.view)
-  await changes.start()
+  const revisions = changesOf(database)
+  revisions.addView(copy.view)
+  await revisions.start()
   const lock = (name: string, by?: Actor) =>
-    changes.write(async (trx, change) => {
+    revisions.write(async (trx, change) => {
       await sql`INSERT INTO locks (name) VALUES (${name})`.execute(trx)
       change.touch('lock', name)
     }, by)
   return {
     ...copy,
     database,
-    changes,
+    revisions,
     lock,
     async close() {
-      await changes.stop()
+      await revisions.stop()
       await database.close()
     },
   }
@@ -94,7 +94,7 @@ t.test('overlapping transactions: commit order is number order, and a poller mis
   const held = new Promise<void>((resolve) => (finish = resolve))
   const order: string[] = []
   // The slow one takes its number first; with a plain sequence the fast one would commit a higher number before it.
-  const slow = a.changes
+  const slow = a.revisions
     .write(async (trx, change) => {
       inside()
       await sql`INSERT INTO locks (name) VALUES ('slow')`.execute(trx)
@@ -104,7 +104,7 @@ t.test('overlapping transactions: commit order is number order, and a poller mis
     .then(() => order.push('slow'))
   await entered
   const fast = b.lock('fast').then(() => order.push('fast'))
-  for (let n = 0; n < 3; n++) await b.changes.catchUp()
+  for (let n = 0; n < 3; n++) await b.revisions.catchUp()
   t.same(order, [], 'the second waits for the first')
   finish()
   await Promise.all([slow, fast])
@@ -123,7 +123,7 @@ t.test('E79 a change that waited for a lock of another hub is not made by who is
   let finish!: () => void
   const entered = new Promise<void>((resolve) => (inside = resolve))
   const held = new Promise<void>((resolve) => (finish = resolve))
-  const lock = a.changes.write(async (trx, change) => {
+  const lock = a.revisions.write(async (trx, change) => {
     await sql`INSERT INTO locks (name) VALUES ('ann')`.execute(trx)
     change.touch('lock', 'ann')
     inside()
@@ -163,7 +163,7 @@ t.test('fault 7: writers that wait for another hub leave connections to read wit
   let finish!: () => void
   let inside!: () => void
   const entered = new Promise<void>((resolve) => (inside = resolve))
-  const slow = a.changes.write(async () => {
+  const slow = a.revisions.write(async () => {
     inside()
     await new Promise<void>((resolve) => (finish = resolve))
   })
@@ -171,7 +171,7 @@ t.test('fault 7: writers that wait for another hub leave connections to read wit
   const waiting = Array.from({ length: 60 }, (_, n) => b.lock(`queued-${n}`))
   for (let n = 0; n < 10; n++) {
     await new Promise((resolve) => setTimeout(resolve, 150))
-    t.ok(b.changes.ageMs() < 4_000, 'reads go on')
+    t.ok(b.revisions.ageMs() < 4_000, 'reads go on')
   }
   finish()
   await Promise.all([slow, ...waiting])

@@ -127,7 +127,7 @@ t.test(
       asked += 1
       return caller
     }
-    const hub = await startWeb([admin], { identify, changes: { fresh: () => fresh } })
+    const hub = await startWeb([admin], { identify, revisions: { fresh: () => fresh } })
     t.teardown(hub.stop)
     const call = async (meanwhile: () => void) => {
       const socket = connect({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false })

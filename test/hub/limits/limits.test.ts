@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import { addressKey, createCounts, createLoad, createRateLimit } from '@mezite/core'
+import { addressKey, createConcurrencyQuota, createOverload, createRateLimit } from '@mezite/core'
 import fc from 'fast-check'
 import t from 'tap'
 import { readCookie } from '../../../core/hub/api-server/cookie.ts'
@@ -25,7 +25,7 @@ t.test('N169 whatever was taken is given back, and no cap is ever passed', async
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const load = createLoad({ perPerson: 3, perApp: 4 })
+      const load = createOverload({ perPerson: 3, perApp: 4 })
       const held: { user: string | null; app: string }[] = []
       const count = (fits: (one: { user: string | null; app: string }) => boolean) => held.filter(fits).length
       for (const { user, app, more } of steps) {
@@ -45,7 +45,7 @@ t.test('N169 whatever was taken is given back, and no cap is ever passed', async
       return [1, 2, 3].every(() => load.take('a', 'x') === null) && load.take('b', 'x') === null
     }),
   )
-  const counts = createCounts()
+  const counts = createConcurrencyQuota()
   for (let i = 0; i < 1_000; i++) counts.take(`k${i % 7}`, 1_000)
   for (let i = 0; i < 1_000; i++) counts.give(`k${i % 7}`)
   t.equal(counts.size, 0, 'nothing stays in memory')

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { createTurns } from '../../../core/hub/limits/semaphore.ts'
+import { createSemaphore } from '../../../core/hub/limits/semaphore.ts'
 
 t.test('few pass at once, few wait in order, and none for long; others are refused at once', async (t) => {
-  const take = createTurns({ atOnce: 2, waiting: 2, waitMs: 2_000, refuse: (why) => new Error(why) })
+  const take = createSemaphore({ atOnce: 2, waiting: 2, waitMs: 2_000, refuse: (why) => new Error(why) })
   const [first, second] = [await take(), await take()]
   const passed: string[] = []
   const third = take().then((pass) => {

@@ -21,7 +21,7 @@ import {
   developmentCertificate,
   developmentFiles,
 } from '../../../core/hub/listener/development-certificate.ts'
-import { createFront } from '../../../core/hub/listener/listener.ts'
+import { createListener } from '../../../core/hub/listener/listener.ts'
 import { names } from '../api-server/start-web.ts'
 import { quietLog } from './quiet-log.ts'
 
@@ -119,7 +119,7 @@ t.test(
     const apps = await pair('apps', APPS)
     const certificates = await make({ main, apps }, lines)
     t.teardown(certificates.close)
-    const front = createFront({
+    const front = createListener({
       listenAddr: '127.0.0.1:0',
       certificates,
       authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },

@@ -5,8 +5,8 @@ import { type AddressInfo, connect as connectTcp, createServer, type Socket } fr
 import type { ConnectionInfo } from '@mezite/core'
 import t from 'tap'
 import { createPeers } from '../../../core/hub/cluster/peers.ts'
-import type { FrontOptions } from '../../../core/hub/listener/listener.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { freePort } from '../../../core/testing/index.ts'
 import { startWeb } from '../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
@@ -23,13 +23,13 @@ let aheadMs = 0
 const peersOf = (instanceId: string, key = KEY) =>
   createPeers({
     registry: { reachable },
-    vault: createVault(key),
+    secretBox: createSecretBox(key),
     instanceId,
     clock: { now: () => Date.now() + aheadMs, monotonic: () => performance.now() },
   })
 
 /** A hub whose agents' doors say `taken` and then what they hear. */
-async function startHub(id: string, options: Partial<FrontOptions> = {}) {
+async function startHub(id: string, options: Partial<ListenerOptions> = {}) {
   const take = (socket: Socket, info: ConnectionInfo): void =>
     void socket.once('data', (bytes: Buffer) => {
       taken.push({ hub: id, bytes, info, socket })

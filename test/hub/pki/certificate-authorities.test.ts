@@ -5,18 +5,18 @@ import t from 'tap'
 import { makeKeyRequest } from '../../../agent/certificate-request.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
 import { makeLeaf, newKeyPair, P256 } from '../../../core/hub/pki/certificate-templates.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { emptyTestRooms, quiet } from '../tunnel/open-test-rooms.ts'
 
 async function two(t: { teardown(run: () => unknown): void }) {
   const rooms = await emptyTestRooms()
-  const { db, vault } = rooms
+  const { db, secretBox } = rooms
   const make = (over: object = {}) => {
     const options = {
       db,
-      changes: rooms.addChanges([]),
-      vault,
+      revisions: rooms.addChanges([]),
+      secretBox,
       clusterName: 'test',
       clock: systemClock,
       log: quiet,
@@ -43,7 +43,7 @@ t.test('private keys are sealed, and another key does not open them', async (t) 
   await make().load()
   const rows = await db.selectFrom('authorities').selectAll().execute()
   for (const row of rows) t.notOk(Buffer.from(row.sealed_key).includes(Buffer.from('2a8648ce3d0201', 'hex')))
-  await t.rejects(make({ vault: createVault(randomBytes(32)) }).load())
+  await t.rejects(make({ secretBox: createSecretBox(randomBytes(32)) }).load())
 })
 
 t.test('certificates have one purpose each', async (t) => {

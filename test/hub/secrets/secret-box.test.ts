@@ -5,18 +5,18 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import { keyFileOf, makeEncryptionKey, parseEncryptionKey } from '../../../core/hub/secrets/encryption-key.ts'
-import { openVault } from '../../../core/hub/secrets/key-verification.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { loseCommits } from '../database/lose-commits.ts'
 import { open, postgresStore } from '../database/stores.ts'
 
 const place = { table: 'connectors', id: 'okta', purpose: 'client-secret' }
 
 t.test('O176 a ciphertext opens at its own place only', (t) => {
-  const vault = createVault(randomBytes(32))
-  const sealed = vault.seal(place, Buffer.from('s3cret'))
-  t.equal(vault.open(place, sealed).toString(), 's3cret')
-  t.notSame(vault.seal(place, Buffer.from('s3cret')), sealed, 'a nonce of its own each time')
+  const secretBox = createSecretBox(randomBytes(32))
+  const sealed = secretBox.seal(place, Buffer.from('s3cret'))
+  t.equal(secretBox.open(place, sealed).toString(), 's3cret')
+  t.notSame(secretBox.seal(place, Buffer.from('s3cret')), sealed, 'a nonce of its own each time')
   t.notOk(sealed.includes('s3cret'))
   for (const other of [
     { ...place, table: 'users' },
@@ -24,23 +24,23 @@ t.test('O176 a ciphertext opens at its own place only', (t) => {
     { ...place, purpose: 'other' },
     { table: 'connectors","okta', id: '', purpose: 'client-secret' },
   ]) {
-    t.throws(() => vault.open(other, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
+    t.throws(() => secretBox.open(other, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
   }
-  const comma = vault.seal({ table: 't', id: 'a,b', purpose: 'c' }, Buffer.from('s3cret'))
-  t.throws(() => vault.open({ table: 't', id: 'a', purpose: 'b,c' }, comma), {
+  const comma = secretBox.seal({ table: 't', id: 'a,b', purpose: 'c' }, Buffer.from('s3cret'))
+  t.throws(() => secretBox.open({ table: 't', id: 'a', purpose: 'b,c' }, comma), {
     code: 'MEZ_SECRET_UNREADABLE',
   })
   for (let at = 0; at < sealed.length; at++) {
     const changed = Buffer.from(sealed)
     changed[at] = (changed[at] ?? 0) ^ 1
-    t.throws(() => vault.open(place, changed), { code: 'MEZ_SECRET_UNREADABLE' })
+    t.throws(() => secretBox.open(place, changed), { code: 'MEZ_SECRET_UNREADABLE' })
   }
-  for (const whole of [sealed, vault.seal(place, Buffer.alloc(0))]) {
+  for (const whole of [sealed, secretBox.seal(place, Buffer.alloc(0))]) {
     for (let length = 0; length < whole.length; length++) {
-      t.throws(() => vault.open(place, whole.subarray(0, length)), { code: 'MEZ_SECRET_UNREADABLE' })
+      t.throws(() => secretBox.open(place, whole.subarray(0, length)), { code: 'MEZ_SECRET_UNREADABLE' })
     }
   }
-  t.throws(() => createVault(randomBytes(32)).open(place, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
+  t.throws(() => createSecretBox(randomBytes(32)).open(place, sealed), { code: 'MEZ_SECRET_UNREADABLE' })
   t.end()
 })
 
@@ -68,25 +68,25 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
   const { db } = database
   const check = async () => (await sql`SELECT * FROM encryption_key_check`.execute(db)).rows
 
-  const vault = await openVault({ db, dataDir: a, env: {} })
-  const sealed = vault.seal(place, Buffer.from('s3cret'))
+  const secretBox = await openSecretBox({ db, dataDir: a, env: {} })
+  const sealed = secretBox.seal(place, Buffer.from('s3cret'))
   const file = await readFile(keyFileOf(a), 'utf8')
   const before = await check()
   t.equal((await stat(keyFileOf(a))).mode & 0o777, 0o600)
   t.equal((await stat(a)).mode & 0o777, 0o700)
   t.same(await readdir(a), ['encryption-key'], 'no draft is left')
   for (const env of [{}, { MEZITE_ENCRYPTION_KEY: '' }])
-    t.equal((await openVault({ db, dataDir: a, env })).open(place, sealed).toString(), 's3cret')
+    t.equal((await openSecretBox({ db, dataDir: a, env })).open(place, sealed).toString(), 's3cret')
   t.same(await makeEncryptionKey(a), { key: parseEncryptionKey(file, a), made: false }, 'there is one')
 
   t.same(
-    await openVault({ db, dataDir: b, env: { MEZITE_ENCRYPTION_KEY: file } }).then((v) =>
+    await openSecretBox({ db, dataDir: b, env: { MEZITE_ENCRYPTION_KEY: file } }).then((v) =>
       v.open(place, sealed),
     ),
     Buffer.from('s3cret'),
   )
 
-  await t.rejects(openVault({ db, dataDir: b, env: {} }), {
+  await t.rejects(openSecretBox({ db, dataDir: b, env: {} }), {
     code: 'MEZ_ENCRYPTION_KEY_WRONG',
     message: /has none/,
   })
@@ -94,11 +94,11 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
 
   await makeEncryptionKey(c)
   const wrong = await readFile(keyFileOf(c), 'utf8')
-  await t.rejects(openVault({ db, dataDir: c, env: {} }), {
+  await t.rejects(openSecretBox({ db, dataDir: c, env: {} }), {
     code: 'MEZ_ENCRYPTION_KEY_WRONG',
     message: /another key/,
   })
-  await t.rejects(openVault({ db, dataDir: a, env: { MEZITE_ENCRYPTION_KEY: wrong } }), {
+  await t.rejects(openSecretBox({ db, dataDir: a, env: { MEZITE_ENCRYPTION_KEY: wrong } }), {
     code: 'MEZ_ENCRYPTION_KEY_WRONG',
   })
   t.equal(await readFile(keyFileOf(c), 'utf8'), wrong)
@@ -107,10 +107,10 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
 
   for (const mode of [0o644, 0o640, 0o620, 0o601]) {
     await chmod(keyFileOf(a), mode)
-    await t.rejects(openVault({ db, dataDir: a, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
+    await t.rejects(openSecretBox({ db, dataDir: a, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
   }
   await writeFile(keyFileOf(c), 'damaged')
-  await t.rejects(openVault({ db, dataDir: c, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
+  await t.rejects(openSecretBox({ db, dataDir: c, env: {} }), { code: 'MEZ_ENCRYPTION_KEY_INVALID' })
   t.equal(await readFile(keyFileOf(c), 'utf8'), 'damaged')
 
   await t.test('hubs of one key that start first at the same moment all start', async (t) => {
@@ -118,7 +118,9 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     const hubs = await Promise.all(Array.from({ length: 4 }, () => open(config)))
     t.teardown(() => Promise.all(hubs.map((hub) => hub.close())))
     for (let round = 0; round < 15; round++) {
-      const opened = hubs.map(({ db }) => openVault({ db, dataDir: a, env: { MEZITE_ENCRYPTION_KEY: file } }))
+      const opened = hubs.map(({ db }) =>
+        openSecretBox({ db, dataDir: a, env: { MEZITE_ENCRYPTION_KEY: file } }),
+      )
       const results = await Promise.allSettled(opened)
       t.same(
         results.filter(({ status }) => status === 'rejected'),
@@ -135,7 +137,7 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     const dataDir = join(folder, 'lost')
     const start = async () => {
       const database = await open({ driver: 'postgres', url: way.url })
-      return openVault({ db: database.db, dataDir, env: {} }).finally(() => database.close())
+      return openSecretBox({ db: database.db, dataDir, env: {} }).finally(() => database.close())
     }
     way.arm('insert into encryption_key_check')
     await t.rejects(start(), { code: 'MEZ_DATABASE_UNAVAILABLE' })
@@ -147,7 +149,7 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     t.teardown(() => fresh.close())
     const [one, two] = [join(folder, 'one'), join(folder, 'two')]
     const results = await Promise.allSettled(
-      [one, two].map((dataDir) => openVault({ db: fresh.db, dataDir, env: {} })),
+      [one, two].map((dataDir) => openSecretBox({ db: fresh.db, dataDir, env: {} })),
     )
     t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
     const files = await Promise.all(
@@ -169,7 +171,7 @@ t.test('O177 a hub whose key does not fit refuses to start, and nothing is overw
     const both = [join(folder, 'first'), join(folder, 'second')]
     for (const dataDir of both) await makeEncryptionKey(dataDir)
     const results = await Promise.allSettled(
-      both.map((dataDir) => openVault({ db: fresh.db, dataDir, env: {} })),
+      both.map((dataDir) => openSecretBox({ db: fresh.db, dataDir, env: {} })),
     )
     t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
     for (const dataDir of both) t.ok(await stat(keyFileOf(dataDir)))

@@ -22,8 +22,8 @@ async function handOver(
   hubSession: Session,
   satisfied: Session['satisfied'] = [],
 ): Promise<Session | undefined> {
-  const code = await sessions.handover.issue({ hubSession, app, nonceHash, satisfied })
-  return (await sessions.handover.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
+  const code = await sessions.tickets.issue({ hubSession, app, nonceHash, satisfied })
+  return (await sessions.tickets.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
 }
 /** Something that is open, and why it was cut. */
 function stream(session: Session): EndReason[] {
@@ -77,7 +77,7 @@ t.test(
       t.ok(await identifySession(sessions, rooms.locks)({ kind: 'bearer', token }))
     }
     const { lastUsed } = session
-    await rooms.changes.write(async (_trx, change) => change.touch('session', session.id))
+    await rooms.revisions.write(async (_trx, change) => change.touch('session', session.id))
     t.equal(sessions.byId(session.id), session, 'the same object, while nothing about it changes')
     await sessions.remember(session, { name: 'session-mfa', level: 'webauthn', at: 1 })
     t.equal(sessions.byId(session.id)?.lastUsed, lastUsed, 'no use is forgotten')
@@ -93,7 +93,7 @@ t.test('what is over is not among the sessions of a person', async (t) => {
   ]
   await sessions.end([ended.id], 'logout', null)
   rooms.advance(1_000)
-  const found = await rooms.changes.write((trx) => sessions.listIn(trx, { user: 'cat' }))
+  const found = await rooms.revisions.write((trx) => sessions.listIn(trx, { user: 'cat' }))
   t.same(
     found.map(({ id }) => id),
     [living.id],
@@ -146,14 +146,14 @@ t.test('E71 what is open is cut by the change that forbids it, before anybody as
 
 t.test('E71 what is open is cut when nobody knows any more what was revoked', async (t) => {
   const cuts = stream(await open())
-  const { ageMs } = rooms.changes
-  Object.assign(rooms.changes, { ageMs: () => 30_000 })
+  const { ageMs } = rooms.revisions
+  Object.assign(rooms.revisions, { ageMs: () => 30_000 })
   await sessions.live.recheck()
   t.strictSame(cuts, [])
-  Object.assign(rooms.changes, { ageMs: () => 30_001 })
+  Object.assign(rooms.revisions, { ageMs: () => 30_001 })
   await sessions.live.recheck()
   t.strictSame(cuts, ['stale_view'])
-  Object.assign(rooms.changes, { ageMs })
+  Object.assign(rooms.revisions, { ageMs })
 })
 
 t.test(

@@ -35,7 +35,7 @@ function start() {
   const applied: (() => void)[] = []
   let view: View | undefined
   const store = createSessionStore({
-    changes: {
+    revisions: {
       addView(added) {
         view = added
       },

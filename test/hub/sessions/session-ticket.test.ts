@@ -4,7 +4,7 @@ import t from 'tap'
 import type { App } from '../../../core/api/app.ts'
 import type { Session } from '../../../core/api/session.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
-import { createHandover } from '../../../core/hub/sessions/session-ticket.ts'
+import { createSessionTickets } from '../../../core/hub/sessions/session-ticket.ts'
 import { newToken } from '../../../core/hub/sessions/session-token.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { until } from '../../until.ts'
@@ -19,15 +19,15 @@ t.test('a flood of unknown codes on a slow database is refused, and all else sti
   const [database, other] = [await open(config), await open(config)]
   t.teardown(() => Promise.all([database.close(), other.close()]))
   await database.migrate([sessionsMigrations])
-  const changes = changesOf(database)
-  await changes.start()
-  t.teardown(() => changes.stop())
+  const revisions = changesOf(database)
+  await revisions.start()
+  t.teardown(() => revisions.stop())
 
   const hubSession = { id: 'hub-1', kind: 'hub', user: 'ann', expires: Date.now() + 60_000 } as Session
   const app = { id: 'app-1' } as App
-  const handover = createHandover({
+  const tickets = createSessionTickets({
     db: database.db,
-    changes,
+    revisions,
     living: () => hubSession,
     insert: async () => ({ id: 'app-session', token: 'secret' }),
     opened: () => hubSession,
@@ -35,8 +35,8 @@ t.test('a flood of unknown codes on a slow database is refused, and all else sti
     clock: systemClock,
   })
   const nonceHash = 'n'.repeat(43)
-  const redeem = (code: string) => handover.redeem({ code, app, nonceHash, clientIp: '192.0.2.7' })
-  const code = await handover.issue({ hubSession, app, nonceHash, satisfied: [] })
+  const redeem = (code: string) => tickets.redeem({ code, app, nonceHash, clientIp: '192.0.2.7' })
+  const code = await tickets.issue({ hubSession, app, nonceHash, satisfied: [] })
 
   let flood: Promise<PromiseSettledResult<unknown>[]> = Promise.resolve([])
   await other.db.transaction().execute(async (trx) => {
@@ -46,7 +46,7 @@ t.test('a flood of unknown codes on a slow database is refused, and all else sti
       sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`.execute(trx)
     await until(async () => (await waiting()).rows[0]!.n > 0, 'the flood waits for the database')
     const begun = performance.now()
-    await changes.catchUp()
+    await revisions.catchUp()
     t.ok(performance.now() - begun < 5_000, 'changes are read meanwhile')
     await t.rejects(
       redeem(code),

@@ -24,9 +24,9 @@ t.test('sessions', async (t) => {
     })
   const nonceHash = 'n'.repeat(43)
   const handOver = async (hubSession: Session, to: App = app) => {
-    const code = await sessions.handover.issue({ hubSession, app: to, nonceHash, satisfied: [] })
+    const code = await sessions.tickets.issue({ hubSession, app: to, nonceHash, satisfied: [] })
     const redeem = (over: object = {}) =>
-      sessions.handover.redeem({ code, app: to, nonceHash, clientIp: '10.0.0.9', ...over })
+      sessions.tickets.redeem({ code, app: to, nonceHash, clientIp: '10.0.0.9', ...over })
     return { code, redeem }
   }
   const stream = (session: Session, to: App = app) => {
@@ -80,7 +80,7 @@ t.test('sessions', async (t) => {
     const { session: terminal } = await hub({ user: 'ben', kind: 'cert', connector: 'corp' })
     await hub({ user: 'ben', connector: 'other' })
     const endThose = (undo: boolean) =>
-      rooms.changes.write(async (trx, change) => {
+      rooms.revisions.write(async (trx, change) => {
         t.equal((await sessions.listIn(trx, { user: 'ben' })).length, 3)
         const found = (await sessions.listIn(trx, { connector: 'corp' })).map(({ id }) => id)
         t.same(found.toSorted(), [session.id, terminal.id].toSorted())
@@ -297,12 +297,12 @@ t.test('sessions', async (t) => {
       await sessions.remember(parent, mark('lost'))
       await sessions.remember(parent, mark('kept'))
       const codeOf = (by: string) =>
-        sessions.handover.issue({
+        sessions.tickets.issue({
           ...{ hubSession: parent, app: other, nonceHash },
           satisfied: [{ ...mark(by), appId: other.id }],
         })
       const redeem = (code: string) =>
-        sessions.handover.redeem({ code, app: other, nonceHash, clientIp: '10.0.0.9' })
+        sessions.tickets.redeem({ code, app: other, nonceHash, clientIp: '10.0.0.9' })
       const lost = (await redeem(await codeOf('lost')))!
       const kept = (await redeem(await codeOf('kept')))!
       const [cut, goesOn] = [stream(lost.session, other), stream(kept.session, other)]

@@ -11,7 +11,7 @@ import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createCatalog } from '../../../core/hub/catalog/catalog.ts'
 import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
 import { openDatabase } from '../../../core/hub/database/database.ts'
-import { createChanges } from '../../../core/hub/revisions/revisions.ts'
+import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
@@ -44,7 +44,7 @@ export async function startRooms() {
   const ended: SessionEnded[] = []
   const warnings: string[] = []
   const log: Log = { ...quiet, warn: (_: unknown, message?: string) => void warnings.push(String(message)) }
-  const changes = createChanges({
+  const revisions = createRevisions({
     ...opened,
     clock: { now: Date.now, monotonic: () => performance.now() },
     log: quiet,
@@ -65,20 +65,20 @@ export async function startRooms() {
     },
     { empty: false, pure: true },
   )
-  const locks = createLocks({ changes, clock })
+  const locks = createLocks({ revisions, clock })
   const catalog = createCatalog({
-    changes,
+    revisions,
     publicNames,
     hooks: { changed: Object.assign(() => {}, { empty: true, pure: false }) },
     certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
     clock,
     log,
   })
-  const users = createUsers({ changes, clock, log })
-  const access = createAccess({ catalog, decide, locks, changes, clock, log })
+  const users = createUsers({ revisions, clock, log })
+  const access = createAccess({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
-    changes,
+    revisions,
     users,
     locks,
     catalog,
@@ -90,10 +90,10 @@ export async function startRooms() {
     clock,
     log,
   })
-  await changes.start()
+  await revisions.start()
   return {
     db: opened.db,
-    changes,
+    revisions,
     clock,
     locks,
     catalog,
@@ -113,7 +113,7 @@ export async function startRooms() {
     },
     async stop() {
       await sessions.stop()
-      await changes.stop()
+      await revisions.stop()
       await opened.close()
       rmSync(dataDir, { recursive: true, force: true })
     },

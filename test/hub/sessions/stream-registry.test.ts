@@ -2,7 +2,7 @@ import type { App, EndReason, Session } from '@mezite/core'
 import { memoryLog } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
-import { createLiveStreams } from '../../../core/hub/sessions/stream-registry.ts'
+import { createStreamRegistry } from '../../../core/hub/sessions/stream-registry.ts'
 
 const SESSIONS = ['s0', 's1', 's2']
 const AGENTS = ['a0', 'a1']
@@ -31,7 +31,7 @@ const step = fc.oneof(
 t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly what is open', async () => {
   await fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const live = createLiveStreams({ judge: () => null, log: memoryLog().log })
+      const live = createStreamRegistry({ judge: () => null, log: memoryLog().log })
       const all: Known[] = []
       const cut = (count: number, reason: EndReason, which: (one: Known) => boolean) => {
         const meant = all.filter((one) => one.live && which(one))
@@ -85,8 +85,8 @@ t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly wha
 })
 
 /** One stream under this judge, and why it was cut. */
-function oneStream(judge: Parameters<typeof createLiveStreams>[0]['judge']) {
-  const live = createLiveStreams({ judge, log: memoryLog().log })
+function oneStream(judge: Parameters<typeof createStreamRegistry>[0]['judge']) {
+  const live = createStreamRegistry({ judge, log: memoryLog().log })
   const cuts: EndReason[] = []
   live.add({
     session: { id: 's0', expires: Number.POSITIVE_INFINITY } as Session,

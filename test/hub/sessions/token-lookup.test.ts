@@ -19,7 +19,7 @@ function start() {
       byHash: (hash) => known.get(hash),
       byId: (id) => [...known.values()].find(({ session }) => session.id === id),
     },
-    changes: {
+    revisions: {
       async catchUp() {
         reads.push(performance.now())
         if (state.down) throw new Error('no database')

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { createChanges } from '../../../core/hub/revisions/revisions.ts'
+import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createCliCodes } from '../../../core/hub/signin/cli-codes.ts'
 import { createCommandLogins } from '../../../core/hub/signin/command-logins.ts'
@@ -12,7 +12,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   const { db, clock, users, locks, catalog, access, sessions } = rooms
   for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
   const log = quiet
-  const changes = createChanges({
+  const revisions = createRevisions({
     ...{ db, reserved: db, dialect: 'embedded', clock, log },
     listen: () => () => {},
     notify: async () => {},
@@ -20,11 +20,11 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   })
   const audit = { accepting: true, record() {} }
   const hooks = { ended: Object.assign(() => {}, { empty: true, pure: true }) }
-  const elsewhere = createSessions({ db, changes, users, locks, catalog, access, audit, hooks, clock, log })
-  await changes.start()
+  const elsewhere = createSessions({ db, revisions, users, locks, catalog, access, audit, hooks, clock, log })
+  await revisions.start()
   t.teardown(async () => {
     await elsewhere.stop()
-    await changes.stop()
+    await revisions.stop()
     await rooms.stop()
   })
   await users.create('ann', [], actor)
@@ -54,7 +54,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   t.equal(sessions.byId(made.session.id)?.user, 'ann')
 
   const { session: second } = await sessions.open(open)
-  await changes.catchUp()
+  await revisions.catchUp()
   const late = redeem(await codes.issue(challenge, second.id), () =>
     elsewhere.end([second.id], 'revoked', null),
   )

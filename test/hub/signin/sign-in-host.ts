@@ -45,7 +45,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const events: Loose[] = []
   const write = (...parts: unknown[]) => void logs.push(JSON.stringify(parts))
   const log: Loose = { debug: write, info: write, warn: write, error: write, child: () => log }
-  const vault = {
+  const secretBox = {
     seal(place: object, text: Buffer) {
       const iv = randomBytes(12)
       const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(JSON.stringify(place)))
@@ -59,10 +59,10 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   }
   const audit: Loose = { record: (event: unknown) => void events.push(event), accepting: true }
   const views: View[] = []
-  const state = { fresh: true, epoch: 1 }
-  const changes: Loose = {
-    get epoch() {
-      return state.epoch
+  const state = { fresh: true, revision: 1 }
+  const revisions: Loose = {
+    get revision() {
+      return state.revision
     },
     fresh: () => state.fresh,
     addView: (view: View) => void views.push(view),
@@ -78,7 +78,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         .transaction()
         .execute((trx) => Promise.all(views.map((view) => view.refresh(trx, touched))))
       for (const swap of swaps) swap()
-      state.epoch++
+      state.revision++
       return result
     },
   }
@@ -124,7 +124,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       return ids.length
     },
     touch: () => {},
-    handover: {
+    tickets: {
       issue: async (input: Loose) => {
         issued.push(input)
         return 'handover-code'
@@ -204,7 +204,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const stops: (() => void)[] = []
   const room = createSignIn({
     sessionLimits: () => undefined,
-    vault,
+    secretBox,
     database,
     users,
     sessions,
@@ -220,7 +220,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     methods: () => methods,
     publicNames,
     audit,
-    changes,
+    revisions,
     hubCa: () => 'PEM',
     clock: systemClock,
     log,
@@ -236,7 +236,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         access: { challenge: (fn: Loose) => challenges.push(fn) },
         lifecycle: { start: (fn: Loose) => starts.push(fn), stop: (fn: Loose) => stops.push(fn) },
       },
-      use: { changes, database, publicNames, sessions, signInDesk: room.desk, users, vault },
+      use: { revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
       provide: {
         migrations: (part: Migrations) => owners.push(part),
         signInMethods: (part: SignInMethod) => methods.push(part),

@@ -14,7 +14,7 @@ t.test('the address of an agent stands in the log under the name that it has eve
   await hub.agent({ dataDir }).start()
   await t.rejects(hub.agent({ token: 'guessed' }).start(), { code: 'MEZ_TOKEN_REFUSED' })
   hub.locked.add('node-1')
-  await hub.changes.write(async (_trx, change) => change.touch('lock', 'x'))
+  await hub.revisions.write(async (_trx, change) => change.touch('lock', 'x'))
   for (const msg of [
     'agent joined',
     'a second connection replaced the agent',

@@ -25,7 +25,7 @@ async function thief(hub: TunnelHub): Promise<Signer> {
     .where('name', '=', 'agent-ca')
     .executeTakeFirstOrThrow()
   const place = { table: 'authorities', id: row.id, purpose: 'private-key' }
-  const pkcs8 = hub.vault.open(place, Buffer.from(row.sealed_key))
+  const pkcs8 = hub.secretBox.open(place, Buffer.from(row.sealed_key))
   const key = await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), P256, false, ['sign'])
   return { certificate: new x509.X509Certificate(row.certificate), key: key as CryptoKey }
 }
@@ -201,9 +201,9 @@ t.test(
   'fault 6: while the database is away nobody is admitted, and who waits gets in when it is back',
   async (t) => {
     const hub = await joined(t)
-    const { catchUp, fresh } = hub.changes
+    const { catchUp, fresh } = hub.revisions
     let away = true
-    Object.assign(hub.changes, {
+    Object.assign(hub.revisions, {
       fresh: () => !away && fresh(),
       catchUp: () => (away ? Promise.reject(new Error('away')) : catchUp()),
     })

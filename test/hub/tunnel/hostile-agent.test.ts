@@ -393,7 +393,7 @@ t.test('fault 18: a link that the network resets is out of rotation within 200 m
 
 t.test('J129 a clone of a key whose certificate was renewed is refused', async (t) => {
   const { hub, identity } = await start(t)
-  await hub.changes.write(async (trx, change) => {
+  await hub.revisions.write(async (trx, change) => {
     const next = { cert_serial: 'ab', previous_serial: null, generation: 2 }
     await trx.updateTable('agents').set(next).where('hostname', '=', 'evil').execute()
     change.touch('agent', 'evil')

@@ -51,7 +51,7 @@ function start() {
         if (type === 'odd') throw new Error('not understood')
       },
     },
-    changes: {
+    revisions: {
       onApplied(listener) {
         world.apply = listener as never
       },

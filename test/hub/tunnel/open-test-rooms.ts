@@ -5,15 +5,15 @@ import { sql } from 'kysely'
 import t from 'tap'
 import type { AuditInput } from '../../../core/api/audit-event.ts'
 import type { Database, Transaction } from '../../../core/api/database.ts'
-import type { Vault } from '../../../core/api/secret-box.ts'
+import type { SecretBox } from '../../../core/api/secret-box.ts'
 import { openDatabase } from '../../../core/hub/database/database.ts'
 import { keysMigrations } from '../../../core/hub/pki/migrations.ts'
 import {
   type ChangeAudit,
-  createChanges,
-  type RunningChanges,
+  createRevisions,
+  type RunningRevisions,
 } from '../../../core/hub/revisions/revisions.ts'
-import { openVault } from '../../../core/hub/secrets/key-verification.ts'
+import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
@@ -25,9 +25,9 @@ export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error:
 /** What lies below the tunnel, all real: an embedded database with its tables, and the vault. */
 export interface TestRooms {
   readonly db: Database
-  readonly vault: Vault
+  readonly secretBox: SecretBox
   /** One hub's change sequence, not yet started; administrative events are pushed once they are committed. */
-  addChanges(events: AuditInput[]): RunningChanges
+  addChanges(events: AuditInput[]): RunningRevisions
   close(): Promise<void>
 }
 
@@ -37,12 +37,12 @@ export async function openTestRooms(): Promise<TestRooms> {
   await seedDatabase(dataDir)
   const store = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
   const { db } = store
-  const vault = await openVault({ db, dataDir, env: {} })
+  const secretBox = await openSecretBox({ db, dataDir, env: {} })
   await store.migrate([keysMigrations, tunnelMigrations])
-  const all: RunningChanges[] = []
+  const all: RunningRevisions[] = []
   return {
     db,
-    vault,
+    secretBox,
     addChanges(events) {
       const pending = new WeakMap<Transaction, AuditInput[]>()
       const audit: ChangeAudit = {
@@ -51,12 +51,12 @@ export async function openTestRooms(): Promise<TestRooms> {
         },
         committed: (trx) => void events.push(...(pending.get(trx) ?? [])),
       }
-      const changes = createChanges({ ...store, clock: systemClock, log: quiet, audit: () => audit })
-      all.push(changes)
-      return changes
+      const revisions = createRevisions({ ...store, clock: systemClock, log: quiet, audit: () => audit })
+      all.push(revisions)
+      return revisions
     },
     async close() {
-      for (const changes of all) await changes.stop()
+      for (const revisions of all) await revisions.stop()
       await store.close()
       rmSync(dataDir, { recursive: true, force: true })
     },

@@ -10,7 +10,7 @@ import type { Link, TunnelChanged } from '../../../core/api/tunnel.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createJoinTokens } from '../../../core/hub/enrolment/join-tokens.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
-import type { RunningChanges } from '../../../core/hub/revisions/revisions.ts'
+import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createTunnel, type RunningTunnel, type TunnelOptions } from '../../../core/hub/tunnel/tunnel.ts'
 import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
@@ -45,9 +45,9 @@ export interface TunnelHub {
   readonly changed: TunnelChanged[]
   readonly locked: Set<string>
   readonly apps: App[]
-  readonly changes: RunningChanges
+  readonly revisions: RunningRevisions
   readonly db: Database
-  readonly vault: TestRooms['vault']
+  readonly secretBox: TestRooms['secretBox']
   /** Raw sockets that reached the port, newest last. */
   readonly sockets: Socket[]
   readonly rooms: TestRooms
@@ -104,7 +104,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const instanceId = `hub-${cluster.tunnels.size + 1}`
   const { db } = rooms
   const events: AuditInput[] = []
-  const changes = rooms.addChanges(events)
+  const revisions = rooms.addChanges(events)
   const changed: TunnelChanged[] = []
   const locked = new Set<string>()
   const apps: App[] = []
@@ -112,10 +112,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const dirs: string[] = []
   const agents: RunningAgent[] = []
   const { clock = systemClock, log = quiet } = options
-  const base = { db, changes, clusterName: 'test', clock, log }
+  const base = { db, revisions, clusterName: 'test', clock, log }
   const authorities = createAuthorities({
     ...base,
-    vault: rooms.vault,
+    secretBox: rooms.secretBox,
     ...(options.agentLifeMs === undefined ? {} : { agentLifeMs: options.agentLifeMs }),
   })
   const route = Object.assign((links: readonly Link[], app: App) => hub.route?.(links, app) ?? links, {
@@ -153,7 +153,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
   cluster.tunnels.set(instanceId, tunnel)
-  await changes.start()
+  await revisions.start()
   await authorities.load()
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
@@ -181,15 +181,15 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     changed,
     locked,
     apps,
-    changes,
+    revisions,
     db,
-    vault: rooms.vault,
+    secretBox: rooms.secretBox,
     sockets,
     rooms,
     cluster,
     route: null,
     async token(agentHostname = 'node-1', ttlMs = 60_000) {
-      const tokens = createJoinTokens({ db, changes, clock: systemClock })
+      const tokens = createJoinTokens({ db, revisions, clock: systemClock })
       return (
         await tokens.create({
           agentHostname,
@@ -226,7 +226,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       authorities.close()
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
-      await changes.stop()
+      await revisions.stop()
       if (options.apart) await rooms.close()
       for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
     },

@@ -61,7 +61,7 @@ t.test('J130 a removed or locked agent is cut at once and not let in again', asy
   hub.locked.add('node-1')
   t.same(hub.tunnel.candidates(app), [])
   await t.rejects(hub.tunnel.dial(app, chosen!), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
-  await hub.changes.write(async (_trx, change) => change.touch('lock', 'x'))
+  await hub.revisions.write(async (_trx, change) => change.touch('lock', 'x'))
   await hub.until(() => hub.tunnel.links().length === 0, 'the link is cut')
   await hub.until(
     () => hub.events.some((e) => e.reason === 'agent_locked' && e.type === 'agent.rejected'),
@@ -78,8 +78,8 @@ t.test('J130 nobody is let in, nor sent away, on what a hub knew a while ago', a
   await hub.agent({ token: await hub.token() }).start()
   await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
   let [fresh, reads, fails] = [false, 0, false]
-  t.intercept(hub.changes, 'fresh', { value: () => fresh })
-  t.intercept(hub.changes, 'catchUp', {
+  t.intercept(hub.revisions, 'fresh', { value: () => fresh })
+  t.intercept(hub.revisions, 'catchUp', {
     value: async () => {
       reads += 1
       if (fails) throw new Error('no database')

@@ -5,7 +5,7 @@ import { actor, operator, startRooms } from '../sessions/start-rooms.ts'
 
 const rooms = await startRooms()
 t.teardown(() => rooms.stop())
-const { users, changes } = rooms
+const { users, revisions } = rooms
 const by = (user: string) => ({ ...actor, subject: { ...operator, kind: 'session', user } as Subject })
 const identity = (name: string, mappedRoles: string[], connector = 'sso'): SignIn => {
   return { name, issuer: 'https://id', sub: name, connector, mappedRoles }
@@ -33,7 +33,7 @@ t.test('C54 with a connector go the roles that it mapped, and no others', async 
   await users.signIn(identity('ann', ['ops']))
   await users.signIn(identity('ben', ['ops'], 'other'))
   await users.update('ann', ['dev'], actor)
-  await changes.write((trx, change) => users.dropMappedRoles(trx, change, 'sso'))
+  await revisions.write((trx, change) => users.dropMappedRoles(trx, change, 'sso'))
   t.same(users.rolesOf('ann'), ['dev'])
   t.same(users.rolesOf('ben'), ['ops'])
 })
@@ -49,7 +49,7 @@ t.test('a sign-in that nothing stands for any more leaves nothing', async (t) =>
 t.test('E70 a user that cannot be read has no access, and harms nobody', async (t) => {
   for (const own_roles of ['nonsense', '"admin"', '[1]', 'null']) {
     await users.create('odd', ['dev'], actor)
-    await changes.write(async (trx, change) => {
+    await revisions.write(async (trx, change) => {
       await trx.updateTable('users').set({ own_roles }).where('key', '=', 'odd').execute()
       change.touch('user', 'odd')
     })
@@ -60,7 +60,7 @@ t.test('E70 a user that cannot be read has no access, and harms nobody', async (
     t.match(await users.remove('odd', actor), { name: 'odd', ownRoles: [] })
   }
   await users.create('odd', [], actor)
-  await changes.write((trx) =>
+  await revisions.write((trx) =>
     trx.updateTable('users').set({ own_roles: '{' }).where('key', '=', 'odd').execute(),
   )
   t.same((await users.update('odd', ['dev'], actor)).ownRoles, ['dev'], 'new roles mend it')

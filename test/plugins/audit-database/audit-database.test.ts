@@ -226,10 +226,10 @@ async function suite(t: Tap, store: Store): Promise<void> {
 
   await t.test('M157 a change and its record stand or fall together', async (t) => {
     await empty()
-    const { changes } = trail
-    await changes.write(async (_trx, change) => change.audit({ type: 'role.updated', success: true }))
+    const { revisions } = trail
+    await revisions.write(async (_trx, change) => change.audit({ type: 'role.updated', success: true }))
     await t.rejects(
-      changes.write(async (_trx, change) => {
+      revisions.write(async (_trx, change) => {
         await change.audit({ type: 'role.deleted', success: true })
         throw new Error('no')
       }),
@@ -242,7 +242,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
     await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
     await t.rejects(
-      changes.write(async (_trx, change) => change.audit({ type: 'role.created', success: true })),
+      revisions.write(async (_trx, change) => change.audit({ type: 'role.created', success: true })),
     )
     await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
     t.same((await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)).rows, rows)

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import type { Sessions } from '@mezite/core'
 import * as ref from '@mezite/core'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
-import { createWeb } from '../../../core/hub/api-server/api-server.ts'
+import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/hub/database/database.ts'
-import { createChanges } from '../../../core/hub/revisions/revisions.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
@@ -37,7 +37,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     clock: systemClock,
     log,
   })
-  const changes = createChanges({ ...database, clock: systemClock, log, audit: () => audit })
+  const revisions = createRevisions({ ...database, clock: systemClock, log, audit: () => audit })
   const byId: Record<string, unknown> = { root: {} }
   const sessions = {
     byId: (id: string) => byId[id],
@@ -45,20 +45,20 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
   } as unknown as Sessions
   kernel.setup([
     [ref.database, database.db],
-    [ref.changes, changes],
+    [ref.revisions, revisions],
     [ref.audit, audit],
     [ref.sessions, sessions],
-    [ref.vault, createVault(randomBytes(32))],
+    [ref.secretBox, createSecretBox(randomBytes(32))],
   ])
   audit.open()
   await database.migrate(kernel.slot(ref.migrations))
-  await changes.start()
+  await revisions.start()
   await kernel.start()
-  const web = createWeb({
+  const web = createApiServer({
     publicNames: names,
     routes: kernel.slot(ref.webRoutes),
     identify: async () => null,
-    changes,
+    revisions,
     hsts: false,
     version: '0',
     log,
@@ -77,7 +77,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     /** Holds `admin.sock`. */
     folder,
     audit,
-    changes,
+    revisions,
     database,
     kernel,
     log,
@@ -93,7 +93,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
       await web.close()
       await audit.close()
       await kernel.stop()
-      await changes.stop()
+      await revisions.stop()
       await database.close()
       await rm(folder, { recursive: true, force: true })
     },

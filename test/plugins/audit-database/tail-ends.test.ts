@@ -58,7 +58,7 @@ t.test('following is no use of a session: who follows is asked for again only af
   const subject = { user: 'ann', roles: ['admin'], kind: 'session', sessionId: 's1', satisfied: [] } as const
   let now: typeof subject | null = subject
   const watch = createAdminWatch({
-    changes: {
+    revisions: {
       fresh: () => true,
       onApplied(listener) {
         applied = listener
@@ -96,7 +96,7 @@ t.test(
     }
     let applied: (touched: ReadonlyMap<string, ReadonlySet<string>> | null) => void = () => {}
     const watch = createAdminWatch({
-      changes: {
+      revisions: {
         fresh: () => state.fresh,
         onApplied(listener) {
           applied = listener

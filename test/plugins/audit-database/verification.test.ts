@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import t from 'tap'
 import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { type Link, nextLink } from '../../../plugins/audit-database/chain.ts'
 import { openCheckpointKey } from '../../../plugins/audit-database/checkpoint-key.ts'
@@ -37,8 +37,8 @@ async function openTrail(t: Tap, store: Store) {
   await database.migrate([auditMigrations])
   const { db } = database
   const log = keptLog()
-  const vault = createVault(randomBytes(32))
-  const key = await openCheckpointKey(db, vault)
+  const secretBox = createSecretBox(randomBytes(32))
+  const key = await openCheckpointKey(db, secretBox)
   const checkpoints = createCheckpoints({ database: db, key: () => key, clock: systemClock, log })
   const sink = createSink(db)
   const prunerOf = (retentionMs: number, retentionRole: string | null = null, database = db) =>
@@ -59,7 +59,7 @@ async function openTrail(t: Tap, store: Store) {
       if (n === 3 || n === 7) await checkpoints.take()
     }
   }
-  return { database, db, key, vault, checkpoints, sink, prunerOf, verify, fill }
+  return { database, db, key, secretBox, checkpoints, sink, prunerOf, verify, fill }
 }
 
 /** An event of hub a in SQL. */
@@ -338,10 +338,12 @@ async function tampering(t: Tap, store: Store): Promise<void> {
         /\x06\x03\x2b\x65\x70/,
         'no Ed25519 in clear',
       )
-      const again = await openCheckpointKey(db, trail.vault)
+      const again = await openCheckpointKey(db, trail.secretBox)
       t.ok(trail.key.verify('x', again.sign('x')))
       t.notOk(trail.key.verify('y', again.sign('x')))
-      await t.rejects(openCheckpointKey(db, createVault(randomBytes(32))), { code: 'MEZ_SECRET_UNREADABLE' })
+      await t.rejects(openCheckpointKey(db, createSecretBox(randomBytes(32))), {
+        code: 'MEZ_SECRET_UNREADABLE',
+      })
     },
   )
 }

@@ -1,6 +1,6 @@
 /** Each condition of a request of msh, alone: whatever stands before this gate, one that fails is enough. */
 import t from 'tap'
-import type { Parts } from '../../../plugins/http-apps/deps.ts'
+import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
 import { admitCertified } from '../../../plugins/http-apps/session/admission.ts'
 
@@ -18,14 +18,14 @@ async function admit(wrong: object = {}): Promise<string> {
     access: { decide: () => ({ effect: world.effect, reason: 'role_missing', roles: [], requirements: [] }) },
     audit: { accepting: world.accepting, record() {} },
     catalog: { byId: () => (world.known ? app : undefined) },
-    changes: { fresh: () => world.fresh, epoch: 1 },
+    revisions: { fresh: () => world.fresh, revision: 1 },
     publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
     sessions: {
       byId: () => ({ id: 's', kind: world.kind }),
       subjectOf: () => (world.alive ? { user: 'ada', roles: [] } : undefined),
       touch() {},
     },
-  } as unknown as Parts
+  } as unknown as Deps
   const request = {
     ...{ method: 'GET', target: world.target, host: { host: world.host }, clientIp: '203.0.113.9' },
     ...{ lines: [], cookies: [], preflight: false },

@@ -190,9 +190,9 @@ const change = fc.tuple(
 )
 const mutated = fc
   .tuple(whole, mostly(fc.constant<[number, number, string][]>([]), fc.array(change, { maxLength: 3 })))
-  .map(([text, changes]) => {
+  .map(([text, revisions]) => {
     let result = text
-    for (const [at, cut, put] of changes) {
+    for (const [at, cut, put] of revisions) {
       const place = at % (result.length + 1)
       result = result.slice(0, place) + put + result.slice(place + cut)
     }

@@ -16,12 +16,12 @@ import type {
   PublicNames,
   Session,
 } from '@mezite/core'
-import { createLoad, createRateLimit, systemClock } from '@mezite/core'
+import { createOverload, createRateLimit, systemClock } from '@mezite/core'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { createBrowserSessions } from '../../../core/hub/listener/http2-connections.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
-import type { Parts } from '../../../plugins/http-apps/deps.ts'
+import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
 import { FailureLog } from '../../../plugins/http-apps/relay/failure-log.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
@@ -96,7 +96,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     decision: { effect: 'allow', reason: 'ok', roles: ['r'], requirements: [] } as Decision,
     later: false,
     fresh: true,
-    epoch: 1,
+    revision: 1,
     accepting: true,
     user: 'ann',
     roles: ['dev', 'ops'],
@@ -154,7 +154,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
           return () => live.delete(stream)
         },
       },
-      handover: {
+      tickets: {
         async redeem(input: { code: string }) {
           state.redeemed.push(input)
           if (state.redeemFails !== null) throw state.redeemFails
@@ -171,9 +171,9 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
         return state.accepting
       },
     },
-    changes: {
-      get epoch() {
-        return state.epoch
+    revisions: {
+      get revision() {
+        return state.revision
       },
       fresh: () => state.fresh,
     },
@@ -188,10 +188,10 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       failed.push(reason)
       return { value: 0 }
     }),
-    load: createLoad({ perPerson: 1_000, perApp: 1_000, ...caps }),
+    load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
-  } as unknown as Parts
+  } as unknown as Deps
   const hosts = new AppHosts(parts)
   const streams = createBrowserSessions({
     streams: 100,

@@ -1,5 +1,5 @@
 import type { WebRoutes } from '@mezite/core'
-import type { FrontOptions } from '../../../core/hub/listener/listener.ts'
+import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { names, startWeb } from '../../hub/api-server/start-web.ts'
 import { openByteApp } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'
@@ -17,7 +17,7 @@ const answerAll: Answer = (request) =>
  * bytes that it receives, and no database. Below `/open/` the hub answers everybody.
  */
 export async function openPublicPort(
-  front: Pick<FrontOptions, 'trustedProxies' | 'proxyProtocol'> = {},
+  front: Pick<ListenerOptions, 'trustedProxies' | 'proxyProtocol'> = {},
   answer = answerAll,
 ) {
   const app = await openByteApp(answer)

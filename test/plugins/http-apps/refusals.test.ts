@@ -211,7 +211,7 @@ t.test('access that ends while a connection is opened is a recorded 403', async 
   const { app, gateway } = await open(t)
   const { dial } = gateway.tunnel
   gateway.tunnel.dial = async (...given) => {
-    gateway.state.epoch++
+    gateway.state.revision++
     gateway.state.decision = { effect: 'deny', reason: 'locked', roles: [], requirements: [] }
     return dial.apply(gateway.tunnel, given)
   }

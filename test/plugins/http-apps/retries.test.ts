@@ -49,7 +49,7 @@ t.test('E71 a role that goes while the app is dialled is not told to the app', a
   })
   whileDialling(gateway, () => {
     gateway.state.roles = ['dev']
-    gateway.state.epoch++
+    gateway.state.revision++
   })
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 200 /)
   t.match(app.requests[0], /\r\nX-Mezite-Roles: dev\r\n/)
@@ -61,7 +61,7 @@ t.test('E71 access that goes while the app is dialled: no byte reaches it', asyn
   const { app, gateway } = await open(t)
   whileDialling(gateway, () => {
     gateway.state.decision = { effect: 'deny', reason: 'denied', roles: [], requirements: [] } as never
-    gateway.state.epoch++
+    gateway.state.revision++
   })
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /)
   t.strictSame(app.requests, [])
@@ -84,7 +84,7 @@ t.test(
       const { app, gateway } = await open(t)
       whileDialling(gateway, () => {
         end(gateway, app.port)
-        gateway.state.epoch++
+        gateway.state.revision++
       })
       const [code] = what.split(',')
       t.match(await raw(gateway, ask('GET /')), new RegExp(`^HTTP/1.1 (403|503) [^]*"code":"${code}"`), what)
@@ -99,7 +99,7 @@ t.test('E71 a request that is repeated says who the person is by then', async (t
   const app = await openByteApp((request, socket, seen) => {
     if (!request.startsWith('GET /again') || seen > 2) return OK
     gateway!.state.roles = ['dev']
-    gateway!.state.epoch++
+    gateway!.state.revision++
     socket.destroy()
     return null
   })
@@ -123,7 +123,7 @@ t.test('a connection that dies while access is asked again: another one, or 502,
     t.match(await raw(gateway, ask('GET /warm')), /^HTTP\/1.1 200 /, 'leaves an idle connection')
     const { decide } = gateway.parts.access
     decideLate(gateway, (count) => {
-      if (count === 1) gateway.state.epoch++
+      if (count === 1) gateway.state.revision++
       else for (const socket of app.sockets) socket.destroy()
     })
     const began = performance.now()

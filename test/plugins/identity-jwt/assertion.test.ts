@@ -63,7 +63,7 @@ t.test('one text per session and app, until the epoch moves', async (t) => {
   t.equal(host.assertion.sign(subject, app), first)
   t.not(host.assertion.sign({ ...subject, sessionId: 'other' }, app), first)
   t.not(host.assertion.sign(subject, twin), first)
-  host.state.epoch++
+  host.state.revision++
   t.not(host.assertion.sign(subject, app), first)
 })
 
@@ -83,7 +83,7 @@ t.test('a text is used for half a minute by both clocks, and for a hundred apps 
   const time = { wall: 1_800_000_000_000, monotonic: 0 }
   const { sign } = createAssertion({
     keys: { current: () => ({ kid: 'k', privateKey, publicJwk: {}, activeFrom: 0 }) },
-    changes: { epoch: 1 },
+    revisions: { revision: 1 },
     clock: { now: () => time.wall, monotonic: () => time.monotonic },
     publicNames: { hubOrigin: 'https://hub.test' },
   })

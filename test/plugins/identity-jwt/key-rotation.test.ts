@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
@@ -26,18 +26,18 @@ const subject = { user: 'alice', roles: [], kind: 'session', sessionId: 's', sat
 async function startHub() {
   const database = await open(config)
   await database.migrate([identityJwtMigrations])
-  const changes = changesOf(database)
-  const keys = createSigningKeys({ changes, vault: createVault(secret), clock })
-  changes.addView(keys.view)
-  await changes.start()
+  const revisions = changesOf(database)
+  const keys = createSigningKeys({ revisions, secretBox: createSecretBox(secret), clock })
+  revisions.addView(keys.view)
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await database.close()
   })
-  const { sign } = createAssertion({ keys, changes, clock, publicNames })
+  const { sign } = createAssertion({ keys, revisions, clock, publicNames })
   return {
     keys,
-    changes,
+    revisions,
     sign: (sessionId = 's') => sign({ ...subject, sessionId }, app),
     kids: () => keys.published().map(({ kid }) => kid),
   }
@@ -46,7 +46,7 @@ const hubs = [await startHub(), await startHub()] as const
 const [a, b] = hubs
 
 /** A hub reads what another one wrote with its next poll; an empty change of its own reads at once. */
-const sync = () => Promise.all(hubs.map(({ changes }) => changes.write(async () => {})))
+const sync = () => Promise.all(hubs.map(({ revisions }) => revisions.write(async () => {})))
 const tendAll = async () => {
   await Promise.all(hubs.map(({ keys }) => keys.tend()))
   await sync()

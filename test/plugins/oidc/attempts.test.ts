@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createVault } from '../../../core/hub/secrets/secret-box.ts'
+import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { createLoginStates } from '../../../core/hub/signin/login-state.ts'
 import { safePath } from '../../../core/hub/signin/return-target.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0
 const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
-const vault = createVault(randomBytes(32))
-const attempts = createAttempts(vault, clock)
+const secretBox = createSecretBox(randomBytes(32))
+const attempts = createAttempts(secretBox, clock)
 
 /** A sign-in that begins, and its cookie as the browser sends it. */
 function begin(held?: string, target = 'target') {
@@ -57,7 +57,7 @@ function longTarget(): string {
   let path = '/'
   while (safePath(`${path}a`) !== '/') path += 'a'
   const appHost = `${'a'.repeat(240)}.example.com`
-  return createLoginStates(vault, clock).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
+  return createLoginStates(secretBox, clock).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
 }
 
 t.test('a long return path makes no cookie that browsers drop', async (t) => {

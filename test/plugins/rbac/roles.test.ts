@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { openDatabase } from '../../../core/hub/database/database.ts'
-import { createChanges } from '../../../core/hub/revisions/revisions.ts'
+import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { type AuditInput, type Log, systemClock } from '../../../core/index.ts'
 import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
@@ -31,11 +31,11 @@ t.test('stored roles', async (t) => {
     recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
     committed() {},
   })
-  const changes = createChanges({ ...opened, clock: systemClock, log, audit })
-  const roles = createRoles({ changes, log, now: Date.now })
-  await changes.start()
+  const revisions = createRevisions({ ...opened, clock: systemClock, log, audit })
+  const roles = createRoles({ revisions, log, now: Date.now })
+  await revisions.start()
   t.teardown(async () => {
-    await changes.stop()
+    await revisions.stop()
     await opened.close()
     rmSync(dataDir, { recursive: true, force: true })
   })
@@ -47,8 +47,8 @@ t.test('stored roles', async (t) => {
   t.same(roles.get('dev')?.spec.allow, { app_labels: { env: 'prod' } })
   t.equal(roles.list().length, 1)
 
-  const epoch = changes.epoch
-  await changes.write(async (trx, change) => {
+  const revision = revisions.revision
+  await revisions.write(async (trx, change) => {
     await trx
       .updateTable('rbac_roles')
       .set({ document: '{"kind":"role"' })
@@ -56,14 +56,14 @@ t.test('stored roles', async (t) => {
       .execute()
     change.touch('role', 'dev')
   })
-  t.ok(changes.epoch > epoch, 'E71 cached decisions end')
+  t.ok(revisions.revision > revision, 'E71 cached decisions end')
   t.equal(roles.compiled().get('dev'), 'unreadable', 'E70 an unparsable role denies')
   t.ok(errors.length > 0, 'and is reported')
 
   const metadata = { name: 'dev', expires: '2020-01-01T00:00:00Z' }
   const expiring = { kind: 'role', version: 'v1', metadata, spec: { allow: { app_labels: { '*': '*' } } } }
   t.throws(() => readRole(expiring), { code: 'resource_invalid', message: /a role does not expire/ })
-  await changes.write(async (trx, change) => {
+  await revisions.write(async (trx, change) => {
     await trx
       .updateTable('rbac_roles')
       .set({ document: JSON.stringify(expiring) })

@@ -10,10 +10,10 @@ const store = await pgliteStore()
 const database = await open(await store.config())
 await database.migrate([tcpAppsMigrations])
 const db = database.db.withTables<OpenTables>()
-const changes = changesOf(database)
-await changes.start()
+const revisions = changesOf(database)
+await revisions.start()
 t.teardown(async () => {
-  await changes.stop()
+  await revisions.stop()
   await database.close()
   await store.close()
 })
@@ -48,10 +48,10 @@ function startHub(ends: string[], clockAheadMs = 0) {
   const record = ({ requestId, fields }: AuditInput) => void ends.push(`${requestId} ${fields?.end_reason}`)
   const connections = createOpenConnections({
     database: { withTables: () => db.withPlugin(faulty as never) } as never,
-    changes: {
+    revisions: {
       alone: false,
       write: (work) =>
-        changes.write((trx, change) => work(trx, { ...change, audit: async (event) => record(event) })),
+        revisions.write((trx, change) => work(trx, { ...change, audit: async (event) => record(event) })),
     },
     audit: { record },
     clock: { now: () => begun + clockAheadMs + passed, monotonic: () => passed },

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import {
   type AuditEvent,
   auditSinks,
-  type Changes,
-  changes,
   type Database,
   database,
   defineHubPlugin,
+  type Revisions,
+  revisions,
 } from '@mezite/core'
 import t from 'tap'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
@@ -16,16 +16,16 @@ import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 /** A hub whose events and database the test sees. */
 async function startSeen(config = {}) {
   const events: AuditEvent[] = []
-  const seen: { db?: Database; changes?: Changes } = {}
+  const seen: { db?: Database; revisions?: Revisions } = {}
   const plugin = defineHubPlugin({
     name: 'seen',
     api: 1,
     summary: 'Shows the test what is recorded',
-    needs: { changes, database },
+    needs: { revisions, database },
     provides: { auditSinks },
     setup({ use, provide }) {
       seen.db = use.database
-      seen.changes = use.changes
+      seen.revisions = use.revisions
       provide.auditSinks({
         name: 'seen',
         guarantee: 'best-effort',
@@ -38,7 +38,7 @@ async function startSeen(config = {}) {
   })
   const tcp = await startTcpHub({ plugins: [plugin], config })
   await tcp.publish('echo', (socket) => void socket.pipe(socket))
-  return { tcp, events, db: () => seen.db as Database, changes: () => seen.changes as Changes }
+  return { tcp, events, db: () => seen.db as Database, revisions: () => seen.revisions as Revisions }
 }
 
 t.test('a hub that stops lets connections end, then cuts them, and records each once', async (t) => {
@@ -152,7 +152,7 @@ const audit = { record() {} }
 t.test(
   'an end is recorded when the database has forgotten the connection, so that nobody adds another',
   async (t) => {
-    const { tcp, db, changes } = await startSeen()
+    const { tcp, db, revisions } = await startSeen()
     t.teardown(() => tcp.stop())
     const clock = { now: () => Date.now(), monotonic: () => performance.now() }
     const log = { debug() {}, info() {}, warn() {}, error() {} } as never
@@ -164,7 +164,7 @@ t.test(
       recorded.push({ id, known: known(id) })
     }
     const connections = createOpenConnections({
-      ...{ database: db(), changes: { write: changes().write, alone: false }, clock, log },
+      ...{ database: db(), revisions: { write: revisions().write, alone: false }, clock, log },
       audit: { record },
     })
     connections.start()
@@ -201,7 +201,7 @@ t.test(
 t.test(
   'a hub that starts on a database of its own ends at once what it held before it was killed',
   async (t) => {
-    const { tcp, events, db, changes } = await startSeen()
+    const { tcp, events, db, revisions } = await startSeen()
     t.teardown(() => tcp.stop())
     const log = { debug() {}, info() {}, warn() {}, error() {} } as never
     const now = Date.now()
@@ -221,7 +221,7 @@ t.test(
     const start = async (alone: boolean) => {
       const one = createOpenConnections({
         database: db(),
-        changes: { write: changes().write, alone },
+        revisions: { write: revisions().write, alone },
         audit,
         clock,
         log,

@@ -1,7 +1,7 @@
 /** Each condition of a connection, alone: whatever else protects the door, one that fails is enough. */
 import t from 'tap'
 import { decideConnection } from '../../../plugins/tcp-apps/admission.ts'
-import type { Parts } from '../../../plugins/tcp-apps/deps.ts'
+import type { Deps } from '../../../plugins/tcp-apps/deps.ts'
 import { dialFailure } from '../../../plugins/tcp-apps/dial-failure.ts'
 
 const asked = {
@@ -30,13 +30,13 @@ function decide(wrong: object = {}, name = asked.name) {
       },
       audit: { accepting: world.accepting, record: (event: object) => void seen.recorded.push(event) },
       catalog: { byName: () => app },
-      changes: { fresh: () => world.fresh },
+      revisions: { fresh: () => world.fresh },
       sessions: {
         byId: () => ({ id: 's', kind: world.kind }),
         subjectOf: () => (world.alive ? { user: 'ada', roles: [] } : undefined),
         touch: () => void seen.touched++,
       },
-    } as unknown as Parts,
+    } as unknown as Deps,
     { ...asked, name },
   )
 }

@@ -9,7 +9,7 @@ import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { refused } from '../../../plugins/tcp-apps/admission.ts'
 import { sayRefused } from '../../../plugins/tcp-apps/connection-refusal.ts'
-import type { Parts } from '../../../plugins/tcp-apps/deps.ts'
+import type { Deps } from '../../../plugins/tcp-apps/deps.ts'
 import { TcpApps } from '../../../plugins/tcp-apps/protocol.ts'
 import { refuseStream } from '../../../plugins/tcp-apps/stream-refusal.ts'
 import { until } from '../../until.ts'
@@ -87,7 +87,7 @@ t.test(
     const clock = fakeClock()
     const recorded: object[] = []
     const record = (event: object) => void recorded.push(event)
-    const apps = new TcpApps({ clock, audit: { record } } as unknown as Parts)
+    const apps = new TcpApps({ clock, audit: { record } } as unknown as Deps)
     const refuse = (clientIp: string) => {
       const socket = Object.assign(new EventEmitter(), { end() {}, resume() {}, destroy() {} })
       apps.refused(socket as unknown as TLSSocket, { clientIp } as ConnectionInfo)

@@ -18,9 +18,9 @@ const good = {
 }
 
 async function leaf(
-  changes: Partial<typeof good> | { readonly purpose: 'server' } = {},
+  revisions: Partial<typeof good> | { readonly purpose: 'server' } = {},
 ): Promise<X509Certificate> {
-  const made = await makeLeaf({ certificate: ca, key: keys.privateKey }, { ...good, ...changes })
+  const made = await makeLeaf({ certificate: ca, key: keys.privateKey }, { ...good, ...revisions })
   return new X509Certificate(made.toString('pem'))
 }
 
@@ -53,8 +53,8 @@ t.test('I119 one fault is enough', async (t) => {
   t.equal(read(await leaf({ purpose: 'server' })), null, 'for servers')
   t.equal(read(new X509Certificate(ca.toString('pem'))), null, 'the authority itself')
   const { validFrom, validTo, keyUsage, subjectAltName } = certificate
-  const like = (changes: object = {}) =>
-    read({ ca: false, validFrom, validTo, keyUsage, subjectAltName, ...changes } as X509Certificate)
+  const like = (revisions: object = {}) =>
+    read({ ca: false, validFrom, validTo, keyUsage, subjectAltName, ...revisions } as X509Certificate)
   t.ok(like())
   t.equal(like({ ca: true }), null, 'an authority for clients')
   t.equal(like({ keyUsage: [...keyUsage!, '1.3.6.1.5.5.7.3.1'] }), null, 'for servers too')
@@ -83,5 +83,5 @@ t.test('I119 one fault is enough', async (t) => {
     'more after the session': url(`${uri}0`),
     'a broken escape': other('%40', '%zz'),
   }
-  for (const [what, changes] of Object.entries(named)) t.equal(read(await leaf(changes)), null, what)
+  for (const [what, revisions] of Object.entries(named)) t.equal(read(await leaf(revisions)), null, what)
 })

@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
-import type { Changes, Database, User } from '@mezite/core'
+import type { Database, Revisions, User } from '@mezite/core'
 import { fakeClock } from '@mezite/core/testing'
 import { Kysely, PGliteDialect } from 'kysely'
 import type { Test } from 'tap'
@@ -13,11 +13,11 @@ export async function openTables(t: Test) {
   for (const { up } of Object.values(webauthnMigrations.migrations)) await up(database)
   const audited: { type: string }[] = []
   const change = { touch() {}, audit: async (event: { type: string }) => void audited.push(event) }
-  const changes = {
+  const revisions = {
     write: (run: (trx: object, change: object) => Promise<unknown>) =>
       db.transaction().execute((trx) => run(trx, change)),
-  } as unknown as Pick<Changes, 'write'>
-  return { database, changes, clock: fakeClock(), audited }
+  } as unknown as Pick<Revisions, 'write'>
+  return { database, revisions, clock: fakeClock(), audited }
 }
 
 export function userOf(name: string, holder: string | null = `${name}-1`): User {

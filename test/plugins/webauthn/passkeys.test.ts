@@ -6,9 +6,9 @@ import { createKeys } from '../../../plugins/webauthn/passkeys.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
 import { openTables, userOf } from './open-tables.ts'
 
-const { database, changes, clock, audited } = await openTables(t)
-const keys = createKeys(database, changes, clock)
-const links = createLinks(database, changes, clock)
+const { database, revisions, clock, audited } = await openTables(t)
+const keys = createKeys(database, revisions, clock)
+const links = createLinks(database, revisions, clock)
 const who = { user: 'x', clientIp: '192.0.2.1' }
 let count = 0
 
@@ -77,7 +77,7 @@ t.test('an administrator takes one key or all, and sessions end when one went', 
 
 t.test('D66 a link is found and spent while it lasts, and only while it is open', async (t) => {
   const [hal, ida] = [userOf('hal'), userOf('ida')]
-  const spend = (id: string) => changes.write((trx) => links.spend(trx, id), actor)
+  const spend = (id: string) => revisions.write((trx) => links.spend(trx, id), actor)
   const used = await links.issue(hal, actor)
   const late = await links.issue(hal, actor)
   t.equal((await links.find(used.token))?.id, used.id)

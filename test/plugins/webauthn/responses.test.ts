@@ -1,5 +1,5 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
-import { type Changes, changes, defineHubPlugin, type Users, users } from '@mezite/core'
+import { defineHubPlugin, type Revisions, revisions, type Users, users } from '@mezite/core'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/users/users.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
@@ -9,12 +9,12 @@ import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
 let known: Users | undefined
-let written: Changes | undefined
+let written: Revisions | undefined
 const spy = defineHubPlugin({
-  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users, changes } },
+  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users, revisions } },
   setup({ use }) {
     known = use.users
-    written = use.changes
+    written = use.revisions
   },
 })
 const sink = refusingSink()

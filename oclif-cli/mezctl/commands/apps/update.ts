@@ -21,9 +21,11 @@ export default class AppsUpdate extends AdminCommand {
     const { args, flags } = await this.parse(AppsUpdate)
     const client = this.hub(flags)
     const target = path`/apps/${args.name}`
-    const changes = Object.keys(appFlags).filter((name) => flags[name as keyof typeof appFlags] !== undefined)
+    const revisions = Object.keys(appFlags).filter(
+      (name) => flags[name as keyof typeof appFlags] !== undefined,
+    )
     const file = flags['from-file']
-    if ((file === undefined) === (changes.length === 0)) {
+    if ((file === undefined) === (revisions.length === 0)) {
       throw new CliError(
         'MEZ_USAGE',
         `give --from-file, or one or more of --${Object.keys(appFlags).join(', --')}`,
