@@ -9,8 +9,8 @@ export const limits = {
   /** How long a connection waits for the next request after an answer of an app. */
   keepAliveMs: 65_000,
   /** Head of an answer, and its trailers. */
-  answerHeadBytes: 64 * 1024,
-  answerLines: 500,
+  responseHeadBytes: 64 * 1024,
+  responseLines: 500,
   trailerBytes: 16 * 1024,
   /** A chunk-size line with its extensions. */
   chunkLineBytes: 4 * 1024,

@@ -12,11 +12,11 @@ import {
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { RefusalLog } from '../request/refusal-log.ts'
-import { RequestPath } from '../request/request-handler.ts'
-import { CookieRescue, tooLargeAnswer } from '../session/cookie-reset.ts'
+import { RequestHandler } from '../request/request-handler.ts'
+import { CookieRescue, tooLargeResponse } from '../session/cookie-reset.ts'
 import { Http1Client } from './http1-client.ts'
 import { Http2Client } from './http2-client.ts'
-import { answerBytes, refuseBytes } from './refusal.ts'
+import { refuseBytes, respondBytes } from './refusal.ts'
 
 const noop = () => {}
 
@@ -24,8 +24,8 @@ const noop = () => {}
 export class AppHosts implements AppHostProtocol {
   readonly name = 'http-apps'
   readonly takes = 'app-hosts'
-  readonly #parts: Deps
-  readonly #path: RequestPath
+  readonly #deps: Deps
+  readonly #path: RequestHandler
   readonly #server: Server
   /** For browsers that have to get rid of their cookies. */
   readonly #rescueServer: Server
@@ -37,13 +37,13 @@ export class AppHosts implements AppHostProtocol {
   #draining = false
   readonly #isDraining = () => this.#draining
 
-  constructor(parts: Deps) {
-    this.#parts = parts
-    this.#server = this.#listenTo(parts.proxyLimits.headerBytes)
+  constructor(deps: Deps) {
+    this.#deps = deps
+    this.#server = this.#listenTo(deps.proxyLimits.headerBytes)
     this.#rescueServer = this.#listenTo(limits.rescueHeaderBytes)
-    this.#rescue = new CookieRescue(parts.deadlines)
-    this.#refusals = new RefusalLog(parts.audit)
-    this.#path = new RequestPath(parts, this.#refusals)
+    this.#rescue = new CookieRescue(deps.deadlines)
+    this.#refusals = new RefusalLog(deps.audit)
+    this.#path = new RequestHandler(deps, this.#refusals)
   }
 
   accept(socket: TLSSocket, info: ConnectionInfo): void {
@@ -71,7 +71,7 @@ export class AppHosts implements AppHostProtocol {
   }
 
   stream(request: StreamRequest, info: ConnectionInfo): void {
-    const client = new Http2Client(request, this.#parts.deadlines)
+    const client = new Http2Client(request, this.#deps.deadlines)
     const head = readStreamHead(request.rawHeaders)
     const version = { httpVersionMajor: 2, httpVersionMinor: 0, bodyFollows: !request.ended }
     if (typeof head === 'string') {
@@ -84,7 +84,7 @@ export class AppHosts implements AppHostProtocol {
     response.on('error', noop)
     message.on('error', noop)
     if (!this.#owed.take(message, response)) return
-    const client = new Http1Client(message, response, null, this.#isDraining, this.#parts.proxyLimits)
+    const client = new Http1Client(message, response, null, this.#isDraining, this.#deps.proxyLimits)
     // HTTP/0.9 and HTTP/2.0 in the words of HTTP/1.1 are no such thing.
     if (message.httpVersionMajor === 1) this.#path.serve(client, message, info)
     else this.#path.refuse(client, message, info, versionUnsupported())
@@ -109,7 +109,7 @@ export class AppHosts implements AppHostProtocol {
       setTimeout(() => socket.destroy(), limits.closeMs).unref()
     })
     this.#path.serve(
-      new Http1Client(message, response, { socket, head }, this.#isDraining, this.#parts.proxyLimits),
+      new Http1Client(message, response, { socket, head }, this.#isDraining, this.#deps.proxyLimits),
       message,
       info,
     )
@@ -141,14 +141,14 @@ export class AppHosts implements AppHostProtocol {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close(noop)
     this.#rescueServer.close(noop)
-    this.#parts.pool.close()
+    this.#deps.pool.close()
   }
 
   /** An HTTP server that never listens. */
   #listenTo(maxHeaderSize: number): Server {
     const server = createServer({
       maxHeaderSize,
-      headersTimeout: this.#parts.proxyLimits.headerMs,
+      headersTimeout: this.#deps.proxyLimits.headerMs,
       requestTimeout: 0,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: 1_000,
@@ -200,7 +200,7 @@ export class AppHosts implements AppHostProtocol {
           this.#refusals.note(info.clientIp, overflow ? 'headers_too_large' : 'request_invalid', null)
         if (!overflow) return refuseBytes(socket, late ? 408 : 400)
         if (info !== undefined) this.#rescue.expect(info)
-        answerBytes(socket, tooLargeAnswer())
+        respondBytes(socket, tooLargeResponse())
       },
       () => this.breakBody(socket, code),
     )

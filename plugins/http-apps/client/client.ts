@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import type { AnswerHead } from '../upstream/response-parser.ts'
-import type { Answer } from './response.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
+import type { HubResponse } from './response.ts'
 
 /** A bare connection that a browser wants to use for something else, and what came on it already. */
 export interface Upgrade {
@@ -57,13 +57,13 @@ export interface Client {
   /** Another interim answer; one that cannot be written is left out. */
   inform(status: number, lines: string[]): void
   /** The head of the answer; false when these lines cannot be written. */
-  head(head: AnswerHead, lines: string[]): boolean
+  head(head: ResponseHead, lines: string[]): boolean
   /** False: wait for `onclientdrain`. */
   write(chunk: Buffer): boolean
   /** The end of the answer, with its last bytes or with trailers. */
   end(chunk: Buffer | null, trailers: [string, string][]): void
   /** A whole answer of the hub's own, unless one has begun. `last`: an HTTP/1.1 connection ends with it. */
-  answer(given: Answer, last?: boolean): void
+  respond(given: HubResponse, last?: boolean): void
   /** 101: the connection is the caller's after this head. */
   switchProtocols(head: string): void
   /** Cuts at once: the browser sees a reset, never a clean end. */

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProxyLimits } from '@mezite/core'
 import { limits } from '../limits.ts'
-import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
 import { discardRest } from './body-discard.ts'
 import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
-import type { Answer } from './response.ts'
+import type { HubResponse } from './response.ts'
 
 type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
 
@@ -90,7 +90,7 @@ export class Http1Client implements Client {
     }
   }
 
-  head(head: AnswerHead, lines: string[]): boolean {
+  head(head: ResponseHead, lines: string[]): boolean {
     if (this.#draining() || this.upgrade !== null) lines.push('Connection', 'close')
     const chunked = head.hasBody && head.length === null && this.#message.httpVersionMinor !== 0
     if (!chunked) dropTrailer(lines)
@@ -124,7 +124,7 @@ export class Http1Client implements Client {
    * `Expect` it may not. Then the answer is out whole at once, and the rest of the body is read for a while, because a
    * reset would take the answer from a client that is still sending.
    */
-  answer(given: Answer, last = false): void {
+  respond(given: HubResponse, last = false): void {
     const message = this.#message
     const response = this.#response
     if (response.headersSent || response.destroyed) return void response.destroy()

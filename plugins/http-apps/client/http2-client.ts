@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream'
 import type { StreamRequest } from '@mezite/core'
 import { limits } from '../limits.ts'
 import type { Deadlines, Waiting } from '../relay/deadlines.ts'
-import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
-import type { Answer } from './response.ts'
+import type { HubResponse } from './response.ts'
 
 const { NGHTTP2_NO_ERROR } = constants
 /** Becomes INTERNAL_ERROR; CANCEL is what some clients take for a clean end. */
@@ -107,7 +107,7 @@ export class Http2Client implements Client, Waiting {
     }
   }
 
-  head({ status, hasBody, length }: AnswerHead, lines: string[]): boolean {
+  head({ status, hasBody, length }: ResponseHead, lines: string[]): boolean {
     // The browser has gone and the stream will say so.
     if (this.gone) return true
     const endStream = !hasBody || length === 0
@@ -136,7 +136,7 @@ export class Http2Client implements Client, Waiting {
   }
 
   /** A body that is still to come is refused. */
-  answer({ status, lines, body }: Answer): void {
+  respond({ status, lines, body }: HubResponse): void {
     const stream = this.#stream
     if (this.gone) return
     if (stream.headersSent) {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { silence } from '@mezite/core'
 import { limits } from '../limits.ts'
-import type { Answer } from './response.ts'
+import type { HubResponse } from './response.ts'
 
 const codes = {
   400: ['request_invalid', 'The request is not valid HTTP.'],
@@ -15,11 +15,11 @@ export function refuseBytes(socket: Duplex, status: keyof typeof codes): void {
   const [code, detail] = codes[status]
   const body = JSON.stringify({ title: STATUS_CODES[status], status, code, detail })
   const lines = ['Content-Type', 'application/problem+json', 'Cache-Control', 'no-store']
-  answerBytes(socket, { kind: 'answer', status, lines, body })
+  respondBytes(socket, { kind: 'response', status, lines, body })
 }
 
 /** Gives an answer on a bare connection and closes it, once the client could read it. */
-export function answerBytes(socket: Duplex, { status, lines, body }: Answer): void {
+export function respondBytes(socket: Duplex, { status, lines, body }: HubResponse): void {
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   for (let i = 0; i + 1 < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`
   const bytes = Buffer.from(body, 'utf8')

@@ -3,15 +3,15 @@ import type { Problem } from '@mezite/core'
 import { actions, escapeHtml, formLines, framedLines, ownLines, page, scriptLines } from './page.ts'
 
 /** An answer that the hub gives itself. */
-export interface Answer {
-  readonly kind: 'answer'
+export interface HubResponse {
+  readonly kind: 'response'
   readonly status: number
   readonly lines: readonly string[]
   readonly body: string
 }
 
 /** What tells a navigation from a script's request. */
-export interface Asker {
+export interface Requester {
   readonly mode: string | undefined
   readonly site: string | undefined
   readonly dest: string | undefined
@@ -21,11 +21,11 @@ export interface Asker {
 }
 
 /** A person looks at the answer: Fetch Metadata says so, or there is none and HTML is wanted. */
-export function isNavigation(asker: Asker): boolean {
-  if (asker.upgrade === true) return false
-  if (asker.mode !== undefined) return asker.mode === 'navigate'
-  if (asker.site !== undefined || asker.dest !== undefined) return false
-  return asker.accept?.toLowerCase().includes('text/html') ?? false
+export function isNavigation(requester: Requester): boolean {
+  if (requester.upgrade === true) return false
+  if (requester.mode !== undefined) return requester.mode === 'navigate'
+  if (requester.site !== undefined || requester.dest !== undefined) return false
+  return requester.accept?.toLowerCase().includes('text/html') ?? false
 }
 
 /** Leads to the person's applications on the hub's own host. */
@@ -66,22 +66,22 @@ const byCode: Readonly<Record<string, Advice>> = {
 }
 
 /** A refusal: a page for people, problem+json (RFC 9457) for programs. */
-export function problemAnswer(
-  asker: Asker,
+export function problemResponse(
+  requester: Requester,
   problem: Problem,
   requestId: string,
   lines: string[] = [],
-): Answer {
+): HubResponse {
   const { status, code, message, members } = problem
   const { title, next, steps } = adviceFor(status, code)
   const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
-  if (!isNavigation(asker)) {
+  if (!isNavigation(requester)) {
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
     return answer(status, JSON.stringify(document), 'application/problem+json', extra)
   }
   const sentences = next === null ? [message] : [message, next]
   const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
-  return htmlAnswer(status, page(title, sentences, actions(...steps) + codes), extra)
+  return htmlResponse(status, page(title, sentences, actions(...steps) + codes), extra)
 }
 
 function adviceFor(status: number, code: string): Advice {
@@ -90,44 +90,44 @@ function adviceFor(status: number, code: string): Advice {
   return byStatus[status] ?? { title, next: 'Go back and try another way.', steps: [HOME] }
 }
 
-export function htmlAnswer(status: number, html: string, lines: readonly string[] = []): Answer {
+export function htmlResponse(status: number, html: string, lines: readonly string[] = []): HubResponse {
   return answer(status, html, 'text/html; charset=utf-8', lines)
 }
 
 /** A page with a form that posts to this very host. */
-export function formAnswer(status: number, html: string): Answer {
+export function formResponse(status: number, html: string): HubResponse {
   const lines = [...formLines, 'Content-Type', 'text/html; charset=utf-8']
-  return { kind: 'answer', status, lines, body: html }
+  return { kind: 'response', status, lines, body: html }
 }
 
 /** A page that pages of `ancestors`, sources as in a policy, may show in a frame. */
-export function framedAnswer(
+export function framedResponse(
   status: number,
   html: string,
   ancestors: string,
   more: readonly string[],
-): Answer {
+): HubResponse {
   const lines = [...framedLines(ancestors), 'Content-Type', 'text/html; charset=utf-8', ...more]
-  return { kind: 'answer', status, lines, body: html }
+  return { kind: 'response', status, lines, body: html }
 }
 
 /** What the hub itself gives to this app's own pages; a page among it may load the hub's script from this host. */
-export function pageAnswer(type: string, body: string): Answer {
+export function pageResponse(type: string, body: string): HubResponse {
   const lines = [...scriptLines, 'Cross-Origin-Resource-Policy', 'same-origin', 'Content-Type', type]
-  return { kind: 'answer', status: 200, lines, body }
+  return { kind: 'response', status: 200, lines, body }
 }
 
 /** A script for this app's own pages, the same on every host. */
-export function scriptAnswer(body: string): Answer {
-  const { status, lines } = pageAnswer('text/javascript; charset=utf-8', '')
+export function scriptResponse(body: string): HubResponse {
+  const { status, lines } = pageResponse('text/javascript; charset=utf-8', '')
   const kept = lines.map((text) => (text === 'no-store' ? 'public, max-age=3600' : text))
-  return { kind: 'answer', status, lines: kept, body }
+  return { kind: 'response', status, lines: kept, body }
 }
 
-export function redirectAnswer(status: 302 | 303, location: string, lines: readonly string[]): Answer {
-  return { kind: 'answer', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }
+export function redirectResponse(status: 302 | 303, location: string, lines: readonly string[]): HubResponse {
+  return { kind: 'response', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }
 }
 
-function answer(status: number, body: string, type: string, lines: readonly string[]): Answer {
-  return { kind: 'answer', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
+function answer(status: number, body: string, type: string, lines: readonly string[]): HubResponse {
+  return { kind: 'response', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
 }

@@ -1,21 +1,21 @@
 import { type EndReason, Problem } from '@mezite/core'
 import type { Client, ClientWatcher } from '../client/client.ts'
-import { problemAnswer } from '../client/response.ts'
+import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
 import { headFor, headProblem } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import type { Admitted } from '../session/admission.ts'
-import { refusesCookies, tooLargeAnswer } from '../session/cookie-reset.ts'
+import { refusesCookies, tooLargeResponse } from '../session/cookie-reset.ts'
 import { type Attempt, connectAdmitted, sharerOf } from '../upstream/admitted-connection.ts'
-import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
 import { failureProblem, mayRepeat, type UpstreamFailure } from '../upstream/upstream-failure.ts'
 import type { Waiting } from './deadlines.ts'
 import { type AppNames, namesOf } from './location.ts'
 import { Outcome } from './outcome.ts'
-import { answerLines } from './response-head.ts'
+import { responseLines } from './response-head.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { WebSocketRelay } from './web-socket-relay.ts'
 
@@ -27,7 +27,7 @@ const GOING_AWAY = 1001
  * A request whose bytes have left is never sent twice, except as `mayRepeat` allows.
  */
 export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
-  readonly #parts: Deps
+  readonly #deps: Deps
   /** As it was last asked. */
   #admitted: Admitted
   readonly #client: Client
@@ -48,18 +48,18 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   deadline = Number.POSITIVE_INFINITY
   place = -1
 
-  constructor(parts: Deps, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
-    this.#parts = parts
+  constructor(deps: Deps, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
+    this.#deps = deps
     this.#admitted = admitted
     this.#client = client
     this.#siblings = siblings
-    this.#names = namesOf(admitted.app, parts.publicNames)
-    this.#answer = new ResponseRelay(client, this.#names, parts.publicNames.hsts === true)
+    this.#names = namesOf(admitted.app, deps.publicNames)
+    this.#answer = new ResponseRelay(client, this.#names, deps.publicNames.hsts === true)
     client.watch(this)
   }
 
   start(): void {
-    this.#parts.deadlines.add(this)
+    this.#deps.deadlines.add(this)
     this.#open({ avoid: null, fresh: false })
   }
 
@@ -115,7 +115,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (!this.#admitted.request.http10) this.#answer.inform(status, lines)
   }
 
-  onhead(head: AnswerHead): void {
+  onhead(head: ResponseHead): void {
     if (head.status === 101) return void this.#switch(head)
     if (refusesCookies(head, this.#admitted.request)) {
       this.#upstream?.destroy()
@@ -145,7 +145,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     }
     const upstream = this.#upstream
     this.#upstream = null
-    if (upstream?.reusable) this.#parts.pool.give(upstream)
+    if (upstream?.reusable) this.#deps.pool.give(upstream)
     else upstream?.destroy()
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     this.#answer.end(trailers)
@@ -163,7 +163,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   onrequestsent(): void {
-    if (!this.#answered) this.deadline = this.#parts.deadlines.now + this.#admitted.app.timeouts.responseMs
+    if (!this.#answered) this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.responseMs
   }
 
   onfail(failure: UpstreamFailure): void {
@@ -190,7 +190,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   #open(attempt: Attempt): void {
-    connectAdmitted(this.#parts, this.#admitted, attempt, (result, admitted) => {
+    connectAdmitted(this.#deps, this.#admitted, attempt, (result, admitted) => {
       // What it says of the person may be another thing than when the head was made.
       if (admitted !== this.#admitted) this.#head = null
       this.#admitted = admitted
@@ -207,10 +207,10 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     // It may have ended while access was asked again.
     if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
     try {
-      this.#head ??= headFor(this.#parts, this.#admitted, this.#names)
+      this.#head ??= headFor(this.#deps, this.#admitted, this.#names)
     } catch (error) {
       upstream.destroy()
-      this.#refuse(headProblem(this.#parts, this.#admitted, error))
+      this.#refuse(headProblem(this.#deps, this.#admitted, error))
       return
     }
     const { agent } = upstream
@@ -218,22 +218,22 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#removeLive?.()
     if (session !== null) {
       const cut = (reason: EndReason) => this.cut(reason)
-      this.#removeLive = this.#parts.sessions.live.add({ session, app, agent, context, cut })
+      this.#removeLive = this.#deps.sessions.live.add({ session, app, agent, context, cut })
     }
     // `add` may have cut it already.
     if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
-    this.deadline = this.#parts.deadlines.now + app.timeouts.responseMs
+    this.deadline = this.#deps.deadlines.now + app.timeouts.responseMs
     upstream.write(this.#head)
     if (request.length === undefined) {
       upstream.sent = true
       return
     }
-    this.deadline = this.#parts.deadlines.now + app.timeouts.idleMs
+    this.deadline = this.#deps.deadlines.now + app.timeouts.idleMs
     if (request.expectsContinue) this.#client.welcomeBody()
     this.#body = new RequestBody(this.#client, upstream, request.length === null, this)
   }
 
-  #switch(head: AnswerHead): void {
+  #switch(head: ResponseHead): void {
     const { upgrade } = this.#client
     if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
       this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
@@ -243,7 +243,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#progress()
     this.#outcome.status = 101
     this.#outcome.upgraded = true
-    const lines = answerLines(head.lines, this.#names, this.#parts.publicNames.hsts === true, 101)
+    const lines = responseLines(head.lines, this.#names, this.#deps.publicNames.hsts === true, 101)
     this.#client.switchProtocols(switchingHead(lines))
     this.#relay = new WebSocketRelay(
       upgrade.socket,
@@ -256,7 +256,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #refuse(problem: Problem): void {
     const { request, requestId, app } = this.#admitted
-    this.#parts.failures.note(problem, this.#admitted, this.#outcome.agent)
+    this.#deps.failures.note(problem, this.#admitted, this.#outcome.agent)
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
     this.#outcome.status ??= problem.status
@@ -265,7 +265,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
     const tooLarge = problem.code === 'headers_too_large'
-    this.#client.answer(tooLarge ? tooLargeAnswer() : problemAnswer(request, problem, requestId, lines))
+    this.#client.respond(tooLarge ? tooLargeResponse() : problemResponse(request, problem, requestId, lines))
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */
@@ -281,20 +281,20 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #progress(): void {
     if (this.#answered || this.#admitted.request.length !== undefined)
-      this.deadline = this.#parts.deadlines.now + this.#admitted.app.timeouts.idleMs
+      this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.idleMs
   }
 
   #finish(): void {
     if (this.#over) return
     this.#over = true
-    this.#parts.deadlines.remove(this)
+    this.#deps.deadlines.remove(this)
     this.#removeLive?.()
     this.#upstream?.destroy()
     this.#upstream = null
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
-    this.#outcome.record(this.#parts.audit, this.#admitted)
+    this.#outcome.record(this.#deps.audit, this.#admitted)
     this.#siblings.splice(this.#siblings.indexOf(this), 1)
-    this.#parts.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
+    this.#deps.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
   }
 }

@@ -1,5 +1,5 @@
 import { withoutDomain } from '../request/cookies.ts'
-import { isDroppedFromAnswer, isForbiddenTrailer } from '../request/header-names.ts'
+import { isForbiddenTrailer, isReservedInResponse } from '../request/header-names.ts'
 import { type AppNames, publicLocation } from './location.ts'
 
 const HSTS = 'max-age=31536000'
@@ -10,7 +10,7 @@ const TAKEN = new Set(['cookies', '*'])
  * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere, and no length where there may be
  * none (RFC 9110 section 8.6), which ends an HTTP/2 stream.
  */
-export function answerLines(
+export function responseLines(
   lines: readonly string[],
   names: AppNames,
   hsts: boolean,
@@ -22,12 +22,12 @@ export function answerLines(
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i] as string
     const lower = name.toLowerCase()
-    if (isDroppedFromAnswer(lower)) {
+    if (isReservedInResponse(lower)) {
       if (lower === 'connection') listed = listedNames(lines[i + 1] as string, listed)
       continue
     }
     if (!sized && lower === 'content-length') continue
-    const value = answerValue(lower, lines[i + 1] as string, names)
+    const value = responseValue(lower, lines[i + 1] as string, names)
     if (value !== undefined) kept.push(name, value)
   }
   const passed = listed === undefined ? kept : withoutListed(kept, listed)
@@ -39,7 +39,7 @@ const withoutListed = (lines: readonly string[], listed: ReadonlySet<string>): s
   lines.filter((_, i) => !listed.has((lines[i - (i % 2)] as string).toLowerCase()))
 
 /** Trailers that may be merged safely, as pairs. */
-export function answerTrailers(lines: readonly string[]): [string, string][] {
+export function responseTrailers(lines: readonly string[]): [string, string][] {
   const kept: [string, string][] = []
   for (let i = 0; i + 1 < lines.length; i += 2)
     if (!isForbiddenTrailer((lines[i] as string).toLowerCase()))
@@ -47,7 +47,7 @@ export function answerTrailers(lines: readonly string[]): [string, string][] {
   return kept
 }
 
-function answerValue(lower: string, value: string, names: AppNames): string | undefined {
+function responseValue(lower: string, value: string, names: AppNames): string | undefined {
   switch (lower) {
     case 'set-cookie':
       return withoutDomain(value)

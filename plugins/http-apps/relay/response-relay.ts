@@ -1,7 +1,7 @@
 import type { Client } from '../client/client.ts'
-import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { AppNames } from './location.ts'
-import { answerLines, answerTrailers } from './response-head.ts'
+import { responseLines, responseTrailers } from './response-head.ts'
 
 /** Passes an app's answer on to the browser, cleaned, as it comes. */
 export class ResponseRelay {
@@ -23,12 +23,12 @@ export class ResponseRelay {
 
   /** An interim answer (RFC 9110 section 15.2). 100 is the hub's own to give. */
   inform(status: number, lines: readonly string[]): void {
-    if (status !== 100) this.#client.inform(status, answerLines(lines, this.#names, false, status))
+    if (status !== 100) this.#client.inform(status, responseLines(lines, this.#names, false, status))
   }
 
   /** False when this head cannot be passed on. */
-  head(head: AnswerHead): boolean {
-    const lines = answerLines(head.lines, this.#names, this.#hsts, head.status)
+  head(head: ResponseHead): boolean {
+    const lines = responseLines(head.lines, this.#names, this.#hsts, head.status)
     // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
     this.#bodiless = head.status === 205
     if (this.#bodiless) lines.push('Content-Length', '0')
@@ -47,6 +47,6 @@ export class ResponseRelay {
   end(trailers: readonly string[]): void {
     if (this.ended) return
     this.ended = true
-    this.#client.end(null, this.#bodiless ? [] : answerTrailers(trailers))
+    this.#client.end(null, this.#bodiless ? [] : responseTrailers(trailers))
   }
 }

@@ -105,7 +105,7 @@ const answerDropped = new Set([
   'strict-transport-security',
 ])
 
-export function isDroppedFromAnswer(name: string): boolean {
+export function isReservedInResponse(name: string): boolean {
   return answerDropped.has(name) || isIdentityName(name.includes('_') ? name.replaceAll('_', '-') : name)
 }
 
@@ -114,7 +114,7 @@ export function isForbiddenTrailer(name: string): boolean {
   const fate = classify(name)
   return (
     (fate !== 'keep' && fate !== 'accept') ||
-    isDroppedFromAnswer(name) ||
+    isReservedInResponse(name) ||
     /^(?:set-cookie|authorization|content-|cache-control|max-forwards|trailer$|location$|age$|expires$|date$|vary$)/.test(
       name,
     )

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { addressKey, type ConnectionInfo, createConcurrencyQuota, Problem } from '@mezite/core'
 import type { Client, RequestSource } from '../client/client.ts'
-import { type Asker, problemAnswer } from '../client/response.ts'
+import { problemResponse, type Requester } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { HttpExchange } from '../relay/exchange.ts'
 import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
@@ -15,23 +15,23 @@ import { overloadProblem } from './overload.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
 /** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
-export class RequestPath {
-  readonly #parts: Deps
+export class RequestHandler {
+  readonly #deps: Deps
   readonly #refusals: RefusalLog
   /** Requests of callers who are not known yet, by address. */
   readonly #anonymous = createConcurrencyQuota()
   /** What is under way, by connection. */
   readonly #exchanges = new Map<Duplex, HttpExchange[]>()
 
-  constructor(parts: Deps, refusals: RefusalLog) {
-    this.#parts = parts
+  constructor(deps: Deps, refusals: RefusalLog) {
+    this.#deps = deps
     this.#refusals = refusals
   }
 
   serve(client: Client, source: RequestSource, info: ConnectionInfo): void {
     const requestId = randomUUID()
     try {
-      const request = readRequest(source, info, client.upgrade !== null, this.#parts.proxyLimits)
+      const request = readRequest(source, info, client.upgrade !== null, this.#deps.proxyLimits)
       if (request instanceof Problem) {
         this.refuse(client, source, info, request, requestId)
         return
@@ -39,27 +39,27 @@ export class RequestPath {
       const misdirected = this.#misdirected(request, info)
       if (misdirected !== null) {
         this.#refusals.note(request.clientIp, misdirected.code, requestId)
-        client.answer(problemAnswer(request, misdirected, requestId), true)
+        client.respond(problemResponse(request, misdirected, requestId), true)
         return
       }
-      if (isTooLarge(source, this.#parts.proxyLimits.headerBytes)) {
+      if (isTooLarge(source, this.#deps.proxyLimits.headerBytes)) {
         this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
-        client.answer(tooLargeOrReset(request, publicOrigin(request.host.host, this.#parts.publicNames)))
+        client.respond(tooLargeOrReset(request, publicOrigin(request.host.host, this.#deps.publicNames)))
         return
       }
       if (isHubPath(request.target) && info.certified === undefined) {
         const leave = this.#enter(client, request, requestId)
         if (leave === null) return
-        hubRoute(this.#parts, request, requestId)
+        hubRoute(this.#deps, request, requestId)
           .finally(leave)
-          .then((answer) => client.answer(answer))
+          .then((answer) => client.respond(answer))
           .catch((error: unknown) => this.#failed(client, source, requestId, error))
         return
       }
       const verdict =
         info.certified === undefined
-          ? admit(this.#parts, request, requestId)
-          : admitCertified(this.#parts, request, requestId, info.certified)
+          ? admit(this.#deps, request, requestId)
+          : admitCertified(this.#deps, request, requestId, info.certified)
       if (!(verdict instanceof Promise)) {
         this.#act(client, verdict)
         return
@@ -84,7 +84,7 @@ export class RequestPath {
     requestId = randomUUID() as string,
   ): void {
     this.#refusals.note(info.clientIp, problem.code, requestId)
-    client.answer(problemAnswer(askerOf(source), problem, requestId), true)
+    client.respond(problemResponse(requesterOf(source), problem, requestId), true)
   }
 
   /** What is under way at the end of the connection has a broken body. False when there is none. */
@@ -105,26 +105,26 @@ export class RequestPath {
   }
 
   #act(client: Client, verdict: Verdict): void {
-    if (verdict.kind === 'answer') client.answer(verdict)
+    if (verdict.kind === 'response') client.respond(verdict)
     else this.#forward(client, verdict)
   }
 
   #forward(client: Client, admitted: Admitted): void {
     if (client.gone) return
     const exchanges = this.#exchangesOf(client.connection)
-    if (exchanges.length >= this.#parts.proxyLimits.requestsPerConnection) {
+    if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
-      client.answer(problemAnswer(admitted.request, problem, admitted.requestId), true)
+      client.respond(problemResponse(admitted.request, problem, admitted.requestId), true)
       return
     }
     const { request, requestId, app } = admitted
-    const overload = this.#parts.load.take(sharerOf(admitted), app.id)
+    const overload = this.#deps.load.take(sharerOf(admitted), app.id)
     if (overload !== null) {
-      recordDenied(this.#parts, admitted, overload)
-      client.answer(problemAnswer(request, overloadProblem(overload, app.name), requestId))
+      recordDenied(this.#deps, admitted, overload)
+      client.respond(problemResponse(request, overloadProblem(overload, app.name), requestId))
       return
     }
-    const exchange = new HttpExchange(this.#parts, admitted, client, exchanges)
+    const exchange = new HttpExchange(this.#deps, admitted, client, exchanges)
     exchanges.push(exchange)
     exchange.start()
   }
@@ -135,10 +135,10 @@ export class RequestPath {
    */
   #enter(client: Client, request: AppRequest, requestId: string): (() => void) | null {
     const address = addressKey(request.clientIp)
-    if (this.#anonymous.take(address, this.#parts.proxyLimits.anonymousRequestsPerAddress))
+    if (this.#anonymous.take(address, this.#deps.proxyLimits.anonymousRequestsPerAddress))
       return () => this.#anonymous.give(address)
     this.#refusals.note(request.clientIp, 'address_limit', requestId)
-    client.answer(problemAnswer(request, overloadProblem('address_limit', ''), requestId))
+    client.respond(problemResponse(request, overloadProblem('address_limit', ''), requestId))
     return null
   }
 
@@ -156,7 +156,7 @@ export class RequestPath {
   }
 
   #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {
-    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#parts.publicNames
+    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#deps.publicNames
     const { host, port } = request.host
     const served = appsDomain !== null && host.endsWith(`.${appsDomain}`)
     const own = `https://${host}${portSuffix}`
@@ -167,14 +167,14 @@ export class RequestPath {
   }
 
   #failed(client: Client, source: RequestSource, requestId: string, error: unknown): void {
-    this.#parts.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
+    this.#deps.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
     const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
-    client.answer(problemAnswer(askerOf(source), problem, requestId))
+    client.respond(problemResponse(requesterOf(source), problem, requestId))
   }
 }
 
 /** Who asks, of a request that could not be read. */
-function askerOf({ rawHeaders }: RequestSource): Asker {
+function requesterOf({ rawHeaders }: RequestSource): Requester {
   const value = (name: string): string | undefined => {
     for (let i = 0; i + 1 < rawHeaders.length; i += 2)
       if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]

@@ -20,14 +20,14 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  * The request head towards the app. Identity comes first on the wire, because some servers drop header lines
  * beyond a count, silently. Throws a Problem where it would have to cut something short.
  */
-export function headFor(parts: Deps, admitted: Admitted, names: AppNames): Buffer {
+export function headFor(deps: Deps, admitted: Admitted, names: AppNames): Buffer {
   const { request, app, subject, requestId } = admitted
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
   // A preflight carries nobody's identity.
-  if (subject !== null) head += linesOf(subject, parts.assertion.sign(subject, app))
+  if (subject !== null) head += linesOf(subject, deps.assertion.sign(subject, app))
   head += forwardingLines(request, names, requestId)
   const own = subject === null ? preflightLines(request.lines) : request.lines
-  const lines = subject === null ? own : parts.forwardHeaders(own, { subject, app })
+  const lines = subject === null ? own : deps.forwardHeaders(own, { subject, app })
   const checked = lines === own
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const name = lines[i] as string

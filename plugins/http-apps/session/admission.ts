@@ -7,13 +7,13 @@ import {
   type Session,
   type Subject,
 } from '@mezite/core'
-import { type Answer, problemAnswer } from '../client/response.ts'
+import { type HubResponse, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { isHubPath } from './reserved-routes.ts'
-import { signInAnswer } from './sign-in-response.ts'
+import { signInResponse } from './sign-in-response.ts'
 
 /** A request that may be forwarded. */
 export interface Admitted {
@@ -29,7 +29,7 @@ export interface Admitted {
   readonly revision: number
 }
 
-export type Verdict = Admitted | Answer
+export type Verdict = Admitted | HubResponse
 
 const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
 
@@ -37,45 +37,45 @@ const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
  * Who asks, and may they: the one gate before an app. The order of the answers is contract; before sign-in all
  * hosts answer alike. Synchronous when session and decision are in memory.
  */
-export function admit(parts: Deps, request: AppRequest, requestId: string): Verdict | Promise<Verdict> {
-  const app = parts.catalog.byHost(request.host.host)
+export function admit(deps: Deps, request: AppRequest, requestId: string): Verdict | Promise<Verdict> {
+  const app = deps.catalog.byHost(request.host.host)
   const token = readCookie(request.cookies, APP_COOKIE)
   if (app === undefined || token === undefined || !TOKEN.test(token)) {
     const open = app !== undefined && request.preflight && app.origins.includes(request.origin ?? '')
-    return open ? preflight(parts, request, app, requestId) : signInAnswer(parts, request, app, requestId)
+    return open ? preflight(deps, request, app, requestId) : signInResponse(deps, request, app, requestId)
   }
-  if (!parts.revisions.fresh()) return refuse(request, requestId, stale(), app)
-  const found = parts.sessions.find('app', token)
-  if (!(found instanceof Promise)) return identified(parts, request, requestId, app, found)
-  return found.then((session) => identified(parts, request, requestId, app, session))
+  if (!deps.revisions.fresh()) return refuse(request, requestId, stale(), app)
+  const found = deps.sessions.find('app', token)
+  if (!(found instanceof Promise)) return identified(deps, request, requestId, app, found)
+  return found.then((session) => identified(deps, request, requestId, app, session))
 }
 
 /** The same for a stream of msh: one app, and the session behind the certificate instead of a cookie. */
 export function admitCertified(
-  parts: Deps,
+  deps: Deps,
   request: AppRequest,
   requestId: string,
   certified: NonNullable<ConnectionInfo['certified']>,
 ): Verdict | Promise<Verdict> {
-  if (!parts.revisions.fresh()) return refuse(request, requestId, stale())
-  const app = parts.catalog.byId(certified.appId)
+  if (!deps.revisions.fresh()) return refuse(request, requestId, stale())
+  const app = deps.catalog.byId(certified.appId)
   if (app === undefined || app.protocol !== 'http')
     return refuse(request, requestId, new Problem(404, 'app_unknown', 'There is no such web application.'))
   // The hub's own paths belong to browsers.
   if (request.host.host !== app.publicAddr || isHubPath(request.target))
     return refuse(request, requestId, new Problem(421, 'misdirected', `This stream serves ${app.name} only.`))
-  const session = parts.sessions.byId(certified.sessionId)
-  const subject = session?.kind === 'cert' ? parts.sessions.subjectOf(session) : undefined
+  const session = deps.sessions.byId(certified.sessionId)
+  const subject = session?.kind === 'cert' ? deps.sessions.subjectOf(session) : undefined
   if (session === undefined || subject === undefined)
     return refuse(request, requestId, new Problem(401, 'session_ended', 'This login has ended.'))
   const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
-  const { revision } = parts.revisions
+  const { revision } = deps.revisions
   const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, revision }
-  if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
+  if (!originAllowed(request, app, deps.publicNames)) return denied(deps, asked, 'origin_not_allowed')
   const settle = (decision: Decision): Verdict =>
     // There is no browser to ask, so what is required is refused.
-    decision.effect === 'require' ? denied(parts, asked, decision.reason) : decided(parts, asked, decision)
-  const decision = parts.access.decide({ subject, app, context })
+    decision.effect === 'require' ? denied(deps, asked, decision.reason) : decided(deps, asked, decision)
+  const decision = deps.access.decide({ subject, app, context })
   return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
@@ -83,8 +83,8 @@ export function admitCertified(
  * What was decided, as it is now: with who the person is today. Null: it holds no more. Asked again only when access data
  * has changed since.
  */
-export function stillAdmitted(parts: Deps, admitted: Admitted): Admitted | null | Promise<Admitted | null> {
-  const { revisions, sessions, catalog } = parts
+export function stillAdmitted(deps: Deps, admitted: Admitted): Admitted | null | Promise<Admitted | null> {
+  const { revisions, sessions, catalog } = deps
   const { revision } = revisions
   if (revision === admitted.revision) return admitted
   const { app, session, context } = admitted
@@ -94,52 +94,52 @@ export function stillAdmitted(parts: Deps, admitted: Admitted): Admitted | null 
   const subject = live && sessions.subjectOf(live)
   if (subject === undefined) return null
   const settle = ({ effect }: Decision) => (effect === 'allow' ? { ...admitted, subject, revision } : null)
-  const decision = parts.access.decide({ subject, app, context })
+  const decision = deps.access.decide({ subject, app, context })
   return decision instanceof Promise ? decision.then(settle) : settle(decision)
 }
 
 /** The refusal when `stillAdmitted` says no; recorded, because nothing else will be. */
-export function withdrawn(parts: Deps, admitted: Admitted): Problem {
-  if (!parts.revisions.fresh()) return stale()
-  recordDenied(parts, admitted, 'revoked')
+export function withdrawn(deps: Deps, admitted: Admitted): Problem {
+  if (!deps.revisions.fresh()) return stale()
+  recordDenied(deps, admitted, 'revoked')
   return new Problem(403, 'revoked', 'Your access has just ended.')
 }
 
 function identified(
-  parts: Deps,
+  deps: Deps,
   request: AppRequest,
   requestId: string,
   app: App,
   session: Session | undefined,
 ): Verdict | Promise<Verdict> {
-  const subject = session?.appId === app.id ? parts.sessions.subjectOf(session) : undefined
-  if (session === undefined || subject === undefined) return signInAnswer(parts, request, app, requestId)
+  const subject = session?.appId === app.id ? deps.sessions.subjectOf(session) : undefined
+  if (session === undefined || subject === undefined) return signInResponse(deps, request, app, requestId)
   const context: AccessContext = { protocol: 'http', clientIp: request.clientIp }
-  const { revision } = parts.revisions
+  const { revision } = deps.revisions
   const asked: Admitted = { kind: 'admitted', request, requestId, app, subject, session, context, revision }
   if (app.protocol !== 'http')
     return refuse(request, requestId, new Problem(404, 'app_unknown', `${app.name} is no web application.`))
-  if (!originAllowed(request, app, parts.publicNames)) return denied(parts, asked, 'origin_not_allowed')
-  const decision = parts.access.decide({ subject, app, context })
-  if (!(decision instanceof Promise)) return decided(parts, asked, decision)
-  return decision.then((late) => decided(parts, asked, late))
+  if (!originAllowed(request, app, deps.publicNames)) return denied(deps, asked, 'origin_not_allowed')
+  const decision = deps.access.decide({ subject, app, context })
+  if (!(decision instanceof Promise)) return decided(deps, asked, decision)
+  return decision.then((late) => decided(deps, asked, late))
 }
 
-function decided(parts: Deps, asked: Admitted, decision: Decision): Verdict {
+function decided(deps: Deps, asked: Admitted, decision: Decision): Verdict {
   const { request, requestId, app } = asked
   if (decision.effect === 'require')
-    return signInAnswer(parts, request, app, requestId, { code: decision.reason })
-  if (decision.effect !== 'allow') return denied(parts, asked, decision.reason, decision.message)
-  const problem = unavailable(parts, app)
+    return signInResponse(deps, request, app, requestId, { code: decision.reason })
+  if (decision.effect !== 'allow') return denied(deps, asked, decision.reason, decision.message)
+  const problem = unavailable(deps, app)
   if (problem !== null) return refuse(request, requestId, problem, app)
-  if (asked.session !== null) parts.sessions.touch(asked.session)
+  if (asked.session !== null) deps.sessions.touch(asked.session)
   return asked
 }
 
-function preflight(parts: Deps, request: AppRequest, app: App, requestId: string): Verdict {
-  if (!parts.revisions.fresh()) return refuse(request, requestId, stale(), app)
+function preflight(deps: Deps, request: AppRequest, app: App, requestId: string): Verdict {
+  if (!deps.revisions.fresh()) return refuse(request, requestId, stale(), app)
   const problem =
-    app.protocol === 'http' ? unavailable(parts, app) : new Problem(404, 'app_unknown', 'No web app.')
+    app.protocol === 'http' ? unavailable(deps, app) : new Problem(404, 'app_unknown', 'No web app.')
   if (problem !== null) return refuse(request, requestId, problem, app)
   return {
     kind: 'admitted',
@@ -149,21 +149,21 @@ function preflight(parts: Deps, request: AppRequest, app: App, requestId: string
     subject: null,
     session: null,
     context: { protocol: 'http', clientIp: request.clientIp },
-    revision: parts.revisions.revision,
+    revision: deps.revisions.revision,
   }
 }
 
-function unavailable(parts: Deps, app: App): Problem | null {
+function unavailable(deps: Deps, app: App): Problem | null {
   if (!app.enabled) return new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
-  if (!parts.audit.accepting)
+  if (!deps.audit.accepting)
     return new Problem(503, 'audit_unavailable', 'Access cannot be recorded at the moment, so none is given.')
   return null
 }
 
 /** One refusal of somebody who is known. */
-export function recordDenied(parts: Deps, asked: Admitted, reason: string): void {
+export function recordDenied(deps: Deps, asked: Admitted, reason: string): void {
   const { request, requestId, app, subject, session } = asked
-  parts.audit.record({
+  deps.audit.record({
     type: 'access.denied',
     success: false,
     reason,
@@ -176,9 +176,9 @@ export function recordDenied(parts: Deps, asked: Admitted, reason: string): void
   })
 }
 
-function denied(parts: Deps, asked: Admitted, reason: string, message = ''): Answer {
+function denied(deps: Deps, asked: Admitted, reason: string, message = ''): HubResponse {
   const { request, requestId, app, subject } = asked
-  recordDenied(parts, asked, reason)
+  recordDenied(deps, asked, reason)
   const text =
     reason === 'origin_not_allowed'
       ? `The page that sent this may not use ${app.name}.`
@@ -190,6 +190,6 @@ function stale(): Problem {
   return new Problem(503, 'view_stale', 'The hub cannot see at the moment who may do what.')
 }
 
-function refuse(request: AppRequest, requestId: string, problem: Problem, app?: App): Answer {
-  return problemAnswer(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)])
+function refuse(request: AppRequest, requestId: string, problem: Problem, app?: App): HubResponse {
+  return problemResponse(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)])
 }

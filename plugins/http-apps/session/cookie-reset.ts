@@ -1,11 +1,11 @@
 import type { ConnectionInfo } from '@mezite/core'
 import type { RequestSource } from '../client/client.ts'
 import { actions, page } from '../client/page.ts'
-import { type Answer, formAnswer, htmlAnswer, isNavigation } from '../client/response.ts'
+import { formResponse, type HubResponse, htmlResponse, isNavigation } from '../client/response.ts'
 import { limits } from '../limits.ts'
 import type { Deadlines } from '../relay/deadlines.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import type { AnswerHead } from '../upstream/response-parser.ts'
+import type { ResponseHead } from '../upstream/response-parser.ts'
 
 export const RESET_PATH = '/.mezite/reset'
 
@@ -44,20 +44,20 @@ export class CookieRescue {
   }
 }
 
-type Refusal = Pick<AnswerHead, 'status' | 'lines'>
+type Refusal = Pick<ResponseHead, 'status' | 'lines'>
 
 /** The answer to a request with too large a head; only its own page may delete the cookies. */
-export function tooLargeOrReset(request: AppRequest, ownOrigin: string): Answer {
-  return resetAnswer(request, ownOrigin) ?? tooLargeAnswer()
+export function tooLargeOrReset(request: AppRequest, ownOrigin: string): HubResponse {
+  return resetResponse(request, ownOrigin) ?? tooLargeResponse()
 }
 
 /** Deletes the cookies when this very host asks for it. */
-export function resetAnswer(request: AppRequest, ownOrigin: string): Answer | undefined {
+export function resetResponse(request: AppRequest, ownOrigin: string): HubResponse | undefined {
   const meant = request.origin === ownOrigin || request.site === 'same-origin'
   if (request.target !== RESET_PATH || request.method !== 'POST' || !meant) return undefined
   const text = ['Close other windows of this domain before you sign in again, or they may fill it up again.']
   const link = actions('<a href="/">Open the application</a>')
-  return htmlAnswer(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
+  return htmlResponse(200, page('The cookies are deleted', text, link), ['Clear-Site-Data', '"cookies"'])
 }
 
 /**
@@ -81,7 +81,7 @@ function closes(lines: readonly string[]): boolean {
 }
 
 /** 431 with a way out. */
-export function tooLargeAnswer(): Answer {
+export function tooLargeResponse(): HubResponse {
   const text = [
     'This site has stored so many cookies in your browser that its requests can no longer be read.',
     'You can delete them. You are then signed out of all applications of this domain.',
@@ -89,7 +89,7 @@ export function tooLargeAnswer(): Answer {
   const form = actions(
     `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`,
   )
-  return formAnswer(431, page('The request is too large', text, form))
+  return formResponse(431, page('The request is too large', text, form))
 }
 
 /** Bytes of the head as the limit counts them. */

@@ -1,19 +1,19 @@
 import { addressKey, databaseProblem, messageOf, Problem, type SessionTickets } from '@mezite/core'
 import { actions, escapeHtml, page } from '../client/page.ts'
 import {
-  type Answer,
-  formAnswer,
+  formResponse,
   HOME_PATH,
-  htmlAnswer,
+  type HubResponse,
+  htmlResponse,
   isNavigation,
-  problemAnswer,
-  redirectAnswer,
+  problemResponse,
+  redirectResponse,
 } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
-import { hasManyCookies, RESET_PATH, resetAnswer } from './cookie-reset.ts'
+import { hasManyCookies, RESET_PATH, resetResponse } from './cookie-reset.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
 
@@ -23,68 +23,68 @@ export function isHubPath(target: string): boolean {
 }
 
 /** Answers below `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
-export async function hubRoute(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
+export async function hubRoute(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const url = new URL(request.target, 'https://app.invalid')
   if (url.pathname === '/.mezite/session' && request.method === 'GET')
-    return exchange(parts, request, url.searchParams, requestId)
+    return exchange(deps, request, url.searchParams, requestId)
   if (url.pathname === '/.mezite/logout' && /^(?:GET|POST)$/.test(request.method))
-    return logout(parts, request, requestId)
+    return logout(deps, request, requestId)
   if (url.pathname === HOME_PATH && isNavigation(request))
-    return redirectAnswer(302, `${parts.publicNames.signInOrigin}/`, [])
-  const soft = sessionRoute(parts, request, requestId, url.pathname)
+    return redirectResponse(302, `${deps.publicNames.signInOrigin}/`, [])
+  const soft = sessionRoute(deps, request, requestId, url.pathname)
   if (soft !== undefined) return soft
-  if (url.pathname === RESET_PATH) return reset(parts, request)
-  return problemAnswer(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
+  if (url.pathname === RESET_PATH) return reset(deps, request)
+  return problemResponse(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
 }
 
 /**
  * Where the cookies fit here, the app itself may take less. With few there is nothing to mend, and an app may not sign
  * people out of all others.
  */
-function reset(parts: Deps, request: AppRequest): Answer {
-  const ownOrigin = publicOrigin(request.host.host, parts.publicNames)
-  const deleted = hasManyCookies(request) ? resetAnswer(request, ownOrigin) : undefined
+function reset(deps: Deps, request: AppRequest): HubResponse {
+  const ownOrigin = publicOrigin(request.host.host, deps.publicNames)
+  const deleted = hasManyCookies(request) ? resetResponse(request, ownOrigin) : undefined
   const link = actions('<a href="/">Open the application</a>')
-  return deleted ?? htmlAnswer(200, page('Nothing to delete', ['Your cookies fit again.'], link))
+  return deleted ?? htmlResponse(200, page('Nothing to delete', ['Your cookies fit again.'], link))
 }
 
 async function exchange(
-  parts: Deps,
+  deps: Deps,
   request: AppRequest,
   query: URLSearchParams,
   requestId: string,
-): Promise<Answer> {
-  const app = parts.catalog.byHost(request.host.host)
+): Promise<HubResponse> {
+  const app = deps.catalog.byHost(request.host.host)
   const hash = nonceHash(request)
   const path = query.get('path') ?? '/'
   const code = query.get('code') ?? ''
   const { clientIp } = request
   const redeemed =
     app !== undefined && hash !== undefined && isLocalPath(path) && /^[A-Za-z0-9_.-]{16,512}$/.test(code)
-      ? await redeem(parts, { code, app, nonceHash: hash, clientIp }, requestId)
+      ? await redeem(deps, { code, app, nonceHash: hash, clientIp }, requestId)
       : null
   if (redeemed === null || redeemed instanceof Problem) {
     const text =
       'This sign-in link was used already, is too old, or belongs to another browser. Open the app again.'
     const problem = redeemed ?? new Problem(400, 'handover_refused', text)
-    recordRefusal(parts, request, requestId, problem.code)
-    return problemAnswer(request, problem, requestId)
+    recordRefusal(deps, request, requestId, problem.code)
+    return problemResponse(request, problem, requestId)
   }
-  return redirectAnswer(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
+  return redirectResponse(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
 
 /** Spends the code. A problem when that cannot be known now: the code may be good, and the same address works later. */
-async function redeem(parts: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
-  const rate = parts.proxyLimits.callsPerMinute.pages
-  if (!parts.handovers.take(addressKey(input.clientIp), rate))
+async function redeem(deps: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
+  const rate = deps.proxyLimits.callsPerMinute.pages
+  if (!deps.handovers.take(addressKey(input.clientIp), rate))
     return new Problem(429, 'too_many_requests', 'Too many sign-ins end at this address. Wait a little.')
   try {
-    return await parts.sessions.tickets.redeem(input)
+    return await deps.sessions.tickets.redeem(input)
   } catch (error) {
     const problem = error instanceof Problem ? error : databaseProblem(error)
     if (problem === null) throw error
     // Anybody can ask, and what ails the database is logged by those who read changes.
-    parts.log.debug({ error: messageOf(error), request_id: requestId }, 'a sign-in could not end')
+    deps.log.debug({ error: messageOf(error), request_id: requestId }, 'a sign-in could not end')
     return problem
   }
 }
@@ -93,18 +93,18 @@ async function redeem(parts: Deps, input: Parameters<SessionTickets['redeem']>[0
  * GET ends the session when the person or the app itself navigates here; from anywhere else it shows a button,
  * so that a foreign page cannot sign anybody out. POST needs this very origin.
  */
-async function logout(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
-  const own = publicOrigin(request.host.host, parts.publicNames)
+async function logout(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+  const own = publicOrigin(request.host.host, deps.publicNames)
   const near = request.site === 'same-origin' || request.site === 'none'
   const posted = request.origin === own || request.site === 'same-origin'
   const meant = request.method === 'POST' ? posted : near && isNavigation(request)
   if (request.method === 'POST' && !meant) {
-    recordRefusal(parts, request, requestId, 'origin_not_allowed')
+    recordRefusal(deps, request, requestId, 'origin_not_allowed')
     const text = 'Only this app itself can sign you out of it.'
-    return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!meant)
-    return formAnswer(
+    return formResponse(
       200,
       page(
         'Sign out of this app?',
@@ -116,25 +116,25 @@ async function logout(parts: Deps, request: AppRequest, requestId: string): Prom
       ),
     )
   const token = readCookie(request.cookies, APP_COOKIE)
-  const session = token === undefined ? undefined : await parts.sessions.find('app', token)
-  const app = parts.catalog.byHost(request.host.host)
+  const session = token === undefined ? undefined : await deps.sessions.find('app', token)
+  const app = deps.catalog.byHost(request.host.host)
   if (session !== undefined && session.appId === app?.id)
-    await parts.sessions.end([session.id], 'logout', parts.sessions.subjectOf(session) ?? null)
+    await deps.sessions.end([session.id], 'logout', deps.sessions.subjectOf(session) ?? null)
   const steps = actions(
-    `<a href="${escapeHtml(parts.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
+    `<a href="${escapeHtml(deps.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
     `<a href="${HOME_PATH}">Your applications</a>`,
   )
   const text = ['As long as you are signed in to the hub, opening the app again may not ask you anything.']
-  return htmlAnswer(200, page('You are signed out of this app', text, steps), [
+  return htmlResponse(200, page('You are signed out of this app', text, steps), [
     'Set-Cookie',
     ourCookie(APP_COOKIE, '', 0),
   ])
 }
 
-function recordRefusal(parts: Deps, request: AppRequest, requestId: string, reason: string): void {
-  const app = parts.catalog.byHost(request.host.host)?.name ?? null
+function recordRefusal(deps: Deps, request: AppRequest, requestId: string, reason: string): void {
+  const app = deps.catalog.byHost(request.host.host)?.name ?? null
   const { clientIp } = request
-  parts.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })
+  deps.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })
 }
 
 /** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */

@@ -1,12 +1,12 @@
 import { type App, Problem, type Session } from '@mezite/core'
 import { page } from '../client/page.ts'
-import { type Answer, pageAnswer, problemAnswer, scriptAnswer } from '../client/response.ts'
+import { type HubResponse, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { renewedScript, sessionScript } from './session-script.ts'
-import { RENEWED_PATH, signInAnswer } from './sign-in-response.ts'
+import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
 
 const MAX_WARN_MS = 5 * 60_000
 
@@ -15,45 +15,45 @@ const MAX_WARN_MS = 5 * 60_000
  * small window's way out and back. Undefined for every other path. No answer tells whether the host has an app.
  */
 export function sessionRoute(
-  parts: Deps,
+  deps: Deps,
   request: AppRequest,
   requestId: string,
   path: string,
-): Answer | Promise<Answer> | undefined {
+): HubResponse | Promise<HubResponse> | undefined {
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
   switch (path) {
     case '/.mezite/session.js':
-      return scriptAnswer(sessionScript)
+      return scriptResponse(sessionScript)
     case '/.mezite/renewed.js':
-      return scriptAnswer(renewedScript)
+      return scriptResponse(renewedScript)
     case '/.mezite/session-status':
-      return status(parts, request, requestId)
+      return status(deps, request, requestId)
     case '/.mezite/renew':
-      return signInAnswer(parts, request, parts.catalog.byHost(request.host.host), requestId, {
+      return signInResponse(deps, request, deps.catalog.byHost(request.host.host), requestId, {
         renewal: true,
       })
     case RENEWED_PATH:
-      return renewed(parts, request, requestId)
+      return renewed(deps, request, requestId)
     default:
       return undefined
   }
 }
 
 /** When the session ends and whose it is. Only this app's own pages may ask, and asking does not count as use. */
-async function status(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
-  const foreign = request.origin !== undefined && request.origin !== ownOrigin(parts, request)
+async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+  const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
     const text = 'Only pages of this app itself may ask for its session.'
-    return problemAnswer(request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
-  if (!parts.revisions.fresh()) {
+  if (!deps.revisions.fresh()) {
     const text = 'The hub cannot see at the moment which sessions live.'
-    return problemAnswer(request, new Problem(503, 'view_stale', text), requestId)
+    return problemResponse(request, new Problem(503, 'view_stale', text), requestId)
   }
-  const app = parts.catalog.byHost(request.host.host)
-  const session = await sessionOf(parts, request, app)
-  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
-  return pageAnswer('application/json', JSON.stringify(statusOf(session, parts.clock.now())))
+  const app = deps.catalog.byHost(request.host.host)
+  const session = await sessionOf(deps, request, app)
+  if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
+  return pageResponse('application/json', JSON.stringify(statusOf(session, deps.clock.now())))
 }
 
 /** `seconds_left` and `warn_seconds` beside `expires`, because a browser's clock may be wrong. */
@@ -71,26 +71,26 @@ export function statusOf(session: Session, now: number) {
 }
 
 /** Where the small window ends: it tells the page, and closes. */
-async function renewed(parts: Deps, request: AppRequest, requestId: string): Promise<Answer> {
-  const app = parts.catalog.byHost(request.host.host)
-  const session = await sessionOf(parts, request, app)
-  if (session === undefined) return signInAnswer(parts, request, app, requestId, { renewal: true })
+async function renewed(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+  const app = deps.catalog.byHost(request.host.host)
+  const session = await sessionOf(deps, request, app)
+  if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
   const text = ['You can close this window and go on where you were.']
   const html = page('You are signed in', text, '<script src="/.mezite/renewed.js"></script>')
-  return pageAnswer('text/html; charset=utf-8', html)
+  return pageResponse('text/html; charset=utf-8', html)
 }
 
 async function sessionOf(
-  parts: Deps,
+  deps: Deps,
   request: AppRequest,
   app: App | undefined,
 ): Promise<Session | undefined> {
   const token = readCookie(request.cookies, APP_COOKIE)
-  const session = token === undefined ? undefined : await parts.sessions.find('app', token)
+  const session = token === undefined ? undefined : await deps.sessions.find('app', token)
   const isHere = session !== undefined && session.appId === app?.id
-  return isHere && parts.sessions.subjectOf(session) !== undefined ? session : undefined
+  return isHere && deps.sessions.subjectOf(session) !== undefined ? session : undefined
 }
 
-function ownOrigin(parts: Deps, request: AppRequest): string {
-  return publicOrigin(request.host.host, parts.publicNames)
+function ownOrigin(deps: Deps, request: AppRequest): string {
+  return publicOrigin(request.host.host, deps.publicNames)
 }

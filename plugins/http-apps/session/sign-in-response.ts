@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type App, Problem } from '@mezite/core'
 import { actions, escapeHtml, page } from '../client/page.ts'
 import {
-  type Answer,
-  framedAnswer,
-  htmlAnswer,
+  framedResponse,
+  type HubResponse,
+  htmlResponse,
   isNavigation,
-  problemAnswer,
-  redirectAnswer,
+  problemResponse,
+  redirectResponse,
 } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
@@ -39,35 +39,35 @@ export interface SignInOptions {
  * more is required than the session has shown: a redirect for a navigation, a page where a redirect would lose a body or
  * stay inside a frame, else 401 with `login_url`, which scripts of listed origins can read too.
  */
-export function signInAnswer(
-  parts: Deps,
+export function signInResponse(
+  deps: Deps,
   request: AppRequest,
   app: App | undefined,
   requestId: string,
   { renewal = false, code = 'login_required' }: SignInOptions = {},
-): Answer {
+): HubResponse {
   // A nonce that is already there is kept, or the second of two tabs would spoil the first.
   const had = readCookie(request.cookies, NONCE_COOKIE)
   const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
-  const url = launchUrl(parts, request, safe, hash(nonce), renewal)
+  const url = launchUrl(deps, request, safe, hash(nonce), renewal)
   if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
   const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
   if (FRAMES.has(request.dest ?? '')) {
     const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
     // Frames of other sites carry no session whatever one does. All that this page can do is open a tab.
-    const { appsDomain, portSuffix } = parts.publicNames
+    const { appsDomain, portSuffix } = deps.publicNames
     const near = `'self' https://*.${appsDomain}${portSuffix}`
-    return framedAnswer(401, page('Sign in to continue', text, link), near, lines)
+    return framedResponse(401, page('Sign in to continue', text, link), near, lines)
   }
   if (!safe || request.length !== undefined) {
     const text = [
       'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
     ]
-    return htmlAnswer(401, page('Sign in, then send it again', text, link), lines)
+    return htmlResponse(401, page('Sign in, then send it again', text, link), lines)
   }
-  return redirectAnswer(302, url, lines)
+  return redirectResponse(302, url, lines)
 }
 
 function unauthorized(
@@ -77,20 +77,20 @@ function unauthorized(
   code: string,
   requestId: string,
   lines: string[],
-): Answer {
+): HubResponse {
   const detail =
     code === 'login_required'
       ? 'Sign in first: open login_url in a browser.'
       : 'This needs more than signing in: open login_url in a browser.'
   const problem = new Problem(401, code, detail, { login_url: url })
-  return problemAnswer(request, problem, requestId, [...lines, ...readableBy(request, app)])
+  return problemResponse(request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 
-function launchUrl(parts: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {
+function launchUrl(deps: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {
   const wanted = safe && !request.upgrade && request.target.length <= MAX_PATH
   const here = wanted ? request.target.replace(/^[/\\]+/, '/') : '/'
   const path = encodeURIComponent(renewal ? RENEWED_PATH : here)
-  const { signInOrigin } = parts.publicNames
+  const { signInOrigin } = deps.publicNames
   return `${signInOrigin}/web/launch?host=${request.host.host}&path=${path}&nonce=${nonce}${renewal ? '&renew=1' : ''}`
 }
 

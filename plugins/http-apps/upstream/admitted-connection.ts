@@ -25,13 +25,13 @@ export function sharerOf({ subject, request }: Admitted): string {
  * before `done` hears, with what is true by then; synchronously when an idle connection serves and nothing has changed.
  */
 export function connectAdmitted(
-  parts: Deps,
+  deps: Deps,
   admitted: Admitted,
   attempt: Attempt,
   done: (result: Upstream | Problem, admitted: Admitted) => void,
 ): void {
   const { app, session } = admitted
-  const { tunnel, pool } = parts
+  const { tunnel, pool } = deps
   openUpstream({ tunnel, pool, app, sessionKey: session?.id ?? sharerOf(admitted), ...attempt }, (result) => {
     if (result instanceof Problem) {
       done(result, admitted)
@@ -40,9 +40,9 @@ export function connectAdmitted(
     const settle = (now: Admitted | null) => {
       if (now !== null) return done(result, now)
       result.destroy()
-      done(withdrawn(parts, admitted), admitted)
+      done(withdrawn(deps, admitted), admitted)
     }
-    const now = stillAdmitted(parts, admitted)
+    const now = stillAdmitted(deps, admitted)
     if (!(now instanceof Promise)) return settle(now)
     now.then(settle, () => settle(null))
   })

@@ -2,7 +2,7 @@ import { limits } from '../limits.ts'
 import { takeHeaderLine } from './header-line.ts'
 
 /** Head of a final answer. */
-export interface AnswerHead {
+export interface ResponseHead {
   readonly status: number
   readonly reason: string
   /** Name and value in turn, as they came. */
@@ -15,15 +15,15 @@ export interface AnswerHead {
 }
 
 /** What the parser tells. `onbody` with `last` is followed by `onend` at once. */
-export interface AnswerEvents {
+export interface ResponseEvents {
   oninformational(status: number, lines: readonly string[]): void
-  onhead(head: AnswerHead): void
+  onhead(head: ResponseHead): void
   onbody(chunk: Buffer, last: boolean): void
   onend(trailers: readonly string[]): void
 }
 
 /** The app broke HTTP; the message says how. */
-export class AnswerError extends Error {}
+export class ResponseError extends Error {}
 
 const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
 /** Looked for where line ends are gone already, so a CR or LF is a bare one. */
@@ -38,11 +38,11 @@ const LENGTH = /^[0-9]{1,15}$/
 type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
 
 /**
- * Reads the answers on one pipe, strictly (RFC 9112): whatever could be read in two ways is an AnswerError, and the
+ * Reads the answers on one pipe, strictly (RFC 9112): whatever could be read in two ways is an ResponseError, and the
  * pipe must go. Keeps no body. One `begin` for each request.
  */
-export class AnswerParser {
-  readonly #events: AnswerEvents
+export class ResponseParser {
+  readonly #events: ResponseEvents
   #state: State = 'over'
   #held: Buffer | null = null
   #left = 0
@@ -56,7 +56,7 @@ export class AnswerParser {
   /** Some byte of an answer has come. */
   started = false
 
-  constructor(events: AnswerEvents) {
+  constructor(events: ResponseEvents) {
     this.#events = events
   }
 
@@ -84,7 +84,7 @@ export class AnswerParser {
   finish(): void {
     if (this.#state === 'over') return
     if (this.#state !== 'close' && this.#state !== 'raw')
-      throw new AnswerError('the app closed in the middle of its answer')
+      throw new ResponseError('the app closed in the middle of its answer')
     this.#end()
   }
 
@@ -113,8 +113,8 @@ export class AnswerParser {
   #readHead(rest: Buffer): Buffer | null {
     const bytes = this.#join(rest)
     const end = bytes.indexOf('\r\n\r\n')
-    if (end < 0 ? bytes.length > limits.answerHeadBytes : end > limits.answerHeadBytes)
-      throw new AnswerError('the head of the answer is too long')
+    if (end < 0 ? bytes.length > limits.responseHeadBytes : end > limits.responseHeadBytes)
+      throw new ResponseError('the head of the answer is too long')
     if (end < 0) {
       this.#held = bytes
       return null
@@ -128,7 +128,7 @@ export class AnswerParser {
     const statusLine = endOfStatus < 0 ? text : text.slice(0, endOfStatus)
     const [, minor, code, reason = ''] = STATUS.exec(statusLine) ?? []
     if (code === undefined || CONTROL.test(reason))
-      throw new AnswerError('the status line of the answer is malformed')
+      throw new ResponseError('the status line of the answer is malformed')
     const status = Number(code)
     const lines: string[] = []
     let length: string | undefined
@@ -136,32 +136,33 @@ export class AnswerParser {
     let close = minor === '0'
     for (let at = statusLine.length + 2, next = at; at < text.length; at = next) {
       next = headerLine(text, at, lines)
-      if (lines.length >= limits.answerLines * 2)
-        throw new AnswerError('the answer has too many header lines')
+      if (lines.length >= limits.responseLines * 2)
+        throw new ResponseError('the answer has too many header lines')
       const name = lines[lines.length - 2] as string
       if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue
       const value = lines[lines.length - 1] as string
       const lower = name.toLowerCase()
       if (lower === 'content-length') {
-        if (length !== undefined || !LENGTH.test(value)) throw new AnswerError('the answer has a bad length')
+        if (length !== undefined || !LENGTH.test(value))
+          throw new ResponseError('the answer has a bad length')
         length = value
       } else if (lower === 'transfer-encoding') {
         if (coding !== undefined || !CHUNKED.test(text.slice(at, next - 2)) || minor === '0')
-          throw new AnswerError('the answer has a transfer coding that is not understood')
+          throw new ResponseError('the answer has a transfer coding that is not understood')
         coding = value
       } else if (lower === 'connection' && /(?:^|[ \t,])close(?:$|[ \t,])/i.test(value)) close = true
     }
     if (length !== undefined && coding !== undefined)
-      throw new AnswerError('the answer has both a length and a transfer coding')
+      throw new ResponseError('the answer has both a length and a transfer coding')
     if (status < 200 && status !== 101) {
       this.#inform(status, lines)
       return
     }
-    if (status === 101 && !this.#upgrade) throw new AnswerError('the app changed protocol unasked')
+    if (status === 101 && !this.#upgrade) throw new ResponseError('the app changed protocol unasked')
     const hasBody = !(this.#headRequest || status === 204 || status === 304 || status === 101)
     const size = coding !== undefined ? null : length === undefined ? undefined : Number(length)
     if (hasBody && typeof size === 'number' && following > size)
-      throw new AnswerError('bytes follow the end of the answer')
+      throw new ResponseError('bytes follow the end of the answer')
     this.reusable = !close && !(hasBody && size === undefined)
     if (status === 204 && (size === null || (size ?? 0) > 0)) this.reusable = false
     if (!hasBody && following > 0) this.reusable = false
@@ -177,7 +178,7 @@ export class AnswerParser {
 
   #inform(status: number, lines: readonly string[]): void {
     if (++this.#informational > limits.informational)
-      throw new AnswerError('the app sent too many interim answers')
+      throw new ResponseError('the app sent too many interim answers')
     this.#events.oninformational(status, lines)
   }
 
@@ -207,15 +208,15 @@ export class AnswerParser {
     const end = bytes.indexOf('\n')
     const size = end < 0 ? bytes.length : end
     if (size > (this.#state === 'trailers' ? limits.trailerBytes : limits.chunkLineBytes))
-      throw new AnswerError('a chunk of the answer is malformed')
+      throw new ResponseError('a chunk of the answer is malformed')
     if (end < 0) {
-      if (this.#state === 'data-end' && bytes.length > 1) throw new AnswerError('a chunk does not end')
+      if (this.#state === 'data-end' && bytes.length > 1) throw new ResponseError('a chunk does not end')
       this.#held = bytes
       return null
     }
     const line = bytes.toString('latin1', 0, end + 1)
     if (!line.endsWith('\r\n') || CONTROL.test(line.slice(0, -2)))
-      throw new AnswerError('a chunk line is malformed')
+      throw new ResponseError('a chunk line is malformed')
     const ends = this.#state === 'trailers' && line === '\r\n'
     if (ends && bytes.length > end + 1) this.reusable = false
     this.#takeLine(line.slice(0, -2))
@@ -224,7 +225,7 @@ export class AnswerParser {
 
   #takeLine(line: string): void {
     if (this.#state === 'data-end') {
-      if (line !== '') throw new AnswerError('a chunk is longer than it says')
+      if (line !== '') throw new ResponseError('a chunk is longer than it says')
       this.#state = 'size'
       return
     }
@@ -234,12 +235,12 @@ export class AnswerParser {
         return
       }
       this.#trailerBytes += line.length
-      if (this.#trailerBytes > limits.trailerBytes) throw new AnswerError('the trailers are too long')
+      if (this.#trailerBytes > limits.trailerBytes) throw new ResponseError('the trailers are too long')
       headerLine(line, 0, this.#trailers)
       return
     }
     const [, digits] = SIZE.exec(line) ?? []
-    if (digits === undefined) throw new AnswerError('a chunk size is malformed')
+    if (digits === undefined) throw new ResponseError('a chunk size is malformed')
     this.#left = Number.parseInt(digits, 16)
     this.#state = this.#left === 0 ? 'trailers' : 'data'
   }
@@ -258,6 +259,6 @@ export class AnswerParser {
 
 function headerLine(text: string, at: number, lines: string[]): number {
   const next = takeHeaderLine(text, at, lines)
-  if (next < 0) throw new AnswerError('a header line of the answer is malformed')
+  if (next < 0) throw new ResponseError('a header line of the answer is malformed')
   return next
 }

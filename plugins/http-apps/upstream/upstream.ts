@@ -1,9 +1,9 @@
 import { type App, messageOf, type Pipe } from '@mezite/core'
-import { type AnswerEvents, AnswerParser } from './response-parser.ts'
+import { type ResponseEvents, ResponseParser } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 
 /** Whoever uses an upstream connection at the moment. */
-export interface UpstreamUser extends AnswerEvents {
+export interface UpstreamUser extends ResponseEvents {
   ondrain(): void
   /** No (whole) answer will come; the connection is gone. `broken`: what came was no HTTP. */
   onfail(failure: UpstreamFailure): void
@@ -17,7 +17,7 @@ export class Upstream {
   readonly app: App
   readonly sessionKey: string
   readonly #pipe: Pipe
-  readonly #parser: AnswerParser
+  readonly #parser: ResponseParser
   #user: UpstreamUser | null = null
   #gone = false
   #ended = false
@@ -33,7 +33,7 @@ export class Upstream {
     this.#pipe = pipe
     this.app = app
     this.sessionKey = sessionKey
-    this.#parser = new AnswerParser({
+    this.#parser = new ResponseParser({
       oninformational: (status, lines) => this.#user?.oninformational(status, lines),
       onhead: (head) => this.#user?.onhead(head),
       onbody: (chunk, last) => this.#user?.onbody(chunk, last),

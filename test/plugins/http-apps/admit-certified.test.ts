@@ -14,7 +14,7 @@ async function admit(wrong: object = {}): Promise<string> {
     ...{ id: 'a', name: 'a', publicAddr: 'a.apps.test', origins: [] },
     ...{ enabled: world.enabled, protocol: world.protocol },
   }
-  const parts = {
+  const deps = {
     access: { decide: () => ({ effect: world.effect, reason: 'role_missing', roles: [], requirements: [] }) },
     audit: { accepting: world.accepting, record() {} },
     catalog: { byId: () => (world.known ? app : undefined) },
@@ -30,7 +30,7 @@ async function admit(wrong: object = {}): Promise<string> {
     ...{ method: 'GET', target: world.target, host: { host: world.host }, clientIp: '203.0.113.9' },
     ...{ lines: [], cookies: [], preflight: false },
   } as unknown as AppRequest
-  const verdict = await admitCertified(parts, request, 'r', { appId: 'a', sessionId: 's' } as never)
+  const verdict = await admitCertified(deps, request, 'r', { appId: 'a', sessionId: 's' } as never)
   return verdict.kind === 'admitted' ? 'admitted' : JSON.stringify(verdict)
 }
 

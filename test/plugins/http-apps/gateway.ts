@@ -126,7 +126,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     error: (...a: unknown[]) => errors.push(a),
   }
   const errors: unknown[] = []
-  const parts = {
+  const deps = {
     catalog: {
       byHost: (host: string) => apps.get(host),
       byId: (id: string) => [...apps.values()].find((one) => one.id === id),
@@ -192,7 +192,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
   } as unknown as Deps
-  const hosts = new AppHosts(parts)
+  const hosts = new AppHosts(deps)
   const streams = createBrowserSessions({
     streams: 100,
     firstRequestMs: 10_000,
@@ -222,7 +222,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     failed,
     warnings,
     hosts,
-    parts,
+    deps,
     cutAll: (reason: EndReason) => {
       for (const stream of [...live]) stream.cut(reason)
     },

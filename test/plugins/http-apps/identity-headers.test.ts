@@ -139,8 +139,8 @@ t.test('A1 who is calling is said anew for each assertion, and for who may have 
   const subject = { user: 'ann', roles, kind: 'session', sessionId: 's1', satisfied: [] } as const
   let signed = 0
   const sign = () => `head.body.${++signed}`
-  Object.assign(gateway.parts.assertion, { sign })
-  Object.assign(gateway.parts.sessions, { subjectOf: () => subject })
+  Object.assign(gateway.deps.assertion, { sign })
+  Object.assign(gateway.deps.sessions, { subjectOf: () => subject })
   const said = async (name: string) => {
     t.match(await raw(gateway, ask('GET /')), / 200 /)
     return values(app.requests.at(-1) ?? '', name)
@@ -149,13 +149,13 @@ t.test('A1 who is calling is said anew for each assertion, and for who may have 
     'head.body.1',
     'head.body.2',
   ])
-  Object.assign(gateway.parts.assertion, { sign: () => 'head.body.same' })
+  Object.assign(gateway.deps.assertion, { sign: () => 'head.body.same' })
   t.strictSame(await said('x-mezite-roles'), ['dev'])
   roles.push('ops')
   t.strictSame(await said('x-mezite-roles'), ['dev,ops'])
   Object.freeze(roles)
   Object.freeze(subject)
-  Object.assign(gateway.parts.assertion, { sign })
+  Object.assign(gateway.deps.assertion, { sign })
   t.strictSame([await said('mezite-jwt-assertion'), await said('mezite-jwt-assertion')].flat(), [
     'head.body.3',
     'head.body.4',
@@ -165,7 +165,7 @@ t.test('A1 who is calling is said anew for each assertion, and for who may have 
 t.test('what the service that signs gives is sent only when it is a signed token', async (t) => {
   const { app, gateway } = await open(t)
   let given: unknown
-  Object.assign(gateway.parts.assertion, { sign: () => (given instanceof Function ? given() : given) })
+  Object.assign(gateway.deps.assertion, { sign: () => (given instanceof Function ? given() : given) })
   const wrong = [
     ...['a.b.c\n', 'a.b.c\r\nX-Mezite-Roles: admin', 'a.b', 'a.b.c.d', 'a..c', ' a.b.c', 'a.b.c=', 'jwt'],
     ...[undefined, null, {}, { toString: () => 'a.b.c' }, async () => Promise.reject(new Error('no key'))],

@@ -165,8 +165,8 @@ t.test('N169 while nobody knows who asks, an address is bounded', async (t) => {
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
-  const { find } = gateway.parts.sessions
-  Object.assign(gateway.parts.sessions, {
+  const { find } = gateway.deps.sessions
+  Object.assign(gateway.deps.sessions, {
     find: async (...args: Parameters<typeof find>) => {
       await gate
       return find(...args)

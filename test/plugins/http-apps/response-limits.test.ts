@@ -9,9 +9,9 @@ const read = (...chunks: string[]) => readOurs({ method: 'GET', chunks })
 
 t.test('no part of an answer is without bound', (t) => {
   const lines = (count: number) => `${OK}Content-Length: 0\r\n${'A: b\r\n'.repeat(count - 1)}\r\n`
-  t.equal(read(lines(limits.answerLines - 1)).fault, null)
-  t.match(read(lines(limits.answerLines + 1)).fault, /too many header lines/)
-  t.match(read(`${OK}A: `, 'b'.repeat(limits.answerHeadBytes)).fault, /head of the answer is too long/)
+  t.equal(read(lines(limits.responseLines - 1)).fault, null)
+  t.match(read(lines(limits.responseLines + 1)).fault, /too many header lines/)
+  t.match(read(`${OK}A: `, 'b'.repeat(limits.responseHeadBytes)).fault, /head of the answer is too long/)
   const interim = 'HTTP/1.1 103 Early Hints\r\n\r\n'
   t.match(read(interim.repeat(limits.informational + 1)).fault, /too many interim answers/)
   const line = `A: ${'b'.repeat(limits.trailerBytes / 2)}\r\n`

@@ -1,9 +1,9 @@
 import { type IncomingMessage, request } from 'node:http'
 import { Duplex } from 'node:stream'
 import {
-  AnswerError,
-  type AnswerHead,
-  AnswerParser,
+  ResponseError,
+  type ResponseHead,
+  ResponseParser,
 } from '../../../plugins/http-apps/upstream/response-parser.ts'
 
 /** The bytes of an answer as they come from an app that closes cleanly after them. */
@@ -28,11 +28,11 @@ export interface Reading {
 /** Our own client. */
 export function readOurs({ method, chunks }: AnswerBytes): Reading & { readonly reusable: boolean } {
   const interim: number[] = []
-  let head: AnswerHead | undefined
+  let head: ResponseHead | undefined
   let body = ''
   let trailers: readonly string[] = []
   let whole = false
-  const parser = new AnswerParser({
+  const parser = new ResponseParser({
     oninformational: (status) => void interim.push(status),
     onhead: (seen) => {
       head = seen
@@ -51,7 +51,7 @@ export function readOurs({ method, chunks }: AnswerBytes): Reading & { readonly 
     for (const chunk of chunks) parser.execute(Buffer.from(chunk, 'latin1'))
     parser.finish()
   } catch (error) {
-    if (!(error instanceof AnswerError)) throw error
+    if (!(error instanceof ResponseError)) throw error
     fault = error.message
   }
   if (whole) fault = null

@@ -29,7 +29,7 @@ function whileDialling(gateway: Gateway, run: () => void): void {
 /** From now on a policy takes its time; `then` hears how often it was asked. */
 function decideLate(gateway: Gateway, then: (count: number) => void): void {
   let count = 0
-  Object.assign(gateway.parts.access, {
+  Object.assign(gateway.deps.access, {
     decide: async () => {
       then(++count)
       await pause(50)
@@ -41,7 +41,7 @@ function decideLate(gateway: Gateway, then: (count: number) => void): void {
 t.test('E71 a role that goes while the app is dialled is not told to the app', async (t) => {
   const { app, gateway } = await open(t)
   const signed: (readonly string[])[] = []
-  Object.assign(gateway.parts.assertion, {
+  Object.assign(gateway.deps.assertion, {
     sign: ({ roles }: { roles: readonly string[] }) => {
       signed.push(roles)
       return 'head.body.signature'
@@ -75,7 +75,7 @@ t.test(
       'revoked, the app was deleted': (gateway) => gateway.apps.clear(),
       'revoked, the session is over': (gateway) => gateway.sessions.clear(),
       'revoked, the name is gone': (gateway) =>
-        Object.assign(gateway.parts.sessions, { subjectOf: () => undefined }),
+        Object.assign(gateway.deps.sessions, { subjectOf: () => undefined }),
       'view_stale, the view is old': (gateway) => {
         gateway.state.fresh = false
       },
@@ -121,7 +121,7 @@ t.test('a connection that dies while access is asked again: another one, or 502,
     ['POST', 502],
   ] as const) {
     t.match(await raw(gateway, ask('GET /warm')), /^HTTP\/1.1 200 /, 'leaves an idle connection')
-    const { decide } = gateway.parts.access
+    const { decide } = gateway.deps.access
     decideLate(gateway, (count) => {
       if (count === 1) gateway.state.revision++
       else for (const socket of app.sockets) socket.destroy()
@@ -130,7 +130,7 @@ t.test('a connection that dies while access is asked again: another one, or 502,
     const body = method === 'POST' ? ['Content-Length: 0'] : []
     t.match(await raw(gateway, ask(`${method} /again`, ...body)), new RegExp(`^HTTP/1.1 ${status} `), method)
     t.ok(performance.now() - began < 10_000, 'no deadline was waited for')
-    Object.assign(gateway.parts.access, { decide })
+    Object.assign(gateway.deps.access, { decide })
   }
   t.equal(app.requests.filter((text) => text.startsWith('GET /again')).length, 1)
   t.equal(gateway.live.size, 0)

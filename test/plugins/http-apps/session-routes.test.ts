@@ -63,11 +63,11 @@ t.test('its own pages learn whose session it is and when it ends', async (t) => 
   gateway.state.fresh = false
   t.match(await raw(gateway, ask('GET /.mezite/session-status', ...OWN)), /^HTTP\/1.1 503 /)
   gateway.state.fresh = true
-  const { subjectOf } = gateway.parts.sessions
-  Object.assign(gateway.parts.sessions, { subjectOf: () => undefined })
+  const { subjectOf } = gateway.deps.sessions
+  Object.assign(gateway.deps.sessions, { subjectOf: () => undefined })
   const gone = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
   t.match(gone, /^HTTP\/1.1 401 /, 'nor is that of a user who is gone')
-  Object.assign(gateway.parts.sessions, { subjectOf })
+  Object.assign(gateway.deps.sessions, { subjectOf })
   gateway.sessions.set(TOKEN, { ...session, appId: 'another' })
   const over = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
   t.match(over, /^HTTP\/1.1 401 /, 'the session of another app is none')
