@@ -8,7 +8,7 @@ import { type AnswerBytes, readOurs } from './response-reader.ts'
 
 /** Answers that were once read in two ways. */
 const seeds: AnswerBytes[] = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'answer-fuzz-seeds.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, 'response-fuzz-seeds.json'), 'utf8'),
 )
 const RUNS = 8_000
 
@@ -23,7 +23,7 @@ t.test(`F87 ${RUNS} answers, whole and broken, are read as Node.js reads them or
     fc.asyncProperty(answers, async (answer) => {
       const problem = await compareAnswer(answer)
       if (problem !== null)
-        throw new Error(`${problem}\nadd to answer-fuzz-seeds.json: ${JSON.stringify(answer)}`)
+        throw new Error(`${problem}\nadd to response-fuzz-seeds.json: ${JSON.stringify(answer)}`)
       if (readOurs(answer).fault === null) read++
     }),
     { numRuns: RUNS },
