@@ -74,11 +74,16 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
-  plugins: ['@mezite/core'],
+  plugins: ['@mezite/core', '@mezite/core/protocol'],
   'oclif-cli/shared': [],
   'oclif-cli/mezctl': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch'],
-  'oclif-cli/msh': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch', '@mezite/core/wire'],
-  examples: ['@mezite/core', '@mezite/core/testing'],
+  'oclif-cli/msh': [
+    '@mezite/cli-shared',
+    '@mezite/cli-shared/*',
+    '@mezite/core/launch',
+    '@mezite/core/protocol',
+  ],
+  examples: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing'],
 }
 
 t.test('each part loads only what the map allows', (t) => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { HookTree } from '../kernel/hook.ts'
-import { first, parallel, series, tells } from '../kernel/hook.ts'
+import { first, tells } from '../kernel/hook.ts'
+import { lifecycleHooks } from './lifecycle-hooks.ts'
 
 /** What a stream of the tunnel asks the agent to connect to. */
 export interface DialTarget {
@@ -26,16 +27,7 @@ export interface LinkChanged {
 
 /** All hooks of the agent. */
 export const agentHooks = {
-  lifecycle: {
-    /** Open what the plugin needs; no link is up yet. */
-    start: series<void>(),
-    /** The first link is up. */
-    ready: parallel<void>(),
-    /** Finish what is under way before the signal aborts. */
-    drain: parallel<AbortSignal>({ deadlineMs: 60_000 }),
-    /** Close what `start` opened. Safe after a failed start. */
-    stop: series<void>({ reverse: true, deadlineMs: 5_000 }),
-  },
+  lifecycle: lifecycleHooks,
   dial: {
     /** Connects to other kinds of target. `null`: not mine; then the agent dials TCP within its allow-list. */
     open: first<DialTarget, Duplex>({ deadlineMs: 60_000 }),

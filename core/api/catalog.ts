@@ -1,3 +1,4 @@
+import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 
 /** The apps, read from memory: no await, no database. Kept true by the change sequence. */
@@ -9,3 +10,6 @@ export interface Catalog {
   /** In order of name. */
   list(): readonly App[]
 }
+
+/** The registered apps, in memory. */
+export const catalog = serviceRef<Catalog>('catalog')

@@ -1,4 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
+import { serviceRef } from '../kernel/reference.ts'
 
 export type AuthorityName = 'hub-ca' | 'agent-ca' | 'user-ca'
 
@@ -53,3 +54,6 @@ export interface Authorities {
     notAfter: number
   }): Promise<IssuedCertificate>
 }
+
+/** The certificate authorities of the cluster. */
+export const authorities = serviceRef<Authorities>('authorities')

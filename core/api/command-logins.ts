@@ -1,4 +1,5 @@
-import type { Session } from './session.ts'
+import { serviceRef } from '../kernel/reference.ts'
+import type { Session } from './sessions.ts'
 
 /** The end of a command line's sign-in: a code of the hub's page becomes a session. */
 export interface CommandLogins {
@@ -20,3 +21,6 @@ export interface CommandLogins {
     readonly requestId: string
   }): Promise<{ readonly session: Session; readonly token: string; readonly roles: readonly string[] }>
 }
+
+/** Completes the sign-in of a command line. */
+export const commandLogins = serviceRef<CommandLogins>('commandLogins')

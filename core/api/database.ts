@@ -1,5 +1,6 @@
 import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { serviceRef, slotRef } from '../kernel/reference.ts'
 
 /** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
 // biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
@@ -15,3 +16,9 @@ export interface Migrations {
   /** By name, run in alphabetical order: `0001-roles`. */
   readonly migrations: Readonly<Record<string, Migration>>
 }
+
+/** The hub's own database, PostgreSQL or embedded. */
+export const database = serviceRef<Database>('database')
+
+/** Migrations of the tables that a plugin owns. */
+export const migrations = slotRef<Migrations>('migrations')

@@ -1,9 +1,11 @@
 import type { HookCalls, HookTree } from '../kernel/hook.ts'
-import { first, parallel, series, tells, votes, waterfall } from '../kernel/hook.ts'
+import { first, tells, votes, waterfall } from '../kernel/hook.ts'
 import type { App } from './app.ts'
-import type { AuditEvent } from './audit-event.ts'
+import type { AuditEvent } from './audit.ts'
 import type { AccessQuery, Requirement, Vote } from './decision.ts'
-import type { SessionEnded } from './session.ts'
+import type { ForwardContext, HeaderLines } from './header-forwarding.ts'
+import { lifecycleHooks } from './lifecycle-hooks.ts'
+import type { SessionEnded } from './sessions.ts'
 import type { Subject } from './subject.ts'
 import type { Link, TunnelChanged } from './tunnel.ts'
 
@@ -31,27 +33,9 @@ export interface Reply {
   readonly location: string
 }
 
-/** On whose behalf header lines go to which app. */
-export interface ForwardContext {
-  readonly subject: Subject
-  readonly app: App
-}
-
-/** Header lines towards the app: name and value in turn. */
-export type HeaderLines = readonly string[]
-
 /** All hooks of the hub. */
 export const hubHooks = {
-  lifecycle: {
-    /** Open what the plugin needs. The database is migrated; no connection is accepted yet. */
-    start: series<void>(),
-    /** The public port listens. */
-    ready: parallel<void>(),
-    /** No new work comes; finish what is under way before the signal aborts. */
-    drain: parallel<AbortSignal>({ deadlineMs: 60_000 }),
-    /** Close what `start` opened. Safe after a failed start. */
-    stop: series<void>({ reverse: true, deadlineMs: 5_000 }),
-  },
+  lifecycle: lifecycleHooks,
   access: {
     /** Who holds these credentials? `null`: not mine. Asked off the hot path only. */
     identify: first<Credentials, Subject>({ deadlineMs: 5_000 }),

@@ -1,3 +1,5 @@
+import { serviceRef } from '../kernel/reference.ts'
+
 /** A number of the metrics. Add to it in place (`cell.value += 1`): it is read when somebody scrapes. */
 export interface Cell {
   value: number
@@ -30,3 +32,6 @@ export interface Metrics {
   counted(name: string, help: string, read: () => Reading, label?: string): void
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
 }
+
+/** The metrics of the diagnostics listener. */
+export const metrics = serviceRef<Metrics>('metrics')

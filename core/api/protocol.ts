@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { serviceRef, slotRef } from '../kernel/reference.ts'
 
 /** What the front knows of a connection when it hands it on. */
 export interface ConnectionInfo {
@@ -80,3 +81,9 @@ export interface NamedProtocol {
   refused?(socket: TLSSocket, info: ConnectionInfo): void
   drain(signal: AbortSignal): Promise<void>
 }
+
+/** Accepts HTTP/1.1 of people whom a certificate identified. Provided by http-apps. */
+export const certifiedHttp = serviceRef<CertifiedHttp>('certifiedHttp')
+
+/** Protocols of the public port. */
+export const protocols = slotRef<Protocol>('protocols')

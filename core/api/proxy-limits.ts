@@ -1,3 +1,5 @@
+import { serviceRef } from '../kernel/reference.ts'
+
 /** Which rate holds for a public route; `other` when it does not say. */
 export type CallRate = 'pages' | 'sign_in' | 'tokens' | 'keys' | 'other'
 
@@ -25,3 +27,6 @@ export interface ProxyLimits {
   /** Calls of one address to each public route of the hub's own host. */
   readonly callsPerMinute: Readonly<Record<CallRate, number>>
 }
+
+/** `proxy.limits` of the configuration. */
+export const proxyLimits = serviceRef<ProxyLimits>('proxyLimits')

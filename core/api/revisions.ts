@@ -1,4 +1,5 @@
-import type { Actor, AuditInput } from './audit-event.ts'
+import { serviceRef } from '../kernel/reference.ts'
+import type { Actor, AuditInput } from './audit.ts'
 import type { Transaction } from './database.ts'
 
 /** What a change has touched; readers refresh just these. */
@@ -73,3 +74,6 @@ export interface Revisions {
   /** Reads now; calls that overlap share one read. */
   catchUp(): Promise<void>
 }
+
+/** The change sequence: access data is read and written through it. */
+export const revisions = serviceRef<Revisions>('revisions')

@@ -1,3 +1,5 @@
+import { serviceRef } from '../kernel/reference.ts'
+
 /** Where a secret stands; part of the ciphertext's authentication, so it opens nowhere else. */
 export interface SecretPlace {
   readonly table: string
@@ -11,3 +13,6 @@ export interface SecretBox {
   /** Throws `MEZ_SECRET_UNREADABLE` when key, place or bytes do not fit. */
   open(place: SecretPlace, sealed: Buffer): Buffer
 }
+
+/** Encrypts secrets at rest. */
+export const secretBox = serviceRef<SecretBox>('secretBox')

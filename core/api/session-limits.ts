@@ -1,3 +1,5 @@
+import { serviceRef } from '../kernel/reference.ts'
+
 /** What a user's roles allow a session to last. Provided by rbac; without it the defaults hold (12 h, no idle limit). */
 export interface SessionLimits {
   /** Shortest `max_session_ttl` among the roles, in milliseconds; 12 h when none says so. Callers have limits of their own. */
@@ -5,3 +7,6 @@ export interface SessionLimits {
   /** Shortest non-zero `idle_timeout`, in milliseconds; 0: none. */
   idleMs(roles: readonly string[]): number
 }
+
+/** How long a person's sessions may last. Provided by rbac. */
+export const sessionLimits = serviceRef<SessionLimits>('sessionLimits')

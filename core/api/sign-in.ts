@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { User } from './access.ts'
-import type { Session } from './session.ts'
+import { serviceRef, slotRef } from '../kernel/reference.ts'
+import type { Session } from './sessions.ts'
 import type { SatisfiedRequirement } from './subject.ts'
+import type { User } from './users.ts'
 
 /** Where a visitor continues after signing in. Sealed into `state`; never a URL. */
 export interface LoginState {
@@ -66,3 +67,25 @@ export interface SignInDesk {
     },
   ): Promise<FastifyReply>
 }
+
+/** A way to sign in. Contributed by oidc (one choice for each connector) and webauthn. */
+export interface SignInMethod {
+  readonly name: string
+  /** The choices that exist now; `id` is what a challenge carries as `connector`. */
+  choices(): readonly { readonly id: string; readonly title: string }[]
+  /** A page of this method's own for people who are signed in, linked from their home page. */
+  readonly account?: { readonly title: string; readonly href: string }
+  /**
+   * Asked before a hub session ends by sign-out: where to send the browser so that the provider's own session
+   * ends too (absolute URL), or null. May take as long as a network call; a rejection counts as null.
+   */
+  signOut?(session: Session): Promise<string | null>
+  /** A second session (of a command line) was made from the first; what ends the first at the provider ends both. */
+  adopt?(from: Session, made: Session): Promise<void>
+}
+
+/** Where every sign-in method ends. */
+export const signInDesk = serviceRef<SignInDesk>('signInDesk')
+
+/** Ways to sign in. */
+export const signInMethods = slotRef<SignInMethod>('signInMethods')

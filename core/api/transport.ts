@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { slotRef } from '../kernel/reference.ts'
 
 /** The hub's half of a transport: how a reliable byte stream from an agent arrives. */
 export interface HubTransport {
@@ -21,3 +22,9 @@ export interface AgentTransport {
     readonly signal: AbortSignal
   }): Promise<Duplex>
 }
+
+/** How byte streams of agents arrive at the hub. */
+export const transports = slotRef<HubTransport>('transports')
+
+/** How an agent dials a byte stream to the hub; `tunnel.transports` picks and orders them. */
+export const agentTransports = slotRef<AgentTransport>('agentTransports')

@@ -1,3 +1,4 @@
+import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 
 /**
@@ -68,3 +69,6 @@ export interface Tunnel {
   /** Cuts the link of an agent at once. */
   disconnect(hostname: string, reason: string): void
 }
+
+/** The connected agents of this hub. */
+export const tunnel = serviceRef<Tunnel>('tunnel')

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
-import * as ref from '../api/hub-services.ts'
-import type { AppHostProtocol } from '../api/protocol.ts'
+import { migrations } from '../api/database.ts'
+import { type AppHostProtocol, protocols } from '../api/protocol.ts'
+import { transports } from '../api/transport.ts'
+import { webRoutes } from '../api/web-routes.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
@@ -30,6 +32,7 @@ import { createListener } from './listener/listener.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { openRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
+import { type HubServices, hubServices } from './standard-plugins.ts'
 import { userRoutes } from './users/user-routes.ts'
 
 /** What a hub is made of. */
@@ -96,25 +99,26 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     signIn,
   } = await openRooms({ config, instanceId, hubVersion, kernel, counts, clock, log, onClose })
 
-  kernel.setup([
-    [ref.database, store.db],
-    [ref.revisions, revisions],
-    [ref.secretBox, secretBox],
-    [ref.authorities, authorities],
-    [ref.catalog, catalog],
-    [ref.users, users],
-    [ref.access, access],
-    [ref.sessions, sessions],
-    [ref.tunnel, tunnel],
-    [ref.audit, audit],
-    [ref.metrics, counts.metrics],
-    [ref.publicNames, publicNames],
-    [ref.proxyLimits, config.proxy.limits],
-    [ref.signInDesk, signIn.desk],
-    [ref.commandLogins, signIn.commandLogins],
-    [ref.forwardHeaders, forwardThrough(calls.http.forward)],
-  ])
-  await store.migrate([...roomMigrations, ...kernel.slot(ref.migrations)])
+  const services: HubServices = {
+    access,
+    audit,
+    authorities,
+    catalog,
+    commandLogins: signIn.commandLogins,
+    database: store.db,
+    forwardHeaders: forwardThrough(calls.http.forward),
+    metrics: counts.metrics,
+    proxyLimits: config.proxy.limits,
+    publicNames,
+    revisions,
+    secretBox,
+    sessions,
+    signInDesk: signIn.desk,
+    tunnel,
+    users,
+  }
+  kernel.setup(Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]]))
+  await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()
   await sayWhatWaits('the first reading of access data', revisions.start(), log)
   onClose(() => revisions.stop())
@@ -130,10 +134,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => audit.close())
   onClose(() => tunnel.close())
   await kernel.start()
-  await tunnel.listen(kernel.slot(ref.transports))
+  await tunnel.listen(kernel.slot(transports))
 
-  const protocols = kernel.slot(ref.protocols)
-  const appHosts = protocols.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
+  const speaking = kernel.slot(protocols)
+  const appHosts = speaking.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
   const web = createApiServer({
     publicNames,
     ...(appHosts ? { appHosts } : {}),
@@ -158,7 +162,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       ...tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,
-      ...kernel.slot(ref.webRoutes),
+      ...kernel.slot(webRoutes),
     ],
     identify: identifyCaller({ apiTokens, sessions, locks, ask: calls.access.identify }),
     revisions,
@@ -180,7 +184,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     publicNames,
     trustedProxies: config.proxy.trustedProxies,
     proxyProtocol: config.proxy.proxyProtocol,
-    protocols,
+    protocols: speaking,
     web: web.accept,
     webStream: web.stream,
     counted: counts.connection,

@@ -1,4 +1,6 @@
-import * as ref from '../api/hub-services.ts'
+import { auditSinks } from '../api/audit.ts'
+import { sessionLimits } from '../api/session-limits.ts'
+import { signInMethods } from '../api/sign-in.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { createAccess } from './access/access.ts'
@@ -61,7 +63,7 @@ export async function openRooms(options: RoomsOptions) {
   const audit = createAudit({
     cluster: clusterName,
     hub: instanceId,
-    sinks: () => kernel.slot(ref.auditSinks),
+    sinks: () => kernel.slot(auditSinks),
     event: calls.audit.event,
     recorded: counts.event,
     clock,
@@ -128,9 +130,9 @@ export async function openRooms(options: RoomsOptions) {
     access,
     locks,
     catalog,
-    sessionLimits: () => kernel.service(ref.sessionLimits),
+    sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
-    methods: () => kernel.slot(ref.signInMethods),
+    methods: () => kernel.slot(signInMethods),
     publicNames,
     audit,
     revisions,

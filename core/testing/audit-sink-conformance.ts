@@ -1,5 +1,4 @@
-import type { AuditSink } from '../api/audit.ts'
-import type { AuditEvent } from '../api/audit-event.ts'
+import type { AuditEvent, AuditSink } from '../api/audit.ts'
 import type { ConformTest } from './conformance-test.ts'
 
 /** A sink with the way to read back what it has taken. */

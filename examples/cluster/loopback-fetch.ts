@@ -1,4 +1,4 @@
-import { lookupLocalhost } from '@mezite/core'
+import { lookupLocalhost } from '@mezite/core/protocol'
 import type { FetchImplementation } from 'jose'
 import { Agent, fetch, type RequestInit } from 'undici'
 

@@ -1,4 +1,4 @@
-import type { StreamPipe } from '@mezite/core/wire'
+import type { StreamPipe } from '@mezite/core/protocol'
 import { judgeFirstBytes, LONGEST_HEAD } from './http-sniffer.ts'
 
 /** A browser writes the beginning of its request at once; what others write is not held up noticeably. */

@@ -1,5 +1,5 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { readFraming } from '@mezite/core/wire'
+import { readFraming } from '@mezite/core/protocol'
 import type { AppAgent } from './app-agent.ts'
 import { type OriginNames, towardsApp } from './header-mapping.ts'
 import type { HubLine } from './hub-connection.ts'

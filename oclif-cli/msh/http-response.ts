@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { resetSocket } from '@mezite/core/wire'
+import { resetSocket } from '@mezite/core/protocol'
 import { type OriginNames, towardsClient } from './header-mapping.ts'
 
 /** Sends an app's answer as it comes, event streams at once. One that breaks off breaks the client's connection too. */

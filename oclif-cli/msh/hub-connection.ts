@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '@mezite/cli-shared'
-import { LONGEST_TIMER_MS } from '@mezite/core/wire'
+import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
 import { dialHub } from './hub-dialer.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './hub-stream.ts'
 import type { Identity } from './identity.ts'

@@ -11,7 +11,7 @@ import {
   systemClock,
   TCP_ALPN,
   tunnelHttp2,
-} from '@mezite/core/wire'
+} from '@mezite/core/protocol'
 import type { Identity } from './identity.ts'
 
 const DIAL_MS = 10_000

@@ -6,7 +6,7 @@ import {
   REASON_HEADER,
   resetStream,
   StreamPipe,
-} from '@mezite/core/wire'
+} from '@mezite/core/protocol'
 import { messageOf, Refusal, reasonOf } from './refusal.ts'
 
 /** The hub and its agents have deadlines of their own, which are shorter. */

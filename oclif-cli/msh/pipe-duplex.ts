@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { StreamPipe } from '@mezite/core/wire'
+import type { StreamPipe } from '@mezite/core/protocol'
 
 /**
  * A stream to an app as what node:http takes for a socket. Text becomes bytes before it reaches the HTTP/2 stream,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net'
-import { relaySocket, resetSocket } from '@mezite/core/wire'
+import { relaySocket, resetSocket } from '@mezite/core/protocol'
 import { keepPagesOut } from './browser-guard.ts'
 import type { HubLine } from './hub-connection.ts'
 import { Refusal } from './refusal.ts'

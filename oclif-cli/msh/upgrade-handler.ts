@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
-import { resetSocket } from '@mezite/core/wire'
+import { resetSocket } from '@mezite/core/protocol'
 import { AppAgent } from './app-agent.ts'
 import { forward, type LocalOrigin, namesOf, refusalOf, statusOf, told } from './forwarded-request.ts'
 import { type OriginNames, towardsClient } from './header-mapping.ts'

@@ -1,20 +1,14 @@
+import type { Audit, Catalog, Clock, Log, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type {
   Access,
   Assertion,
-  Audit,
-  Catalog,
-  Clock,
   ForwardContext,
   HeaderLines,
   Load,
-  Log,
   ProxyLimits,
-  PublicNames,
   RateLimit,
-  Revisions,
-  Sessions,
   Tunnel,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import type { Deadlines } from './relay/deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'

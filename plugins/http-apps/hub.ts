@@ -1,21 +1,15 @@
+import { audit, catalog, defineHubPlugin, metrics, publicNames, revisions, sessions } from '@mezite/core'
 import {
   access,
   assertion,
-  audit,
-  catalog,
   certifiedHttp,
   createOverload,
   createRateLimit,
-  defineHubPlugin,
   forwardHeaders,
-  metrics,
   protocols,
   proxyLimits,
-  publicNames,
-  revisions,
-  sessions,
   tunnel,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import { AppHosts } from './client/app-hosts.ts'
 import { HttpAppsConfig } from './config.ts'
 import { Deadlines } from './relay/deadlines.ts'

@@ -1,13 +1,6 @@
 import { randomUUID, sign } from 'node:crypto'
-import {
-  type App,
-  type Assertion,
-  type Clock,
-  MezError,
-  type PublicNames,
-  type Revisions,
-  type Subject,
-} from '@mezite/core'
+import { type App, type Clock, MezError, type PublicNames, type Revisions, type Subject } from '@mezite/core'
+import type { Assertion } from '@mezite/core/protocol'
 import type { SigningKey, SigningKeys } from './signing-keys.ts'
 
 const LIFE_SECONDS = 120

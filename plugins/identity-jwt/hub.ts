@@ -1,5 +1,4 @@
 import {
-  assertion,
   defineHubPlugin,
   messageOf,
   migrations,
@@ -8,6 +7,7 @@ import {
   secretBox,
   webRoutes,
 } from '@mezite/core'
+import { assertion } from '@mezite/core/protocol'
 import { createAssertion } from './assertion.ts'
 import { keyRoutes } from './key-routes.ts'
 import { identityJwtMigrations } from './migrations.ts'

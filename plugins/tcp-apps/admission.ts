@@ -1,4 +1,5 @@
-import type { AccessContext, App, Decision, Session, Subject } from '@mezite/core'
+import type { App, Session, Subject } from '@mezite/core'
+import type { AccessContext, Decision } from '@mezite/core/protocol'
 import type { Deps } from './deps.ts'
 
 /** A connection that may be made. */

@@ -1,12 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
-import {
-  type EndReason,
-  messageOf,
-  type Pipe,
-  resetStream,
-  StreamPipe,
-  type UnreadBudget,
-} from '@mezite/core'
+import { type EndReason, messageOf } from '@mezite/core'
+import { type Pipe, resetStream, StreamPipe, type UnreadBudget } from '@mezite/core/protocol'
 import type { Admitted } from './admission.ts'
 import type { Deps } from './deps.ts'
 import { dialFailure } from './dial-failure.ts'

@@ -7,10 +7,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { messageOf } from '@mezite/core'
 import {
   APP_PROTOCOL_HEADER,
   LONGEST_TIMER_MS,
-  messageOf,
   type Overload,
   PUBLIC_HOST_HEADER,
   releaseListeners,
@@ -20,7 +20,7 @@ import {
   startHeartbeat,
   tunnelHttp2,
   UnreadBudget,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import { type Admitted, decideConnection, refused, type Verdict } from './admission.ts'
 import { AppConnection, type ConnectionEnd } from './app-connection.ts'
 import type { Deps } from './deps.ts'

@@ -1,17 +1,5 @@
-import type {
-  Access,
-  Audit,
-  Authorities,
-  Catalog,
-  CertifiedHttp,
-  Clock,
-  Load,
-  Log,
-  PublicNames,
-  Revisions,
-  Sessions,
-  Tunnel,
-} from '@mezite/core'
+import type { Audit, Catalog, Clock, Log, PublicNames, Revisions, Sessions } from '@mezite/core'
+import type { Access, Authorities, CertifiedHttp, Load, Tunnel } from '@mezite/core/protocol'
 import type { TcpAppsSettings } from './config.ts'
 import type { OpenConnections } from './open-connections.ts'
 

@@ -1,19 +1,14 @@
 import {
-  access,
   audit,
-  authorities,
   catalog,
-  certifiedHttp,
-  createOverload,
   database,
   defineHubPlugin,
   migrations,
-  protocols,
   publicNames,
   revisions,
   sessions,
-  tunnel,
 } from '@mezite/core'
+import { access, authorities, certifiedHttp, createOverload, protocols, tunnel } from '@mezite/core/protocol'
 import { TcpAppsConfig } from './config.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { StreamPipe } from '@mezite/core'
+import type { StreamPipe } from '@mezite/core/protocol'
 
 /**
  * A stream of a client as what an HTTP server takes for a socket. Text becomes bytes before it reaches the HTTP/2

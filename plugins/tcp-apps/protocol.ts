@@ -1,14 +1,14 @@
 import type { TLSSocket } from 'node:tls'
+import type { EndReason } from '@mezite/core'
 import {
   addressKey,
   type ConnectionInfo,
   createRateLimit,
-  type EndReason,
   type NamedProtocol,
   type Overload,
   type RateLimit,
   TCP_ALPN,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import type { Admitted } from './admission.ts'
 import { ClientConnection } from './client-connection.ts'
 import { sayRefused } from './connection-refusal.ts'

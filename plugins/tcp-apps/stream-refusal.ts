@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import { MESSAGE_HEADER, REASON_HEADER, resetStream } from '@mezite/core'
+import { MESSAGE_HEADER, REASON_HEADER, resetStream } from '@mezite/core/protocol'
 import type { Refused } from './admission.ts'
 
 /** Answers no, with the reason, and is done with the stream: what the client still sends is not waited for. */

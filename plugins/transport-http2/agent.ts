@@ -1,4 +1,5 @@
-import { agentTransports, defineAgentPlugin } from '@mezite/core'
+import { defineAgentPlugin } from '@mezite/core'
+import { agentTransports } from '@mezite/core/protocol'
 import { dialTcp } from './tcp-dialer.ts'
 
 /** Dials the hub's public port over TCP; the agent runs TLS and the tunnel on it. */

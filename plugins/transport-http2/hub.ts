@@ -1,4 +1,5 @@
-import { defineHubPlugin, transports } from '@mezite/core'
+import { defineHubPlugin } from '@mezite/core'
+import { transports } from '@mezite/core/protocol'
 
 /** Tunnels arrive at the public port, which hands them over itself; nothing else is needed. */
 export default defineHubPlugin({

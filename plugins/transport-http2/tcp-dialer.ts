@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net'
-import { lookupLocalhost } from '@mezite/core'
+import { lookupLocalhost } from '@mezite/core/protocol'
 
 /** A TCP connection to the hub. Rejects when it cannot be made, or when the signal aborts first. */
 export function dialTcp(target: {

@@ -1,8 +1,6 @@
 import {
   type Audit,
-  type Authorities,
   type Clock,
-  type CommandLogins,
   type Log,
   messageOf,
   Problem,
@@ -10,6 +8,7 @@ import {
   type Sessions,
   type WebRoutes,
 } from '@mezite/core'
+import type { Authorities, CommandLogins } from '@mezite/core/protocol'
 import { readPublicKey } from './public-key.ts'
 
 const HOUR_MS = 3_600_000

@@ -1,12 +1,5 @@
-import {
-  audit,
-  authorities,
-  commandLogins,
-  defineHubPlugin,
-  publicNames,
-  sessions,
-  webRoutes,
-} from '@mezite/core'
+import { audit, defineHubPlugin, publicNames, sessions, webRoutes } from '@mezite/core'
+import { authorities, commandLogins } from '@mezite/core/protocol'
 import { certificateRoute } from './certificate-route.ts'
 
 export default defineHubPlugin({

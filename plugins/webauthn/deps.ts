@@ -4,12 +4,12 @@ import type {
   Clock,
   Log,
   PublicNames,
-  RateLimit,
   Revisions,
   Sessions,
   SignInDesk,
   Users,
 } from '@mezite/core'
+import type { RateLimit } from '@mezite/core/protocol'
 import type { Ceremonies } from './ceremonies.ts'
 import type { Links } from './enrolment-links.ts'
 import type { HardwareKeys } from './hardware-keys.ts'

@@ -1,4 +1,5 @@
-import { addressKey, Problem, type WebRoutes } from '@mezite/core'
+import { Problem, type WebRoutes } from '@mezite/core'
+import { addressKey } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
   Answer,

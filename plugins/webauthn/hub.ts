@@ -1,7 +1,6 @@
 import {
   audit,
   catalog,
-  createRateLimit,
   database,
   defineHubPlugin,
   migrations,
@@ -14,6 +13,7 @@ import {
   users,
   webRoutes,
 } from '@mezite/core'
+import { createRateLimit } from '@mezite/core/protocol'
 import { accountRoutes } from './account-routes.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'

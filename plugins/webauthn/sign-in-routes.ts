@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { addressKey, Problem, readCookie, type User, type WebRoutes } from '@mezite/core'
+import { Problem, readCookie, type User, type WebRoutes } from '@mezite/core'
+import { addressKey } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
   Answer,

@@ -1,9 +1,8 @@
 /** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
 import t from 'tap'
 import { hubHooks } from '../../core/api/hub-hooks.ts'
-import * as ref from '../../core/api/hub-services.ts'
 import { defaultLimits } from '../../core/hub/limits/limits.ts'
-import { standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
+import { hubServices, standardPlugins, standardProviders } from '../../core/hub/standard-plugins.ts'
 import { createKernel, type LifecycleHooks } from '../../core/kernel/kernel.ts'
 import { loadPlugins } from '../../core/loader/plugin-loader.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
@@ -15,34 +14,6 @@ const anything: unknown = new Proxy(() => {}, {
   get: (_target, key) =>
     key === Symbol.toPrimitive ? () => 'anything' : key === 'then' ? undefined : anything,
   apply: () => anything,
-})
-
-const rooms = [
-  ...[
-    ref.database,
-    ref.revisions,
-    ref.secretBox,
-    ref.authorities,
-    ref.catalog,
-    ref.users,
-    ref.access,
-    ref.sessions,
-  ],
-  ...[
-    ref.tunnel,
-    ref.audit,
-    ref.metrics,
-    ref.proxyLimits,
-    ref.publicNames,
-    ref.signInDesk,
-    ref.commandLogins,
-    ref.forwardHeaders,
-  ],
-]
-
-t.test('the ids of what the hub provides are known without it', (t) => {
-  t.strictSame([...ref.ownServices].sort(), rooms.map(({ id }) => id).sort())
-  t.end()
 })
 
 async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
@@ -60,7 +31,10 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
     suggestions: standardProviders,
     log: memoryLog().log,
   })
-  kernel.setup(rooms.map((room) => [room, room === ref.proxyLimits ? defaultLimits : anything] as const))
+  const { proxyLimits } = hubServices
+  kernel.setup(
+    Object.values(hubServices).map((ref) => [ref, ref === proxyLimits ? defaultLimits : anything] as const),
+  )
   return kernel
 }
 

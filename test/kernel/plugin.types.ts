@@ -1,13 +1,7 @@
 /** Checked by tsc alone: what must not compile is marked, and tsc fails when it does compile. */
-import {
-  assertion,
-  catalog,
-  defineAgentPlugin,
-  defineHubPlugin,
-  serviceRef,
-  slotRef,
-  Type,
-} from '@mezite/core'
+
+import { catalog, defineAgentPlugin, defineHubPlugin, serviceRef, slotRef, Type } from '@mezite/core'
+import { assertion } from '@mezite/core/protocol'
 
 const service = serviceRef<number>('types-service')
 const slot = slotRef<string>('types-slot')

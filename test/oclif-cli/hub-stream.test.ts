@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import { mock } from 'node:test'
 import t from 'tap'
-import { PUBLIC_HOST_HEADER, REASON_HEADER } from '../../core/wire/index.ts'
+import { PUBLIC_HOST_HEADER, REASON_HEADER } from '../../core/protocol.ts'
 import { openStream } from '../../oclif-cli/msh/hub-stream.ts'
 import { refuseStream } from '../../plugins/tcp-apps/stream-refusal.ts'
 

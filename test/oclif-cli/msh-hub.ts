@@ -7,7 +7,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import { REASON_HEADER, relaySocket, StreamPipe } from '../../core/wire/index.ts'
+import { REASON_HEADER, relaySocket, StreamPipe } from '../../core/protocol.ts'
 import { makeAuthority } from './stand-in-authorities.ts'
 
 export interface StandInApp {

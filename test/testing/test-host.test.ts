@@ -1,19 +1,13 @@
 import t from 'tap'
 import * as hub from '../../core/index.ts'
-import {
-  agentTransports,
-  catalog,
-  defineAgentPlugin,
-  defineHubPlugin,
-  sessionLimits,
-  webRoutes,
-} from '../../core/index.ts'
+import { catalog, defineAgentPlugin, defineHubPlugin, sessionLimits, webRoutes } from '../../core/index.ts'
+import * as protocol from '../../core/protocol.ts'
 import { createTestHost, fakeClock } from '../../core/testing/index.ts'
 
 t.test('a need without a stand-in, and a stand-in without a need, are said', async (t) => {
   const needy = defineHubPlugin({ name: 'needy', api: 1, summary: 'Needs', needs: { catalog }, setup() {} })
   t.throws(() => createTestHost(needy), { code: 'MEZ_SERVICE_MISSING' })
-  t.throws(() => createTestHost(needy, { use: { catalog: {}, secretBox: {} } }), /no 'vault'/)
+  t.throws(() => createTestHost(needy, { use: { catalog: {}, secretBox: {} } }), /no 'secretBox'/)
   t.doesNotThrow(() => createTestHost(needy, { use: { catalog: {} } }))
 })
 
@@ -64,14 +58,14 @@ t.test('what is no part of the hub or of the agent is refused where it is handed
     [hub.auditSinks, { ...sink, guarantee: 'best effort' }, /its guarantee is best effort/],
     [hub.auditSinks, { ...sink, writeIn: true }, /its writeIn is true/],
     [hub.auditSinks, { ...sink, name: '' }, /its name is/],
-    [hub.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /its takes is all/],
-    [hub.transports, { name: 'x', listen: 7 }, /its listen is 7/],
+    [protocol.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /its takes is all/],
+    [protocol.transports, { name: 'x', listen: 7 }, /its listen is 7/],
     [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /its routes is no function/],
     [hub.signInMethods, null, /its choices is no function/],
     [hub.migrations, { owner: 'x' }, /its migrations is undefined/],
-    [hub.assertion, { sing: write }, /its sign is no function/],
+    [protocol.assertion, { sing: write }, /its sign is no function/],
     [hub.sessionLimits, { ttlMs: write }, /its idleMs is no function/],
-    [hub.certifiedHttp, {}, /its accept is no function/],
+    [protocol.certifiedHttp, {}, /its accept is no function/],
   ]
   for (const [reference, part, message] of wrong) {
     const { id } = reference
@@ -91,7 +85,7 @@ t.test('what is no part of the hub or of the agent is refused where it is handed
     name: 'p',
     api: 1,
     summary: '',
-    provides: { agentTransports },
+    provides: { agentTransports: protocol.agentTransports },
     setup: ({ provide }) => provide.agentTransports({ name: 'x' } as never),
   })
   t.throws(() => createTestHost<'agent'>(agent), { code: 'MEZ_PART_INVALID', message: /dial is no function/ })

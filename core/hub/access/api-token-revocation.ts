@@ -1,4 +1,4 @@
-import type { Actor, AuditInput } from '../../api/audit-event.ts'
+import type { Actor, AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
 import { foldName } from '../users/user-name.ts'

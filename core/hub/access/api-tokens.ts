@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
-import type { Actor } from '../../api/audit-event.ts'
+import type { Actor } from '../../api/audit.ts'
 import type { Database } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions, View } from '../../api/revisions.ts'

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { Actor } from '../../api/audit-event.ts'
+import type { Actor } from '../../api/audit.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'

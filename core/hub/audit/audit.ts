@@ -1,5 +1,4 @@
-import type { Audit, AuditSink } from '../../api/audit.ts'
-import type { AuditEvent, AuditInput } from '../../api/audit-event.ts'
+import type { Audit, AuditEvent, AuditInput, AuditSink } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'

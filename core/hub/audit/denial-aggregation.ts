@@ -1,4 +1,4 @@
-import type { AuditInput } from '../../api/audit-event.ts'
+import type { AuditInput } from '../../api/audit.ts'
 import { addressKey } from '../limits/address-key.ts'
 
 /** What anybody can cause as often as he likes. */

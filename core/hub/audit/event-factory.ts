@@ -1,4 +1,4 @@
-import type { Actor, AuditEvent, AuditInput } from '../../api/audit-event.ts'
+import type { Actor, AuditEvent, AuditInput } from '../../api/audit.ts'
 import { createEventStamp } from './event-stamp.ts'
 import { boundText } from './text-escaping.ts'
 

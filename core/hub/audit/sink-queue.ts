@@ -1,5 +1,4 @@
-import type { AuditSink } from '../../api/audit.ts'
-import type { AuditEvent } from '../../api/audit-event.ts'
+import type { AuditEvent, AuditSink } from '../../api/audit.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'

@@ -1,6 +1,6 @@
 import { v4 as uuid } from 'uuid'
 import type { App } from '../../api/app.ts'
-import type { Actor } from '../../api/audit-event.ts'
+import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'

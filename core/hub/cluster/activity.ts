@@ -1,4 +1,4 @@
-import type { Session } from '../../api/session.ts'
+import type { Session } from '../../api/sessions.ts'
 
 /** How a session is used, at all hubs together. */
 export interface Use {

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../api/database.ts'
-import type { Session } from '../../api/session.ts'
-import type { Sessions } from '../../api/sessions.ts'
+import type { Session, Sessions } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { SessionTables } from '../sessions/migrations.ts'

@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path'
-import { ownServices } from '../../api/hub-services.ts'
 import {
   type ConfigProblem,
   checkConfig,
@@ -12,7 +11,7 @@ import { MezError } from '../../kernel/error.ts'
 import { orderPlugins } from '../../kernel/order.ts'
 import { runtimeProblems } from '../../kernel/runtime-check.ts'
 import { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../../loader/plugin-loader.ts'
-import { standardPlugins, standardProviders } from '../standard-plugins.ts'
+import { hubServices, standardPlugins, standardProviders } from '../standard-plugins.ts'
 import { completeConfig } from './config-defaults.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'
@@ -84,7 +83,10 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   if (errors.length === 0) {
     try {
       const definitions = plugins.map(({ plugin }) => plugin)
-      orderPlugins(definitions, { provided: ownServices, suggestions: standardProviders })
+      orderPlugins(definitions, {
+        provided: Object.values(hubServices).map(({ id }) => id),
+        suggestions: standardProviders,
+      })
     } catch (error) {
       errors.push(error)
     }

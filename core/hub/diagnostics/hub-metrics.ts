@@ -1,4 +1,4 @@
-import type { AuditInput } from '../../api/audit-event.ts'
+import type { AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Decision } from '../../api/decision.ts'
 import type { Tunnel } from '../../api/tunnel.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { v4 as uuid } from 'uuid'
-import type { Actor } from '../../api/audit-event.ts'
+import type { Actor } from '../../api/audit.ts'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'

@@ -1,4 +1,5 @@
-import type { ForwardContext, HeaderLines, HubCalls } from '../../api/hub-hooks.ts'
+import type { ForwardContext, HeaderLines } from '../../api/header-forwarding.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
 import { MezError } from '../../kernel/error.ts'
 
 /**

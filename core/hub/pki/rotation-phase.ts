@@ -1,4 +1,4 @@
-import type { Actor } from '../../api/audit-event.ts'
+import type { Actor } from '../../api/audit.ts'
 import type { AuthorityKey, AuthorityName } from '../../api/certificate-authorities.ts'
 
 /** What an operator may ask for; each step takes the one before it for granted. */

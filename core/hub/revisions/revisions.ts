@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Actor, AuditInput } from '../../api/audit-event.ts'
+import type { Actor, AuditInput } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'

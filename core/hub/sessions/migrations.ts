@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Migrations } from '../../api/database.ts'
-import type { EndReason, SessionKind } from '../../api/session.ts'
+import type { EndReason, SessionKind } from '../../api/sessions.ts'
 
 export interface SessionTable {
   readonly id: string

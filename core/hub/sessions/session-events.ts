@@ -1,8 +1,7 @@
-import type { Users } from '../../api/access.ts'
-import type { Audit } from '../../api/audit.ts'
-import type { AuditInput } from '../../api/audit-event.ts'
+import type { Audit, AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
-import type { EndReason, Session } from '../../api/session.ts'
+import type { EndReason, Session } from '../../api/sessions.ts'
+import type { Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { SessionTable } from './migrations.ts'
 

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../api/database.ts'
-import type { Session } from '../../api/session.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 import { sessionOf } from './session-store.ts'
 

@@ -1,8 +1,7 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Session } from '../../api/session.ts'
-import type { Sessions } from '../../api/sessions.ts'
+import type { Session, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Activity, Use } from '../cluster/activity.ts'
 

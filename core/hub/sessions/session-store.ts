@@ -1,5 +1,5 @@
 import type { Revisions, View } from '../../api/revisions.ts'
-import type { EndReason, Session, SessionEnded } from '../../api/session.ts'
+import type { EndReason, Session, SessionEnded } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'

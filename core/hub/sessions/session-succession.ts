@@ -1,5 +1,5 @@
 import type { Transaction } from '../../api/database.ts'
-import type { OpenSession } from '../../api/session.ts'
+import type { OpenSession } from '../../api/sessions.ts'
 import type { SessionTables } from './migrations.ts'
 
 /** Of one sign-in at one app: a browser holds the cookie of the newest, and what is open may go on with a few before. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
-import type { EndReason } from '../../api/session.ts'
+import type { EndReason } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 import type { SessionEvents } from './session-events.ts'

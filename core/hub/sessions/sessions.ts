@@ -5,8 +5,14 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
-import type { EndReason, OpenSession, Session } from '../../api/session.ts'
-import type { LiveStream, RunningChange, Sessions } from '../../api/sessions.ts'
+import type {
+  EndReason,
+  LiveStream,
+  OpenSession,
+  RunningChange,
+  Session,
+  Sessions,
+} from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'

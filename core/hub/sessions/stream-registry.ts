@@ -1,5 +1,4 @@
-import type { EndReason } from '../../api/session.ts'
-import type { LiveStream, StreamRegistry } from '../../api/sessions.ts'
+import type { EndReason, LiveStream, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type Placed, Roster } from '../../wire/roster.ts'

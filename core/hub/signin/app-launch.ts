@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequirementName } from '../../api/decision.ts'
 import { Problem } from '../../api/problem.ts'
-import type { Session } from '../../api/session.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { hubSessionOf } from './hub-cookie.ts'

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Session } from '../../api/session.ts'
-import type { Sessions } from '../../api/sessions.ts'
+import type { Session, Sessions } from '../../api/sessions.ts'
 import { readCookie } from '../api-server/cookie.ts'
 
 /** Name of the hub's own session cookie. `__Host-`: no sibling host can set it. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
-import type { Session } from '../../api/session.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { SignInDesk } from '../../api/sign-in.ts'
 import { fieldOf } from './form.ts'
 import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Session } from '../../api/session.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { admit } from './app-launch.ts'
 import { hubSessionOf } from './hub-cookie.ts'

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { User } from '../../api/access.ts'
 import type { Sessions } from '../../api/sessions.ts'
+import type { User } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { ROLE_NAME } from './role-name.ts'
 import { type RunningUsers, userNotFound } from './users.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { lookupLocalhost } from '@mezite/core'
+import { lookupLocalhost } from '@mezite/core/protocol'
 import { Visitor } from '@mezite/core/testing'
 import { WebSocket } from 'ws'
 import type { Cluster } from '../cluster.ts'

@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { Problem } from '@mezite/core'
 import {
   type AppHostProtocol,
   type ConnectionInfo,
   OwedAnswers,
-  Problem,
   readStreamHead,
   type StreamRequest,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { RefusalLog } from '../request/refusal-log.ts'

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ProxyLimits } from '@mezite/core'
+import type { ProxyLimits } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import { discardRest } from './body-discard.ts'

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { StreamRequest } from '@mezite/core'
+import type { StreamRequest } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'

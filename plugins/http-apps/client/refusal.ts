@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { silence } from '@mezite/core'
+import { silence } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { HubResponse } from './response.ts'
 

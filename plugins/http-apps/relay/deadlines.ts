@@ -1,4 +1,5 @@
-import { type Clock, type Placed, Roster } from '@mezite/core'
+import type { Clock } from '@mezite/core'
+import { type Placed, Roster } from '@mezite/core/protocol'
 
 /** Something that must not wait for ever. Whoever makes progress moves `deadline`. */
 export interface Waiting extends Placed {

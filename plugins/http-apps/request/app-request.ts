@@ -1,11 +1,11 @@
+import { Problem } from '@mezite/core'
 import {
   type ConnectionInfo,
   type HostName,
-  Problem,
   type ProxyLimits,
   parseHostValue,
   readFraming,
-} from '@mezite/core'
+} from '@mezite/core/protocol'
 import type { RequestSource } from '../client/client.ts'
 import { classify } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'

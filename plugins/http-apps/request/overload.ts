@@ -1,4 +1,5 @@
-import { type Overload, Problem } from '@mezite/core'
+import { Problem } from '@mezite/core'
+import type { Overload } from '@mezite/core/protocol'
 
 /** What somebody is told who has reached a cap; another person, or another app, goes on. */
 export function overloadProblem(reason: Overload | 'address_limit', app: string): Problem {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { addressKey, type ConnectionInfo, createConcurrencyQuota, Problem } from '@mezite/core'
+import { Problem } from '@mezite/core'
+import { addressKey, type ConnectionInfo, createConcurrencyQuota } from '@mezite/core/protocol'
 import type { Client, RequestSource } from '../client/client.ts'
 import { problemResponse, type Requester } from '../client/response.ts'
 import type { Deps } from '../deps.ts'

@@ -1,12 +1,5 @@
-import {
-  type AccessContext,
-  type App,
-  type ConnectionInfo,
-  type Decision,
-  Problem,
-  type Session,
-  type Subject,
-} from '@mezite/core'
+import { type App, Problem, type Session, type Subject } from '@mezite/core'
+import type { AccessContext, ConnectionInfo, Decision } from '@mezite/core/protocol'
 import { type HubResponse, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'

@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '@mezite/core'
+import type { ConnectionInfo } from '@mezite/core/protocol'
 import type { RequestSource } from '../client/client.ts'
 import { actions, page } from '../client/page.ts'
 import { formResponse, type HubResponse, htmlResponse, isNavigation } from '../client/response.ts'

@@ -1,4 +1,5 @@
-import { addressKey, databaseProblem, messageOf, Problem, type SessionTickets } from '@mezite/core'
+import { databaseProblem, messageOf, Problem } from '@mezite/core'
+import { addressKey, type SessionTickets } from '@mezite/core/protocol'
 import { actions, escapeHtml, page } from '../client/page.ts'
 import {
   formResponse,

@@ -1,4 +1,5 @@
-import { addressKey, Problem } from '@mezite/core'
+import { Problem } from '@mezite/core'
+import { addressKey } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { type Admitted, stillAdmitted, withdrawn } from '../session/admission.ts'
 import type { Upstream } from './upstream.ts'

@@ -1,4 +1,5 @@
-import type { App, Tunnel } from '@mezite/core'
+import type { App } from '@mezite/core'
+import type { Tunnel } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { Upstream } from './upstream.ts'

@@ -1,4 +1,5 @@
-import { type App, type Link, messageOf, type Pipe, Problem, type Tunnel } from '@mezite/core'
+import { type App, messageOf, Problem } from '@mezite/core'
+import type { Link, Pipe, Tunnel } from '@mezite/core/protocol'
 import type { PipePool } from './pipe-pool.ts'
 import { Upstream } from './upstream.ts'
 

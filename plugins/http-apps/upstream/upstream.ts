@@ -1,4 +1,5 @@
-import { type App, messageOf, type Pipe } from '@mezite/core'
+import { type App, messageOf } from '@mezite/core'
+import type { Pipe } from '@mezite/core/protocol'
 import { type ResponseEvents, ResponseParser } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 

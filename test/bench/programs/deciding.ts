@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import {
-  access,
   catalog,
   type Database,
   defineHubPlugin,
@@ -13,6 +12,7 @@ import {
   sessionLimits,
   sessions,
 } from '@mezite/core'
+import { access } from '@mezite/core/protocol'
 import { createTestHub } from '../../../core/testing/index.ts'
 import type { DecidingResult } from '../rows/deciding.ts'
 import { median } from '../statistics.ts'

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import type { AuditSink } from '../../../core/api/audit.ts'
-import type { AuditEvent } from '../../../core/api/audit-event.ts'
+import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'
 import { type AuditOptions, createAudit } from '../../../core/hub/audit/audit.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { until } from '../../until.ts'

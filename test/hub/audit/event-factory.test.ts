@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { AuditEvent } from '../../../core/api/audit-event.ts'
+import type { AuditEvent } from '../../../core/api/audit.ts'
 import type { Subject } from '../../../core/api/subject.ts'
 import { keepRules, makeEvent } from '../../../core/hub/audit/event-factory.ts'
 import { boundText, escapeText } from '../../../core/hub/audit/text-escaping.ts'

@@ -1,7 +1,7 @@
 /** What is open at several hubs, on one real PostgreSQL. */
 import { sql } from 'kysely'
 import t from 'tap'
-import type { Session } from '../../../core/api/session.ts'
+import type { Session } from '../../../core/api/sessions.ts'
 import { compareClocks } from '../../../core/hub/cluster/clock-skew.ts'
 import { createCutReports } from '../../../core/hub/cluster/cut-reports.ts'
 import { createRegistry } from '../../../core/hub/cluster/hub-registry.ts'

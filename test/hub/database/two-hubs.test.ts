@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import type { Actor } from '../../../core/api/audit-event.ts'
+import type { Actor } from '../../../core/api/audit.ts'
 import type { Migrations } from '../../../core/api/database.ts'
 import type { View } from '../../../core/api/revisions.ts'
 import type { Subject } from '../../../core/api/subject.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import { addressKey, createConcurrencyQuota, createOverload, createRateLimit } from '@mezite/core'
+import { addressKey, createConcurrencyQuota, createOverload, createRateLimit } from '@mezite/core/protocol'
 import fc from 'fast-check'
 import t from 'tap'
 import { readCookie } from '../../../core/hub/api-server/cookie.ts'

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { systemClock } from '@mezite/core'
+import { systemClock } from '@mezite/core/protocol'
 import t from 'tap'
 import { type CertificatesOptions, createCertificates } from '../../../core/hub/listener/certificates.ts'
 import {

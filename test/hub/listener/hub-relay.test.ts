@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
-import type { ConnectionInfo } from '@mezite/core'
+import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { createPeers } from '../../../core/hub/cluster/peers.ts'
 import type { ListenerOptions } from '../../../core/hub/listener/listener.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import type { ConnectionInfo } from '@mezite/core'
+import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { startWeb } from '../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
-import { systemClock } from '@mezite/core'
+import { systemClock } from '@mezite/core/protocol'
 import t from 'tap'
 import {
   developmentCertificate,

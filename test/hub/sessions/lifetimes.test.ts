@@ -1,6 +1,8 @@
 /** A session from its opening to its end: what is recorded of it, what hangs on it, and what ends what is open. */
-import type { EndReason, OpenSession, Session } from '@mezite/core'
+
+import type { EndReason, Session } from '@mezite/core'
 import t from 'tap'
+import type { OpenSession } from '../../../core/api/sessions.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { identifySession } from '../../../core/hub/sessions/session-subject.ts'
 import { until } from '../../until.ts'

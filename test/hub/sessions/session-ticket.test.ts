@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import type { App } from '../../../core/api/app.ts'
-import type { Session } from '../../../core/api/session.ts'
+import type { Session } from '../../../core/api/sessions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { createSessionTickets } from '../../../core/hub/sessions/session-ticket.ts'
 import { newToken } from '../../../core/hub/sessions/session-token.ts'

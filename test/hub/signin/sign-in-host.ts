@@ -1,7 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
-import type { Access, App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
-import { MezError, Problem, systemClock } from '@mezite/core'
+import type { App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
+import { MezError, Problem } from '@mezite/core'
+import type { Access } from '@mezite/core/protocol'
+import { systemClock } from '@mezite/core/protocol'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { Kysely, PGliteDialect } from 'kysely'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
@@ -269,7 +271,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     state,
     rolesBy,
     methods,
-    assertion: provided.assertion as import('@mezite/core').Assertion,
+    assertion: provided.assertion as import('@mezite/core/protocol').Assertion,
     publicNames,
     launch: (host: string, path = '/', nonce = sha) =>
       `${names.origin}/web/launch?${new URLSearchParams({ host, path, nonce })}`,

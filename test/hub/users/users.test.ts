@@ -1,6 +1,7 @@
 /** Users as they are stored: who is kept an administrator, and what is left when something is wrong. */
-import type { SignIn, Subject } from '@mezite/core'
+import type { Subject } from '@mezite/core'
 import t from 'tap'
+import type { SignIn } from '../../../core/api/users.ts'
 import { actor, operator, startRooms } from '../sessions/start-rooms.ts'
 
 const rooms = await startRooms()

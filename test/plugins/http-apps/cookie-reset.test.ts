@@ -1,5 +1,5 @@
 /** Who may send a request that is too large, in order to get rid of the cookies that make it so. */
-import type { ConnectionInfo } from '@mezite/core'
+import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 import type { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'

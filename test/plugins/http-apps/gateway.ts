@@ -6,17 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import type {
-  App,
-  AuditInput,
-  Decision,
-  EndReason,
-  LiveStream,
-  ProxyLimits,
-  PublicNames,
-  Session,
-} from '@mezite/core'
-import { createOverload, createRateLimit, systemClock } from '@mezite/core'
+import type { App, AuditInput, EndReason, PublicNames, Session } from '@mezite/core'
+import type { Decision, LiveStream, ProxyLimits } from '@mezite/core/protocol'
+import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { createBrowserSessions } from '../../../core/hub/listener/http2-connections.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'

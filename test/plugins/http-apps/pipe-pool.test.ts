@@ -1,5 +1,6 @@
 /** Which idle connections to apps are kept, for whom, and how long. */
-import type { App, Pipe } from '@mezite/core'
+import type { App } from '@mezite/core'
+import type { Pipe } from '@mezite/core/protocol'
 import t from 'tap'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 import type { Deadlines, Waiting } from '../../../plugins/http-apps/relay/deadlines.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { resetStream } from '@mezite/core'
+import { resetStream } from '@mezite/core/protocol'
 import t from 'tap'
 import { closed, open, readAll, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
 

@@ -4,7 +4,7 @@ import { type ClientHttp2Stream, connect, createServer, type ServerHttp2Stream }
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
-import type { ConnectionInfo } from '@mezite/core'
+import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { refused } from '../../../plugins/tcp-apps/admission.ts'

@@ -1,0 +1,52 @@
+/**
+ * What a protocol, a transport or a program that speaks to a hub needs beside `@mezite/core`: byte streams, framing,
+ * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
+ */
+export { type Access, access } from './api/access.ts'
+export { type Assertion, assertion } from './api/assertion.ts'
+export {
+  type Authorities,
+  type AuthorityKey,
+  type AuthorityName,
+  authorities,
+  type IssuedCertificate,
+} from './api/certificate-authorities.ts'
+export { type CommandLogins, commandLogins } from './api/command-logins.ts'
+export type { AccessContext, Decision } from './api/decision.ts'
+export { type ForwardContext, forwardHeaders, type HeaderLines } from './api/header-forwarding.ts'
+export {
+  type AppHostProtocol,
+  type CertifiedHttp,
+  type ConnectionInfo,
+  certifiedHttp,
+  type NamedProtocol,
+  type Protocol,
+  protocols,
+  type StreamRequest,
+} from './api/protocol.ts'
+export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
+export type { LiveStream, SessionTickets, StreamRegistry } from './api/sessions.ts'
+export { type AgentTransport, agentTransports, type HubTransport, transports } from './api/transport.ts'
+export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export { addressKey } from './hub/limits/address-key.ts'
+export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'
+export { createOverload, type Load, type Overload } from './hub/limits/overload.ts'
+export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
+export { type Clock, systemClock } from './kernel/clock.ts'
+export { isMezError } from './kernel/error.ts'
+export { REASON_HEADER } from './wire/dial-headers.ts'
+export { startHeartbeat } from './wire/heartbeat.ts'
+export { type HostName, parseHost, parseHostValue } from './wire/host.ts'
+export { readStreamHead } from './wire/http2-head.ts'
+export { connectHub, type HubReach } from './wire/hub-connection.ts'
+export { releaseListeners } from './wire/listener-release.ts'
+export { lookupLocalhost } from './wire/localhost-lookup.ts'
+export { OwedAnswers, silence } from './wire/pending-responses.ts'
+export { readFraming } from './wire/request-framing.ts'
+export { type Placed, Roster } from './wire/roster.ts'
+export { relaySocket } from './wire/socket-relay.ts'
+export { resetSocket } from './wire/socket-reset.ts'
+export { resetStream, StreamPipe } from './wire/stream-pipe.ts'
+export * from './wire/tcp-protocol.ts'
+export { LONGEST_TIMER_MS, SESSION_WINDOW, tunnelHttp2 } from './wire/tunnel-protocol.ts'
+export { UnreadBudget } from './wire/unread-budget.ts'
