@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { migrations } from '../api/database.ts'
+import { diagnosticsRoutes } from '../api/diagnostics.ts'
 import { type AppHostProtocol, protocols } from '../api/protocol.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
@@ -8,6 +9,7 @@ import { type Clock, systemClock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
+import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
 import { waitForAll } from '../log/shutdown-wait.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
@@ -16,6 +18,8 @@ import { identifyCaller } from './access/caller.ts'
 import { lockRoutes } from './access/lock-routes.ts'
 import { createApiServer } from './api-server/api-server.ts'
 import { statusParts } from './api-server/cluster-status.ts'
+import { createHubMetrics } from './api-server/hub-metrics.ts'
+import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { statusRoutes } from './api-server/status-routes.ts'
 import { appRoutes } from './catalog/app-routes.ts'
 import { version } from './cli.ts'
@@ -23,8 +27,6 @@ import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { roomMigrations } from './database/room-migrations.ts'
-import { createDiagnostics } from './diagnostics/diagnostics.ts'
-import { createHubMetrics } from './diagnostics/hub-metrics.ts'
 import { forwardThrough } from './http/forward-headers.ts'
 import { hubKernel } from './hub-kernel.ts'
 import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
@@ -76,7 +78,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   let state: 'starting' | 'ready' | 'draining' = 'starting'
   const kernel = hubKernel(plugins, log, clock)
   const { calls } = kernel
-  const counts = createHubMetrics()
+  const counts = createHubMetrics({ version: hubVersion, log })
   const {
     store,
     certificates,
@@ -196,10 +198,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   onClose(() => front.close())
   counts.watch({ audit, catalog, revisions, front, registry, sessions, store, tunnel })
-  const diagnostics = createDiagnostics({
-    metrics: counts.metrics,
+  const diagnostics = createDiagnosticsListener({
     listenAddr: formatAddress(config.diagnostics.listen),
-    notReady: () => (state !== 'ready' ? state : revisions.fresh() ? null : 'view_stale'),
+    routes: [
+      healthRoute,
+      readinessRoute({ state: () => state, checks: readinessChecks({ store, revisions, audit }) }),
+      ...kernel.slot(diagnosticsRoutes),
+    ],
+    log,
   })
   onClose(() => diagnostics.close())
   const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])

@@ -37,5 +37,8 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string' }),
   migrations: partWith([], { owner: name, migrations: (value) => Object(value) === value }),
+  diagnosticsRoutes: partWith(['respond'], {
+    path: (value) => typeof value === 'string' && value.startsWith('/'),
+  }),
   signInMethods: partWith(['choices'], { name }),
 }

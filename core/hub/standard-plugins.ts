@@ -21,6 +21,7 @@ export const standardPlugins: readonly string[] = [
   'audit-database',
   'http-apps',
   'identity-jwt',
+  'metrics',
   'oidc',
   'rbac',
   'tcp-apps',

@@ -121,7 +121,7 @@ async function launch(dir: string, options: TestHubOptions): Promise<TestHub> {
 async function untilReady(port: number): Promise<void> {
   const deadline = Date.now() + READY_MS
   for (;;) {
-    const { status } = await fetch(`http://127.0.0.1:${port}/readyz`)
+    const { status } = await fetch(`http://127.0.0.1:${port}/readyz?deep`)
     if (status === 200) return
     if (Date.now() > deadline) throw new Error(`the hub is not ready: ${status}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

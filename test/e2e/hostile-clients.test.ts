@@ -45,7 +45,7 @@ async function freePort(): Promise<number> {
 
 const logOf = () => readFileSync(logFile, 'utf8')
 const readyz = () =>
-  fetch(`http://127.0.0.1:${diagnosticsPort}/readyz`).then(
+  fetch(`http://127.0.0.1:${diagnosticsPort}/readyz?deep`).then(
     ({ status }) => status,
     () => 0,
   )

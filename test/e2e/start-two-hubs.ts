@@ -115,7 +115,8 @@ export async function startSite(
         args: ['start', '--config', file],
         env: { ...key, ...options.env?.(name) },
         logFile: join(dir, `${name}.log`),
-        ready: () => until(() => answers(`http://127.0.0.1:${diagnosticsPort}/readyz`), `${name} is ready`),
+        ready: () =>
+          until(() => answers(`http://127.0.0.1:${diagnosticsPort}/readyz?deep`), `${name} is ready`),
       })
     let program = await launch()
     closers.push(() => program.stop())

@@ -39,7 +39,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['audit-database', 'identity-jwt', 'http-apps', 'oidc', 'rbac'],
+  ...['audit-database', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'user-certs', 'webauthn'],
 ]
 
@@ -49,6 +49,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['certifiedHttp', 'protocols'],
+    metrics: ['diagnosticsRoutes'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'webRoutes'],
     'tcp-apps': ['migrations', 'protocols'],

@@ -113,7 +113,10 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
 
 function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Asked | undefined): OpenDatabase {
   const open = (pool: PostgresPool, asked?: Asked): Database =>
-    new Kysely({ dialect: new PostgresDialect({ pool }), ...telling(asked) })
+    new Kysely({
+      dialect: new PostgresDialect({ pool: asked ? counting(pool, asked) : pool }),
+      ...telling(asked),
+    })
   const pool = createPostgresPool(url, limits, log)
   const db = open(pool, asked)
   const reserved = open(createPostgresPool(url, { ...limits, connections: 1 }, log), asked)
@@ -155,4 +158,20 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
 function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
   if (!asked) return {}
   return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
+}
+
+/** A query that gets no connection never runs, so kysely does not report it. */
+function counting(pool: PostgresPool, asked: Asked): PostgresPool {
+  return {
+    ...pool,
+    async connect() {
+      const began = performance.now()
+      try {
+        return await pool.connect()
+      } catch (error) {
+        asked(performance.now() - began, true)
+        throw error
+      }
+    },
+  }
 }

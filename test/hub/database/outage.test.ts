@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import t from 'tap'
-import type { OpenDatabase } from '../../../core/hub/database/database.ts'
+import { type OpenDatabase, openDatabase } from '../../../core/hub/database/database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from './lose-commits.ts'
@@ -19,7 +19,14 @@ const limits = { ...postgresLimits, connectMs: 1_000, answerMs: 1_500, statement
 t.test(
   'fault 6: a server that is stopped and answers nothing: stale after 5 s, and fresh again after it goes on',
   async (t) => {
-    const database = await open(await store.config(), limits)
+    let failed = 0
+    const database = await openDatabase(await store.config(), {
+      log: keptLog(),
+      limits,
+      asked: (_ms, hasFailed) => {
+        if (hasFailed) failed += 1
+      },
+    })
     await database.migrate([])
     const revisions = changesOf(database)
     await revisions.start()
@@ -32,8 +39,10 @@ t.test(
     try {
       await until(() => !revisions.fresh(), 'stale', 10_000)
       const started = performance.now()
+      const before = failed
       await t.rejects(sql`SELECT 1`.execute(database.db), { code: 'MEZ_DATABASE_UNAVAILABLE' })
       t.ok(performance.now() - started < 10_000, 'a query ends in time')
+      t.ok(failed > before, 'a query that gets no connection counts as failed')
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     }

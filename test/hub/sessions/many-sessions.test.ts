@@ -14,7 +14,7 @@ await sql.connect()
 t.teardown(() => sql.end())
 await hub.api('POST', '/users', { name: 'alice', roles: ['access'] })
 
-const ready = async () => (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/readyz`)).status
+const ready = async () => (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/readyz?deep`)).status
 const living = async (): Promise<number> =>
   (await sql.query('SELECT count(*)::int AS n FROM sessions WHERE ended IS NULL')).rows[0].n
 

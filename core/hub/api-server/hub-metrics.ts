@@ -2,6 +2,7 @@ import type { AuditInput } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Decision } from '../../api/decision.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
+import type { Log } from '../../kernel/log.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { OpenDatabase } from '../database/database.ts'
@@ -29,8 +30,14 @@ export interface Watched {
  * The metrics of a hub; README.md has the table. What happens often is counted in place by those who are told of it, and
  * everything else is looked at when somebody scrapes.
  */
-export function createHubMetrics() {
-  const metrics = createMetrics()
+export function createHubMetrics({ version, log }: { readonly version: string; readonly log: Log }) {
+  const metrics = createMetrics(log)
+  metrics.gauge(
+    'mezite_build_info',
+    'Always 1, with the version of the hub',
+    () => ({ [version]: 1 }),
+    'version',
+  )
   const requests = metrics.counters(
     'mezite_requests_total',
     'Requests that were forwarded to apps, at their end',

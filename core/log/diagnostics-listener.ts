@@ -1,0 +1,101 @@
+import { createServer, type Server } from 'node:http'
+import type { DiagnosticsResponse, DiagnosticsRoute } from '../api/diagnostics.ts'
+import { withDeadline } from '../kernel/deadline.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
+import type { Log } from '../kernel/log.ts'
+
+const RESPONSE_MS = 10_000
+
+export interface DiagnosticsOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listenAddr: string
+  /** `/healthz` and `/readyz` of the program, and what plugins add. Throws `MEZ_CONFIG_INVALID` when two share a path. */
+  readonly routes: readonly DiagnosticsRoute[]
+  readonly log: Log
+}
+
+/** Plain HTTP for operators: never on the public port. */
+export interface DiagnosticsListener {
+  listen(): Promise<{ readonly port: number }>
+  close(): Promise<void>
+}
+
+/** `/healthz`: the process responds. */
+export const healthRoute: DiagnosticsRoute = {
+  path: '/healthz',
+  respond: async () => plainText(200, 'ok'),
+}
+
+/** A response of one or more lines of text. */
+export function plainText(status: number, body: string): DiagnosticsResponse {
+  return { status, contentType: 'text/plain', body: `${body}\n` }
+}
+
+/** The diagnostics listener of a program. */
+export function createDiagnosticsListener({
+  listenAddr,
+  routes,
+  log,
+}: DiagnosticsOptions): DiagnosticsListener {
+  const byPath = new Map<string, DiagnosticsRoute>()
+  for (const route of routes) {
+    if (byPath.has(route.path))
+      throw new MezError(
+        'MEZ_CONFIG_INVALID',
+        `two plugins provide ${route.path} of the diagnostics listener`,
+      )
+    byPath.set(route.path, route)
+  }
+
+  async function respond(method: string | undefined, url = ''): Promise<DiagnosticsResponse> {
+    if (method !== 'GET' && method !== 'HEAD') return plainText(405, 'GET only')
+    const [path = '', query = ''] = url.split('?', 2)
+    const route = byPath.get(path)
+    if (!route) return plainText(404, [...byPath.keys()].join(' '))
+    try {
+      return await withDeadline(() => route.respond(new URLSearchParams(query)), RESPONSE_MS)
+    } catch (error) {
+      log.error({ path, error: messageOf(error) }, 'a request to the diagnostics listener failed')
+      return plainText(500, 'failed')
+    }
+  }
+
+  const server = createServer(
+    { headersTimeout: 5_000, requestTimeout: 10_000 },
+    async (request, response) => {
+      response.on('error', () => response.destroy())
+      const { status, contentType, body } = await respond(request.method, request.url)
+      response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' })
+      response.end(request.method === 'HEAD' ? undefined : body)
+    },
+  )
+  server.maxConnections = 200
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return {
+    listen: () => listen(server, listenAddr),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        if (server.listening) server.close(() => resolve())
+        else resolve()
+      }),
+  }
+}
+
+function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
+  const colon = listenAddr.lastIndexOf(':')
+  const host = listenAddr.slice(0, colon).replace(/^\[|\]$/g, '')
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void => {
+      const message = `diagnostics cannot listen on ${listenAddr}: ${cause.message}`
+      reject(new MezError('MEZ_PORT_UNAVAILABLE', message, { cause }))
+    }
+    server.once('error', failed)
+    server.listen({ host: host || '127.0.0.1', port: Number(listenAddr.slice(colon + 1)) }, () => {
+      server.removeListener('error', failed)
+      server.on('error', () => {})
+      const address = server.address()
+      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
+    })
+  })
+}

@@ -1,0 +1,77 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { createMetrics } from '../../../core/hub/api-server/metrics.ts'
+import { database, defineHubPlugin, metrics } from '../../../core/index.ts'
+import { createTestHub, memoryLog } from '../../../core/testing/index.ts'
+
+const failing = defineHubPlugin({
+  name: 'failing',
+  api: 1,
+  summary: 'Registers a gauge that cannot be read, and fails a query',
+  needs: { metrics, database },
+  setup({ use, tap }) {
+    use.metrics.gauge('failing_things', 'Throws', () => {
+      throw new Error('no reading')
+    })
+    use.metrics.counter('failing_runs_total', 'Does not throw').value = 3
+    tap.lifecycle.start(async () => {
+      await sql`SELECT missing FROM nowhere`.execute(use.database).catch(() => {})
+    })
+  },
+})
+
+async function scrape(port: number) {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+  const text = await response.text()
+  const value = (line: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((each) => each.startsWith(`${line} `))
+        ?.split(' ')[1],
+    )
+  return { status: response.status, type: response.headers.get('content-type'), text, value }
+}
+
+t.test('a hub serves its metrics and those of its process', async (t) => {
+  const hub = await createTestHub({ plugins: [failing] })
+  t.teardown(() => hub.stop())
+  const { status, type, text, value } = await scrape(hub.ports.diagnostics)
+  t.equal(status, 200)
+  t.match(type, /^text\/plain; version=0\.0\.4/)
+  t.match(text, /^process_cpu_user_seconds_total /m)
+  t.match(text, /^mezite_build_info\{version="\d+\.\d+\.\d+[^"]*"\} 1$/m)
+  t.match(text, /^# TYPE mezite_audit_events_total counter$/m)
+  t.match(text, /^mezite_audit_queue_events\{sink="audit-database"\} \d+$/m)
+  t.equal(value('mezite_audit_accepting'), 1)
+  t.ok(value('mezite_database_query_seconds_bucket{le="10"}') > 0)
+  t.equal(
+    value('mezite_database_query_seconds_bucket{le="+Inf"}'),
+    value('mezite_database_query_seconds_count'),
+  )
+  t.equal(value('mezite_database_failed_queries_total'), 1, 'a query that fails is counted')
+  t.equal(value('failing_runs_total'), 3)
+  t.notMatch(text, /failing_things/, 'a gauge that throws is missing, and nothing else is')
+  t.match(hub.log.join('\n'), /failing_things.*no reading/)
+})
+
+t.test('`metrics: false` switches the endpoint off and leaves health and readiness', async (t) => {
+  const hub = await createTestHub({ config: { plugins: { metrics: false } } })
+  t.teardown(() => hub.stop())
+  t.equal((await scrape(hub.ports.diagnostics)).status, 404)
+  for (const path of ['healthz', 'readyz', 'readyz?deep'])
+    t.equal((await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/${path}`)).status, 200, path)
+})
+
+t.test('names are checked, labels are bounded', (t) => {
+  const made = createMetrics(memoryLog().log)
+  made.counter('taken_total', 'First')
+  t.throws(() => made.gauge('taken_total', 'Second', () => 1))
+  t.throws(() => made.counter('not a name', 'Bad'))
+  const cells = made.counters('many_total', 'Many', ['who'])
+  for (let n = 0; n < 1_000; n++) cells(`person-${n}`).value += 1
+  const { samples } = made.collect().find(({ name }) => name === 'many_total')!
+  t.ok(samples.length <= 201, `${samples.length} time series`)
+  t.equal(samples.find(({ labels }) => labels.who === 'other')?.value, 800)
+  t.end()
+})
