@@ -5,10 +5,11 @@ import { PGlite } from '@electric-sql/pglite'
 
 /**
  * Puts an empty embedded database into a data folder that has none, which a hub then opens in half a second instead of
- * making one of its own in three. It is made once for each version of PGlite and kept in `node_modules/.cache`.
+ * making one of its own in three. It is made once for each version of PGlite and kept in `node_modules/.cache`; a test
+ * run that names a folder in `MEZITE_TEST_DATABASE` has it copied instead, migrations included.
  */
 export async function seedDatabase(dataDir: string): Promise<void> {
-  const seed = await madeSeed()
+  const seed = process.env.MEZITE_TEST_DATABASE ?? (await madeSeed())
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await cp(seed, join(dataDir, 'database'), { recursive: true, errorOnExist: true, force: false })
 }

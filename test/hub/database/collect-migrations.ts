@@ -8,7 +8,7 @@ import { roomMigrations } from '../../../core/hub/database/room-migrations.ts'
 
 /** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */
 export async function collectMigrations(): Promise<Map<string, readonly string[]>> {
-  const all = [databaseMigrations, ...roomMigrations, ...(await migrationsOfPlugins())]
+  const all = [databaseMigrations, ...(await allMigrations())]
   const found = new Map<string, readonly string[]>()
   for (const { owner, migrations } of all) {
     for (const [name, { up }] of Object.entries(migrations)) {
@@ -28,6 +28,12 @@ export async function collectMigrations(): Promise<Map<string, readonly string[]
   }
   return found
 }
+
+/** The migrations of the rooms and the standard plugins, in the order in which a hub runs them. */
+export const allMigrations = async (): Promise<Migrations[]> => [
+  ...roomMigrations,
+  ...(await migrationsOfPlugins()),
+]
 
 async function migrationsOfPlugins(): Promise<Migrations[]> {
   const plugins = join(import.meta.dirname, '../../../plugins')
