@@ -76,7 +76,13 @@ function runTests(
     const coverage = values.coverage ? [] : ['--disable-coverage']
     const child = spawn('tap', ['run', '--reporter=tap', ...coverage, ...files], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_OPTIONS, MEZITE_TEST_DATABASE: database },
+      env: {
+        ...process.env,
+        NODE_OPTIONS,
+        // Hundreds of programs load the same sources.
+        NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.cache/compiled'),
+        MEZITE_TEST_DATABASE: database,
+      },
     })
     const report = new TestReport((line) => process.stdout.write(`${line}\n`))
     let tally: Tally | null = null
