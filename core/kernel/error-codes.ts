@@ -60,6 +60,7 @@ export const errorCodes = {
   MEZ_DATABASE_LOCKED: 'Stop the other mezhub that uses this data_dir, or give this one its own.',
   MEZ_DATABASE_UNAVAILABLE:
     'Check that the database runs, that `database.url` is right and that it has room.',
+  MEZ_TRANSACTION_BYPASSED: 'Change the code of the room or plugin that the stack trace names.',
   MEZ_DATABASE_NEWER: 'Start the version of Mezite that last used the database, or a newer one.',
   MEZ_MIGRATION_FAILED: 'The cause is what the database said; nothing of the failed owner has changed.',
   MEZ_ENCRYPTION_KEY_WRONG:

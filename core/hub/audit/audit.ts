@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Audit, AuditEvent, AuditInput, AuditSink } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -89,7 +90,8 @@ export function createAudit(options: AuditOptions): RunningAudit {
     else timer ??= setTimeout(deliverGathered, GATHER_MS)
   }
 
-  function deliverGathered(): void {
+  // A timer runs in the async context of its creator, which may be a change; sinks use the database in their own.
+  const deliverGathered = AsyncLocalStorage.bind((): void => {
     clearTimeout(timer)
     timer = undefined
     const those = gathered
@@ -102,7 +104,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
         log.error({ error: messageOf(error), type: each.input.type }, 'an event could not be made')
       }
     }
-  }
+  })
 
   function deliver({ input, nowMs }: Gathered): void {
     const event = make(input, nowMs)

@@ -1,15 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Kysely, type KyselyConfig, PGliteDialect, PostgresDialect, type PostgresPool, sql } from 'kysely'
+import { Kysely, type KyselyConfig, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import type { Database, Migrations } from '../../api/database.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { lockDataDir } from './data-lock.ts'
 import { createEmbeddedClient } from './embedded-client.ts'
+import { EmbeddedDialect } from './embedded-dialect.ts'
 import { databaseMigrations } from './migrations.ts'
 import { runMigrations } from './migrator.ts'
 import { createPostgresListener } from './postgres-listener.ts'
 import { createPostgresPool, type PostgresLimits, postgresLimits } from './postgres-pool.ts'
+import { refuseBesideTransaction } from './transaction-guard.ts'
 
 export type DatabaseConfig =
   | { readonly driver: 'embedded' /** The hub's; made with mode 0700. */; readonly dataDir: string }
@@ -78,7 +80,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const client = createEmbeddedClient({ folder, log })
   const db: Database = new Kysely({
-    dialect: new PGliteDialect({ pglite: client as never }),
+    dialect: new EmbeddedDialect({ pglite: client as never }),
     ...telling(asked),
   })
   const listeners = new Map<string, Set<(payload: string) => void>>()
@@ -114,7 +116,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
 function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Asked | undefined): OpenDatabase {
   const open = (pool: PostgresPool, asked?: Asked): Database =>
     new Kysely({
-      dialect: new PostgresDialect({ pool: asked ? counting(pool, asked) : pool }),
+      dialect: new PostgresDialect({ pool: guarded(pool, asked) }),
       ...telling(asked),
     })
   const pool = createPostgresPool(url, limits, log)
@@ -160,16 +162,17 @@ function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
   return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
 }
 
-/** A query that gets no connection never runs, so kysely does not report it. */
-function counting(pool: PostgresPool, asked: Asked): PostgresPool {
+/** Refuses connections beside the transaction of a change, and counts a query that gets none: kysely does not see it. */
+function guarded(pool: PostgresPool, asked: Asked | undefined): PostgresPool {
   return {
     ...pool,
     async connect() {
+      refuseBesideTransaction()
       const began = performance.now()
       try {
         return await pool.connect()
       } catch (error) {
-        asked(performance.now() - began, true)
+        asked?.(performance.now() - began, true)
         throw error
       }
     },

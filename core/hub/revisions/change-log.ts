@@ -4,35 +4,35 @@ import type { ChangeKind } from '../../api/revisions.ts'
 import type { ChangeTables } from '../database/migrations.ts'
 import { onStandby } from '../database/standby-check.ts'
 
-/** A place in the history of changes. The tag differs when the number was given away twice, as after a restore. */
-export interface Place {
+/** One change in the history. The tag differs when the number was assigned twice, as after a restore. */
+export interface Revision {
   readonly n: number
   readonly tag: string
 }
 
-/** Kind, key, and whether no decision depends on it: a session was just opened, say. */
+/** Kind, key, and whether no decision depends on it, as when a session was opened. */
 export type Touch = readonly [kind: ChangeKind, key: string, harmless: boolean]
 
 export type Touched = ReadonlyMap<ChangeKind, ReadonlySet<string>>
 
-/** More changes than this at once, or more keys, are not replayed: everything is loaded. */
+/** With more changes than this, or more keys, everything is loaded instead. */
 const REPLAYED = 2_000
-/** A view asks for its keys in one statement, which has no more than 65,535 parameters. */
+/** A view reads its keys in one statement, which takes at most 65,535 parameters. */
 const REPLAYED_KEYS = 10_000
 
-/** Takes the next number. From here to the end of the transaction no other change can be under way on any hub. */
-export async function takePlace(trx: Transaction): Promise<Place> {
+/** Assigns the next revision. Until the transaction ends, no other change can run on any hub. */
+export async function assignRevision(trx: Transaction): Promise<Revision> {
   const { rows } =
-    await sql<Place>`UPDATE change_sequence SET n = n + 1, tag = gen_random_uuid() WHERE id = 1 RETURNING n, tag`.execute(
+    await sql<Revision>`UPDATE change_sequence SET n = n + 1, tag = gen_random_uuid() WHERE id = 1 RETURNING n, tag`.execute(
       trx,
     )
   return rows[0]!
 }
 
-/** Writes down what the change at this place has touched. */
+/** Records what the change of this revision has touched. */
 export async function logChange(
   trx: Transaction,
-  { n, tag }: Place,
+  { n, tag }: Revision,
   touches: readonly Touch[],
 ): Promise<void> {
   const touched = JSON.stringify(
@@ -46,24 +46,24 @@ export async function logChange(
 }
 
 /**
- * Where the history stands. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, which a pooler may lead to at any query:
- * it lags, or has lost its primary, and says nothing of it.
+ * Reads the latest revision. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, to which a pooler may lead at any query:
+ * it lags, or has lost its primary, without any sign of it.
  */
-export async function readPlace(db: Database): Promise<Place> {
-  const { rows } = await sql<Place & { standby: boolean }>`
+export async function readRevision(db: Database): Promise<Revision> {
+  const { rows } = await sql<Revision & { standby: boolean }>`
     SELECT n, tag, pg_is_in_recovery() AS standby FROM change_sequence WHERE id = 1`.execute(db)
   const { n, tag, standby } = rows[0]!
   if (standby) throw onStandby()
   return { n, tag }
 }
 
-/** Whether the change at this place was made; waits until it is, or can be no more. */
-export function hasPlace(db: Database, { n, tag }: Place): Promise<boolean> {
+/** Whether the change of this revision was committed; waits until that is certain. */
+export function hasRevision(db: Database, { n, tag }: Revision): Promise<boolean> {
   return db
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
-      // Its transaction may still be at work on the server, and holds this row until it has ended.
+      // Its transaction may still be running on the server, and locks this row until it ends.
       await sql`SELECT 1 FROM change_sequence WHERE id = 1 FOR SHARE`.execute(trx)
       const { rows } = await sql`SELECT 1 FROM change_log WHERE n = ${n} AND tag = ${tag}`.execute(trx)
       return rows.length > 0
@@ -71,13 +71,13 @@ export function hasPlace(db: Database, { n, tag }: Place): Promise<boolean> {
 }
 
 /**
- * What happened after `from` up to `to`. Null when that is too much, or the log cannot tell: it does not reach back that
- * far, the number went backwards, or the history is another one. Read it in one snapshot with `to`.
+ * Reads what was touched after `from` up to `to`. Null when that is too much or the log does not cover it: it was pruned,
+ * the number went backwards, or the history is a different one. Call it in the snapshot in which `to` was read.
  */
 export async function readTouched(
   trx: Transaction,
-  from: Place,
-  to: Place,
+  from: Revision,
+  to: Revision,
 ): Promise<{ touched: Touched; decisive: boolean } | null> {
   if (to.n < from.n || to.n - from.n > REPLAYED) return null
   const rows = await trx
@@ -105,7 +105,7 @@ export async function readTouched(
   return { touched, decisive }
 }
 
-/** Deletes what lies further back than `keep` changes, a bounded piece at a time. */
+/** Deletes the entries of revisions before this one, at most 1,000 at a time. */
 export async function pruneLog(db: Database, before: number): Promise<void> {
   await sql`DELETE FROM change_log WHERE n IN
     (SELECT n FROM change_log WHERE n < ${before} ORDER BY n LIMIT 1000)`.execute(db)

@@ -7,16 +7,17 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { OpenDatabase } from '../database/database.ts'
+import { refuseBesideTransaction } from '../database/transaction-guard.ts'
 import { createSemaphore } from '../limits/semaphore.ts'
+import { runChange } from './change.ts'
 import {
-  hasPlace,
+  assignRevision,
+  hasRevision,
   logChange,
-  type Place,
   pruneLog,
-  readPlace,
-  type Touch,
+  type Revision,
+  readRevision,
   type Touched,
-  takePlace,
 } from './change-log.ts'
 import { ageOf, type Moment, momentOf } from './freshness.ts'
 import { type Loaded, loadViews } from './view-loader.ts'
@@ -26,50 +27,53 @@ const PRUNE_MS = 60_000
 const REPORT_MS = 10_000
 const REACH_MS = 10_000
 
-/** The half of the audit room that changes need. */
+/** The part of the audit room that changes need. */
 export interface ChangeAudit {
   recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
-  /** The transaction has been committed: what it recorded may go to sinks outside the database. */
+  /** The transaction is committed: its events may go to sinks outside the database. */
   committed(trx: Transaction): void
 }
 
-/** Everything of an open database that changes need, so that one can be spread here. */
+/** The options include the parts of an open database that changes need, so that one can be spread here. */
 export interface RevisionsOptions
   extends Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'> {
   readonly clock: Clock
   readonly log: Log
-  /** Asked for when a change is audited; the audit room may be made later. */
+  /** Called when a change is audited, since the audit room is created later. */
   readonly audit: () => ChangeAudit
   /** Longest time between two reads; default 1 s. */
   readonly pollMs?: number
   /** Age up to which the views may decide; default 5 s. */
   readonly freshMs?: number
-  /** How many changes the log holds; default 10,000. */
+  /** How many revisions the log keeps; default 10,000. */
   readonly keep?: number
+  /** How long a change may take; default 8 s, less than others wait for their turn. */
+  readonly changeMs?: number
 }
 
 export interface RunningRevisions extends Revisions {
-  /** Loads every view and starts to poll. Once, after the migrations and the first `addView`s. */
+  /** Loads every view and starts to poll. Call it once, after the migrations and the first `addView`s. */
   start(): Promise<void>
-  /** Ends polling and waits for the read under way. The database stays open. */
+  /** Stops polling and waits for the current read. The database stays open. */
   stop(): Promise<void>
   /** Number of the last change that this hub has applied, of any kind; -1 before the first load. */
   readonly applied: number
 }
 
-/** The change sequence of one hub. Before `start` nothing is fresh. */
+/** The revisions of one hub. Before `start` nothing is fresh. */
 export function createRevisions(options: RevisionsOptions): RunningRevisions {
-  const { db, reserved, clock, log, pollMs = 1_000, freshMs = 5_000, keep = 10_000 } = options
+  const { db, reserved, clock, log } = options
+  const { pollMs = 1_000, freshMs = 5_000, keep = 10_000, changeMs = 8_000 } = options
   const alone = options.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
-  const takeTurn = createSemaphore({
+  const acquireTurn = createSemaphore({
     ...{ atOnce: 1, waiting: 500, waitMs: 10_000 },
     refuse: (why) => new MezError('MEZ_DATABASE_UNAVAILABLE', `the change was not made: ${why}`),
   })
-  let applied: Place | null = null
+  let applied: Revision | null = null
   let lastRead: Moment | null = null
-  // The first load makes it the number that it read.
+  // The first load sets it to the number that it read.
   let revision = -1
   let started = false
   let reload = true
@@ -83,19 +87,19 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
   let prunedAt = clock.monotonic()
 
   function apply(loaded: Loaded, moment: Moment): void {
-    // Half of the views may have swapped when one throws: nothing is known then until all are loaded anew.
+    // When one view throws, others may have swapped already: until all are loaded again, nothing is fresh.
     applied = null
     lastRead = null
     loaded.swap()
-    applied = loaded.place
+    applied = loaded.revision
     lastRead = moment
-    // Grows even when the number went backwards, or caches keyed with it would live again.
-    if (loaded.decisive) revision = Math.max(revision + 1, loaded.place.n)
+    // It grows even when the database's number went backwards, or caches keyed with it would become valid again.
+    if (loaded.decisive) revision = Math.max(revision + 1, loaded.revision.n)
     for (const listener of listeners) {
       try {
         listener(loaded.touched)
       } catch (error) {
-        log.error({ error: messageOf(error) }, 'a listener to changes failed')
+        log.error({ error: messageOf(error) }, 'a listener to revisions failed')
       }
     }
   }
@@ -105,8 +109,8 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     const from = reload ? null : applied
     reload = false
     try {
-      const place = from && (await readPlace(reserved))
-      if (!from || !place || place.n !== from.n || place.tag !== from.tag) {
+      const latest = from && (await readRevision(reserved))
+      if (!from || !latest || latest.n !== from.n || latest.tag !== from.tag) {
         apply(await loadViews(reserved, [...views], from), moment)
       }
       lastRead = moment
@@ -116,7 +120,8 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       report(error)
       throw error
     }
-    if (failedSince !== null) log.info({ afterMs: clock.monotonic() - failedSince }, 'changes are read again')
+    if (failedSince !== null)
+      log.info({ afterMs: clock.monotonic() - failedSince }, 'access data is read again')
     failedSince = null
   }
 
@@ -124,7 +129,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     const now = clock.monotonic()
     if (now - reportedAt < REPORT_MS) return
     reportedAt = now
-    log.error({ error: messageOf(error), ageMs: ageOf(lastRead, clock) }, 'changes cannot be read')
+    log.error({ error: messageOf(error), ageMs: ageOf(lastRead, clock) }, 'access data cannot be read')
   }
 
   function catchUp(): Promise<void> {
@@ -134,7 +139,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       })
       return reading
     }
-    // The read under way may have begun too early: those who come now share the one after it.
+    // The current read may have begun too early: callers from now on share the one after it.
     nextRead ??= reading
       .catch(() => {})
       .then(() => {
@@ -150,7 +155,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       await catchUp()
       if (clock.monotonic() - prunedAt > PRUNE_MS) await prune()
     } catch {
-      // Reported by the read; a little apart from the other hubs, so that they do not all come back at once.
+      // The read has reported it. Jitter keeps hubs from returning to the database at the same time.
       waitMs = pollMs * (0.2 + Math.random() * 0.5)
     }
     schedule(ageOf(lastRead, clock) > pollMs && failedSince === null ? 0 : waitMs)
@@ -166,8 +171,8 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     if (applied) await pruneLog(db, applied.n - keep)
   }
 
-  /** Tries until it works, 10 s at most. `unknown` says what the caller does not learn then. */
-  async function patiently<T>(work: () => Promise<T>, unknown: string): Promise<T> {
+  /** Retries until `work` resolves, for at most 10 s. `unknown` is the message of the error after that. */
+  async function retry<T>(work: () => Promise<T>, unknown: string): Promise<T> {
     const until = clock.monotonic() + REACH_MS
     while (true) {
       try {
@@ -181,51 +186,49 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     }
   }
 
-  async function judge(by: Actor | null): Promise<void> {
+  /** Rejects when the caller has lost the permission for the change while it waited. */
+  async function checkCaller(by: Actor | null): Promise<void> {
     if (!by?.stillMay) return
     await catchUp()
     await by.stillMay()
   }
 
   async function write<T>(
-    change: (trx: Transaction, change: Change) => Promise<T>,
+    body: (trx: Transaction, change: Change) => Promise<T>,
     by: Actor | null = null,
   ): Promise<T> {
-    const pass = await takeTurn()
-    let done: { readonly trx: Transaction; readonly place: Place; readonly value: T } | undefined
+    refuseBesideTransaction()
+    const release = await acquireTurn()
+    let done: { readonly trx: Transaction; readonly revision: Revision; readonly value: T } | undefined
     let lost: MezError | undefined
     try {
-      // The embedded database answers nobody else during a transaction; the turn alone keeps all other changes away.
-      if (alone) await judge(by)
+      // The embedded database has one connection, which the transaction holds; the turn alone excludes other changes.
+      if (alone) await checkCaller(by)
       await db.transaction().execute(async (trx) => {
-        const place = await takePlace(trx)
-        if (!alone) await judge(by)
-        const touches: Touch[] = []
-        const audited: AuditInput[] = []
-        const value = await change(trx, {
-          touch: (kind, key) => void touches.push([kind, key, false]),
-          opened: (key) => void touches.push(['session', key, true]),
-          noted: (kind, key) => void touches.push([kind, key, true]),
-          audit: async (event) => void audited.push(event),
-        })
+        const assigned = await assignRevision(trx)
+        if (!alone) await checkCaller(by)
+        const { value, touches, audited } = await runChange(trx, body, changeMs)
         if (audited.length > 0) await options.audit().recordIn(trx, audited)
-        await logChange(trx, place, touches)
-        done = { trx, place, value }
+        await logChange(trx, assigned, touches)
+        done = { trx, revision: assigned, value }
       })
     } catch (error) {
       if (!done || !isMezError(error, 'MEZ_DATABASE_UNAVAILABLE')) throw error
       lost = error
     } finally {
-      pass()
+      release()
     }
-    const { trx, place, value } = done!
-    // Only the answer to COMMIT may have got lost: then it is as much in force as any other.
-    if (lost && !(await patiently(() => hasPlace(db, place), 'it is not known whether the change was made')))
+    const { trx, revision: assigned, value } = done!
+    // Perhaps only the response to COMMIT was lost: then the change is in force.
+    if (
+      lost &&
+      !(await retry(() => hasRevision(db, assigned), 'it is not known whether the change was made'))
+    )
       throw lost
     options.audit().committed(trx)
     void options.notify(CHANNEL)
-    // Until this hub's views include what was committed before.
-    if (started) await patiently(catchUp, 'the change was made, but this hub cannot read it back')
+    // Until this hub's views include everything that was committed before.
+    if (started) await retry(catchUp, 'the change was made, but this hub cannot read it back')
     return value
   }
 
@@ -240,7 +243,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     write,
     addView(view) {
       views.push(view)
-      // Everything is loaded at the next read; one that is under way does not know the view.
+      // The next read loads everything; the current one does not include the view.
       reload = true
       if (started) catchUp().catch(() => {})
     },

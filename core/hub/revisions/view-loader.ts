@@ -2,38 +2,38 @@ import type { Database } from '../../api/database.ts'
 import type { View } from '../../api/revisions.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
-import { type Place, readPlace, readTouched, type Touched } from './change-log.ts'
+import { type Revision, readRevision, readTouched, type Touched } from './change-log.ts'
 
-/** What one reading transaction has found; nothing is visible before `swap`. */
+/** The result of one reading transaction; nothing is visible before `swap`. */
 export interface Loaded {
-  readonly place: Place
+  readonly revision: Revision
   /** Null: everything was loaded. */
   readonly touched: Touched | null
-  /** Something was touched that can alter a decision. */
+  /** Whether something was touched that can change a decision. */
   readonly decisive: boolean
-  /** Makes all of it visible at once. */
+  /** Makes all of it visible at the same time. */
   swap(): void
 }
 
-/** For one view, in milliseconds: while it is read, nothing that changes becomes visible. */
+/** For one view, in milliseconds: while it loads, no change becomes visible. */
 const viewDeadlines = { loadMs: 60_000, refreshMs: 10_000 }
 
 /**
- * Reads what changed after `from`, or everything when `from` is null or the log cannot tell, in one REPEATABLE READ
- * transaction that also reads where the history stands: all views show the same moment.
+ * Reads what changed after `from`, or everything when `from` is null or the log does not cover it. One REPEATABLE READ
+ * transaction also reads the latest revision, so that all views show the same moment.
  */
 export function loadViews(
   db: Database,
   views: readonly View[],
-  from: Place | null,
+  from: Revision | null,
   { loadMs, refreshMs } = viewDeadlines,
 ): Promise<Loaded> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const place = await readPlace(trx)
-      const found = from === null ? null : await readTouched(trx, from, place)
+      const revision = await readRevision(trx)
+      const found = from === null ? null : await readTouched(trx, from, revision)
       const swaps: (() => void)[] = []
       for (const view of views) {
         try {
@@ -43,11 +43,11 @@ export function loadViews(
           }
         } catch (error) {
           if (error instanceof MezError) throw error
-          throw new Error(`the view '${view.name}' cannot be read: ${messageOf(error)}`, { cause: error })
+          throw new Error(`the view "${view.name}" cannot be loaded: ${messageOf(error)}`, { cause: error })
         }
       }
       return {
-        place,
+        revision,
         touched: found?.touched ?? null,
         decisive: found?.decisive ?? true,
         swap() {

@@ -70,7 +70,7 @@ t.test('fault 6: a standby answers every query, and nothing that it says is fres
     await until(() => !revisions.fresh(), 'stale')
     await t.rejects(revisions.catchUp(), { code: 'MEZ_DATABASE_UNAVAILABLE', message: /is a standby/ })
     await t.rejects(sql`SELECT 1`.execute(database.db), { message: /is a standby/ })
-    t.match(JSON.stringify(lines), /changes cannot be read/)
+    t.match(JSON.stringify(lines), /access data cannot be read/)
     t.notOk(revisions.fresh())
   } finally {
     await store.server.stop()
