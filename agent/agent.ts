@@ -11,7 +11,6 @@ import {
   MezError,
   messageOf,
   systemClock,
-  waitForAll,
 } from '@mezite/core/agent'
 import { createAgentIdentity } from './agent-identity.ts'
 import { createAllowList } from './allow-list.ts'
@@ -86,6 +85,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
   let keeper: LinkKeeper | null = null
   let stopping: Promise<void> | null = null
   let release: () => void = () => {}
+  kernel.tap('the links to the hub').lifecycle.drain(() => keeper?.drain())
 
   async function dial(target: DialTarget): Promise<Duplex> {
     const own = calls.dial.open.empty ? null : await calls.dial.open(target)
@@ -125,8 +125,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
   async function stop(graceMs: number): Promise<void> {
     release()
     const signal = AbortSignal.timeout(graceMs)
-    const links = { name: 'the links to the hub', ended: keeper?.drain() ?? Promise.resolve() }
-    await waitForAll([links, ...kernel.drain(signal)], graceMs, log)
+    await kernel.drain(signal, graceMs)
     keeper?.close()
     await kernel.stop()
   }

@@ -21,7 +21,6 @@ export type { AnyPlugin } from '../kernel/plugin.ts'
 export { runtimeProblems } from '../kernel/runtime-check.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 export { createLog } from '../log/program-log.ts'
-export { waitForAll } from '../log/shutdown-wait.ts'
 export { authorityOf, REASON_HEADER, readDialHeaders } from '../wire/dial-headers.ts'
 export { startHeartbeat } from '../wire/heartbeat.ts'
 export { connectHub, type HubReach, shakeHands } from '../wire/hub-connection.ts'
@@ -33,4 +32,12 @@ export { carriedBy } from '../wire/socket-reset.ts'
 export { resetStream, StreamPipe } from '../wire/stream-pipe.ts'
 export * from '../wire/tunnel-protocol.ts'
 export { UnreadBudget } from '../wire/unread-budget.ts'
-export { agentPartChecks } from './plugin-checks.ts'
+
+/** Checks of what plugins provide to the agent, by reference. Null: valid. */
+export const agentPartChecks: Readonly<Record<string, (part: unknown) => string | null>> = {
+  agentTransports(part) {
+    const { name, dial } = Object(part) as Record<string, unknown>
+    if (typeof name !== 'string' || name === '') return '`name` must be a text'
+    return typeof dial === 'function' ? null : '`dial` must be a function'
+  },
+}

@@ -1,17 +1,17 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
-import { migrations } from '../api/database.ts'
 import { diagnosticsRoutes } from '../api/diagnostics.ts'
+import { hubHooks } from '../api/hub-hooks.ts'
 import { type AppHostProtocol, protocols } from '../api/protocol.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/error.ts'
+import { createKernel } from '../kernel/kernel.ts'
+import { createLifetime, type Drainable, type Lifetime } from '../kernel/lifetime.ts'
 import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
-import { waitForAll } from '../log/shutdown-wait.ts'
-import { sayWhatWaits } from '../log/wait-notice.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { identifyCaller } from './access/caller.ts'
@@ -26,15 +26,11 @@ import { version } from './cli.ts'
 import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
-import { roomMigrations } from './database/room-migrations.ts'
-import { forwardThrough } from './http/forward-headers.ts'
-import { hubKernel } from './hub-kernel.ts'
-import { createLifetime, type Drainable, type Lifetime } from './lifetime.ts'
 import { createListener } from './listener/listener.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
-import { openRooms } from './rooms.ts'
+import { hubPartChecks, hubServices, standardProviders } from './plugins.ts'
+import { openRooms, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
-import { type HubServices, hubServices } from './standard-plugins.ts'
 import { userRoutes } from './users/user-routes.ts'
 
 /** What a hub is made of. */
@@ -46,12 +42,12 @@ export interface HubOptions {
 }
 
 /** One hub: control plane and proxy in one process. */
-export interface Hub extends Pick<Lifetime<Opened>, 'start' | 'stop'> {
+export interface Hub extends Pick<Lifetime<OpenHub>, 'start' | 'stop'> {
   /** The ports that it listens on, once started. */
-  readonly ports: { readonly public: number; readonly diagnostics: number } | null
+  readonly ports: OpenHub['ports'] | null
 }
 
-/** How long a lost client, or a plugin, may hold up the end of a drain, beyond the grace, in milliseconds. */
+/** How long a lost client or a plugin may delay the end of a drain beyond the grace, in milliseconds. */
 const CLOSE_MS = 2_000
 
 /** Connects the rooms and the plugins. Opens nothing before `start`. */
@@ -66,73 +62,42 @@ export function createHub(options: HubOptions): Hub {
   }
 }
 
-interface Opened extends Drainable {
+interface OpenHub extends Drainable {
   readonly ports: { readonly public: number; readonly diagnostics: number }
 }
 
-async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<Opened> {
+async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<OpenHub> {
   const { config, plugins, log, clock = systemClock } = options
   const { publicNames, clusterName, dataDir } = config
   const instanceId = uuidv7()
   const hubVersion = await version()
   let state: 'starting' | 'ready' | 'draining' = 'starting'
-  const kernel = hubKernel(plugins, log, clock)
+  const kernel = createKernel({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: plugins.map(({ plugin }) => plugin),
+    configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
+    suggestions: standardProviders,
+    checks: hubPartChecks,
+    log,
+    clock,
+  })
   const { calls } = kernel
   const counts = createHubMetrics({ version: hubVersion, log })
-  const {
-    store,
-    certificates,
-    revisions,
-    secretBox,
-    authorities,
-    audit,
-    catalog,
-    users,
-    locks,
-    apiTokens,
-    access,
-    sessions,
-    tunnel,
-    registry,
-    peers,
-    cuts,
-    activity,
-    pages,
-    signIn,
-  } = await openRooms({ config, instanceId, hubVersion, kernel, counts, clock, log, onClose })
+  const roomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
+  const rooms = await openRooms(roomsOptions)
+  const { services, store, certificates, revisions, authorities, audit, catalog, users, locks } = rooms
+  const { apiTokens, sessions, tunnel, registry, peers, cuts, activity, pages, signIn } = rooms
+  const parts = Object.entries(hubServices).map(
+    ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
+  )
 
-  const services: HubServices = {
-    access,
-    audit,
-    authorities,
-    catalog,
-    commandLogins: signIn.commandLogins,
-    database: store.db,
-    forwardHeaders: forwardThrough(calls.http.forward),
-    metrics: counts.metrics,
-    proxyLimits: config.proxy.limits,
-    publicNames,
-    revisions,
-    secretBox,
-    sessions,
-    signInDesk: signIn.desk,
-    tunnel,
-    users,
-  }
-  kernel.setup(Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]]))
-  await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
-  audit.open()
-  await sayWhatWaits('the first reading of access data', revisions.start(), log)
-  onClose(() => revisions.stop())
-  sessions.start()
-  onClose(() => sessions.stop())
-  await registry.start()
-  onClose(() => registry.stop())
-  onClose(activity.start())
-  await authorities.load()
-  onClose(() => authorities.close())
+  kernel.tap('the public port').lifecycle.drain((signal) => front.drain(signal))
+  kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
+  kernel.setup(parts)
+  await startRooms(rooms, roomsOptions)
   onClose(() => kernel.stop())
-  // Before plugins stop: what they deliver to must still be open.
+  // Before plugins stop: audit events still reach their sinks.
   onClose(() => audit.close())
   onClose(() => tunnel.close())
   await kernel.start()
@@ -219,15 +184,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ports: { public: port, diagnostics: diagnosticsPort },
     async drain() {
       state = 'draining'
-      // Agents keep no link here, and none through here, from now on.
-      void registry.announce(null).catch((error) => log.debug({ cause: messageOf(error) }, 'not signed off'))
+      // Agents stop connecting to this hub, and other hubs stop sending their agents here.
+      void registry
+        .announce(null)
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
-      const parts = [
-        { name: 'the public port', ended: front.drain(grace) },
-        { name: 'the hub’s own host', ended: web.drain(grace) },
-        ...kernel.drain(grace),
-      ]
-      await waitForAll(parts, config.shutdownGraceMs + CLOSE_MS, log)
+      await kernel.drain(grace, config.shutdownGraceMs + CLOSE_MS)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
     },
   }

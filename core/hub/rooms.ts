@@ -1,48 +1,73 @@
 import { auditSinks } from '../api/audit.ts'
+import { type Migrations, migrations } from '../api/database.ts'
+import type { HubHooks } from '../api/hub-hooks.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { signInMethods } from '../api/sign-in.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
+import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
 import { createApiTokens } from './access/api-tokens.ts'
 import { createLocks } from './access/locks.ts'
+import { accessMigrations } from './access/migrations.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
+import { catalogMigrations } from './catalog/migrations.ts'
 import { createCutReports } from './cluster/cut-reports.ts'
 import { createRegistry } from './cluster/hub-registry.ts'
+import { hubsMigrations } from './cluster/migrations.ts'
 import { createPeers } from './cluster/peers.ts'
 import { createActivity } from './cluster/session-activity.ts'
 import { formatAddress } from './config/address.ts'
-import { certificateOptions } from './config/certificate-options.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { prepareDataDir } from './database/data-dir.ts'
 import { openDatabase } from './database/database.ts'
-import type { hubKernel } from './hub-kernel.ts'
+import { forwardThrough } from './http/forward-headers.ts'
 import { createCertificates } from './listener/certificates.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
+import { keysMigrations } from './pki/migrations.ts'
+import type { HubServices } from './plugins.ts'
 import { createRevisions } from './revisions/revisions.ts'
 import { openSecretBox } from './secrets/key-verification.ts'
+import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/challenge.ts'
+import { signInMigrations } from './signin/migrations.ts'
 import { createPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
+import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
 import { createUsers } from './users/users.ts'
 
-/** What the rooms of one hub are made of, besides each other. */
+/** Tables of the rooms, in the order in which they are created; those of plugins come after. */
+export const roomMigrations: readonly Migrations[] = [
+  keysMigrations,
+  catalogMigrations,
+  accessMigrations,
+  sessionsMigrations,
+  tunnelMigrations,
+  signInMigrations,
+  hubsMigrations,
+]
+
+/** What the rooms of one hub need besides each other. */
 interface RoomsOptions {
   readonly config: HubConfig
   readonly instanceId: string
   readonly hubVersion: string
-  readonly kernel: ReturnType<typeof hubKernel>
+  readonly kernel: Kernel<HubHooks>
   readonly counts: ReturnType<typeof createHubMetrics>
   readonly clock: Clock
   readonly log: Log
   readonly onClose: (closer: () => unknown) => void
 }
 
-/** Opens the database and the certificates, and connects the rooms: each is handed what it works with. None runs yet. */
+/** The rooms of one hub, connected. */
+export type Rooms = Awaited<ReturnType<typeof openRooms>>
+
+/** Opens the database and the certificates, and connects the rooms. None of them runs yet. */
 export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { publicNames, clusterName, dataDir } = config
@@ -54,7 +79,16 @@ export async function openRooms(options: RoomsOptions) {
   )
   onClose(() => store.close())
   const { db } = store
-  const certificates = await createCertificates({ ...certificateOptions(config), log, clock })
+  const certificates = await createCertificates({
+    publicNames,
+    main: config.proxy.httpsKeypair,
+    apps: config.proxy.appsKeypair,
+    listenAddr: formatAddress(config.proxy.listen),
+    allowDevelopment: config.proxy.httpsKeypair === null,
+    dataDir,
+    log,
+    clock,
+  })
   onClose(() => certificates.close())
 
   const revisions = createRevisions({ ...store, clock, log, audit: () => audit })
@@ -141,18 +175,35 @@ export async function openRooms(options: RoomsOptions) {
     clock,
     log,
   })
+  const services: HubServices = {
+    access,
+    audit,
+    authorities,
+    catalog,
+    commandLogins: signIn.commandLogins,
+    database: db,
+    forwardHeaders: forwardThrough(calls.http.forward),
+    metrics: counts.metrics,
+    proxyLimits: config.proxy.limits,
+    publicNames,
+    revisions,
+    secretBox,
+    sessions,
+    signInDesk: signIn.desk,
+    tunnel,
+    users,
+  }
   return {
+    services,
     store,
     certificates,
     revisions,
-    secretBox,
     authorities,
     audit,
     catalog,
     users,
     locks,
     apiTokens,
-    access,
     sessions,
     tunnel,
     registry,
@@ -162,4 +213,20 @@ export async function openRooms(options: RoomsOptions) {
     pages,
     signIn,
   }
+}
+
+/** Creates the tables and starts the rooms in dependency order, once the plugins are set up. */
+export async function startRooms(rooms: Rooms, { kernel, log, onClose }: RoomsOptions): Promise<void> {
+  const { store, audit, revisions, sessions, registry, activity, authorities } = rooms
+  await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
+  audit.open()
+  await sayWhatWaits('the first reading of access data', revisions.start(), log)
+  onClose(() => revisions.stop())
+  sessions.start()
+  onClose(() => sessions.stop())
+  await registry.start()
+  onClose(() => registry.stop())
+  onClose(activity.start())
+  await authorities.load()
+  onClose(() => authorities.close())
 }

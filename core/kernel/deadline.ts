@@ -1,12 +1,19 @@
-/** What `work` comes to, also what it throws at once, or an error that says `no end within …`. `work` itself goes on. */
-export async function withDeadline<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
+/**
+ * The result of `work`, or a rejection with `late()` after `deadlineMs` milliseconds. `work` itself continues; an error
+ * that it throws synchronously becomes a rejection.
+ */
+export async function withDeadline<T>(
+  work: () => PromiseLike<T>,
+  deadlineMs: number,
+  late = (ms: number) => new Error(`timed out after ${ms} ms`),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
+  const expired = new Promise<never>((_resolve, reject) => {
     const ms = Math.max(0, Math.round(deadlineMs))
-    timer = setTimeout(() => reject(new Error(`no end within ${ms} ms`)), ms)
+    timer = setTimeout(() => reject(late(ms)), ms)
   })
   try {
-    return await Promise.race([work(), late])
+    return await Promise.race([work(), expired])
   } finally {
     clearTimeout(timer)
   }

@@ -1,25 +1,26 @@
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable'
+import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
 import type { AnyHook, Ballots, HookCalls, HookTree, TapOptions, TapView } from './hook.ts'
 import type { Log } from './log.ts'
 
-/** One tap as the kernel sees it; `run` is the plugin's function with deadline and named errors around it. */
-export interface Tap {
-  readonly plugin: string
-  readonly hook: string
-  readonly pure: boolean
-  run(input: unknown): Promise<unknown>
-}
+/**
+ * Runs around each tap of a hook: `run` is the tap with its deadline and its named errors. A failed tap of a `series` hook
+ * rejects; one of a `parallel` hook resolves to its error.
+ */
+export type Around = (plugin: string, run: () => Promise<unknown>) => Promise<unknown>
 
 /** The hooks of one program: the owner calls, plugins tap until `freeze`. Two of them share nothing. */
 export interface Hooks<Tree extends HookTree> {
   readonly calls: HookCalls<Tree>
   /** The tree as one plugin gets it: its name is bound, nothing can be called. */
   view(plugin: string): TapView<Tree>
-  /** From now on every tap is refused with MEZ_SETUP_OVER. */
+  /** Puts a function around each tap of a `series` or `parallel` hook, `room.verb`. Call it before anything taps. */
+  intercept(hook: string, around: Around): void
+  /** After this every tap is refused with MEZ_SETUP_OVER. */
   freeze(): void
-  /** The taps of one hook, `room.verb`, in the order in which they run. */
-  taps(hook: string): readonly Tap[]
+  /** The names of the plugins on one hook, `room.verb`, in the order in which they run. */
+  taps(hook: string): readonly string[]
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the typed tree is the border; inside, all hooks are alike
@@ -35,6 +36,7 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: { readon
     Object.entries(verbs).map(([verb, hook]) => createEntry(room, verb, hook, options.log)),
   )
   let frozen = false
+  const find = (hook: string) => entries.find(({ room, verb }) => `${room}.${verb}` === hook)
   const grouped = (value: (entry: Entry) => unknown) => {
     const rooms: Record<string, Record<string, unknown>> = {}
     for (const entry of entries) {
@@ -53,10 +55,11 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: { readon
         checkTap(who, fn, tapOptions)
         entry.add(plugin, fn, tapOptions)
       }) as TapView<Tree>,
+    intercept: (hook, around) => find(hook)?.intercept(around),
     freeze: () => {
       frozen = true
     },
-    taps: (hook) => entries.find((entry) => `${entry.room}.${entry.verb}` === hook)?.taps() ?? [],
+    taps: (hook) => find(hook)?.taps() ?? [],
   }
 }
 
@@ -75,7 +78,8 @@ interface Entry {
   readonly verb: string
   readonly call: Fn
   add(plugin: string, fn: Fn, options: TapOptions): void
-  taps(): readonly Tap[]
+  intercept(around: Around): void
+  taps(): readonly string[]
 }
 
 /** What a `votes` call collects; `pending` stays unset while every tap answers synchronously. */
@@ -88,15 +92,22 @@ interface Poll {
 
 function createEntry(room: string, verb: string, { kind, options }: AnyHook, log: Log): Entry {
   const name = `${room}.${verb}`
-  const taps: (Tap & { readonly position: number })[] = []
+  let pure = true
   const failure = (plugin: string, error: unknown): MezError =>
     isMezError(error, 'MEZ_HOOK_TIMEOUT')
       ? error
-      : new MezError('MEZ_HOOK_FAILED', `plugin '${plugin}' failed in ${name}: ${messageOf(error)}`, {
+      : new MezError('MEZ_HOOK_FAILED', `${ownerOf(plugin)} failed in ${name}: ${messageOf(error)}`, {
           cause: error,
         })
-  const inTime = (plugin: string, promise: Promise<unknown>) =>
-    withDeadline(promise, options.deadlineMs, plugin, name)
+  const inTime = (plugin: string, promise: PromiseLike<unknown>): Promise<unknown> =>
+    options.deadlineMs === undefined
+      ? Promise.resolve(promise)
+      : withDeadline(
+          () => promise,
+          options.deadlineMs,
+          (ms) =>
+            new MezError('MEZ_HOOK_TIMEOUT', `${ownerOf(plugin)} did not answer ${name} within ${ms} ms`),
+        )
   const run = async (plugin: string, fn: Fn, input: unknown) => {
     try {
       const answer = fn(input)
@@ -119,7 +130,10 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
     parallel: () => {
       const hook = new AsyncParallelHook<[unknown, unknown[]]>(['input', 'errors'])
       const wrap = (plugin: string, fn: Fn) => (input: unknown, errors: unknown[]) =>
-        run(plugin, fn, input).then(noop, (error) => void errors.push(error))
+        run(plugin, fn, input).then(noop, (error) => {
+          errors.push(error)
+          return error
+        })
       const call = async (input: unknown) => {
         const errors: unknown[] = []
         await hook.promise(input, errors)
@@ -198,46 +212,36 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
   }
   const { hook, wrap, call } = kinds[kind]()
   Object.defineProperties(call, {
-    empty: { get: () => taps.length === 0 },
-    pure: { get: () => taps.every((tap) => tap.pure) },
+    empty: { get: () => hook.taps.length === 0 },
+    pure: { get: () => pure },
   })
   return {
     room,
     verb,
     call,
-    add(plugin, fn, { stage = 'normal', pure = false }) {
+    add(plugin, fn, tap) {
       // Plugins are set up in dependency order, so the order of tapping inside a stage is already right.
-      const position = (options.reverse ? -1 : 1) * (STAGES[stage] * 1e6 + taps.length)
+      const position = (options.reverse ? -1 : 1) * (STAGES[tap.stage ?? 'normal'] * 1e6 + hook.taps.length)
       const described = { name: plugin, stage: position }
       const wrapped = wrap(plugin, fn) as Fn
       if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
       else (hook as SyncHook<unknown>).tap(described, wrapped)
-      taps.push({ plugin, hook: name, pure, position, run: (input) => run(plugin, fn, input) })
+      pure &&= tap.pure === true
     },
-    taps: () => taps.toSorted((a, b) => a.position - b.position),
+    intercept: (around) =>
+      hook.intercept({
+        register: (tap) => ({
+          ...tap,
+          fn: (...args: unknown[]) => around(tap.name, async () => tap.fn(...args)),
+        }),
+      }),
+    taps: () => hook.taps.map((tap) => tap.name),
   }
 }
 
+/** A part of the program itself has a name in plain words. */
+const ownerOf = (name: string): string => (/^[a-z0-9-]+$/.test(name) ? `plugin '${name}'` : name)
+
 function isPromise(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
-}
-
-function withDeadline(
-  promise: Promise<unknown>,
-  deadlineMs: number | undefined,
-  plugin: string,
-  hook: string,
-) {
-  if (deadlineMs === undefined) return Promise.resolve(promise)
-  return new Promise<unknown>((resolve, reject) => {
-    const late = () =>
-      reject(
-        new MezError('MEZ_HOOK_TIMEOUT', `plugin '${plugin}' did not answer ${hook} within ${deadlineMs} ms`),
-      )
-    const timer = setTimeout(late, deadlineMs)
-    // What has a `then` may be no promise otherwise.
-    Promise.resolve(promise)
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer))
-  })
 }

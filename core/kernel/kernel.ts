@@ -1,8 +1,9 @@
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { checkPluginConfig, configError } from './config-check.ts'
+import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
-import type { Hook, HookCalls, HookTree } from './hook.ts'
+import type { Hook, HookCalls, HookTree, TapView } from './hook.ts'
 import { createHooks } from './hooks.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
@@ -47,6 +48,8 @@ export interface PluginStatus {
 
 export interface Kernel<Tree extends HookTree> {
   readonly calls: HookCalls<Tree>
+  /** The hook tree for a part of the program itself, such as `the public port`. It taps before `setup` ends. */
+  tap(part: string): TapView<Tree>
   /**
    * Wires all plugins, then freezes the hooks. Synchronous, once; throws an error that names the plugin. `provided` is
    * what the program itself provides, a service once, a slot any number of times: made after the kernel, since it
@@ -56,9 +59,12 @@ export interface Kernel<Tree extends HookTree> {
   /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops those reached and rejects. */
   start(): Promise<void>
   ready(): Promise<void>
-  /** Tells every plugin that taps `lifecycle.drain`; each ends, or fails, by itself. */
-  drain(signal: AbortSignal): readonly { readonly name: string; readonly ended: Promise<unknown> }[]
-  /** Stops in reverse order; one failure hinders no other. Safe without start, and any number of times. */
+  /**
+   * Runs `lifecycle.drain` and waits at most `deadlineMs` for it. Never rejects: failures and taps that are not finished
+   * by then are logged by name.
+   */
+  drain(signal: AbortSignal, deadlineMs: number): Promise<void>
+  /** Stops in reverse order; one failure does not keep others from stopping. Safe without `start`, and any number of times. */
   stop(): Promise<void>
   /** All contributions to a slot, after `setup`. */
   slot<T>(ref: SlotRef<T>): readonly T[]
@@ -88,7 +94,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     if (part === undefined) throw new MezError('MEZ_SERVICE_UNPROVIDED', nothing)
     if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
     if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
-    services.set(ref.id, part)
+    // Its users share it: none of them can replace a method for the others.
+    services.set(ref.id, Object.freeze(part))
   }
   const received = (ref: Ref) =>
     ref.kind === 'slot' ? Object.freeze([...(slots.get(ref.id) ?? [])]) : services.get(ref.id)
@@ -100,7 +107,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       if (over) throw new MezError('MEZ_SETUP_OVER', `${who} provides '${ref.id}' after setup`)
       const fault = options.checks?.[ref.id]?.(part) ?? null
       if (part !== undefined && fault !== null)
-        throw new MezError('MEZ_PART_INVALID', `${who} hands over no valid '${ref.id}': ${fault}`)
+        throw new MezError('MEZ_PART_INVALID', `${who} provided an invalid '${ref.id}' entry: ${fault}`)
       hand(ref, part, who)
     })
     const use = mapRefs({ ...plugin.wants, ...plugin.needs }, received)
@@ -130,31 +137,43 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     }
   }
 
-  const runStart = async () => {
-    for (const tap of hooks.taps('lifecycle.start')) {
-      if (stopping) throw new MezError('MEZ_START_FAILED', 'stopped while starting')
-      reached.add(tap.plugin)
-      const began = performance.now()
-      await tap.run(undefined).catch((cause) => {
-        throw new MezError('MEZ_START_FAILED', `plugin '${tap.plugin}' did not start: ${messageOf(cause)}`, {
-          cause,
-        })
+  const { lifecycle } = hooks.calls as unknown as HookCalls<LifecycleHooks>
+  hooks.intercept('lifecycle.start', async (plugin, run) => {
+    if (stopping) throw new MezError('MEZ_START_FAILED', 'stopped while starting')
+    reached.add(plugin)
+    const began = performance.now()
+    await run().catch((cause) => {
+      throw new MezError('MEZ_START_FAILED', `plugin '${plugin}' did not start: ${messageOf(cause)}`, {
+        cause,
       })
-      startMs.set(tap.plugin, (startMs.get(tap.plugin) ?? 0) + performance.now() - began)
-    }
+    })
+    startMs.set(plugin, (startMs.get(plugin) ?? 0) + performance.now() - began)
+  })
+  const draining: string[] = []
+  hooks.intercept('lifecycle.drain', async (plugin, run) => {
+    draining.push(plugin)
+    const error = await run()
+    if (error !== undefined) log.error({ part: plugin, error: messageOf(error) }, 'draining failed')
+    draining.splice(draining.indexOf(plugin), 1)
+  })
+  let stopFailure: unknown
+  hooks.intercept('lifecycle.stop', async (plugin, run) => {
+    // A plugin that opens something in start is stopped only when its start was reached.
+    if (hooks.taps('lifecycle.start').includes(plugin) && !reached.has(plugin)) return
+    await run().catch((error) => {
+      log.error({ plugin, error }, 'a plugin did not stop cleanly')
+      stopFailure ??= error
+    })
+  })
+  const drain = async (signal: AbortSignal, deadlineMs: number) => {
+    const ended = lifecycle.drain(signal).catch(() => {})
+    await withDeadline(() => ended, deadlineMs).catch(() =>
+      log.error({ parts: draining, waitedMs: deadlineMs }, 'draining timed out'),
+    )
   }
-  // A plugin that opens something in start is stopped only when its start was reached.
   const runStop = async () => {
-    const starters = new Set(hooks.taps('lifecycle.start').map((tap) => tap.plugin))
-    let failed: unknown
-    for (const tap of hooks.taps('lifecycle.stop')) {
-      if (starters.has(tap.plugin) && !reached.has(tap.plugin)) continue
-      await tap.run(undefined).catch((error) => {
-        log.error({ plugin: tap.plugin, error }, 'a plugin did not stop cleanly')
-        failed ??= error
-      })
-    }
-    if (failed !== undefined) throw failed
+    await lifecycle.stop()
+    if (stopFailure !== undefined) throw stopFailure
   }
   const stop = () => {
     stopping ??= Promise.resolve(starting).then(runStop, runStop)
@@ -163,6 +182,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
 
   return {
     calls: hooks.calls,
+    tap: hooks.view,
     setup(provided = []) {
       const { side, plugins, suggestions = {} } = options
       for (const plugin of plugins) checkPlugin(plugin, side, plugins)
@@ -176,7 +196,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       hooks.freeze()
     },
     async start() {
-      starting ??= runStart()
+      starting ??= lifecycle.start()
       try {
         await starting
       } catch (error) {
@@ -185,9 +205,8 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         throw error
       }
     },
-    ready: () => (hooks.calls as unknown as HookCalls<LifecycleHooks>).lifecycle.ready(),
-    drain: (signal) =>
-      hooks.taps('lifecycle.drain').map(({ plugin, run }) => ({ name: plugin, ended: run(signal) })),
+    ready: () => lifecycle.ready(),
+    drain,
     stop,
     slot: <T>(ref: SlotRef<T>) => received(ref) as readonly T[],
     service: <T>(ref: ServiceRef<T>) => received(ref) as T | undefined,
@@ -198,12 +217,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         version: plugin.version ?? null,
         summary: plugin.summary,
         provides: Object.values(plugin.provides ?? {}).map((ref) => ref.id),
-        taps: hookNames(options.tree).filter((hook) =>
-          hooks.taps(hook).some((tap) => tap.plugin === plugin.name),
-        ),
+        taps: hookNames(options.tree).filter((hook) => hooks.taps(hook).includes(plugin.name)),
         startMs: startMs.has(plugin.name) ? Math.round(startMs.get(plugin.name)! * 10) / 10 : null,
       })),
-    tapsOf: (hook) => hooks.taps(hook).map((tap) => tap.plugin),
+    tapsOf: hooks.taps,
   }
 }
 

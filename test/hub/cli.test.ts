@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { runCli, type StartHub } from '../../core/hub/cli.ts'
 import { configSchema } from '../../core/hub/config/config-schema.ts'
-import { standardPlugins } from '../../core/hub/standard-plugins.ts'
+import { standardPlugins } from '../../core/hub/plugins.ts'
 
 const OFFICE_HOURS = join(import.meta.dirname, '../../examples/office-hours')
 

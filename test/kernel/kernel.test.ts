@@ -5,12 +5,13 @@ import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
 import { createLog } from '../../core/log/program-log.ts'
+import { memoryLog } from '../../core/testing/memory-log.ts'
 
 const tree = {
   lifecycle: {
     start: series<void>({ deadlineMs: 50 }),
     ready: parallel<void>(),
-    drain: parallel<AbortSignal>(),
+    drain: parallel<AbortSignal>({ deadlineMs: 200 }),
     stop: series<void>({ reverse: true, deadlineMs: 50 }),
   },
   room: { ask: first<string, string>() },
@@ -193,7 +194,7 @@ t.test('what is handed over is checked, and names its plugin', (t) => {
       { checks: { words: (part) => (typeof part === 'string' ? null : 'it is no text') } },
     )
   t.throws(() => of(undefined).setup(), { code: 'MEZ_SERVICE_UNPROVIDED', message: /'p' .* as 'words'/ })
-  t.throws(() => of(7).setup(), { code: 'MEZ_PART_INVALID', message: /'p' .* 'words': it is no text/ })
+  t.throws(() => of(7).setup(), { code: 'MEZ_PART_INVALID', message: /'p' .* 'words' entry: it is no text/ })
   t.doesNotThrow(() => of('x').setup())
   t.end()
 })
@@ -347,6 +348,54 @@ t.test('a plugin that does not stop hinders no other and is reported', async (t)
   t.strictSame(seen.slice(2), ['stop b', 'stop a'])
 })
 
+t.test(
+  'drain waits for plugins and parts of the program, and names those that fail or are late',
+  async (t) => {
+    const { log, lines } = memoryLog()
+    const draining = (name: string, drain: () => Promise<void>) =>
+      define({ name, api: 1, summary: '', setup: ({ tap }) => tap.lifecycle.drain(drain) })
+    const plugins = [draining('broken', async () => boom()), draining('hanging', () => new Promise(() => {}))]
+    const kernel = kernelOf(plugins, { log })
+    const aborted: boolean[] = []
+    kernel.tap('the port').lifecycle.drain(async (signal) => void aborted.push(signal.aborted))
+    kernel.setup()
+    t.throws(() => kernel.tap('the port').lifecycle.drain(() => {}), { code: 'MEZ_SETUP_OVER' })
+    await kernel.drain(AbortSignal.timeout(1_000), 30)
+    t.strictSame(aborted, [false])
+    t.match(lines, [
+      /ERROR draining failed part=broken .*boom/,
+      /ERROR draining timed out parts=\["hanging"\]/,
+    ])
+  },
+)
+
+t.test('a service cannot be changed by those who use it', (t) => {
+  const counter = serviceRef<{ next(): number }>('counter')
+  let used: { next(): number } | undefined
+  const giver = define({
+    name: 'giver',
+    api: 1,
+    summary: '',
+    provides: { counter },
+    setup: ({ provide }) => provide.counter({ next: () => 1 }),
+  })
+  const taker = define({
+    name: 'taker',
+    api: 1,
+    summary: '',
+    needs: { counter },
+    setup({ use }) {
+      used = use.counter
+    },
+  })
+  kernelOf([giver, taker]).setup()
+  t.throws(() => {
+    used!.next = () => 2
+  }, TypeError)
+  t.equal(used!.next(), 1)
+  t.end()
+})
+
 t.test('two kernels in one process share nothing', async (t) => {
   const seen: string[] = []
   const plugin = define({
@@ -364,7 +413,7 @@ t.test('two kernels in one process share nothing', async (t) => {
   await one.ready()
   two.setup()
   await two.stop()
-  t.strictSame(one.drain(AbortSignal.timeout(1_000)), [])
+  await one.drain(AbortSignal.timeout(1_000), 1_000)
   t.strictSame([one.service(number), two.service(number)], [0, 1])
   t.strictSame(seen, ['ready'])
 })

@@ -54,18 +54,18 @@ t.test('what is no part of the hub or of the agent is refused where it is handed
   const write = async () => {}
   const sink = { name: 'x', guarantee: 'enforced', write, flush: write }
   const wrong: [{ kind: string; id: string }, unknown, RegExp][] = [
-    [hub.auditSinks, { ...sink, flush: undefined }, /its flush is no function/],
-    [hub.auditSinks, { ...sink, guarantee: 'best effort' }, /its guarantee is best effort/],
-    [hub.auditSinks, { ...sink, writeIn: true }, /its writeIn is true/],
-    [hub.auditSinks, { ...sink, name: '' }, /its name is/],
-    [protocol.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /its takes is all/],
-    [protocol.transports, { name: 'x', listen: 7 }, /its listen is 7/],
-    [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /its routes is no function/],
-    [hub.signInMethods, null, /its choices is no function/],
-    [hub.migrations, { owner: 'x' }, /its migrations is undefined/],
-    [protocol.assertion, { sing: write }, /its sign is no function/],
-    [hub.sessionLimits, { ttlMs: write }, /its idleMs is no function/],
-    [protocol.certifiedHttp, {}, /its accept is no function/],
+    [hub.auditSinks, { ...sink, flush: undefined }, /`flush` must be a function/],
+    [hub.auditSinks, { ...sink, guarantee: 'best effort' }, /`guarantee` cannot be best effort/],
+    [hub.auditSinks, { ...sink, writeIn: true }, /`writeIn` cannot be true/],
+    [hub.auditSinks, { ...sink, name: '' }, /`name` cannot be/],
+    [protocol.protocols, { name: 'x', takes: 'all', accept: write, drain: write }, /`takes` cannot be all/],
+    [protocol.transports, { name: 'x', listen: 7 }, /`listen` cannot be 7/],
+    [hub.webRoutes, { name: 'x', prefix: '/web/x' }, /`routes` must be a function/],
+    [hub.signInMethods, null, /`choices` must be a function/],
+    [hub.migrations, { owner: 'x' }, /`migrations` cannot be undefined/],
+    [protocol.assertion, { sing: write }, /`sign` must be a function/],
+    [hub.sessionLimits, { ttlMs: write }, /`idleMs` must be a function/],
+    [protocol.certifiedHttp, {}, /`accept` must be a function/],
   ]
   for (const [reference, part, message] of wrong) {
     const { id } = reference
@@ -88,7 +88,10 @@ t.test('what is no part of the hub or of the agent is refused where it is handed
     provides: { agentTransports: protocol.agentTransports },
     setup: ({ provide }) => provide.agentTransports({ name: 'x' } as never),
   })
-  t.throws(() => createTestHost<'agent'>(agent), { code: 'MEZ_PART_INVALID', message: /dial is no function/ })
+  t.throws(() => createTestHost<'agent'>(agent), {
+    code: 'MEZ_PART_INVALID',
+    message: /`dial` must be a function/,
+  })
   t.doesNotThrow(() =>
     createTestHost(
       defineHubPlugin({

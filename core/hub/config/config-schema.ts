@@ -1,5 +1,5 @@
 import { loadPlugins } from '../../loader/plugin-loader.ts'
-import { standardPlugins } from '../standard-plugins.ts'
+import { standardPlugins } from '../plugins.ts'
 import { hubSchema } from './schema.ts'
 
 export interface ConfigSchemaOptions {

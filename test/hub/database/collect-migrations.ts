@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { Migrations } from '../../../core/api/database.ts'
 import { databaseMigrations } from '../../../core/hub/database/migrations.ts'
-import { roomMigrations } from '../../../core/hub/database/room-migrations.ts'
+import { roomMigrations } from '../../../core/hub/rooms.ts'
 
 /** The statements of every migration of the rooms and the standard plugins, by `owner/name`, as run on nothing. */
 export async function collectMigrations(): Promise<Map<string, readonly string[]>> {

@@ -191,7 +191,7 @@ t.test('an agent over a transport that is not offered is refused', async (t) => 
     openListener({ ...broken, listen: () => new Promise(() => {}) }, () => {}, 10),
     {
       code: 'MEZ_START_FAILED',
-      message: /'webtransport' does not listen: no end within 10 ms/,
+      message: /'webtransport' does not listen: timed out after 10 ms/,
     },
   )
   await t.rejects(hub.tunnel.listen([broken, broken]), { code: 'MEZ_SERVICE_TWICE', message: /webtransport/ })

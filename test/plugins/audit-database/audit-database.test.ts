@@ -289,7 +289,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       (await list(`/audit?after=${last.id}`)).some(({ type }) => type === 'later'),
       'goes on from where it was',
     )
-    await trail.kernel.drain(AbortSignal.timeout(10_000))
+    await trail.kernel.drain(AbortSignal.timeout(10_000), 10_000)
     await ended
     t.pass('ended')
   })

@@ -1,25 +1,7 @@
 import t from 'tap'
-import { waitForAll } from '../../core/log/shutdown-wait.ts'
 import { sayWhatWaits } from '../../core/log/wait-notice.ts'
 import { memoryLog } from '../../core/testing/index.ts'
 import { until } from '../until.ts'
-
-t.test('what fails and what does not end is named, and holds up nobody beyond the deadline', async (t) => {
-  const { log, lines } = memoryLog()
-  const all = [
-    { name: 'fine', ended: Promise.resolve() },
-    { name: 'broken', ended: Promise.reject(new Error('boom')) },
-    { name: 'hanging', ended: new Promise(() => {}) },
-  ]
-  await waitForAll(all, 50, log)
-  t.match(lines, [
-    /ERROR this did not end cleanly part=broken error="?boom/,
-    /ERROR .*not ended in time.*hanging/,
-  ])
-  t.notMatch(lines.join(), /fine/)
-  await waitForAll(all.slice(0, 1), 60_000, log)
-  t.equal(lines.length, 2)
-})
 
 t.test('what takes long is named again and again until it ends', async (t) => {
   const { log, lines } = memoryLog()

@@ -1,0 +1,104 @@
+import { access } from '../api/access.ts'
+import { audit } from '../api/audit.ts'
+import { catalog } from '../api/catalog.ts'
+import { authorities } from '../api/certificate-authorities.ts'
+import { commandLogins } from '../api/command-logins.ts'
+import { database } from '../api/database.ts'
+import { forwardHeaders } from '../api/header-forwarding.ts'
+import { metrics } from '../api/metrics.ts'
+import { proxyLimits } from '../api/proxy-limits.ts'
+import { revisions } from '../api/revisions.ts'
+import { secretBox } from '../api/secret-box.ts'
+import { sessions } from '../api/sessions.ts'
+import { signInDesk } from '../api/sign-in.ts'
+import { tunnel } from '../api/tunnel.ts'
+import { users } from '../api/users.ts'
+import { publicNames } from '../api/web-routes.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { Received } from '../kernel/reference.ts'
+
+/** Loaded without being named under `plugins:`; each is `@mezite/plugin-<name>` and can be set to false. */
+export const standardPlugins: readonly string[] = [
+  'audit-database',
+  'http-apps',
+  'identity-jwt',
+  'metrics',
+  'oidc',
+  'rbac',
+  'tcp-apps',
+  'transport-http2',
+  'user-certs',
+  'webauthn',
+]
+
+/** Which of them provides a service, for the error that it is missing. */
+export const standardProviders: Readonly<Record<string, string>> = {
+  assertion: 'identity-jwt',
+  sessionLimits: 'rbac',
+}
+
+/** The services that the hub itself provides to plugins. */
+export const hubServices = {
+  access,
+  audit,
+  authorities,
+  catalog,
+  commandLogins,
+  database,
+  forwardHeaders,
+  metrics,
+  proxyLimits,
+  publicNames,
+  revisions,
+  secretBox,
+  sessions,
+  signInDesk,
+  tunnel,
+  users,
+}
+
+/** One part for each of `hubServices`. */
+export type HubServices = { readonly [K in keyof typeof hubServices]: Received<(typeof hubServices)[K]> }
+
+type Check = (part: unknown) => string | null
+
+/** Checks that a part has these methods, and its other members with `more`; null: it is valid. */
+function partWith(
+  methods: readonly string[],
+  more: Readonly<Record<string, (value: unknown) => boolean>> = {},
+): Check {
+  return (part) => {
+    const members = Object(part) as Record<string, unknown>
+    const missing = methods.find((name) => typeof members[name] !== 'function')
+    if (missing !== undefined) return `\`${missing}\` must be a function`
+    const [wrong] = Object.entries(more).find(([name, fits]) => !fits(members[name])) ?? []
+    return wrong === undefined ? null : `\`${wrong}\` cannot be ${messageOf(members[wrong])}`
+  }
+}
+
+const name = (value: unknown) => typeof value === 'string' && value !== ''
+const oneOf =
+  (...values: unknown[]) =>
+  (value: unknown) =>
+    values.includes(value)
+const maybe = (value: unknown) => value === undefined || typeof value === 'function'
+
+/** Checks of what plugins provide, by reference: as far as it can be checked before use. Null: valid. */
+export const hubPartChecks: Readonly<Record<string, Check>> = {
+  assertion: partWith(['sign']),
+  sessionLimits: partWith(['ttlMs', 'idleMs']),
+  certifiedHttp: partWith(['accept']),
+  transports: partWith([], { name, listen: maybe }),
+  protocols: partWith(['accept', 'drain'], { name, takes: oneOf('app-hosts', 'alpn') }),
+  auditSinks: partWith(['write', 'flush'], {
+    name,
+    guarantee: oneOf('enforced', 'best-effort'),
+    writeIn: maybe,
+  }),
+  webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string' }),
+  migrations: partWith([], { owner: name, migrations: (value) => Object(value) === value }),
+  diagnosticsRoutes: partWith(['respond'], {
+    path: (value) => typeof value === 'string' && value.startsWith('/'),
+  }),
+  signInMethods: partWith(['choices'], { name }),
+}
