@@ -2,24 +2,24 @@ import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Transaction } from './database.ts'
 import type { Subject } from './subject.ts'
 
-/** Who asks for a change, as routes know it. */
+/** The caller of a route that makes a change. */
 export interface Actor {
   readonly subject: Subject
   /** Empty on the admin socket. */
   readonly clientIp: string
   /** Of the request. */
   readonly id: string
-  /** Rejects, with what to answer, when by what is known now they may not call the route. Left out: they always may. */
+  /** Rejects with the response when the caller has lost the permission to call the route. Absent: never lost. */
   readonly stillMay?: () => Promise<void>
 }
 
-/** What happened, without who recorded it; times and ids are added on recording. */
+/** What happened. Recording adds the id, the time, the cluster and the hub. */
 export interface AuditInput {
   readonly type: string
   readonly success: boolean
   /** A reason code when `success` is false. */
   readonly reason?: string | null
-  /** Who did it: stands for `user`, `roles`, `clientIp`, `sessionId` and `requestId`. */
+  /** The caller, instead of `user`, `roles`, `clientIp`, `sessionId` and `requestId`. */
   readonly by?: Actor | null
   readonly user?: string | null
   readonly roles?: readonly string[] | null
@@ -47,28 +47,28 @@ export interface AuditEvent {
   readonly [field: string]: string | number | boolean | null | readonly string[]
 }
 
-/** Where events go. */
+/** A destination of events. */
 export interface AuditSink {
   readonly name: string
-  /** `enforced`: no new request while it cannot keep up. `best-effort`: drops are counted and logged. */
+  /** `enforced`: while it cannot keep up, new requests get 503. `best-effort`: dropped events are counted and logged. */
   readonly guarantee: 'enforced' | 'best-effort'
-  /** Resolves when the batch (at most 200) is as safe as the guarantee promises. */
+  /** Resolves when the batch (at most 200 events) is as safe as the guarantee promises. */
   write(events: readonly AuditEvent[]): Promise<void>
-  /** For sinks in the hub's own database: writes inside the transaction of the change, at most 200 at once. */
+  /** For sinks in the hub's database: writes inside the transaction of a change, at most 200 events a call. */
   writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
   flush(): Promise<void>
 }
 
-/** The one way to record. */
+/** Records events. */
 export interface Audit {
-  /** Queues an event. Synchronous and cheap. What it is given is frozen, because it is read a moment later. */
+  /** Queues an event. Synchronous and cheap. The input is frozen, because it is read later. */
   record(input: AuditInput): void
   /**
-   * Writes administrative events in the transaction of their change; when that fails, so must the change. Call it as
-   * `change.audit` inside `revisions.write`: only there do sinks outside the database hear of the commit.
+   * Writes administrative events in the transaction of their change; when that fails, so must the change. Use it through
+   * `change.audit` inside `revisions.write`: only then do sinks outside the database get the events after the commit.
    */
   recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
-  /** False while an enforced sink is full or failing: answer 503 `audit_unavailable`. */
+  /** False while an enforced sink is full or failing: respond 503 `audit_unavailable`. */
   readonly accepting: boolean
 }
 

@@ -5,17 +5,17 @@ import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { createDenialFold } from './denial-aggregation.ts'
+import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
 import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
 
 const FLUSH_MS = 5_000
-/** What a sink writes at once. */
+/** The most events that a sink gets in one call. */
 const MOST_WRITTEN = 200
 
 /**
- * What is recorded on the way of a request is made into events some at a time: done one by one between other work, that
- * costs a processor several times as much.
+ * Inputs are turned into events a hundred at a time: one by one, between other work, that takes several times as much
+ * processor time.
  */
 const GATHERED = 100
 const GATHER_MS = 20
@@ -24,21 +24,21 @@ export interface AuditOptions {
   readonly cluster: string
   /** Name or id of this hub. */
   readonly hub: string
-  /** Asked for by `open`. */
+  /** Called by `open`. */
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
   readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
-  /** Told of every event, before floods are folded and before it is made. */
+  /** Called with every input, before floods are aggregated. */
   readonly recorded?: (input: AuditInput) => void
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<DeliveryLimits>
 }
 
-/** Recorded, and when. */
 interface Gathered {
   readonly input: AuditInput
   readonly nowMs: number
+  readonly ofStranger: boolean
 }
 
 export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failures'> {
@@ -46,15 +46,15 @@ export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failur
 }
 
 export interface RunningAudit extends Audit {
-  /** All plugins have contributed their sinks: what was recorded until now is delivered, and the gate may open. */
+  /** Call it when all plugins have contributed their sinks: events recorded until now are delivered. */
   open(): void
-  /** The transaction has been committed: sinks outside the database get what it recorded. For changes. */
+  /** The transaction of a change is committed: sinks outside the database get its events. */
   committed(trx: Transaction): void
-  /** Each sink with what its queue does. */
+  /** Each sink with the state of its queue. */
   readonly sinks: readonly SinkState[]
-  /** Resolves when every sink has taken what is queued, or after 5 s. */
+  /** Resolves when every sink has taken all queued events, or after 5 s. */
   flush(): Promise<void>
-  /** Flushes, says in the log what no sink would take, and ends. Recording afterwards is lost, and logged. */
+  /** Flushes, logs how many events were not delivered, and ends. Later events are lost, and logged. */
   close(): Promise<void>
 }
 
@@ -67,6 +67,8 @@ export function createAudit(options: AuditOptions): RunningAudit {
   let opened = false
   let closed = false
   let gathered: Gathered[] = []
+  /** Of known people. */
+  let gatheredKnown = 0
   let timer: NodeJS.Timeout | undefined
 
   function make(input: AuditInput, nowMs: number): AuditEvent {
@@ -81,10 +83,12 @@ export function createAudit(options: AuditOptions): RunningAudit {
   }
 
   function gather(input: AuditInput): void {
-    // It is read a moment later, as it is now.
+    // It is read later and must not change until then.
     Object.freeze(input)
     Object.freeze(input.fields)
-    gathered.push({ input, nowMs: clock.now() })
+    const ofStranger = isOfStranger(input)
+    gathered.push({ input, nowMs: clock.now(), ofStranger })
+    if (!ofStranger) gatheredKnown += 1
     if (!opened) return
     if (closed || gathered.length >= GATHERED) deliverGathered()
     else timer ??= setTimeout(deliverGathered, GATHER_MS)
@@ -94,39 +98,45 @@ export function createAudit(options: AuditOptions): RunningAudit {
   const deliverGathered = AsyncLocalStorage.bind((): void => {
     clearTimeout(timer)
     timer = undefined
-    const those = gathered
+    const batch = gathered
     gathered = []
-    for (const each of those) {
+    gatheredKnown = 0
+    for (const each of batch) {
       try {
         deliver(each)
       } catch (error) {
-        // What a plugin gives may be no event at all; the others of the group are.
-        log.error({ error: messageOf(error), type: each.input.type }, 'an event could not be made')
+        // A plugin may record something that is not an event; the rest of the batch goes on.
+        log.error({ error: messageOf(error), type: each.input.type }, 'an audit event could not be created')
       }
     }
   })
 
-  function deliver({ input, nowMs }: Gathered): void {
+  function deliver({ input, nowMs, ofStranger }: Gathered): void {
     const event = make(input, nowMs)
     if (closed) {
-      log.error({ type: event.type, event: event.id }, 'an event came after the audit had ended')
+      log.error(
+        { type: event.type, event: event.id },
+        'an audit event was recorded after the audit had closed',
+      )
       return
     }
     if (event.type === 'access.denied') log.info(denialOf(event), 'access denied')
-    for (const each of deliveries) each.push(event)
+    for (const each of deliveries) each.push(event, ofStranger)
   }
 
-  /** All changes of the cluster wait until it has ended. */
+  /** All changes of the cluster wait for it. */
   async function writeIn(sink: AuditSink, trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
     try {
       await withDeadline(async () => sink.writeIn?.(trx, events), limits.writeMs)
     } catch (error) {
       if (error instanceof MezError) throw error
-      throw new Error(`the audit sink '${sink.name}' took no event: ${messageOf(error)}`, { cause: error })
+      throw new Error(`the audit sink "${sink.name}" rejected an event: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
   }
 
-  const denials = createDenialFold(gather)
+  const denials = createDenialAggregation(gather)
 
   async function flush(): Promise<void> {
     denials.flush()
@@ -138,7 +148,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
     open() {
       deliveries = options.sinks().map((sink) => createDelivery(sink, { log, clock, limits }))
       opened = true
-      if (deliveries.length === 0) log.warn('nothing takes events of the audit: they are lost')
+      if (deliveries.length === 0) log.warn('no audit sink is loaded: audit events are lost')
       deliverGathered()
     },
     record(input) {
@@ -160,12 +170,12 @@ export function createAudit(options: AuditOptions): RunningAudit {
     },
     committed(trx) {
       for (const event of pending.get(trx) ?? []) {
-        for (const each of deliveries) if (!each.sink.writeIn) each.push(event)
+        for (const each of deliveries) if (!each.sink.writeIn) each.push(event, false)
       }
       pending.delete(trx)
     },
     get accepting() {
-      return opened && !closed && deliveries.every((each) => each.accepts(gathered.length))
+      return opened && !closed && deliveries.every((each) => each.accepts(gatheredKnown))
     },
     get sinks() {
       return deliveries.map(({ sink: { name }, queued, dropped, failures }) => ({
@@ -189,7 +199,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
   }
 }
 
-/** For the log; as escaped as the event is. */
+/** For the log, escaped like the event. */
 function denialOf({ request_id, user, app, client_ip, reason, repeated }: AuditEvent): object {
   return { request_id, user, app, client_ip, reason, ...(repeated === undefined ? {} : { repeated }) }
 }

@@ -1,69 +1,100 @@
 import type { AuditInput } from '../../api/audit.ts'
 import { addressKey } from '../limits/address-key.ts'
 
-/** What anybody can cause as often as he likes. */
-const FOLDED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected', 'user.login.failed'])
+/** Events that any client can cause as often as it likes. */
+const AGGREGATED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected', 'user.login.failed'])
 
 const WINDOW_MS = 60_000
+/** Events of one kind that are recorded one by one in a window. */
 const EACH = 10
-const MOST = 5_000
+/** Kinds of known people that are counted at the same time. */
+const KNOWN_KINDS = 5_000
+/** Kinds of strangers that are counted at the same time, and events of theirs that are recorded one by one in a window. */
+const STRANGER_KINDS = 300
+const STRANGER_EVENTS = 500
 
-interface Repeated {
+interface Kind {
   readonly input: AuditInput
-  count: number
+  recorded: number
+  aggregated: number
 }
 
-/** Between what is recorded and the trail. */
-export interface DenialFold {
-  /** False when it is one too many of its kind: it is counted, and recorded with the others later. */
+/** Between `record` and the sinks. */
+export interface DenialAggregation {
+  /** False when the event is one too many of its kind: it is counted, and recorded with others of its kind later. */
   takes(input: AuditInput): boolean
-  /** Records what was only counted. */
+  /** Records the events that were only counted. */
   flush(): void
 }
 
+/** Whether a client can cause the event without having signed in. */
+export function isOfStranger({ type, user, by }: AuditInput): boolean {
+  return AGGREGATED.has(type) && (type !== 'access.denied' || (user == null && by == null))
+}
+
 /**
- * Keeps a flood of refusals from filling the trail and from crowding out others, without letting it pass unseen: of each
- * person (or address, where nobody has signed in), app and reason ten a minute are recorded one by one, and the rest as
- * one event with their number in `repeated`.
+ * Keeps a flood of denials from filling the trail, without losing sight of it. Of each user, app and reason ten a minute
+ * are recorded one by one, and the rest as one event with their number in `repeated`. Events of clients that nobody has
+ * signed in on are counted apart, by address; beyond 300 kinds at the same time the address and app are left out. So
+ * strangers never make an event of a known person lose its user, app and address.
  */
-export function createDenialFold(record: (input: AuditInput) => void): DenialFold {
-  const seen = new Map<string, Repeated>()
+export function createDenialAggregation(record: (input: AuditInput) => void): DenialAggregation {
+  const known = new Map<string, Kind>()
+  const strangers = new Map<string, Kind>()
+  let strangerEvents = 0
   let timer: NodeJS.Timeout | undefined
 
   function flush(): void {
     clearTimeout(timer)
     timer = undefined
-    const kinds = [...seen.values()]
-    seen.clear()
-    for (const { input, count } of kinds) {
-      if (count <= EACH) continue
+    const kinds = [...known.values(), ...strangers.values()]
+    known.clear()
+    strangers.clear()
+    strangerEvents = 0
+    for (const { input, aggregated } of kinds) {
+      if (aggregated === 0) continue
       const { requestId: _ofOne, ...shared } = input
-      record({ ...shared, fields: { ...shared.fields, repeated: count - EACH } })
+      record({ ...shared, fields: { ...shared.fields, repeated: aggregated } })
     }
+  }
+
+  function strangerKind(input: AuditInput): Kind {
+    const key = keyOf(input, input.user ?? addressKey(input.clientIp ?? ''))
+    const kind = strangers.get(key)
+    if (kind) return kind
+    const { type, success, reason = null } = input
+    const isCrowded = strangers.size >= STRANGER_KINDS
+    const kindKey = isCrowded ? `${type} ${reason}` : key
+    return kindOf(strangers, kindKey, isCrowded ? { type, success, reason } : input)
   }
 
   return {
     takes(input) {
-      if (!FOLDED.has(input.type)) return true
-      const key = keyOf(input)
-      let kind = seen.get(key)
-      if (kind === undefined && seen.size >= MOST) {
-        // So many at once are a flood from everywhere: who it was does not matter any more.
-        const { type, success, reason = null } = input
-        kind = seen.get(`${type} ${reason}`) ?? { input: { type, success, reason }, count: EACH }
-        seen.set(`${type} ${reason}`, kind)
-      }
-      kind ??= { input, count: 0 }
-      if (kind.count === 0) seen.set(key, kind)
+      if (!AGGREGATED.has(input.type)) return true
       timer ??= setTimeout(flush, WINDOW_MS).unref()
-      kind.count += 1
-      return kind.count <= EACH
+      const stranger = isOfStranger(input)
+      if (!stranger && known.size >= KNOWN_KINDS) flush()
+      const kind = stranger
+        ? strangerKind(input)
+        : kindOf(known, keyOf(input, input.user ?? input.by?.subject.user ?? ''), input)
+      const isAllowed = kind.recorded < EACH && (!stranger || strangerEvents < STRANGER_EVENTS)
+      if (!isAllowed) kind.aggregated += 1
+      else {
+        kind.recorded += 1
+        if (stranger) strangerEvents += 1
+      }
+      return isAllowed
     },
     flush,
   }
 }
 
-function keyOf({ type, user, clientIp, reason, fields }: AuditInput): string {
-  const who = user ?? addressKey(clientIp ?? '')
+function kindOf(kinds: Map<string, Kind>, key: string, input: AuditInput): Kind {
+  const kind = kinds.get(key) ?? { input, recorded: 0, aggregated: 0 }
+  kinds.set(key, kind)
+  return kind
+}
+
+function keyOf({ type, reason, fields }: AuditInput, who: string): string {
   return JSON.stringify([type, who, reason ?? null, fields?.app ?? fields?.connector ?? null])
 }

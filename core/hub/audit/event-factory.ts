@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto'
 import type { Actor, AuditEvent, AuditInput } from '../../api/audit.ts'
-import { createEventStamp } from './event-stamp.ts'
 import { boundText } from './text-escaping.ts'
 
 const LONGEST = 1_024
@@ -23,25 +23,29 @@ const CORE = new Set([
   'reason',
 ])
 
-/** Fields that could only carry a secret or somebody's data, whoever sends them. */
+/** Names of fields that could only carry a secret or personal data. */
 const SECRET = /^(set_)?cookies?$|authorization|^query$|^body$|passw|secret|^code(_verifier)?$|^id_token$/
 
-/** Nearly every text: nothing to escape, and no space, so no credential either. */
+/** Most texts: nothing to escape, and no space, so no credential either. */
 const PLAIN = /^[\x21-\x5b\x5d-\x7e]*$/
 /** A credential inside another text. */
 const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
 
 type Value = AuditEvent[string]
 
-/** What becomes of a field, judged by its name alone. */
-type Fate = 'drop' | 'redact' | 'path' | 'keep'
+/** How a field is recorded, by its name alone. */
+type Treatment = 'drop' | 'redact' | 'path' | 'keep'
 
-/** Names are the code's own, so they are few; whatever comes on top is judged each time. */
-const MOST_FATES = 1_000
-const fates = new Map<string, Fate>()
-const stampOf = createEventStamp()
+/** Names come from code, so they are few; beyond the bound the treatment is computed each time. */
+const MOST_TREATMENTS = 1_000
+const treatments = new Map<string, Treatment>()
 
-/** Says who records: the same for every event of a hub. */
+/** A busy hub records many events in one millisecond, which share these texts. */
+let stampedMs = Number.NaN
+let stampedTime = ''
+let idPrefix = ''
+
+/** The hub that records, the same for all its events. */
 export interface Recorder {
   readonly cluster: string
   readonly hub: string
@@ -49,7 +53,7 @@ export interface Recorder {
 
 /** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
 export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
-  const { id, time } = stampOf(nowMs)
+  const { id, time } = stamp(nowMs)
   const who = input.by == null ? input : whoOf(input.by)
   return {
     id,
@@ -74,12 +78,12 @@ function whoOf({ subject, clientIp, id }: Actor) {
 }
 
 /**
- * What plugins made of an event, under the same rules, or a TypeError. `id`, `type`, `time` and who recorded it stay as
- * they were; so does of the fields that every event has what the answer does not name.
+ * Applies the same rules to an event that plugins have changed; throws a TypeError when it is not an object. `id`, `type`,
+ * `time`, `cluster` and `hub` keep their values, and so do the common fields that the changed event leaves out.
  */
 export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent {
   if (changed === original) return original
-  if (typeof changed !== 'object') throw new TypeError('an event is an object')
+  if (typeof changed !== 'object') throw new TypeError('the tap did not return an event')
   const { id, type, time, cluster, hub } = original
   const { user, roles, client_ip, session_id, request_id, success, reason } = {
     ...original,
@@ -87,7 +91,7 @@ export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent
   }
   const kept = { user, client_ip, session_id, request_id, reason }
   for (const name of Object.keys(kept) as (keyof typeof kept)[]) {
-    // Escaped once already when nobody changed it.
+    // An unchanged value is escaped already.
     if (kept[name] !== original[name]) kept[name] = orNull(kept[name])
   }
   const fields: Record<string, Value> = {}
@@ -110,7 +114,7 @@ export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent
   }
 }
 
-/** Without what could be secret, for an event whose redaction failed. */
+/** The event without free text, for when its redaction failed. */
 export function withoutFreeText(event: AuditEvent): AuditEvent {
   const { path: _path, user_agent: _userAgent, ...rest } = event
   return rest as AuditEvent
@@ -121,31 +125,30 @@ function fieldsOf(fields: Readonly<Record<string, unknown>>): Record<string, Val
   let left = MOST_FIELDS
   for (const name of Object.keys(fields)) {
     if (left-- === 0) break
-    const fate = fateOf(name)
-    if (fate === 'drop') continue
+    const treatment = treatmentOf(name)
+    if (treatment === 'drop') continue
     const value = fields[name]
-    if (fate === 'redact') made[name] = value == null ? null : '[redacted]'
+    if (treatment === 'redact') made[name] = value == null ? null : '[redacted]'
     else if (typeof value === 'boolean') made[name] = value
     else if (typeof value === 'number') made[name] = Number.isFinite(value) ? value : null
-    else if (fate === 'path' && typeof value === 'string') made[name] = pathOf(value)
+    else if (treatment === 'path' && typeof value === 'string') made[name] = pathOf(value)
     else made[name] = orNull(value)
   }
   return made
 }
 
-function fateOf(name: string): Fate {
-  const known = fates.get(name)
+function treatmentOf(name: string): Treatment {
+  const known = treatments.get(name)
   if (known !== undefined) return known
-  const fate =
-    CORE.has(name) || !FIELD_NAME.test(name)
-      ? 'drop'
-      : SECRET.test(name)
-        ? 'redact'
-        : name === 'path'
-          ? 'path'
-          : 'keep'
-  if (fates.size < MOST_FATES) fates.set(name, fate)
-  return fate
+  const treatment = computeTreatment(name)
+  if (treatments.size < MOST_TREATMENTS) treatments.set(name, treatment)
+  return treatment
+}
+
+function computeTreatment(name: string): Treatment {
+  if (CORE.has(name) || !FIELD_NAME.test(name)) return 'drop'
+  if (SECRET.test(name)) return 'redact'
+  return name === 'path' ? 'path' : 'keep'
 }
 
 /** Without the query string and the fragment. */
@@ -166,11 +169,23 @@ function text(value: unknown): string {
   return boundText(whole, LONGEST).replace(CREDENTIAL, '$1 [redacted]')
 }
 
-/** Types forbid what is no string, but an event must not be lost over it. */
+/** The types require strings, but another value must not cost the event. */
 function stringOf(value: unknown): string {
   try {
     return String(value)
   } catch {
     return '[unreadable]'
   }
+}
+
+/** A time, and an id that is a UUID version 7 (RFC 9562, 5.7) of the same millisecond. */
+function stamp(nowMs: number): { readonly id: string; readonly time: string } {
+  if (nowMs !== stampedMs) {
+    const hex = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12)
+    stampedTime = new Date(nowMs).toISOString()
+    idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+    stampedMs = nowMs
+  }
+  // The random bits and the variant of a version 4 are where version 7 needs them.
+  return { id: idPrefix + randomUUID().slice(15), time: stampedTime }
 }

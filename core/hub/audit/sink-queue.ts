@@ -8,10 +8,12 @@ import type { Log } from '../../kernel/log.ts'
 export interface DeliveryLimits {
   readonly batch: number
   readonly lingerMs: number
-  /** From here on an enforced sink accepts no new request, and a best-effort one drops. */
+  /** With this many events, an enforced sink accepts no new request, and a best-effort one drops. */
   readonly full: number
-  /** What is under way may still record up to here; beyond, events of an enforced sink are lost, and that is logged. */
+  /** Current requests may still record up to here; beyond it, an enforced sink loses events, and the log says so. */
   readonly overfull: number
+  /** Events of strangers that wait at the same time; they never count as `full`, and further ones are dropped. */
+  readonly strangers: number
   readonly writeMs: number
   readonly firstRetryMs: number
   readonly longestRetryMs: number
@@ -22,6 +24,7 @@ export const deliveryLimits: DeliveryLimits = {
   lingerMs: 80,
   full: 4_000,
   overfull: 20_000,
+  strangers: 1_000,
   writeMs: 10_000,
   firstRetryMs: 200,
   longestRetryMs: 5_000,
@@ -29,19 +32,20 @@ export const deliveryLimits: DeliveryLimits = {
 
 const REPORT_MS = 10_000
 
-/** Brings events to one sink, in order, in batches, again and again until it takes them. */
+/** Delivers events to one sink, in order and in batches, and retries until the sink takes them. */
 export interface Delivery {
   readonly sink: AuditSink
-  push(event: AuditEvent): void
-  /** False while an enforced sink is failing, or full with so many `more` that are on their way to it. */
+  /** `ofStranger`: a client that nobody has signed in on caused it. */
+  push(event: AuditEvent, ofStranger: boolean): void
+  /** False while an enforced sink fails, or is full together with `more` events that are on their way to it. */
   accepts(more: number): boolean
   readonly queued: number
   readonly dropped: number
-  /** Batches that the sink did not take; each is tried again. */
+  /** Batches that the sink rejected; each is retried. */
   readonly failures: number
-  /** Resolves when everything queued until now is written or the deadline is over, with what is still queued. Never rejects. */
+  /** Resolves with the number of events still queued, when it is zero or the deadline has passed. Never rejects. */
   flush(deadlineMs: number): Promise<number>
-  /** Ends the retries. What is queued stays. */
+  /** Stops retrying. Queued events stay. */
   close(): void
 }
 
@@ -52,7 +56,8 @@ export function createDelivery(
   const { log, clock, limits } = parts
   const enforced = sink.guarantee === 'enforced'
   const most = enforced ? limits.overfull : limits.full
-  const queue: AuditEvent[] = []
+  const queue: { readonly event: AuditEvent; readonly ofStranger: boolean }[] = []
+  let strangers = 0
   const idle = new Set<() => void>()
   let writing = false
   let failing = false
@@ -103,8 +108,9 @@ export function createDelivery(
     const batch = queue.slice(0, limits.batch)
     writing = true
     try {
-      await withDeadline(() => sink.write(batch), limits.writeMs)
+      await withDeadline(() => sink.write(batch.map(({ event }) => event)), limits.writeMs)
       queue.splice(0, batch.length)
+      strangers -= batch.filter(({ ofStranger }) => ofStranger).length
       if (failing) recovered()
       failing = false
       retryMs = limits.firstRetryMs
@@ -129,17 +135,18 @@ export function createDelivery(
 
   return {
     sink,
-    push(event) {
-      if (queue.length >= most) {
+    push(event, ofStranger) {
+      if (queue.length - strangers >= most || (ofStranger && strangers >= limits.strangers)) {
         dropped += 1
         report({ reason: 'the queue is full' })
         return
       }
-      queue.push(event)
+      queue.push({ event, ofStranger })
+      if (ofStranger) strangers += 1
       if (queue.length >= limits.batch && !failing && !writing) writeNow()
       else schedule(limits.lingerMs)
     },
-    accepts: (more) => !enforced || (!failing && queue.length + more < limits.full),
+    accepts: (more) => !enforced || (!failing && queue.length - strangers + more < limits.full),
     get queued() {
       return queue.length
     },
@@ -155,7 +162,7 @@ export function createDelivery(
         if (!writing) writeNow()
         await withDeadline(() => done, deadlineMs).catch(() => {})
       }
-      // What throws at once must not end the work for other sinks either.
+      // A flush that throws synchronously must not affect other sinks.
       if (queue.length === 0)
         await withDeadline(() => sink.flush(), deadlineMs).catch((error) =>
           report({ error: messageOf(error) }),

@@ -1,20 +1,20 @@
 /**
- * What must not reach a terminal, a log file or a database as it is: control characters, line separators, marks that turn
- * the direction of text, invisible ones, halves of surrogate pairs.
+ * Characters that must not reach a terminal, a log file or a database: control characters, line separators, marks that
+ * change the direction of text, invisible ones, unpaired surrogates.
  */
 const HOSTILE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 /**
- * Backslashes, and the `u` with which an escape could be mistaken for them. Matches whatever follows: a run that had to
- * be followed by a `u` would be looked at again from each of its backslashes.
+ * Backslashes, and the `u` that would make them look like an escape. It matches without the `u` too: a pattern that
+ * required it would scan a run again from each of its backslashes.
  */
 const BACKSLASHES = /(\\+)(u?)/g
 
-/** Nearly every text: nothing to do. */
+/** Most texts: nothing to escape. */
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
 
-/** Spelled out `\uXXXX`; a `\u` that was there before becomes `\\u`, so that the original can be told. */
+/** Writes hostile characters as `\uXXXX`; an original `\u` becomes `\\u`, so that the text can be restored. */
 export function escapeText(text: string): string {
   if (PLAIN.test(text)) return text
   return text
@@ -22,10 +22,10 @@ export function escapeText(text: string): string {
     .replace(HOSTILE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** At most `longest` UTF-16 units of the text, with a note of how many more there were; then escaped. */
+/** The first `longest` UTF-16 units of the text, escaped, with the number of units that were cut off. */
 export function boundText(text: string, longest: number): string {
   if (text.length <= longest) return escapeText(text)
-  // A pair that the cut would halve goes as a whole.
+  // Never cut a surrogate pair in half.
   const end = /[\ud800-\udbff]/.test(text[longest - 1] ?? '') ? longest - 1 : longest
   return `${escapeText(text.slice(0, end))}…[+${text.length - end}]`
 }
