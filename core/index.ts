@@ -16,6 +16,7 @@ export { type Database, database, type Migrations, migrations, type Transaction 
 export type { AccessQuery, Requirement, Requirements, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { type DiagnosticsRoute, diagnosticsRoutes } from './api/diagnostics.ts'
+export type { HttpRequest, HttpResponse } from './api/http-hooks.ts'
 export type { Challenge } from './api/hub-hooks.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
 export { Problem } from './api/problem.ts'

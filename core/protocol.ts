@@ -3,6 +3,7 @@
  * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
  */
 export { type Access, access } from './api/access.ts'
+export type { IdentityValue } from './api/app.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export {
   type Authorities,
@@ -13,7 +14,8 @@ export {
 } from './api/certificate-authorities.ts'
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
 export type { AccessContext, Decision } from './api/decision.ts'
-export { type ForwardContext, forwardHeaders, type HeaderLines } from './api/header-forwarding.ts'
+export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
+export { type HeaderLines, type HttpHooks, httpHooks } from './api/http-hooks.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,

@@ -1,3 +1,15 @@
+/** Header lines that the document of an app sets or removes; names are in lower case, removed ones before those set. */
+export interface HeaderChange {
+  readonly set: Readonly<Record<string, string>>
+  readonly remove: readonly string[]
+}
+
+/** What an identity header carries: the user's name, the roles separated by commas, or the signed assertion. */
+export type IdentityValue = 'user' | 'roles' | 'assertion'
+
+/** Version of HTTP towards an app: `h2` over TLS, `h2c` without, `auto` as TLS negotiates it. */
+export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
+
 /** A registered application. Frozen; a change makes a new object. */
 export interface App {
   /** UUID. An app that is removed and registered again under its old name has another one. */
@@ -21,6 +33,11 @@ export interface App {
   }
   /** `preserve`, `upstream` or a host name. */
   readonly rewriteHost: string
+  readonly httpVersion: HttpVersion
+  /** Headers that carry the verified identity beside the hub's own. Spelled as in the document. */
+  readonly identityHeaders: Readonly<Record<string, IdentityValue>>
+  /** Constant header lines towards the app and towards the browser. */
+  readonly headers: { readonly request: HeaderChange; readonly response: HeaderChange }
   /** Other origins that may send non-safe requests, open WebSockets or preflight. */
   readonly origins: readonly string[]
   readonly timeouts: {

@@ -3,7 +3,7 @@ import { first, tells, votes, waterfall } from '../kernel/hook.ts'
 import type { App } from './app.ts'
 import type { AuditEvent } from './audit.ts'
 import type { AccessQuery, Requirement, Vote } from './decision.ts'
-import type { ForwardContext, HeaderLines } from './header-forwarding.ts'
+import type { HttpRequest, HttpRequestContext, HttpResponse, HttpResponseContext } from './http-hooks.ts'
 import { lifecycleHooks } from './lifecycle-hooks.ts'
 import type { SessionEnded } from './sessions.ts'
 import type { Subject } from './subject.ts'
@@ -59,8 +59,10 @@ export const hubHooks = {
     route: waterfall<readonly Link[], App>(),
   },
   http: {
-    /** Add headers towards the app. Reserved names are refused; ours are set afterwards. */
-    forward: waterfall<HeaderLines, ForwardContext>(),
+    /** Change or refuse an admitted request before it is sent to the app. Synchronous; skipped when nobody taps. */
+    request: waterfall<HttpRequest, HttpRequestContext>(),
+    /** Change the head of an app's final response. Synchronous; skipped when nobody taps, and for WebSockets. */
+    response: waterfall<HttpResponse, HttpResponseContext>(),
   },
   audit: {
     /** Enrich or redact an event. An event cannot be dropped; `id`, `type` and `time` cannot change. */

@@ -4,7 +4,7 @@ import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
 import { commandLogins } from '../api/command-logins.ts'
 import { database } from '../api/database.ts'
-import { forwardHeaders } from '../api/header-forwarding.ts'
+import { httpHooks } from '../api/http-hooks.ts'
 import { metrics } from '../api/metrics.ts'
 import { proxyLimits } from '../api/proxy-limits.ts'
 import { revisions } from '../api/revisions.ts'
@@ -45,7 +45,7 @@ export const hubServices = {
   catalog,
   commandLogins,
   database,
-  forwardHeaders,
+  httpHooks,
   metrics,
   proxyLimits,
   publicNames,

@@ -24,7 +24,6 @@ import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { prepareDataDir } from './database/data-dir.ts'
 import { openDatabase } from './database/database.ts'
-import { forwardThrough } from './http/forward-headers.ts'
 import { createCertificates } from './listener/certificates.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
 import { keysMigrations } from './pki/migrations.ts'
@@ -182,7 +181,7 @@ export async function openRooms(options: RoomsOptions) {
     catalog,
     commandLogins: signIn.commandLogins,
     database: db,
-    forwardHeaders: forwardThrough(calls.http.forward),
+    httpHooks: calls.http,
     metrics: counts.metrics,
     proxyLimits: config.proxy.limits,
     publicNames,

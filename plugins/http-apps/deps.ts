@@ -2,8 +2,7 @@ import type { Audit, Catalog, Clock, Log, PublicNames, Revisions, Sessions } fro
 import type {
   Access,
   Assertion,
-  ForwardContext,
-  HeaderLines,
+  HttpHooks,
   Load,
   ProxyLimits,
   RateLimit,
@@ -23,7 +22,7 @@ export interface Deps {
   readonly revisions: Revisions
   readonly publicNames: PublicNames
   readonly assertion: Assertion
-  readonly forwardHeaders: (lines: HeaderLines, context: ForwardContext) => HeaderLines
+  readonly httpHooks: HttpHooks
   readonly clock: Clock
   readonly log: Log
   readonly deadlines: Deadlines

@@ -30,7 +30,10 @@ const hostile = defineHubPlugin({
   api: 1,
   summary: 'Answers as the test says',
   setup({ tap }) {
-    tap.http.forward((lines) => answers.forward?.(lines) as HeaderLines)
+    tap.http.request((request) => {
+      const headers = answers.forward?.(request.headers)
+      return headers === undefined ? undefined : { ...request, headers: headers as HeaderLines }
+    })
     tap.access.identify(() => (answers.identify?.() ?? null) as never)
     tap.access.decide((_query, vote) => answers.decide?.(vote))
     tap.tunnel.route((links) => answers.route?.(links) as readonly Link[])
@@ -70,7 +73,7 @@ t.afterEach(() => {
   for (const key of Object.keys(answers)) delete answers[key as keyof typeof answers]
 })
 
-t.test('Q187 http.forward: names of ours, framing and what is no header reach no app', async (t) => {
+t.test('Q187 http.request: reserved names, framing and malformed headers reach no app', async (t) => {
   const reserved = [
     ...['X-Mezite-User', 'x-mezite-roles', 'Mezite-Jwt-Assertion', 'X_Mezite_User', 'X.Mezite.User'],
     ...['X-Forwarded-For', 'Forwarded', 'X-Request-Id', 'X-Real-IP', 'Host', 'Connection', 'Upgrade'],
@@ -98,20 +101,23 @@ t.test('Q187 http.forward: names of ours, framing and what is no header reach no
   t.match(await ask(), { status: 500, code: 'forward_failed', reached: 0 })
 })
 
-t.test('Q187 http.forward: other headers are added and taken away, ours stay as they are', async (t) => {
-  answers.forward = (lines) => [...lines, 'X-Team', 'blue', '__proto__', 'x', 'constructor', 'y']
-  t.match(await ask(), { status: 200, reached: 1 })
-  const { raw, headers } = seen.at(-1)!
-  t.equal(headers['x-team'], 'blue')
-  t.equal(headers.accept, 'application/json')
-  for (const name of ['mezite-jwt-assertion', 'x-mezite-user', 'x-mezite-roles', 'x-request-id'])
-    t.equal(raw.filter((text) => text.toLowerCase() === name).length, 1, name)
-  t.equal(headers['x-mezite-user'], 'alice@example.com')
-  answers.forward = () => []
-  t.match(await ask(), { status: 200, reached: 1 })
-  t.equal(seen.at(-1)!.headers.accept, undefined)
-  t.equal(seen.at(-1)!.headers['x-mezite-user'], 'alice@example.com')
-})
+t.test(
+  'Q187 http.request: other headers are added and removed, those of the hub stay as they are',
+  async (t) => {
+    answers.forward = (lines) => [...lines, 'X-Team', 'blue', '__proto__', 'x', 'constructor', 'y']
+    t.match(await ask(), { status: 200, reached: 1 })
+    const { raw, headers } = seen.at(-1)!
+    t.equal(headers['x-team'], 'blue')
+    t.equal(headers.accept, 'application/json')
+    for (const name of ['mezite-jwt-assertion', 'x-mezite-user', 'x-mezite-roles', 'x-request-id'])
+      t.equal(raw.filter((text) => text.toLowerCase() === name).length, 1, name)
+    t.equal(headers['x-mezite-user'], 'alice@example.com')
+    answers.forward = () => []
+    t.match(await ask(), { status: 200, reached: 1 })
+    t.equal(seen.at(-1)!.headers.accept, undefined)
+    t.equal(seen.at(-1)!.headers['x-mezite-user'], 'alice@example.com')
+  },
+)
 
 t.test('Q187 access.identify: what is no subject is nobody, and the locked have no roles', async (t) => {
   const caller = hub.visitor()

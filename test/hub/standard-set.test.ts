@@ -81,7 +81,8 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'catalog.changed': [],
     'tunnel.changed': [],
     'tunnel.route': [],
-    'http.forward': [],
+    'http.request': [],
+    'http.response': [],
     'audit.event': [],
   })
   const calls = kernel.calls as unknown as { access: { decide: { pure: boolean } } }

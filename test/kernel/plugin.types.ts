@@ -49,7 +49,7 @@ defineHubPlugin({
     // @ts-expect-error an answer of another shape
     tap.access.challenge(() => ({ href: '/' }))
     // @ts-expect-error a waterfall answers synchronously
-    tap.http.forward(async (lines) => lines)
+    tap.http.request(async (request) => request)
     // @ts-expect-error no such stage
     tap.lifecycle.start(() => {}, { stage: 'first' })
     // @ts-expect-error a plugin cannot call a hook: a call takes no function

@@ -1,57 +1,18 @@
 import { X509Certificate } from 'node:crypto'
-import { type Static, Type } from 'typebox'
-import type { App } from '../../api/app.ts'
+import type { App, HeaderChange } from '../../api/app.ts'
+import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
-import { DURATION_PATTERN, formatDuration, parseDuration } from '../config/duration.ts'
+import { formatDuration, parseDuration } from '../config/duration.ts'
+import { AppSpec } from './app-schema.ts'
 import { appUriFault } from './app-uri.ts'
 import { publicAddrFault } from './public-addr.ts'
 import { parseResource, parseTime, type Resource, type ResourceOptions, resourceInvalid } from './resource.ts'
 
-const closed = { additionalProperties: false } as const
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
 const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/
 
-const Duration = (value: string) =>
-  Type.Optional(
-    Type.String({ pattern: DURATION_PATTERN, default: value, must: 'a duration such as 30s, 15m or 12h' }),
-  )
-
-/** `spec` of `kind: app`. */
-const AppSpec = Type.Object(
-  {
-    uri: Type.String({ minLength: 1, maxLength: 512 }),
-    public_addr: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
-    protocol: Type.Optional(Type.Unsafe<'http' | 'tcp'>({ type: 'string', enum: ['http', 'tcp'] })),
-    agents: Type.Optional(Type.Array(Type.String(), { maxItems: 1_000, default: [] })),
-    enabled: Type.Optional(Type.Boolean({ default: true })),
-    tls: Type.Optional(
-      Type.Object(
-        {
-          verify: Type.Optional(Type.Boolean({ default: true })),
-          server_name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
-          ca: Type.Optional(Type.String({ minLength: 1, maxLength: 65_536 })),
-        },
-        { ...closed, default: {} },
-      ),
-    ),
-    rewrite: Type.Optional(
-      Type.Object(
-        { host: Type.Optional(Type.String({ default: 'preserve', minLength: 1, maxLength: 261 })) },
-        { ...closed, default: {} },
-      ),
-    ),
-    origins: Type.Optional(Type.Array(Type.String({ maxLength: 512 }), { maxItems: 100, default: [] })),
-    timeouts: Type.Optional(
-      Type.Object(
-        { connect: Duration('5s'), response: Duration('60s'), idle: Duration('1h') },
-        { ...closed, default: {} },
-      ),
-    ),
-  },
-  closed,
-)
-export type AppSpec = Static<typeof AppSpec>
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/
 
 /** An app without the id that the catalog gives it. */
 export type AppInput = Omit<App, 'id'>
@@ -87,6 +48,19 @@ export function readApp(body: unknown, names: PublicNames, options: ResourceOpti
   if (!/^(preserve|upstream)$/.test(rewriteHost) && !isHostPort(rewriteHost)) {
     fault('rewrite.host', 'must be preserve, upstream or a host name')
   }
+  const httpVersion = spec.http?.version ?? '1.1'
+  if (httpVersion === 'h2c' && spec.uri.startsWith('https:'))
+    fault('http.version', 'must be h2 for an https:// uri')
+  if (httpVersion === 'h2' && !spec.uri.startsWith('https:'))
+    fault('http.version', 'must be h2c for an http:// uri')
+  const identityHeaders = spec.identity_headers ?? {}
+  for (const name of Object.keys(identityHeaders)) fault('identity_headers', identityNameFault(name))
+  const headers = {
+    request: readChange(spec.headers?.request, (name) => fault('headers.request', requestNameFault(name))),
+    response: readChange(spec.headers?.response, (name) =>
+      fault('headers.response', responseNameFault(name)),
+    ),
+  }
   for (const [at, origin] of (spec.origins ?? []).entries()) {
     if (!isOrigin(origin)) fault(`origins.${at}`, 'must be an origin such as https://spa.apps.example.com')
   }
@@ -113,6 +87,9 @@ export function readApp(body: unknown, names: PublicNames, options: ResourceOpti
     enabled: spec.enabled ?? true,
     tls: { verify, serverName: serverName?.toLowerCase() ?? null, ca: ca ?? null },
     rewriteHost,
+    httpVersion,
+    identityHeaders: Object.assign(Object.create(null), identityHeaders),
+    headers,
     origins: [...new Set(spec.origins)],
     timeouts,
     expires: metadata.expires === undefined ? null : parseTime(metadata.expires),
@@ -142,7 +119,13 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
         ...(tls.serverName === null ? {} : { server_name: tls.serverName }),
         ...(tls.ca === null ? {} : { ca: tls.ca }),
       },
+      http: { version: app.httpVersion },
       rewrite: { host: app.rewriteHost },
+      identity_headers: { ...app.identityHeaders },
+      headers: {
+        request: changeDocument(app.headers.request),
+        response: changeDocument(app.headers.response),
+      },
       origins: [...app.origins],
       timeouts: {
         connect: formatDuration(timeouts.connectMs),
@@ -151,6 +134,44 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
       },
     },
   }
+}
+
+type ChangeDocument = NonNullable<NonNullable<AppSpec['headers']>['request']>
+
+function readChange(given: ChangeDocument | undefined, check: (name: string) => void): HeaderChange {
+  const { set = {}, remove = [] } = given ?? {}
+  for (const name of [...Object.keys(set), ...remove]) check(name)
+  return {
+    set: Object.assign(Object.create(null), set),
+    remove: [...new Set(remove.map((name) => name.toLowerCase()))],
+  }
+}
+
+function changeDocument({ set, remove }: HeaderChange): ChangeDocument {
+  return { set: { ...set }, remove: [...remove] }
+}
+
+/** Constant lines may replace everything that a client or an app may send, cookies aside. */
+function requestNameFault(name: string): string | null {
+  if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
+  const owner = headerOwner(name.toLowerCase())
+  return owner === 'own' || owner === 'hub' ? `${name} is set by the hub` : null
+}
+
+function responseNameFault(name: string): string | null {
+  if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
+  const lower = name.toLowerCase()
+  return isReservedInResponse(lower) || lower === 'content-length' || lower === 'set-cookie'
+    ? `${name} is set by the hub or by the app alone`
+    : null
+}
+
+/** A name that the hub reads itself, or that describes the body, cannot carry an identity. */
+function identityNameFault(name: string): string | null {
+  const read = /^(?:cookie|origin|referer|accept(?:-.*)?|content-.*|sec-.*|access-control-.*)$/
+  const fault = requestNameFault(name)
+  if (fault !== null || !read.test(plainHeaderName(name.toLowerCase()))) return fault
+  return `${name} has another meaning in HTTP`
 }
 
 function isOrigin(text: string): boolean {

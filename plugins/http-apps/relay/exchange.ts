@@ -4,7 +4,7 @@ import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
-import { headFor, headProblem } from '../request/request-head.ts'
+import { headProblem, type OwnPart, ownPart, type RequestHead, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import type { Admitted } from '../session/admission.ts'
 import { refusesCookies, tooLargeResponse } from '../session/cookie-reset.ts'
@@ -12,10 +12,9 @@ import { type Attempt, connectAdmitted, sharerOf } from '../upstream/admitted-co
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
 import { failureProblem, mayRepeat, type UpstreamFailure } from '../upstream/upstream-failure.ts'
+import { type AppMapping, mappingOf } from './app-mapping.ts'
 import type { Waiting } from './deadlines.ts'
-import { type AppNames, namesOf } from './location.ts'
 import { Outcome } from './outcome.ts'
-import { responseLines } from './response-head.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { WebSocketRelay } from './web-socket-relay.ts'
 
@@ -31,30 +30,32 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   /** As it was last asked. */
   #admitted: Admitted
   readonly #client: Client
-  readonly #names: AppNames
+  readonly #mapping: AppMapping
   /** Those of the same connection. */
   readonly #siblings: HttpExchange[]
   readonly #outcome = new Outcome()
-  readonly #answer: ResponseRelay
-  #head: Buffer | null = null
+  readonly #response: ResponseRelay
+  /** Null: plugins must be asked again, because the person may have changed. */
+  #own: OwnPart | null
   #body: RequestBody | null = null
   #upstream: Upstream | null = null
   #relay: WebSocketRelay | null = null
   #removeLive: (() => void) | null = null
   #repeated = false
   /** The app's answer has begun, or the hub has given its own. */
-  #answered = false
+  #responded = false
   #over = false
   deadline = Number.POSITIVE_INFINITY
   place = -1
 
-  constructor(deps: Deps, admitted: Admitted, client: Client, siblings: HttpExchange[]) {
+  constructor(deps: Deps, admitted: Admitted, own: OwnPart, client: Client, siblings: HttpExchange[]) {
     this.#deps = deps
     this.#admitted = admitted
+    this.#own = own
     this.#client = client
     this.#siblings = siblings
-    this.#names = namesOf(admitted.app, deps.publicNames)
-    this.#answer = new ResponseRelay(client, this.#names, deps.publicNames.hsts === true)
+    this.#mapping = mappingOf(admitted.app, deps.publicNames)
+    this.#response = new ResponseRelay(deps, client, this.#mapping)
     client.watch(this)
   }
 
@@ -70,7 +71,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   onclientgone(): void {
     if (this.#over || this.#relay !== null) return
-    if (!this.#answer.ended) this.#outcome.reason ??= 'client_closed'
+    if (!this.#response.ended) this.#outcome.reason ??= 'client_closed'
     this.#finish()
   }
 
@@ -79,7 +80,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#over || this.#client.complete) return false
     this.#outcome.reason ??= problem.code
     this.#upstream?.destroy()
-    if (this.#answered) this.#stop(null)
+    if (this.#responded) this.#stop(null)
     else this.#refuse(problem)
     return true
   }
@@ -101,7 +102,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   onlate(): void {
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#over) return
-    if (!this.#answered) {
+    if (!this.#responded) {
       this.#upstream?.destroy()
       this.#refuse(new Problem(504, 'app_timeout', `${this.#admitted.app.name} did not answer in time.`))
       return
@@ -112,7 +113,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   oninformational(status: number, lines: readonly string[]): void {
     this.#progress()
-    if (!this.#admitted.request.http10) this.#answer.inform(status, lines)
+    if (!this.#admitted.request.http10) this.#response.inform(status, lines)
   }
 
   onhead(head: ResponseHead): void {
@@ -122,10 +123,18 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
       return
     }
-    this.#answered = true
+    let status: number | null
+    try {
+      status = this.#response.head(head, this.#admitted, this.#own?.target ?? this.#admitted.request.target)
+    } catch (error) {
+      this.#upstream?.destroy()
+      this.#refuse(headProblem(this.#deps, this.#admitted, error))
+      return
+    }
+    this.#responded = true
     this.#progress()
-    if (this.#answer.head(head)) this.#outcome.status = head.status
-    else this.onfail({ broken: true, linkLost: false, detail: 'unfit head' })
+    if (status !== null) this.#outcome.status = status
+    else this.onfail({ broken: true, linkLost: false, detail: 'the head cannot be written' })
   }
 
   onbody(chunk: Buffer, last: boolean): void {
@@ -135,7 +144,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       return
     }
     this.#outcome.bytesOut += chunk.length
-    if (!this.#answer.write(chunk, last)) this.#upstream?.pause()
+    if (!this.#response.write(chunk, last)) this.#upstream?.pause()
   }
 
   onend(trailers: readonly string[]): void {
@@ -148,7 +157,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (upstream?.reusable) this.#deps.pool.give(upstream)
     else upstream?.destroy()
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
-    this.#answer.end(trailers)
+    this.#response.end(trailers)
   }
 
   ondrain(): void {
@@ -163,20 +172,20 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   onrequestsent(): void {
-    if (!this.#answered) this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.responseMs
+    if (!this.#responded) this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.responseMs
   }
 
   onfail(failure: UpstreamFailure): void {
     const upstream = this.#upstream
     this.#upstream = null
-    if (this.#over || this.#answer.ended) return
+    if (this.#over || this.#response.ended) return
     if (this.#relay !== null) {
       this.#relay.appGone()
       return
     }
     upstream?.destroy()
     const { app, request } = this.#admitted
-    if (this.#answer.begun) {
+    if (this.#response.begun) {
       this.#outcome.reason ??= failureProblem(app.name, failure).code
       this.#stop(null)
       return
@@ -191,28 +200,29 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #open(attempt: Attempt): void {
     connectAdmitted(this.#deps, this.#admitted, attempt, (result, admitted) => {
-      // What it says of the person may be another thing than when the head was made.
-      if (admitted !== this.#admitted) this.#head = null
+      if (admitted !== this.#admitted) this.#own = null
       this.#admitted = admitted
       if (!(result instanceof Problem)) this.#send(result)
-      else if (!this.#over && !this.#answered) this.#refuse(result)
+      else if (!this.#over && !this.#responded) this.#refuse(result)
     })
   }
 
   #send(upstream: Upstream): void {
-    if (this.#over || this.#answered) return void upstream.destroy()
+    if (this.#over || this.#responded) return void upstream.destroy()
     const { request, session, app, context } = this.#admitted
-    upstream.begin(this, { head: request.method === 'HEAD', upgrade: request.upgrade })
-    this.#upstream = upstream
-    // It may have ended while access was asked again.
-    if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
+    let head: RequestHead
     try {
-      this.#head ??= headFor(this.#deps, this.#admitted, this.#names)
+      this.#own ??= ownPart(this.#deps, this.#admitted, this.#mapping)
+      head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
     } catch (error) {
       upstream.destroy()
       this.#refuse(headProblem(this.#deps, this.#admitted, error))
       return
     }
+    upstream.begin(this, head)
+    this.#upstream = upstream
+    // It may have ended while access was decided again.
+    if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
     const { agent } = upstream
     this.#outcome.agent = agent
     this.#removeLive?.()
@@ -223,14 +233,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     // `add` may have cut it already.
     if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
     this.deadline = this.#deps.deadlines.now + app.timeouts.responseMs
-    upstream.write(this.#head)
-    if (request.length === undefined) {
-      upstream.sent = true
-      return
-    }
+    upstream.send(head)
+    if (request.length === undefined) return
     this.deadline = this.#deps.deadlines.now + app.timeouts.idleMs
     if (request.expectsContinue) this.#client.welcomeBody()
-    this.#body = new RequestBody(this.#client, upstream, request.length === null, this)
+    this.#body = new RequestBody(this.#client, upstream, this)
   }
 
   #switch(head: ResponseHead): void {
@@ -239,12 +246,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
       return
     }
-    this.#answered = true
+    this.#responded = true
     this.#progress()
     this.#outcome.status = 101
     this.#outcome.upgraded = true
-    const lines = responseLines(head.lines, this.#names, this.#deps.publicNames.hsts === true, 101)
-    this.#client.switchProtocols(switchingHead(lines))
+    this.#client.switchProtocols(switchingHead(this.#response.lines(head)))
     this.#relay = new WebSocketRelay(
       upgrade.socket,
       this.#upstream as Upstream,
@@ -260,8 +266,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
     this.#outcome.status ??= problem.status
-    this.#answered = true
-    this.#answer.ended = true
+    this.#responded = true
+    this.#response.ended = true
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
     const tooLarge = problem.code === 'headers_too_large'
@@ -280,7 +286,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   #progress(): void {
-    if (this.#answered || this.#admitted.request.length !== undefined)
+    if (this.#responded || this.#admitted.request.length !== undefined)
       this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.idleMs
   }
 

@@ -1,10 +1,10 @@
 import type { Audit } from '@mezite/core'
 import type { Admitted } from '../session/admission.ts'
 
-/** What becomes of one forwarded request: gathered on the way, recorded once at its end. */
+/** What becomes of one admitted request: gathered on the way, recorded once at its end. */
 export class Outcome {
   readonly #started = performance.now()
-  /** Null until a connection was found: what never left is no `app.request`. */
+  /** Null while no agent has taken the request. */
   agent: string | null = null
   status: number | null = null
   /** Null as long as nothing went wrong. */
@@ -15,7 +15,8 @@ export class Outcome {
   upgraded = false
 
   record(audit: Audit, { app, request, subject, session, requestId }: Admitted): void {
-    if (this.agent === null) return
+    // Access that ended while an agent was looked for is recorded as a denial.
+    if (this.agent === null && this.reason === 'revoked') return
     audit.record({
       type: 'app.request',
       success: this.reason === null,
@@ -40,7 +41,16 @@ export class Outcome {
   }
 }
 
-function pathOf(target: string): string {
+/** Records an admitted request that ended before an agent was looked for. `status` null: nobody waited for a response. */
+export function recordUnsent(audit: Audit, admitted: Admitted, status: number | null, reason: string): void {
+  const outcome = new Outcome()
+  outcome.status = status
+  outcome.reason = reason
+  outcome.record(audit, admitted)
+}
+
+/** A request target without its query. */
+export function pathOf(target: string): string {
   const query = target.indexOf('?')
   return query < 0 ? target : target.slice(0, query)
 }

@@ -1,6 +1,7 @@
+import { isReservedInResponse } from '@mezite/core/protocol'
 import { withoutDomain } from '../request/cookies.ts'
-import { isForbiddenTrailer, isReservedInResponse } from '../request/header-names.ts'
-import { type AppNames, publicLocation } from './location.ts'
+import { isForbiddenTrailer } from '../request/header-names.ts'
+import { type AppMapping, publicAddress } from './app-mapping.ts'
 
 const HSTS = 'max-age=31536000'
 const TAKEN = new Set(['cookies', '*'])
@@ -12,7 +13,7 @@ const TAKEN = new Set(['cookies', '*'])
  */
 export function responseLines(
   lines: readonly string[],
-  names: AppNames,
+  mapping: AppMapping,
   hsts: boolean,
   status: number,
 ): string[] {
@@ -27,10 +28,12 @@ export function responseLines(
       continue
     }
     if (!sized && lower === 'content-length') continue
-    const value = responseValue(lower, lines[i + 1] as string, names)
+    if (mapping.droppedInResponse?.has(lower)) continue
+    const value = responseValue(lower, lines[i + 1] as string, mapping)
     if (value !== undefined) kept.push(name, value)
   }
   const passed = listed === undefined ? kept : withoutListed(kept, listed)
+  passed.push(...mapping.responseSetLines)
   if (hsts) passed.push('Strict-Transport-Security', HSTS)
   return passed
 }
@@ -47,13 +50,15 @@ export function responseTrailers(lines: readonly string[]): [string, string][] {
   return kept
 }
 
-function responseValue(lower: string, value: string, names: AppNames): string | undefined {
+function responseValue(lower: string, value: string, mapping: AppMapping): string | undefined {
   switch (lower) {
     case 'set-cookie':
       return withoutDomain(value)
     case 'location':
     case 'content-location':
-      return publicLocation(value, names)
+    case 'link':
+    case 'refresh':
+      return publicAddress(lower, value, mapping)
     case 'clear-site-data':
       return keptSiteData(value)
     default:

@@ -1,39 +1,56 @@
 import type { Client } from '../client/client.ts'
+import type { Deps } from '../deps.ts'
+import type { Admitted } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
-import type { AppNames } from './location.ts'
+import type { AppMapping } from './app-mapping.ts'
 import { responseLines, responseTrailers } from './response-head.ts'
+import { throughResponseHook } from './response-hook.ts'
 
-/** Passes an app's answer on to the browser, cleaned, as it comes. */
+/** Passes an app's response on to the browser, cleaned, as it comes. */
 export class ResponseRelay {
+  readonly #deps: Deps
   readonly #client: Client
-  readonly #names: AppNames
-  readonly #hsts: boolean
-  /** The head of the final answer is out. */
+  readonly #mapping: AppMapping
+  /** The head of the final response is out. */
   begun = false
-  /** The answer is complete. */
+  /** The response is complete. */
   ended = false
-  /** What the app sends as a body is not passed on. */
+  /** The app's body is not passed on. */
   #bodiless = false
 
-  constructor(client: Client, names: AppNames, hsts: boolean) {
+  constructor(deps: Deps, client: Client, mapping: AppMapping) {
+    this.#deps = deps
     this.#client = client
-    this.#names = names
-    this.#hsts = hsts
+    this.#mapping = mapping
   }
 
-  /** An interim answer (RFC 9110 section 15.2). 100 is the hub's own to give. */
+  /** An interim response (RFC 9110 section 15.2). The hub sends 100 itself. */
   inform(status: number, lines: readonly string[]): void {
-    if (status !== 100) this.#client.inform(status, responseLines(lines, this.#names, false, status))
+    if (status !== 100) this.#client.inform(status, responseLines(lines, this.#mapping, false, status))
   }
 
-  /** False when this head cannot be passed on. */
-  head(head: ResponseHead): boolean {
-    const lines = responseLines(head.lines, this.#names, this.#hsts, head.status)
+  /** The header lines of a response of this status as the browser may see them. */
+  lines({ lines, status }: Pick<ResponseHead, 'lines' | 'status'>): string[] {
+    return responseLines(lines, this.#mapping, this.#deps.publicNames.hsts === true, status)
+  }
+
+  /**
+   * Sends the head of the final response to a request for `target`. Returns the status that the browser sees, or null when
+   * the head cannot be written. Throws what a tap of `http.response` throws.
+   */
+  head(head: ResponseHead, admitted: Admitted, target: string): number | null {
+    let { status } = head
+    let lines = this.lines(head)
+    if (!this.#deps.httpHooks.response.empty) {
+      const made = throughResponseHook(this.#deps, admitted, target, status, lines)
+      ;({ status, lines } = { status: made.status, lines: [...made.headers] })
+    }
     // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
-    this.#bodiless = head.status === 205
+    this.#bodiless = status === 205
     if (this.#bodiless) lines.push('Content-Length', '0')
-    this.begun = this.#client.head(this.#bodiless ? { ...head, hasBody: false, length: 0 } : head, lines)
-    return this.begun
+    const sent = this.#bodiless ? { ...head, status, hasBody: false, length: 0 } : { ...head, status }
+    this.begun = this.#client.head(sent, lines)
+    return this.begun ? status : null
   }
 
   /** Returns false when the browser is slow: wait for `onclientdrain`. */

@@ -21,7 +21,7 @@ export class WebSocketRelay {
     this.#upstream = upstream
     this.#onprogress = onprogress
     socket.on('data', (chunk: Buffer) => this.#fromClient(chunk))
-    socket.on('end', () => upstream.end())
+    socket.on('end', () => upstream.endBody([]))
     socket.on('drain', () => upstream.resume())
     socket.once('close', () => {
       clearTimeout(this.#timer)
@@ -79,7 +79,7 @@ export class WebSocketRelay {
     if (this.#cutCode !== null || this.#closing) return
     this.#onprogress()
     this.bytesIn += chunk.length
-    if (!this.#upstream.write(chunk)) this.#socket.pause()
+    if (!this.#upstream.writeBody(chunk)) this.#socket.pause()
   }
 
   #sayClose(): void {

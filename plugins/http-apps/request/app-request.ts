@@ -30,6 +30,8 @@ export interface AppRequest {
   readonly dest: string | undefined
   readonly preflight: boolean
   readonly expectsContinue: boolean
+  /** It reads trailers (`TE: trailers`). */
+  readonly trailers: boolean
   /** Bytes of the body, null when it is chunked, undefined when there is none. */
   readonly length: number | null | undefined
 }
@@ -64,6 +66,7 @@ export function readRequest(
   let mode: string | undefined
   let dest: string | undefined
   let preflight = false
+  let trailers = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -92,6 +95,9 @@ export function readRequest(
       case 'encoding':
         if (encoding !== undefined) return bad('framing_invalid', 'The request has two transfer codings.')
         encoding = value
+        break
+      case 'te':
+        trailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value)
         break
       case 'expect':
         expect = expect === undefined ? value : `${expect},${value}`
@@ -168,6 +174,7 @@ export function readRequest(
     // Browsers send none with a body (Fetch standard, CORS-preflight fetch).
     preflight: preflight && origin !== undefined && source.method === 'OPTIONS' && size === undefined,
     expectsContinue: framing.expectsContinue,
+    trailers,
     length: size,
   }
 }

@@ -5,15 +5,19 @@ import { addressKey, type ConnectionInfo, createConcurrencyQuota } from '@mezite
 import type { Client, RequestSource } from '../client/client.ts'
 import { problemResponse, type Requester } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
+import { mappingOf } from '../relay/app-mapping.ts'
 import { HttpExchange } from '../relay/exchange.ts'
+import { recordUnsent } from '../relay/outcome.ts'
 import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
 import { isTooLarge, tooLargeOrReset } from '../session/cookie-reset.ts'
 import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
 import { sharerOf } from '../upstream/admitted-connection.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
-import { publicOrigin } from './origin.ts'
+import { publicOrigin, readableBy } from './origin.ts'
 import { overloadProblem } from './overload.ts'
 import type { RefusalLog } from './refusal-log.ts'
+import { headProblem, type OwnPart, ownPart } from './request-head.ts'
+import { RefusedByPlugin } from './request-hook.ts'
 
 /** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
 export class RequestHandler {
@@ -111,10 +115,14 @@ export class RequestHandler {
   }
 
   #forward(client: Client, admitted: Admitted): void {
-    if (client.gone) return
+    if (client.gone) {
+      recordUnsent(this.#deps.audit, admitted, null, 'client_closed')
+      return
+    }
     const exchanges = this.#exchangesOf(client.connection)
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
+      recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
       client.respond(problemResponse(admitted.request, problem, admitted.requestId), true)
       return
     }
@@ -125,7 +133,23 @@ export class RequestHandler {
       client.respond(problemResponse(request, overloadProblem(overload, app.name), requestId))
       return
     }
-    const exchange = new HttpExchange(this.#deps, admitted, client, exchanges)
+    let own: OwnPart
+    try {
+      own = ownPart(this.#deps, admitted, mappingOf(app, this.#deps.publicNames))
+    } catch (error) {
+      this.#deps.load.give(sharerOf(admitted), app.id)
+      const problem = headProblem(this.#deps, admitted, error)
+      if (problem instanceof RefusedByPlugin) recordDenied(this.#deps, admitted, problem.code)
+      else {
+        this.#deps.failures.note(problem, admitted, null)
+        recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
+      }
+      client.respond(
+        problemResponse(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)]),
+      )
+      return
+    }
+    const exchange = new HttpExchange(this.#deps, admitted, own, client, exchanges)
     exchanges.push(exchange)
     exchange.start()
   }

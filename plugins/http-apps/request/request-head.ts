@@ -1,55 +1,102 @@
-import { MezError, messageOf, Problem, type Subject } from '@mezite/core'
+import { type App, MezError, messageOf, Problem, type Subject } from '@mezite/core'
+import { type IdentityValue, plainHeaderName } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
-import { type AppNames, upstreamReference } from '../relay/location.ts'
+import { type AppMapping, upstreamAddress } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
 import type { AppRequest } from './app-request.ts'
 import { withoutOurCookies } from './cookies.ts'
-import { isReserved } from './header-names.ts'
+import { throughRequestHook } from './request-hook.ts'
 
 const PLAIN = /^[\x21-\x24\x26-\x7e]+$/
 const ROLE = /^[\x21-\x2b\x2d-\x7e]+$/
 /** Compact serialisation of a JWS (RFC 7515, 7.1). */
 const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/**
- * The request head towards the app. Identity comes first on the wire, because some servers drop header lines
- * beyond a count, silently. Throws a Problem where it would have to cut something short.
- */
-export function headFor(deps: Deps, admitted: Admitted, names: AppNames): Buffer {
-  const { request, app, subject, requestId } = admitted
-  let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${names.upstreamHost}\r\n`
-  // A preflight carries nobody's identity.
-  if (subject !== null) head += linesOf(subject, deps.assertion.sign(subject, app))
-  head += forwardingLines(request, names, requestId)
-  const own = subject === null ? preflightLines(request.lines) : request.lines
-  const lines = subject === null ? own : deps.forwardHeaders(own, { subject, app })
-  const checked = lines === own
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const name = lines[i] as string
-    let value = lines[i + 1] as string
-    if (!checked && !mayAdd(name, value))
-      throw new Problem(500, 'forward_refused', 'A plugin set a header that it may not set.')
-    if (name.length === 6 && name.toLowerCase() === 'origin') value = upstreamReference(value, names)
-    else if (name.length === 7 && name.toLowerCase() === 'referer') value = upstreamReference(value, names)
-    head += `${name}: ${value}\r\n`
-  }
-  for (const line of subject === null ? [] : request.cookies) {
-    const kept = withoutOurCookies(line)
-    if (kept !== undefined) head += `Cookie: ${kept}\r\n`
-  }
-  return Buffer.from(head + framingLines(request), 'latin1')
+/** The head of a request towards the app, in the terms of no HTTP version. */
+export interface RequestHead {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  readonly host: string
+  /**
+   * Name and value in turn, without host and framing. Identity comes first on the wire, because some servers silently
+   * drop header lines beyond a count.
+   */
+  readonly lines: readonly string[]
+  /** Bytes of the body; null: unknown until it ends; undefined: there is none. */
+  readonly length: number | null | undefined
+  /** A WebSocket handshake. */
+  readonly upgrade: boolean
+  /** The client reads trailers (`TE: trailers`). */
+  readonly trailers: boolean
 }
 
-/** What the browser is told when `headFor` threw; what is no Problem is logged. */
+/** Target and header lines of a request as its client, and then plugins, want them to be sent. */
+export interface OwnPart {
+  readonly target: string
+  readonly lines: readonly string[]
+}
+
+/** Runs `http.request`. Throws `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws. */
+export function ownPart(deps: Deps, admitted: Admitted, mapping: AppMapping): OwnPart {
+  const { request, subject } = admitted
+  const lines = ownLines(request, subject, mapping)
+  if (deps.httpHooks.request.empty) return { target: request.target, lines }
+  return throughRequestHook(deps, admitted, lines, mapping)
+}
+
+/** Builds the head of an admitted request. Throws a Problem for an identity that cannot be sent. */
+export function requestHead(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart): RequestHead {
+  const { request, app, subject, requestId } = admitted
+  const { method, length, upgrade, trailers } = request
+  // A preflight carries nobody's identity.
+  const identity =
+    subject === null ? [] : identityLines(subject, deps.assertion.sign(subject, app), app, mapping)
+  const lines = [...identity, ...forwardingLines(request, mapping, requestId)]
+  for (let i = 0; i + 1 < own.lines.length; i += 2) {
+    const name = own.lines[i] as string
+    lines.push(name, mappedValue(name, own.lines[i + 1] as string, mapping))
+  }
+  if (subject !== null && mapping.setLines.length > 0) lines.push(...mapping.setLines)
+  return { method, target: own.target, host: mapping.upstreamHost, lines, length, upgrade, trailers }
+}
+
+/** The Problem for the browser when `ownPart` or `requestHead` threw; anything but a Problem is logged. */
 export function headProblem({ log }: Deps, { requestId }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
-  log.error({ error: messageOf(error), request_id: requestId }, 'no request head')
-  return new Problem(500, 'forward_failed', 'The request could not be prepared.')
+  log.error({ error: messageOf(error), request_id: requestId }, 'failed to prepare a request')
+  return new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
+}
+
+/** Header lines of the client that may pass, cookies last. */
+function ownLines(request: AppRequest, subject: Subject | null, { dropped }: AppMapping): readonly string[] {
+  // Anybody can send a preflight, so the app gets nothing but what a browser puts into one.
+  if (subject === null) return filtered(request.lines, (name) => PREFLIGHT.test(name))
+  const lines =
+    dropped === null
+      ? [...request.lines]
+      : filtered(request.lines, (name) => !dropped.has(plainHeaderName(name)))
+  if (dropped?.has('cookie')) return lines
+  for (const line of request.cookies) {
+    const kept = withoutOurCookies(line)
+    if (kept !== undefined) lines.push('Cookie', kept)
+  }
+  return lines
+}
+
+function filtered(lines: readonly string[], passes: (name: string) => boolean): string[] {
+  return lines.filter((_, i) => passes((lines[i - (i % 2)] as string).toLowerCase()))
+}
+
+function mappedValue(name: string, value: string, mapping: AppMapping): string {
+  const { length } = name
+  if (length !== 6 && length !== 7 && length !== 11) return value
+  const lower = name.toLowerCase()
+  const isAddress = lower === 'origin' || lower === 'referer' || lower === 'destination'
+  return isAddress ? upstreamAddress(value, mapping) : value
 }
 
 /** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
@@ -63,74 +110,67 @@ function headerUser(name: string): string {
   return text
 }
 
-/** What a browser puts into a preflight: anybody can send one, so nothing else reaches the app unknown. */
-function preflightLines(lines: readonly string[]): readonly string[] {
-  return lines.filter((_, i) => PREFLIGHT.test((lines[i - (i % 2)] as string).toLowerCase()))
-}
-
 interface Identity {
   readonly assertion: string
-  readonly lines: string
+  readonly app: App
+  readonly lines: readonly string[]
 }
 
 /** The last lines of each subject. */
 const identities = new WeakMap<Subject, Identity>()
 
-/** Who is calling: the same lines as for the request before, when it is the same subject object with the same assertion. */
-function linesOf(subject: Subject, assertion: string): string {
+/** The caller's identity: the same lines as for the request before while subject, app and assertion are the same. */
+function identityLines(
+  subject: Subject,
+  assertion: string,
+  app: App,
+  mapping: AppMapping,
+): readonly string[] {
   const known = identities.get(subject)
-  if (known?.assertion === assertion) return known.lines
+  if (known?.assertion === assertion && known.app === app) return known.lines
   checkAssertion(assertion)
-  const lines = identityLines(subject, assertion)
-  // Only what cannot change under us may be a key.
+  const user = headerUser(subject.user)
+  const values: Readonly<Record<IdentityValue, string>> = { user, roles: headerRoles(subject), assertion }
+  const lines = ['Mezite-Jwt-Assertion', assertion, 'X-Mezite-User', user, 'X-Mezite-Roles', values.roles]
+  for (const [name, value] of mapping.identity) lines.push(name, values[value])
+  // Only an object that cannot change may be a key.
   if (Object.isFrozen(subject) && Object.isFrozen(subject.roles))
-    identities.set(subject, { assertion, lines })
+    identities.set(subject, { assertion, app, lines })
   return lines
 }
 
-/** Any plugin may provide the service, and what it gives goes into a header. */
+/** Any plugin may provide the service, and its result goes into a header. */
 function checkAssertion(given: unknown): void {
   if (typeof given === 'string' && JWS.test(given)) return
-  // A promise of one is none either, and if it rejects, nobody else is told.
+  // A promise is not a token either, and nobody else handles its rejection.
   if (given instanceof Promise) given.catch(() => {})
-  throw new MezError('MEZ_PART_INVALID', "what the service 'assertion' gave is no signed token")
+  throw new MezError('MEZ_PART_INVALID', "the service 'assertion' did not return a signed token")
 }
 
-function identityLines(subject: Subject, assertion: string): string {
-  const roles = subject.roles.join(',')
-  if (roles.length > limits.rolesBytes)
+function headerRoles({ roles }: Subject): string {
+  const text = roles.join(',')
+  if (text.length > limits.rolesBytes)
     throw new Problem(
       500,
       'roles_too_long',
       'Your roles do not fit into one request. Ask an administrator to give you fewer.',
     )
-  if (!subject.roles.every((role) => ROLE.test(role)))
+  if (!roles.every((role) => ROLE.test(role)))
     throw new Problem(500, 'roles_invalid', 'One of your roles has a name that cannot be sent.')
-  return (
-    `Mezite-Jwt-Assertion: ${assertion}\r\n` +
-    `X-Mezite-User: ${headerUser(subject.user)}\r\n` +
-    `X-Mezite-Roles: ${roles}\r\n`
-  )
+  return text
 }
 
-function framingLines({ upgrade, length }: AppRequest): string {
-  if (upgrade) return 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-  if (length === null) return 'Transfer-Encoding: chunked\r\n\r\n'
-  return length === undefined ? '\r\n' : `Content-Length: ${length}\r\n\r\n`
-}
-
-function forwardingLines(request: AppRequest, names: AppNames, requestId: string): string {
-  const { clientIp } = request
+function forwardingLines(
+  { clientIp }: AppRequest,
+  mapping: AppMapping,
+  requestId: string,
+): readonly string[] {
   const node = clientIp.includes(':') ? `"[${clientIp}]"` : clientIp
-  const host = names.publicHost.includes(':') ? `"${names.publicHost}"` : names.publicHost
-  return (
-    `X-Forwarded-For: ${clientIp}\r\nX-Forwarded-Host: ${names.publicHost}\r\nX-Forwarded-Proto: https\r\n` +
-    `Forwarded: for=${node};host=${host};proto=https\r\nX-Request-Id: ${requestId}\r\n`
-  )
-}
-
-function mayAdd(name: string, value: string): boolean {
-  const lower = name.toLowerCase()
-  const plain = NAME.test(name) && VALUE.test(value)
-  return plain && (!isReserved(lower) || /^(?:sec-fetch-|access-control-request-method$)/.test(lower))
+  const { publicHost, publicPort } = mapping
+  const host = publicHost.includes(':') ? `"${publicHost}"` : publicHost
+  return [
+    ...['X-Forwarded-For', clientIp, 'X-Forwarded-Host', publicHost, 'X-Forwarded-Proto', 'https'],
+    ...['X-Forwarded-Port', publicPort, 'Forwarded', `for=${node};host=${host};proto=https`],
+    ...['X-Request-Id', requestId],
+  ]
 }

@@ -1,5 +1,6 @@
 import { type App, messageOf } from '@mezite/core'
 import type { Pipe } from '@mezite/core/protocol'
+import type { RequestHead } from '../request/request-head.ts'
 import { type ResponseEvents, ResponseParser } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 
@@ -22,8 +23,9 @@ export class Upstream {
   #user: UpstreamUser | null = null
   #gone = false
   #ended = false
+  #framing: 'plain' | 'chunked' | 'raw' = 'plain'
   /** The whole request has been written. */
-  sent = false
+  #sent = false
   /** It has served another request before. */
   reused = false
   /** When it was put back, on the clock of the pool. */
@@ -66,26 +68,37 @@ export class Upstream {
 
   /** May serve another request, now that its answer is over. */
   get reusable(): boolean {
-    return !this.#gone && !this.#ended && this.sent && this.#parser.over && this.#parser.reusable
+    return !this.#gone && !this.#ended && this.#sent && this.#parser.over && this.#parser.reusable
   }
 
-  begin(user: UpstreamUser, options: { readonly head: boolean; readonly upgrade: boolean }): void {
+  /** Prepares for the response to this request; `send` follows at once, unless the connection is gone. */
+  begin(user: UpstreamUser, { method, upgrade }: RequestHead): void {
     this.#user = user
-    this.sent = false
-    this.#parser.begin(options)
+    this.#sent = false
+    this.#parser.begin({ head: method === 'HEAD', upgrade })
+  }
+
+  send(head: RequestHead): void {
+    this.#framing = head.upgrade ? 'raw' : head.length === null ? 'chunked' : 'plain'
+    this.#sent = head.length === undefined
+    this.#write(headBytes(head))
+  }
+
+  /** Of the body, or of a WebSocket. False: wait for `ondrain`. */
+  writeBody(chunk: Buffer): boolean {
+    return this.#write(this.#framing === 'chunked' ? framed(chunk) : chunk)
+  }
+
+  /** The body is complete; `trailers` are name and value in turn. */
+  endBody(trailers: readonly string[]): void {
+    if (this.#framing === 'chunked') this.#write(Buffer.from(`0\r\n${linesText(trailers)}\r\n`, 'latin1'))
+    else if (this.#framing === 'raw' && !this.#gone) this.#pipe.end()
+    this.#sent = true
   }
 
   /** Gives up the user; nothing more is told to it. */
   leave(): void {
     this.#user = null
-  }
-
-  write(chunk: Buffer): boolean {
-    return this.#gone || this.#pipe.write(chunk)
-  }
-
-  end(): void {
-    if (!this.#gone) this.#pipe.end()
   }
 
   pause(): void {
@@ -102,6 +115,10 @@ export class Upstream {
     this.#user = null
     this.#pipe.destroy()
     this.ongone(this)
+  }
+
+  #write(chunk: Buffer): boolean {
+    return this.#gone || this.#pipe.write(chunk)
   }
 
   #ondata(chunk: Buffer): void {
@@ -142,4 +159,32 @@ export class Upstream {
     this.destroy()
     user?.onfail({ broken, linkLost, detail })
   }
+}
+
+function headBytes({ method, target, host, lines, length, upgrade }: RequestHead): Buffer {
+  const framing = upgrade
+    ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+    : length === null
+      ? 'Transfer-Encoding: chunked\r\n'
+      : length === undefined
+        ? ''
+        : `Content-Length: ${length}\r\n`
+  const text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${linesText(lines)}${framing}\r\n`
+  return Buffer.from(text, 'latin1')
+}
+
+function linesText(lines: readonly string[]): string {
+  let text = ''
+  for (let i = 0; i + 1 < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`
+  return text
+}
+
+/** A chunk in the framing of this connection (RFC 9112 section 7.1): extensions of the browser's chunks do not pass. */
+function framed(chunk: Buffer): Buffer {
+  const size = chunk.length.toString(16)
+  const bytes = Buffer.allocUnsafe(size.length + chunk.length + 4)
+  bytes.write(`${size}\r\n`, 0, 'latin1')
+  chunk.copy(bytes, size.length + 2)
+  bytes.write('\r\n', size.length + 2 + chunk.length, 'latin1')
+  return bytes
 }

@@ -34,7 +34,7 @@ const statusLine = fc
     mostly(one(' OK', ' ', ''), one(' \x01', ' \xe9', '  two', '\tOK', ' \0', ' O\rK', ' O\nK', ' \x7f')),
     lineEnd,
   )
-  .map((deps) => deps.join(''))
+  .map((parts) => parts.join(''))
 const plainLine = fc
   .tuple(
     mostly(token, one('', 'A B', 'A\0', '\xe9', 'A(', ' A')),
@@ -42,7 +42,7 @@ const plainLine = fc
     mostly(value, one('\0', '\x01', 'a\rb', 'a\nb', '\x7f', '\r\n folded')),
     lineEnd,
   )
-  .map((deps) => deps.join(''))
+  .map((parts) => parts.join(''))
 const framingLine = fc
   .tuple(
     one(
@@ -69,7 +69,7 @@ const framingLine = fc
     ).map(String),
     lineEnd,
   )
-  .map((deps) => deps.join(''))
+  .map((parts) => parts.join(''))
 const codingLine = fc
   .tuple(
     one('Transfer-Encoding: ', 'transfer-encoding:', 'Transfer-Encoding:\t'),
@@ -94,7 +94,7 @@ const codingLine = fc
     ),
     lineEnd,
   )
-  .map((deps) => deps.join(''))
+  .map((parts) => parts.join(''))
 const otherLine = one(
   'Connection: close\r\n',
   'Connection: keep-alive, Upgrade\r\n',
@@ -151,8 +151,8 @@ const chunked = fc
     lineEnd,
   )
   .map(
-    ([deps, more, afterLast, trailers, end]) =>
-      `${deps.join('')}0${more}${afterLast}${trailers.join('')}${end}`,
+    ([parts, more, afterLast, trailers, end]) =>
+      `${parts.join('')}0${more}${afterLast}${trailers.join('')}${end}`,
   )
 
 const body = fc.oneof(

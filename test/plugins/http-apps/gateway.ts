@@ -9,8 +9,10 @@ import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, EndReason, PublicNames, Session } from '@mezite/core'
 import type { Decision, LiveStream, ProxyLimits } from '@mezite/core/protocol'
 import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
+import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { createBrowserSessions } from '../../../core/hub/listener/http2-connections.ts'
+import { createHooks } from '../../../core/kernel/hooks.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
@@ -48,6 +50,9 @@ export function appAt(port: number, more: Partial<App> = {}): App {
     enabled: true,
     tls: { verify: true, serverName: null, ca: null },
     rewriteHost: 'preserve',
+    httpVersion: '1.1',
+    identityHeaders: {},
+    headers: { request: { set: {}, remove: [] }, response: { set: {}, remove: [] } },
     origins: [],
     timeouts: { connectMs: 1000, responseMs: 5000, idleMs: 60_000 },
     expires: null,
@@ -118,6 +123,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     error: (...a: unknown[]) => errors.push(a),
   }
   const errors: unknown[] = []
+  const hooks = createHooks({ http: hubHooks.http }, { log: log as never })
   const deps = {
     catalog: {
       byHost: (host: string) => apps.get(host),
@@ -171,7 +177,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     },
     publicNames,
     assertion: { sign: () => 'head.body.signature' },
-    forwardHeaders: (lines: readonly string[]) => lines,
+    httpHooks: hooks.calls.http,
     clock: systemClock,
     log,
     deadlines,
@@ -210,6 +216,8 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     live,
     sessions,
     state,
+    /** Taps of the hooks of http. */
+    tap: hooks.view('tap').http,
     errors,
     failed,
     warnings,

@@ -1,0 +1,190 @@
+import { type Static, Type } from 'typebox'
+import type { HttpVersion, IdentityValue } from '../../api/app.ts'
+import { DURATION_PATTERN } from '../config/duration.ts'
+
+const closed = { additionalProperties: false } as const
+const HEADER_VALUE = '^(?:[\\u0021-\\u007e](?:[\\t\\u0020-\\u007e]*[\\u0021-\\u007e])?)?$'
+
+const Duration = (value: string, description: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: DURATION_PATTERN,
+      default: value,
+      must: 'a duration such as 30s, 15m or 12h',
+      description,
+    }),
+  )
+
+const OneOf = <Value extends string>(values: readonly Value[], description: string, more = {}) =>
+  Type.Optional(Type.Unsafe<Value>({ type: 'string', enum: values, description, ...more }))
+
+const HeaderChanges = (messages: string) =>
+  Type.Optional(
+    Type.Object(
+      {
+        set: Type.Optional(
+          Type.Object(
+            {},
+            {
+              additionalProperties: Type.String({
+                maxLength: 4_096,
+                pattern: HEADER_VALUE,
+                must: 'printable ASCII without spaces at the ends',
+              }),
+              maxProperties: 50,
+              default: {},
+              description: `Header lines that all ${messages} carry; each replaces the lines of its name`,
+            },
+          ),
+        ),
+        remove: Type.Optional(
+          Type.Array(Type.String({ maxLength: 128 }), {
+            maxItems: 50,
+            default: [],
+            description: `Names of header lines that are removed from all ${messages}`,
+          }),
+        ),
+      },
+      { ...closed, default: {}, description: `Constant changes to the headers of all ${messages}` },
+    ),
+  )
+
+/** `spec` of `kind: app`. Each key has a description; APPS.md of http-apps shows all of them. */
+export const AppSpec = Type.Object(
+  {
+    uri: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'Address that the agent dials: http://host:port, https://host:port or tcp://host:port',
+      examples: ['http://127.0.0.1:3000'],
+    }),
+    public_addr: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        description: 'Host name towards browsers, below the apps domain. Default: NAME.<apps_domain>',
+        examples: ['grafana.apps.example.com'],
+      }),
+    ),
+    protocol: OneOf<'http' | 'tcp'>(
+      ['http', 'tcp'],
+      'Protocol towards people. Default: tcp for a tcp:// uri, else http',
+    ),
+    agents: Type.Optional(
+      Type.Array(Type.String(), {
+        maxItems: 1_000,
+        default: [],
+        description: 'Host names of the agents that may serve the app; requests are spread over all of them',
+        examples: [['node-1', 'node-2']],
+      }),
+    ),
+    enabled: Type.Optional(
+      Type.Boolean({ default: true, description: 'false refuses every request and cuts live connections' }),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          verify: Type.Optional(
+            Type.Boolean({
+              default: true,
+              description: 'false accepts any certificate of the app. Prefer `ca`, which keeps the check',
+            }),
+          ),
+          server_name: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 253,
+              description:
+                'Name that the certificate must have and that is sent as SNI. Default: the host of `uri`',
+              examples: ['grafana.internal'],
+            }),
+          ),
+          ca: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 65_536,
+              description: 'Certificates (PEM) to trust instead of the public authorities',
+              examples: ['-----BEGIN CERTIFICATE-----\n…'],
+            }),
+          ),
+        },
+        { ...closed, default: {}, description: 'TLS from the agent to the app, for https:// uris' },
+      ),
+    ),
+    http: Type.Optional(
+      Type.Object(
+        {
+          version: OneOf<HttpVersion>(
+            ['1.1', 'h2', 'h2c', 'auto'],
+            'HTTP version towards the app. h2: over TLS; h2c: HTTP/2 without TLS; auto: what TLS negotiates. gRPC needs HTTP/2. WebSockets use HTTP/1.1 in any case',
+            { default: '1.1' },
+          ),
+        },
+        { ...closed, default: {}, description: 'HTTP from the agent to the app' },
+      ),
+    ),
+    rewrite: Type.Optional(
+      Type.Object(
+        {
+          host: Type.Optional(
+            Type.String({
+              default: 'preserve',
+              minLength: 1,
+              maxLength: 261,
+              description:
+                'Host header towards the app: preserve (public host), upstream (host of `uri`) or a host name. Origin, Referer, Destination, Location, Content-Location, Link and Refresh follow',
+              examples: ['upstream'],
+            }),
+          ),
+        },
+        { ...closed, default: {}, description: 'Names that the app sees' },
+      ),
+    ),
+    identity_headers: Type.Optional(
+      Type.Object(
+        {},
+        {
+          additionalProperties: Type.Unsafe<IdentityValue>({
+            type: 'string',
+            enum: ['user', 'roles', 'assertion'],
+          }),
+          maxProperties: 20,
+          default: {},
+          description:
+            'Headers in which the app expects the verified identity: user, roles (separated by commas) or assertion (the signed token). Lines of clients with these names are dropped',
+          examples: [{ 'X-Remote-User': 'user', 'X-Groups': 'roles' }],
+        },
+      ),
+    ),
+    headers: Type.Optional(
+      Type.Object(
+        { request: HeaderChanges('requests'), response: HeaderChanges('responses') },
+        { ...closed, default: {}, description: 'Constant changes to headers in both directions' },
+      ),
+    ),
+    origins: Type.Optional(
+      Type.Array(Type.String({ maxLength: 512 }), {
+        maxItems: 100,
+        default: [],
+        description:
+          'Other origins whose pages may send non-safe requests and preflights, and open WebSockets',
+        examples: [['https://spa.apps.example.com']],
+      }),
+    ),
+    timeouts: Type.Optional(
+      Type.Object(
+        {
+          connect: Duration('5s', 'Longest time to connect to the app, TLS included'),
+          response: Duration(
+            '60s',
+            'Longest time from the end of the request to the first byte of the response',
+          ),
+          idle: Duration('1h', 'Longest time without a byte in either direction once a transfer has begun'),
+        },
+        { ...closed, default: {}, description: 'Deadlines of requests and connections' },
+      ),
+    ),
+  },
+  closed,
+)
+export type AppSpec = Static<typeof AppSpec>
