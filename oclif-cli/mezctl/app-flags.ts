@@ -8,6 +8,10 @@ export const appFlags = {
   'public-addr': Flags.string({ description: 'host name towards browsers; default NAME.<apps domain>' }),
   labels: Flags.string({ description: 'labels that roles match: k=v,k=v' }),
   protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'default: by the uri' })(),
+  'http-version': Flags.option({
+    options: ['1.1', 'h2', 'h2c', 'auto'] as const,
+    description: 'HTTP towards the app: 1.1 (default), h2 (TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
+  })(),
 }
 
 export interface AppChange {
@@ -15,6 +19,7 @@ export interface AppChange {
   readonly 'public-addr'?: string | undefined
   readonly labels?: string | undefined
   readonly protocol?: 'http' | 'tcp' | undefined
+  readonly 'http-version'?: '1.1' | 'h2' | 'h2c' | 'auto' | undefined
   readonly 'agent-hostname'?: readonly string[] | undefined
 }
 
@@ -33,6 +38,7 @@ export function changedApp(app: Resource, change: AppChange): Record<string, unk
       ...(change.uri === undefined ? {} : { uri: change.uri }),
       ...(change['public-addr'] === undefined ? {} : { public_addr: change['public-addr'] }),
       ...(change.protocol === undefined ? {} : { protocol: change.protocol }),
+      ...(change['http-version'] === undefined ? {} : { http: { version: change['http-version'] } }),
       ...(agents === undefined || agents.length === 0 ? {} : { agents: [...new Set(agents)] }),
     },
   }

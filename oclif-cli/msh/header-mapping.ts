@@ -1,3 +1,4 @@
+import { mapUris } from '@mezite/core/protocol'
 import type { RawHeaders } from './local-request-check.ts'
 
 /** The two names of one app. */
@@ -19,7 +20,8 @@ const HOP = new Set([
 ])
 /** Promises about https that would bind 127.0.0.1 for every other program, or lead past the port. */
 const NOT_LOCAL = new Set(['strict-transport-security', 'alt-svc', 'public-key-pins'])
-const URLS = new Set(['location', 'content-location', 'access-control-allow-origin'])
+/** Headers of a response that carry addresses of the app. */
+const WITH_URIS = new Set(['location', 'content-location', 'link', 'refresh', 'access-control-allow-origin'])
 /** A prefix that demands https (RFC 6265bis section 4.1.3), and what stands for it on this side. */
 const PREFIX = /^__(Host|Secure)-/i
 const LOCAL_PREFIX = /^mezite-(host|secure)-/i
@@ -32,7 +34,7 @@ export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
     if (key === 'host') return [name, names.publicHost]
     if (key === 'expect') return null
     if (key === 'origin') return [name, `https://${names.publicHost}`]
-    if (key === 'referer') {
+    if (key === 'referer' || key === 'destination') {
       return [name, moved(value, `http://${names.localHost}`, `https://${names.publicHost}`)]
     }
     if (key === 'cookie') return [name, cookiesTowardsApp(value)]
@@ -44,7 +46,7 @@ export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
 export function towardsClient(headers: RawHeaders, names: OriginNames): string[] {
   return mapped(headers, (name, value, key) => {
     if (NOT_LOCAL.has(key)) return null
-    if (URLS.has(key)) return [name, localUrl(value, names)]
+    if (WITH_URIS.has(key)) return [name, mapUris(key, value, (uri) => localUrl(uri, names))]
     if (key === 'set-cookie') return [name, cookieTowardsClient(value)]
     return [name, value]
   })

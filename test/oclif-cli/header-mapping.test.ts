@@ -28,7 +28,8 @@ t.test('a request goes under the public name, whatever it says elsewhere', async
     'https://127.0.0.1:4001/a': 'https://127.0.0.1:4001/a',
     'https://elsewhere.example/?http://127.0.0.1:4001/': 'https://elsewhere.example/?http://127.0.0.1:4001/',
   }
-  for (const [from, to] of Object.entries(referers)) t.strictSame(up('Referer', from), ['Referer', to])
+  for (const name of ['Referer', 'Destination'])
+    for (const [from, to] of Object.entries(referers)) t.strictSame(up(name, from), [name, to])
 })
 
 t.test('an answer leads back to the local name and promises nothing for it', async (t) => {
@@ -46,6 +47,14 @@ t.test('an answer leads back to the local name and promises nothing for it', asy
   }
   for (const name of ['Location', 'content-location', 'Access-Control-Allow-Origin'])
     for (const [from, to] of Object.entries(places)) t.strictSame(down(name, from), [name, to])
+  t.strictSame(down('Link', '<https://wiki.apps.example.com/2>; rel=next, </0>; rel=prev'), [
+    'Link',
+    `<${local}/2>; rel=next, </0>; rel=prev`,
+  ])
+  t.strictSame(down('Refresh', '5; url="https://wiki.apps.example.com/a"'), [
+    'Refresh',
+    `5; url="${local}/a"`,
+  ])
   for (const name of ['Strict-Transport-Security', 'Alt-Svc', 'public-key-pins'])
     t.strictSame(down(name, 'x', 'A', '1'), ['A', '1'], name)
 })

@@ -1,5 +1,5 @@
 import type { App, PublicNames } from '@mezite/core'
-import { type IdentityValue, plainHeaderName } from '@mezite/core/protocol'
+import { type IdentityValue, mapUris, plainHeaderName } from '@mezite/core/protocol'
 import { publicOrigin } from '../request/origin.ts'
 
 /** How messages of one app change between its two sides: names, addresses and constant header lines. */
@@ -71,22 +71,13 @@ export function mappingOf(app: App, names: PublicNames): AppMapping {
   return mapping
 }
 
-/**
- * An address in a response as the browser must see it: the app's inner and public names become its public origin. Also for
- * URI references within a value: `<…>` of `Link` and `url=…` of `Refresh`.
- */
-export function publicAddress(header: string, value: string, mapping: AppMapping): string {
-  const map = (address: string) => publicReference(address, mapping)
-  if (header === 'link') return value.replace(/<([^<>]*)>/g, (_, address: string) => `<${map(address)}>`)
-  if (header !== 'refresh') return map(value)
-  return value.replace(
-    /^([^;,]*[;,]\s*(?:url\s*=\s*)?["']?)(.*)$/i,
-    (_, before: string, address: string) => before + map(address),
-  )
+/** The addresses in a header of a response as the browser must see them: the app's own names become its public origin. */
+export function publicAddresses(header: string, value: string, mapping: AppMapping): string {
+  return mapUris(header, value, (uri) => publicReference(uri, mapping))
 }
 
 function publicReference(value: string, mapping: AppMapping): string {
-  const [whole, authority] = /^(?:https?:)?[/\\]{2}([^/?#\\"']*)/i.exec(value) ?? []
+  const [whole, authority] = /^(?:https?:)?[/\\]{2}([^/?#\\]*)/i.exec(value) ?? []
   if (whole === undefined || !mapping.own.has((authority as string).toLowerCase())) return value
   return mapping.publicOrigin + value.slice(whole.length)
 }

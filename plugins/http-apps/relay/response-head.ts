@@ -1,9 +1,8 @@
 import { isReservedInResponse } from '@mezite/core/protocol'
 import { withoutDomain } from '../request/cookies.ts'
 import { isForbiddenTrailer } from '../request/header-names.ts'
-import { type AppMapping, publicAddress } from './app-mapping.ts'
+import { type AppMapping, publicAddresses } from './app-mapping.ts'
 
-const HSTS = 'max-age=31536000'
 const TAKEN = new Set(['cookies', '*'])
 
 /**
@@ -11,12 +10,7 @@ const TAKEN = new Set(['cookies', '*'])
  * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere, and no length where there may be
  * none (RFC 9110 section 8.6), which ends an HTTP/2 stream.
  */
-export function responseLines(
-  lines: readonly string[],
-  mapping: AppMapping,
-  hsts: boolean,
-  status: number,
-): string[] {
+export function responseLines(lines: readonly string[], mapping: AppMapping, status: number): string[] {
   const kept: string[] = []
   const sized = status >= 200 && status !== 204 && status !== 205
   let listed: Set<string> | undefined
@@ -34,7 +28,6 @@ export function responseLines(
   }
   const passed = listed === undefined ? kept : withoutListed(kept, listed)
   passed.push(...mapping.responseSetLines)
-  if (hsts) passed.push('Strict-Transport-Security', HSTS)
   return passed
 }
 
@@ -58,7 +51,7 @@ function responseValue(lower: string, value: string, mapping: AppMapping): strin
     case 'content-location':
     case 'link':
     case 'refresh':
-      return publicAddress(lower, value, mapping)
+      return publicAddresses(lower, value, mapping)
     case 'clear-site-data':
       return keptSiteData(value)
     default:

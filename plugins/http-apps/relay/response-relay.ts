@@ -6,6 +6,8 @@ import type { AppMapping } from './app-mapping.ts'
 import { responseLines, responseTrailers } from './response-head.ts'
 import { throughResponseHook } from './response-hook.ts'
 
+const HSTS = 'max-age=31536000'
+
 /** Passes an app's response on to the browser, cleaned, as it comes. */
 export class ResponseRelay {
   readonly #deps: Deps
@@ -26,12 +28,17 @@ export class ResponseRelay {
 
   /** An interim response (RFC 9110 section 15.2). The hub sends 100 itself. */
   inform(status: number, lines: readonly string[]): void {
-    if (status !== 100) this.#client.inform(status, responseLines(lines, this.#mapping, false, status))
+    if (status !== 100) this.#client.inform(status, responseLines(lines, this.#mapping, status))
   }
 
   /** The header lines of a response of this status as the browser may see them. */
   lines({ lines, status }: Pick<ResponseHead, 'lines' | 'status'>): string[] {
-    return responseLines(lines, this.#mapping, this.#deps.publicNames.hsts === true, status)
+    return this.#secured(responseLines(lines, this.#mapping, status))
+  }
+
+  #secured(lines: string[]): string[] {
+    if (this.#deps.publicNames.hsts === true) lines.push('Strict-Transport-Security', HSTS)
+    return lines
   }
 
   /**
@@ -40,11 +47,12 @@ export class ResponseRelay {
    */
   head(head: ResponseHead, admitted: Admitted, target: string): number | null {
     let { status } = head
-    let lines = this.lines(head)
+    let lines = responseLines(head.lines, this.#mapping, status)
     if (!this.#deps.httpHooks.response.empty) {
       const made = throughResponseHook(this.#deps, admitted, target, status, lines)
       ;({ status, lines } = { status: made.status, lines: [...made.headers] })
     }
+    this.#secured(lines)
     // 205 has no content (RFC 9110 section 15.3.6), whatever the app says.
     this.#bodiless = status === 205
     if (this.#bodiless) lines.push('Content-Length', '0')

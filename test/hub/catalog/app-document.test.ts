@@ -110,6 +110,63 @@ t.test('J134 only http, https and tcp URIs without surprises can be registered',
   )
 })
 
+t.test('http.version fits the uri, and headers leave alone those that the hub sets', async (t) => {
+  t.equal(read('x', { uri: 'https://x', http: { version: 'h2' } }).httpVersion, 'h2')
+  t.equal(read('x', {}).httpVersion, '1.1')
+  for (const [uri, version] of [
+    ['http://x', 'h2'],
+    ['https://x', 'h2c'],
+    ['http://x', '2'],
+  ])
+    t.match(
+      faultOf(() => read('x', { uri, http: { version } })),
+      /spec.http.version/,
+    )
+  const names = [
+    'X-Mezite-User',
+    'x_mezite_user',
+    'X-Forwarded-For',
+    'Host',
+    'Content-Length',
+    'Connection',
+    'a b',
+  ]
+  for (const name of [...names, 'Cookie', 'Sec-Fetch-Site', 'Content-Type'])
+    t.match(
+      faultOf(() => read('x', { identity_headers: { [name]: 'user' } })),
+      /spec.identity_headers/,
+      name,
+    )
+  for (const name of names)
+    for (const change of [{ set: { [name]: 'x' } }, { remove: [name] }])
+      t.match(
+        faultOf(() => read('x', { headers: { request: change } })),
+        /spec.headers.request/,
+        name,
+      )
+  for (const name of [
+    'Set-Cookie',
+    'Strict-Transport-Security',
+    'Transfer-Encoding',
+    'Content-Length',
+    'X-Mezite-A',
+  ])
+    t.match(
+      faultOf(() => read('x', { headers: { response: { set: { [name]: 'x' } } } })),
+      /spec.headers.response/,
+      name,
+    )
+  for (const value of ['a\r\nb', ' a', '\u00e9'])
+    t.match(
+      faultOf(() => read('x', { headers: { request: { set: { 'X-A': value } } } })),
+      /spec.headers.request/,
+    )
+  t.match(
+    faultOf(() => read('x', { identity_headers: { 'X-A': 'email' } })),
+    /spec.identity_headers/,
+  )
+})
+
 t.test('a document reads back as it was shown, and faults come all at once', async (t) => {
   const app = read(
     'x',
@@ -119,6 +176,8 @@ t.test('a document reads back as it was shown, and faults come all at once', asy
       origins: ['https://spa.apps.example.com'],
       timeouts: { idle: '90m' },
       tls: { verify: false },
+      identity_headers: { 'X-Remote-User': 'user' },
+      headers: { request: { set: { 'X-A': '1' }, remove: ['X-B'] }, response: { remove: ['Server'] } },
     },
     { labels: { env: 'prod' }, expires: '2030-01-31T12:00:00Z', description: 'd' },
   )

@@ -6,7 +6,7 @@ import { putDocuments } from '../../document-upload.ts'
 import { resourceOf } from '../../resource.ts'
 import { showPut } from '../../upload-summary.ts'
 
-const SINGLE = ['name', 'uri', 'public-addr', 'labels', 'protocol', 'agent-hostname'] as const
+const SINGLE = ['name', 'uri', 'public-addr', 'labels', 'protocol', 'http-version', 'agent-hostname'] as const
 
 export default class AppsRegister extends AdminCommand {
   static override summary = 'publish an app, or create and replace apps from a file'

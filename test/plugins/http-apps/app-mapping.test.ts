@@ -1,0 +1,282 @@
+/** Names, addresses and headers of messages between the two sides of an app. */
+
+import type { App } from '@mezite/core'
+import t, { type Test } from 'tap'
+import { normalisedPath } from '../../../plugins/http-apps/request/request-hook.ts'
+import { openByteApp } from './byte-app.ts'
+import { appAt, ask, openGateway, raw } from './gateway.ts'
+
+async function open(t: Test, more: Partial<App> = {}, lines: (port: number) => readonly string[] = () => []) {
+  const app = await openByteApp(
+    () =>
+      `HTTP/1.1 200 OK\r\n${lines(app.port)
+        .map((line) => `${line}\r\n`)
+        .join('')}Content-Length: 2\r\n\r\nok`,
+  )
+  const gateway = await openGateway(appAt(app.port, more))
+  t.teardown(async () => {
+    await gateway.close()
+    app.close()
+  })
+  return { app, gateway }
+}
+
+const NO_CHANGE = { set: {}, remove: [] }
+
+t.test('addresses follow rewrite.host: upstream in both directions', async (t) => {
+  const { app, gateway } = await open(t, { rewriteHost: 'upstream' }, (port) => [
+    `Location: http://127.0.0.1:${port}/a`,
+    `Content-Location: http://127.0.0.1:${port}/b`,
+    `Link: <http://127.0.0.1:${port}/p2>; rel="next", </p0>; rel=prev, <https://other.test/>; rel=x`,
+    `Refresh: 5; url=http://127.0.0.1:${port}/c?d=e`,
+    `Refresh: 0;URL='http://127.0.0.1:${port}/f'`,
+    'Refresh: 30',
+  ])
+  const sent = ['Destination: https://a.apps.test/new%20name', 'Origin: https://a.apps.test']
+  const response = await raw(gateway, ask('MOVE /old', ...sent))
+  t.match(app.requests[0], `\r\nDestination: http://127.0.0.1:${app.port}/new%20name\r\n`)
+  t.match(app.requests[0], `\r\nOrigin: http://127.0.0.1:${app.port}\r\n`)
+  t.match(response, '\r\nLocation: https://a.apps.test/a\r\n')
+  t.match(response, '\r\nContent-Location: https://a.apps.test/b\r\n')
+  t.match(
+    response,
+    '\r\nLink: <https://a.apps.test/p2>; rel="next", </p0>; rel=prev, <https://other.test/>; rel=x\r\n',
+  )
+  t.match(response, '\r\nRefresh: 5; url=https://a.apps.test/c?d=e\r\n')
+  t.match(response, "\r\nRefresh: 0;URL='https://a.apps.test/f'\r\n")
+  t.match(response, '\r\nRefresh: 30\r\n')
+  await raw(gateway, ask('MOVE /old', 'Destination: https://a.apps.test.evil.test/x'))
+  t.match(app.requests[1], '\r\nDestination: https://a.apps.test.evil.test/x\r\n')
+})
+
+t.test('X-Forwarded-Port is the port of the public address, never that of a client', async (t) => {
+  const { app, gateway } = await open(t)
+  await raw(gateway, ask('GET /', 'X-Forwarded-Port: 1'))
+  t.strictSame(app.requests[0]?.match(/^X-Forwarded-Port: .*$/gim), ['X-Forwarded-Port: 443\r'.trim()])
+})
+
+t.test('A2 names that applications trust for the user never come from a client', async (t) => {
+  const { app, gateway } = await open(t)
+  const names = [
+    ...['Remote-User', 'Remote-Groups', 'Remote-Email', 'X-Remote-User', 'X-Remote-Group', 'X-WebAuth-User'],
+    ...['X-Forwarded-User', 'X-Forwarded-Email', 'X-Forwarded-Groups', 'X-Forwarded-Preferred-Username'],
+    ...[
+      'X-Auth-Request-User',
+      'X-Auth-Request-Email',
+      'X-Auth-Request-Groups',
+      'X-Auth-Request-Access-Token',
+    ],
+  ]
+  for (const spell of [
+    (name: string) => name,
+    ...['_', '.', '!'].map((by) => (name: string) => name.replaceAll('-', by)),
+  ]) {
+    t.match(await raw(gateway, ask('GET /', ...names.map((name) => `${spell(name)}: evil`))), / 200 /)
+    t.notMatch(app.requests.at(-1), /evil/)
+  }
+})
+
+t.test('identity_headers carry the verified identity, and nobody else sets their names', async (t) => {
+  const identityHeaders = { 'X-Remote-User': 'user', 'X-Groups': 'roles', 'X-Token': 'assertion' } as const
+  const { app, gateway } = await open(t, { identityHeaders })
+  gateway.state.user = 'jürgen'
+  const forged = ['X-Remote-User: root', 'x-groups: admin', 'X_Groups: admin', 'X.Token: forged']
+  t.match(await raw(gateway, ask('GET /', ...forged)), / 200 /)
+  t.match(
+    app.requests[0],
+    /\r\nX-Remote-User: j%C3%BCrgen\r\nX-Groups: dev,ops\r\nX-Token: head.body.signature\r\n/,
+  )
+  t.notMatch(app.requests[0], /root|admin|forged/)
+  gateway.tap.request((request) => ({ ...request, headers: ['X-Groups', 'admin'] }))
+  t.match(await raw(gateway, ask('GET /')), / 500 [\s\S]*forward_refused/, 'not even a plugin')
+  t.equal(app.requests.length, 1)
+})
+
+t.test('headers sets and removes lines in both directions', async (t) => {
+  const headers = {
+    request: {
+      set: { 'X-Scope-OrgID': 'tenant-1', Authorization: 'Basic YTpi' },
+      remove: ['accept-language', 'cookie'],
+    },
+    response: { set: { 'X-Frame-Options': 'DENY' }, remove: ['server'] },
+  }
+  const { app, gateway } = await open(t, { headers }, () => [
+    'Server: old/1',
+    'X-Frame-Options: ALLOW',
+    'ETag: "1"',
+  ])
+  const sent = [
+    'X-Scope-OrgID: other',
+    'X_Scope_OrgID: other',
+    'Authorization: Bearer x',
+    'Accept-Language: de',
+    'Cookie: a=1',
+  ]
+  const response = await raw(gateway, ask('GET /', ...sent))
+  t.match(app.requests[0], /\r\nX-Scope-OrgID: tenant-1\r\nAuthorization: Basic YTpi\r\n/)
+  t.notMatch(app.requests[0], /other|Bearer|Accept-Language|Cookie/)
+  t.match(response, /\r\nX-Frame-Options: DENY\r\n/)
+  t.match(response, /\r\nETag: "1"\r\n/)
+  t.notMatch(response, /Server|ALLOW/)
+})
+
+t.test('a preflight gets no identity header and no constant line', async (t) => {
+  const origin = 'https://b.apps.test'
+  const { app, gateway } = await open(t, {
+    origins: [origin],
+    identityHeaders: { 'X-Remote-User': 'user' },
+    headers: { request: { set: { Authorization: 'Basic YTpi' }, remove: [] }, response: NO_CHANGE },
+  })
+  const preflight = `OPTIONS / HTTP/1.1\r\nHost: a.apps.test\r\nConnection: close\r\nOrigin: ${origin}\r\nAccess-Control-Request-Method: PUT\r\nX-Remote-User: root\r\n\r\n`
+  t.match(await raw(gateway, preflight), / 200 /)
+  t.notMatch(app.requests[0], /X-Remote-User|Authorization/)
+})
+
+t.test('http.request sees the path in its normal form, and the app receives that form', async (t) => {
+  const paths = {
+    '/': '/',
+    '/a/b': '/a/b',
+    '/a/./b/../c': '/a/c',
+    '/%61dmin': '/admin',
+    '/a/%2e%2E/b': '/b',
+    '/../../x': '/x',
+    '/a/..': '/',
+    '/a/.': '/a/',
+    '/a%2fb': '/a%2Fb',
+    '/a\\..\\b': '/a%5C..%5Cb',
+    '//a': '//a',
+    '/%zz': '/%zz',
+    '/%25%32%65': '/%252e',
+  }
+  for (const [given, normal] of Object.entries(paths)) t.equal(normalisedPath(given), normal, given)
+  const { app, gateway } = await open(t)
+  const seen: unknown[] = []
+  gateway.tap.request((request, { app, subject, clientIp, upgrade }) => {
+    seen.push([request.method, request.path, request.query, app.name, subject?.user, clientIp, upgrade])
+    t.notMatch(request.headers, ['X-Mezite-User'])
+    t.strictSame(
+      request.headers.filter((_, i) => i % 2 === 0),
+      ['X-A', 'Cookie'],
+    )
+    return undefined
+  })
+  t.match(await raw(gateway, ask('GET /x/../%61?q=%61&r', 'X-A: 1', 'Cookie: b=2')), / 200 /)
+  t.strictSame(seen, [['GET', '/a', 'q=%61&r', 'a', 'ann', '192.0.2.7', false]])
+  t.match(app.requests[0], /^GET \/a\?q=%61&r HTTP/)
+})
+
+t.test(
+  'http.request changes path, query and headers, or refuses; reserved names and other methods fail',
+  async (t) => {
+    const { app, gateway } = await open(t)
+    let tap: Parameters<typeof gateway.tap.request>[0] = () => undefined
+    gateway.tap.request((request, context) => tap(request, context))
+    tap = (request) => ({
+      ...request,
+      path: '/new',
+      query: null,
+      headers: ['X-New', '1', 'Cookie', 'a=1; __Host-mezite_app=x'],
+    })
+    t.match(await raw(gateway, ask('GET /old?q', 'X-Old: 1')), / 200 /)
+    t.match(app.requests[0], /^GET \/new HTTP/)
+    t.match(app.requests[0], /\r\nX-New: 1\r\nCookie: a=1\r\n\r\n$/)
+    tap = (_request, { refuse }) => void refuse('path_blocked', 'This path is closed.')
+    t.match(await raw(gateway, ask('GET /')), / 403 [\s\S]*path_blocked/)
+    t.match(gateway.records.at(-1), {
+      type: 'access.denied',
+      reason: 'path_blocked',
+      user: 'ann',
+      fields: { app: 'a' },
+    })
+    const wrong = [
+      { method: 'POST' },
+      { path: 'x' },
+      { path: '/a b' },
+      { path: '/a?b' },
+      { path: '/a#b' },
+      { query: 'a\r\nb' },
+      { query: '#' },
+      { headers: ['X-A'] },
+      { headers: null },
+    ]
+    for (const part of wrong) {
+      tap = (request) => ({ ...request, ...part }) as never
+      t.match(await raw(gateway, ask('GET /')), / 500 [\s\S]*forward_failed/, JSON.stringify(part))
+    }
+    for (const reason of ['Not snake', '', 7])
+      t.match(
+        await raw(gateway, ask('GET /')).then(() => {
+          tap = (_request, { refuse }) => void refuse(reason as string)
+          return raw(gateway, ask('GET /'))
+        }),
+        / 500 [\s\S]*forward_failed/,
+        String(reason),
+      )
+    t.equal(app.requests.length, 1)
+    t.equal(gateway.tunnel.dials.length, 1, 'refused before an agent is asked')
+  },
+)
+
+t.test('http.response changes status and headers; framing and reserved names fail closed', async (t) => {
+  const { app, gateway } = await open(t, {}, () => ['X-Powered-By: x', 'Set-Cookie: a=1'])
+  let tap: Parameters<typeof gateway.tap.response>[0] = () => undefined
+  gateway.tap.response((response, context) => tap(response, context))
+  tap = (response, { app, subject, method, path }) => {
+    t.strictSame([app.name, subject?.user, method, path], ['a', 'ann', 'GET', '/p'])
+    const kept = response.headers.filter((_, i, all) => all[i - (i % 2)] !== 'X-Powered-By')
+    return { status: 418, headers: [...kept, 'X-New', '1'] }
+  }
+  const response = await raw(gateway, ask('GET /p?q'))
+  t.match(response, /^HTTP\/1.1 418 /)
+  t.match(response, /\r\nX-New: 1\r\n/)
+  t.notMatch(response, /X-Powered-By/)
+  t.match(response, /\r\n\r\nok$/)
+  t.match((await gateway.recorded(1)).at(-1)?.fields, { status: 418 })
+  const wrong = [
+    { status: 204 },
+    { status: 101 },
+    { status: 999 },
+    { headers: ['Transfer-Encoding', 'chunked'] },
+    { headers: ['Content-Length', '1'] },
+    { headers: ['X-Mezite-User', 'x'] },
+    { headers: ['Set-Cookie', '__Host-mezite_app=x'] },
+    { headers: ['A\r\nB', 'x'] },
+    { headers: 'x' },
+  ]
+  for (const part of wrong) {
+    tap = (response) => ({ ...response, ...part }) as never
+    const refused = await raw(gateway, ask('GET /p'))
+    t.match(refused, /^HTTP\/1.1 500 [\s\S]*forward_failed/, JSON.stringify(part))
+    t.notMatch(refused, /Set-Cookie: a=1/)
+  }
+  t.equal(app.requests.length, 1 + wrong.length)
+})
+
+t.test('an admitted request that no agent takes is recorded, under the id that its page shows', async (t) => {
+  const { gateway } = await open(t)
+  const idOf = (text: string) => /"request_id":"([^"]+)"/.exec(text)?.[1]
+  gateway.tunnel.connected = []
+  const id = idOf(await raw(gateway, ask('GET /a?secret')))
+  t.match(gateway.records.at(-1), {
+    type: 'app.request',
+    success: false,
+    reason: 'agent_none',
+    user: 'ann',
+    sessionId: 's1',
+    requestId: id,
+    fields: { app: 'a', agent: null, method: 'GET', path: '/a', status: 502, bytes_in: 0 },
+  })
+  gateway.tunnel.connected = ['node-1']
+  gateway.tunnel.failing.add('node-1')
+  const refused = idOf(await raw(gateway, ask('GET /b')))
+  t.match(gateway.records.at(-1), { type: 'app.request', reason: 'app_unreachable', requestId: refused })
+  gateway.state.roles = ['a,b']
+  gateway.tunnel.failing.clear()
+  const failed = idOf(await raw(gateway, ask('GET /c')))
+  t.match(gateway.records.at(-1), {
+    type: 'app.request',
+    reason: 'roles_invalid',
+    requestId: failed,
+    fields: { status: 500 },
+  })
+})
