@@ -10,7 +10,8 @@ export const appFlags = {
   protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'default: by the uri' })(),
   'http-version': Flags.option({
     options: ['1.1', 'h2', 'h2c', 'auto'] as const,
-    description: 'HTTP towards the app: 1.1 (default), h2 (TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
+    description:
+      'HTTP towards the app: 1.1 (default), h2 (TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
   })(),
 }
 
