@@ -4,7 +4,7 @@ import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
-import { headProblem, type OwnPart, ownPart, type RequestHead, requestHead } from '../request/request-head.ts'
+import { headProblem, type OwnPart, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import type { Admitted } from '../session/admission.ts'
 import { refusesCookies, tooLargeResponse } from '../session/cookie-reset.ts'
@@ -37,6 +37,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   readonly #response: ResponseRelay
   /** Null: plugins must be asked again, because the person may have changed. */
   #own: OwnPart | null
+  /** As it was sent to the app. */
+  #target = ''
   #body: RequestBody | null = null
   #upstream: Upstream | null = null
   #relay: WebSocketRelay | null = null
@@ -79,7 +81,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   breakBody(problem: Problem): boolean {
     if (this.#over || this.#client.complete) return false
     this.#outcome.reason ??= problem.code
-    this.#upstream?.destroy()
     if (this.#responded) this.#stop(null)
     else this.#refuse(problem)
     return true
@@ -103,7 +104,6 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#over) return
     if (!this.#responded) {
-      this.#upstream?.destroy()
       this.#refuse(new Problem(504, 'app_timeout', `${this.#admitted.app.name} did not answer in time.`))
       return
     }
@@ -119,17 +119,14 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   onhead(head: ResponseHead): void {
     if (head.status === 101) return void this.#switch(head)
     if (refusesCookies(head, this.#admitted.request)) {
-      this.#upstream?.destroy()
       this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
       return
     }
     let status: number | null
     try {
-      status = this.#response.head(head, this.#admitted, this.#own?.target ?? this.#admitted.request.target)
+      status = this.#response.head(head, this.#admitted, this.#target)
     } catch (error) {
-      this.#upstream?.destroy()
-      this.#refuse(headProblem(this.#deps, this.#admitted, error))
-      return
+      return void this.#refuse(headProblem(this.#deps, this.#admitted, error))
     }
     this.#responded = true
     this.#progress()
@@ -139,19 +136,13 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   onbody(chunk: Buffer, last: boolean): void {
     this.#progress()
-    if (this.#relay !== null) {
-      this.#relay.fromApp(chunk)
-      return
-    }
+    if (this.#relay !== null) return void this.#relay.fromApp(chunk)
     this.#outcome.bytesOut += chunk.length
     if (!this.#response.write(chunk, last)) this.#upstream?.pause()
   }
 
   onend(trailers: readonly string[]): void {
-    if (this.#relay !== null) {
-      this.#relay.appEnded()
-      return
-    }
+    if (this.#relay !== null) return void this.#relay.appEnded()
     const upstream = this.#upstream
     this.#upstream = null
     if (upstream?.reusable) this.#deps.pool.give(upstream)
@@ -179,10 +170,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     const upstream = this.#upstream
     this.#upstream = null
     if (this.#over || this.#response.ended) return
-    if (this.#relay !== null) {
-      this.#relay.appGone()
-      return
-    }
+    if (this.#relay !== null) return void this.#relay.appGone()
     upstream?.destroy()
     const { app, request } = this.#admitted
     if (this.#response.begun) {
@@ -210,15 +198,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #send(upstream: Upstream): void {
     if (this.#over || this.#responded) return void upstream.destroy()
     const { request, session, app, context } = this.#admitted
-    let head: RequestHead
-    try {
-      this.#own ??= ownPart(this.#deps, this.#admitted, this.#mapping)
-      head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
-    } catch (error) {
+    const head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
+    if (head instanceof Problem) {
       upstream.destroy()
-      this.#refuse(headProblem(this.#deps, this.#admitted, error))
-      return
+      return void this.#refuse(head)
     }
+    this.#target = head.target
     upstream.begin(this, head)
     this.#upstream = upstream
     // It may have ended while access was decided again.
@@ -260,7 +245,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     )
   }
 
+  /** Ends the app's side and responds in its place. */
   #refuse(problem: Problem): void {
+    this.#upstream?.destroy()
     const { request, requestId, app } = this.#admitted
     this.#deps.failures.note(problem, this.#admitted, this.#outcome.agent)
     this.deadline = Number.POSITIVE_INFINITY

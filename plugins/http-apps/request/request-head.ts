@@ -48,8 +48,21 @@ export function ownPart(deps: Deps, admitted: Admitted, mapping: AppMapping): Ow
   return throughRequestHook(deps, admitted, lines, mapping)
 }
 
-/** Builds the head of an admitted request. Throws a Problem for an identity that cannot be sent. */
-export function requestHead(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart): RequestHead {
+/** Builds the head of an admitted request; `own` null: plugins are asked first. A Problem when it cannot be sent. */
+export function requestHead(
+  deps: Deps,
+  admitted: Admitted,
+  mapping: AppMapping,
+  own: OwnPart | null,
+): RequestHead | Problem {
+  try {
+    return build(deps, admitted, mapping, own ?? ownPart(deps, admitted, mapping))
+  } catch (error) {
+    return headProblem(deps, admitted, error)
+  }
+}
+
+function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart): RequestHead {
   const { request, app, subject, requestId } = admitted
   const { method, length, upgrade, trailers } = request
   // A preflight carries nobody's identity.
