@@ -1,32 +1,136 @@
-import { BaseCommand, createHubClient, type HubClient, type Query, withProgress } from '@mezite/cli-shared'
-import { Flags } from '@oclif/core'
-import { chooseConnection } from './connection-choice.ts'
+import {
+  BaseCommand,
+  confirm,
+  createHubClient,
+  escapeText,
+  type Format,
+  type HubClient,
+  type Query,
+  showTable,
+  showYaml,
+  withProgress,
+} from '@mezite/cli-shared'
+import { Args, Flags, type Interfaces } from '@oclif/core'
+import { chooseEndpoint } from './endpoint-choice.ts'
+import { cutText, listOf } from './resource.ts'
+
+export interface AdminFlags {
+  readonly format: Format
+  readonly json: boolean
+  readonly 'data-dir'?: string | undefined
+}
+
+/** The flag of every destructive command. */
+export const yesFlag = {
+  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation; required without a terminal' }),
+}
 
 /** A command that talks to the hub as an administrator. */
 export abstract class AdminCommand extends BaseCommand {
   static override baseFlags = {
     ...BaseCommand.baseFlags,
     'data-dir': Flags.string({
-      description: "the hub's data_dir, for the admin socket in it (also MEZITE_DATA_DIR)",
+      description: "the hub's data_dir, to use the admin socket in it (also MEZITE_DATA_DIR)",
       helpGroup: 'GLOBAL',
     }),
   }
 
   #client: HubClient | null = null
 
-  /** The hub of this command line, chosen once. */
-  protected hub(flags: { 'data-dir'?: string | undefined }): HubClient {
-    this.#client ??= createHubClient(chooseConnection(flags['data-dir']))
+  /** The hub of this command line. */
+  protected hub(flags: Pick<AdminFlags, 'data-dir'>): HubClient {
+    this.#client ??= createHubClient(chooseEndpoint(flags['data-dir']))
     return this.#client
   }
 
-  /** One request; a terminal shows that it takes long. */
+  /** One request; a terminal shows when it takes long. */
   protected call(
-    flags: { 'data-dir'?: string | undefined },
+    flags: Pick<AdminFlags, 'data-dir'>,
     method: string,
     path: string,
     options: { body?: unknown; query?: Query; deadlineMs?: number } = {},
   ): Promise<unknown> {
     return withProgress('Waiting for the hub', this.hub(flags).call(method, path, options))
+  }
+}
+
+/** A column of a table: its title, and its value for one object. */
+export type Column<T> = readonly [title: string, value: (object: T) => unknown]
+
+export interface Listing<T> {
+  readonly path: string
+  readonly query?: Query
+  readonly columns: readonly Column<T>[]
+  /** Printed instead of an empty table: the next step. */
+  readonly empty: string
+}
+
+/** A command that prints a list: a table for people, one array for scripts. */
+export abstract class ListCommand extends AdminCommand {
+  protected async list<T>(
+    flags: AdminFlags,
+    { path, query = {}, columns, empty }: Listing<T>,
+  ): Promise<void> {
+    const objects = listOf<T>(await this.call(flags, 'GET', path, { query }))
+    await this.show(flags, objects, () =>
+      objects.length === 0
+        ? empty
+        : showTable(
+            columns.map(([title]) => title),
+            objects.map((object) => columns.map(([, value]) => value(object))),
+          ),
+    )
+  }
+}
+
+/** A command that prints one object, for people as YAML. Its one argument is a name. */
+export abstract class GetCommand extends AdminCommand {
+  static override args: Interfaces.ArgInput = {
+    name: Args.string({ required: true, description: 'name' }),
+  }
+
+  /** The path of the object. */
+  protected abstract target(name: string): string
+
+  async run(): Promise<void> {
+    const { args } = this.constructor as typeof GetCommand
+    const { args: given, flags } = await this.parse({ args, baseFlags: AdminCommand.baseFlags })
+    const [name] = Object.values(given as Record<string, string>)
+    const object = await this.call(flags, 'GET', this.target(name!))
+    await this.show(flags, object, () => showYaml(object))
+  }
+}
+
+export interface Removal {
+  readonly method: string
+  readonly path: string
+  /** Asked on a terminal, such as `Remove app grafana?`. */
+  readonly question: string
+  /** Printed afterwards, such as `Removed app grafana.` */
+  readonly done: string
+  /** The result in JSON and YAML if the hub responds without a body. */
+  readonly result: Readonly<Record<string, unknown>>
+}
+
+/** A destructive command with one argument, a name or an id. */
+export abstract class RemoveCommand extends AdminCommand {
+  static override args: Interfaces.ArgInput = {
+    name: Args.string({ required: true, description: 'name' }),
+  }
+  static override flags = yesFlag
+
+  protected abstract removal(name: string): Removal
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse({
+      args: (this.constructor as typeof RemoveCommand).args,
+      flags: RemoveCommand.flags,
+      baseFlags: AdminCommand.baseFlags,
+    })
+    const [name] = Object.values(args as Record<string, string>)
+    const removal = this.removal(name!)
+    await confirm(removal.question, flags.yes)
+    const response = await this.call(flags, removal.method, removal.path)
+    await this.show(flags, response ?? removal.result, () => escapeText(removal.done + cutText(response)))
   }
 }

@@ -3,16 +3,16 @@ import { type Flat, listOf } from './resource.ts'
 
 const PAGE = 500
 
-/** Events from a time or place on, page after page by the last event's id, until `limit` or the end. */
-export async function* readAudit(
+/** Events after the one with this id, oldest first, at most `limit`. */
+export async function* readSince(
   client: HubClient,
-  query: Query,
+  id: string,
   limit: number,
 ): AsyncGenerator<Flat, void, undefined> {
   let left = limit
-  let after = query.after
+  let after = id
   while (left > 0) {
-    const page = await readPage(client, { ...query, after }, left)
+    const page = await readPage(client, { after }, left)
     yield* page
     const last = page.at(-1)?.id
     if (page.length < PAGE || typeof last !== 'string' || last === after) return
@@ -21,23 +21,27 @@ export async function* readAudit(
   }
 }
 
-/** The newest events, at most `limit`, oldest first; pages go back by the first event's id. */
-export async function readNewestAudit(client: HubClient, query: Query, limit: number): Promise<Flat[]> {
-  const pages: Flat[][] = []
-  let left = limit
+/** The newest matching events, newest first, at most `limit`; `cut` is true if older ones match too. */
+export async function readNewest(
+  client: HubClient,
+  query: Query,
+  limit: number,
+): Promise<{ readonly events: readonly Flat[]; readonly cut: boolean }> {
+  const events: Flat[] = []
   let before: string | undefined
-  while (left > 0) {
-    const page = await readPage(client, { ...query, before }, left)
-    pages.unshift(page)
+  while (events.length <= limit) {
+    // One more than the limit shows whether older events match.
+    const page = await readPage(client, { ...query, before }, limit + 1 - events.length)
+    events.push(...page.toReversed())
     const first = page[0]?.id
     if (page.length < PAGE || typeof first !== 'string' || first === before) break
-    left -= page.length
     before = first
   }
-  return pages.flat()
+  return { events: events.slice(0, limit), cut: events.length > limit }
 }
 
-async function readPage(client: HubClient, query: Query, left: number): Promise<Flat[]> {
+/** A page of the trail. The hub sends pages oldest first, whichever end of the trail they are from. */
+async function readPage(client: HubClient, query: Query, left: number): Promise<readonly Flat[]> {
   const limit = Math.min(left, PAGE)
-  return listOf(await client.call('GET', '/audit', { query: { ...query, limit } })).slice(0, limit)
+  return listOf<Flat>(await client.call('GET', '/audit', { query: { ...query, limit } })).slice(0, limit)
 }

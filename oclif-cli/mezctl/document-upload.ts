@@ -1,30 +1,78 @@
 import {
   CliError,
+  escapeText,
   type HubClient,
   invalidDocuments,
   path,
   type ResourceDocument,
+  readDocuments,
   resolveSecrets,
   withProgress,
 } from '@mezite/cli-shared'
-import type { Cut } from './cut-summary.ts'
-import { type Resource, resourceOf } from './resource.ts'
+import { Flags } from '@oclif/core'
+import { AdminCommand } from './admin-command.ts'
+import { reportNames, strictFlag } from './name-checks.ts'
+import { type Cut, cutText, type Resource, resourceOf } from './resource.ts'
 
 export interface PutResult {
   readonly name: string
   readonly created: boolean
   readonly resource: Resource
-  /** What the change has ended; null when the hub does not say. */
+  /** What the change has ended; null if the hub does not report it. */
   readonly cut: Cut | null
 }
 
+/** Prints whether a document was created, or replaced and what that ended. */
+export function printPut(kind: string, result: PutResult): void {
+  const text = result.created
+    ? `Created ${kind} ${result.name}.`
+    : `Replaced ${kind} ${result.name}.${cutText(result)}`
+  process.stdout.write(`${escapeText(text)}\n`)
+}
+
+/** A command that creates or replaces the documents of a file. */
+export abstract class PutCommand extends AdminCommand {
+  /** Reads the file, checks the names in its documents, and sends each document to `collection`. */
+  protected async put(
+    flags: Parameters<AdminCommand['formatOf']>[0] & { 'data-dir'?: string | undefined; strict: boolean },
+    file: string,
+    options: {
+      readonly kind: string
+      readonly noun: string
+      readonly collection: string
+      readonly check: (client: HubClient, documents: readonly ResourceDocument[]) => Promise<string[]>
+    },
+  ): Promise<void> {
+    const { kind, noun, collection, check } = options
+    const client = this.hub(flags)
+    const documents = await readDocuments(file, [kind])
+    reportNames(await check(client, documents), { strict: flags.strict, note: (text) => this.note(text) })
+    const inText = this.formatOf(flags) === 'text'
+    const done = await putDocuments(client, collection, documents, (result) => {
+      if (inText) printPut(noun, result)
+    })
+    if (!inText) await this.show(flags, done, () => '')
+  }
+}
+
+/** The flags of a command that only takes a file. */
+export const fileFlags = (kind: string) => ({
+  'from-file': Flags.string({
+    char: 'f',
+    required: true,
+    description: `YAML or JSON file with documents of kind ${kind}; - reads standard input`,
+    helpValue: 'FILE',
+  }),
+  ...strictFlag,
+})
+
 /**
- * Creates or replaces each document below `collection` (`/roles`). Secrets of all are read before the first is sent.
- * Documents that the hub refuses are all reported with file, line and path; the others are applied.
+ * Creates or replaces each document below `collection` (`/roles`). All secrets are read before the first document is
+ * sent. Documents that the hub rejects are reported together with file, line and path; the others are applied.
  */
 export async function putDocuments(
   client: HubClient,
-  collection: '/apps' | '/roles' | '/connectors',
+  collection: string,
   documents: readonly ResourceDocument[],
   onDone: (result: PutResult) => void,
 ): Promise<readonly PutResult[]> {
@@ -34,35 +82,30 @@ export async function putDocuments(
   for (const [at, document] of documents.entries()) {
     try {
       const target = collection + path`/${document.name}`
-      const answer = await withProgress(
+      const response = await withProgress(
         `Sending ${document.kind} ${document.name}`,
         client.call('PUT', target, { body: bodies[at] }),
       )
-      const { created, cut = null } = (answer ?? {}) as { created?: unknown; cut?: Cut | null }
-      const result = { name: document.name, created: created === true, resource: resourceOf(answer), cut }
+      const { created, cut = null } = (response ?? {}) as { created?: unknown; cut?: Cut | null }
+      const result = { name: document.name, created: created === true, resource: resourceOf(response), cut }
       done.push(result)
       onDone(result)
     } catch (error) {
-      if (
-        !(error instanceof CliError) ||
-        error.status === null ||
-        ![400, 409, 413, 422].includes(error.status)
-      )
-        throw error
-      problems.push(...placed(document, error))
+      const rejected = error instanceof CliError && [400, 409, 413, 422].includes(error.status ?? 0)
+      if (!rejected) throw error
+      problems.push(...problemsOf(document, error))
     }
   }
   if (problems.length > 0) throw invalidDocuments(problems)
   return done
 }
 
-/** `file:line: path: problem` for each of the hub's `problems`, or for its whole answer. */
-function placed(document: ResourceDocument, error: CliError): string[] {
+/** `file:line: path: problem` for each of the hub's `problems`, or for its response as a whole. */
+function problemsOf(document: ResourceDocument, error: CliError): string[] {
   const list = error.members.problems ?? error.members.errors
   if (!Array.isArray(list) || list.length === 0) {
-    return [
-      `${document.place('metadata.name')}: ${document.kind} ${document.name}: ${error.message} (${error.code})`,
-    ]
+    const place = document.place('metadata.name')
+    return [`${place}: ${document.kind} ${document.name}: ${error.message} (${error.code})`]
   }
   return list.map((problem: { path?: unknown; message?: unknown; detail?: unknown }) => {
     if (typeof problem === 'string') return `${document.place('')}: ${problem}`

@@ -1,9 +1,74 @@
-import { runProgram } from '@mezite/cli-shared'
-import { commands } from './commands.ts'
+import { type Commands, runProgram } from '@mezite/cli-shared'
 
-/** Runs one command line of mezctl and sets the exit code. */
+const agents = () => import('./commands/agents.ts')
+const apiTokens = () => import('./commands/api-tokens.ts')
+const apps = () => import('./commands/apps.ts')
+const audit = () => import('./commands/audit.ts')
+const auth = () => import('./commands/auth.ts')
+const locks = () => import('./commands/locks.ts')
+const login = () => import('./commands/login.ts')
+const roles = () => import('./commands/roles.ts')
+const sessions = () => import('./commands/sessions.ts')
+const sso = () => import('./commands/sso.ts')
+const tokens = () => import('./commands/tokens.ts')
+const users = () => import('./commands/users.ts')
+
+/** Every command of mezctl, in the order of the README. Each loads the module of its topic only when it runs. */
+export const commands: Commands = {
+  status: async () => (await import('./commands/status.ts')).Status,
+  login: async () => (await login()).Login,
+  logout: async () => (await login()).Logout,
+  'apps register': async () => (await apps()).AppsRegister,
+  'apps update': async () => (await apps()).AppsUpdate,
+  'apps ls': async () => (await apps()).AppsLs,
+  'apps get': async () => (await apps()).AppsGet,
+  'apps add-agent': async () => (await apps()).AppsAddAgent,
+  'apps rm-agent': async () => (await apps()).AppsRmAgent,
+  'apps enable': async () => (await apps()).AppsEnable,
+  'apps disable': async () => (await apps()).AppsDisable,
+  'apps rm': async () => (await apps()).AppsRm,
+  'users create': async () => (await users()).UsersCreate,
+  'users update': async () => (await users()).UsersUpdate,
+  'users relink': async () => (await users()).UsersRelink,
+  'users ls': async () => (await users()).UsersLs,
+  'users get': async () => (await users()).UsersGet,
+  'users rm': async () => (await users()).UsersRm,
+  'users add-mfa': async () => (await users()).UsersAddMfa,
+  'users list-mfa': async () => (await users()).UsersListMfa,
+  'users reset-webauthn': async () => (await users()).UsersResetWebauthn,
+  'roles create': async () => (await roles()).RolesCreate,
+  'roles ls': async () => (await roles()).RolesLs,
+  'roles get': async () => (await roles()).RolesGet,
+  'roles rm': async () => (await roles()).RolesRm,
+  'sso create': async () => (await sso()).SsoCreate,
+  'sso ls': async () => (await sso()).SsoLs,
+  'sso get': async () => (await sso()).SsoGet,
+  'sso rm': async () => (await sso()).SsoRm,
+  'sso test': async () => (await sso()).SsoTest,
+  'tokens create': async () => (await tokens()).TokensCreate,
+  'tokens ls': async () => (await tokens()).TokensLs,
+  'tokens rm': async () => (await tokens()).TokensRm,
+  'agents ls': async () => (await agents()).AgentsLs,
+  'agents get': async () => (await agents()).AgentsGet,
+  'agents rm': async () => (await agents()).AgentsRm,
+  'api-tokens create': async () => (await apiTokens()).ApiTokensCreate,
+  'api-tokens ls': async () => (await apiTokens()).ApiTokensLs,
+  'api-tokens rm': async () => (await apiTokens()).ApiTokensRm,
+  'locks create': async () => (await locks()).LocksCreate,
+  'locks ls': async () => (await locks()).LocksLs,
+  'locks rm': async () => (await locks()).LocksRm,
+  'sessions ls': async () => (await sessions()).SessionsLs,
+  'sessions revoke': async () => (await sessions()).SessionsRevoke,
+  'audit ls': async () => (await audit()).AuditLs,
+  'audit tail': async () => (await import('./commands/audit-tail.ts')).AuditTail,
+  'audit verify': async () => (await audit()).AuditVerify,
+  'auth export': async () => (await auth()).AuthExport,
+  'auth rotate': async () => (await auth()).AuthRotate,
+  completion: async () => (await import('./commands/completion.ts')).Completion,
+}
+
+/** Runs one command line of mezctl and sets the exit status. */
 export function runMezctl(argv: readonly string[], manifest: URL): Promise<void> {
   const classes = import.meta.url.endsWith('.ts') ? './command-classes.ts' : './dist/command-classes.js'
-  const leading = ['--data-dir']
-  return runProgram({ name: 'mezctl', argv, manifest, commands, classes, leading })
+  return runProgram({ name: 'mezctl', argv, manifest, commands, classes, leading: ['--data-dir'] })
 }

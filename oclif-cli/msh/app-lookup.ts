@@ -1,8 +1,21 @@
-import { CliError, type HubClient } from '@mezite/cli-shared'
-import { listApps } from './app-list.ts'
-import type { HubLine } from './hub-connection.ts'
+import { CliError, type HubClient, withProgress } from '@mezite/cli-shared'
+import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
 import { Refusal } from './refusal.ts'
+
+/** An app that the user may reach, as `msh app ls` prints it. */
+export interface ListedApp {
+  readonly name: string
+  readonly protocol: string
+  readonly public_addr: string | null
+  readonly labels: Readonly<Record<string, unknown>>
+}
+
+/** The apps that the user may reach now. */
+export async function listApps(client: HubClient): Promise<readonly ListedApp[]> {
+  const apps = await withProgress('Asking the hub', client.call('GET', '/me/apps'))
+  return Array.isArray(apps) ? (apps as ListedApp[]) : []
+}
 
 export interface FoundApp {
   readonly app: string
@@ -12,24 +25,24 @@ export interface FoundApp {
 }
 
 /**
- * Whether an app is open to this person and what it speaks, without a connection to it: the hub is asked as for an
- * HTTP app, which dials nothing before the first request, and for a TCP app that could be opened says
- * `protocol_mismatch`. Throws `CliError` with the reason in plain words.
+ * Checks access to an app and finds its protocol, without connecting to the app: asked for an HTTP app, the hub dials
+ * nothing before the first request, and for a TCP app that the user may open it answers `protocol_mismatch`. Throws
+ * `Refusal`.
  */
 export async function findApp(options: {
   readonly app: string
   readonly client: HubClient | null
-  readonly line: Pick<HubLine, 'open'>
+  readonly hub: Pick<HubConnection, 'open'>
 }): Promise<FoundApp> {
-  const { app, client, line } = options
+  const { app, client, hub } = options
   try {
-    const { pipe, publicHost } = await line.open(app, 'http')
+    const { pipe, publicHost } = await hub.open(app, 'http')
     pipe.destroy()
     return { app, protocol: 'http', publicHost: publicHost ?? (await listedHost(app, client)) }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    if (error.reason === 'protocol_mismatch') return { app, protocol: 'tcp', publicHost: '' }
-    throw error.toCliError(nextStep(error))
+    if (error instanceof Refusal && error.reason === 'protocol_mismatch')
+      return { app, protocol: 'tcp', publicHost: '' }
+    throw error
   }
 }
 
@@ -37,16 +50,11 @@ async function listedHost(app: string, client: HubClient | null): Promise<string
   const listed = client === null ? [] : await listApps(client)
   const host = listed.find(({ name }) => name === app)?.public_addr
   if (host) return `${host}${portSuffix(client!)}`
-  throw new CliError('MEZ_HUB_UNEXPECTED', `the hub does not say under which address ${app} is known`)
+  throw new CliError('MEZ_HUB_UNEXPECTED', `the hub does not report the public address of ${app}`)
 }
 
-/** Apps are at the port of the hub. */
-function portSuffix({ connection }: HubClient): string {
-  const { port } = connection.request
+/** Apps are on the port of the hub. */
+function portSuffix({ endpoint }: HubClient): string {
+  const { port } = endpoint.request
   return port === undefined || Number(port) === 443 ? '' : `:${port}`
-}
-
-function nextStep({ reason }: Refusal): string {
-  if (reason === 'app_unknown' || reason === 'role_missing') return 'See what you may reach with msh app ls.'
-  return ''
 }

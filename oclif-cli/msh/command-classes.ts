@@ -1,5 +1,5 @@
 import { commandClasses } from '@mezite/cli-shared'
-import { commands } from './commands.ts'
+import { commands } from './program.ts'
 
-/** Every command's class by its oclif id: read for help and completion only. */
+/** The class of every command by its oclif id, for help and completion. */
 export const COMMANDS = await commandClasses(commands)

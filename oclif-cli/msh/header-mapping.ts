@@ -1,11 +1,11 @@
 import { mapUris } from '@mezite/core/protocol'
-import type { RawHeaders } from './local-request-check.ts'
+import type { RawHeaders } from './browser-guard.ts'
 
 /** The two names of one app. */
 export interface OriginNames {
-  /** `host` or `host:port` under which the hub and the app know it; its scheme is https. */
+  /** `host` or `host:port` by which the hub and the app know it; the scheme is https. */
   readonly publicHost: string
-  /** `127.0.0.1:N` or `localhost:N`, as the client wrote it; its scheme is http. */
+  /** `127.0.0.1:N` or `localhost:N`, as the client wrote it; the scheme is http. */
   readonly localHost: string
 }
 
@@ -18,17 +18,17 @@ const HOP = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-/** Promises about https that would bind 127.0.0.1 for every other program, or lead past the port. */
+/** These would commit 127.0.0.1 to https for every other program, or send clients to another port. */
 const NOT_LOCAL = new Set(['strict-transport-security', 'alt-svc', 'public-key-pins'])
-/** Headers of a response that carry addresses of the app. */
+/** Response headers that contain URLs of the app. */
 const WITH_URIS = new Set(['location', 'content-location', 'link', 'refresh', 'access-control-allow-origin'])
-/** A prefix that demands https (RFC 6265bis section 4.1.3), and what stands for it on this side. */
+/** Cookie name prefixes that require https (RFC 6265bis section 4.1.3), and their local replacements. */
 const PREFIX = /^__(Host|Secure)-/i
 const LOCAL_PREFIX = /^mezite-(host|secure)-/i
 
 type Pair = readonly [name: string, value: string]
 
-/** Headers of a request for the app: the public host and origin, without what concerns one connection only. */
+/** The headers of a request as the app gets them: public host and origin, no hop-by-hop headers. */
 export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
   return mapped(headers, (name, value, key) => {
     if (key === 'host') return [name, names.publicHost]
@@ -42,7 +42,7 @@ export function towardsApp(headers: RawHeaders, names: OriginNames): string[] {
   })
 }
 
-/** Headers of an answer for the client: addresses and cookies of the public host become those of the local one. */
+/** The headers of a response as the client gets them: URLs and cookies of the public host become local. */
 export function towardsClient(headers: RawHeaders, names: OriginNames): string[] {
   return mapped(headers, (name, value, key) => {
     if (NOT_LOCAL.has(key)) return null
@@ -73,7 +73,7 @@ function localUrl(value: string, { publicHost, localHost }: OriginNames): string
   return local === value ? moved(value, `//${publicHost}`, `//${localHost}`) : local
 }
 
-/** `value` with origin `from` replaced by `to`; another host that merely begins alike stays. */
+/** `value` with origin `from` replaced by `to`. A host that merely starts with the same letters is left alone. */
 function moved(value: string, from: string, to: string): string {
   if (value.slice(0, from.length).toLowerCase() !== from.toLowerCase()) return value
   const rest = value.slice(from.length)
@@ -87,7 +87,7 @@ function cookiesTowardsApp(value: string): string {
     .join('; ')
 }
 
-/** Without https there is no `Secure` and nothing that needs it; the cookie belongs to the local host alone. */
+/** Without https a cookie can have neither `Secure` nor what depends on it; it belongs to the local host alone. */
 function cookieTowardsClient(value: string): string {
   const [pair = '', ...attributes] = value.split(';')
   const kept = attributes.flatMap((attribute) => {

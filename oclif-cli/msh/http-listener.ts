@@ -1,28 +1,46 @@
-import { type ClientRequest, createServer, type IncomingMessage, type Server } from 'node:http'
-import { pipeline } from 'node:stream'
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import { type Duplex, pipeline } from 'node:stream'
+import { readFraming, resetSocket } from '@mezite/core/protocol'
 import { AppAgent } from './app-agent.ts'
-import { forward, type LocalOrigin, namesOf, refusalOf, statusOf, told } from './forwarded-request.ts'
-import { sendAnswer, sendRefusal } from './http-response.ts'
-import { isWebSocket, serveUpgrades } from './upgrade-handler.ts'
+import { crossOriginProblem } from './browser-guard.ts'
+import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
+import type { HubConnection } from './hub-connection.ts'
+import { Refusal } from './refusal.ts'
 
 /** How long a client may take to send the head of a request. */
 const HEAD_MS = 60_000
 const IDLE_MS = 65_000
 
+/** An HTTP app and the hub connection through which its local origin reaches it. */
+export interface LocalOrigin {
+  readonly app: string
+  readonly publicHost: string
+  readonly hub: Pick<HubConnection, 'open'>
+}
+
 /**
- * The local origin of an HTTP app; it is not listening yet. Whoever reaches it acts as the user, so it is closed to
- * pages of other origins; requests go to the app under its public name, and come back under the local one.
+ * The local origin of an HTTP app, not yet listening. Its clients act as the user, so it rejects pages of other origins.
+ * Requests reach the app under its public name, and responses return under the local one.
  */
 export function serveHttp(origin: LocalOrigin): Server {
-  const agent = new AppAgent(origin.app, origin.line, { keepAlive: true, maxFreeSockets: 64 })
+  const agent = new AppAgent(origin.app, origin.hub, { keepAlive: true, maxFreeSockets: 64 })
   const server = createServer({
     keepAliveTimeout: IDLE_MS,
     headersTimeout: HEAD_MS,
-    // Uploads take as long as they take.
+    // Uploads may take any time.
     requestTimeout: 0,
     noDelay: true,
     maxHeaderSize: 64 * 1024,
-    // Node.js before 24.9 does not know this, and hands over every upgrade.
+    // Node.js before 24.9 ignores this option and emits every upgrade.
     shouldUpgradeCallback: isWebSocket,
   })
   server.on('clientError', (_error, socket) => socket.destroy())
@@ -30,25 +48,25 @@ export function serveHttp(origin: LocalOrigin): Server {
   server.on('request', (incoming, outgoing) => {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})
-    const wrong = refusalOf(incoming)
-    if (wrong !== null) return sendRefusal(outgoing, wrong.status, wrong.text)
+    const rejection = rejectionOf(incoming)
+    if (rejection !== null) return sendRejection(outgoing, rejection.status, rejection.text)
     const names = namesOf(incoming, origin)
     let upstream: ClientRequest | null = null
     outgoing.once('close', () => upstream?.destroy())
 
-    const send = (again: boolean): void => {
+    const send = (retry: boolean): void => {
       const sent = forward(incoming, names, agent)
       upstream = sent
-      let answered = false
-      sent.once('response', (answer) => {
-        answered = true
-        sendAnswer(answer, outgoing, names)
+      let responded = false
+      sent.once('response', (response) => {
+        responded = true
+        relayResponse(response, outgoing, names)
       })
       sent.on('error', (error) => {
-        if (outgoing.destroyed || answered) return void outgoing.destroy()
-        // The hub may have closed an idle connection just now; nothing was answered, and nothing is lost.
-        if (again && sent.reusedSocket && isRepeatable(incoming)) return send(false)
-        sendRefusal(outgoing, statusOf(error), told(error, origin.app))
+        if (outgoing.destroyed || responded) return void outgoing.destroy()
+        // The hub may have closed an idle connection just now; the app has not seen the request.
+        if (retry && sent.reusedSocket && isRepeatable(incoming)) return send(false)
+        sendRejection(outgoing, statusOf(error), describe(error, origin.app))
       })
       if (!hasBody(incoming)) return void sent.end()
       pipeline(incoming, sent, (error) => {
@@ -61,10 +79,162 @@ export function serveHttp(origin: LocalOrigin): Server {
   return server
 }
 
+/** A server may ignore any other upgrade (RFC 9110 section 7.8) and serve the request as usual. */
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function isRepeatable(incoming: IncomingMessage): boolean {
   return /^(GET|HEAD|OPTIONS)$/.test(incoming.method ?? '') && !hasBody(incoming)
+}
+
+/** Status and text with which msh itself rejects a request; null if it may be forwarded. */
+function rejectionOf(incoming: IncomingMessage): { readonly status: number; readonly text: string } | null {
+  if (!incoming.url?.startsWith('/') && incoming.url !== '*')
+    return { status: 403, text: 'This port is not a proxy.' }
+  const problem = crossOriginProblem(incoming.rawHeaders, incoming.socket.localPort ?? 0)
+  if (problem !== null) return { status: 403, text: problem }
+  // As on the public port: Node.js accepts codings that would reach the app without being named.
+  const framing = readFraming({
+    http10: incoming.httpVersion === '1.0',
+    length: incoming.headers['content-length'],
+    encoding: incoming.headers['transfer-encoding'],
+    expect: incoming.headers.expect,
+  })
+  return 'status' in framing ? { status: framing.status, text: framing.detail } : null
+}
+
+function namesOf(incoming: IncomingMessage, { publicHost }: LocalOrigin): OriginNames {
+  return { publicHost, localHost: incoming.headers.host ?? '' }
+}
+
+const BODYLESS = /^(GET|HEAD|OPTIONS|TRACE|DELETE)$/
+
+/** Starts the request to the app; the caller sends the body. */
+function forward(
+  incoming: IncomingMessage,
+  names: OriginNames,
+  agent: AppAgent,
+  more: readonly string[] = [],
+): ClientRequest {
+  const headers = [...towardsApp(incoming.rawHeaders, names), ...more]
+  if (incoming.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked')
+  else if (incoming.headers['content-length'] === undefined && !BODYLESS.test(incoming.method ?? '')) {
+    headers.push('Content-Length', '0')
+  }
+  return request({ agent, method: incoming.method, path: incoming.url, headers })
+}
+
+/** The status that reports a failed connection to the app: always an error status. */
+function statusOf(error: unknown): number {
+  return error instanceof Refusal && error.status >= 400 ? error.status : 502
+}
+
+/** A sentence about a failed connection to the app, with its code. */
+function describe(error: unknown, app: string): string {
+  if (error instanceof Refusal) return `${error.message} (${error.reason})`
+  return `the connection to ${app} was lost before it responded (connection_lost)`
+}
+
+/** Relays a response as it arrives. A response that breaks off breaks the client's connection too. */
+function relayResponse(response: IncomingMessage, outgoing: ServerResponse, names: OriginNames): void {
+  const cut = (): void => {
+    if (!outgoing.writableFinished && outgoing.socket) resetSocket(outgoing.socket)
+  }
+  outgoing.sendDate = false
+  try {
+    const headers = towardsClient(response.rawHeaders, names)
+    outgoing.writeHead(response.statusCode ?? 502, response.statusMessage ?? '', headers)
+    outgoing.flushHeaders()
+  } catch {
+    // Node.js refuses to send one of the headers.
+    response.destroy()
+    cut()
+    return
+  }
+  response.on('error', cut)
+  response.once('aborted', cut)
+  response.once('end', () => {
+    const { rawTrailers } = response
+    if (!response.complete || rawTrailers.length === 0) return
+    const pairs = rawTrailers.flatMap((name, at): [string, string][] =>
+      at % 2 === 0 ? [[name, rawTrailers[at + 1]!]] : [],
+    )
+    outgoing.addTrailers(pairs)
+  })
+  response.pipe(outgoing)
+}
+
+const REJECTION_HEADERS = {
+  'content-type': 'text/plain; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  connection: 'close',
+} as const
+
+function sendRejection(outgoing: ServerResponse, status: number, text: string): void {
+  outgoing.writeHead(status, REJECTION_HEADERS)
+  outgoing.end(`${text}\n`)
+}
+
+/** WebSockets: each has a connection of its own, which relays bytes both ways once the app has agreed. */
+function serveUpgrades(server: Server, origin: LocalOrigin): void {
+  const agent = new AppAgent(origin.app, origin.hub, { keepAlive: false })
+  server.on('close', () => agent.destroy())
+  server.on('upgrade', (incoming: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket
+    socket.on('error', () => socket.destroy())
+    const reject = (status: number, text: string): void => {
+      const body = `${text}\n`
+      const headers = { ...REJECTION_HEADERS, 'content-length': String(Buffer.byteLength(body)) }
+      socket.end(headOf(status, STATUS_CODES[status], Object.entries(headers).flat()) + body)
+    }
+    const rejection = rejectionOf(incoming)
+    if (rejection !== null) return reject(rejection.status, rejection.text)
+    const names = namesOf(incoming, origin)
+    const upgrade = ['Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? '']
+    const upstream = forward(incoming, names, agent, upgrade)
+    const drop = () => upstream.destroy()
+    socket.once('close', drop)
+    upstream.on('error', (error) => {
+      if (socket.destroyed || socket.bytesWritten > 0) return void socket.destroy()
+      reject(statusOf(error), describe(error, origin.app))
+    })
+    upstream.once('upgrade', ({ statusMessage, headers, rawHeaders }, app, rest) => {
+      socket.removeListener('close', drop)
+      const accepted = ['Connection', 'Upgrade', 'Upgrade', headers.upgrade ?? '']
+      socket.write(headOf(101, statusMessage, [...towardsClient(rawHeaders, names), ...accepted]), 'latin1')
+      socket.write(rest)
+      if (head.length > 0) app.write(head)
+      socket.setTimeout(0)
+      joinSockets(socket, app)
+    })
+    upstream.once('response', (response) => {
+      const { statusCode = 502, statusMessage, rawHeaders } = response
+      // The app declined. A second request on this connection would bypass the checks above.
+      const headers = [...towardsClient(rawHeaders, names), 'Connection', 'close']
+      socket.write(headOf(statusCode, statusMessage, headers), 'latin1')
+      pipeline(response, socket, () => socket.destroy())
+    })
+    upstream.end()
+  })
+}
+
+function joinSockets(socket: Socket, app: Duplex): void {
+  const over = (error?: Error | null): void => {
+    if (!error) return
+    app.destroy()
+    resetSocket(socket)
+  }
+  pipeline(socket, app, over)
+  pipeline(app, socket, over)
+}
+
+function headOf(status: number, message = 'Refused', headers: readonly string[]): string {
+  const lines = headers.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${headers[at + 1]}`] : []))
+  return [`HTTP/1.1 ${status} ${message}`, ...lines, '', ''].join('\r\n')
 }

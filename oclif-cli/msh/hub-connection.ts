@@ -4,45 +4,46 @@ import { CliError } from '@mezite/cli-shared'
 import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
 import { dialHub } from './hub-dialer.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './hub-stream.ts'
-import type { Identity } from './identity.ts'
-import { renewHint } from './identity-choice.ts'
+import { type Identity, renewHint } from './identity.ts'
 import { Refusal } from './refusal.ts'
-import { watchWake } from './wake-detector.ts'
 
-/** How long a connection waits for the hub to come back. */
+/** How long a local connection waits for the hub to return. */
 const WAIT_MS = 5_000
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5_000
-/** The longest time between two tries while a connection waits. */
-const WANTED_RETRY_MS = 500
+/** The longest pause between two attempts while a local connection waits. */
+const WAITING_RETRY_MS = 500
 const PASSING_MS = 100
-/** After a sleep the hub has this long to answer: less than a connection waits, so that none is lost on a dead line. */
+/** After a sleep the hub must respond within this time; less than `WAIT_MS`, so that no local connection is lost. */
 const AWAKE_MS = 2_000
+const CLOCK_CHECK_MS = 1_000
+/** A timer can be late by less than this on a busy machine. */
+const STALL_MS = 2_000
 
-export interface HubLineOptions {
+export interface HubConnectionOptions {
   readonly identity: Identity
-  /** True: the hub says that the login has ended. Asked when a connection is closed without a reason. */
+  /** Asks the hub whether the login has ended. Called when the hub closes a connection without a reason. */
   readonly hasEnded: () => Promise<boolean>
-  /** Once: certificate or login are over, and nothing will be let through any more. */
+  /** Called once, when the certificate or the login has ended and the hub will refuse everything. */
   readonly onEnded: (error: CliError) => void
-  /** A line for the person. */
+  /** Prints a line for the user. */
   readonly note: (text: string) => void
   readonly waitMs?: number
   readonly heartbeatMs?: number
 }
 
-/** The one connection to the hub on which all local ones are carried. It comes back by itself while the certificate lasts. */
-export interface HubLine {
-  /** The first connection; throws `CliError`. Later ones are made without being asked for. */
+/** The one connection to the hub that carries all local ones. It reconnects by itself while the certificate is valid. */
+export interface HubConnection {
+  /** Connects for the first time; throws `CliError`. Reconnecting is automatic. */
   connect(): Promise<void>
-  /** One connection to an app, waiting for the hub a few seconds. Throws `Refusal`, or `StreamLost` once aborted. */
+  /** Opens one connection to an app, waiting up to five seconds for the hub. Throws `Refusal`, or `StreamLost` after an abort. */
   open(app: string, protocol: AppProtocol, signal?: AbortSignal): Promise<AppStream>
-  /** Resets everything that is open. */
+  /** Resets every open connection. */
   close(): void
 }
 
-/** Makes a line; nothing happens before `connect`. */
-export function createHubLine(options: HubLineOptions): HubLine {
+/** Creates a connection that does nothing before `connect`. */
+export function createHubConnection(options: HubConnectionOptions): HubConnection {
   const { identity, note } = options
   const hub = identity.proxy.name
   const stopped = new AbortController()
@@ -50,7 +51,7 @@ export function createHubLine(options: HubLineOptions): HubLine {
   let current: ClientHttp2Session | null = null
   let arrival = Promise.withResolvers<void>()
   let waiting = 0
-  let wanted = Promise.withResolvers<void>()
+  let demand = Promise.withResolvers<void>()
   let expiry: NodeJS.Timeout | undefined
   let stopWatching = (): void => {}
 
@@ -83,8 +84,8 @@ export function createHubLine(options: HubLineOptions): HubLine {
     }
   }
 
-  /** The certificate may have ended in the sleep, and nobody may be at the other end any more. */
-  function awake(): void {
+  /** The certificate may have expired during the sleep, and the connection may be dead. */
+  function onWake(): void {
     expireAt()
     const session = usable()
     if (!session) return
@@ -109,7 +110,7 @@ export function createHubLine(options: HubLineOptions): HubLine {
     return session
   }
 
-  /** Resolves when the session takes no new streams: it is closed, or the hub said that it goes. */
+  /** Resolves when the session takes no new streams: it is closed, or the hub sent GOAWAY. */
   const retired = (session: ClientHttp2Session) =>
     new Promise<void>((resolve) => {
       session.once('goaway', () => resolve())
@@ -117,7 +118,7 @@ export function createHubLine(options: HubLineOptions): HubLine {
       if (session.closed || session.destroyed) resolve()
     })
 
-  async function keep(first: ClientHttp2Session): Promise<void> {
+  async function keepConnected(first: ClientHttp2Session): Promise<void> {
     let session = first
     while (!stopped.signal.aborted) {
       await retired(session)
@@ -128,65 +129,65 @@ export function createHubLine(options: HubLineOptions): HubLine {
     }
   }
 
-  /** Some time below `longestMs`, cut short once a connection waits. */
-  async function rest(longestMs: number): Promise<void> {
+  /** Pauses for a random time below `longestMs`; a waiting local connection cuts it short. */
+  async function backOff(longestMs: number): Promise<void> {
     const ms = Math.random() * longestMs
-    const least = Math.min(ms, Math.random() * WANTED_RETRY_MS)
+    const least = Math.min(ms, Math.random() * WAITING_RETRY_MS)
     await pause(least, undefined, { signal: stopped.signal })
     const over = new AbortController()
     const signal = AbortSignal.any([stopped.signal, over.signal])
-    await Promise.race([pause(ms - least, undefined, { signal }).catch(() => {}), wanted.promise])
+    await Promise.race([pause(ms - least, undefined, { signal }).catch(() => {}), demand.promise])
     over.abort()
     stopped.signal.throwIfAborted()
   }
 
   async function reconnect(): Promise<ClientHttp2Session> {
-    let told = false
+    let reported = false
     for (let tries = 0; ; tries += 1) {
-      await rest(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10)))
+      await backOff(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 10)))
       try {
         const session = await attempt()
-        if (told) note(`Connected to ${hub} again.`)
+        if (reported) note(`Reconnected to ${hub}.`)
         return session
       } catch (error) {
         if (stopped.signal.aborted) throw error
         if ((error as CliError).code === 'MEZ_LOGIN_ENDED') end(error as CliError)
-        // A hub that is not there cannot say so; one that is tells in a moment.
-        if (tries % 4 === 0 && (await options.hasEnded())) end(ended('the hub says so'))
-        if (!told) note(`Lost the hub: ${(error as Error).message}. Trying again; open ports stay.`)
-        told = true
+        // Not at every attempt: an unreachable hub takes five seconds not to answer.
+        if (tries % 4 === 0 && (await options.hasEnded())) end(ended('it was revoked or has expired'))
+        if (!reported) note(`Lost the hub: ${(error as Error).message}. Reconnecting; local ports stay open.`)
+        reported = true
       }
     }
   }
 
-  /** The session that takes streams; null when there is none within the time. */
-  async function live(ms: number): Promise<ClientHttp2Session | null> {
+  /** A session that takes streams; null if there is none within `ms`. */
+  async function waitForSession(ms: number): Promise<ClientHttp2Session | null> {
     const session = usable()
     if (session || ms <= 0) return session
     const timer = new AbortController()
     const late = pause(ms, undefined, { signal: timer.signal }).catch(() => {})
     waiting += 1
-    wanted.resolve()
+    demand.resolve()
     await Promise.race([arrival.promise, late])
     timer.abort()
     waiting -= 1
-    if (waiting === 0) wanted = Promise.withResolvers()
+    if (waiting === 0) demand = Promise.withResolvers()
     return usable()
   }
 
   return {
     async connect() {
       expireAt()
-      stopWatching = watchWake(awake)
+      stopWatching = watchWake(onWake)
       const session = await attempt()
-      keep(session).catch(() => {})
+      keepConnected(session).catch(() => {})
     },
     async open(app, protocol, signal) {
       const deadline = performance.now() + (options.waitMs ?? WAIT_MS)
       for (;;) {
         const left = deadline - performance.now()
-        const session = await live(left)
-        if (signal?.aborted) throw new StreamLost('not wanted any more')
+        const session = await waitForSession(left)
+        if (signal?.aborted) throw new StreamLost('aborted')
         try {
           if (session) return await openStream(session, { app, protocol, signal })
           if (left <= 0 || stopped.signal.aborted) throw new Refusal(app, 503, 'hub_unreachable')
@@ -195,10 +196,25 @@ export function createHubLine(options: HubLineOptions): HubLine {
           const again = error instanceof StreamLost || (error instanceof Refusal && error.passing)
           if (!again || left <= 0 || stopped.signal.aborted || signal?.aborted) throw error
         }
-        // What just went, or is just going, is noticed a moment later.
+        // A session that is ending is noticed a moment later.
         await pause(PASSING_MS)
       }
     },
     close,
   }
+}
+
+/**
+ * Calls `onWake` after this machine slept or this process was stopped for more than two seconds. Timers stop too, so only
+ * the wall clock shows it. Returns a function that stops watching.
+ */
+function watchWake(onWake: () => void): () => void {
+  let seen = Date.now()
+  const timer = setInterval(() => {
+    const now = Date.now()
+    const stalled = now - seen > CLOCK_CHECK_MS + STALL_MS
+    seen = now
+    if (stalled) onWake()
+  }, CLOCK_CHECK_MS)
+  return () => clearInterval(timer)
 }

@@ -17,9 +17,9 @@ import type { Identity } from './identity.ts'
 const DIAL_MS = 10_000
 
 /**
- * A connection to the hub that carries all local ones: TLS 1.3 with the user's certificate, the hub verified by its
- * own name and authority, HTTP/2 on it. Resolves once the hub has answered, so its certificate check is over. Throws
- * `CliError`: `MEZ_HUB_UNREACHABLE`, `MEZ_HUB_UNTRUSTED`, or `MEZ_LOGIN_ENDED` when the hub refuses the certificate.
+ * Dials the connection that carries all local ones: TLS 1.3 with the user's certificate, the hub verified by its own name
+ * and authority, HTTP/2 inside. Resolves once the hub has sent a frame, and so has accepted the certificate. Throws
+ * `CliError`: `MEZ_HUB_UNREACHABLE`, `MEZ_HUB_UNTRUSTED`, or `MEZ_LOGIN_ENDED` if the hub refuses the certificate.
  */
 export async function dialHub(
   identity: Identity,
@@ -33,9 +33,9 @@ export async function dialHub(
       ...{ carrier, host, alpn: [TCP_ALPN] },
       ...{ hubCa: [hubCa], clusterName: cluster, key, certificate },
     })
-    return await speak(socket, options)
+    return await startHttp2(socket, options)
   } catch (error) {
-    throw told(error, proxy.name)
+    throw dialError(error, proxy.name)
   }
 }
 
@@ -43,20 +43,20 @@ function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Socke
   return new Promise((resolve, reject) => {
     const lookup = isIP(host) === 0 ? { lookup: lookupLocalhost } : {}
     const socket = connect({ host, port, noDelay: true, keepAlive: true, ...lookup })
-    const give = (error: Error): void => {
+    const fail = (error: Error): void => {
       stop()
       socket.destroy()
       reject(error)
     }
-    const abort = () => give(new Error('stopped'))
-    const deadline = setTimeout(() => give(new Error('no connection in time')), DIAL_MS)
+    const abort = () => fail(new Error('aborted'))
+    const deadline = setTimeout(() => fail(new Error('timed out after 10 s')), DIAL_MS)
     const stop = (): void => {
       clearTimeout(deadline)
       signal.removeEventListener('abort', abort)
     }
     signal.addEventListener('abort', abort, { once: true })
     // Stays for the life of the socket.
-    socket.on('error', give)
+    socket.on('error', fail)
     socket.once('connect', () => {
       stop()
       resolve(socket)
@@ -64,7 +64,7 @@ function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Socke
   })
 }
 
-function speak(
+function startHttp2(
   socket: TLSSocket,
   options: { readonly signal: AbortSignal; readonly heartbeatMs?: number },
 ): Promise<ClientHttp2Session> {
@@ -79,7 +79,7 @@ function speak(
       failure = error
       destroy()
     }
-    const deadline = setTimeout(() => failed(new Error('the hub does not answer')), DIAL_MS)
+    const deadline = setTimeout(() => failed(new Error('the hub did not respond within 10 s')), DIAL_MS)
     const over = (): void => {
       clearTimeout(deadline)
       socket.destroy()
@@ -87,7 +87,7 @@ function speak(
     }
     socket.on('error', failed)
     session.on('error', failed)
-    // The hub opens no streams.
+    // The hub never opens streams.
     session.on('stream', (stream) => {
       stream.on('error', () => {})
       destroy()
@@ -96,7 +96,7 @@ function speak(
     session.once('close', over)
     options.signal.addEventListener('abort', destroy, { once: true })
     session.once('close', () => options.signal.removeEventListener('abort', destroy))
-    // With TLS 1.3 a refused certificate shows only after the handshake: the first frame says that all is well.
+    // With TLS 1.3 a client learns of a refused certificate after the handshake: the first frame proves acceptance.
     session.once('remoteSettings', () => {
       clearTimeout(deadline)
       session.setLocalWindowSize(SESSION_WINDOW)
@@ -111,7 +111,7 @@ function speak(
   })
 }
 
-function told(error: unknown, hub: string): CliError {
+function dialError(error: unknown, hub: string): CliError {
   if (isMezError(error, 'MEZ_HUB_UNTRUSTED')) {
     return new CliError('MEZ_HUB_UNTRUSTED', `${hub} is not the hub of this login: ${error.message}`, {
       cause: error,

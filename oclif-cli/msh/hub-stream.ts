@@ -7,26 +7,26 @@ import {
   resetStream,
   StreamPipe,
 } from '@mezite/core/protocol'
-import { messageOf, Refusal, reasonOf } from './refusal.ts'
+import { lockMessageOf, Refusal, reasonOf } from './refusal.ts'
 
-/** The hub and its agents have deadlines of their own, which are shorter. */
-const ANSWER_MS = 60_000
+/** Longer than the deadlines of the hub and its agents. */
+const RESPONSE_MS = 60_000
 
 export type AppProtocol = 'tcp' | 'http'
 
 /** One connection to an app. */
 export interface AppStream {
   readonly pipe: StreamPipe
-  /** The public host of an HTTP app, when the hub names it. */
+  /** The public host of an HTTP app; null if the hub does not name it. */
   readonly publicHost: string | null
 }
 
-/** The connection to the hub went before the answer: no byte has left, so another one may be asked. */
+/** The connection to the hub ended before the response. No byte was sent to the app, so the caller may retry. */
 export class StreamLost extends Error {
   override readonly name = 'StreamLost'
 }
 
-/** Asks for one connection to an app. Throws `Refusal` or `StreamLost`. */
+/** Opens one connection to an app. Throws `Refusal` or `StreamLost`. */
 export function openStream(
   session: ClientHttp2Session,
   target: { readonly app: string; readonly protocol: AppProtocol; readonly signal?: AbortSignal | undefined },
@@ -44,7 +44,7 @@ export function openStream(
         { endStream: false },
       )
     } catch {
-      return reject(new StreamLost('no stream can be opened'))
+      return reject(new StreamLost('the connection takes no more streams'))
     }
     const settle = (run: () => void): void => {
       clearTimeout(deadline)
@@ -57,26 +57,28 @@ export function openStream(
         resetStream(stream)
         reject(error)
       })
-    const abort = (): void => refuse(new StreamLost('not wanted any more'))
+    const abort = (): void => refuse(new StreamLost('aborted'))
     const onClose = (): void =>
       settle(() => {
         const lost =
           session.destroyed || session.closed || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM
-        reject(lost ? new StreamLost('the hub is gone') : new Refusal(app, 502, 'app_unreachable'))
+        reject(
+          lost ? new StreamLost('the connection to the hub ended') : new Refusal(app, 502, 'app_unreachable'),
+        )
       })
-    const deadline = setTimeout(() => refuse(new Refusal(app, 504, 'connect_timeout')), ANSWER_MS)
-    // Stays for the life of the stream; `close` tells the rest.
+    const deadline = setTimeout(() => refuse(new Refusal(app, 504, 'connect_timeout')), RESPONSE_MS)
+    // Stays for the life of the stream; the `close` handler does the work.
     stream.on('error', () => {})
     stream.once('close', onClose)
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) return abort()
-    stream.once('response', (answer) => {
-      const status = answer[':status'] ?? 0
+    stream.once('response', (headers) => {
+      const status = headers[':status'] ?? 0
       if (status !== 200) {
-        const [reason, said] = [reasonOf(answer[REASON_HEADER]), messageOf(answer[MESSAGE_HEADER])]
-        return refuse(new Refusal(app, status, reason, said))
+        const message = lockMessageOf(headers[MESSAGE_HEADER])
+        return refuse(new Refusal(app, status, reasonOf(headers[REASON_HEADER]), message))
       }
-      const host = answer[PUBLIC_HOST_HEADER]
+      const host = headers[PUBLIC_HOST_HEADER]
       const publicHost = typeof host === 'string' && /^[a-z0-9.-]{1,253}(:\d{1,5})?$/.test(host) ? host : null
       settle(() => resolve({ pipe: new StreamPipe(stream, ''), publicHost }))
     })

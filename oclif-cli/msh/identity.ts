@@ -1,6 +1,23 @@
-import type { ProxyAddress } from '@mezite/cli-shared'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import {
+  BaseCommand,
+  CliError,
+  createHubClient,
+  createProfileStore,
+  type HubClient,
+  notLoggedIn,
+  type Profile,
+  type ProfileStore,
+  type ProxyAddress,
+  parseProxy,
+  programHome,
+  proxyEndpoint,
+  readPrivateFile,
+  writePrivateFile,
+} from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
 
-/** Who somebody is to a hub, and what proves it: a login on this machine, or an identity file. */
+/** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */
 export interface Identity {
   readonly proxy: ProxyAddress
   readonly user: string
@@ -11,15 +28,199 @@ export interface Identity {
   readonly certificate: string
   /** PEM bundle. */
   readonly hubCa: string
-  /** Milliseconds since the epoch: the end of the certificate. */
+  /** End of the certificate, in milliseconds since the epoch. */
   readonly expires: number
   readonly sessionId: string | null
-  /** Roles as they were at the login; empty when not known. */
+  /** Roles at the time of the login; empty if not known. */
   readonly roles: readonly string[]
-  /** Credential for the JSON API; an identity file has none. */
+  /** Credential for the JSON API; null for an identity file. */
   readonly token: string | null
-  /** PEM of the authority to trust for the hub's web certificate, besides the system's. */
+  /** PEM of the authority to trust for the hub's web certificate, in addition to the system's. */
   readonly ca: string | null
   /** The identity file; null for a login. */
   readonly file: string | null
+}
+
+/** A stored login: the bearer token, and the key of this machine with its certificate, both PEM. */
+export interface MshProfile extends Profile {
+  readonly key: string
+  readonly certificate: string
+  readonly roles: readonly string[]
+  readonly session_id: string | null
+}
+
+/** The folder of msh's files: MSH_HOME or ~/.msh. */
+export function mshHome(): string {
+  return programHome('MSH_HOME', '.msh')
+}
+
+/** The stored logins, one for each hub. */
+export function loginStore(): ProfileStore<MshProfile> {
+  return createProfileStore<MshProfile>(mshHome(), ['key', 'certificate'])
+}
+
+/** A command that acts as a signed-in user. */
+export abstract class MshCommand extends BaseCommand {
+  static override baseFlags = {
+    ...BaseCommand.baseFlags,
+    identity: Flags.string({
+      char: 'i',
+      description: 'identity file from `msh login --out`, instead of a login (also MSH_IDENTITY)',
+      helpGroup: 'GLOBAL',
+      helpValue: 'FILE',
+    }),
+    proxy: Flags.string({
+      description: 'the hub, if you are signed in at several (also MEZITE_PROXY); default: the latest login',
+      helpGroup: 'GLOBAL',
+      helpValue: 'HOST[:PORT]',
+    }),
+  }
+
+  /**
+   * The identity of this command line: `-i FILE`, else MSH_IDENTITY, else the login at `--proxy` or MEZITE_PROXY, else the
+   * latest login. Throws `MEZ_NOT_LOGGED_IN` or `MEZ_LOGIN_EXPIRED`.
+   */
+  protected identity(flags: { identity?: string | undefined; proxy?: string | undefined }): Identity {
+    const named = flags.proxy ?? (process.env.MEZITE_PROXY || undefined)
+    const proxy = named === undefined ? null : parseProxy(named)
+    const file = flags.identity ?? (process.env.MSH_IDENTITY || undefined)
+    const identity = file === undefined ? storedIdentity(proxy?.name) : readIdentityFile(file, proxy)
+    if (!(identity.expires > Date.now())) {
+      const what =
+        identity.file === null ? `the login at ${identity.proxy.name}` : `the identity file ${identity.file}`
+      throw new CliError('MEZ_LOGIN_EXPIRED', `${what} has expired`, { hint: renewHint(identity) })
+    }
+    return identity
+  }
+}
+
+function storedIdentity(wanted: string | undefined): Identity {
+  const profile = loginStore().get(wanted)
+  if (profile === null) throw notLoggedIn('msh', wanted)
+  return identityOf(profile)
+}
+
+/** A stored login as an identity, expired or not. Throws `MEZ_IDENTITY_INVALID`. */
+export function identityOf(profile: MshProfile): Identity {
+  const facts = readUserCertificate(profile.certificate)
+  const { user, cluster, key, certificate, hub_ca, session_id, roles, token, ca } = profile
+  if (!facts || hub_ca === null) {
+    throw new CliError('MEZ_IDENTITY_INVALID', `the login at ${profile.proxy} has no usable certificate`, {
+      hint: `Run msh login --proxy ${profile.proxy}.`,
+    })
+  }
+  return {
+    proxy: parseProxy(profile.proxy),
+    ...{ user, cluster, key, certificate, roles, token, ca },
+    hubCa: hub_ca,
+    expires: facts.notAfter,
+    sessionId: session_id,
+    file: null,
+  }
+}
+
+/** The next step when an identity is no longer accepted. */
+export function renewHint({ file, proxy }: Identity): string {
+  return file === null
+    ? `Run msh login --proxy ${proxy.name}.`
+    : `Create another identity file with msh login --proxy ${proxy.name} --out FILE.`
+}
+
+/** The hub's JSON API as this user; null for an identity file, which contains no credential for it. */
+export function hubClientOf(identity: Identity): HubClient | null {
+  const { proxy, token, ca, user } = identity
+  if (token === null) return null
+  return createHubClient(
+    proxyEndpoint(proxy, { token, ca, why: `signed in as ${user}`, renewHint: renewHint(identity) }),
+  )
+}
+
+const BLOCK = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g
+
+/**
+ * Writes key, certificate and hub CA as PEM (mode 0600, atomically). The lines before the first block, which PEM allows
+ * (RFC 7468 section 2), name the hub, so that the file is sufficient by itself.
+ */
+export function writeIdentityFile(
+  file: string,
+  identity: Pick<Identity, 'key' | 'certificate' | 'hubCa' | 'proxy' | 'user' | 'expires'>,
+): void {
+  const { proxy, user, expires, key, certificate, hubCa } = identity
+  const head = [
+    'Mezite identity. Anyone with this file can act as the user until it expires.',
+    `Hub: ${proxy.name}`,
+    `User: ${encodeURI(user)}`,
+    `Expires: ${new Date(expires).toISOString()}`,
+  ]
+  const blocks = [key, certificate, hubCa].map((pem) => pem.trim())
+  writePrivateFile(file, `${[...head, ...blocks].join('\n')}\n`)
+}
+
+/** Reads an identity file; `proxy` replaces the hub that it names. Throws `MEZ_IDENTITY_INVALID`, `MEZ_CREDENTIALS_UNSAFE`. */
+export function readIdentityFile(file: string, proxy: ProxyAddress | null): Identity {
+  const text = readPrivateFile(file)
+  if (text === null) {
+    throw new CliError('MEZ_FILE_UNREADABLE', `the identity file ${file} does not exist`)
+  }
+  const invalid = (what: string, hint?: string) =>
+    new CliError('MEZ_IDENTITY_INVALID', `the identity file ${file} ${what}`, hint ? { hint } : {})
+  const blocks = [...text.matchAll(BLOCK)].map(([block, kind]) => ({ kind, block: `${block}\n` }))
+  const keys = blocks.filter(({ kind }) => kind?.endsWith('PRIVATE KEY'))
+  const [certificate, ...authorities] = blocks.filter(({ kind }) => kind === 'CERTIFICATE')
+  if (keys.length !== 1) throw invalid(`contains ${keys.length} private keys instead of one`)
+  const facts = certificate ? readUserCertificate(certificate.block) : null
+  if (!certificate || !facts) throw invalid("does not begin with a user's certificate")
+  if (authorities.length === 0) throw invalid('does not contain the CA of the hub')
+  const named = /^Hub: (\S+)$/m.exec(text.slice(0, text.indexOf('-----BEGIN')))?.[1]
+  if (proxy === null && named === undefined) {
+    throw invalid('does not name its hub', 'Name the hub with --proxy HOST[:PORT] or MEZITE_PROXY.')
+  }
+  return {
+    proxy: proxy ?? parseProxy(named!),
+    user: facts.user,
+    cluster: facts.cluster,
+    key: keys[0]!.block,
+    certificate: certificate.block,
+    hubCa: authorities.map(({ block }) => block).join(''),
+    expires: facts.notAfter,
+    sessionId: facts.sessionId,
+    roles: [],
+    token: null,
+    ca: null,
+    file,
+  }
+}
+
+/** A new P-256 key: `key` (PKCS #8) stays on this machine, `publicKey` (SubjectPublicKeyInfo) goes to the hub. Both PEM. */
+export function createUserKey(): { readonly key: string; readonly publicKey: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+  return { key: privateKey, publicKey }
+}
+
+interface CertificateFacts {
+  readonly user: string
+  readonly cluster: string
+  readonly sessionId: string | null
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number
+}
+
+/** Reads a user's certificate (PEM); null for anything else. */
+function readUserCertificate(pem: string): CertificateFacts | null {
+  try {
+    const { subjectAltName = '', validTo } = new X509Certificate(pem)
+    const names = subjectAltName.replace(/^URI:/, '')
+    // Node.js quotes a name that could be mistaken for several.
+    const uri = names.startsWith('"') ? String(JSON.parse(names)) : names
+    const [, cluster, name, sessionId = null] =
+      /^mezite:\/\/([^/]+)\/user\/([^/?#]+)(?:\?session=([0-9a-f-]+))?$/.exec(uri) ?? []
+    if (cluster === undefined || name === undefined) return null
+    return { user: decodeURIComponent(name), cluster, sessionId, notAfter: Date.parse(validTo) }
+  } catch {
+    return null
+  }
 }

@@ -1,15 +1,26 @@
-import type { Server } from 'node:net'
-import { CliError, type HubClient } from '@mezite/cli-shared'
+import type { AddressInfo, Server } from 'node:net'
+import { join } from 'node:path'
+import {
+  CliError,
+  escapeText,
+  type HubClient,
+  makePrivateFolder,
+  readPrivateFile,
+  writePrivateFile,
+} from '@mezite/cli-shared'
 import { findApp } from './app-lookup.ts'
 import { serveHttp } from './http-listener.ts'
-import type { HubLine } from './hub-connection.ts'
+import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
 import type { Identity } from './identity.ts'
-import { listenLoopback } from './loopback-listener.ts'
-import type { PortMemory } from './port-memory.ts'
+import { Refusal } from './refusal.ts'
 import { serveTcp } from './tcp-listener.ts'
 
-/** An app with its port on this machine. */
+/** The only address on which msh listens. */
+export const LOOPBACK = '127.0.0.1'
+const REPEAT_MS = 1_000
+
+/** An app and its port on this machine. */
 export interface OpenApp {
   readonly app: string
   readonly protocol: AppProtocol
@@ -17,44 +28,112 @@ export interface OpenApp {
 }
 
 /**
- * Connects, asks for each app whether it is open to this person, and then listens. Throws `CliError` for the first app
- * that is not; nothing listens then. A failure leaves closing to the caller's end.
+ * Connects to the hub, checks access to every app, and then listens. Throws `CliError` for the first app that the user
+ * cannot open; no port is open then. After an error the caller closes the hub connection.
  */
 export async function openApps(options: {
   readonly apps: readonly string[]
-  /** For a single app; null: the one that it had the last time, or a free one. */
+  /** For a single app; null: the port of the last time, or a free one. */
   readonly port: number | null
   readonly identity: Identity
   readonly client: HubClient | null
-  readonly line: HubLine
+  readonly hub: HubConnection
   readonly ports: PortMemory
   readonly note: (text: string) => void
 }): Promise<readonly OpenApp[]> {
-  const { apps, identity, client, line, ports, note } = options
-  await line.connect()
-  const found = await Promise.all(apps.map((app) => findApp({ app, client, line })))
+  const { apps, identity, client, hub, ports, note } = options
+  await hub.connect()
+  const lookups = apps.map((app) => findApp({ app, client, hub }))
+  const found = await Promise.all(lookups).catch((error: unknown) => {
+    throw error instanceof Refusal ? error.toCliError() : error
+  })
   const opened: OpenApp[] = []
   for (const { app, protocol, publicHost } of found) {
-    const make = (): Server =>
-      protocol === 'tcp' ? serveTcp({ app, line, note }) : serveHttp({ app, publicHost, line, note })
-    const port = await listen(make, options.port, ports.get(identity.proxy.name, app))
+    const create = (): Server =>
+      protocol === 'tcp' ? serveTcp({ app, hub, note }) : serveHttp({ app, publicHost, hub })
+    const port = await listen(create, options.port, ports.get(identity.proxy.name, app))
     try {
       ports.put(identity.proxy.name, app, port)
     } catch (error) {
-      note(`The port of ${app} is not remembered: ${(error as Error).message}`)
+      note(`warning: cannot remember the port of ${app}: ${(error as Error).message}`)
     }
     opened.push({ app, protocol, port })
   }
   return opened
 }
 
-/** A port that was asked for must be free; the one of the last time may be taken by now. */
-async function listen(make: () => Server, asked: number | null, last: number | null): Promise<number> {
-  if (asked !== null) return listenLoopback(make(), asked)
+/** A requested port must be free; the port of the last time may be taken by now. */
+async function listen(create: () => Server, requested: number | null, last: number | null): Promise<number> {
+  if (requested !== null) return listenLoopback(create(), requested)
   try {
-    if (last !== null) return await listenLoopback(make(), last)
+    if (last !== null) return await listenLoopback(create(), last)
   } catch (error) {
     if (!(error instanceof CliError && error.code === 'MEZ_PORT_TAKEN')) throw error
   }
-  return listenLoopback(make(), 0)
+  return listenLoopback(create(), 0)
+}
+
+/** Listens on a port of 127.0.0.1 (0: a free one) and returns its number. Throws `MEZ_PORT_TAKEN`. */
+function listenLoopback(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'another program uses it'
+          : cause.code === 'EACCES'
+            ? 'this user may not listen there'
+            : cause.message
+      reject(new CliError('MEZ_PORT_TAKEN', `cannot listen on ${LOOPBACK}:${port}: ${why}`, { cause }))
+    }
+    server.once('error', failed)
+    server.listen(port, LOOPBACK, () => {
+      server.removeListener('error', failed)
+      server.on('error', () => {})
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+/** Remembers in `<dir>/ports.json` which port an app of a hub had, so that it gets the same port the next time. */
+export interface PortMemory {
+  get(hub: string, app: string): number | null
+  /** Throws if the file cannot be written, for example on a read-only file system. */
+  put(hub: string, app: string, port: number): void
+}
+
+/** A port memory in the folder. A damaged file counts as empty. */
+export function createPortMemory(dir: string): PortMemory {
+  const file = join(dir, 'ports.json')
+  function load(): Record<string, unknown> {
+    try {
+      const stored: unknown = JSON.parse(readPrivateFile(file) ?? '{}')
+      return typeof stored === 'object' && stored !== null ? { ...stored } : {}
+    } catch {
+      return {}
+    }
+  }
+  return {
+    get(hub, app) {
+      const port = load()[`${hub}/${app}`]
+      return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536 ? port : null
+    },
+    put(hub, app, port) {
+      const stored = load()
+      if (stored[`${hub}/${app}`] === port) return
+      makePrivateFolder(dir)
+      writePrivateFile(file, `${JSON.stringify({ ...stored, [`${hub}/${app}`]: port }, null, 2)}\n`)
+    },
+  }
+}
+
+/** Writes remarks, escaped. The same remark is written at most once a second: a thousand connections can fail alike. */
+export function createNotes(write: (text: string) => void): (text: string) => void {
+  const recent = new Map<string, number>()
+  return (text) => {
+    const now = performance.now()
+    for (const [other, at] of recent) if (now - at > REPEAT_MS) recent.delete(other)
+    if (recent.has(text)) return
+    recent.set(text, now)
+    write(escapeText(text))
+  }
 }

@@ -1,7 +1,16 @@
-import { runProgram } from '@mezite/cli-shared'
-import { commands } from './commands.ts'
+import { type Commands, runProgram } from '@mezite/cli-shared'
 
-/** Runs one command line of msh and sets the exit code. */
+/** Every command of msh, in the order of the README. */
+export const commands: Commands = {
+  login: async () => (await import('./commands/login.ts')).Login,
+  logout: async () => (await import('./commands/login.ts')).Logout,
+  status: async () => (await import('./commands/status.ts')).Status,
+  'app ls': async () => (await import('./commands/app.ts')).AppLs,
+  'app login': async () => (await import('./commands/app.ts')).AppLogin,
+  completion: async () => (await import('./commands/completion.ts')).Completion,
+}
+
+/** Runs one command line of msh and sets the exit status. */
 export function runMsh(argv: readonly string[], manifest: URL): Promise<void> {
   const classes = import.meta.url.endsWith('.ts') ? './command-classes.ts' : './dist/command-classes.js'
   const leading = ['-i', '--identity', '--proxy']

@@ -1,83 +1,88 @@
 import { CliError, escapeText } from '@mezite/cli-shared'
 
-/** Every reason for which the hub refuses a connection, in plain words; `APP` is the name of the app. */
-const WORDS: Readonly<Record<string, string>> = {
-  app_limit: 'APP has as many connections as it may have; try again in a moment',
-  app_unknown: 'there is no app APP',
-  role_missing: 'none of your roles reaches APP; ask an administrator for one',
-  label_denied: 'one of your roles denies APP',
-  person_limit: 'you have as many connections open as you may have; close some first',
-  policy_failed: 'a rule of the hub could not be checked, so APP stays closed; try again later',
+/** Every reason for which the hub refuses a connection, as a sentence; `APP` stands for the name of the app. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  app_limit: 'APP has reached its limit of connections; try again in a moment',
+  app_unknown: 'there is no app named APP',
+  role_missing: 'you have no role that opens apps; ask an administrator for access',
+  label_mismatch: 'none of your roles opens APP; ask an administrator for access',
+  label_denied: 'one of your roles denies access to APP',
+  connector_not_allowed: 'APP needs another sign-in: run msh login again with --auth CONNECTOR',
+  person_limit: 'you have reached your limit of connections; close some first',
+  policy_failed: 'the hub could not check your access to APP; try again later',
   locked: 'your access is locked; ask an administrator',
-  session_mfa_required:
-    'APP demands a security key, which works in a browser only; msh cannot open it with your roles',
-  device_trust_required:
-    'APP demands a trusted device, which is known in a browser only; msh cannot open it with your roles',
-  app_disabled: 'APP is switched off at the moment',
-  protocol_mismatch: 'APP speaks another protocol than was asked for; start msh app login again',
+  session_mfa_required: 'APP needs your passkey; open it in a browser',
+  device_trust_required: 'APP needs a trusted device; open it in a browser',
+  app_disabled: 'APP is disabled',
+  protocol_mismatch: 'APP now speaks another protocol; start msh app login again',
   protocol_unknown: 'this hub does not serve HTTP apps to msh; open APP in a browser',
-  view_stale: 'the hub is catching up with its database; try again in a moment',
-  audit_unavailable: 'the hub cannot record access at the moment, so it gives none; try again later',
+  view_stale: 'the hub cannot check access right now; try again in a moment',
+  audit_unavailable: 'the hub cannot record access right now, so it grants none; try again later',
   draining: 'the hub is restarting',
   hub_stopping: 'the hub is restarting',
   session_ended: 'your login has ended',
   certificate_refused: 'the hub does not accept your certificate',
   certificate_expired: 'your certificate has expired',
-  agent_not_bound: 'no agent serves APP; an administrator binds one with mezctl apps add-agent',
-  agent_limit: 'all agents of APP are busy at the moment; try again in a moment',
-  agent_none: 'no agent of APP is connected at the moment',
-  app_unreachable: 'APP cannot be reached at the moment',
-  agent_timeout: 'the agent of APP did not answer in time',
-  link_lost: 'the hub has lost its tunnel to the agent of APP; try again',
-  connection_refused: 'the agent reaches the machine of APP, but nothing listens there',
-  unreachable: 'the agent cannot reach APP',
-  connect_timeout: 'APP did not answer its agent in time',
-  name_not_found: 'the agent cannot find the machine of APP by its name',
-  target_not_allowed: 'the agent is not allowed to reach APP (apps.allow of mezd)',
-  target_invalid: 'the address under which APP is registered is not valid',
-  uri_invalid: 'the address under which APP is registered is not valid',
-  tls_failed: 'the agent cannot verify the certificate of APP',
-  hub_unreachable: 'the hub cannot be reached',
+  agent_not_bound: 'no agent serves APP; an administrator can add one with mezctl apps add-agent',
+  agent_limit: 'the agents of APP are at their limit; try again in a moment',
+  agent_none: 'no agent of APP is connected right now',
+  app_unreachable: 'APP is not reachable right now',
+  agent_timeout: 'the agent of APP did not respond in time',
+  link_lost: 'the hub lost its connection to the agent of APP; try again',
+  connection_refused: 'the machine of APP refuses connections: APP is not running there',
+  unreachable: 'the agent cannot reach the machine of APP',
+  connect_timeout: 'APP did not accept the connection in time',
+  name_not_found: 'the agent cannot resolve the host name of APP',
+  target_not_allowed: 'the agent is not allowed to reach APP (apps.allow in mezd.yaml)',
+  target_invalid: 'the URI with which APP is registered is not valid',
+  uri_invalid: 'the URI with which APP is registered is not valid',
+  tls_failed: 'the agent does not trust the certificate of APP',
+  hub_unreachable: 'the hub is not reachable',
 }
 
-/** The hub or its agent said no to one connection. */
+/** Refusals that pass by themselves within moments. */
+const PASSING = new Set(['draining', 'hub_stopping', 'view_stale'])
+
+/** The hub or an agent refused one connection. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly status: number
   /** A stable code. */
   readonly reason: string
 
-  /** `said`: what an administrator wrote to those who are refused. */
-  constructor(app: string, status: number, reason: string, said = '') {
-    const words = (WORDS[reason] ?? 'the hub refuses the connection to APP').replaceAll('APP', app)
-    super(said === '' ? words : `${words}: ${escapeText(said)}`)
+  /** `message`: what an administrator wrote for the users whom a lock refuses. */
+  constructor(app: string, status: number, reason: string, message = '') {
+    const text = (SENTENCES[reason] ?? 'the hub refused the connection to APP').replaceAll('APP', app)
+    super(message === '' ? text : `${text}: ${escapeText(message)}`)
     this.status = status
     this.reason = reason
   }
 
-  /** The login itself counts no more: nothing will be let through. */
+  /** The login itself is over: the hub will refuse everything. */
   get endsLogin(): boolean {
     return this.status === 401
   }
 
-  /** Passes by itself in a moment. */
+  /** Worth another attempt after a moment. */
   get passing(): boolean {
-    return this.reason === 'draining' || this.reason === 'hub_stopping' || this.reason === 'view_stale'
+    return PASSING.has(this.reason)
   }
 
-  /** As an error that ends the program. */
-  toCliError(hint = ''): CliError {
+  /** The error with which a program ends. */
+  toCliError(): CliError {
+    const listable = ['app_unknown', 'role_missing', 'label_mismatch'].includes(this.reason)
+    const hint = listable ? 'See the apps that you may open with msh app ls.' : ''
     return new CliError(this.reason, this.message, { hint, status: this.status })
   }
 }
 
-/** The reason of an answer: only what looks like a code is believed. */
+/** The reason in a response header, if it has the form of a code. */
 export function reasonOf(header: unknown): string {
   return typeof header === 'string' && /^[a-z0-9_]{1,64}$/.test(header) ? header : 'refused'
 }
 
-/** What an administrator wrote; nothing when it cannot be read. */
-export function messageOf(header: unknown): string {
+/** The administrator's message in a response header; empty if it cannot be decoded. */
+export function lockMessageOf(header: unknown): string {
   if (typeof header !== 'string') return ''
   try {
     return decodeURIComponent(header)

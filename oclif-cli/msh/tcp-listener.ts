@@ -1,41 +1,40 @@
 import { createServer, type Server } from 'node:net'
 import { relaySocket, resetSocket } from '@mezite/core/protocol'
-import { keepPagesOut } from './browser-guard.ts'
-import type { HubLine } from './hub-connection.ts'
+import { guardPort } from './browser-guard.ts'
+import type { HubConnection } from './hub-connection.ts'
 import { Refusal } from './refusal.ts'
 
 /**
- * A server whose connections go to a TCP app, one stream each; it is not listening yet. Half-close, resets and
- * back-pressure pass in both directions. A refused connection is reset, with a line through `note`.
+ * A server that relays each connection to a TCP app, not yet listening. Half-close, resets and back-pressure pass in both
+ * directions. A refused connection is reset and reported through `note`.
  */
 export function serveTcp(options: {
   readonly app: string
-  readonly line: Pick<HubLine, 'open'>
+  readonly hub: Pick<HubConnection, 'open'>
   readonly note: (text: string) => void
 }): Server {
-  const { app, line, note } = options
+  const { app, hub, note } = options
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
   server.on('connection', (socket) => {
-    const gone = new AbortController()
+    const closed = new AbortController()
     socket.on('error', () => socket.destroy())
-    socket.once('close', () => gone.abort())
+    socket.once('close', () => closed.abort())
     const { localPort = 0 } = socket
-    line.open(app, 'tcp', gone.signal).then(
+    hub.open(app, 'tcp', closed.signal).then(
       ({ pipe }) => {
         if (socket.destroyed) return pipe.destroy()
-        const forget = keepPagesOut(pipe, localPort, (what) => {
-          note(`${app}: ${what} port ${localPort}; its connection was closed.`)
+        const drop = guardPort(pipe, localPort, (what) => {
+          note(`${app}: ${what} port ${localPort}; msh closed its connection.`)
           pipe.destroy()
           resetSocket(socket)
         })
-        socket.once('close', forget)
+        socket.once('close', drop)
         relaySocket(pipe, socket)
         socket.resume()
       },
       (error: unknown) => {
-        if (gone.signal.aborted) return
-        if (error instanceof Refusal)
-          note(`${app}: a connection was closed: ${error.message} (${error.reason})`)
+        if (closed.signal.aborted) return
+        if (error instanceof Refusal) note(`${app}: connection refused: ${error.message} (${error.reason})`)
         resetSocket(socket)
       },
     )

@@ -1,23 +1,24 @@
 import { Command, Flags } from '@oclif/core'
-import { showJson, showYaml } from './data-output.ts'
+import { escapeQuoted, isHazardous } from './text-escaping.ts'
 
 export type Format = 'text' | 'json' | 'yaml'
+type FormatFlags = { readonly format: Format; readonly json: boolean }
 
-/** What every command has: `--format`, `--json`, and one way to print its result. */
+/** The flags `--format` and `--json`, and the one way in which a command prints its result. */
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
     format: Flags.option({
-      description: 'how the result is printed',
+      description: 'output format',
       options: ['text', 'json', 'yaml'] as const,
       default: 'text' as const,
       helpGroup: 'GLOBAL',
     })(),
-    json: Flags.boolean({ description: 'the same as --format json', helpGroup: 'GLOBAL', default: false }),
+    json: Flags.boolean({ description: 'same as --format json', helpGroup: 'GLOBAL', default: false }),
   }
 
-  /** Prints `data` as JSON or YAML when that is asked for, otherwise what `text` makes of it. */
+  /** Prints `data` as JSON or YAML if the flags ask for it, otherwise the result of `text`. */
   protected async show(
-    flags: { format: Format; json: boolean },
+    flags: FormatFlags,
     data: unknown,
     text: () => string | Promise<string>,
   ): Promise<void> {
@@ -27,7 +28,7 @@ export abstract class BaseCommand extends Command {
     this.write(await text())
   }
 
-  protected formatOf(flags: { format: Format; json: boolean }): Format {
+  protected formatOf(flags: FormatFlags): Format {
     return flags.json ? 'json' : flags.format
   }
 
@@ -36,18 +37,40 @@ export abstract class BaseCommand extends Command {
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
   }
 
-  /** A remark for people on standard error, so that standard output stays what scripts read. */
+  /** A remark on standard error: standard output is for scripts. */
   protected note(text: string): void {
     process.stderr.write(`${text}\n`)
   }
 
-  /** oclif's own answer holds its whole configuration; ours holds the message only. */
+  /** oclif's own version contains its whole configuration. */
   protected override toErrorJson(error: unknown): unknown {
     return { error: { message: error instanceof Error ? error.message : String(error) } }
   }
 
-  /** Errors are printed in one place, by `reportError`. */
+  /** `reportError` prints every error. */
   protected override async catch(error: Error): Promise<never> {
     throw error
   }
+}
+
+/** JSON with an indentation of two spaces. Hazardous characters are escaped without changing the value. */
+function showJson(data: unknown): string {
+  return escapeQuoted(JSON.stringify(data, null, 2))
+}
+
+/** One line of JSON, for streams. */
+export function showJsonLine(data: unknown): string {
+  return escapeQuoted(JSON.stringify(data))
+}
+
+/** One YAML document without a final line break. Strings with hazardous characters are quoted and escaped. */
+export async function showYaml(data: unknown): Promise<string> {
+  const { Document, visit } = await import('yaml')
+  const document = new Document(data, { aliasDuplicateObjects: false })
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && isHazardous(node.value)) node.type = 'QUOTE_DOUBLE'
+    },
+  })
+  return escapeQuoted(document.toString({ lineWidth: 0 }).trimEnd())
 }

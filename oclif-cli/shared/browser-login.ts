@@ -1,15 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { createInterface } from 'node:readline/promises'
 import { CliError } from './cli-error.ts'
-import type { ProxyAddress } from './proxy-address.ts'
+import type { HubClient } from './hub-client.ts'
+import type { ProxyAddress } from './hub-endpoint.ts'
+import { ask } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
 const WAIT_MS = 5 * 60_000
 
-/** What proves to the hub that the person has allowed this very login. */
+/** What proves to the hub that the user allowed this login. */
 export interface LoginProof {
   readonly code: string
   /** RFC 7636. */
@@ -17,20 +18,20 @@ export interface LoginProof {
 }
 
 export interface BrowserLogin<T> {
-  /** The program that asks, shown on the hub's page. */
+  /** The program that signs in, shown on the hub's page. */
   readonly program: string
   readonly proxy: ProxyAddress
-  /** The connector to sign in through; null leaves it to the page. */
+  /** The connector to sign in through; null leaves the choice to the page. */
   readonly connector?: string | null
-  /** False: the URL is printed, and the code that the page shows is pasted. */
+  /** False: print the URL, and prompt for the code that the page shows. */
   readonly browser: boolean
-  /** Exchanges the code at the hub. Its error `code_invalid` or 429 leaves the login waiting in the browser. */
+  /** Exchanges the code at the hub. After its errors `code_invalid` and 429 the login keeps waiting for the browser. */
   readonly redeem: (proof: LoginProof) => Promise<T>
 }
 
 /**
- * Signs in through the browser (RFC 8252 section 7.3 with PKCE, RFC 7636): the hub's page names this machine and asks;
- * the click leads to a listener on loopback, or shows a code to paste. Waits five minutes at most.
+ * Signs in through the browser (RFC 8252 section 7.3 with PKCE, RFC 7636): the hub's page names this machine and asks for
+ * permission, then redirects to a listener on loopback, or shows a code to paste. Waits at most five minutes.
  */
 export async function loginWithBrowser<T>(login: BrowserLogin<T>): Promise<T> {
   const verifier = randomBytes(32).toString('base64url')
@@ -40,7 +41,7 @@ export async function loginWithBrowser<T>(login: BrowserLogin<T>): Promise<T> {
   page.searchParams.set('program', login.program)
   if (login.connector) page.searchParams.set('connector', login.connector)
   const redeem = (code: string) => login.redeem({ code, verifier })
-  if (login.browser) return listenForCode(page, login.proxy, redeem)
+  if (login.browser) return waitForRedirect(page, login.proxy, redeem)
   page.searchParams.set('no_browser', '1')
   return redeem(await pastedCode(page))
 }
@@ -49,28 +50,19 @@ async function pastedCode(page: URL): Promise<string> {
   process.stderr.write(
     `Open this page in a browser, allow the login, and paste the code that it shows:\n  ${page}\n`,
   )
-  const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const signal = AbortSignal.timeout(WAIT_MS)
-    // Ctrl-C or the end of input: what is said next begins on a line of its own.
-    const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('\n')))
-    prompt.once('SIGINT', () => prompt.close())
-    const answer = await Promise.race([prompt.question('Code: ', { signal }), closed])
-    if (answer === '\n') process.stderr.write(answer)
-    const code = answer.trim()
-    if (code === '') throw new CliError('MEZ_LOGIN_FAILED', 'no code was given')
+    const code = await ask('Code: ', AbortSignal.timeout(WAIT_MS))
+    if (code === '') throw new CliError('MEZ_LOGIN_FAILED', 'no code was entered')
     return code
   } catch (error) {
     if ((error as Error).name === 'AbortError')
-      throw new CliError('MEZ_LOGIN_FAILED', 'no code was given in five minutes')
+      throw new CliError('MEZ_LOGIN_FAILED', 'no code was entered within five minutes')
     throw error
-  } finally {
-    prompt.close()
   }
 }
 
-/** A wrong code (any page can send one here) is answered and forgotten: only the hub's own code ends the wait. */
-async function listenForCode<T>(
+/** Any web page can send a wrong code here, so a wrong code does not end the wait. */
+async function waitForRedirect<T>(
   page: URL,
   proxy: ProxyAddress,
   redeem: (code: string) => Promise<T>,
@@ -82,15 +74,15 @@ async function listenForCode<T>(
   })
   const { port } = server.address() as AddressInfo
   page.searchParams.set('redirect_port', String(port))
-  const answered = new Promise<T>((resolve, reject) => {
+  const result = new Promise<T>((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new CliError('MEZ_LOGIN_FAILED', 'the browser did not come back in five minutes')),
+      () => reject(new CliError('MEZ_LOGIN_FAILED', 'nobody allowed the login within five minutes')),
       WAIT_MS,
     )
     server.on('close', () => clearTimeout(timer))
     server.on('error', reject)
     server.on('request', async (request, response) => {
-      const say = (status: number, text: string) => {
+      const respond = (status: number, text: string) => {
         response.writeHead(status, {
           'content-type': 'text/plain; charset=utf-8',
           'cache-control': 'no-store',
@@ -100,56 +92,60 @@ async function listenForCode<T>(
         })
         response.end(text)
       }
-      const target = URL.parse(request.url ?? '', `http://127.0.0.1:${port}`)
-      const code = target?.searchParams.get('code') ?? ''
-      if (request.headers.host !== `127.0.0.1:${port}` || request.method !== 'GET')
-        return say(403, 'Not here.\n')
-      if (target?.pathname !== '/callback' || code === '') return say(404, 'Not here.\n')
-      const afterwards = (settle: () => void) => {
-        // The browser may have gone while the hub was asked.
+      const code = codeOf(request, port)
+      if (typeof code === 'number') return respond(code, 'Not found.\n')
+      const afterResponse = (settle: () => void) => {
+        // The browser may have left while the hub was working.
         if (response.closed) settle()
         else response.once('close', settle)
       }
       try {
-        const answer = await redeem(code)
-        afterwards(() => resolve(answer))
-        say(200, 'You are signed in. This page can be closed; go back to the terminal.\n')
+        const done = await redeem(code)
+        afterResponse(() => resolve(done))
+        respond(200, 'You are signed in. Close this page and return to the terminal.\n')
       } catch (error) {
         const { code: reason, status } = error instanceof CliError ? error : { code: '', status: null }
         if (reason === 'code_invalid') {
-          return say(
+          return respond(
             400,
-            'The hub does not know this code. Allow the login on the page that the program opened.\n',
+            'This code is not valid. Allow the login on the page that the program opened.\n',
           )
         }
-        // It has not looked at the code, and any page can have used up the tries.
+        // The hub has not checked the code, and any web page can have used up the attempts.
         if (status === 429) {
-          process.stderr.write(
-            'The hub takes no more tries just now: wait a little, then load the page again.\n',
-          )
-          return say(429, 'The hub takes no more tries just now. Wait a little, then load this page again.\n')
+          const text = 'The hub accepts no more attempts right now. Wait a moment, then reload'
+          process.stderr.write(`${text} the page in the browser.\n`)
+          return respond(429, `${text} this page.\n`)
         }
-        afterwards(() => reject(error))
-        say(502, 'The login failed; the terminal says why.\n')
+        afterResponse(() => reject(error))
+        respond(502, 'The login failed. The terminal shows the reason.\n')
       }
     })
   })
-  answered.catch(() => {})
+  result.catch(() => {})
   try {
     process.stderr.write(
-      `Opening ${page}\nAllow the login there; Ctrl-C stops waiting for ${escapeText(proxy.name)}.\n`,
+      `Opening ${page}\nAllow the login in the browser (waiting for ${escapeText(proxy.name)}; Ctrl-C cancels).\n`,
     )
     await openPage(page)
-    return await answered
+    return await result
   } finally {
     server.close()
     server.closeAllConnections()
   }
 }
 
-/** MEZITE_BROWSER names a program that is started with the URL instead of the system's browser. */
-async function openPage(page: URL): Promise<void> {
-  const failed = () => process.stderr.write('No browser could be started: open the address above yourself.\n')
+/** The code in a request to the loopback listener, or the status that rejects the request. */
+function codeOf(request: IncomingMessage, port: number): string | 403 | 404 {
+  if (request.headers.host !== `127.0.0.1:${port}` || request.method !== 'GET') return 403
+  const target = URL.parse(request.url ?? '', `http://127.0.0.1:${port}`)
+  const code = target?.pathname === '/callback' ? target.searchParams.get('code') : null
+  return code || 404
+}
+
+/** Opens the system's browser, or the program that MEZITE_BROWSER names. */
+export async function openPage(page: URL): Promise<void> {
+  const failed = () => process.stderr.write('No browser could be started. Open the address above yourself.\n')
   try {
     const { default: open } = await import('open')
     const program = process.env.MEZITE_BROWSER
@@ -158,4 +154,47 @@ async function openPage(page: URL): Promise<void> {
   } catch {
     failed()
   }
+}
+
+/** What every login returns. */
+export interface LoginResult {
+  readonly token: string
+  /** RFC 3339. */
+  readonly expires: string
+  readonly user: string
+  readonly cluster: string
+  readonly hub_ca: string | null
+}
+
+/** Sends the hub a request, so that an unreachable or untrusted hub is reported before a browser opens. */
+export async function findHub(client: HubClient): Promise<void> {
+  try {
+    await client.call('GET', '/me', { deadlineMs: 10_000 })
+  } catch (error) {
+    // The expected response: nobody has signed in yet.
+    if (!(error instanceof CliError && error.status === 401)) throw error
+  }
+}
+
+/** Exchanges the proof for a credential at `path`, together with the fields in `more`. `body` is the whole response. */
+export async function redeemLogin(
+  client: HubClient,
+  path: string,
+  proof: LoginProof,
+  more: object = {},
+): Promise<{ readonly login: LoginResult; readonly body: Readonly<Record<string, unknown>> }> {
+  const response = await client.call('POST', path, { body: { ...proof, ...more } })
+  const body = (response ?? {}) as Record<string, unknown>
+  const { token, expires, user, cluster, hub_ca } = body
+  if (typeof token !== 'string' || typeof expires !== 'string') {
+    throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub accepted the login but sent no credential')
+  }
+  const login = {
+    token,
+    expires,
+    user: String(user ?? ''),
+    cluster: String(cluster ?? ''),
+    hub_ca: typeof hub_ca === 'string' ? hub_ca : null,
+  }
+  return { login, body }
 }

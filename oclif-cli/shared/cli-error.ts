@@ -1,44 +1,48 @@
-import { escapeText } from './text-escaping.ts'
+import { didYouMean } from './suggestion.ts'
+import { escapeLines, escapeText } from './text-escaping.ts'
 
-/** Every code that a command line itself gives, with its general next step. Codes of the hub come as the hub sends them. */
+/** Every code that a command line raises itself, with its general next step. Codes from the hub are printed as received. */
 export const cliErrorCodes = {
-  MEZ_USAGE: 'Add --help to see what is allowed.',
+  MEZ_USAGE: 'Run the command with --help to see what it takes.',
   MEZ_FILE_UNREADABLE: 'Check the path and the permissions of the file.',
-  MEZ_FILE_UNWRITABLE: 'Check the path, the permissions of the folder and the space left.',
-  MEZ_DOCUMENT_INVALID: 'Correct the listed places; nothing was changed by a document that is listed.',
-  MEZ_SECRET_MISSING: 'Set client_secret to {file: PATH} or {env: NAME} and make sure that it exists.',
-  MEZ_HUB_UNREACHABLE: 'Check that the hub runs and that this machine reaches it.',
-  MEZ_HUB_TIMEOUT: 'The hub did not answer in time; look at its log.',
+  MEZ_FILE_UNWRITABLE: 'Check the path, the permissions of the folder and the free space.',
+  MEZ_DOCUMENT_INVALID: 'Correct the lines listed above. No listed document was applied.',
+  MEZ_SECRET_MISSING: 'Set client_secret to {file: PATH} or {env: NAME}, and make sure that it exists.',
+  MEZ_HUB_UNREACHABLE: 'Check that the hub is running and that this machine can reach it.',
+  MEZ_HUB_TIMEOUT: 'Try again; if it keeps happening, look at the log of the hub.',
   MEZ_HUB_UNEXPECTED: 'Check that the address is a Mezite hub of this version.',
-  MEZ_SOCKET_DENIED: 'Run as the user that the hub runs as, or sign in with `mezctl login --proxy HOST`.',
-  MEZ_TLS_UNTRUSTED: 'Give its authority: --ca-file at login, or NODE_EXTRA_CA_CERTS.',
+  MEZ_SOCKET_DENIED: 'Run as the user that runs the hub, or sign in with `mezctl login --proxy HOST`.',
+  MEZ_TLS_UNTRUSTED: 'Name its certificate authority: --ca-file at login, or NODE_EXTRA_CA_CERTS.',
   MEZ_NOT_LOGGED_IN: 'Run `login --proxy HOST[:PORT]`.',
   MEZ_LOGIN_EXPIRED: 'Run `login --proxy HOST[:PORT]` again, or `logout` to use the admin socket.',
   MEZ_LOGIN_FAILED: 'Run `login` again.',
-  MEZ_IDENTITY_INVALID: 'Make another one with `msh login --out FILE`.',
   MEZ_LOGIN_ENDED: 'Run `login --proxy HOST[:PORT]` again.',
-  MEZ_PORT_TAKEN: 'Choose another port with --port, or leave it out to get a free one.',
+  MEZ_IDENTITY_INVALID: 'Create another one with `msh login --out FILE`.',
+  MEZ_PORT_TAKEN: 'Choose another port with --port, or leave --port out to get a free one.',
   MEZ_HUB_UNTRUSTED:
-    'Sign in again; if that does not help, tell an administrator: somebody may stand between you and the hub.',
+    'Sign in again. If that does not help, tell an administrator: someone may be intercepting the connection.',
   MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
-  MEZ_NOT_CONFIRMED: 'Nothing was changed. Add --yes to go ahead without being asked.',
-  MEZ_AUDIT_ALTERED:
-    'Keep the database as it is, and compare with a backup and with copies of the trail elsewhere.',
-  MEZ_CLI_FAULT: 'This is a fault of the program; please report it with the command that you typed.',
+  MEZ_NOT_CONFIRMED: 'Nothing was changed. Pass --yes to skip the confirmation.',
+  MEZ_NAME_UNKNOWN:
+    'Nothing was changed. Correct the name, or leave --strict out to go ahead with a warning.',
+  MEZ_ATTENTION_NEEDED: 'Run `mezctl status` to see the list again after you have dealt with it.',
+  MEZ_AUDIT_ALTERED: 'Keep the database as it is, and compare it with a backup and with copies of the trail.',
+  MEZ_FAILED: '',
+  MEZ_CLI_FAULT: 'This is a bug. Please report it together with the command that you typed.',
 } as const satisfies Record<string, string>
 
 export type CliErrorCode = keyof typeof cliErrorCodes
 
 export interface CliErrorOptions {
-  /** The next step; the code's general one when left out. */
+  /** The next step; the general one of the code when omitted. */
   readonly hint?: string
   readonly cause?: unknown
-  /** Status and further members of the problem document, for an answer of the hub. */
+  /** HTTP status and extra members of the problem document, for a response of the hub. */
   readonly status?: number
   readonly members?: Readonly<Record<string, unknown>>
 }
 
-/** A failure that is told to the person as `error: WHAT (CODE)` and a next step. Wrong usage exits 2, all else 1. */
+/** A failure that is printed as `error: WHAT (CODE)` and a next step. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly code: string
@@ -54,12 +58,120 @@ export class CliError extends Error {
     this.members = options.members ?? {}
   }
 
-  get exitCode(): 1 | 2 {
-    return this.code === 'MEZ_USAGE' ? 2 : 1
+  /** 2: wrong usage. 3: a check found something. 1: everything else. */
+  get exitCode(): 1 | 2 | 3 {
+    if (this.code === 'MEZ_USAGE') return 2
+    return this.code === 'MEZ_ATTENTION_NEEDED' ? 3 : 1
   }
 }
 
-/** The message of anything that was thrown, safe on a terminal. */
+/** The message of any thrown value, safe on a terminal. */
 export function messageOf(error: unknown): string {
   return escapeText(error instanceof Error ? error.message : String(error))
+}
+
+/** What a command line consisted of, for hints and suggestions. */
+export interface CommandLine {
+  /** What was run, such as `mezctl apps ls`. */
+  readonly command: string
+  /** The words before the first flag, and every command there is: for a command that does not exist. */
+  readonly words?: readonly string[]
+  readonly known?: readonly string[]
+}
+
+/** Prints `error: WHAT (CODE)` and the next step on standard error; returns the exit status. */
+export async function reportError(error: unknown, line: CommandLine): Promise<number> {
+  const exit = (error as { oclif?: { exit?: number } })?.oclif?.exit
+  if ((error as { code?: string })?.code === 'EEXIT') return exit ?? 0
+  const failure = error instanceof CliError ? error : await fromOclif(error, line)
+  const [first = '', ...rest] = failure.message.split('\n')
+  process.stderr.write(`error: ${escapeText(first)} (${escapeText(failure.code)})\n`)
+  for (const text of rest) process.stderr.write(`${escapeText(text)}\n`)
+  const hint = failure.hint === cliErrorCodes.MEZ_USAGE ? usageHint(line) : failure.hint
+  if (hint !== '') process.stderr.write(`${escapeLines(hint)}\n`)
+  return failure.exitCode
+}
+
+const usageHint = ({ command }: CommandLine): string => `See what it takes: ${command} --help`
+
+/** What oclif's parser throws, as far as it is read here. */
+interface ParserError {
+  readonly message?: string
+  readonly oclif?: object
+  readonly parse?: { readonly input?: { readonly args?: object; readonly flags?: object } }
+  /** Missing arguments, or unexpected words. */
+  readonly args?: readonly (string | { readonly name: string; readonly options?: readonly string[] })[]
+  /** Unknown flags. */
+  readonly flags?: readonly string[]
+}
+
+async function fromOclif(error: unknown, line: CommandLine): Promise<CliError> {
+  const thrown = error as ParserError
+  const { message = String(error), oclif, parse } = thrown
+  const usage = (text: string) => new CliError('MEZ_USAGE', text, { cause: error, hint: usageHint(line) })
+  const missing = (thrown.args ?? []).filter((arg) => typeof arg === 'object')
+  if (missing.length > 0) {
+    const names = missing.map(({ name }) => name.toUpperCase())
+    const all = Object.keys(parse?.input?.args ?? {}).map((name) => name.toUpperCase())
+    const options = missing[0]?.options ? ` (${listed(missing[0].options)})` : ''
+    const are = names.length === 1 ? 'is' : 'are'
+    return usage(`${names.join(' and ')} ${are} missing: ${[line.command, ...all].join(' ')}${options}`)
+  }
+  if (thrown.flags !== undefined) {
+    const [flag = ''] = thrown.flags
+    const known = Object.keys(parse?.input?.flags ?? {}).map((name) => `--${name}`)
+    return usage(`unknown flag ${flag}.${await didYouMean(flag, known)}`.replace(/\.$/, ''))
+  }
+  const text = message
+    .replace(/\u001b\[[0-9;]*m/g, '')
+    .replace(/\n?See more help with --help/, '')
+    .trim()
+  if (/^command .* not found\.?$/i.test(text)) return unknownCommand(line, error)
+  const reworded = REWORDINGS.map(
+    ([pattern, better]) => pattern.test(text) && text.replace(pattern, better),
+  ).find((found) => found !== false)
+  if (reworded !== undefined) return usage(reworded)
+  if (parse !== undefined) return usage(text.replaceAll(/\s*\n\s*/g, ' '))
+  return new CliError(oclif === undefined ? 'MEZ_CLI_FAULT' : 'MEZ_FAILED', text, { cause: error })
+}
+
+/** oclif's sentences, in the words of the other errors. */
+const REWORDINGS: readonly [RegExp, string][] = [
+  [/^Unexpected arguments?: (.+)$/s, 'unexpected argument: $1'],
+  [/^The following errors? occurred:\s+Missing required flag (\S+).*$/s, '--$1 is missing'],
+  [/^(?:Flag )?(--\S+) can only be specified once$/, '$1 is given twice'],
+  [/^(?:Flag )?(--\S+) expects one of these values: (.+)$/, '$1 needs a value: $2'],
+  [/^(?:Flag )?(--\S+) expects a value$/, '$1 needs a value'],
+  [/^Expected (--[^=]+)=(.*) to be one of: (.+)$/s, '$1 "$2" is not valid; choose one of: $3'],
+  [/^Expected (.*) to be one of: (.+)$/s, '"$1" is not valid; choose one of: $2'],
+  [/^Parsing (--\S+)\s+Expected an integer but received: (.*)$/s, '$1 "$2" is not a whole number'],
+  [
+    /^Parsing (--\S+)\s+Expected an integer greater than or equal to (\d+) but .*: (.*)$/s,
+    '$1 $3 is below $2',
+  ],
+  [/^Parsing (--\S+)\s+Expected an integer less than or equal to (\d+) but .*: (.*)$/s, '$1 $3 is above $2'],
+  [/^Unexpected flag (\S+)$/, 'unknown flag $1'],
+]
+
+async function unknownCommand(
+  { command, words = [], known = [] }: CommandLine,
+  cause: unknown,
+): Promise<CliError> {
+  const [first = ''] = words
+  const hint = `See every command: ${command} --help`
+  if (first.startsWith('-')) {
+    return new CliError('MEZ_USAGE', `${first} comes before the command; put flags after it`, { cause, hint })
+  }
+  const topics = new Set(known.map((one) => one.split(' ')[0]!))
+  const typed = words.slice(0, 2).join(' ')
+  const close = (await didYouMean(typed, known)) || (await didYouMean(first, [...topics]))
+  const name = topics.has(first) || close !== '' ? typed : first
+  return new CliError('MEZ_USAGE', `unknown command ${JSON.stringify(name)}.${close}`.replace(/\.$/, ''), {
+    cause,
+    hint,
+  })
+}
+
+function listed(values: readonly string[]): string {
+  return [values.slice(0, -1).join(', '), values.at(-1)].filter(Boolean).join(' or ')
 }

@@ -1,18 +1,25 @@
 import { Args, Command } from '@oclif/core'
-import { completionScript, SHELLS } from './completion-script.ts'
-import { completionTree } from './completion-tree.ts'
+import {
+  type CompletedCommand,
+  type CompletedFlag,
+  type CompletionTree,
+  completionScript,
+  SHELLS,
+} from './completion-script.ts'
 import { type Commands, commandClasses } from './program.ts'
 
 /** `completion bash|zsh|fish` of either program. */
 export abstract class CompletionCommand extends Command {
   static override summary = 'print a completion script for bash, zsh or fish'
+  static override description =
+    'The script contains every command, flag and fixed value, and runs neither the program nor a request. Print it again after an upgrade.'
   static override examples = [
     'source <(<%= config.bin %> <%= command.id %> bash)',
     'source <(<%= config.bin %> <%= command.id %> zsh)',
     '<%= config.bin %> <%= command.id %> fish | source',
   ]
   static override args = {
-    shell: Args.string({ required: true, options: [...SHELLS], description: 'which shell' }),
+    shell: Args.string({ required: true, options: [...SHELLS], description: 'the shell to complete in' }),
   }
 
   protected abstract commands(): Promise<Commands>
@@ -25,8 +32,53 @@ export abstract class CompletionCommand extends Command {
     process.stdout.write(completionScript(args.shell as (typeof SHELLS)[number], tree))
   }
 
-  /** Errors are printed in one place, by `reportError`. */
+  /** `reportError` prints every error. */
   protected override async catch(error: Error): Promise<never> {
     throw error
   }
+}
+
+const FILE = /^(out|identity)$|file$|dir$/
+/** The other spellings of a verb that `runProgram` accepts. */
+const SYNONYMS: Readonly<Record<string, string>> = { ls: 'list', rm: 'delete' }
+
+/** What a shell needs to know about a program, from the classes of its commands. */
+function completionTree(
+  program: string,
+  classes: Readonly<Record<string, Command.Class>>,
+  topics: Readonly<Record<string, { readonly description?: string }>>,
+): CompletionTree {
+  const commands = Object.entries(classes).flatMap(([id, command]) => {
+    const words = id.split(':')
+    const [first] = Object.values(command.args ?? {})
+    const found: CompletedCommand = {
+      words,
+      summary: firstLine(program, command.summary ?? command.description ?? ''),
+      flags: flagsOf(command),
+      values: [...(first?.options ?? [])],
+    }
+    const [topic = '', verb = ''] = words
+    const other = SYNONYMS[verb]
+    return other === undefined ? [found] : [found, { ...found, words: [topic, other] }]
+  })
+  const described = Object.entries(topics).map(([name, { description = '' }]) => [name, description])
+  return { program, commands, topics: Object.fromEntries(described) }
+}
+
+/** oclif's own commands contain a placeholder for the name of the program. */
+function firstLine(program: string, text: string): string {
+  return text.split('\n', 1)[0]!.replaceAll('<%= config.bin %>', program)
+}
+
+function flagsOf(command: Command.Class): CompletedFlag[] {
+  // oclif's own commands define a flag --help themselves.
+  const { help: _, ...known } = { ...command.flags, ...command.baseFlags }
+  const flags = Object.entries(known).map(([name, flag]) => ({
+    name,
+    char: flag.char ?? null,
+    summary: flag.summary ?? flag.description ?? '',
+    values: flag.type === 'boolean' ? null : [...(flag.options ?? [])],
+    file: FILE.test(name),
+  }))
+  return [...flags, { name: 'help', char: 'h', summary: 'show help', values: null, file: false }]
 }

@@ -1,19 +1,42 @@
-import type { CompletedCommand, CompletedFlag, CompletionTree } from './completion-tree.ts'
-
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof SHELLS)[number]
+
+export interface CompletedFlag {
+  readonly name: string
+  readonly char: string | null
+  readonly summary: string
+  /** Null: the flag takes no value. Empty: any value. */
+  readonly values: readonly string[] | null
+  /** The value is a file or a folder. */
+  readonly file: boolean
+}
+
+export interface CompletedCommand {
+  /** The words to type: `apps ls`. */
+  readonly words: readonly string[]
+  readonly summary: string
+  readonly flags: readonly CompletedFlag[]
+  /** The values of the first argument; empty if it is free text. */
+  readonly values: readonly string[]
+}
+
+export interface CompletionTree {
+  readonly program: string
+  readonly commands: readonly CompletedCommand[]
+  /** First words that are not commands, with a description. */
+  readonly topics: Readonly<Record<string, string>>
+}
 
 /**
- * A completion script that knows every command, flag and fixed value by itself: it asks neither the program nor the hub,
- * writes no cache, and costs the start of a shell nothing but its own text.
+ * A completion script that contains every command, flag and fixed value: it runs neither the program nor a request, writes
+ * no cache, and adds only its own text to the start of a shell.
  */
-export function completionScript(shell: Shell, tree: CompletionTree): string {
+export function completionScript(shell: (typeof SHELLS)[number], tree: CompletionTree): string {
   return `${{ bash, zsh, fish }[shell](tree)}\n`
 }
 
 type Word = readonly [word: string, summary: string]
 
-/** What may stand at first, and by first word what may follow. A topic that is a command as well has its flags there. */
+/** The first words, and the second words by first word. A topic that is also a command has its flags as second words. */
 function wordsOf({ commands, topics }: CompletionTree): { first: Word[]; after: Map<string, Word[]> } {
   const after = new Map<string, Word[]>()
   const add = (topic: string, ...words: Word[]) => after.set(topic, [...(after.get(topic) ?? []), ...words])
@@ -29,13 +52,13 @@ function wordsOf({ commands, topics }: CompletionTree): { first: Word[]; after: 
   return { first: [...first, ['help', 'show help']], after }
 }
 
-/** Commands with a place of their own for flags and values. */
+/** Commands whose flags and values are completed separately. */
 const placed = ({ commands, topics }: CompletionTree) =>
   commands.filter(({ words }) => words.length > 1 || !(words[0]! in topics))
 
 const idOf = ({ words }: CompletedCommand): string => words.join(' ')
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-/** Below a topic, and in the help on it. */
+/** The words below a topic are also those of its help. */
 const eitherWay = (topic: string): string => `${quote(topic)}|${quote(`help ${topic}`)}`
 const list = (words: readonly string[]): string => quote(words.join(' '))
 const spellings = ({ name, char }: CompletedFlag): string[] => [
@@ -43,7 +66,7 @@ const spellings = ({ name, char }: CompletedFlag): string[] => [
   ...(char === null ? [] : [`-${char}`]),
 ]
 
-/** Patterns of `case` for the flags of a command that take a value, with what completes them. */
+/** Patterns of `case` for the flags of a command that take a value, and the action that completes the value. */
 function valueCases(
   command: CompletedCommand,
   fixed: (values: readonly string[]) => string,
@@ -72,7 +95,7 @@ function bash(tree: CompletionTree): string {
     `_${program}() {`,
     '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" at',
     '  COMPREPLY=()',
-    // bash makes a word of the sign between a flag and its value.
+    // bash splits `--flag=value` into three words.
     '  if [[ $cur == "=" ]]; then cur=""; elif [[ $prev == "=" ]]; then prev="${COMP_WORDS[COMP_CWORD-2]}"; fi',
     '  for ((at = 1; at < COMP_CWORD && at < 3; at++)); do',
     '    [[ ${COMP_WORDS[at]} == -* ]] && break',
@@ -107,7 +130,7 @@ function zsh(tree: CompletionTree): string {
   const { program } = tree
   const commands = placed(tree)
   const { first, after } = wordsOf(tree)
-  // A colon ends the word in a description of zsh.
+  // In a zsh description a colon ends the word.
   const described = (words: readonly Word[]) =>
     words.map(([word, summary]) => quote(`${word.replaceAll(':', '\\:')}:${summary}`)).join(' ')
   const describe = (words: readonly Word[]) => `found=(${described(words)}); _describe -V ${program} found`
@@ -145,7 +168,7 @@ function zsh(tree: CompletionTree): string {
     }),
     '  esac',
     '}',
-    // Both ways of loading: as a file of $fpath, and by source.
+    // Works as a file in $fpath and with source.
     `if [[ \${funcstack[1]} == _${program} ]]; then _${program} "$@"; else compdef _${program} ${program}; fi`,
   ]
   return lines.join('\n')

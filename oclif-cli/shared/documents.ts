@@ -1,26 +1,28 @@
 import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Document, LineCounter, Node } from 'yaml'
 import { CliError } from './cli-error.ts'
 
 const LARGEST_BYTES = 4 * 1024 * 1024
-const NAME = { stdin: 'standard input' }
+const STDIN = 'standard input'
+const SECRETS = ['client_secret', 'private_key']
 
-/** A resource document and where each part of it stands. */
+/** A resource document, and the position of each of its parts. */
 export interface ResourceDocument {
   readonly file: string
   readonly kind: string
   readonly name: string
   readonly value: Record<string, unknown>
-  /** `file:line` of a path such as `spec.allow`, or of the nearest part that is there. */
+  /** `file:line` of a path such as `spec.allow`, or of its nearest parent that exists. */
   place(path: string): string
 }
 
 /**
- * The YAML or JSON documents of a file, or of standard input for `-`. All problems of all documents are thrown
- * together as `MEZ_DOCUMENT_INVALID`, each with file, line and path.
+ * The YAML or JSON documents in a file, or on standard input for `-`. Throws one `MEZ_DOCUMENT_INVALID` with all problems
+ * of all documents, each with file, line and path.
  */
 export async function readDocuments(file: string, kinds: readonly string[]): Promise<ResourceDocument[]> {
-  const name = file === '-' ? NAME.stdin : file
+  const name = file === '-' ? STDIN : file
   const text = readText(file, name)
   const { LineCounter, parseAllDocuments } = await import('yaml')
   const lines = new LineCounter()
@@ -37,7 +39,7 @@ export async function readDocuments(file: string, kinds: readonly string[]): Pro
       else found.push(read)
     }
   }
-  if (problems.length === 0 && found.length === 0) problems.push(`${name}: holds no document`)
+  if (problems.length === 0 && found.length === 0) problems.push(`${name}: contains no document`)
   if (problems.length > 0) throw invalidDocuments(problems)
   return found
 }
@@ -45,10 +47,8 @@ export async function readDocuments(file: string, kinds: readonly string[]): Pro
 /** One error for a list of `file:line: path: problem`. */
 export function invalidDocuments(problems: readonly string[]): CliError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-  return new CliError(
-    'MEZ_DOCUMENT_INVALID',
-    [`${count} in the documents`, ...problems.map((line) => `  ${line}`)].join('\n'),
-  )
+  const lines = problems.map((line) => `  ${line}`)
+  return new CliError('MEZ_DOCUMENT_INVALID', [`${count} in the documents`, ...lines].join('\n'))
 }
 
 function readText(file: string, name: string): string {
@@ -77,10 +77,10 @@ function readOne(
   try {
     JSON.stringify(value)
   } catch {
-    return [`${place('')}: an alias (*) leads back into its own anchor (&), so the document has no end`]
+    return [`${place('')}: an alias (*) refers to an anchor (&) that contains it`]
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return [`${place('')}: a document is a mapping with kind, version, metadata and spec`]
+    return [`${place('')}: a document must be a mapping with kind, version, metadata and spec`]
   }
   const fields = value as Record<string, unknown>
   const metadata = fields.metadata as Record<string, unknown> | null | undefined
@@ -88,20 +88,14 @@ function readOne(
   const expect = (holds: boolean, path: string, text: string) => {
     if (!holds) problems.push(`${place(path)}: ${path}: ${text}`)
   }
-  expect(kinds.includes(fields.kind as string), 'kind', `must be ${kinds.join(' or ')} here`)
+  expect(kinds.includes(fields.kind as string), 'kind', `must be ${kinds.join(' or ')}`)
   expect(fields.version === 'v1', 'version', 'must be v1')
-  expect(
-    typeof metadata?.name === 'string' && metadata.name !== '',
-    'metadata.name',
-    'must be the name of the resource',
-  )
-  expect(
-    typeof fields.spec === 'object' && fields.spec !== null && !Array.isArray(fields.spec),
-    'spec',
-    'must be a mapping',
-  )
+  const named = typeof metadata?.name === 'string' && metadata.name !== ''
+  expect(named, 'metadata.name', 'must be the name of the resource')
+  const mapping = typeof fields.spec === 'object' && fields.spec !== null && !Array.isArray(fields.spec)
+  expect(mapping, 'spec', 'must be a mapping')
   for (const key of Object.keys(fields)) {
-    expect(['kind', 'version', 'metadata', 'spec', 'status'].includes(key), key, 'is not known')
+    expect(['kind', 'version', 'metadata', 'spec', 'status'].includes(key), key, 'unknown key')
   }
   if (problems.length > 0) return problems
   const { status: _status, ...sent } = fields
@@ -116,4 +110,41 @@ function lineOf(document: Document, path: string, lines: LineCounter): number {
     if (node?.range) return lines.linePos(node.range[0]).line
   }
   return 1
+}
+
+/**
+ * The document with its `{file: PATH}` and `{env: NAME}` secrets read on this machine and replaced by `{value}`. A
+ * relative PATH starts at the folder of the document; one trailing line break is not part of the secret.
+ */
+export function resolveSecrets(document: ResourceDocument): Record<string, unknown> {
+  if (document.kind !== 'oidc') return document.value
+  const spec = { ...(document.value.spec as Record<string, unknown>) }
+  for (const key of SECRETS) {
+    const source = spec[key] as { file?: unknown; env?: unknown } | undefined
+    if (typeof source !== 'object' || source === null) continue
+    const place = `${document.place(`spec.${key}`)}: spec.${key}`
+    if (typeof source.file === 'string') spec[key] = { value: readSecret(source.file, document.file, place) }
+    else if (typeof source.env === 'string') spec[key] = { value: secretFromEnvironment(source.env, place) }
+  }
+  return { ...document.value, spec }
+}
+
+function readSecret(path: string, file: string, place: string): string {
+  const found = resolve(file === STDIN ? '.' : dirname(file), path)
+  let text: string
+  try {
+    text = readFileSync(found, 'utf8').replace(/\r?\n$/, '')
+  } catch (cause) {
+    const message = `${place}: cannot read the secret file ${found}: ${(cause as Error).message}`
+    throw new CliError('MEZ_SECRET_MISSING', message, { cause })
+  }
+  if (text === '') throw new CliError('MEZ_SECRET_MISSING', `${place}: the secret file ${found} is empty`)
+  return text
+}
+
+function secretFromEnvironment(name: string, place: string): string {
+  const value = process.env[name]
+  if (!value)
+    throw new CliError('MEZ_SECRET_MISSING', `${place}: the environment variable ${name} is not set`)
+  return value
 }

@@ -1,42 +1,43 @@
 import type { IncomingMessage } from 'node:http'
 import { CliError } from './cli-error.ts'
-import type { HubConnection } from './hub-connection.ts'
+import type { HubEndpoint } from './hub-endpoint.ts'
 import { problemError, transportError } from './hub-errors.ts'
-import { readLines } from './json-lines.ts'
 
 const PREFIX = '/v1/webapi'
 const DEADLINE_MS = 30_000
-const LARGEST_ANSWER = 256 * 1024 * 1024
+const LARGEST_RESPONSE = 256 * 1024 * 1024
+const LONGEST_LINE = 1024 * 1024
 
 export type Query = Readonly<Record<string, string | number | undefined>>
 
+/** The JSON API of one hub. Every method throws `CliError` for anything but a complete 2xx response. */
 export interface HubClient {
-  readonly connection: HubConnection
-  /** The JSON body of the answer, null when it has none. Throws `CliError` for every other outcome. */
+  readonly endpoint: HubEndpoint
+  /** The JSON body of the response; null without a body. */
   call(
     method: string,
     path: string,
     options?: { body?: unknown; query?: Query; deadlineMs?: number },
   ): Promise<unknown>
-  /** As `call` with GET, the body as text. */
+  /** GET, with the body as text. */
   text(path: string): Promise<string>
-  /** First undefined, when the hub has accepted; then the values of an NDJSON answer as they arrive. Throws when the connection breaks. */
+  /** Yields undefined once the hub has accepted, then each value of the NDJSON response as it arrives. */
   follow(path: string, query?: Query): AsyncGenerator<unknown, void, undefined>
 }
 
 /**
- * A path below the API prefix: `` path`/apps/${name}` `` encodes what is put in. An empty name is wrong usage: it would
- * lead to the list of all.
+ * A path below the API prefix: `` path`/apps/${name}` `` encodes its values. Throws `MEZ_USAGE` for an empty value, which
+ * would address the whole collection.
  */
-export function path(parts: TemplateStringsArray, ...names: readonly string[]): string {
-  if (names.includes('')) {
-    throw new CliError('MEZ_USAGE', 'a name is empty', { hint: 'Give it; is a variable of the shell unset?' })
+export function path(parts: TemplateStringsArray, ...values: readonly string[]): string {
+  if (values.includes('')) {
+    throw new CliError('MEZ_USAGE', 'a name is empty', { hint: 'Is a shell variable unset?' })
   }
-  return parts.reduce((whole, part, at) => whole + encodeURIComponent(names[at - 1] ?? '') + part)
+  return parts.reduce((whole, part, at) => whole + encodeURIComponent(values[at - 1] ?? '') + part)
 }
 
-/** Speaks the JSON API. One request, one connection; every request has a deadline (30 s) from connect to last byte. */
-export function createHubClient(connection: HubConnection): HubClient {
+/** A client with one connection for each request, and a deadline (30 s) from connecting to the last byte. */
+export function createHubClient(endpoint: HubEndpoint): HubClient {
   function open(
     method: string,
     target: string,
@@ -44,95 +45,103 @@ export function createHubClient(connection: HubConnection): HubClient {
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const headers: Record<string, string> = {
-      ...(connection.request.headers as Record<string, string>),
+      ...(endpoint.request.headers as Record<string, string>),
       accept: 'application/json, application/problem+json, application/x-ndjson, */*;q=0.1',
     }
     if (body !== null) {
       headers['content-type'] = 'application/json'
       headers['content-length'] = String(Buffer.byteLength(body))
     }
-    if (connection.token !== null) headers.authorization = `Bearer ${connection.token}`
-    // An import of either would load all that fetch and WebSocket need: a fifth of the time of a short command.
-    const { request: send } = process.getBuiltinModule(connection.secure ? 'node:https' : 'node:http')
+    if (endpoint.token !== null) headers.authorization = `Bearer ${endpoint.token}`
+    // Importing either module would also load fetch and WebSocket: a fifth of the time of a short command.
+    const { request: send } = process.getBuiltinModule(endpoint.secure ? 'node:https' : 'node:http')
     return new Promise((resolve, reject) => {
-      const options = { ...connection.request, method, path: target, headers, signal, agent: false as const }
+      const options = { ...endpoint.request, method, path: target, headers, signal, agent: false as const }
       const request = send(options, resolve)
       request.on('error', reject)
       request.end(body ?? undefined)
     })
   }
 
-  async function ask(method: string, path: string, query: Query, body: unknown, deadlineMs: number) {
+  async function textOf(method: string, path: string, query: Query, body: unknown, deadlineMs: number) {
     const sent = body === undefined ? null : JSON.stringify(body)
     const signal = AbortSignal.timeout(deadlineMs)
     try {
-      const answer = await open(method, address(path, query), sent, signal)
-      return { answer, text: await readAll(answer) }
+      const response = await open(method, urlOf(path, query), sent, signal)
+      const text = await readAll(response)
+      const { statusCode: status = 0 } = response
+      if (status < 200 || status > 299) throw problemError(status, text, endpoint)
+      return text
     } catch (error) {
-      throw transportError(error, connection)
+      throw transportError(error, endpoint)
     }
   }
 
-  async function checked(method: string, path: string, query: Query, body: unknown, deadlineMs: number) {
-    const { answer, text } = await ask(method, path, query, body, deadlineMs)
-    const status = answer.statusCode ?? 0
-    if (status < 200 || status > 299) throw problemError(status, text, connection)
-    return text
-  }
-
   return {
-    connection,
+    endpoint,
     async call(method, path, { body, query = {}, deadlineMs = DEADLINE_MS } = {}) {
-      const text = await checked(method, path, query, body, deadlineMs)
+      const text = await textOf(method, path, query, body, deadlineMs)
       if (text.trim() === '') return null
       try {
         return JSON.parse(text)
       } catch (cause) {
-        throw new CliError(
-          'MEZ_HUB_UNEXPECTED',
-          `${connection.description} answered with something else than JSON`,
-          { cause },
-        )
+        const message = `the response of ${endpoint.description} is not valid JSON`
+        throw new CliError('MEZ_HUB_UNEXPECTED', message, { cause })
       }
     },
-    text: (path) => checked('GET', path, {}, undefined, DEADLINE_MS),
+    text: (path) => textOf('GET', path, {}, undefined, DEADLINE_MS),
     async *follow(path, query = {}) {
       const opening = new AbortController()
       const timer = setTimeout(() => opening.abort(new DOMException('timeout', 'TimeoutError')), DEADLINE_MS)
-      let answer: IncomingMessage | null = null
+      let response: IncomingMessage | null = null
       try {
-        answer = await open('GET', address(path, query), null, opening.signal)
+        response = await open('GET', urlOf(path, query), null, opening.signal)
         clearTimeout(timer)
-        answer.socket.setKeepAlive(true, 15_000)
-        if (answer.statusCode !== 200)
-          throw problemError(answer.statusCode ?? 0, await readAll(answer), connection)
+        response.socket.setKeepAlive(true, 15_000)
+        if (response.statusCode !== 200)
+          throw problemError(response.statusCode ?? 0, await readAll(response), endpoint)
         yield undefined
-        for await (const line of readLines(answer)) {
+        for await (const line of readLines(response)) {
           if (line.trim() !== '') yield JSON.parse(line)
         }
       } catch (error) {
-        throw transportError(error, connection)
+        throw transportError(error, endpoint)
       } finally {
         clearTimeout(timer)
-        answer?.destroy()
+        response?.destroy()
       }
     },
   }
 }
 
-function address(path: string, query: Query): string {
+function urlOf(path: string, query: Query): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value))
   return `${PREFIX}${path}${search.size > 0 ? `?${search}` : ''}`
 }
 
-async function readAll(answer: IncomingMessage): Promise<string> {
+async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > LARGEST_ANSWER) throw new CliError('MEZ_HUB_UNEXPECTED', 'the answer of the hub is too large')
+    if (size > LARGEST_RESPONSE)
+      throw new CliError('MEZ_HUB_UNEXPECTED', 'the response of the hub is too large (at most 256 MiB)')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The lines of a byte stream as they arrive, split at LF only. Throws for a line over 1 MiB. */
+async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of bytes) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop()!
+    if (rest.length > LONGEST_LINE)
+      throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub sent a line that is too long (at most 1 MiB)')
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }

@@ -1,24 +1,34 @@
-/** What mezctl and msh have in common. */
-export { BaseCommand, type Format } from './base-command.ts'
-export { CliError, type CliErrorCode, cliErrorCodes, messageOf } from './cli-error.ts'
+/** What mezctl and msh share. */
+export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
+export { CliError, messageOf, reportError } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
-export { confirm } from './confirm.ts'
-export { showJson, showJsonLine, showYaml } from './data-output.ts'
-export { invalidDocuments, type ResourceDocument, readDocuments } from './documents.ts'
-export { parseDurationSeconds, parseMoment } from './duration.ts'
-export { reportError } from './error-report.ts'
+export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
 export { createHubClient, type HubClient, path, type Query } from './hub-client.ts'
-export { type HubConnection, proxyConnection, readCaFile, socketConnection } from './hub-connection.ts'
-export { parseLabels, parseList } from './labels.ts'
-export { findHub, redeemLogin } from './login-redemption.ts'
-export { endLogin } from './logout.ts'
-export { checkPrivateFile, readPrivateFile, writePrivateFile } from './private-file.ts'
-export { makePrivateFolder, programHome } from './private-folder.ts'
-export { createProfileStore, type Profile, type ProfileStore } from './profile-store.ts'
-export { type Commands, commandClasses, type ProgramOptions, runProgram } from './program.ts'
-export { withProgress } from './progress.ts'
-export { type ProxyAddress, parseProxy } from './proxy-address.ts'
-export { resolveSecrets } from './secret-values.ts'
+export {
+  type HubEndpoint,
+  type ProxyAddress,
+  parseProxy,
+  proxyEndpoint,
+  readCaFile,
+  socketEndpoint,
+} from './hub-endpoint.ts'
+export {
+  checkPrivateFile,
+  makePrivateFolder,
+  programHome,
+  readPrivateFile,
+  writePrivateFile,
+} from './private-file.ts'
+export {
+  createProfileStore,
+  endLogin,
+  notLoggedIn,
+  type Profile,
+  type ProfileStore,
+} from './profile-store.ts'
+export { type Commands, commandClasses, runProgram } from './program.ts'
+export { didYouMean, suggest } from './suggestion.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
-export { escapeLines, escapeText } from './text-escaping.ts'
-export { showTime } from './time-text.ts'
+export { confirm, withProgress } from './terminal.ts'
+export { escapeText } from './text-escaping.ts'
+export { formatTime, parseDurationSeconds, parseTime } from './time.ts'

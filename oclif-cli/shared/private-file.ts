@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import {
+  chmodSync,
   closeSync,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -10,11 +12,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { CliError } from './cli-error.ts'
 
 /**
- * The text of a file that holds secrets; null when there is none. One that others may read or write, or that belongs
- * to someone else, is refused with `MEZ_CREDENTIALS_UNSAFE`.
+ * The text of a file that contains secrets; null if it does not exist. Throws `MEZ_CREDENTIALS_UNSAFE` if other users can
+ * read or write it, or if it belongs to another user.
  */
 export function readPrivateFile(file: string): string | null {
   let handle: number
@@ -26,9 +30,12 @@ export function readPrivateFile(file: string): string | null {
   }
   try {
     const { mode, uid } = fstatSync(handle)
-    if ((mode & 0o077) !== 0 || (process.getuid !== undefined && uid !== process.getuid())) {
-      throw new CliError('MEZ_CREDENTIALS_UNSAFE', `${file} can be read or changed by others, it is not used`)
+    if ((mode & 0o077) !== 0) {
+      const text = `${file} is accessible to other users (mode 0${(mode & 0o777).toString(8)})`
+      throw new CliError('MEZ_CREDENTIALS_UNSAFE', text)
     }
+    if (process.getuid !== undefined && uid !== process.getuid())
+      throw new CliError('MEZ_CREDENTIALS_UNSAFE', `${file} belongs to another user`)
     return readFileSync(handle, 'utf8')
   } catch (cause) {
     throw cause instanceof CliError ? cause : unreadable(file, cause)
@@ -37,7 +44,7 @@ export function readPrivateFile(file: string): string | null {
   }
 }
 
-/** Puts a file of mode 0600 in place at once: a reader finds the old text or the new one. The folder must exist. */
+/** Replaces a file atomically, with mode 0600: a reader sees the old text or the new one. The folder must exist. */
 export function writePrivateFile(file: string, text: string): void {
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
@@ -55,12 +62,12 @@ export function writePrivateFile(file: string, text: string): void {
   }
 }
 
-/** Throws what `writePrivateFile` would, where that can be told before; a file that is there stays as it is. */
+/** Throws the error of a later `writePrivateFile` as far as it can be foreseen; leaves an existing file alone. */
 export function checkPrivateFile(file: string): void {
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
-    if (file === '' || statSync(file, { throwIfNoEntry: false })?.isDirectory())
-      throw new Error('it is no name of a file')
+    if (file === '') throw new Error('the name is empty')
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder')
     closeSync(openSync(draft, 'wx', 0o600))
   } catch (cause) {
     throw unwritable(file, cause)
@@ -74,4 +81,19 @@ function unwritable(file: string, cause: unknown): CliError {
 
 function unreadable(file: string, cause: unknown): CliError {
   return new CliError('MEZ_FILE_UNREADABLE', `cannot read ${file}: ${(cause as Error).message}`, { cause })
+}
+
+/** The folder of a program's files: `variable` from the environment, or `folder` in the home directory. */
+export function programHome(variable: string, folder: string): string {
+  return process.env[variable] || join(homedir(), folder)
+}
+
+/** Creates the folder if needed, and closes it to other users (0700). */
+export function makePrivateFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    chmodSync(dir, 0o700)
+  } catch (cause) {
+    throw new CliError('MEZ_FILE_UNWRITABLE', `cannot create ${dir}: ${(cause as Error).message}`, { cause })
+  }
 }

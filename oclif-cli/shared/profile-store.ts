@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { CliError, messageOf } from './cli-error.ts'
-import { readPrivateFile, writePrivateFile } from './private-file.ts'
-import { makePrivateFolder } from './private-folder.ts'
+import { createHubClient } from './hub-client.ts'
+import { parseProxy, proxyEndpoint } from './hub-endpoint.ts'
+import { makePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
+import { showCell } from './table.ts'
 
-/** A sign-in at one hub, as it is kept on disk. */
+/** A login at one hub, as stored on disk. */
 export interface Profile {
   /** `host` or `host:port`. */
   readonly proxy: string
@@ -20,55 +22,55 @@ export interface Profile {
 
 export interface ProfileStore<P extends Profile = Profile> {
   readonly file: string
-  /** The profile of `proxy`, or of the latest login; null without one. */
+  /** The login at `proxy`, or the latest login; null if there is none. */
   get(proxy?: string): P | null
   list(): readonly P[]
-  /** Keeps a profile and makes it the current one. */
+  /** Stores a login and makes it the latest one. */
   put(profile: P): void
   remove(proxy: string): void
 }
 
-interface Kept<P> {
+interface Stored<P> {
   readonly current: string | null
   readonly profiles: Readonly<Record<string, P>>
 }
 
 /**
- * Sign-ins in `<dir>/credentials.json`: mode 0600 in a directory of mode 0700, replaced atomically. A file that others
- * may read or write, or that belongs to someone else, is refused with `MEZ_CREDENTIALS_UNSAFE`, a damaged one with
- * `MEZ_FILE_UNREADABLE`. `more` are texts that each profile has besides those of `Profile`.
+ * Logins in `<dir>/credentials.json`: mode 0600 in a folder of mode 0700, replaced atomically. Throws
+ * `MEZ_CREDENTIALS_UNSAFE` for a file that other users can access, `MEZ_FILE_UNREADABLE` for a damaged one. `more` names
+ * the string fields that a profile has in addition to `Profile`.
  */
 export function createProfileStore<P extends Profile = Profile>(
   dir: string,
   more: readonly (keyof P)[] = [],
 ): ProfileStore<P> {
   const file = join(dir, 'credentials.json')
-  const texts: readonly (keyof P)[] = ['proxy', 'token', 'expires', 'user', 'cluster', ...more]
+  const strings: readonly (keyof P)[] = ['proxy', 'token', 'expires', 'user', 'cluster', ...more]
 
-  function load(): Kept<P> {
+  function load(): Stored<P> {
     const text = readPrivateFile(file)
     if (text === null) return { current: null, profiles: {} }
     try {
-      const { current = null, profiles = {} } = (JSON.parse(text) ?? {}) as Partial<Kept<P>>
-      if (typeof current !== 'string' && current !== null) throw new Error('the current login is no name')
+      const { current = null, profiles = {} } = (JSON.parse(text) ?? {}) as Partial<Stored<P>>
+      if (typeof current !== 'string' && current !== null) throw new Error('"current" is not a name')
       for (const [name, profile] of Object.entries(profiles)) {
-        const missing = texts.find((field) => typeof profile?.[field] !== 'string')
+        const missing = strings.find((field) => typeof profile?.[field] !== 'string')
         if (missing !== undefined) throw new Error(`the login at ${name} has no ${String(missing)}`)
       }
       return { current, profiles }
     } catch (cause) {
-      // What a parser says quotes the file, which holds secrets.
-      const why = cause instanceof SyntaxError ? 'it is not JSON' : messageOf(cause)
+      // The message of a parser quotes the file, which contains secrets.
+      const why = cause instanceof SyntaxError ? 'it is not valid JSON' : messageOf(cause)
       throw new CliError('MEZ_FILE_UNREADABLE', `${file} is damaged: ${why}`, {
-        hint: 'Remove it and sign in again.',
+        hint: 'Remove the file and sign in again.',
         cause,
       })
     }
   }
 
-  function save(kept: Kept<P>): void {
+  function save(stored: Stored<P>): void {
     makePrivateFolder(dir)
-    writePrivateFile(file, `${JSON.stringify(kept, null, 2)}\n`)
+    writePrivateFile(file, `${JSON.stringify(stored, null, 2)}\n`)
   }
 
   return {
@@ -84,8 +86,43 @@ export function createProfileStore<P extends Profile = Profile>(
     },
     remove(proxy) {
       const { current, profiles } = load()
-      const { [proxy]: _gone, ...rest } = profiles
+      const { [proxy]: _removed, ...rest } = profiles
       save({ current: current === proxy ? (Object.keys(rest)[0] ?? null) : current, profiles: rest })
     },
   }
+}
+
+/** The error of a command that needs a login at `proxy`, or at any hub. */
+export function notLoggedIn(program: 'mezctl' | 'msh', proxy: string | undefined, note = ''): CliError {
+  const text = proxy === undefined ? 'not signed in' : `not signed in at ${proxy}`
+  return new CliError('MEZ_NOT_LOGGED_IN', `${text}${note}`, {
+    hint: `Run ${program} login --proxy ${proxy ?? 'HOST[:PORT]'}.`,
+  })
+}
+
+/** Ends a stored login (the latest one without `proxy`) at its hub, and removes it even if the hub is unreachable. */
+export async function endLogin<P extends Profile>(
+  store: ProfileStore<P>,
+  options: {
+    readonly program: 'mezctl' | 'msh'
+    readonly proxy: string | undefined
+    readonly note: (text: string) => void
+  },
+): Promise<{ readonly result: { readonly proxy: string; readonly ended: boolean }; readonly text: string }> {
+  const profile = store.get(options.proxy)
+  if (profile === null) throw notLoggedIn(options.program, options.proxy)
+  const { proxy, token, ca, user } = profile
+  const endpoint = proxyEndpoint(parseProxy(proxy), { token, ca, why: 'logout', renewHint: '' })
+  let ended = true
+  try {
+    await createHubClient(endpoint).call('DELETE', '/me/session', { deadlineMs: 5_000 })
+  } catch (error) {
+    // 401: the session had already ended.
+    ended = error instanceof CliError && error.status === 401
+    if (!ended) {
+      options.note(`warning: the session stays open at the hub until it expires: ${messageOf(error)}`)
+    }
+  }
+  store.remove(proxy)
+  return { result: { proxy, ended }, text: `Signed out of ${proxy} (${showCell(user)}).` }
 }

@@ -2,32 +2,31 @@ import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, Config, flush, run, settings } from '@oclif/core'
-import { messageOf } from './cli-error.ts'
-import { reportError } from './error-report.ts'
+import { messageOf, reportError } from './cli-error.ts'
 
-/** Commands by what is typed (`apps ls`); each is a module that is loaded only when it is run. */
-export type Commands = Readonly<Record<string, () => Promise<{ default: unknown }>>>
+/** Commands by the words that are typed (`apps ls`). Each loads its module only when it runs. */
+export type Commands = Readonly<Record<string, () => Promise<Command.Class>>>
 
 export interface ProgramOptions {
-  /** What is typed to start it. */
+  /** The name of the executable. */
   readonly name: string
   readonly argv: readonly string[]
-  /** The package's manifest, with its `oclif` part. */
+  /** The package's manifest, with its `oclif` section. */
   readonly manifest: URL
   readonly commands: Commands
   /** Module below the package's folder that exports `COMMANDS`, for help and completion. */
   readonly classes: string
-  /** Flags with a value that may also stand in front of the command. */
+  /** Flags with a value that are also accepted before the command. */
   readonly leading?: readonly string[]
 }
 
 /**
- * Runs one command line and sets the exit code. A command of ours, or its help, is loaded alone and without CLI plugins:
- * that keeps the way to the first output short. Everything else (help on all, plugins) takes oclif's whole way.
+ * Runs one command line and sets the exit status. One of our commands, or its help, is loaded alone and without CLI
+ * plugins, which shortens the time to the first output. Everything else (the list of commands, plugins) runs through oclif.
  */
 export async function runProgram(options: ProgramOptions): Promise<void> {
   const { name, manifest, commands } = options
-  // Linked plugins in TypeScript would otherwise be warned about at every start.
+  // Otherwise oclif warns about linked TypeScript plugins at every start.
   settings.enableAutoTranspile = false
   const root = dirname(fileURLToPath(manifest))
   const pjson = JSON.parse(readFileSync(manifest, 'utf8'))
@@ -40,7 +39,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         ...pjson.oclif,
         commands: { strategy: 'explicit', target: options.classes, identifier: 'COMMANDS' },
       }
-      await run(spaced(argv, commands), { root, pjson: { ...pjson, oclif } })
+      await run(canonicalWords(argv, commands), { root, pjson: { ...pjson, oclif } })
       await flush()
     } else {
       const { plugins: _plugins, ...oclif } = pjson.oclif
@@ -51,30 +50,28 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         userPlugins: false,
         devPlugins: false,
       })
-      const loaded = (await commands[found.id]!()).default as Command.Class
-      loaded.id = found.id.replaceAll(' ', ':')
-      if (asksForHelp(argv)) {
-        const { showCommandHelp } = await import('./command-help.ts')
-        await showCommandHelp(loaded, config)
-      } else {
-        await loaded.run([...found.rest], config as never)
-      }
+      const command = await commands[found.id]!()
+      command.id = found.id.replaceAll(' ', ':')
+      if (wantsHelp(argv)) await showCommandHelp(command, config)
+      else await command.run([...found.rest], config as never)
     }
   } catch (error) {
-    process.exitCode = reportError(error, found === null ? name : `${name} ${found.id}`)
+    const flag = argv.findIndex((word) => word.startsWith('-'))
+    process.exitCode = await reportError(error, {
+      command: found === null ? name : `${name} ${found.id}`,
+      words: argv.slice(argv[0] === 'help' ? 1 : 0, flag > 0 ? flag : undefined),
+      known: [...Object.keys(commands), ...Object.keys(pjson.oclif.topics ?? {})],
+    })
   }
 }
 
-/** Every command's class by its oclif id: read for help, completion and suggestions only. */
+/** The class of every command by its oclif id, for help and completion. */
 export async function commandClasses(commands: Commands): Promise<Record<string, Command.Class>> {
-  const loaded = Object.entries(commands).map(async ([id, load]) => [
-    id.replaceAll(' ', ':'),
-    (await load()).default as Command.Class,
-  ])
+  const loaded = Object.entries(commands).map(async ([id, load]) => [id.replaceAll(' ', ':'), await load()])
   return Object.fromEntries(await Promise.all(loaded))
 }
 
-/** oclif knows flags after the command only. */
+/** Moves leading flags behind the command: oclif does not accept them before it. */
 function leadingLast(argv: readonly string[], leading: readonly string[]): readonly string[] {
   const rest = [...argv]
   const moved: string[] = []
@@ -88,12 +85,12 @@ function leadingLast(argv: readonly string[], leading: readonly string[]): reado
   return end === -1 ? [...rest, ...moved] : rest.toSpliced(end, 0, ...moved)
 }
 
-/** `delete` and `list` are `rm` and `ls`. */
+/** `delete` and `list` mean `rm` and `ls`. */
 function canonical(word: string | undefined): string | undefined {
   return word === 'delete' ? 'rm' : word === 'list' ? 'ls' : word
 }
 
-function spaced(argv: readonly string[], commands: Commands): string[] {
+function canonicalWords(argv: readonly string[], commands: Commands): string[] {
   const [topic, verb, ...rest] = argv
   const word = canonical(verb)
   return word !== verb && `${topic} ${word}` in commands ? [topic!, word!, ...rest] : [...argv]
@@ -110,12 +107,26 @@ function findCommand(
   return null
 }
 
-function asksForHelp(argv: readonly string[]): boolean {
+function wantsHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end === -1 ? argv.length : end).some((word) => word === '--help' || word === '-h')
 }
 
-/** oclif's own commands (`plugins`) would print their whole configuration for a parse error under `--json`. */
+/** Prints the help of one command from its class. oclif itself would load every other command first. */
+async function showCommandHelp(command: Command.Class, config: Config): Promise<void> {
+  const { Help } = await import('@oclif/core/help')
+  type Named = Readonly<Record<string, object>>
+  // oclif's help reads the names from the values.
+  const named = (all: Named): Named =>
+    Object.fromEntries(Object.entries(all).map(([name, one]) => [name, { ...one, name }]))
+  const described = Object.assign(Object.create(command), {
+    flags: named({ ...command.baseFlags, ...command.flags }),
+    args: named(command.args),
+  })
+  await new Help(config).showCommandHelp(described)
+}
+
+/** Under `--json` oclif's own commands (`plugins`) would print their whole configuration for a parse error. */
 function hideConfigInErrors(): void {
   const prototype = Command.prototype as unknown as { toErrorJson(error: unknown): unknown }
   prototype.toErrorJson = (error) => ({ error: { message: messageOf(error) } })

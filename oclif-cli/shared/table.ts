@@ -2,9 +2,9 @@ import { stripVTControlCharacters } from 'node:util'
 import { escapeText } from './text-escaping.ts'
 
 const GAP = 2
-/** Ids and moments, which nobody could read or copy in pieces. */
+/** Ids and times are never broken: they are read and copied whole. */
 const WHOLE = /^(?:[\da-f]{8}(?:-[\da-f]+)+|\d{4}-\d\d-\d\d(?:[ T][\d:.]+Z?)?|\d+[dhms] ago|in \d+[dhms])$/i
-/** Up to where a line may go: after a space or one of these, and between wide characters. */
+/** A line may break after a space or one of these characters, and between wide characters. */
 const PIECE = /[^\s,.@/-]*[\s,.@/-]+|[^\s,.@/-]+/gu
 const NO_LINES = Object.fromEntries(
   [
@@ -13,7 +13,7 @@ const NO_LINES = Object.fromEntries(
   ].map((name) => [name, '']),
 )
 
-/** A cell: texts are escaped, lists joined by commas, empty and missing values shown as `-`. */
+/** The text of a cell: strings are escaped, lists joined with commas, empty and missing values shown as `-`. */
 export function showCell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
@@ -35,9 +35,9 @@ export function showLabels(labels: Readonly<Record<string, unknown>> | null | un
 }
 
 /**
- * A table without lines. When it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
- * narrowed and their texts continue on the next line, broken where words end. Where that does not suffice the lines
- * are as long as they are. Nothing is cut off, and no name, id or moment is broken.
+ * A table without rules. If it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
+ * narrowed and their text wraps between words. If that is not enough, lines stay longer than the terminal: text is never
+ * cut off, and names, ids and times are never broken.
  */
 export async function showTable(
   head: readonly string[],
@@ -61,11 +61,11 @@ export async function showTable(
     .join('\n')
 }
 
-/** Widths of the columns, or null when they do not fit. */
+/** The widths of the columns, or null if the table does not fit. */
 function narrowed(rows: readonly (readonly string[])[], columns: number): readonly number[] | null {
   const widest = (texts: readonly string[]) => Math.max(...texts.map(displayWidth))
   const widths = rows[0]!.map((_, at) => widest(rows.map((row) => row[at] ?? '')))
-  // The first column is what things are called by.
+  // The first column contains names.
   const least = widths.map((width, at) =>
     at === 0 ? width : widest(rows.flatMap((row) => pieces(row[at] ?? ''))),
   )
@@ -86,7 +86,7 @@ function pieces(text: string): readonly string[] {
   )
 }
 
-/** The text in lines of at most `width` columns; cli-table3's own wrapping cuts wide characters off. */
+/** The text in lines of at most `width` columns. cli-table3's own wrapping cuts off wide characters. */
 function wrapped(text: string, width: number): string {
   const lines = ['']
   for (const piece of pieces(text)) {
@@ -96,7 +96,7 @@ function wrapped(text: string, width: number): string {
   return lines.map((line) => line.trimEnd()).join('\n')
 }
 
-/** Columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */
+/** The columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */
 function displayWidth(text: string): number {
   let width = 0
   for (const char of text.normalize('NFC')) {
@@ -111,7 +111,7 @@ function displayWidth(text: string): number {
   return width
 }
 
-/** Lines of `name  value`, the names padded: for one thing in detail. */
+/** Lines of `name  value` with the names padded: the details of one object. */
 export function showFields(fields: readonly (readonly [string, unknown])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length)) + GAP
   return fields.map(([name, value]) => `${name.padEnd(width)}${showCell(value)}`).join('\n')

@@ -1,11 +1,11 @@
 /**
- * What a name may do to a terminal or to the reader's eye: C0, DEL and C1 controls, bidirectional and invisible
- * format characters, line separators, tags and lone surrogates.
+ * Characters that can drive a terminal or deceive a reader: C0, DEL and C1 controls, bidirectional and invisible format
+ * characters, line separators, tags and lone surrogates.
  */
 const HAZARDS =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu
 
-/** True when the text holds a character that is never printed as it is. */
+/** True when the text contains a character that is never printed literally. */
 export function isHazardous(text: string): boolean {
   return text.search(HAZARDS) !== -1
 }
@@ -18,7 +18,7 @@ export function escapeText(text: string): string {
   })
 }
 
-/** As `escapeText`, keeping line breaks: for messages of several lines. */
+/** Like `escapeText`, but keeps line breaks. */
 export function escapeLines(text: string): string {
   return text
     .split(/\r?\n/)
@@ -26,7 +26,7 @@ export function escapeLines(text: string): string {
     .join('\n')
 }
 
-/** Hazardous characters in JSON or double-quoted YAML as `\uXXXX`: the value that is read back is the same. */
+/** Hazardous characters in JSON or double-quoted YAML as `\uXXXX`: parsing gives back the same value. */
 export function escapeQuoted(text: string): string {
   return text.replace(HAZARDS, (char) => {
     if (char === '\n') return char

@@ -74,7 +74,7 @@ t.test('an administrator works over HTTPS, under the own name', async (t) => {
   const [apps, status, lock] = await Promise.all([
     mezctlAs(alice, 'apps', 'ls', '--format', 'json'),
     mezctlAs(alice, 'status', '--format', 'json'),
-    mezctlAs(alice, 'locks', 'create', '--user', 'nobody@example.test', '--format', 'json'),
+    mezctlAs(alice, 'locks', 'create', '--user', 'nobody@example.test', '--yes', '--json'),
   ])
   t.strictSame(
     JSON.parse(apps.out).map((app: { metadata: { name: string } }) => app.metadata.name),

@@ -1,12 +1,14 @@
-/** When the bytes of a local client go on to a TCP app, and when never, to the moment. */
+/** When the bytes of a local client pass to a TCP app, when never, and after which time. */
 import { mock } from 'node:test'
 import t from 'tap'
-import { keepPagesOut } from '../../oclif-cli/msh/browser-guard.ts'
+import { guardPort } from '../../oclif-cli/msh/browser-guard.ts'
+
+const STALLED = 'an HTTP request stalled in its head at'
 
 mock.timers.enable({ apis: ['setTimeout'] })
 t.teardown(() => mock.timers.reset())
 
-/** A client and what of it the app has heard: its bytes, `|` for each end. */
+/** A client, and what the app has received from it: its bytes, and `|` for each end. */
 function start() {
   const seen = { app: '', refused: [] as string[] }
   const pipe = {
@@ -18,11 +20,11 @@ function start() {
       seen.app += '|'
     },
   }
-  const forget = keepPagesOut(pipe, 6_380, (what) => seen.refused.push(what))
-  return { seen, forget, write: (text: string) => pipe.write(Buffer.from(text)), end: () => pipe.end() }
+  const drop = guardPort(pipe, 6_380, (what) => seen.refused.push(what))
+  return { seen, drop, write: (text: string) => pipe.write(Buffer.from(text)), end: () => pipe.end() }
 }
 
-t.test('what may still become a request waits a moment, and goes on then', async (t) => {
+t.test('bytes that may still become a request wait 50 ms, and pass then', async (t) => {
   const { seen, write, end } = start()
   write('G')
   mock.timers.tick(49)
@@ -31,12 +33,12 @@ t.test('what may still become a request waits a moment, and goes on then', async
   t.equal(seen.app, 'G')
   write('ET / HTTP/1.1\r\nOrigin: null\r\n\r\n')
   end()
-  t.equal(seen.app, 'GET / HTTP/1.1\r\nOrigin: null\r\n\r\n|', 'and all that follows at once')
+  t.equal(seen.app, 'GET / HTTP/1.1\r\nOrigin: null\r\n\r\n|', 'and everything after them at once')
   mock.timers.tick(60_000)
   t.strictSame(seen.refused, [])
 })
 
-t.test('I123 a request waits for the end of its head, five seconds in all', async (t) => {
+t.test('I123 a request waits for the end of its head, at most five seconds', async (t) => {
   const { seen, write, end } = start()
   write('G')
   write('ET / HTTP/1.1\r\n')
@@ -45,18 +47,18 @@ t.test('I123 a request waits for the end of its head, five seconds in all', asyn
   mock.timers.tick(999)
   t.strictSame(seen, { app: '', refused: [] })
   mock.timers.tick(1)
-  t.strictSame(seen, { app: '', refused: ['an HTTP request stopped half-way at'] })
+  t.strictSame(seen, { app: '', refused: [STALLED] })
   write('\r\n')
   end()
   mock.timers.tick(60_000)
-  t.strictSame(seen, { app: '', refused: ['an HTTP request stopped half-way at'] }, 'and no more is heard')
+  t.strictSame(seen, { app: '', refused: [STALLED] }, 'and nothing passes later')
 })
 
-t.test('I123 nothing of a page goes on, nor of what is too long or breaks off', async (t) => {
+t.test('I123 no byte of a page passes, nor of a request that is too long or breaks off', async (t) => {
   const cases: Record<string, string> = {
     'a web page tried to use': 'GET / HTTP/1.1\r\nOrigin: null\r\n\r\n',
-    'an HTTP request with too large a head came to': `GET / HTTP/1.1\r\nA: ${'a'.repeat(65_536)}`,
-    'an HTTP request broke off at': 'GET / HTTP/1.1\r\n',
+    'an HTTP request with a head over 64 KiB arrived at': `GET / HTTP/1.1\r\nA: ${'a'.repeat(65_536)}`,
+    'an HTTP request ended within its head at': 'GET / HTTP/1.1\r\n',
   }
   for (const [what, text] of Object.entries(cases)) {
     const { seen, write, end } = start()
@@ -68,7 +70,7 @@ t.test('I123 nothing of a page goes on, nor of what is too long or breaks off', 
   }
 })
 
-t.test('a client that ends before it has said enough is heard', async (t) => {
+t.test('a client that ends early still reaches the app', async (t) => {
   for (const text of ['', 'GET', 'GET /file']) {
     const { seen, write, end } = start()
     if (text !== '') write(text)
@@ -78,11 +80,11 @@ t.test('a client that ends before it has said enough is heard', async (t) => {
   }
 })
 
-t.test('what a client that has gone left behind is forgotten', async (t) => {
+t.test('the held bytes of a client that disconnected are dropped', async (t) => {
   for (const text of ['GET', 'GET / HTTP/1.1\r\n']) {
-    const { seen, write, forget } = start()
+    const { seen, write, drop } = start()
     write(text)
-    forget()
+    drop()
     mock.timers.tick(60_000)
     t.strictSame(seen, { app: '', refused: [] })
   }

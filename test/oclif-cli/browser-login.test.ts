@@ -1,4 +1,4 @@
-/** The way of a code from the browser to the program, when browser or hub do not do what they should. */
+/** How a code gets from the browser to the program when the browser or the hub misbehaves. */
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -8,7 +8,7 @@ import { until } from '../until.ts'
 
 process.env.MEZITE_BROWSER = '/bin/true'
 
-/** A login that waits; `callback` is where the hub's page leads. */
+/** A login that waits for the browser. */
 async function waiting(t: Tap, redeem: (code: string) => Promise<string>) {
   const written = t.capture(process.stderr, 'write', () => true)
   const text: string[] = []
@@ -36,7 +36,7 @@ async function waiting(t: Tap, redeem: (code: string) => Promise<string>) {
 }
 type Tap = { capture: typeof t.capture }
 
-/** Sends the code and goes away while the hub is asked. */
+/** Sends the code and disconnects before the response. */
 function leave(port: number, code: string): void {
   const socket = connect(port, '127.0.0.1', () => {
     socket.end(`GET /callback?code=${code} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
@@ -47,7 +47,7 @@ function leave(port: number, code: string): void {
 
 const opts = { timeout: 30_000 }
 
-t.test('a login is done although the browser goes away while the hub is asked', opts, async (t) => {
+t.test('a login completes although the browser leaves while the hub is working', opts, async (t) => {
   const done = await waiting(t, () => pause(500, 'signed in'))
   leave(done.port, 'right')
   t.equal(await done.login, 'signed in')
@@ -59,18 +59,18 @@ t.test('a login is done although the browser goes away while the hub is asked', 
   await t.rejects(failed.login, { code: 'sign_in_failed' })
 })
 
-t.test('a code that is none is answered, and the login goes on waiting', opts, async (t) => {
+t.test('a wrong code is rejected, and the login keeps waiting', opts, async (t) => {
   const { login, outcome, visit } = await waiting(t, async (code) => {
     if (code === 'right') return 'signed in'
     throw new CliError('code_invalid', 'The code is unknown.', { status: 400 })
   })
-  t.match(await visit('wrong'), { status: 400, text: /does not know this code/ })
+  t.match(await visit('wrong'), { status: 400, text: /not valid/ })
   t.notOk(outcome.settled)
   t.match(await visit('right'), { status: 200, text: /You are signed in/ })
   t.equal(await login, 'signed in')
 })
 
-t.test('only the hub’s own way leads in: no other name, method or path', opts, async (t) => {
+t.test('the listener accepts one host, method and path only', opts, async (t) => {
   let asked = 0
   const { login, port, visit } = await waiting(t, async () => {
     asked += 1
@@ -101,30 +101,26 @@ t.test('only the hub’s own way leads in: no other name, method or path', opts,
   t.equal(await login, 'signed in')
 })
 
-t.test(
-  'a hub that takes no more tries is told of as that, and the code can be sent again',
-  opts,
-  async (t) => {
-    let tries = 0
-    const { login, outcome, terminal, visit } = await waiting(t, async () => {
-      tries += 1
-      if (tries > 1) return 'signed in'
-      throw new CliError('too_many_requests', 'Too many requests.', { status: 429 })
-    })
-    t.match(await visit('right'), { status: 429, text: /takes no more tries just now.*load this page again/ })
-    t.match(terminal(), /The hub takes no more tries just now/)
-    t.notOk(outcome.settled)
-    t.match(await visit('right'), { status: 200 })
-    t.equal(await login, 'signed in')
-  },
-)
+t.test('a hub that limits attempts is reported as such, and the code can be sent again', opts, async (t) => {
+  let tries = 0
+  const { login, outcome, terminal, visit } = await waiting(t, async () => {
+    tries += 1
+    if (tries > 1) return 'signed in'
+    throw new CliError('too_many_requests', 'Too many requests.', { status: 429 })
+  })
+  t.match(await visit('right'), { status: 429, text: /reload this page/ })
+  t.match(terminal(), /accepts no more attempts/)
+  t.notOk(outcome.settled)
+  t.match(await visit('right'), { status: 200 })
+  t.equal(await login, 'signed in')
+})
 
-t.test('every other answer of the hub ends the login with its reason', opts, async (t) => {
+t.test('every other error of the hub ends the login with its reason', opts, async (t) => {
   for (const status of [400, 401, 403, 404, 413, 500, 503]) {
     const { login, visit } = await waiting(t, async () => {
-      throw new CliError('some_reason', 'The hub says no.', { status })
+      throw new CliError('some_reason', 'Refused.', { status })
     })
-    t.match(await visit('right'), { status: 502, text: /the terminal says why/ }, String(status))
-    await t.rejects(login, { code: 'some_reason', message: 'The hub says no.' })
+    t.match(await visit('right'), { status: 502, text: /terminal shows the reason/ }, String(status))
+    await t.rejects(login, { code: 'some_reason', message: 'Refused.' })
   }
 })

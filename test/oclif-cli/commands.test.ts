@@ -1,30 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { showTable } from '../../oclif-cli/shared/table.ts'
 import { startFakeHub } from './fake-hub.ts'
-import { runMezctl, runProgram } from './run-program.ts'
+import { runLines, runMezctl } from './run-program.ts'
 
 const hub = await startFakeHub()
 t.teardown(() => hub.stop())
 const env = { MEZITE_DATA_DIR: hub.dir, MEZCTL_HOME: join(hub.dir, 'home') }
 const mezctl = (line: string | readonly string[], input?: string) =>
   runMezctl(typeof line === 'string' ? line.split(' ') : line, env, input)
-/** A few at a time: most of a program's start is waiting. */
-async function severally<T>(all: readonly T[], each: (one: T) => Promise<void>): Promise<void> {
-  const left = [...all]
-  const work = async () => {
-    for (let one = left.shift(); one !== undefined; one = left.shift()) await each(one)
-  }
-  await Promise.all(Array.from({ length: 4 }, work))
-}
+const runAll = (lines: readonly string[]) => runLines(lines, env)
 const ID = '01a2177e-3930-733d-b419-54bdf06c4dcb'
 const api = (path: string) => `/v1/webapi${path}`
 
-const ALL_HELPS = fileURLToPath(new URL('all-helps.ts', import.meta.url))
 const HOSTILE = 'evil\u001b[2J\u0007\u202etxt\u200b\u009b31m'
 const app = {
   kind: 'app',
@@ -63,6 +54,7 @@ hub.answers.set('/tokens', [
 ])
 hub.answers.set('/agents', [
   { hostname: 'node-1', connected: true, rtt_ms: 3.4, apps: ['grafana'], streams: 0 },
+  { hostname: 'n%2', connected: false },
 ])
 hub.answers.set('/agents/node-1', { hostname: 'node-1', connected: true })
 hub.answers.set('/api-tokens', [
@@ -87,7 +79,7 @@ hub.answers.set('/status', {
   plugins: [{ order: 1, name: 'rbac' }],
 })
 
-t.test('every listing is a table, one JSON array and one YAML list', async (t) => {
+t.test('every list is a table, one JSON array and one YAML list', async (t) => {
   const tables: [string, RegExp][] = [
     ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +grafana\.apps\.example\.com/],
     ['users list', /NAME[\s\S]* a, b +- +\d+m ago/],
@@ -99,20 +91,18 @@ t.test('every listing is a table, one JSON array and one YAML list', async (t) =
     ['locks ls', /l1 +user alice +m +- +never/],
     ['sessions ls', /s1 +hub +alice/],
   ]
-  await Promise.all(
-    tables.map(async ([line, expected]) => {
-      const [text, json, yaml, short] = await Promise.all(
-        ['', ' --format json', ' --format yaml', ' --json'].map((more) => mezctl(line + more)),
-      )
-      t.match(text, { code: 0, err: '' }, line)
-      t.match(text!.out, expected, line)
-      const topic = line.split(' ')[0]!
-      const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}`)
-      t.same(JSON.parse(json!.out), kept, `${line} --format json`)
-      t.same(JSON.parse(short!.out), kept, `${line} --json`)
-      t.same(parse(yaml!.out), kept, `${line} --format yaml`)
-    }),
-  )
+  const formats = ['', ' --format json', ' --format yaml', ' --json']
+  const finished = await runAll(tables.flatMap(([line]) => formats.map((more) => line + more)))
+  for (const [at, [line, expected]] of tables.entries()) {
+    const [text, json, yaml, short] = finished.slice(at * formats.length)
+    t.match(text, { code: 0, err: '' }, line)
+    t.match(text!.out, expected, line)
+    const topic = line.split(' ')[0]!
+    const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}`)
+    t.same(JSON.parse(json!.out), kept, `${line} --format json`)
+    t.same(JSON.parse(short!.out), kept, `${line} --json`)
+    t.same(parse(yaml!.out), kept, `${line} --format yaml`)
+  }
 })
 
 t.test(
@@ -127,11 +117,10 @@ t.test(
       'api-tokens ls',
       'auth rotate --type=agent-ca',
     ].flatMap((line) => ['text', 'json', 'yaml'].map((format) => `${line} --format ${format}`))
-    await severally(lines, async (line) => {
-      const { out, err } = await mezctl(line)
-      t.notMatch(out, hazard, line)
-      t.notMatch(err, hazard, line)
-    })
+    for (const [at, { out, err }] of (await runAll(lines)).entries()) {
+      t.notMatch(out, hazard, lines[at]!)
+      t.notMatch(err, hazard, lines[at]!)
+    }
     t.match((await mezctl('users ls')).out, 'evil\\x1b[2J\\x07\\u{202e}txt\\u{200b}\\x9b31m')
     hub.events.push({ id: 'e0', type: 'app.request', user: HOSTILE, path: '/\u001b]0;x\u0007' })
     t.notMatch((await mezctl('audit ls')).out, hazard)
@@ -139,7 +128,7 @@ t.test(
   },
 )
 
-t.test('an empty listing says what to do next, and is an empty array for scripts', async (t) => {
+t.test('an empty list names the next step, and is an empty array for scripts', async (t) => {
   const kept = hub.answers.get('/locks')
   hub.answers.set('/locks', [])
   t.match((await mezctl('locks ls')).out, /mezctl locks create/)
@@ -147,7 +136,7 @@ t.test('an empty listing says what to do next, and is an empty array for scripts
   hub.answers.set('/locks', kept)
 })
 
-t.test('get shows one object; status shows the plugins when asked', async (t) => {
+t.test('get shows one object; status shows the plugins on request', async (t) => {
   const lines = [
     'apps get grafana',
     'users get alice',
@@ -155,12 +144,13 @@ t.test('get shows one object; status shows the plugins when asked', async (t) =>
     'sso get sso',
     'agents get node-1',
   ]
-  await severally(lines, async (line) => {
+  const shown = await runAll(lines.flatMap((line) => [`${line} --json`, line]))
+  for (const [at, line] of lines.entries()) {
     const [topic, , name] = line.split(' ')
     const kept = hub.answers.get(`/${topic === 'sso' ? 'connectors' : topic}/${name}`)
-    t.same(JSON.parse((await mezctl(`${line} --json`)).out), kept, line)
-    t.same(parse((await mezctl(line)).out), kept, line)
-  })
+    t.same(JSON.parse(shown[at * 2]!.out), kept, line)
+    t.same(parse(shown[at * 2 + 1]!.out), kept, line)
+  }
   const { out } = await mezctl('status --plugins')
   t.match(out, /Cluster +test\nVersion +0\.1\.0\nHubs +1\nAgents +2/)
   t.match(out, /Plugins\nORDER +NAME\n1 +rbac/)
@@ -168,20 +158,20 @@ t.test('get shows one object; status shows the plugins when asked', async (t) =>
   t.notMatch((await mezctl('status')).out, /rbac/)
 })
 
-t.test('each change is one request, and says what was done', async (t) => {
+t.test('each change is one request, and reports what was done', async (t) => {
   const document = (name: string, spec: object, labels?: object) => ({
     kind: 'app',
     version: 'v1',
     metadata: { name, ...(labels ? { labels } : {}) },
     spec,
   })
-  const revisions: [string, string, string, unknown, RegExp][] = [
+  const changes: [string, string, string, unknown, RegExp][] = [
     [
-      'apps register --name db --uri tcp://h:1 --labels a=b,c=d --agent-hostname x --agent-hostname y',
+      'apps register --name db --uri tcp://h:1 --labels a=b,c=d --agent-hostname node-1',
       'POST',
       '/apps',
-      document('db', { uri: 'tcp://h:1', protocol: 'tcp', agents: ['x', 'y'] }, { a: 'b', c: 'd' }),
-      /^registered app db\nPeople reach it with: msh app login db\n$/,
+      document('db', { uri: 'tcp://h:1', protocol: 'tcp', agents: ['node-1'] }, { a: 'b', c: 'd' }),
+      /^Registered app db\.\nPeople open it with: msh app login db\n$/,
     ],
     [
       'apps register --name a/b --uri http://h',
@@ -195,33 +185,33 @@ t.test('each change is one request, and says what was done', async (t) => {
       'PUT',
       '/apps/grafana',
       { kind: 'app', version: 'v1', metadata: app.metadata, spec: { ...app.spec, uri: 'http://new' } },
-      /^updated app grafana/,
+      /^Updated app grafana/,
     ],
-    ['apps add-agent grafana n%2', 'PUT', '/apps/grafana/agents/n%252', null, /n%2 may serve app grafana/],
-    ['apps rm-agent grafana n', 'DELETE', '/apps/grafana/agents/n', null, /no longer serves/],
-    ['apps enable a/../b', 'POST', '/apps/a%2F..%2Fb/enable', null, /^enabled app a\/\.\.\/b/],
-    ['apps disable grafana', 'POST', '/apps/grafana/disable', null, /^disabled app grafana/],
-    ['apps delete grafana', 'DELETE', '/apps/grafana', null, /^removed app grafana/],
+    ['apps add-agent grafana n%2', 'PUT', '/apps/grafana/agents/n%252', null, /n%2 now serves app grafana/],
+    ['apps rm-agent grafana n --yes', 'DELETE', '/apps/grafana/agents/n', null, /no longer serves/],
+    ['apps enable a/../b', 'POST', '/apps/a%2F..%2Fb/enable', null, /^Enabled app a\/\.\.\/b/],
+    ['apps disable grafana --yes', 'POST', '/apps/grafana/disable', null, /^Disabled app grafana/],
+    ['apps delete grafana --yes', 'DELETE', '/apps/grafana', null, /^Removed app grafana/],
     [
       'users create bob --roles admin,platform',
       'POST',
       '/users',
       { name: 'bob', roles: ['admin', 'platform'] },
-      /^created user bob with roles admin, platform/,
+      /^Created user bob with roles admin, platform/,
     ],
     [
       'users update b@x --roles access',
       'PATCH',
       '/users/b%40x',
       { roles: ['access'] },
-      /^updated user b@x with roles access/,
+      /^Updated user b@x: assigned roles access/,
     ],
-    ['users relink bob', 'POST', '/users/bob/relink', null, /^relinked user bob/],
-    ['users rm bob', 'DELETE', '/users/bob', null, /^removed user bob/],
-    ['roles rm r', 'DELETE', '/roles/r', null, /^removed role r/],
-    ['sso rm s', 'DELETE', '/connectors/s', null, /^removed connector s/],
-    ['tokens rm t1', 'DELETE', '/tokens/t1', null, /^removed join token t1/],
-    ['api-tokens rm a1', 'DELETE', '/api-tokens/a1', null, /^revoked API token a1/],
+    ['users relink bob -y', 'POST', '/users/bob/relink', null, /^Relinked user bob/],
+    ['users rm bob -y', 'DELETE', '/users/bob', null, /^Removed user bob/],
+    ['roles rm r -y', 'DELETE', '/roles/r', null, /^Removed role r/],
+    ['sso rm s -y', 'DELETE', '/connectors/s', null, /^Removed connector s/],
+    ['tokens rm t1 -y', 'DELETE', '/tokens/t1', null, /^Revoked join token t1/],
+    ['api-tokens rm a1 -y', 'DELETE', '/api-tokens/a1', null, /^Revoked API token a1/],
     [
       'api-tokens create --name ci --roles admin --ttl 7d',
       'POST',
@@ -234,7 +224,7 @@ t.test('each change is one request, and says what was done', async (t) => {
       'POST',
       '/auth/rotate/agent-ca',
       { step: 'switch' },
-      /^agent-ca: switched[\s\S]*would now shut out[\s\S]*Next, when nobody is listed: .*--phase finish\nTo go back/,
+      /^agent-ca: switched[\s\S]*locked out by finish[\s\S]*Next, once the list is empty: .*--phase finish\nTo go back/,
     ],
     [
       'auth rotate --type=app-jwt',
@@ -243,15 +233,15 @@ t.test('each change is one request, and says what was done', async (t) => {
       null,
       /k2 +coming[\s\S]*A new key is published/,
     ],
-    ['agents rm n', 'DELETE', '/agents/n', null, /^removed agent n/],
-    ['locks rm l', 'DELETE', '/locks/l', null, /^removed lock l/],
-    ['sessions revoke s', 'DELETE', '/sessions/s', null, /^revoked session s/],
+    ['agents rm n -y', 'DELETE', '/agents/n', null, /^Removed agent n/],
+    ['locks rm l -y', 'DELETE', '/locks/l', null, /^Removed lock l/],
+    ['sessions revoke s -y', 'DELETE', '/sessions/s', null, /^Revoked session s/],
     [
-      'locks create --user alice --ttl 2h --message bye',
+      'locks create --user alice --ttl 2h --message bye --yes',
       'POST',
       '/locks',
       { target: { user: 'alice' }, ttl_seconds: 7200, message: 'bye' },
-      /^locked user alice: 14 streams on 2 hubs ended in 212 ms\nuntil it is removed; undo: mezctl locks rm l1\n$/,
+      /^Locked user alice\. 14 live connections cut on 2 hubs \(212 ms\)\.\n.*: mezctl locks rm l1\n$/,
     ],
     [
       'tokens create --roles=app --agent-hostname node-1 --ttl 30m',
@@ -261,8 +251,9 @@ t.test('each change is one request, and says what was done', async (t) => {
       /^Token: secret\nCA pin: sha256:ab\nmezd start --proxy h\n$/,
     ],
   ]
-  await severally(revisions, async ([line, method, url, body, text]) => {
-    const { code, out, err } = await mezctl(line)
+  const finished = await runAll(changes.map(([line]) => line))
+  for (const [at, [line, method, url, body, text]] of changes.entries()) {
+    const { code, out, err } = finished[at]!
     t.equal(err, '', line)
     t.equal(code, 0, line)
     t.match(out, text, line)
@@ -271,25 +262,25 @@ t.test('each change is one request, and says what was done', async (t) => {
       sent.some((seen) => isDeepStrictEqual(seen.body ?? null, body)),
       `${line}: ${JSON.stringify(sent.map((seen) => seen.body))}`,
     )
-  })
+  }
   t.same(JSON.parse((await mezctl('tokens create --roles=app --json')).out), {
     id: 't1',
     token: 'secret',
     ca_pin: 'sha256:ab',
     command: 'mezd start --proxy h',
   })
-  t.same(JSON.parse((await mezctl('apps rm grafana --json')).out), { name: 'grafana', removed: true })
+  t.same(JSON.parse((await mezctl('apps rm grafana --yes --json')).out), { name: 'grafana', removed: true })
   await mezctl('sessions ls --user a&b --app x')
   t.equal(hub.seen.at(-1)!.url, api('/sessions?user=a%26b&app=x'))
 })
 
-t.test('documents are created or replaced, and mezctl says which', async (t) => {
+t.test('documents are created or replaced, and mezctl reports which', async (t) => {
   const role = (name: string) => `kind: role\nversion: v1\nmetadata: { name: ${name} }\nspec: {}\n`
   const file = join(hub.dir, 'roles.yaml')
   writeFileSync(file, `${role('new')}---\n${role('old')}`)
   t.match(await mezctl(['roles', 'create', '--from-file', file]), {
     code: 0,
-    out: 'created role new\nreplaced role old\n',
+    out: 'Created role new.\nReplaced role old.\n',
   })
   t.same(
     JSON.parse((await mezctl(['roles', 'create', '-f', file, '--json'])).out).map(
@@ -303,7 +294,7 @@ t.test('documents are created or replaced, and mezctl says which', async (t) => 
     metadata: { name: 'j' },
     spec: { uri: 'http://x' },
   })
-  t.match(await mezctl('apps register --from-file -', json), { code: 0, out: 'created app j\n' })
+  t.match(await mezctl('apps register --from-file -', json), { code: 0, out: 'Created app j.\n' })
 
   writeFileSync(
     file,
@@ -319,7 +310,7 @@ t.test('documents are created or replaced, and mezctl says which', async (t) => 
     '6: kind: must',
     '7: version: must be v1',
     '8: metadata.name:',
-    '9: extra: is not known',
+    '9: extra: unknown key',
     '10: spec: must',
   ]) {
     t.match(err, `${file}:${at}`)
@@ -327,23 +318,23 @@ t.test('documents are created or replaced, and mezctl says which', async (t) => 
 
   writeFileSync(file, `${role('bad').replace('{}', '\n  allow:\n    app_labels: 3')}---\n${role('new')}`)
   const refused = await mezctl(['roles', 'create', '--from-file', file])
-  t.match(refused, { code: 1, out: 'created role new\n' })
+  t.match(refused, { code: 1, out: 'Created role new.\n' })
   t.match(refused.err, `${file}:6: spec.allow.app_labels: must be a mapping`)
   writeFileSync(file, `${role('fine')}---\n${role('endless').replace('{}', '&all\n  allow: *all')}`)
   t.match(await mezctl(['roles', 'create', '--from-file', file]), {
     ...{ code: 1, out: '' },
-    err: /^error: 1 problem .* \(MEZ_DOCUMENT_INVALID\)\n .*:6: an alias \(\*\) leads back into its own anchor/,
+    err: /^error: 1 problem .* \(MEZ_DOCUMENT_INVALID\)\n .*:6: an alias/,
   })
   t.match(await mezctl('roles create --from-file /nowhere'), { code: 1, err: /MEZ_FILE_UNREADABLE/ })
 })
 
-t.test('a client secret is read on this machine and never taken from the command line', async (t) => {
+t.test('a client secret is read on this machine, and never from the command line', async (t) => {
   const connector = (secret: string) =>
     `kind: oidc\nversion: v1\nmetadata: { name: sso }\nspec:\n  client_secret: ${secret}\n`
   writeFileSync(join(hub.dir, 'secret'), 's3cret\n')
   const file = join(hub.dir, 'sso.yaml')
   writeFileSync(file, connector('{ file: secret }'))
-  t.match(await mezctl(['sso', 'create', '--from-file', file]), { code: 0, out: 'created connector sso\n' })
+  t.match(await mezctl(['sso', 'create', '--from-file', file]), { code: 0, out: 'Created connector sso.\n' })
   t.same((hub.seen.at(-1)!.body as { spec: object }).spec, { client_secret: { value: 's3cret' } })
   const fromEnv = await runMezctl(
     ['sso', 'create', '-f', '-'],
@@ -362,7 +353,7 @@ t.test('a client secret is read on this machine and never taken from the command
 t.test('sso test shows each check and fails when the connector does', async (t) => {
   t.match(await mezctl('sso test good'), {
     code: 0,
-    out: /ok +discovery.*\nRegister .*redirect URI: https:\/\/a\nRegister .*post-logout .*: https:\/\/b\nRegister .*back-channel .*: https:\/\/c\nconnector good works/,
+    out: /ok +discovery.*\nRegister .*redirect URI: https:\/\/a\nRegister .*post-logout .*: https:\/\/b\nRegister .*back-channel .*: https:\/\/c\nConnector good works/,
   })
   t.match(await mezctl('sso test other'), { code: 1, out: /FAILED +discovery/, err: /\(connector_failed\)/ })
 })
@@ -401,13 +392,12 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
     'users create x --roles ,',
     'apps update grafana',
   ]
-  await severally(wrong, async (line) => {
-    const { code, out, err } = await mezctl(line)
-    t.equal(code, 2, line)
-    t.equal(out, '', line)
-    t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
-    t.ok(err.length < 600, `${line}: short`)
-  })
+  for (const [at, { code, out, err }] of (await runAll(wrong)).entries()) {
+    t.equal(code, 2, wrong[at]!)
+    t.equal(out, '', wrong[at]!)
+    t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, wrong[at]!)
+    t.ok(err.length < 600, `${wrong[at]}: short`)
+  }
   const dumped = await mezctl('plugins --json --bogus')
   t.ok(dumped.out.length < 300, 'a parse error of an oclif command does not print the configuration')
   t.match(await mezctl('auth rotate --type=hub-ca --phase switch'), {
@@ -418,7 +408,7 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   t.match(await mezctl('apps get nope'), {
     code: 1,
     out: '',
-    err: /^error: There is no such thing: .* \(not_found\)\nList what/,
+    err: /^error: There is no such thing: .* \(not_found\)\nList/,
   })
   t.match(await mezctl('apps register --name taken --uri http://x'), {
     code: 1,
@@ -427,38 +417,28 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   for (const line of ['apps ls --data-dir /nowhere', '--data-dir /nowhere apps ls']) {
     t.match(await mezctl(line), {
       code: 1,
-      err: /^error: cannot reach .* \/nowhere\/admin\.sock \(--data-dir\).* \(MEZ_HUB_UNREACHABLE\)\n.*mezctl login --proxy/,
+      err: /^error: .* \/nowhere\/admin\.sock \(--data-dir\).* \(MEZ_HUB_UNREACHABLE\)\n.*mezctl login --proxy/,
     })
   }
 })
 
 t.test('every command answers --help; --version is one line', async (t) => {
-  const { commands } = await import('../../oclif-cli/mezctl/commands.ts')
+  const { commands } = await import('../../oclif-cli/mezctl/program.ts')
   const names = Object.keys(commands)
-  const all = await runProgram(
-    ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning', ALL_HELPS],
-    env,
-  )
-  t.match(all, { code: 0, err: '' })
-  const usages = all.out.split('USAGE\n  $ ').slice(1)
-  t.equal(usages.length, names.length)
-  for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
-  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke ID .*ID {2}of the session/s)
-  t.match(usages[names.indexOf('agents rm')], /^mezctl agents rm HOSTNAME /)
-  await severally(['status', 'apps ls', 'tokens create', 'roles delete'], async (name) => {
-    const usage = `USAGE\n  $ mezctl ${name.replace('delete', 'rm')} `
-    t.match(await mezctl(`${name} --help`), { code: 0, err: '', out: usage }, name)
+  const helps = await runAll(names.map((name) => `${name} --help`))
+  const usages = helps.map(({ code, out, err }) => {
+    t.strictSame([code, err], [0, ''])
+    return out.split('USAGE\n  $ ')[1]
   })
+  for (const [at, name] of names.entries()) t.match(usages[at], new RegExp(`^mezctl ${name}( |\n)`), name)
+  t.match(usages[names.indexOf('sessions revoke')], /^mezctl sessions revoke ID .*ID {2}id of the session/s)
+  t.match(usages[names.indexOf('agents rm')], /^mezctl agents rm HOSTNAME /)
+  t.match(await mezctl('roles delete --help'), { code: 0, err: '', out: 'USAGE\n  $ mezctl roles rm ' })
   t.match(await mezctl('--version'), { code: 0, out: /^mezctl \d+\.\d+\.\d+\n$/, err: '' })
   t.match(await mezctl('--help'), { code: 0, err: '', out: /apps/ })
-  for (const line of ['--version', 'apps ls', '--help']) {
-    const start = performance.now()
-    await mezctl(line)
-    t.comment(`start-up of mezctl ${line}: ${Math.round(performance.now() - start)} ms`)
-  }
 })
 
-t.test('a table in a narrow terminal breaks where words end, and no name, id or moment', async (t) => {
+t.test('a table in a narrow terminal wraps between words, and never within a name, id or time', async (t) => {
   const labels = ['env=prod, team=platform', 'grafana.apps.example.com', 'in 12h']
   const table = (columns: number) =>
     showTable(['id', 'labels', 'address', 'expires'], [[ID, ...labels]], columns)

@@ -1,4 +1,4 @@
-/** A hub's JSON API with its state in memory, on a Unix socket and on HTTPS: what mezctl is tested against. */
+/** A stand-in for the hub's JSON API, on a Unix socket and on HTTPS, with its state in memory. */
 import { createHash, randomUUID, webcrypto } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -16,17 +16,17 @@ export interface Seen {
 }
 
 export interface FakeHub {
-  /** Holds `admin.sock` and `ca.pem`. */
+  /** Contains `admin.sock` and `ca.pem`. */
   readonly dir: string
   readonly caFile: string
   /** Port of the HTTPS listener on 127.0.0.1, for `hub.localhost`. */
   readonly port: number
   readonly seen: Seen[]
-  /** What GET answers, by path without query. */
+  /** The responses to GET, by path without query. */
   readonly answers: Map<string, unknown>
   readonly events: Record<string, unknown>[]
-  /** Told to everybody who follows the audit trail. */
-  tell(event: Record<string, unknown>): void
+  /** Sends an event to everyone who follows the audit trail. */
+  sendEvent(event: Record<string, unknown>): void
   /** Breaks every connection that follows the audit trail. */
   cutTails(): void
   /** Resolves at the next connection that follows the audit trail. */
@@ -80,7 +80,6 @@ export async function startFakeHub(): Promise<FakeHub> {
       const limit = Number(query.limit)
       const placeOf = (id: string) => events.findIndex((event) => event.id === id)
       if (query.after) return events.slice(placeOf(query.after) + 1).slice(0, limit)
-      if (query.from) return events.slice(0, limit)
       return events.slice(0, query.before ? placeOf(query.before) : undefined).slice(-limit)
     })
     server.get(`${api}/audit/tail`, (_request, reply) => {
@@ -89,7 +88,7 @@ export async function startFakeHub(): Promise<FakeHub> {
       reply.raw.flushHeaders()
       tails.add(reply.raw)
       reply.raw.on('close', () => tails.delete(reply.raw))
-      for (const told of onTail.splice(0)) told()
+      for (const resolve of onTail.splice(0)) resolve()
     })
     server.get(`${api}/auth/export/app-jwt`, async () => ({ keys: [{ kid: 'k1' }] }))
     server.get(`${api}/auth/export/hub-ca`, async (_request, reply) =>
@@ -193,7 +192,7 @@ export async function startFakeHub(): Promise<FakeHub> {
     seen,
     answers,
     events,
-    tell(event) {
+    sendEvent(event) {
       for (const tail of tails) tail.write(`${JSON.stringify(event)}\n`)
     },
     cutTails() {

@@ -1,18 +1,17 @@
-/** What an identity file must hold, and how it is written. */
+/** What an identity file must contain, and how it is written. */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseProxy } from '@mezite/cli-shared'
 import t from 'tap'
-import { readIdentityFile, writeIdentityFile } from '../../oclif-cli/msh/identity-file.ts'
-import { makeUserKey } from '../../oclif-cli/msh/user-key.ts'
+import { createUserKey, readIdentityFile, writeIdentityFile } from '../../oclif-cli/msh/identity.ts'
 import { makeAuthority } from './stand-in-authorities.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'msh-identity-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const file = join(dir, 'ci.pem')
 const [hubCa, userCa] = await Promise.all(['Hub', 'Users'].map(makeAuthority))
-const { key, publicKey } = makeUserKey()
+const { key, publicKey } = createUserKey()
 const expires = Math.floor(Date.now() / 1_000) * 1_000 + 3_600_000
 const user = 'zoë\n@example.com'
 const session = '01a2107c-c32f-7695-9ae1-b1e3c3ce02fb'
@@ -44,13 +43,13 @@ t.test('a file that lacks something, or has it twice, is refused', async (t) => 
     writeFileSync(file, text, { mode: 0o600 })
     t.throws(() => readIdentityFile(file, null), { code: 'MEZ_IDENTITY_INVALID', message, ...more })
   }
-  refused(head + own + authority, /holds 0 keys/)
-  refused(head + ownKey + ownKey + own + authority, /holds 2 keys/)
+  refused(head + own + authority, /contains 0 private keys/)
+  refused(head + ownKey + ownKey + own + authority, /contains 2 private keys/)
   refused(head + ownKey, /does not begin with a user's certificate/)
   refused(head + ownKey + authority + own, /does not begin with a user's certificate/)
-  refused(head + ownKey + own, /holds no authority of the hub/)
-  refused(ownKey + own + authority, /names no hub/, { hint: /--proxy/ })
-  refused(`${ownKey}${own}${authority}Hub: evil.example\n`, /names no hub/)
+  refused(head + ownKey + own, /does not contain the CA/)
+  refused(ownKey + own + authority, /does not name its hub/, { hint: /--proxy/ })
+  refused(`${ownKey}${own}${authority}Hub: evil.example\n`, /does not name its hub/)
   rmSync(file)
   t.throws(() => readIdentityFile(file, null), { code: 'MEZ_FILE_UNREADABLE' })
 })

@@ -6,7 +6,19 @@ const hub = await startFakeHub()
 t.teardown(() => hub.stop())
 const mezctl = (line: string) => runMezctl(line.split(' '), { MEZITE_DATA_DIR: hub.dir })
 
-t.test('audit ls says which role was changed, in events of before too', async (t) => {
+t.test('each filter of audit ls is a parameter of the request', async (t) => {
+  await mezctl(
+    'audit ls --type access.denied --user bob --app wiki --agent node-1 --request r1 --session s1 --ip ::1 --reason locked --from 2026-11-25 --to 2026-11-26',
+  )
+  const { searchParams } = new URL(hub.seen.at(-1)!.url, 'http://hub')
+  t.strictSame(Object.fromEntries(searchParams), {
+    ...{ type: 'access.denied', user: 'bob', app: 'wiki', agent: 'node-1', request: 'r1', session: 's1' },
+    ...{ ip: '::1', reason: 'locked', limit: '101' },
+    ...{ from: '2026-11-25T00:00:00.000Z', to: '2026-11-26T00:00:00.000Z' },
+  })
+})
+
+t.test('audit ls shows which role was changed, in events of earlier versions too', async (t) => {
   const at = { time: '2026-11-25T08:00:00.000Z', user: 'operator@socket', success: true }
   hub.events.push(
     { ...at, id: 'e1', type: 'role.created', role: 'platform' },
@@ -19,7 +31,7 @@ t.test('audit ls says which role was changed, in events of before too', async (t
   hub.events.length = 0
 })
 
-t.test('audit ls says whom a lock and a revoked session hit', async (t) => {
+t.test('audit ls shows the target of a lock and of a revoked session', async (t) => {
   const at = { time: '2026-11-25T08:00:00.000Z', user: 'operator@socket', success: true }
   hub.events.push(
     { ...at, id: 'e1', type: 'lock.created', name: 'l1', target_kind: 'user', target: 'bob' },

@@ -1,8 +1,7 @@
-/** What mezctl makes of the hub's answers to documents. */
+/** What mezctl reports after sending documents to the hub. */
 import type { HubClient, ResourceDocument } from '@mezite/cli-shared'
 import t from 'tap'
-import { putDocuments } from '../../oclif-cli/mezctl/document-upload.ts'
-import { showPut } from '../../oclif-cli/mezctl/upload-summary.ts'
+import { printPut, putDocuments } from '../../oclif-cli/mezctl/document-upload.ts'
 
 const cut = { streams: 3, hubs: 1, ms: 13 }
 const answers: Record<string, object> = {
@@ -15,7 +14,7 @@ const documents = ['old', 'new', 'quiet'].map(
   (name) => ({ kind: 'role', name, value: {}, place: () => name }) as unknown as ResourceDocument,
 )
 
-t.test('scripts get what a change has ended as the hub says it, people get a sentence', async (t) => {
+t.test('scripts get the hub’s figures of what a change ended, people get a sentence', async (t) => {
   const done = await putDocuments(client, '/roles', documents, () => {})
   t.same(
     done.map((result) => [result.name, result.created, result.cut]),
@@ -26,12 +25,12 @@ t.test('scripts get what a change has ended as the hub says it, people get a sen
     ],
   )
   const written = t.capture(process.stdout, 'write', () => true)
-  for (const result of done) showPut('role')(result)
+  for (const result of done) printPut('role', result)
   const lines = written().map(({ args }) => args[0])
   written.restore()
   t.same(lines, [
-    'replaced role old: 3 streams on 1 hub ended in 13 ms\n',
-    'created role new\n',
-    'replaced role quiet\n',
+    'Replaced role old. 3 live connections cut on 1 hub (13 ms).\n',
+    'Created role new.\n',
+    'Replaced role quiet.\n',
   ])
 })

@@ -11,7 +11,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   const env = mshEnv(hub)
   const done = await loginMsh(hub, env, ['--auth', 'sso', '--ttl', '4h'])
   t.equal(done.code, 0, done.err)
-  t.match(done.out, `Signed in to test at ${hub.proxy} as alice@example.com; ends in `)
+  t.match(done.out, `Signed in to test at ${hub.proxy} as alice@example.com; expires in `)
   t.notMatch(done.out, 'sooner')
   const page = new URL(hub.seen.find(({ url }) => url.startsWith('/web/cli'))!.url, 'https://hub')
   t.equal(page.searchParams.get('connector'), 'sso')
@@ -29,7 +29,7 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     t.teardown(() => strict.stop())
     strict.ttlSeconds = 3_600
     const { out } = await loginMsh(strict, mshEnv(strict), ['--ttl', '24h'])
-    t.match(out, 'That is sooner than --ttl 24h, because your roles allow no longer.')
+    t.match(out, 'This is sooner than --ttl 24h')
     t.notMatch((await loginMsh(strict, mshEnv(strict))).out, 'sooner', 'nothing was asked for')
   })
 
@@ -46,9 +46,9 @@ t.test('login makes a key here, sends its public half only, and keeps it private
   })
 
   t.test('app ls says why no app is open', async (t) => {
-    t.match((await runMsh(['app', 'ls'], env)).out, /^No app is open to you\. Access comes with a role/)
+    t.match((await runMsh(['app', 'ls'], env)).out, /^You have no applications yet/)
     hub.locked = { message: 'coffee \u001b[2J' }
-    t.match((await runMsh(['app', 'ls'], env)).out, /access is locked; ask an administrator: coffee \\x1b/)
+    t.match((await runMsh(['app', 'ls'], env)).out, /access is locked.*: coffee \\x1b/)
     hub.locked = null
   })
 
@@ -105,8 +105,8 @@ t.test('a damaged credential file is named, with what to do', async (t) => {
     ['{"profiles":{"x":{}},"current":"x"}', /the login at x has no proxy/],
     ['{"profiles":{"x":null},"current":"x"}', /the login at x has no proxy/],
     [JSON.stringify({ current: 'h', profiles: { h: { ...whole, ca: null } } }), /the login at h has no key/],
-    ['{"profiles":{},"current":3}', /the current login is no name/],
-    ['{"token":"a secret', /it is not JSON/],
+    ['{"profiles":{},"current":3}', /"current" is not a name/],
+    ['{"token":"a secret', /not valid JSON/],
   ]
   for (const [text, reason] of kept) {
     writeFileSync(file, text, { mode: 0o600 })
@@ -116,7 +116,7 @@ t.test('a damaged credential file is named, with what to do', async (t) => {
       t.ok(err.startsWith(`error: ${file} is damaged: `), err)
       t.match(err, reason)
       t.notMatch(err, 'secret')
-      t.match(err, /\(MEZ_FILE_UNREADABLE\)\nRemove it and sign in again\./)
+      t.match(err, /\(MEZ_FILE_UNREADABLE\)\nRemove the file/)
     }
   }
 })
@@ -141,7 +141,7 @@ t.test('an identity file opens apps unattended, without a home', async (t) => {
     code: 0,
     out: /"user": "alice@example\.com"/,
   })
-  t.match(await runMsh(['-i', out, 'app', 'ls'], nowhere), { code: 1, err: /does not list/ })
+  t.match(await runMsh(['-i', out, 'app', 'ls'], nowhere), { code: 1, err: /MEZ_IDENTITY_INVALID/ })
   chmodSync(out, 0o644)
   t.match(await runMsh(['-i', out, 'app', 'login', 'redis'], nowhere), {
     code: 1,

@@ -43,6 +43,20 @@ export function runMezctl(
   return runProgram([program, ...args], env, input)
 }
 
+const BATCH = fileURLToPath(new URL('batch.ts', import.meta.url))
+
+/** Runs command lines of mezctl one after the other in one process, which is much faster than a process for each. */
+export async function runLines(
+  lines: readonly (string | readonly string[])[],
+  env: Readonly<Record<string, string>>,
+): Promise<readonly Finished[]> {
+  const argvs = lines.map((line) => (typeof line === 'string' ? line.split(' ') : line))
+  const node = ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning']
+  const { code, out, err } = await runProgram([...node, BATCH, JSON.stringify(argvs)], env)
+  if (code !== 0 || err !== '') throw new Error(`the batch failed: ${err}`)
+  return JSON.parse(out)
+}
+
 /** Runs Node.js with these arguments to its end. */
 export async function runProgram(
   args: readonly string[],

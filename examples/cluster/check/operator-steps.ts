@@ -22,7 +22,7 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
           events.on('close', resolve)
           events.resume()
         })
-        const lock = ['locks', 'create', '--user', person.email, '--message', MESSAGE, '--format', 'json']
+        const lock = ['locks', 'create', '--user', person.email, '--message', MESSAGE, '--yes', '--json']
         const output = await cluster.mezctl(...lock)
         lockId = JSON.parse(output).id
         const locked = Date.now()

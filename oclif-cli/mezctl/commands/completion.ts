@@ -1,15 +1,16 @@
 import { CompletionCommand } from '@mezite/cli-shared'
+import type { Command } from '@oclif/core'
 
-export default class Completion extends CompletionCommand {
+export class Completion extends CompletionCommand {
   protected async commands() {
     const [{ commands }, plugins] = await Promise.all([
-      import('../commands.ts'),
+      import('../program.ts'),
       import('@oclif/plugin-plugins'),
     ])
-    const theirs = Object.entries(plugins.commands).map(([id, command]) => [
+    const pluginCommands = Object.entries(plugins.commands).map(([id, command]) => [
       id.replaceAll(':', ' '),
-      async () => ({ default: command }),
+      async () => command as Command.Class,
     ])
-    return { ...commands, ...Object.fromEntries(theirs) }
+    return { ...commands, ...Object.fromEntries(pluginCommands) }
   }
 }

@@ -1,29 +1,28 @@
 import {
   BaseCommand,
   createHubClient,
-  findHub,
+  endLogin,
+  formatTime,
   parseProxy,
-  proxyConnection,
+  proxyEndpoint,
   readCaFile,
-  redeemLogin,
   showCell,
-  showTime,
 } from '@mezite/cli-shared'
-import { loginWithBrowser } from '@mezite/cli-shared/login'
+import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
-import { loginStore } from '../connection-choice.ts'
+import { loginStore } from '../endpoint-choice.ts'
 
-export default class Login extends BaseCommand {
-  static override summary = 'sign in at a hub through the browser, and keep a short-lived credential'
+export class Login extends BaseCommand {
+  static override summary = 'sign in to a hub through the browser, and store a short-lived credential'
   static override description =
-    'The credential is kept in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program that is started with the address instead of the default browser.'
+    'The credential is stored in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override flags = {
     proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub' }),
-    'ca-file': Flags.string({ description: 'PEM file of an authority to trust for this hub' }),
+    'ca-file': Flags.string({ description: 'PEM file of a certificate authority to trust for this hub' }),
     browser: Flags.boolean({
       default: true,
       allowNo: true,
-      description: '--no-browser prints the address and asks for the code that the page shows',
+      description: 'open a browser; with --no-browser, print the address and ask for the code on the page',
     }),
   }
 
@@ -31,31 +30,36 @@ export default class Login extends BaseCommand {
     const { flags } = await this.parse(Login)
     const proxy = parseProxy(flags.proxy)
     const ca = flags['ca-file'] ? readCaFile(flags['ca-file']) : null
-    const client = createHubClient(
-      proxyConnection(proxy, {
-        token: null,
-        ca,
-        why: 'login',
-        renewHint: 'The code was not accepted; run mezctl login again.',
-      }),
-    )
+    const renewHint = 'The hub did not accept the code. Run mezctl login again.'
+    const client = createHubClient(proxyEndpoint(proxy, { token: null, ca, why: 'login', renewHint }))
     const store = loginStore()
-    // A credential file that cannot be used is found before the person goes through the browser.
+    // Report an unusable file before the user signs in.
     store.list()
     await findHub(client)
-    const { answer } = await loginWithBrowser({
+    const { login } = await loginWithBrowser({
       program: 'mezctl',
       proxy,
       browser: flags.browser,
       redeem: (proof) => redeemLogin(client, '/cli/token', proof),
     })
-    store.put({ proxy: proxy.name, ca, ...answer })
-    const { token: _token, hub_ca: _authority, ...shown } = answer
-    await this.show(
-      flags,
-      { proxy: proxy.name, ...shown },
-      () =>
-        `Signed in to ${showCell(answer.cluster)} at ${proxy.name} as ${showCell(answer.user)}; ends ${showTime(answer.expires)}.`,
-    )
+    store.put({ proxy: proxy.name, ca, ...login })
+    const { token: _token, hub_ca: _authority, ...shown } = login
+    await this.show(flags, { proxy: proxy.name, ...shown }, () => {
+      const where = `${showCell(login.cluster)} at ${proxy.name}`
+      return `Signed in to ${where} as ${showCell(login.user)}; expires ${formatTime(login.expires)}.`
+    })
+  }
+}
+
+export class Logout extends BaseCommand {
+  static override summary = 'end the login at the hub, and delete its credential'
+  static override flags = { proxy: Flags.string({ description: 'the hub; default: the latest login' }) }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Logout)
+    const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
+    const note = (line: string) => this.note(line)
+    const { result, text } = await endLogin(loginStore(), { program: 'mezctl', proxy, note })
+    await this.show(flags, result, () => text)
   }
 }

@@ -1,19 +1,21 @@
-import { showFields, showTable, showTime } from '@mezite/cli-shared'
+import { CliError, formatTime, showFields, showTable } from '@mezite/cli-shared'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
-import { type Flat, listOf } from '../resource.ts'
+import { count, type Flat, listOf } from '../resource.ts'
 
-export default class Status extends AdminCommand {
-  static override summary = 'show the version, the hubs, the agents, and whether something needs attention'
+export class Status extends AdminCommand {
+  static override summary = 'show version, hubs, agents and apps, and what needs attention'
+  static override description = 'With --check, exits 3 if anything needs attention: for monitoring and cron.'
   static override flags = {
-    plugins: Flags.boolean({ description: 'also the plugins of the hub, in the order in which they act' }),
+    plugins: Flags.boolean({ description: "also show the hub's plugins, in their order" }),
+    check: Flags.boolean({ description: 'exit 3 if anything needs attention' }),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Status)
-    const status = ((await this.call(flags, 'GET', '/status', {
-      query: { plugins: flags.plugins ? 1 : undefined },
-    })) ?? {}) as Flat
+    const query = { plugins: flags.plugins ? 1 : undefined }
+    const status = ((await this.call(flags, 'GET', '/status', { query })) ?? {}) as Flat
+    const attention = Array.isArray(status.attention) ? listOf<Flat>(status.attention) : null
     await this.show(flags, status, async () => {
       const parts = [
         showFields([
@@ -23,20 +25,31 @@ export default class Status extends AdminCommand {
           ['Agents', countOf(status.agents)],
           ['Apps', countOf(status.apps)],
           ['Sessions', countOf(status.sessions)],
-          ['Asked over', this.hub(flags).connection.description],
+          ['Reached through', this.hub(flags).endpoint.description],
         ]),
       ]
-      for (const [title, things] of [
+      for (const [title, objects] of [
         ['Hubs', status.hubs],
         ['Agents', status.agents],
       ] as const) {
-        if (Array.isArray(things) && things.some((thing) => typeof thing === 'object')) {
-          parts.push(`${title}\n${await flatTable(listOf(things))}`)
-        }
+        if (Array.isArray(objects) && objects.some((object) => typeof object === 'object'))
+          parts.push(`${title}\n${await flatTable(listOf(objects))}`)
       }
       if (flags.plugins) parts.push(`Plugins\n${await flatTable(listOf(status.plugins))}`)
+      if (attention?.length === 0) parts.push('Nothing needs attention.')
+      else if (attention !== null) parts.push(`Needs attention\n${await flatTable(attention)}`)
       return parts.join('\n\n')
     })
+    if (!flags.check) return
+    if (attention === null) {
+      throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub does not report what needs attention', {
+        hint: 'Upgrade the hub to the version of this program, or run mezctl status without --check.',
+      })
+    }
+    if (attention.length > 0) {
+      const need = attention.length === 1 ? 'needs' : 'need'
+      throw new CliError('MEZ_ATTENTION_NEEDED', `${count(attention.length, 'thing')} ${need} attention`)
+    }
   }
 }
 
@@ -44,20 +57,20 @@ export default class Status extends AdminCommand {
 function countOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.length
   if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([name, count]) => `${String(count)} ${name}`)
+    return Object.entries(value).map(([name, amount]) => `${String(amount)} ${name}`)
   }
   return value
 }
 
-/** Rows as they come: the columns are the fields of the first one. */
+/** A table whose columns are the fields of the first row. */
 function flatTable(rows: readonly Flat[]): Promise<string> {
   const fields = Object.keys(rows[0] ?? { none: '' })
   return showTable(
     fields.map((field) => field.replaceAll('_', ' ')),
-    rows.map((row) => fields.map((field) => shown(row[field]))),
+    rows.map((row) => fields.map((field) => timeOr(row[field]))),
   )
 }
 
-function shown(value: unknown): unknown {
-  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? showTime(value) : value
+function timeOr(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? formatTime(value) : value
 }

@@ -1,8 +1,8 @@
 import { CompletionCommand } from '@mezite/cli-shared'
 
-export default class Completion extends CompletionCommand {
+export class Completion extends CompletionCommand {
   protected async commands() {
-    const { commands } = await import('../commands.ts')
+    const { commands } = await import('../program.ts')
     return commands
   }
 }

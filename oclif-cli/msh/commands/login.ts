@@ -1,72 +1,63 @@
 import {
   BaseCommand,
-  CliError,
   checkPrivateFile,
   createHubClient,
-  findHub,
+  endLogin,
+  formatTime,
   parseDurationSeconds,
   parseProxy,
-  proxyConnection,
+  proxyEndpoint,
   readCaFile,
-  redeemLogin,
   showCell,
-  showTime,
 } from '@mezite/cli-shared'
-import { loginWithBrowser } from '@mezite/cli-shared/login'
+import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli-shared/login'
 import { Flags } from '@oclif/core'
-import { identityOf } from '../identity-choice.ts'
-import { writeIdentityFile } from '../identity-file.ts'
-import { loginStore, type MshProfile } from '../login-store.ts'
-import { makeUserKey } from '../user-key.ts'
+import { createUserKey, identityOf, loginStore, type MshProfile, writeIdentityFile } from '../identity.ts'
 
-const LONGEST_SECONDS = 24 * 3_600
-/** The clocks of hub and client may differ by that much. */
+/** The clocks of hub and client may differ by this much. */
 const CLOCK_SECONDS = 300
 
-export default class Login extends BaseCommand {
-  static override summary = 'sign in at a hub through the browser, and get a certificate for this machine'
+export class Login extends BaseCommand {
+  static override summary = 'sign in to a hub through the browser, and get a certificate for this machine'
   static override description =
-    'The key is made on this machine and never leaves it. Key and certificate are kept in MSH_HOME (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program that is started with the address instead of the default browser.'
+    'The key is generated on this machine and never leaves it. Key and certificate are stored in MSH_HOME (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override examples = [
     '<%= config.bin %> login --proxy mezite.example.com',
     '<%= config.bin %> login --proxy mezite.example.com --ttl 4h --out ci.pem',
   ]
   static override flags = {
     proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub', env: 'MEZITE_PROXY' }),
-    'ca-file': Flags.string({ description: 'PEM file of an authority to trust for this hub' }),
-    auth: Flags.string({ description: 'sign in through this connector', helpValue: 'CONNECTOR' }),
+    'ca-file': Flags.string({ description: 'PEM file of a certificate authority to trust for this hub' }),
+    auth: Flags.string({ description: 'connector to sign in through', helpValue: 'CONNECTOR' }),
     ttl: Flags.string({
       default: '12h',
-      description: 'how long the certificate is valid: 24h at most, and never longer than your roles allow',
+      description: 'lifetime of the certificate: at most 24h, and at most what your roles allow',
     }),
     out: Flags.string({
-      description: 'write an identity file (key, certificate, hub CA) instead of keeping a login',
+      description: 'write an identity file (key, certificate, hub CA) instead of storing a login',
       helpValue: 'FILE',
     }),
     browser: Flags.boolean({
       default: true,
       allowNo: true,
-      description: '--no-browser prints the address and asks for the code that the page shows',
+      description: 'open a browser; with --no-browser, print the address and ask for the code on the page',
     }),
   }
 
   async run(): Promise<void> {
     const { flags, metadata } = await this.parse(Login)
     const proxy = parseProxy(flags.proxy)
-    const ttlSeconds = parseDurationSeconds(flags.ttl, '--ttl')
-    if (ttlSeconds > LONGEST_SECONDS) {
-      throw new CliError('MEZ_USAGE', `--ttl ${flags.ttl} is too long`, { hint: '24h is the most.' })
-    }
+    const ttlSeconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1s', max: '24h' })
     const ca = flags['ca-file'] ? readCaFile(flags['ca-file']) : null
-    const renewHint = 'The code was not accepted; run msh login again.'
-    const client = createHubClient(proxyConnection(proxy, { token: null, ca, why: 'login', renewHint }))
+    const renewHint = 'The hub did not accept the code. Run msh login again.'
+    const client = createHubClient(proxyEndpoint(proxy, { token: null, ca, why: 'login', renewHint }))
     const store = loginStore()
-    // A file that cannot be used is found before the person goes through the browser.
+    // Report an unusable file before the user signs in.
     if (flags.out === undefined) store.list()
     else checkPrivateFile(flags.out)
     await findHub(client)
-    const { key, publicKey } = makeUserKey()
-    const { answer, body } = await loginWithBrowser({
+    const { key, publicKey } = createUserKey()
+    const { login, body } = await loginWithBrowser({
       program: 'msh',
       proxy,
       connector: flags.auth ?? null,
@@ -75,7 +66,7 @@ export default class Login extends BaseCommand {
         redeemLogin(client, '/user-certs', proof, { public_key: publicKey, ttl_seconds: ttlSeconds }),
     })
     const profile: MshProfile = {
-      ...{ proxy: proxy.name, ca, ...answer, key },
+      ...{ proxy: proxy.name, ca, ...login, key },
       certificate: String(body.certificate ?? ''),
       roles: Array.isArray(body.roles) ? body.roles.map(String) : [],
       session_id: typeof body.session_id === 'string' ? body.session_id : null,
@@ -84,16 +75,30 @@ export default class Login extends BaseCommand {
     if (flags.out === undefined) store.put(profile)
     else writeIdentityFile(flags.out, identity)
     const { user, cluster, expires, roles, session_id } = profile
-    const told = { proxy: proxy.name, user, cluster, roles, expires, session_id, file: flags.out ?? null }
-    await this.show(flags, told, () => {
-      const lines = [
-        `Signed in to ${showCell(cluster)} at ${proxy.name} as ${showCell(user)}; ends ${showTime(expires)}.`,
-      ]
+    const result = { proxy: proxy.name, user, cluster, roles, expires, session_id, file: flags.out ?? null }
+    await this.show(flags, result, () => {
+      const where = `${showCell(cluster)} at ${proxy.name}`
+      const lines = [`Signed in to ${where} as ${showCell(user)}; expires ${formatTime(expires)}.`]
       const lasts = (Date.parse(expires) - Date.now()) / 1_000
       if (!metadata.flags.ttl?.setFromDefault && lasts < ttlSeconds - CLOCK_SECONDS)
-        lines.push(`That is sooner than --ttl ${flags.ttl}, because your roles allow no longer.`)
-      if (flags.out !== undefined) lines.push(`Identity written to ${showCell(flags.out)}.`)
+        lines.push(`This is sooner than --ttl ${flags.ttl}: your roles allow no longer login.`)
+      if (flags.out !== undefined) lines.push(`Identity file written to ${showCell(flags.out)}.`)
       return lines.join('\n')
     })
+  }
+}
+
+export class Logout extends BaseCommand {
+  static override summary = 'end the login at the hub with its open connections, and delete its key'
+  static override flags = {
+    proxy: Flags.string({ description: 'the hub; default: the latest login', env: 'MEZITE_PROXY' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Logout)
+    const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
+    const note = (line: string) => this.note(line)
+    const { result, text } = await endLogin(loginStore(), { program: 'msh', proxy, note })
+    await this.show(flags, result, () => text)
   }
 }

@@ -1,18 +1,15 @@
-import { CliError, messageOf, showFields, showTime, withProgress } from '@mezite/cli-shared'
-import type { Identity } from '../identity.ts'
-import { hubClientOf, renewHint } from '../identity-choice.ts'
-import { loginStore } from '../login-store.ts'
-import { MshCommand } from '../msh-command.ts'
+import { CliError, formatTime, messageOf, showFields, withProgress } from '@mezite/cli-shared'
+import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '../identity.ts'
 
-export default class Status extends MshCommand {
-  static override summary = 'show who you are, where, with which roles and until when'
+export class Status extends MshCommand {
+  static override summary = 'show your user, hub, roles and the end of your login'
   static override description =
-    'The roles are asked of the hub; when it cannot be reached, those of the login are shown. Exits 1 when the login has ended.'
+    'The roles come from the hub. If it is unreachable, the roles at the time of the login are shown. Exits 1 if the login has ended.'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Status)
     const identity = this.identity(flags)
-    const roles = await this.#rolesNow(identity)
+    const roles = await this.#currentRoles(identity)
     const { proxy, user, cluster, sessionId, file } = identity
     const others = file === null ? loginStore().list() : []
     const status = {
@@ -31,15 +28,15 @@ export default class Status extends MshCommand {
         ['Cluster', cluster],
         ['Hub', proxy.name],
         ['Roles', status.roles],
-        ['Expires', `${status.expires} (${showTime(status.expires)})`],
+        ['Expires', `${status.expires} (${formatTime(status.expires)})`],
         ...(file === null ? [] : [['Identity file', file] as const]),
-        ...(status.other_logins.length > 0 ? [['Also signed in at', status.other_logins] as const] : []),
+        ...(status.other_logins.length > 0 ? [['Other logins', status.other_logins] as const] : []),
       ]),
     )
   }
 
-  /** Null: the hub cannot be asked now. */
-  async #rolesNow(identity: Identity): Promise<readonly string[] | null> {
+  /** The roles now; null if the hub is unreachable or the identity has no credential to ask it. */
+  async #currentRoles(identity: Identity): Promise<readonly string[] | null> {
     const client = hubClientOf(identity)
     if (client === null) return null
     try {
@@ -52,7 +49,7 @@ export default class Status extends MshCommand {
           hint: renewHint(identity),
         })
       }
-      this.note(`The hub could not be asked; shown is what was true at the login. ${messageOf(error)}`)
+      this.note(`warning: showing the roles at the time of the login. ${messageOf(error)}`)
       return null
     }
   }

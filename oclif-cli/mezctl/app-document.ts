@@ -1,0 +1,86 @@
+import { CliError, type ResourceDocument } from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
+import { listOf, type Resource } from './resource.ts'
+
+/** The parts of an app that `apps register` and `apps update` can set without a file. */
+export const appFlags = {
+  uri: Flags.string({ description: 'where the agent connects: http://, https:// or tcp://HOST:PORT' }),
+  'public-addr': Flags.string({
+    description: 'public host name; default: NAME.<apps_domain>',
+    helpValue: 'HOST',
+  }),
+  labels: Flags.string({ description: 'labels for roles to match: k=v,k=v' }),
+  protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'default: from the URI' })(),
+  'http-version': Flags.option({
+    options: ['1.1', 'h2', 'h2c', 'auto'] as const,
+    description: 'HTTP to the app: 1.1 (default), h2 (over TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
+  })(),
+}
+
+export interface AppChange {
+  readonly uri?: string | undefined
+  readonly 'public-addr'?: string | undefined
+  readonly labels?: string | undefined
+  readonly protocol?: 'http' | 'tcp' | undefined
+  readonly 'http-version'?: '1.1' | 'h2' | 'h2c' | 'auto' | undefined
+  readonly 'agent-hostname'?: readonly string[] | undefined
+}
+
+/** The document of `app` with the values of the flags; everything else stays. */
+export function changedApp(app: Resource, change: AppChange): Record<string, unknown> {
+  const { status: _status, ...document } = app
+  const agents = change['agent-hostname']
+  return {
+    ...document,
+    metadata: {
+      ...document.metadata,
+      ...(change.labels === undefined ? {} : { labels: parseLabels(change.labels) }),
+    },
+    spec: {
+      ...document.spec,
+      ...(change.uri === undefined ? {} : { uri: change.uri }),
+      ...(change['public-addr'] === undefined ? {} : { public_addr: change['public-addr'] }),
+      ...(change.protocol === undefined ? {} : { protocol: change.protocol }),
+      ...(change['http-version'] === undefined ? {} : { http: { version: change['http-version'] } }),
+      ...(agents === undefined || agents.length === 0 ? {} : { agents: [...new Set(agents)] }),
+    },
+  }
+}
+
+/** `k=v,k=v` as an object without a prototype. Throws `MEZ_USAGE` for a missing `=` and an empty or repeated key. */
+function parseLabels(text: string): Record<string, string> {
+  const labels: Record<string, string> = Object.create(null)
+  for (const pair of text.split(',').map((part) => part.trim())) {
+    if (pair === '') continue
+    const at = pair.indexOf('=')
+    const key = pair.slice(0, at).trim()
+    if (at < 1 || key === '') {
+      throw new CliError('MEZ_USAGE', `--labels: ${JSON.stringify(pair)} is not KEY=VALUE`)
+    }
+    if (key in labels) throw new CliError('MEZ_USAGE', `--labels: duplicate key ${JSON.stringify(key)}`)
+    labels[key] = pair.slice(at + 1).trim()
+  }
+  return labels
+}
+
+/** The host names of all agents in the documents. */
+export function agentsIn(documents: readonly ResourceDocument[]): string[] {
+  const agents = documents.flatMap(({ value }) =>
+    listOf<unknown>((value.spec as { agents?: unknown }).agents).map(String),
+  )
+  return [...new Set(agents)]
+}
+
+/** The state of an app for people: `ready`, `unreachable (REASON)`, `no agent`, `disabled` or `expired`. */
+export function appState({ metadata, spec, status }: Resource): string {
+  if (Date.parse(String(metadata?.expires)) <= Date.now()) return 'expired'
+  const { state, reason, agents } = status ?? {}
+  if (typeof state === 'string') {
+    const text = state.replaceAll('_', ' ')
+    return typeof reason === 'string' && reason !== '' ? `${text} (${reason})` : text
+  }
+  // A hub of an earlier version does not report the state.
+  if (spec?.enabled === false) return 'disabled'
+  if (!Array.isArray(agents)) return '-'
+  return agents.some((agent) => agent?.connected) ? 'ready' : 'no agent'
+}

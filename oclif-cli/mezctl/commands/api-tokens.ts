@@ -1,0 +1,75 @@
+import { CliError, formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
+import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
+import type { Flat } from '../resource.ts'
+
+export class ApiTokensCreate extends AdminCommand {
+  static override summary = 'create a credential for a program that uses mezctl or the API'
+  static override description =
+    'The token is printed once. A program passes it in MEZITE_AUTH_TOKEN, together with MEZITE_PROXY. The token never has a role that its creator does not have, even if the creator loses roles later.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --name ci --roles admin --ttl 7d',
+    '<%= config.bin %> <%= command.id %> --name ci --roles admin --json | jq -r .token',
+  ]
+  static override flags = {
+    name: Flags.string({ required: true, description: 'its name in lists and in the audit trail' }),
+    roles: Flags.string({ required: true, description: 'its roles, out of your own: a,b' }),
+    ttl: Flags.string({ default: '30d', description: 'lifetime of the token: from 1m to 366d' }),
+    ...strictFlag,
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ApiTokensCreate)
+    const roles = parseRoles(flags.roles)
+    if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles is empty')
+    const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '366d' })
+    const problems = await unknownRoles(this.hub(flags), roles)
+    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    const body = { name: flags.name, roles, ttl_seconds }
+    const token = (await this.call(flags, 'POST', '/api-tokens', { body })) as Flat
+    await this.show(flags, token, () =>
+      [
+        `Token: ${showCell(token.token)}`,
+        `ID: ${showCell(token.id)}`,
+        `Expires: ${formatTime(token.expires)}`,
+      ].join('\n'),
+    )
+  }
+}
+
+export class ApiTokensLs extends ListCommand {
+  static override summary = 'list the API tokens'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(ApiTokensLs)
+    await this.list<Flat>(flags, {
+      path: '/api-tokens',
+      empty: 'No API tokens. Create one for a program: mezctl api-tokens create --name NAME --roles admin',
+      columns: [
+        ['id', (token) => token.id],
+        ['name', (token) => token.name],
+        ['roles', (token) => token.roles],
+        ['created by', (token) => token.creator],
+        ['created', (token) => formatTime(token.created)],
+        ['expires', (token) => formatTime(token.expires)],
+        ['last used', (token) => formatTime(token.used_at)],
+      ],
+    })
+  }
+}
+
+export class ApiTokensRm extends RemoveCommand {
+  static override summary = 'revoke an API token on all hubs at once'
+  static override args = { id: Args.string({ required: true, description: 'id of the API token' }) }
+
+  protected removal(id: string) {
+    return {
+      method: 'DELETE',
+      path: path`/api-tokens/${id}`,
+      question: `Revoke API token ${id}? Programs that use it are rejected from now on.`,
+      done: `Revoked API token ${id}.`,
+      result: { id, removed: true },
+    }
+  }
+}

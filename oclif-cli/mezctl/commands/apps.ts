@@ -1,0 +1,218 @@
+import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabels } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
+import { agentsIn, appFlags, appState, changedApp } from '../app-document.ts'
+import { PutCommand, putDocuments } from '../document-upload.ts'
+import { reportNames, strictFlag, unknownAgents } from '../name-checks.ts'
+import { cutText, nameOf, type Resource, resourceOf } from '../resource.ts'
+
+const name = Args.string({ required: true, description: 'name of the app' })
+const hostname = Args.string({ required: true, description: 'host name of the agent' })
+
+export class AppsRegister extends PutCommand {
+  static override summary = 'register an app, or create and replace apps from a file'
+  static override description =
+    'Warns about agents that have never joined. `mezctl explain app` describes every key of the document.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --name grafana --uri http://10.0.3.12:3000 --labels env=prod --agent-hostname node-1',
+    '<%= config.bin %> <%= command.id %> --from-file apps.yaml',
+  ]
+  static override flags = {
+    name: Flags.string({ description: 'unique name: small letters, digits and "-"' }),
+    ...appFlags,
+    'agent-hostname': Flags.string({
+      multiple: true,
+      description: 'agent that serves the app; repeat the flag for several',
+      helpValue: 'HOST',
+    }),
+    'from-file': Flags.string({
+      char: 'f',
+      description: 'YAML or JSON file with documents of kind app; - reads standard input',
+      helpValue: 'FILE',
+    }),
+    ...strictFlag,
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AppsRegister)
+    const file = flags['from-file']
+    if (file !== undefined) {
+      const single = ['name', 'agent-hostname', ...Object.keys(appFlags)]
+      const also = single.filter((flag) => flags[flag as keyof typeof flags] !== undefined)
+      if (also.length > 0)
+        throw new CliError('MEZ_USAGE', `--from-file cannot be combined with --${also.join(', --')}`)
+      return this.put(flags, file, {
+        ...{ kind: 'app', noun: 'app', collection: '/apps' },
+        check: (client, documents) => unknownAgents(client, agentsIn(documents)),
+      })
+    }
+    const { name, uri } = flags
+    if (name === undefined || uri === undefined) {
+      throw new CliError('MEZ_USAGE', 'give --name and --uri, or --from-file')
+    }
+    const agents = flags['agent-hostname'] ?? []
+    const note = (text: string) => this.note(text)
+    reportNames(await unknownAgents(this.hub(flags), agents), { strict: flags.strict, note })
+    const protocol = flags.protocol ?? (/^tcp:/i.test(uri) ? 'tcp' : undefined)
+    const empty = { kind: 'app', ...{ version: 'v1' }, metadata: { name }, spec: {} }
+    const body = changedApp(empty, { ...flags, protocol })
+    const app = resourceOf(await this.call(flags, 'POST', '/apps', { body }))
+    await this.show(flags, app, () => {
+      const tcp = protocol === 'tcp'
+      const address = tcp ? null : app.spec?.public_addr
+      const lines = [
+        `Registered app ${escapeText(name)}${address ? ` at https://${showCell(address)}` : ''}.`,
+      ]
+      if (tcp) lines.push(`People open it with: msh app login ${escapeText(name)}`)
+      if (agents.length === 0)
+        lines.push(`It has no agent yet. Add one: mezctl apps add-agent ${escapeText(name)} HOST`)
+      return lines.join('\n')
+    })
+  }
+}
+
+export class AppsUpdate extends AdminCommand {
+  static override summary = 'change an app; everything that is not named stays as it is'
+  static override args = { name }
+  static override flags = {
+    ...appFlags,
+    'from-file': Flags.string({
+      char: 'f',
+      description: 'replace the whole document with the one in this file',
+      helpValue: 'FILE',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsUpdate)
+    const client = this.hub(flags)
+    const target = path`/apps/${args.name}`
+    const names = Object.keys(appFlags)
+    const given = names.filter((flag) => flags[flag as keyof typeof appFlags] !== undefined)
+    const file = flags['from-file']
+    if ((file === undefined) === (given.length === 0)) {
+      throw new CliError('MEZ_USAGE', `give --from-file, or one or more of --${names.join(', --')}`)
+    }
+    // Fails for an app that does not exist: update never creates one.
+    const app = resourceOf(await this.call(flags, 'GET', target))
+    const doneText = (response: unknown) => escapeText(`Updated app ${args.name}.${cutText(response)}`)
+    if (file !== undefined) {
+      const documents = await readDocuments(file, ['app'])
+      if (documents.length !== 1 || documents[0]!.name !== args.name) {
+        throw new CliError('MEZ_USAGE', `${file} must contain one document, with the name ${args.name}`)
+      }
+      const [done] = await putDocuments(client, '/apps', documents, () => {})
+      return this.show(flags, done!.resource, () => doneText(done))
+    }
+    const response = await this.call(flags, 'PUT', target, { body: changedApp(app, flags) })
+    await this.show(flags, resourceOf(response), () => doneText(response))
+  }
+}
+
+export class AppsLs extends ListCommand {
+  static override summary = 'list the apps and their state'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AppsLs)
+    await this.list<Resource>(flags, {
+      path: '/apps',
+      empty:
+        'No apps yet. Register one: mezctl apps register --name NAME --uri http://HOST:PORT --agent-hostname AGENT',
+      columns: [
+        ['name', nameOf],
+        ['state', appState],
+        ['public address', (app) => app.spec?.public_addr],
+        ['uri', (app) => app.spec?.uri],
+        ['agents', (app) => app.spec?.agents],
+        ['labels', (app) => showLabels(app.metadata?.labels)],
+        ['sessions', (app) => app.status?.sessions],
+      ],
+    })
+  }
+}
+
+export class AppsGet extends GetCommand {
+  static override summary = 'show an app: its document, its state and its agents'
+  static override args = { name }
+
+  protected target(app: string): string {
+    return path`/apps/${app}`
+  }
+}
+
+export class AppsAddAgent extends AdminCommand {
+  static override summary = 'let an agent serve an app'
+  static override args = { name, hostname }
+  static override flags = strictFlag
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsAddAgent)
+    const target = path`/apps/${args.name}/agents/${args.hostname}`
+    const problems = await unknownAgents(this.hub(flags), [args.hostname])
+    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    const response = await this.call(flags, 'PUT', target)
+    await this.show(flags, response ?? args, () =>
+      escapeText(`Agent ${args.hostname} now serves app ${args.name}.`),
+    )
+  }
+}
+
+export class AppsRmAgent extends AdminCommand {
+  static override summary = 'stop an agent from serving an app'
+  static override args = { name, hostname }
+  static override flags = yesFlag
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsRmAgent)
+    const target = path`/apps/${args.name}/agents/${args.hostname}`
+    const question = `Remove agent ${args.hostname} from app ${args.name}? Its live connections are cut now.`
+    await confirm(question, flags.yes)
+    const response = await this.call(flags, 'DELETE', target)
+    await this.show(flags, response ?? args, () =>
+      escapeText(`Agent ${args.hostname} no longer serves app ${args.name}.${cutText(response)}`),
+    )
+  }
+}
+
+export class AppsEnable extends AdminCommand {
+  static override summary = 'enable a disabled app'
+  static override args = { name }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(AppsEnable)
+    const response = await this.call(flags, 'POST', path`/apps/${args.name}/enable`)
+    await this.show(flags, response ?? { name: args.name, enabled: true }, () =>
+      escapeText(`Enabled app ${args.name}.`),
+    )
+  }
+}
+
+export class AppsDisable extends RemoveCommand {
+  static override summary = 'disable an app for everyone, and cut its live connections'
+  static override args = { name }
+
+  protected removal(app: string) {
+    return {
+      method: 'POST',
+      path: path`/apps/${app}/disable`,
+      question: `Disable app ${app}? Its live connections are cut now.`,
+      done: `Disabled app ${app}.`,
+      result: { name: app, enabled: false },
+    }
+  }
+}
+
+export class AppsRm extends RemoveCommand {
+  static override summary = 'remove an app, and end its sessions'
+  static override args = { name }
+
+  protected removal(app: string) {
+    return {
+      method: 'DELETE',
+      path: path`/apps/${app}`,
+      question: `Remove app ${app}? Its sessions end now. An app registered later under this name is a new app.`,
+      done: `Removed app ${app}.`,
+      result: { name: app, removed: true },
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import { CliError, escapeText, parseTime, showTable } from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
+import { AdminCommand } from '../admin-command.ts'
+import { readNewest } from '../audit-query.ts'
+import { count, type Flat } from '../resource.ts'
+
+export class AuditLs extends AdminCommand {
+  static override summary = 'search the audit trail, newest event first'
+  static override description =
+    'A request id from an error page or a log line finds its event with --request. Times are UTC.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --app grafana --from 24h',
+    '<%= config.bin %> <%= command.id %> --request 01a2177e-3930-733d-b419-54bdf06c4dcb',
+    '<%= config.bin %> <%= command.id %> --type access.denied --user alice@example.com --all --json',
+  ]
+  static override flags = {
+    type: Flags.string({ description: 'type of event, such as access.denied' }),
+    user: Flags.string({ description: 'name of the user' }),
+    app: Flags.string({ description: 'name of the app' }),
+    agent: Flags.string({ description: 'host name of the agent' }),
+    request: Flags.string({ description: 'request id', helpValue: 'ID' }),
+    session: Flags.string({ description: 'session id', helpValue: 'ID' }),
+    ip: Flags.string({ description: 'address of the client', helpValue: 'ADDRESS' }),
+    reason: Flags.string({ description: 'reason code of a refusal', helpValue: 'CODE' }),
+    from: Flags.string({
+      description: 'not before: 24h (ago), a date, or an RFC 3339 time',
+      helpValue: 'TIME',
+    }),
+    to: Flags.string({ description: 'not after; written like --from', helpValue: 'TIME' }),
+    limit: Flags.integer({ default: 100, min: 1, max: 100_000, description: 'most events to show' }),
+    all: Flags.boolean({ description: 'show every matching event, however many there are' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags, metadata } = await this.parse(AuditLs)
+    if (flags.all && !metadata.flags.limit?.setFromDefault)
+      throw new CliError('MEZ_USAGE', '--all cannot be combined with --limit')
+    const { type, user, app, agent, request, session, ip, reason } = flags
+    const query = {
+      ...{ type, user, app, agent, request, session, ip, reason },
+      from: flags.from === undefined ? undefined : parseTime(flags.from, '--from'),
+      to: flags.to === undefined ? undefined : parseTime(flags.to, '--to'),
+    }
+    const limit = flags.all ? Number.POSITIVE_INFINITY : flags.limit
+    const { events, cut } = await readNewest(this.hub(flags), query, limit)
+    await this.show(flags, events, () =>
+      events.length === 0
+        ? 'No events match. Search with an earlier --from or fewer filters.'
+        : showTable(['time (UTC)', 'type', 'user', 'app', 'result', 'details'], events.map(row)),
+    )
+    if (cut)
+      this.note(`note: only the newest ${count(limit, 'event')} shown; use --limit N or --all to see more`)
+  }
+}
+
+function row(event: Flat): readonly unknown[] {
+  const time = String(event.time ?? '-')
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, '')
+  const result = event.success === false ? (event.reason ?? 'failed') : 'ok'
+  return [time, event.type, event.user, event.app, result, details(event)]
+}
+
+/** The request, or the target, agent, credential or resource of an event. */
+function details(event: Flat): unknown {
+  if (event.method && event.path) return `${event.status ?? ''} ${event.method} ${event.path}`.trim()
+  if (event.target) return `${event.target_kind ?? ''} ${event.target}`.trim()
+  // Says more than the connector of the session.
+  if (event.session_user) return event.session_user
+  return event.agent ?? event.connector ?? event.end_reason ?? event.name ?? event.role ?? event.resource
+}
+
+const CHECKPOINT = /^[1-9]\d{0,14}:[\w-]{43}$/
+
+/** The last line of the hub's response; earlier lines contain `events` only. */
+interface Report {
+  readonly ok: boolean
+  readonly events: number
+  readonly unchained: number
+  readonly chains: number
+  readonly checkpoint: { readonly number: number; readonly hash: string; readonly time: string } | null
+  readonly findings: readonly Flat[]
+}
+
+export class AuditVerify extends AdminCommand {
+  static override summary = 'verify that nobody has altered the audit trail; exits 1 if it was altered'
+  static override flags = {
+    checkpoint: Flags.string({
+      description: 'checkpoint that an earlier run printed; the trail must still contain it',
+      helpValue: 'NUMBER:HASH',
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AuditVerify)
+    const { checkpoint } = flags
+    if (checkpoint !== undefined && !CHECKPOINT.test(checkpoint)) {
+      throw new CliError('MEZ_USAGE', `--checkpoint ${JSON.stringify(checkpoint)} is not a checkpoint`, {
+        hint: 'Copy it from the output of an earlier mezctl audit verify: NUMBER:HASH.',
+      })
+    }
+    let report: Report | undefined
+    for await (const line of this.hub(flags).follow('/audit/verify', { checkpoint })) {
+      const { ok, events } = (line ?? {}) as Partial<Report>
+      if (ok !== undefined) report = line as Report
+      else if (events !== undefined && process.stderr.isTTY) this.note(`${count(events, 'event')} verified…`)
+    }
+    if (!report) throw new CliError('MEZ_HUB_UNEXPECTED', 'the hub ended the verification without a report')
+    const found = report
+    await this.show(flags, found, () => reportText(found))
+    if (!found.ok) {
+      const findings = count(found.findings.length, 'finding')
+      throw new CliError('MEZ_AUDIT_ALTERED', `the audit trail has been altered: ${findings}`)
+    }
+  }
+}
+
+async function reportText({ ok, events, unchained, chains, checkpoint, findings }: Report): Promise<string> {
+  const lines: string[] = []
+  const extent = `${count(events, 'event')} in ${count(chains, 'chain')}`
+  if (ok) lines.push(`The audit trail is intact: ${extent}.`)
+  else {
+    const rows = findings.map(({ kind, what, n, hub, id, time, detail }) => {
+      const which = typeof n === 'number' ? `${what} ${n}` : what
+      return [kind, which, detail, id, time, hub]
+    })
+    lines.push(`The first altered record of each chain (${extent}):`)
+    lines.push(await showTable(['kind', 'record', 'problem', 'id', 'time (UTC)', 'chain (hub)'], rows))
+  }
+  if (unchained > 0) lines.push(`${count(unchained, 'event')} from before chains existed cannot be verified.`)
+  if (checkpoint === null) lines.push('No checkpoint is signed yet; the first one follows within a minute.')
+  else {
+    const { number, hash, time } = checkpoint
+    lines.push(escapeText(`Latest checkpoint (keep a copy elsewhere): ${number}:${hash} (${time})`))
+  }
+  return lines.join('\n')
+}

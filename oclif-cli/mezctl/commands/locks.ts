@@ -1,0 +1,96 @@
+import { CliError, confirm, escapeText, formatTime, parseDurationSeconds, path } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { AdminCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
+import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-checks.ts'
+import { cutText, type Flat } from '../resource.ts'
+
+export class LocksCreate extends AdminCommand {
+  static override summary = 'end access now, live connections included, until the lock is removed or expires'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --user alice@example.com --message "Call the help desk"',
+    '<%= config.bin %> <%= command.id %> --app grafana --ttl 30m --yes',
+  ]
+  static override flags = {
+    user: Flags.string({ description: 'lock a user' }),
+    role: Flags.string({ description: 'lock everyone who has a role' }),
+    session: Flags.string({ description: 'lock one session' }),
+    app: Flags.string({ description: 'lock an app for everyone' }),
+    agent: Flags.string({ description: 'lock an agent' }),
+    ttl: Flags.string({ description: 'lifetime of the lock, such as 30m or 12h; default: until removed' }),
+    message: Flags.string({ description: 'reason, shown to the people who are locked out' }),
+    ...strictFlag,
+    ...yesFlag,
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LocksCreate)
+    const given = LOCK_KINDS.filter((kind) => flags[kind] !== undefined)
+    const [kind] = given
+    if (kind === undefined || given.length > 1 || flags[kind] === '') {
+      throw new CliError('MEZ_USAGE', `give exactly one of --${LOCK_KINDS.join(', --')}`)
+    }
+    const name = flags[kind]!
+    const body = {
+      target: { [kind]: name },
+      ...(flags.ttl === undefined ? {} : { ttl_seconds: parseDurationSeconds(flags.ttl, '--ttl') }),
+      ...(flags.message === undefined ? {} : { message: flags.message }),
+    }
+    await confirm(`Lock ${kind} ${name}? Live connections are cut now.`, flags.yes)
+    const checkName = async () =>
+      reportNames(await unknownLockTarget(this.hub(flags), kind, name), {
+        strict: flags.strict,
+        note: (text) => this.note(text),
+      })
+    if (flags.strict) await checkName()
+    const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
+    await this.show(flags, lock, () => {
+      const end = lock.expires ? `expires ${formatTime(lock.expires)}` : 'stays until it is removed'
+      const undo = `The lock ${end}. To remove it: mezctl locks rm ${String(lock.id)}`
+      return `${escapeText(`Locked ${kind} ${name}.${cutText(lock)}`)}\n${escapeText(undo)}`
+    })
+    // Nothing may delay a lock.
+    if (!flags.strict) await checkName()
+  }
+}
+
+export class LocksLs extends ListCommand {
+  static override summary = 'list the locks in force'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(LocksLs)
+    await this.list<Flat>(flags, {
+      path: '/locks',
+      empty: 'No locks. To end someone’s access now: mezctl locks create --user NAME',
+      columns: [
+        ['id', (lock) => lock.id],
+        ['target', ({ target }) => targetText(target)],
+        ['message', (lock) => lock.message],
+        ['created', (lock) => formatTime(lock.created)],
+        ['expires', (lock) => (lock.expires ? formatTime(lock.expires) : 'never')],
+      ],
+    })
+  }
+}
+
+/** `user alice` for the target of a lock. */
+function targetText(target: unknown): string {
+  return Object.entries((target ?? {}) as Record<string, unknown>)
+    .filter(([, name]) => name !== null && name !== undefined)
+    .map(([kind, name]) => `${kind} ${String(name)}`)
+    .join(', ')
+}
+
+export class LocksRm extends RemoveCommand {
+  static override summary = 'remove a lock, so that roles decide about access again'
+  static override args = { id: Args.string({ required: true, description: 'id of the lock' }) }
+
+  protected removal(id: string) {
+    return {
+      method: 'DELETE',
+      path: path`/locks/${id}`,
+      question: `Remove lock ${id}? Roles decide about access again.`,
+      done: `Removed lock ${id}.`,
+      result: { id, removed: true },
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { formatTime, path } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { ListCommand, RemoveCommand } from '../admin-command.ts'
+import type { Flat } from '../resource.ts'
+
+export class SessionsLs extends ListCommand {
+  static override summary = 'list who is signed in, where, and until when'
+  static override flags = {
+    user: Flags.string({ description: 'only sessions of this user' }),
+    app: Flags.string({ description: 'only sessions at this app' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(SessionsLs)
+    const filtered = flags.user !== undefined || flags.app !== undefined
+    await this.list<Flat>(flags, {
+      path: '/sessions',
+      query: { user: flags.user, app: flags.app },
+      empty: filtered ? 'No sessions match. To list all of them: mezctl sessions ls' : 'Nobody is signed in.',
+      columns: [
+        ['id', (session) => session.id],
+        ['kind', (session) => session.kind],
+        ['user', (session) => session.user],
+        ['app', (session) => session.app],
+        ['started', (session) => formatTime(session.created)],
+        ['last used', (session) => formatTime(session.last_used)],
+        ['expires', (session) => formatTime(session.expires)],
+        ['from', (session) => session.client_ip],
+        ['mfa', (session) => session.mfa],
+        ['streams', (session) => session.streams],
+      ],
+    })
+  }
+}
+
+export class SessionsRevoke extends RemoveCommand {
+  static override summary = 'end a session now, with its live connections'
+  static override args = { id: Args.string({ required: true, description: 'id of the session' }) }
+
+  protected removal(id: string) {
+    return {
+      method: 'DELETE',
+      path: path`/sessions/${id}`,
+      question: `End session ${id}? Its live connections are cut now.`,
+      done: `Revoked session ${id}.`,
+      result: { id, revoked: true },
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli-shared'
+import { Args } from '@oclif/core'
+import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
+import { fileFlags, PutCommand } from '../document-upload.ts'
+import { unknownMappedRoles } from '../name-checks.ts'
+import { nameOf, type Resource } from '../resource.ts'
+
+const args = { name: Args.string({ required: true, description: 'name of the connector' }) }
+const TEST_DEADLINE_MS = 60_000
+
+export class SsoCreate extends PutCommand {
+  static override summary = 'create or replace OpenID Connect connectors from a file'
+  static override description = 'Warns about claims that are mapped to roles that do not exist.'
+  static override flags = fileFlags('oidc')
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(SsoCreate)
+    const kind = { kind: 'oidc', noun: 'connector', collection: '/connectors', check: unknownMappedRoles }
+    await this.put(flags, flags['from-file'], kind)
+  }
+}
+
+export class SsoLs extends ListCommand {
+  static override summary = 'list the connectors'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(SsoLs)
+    await this.list<Resource>(flags, {
+      path: '/connectors',
+      empty: 'No connectors yet, so nobody can sign in. Create one: mezctl sso create --from-file sso.yaml',
+      columns: [
+        ['name', nameOf],
+        ['issuer', (connector) => connector.spec?.issuer_url],
+        ['client id', (connector) => connector.spec?.client_id],
+      ],
+    })
+  }
+}
+
+export class SsoGet extends GetCommand {
+  static override summary = 'show a connector, without its secret'
+  static override args = args
+
+  protected target(name: string): string {
+    return path`/connectors/${name}`
+  }
+}
+
+export class SsoRm extends RemoveCommand {
+  static override summary = 'remove a connector, and end the sessions that it signed in'
+  static override args = args
+
+  protected removal(name: string) {
+    return {
+      method: 'DELETE',
+      path: path`/connectors/${name}`,
+      question: `Remove connector ${name}? Its sessions end now, and nobody can sign in through it.`,
+      done: `Removed connector ${name}.`,
+      result: { name, removed: true },
+    }
+  }
+}
+
+interface TestReport {
+  readonly ok?: boolean
+  readonly redirect_uri?: string
+  readonly post_logout_redirect_uri?: string
+  readonly backchannel_logout_uri?: string
+  readonly checks?: readonly {
+    readonly name?: string
+    readonly result?: 'ok' | 'warn' | 'fail'
+    readonly detail?: string | null
+  }[]
+}
+
+const RESULTS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' }
+
+export class SsoTest extends AdminCommand {
+  static override summary = 'check the connection between the hub and an identity provider'
+  static override description = 'Nobody is signed in. Exits 1 if a check fails.'
+  static override args = args
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(SsoTest)
+    const testing = this.hub(flags).call('POST', path`/connectors/${args.name}/test`, {
+      deadlineMs: TEST_DEADLINE_MS,
+    })
+    const report = ((await withProgress(`Testing ${escapeText(args.name)}`, testing)) ?? {}) as TestReport
+    await this.show(flags, report, () => {
+      const lines = (report.checks ?? []).map(({ name, result = 'fail', detail }) => {
+        const word = (RESULTS[result] ?? 'FAILED').padEnd(9)
+        return `${word}${showCell(name)}${detail ? `: ${escapeText(detail)}` : ''}`
+      })
+      for (const [what, uri] of [
+        ['redirect URI', report.redirect_uri],
+        ['post-logout redirect URI (optional)', report.post_logout_redirect_uri],
+        ['back-channel logout URI (optional)', report.backchannel_logout_uri],
+      ])
+        if (uri) lines.push(`Register at the provider as ${what}: ${escapeText(uri)}`)
+      if (report.ok !== false) lines.push(`Connector ${escapeText(args.name)} works.`)
+      return lines.join('\n')
+    })
+    if (report.ok === false) {
+      throw new CliError('connector_failed', `connector ${args.name} does not work`, {
+        hint: 'Correct the failed checks above, then run mezctl sso create again.',
+      })
+    }
+  }
+}

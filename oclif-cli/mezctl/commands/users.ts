@@ -1,0 +1,208 @@
+import { CliError, confirm, escapeText, formatTime, path } from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
+import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
+import { count, cutText, type Flat, nameOf, type Resource } from '../resource.ts'
+
+const args = { name: Args.string({ required: true, description: 'name of the user' }) }
+
+export class UsersCreate extends AdminCommand {
+  static override summary = 'give roles to a user before the first sign-in'
+  static override description = 'Warns about roles that do not exist.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> alice@example.com --roles platform',
+    '<%= config.bin %> <%= command.id %> erin --roles access --passkey',
+  ]
+  static override args = args
+  static override flags = {
+    roles: Flags.string({ required: true, description: 'roles to assign: a,b' }),
+    passkey: Flags.boolean({
+      description: 'for a user without an identity provider: print a link to create a passkey for signing in',
+    }),
+    ...strictFlag,
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersCreate)
+    const roles = parseRoles(flags.roles)
+    if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles is empty')
+    const problems = await unknownRoles(this.hub(flags), roles)
+    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    const response = await this.call(flags, 'POST', '/users', { body: { name: args.name, roles } })
+    const created = escapeText(`Created user ${args.name} with roles ${roles.join(', ')}.`)
+    if (!flags.passkey) {
+      return this.show(flags, response ?? { name: args.name, roles }, () => created)
+    }
+    const body = { type: 'webauthn', sign_in: true }
+    const link = (await this.call(flags, 'POST', path`/users/${args.name}/mfa`, { body })) as EnrolmentLink
+    const result = { ...(response as object), enrolment: link }
+    await this.show(flags, result, () => `${created}\n${linkText(link)}`)
+  }
+}
+
+export class UsersUpdate extends AdminCommand {
+  static override summary = 'replace the roles that were assigned to a user'
+  static override description =
+    'Roles that a connector maps from claims stay. Warns about roles that do not exist.'
+  static override args = args
+  static override flags = {
+    roles: Flags.string({ required: true, description: 'roles to assign: a,b; "" removes all of them' }),
+    ...strictFlag,
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersUpdate)
+    const roles = parseRoles(flags.roles)
+    const target = path`/users/${args.name}`
+    const problems = await unknownRoles(this.hub(flags), roles)
+    reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
+    const response = await this.call(flags, 'PATCH', target, { body: { roles } })
+    await this.show(flags, response ?? { name: args.name, roles }, () => {
+      const assigned = roles.length === 0 ? 'no assigned roles' : `assigned roles ${roles.join(', ')}`
+      return escapeText(`Updated user ${args.name}: ${assigned}.${cutText(response)}`)
+    })
+  }
+}
+
+export class UsersRelink extends AdminCommand {
+  static override summary = 'release a user name to the next identity that signs in with it'
+  static override description =
+    'A name belongs to the first identity that signed in with it. Use relink after the identity provider has changed: the next sign-in with this name takes it over, together with its assigned roles.'
+  static override args = args
+  static override flags = yesFlag
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersRelink)
+    const target = path`/users/${args.name}/relink`
+    await confirm(`Give the name ${args.name} to the next identity that signs in with it?`, flags.yes)
+    const response = await this.call(flags, 'POST', target)
+    await this.show(flags, response ?? { name: args.name, relinked: true }, () =>
+      escapeText(`Relinked user ${args.name}: the next sign-in takes the name.${cutText(response)}`),
+    )
+  }
+}
+
+export class UsersLs extends ListCommand {
+  static override summary = 'list the users who have signed in or were assigned roles'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(UsersLs)
+    await this.list<Resource & Flat>(flags, {
+      path: '/users',
+      empty:
+        'No users yet. Users appear when they sign in. To assign roles beforehand: mezctl users create NAME --roles ROLE',
+      columns: [
+        ['name', nameOf],
+        ['roles', (user) => user.roles ?? user.spec?.roles],
+        ['connector', (user) => user.connector ?? user.spec?.connector],
+        ['created', (user) => formatTime(user.created)],
+        ['last login', (user) => formatTime(user.last_login)],
+      ],
+    })
+  }
+}
+
+export class UsersGet extends GetCommand {
+  static override summary = 'show a user, with assigned and mapped roles'
+  static override args = args
+
+  protected target(user: string): string {
+    return path`/users/${user}`
+  }
+}
+
+export class UsersRm extends RemoveCommand {
+  static override summary = 'remove a user, and end the user’s sessions'
+  static override args = args
+
+  protected removal(user: string) {
+    return {
+      method: 'DELETE',
+      path: path`/users/${user}`,
+      question: `Remove user ${user}? All sessions of the user end now.`,
+      done: `Removed user ${user}.`,
+      result: { name: user, removed: true },
+    }
+  }
+}
+
+/** The hub's response to a request for an enrolment link. */
+interface EnrolmentLink {
+  readonly id: string
+  readonly link: string
+  readonly expires: string
+  /** The user must also sign in at the identity provider. */
+  readonly needs_sign_in: boolean
+}
+
+function linkText({ link, expires, needs_sign_in }: EnrolmentLink): string {
+  const more = needs_sign_in ? ' The user also has to sign in.' : ''
+  return `Link: ${escapeText(link)}\nSend it to the user. It works once and expires ${formatTime(expires)}.${more}`
+}
+
+export class UsersAddMfa extends AdminCommand {
+  static override summary = 'create a one-use link with which a user adds a passkey'
+  static override args = args
+  static override flags = {
+    type: Flags.string({ required: true, options: ['webauthn'], description: 'kind of credential' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersAddMfa)
+    const body = { type: flags.type }
+    const link = (await this.call(flags, 'POST', path`/users/${args.name}/mfa`, { body })) as EnrolmentLink
+    await this.show(flags, link, () => linkText(link))
+  }
+}
+
+export class UsersListMfa extends ListCommand {
+  static override summary = 'list the passkeys of a user, and the links that can still add one'
+  static override args = args
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersListMfa)
+    await this.list<Flat>(flags, {
+      path: path`/users/${args.name}/mfa`,
+      empty: 'No passkeys and no open links. Create a link: mezctl users add-mfa NAME --type=webauthn',
+      columns: [
+        ['id', ({ id }) => id],
+        ['kind', ({ kind }) => (kind === 'key' ? 'passkey' : kind)],
+        ['name', ({ name }) => name],
+        ['level', ({ level }) => level],
+        ['created', ({ created }) => formatTime(created)],
+        ['last used', ({ last_used }) => formatTime(last_used)],
+        ['expires', ({ expires }) => formatTime(expires)],
+      ],
+    })
+  }
+}
+
+interface Reset {
+  readonly keys: number
+  readonly links: number
+  readonly cut: { readonly sessions: number }
+}
+
+export class UsersResetWebauthn extends AdminCommand {
+  static override summary = 'remove the passkeys of a user, revoke open links, and end the user’s sessions'
+  static override args = args
+  static override flags = {
+    id: Flags.string({ description: 'only this passkey or link; list-mfa shows the ids' }),
+    ...yesFlag,
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(UsersResetWebauthn)
+    const target = path`/users/${args.name}/mfa`
+    const what = flags.id === undefined ? 'all passkeys and links' : `passkey or link ${flags.id}`
+    await confirm(`Remove ${what} of ${args.name}? Removing a passkey ends the user’s sessions.`, flags.yes)
+    const query = flags.id === undefined ? {} : { id: flags.id }
+    const reset = (await this.call(flags, 'DELETE', target, { query })) as Reset
+    const { keys, links, cut } = reset
+    await this.show(flags, reset, () => {
+      const removed = `removed ${count(keys, 'passkey')} and ${count(links, 'link')}`
+      const ended = `ended ${count(cut.sessions, 'session')}`
+      return escapeText(`Reset ${args.name}: ${removed}, ${ended}.${cutText(reset)}`)
+    })
+  }
+}

@@ -1,0 +1,123 @@
+import {
+  CliError,
+  escapeText,
+  type HubClient,
+  reportError,
+  showJsonLine,
+  showTable,
+} from '@mezite/cli-shared'
+import { Args, Flags } from '@oclif/core'
+import { listApps } from '../app-lookup.ts'
+import { createHubConnection } from '../hub-connection.ts'
+import { hubClientOf, MshCommand, mshHome } from '../identity.ts'
+import { createNotes, createPortMemory, LOOPBACK, openApps } from '../local-apps.ts'
+
+const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
+export class AppLs extends MshCommand {
+  static override summary = 'list the apps that you may open'
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AppLs)
+    const client = hubClientOf(this.identity(flags))
+    if (client === null) {
+      throw new CliError('MEZ_IDENTITY_INVALID', 'an identity file can open apps, but not list them', {
+        hint: 'List them with a login: msh app ls. Open one with the file: msh -i FILE app login APP.',
+      })
+    }
+    const apps = await listApps(client)
+    await this.show(flags, apps, async () =>
+      apps.length === 0
+        ? await whyNone(client)
+        : showTable(
+            ['name', 'protocol', 'public address', 'labels'],
+            apps.map((app) => [app.name, app.protocol, app.public_addr, app.labels]),
+          ),
+    )
+  }
+}
+
+/** Why no app is listed. An older hub does not report locks. */
+async function whyNone(client: HubClient): Promise<string> {
+  const me = (await client.call('GET', '/me')) as { locked?: { message?: string | null } | null }
+  if (!me.locked) return 'You have no applications yet. Ask your administrator for access.'
+  const message = me.locked.message ? `: ${escapeText(me.locked.message)}` : ''
+  return `Your access is locked. Ask your administrator${message}`
+}
+
+export class AppLogin extends MshCommand {
+  static override summary = 'open a local port for each app, and serve it until Ctrl-C'
+  static override description =
+    'A TCP app is at 127.0.0.1:PORT. An HTTP app is at http://127.0.0.1:PORT for curl and SDKs, and closed to web pages. Only programs on this machine can connect. An app keeps its port from one run to the next; --port chooses another.'
+  static override examples = [
+    '<%= config.bin %> app login redis-internal --port 6380',
+    '<%= config.bin %> app login orders-db grafana',
+    '<%= config.bin %> -i ci.pem app login orders-db',
+  ]
+  static override strict = false
+  static override args = {
+    app: Args.string({ required: true, description: 'name of an app; several are allowed' }),
+  }
+  static override flags = {
+    port: Flags.integer({ char: 'p', min: 1, max: 65_535, description: 'local port, for a single app' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags, argv } = await this.parse(AppLogin)
+    const apps = [...new Set(argv.map(String))]
+    const wrong = apps.find((app) => !APP_NAME.test(app))
+    if (wrong !== undefined)
+      throw new CliError('MEZ_USAGE', `${JSON.stringify(wrong)} is not the name of an app`)
+    if (flags.port !== undefined && apps.length > 1) {
+      throw new CliError('MEZ_USAGE', '--port works with a single app only', {
+        hint: 'Leave --port out: each app gets a port of its own, and keeps it.',
+      })
+    }
+    const identity = this.identity(flags)
+    const client = hubClientOf(identity)
+    const over = Promise.withResolvers<CliError | null>()
+    const note = createNotes((text) => this.note(text))
+    const hub = createHubConnection({
+      identity,
+      note,
+      onEnded: (error) => over.resolve(error),
+      hasEnded: async () => {
+        try {
+          await client?.call('GET', '/me', { deadlineMs: 5_000 })
+          return false
+        } catch (error) {
+          return error instanceof CliError && error.status === 401
+        }
+      },
+    })
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => over.resolve(null))
+    let exit = 0
+    try {
+      const ports = createPortMemory(mshHome())
+      const opened = await Promise.race([
+        openApps({ ...{ apps, identity, client, hub, note, ports }, port: flags.port ?? null }),
+        over.promise.then((error) => {
+          if (error) throw error
+          return []
+        }),
+      ])
+      for (const { app, protocol, port } of opened) {
+        const address = `${LOOPBACK}:${port}`
+        const local = protocol === 'http' ? `http://${address}` : address
+        this.write(
+          this.formatOf(flags) === 'text'
+            ? `Tunnel open: ${local} -> ${app}`
+            : showJsonLine({ app, protocol, host: LOOPBACK, port }),
+        )
+      }
+      const error = await over.promise
+      if (error) throw error
+    } catch (error) {
+      exit = await reportError(error, { command: 'msh app login' })
+    }
+    hub.close()
+    // Ends the listeners and their connections too.
+    process.exit(exit)
+  }
+}
