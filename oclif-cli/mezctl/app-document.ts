@@ -13,7 +13,8 @@ export const appFlags = {
   protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'default: from the URI' })(),
   'http-version': Flags.option({
     options: ['1.1', 'h2', 'h2c', 'auto'] as const,
-    description: 'HTTP to the app: 1.1 (default), h2 (over TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
+    description:
+      'HTTP to the app: 1.1 (default), h2 (over TLS), h2c (without TLS) or auto; gRPC needs HTTP/2',
   })(),
 }
 
