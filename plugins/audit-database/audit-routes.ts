@@ -1,13 +1,16 @@
 import type { Audit, Database, Revisions, Sessions, WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
+import { closest, distance } from 'fastest-levenshtein'
 import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
+import { eventTypes, storedTypes } from './event-types.ts'
 import { recordRead } from './read-record.ts'
 import type { Tail } from './tail.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const LONGEST_LIST = 1_000
-/** As an event spells it: 1,024 characters, each `\uXXXX` at worst, and how many were cut off. */
+const LONGEST_TYPE = 200
+/** As stored: 1,024 characters, each of them escaped at worst, and the number of characters that were cut off. */
 const LONGEST_NAME = 6_200
 
 const Query = Type.Object(
@@ -15,20 +18,25 @@ const Query = Type.Object(
     type: Type.Optional(Type.String({ maxLength: 100 })),
     user: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
     app: Type.Optional(Type.String({ maxLength: LONGEST_NAME })),
+    request: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'request id' })),
+    session: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'session id' })),
+    ip: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'address of the client' })),
+    agent: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'host name of the agent' })),
+    reason: Type.Optional(Type.String({ maxLength: LONGEST_NAME, description: 'reason code' })),
     from: Type.Optional(Type.String({ maxLength: 40, description: 'not before, RFC 3339' })),
     to: Type.Optional(Type.String({ maxLength: 40, description: 'not after, RFC 3339' })),
     limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,6}$', description: `1 to ${LONGEST_LIST}` })),
     after: Type.Optional(
-      Type.String({ maxLength: 40, description: 'id of the last event seen: go on from it' }),
+      Type.String({ maxLength: 40, description: 'id of an event: the next events after it' }),
     ),
     before: Type.Optional(
-      Type.String({ maxLength: 40, description: 'id of the first event seen: go back from it' }),
+      Type.String({ maxLength: 40, description: 'id of an event: the newest events before it' }),
     ),
   },
   { additionalProperties: false },
 )
 
-type Asked = Partial<Record<keyof (typeof Query)['properties'], string>>
+type Search = Partial<Record<keyof (typeof Query)['properties'], string>>
 
 interface Deps {
   readonly database: Database
@@ -38,7 +46,7 @@ interface Deps {
   readonly tail: Tail
 }
 
-/** `GET /v1/webapi/audit` and `/audit/tail`, both for admins only; reading is itself recorded. */
+/** `GET /v1/webapi/audit` and `/audit/tail`, for admins only; each use is recorded. */
 export function auditRoutes(parts: Deps): WebRoutes {
   const { database, audit } = parts
   const watch = createAdminWatch(parts)
@@ -50,33 +58,25 @@ export function auditRoutes(parts: Deps): WebRoutes {
         '/audit',
         {
           config: { access: 'admin' },
-          schema: { summary: 'The audit trail, oldest first', querystring: Query },
+          schema: {
+            summary: 'The newest matching events of the audit trail, oldest first',
+            querystring: Query,
+          },
         },
         async (request) => {
-          const asked = request.query as Asked
-          const { type, user, app: appName } = asked
-          const from = momentOf(asked.from, 'from')
-          const to = momentOf(asked.to, 'to')
-          const limit = Number(asked.limit ?? 100)
-          // Never in the trail, where it is escaped; PostgreSQL refuses it with an error.
-          if ([type, user, appName].some((text) => text?.includes('\0'))) {
-            throw new Problem(400, 'bad_request', 'A filter holds a NUL character.')
-          }
+          const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
+          // Stored events never contain it, and PostgreSQL rejects it with an error.
+          if (Object.values(exact).some((value) => value.includes('\0')))
+            throw new Problem(400, 'bad_request', 'A filter contains a NUL character.')
+          const limit = Number(text)
           if (limit < 1 || limit > LONGEST_LIST)
-            throw new Problem(400, 'bad_request', `limit is 1 to ${LONGEST_LIST}.`)
-          // From a time on the list begins there; else it is the newest that one wants to see.
-          const range = await rangeOf(database, asked)
-          const filter = {
-            ...(type !== undefined && { type }),
-            ...(user !== undefined && { user }),
-            ...(appName !== undefined && { app: appName }),
-            ...(from && { from }),
-            ...(to && { to }),
-          }
+            throw new Problem(400, 'bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
+          const filter = { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
+          const range = await rangeOf(database, after, before)
           const events = await readEvents(database, filter, range, limit)
+          if (events.length === 0 && exact.type !== undefined) await checkType(database, exact.type)
           // One record for a list, however many pages it has.
-          if (asked.after === undefined && asked.before === undefined)
-            recordRead(audit, request.actor, 'audit')
+          if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
           return events.map(({ event }) => event)
         },
       )
@@ -94,27 +94,39 @@ export function auditRoutes(parts: Deps): WebRoutes {
   }
 }
 
-async function rangeOf(database: Database, { after, before, from }: Asked): Promise<Range> {
-  if (after !== undefined && before !== undefined) {
-    throw new Problem(400, 'bad_request', 'Either after or before, not both.')
-  }
-  if (after !== undefined) return { after: await placeOf(database, after, 'after') }
-  if (before !== undefined) return { before: await placeOf(database, before, 'before') }
-  return from === undefined ? { before: null } : { after: 0 }
+async function rangeOf(
+  database: Database,
+  after: string | undefined,
+  before: string | undefined,
+): Promise<Range> {
+  if (after !== undefined && before !== undefined)
+    throw new Problem(400, 'bad_request', 'after and before cannot be combined.')
+  if (after !== undefined) return { after: await numberOf(database, after, 'after') }
+  return { before: before === undefined ? null : await numberOf(database, before, 'before') }
 }
 
-async function placeOf(database: Database, id: string, name: string): Promise<number> {
+async function numberOf(database: Database, id: string, name: string): Promise<number> {
   const seq = UUID.test(id) ? await seqOf(database, id) : null
-  if (seq === null) throw new Problem(400, 'audit_event_unknown', `${name} names no event of the trail.`)
+  if (seq === null)
+    throw new Problem(400, 'audit_event_unknown', `${name}: the trail does not contain the event "${id}".`)
   return seq
 }
 
-function momentOf(text: string | undefined, name: string): Date | undefined {
+/** Throws when neither the trail nor the hub knows this type of event. */
+async function checkType(database: Database, type: string): Promise<void> {
+  const known = [...new Set([...eventTypes, ...(await storedTypes(database))])]
+  if (known.includes(type.slice(0, LONGEST_TYPE))) return
+  const likely = closest(type, known)
+  const hint = distance(type, likely) <= Math.max(2, type.length / 3) ? ` Did you mean "${likely}"?` : ''
+  throw new Problem(400, 'audit_type_unknown', `"${type}" is not a type of audit event.${hint}`)
+}
+
+function timeOf(text: string | undefined, name: string): Date | undefined {
   if (text === undefined) return undefined
-  const moment = new Date(text)
-  const year = moment.getUTCFullYear()
+  const time = new Date(text)
+  const year = time.getUTCFullYear()
   if (Number.isNaN(year) || year < 1970 || year > 9999) {
-    throw new Problem(400, 'bad_request', `${name} is no RFC 3339 time.`)
+    throw new Problem(400, 'bad_request', `${name} is not an RFC 3339 time.`)
   }
-  return moment
+  return time
 }

@@ -3,23 +3,38 @@ import { sql } from 'kysely'
 import type { AuditTables } from './migrations.ts'
 import { filedName } from './stored-name.ts'
 
+/** Exact values that an event must have. */
 export interface EventFilter {
-  readonly type?: string
-  readonly user?: string
-  readonly app?: string
+  readonly type?: string | undefined
+  readonly user?: string | undefined
+  readonly app?: string | undefined
+  readonly request?: string | undefined
+  readonly session?: string | undefined
+  readonly ip?: string | undefined
+  readonly agent?: string | undefined
+  readonly reason?: string | undefined
   /** Not before. */
-  readonly from?: Date
+  readonly from?: Date | undefined
   /** Not after. */
-  readonly to?: Date
+  readonly to?: Date | undefined
 }
 
-/** An event with its place in the trail. */
+/** Filters on fields of the stored event, which are indexed by their first 200 characters. */
+const FIELDS = {
+  request: 'request_id',
+  session: 'session_id',
+  ip: 'client_ip',
+  agent: 'agent',
+  reason: 'reason',
+} as const
+
+/** An event with its number in the trail. */
 export interface StoredEvent {
   readonly seq: number
   readonly event: AuditEvent
 }
 
-/** Where the trail ends now. */
+/** The number of the newest event; 0 in an empty trail. */
 export async function lastSeq(database: Database): Promise<number> {
   const { rows } = await sql<{
     seq: number
@@ -27,7 +42,7 @@ export async function lastSeq(database: Database): Promise<number> {
   return Number(rows[0]?.seq ?? 0)
 }
 
-/** The place of an event, or null when it is not, or no longer, there. */
+/** The number of an event, or null when the trail does not contain it. */
 export async function seqOf(database: Database, id: string): Promise<number | null> {
   const row = await database
     .withTables<AuditTables>()
@@ -38,13 +53,13 @@ export async function seqOf(database: Database, id: string): Promise<number | nu
   return row?.seq ?? null
 }
 
-/** A long name is filed under its beginning; older hubs filed it whole. */
+/** A long name is stored as its beginning; older hubs stored all of it. */
 const namesOf = (name: string): string[] => [...new Set([filedName(name), name])]
 
-/** Which end of the trail a list begins at; both are places, and exclusive. */
+/** The next events after a number, or the newest before one (null: of all); both exclusive. */
 export type Range = { readonly after: number } | { readonly before: number | null }
 
-/** At most `limit` events: the next ones after a place, or the newest (before a place); oldest first either way. */
+/** At most `limit` events that match, oldest first whichever end of the range they are from. */
 export async function readEvents(
   database: Database,
   filter: EventFilter,
@@ -60,7 +75,18 @@ export async function readEvents(
     .limit(limit)
   if (forward) query = query.where('seq', '>', range.after)
   else if (range.before !== null) query = query.where('seq', '<', range.before)
-  if (filter.type !== undefined) query = query.where('type', '=', filter.type)
+  if (filter.type !== undefined)
+    query = query
+      .where(sql<boolean>`left(type, 200) = left(${filter.type}::text, 200)`)
+      .where('type', '=', filter.type)
+  for (const [name, field] of Object.entries(FIELDS)) {
+    const value = filter[name as keyof typeof FIELDS]
+    if (value === undefined) continue
+    const stored = sql<string>`event ->> ${sql.lit(field)}`
+    query = query
+      .where(sql<boolean>`left(${stored}, 200) = left(${value}::text, 200)`)
+      .where(sql<boolean>`${stored} = ${value}`)
+  }
   if (filter.user !== undefined) query = query.where('user_name', 'in', namesOf(filter.user))
   if (filter.app !== undefined) query = query.where('app', 'in', namesOf(filter.app))
   if (filter.from !== undefined) query = query.where('time', '>=', filter.from)

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 
 export type AuditTables = {
   readonly audit_database_events: {
-    /** Grows in the order of commits: writers take turns. */
+    /** Grows in the order of commits: writers wait for each other. */
     readonly seq: number
     readonly id: string
     readonly time: Date
@@ -11,9 +11,9 @@ export type AuditTables = {
     /** Like `app` bounded by `filedName`, for the index. */
     readonly user_name: string | null
     readonly app: string | null
-    /** The whole event as JSON; the type `json` keeps the very text, which the chain needs. */
+    /** The event as JSON; the type `json` keeps its exact text, which the chain needs. */
     readonly event: unknown
-    /** The chain that it is a link of (the id of its hub), its number there, and its hash; null before there were chains. */
+    /** Its chain (the id of its hub), its number there, and its hash; null if stored before chains existed. */
     readonly hub: string | null
     readonly n: number | null
     readonly hash: string | null
@@ -31,7 +31,7 @@ export type AuditTables = {
     readonly statement: string
     readonly signature: string
   }
-  /** One row: where the trail begins since old events were deleted. Signed like a checkpoint. */
+  /** One row: where the trail begins after old events were deleted. Signed like a checkpoint. */
   readonly audit_database_start: {
     readonly id: number
     readonly statement: string
@@ -40,7 +40,7 @@ export type AuditTables = {
   /** One row. */
   readonly audit_database_keys: {
     readonly id: string
-    /** PKCS #8 DER, sealed by the vault. */
+    /** PKCS #8 DER, sealed by the secret box. */
     readonly private_key: Uint8Array
   }
 }
@@ -89,6 +89,19 @@ export const auditMigrations: Migrations = {
         await sql`CREATE TABLE audit_database_keys (id text PRIMARY KEY, private_key bytea NOT NULL)`.execute(
           db,
         )
+      },
+    },
+    // Bounded like names, since an index entry has at most some 2,700 bytes. A reason is rare, an address frequent.
+    '0003-filters': {
+      async up(db) {
+        await sql`CREATE INDEX audit_database_events_type ON audit_database_events (left(type, 200), seq)`.execute(
+          db,
+        )
+        for (const field of ['request_id', 'session_id', 'client_ip', 'reason']) {
+          const [name, value] = [sql.id(`audit_database_events_${field}`), sql.lit(field)]
+          await sql`CREATE INDEX ${name} ON audit_database_events (left(event ->> ${value}, 200), seq)
+            WHERE event ->> ${value} IS NOT NULL`.execute(db)
+        }
       },
     },
   },

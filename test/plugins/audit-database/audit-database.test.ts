@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import t from 'tap'
 import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
+import { eventTypes } from '../../../plugins/audit-database/event-types.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
+import { sourcesOf, textOf } from '../../read-imports.ts'
 import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 
@@ -75,7 +77,10 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.equal(apps(await list('/audit?app=app-4')), '4')
     t.equal(apps(await list('/audit?user=alice&limit=2&type=even')), '68')
     t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&to=2026-01-05T00:00:00Z')), '234')
-    t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&limit=2')), '23')
+    t.equal(apps(await list('/audit?from=2026-01-03T00:00:00Z&limit=2')), '89', 'the newest in the range')
+    const [first] = await list('/audit?from=2026-01-03T00:00:00Z&limit=2')
+    t.equal(apps(await list(`/audit?from=2026-01-03T00:00:00Z&limit=3&before=${first?.id}`)), '567')
+    t.equal(apps(await list(`/audit?from=2026-01-03T00:00:00Z&limit=3&after=${first?.id}`)), '9')
     for (const bad of [
       'limit=0',
       'limit=1001',
@@ -89,6 +94,44 @@ async function suite(t: Tap, store: Store): Promise<void> {
       t.equal((await ask(`/audit?${bad}`)).status, 400, bad)
     }
     t.match((await ask('/audit?what=1')).json, { detail: /^what is unknown/ })
+  })
+
+  await t.test('finds an event by request, session, address, agent and reason', async (t) => {
+    await empty()
+    const of = (n: number, long = '') => ({
+      ...{ type: 'app.request', success: false, clientIp: `192.0.2.${n}`, sessionId: `s-${n}${long}` },
+      ...{ requestId: `r-${n}${long}`, reason: n === 3 ? 'agent_none' : null },
+      fields: { agent: n === 3 ? null : `db-${n}` },
+    })
+    const long = 'x'.repeat(900)
+    for (const n of [1, 2, 3]) audit.record(of(n))
+    audit.record(of(4, long))
+    await audit.flush()
+    const found = async (query: string) => (await list(`/audit?${query}`)).map((each) => each.client_ip)
+    t.same(await found('request=r-3'), ['192.0.2.3'])
+    t.same(await found('session=s-2'), ['192.0.2.2'])
+    t.same(await found('ip=192.0.2.1'), ['192.0.2.1'])
+    t.same(await found('agent=db-2'), ['192.0.2.2'])
+    t.same(await found('reason=agent_none'), ['192.0.2.3'])
+    t.same(await found('reason=agent_none&agent=db-2'), [])
+    t.same(await found(`request=r-4${long}`), ['192.0.2.4'])
+    t.same(await found(`request=r-4${long.slice(1)}`), [])
+    const { rows } = await sql<{ 'QUERY PLAN': string }>`EXPLAIN SELECT seq FROM audit_database_events
+      WHERE left(event ->> 'request_id', 200) = left('r', 200) ORDER BY seq DESC LIMIT 10`.execute(db)
+    t.match(JSON.stringify(rows), /audit_database_events_request_id/, 'an index finds it in a long trail')
+  })
+
+  await t.test('a type that is not known is an error with a suggestion', async (t) => {
+    await empty()
+    await createSink(db).write([made('plugin.thing'), made('user.login')])
+    t.match(await ask('/audit?type=acces.denied'), {
+      status: 400,
+      json: { code: 'audit_type_unknown', detail: /access\.denied/ },
+    })
+    t.equal((await ask('/audit?type=something-else-entirely')).status, 400)
+    t.match(await ask('/audit?type=plugin.thin'), { json: { detail: /"plugin\.thing"/ } })
+    t.match(await ask('/audit?type=access.denied'), { status: 200, json: [] }, 'known, but nothing of it')
+    t.match(await ask('/audit?type=plugin.thing&user=nobody'), { status: 200, json: [] })
   })
 
   await t.test(
@@ -149,7 +192,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     })
     await until(() => written > 0, 'the first are written')
     const seen: string[] = []
-    let after = (await list('/audit?from=2020-01-01&type=row&limit=1'))[0]!
+    let after = (await list('/audit?type=row&limit=1000'))[0]!
     seen.push(after.name as string)
     while (true) {
       const last = !writing
@@ -205,7 +248,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       '\u0000',
     ]
     for (const text of texts) {
-      for (const name of ['type', 'user', 'app']) {
+      for (const name of ['type', 'user', 'app', 'request', 'session', 'ip', 'agent', 'reason']) {
         const { status, json } = await ask(`/audit?${name}=${encodeURIComponent(text)}`)
         t.ok(
           status === 400 || (status === 200 && (json as Json[]).length === 0),
@@ -302,3 +345,16 @@ for (const make of [pgliteStore, postgresStore]) {
     await suite(t as unknown as Tap, store)
   })
 }
+
+t.test('the list of event types has every type that the hub and its plugins record', (t) => {
+  const TYPE = /'((?:access|agent|app|audit|connector|key|lock|mfa|role|session|token|user)\.[a-z_.]+)'/g
+  const elsewhere = ['lock.pid', 'session.js']
+  const recorded = ['core/hub', 'plugins']
+    .flatMap(sourcesOf)
+    .flatMap((file) => [...textOf(file).matchAll(TYPE)].map(([, type]) => type!))
+  t.strictSame(
+    [...new Set(recorded)].filter((type) => !elsewhere.includes(type)).sort(),
+    [...eventTypes].sort(),
+  )
+  t.end()
+})

@@ -1,0 +1,56 @@
+import type { Database } from '@mezite/core'
+import { sql } from 'kysely'
+
+/** The types of event that the hub and its bundled plugins record. */
+export const eventTypes: readonly string[] = [
+  'access.denied',
+  'agent.connected',
+  'agent.deleted',
+  'agent.disconnected',
+  'agent.joined',
+  'agent.rejected',
+  'app.created',
+  'app.deleted',
+  'app.disabled',
+  'app.enabled',
+  'app.request',
+  'app.session.end',
+  'app.session.start',
+  'app.updated',
+  'audit.read',
+  'connector.created',
+  'connector.deleted',
+  'connector.updated',
+  'key.created',
+  'key.rotated',
+  'lock.created',
+  'lock.deleted',
+  'mfa.enrolled',
+  'mfa.failed',
+  'mfa.removed',
+  'mfa.verified',
+  'role.created',
+  'role.deleted',
+  'role.updated',
+  'session.revoked',
+  'token.created',
+  'token.deleted',
+  'user.cert.issued',
+  'user.created',
+  'user.deleted',
+  'user.login',
+  'user.login.failed',
+  'user.logout',
+  'user.updated',
+]
+
+/** Types in the trail, also those of other plugins: one index lookup for each. At most 1,000. */
+export async function storedTypes(database: Database): Promise<readonly string[]> {
+  const { rows } = await sql<{ type: string }>`WITH RECURSIVE found (type) AS (
+      (SELECT left(type, 200) FROM audit_database_events ORDER BY left(type, 200) LIMIT 1)
+      UNION ALL
+      SELECT (SELECT left(type, 200) FROM audit_database_events WHERE left(type, 200) > found.type
+        ORDER BY left(type, 200) LIMIT 1) FROM found WHERE found.type IS NOT NULL
+    ) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000`.execute(database)
+  return rows.map(({ type }) => type)
+}
