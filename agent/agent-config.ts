@@ -18,10 +18,9 @@ import {
   runtimeProblems,
   type ValueProblem,
 } from '@mezite/core/agent'
-import { agentSchema, CONFIG_HINT } from './agent-schema.ts'
+import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
-import { usablePart } from './partial-config.ts'
 
 const STANDARD = ['transport-http2']
 const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const
@@ -197,3 +196,23 @@ function typedLine(): string {
   const line = Buffer.alloc(4_096)
   return line.toString('utf8', 0, readSync(0, line))
 }
+
+/** The values that fit the schema in a file that has problems, so that the rest of the file is still checked. */
+function usablePart(value: unknown, problems: readonly ValueProblem[]): AgentFile {
+  const part = structuredClone(value)
+  if (!isMapping(part)) return {}
+  for (const { path } of problems) leaveOut(part, path)
+  return part
+}
+
+/** Removes a key. A list goes as a whole, and so does a mapping that lacks a key. */
+function leaveOut(part: Record<string, unknown>, [key = '', ...rest]: readonly string[]): void {
+  const inner = part[key]
+  const whole =
+    rest.length === 0 || !isMapping(inner) || (rest.length === 1 && !Object.hasOwn(inner, rest[0]!))
+  if (whole) delete part[key]
+  else leaveOut(inner, rest)
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

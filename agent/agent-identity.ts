@@ -1,18 +1,20 @@
 import { type Clock, type Log, MezError, messageOf } from '@mezite/core/agent'
-import { dialHub, type HubAddress } from './hub-address.ts'
+import type { HubAddress } from './hub-address.ts'
 import { createIdentityStore, type Identity, validity } from './identity-store.ts'
-import { joinCluster } from './join.ts'
+import { connectExpired, connectPinned, joinCluster, renewExpired } from './join.ts'
+import type { TransportChoice } from './transport-choice.ts'
 
-const DIAL_MS = 10_000
-
-/** Who this agent is: what it has stored, or what a join token buys. */
+/** The identity of this agent: a stored one, or one that a join token buys. */
 export interface AgentIdentity {
-  /** The identity while it is valid, else a new one for the token. Rejects as `joinCluster`, or with `MEZ_IDENTITY_MISSING`. */
+  /**
+   * The identity while it is valid, else a renewed one or a new one for the token. Rejects as `joinCluster`, or with
+   * `MEZ_IDENTITY_MISSING`.
+   */
   ensure(signal: AbortSignal): Promise<Identity>
   readonly current: Identity | null
   /** Stores a renewed one, then uses it. Throws when it cannot be read or stored. */
   replace(identity: Identity): void
-  /** The hub did not greet this identity: if there is a token that was not tried yet, it is, once. */
+  /** The hub did not greet this identity: a token that has not been tried yet is tried, once. */
   doubt(): void
 }
 
@@ -21,14 +23,15 @@ export function createAgentIdentity(options: {
   readonly dataDir: string
   readonly hostname: string
   readonly address: HubAddress
+  readonly choice: Pick<TransportChoice, 'reach'>
   readonly token: string | undefined
-  /** Why there is none. */
+  /** Why there is no token. */
   readonly tokenProblem: string | undefined
   readonly caPin: string | undefined
   readonly clock: Clock
   readonly log: Log
 }): AgentIdentity {
-  const { dataDir, hostname, address, token, caPin, clock, log } = options
+  const { dataDir, hostname, address, choice, token, caPin, clock, log } = options
   const store = createIdentityStore(dataDir)
   let current: Identity | null = null
   let doubted = false
@@ -41,13 +44,39 @@ export function createAgentIdentity(options: {
       throw new MezError('MEZ_IDENTITY_MISSING', `${hostname} cannot connect: ${why}, and ${lacking}`)
     }
     store.prepare()
-    const carrier = await dialHub(address, AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)]))
-    const joined = await joinCluster({ carrier, host: address.host, caPin, token, hostname })
+    const joined = await joinCluster({
+      connect: () =>
+        choice.reach((carrier) => connectPinned({ carrier, host: address.host, caPin }), { signal }),
+      token,
+      hostname,
+    })
     store.write(joined)
     log.info({ hostname, cluster: joined.clusterName }, 'joined the cluster')
     tried = true
     current = joined
     return joined
+  }
+
+  /** Null: the hub refuses. It renews by proof of the key for some days after the certificate has expired. */
+  async function renew(expired: Identity, signal: AbortSignal): Promise<Identity | null> {
+    store.prepare()
+    const renewed = await renewExpired(expired, () =>
+      choice.reach((carrier) => connectExpired(carrier, address.host, expired), { signal }),
+    ).catch((error: unknown) => {
+      // A token joins without the hub's old authorities.
+      if (token && caPin && !signal.aborted) return null
+      throw error
+    })
+    if (!renewed) return null
+    replace(renewed)
+    log.info({ hostname: expired.hostname }, 'renewed a certificate that had expired')
+    return renewed
+  }
+
+  function replace(identity: Identity): void {
+    validity(identity)
+    store.write(identity)
+    current = identity
   }
 
   function read(): Identity | null {
@@ -64,23 +93,20 @@ export function createAgentIdentity(options: {
     },
     async ensure(signal) {
       current ??= read()
-      if (!current || validity(current).to <= clock.now()) return join(signal)
+      if (!current) return join(signal)
+      if (validity(current).to <= clock.now()) return (await renew(current, signal)) ?? join(signal)
       if (!doubted || tried || !token || !caPin) return current
-      // Such as an agent that was removed and is to join anew.
+      // The agent was removed, say, and is to join again.
       tried = true
       return join(signal).catch((error: unknown) => {
         log.warn(
           { error: messageOf(error) },
-          'the hub refuses the stored certificate, and the join token too',
+          'the hub refuses both the stored certificate and the join token',
         )
         return current as Identity
       })
     },
-    replace(identity) {
-      validity(identity)
-      store.write(identity)
-      current = identity
-    },
+    replace,
     doubt() {
       doubted = true
     },

@@ -16,8 +16,10 @@ import { createAgentIdentity } from './agent-identity.ts'
 import { createAllowList } from './allow-list.ts'
 import { dialApp } from './app-dialer.ts'
 import { readHubAddress } from './hub-address.ts'
-import { keepLinks, type LinkKeeper } from './link-supervisor.ts'
-import { chooseTransports } from './transport-selection.ts'
+import { createHubDialer } from './hub-dialer.ts'
+import { type LinkSupervisor, superviseLinks } from './link-supervisor.ts'
+import { outboundProxy } from './outbound-connection.ts'
+import { createTransportChoice, selectTransports, type TransportChoice } from './transport-choice.ts'
 
 export interface AgentOptions {
   /** `host:port` of the hub. */
@@ -38,7 +40,11 @@ export interface AgentOptions {
   readonly configs?: Readonly<Record<string, unknown>>
   readonly version?: string
   readonly heartbeatMs?: number
-  /** Its certificate is void and no retry will mend that. It goes on trying; a program had better end. */
+  /** How long after a fallback the preferred transport is tried again, in milliseconds. Default 10 s, then doubling. */
+  readonly returnMs?: number
+  /** `HTTPS_PROXY` and `NO_PROXY` are read from it. Default: the environment of the process. */
+  readonly env?: NodeJS.ProcessEnv
+  /** The certificate is void and no retry mends that. The agent keeps trying; a program should exit. */
   readonly onFatal?: (error: unknown) => void
   readonly clock?: Clock
   readonly log: Log
@@ -46,13 +52,13 @@ export interface AgentOptions {
 
 export interface RunningAgent {
   /**
-   * Starts the plugins and keeps a link to the hub. Resolves when the first link is up; rejects on a refused
-   * token, pin or missing identity, which no retry mends. All else is retried for ever.
+   * Starts the plugins and keeps links to the hubs. Resolves when the first link is up; rejects on a refused
+   * token, pin or missing identity, which no retry mends. Other failures are retried for ever.
    */
   start(): Promise<void>
   /** Drains for at most `graceMs` (default 25 s), then closes. Safe at any time. */
   stop(graceMs?: number): Promise<void>
-  /** The hub's link is up. */
+  /** At least one hub has a link. */
   readonly connected: boolean
 }
 
@@ -60,18 +66,19 @@ const GRACE_MS = 25_000
 
 /** An agent that can run inside another program. Throws `MEZ_ALLOW_INVALID` and `MEZ_CONFIG_INVALID`. */
 export function createAgent(options: AgentOptions): RunningAgent {
-  const { log, dataDir, hostname, token, tokenProblem, caPin } = options
+  const { log } = options
   const clock = options.clock ?? systemClock
   const allow = createAllowList(options.allow)
-  const found = readHubAddress(options.proxyAddr)
-  if (!found) {
+  const address = readHubAddress(options.proxyAddr)
+  if (!address) {
     throw new MezError(
       'MEZ_CONFIG_INVALID',
       `proxy_addr: ${JSON.stringify(options.proxyAddr)} is not host:port`,
     )
   }
-  const address = found
-  const identity = createAgentIdentity({ dataDir, hostname, address, token, tokenProblem, caPin, clock, log })
+  const { env = process.env } = options
+  // Throws here what each dial would throw.
+  outboundProxy(address, env)
   const kernel = createKernel({
     tree: agentHooks,
     side: 'agent',
@@ -82,29 +89,35 @@ export function createAgent(options: AgentOptions): RunningAgent {
     clock,
   })
   const { calls } = kernel
-  let keeper: LinkKeeper | null = null
+  let supervisor: LinkSupervisor | null = null
   let stopping: Promise<void> | null = null
   let release: () => void = () => {}
-  kernel.tap('the links to the hub').lifecycle.drain(() => keeper?.drain())
+  kernel.tap('the links to the hub').lifecycle.drain(() => supervisor?.drain())
 
   async function dial(target: DialTarget): Promise<Duplex> {
     const own = calls.dial.open.empty ? null : await calls.dial.open(target)
     if (own === null) return dialApp(target, allow)
     if (own instanceof Duplex) return own
-    throw new MezError('MEZ_HOOK_FAILED', "a plugin's answer to dial.open is no stream")
+    throw new MezError('MEZ_HOOK_FAILED', 'a plugin returned something else than a stream from dial.open')
   }
 
-  function connect(): Promise<void> {
+  function connect(choice: TransportChoice): Promise<void> {
+    const { hostname, token, tokenProblem, caPin } = options
+    const identity = createAgentIdentity({
+      ...{ dataDir: options.dataDir, hostname, address: address!, choice },
+      ...{ token, tokenProblem, caPin, clock, log },
+    })
     return new Promise((resolve, reject) => {
       let up = false
       release = resolve
-      keeper = keepLinks({
+      supervisor = superviseLinks({
         identity,
-        address,
-        transports: chooseTransports(kernel.slot(agentTransports), options.transports),
+        dialer: createHubDialer({ identity, address: address!, choice }),
+        choice,
         dial,
         version: options.version ?? '0.0.0',
         ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+        ...(options.returnMs === undefined ? {} : { returnMs: options.returnMs }),
         onChanged(event) {
           calls.link.changed(event)
           if (!event.connected) return
@@ -113,7 +126,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
         },
         onFatal(error) {
           if (!up) return reject(error)
-          log.error({ error: messageOf(error) }, 'this agent cannot come back by itself')
+          log.error({ error: messageOf(error) }, 'this agent cannot reconnect by itself')
           options.onFatal?.(error)
         },
         clock,
@@ -126,21 +139,22 @@ export function createAgent(options: AgentOptions): RunningAgent {
     release()
     const signal = AbortSignal.timeout(graceMs)
     await kernel.drain(signal, graceMs)
-    keeper?.close()
+    supervisor?.close()
     await kernel.stop()
   }
 
   return {
     get connected() {
-      return keeper?.connected ?? false
+      return supervisor?.connected ?? false
     },
     async start() {
       kernel.setup()
       try {
         await kernel.start()
-        if (!stopping) await connect()
+        const transports = selectTransports(kernel.slot(agentTransports), options.transports)
+        if (!stopping) await connect(createTransportChoice({ address, transports, env, log }))
       } catch (error) {
-        keeper?.close()
+        supervisor?.close()
         await kernel.stop()
         throw error
       }

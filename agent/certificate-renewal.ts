@@ -5,30 +5,34 @@ import type { Message } from './hub-link.ts'
 import { validity } from './identity-store.ts'
 
 const CHECK_MS = 60_000
+/** A refusal that lasts is logged again after so long. */
+const REPEAT_MS = 3_600_000
 
-/** Asks for a new certificate, with a new key, at two thirds of the life of the present one, or when the hub wants it. */
+/** Renews the certificate, with a new key, after two thirds of its life, or when the hub asks for it. */
 export interface Renewal {
-  /** Asks if it is time. Called by itself every minute, and whenever a link comes up. */
+  /** Requests a renewal when one is due. Runs by itself every minute; called whenever a link comes up. */
   check(): void
-  /** What the hub says on the control stream. */
-  told(message: Message): void
+  /** Handles a message of the control stream. */
+  receive(message: Message): void
   stop(): void
 }
 
-/** Starts to watch the certificate. `onRenewed` when a new one is stored. */
+/** Starts to watch the certificate. `onRenewed` runs when a new one is stored. */
 export function createRenewal(options: {
   readonly identity: AgentIdentity
-  /** Null: there is no link to ask on. */
+  /** Null: there is no link to send a request on. */
   readonly send: () => ((message: object) => void) | null
   readonly onRenewed: () => void
   readonly clock: Clock
   readonly log: Log
 }): Renewal {
   const { identity, clock, log } = options
-  /** The key that was sent; empty while one is being made; null when nothing is asked. */
+  /** The key of the request under way; empty while it is being made; null without a request. */
   let pending: string | null = null
-  /** The hub has said that its authority for agents has another key. */
+  /** The hub's authority for agents has another key. */
   let wanted = false
+  /** When the last refusal was logged, on the monotonic clock. */
+  let loggedAt = Number.NEGATIVE_INFINITY
 
   function check(): void {
     const { current } = identity
@@ -41,7 +45,7 @@ export function createRenewal(options: {
       ({ key, csr }) => {
         pending = key
         send({ type: 'renew', csr })
-        // Without an answer another try is due later.
+        // Without a response the next check tries again.
         setTimeout(() => {
           if (pending === key) pending = null
         }, CHECK_MS).unref()
@@ -53,38 +57,49 @@ export function createRenewal(options: {
     )
   }
 
+  /** Refused once a minute, it is a line once an hour. */
+  function refused(code: string): void {
+    if (clock.monotonic() - loggedAt < REPEAT_MS) return
+    loggedAt = clock.monotonic()
+    const { current } = identity
+    const expires = current && new Date(validity(current).to).toISOString()
+    log.warn({ code, expires }, 'the hub refuses to renew the certificate')
+  }
+
+  function store(key: string, certificate: string, hubCa: unknown): void {
+    const { current } = identity
+    if (!current) return
+    try {
+      identity.replace({
+        ...current,
+        key,
+        certificate,
+        hubCa: Array.isArray(hubCa) && hubCa.length > 0 ? hubCa.map(String) : current.hubCa,
+      })
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'certificate not renewed')
+      return
+    }
+    loggedAt = Number.NEGATIVE_INFINITY
+    log.info('certificate renewed')
+    options.onRenewed()
+  }
+
   const timer = setInterval(check, CHECK_MS).unref()
   return {
     check,
-    told(message) {
-      if (message.type === 'renew_refused') {
-        log.warn({ code: String(message.code) }, 'the hub does not renew the certificate')
-        return
-      }
+    receive(message) {
+      if (message.type === 'renew_refused') return refused(String(message.code))
       if (message.type === 'renew_now') {
         wanted = true
         check()
         return
       }
-      const { certificate, hub_ca: hubCa } = message
-      const { current } = identity
-      if (message.type !== 'certificate' || typeof certificate !== 'string' || !current || !pending) return
+      if (message.type !== 'certificate' || typeof message.certificate !== 'string' || !pending) return
       const key = pending
       pending = null
       wanted = false
-      try {
-        identity.replace({
-          ...current,
-          key,
-          certificate,
-          hubCa: Array.isArray(hubCa) && hubCa.length > 0 ? hubCa.map(String) : current.hubCa,
-        })
-      } catch (error) {
-        log.warn({ error: messageOf(error) }, 'certificate not renewed')
-        return
-      }
-      log.info('certificate renewed')
-      options.onRenewed()
+      store(key, message.certificate, message.hub_ca)
     },
     stop: () => clearInterval(timer),
   }

@@ -6,10 +6,10 @@ import type { Message } from './hub-link.ts'
 const MOST = 8
 
 /**
- * Takes up what the hub says whom to trust, on a link that has proved to be the hub's: during a rotation the coming key
- * of the hub CA, and afterwards only that. Stored before the hub hears that it is known.
+ * Stores the hub authorities that a hub announces on an authenticated link: during a rotation the old key of the hub CA
+ * and the coming one, afterwards only the new one. Acknowledged once it is stored.
  */
-export function learnHubCa(
+export function updateHubCa(
   message: Message,
   options: {
     readonly identity: AgentIdentity
@@ -26,17 +26,17 @@ export function learnHubCa(
     const pins = hubCa.map(pinOf)
     if (`${hubCa}` !== `${current.hubCa}`) {
       identity.replace({ ...current, hubCa })
-      log.info({ pins }, 'the authorities of the hub were renewed')
+      log.info({ pins }, 'hub authorities updated')
     }
     options.send({ type: 'hub_ca_stored', pins })
   } catch (error) {
-    log.warn({ error: messageOf(error) }, 'the authorities of the hub could not be renewed')
+    log.warn({ error: messageOf(error) }, 'failed to update the hub authorities')
   }
 }
 
 function pinOf(pem: string): string {
   const { publicKey, ca } = new X509Certificate(pem)
-  if (!ca) throw new Error('a certificate that is no authority')
+  if (!ca) throw new Error('a certificate is not an authority')
   const spki = publicKey.export({ type: 'spki', format: 'der' })
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`
 }

@@ -1,92 +1,71 @@
-import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import {
-  type AgentTransport,
-  type Log,
-  MezError,
-  messageOf,
-  TUNNEL_ALPN,
-  WISH_ALPN,
-} from '@mezite/core/agent'
+import { connectHub, TUNNEL_ALPN, WISH_ALPN } from '@mezite/core/agent'
 import type { AgentIdentity } from './agent-identity.ts'
 import type { HubAddress } from './hub-address.ts'
-import { connectHub } from './hub-connection.ts'
+import type { TransportChoice } from './transport-choice.ts'
 
-const DIAL_MS = 10_000
+/** A hub that cannot be reached directly is not tried again for so long. */
+const INDIRECT_MS = 10 * 60_000
+/** A direct connection is a shortcut: it is given up soon. */
+const DIRECT_MS = 2_000
 
-export interface CallOptions {
-  readonly identity: AgentIdentity
-  readonly address: HubAddress
-  /** Tried in order. */
-  readonly transports: readonly AgentTransport[]
-  /** How long one transport may take to dial, in milliseconds. Default: 10 s. */
-  readonly dialMs?: number
-  readonly log: Log
+/** Which hub is dialled. */
+export interface HubWish {
+  /** Id of the hub; null: any. */
+  readonly instance: string | null
+  /** Where this very hub listens; none: only the public address is known. */
+  readonly direct?: HubAddress | undefined
+  /** Use only transports that are preferred to the one in use. */
+  readonly onlyPreferred?: boolean
 }
 
-export interface Called {
+/** An authenticated connection to a hub. */
+export interface HubConnection {
   readonly socket: TLSSocket
-  /** On which it stands. */
+  /** PEM of the certificate that the agent showed. */
   readonly certificate: string
-  /** Name of the transport. */
   readonly transport: string
 }
 
-/**
- * Connects to the hub with this agent's certificate. `wish`: id of the hub that is wanted, whichever one a balancer leads
- * to; null: any. Rejects as `AgentIdentity.ensure` and `connectHub`, or with what the last transport said.
- */
-export async function callHub(
-  { identity, address, transports, dialMs = DIAL_MS, log }: CallOptions,
-  wish: string | null,
-  stopped: AbortSignal,
-): Promise<Called> {
-  const me = await identity.ensure(stopped)
-  const alpn = wish === null ? [TUNNEL_ALPN] : [TUNNEL_ALPN, WISH_ALPN + wish]
-  let failure: unknown = new MezError('MEZ_HUB_UNREACHABLE', 'no transport is configured')
-  for (const transport of transports) {
-    try {
-      const carrier = await dialInTime(transport, address, stopped, dialMs)
-      const socket = await connectHub({ carrier, host: address.host, alpn, ...me })
-      return { socket, certificate: me.certificate, transport: transport.name }
-    } catch (error) {
-      failure = error
-      log.debug({ transport: transport.name, error: messageOf(error) }, 'no link over this transport')
-    }
-  }
-  throw failure
+export interface HubDialer {
+  /**
+   * Connects to a hub with this agent's certificate: directly where the hub can be dialled, so that the link does not
+   * depend on another hub, else through the public address, which may lead through another hub. Rejects as
+   * `AgentIdentity.ensure` and `TransportChoice.reach`.
+   */
+  dial(wish: HubWish, signal: AbortSignal): Promise<HubConnection>
 }
 
-/** Ends with its deadline and with the agent, also when the transport heeds no signal: the next one gets its turn. */
-async function dialInTime(
-  transport: AgentTransport,
-  address: HubAddress,
-  stopped: AbortSignal,
-  dialMs: number,
-): Promise<Duplex> {
-  const late = new AbortController()
-  // One that holds the process: with nothing else to wait for, the agent would end.
-  const timer = setTimeout(() => late.abort(), dialMs)
-  const signal = AbortSignal.any([stopped, late.signal])
-  const dialled = (async () => transport.dial({ ...address, signal }))()
-  const over = Promise.withResolvers<never>()
-  const what = `the transport '${transport.name}' did not connect within ${dialMs} ms`
-  const end = () => over.reject(new MezError('MEZ_HUB_UNREACHABLE', what))
-  signal.addEventListener('abort', end)
-  if (signal.aborted) end()
-  try {
-    const carrier: unknown = await Promise.race([dialled, over.promise])
-    if (carrier instanceof Duplex) return carrier
-    throw new MezError('MEZ_HOOK_FAILED', `what the transport '${transport.name}' gave is no stream`)
-  } catch (error) {
-    // What comes too late.
-    dialled.then(
-      (carrier) => carrier?.destroy?.(),
-      () => {},
-    )
-    throw error
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
+export function createHubDialer(options: {
+  readonly identity: Pick<AgentIdentity, 'ensure'>
+  readonly address: HubAddress
+  readonly choice: Pick<TransportChoice, 'reach'>
+}): HubDialer {
+  const { identity, address, choice } = options
+  /** When hubs that cannot be dialled directly may be tried again, by id. */
+  const indirect = new Map<string, number>()
+
+  return {
+    async dial({ instance, direct, onlyPreferred = false }, signal) {
+      const me = await identity.ensure(signal)
+      const alpn = instance === null ? [TUNNEL_ALPN] : [TUNNEL_ALPN, WISH_ALPN + instance]
+      const connect = (at?: HubAddress) =>
+        choice.reach(
+          async (carrier, transport): Promise<HubConnection> => {
+            const socket = await connectHub({ carrier, host: address.host, alpn, ...me })
+            return { socket, certificate: me.certificate, transport }
+          },
+          { signal, onlyPreferred, ...(at && { at, attemptMs: DIRECT_MS }) },
+        )
+      if (instance !== null && direct && !onlyPreferred && !(Date.now() < (indirect.get(instance) ?? 0))) {
+        try {
+          return await connect(direct)
+        } catch (error) {
+          if (signal.aborted) throw error
+          indirect.set(instance, Date.now() + INDIRECT_MS)
+        }
+      }
+      return connect()
+    },
   }
 }

@@ -26,14 +26,15 @@ import {
 import { readReason } from './refusals.ts'
 import { type Dial, serveStream } from './stream-handler.ts'
 
-const GREETING_MS = 10_000
+/** Above the time that a hub waits for a fresh view of its agents. */
+const GREETING_MS = 8_500
 
 export type Message = Readonly<Record<string, unknown>>
 
-/** One link to a hub, seen from the agent: HTTP/2 server, control stream and the streams to applications. */
+/** One link to a hub, from the agent's side: HTTP/2 server, control stream and the streams to applications. */
 export interface HubLink {
   send(message: object): void
-  /** Opens nothing new; resolves when the streams under way have ended. */
+  /** Refuses new streams; resolves when the streams under way have ended. */
   drain(): Promise<void>
   close(): void
 }
@@ -43,6 +44,8 @@ export function openHubLink(options: {
   readonly socket: TLSSocket
   readonly dial: Dial
   readonly version: string
+  /** The link takes over from a living one to the same hub. Asked once the hub says which one it is. */
+  readonly takesOver?: (instance: string) => boolean
   readonly clock: Clock
   readonly log: Log
   readonly onUp: (greeting: Message) => void
@@ -81,10 +84,10 @@ export function openHubLink(options: {
     made.on('error', () => {})
     made.once('close', () => socket.destroy())
     releaseListeners(made)
-    // An older hub says no more than that it goes.
+    // An older hub gives no reason.
     made.on('goaway', (errorCode, _lastStream, data) => {
-      const said = readReason(data)
-      if (said) reason = said
+      const given = readReason(data)
+      if (given) reason = given
       else if (reason === 'connection_lost') {
         reason = errorCode === constants.NGHTTP2_NO_ERROR ? 'hub_stopping' : 'protocol_error'
       }
@@ -100,25 +103,25 @@ export function openHubLink(options: {
     stream.on('error', () => {})
     if (headers[':method'] === 'CONNECT' && budget && up && !draining) {
       serveStream(stream, headers, options.dial, budget, log).catch((error) => {
-        log.warn({ error: messageOf(error) }, 'a stream failed')
+        log.warn({ error: messageOf(error) }, 'failed to serve a stream')
         resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
       })
-    } else if (headers[':path'] === '/v1/control' && !control) takeControl(stream)
+    } else if (headers[':path'] === '/v1/control' && !control) openControl(stream)
     else if (headers[':path'] === '/v1/refused' && !up) {
       close(readReason(headers[REASON_HEADER]) ?? 'connection_lost')
     } else resetStream(stream, constants.NGHTTP2_REFUSED_STREAM)
   })
 
-  function take(message: Message): void {
+  function receive(message: Message): void {
     try {
       options.onMessage(message)
     } catch (error) {
-      log.error({ error: messageOf(error) }, 'a message of the hub was not understood')
+      log.error({ error: messageOf(error) }, 'failed to handle a message of the hub')
       close('protocol_error')
     }
   }
 
-  function takeControl(stream: ServerHttp2Stream): void {
+  function openControl(stream: ServerHttp2Stream): void {
     control = stream
     // The hub may have reset it already.
     if (stream.destroyed || stream.closed) return void close('connection_lost')
@@ -130,17 +133,23 @@ export function openHubLink(options: {
         maxBytes: CONTROL_LINE_BYTES,
         onBroken: () => close('protocol_error'),
         onMessage: (message) => {
-          if (up) return take(message)
+          if (up) return receive(message)
           if (message.type !== 'greeting' || message.protocol !== PROTOCOL_VERSION) {
             return close('protocol_version')
           }
           clearTimeout(greeted)
           up = true
+          const takesOver = options.takesOver?.(String(message.instance)) ?? false
+          send({
+            type: 'hello',
+            protocol: PROTOCOL_VERSION,
+            version: options.version,
+            ...(takesOver && { takes_over: true }),
+          })
           options.onUp(message)
         },
       }),
     )
-    send({ type: 'hello', protocol: PROTOCOL_VERSION, version: options.version })
   }
 
   function send(message: object): void {

@@ -1,18 +1,18 @@
-/** What a hub says about an agent or a link of it, and what somebody can do about it. */
+/** The next step for each reason that a hub gives when it refuses or ends a link. */
 const NEXT_STEPS: Readonly<Record<string, string>> = {
-  agent_locked: 'An administrator has locked this agent; it comes back by itself once the lock is gone.',
-  agent_unknown: 'This agent was removed; join it again with a new token.',
+  agent_locked: 'An administrator has locked this agent. It reconnects by itself once the lock is removed.',
+  agent_unknown: 'This agent was removed; join again with a new token.',
   certificate_authority_retired: 'The certificate is older than a key rotation; join again with a new token.',
   certificate_expired: 'The certificate has expired; join again with a new token.',
   certificate_superseded:
     'Another mezd has renewed the certificate; stop one of the two, or join with a new token.',
   replaced: 'Another mezd connects as this agent; stop one of the two.',
   transport_not_offered:
-    'The hub does not offer this transport; correct `tunnel.transports` here or at the hub.',
-  view_stale: 'The hub is catching up with its database; this agent tries again by itself.',
+    'The hub does not offer this transport; correct `tunnel.transports` here or on the hub.',
+  view_stale: 'The hub is catching up with its database; this agent retries by itself.',
 }
 
-/** What a join token mends; a connection that is lost before the greeting may be an older hub's way to say the same. */
+/** Joining mends these. An older hub may mean the same by closing before its greeting (`connection_lost`). */
 const MENDED_BY_JOINING = [
   'agent_unknown',
   'certificate_authority_retired',
@@ -21,15 +21,21 @@ const MENDED_BY_JOINING = [
   'connection_lost',
 ]
 
-/** The code in what a hub gives as its reason; null: it gives none that could be one. */
+/** Another transport may get through. */
+const ABOUT_TRANSPORT = ['transport_not_offered', 'connection_lost', 'no_greeting', 'protocol_error']
+
+/** The code in a reason that a hub gives; null: it is not a code. */
 export function readReason(given: unknown): string | null {
   const text = Buffer.isBuffer(given) ? given.toString('latin1') : given
   return typeof text === 'string' && /^[a-z_]{1,64}$/.test(text) ? text : null
 }
 
-/** What to do about a reason, for the log; undefined: nothing, it passes. */
+/** The next step for a reason, for the log; undefined: the agent retries by itself. */
 export const nextStep = (reason: string): string | undefined =>
   Object.hasOwn(NEXT_STEPS, reason) ? NEXT_STEPS[reason] : undefined
 
-/** True when an agent that the hub has not greeted had better join anew. */
+/** True when an agent that the hub has not greeted should join again. */
 export const doubtsIdentity = (reason: string): boolean => MENDED_BY_JOINING.includes(reason)
+
+/** True when a link that the hub has not greeted should be tried over another transport. */
+export const isAboutTransport = (reason: string): boolean => ABOUT_TRANSPORT.includes(reason)

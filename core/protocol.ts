@@ -28,7 +28,14 @@ export {
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
 export type { LiveStream, SessionTickets, StreamRegistry } from './api/sessions.ts'
-export { type AgentTransport, agentTransports, type HubTransport, transports } from './api/transport.ts'
+export {
+  type AgentTransport,
+  agentTransports,
+  type HubTarget,
+  type HubTransport,
+  type TransportPath,
+  transports,
+} from './api/transport.ts'
 export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'

@@ -15,6 +15,8 @@ export interface ConnectionInfo {
   readonly serverName: string | null
   /** Id of the hub that handed the connection on. */
   readonly via?: string
+  /** Name of the transport that brought the connection of an agent. */
+  readonly transport?: string
   /**
    * The client of one request, given its X-Forwarded-For: `clientIp` unless the peer is a trusted proxy, else
    * the last address that is no trusted proxy. Text that is no address ends the walk.

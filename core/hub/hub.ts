@@ -26,11 +26,13 @@ import { version } from './cli.ts'
 import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { transportPaths } from './http/transport-paths.ts'
 import { createListener } from './listener/listener.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { hubPartChecks, hubServices, standardProviders } from './plugins.ts'
 import { openRooms, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
+import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
 
 /** What a hub is made of. */
@@ -101,13 +103,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => audit.close())
   onClose(() => tunnel.close())
   await kernel.start()
-  await tunnel.listen(kernel.slot(transports))
+  const offered = tunnel.offer(kernel.slot(transports))
 
   const speaking = kernel.slot(protocols)
   const appHosts = speaking.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
   const web = createApiServer({
     publicNames,
     ...(appHosts ? { appHosts } : {}),
+    paths: transportPaths(offered, (carrier, from) => front.deliver(carrier, from)),
     routes: [
       statusRoutes({
         parts: statusParts({
@@ -157,6 +160,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     counted: counts.connection,
     ...(peers ? { peers } : {}),
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
+    alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
     limits: config.proxy.limits,
     clock,
     log,
@@ -174,6 +178,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   onClose(() => diagnostics.close())
   const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])
+  await openTransports(offered, front.deliver)
   await web.listenSocket(join(dataDir, 'admin.sock'))
   await kernel.ready()
   await registry.announce(ownAddress(config.proxy, port, store.localAddress()))

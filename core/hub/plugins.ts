@@ -88,7 +88,11 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   certifiedHttp: partWith(['accept']),
-  transports: partWith([], { name, listen: maybe }),
+  transports: partWith([], {
+    name,
+    listen: maybe,
+    path: (value) => value === undefined || typeof Object(value).path === 'string',
+  }),
   protocols: partWith(['accept', 'drain'], { name, takes: oneOf('app-hosts', 'alpn') }),
   auditSinks: partWith(['write', 'flush'], {
     name,

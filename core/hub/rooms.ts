@@ -145,7 +145,7 @@ export async function openRooms(options: RoomsOptions) {
     audit,
     isAgentLocked: locks.isAgentLocked,
     agentLost: sessions.live.cutAgent,
-    offered: config.tunnel.transports,
+    offered: config.tunnel.transports ?? undefined,
     streamsPerAgent: config.tunnel.streamsPerAgent,
     joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
     clock,

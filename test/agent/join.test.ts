@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { dialHub } from '../../agent/hub-address.ts'
-import { callHub } from '../../agent/hub-dialer.ts'
-import { joinCluster } from '../../agent/join.ts'
+import { connectPinned, joinCluster } from '../../agent/join.ts'
+import { connectOutbound } from '../../agent/outbound-connection.ts'
+import { createTransportChoice } from '../../agent/transport-choice.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
 import { leaveAtOnce, sessionCounter } from '../hub/listener/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
@@ -26,7 +26,10 @@ t.test('J126 of 50 that join with one token at once, exactly one gets in', async
   const caPin = hub.authorities.pin()
   const results = await Promise.allSettled(
     Array.from({ length: 50 }, () =>
-      joinCluster({ carrier: carrier(hub.port), host, caPin, token, hostname: 'node-1' }),
+      joinCluster({
+        connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
+        ...{ token, hostname: 'node-1' },
+      }),
     ),
   )
   t.equal(results.filter((result) => result.status === 'fulfilled').length, 1)
@@ -83,10 +86,13 @@ t.test('J128 a token for a free name gets none that an app waits for, be the app
   type Made = { token: string; ca_pin: string }
   const { token, ca_pin: caPin } = await hub.api<Made>('POST', '/tokens', { roles: ['app'] })
   const address = { host: 'hub.mezite.localhost', port: hub.ports.public }
-  const joinAs = async (hostname: string) =>
+  const joinAs = (hostname: string) =>
     joinCluster({
-      carrier: await dialHub(address, AbortSignal.timeout(30_000)),
-      ...{ host: address.host, caPin, token, hostname },
+      connect: async () => {
+        const carrier = await connectOutbound(address, AbortSignal.timeout(30_000), {})
+        return connectPinned({ carrier, host: address.host, caPin })
+      },
+      ...{ token, hostname },
     })
   for (const name of ['lasting', 'brief'])
     await t.rejects(joinAs(`host-of-${name}`), /taken or has apps/, name)
@@ -187,17 +193,13 @@ t.test(
     const late = Promise.withResolvers<PassThrough>()
     const stopped = new AbortController()
     const transport = (name: string, dial: () => unknown) => ({ name, dial: dial as never })
-    const call = (dialMs: number, ...transports: ReturnType<typeof transport>[]) =>
-      callHub(
-        {
-          identity: { ensure: async () => ({}) } as never,
-          ...{ address: { host, port: 1 }, transports, dialMs, log },
-        },
-        null,
-        stopped.signal,
+    const reach = (attemptMs: number, ...transports: ReturnType<typeof transport>[]) =>
+      createTransportChoice({ address: { host, port: 1 }, transports, env: {}, log }).reach(
+        async (carrier) => carrier,
+        { signal: stopped.signal, attemptMs },
       )
     const hanging = transport('hanging', () => late.promise)
-    const tried = call(
+    const tried = reach(
       50,
       hanging,
       transport('empty', async () => undefined),
@@ -205,12 +207,12 @@ t.test(
         throw new Error('no radio')
       }),
     )
-    await t.rejects(tried, { message: 'no radio' })
-    t.match(lines, [/'hanging' did not connect within 50 ms/, /what the transport 'empty' gave/, /no radio/])
+    await t.rejects(tried, { message: /'hanging' timed out after 50 ms/ }, 'the preferred one says why')
+    t.match(lines, [/'hanging' timed out after 50 ms/, /'empty' did not return a stream/, /no radio/])
     const carrier = new PassThrough()
     late.resolve(carrier)
     await until(() => carrier.destroyed, 'what comes too late is closed')
-    const endless = call(
+    const endless = reach(
       60_000,
       transport('hanging', () => new Promise(() => {})),
     )

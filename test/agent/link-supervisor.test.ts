@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import type { LiveLink } from '../../core/hub/tunnel/link.ts'
-import { receiveTls } from '../../core/hub/tunnel/tls-acceptor.ts'
+import { acceptTls } from '../../core/hub/tunnel/tls-acceptor.ts'
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -165,8 +165,8 @@ t.test('a hub that hangs up makes no agent spend its join token that has a link 
   await first.stop(500)
   let calls = 0
   const hangUp = (raw: Duplex): void =>
-    receiveTls(raw, {
-      ...{ authorities: a.authorities, alpn: 'mezite-tunnel/1', clientAuthority: null, failed() {} },
+    acceptTls(raw, {
+      ...{ authorities: a.authorities, alpn: 'mezite-tunnel/1', agentCertificate: 'optional', failed() {} },
       secured(socket) {
         calls += 1
         socket.destroy()

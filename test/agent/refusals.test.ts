@@ -1,10 +1,10 @@
 import { createServer as createHttp2Server } from 'node:http2'
 import { connect } from 'node:net'
 import t from 'tap'
-import { connectHub } from '../../agent/hub-connection.ts'
 import { createIdentityStore } from '../../agent/identity-store.ts'
 import { readReason } from '../../agent/refusals.ts'
 import { createLog } from '../../core/log/program-log.ts'
+import { connectHub } from '../../core/wire/hub-connection.ts'
 import { startTunnelHub, type TunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 
 interface Line {
@@ -42,8 +42,8 @@ t.test(
     const { hub, lines, heard } = await start(t)
     hub.locked.add('node-1')
     await hub.revisions.write(async (_trx, change) => change.touch('lock', 'x'))
-    await heard('lost the hub', 'agent_locked')
-    await heard('no link to the hub', 'agent_locked')
+    await heard('lost the link to the hub', 'agent_locked')
+    await heard('the hub did not accept the link', 'agent_locked')
     t.match(lines.find((line) => line.reason)?.hint, /administrator has locked/)
     hub.locked.clear()
     await hub.until(() => hub.tunnel.links().length === 1, 'it is back')
@@ -54,20 +54,20 @@ t.test(
 t.test('J130 a removed agent is told to join again', async (t) => {
   const { hub, lines, heard } = await start(t)
   await remove(hub)
-  await heard('lost the hub', 'agent_unknown')
-  await heard('no link to the hub', 'agent_unknown')
-  t.match(lines.find((line) => line.reason)?.hint, /was removed; join it again with a new token/)
+  await heard('lost the link to the hub', 'agent_unknown')
+  await heard('the hub did not accept the link', 'agent_unknown')
+  t.match(lines.find((line) => line.reason)?.hint, /was removed; join again with a new token/)
 })
 
 t.test('J129 an agent that another one replaces knows it, and a hub that stops says only that', async (t) => {
   const { hub, dataDir, heard } = await start(t)
   const other = hub.agent({ dataDir })
   await other.start()
-  await heard('lost the hub', 'replaced')
+  await heard('lost the link to the hub', 'replaced')
   await other.stop(500)
   await hub.until(() => hub.tunnel.links().length === 1, 'the first one is back')
   await hub.tunnel.drain(AbortSignal.timeout(5_000))
-  await heard('lost the hub', 'hub_stopping')
+  await heard('lost the link to the hub', 'hub_stopping')
 })
 
 t.test('an older agent that is refused sees its connection end within a second, as ever', async (t) => {

@@ -30,7 +30,7 @@ const BODY_BYTES = 1024 * 1024
 const LONGEST_NAME = 512
 
 export interface ApiServerOptions
-  extends Pick<WebServerOptions, 'publicNames' | 'appHosts'>,
+  extends Pick<WebServerOptions, 'publicNames' | 'appHosts' | 'paths'>,
     Pick<GuardOptions, 'identify' | 'revisions'> {
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */

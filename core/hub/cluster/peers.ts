@@ -14,6 +14,8 @@ const LIFE_MS = 60_000
 /** Where a connection comes from, and the hub that handed it on. */
 export interface PeerSource extends ProxySource {
   readonly via: string
+  /** Name of the transport that brought the connection; none: the other hub is older. */
+  readonly transport?: string
 }
 
 export type PeerVerdict =
@@ -27,7 +29,7 @@ export interface Peers {
   /** Where the hub is reached; null: it takes no links, or is not known. */
   addressOf(id: string): Address | null
   /** What goes ahead of the bytes of a connection. Only the hub `to` accepts it. */
-  header(to: string, source: ProxySource): Buffer
+  header(to: string, source: Omit<PeerSource, 'via'>): Buffer
   /** True when the bytes can become a header; `read` says whether they do. */
   isHeader(bytes: Buffer): boolean
   /** Reads what another hub said. Never throws. */
@@ -46,8 +48,8 @@ export function createPeers(options: {
   function open(sealed: string): PeerSource | null {
     try {
       const plain = secretBox.open(placeOf(instanceId), Buffer.from(sealed, 'base64url'))
-      const { via, address, port, at } = JSON.parse(plain.toString('utf8')) as PeerSource & { at: number }
-      return Math.abs(clock.now() - at) > LIFE_MS ? null : { via, address, port }
+      const { at, ...source } = JSON.parse(plain.toString('utf8')) as PeerSource & { at: number }
+      return Math.abs(clock.now() - at) > LIFE_MS ? null : source
     } catch {
       return null
     }
@@ -56,8 +58,8 @@ export function createPeers(options: {
   return {
     self: instanceId,
     addressOf: (id) => parseListenAddress(registry.reachable.get(id) ?? ''),
-    header(to, { address, port }) {
-      const said = JSON.stringify({ via: instanceId, address, port, at: clock.now() })
+    header(to, { address, port, transport }) {
+      const said = JSON.stringify({ via: instanceId, address, port, transport, at: clock.now() })
       const sealed = secretBox.seal(placeOf(to), Buffer.from(said))
       return Buffer.concat([START, Buffer.from(`${sealed.toString('base64url')}\r\n`, 'latin1')])
     },

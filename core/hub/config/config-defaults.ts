@@ -177,7 +177,7 @@ export function completeConfig(
       appsOidcConnector,
       hsts: proxy.https_keypair !== undefined,
     },
-    tunnel: { transports: tunnel.transports!, streamsPerAgent: tunnel.streams_per_agent! },
+    tunnel: { transports: tunnel.transports ?? null, streamsPerAgent: tunnel.streams_per_agent! },
     sessions: { streamStalenessMs },
     diagnostics: { listen: diagnosticsListen },
   }

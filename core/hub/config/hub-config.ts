@@ -43,7 +43,8 @@ export interface HubConfig {
   /** Where people sign in, the WebAuthn RP ID: the hub's host or `login.<apps_domain>`. */
   readonly signInHost: string
   readonly publicNames: PublicNames
-  readonly tunnel: { readonly transports: readonly string[]; readonly streamsPerAgent: number }
+  /** `transports` null: all that plugins provide. */
+  readonly tunnel: { readonly transports: readonly string[] | null; readonly streamsPerAgent: number }
   readonly sessions: { readonly streamStalenessMs: number }
   readonly diagnostics: { readonly listen: Address }
 }

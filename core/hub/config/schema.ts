@@ -113,10 +113,9 @@ export const hubSchema = Type.Object(
       ),
       transports: Type.Optional(
         Type.Array(Type.String({ minLength: 1 }), {
-          default: ['http2'],
           minItems: 1,
           uniqueItems: true,
-          description: 'Transports that the hub offers to agents',
+          description: 'Transports that the hub offers to agents; by default all that plugins provide',
           must: 'a list of different transports, at least one',
         }),
       ),

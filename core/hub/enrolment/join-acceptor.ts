@@ -1,51 +1,81 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { JOIN_ALPN } from '../../wire/tunnel-protocol.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
-import { receiveTls } from '../tunnel/tls-acceptor.ts'
+import { readAgentCertificate } from '../tunnel/agent-certificate.ts'
+import { acceptTls } from '../tunnel/tls-acceptor.ts'
 import type { Enrolment } from './enrolment.ts'
 import { JoinRefusal } from './join-refusal.ts'
-import { type JoinBody, receiveJoin } from './join-request.ts'
+import { type JoinBody, serveJoin } from './join-request.ts'
 
 /** Attempts of all addresses together. */
 const JOINS_PER_MINUTE = 1_200
+/**
+ * How long after its end a certificate is renewed by proof of its key: hubs that were away for longer than a certificate
+ * lives do not strand their agents.
+ */
+const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
 
-/** Takes byte streams of agents that join: rate limit, TLS without a client certificate, one question. */
-export function createJoinReceiver(options: {
-  readonly enrolment: Pick<Enrolment, 'join'>
-  readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity'>
+/** Accepts the carriers of agents that join or renew an expired certificate: rate limit, TLS, one request. */
+export function createJoinAcceptor(options: {
+  readonly enrolment: Pick<Enrolment, 'join' | 'renew'>
+  readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
+  readonly revisions: Pick<Revisions, 'catchUp'>
   readonly audit: Pick<Audit, 'record'>
+  readonly isAgentLocked: (hostname: string) => boolean
   readonly clusterName: string
   readonly instanceId: string
   readonly joinsPerMinute: number
   readonly clock: Clock
   readonly log: Log
 }): (raw: Duplex, from: { readonly clientIp: string }) => void {
-  const { enrolment, authorities, audit, clusterName, instanceId, clock, log } = options
+  const { enrolment, authorities, revisions, audit, clusterName, instanceId, clock, log } = options
   const rates = createRateLimit(clock)
   const mayJoin = (clientIp: string): boolean =>
     rates.take(addressKey(clientIp), options.joinsPerMinute) && rates.take('*', JOINS_PER_MINUTE)
 
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
+    const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
+    log.info({ agent: hostname, client_ip: clientIp }, 'agent joined')
+    return {
+      certificate,
+      hub_ca: authorities.bundle('hub-ca'),
+      cluster: clusterName,
+      instances: [instanceId],
+    }
+  }
+
+  /** TLS has proved the key of the certificate, whatever its dates. */
+  async function renew(shown: X509Certificate | undefined, csr: unknown, clientIp: string): Promise<object> {
+    const old = readAgentCertificate(shown, clusterName, (one) => authorities.issuerOf('agent-ca', one))
+    if (!old) throw new JoinRefusal(403, 'certificate_refused', 'A certificate of this cluster is needed.')
+    if (old.notAfter + RENEWAL_GRACE_MS <= clock.now()) {
+      throw new JoinRefusal(403, 'certificate_expired', 'The certificate expired too long ago.')
+    }
+    await revisions.catchUp()
+    if (options.isAgentLocked(old.hostname)) {
+      throw new JoinRefusal(403, 'agent_locked', 'The agent is locked.')
+    }
+    const { certificate } = await enrolment.renew(old.hostname, old.serial, csr)
+    log.info({ agent: old.hostname, client_ip: clientIp }, 'agent renewed an expired certificate')
+    return { certificate, hub_ca: authorities.bundle('hub-ca') }
+  }
+
+  async function recorded(agent: unknown, clientIp: string, run: () => Promise<object>): Promise<object> {
     try {
-      const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
-      log.info({ agent: hostname, client_ip: clientIp }, 'agent joined')
-      return {
-        certificate,
-        hub_ca: authorities.bundle('hub-ca'),
-        cluster: clusterName,
-        instances: [instanceId],
-      }
+      return await run()
     } catch (error) {
       const reason = error instanceof JoinRefusal ? error.code : 'internal_error'
-      const agent = typeof hostname === 'string' ? hostname.slice(0, 255) : null
-      audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields: { agent } })
-      log.warn({ agent, client_ip: clientIp, error: messageOf(error) }, 'an agent could not join')
+      const fields = { agent: typeof agent === 'string' ? agent.slice(0, 255) : null }
+      audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields })
+      log.warn({ ...fields, client_ip: clientIp, error: messageOf(error) }, 'an agent could not join')
       throw error
     }
   }
@@ -55,13 +85,20 @@ export function createJoinReceiver(options: {
       log.debug({ client_ip: clientIp }, 'too many attempts to join')
       return void raw.destroy()
     }
-    receiveTls(raw, {
+    acceptTls(raw, {
       authorities,
       alpn: JOIN_ALPN,
-      clientAuthority: null,
+      agentCertificate: 'optional',
       failed: (error) =>
-        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'no TLS with a joining agent'),
-      secured: (socket) => receiveJoin(socket, (body) => join(body, clientIp)),
+        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'TLS with a joining agent failed'),
+      secured: (socket) => {
+        const shown = socket.getPeerX509Certificate()
+        const name = shown?.subjectAltName?.split('/agent/')[1]
+        serveJoin(socket, {
+          '/v1/join': (body) => recorded(body.hostname, clientIp, () => join(body, clientIp)),
+          '/v1/renew': ({ csr }) => recorded(name, clientIp, () => renew(shown, csr, clientIp)),
+        })
+      },
     })
   }
 }

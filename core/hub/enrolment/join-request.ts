@@ -9,11 +9,13 @@ const DEADLINE_MS = 15_000
 export type JoinBody = Readonly<Record<string, unknown>>
 
 /**
- * Takes one `POST /v1/join` with a small JSON body over HTTP/2 and answers it, then closes; whatever else comes on the
- * connection is refused. `answer` throws `JoinRefusal` for what the client may know; any other error becomes 500 without
- * words.
+ * Serves one POST with a small JSON body over HTTP/2, by path, then closes; any other request on the connection is
+ * refused. A handler throws `JoinRefusal` for what the client may know; any other error becomes 500 without a text.
  */
-export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promise<object>): void {
+export function serveJoin(
+  socket: TLSSocket,
+  handlers: Readonly<Record<string, (body: JoinBody) => Promise<object>>>,
+): void {
   const session = performServerHandshake(socket, {
     settings: { maxConcurrentStreams: 1, maxHeaderListSize: 8_192, initialWindowSize: 65_535 },
   })
@@ -25,18 +27,20 @@ export function receiveJoin(socket: TLSSocket, answer: (body: JoinBody) => Promi
     session.destroy()
   })
   let taken = false
-  // Not `once`: a stream that nobody listens to may fail, and would end the hub.
+  // Not `once`: an error of a stream without a listener would end the hub.
   session.on('stream', (stream, headers) => {
     stream.on('error', () => {})
     if (taken) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
     taken = true
-    if (headers[':method'] !== 'POST' || headers[':path'] !== '/v1/join') {
+    const path = headers[':path'] ?? ''
+    const handler = Object.hasOwn(handlers, path) ? handlers[path] : undefined
+    if (headers[':method'] !== 'POST' || !handler) {
       respond(stream, 404, { code: 'not_found' })
       session.close()
       return
     }
     read(stream)
-      .then(answer)
+      .then(handler)
       .then((body) => respond(stream, 200, body))
       .catch((error: unknown) => {
         if (error instanceof JoinRefusal) {

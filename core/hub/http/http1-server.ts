@@ -8,6 +8,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import { OwedAnswers, silence } from '../../wire/pending-responses.ts'
 import { judgeFraming } from './framing-check.ts'
 import { type HostRoute, routeHost } from './host-router.ts'
+import { pathOf, type TransportPaths } from './transport-paths.ts'
 
 export type WebLimits = Pick<
   ProxyLimits,
@@ -18,6 +19,8 @@ export interface WebServerOptions {
   readonly publicNames: PublicNames
   /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
   readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade' | 'stream' | 'breakBody'>
+  /** Paths of the hub's own host that belong to transports. */
+  readonly paths?: TransportPaths
   readonly limits: WebLimits
 }
 
@@ -42,7 +45,7 @@ const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: fal
 
 /** An HTTP/1.1 server that never listens; the front hands it finished TLS sockets. */
 export function createWebServer(handler: RequestListener, options: WebServerOptions): WebServer {
-  const { publicNames, appHosts, limits } = options
+  const { publicNames, appHosts, paths, limits } = options
   const connections = new WeakMap<Duplex, ConnectionInfo>()
   const verdicts = new WeakMap<IncomingMessage, HostRoute>()
   const owed = new OwedAnswers()
@@ -57,6 +60,9 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
     verdicts.set(request, verdict)
     return { info, verdict }
   }
+  /** The transport that takes an upgrade of this request to the hub's own host. */
+  const transportAt = (request: IncomingMessage) =>
+    judge(request).verdict.kind === 'web' ? paths?.get(pathOf(request.url ?? ''))?.upgrade : undefined
   const take: RequestListener = (request, response) => {
     if (!owed.take(request, response)) return
     const { info, verdict } = judge(request)
@@ -87,8 +93,10 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
     maxHeaderSize: 2 * limits.headerBytes,
     // Two Host headers are judged by parseHost, which says why.
     requireHostHeader: false,
-    shouldUpgradeCallback: (request) =>
-      judge(request).verdict.kind === 'app' && appHosts?.upgrade !== undefined,
+    shouldUpgradeCallback: (request) => {
+      const { kind } = judge(request).verdict
+      return kind === 'app' ? appHosts?.upgrade !== undefined : transportAt(request) !== undefined
+    },
   })
   server.maxHeadersCount = 2 * limits.headerCount
   server.on('request', take)
@@ -100,8 +108,12 @@ export function createWebServer(handler: RequestListener, options: WebServerOpti
   server.on('checkExpectation', take)
   server.on('upgrade', (request, socket, head) => {
     if (owed.isBusy(socket)) return void socket.destroy()
-    const { info } = judge(request)
-    appHosts?.upgrade?.(request, socket, head, info)
+    const { info, verdict } = judge(request)
+    if (verdict.kind === 'app') return void appHosts?.upgrade?.(request, socket, head, info)
+    socket.on('error', () => socket.destroy())
+    const upgrade = transportAt(request)
+    if (upgrade) upgrade(request, socket, head, info)
+    else socket.destroy()
   })
   server.on('connect', (_request, socket) => {
     if (owed.isBusy(socket)) socket.destroy()

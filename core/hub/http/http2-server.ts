@@ -6,11 +6,14 @@ import { readStreamHead } from '../../wire/http2-head.ts'
 import { readFraming } from '../../wire/request-framing.ts'
 import { type HostRoute, routeHost } from './host-router.ts'
 import { tooLarge, type WebLimits } from './http1-server.ts'
+import { pathOf, type TransportPaths } from './transport-paths.ts'
 
 export interface WebStreamsOptions {
   readonly publicNames: PublicNames
   /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
   readonly appHosts?: Pick<AppHostProtocol, 'stream'>
+  /** Paths of the hub's own host that belong to transports. */
+  readonly paths?: TransportPaths
   readonly limits: WebLimits
 }
 
@@ -34,15 +37,16 @@ const BODY_BYTES = 1024 * 1024
 const CUT = new Error('the stream is cut')
 
 export function createWebStreams(serve: ServeStream, options: WebStreamsOptions): WebStreams {
-  const { publicNames, appHosts, limits } = options
+  const { publicNames, appHosts, paths, limits } = options
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
 
   function stream(asked: StreamRequest, info: ConnectionInfo): void {
     const { stream, rawHeaders, headers } = asked
-    // Extended CONNECT is offered, and nothing answers it yet.
     if (headers[':method'] === 'CONNECT') {
-      stream.respond({ ':status': 501 }, { endStream: true })
+      const connect = transportAt(asked, info)
+      if (connect) connect(asked, info)
+      else stream.respond({ ':status': 501 }, { endStream: true })
       return
     }
     const verdict = judge(asked, info)
@@ -66,6 +70,16 @@ export function createWebStreams(serve: ServeStream, options: WebStreamsOptions)
     const response = new Http2ServerResponse(stream)
     if (headers.expect !== undefined && verdict.kind === 'web') response.writeContinue()
     serve(request, response, { info, verdict })
+  }
+
+  /** The transport that takes an extended CONNECT (RFC 8441) to the hub's own host. */
+  function transportAt(asked: StreamRequest, info: ConnectionInfo) {
+    const { rawHeaders, headers } = asked
+    if (!headers[':protocol']) return undefined
+    // Its host is checked as that of any other request.
+    const method = rawHeaders.indexOf(':method') + 1
+    const { kind } = judge({ ...asked, rawHeaders: rawHeaders.with(method, 'GET') }, info)
+    return kind === 'web' ? paths?.get(pathOf(headers[':path'] ?? ''))?.connect : undefined
   }
 
   function judge({ rawHeaders, headers }: StreamRequest, info: ConnectionInfo): HostRoute {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type ClientHello, readClientHello } from './client-hello.ts'
 import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
 
@@ -6,6 +6,8 @@ import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
 export interface Source extends ProxySource {
   /** Id of the hub that did; none: a balancer. */
   readonly via?: string
+  /** Name of the transport that brought the connection to that hub. */
+  readonly transport?: string
 }
 
 /** `none`: the connection begins at once. */
@@ -35,7 +37,7 @@ export interface PeekOptions {
  * Reads the beginning of a connection without taking it away. The caller owns deadline and error handler;
  * a socket that closes meanwhile gets neither call.
  */
-export function peekConnection(socket: Socket, options: PeekOptions): void {
+export function peekConnection(socket: Duplex, options: PeekOptions): void {
   const { maxBytes, found, refuse } = options
   let atStart = true
   let source: Source | null = null

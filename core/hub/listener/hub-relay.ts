@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { OtherHub } from './hub-selector.ts'
 
 const CONNECT_MS = 5_000
@@ -7,14 +8,14 @@ const LAST_WORD_MS = 5_000
 /** Connections that this hub hands on to others, bytes as they are: they are encrypted for that hub. */
 export interface Relay {
   /** The two connections end together. */
-  handOn(socket: Socket, to: OtherHub): void
+  handOn(socket: Duplex, to: OtherHub): void
   /** Resolves when the agents have found other ways, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }
 
 /** `failed` is told when another hub cannot be reached. */
 export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay {
-  const sockets = new Set<Socket>()
+  const sockets = new Set<Duplex>()
   return {
     handOn(socket, to) {
       sockets.add(socket)
@@ -29,7 +30,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       onward.once('close', () => {
         clearTimeout(deadline)
         // What the hub has said last, above all why it closes, still goes out, to whoever reads it in time.
-        socket.destroySoon()
+        socket.end(() => socket.destroy())
         setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
       })
       onward.once('connect', () => {

@@ -22,7 +22,7 @@ export type HubChoice =
 export function chooseHub(
   peers: Peers | undefined,
   door: Door,
-  { via, clientIp, clientPort }: ConnectionInfo,
+  { via, clientIp, clientPort, transport }: ConnectionInfo,
 ): HubChoice {
   const wish = door.kind === 'alpn' && door.alpn === TUNNEL_ALPN ? door.wish : null
   if (via !== undefined && wish !== peers?.self) return { kind: 'none', reason: 'handed on for nothing' }
@@ -33,6 +33,6 @@ export function chooseHub(
     kind: 'other',
     id: wish,
     address,
-    header: peers.header(wish, { address: clientIp, port: clientPort }),
+    header: peers.header(wish, { address: clientIp, port: clientPort, ...(transport && { transport }) }),
   }
 }

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
@@ -9,7 +10,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
-import { chooseDoor, sideOf } from './alpn-router.ts'
+import { chooseDoor, type Door, sideOf } from './alpn-router.ts'
 import { onlyAppHosts, twice } from './app-host-protocol.ts'
 import type { Certificates } from './certificates.ts'
 import { sourceReader } from './client-address.ts'
@@ -39,8 +40,10 @@ export interface ListenerOptions {
   readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
   /** The same, for one request over HTTP/2. */
   readonly webStream: TakeStream
-  /** By ALPN name: takes the raw socket, ClientHello still in it, and owns TLS and deadlines from there. */
-  readonly mezite?: Readonly<Record<string, (socket: Socket, info: ConnectionInfo) => void>>
+  /** By ALPN name: takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. */
+  readonly mezite?: Readonly<Record<string, (raw: Duplex, info: ConnectionInfo) => void>>
+  /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
+  readonly alpnTransport?: string | null
   /** The other hubs of the cluster; none: this one is alone. */
   readonly peers?: Peers
   readonly limits?: Partial<ProxyLimits>
@@ -53,6 +56,8 @@ export interface ListenerOptions {
 /** The one public port. */
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
+  /** Takes a carrier that a transport brought, as if the agent had connected to this port. */
+  deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
   /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
   drain(signal: AbortSignal): Promise<void>
   /** Closes the port and every connection at once. */
@@ -81,6 +86,8 @@ export function createListener(options: ListenerOptions): Listener {
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const appHosts = onlyAppHosts(protocols)
   const sockets = new Set<Socket>()
+  /** Counts the carriers, for keys. */
+  let delivered = 0
   /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
   const warnRarely = rarely(log)
@@ -132,6 +139,7 @@ export function createListener(options: ListenerOptions): Listener {
     doors.set(protocol.alpn, door)
   }
   const known = new Set([...mezite.keys(), ...doors.keys()])
+  const agentsOnly = new Set(mezite.keys())
 
   /** Pairs what a TLS server made with what is known of its connection. */
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
@@ -224,6 +232,7 @@ export function createListener(options: ListenerOptions): Listener {
       trustedProxy: trusted.has(clientIp),
       serverName: hello.serverName,
       ...(source?.via === undefined ? {} : { via: source.via }),
+      ...(source?.transport === undefined ? {} : { transport: source.transport }),
       clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
     })
   }
@@ -231,17 +240,8 @@ export function createListener(options: ListenerOptions): Listener {
   function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
     const door = chooseDoor(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
-    const hub = chooseHub(peers, door, info)
-    if (hub.kind === 'none') return refuse(socket, ALERT_ALPN, hub.reason)
-    if (hub.kind === 'other') {
-      done()
-      return relay.handOn(socket, hub)
-    }
-    const raw = door.kind === 'alpn' ? mezite.get(door.alpn) : undefined
-    if (raw) {
-      done()
-      return raw(socket, info)
-    }
+    if (door.kind === 'alpn' && agentsOnly.has(door.alpn)) return routeAgent(socket, done, info, door)
+    if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'handed on for nothing')
     handshakes.set(key, { info, done })
     if (door.kind === 'browser') {
       const current = certificates.browserTls()
@@ -254,8 +254,49 @@ export function createListener(options: ListenerOptions): Listener {
     named?.server.emit('connection', socket)
   }
 
-  function refuse(socket: Socket, alert: Buffer, reason: string): void {
-    log.debug({ reason, peer: socket.remoteAddress }, 'connection refused')
+  /** An agent's bytes are served here, or by the hub that the agent names. */
+  function routeAgent(raw: Duplex, done: () => void, from: ConnectionInfo, door: Door & { kind: 'alpn' }) {
+    const { alpnTransport } = options
+    if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
+      return refuse(raw, ALERT_ALPN, 'transport_not_offered')
+    }
+    const info =
+      alpnTransport && !from.transport ? Object.freeze({ ...from, transport: alpnTransport }) : from
+    const hub = chooseHub(peers, door, info)
+    if (hub.kind === 'none') return refuse(raw, ALERT_ALPN, hub.reason)
+    done()
+    if (hub.kind === 'other') relay.handOn(raw, hub)
+    else mezite.get(door.alpn)?.(raw, info)
+  }
+
+  function deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void {
+    carrier.on('error', () => carrier.destroy())
+    if (handshakes.size >= limits.handshakes) return void drop(carrier, 'handshakes_limit')
+    const info: ConnectionInfo = { ...from, clientPort: 0, trustedProxy: false, serverName: null }
+    const deadline = setTimeout(() => drop(carrier, 'handshake_timeout'), limits.handshakeMs)
+    delivered += 1
+    const key = `carrier ${delivered}`
+    const done = (): void => {
+      clearTimeout(deadline)
+      handshakes.delete(key)
+    }
+    handshakes.set(key, { info, done })
+    carrier.once('close', done)
+    peekConnection(carrier, {
+      readHeader: () => ({ kind: 'none' }),
+      maxBytes: HELLO_BYTES,
+      refuse: (reason) => refuse(carrier, ALERT_DECODE, reason),
+      found: ({ hello }) =>
+        guard(carrier, () => {
+          const door = chooseDoor(hello, agentsOnly)
+          if (door.kind === 'alpn') routeAgent(carrier, done, info, door)
+          else refuse(carrier, ALERT_ALPN, 'not the protocol of agents')
+        }),
+    })
+  }
+
+  function refuse(socket: Duplex, alert: Buffer, reason: string): void {
+    log.debug({ reason, peer: (socket as Partial<Socket>).remoteAddress }, 'connection refused')
     counted('refused', reason)
     socket.end(alert, () => socket.destroy())
   }
@@ -277,6 +318,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   return {
     listen: () => listen(server, options.listenAddr),
+    deliver,
     async drain(signal) {
       void closePort()
       sessions.drain()

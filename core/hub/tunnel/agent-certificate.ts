@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 
 export interface AgentCertificate {
@@ -13,18 +12,18 @@ export interface AgentCertificate {
 }
 
 /**
- * Reads who the peer is from its certificate, whose chain TLS has verified. Null: it is no certificate of an
- * agent of this cluster. `issuerOf` finds the key that signed it.
+ * Reads the agent's name from a certificate whose key the peer has proved (TLS does that for any certificate). Null: the
+ * certificate does not belong to an agent of this cluster. `issuerOf` verifies its signature. The caller checks
+ * `notAfter`.
  */
 export function readAgentCertificate(
-  socket: TLSSocket,
+  certificate: X509Certificate | undefined,
   clusterName: string,
   issuerOf: (certificate: X509Certificate) => string | null,
 ): AgentCertificate | null {
-  const certificate = socket.getPeerX509Certificate()
   const prefix = `URI:mezite://${clusterName}/agent/`
   const name = certificate?.subjectAltName
-  if (!certificate || !socket.authorized || !name?.startsWith(prefix)) return null
+  if (!certificate || !name?.startsWith(prefix)) return null
   const hostname = name.slice(prefix.length)
   const notAfter = Date.parse(certificate.validTo)
   if (!isHostname(hostname) || !Number.isFinite(notAfter)) return null

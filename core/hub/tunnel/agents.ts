@@ -10,23 +10,23 @@ export interface Agent {
   readonly previousSerial: string | null
   readonly certExpires: number
   readonly generation: number
-  /** Id of the key of the agent CA that signed its newest certificate; null: not known. */
+  /** Id of the key of the agent CA that signed its newest certificate; null: unknown. */
   readonly authority: string | null
-  /** Keys of the hub CA that it trusts, as far as it has said so. */
+  /** Keys of the hub CA that it trusts, as far as it has acknowledged them. */
   readonly hubCaPins: readonly string[]
 }
 
-/** The agents that may connect, read from memory; true by the change sequence. */
+/** The agents that may connect, read from memory; a view of the revisions. */
 export interface Agents {
   get(hostname: string): Agent | undefined
   list(): readonly Agent[]
-  /** Whether the certificate is one that this agent may use now, or why not. */
-  judge(hostname: string, serial: string): AgentRefusal | null
+  /** Why the agent may not use the certificate; null: it may. */
+  refusalOf(hostname: string, serial: string): AgentRefusal | null
 }
 
 export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
 
-/** Adds the view of agents to the change sequence. */
+/** Adds the view of agents to the revisions. */
 export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
   let agents = new Map<string, Agent>()
 
@@ -67,7 +67,7 @@ export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
   return {
     get: (hostname) => agents.get(hostname),
     list: () => [...agents.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1)),
-    judge(hostname, serial) {
+    refusalOf(hostname, serial) {
       const agent = agents.get(hostname)
       if (!agent) return 'agent_unknown'
       return serial === agent.serial || serial === agent.previousSerial ? null : 'certificate_superseded'

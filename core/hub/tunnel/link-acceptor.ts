@@ -8,16 +8,17 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { HEARTBEAT_MS, PROTOCOL_VERSION, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
+import type { Registry } from '../cluster/hub-registry.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { type AgentCertificate, readAgentCertificate } from './agent-certificate.ts'
 import { LiveLink } from './link.ts'
-import { sayRefused } from './link-refusal.ts'
+import { refuseLink } from './link-refusal.ts'
 import type { LiveLinks } from './link-registry.ts'
-import { receiveTls } from './tls-acceptor.ts'
+import { acceptTls } from './tls-acceptor.ts'
 
-/** How long an agent may wait for views that are fresh enough to judge it by. Below its own patience of 10 s. */
-const FRESH_MS = 8_000
+/** How long an agent may wait for a fresh view of the agents. Below its own deadline of 8.5 s. */
+const FRESH_MS = 7_500
 const FRESH_POLL_MS = 250
 /** Refused certificates that are recorded: strangers must not fill the audit log. */
 const COMPLAINTS_PER_ADDRESS = 30
@@ -25,17 +26,17 @@ const COMPLAINTS_PER_MINUTE = 1_200
 
 export interface LinkOrigin {
   readonly clientIp: string
-  readonly transport: string
-  /** Id of the hub that handed it on. */
+  /** Name of the transport; none: another hub that is older handed the connection on. */
+  readonly transport?: string
+  /** Id of the hub that handed the connection on. */
   readonly via?: string
 }
 
 /**
- * Takes byte streams of agents: TLS, certificate, judgement, and then the link. While the views are stale nobody is
- * admitted, since the agent may have been removed; it waits a little, so that it is back at once when the
- * database is.
+ * Accepts the carriers of agents: TLS, certificate, a fresh view, then the link. No agent gets a link while the view is
+ * stale, since it may have been removed; it waits a little, so that it is connected as soon as the database is back.
  */
-export function createLinkReceiver(options: {
+export function createLinkAcceptor(options: {
   readonly links: LiveLinks
   readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
   readonly revisions: Pick<Revisions, 'catchUp' | 'fresh'>
@@ -44,6 +45,8 @@ export function createLinkReceiver(options: {
   readonly instanceId: string
   /** Ids of the hubs to which an agent keeps a link. */
   readonly instances: () => readonly string[]
+  /** Where each of them can be dialled directly, by id. */
+  readonly hubs: Pick<Registry, 'reachable'>
   readonly hubVersion: string
   readonly draining: () => boolean
   readonly offers: (transport: string) => boolean
@@ -62,30 +65,31 @@ export function createLinkReceiver(options: {
     cluster: clusterName,
     instance: instanceId,
     instances: options.instances(),
+    addresses: Object.fromEntries(options.hubs.reachable),
     version: hubVersion,
     heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
   })
 
-  /** Why not; null when the agent may connect. */
-  async function admit(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
-    if (revisions.fresh() && links.judge(certificate) === null) return null
+  /** Why the agent gets no link; null: it gets one. */
+  async function refusalOf(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
+    if (revisions.fresh() && links.refusalOf(certificate) === null) return null
     const until = clock.monotonic() + FRESH_MS
     while (true) {
-      // The certificate may have been issued by another hub a moment ago, so a fresh view is read anew as well.
+      // Another hub may have issued the certificate a moment ago, so even a fresh view is read again.
       const read = await revisions.catchUp().then(
         () => true,
         () => false,
       )
-      if (read && revisions.fresh()) return links.judge(certificate)
+      if (read && revisions.fresh()) return links.refusalOf(certificate)
       if (socket.destroyed || clock.monotonic() > until) return 'view_stale'
       await pause(FRESH_POLL_MS)
     }
   }
 
-  return (raw, { clientIp, transport, via = null }) => {
-    /** With a socket it is an agent of this cluster, which hears why. */
+  return (raw, { clientIp, transport = 'unknown', via = null }) => {
+    /** `socket`: of an agent of this cluster, which gets the reason. */
     const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
-      if (socket && !socket.destroyed) sayRefused(socket, reason)
+      if (socket && !socket.destroyed) refuseLink(socket, reason)
       else raw.destroy()
       const fields = { agent: hostname, transport }
       audit.record({ type: 'agent.rejected', success: false, reason, clientIp, fields })
@@ -101,35 +105,35 @@ export function createLinkReceiver(options: {
         clock,
         greeting: greeting(),
         onReady: links.up,
-        onMessage: links.told,
+        onMessage: links.receive,
         onClosed: links.down,
         ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }),
         ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
       })
       links.all.add(link)
     }
-    receiveTls(raw, {
+    acceptTls(raw, {
       authorities,
       alpn: TUNNEL_ALPN,
-      clientAuthority: 'agent-ca',
+      agentCertificate: 'required',
       failed: (error) => {
-        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'no TLS with an agent')
+        log.debug({ client_ip: clientIp, error: messageOf(error) }, 'TLS with an agent failed')
         if (error.cause === 'certificate' && mayComplain(clientIp)) reject('certificate_refused', null)
       },
       secured: (socket) => {
-        const certificate = readAgentCertificate(socket, clusterName, (shown) =>
+        const certificate = readAgentCertificate(socket.getPeerX509Certificate(), clusterName, (shown) =>
           authorities.issuerOf('agent-ca', shown),
         )
-        if (!certificate) return reject('certificate_refused', null)
+        if (!certificate || !socket.authorized) return reject('certificate_refused', null)
         if (!options.offers(transport)) return reject('transport_not_offered', certificate.hostname, socket)
-        admit(socket, certificate)
+        refusalOf(socket, certificate)
           .then((refusal) => {
             const reason = options.draining() ? 'draining' : refusal
             if (reason) reject(reason, certificate.hostname, socket)
             else if (!socket.destroyed) open(socket, certificate)
           })
           .catch((error: unknown) => {
-            log.error({ error: messageOf(error) }, 'an agent was not admitted')
+            log.error({ error: messageOf(error) }, 'failed to open a link')
             raw.destroy()
           })
       },

@@ -3,14 +3,14 @@ import { REASON_HEADER } from '../../wire/dial-headers.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { connectAgent } from './agent-connection.ts'
 
-/** How long an agent has to read why. */
+/** How long an agent has to read the reason. */
 const CLOSE_MS = 1_000
 
 /**
- * Tells an agent why it gets no link, then closes. On a stream, and without a GOAWAY frame: older agents take that for the
- * end of the hub, and would not try their join token on a hub that has forgotten them.
+ * Sends an agent the reason for which it gets no link, then closes. The reason goes on a stream and not in a GOAWAY frame:
+ * older agents take GOAWAY for the end of the hub, and would not try their join token on a hub that has removed them.
  */
-export function sayRefused(socket: TLSSocket, reason: string): void {
+export function refuseLink(socket: TLSSocket, reason: string): void {
   const end = (): void => void socket.destroy()
   const deadline = setTimeout(end, CLOSE_MS)
   const session = connectAgent(socket, { settings: { enablePush: false } })

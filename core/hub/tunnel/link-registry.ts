@@ -13,18 +13,18 @@ import { createRateLimit } from '../limits/rate-limit.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
-import type { RotationFollower } from './rotation-progress.ts'
+import type { RotationProgress } from './rotation-progress.ts'
 
-/** Of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
+/** Renewals of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
 const RENEWALS_PER_MINUTE = 10
 /** How long an agent may take to replace its links to all hubs. */
 const MOVE_MS = 10_000
 
-/** The links of this hub: which agent is reachable by which, from their hello to their end. */
+/** The links of this hub by agent, from their hello to their end. */
 export interface LiveLinks {
-  /** Why a link may not stand on the certificate now; null: it may. */
-  judge(certificate: AgentCertificate): string | null
-  /** Links of all stages; whoever makes one adds it. */
+  /** Why no link may use the certificate now; null: it may be used. */
+  refusalOf(certificate: AgentCertificate): string | null
+  /** Links of all stages. The caller adds each one that it creates. */
   readonly all: Set<LiveLink>
   get(hostname: string): LiveLink | undefined
   /** One for each connected agent. */
@@ -32,21 +32,21 @@ export interface LiveLinks {
   /** The three callbacks of a link. */
   readonly up: (link: LiveLink) => void
   readonly down: (link: LiveLink, reason: string, ready: boolean) => void
-  readonly told: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
+  readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
 /** Keeps one link for each agent, and cuts those whose agent was removed, locked or superseded. */
-export function createLiveLinks(options: {
-  readonly agents: Pick<Agents, 'get' | 'judge'>
+export function createLinkRegistry(options: {
+  readonly agents: Pick<Agents, 'get' | 'refusalOf'>
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
   readonly authorities: Pick<Authorities, 'bundle' | 'trusts'>
-  readonly rotation: Pick<RotationFollower, 'tell' | 'told'>
+  readonly rotation: Pick<RotationProgress, 'announce' | 'receive'>
   readonly revisions: Pick<Revisions, 'onApplied'>
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
-  /** An agent has lost its access: called before its link is cut. */
+  /** Called before the link of an agent that lost its access is cut. */
   readonly agentLost?: (hostname: string, reason: EndReason) => void
   readonly clock: Clock
   readonly log: Log
@@ -67,7 +67,7 @@ export function createLiveLinks(options: {
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
-  /** Serials that are being confirmed: an agent may say it any number of times, and each would be a change. */
+  /** Serials that are being confirmed: an agent may repeat it any number of times, and each would be a change. */
   const confirming = new Set<string>()
   const renewals = createRateLimit(clock)
 
@@ -78,15 +78,15 @@ export function createLiveLinks(options: {
     fields: { agent: link.hostname, transport: link.transport },
   })
 
-  function judge(certificate: AgentCertificate): string | null {
+  function refusalOf(certificate: AgentCertificate): string | null {
     if (certificate.notAfter <= clock.now()) return 'certificate_expired'
     if (isAgentLocked(certificate.hostname)) return 'agent_locked'
     if (!authorities.trusts('agent-ca', certificate.authority)) return 'certificate_authority_retired'
-    return agents.judge(certificate.hostname, certificate.serial)
+    return agents.refusalOf(certificate.hostname, certificate.serial)
   }
 
   function up(link: LiveLink): void {
-    const refusal = judge(link.certificate)
+    const refusal = refusalOf(link.certificate)
     if (refusal) {
       link.destroy(refusal)
       return
@@ -97,13 +97,13 @@ export function createLiveLinks(options: {
     audit.record(event('agent.connected', true, link))
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
-    rotation.tell(link)
-    // The certificate before carries the agent's links to the other hubs until it has replaced them too, and says so.
+    rotation.announce(link)
+    // The agent's links to other hubs still use the previous certificate until the agent says that it has replaced them.
     if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
     else confirm(link)
   }
 
-  /** The certificate before that of the link counts no more. */
+  /** Voids the certificate that precedes the link's. */
   function confirm({ hostname, certificate: { serial } }: LiveLink): void {
     const agent = agents.get(hostname)
     if (!agent?.previousSerial || agent.serial !== serial || confirming.has(serial)) return
@@ -114,10 +114,10 @@ export function createLiveLinks(options: {
       .finally(() => confirming.delete(serial))
   }
 
-  /** The newest link wins. One that was asked for, or on a renewed certificate, lets the older one finish what it carries. */
+  /** The newest link wins. A replacement that the agent planned lets the older link finish its streams. */
   function replace(before: LiveLink, link: LiveLink): void {
     audit.record({ ...event('agent.disconnected', true, before), reason: 'replaced' })
-    if (before.moving || before.certificate.serial !== link.certificate.serial) {
+    if (link.takesOver || before.moving || before.certificate.serial !== link.certificate.serial) {
       before.retire('replaced')
       return
     }
@@ -138,21 +138,21 @@ export function createLiveLinks(options: {
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
-  /** An agent may send anything: what cannot be handled ends its own link, and nothing else. */
-  function told(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+  /** An agent may send anything: a message that cannot be handled ends its own link, and nothing else. */
+  function receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     try {
-      follow(link, message)
+      handle(link, message)
     } catch (error) {
-      log.error({ agent: link.hostname, error: messageOf(error) }, 'a message of an agent was not understood')
+      log.error({ agent: link.hostname, error: messageOf(error) }, 'failed to handle a message of an agent')
       link.destroy('protocol_error')
     }
   }
 
-  function follow(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
+  function handle(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     if (message.type === 'draining') link.retire('agent_stopping')
     if (message.type === 'moved') confirm(link)
-    rotation.told(link, message)
-    // Other unknown messages are those of a newer agent.
+    rotation.receive(link, message)
+    // A newer agent may send messages that this hub does not know.
     if (message.type !== 'renew' || renewing.has(link)) return
     if (!renewals.take(link.hostname, RENEWALS_PER_MINUTE)) {
       link.send({ type: 'renew_refused', code: 'too_many_renewals' })
@@ -176,10 +176,10 @@ export function createLiveLinks(options: {
     const keys = touched?.get('key')
     const rotated = touched === null || keys?.has('hub-ca') || keys?.has('agent-ca')
     for (const link of all) {
-      const refusal = judge(link.certificate)
-      // A link that a renewed certificate has taken over from finishes what it carries.
+      const refusal = refusalOf(link.certificate)
+      // A link whose successor uses the renewed certificate finishes its streams.
       if (!refusal || (link.retired && refusal === 'certificate_superseded')) {
-        if (rotated && live.get(link.hostname) === link) rotation.tell(link)
+        if (rotated && live.get(link.hostname) === link) rotation.announce(link)
         continue
       }
       if (live.get(link.hostname) === link) {
@@ -191,14 +191,23 @@ export function createLiveLinks(options: {
 
   hubs.onChanged(() => {
     const instances = [...hubs.reachable.keys()]
+    const addresses = Object.fromEntries(hubs.reachable)
     for (const link of live.values()) {
-      link.send({ type: 'instances', instances })
-      // What it runs through stops.
+      link.send({ type: 'instances', instances, addresses })
+      // Links through a hub that stops move to another way.
       if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
       link.moving = true
       link.send({ type: 'move' })
     }
   })
 
-  return { judge, all, get: (hostname) => live.get(hostname), list: () => [...live.values()], up, down, told }
+  return {
+    refusalOf,
+    all,
+    get: (hostname) => live.get(hostname),
+    list: () => [...live.values()],
+    up,
+    down,
+    receive,
+  }
 }

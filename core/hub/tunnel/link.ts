@@ -18,7 +18,7 @@ import type { AgentCertificate } from './agent-certificate.ts'
 import { connectAgent } from './agent-connection.ts'
 
 const HELLO_MS = 10_000
-/** Messages that an agent does not read: it asks for answers and lets them pile up. */
+/** Bytes of messages that an agent has not read: it may request responses and let them pile up. */
 const MOST_UNREAD = 1 << 20
 
 export interface LiveLinkOptions {
@@ -26,7 +26,7 @@ export interface LiveLinkOptions {
   readonly certificate: AgentCertificate
   readonly transport: string
   readonly clientIp: string
-  /** Id of the hub that handed the connection on; null: nobody. */
+  /** Id of the hub that handed the connection on; null: the agent connected to this hub. */
   readonly via: string | null
   readonly clock: Clock
   /** First message to the agent. */
@@ -51,10 +51,12 @@ export class LiveLink implements Link {
   rttMs: number | null = null
   /** No new streams: a newer link has taken over, or the hub drains. */
   retired = false
-  /** The agent was asked for another link in its place. */
+  /** The agent has been asked to replace the link. */
   moving = false
-  /** When it was last picked; evens out links that are equally busy. */
+  /** When it was last selected; spreads requests over links with equal load. */
   turn = 0
+  /** The agent opened it while its older link to this hub was alive. */
+  takesOver = false
   readonly session: ClientHttp2Session
   readonly budget: UnreadBudget
   readonly #socket: TLSSocket
@@ -77,7 +79,7 @@ export class LiveLink implements Link {
     this.budget = new UnreadBudget(this.session)
     this.session.on('error', () => {})
     this.session.once('connect', () => {
-      // It may have ended in the same moment, as with a certificate that has just expired.
+      // The session may already have ended, as with a certificate that has just expired.
       if (!this.session.destroyed) this.session.setLocalWindowSize(SESSION_WINDOW)
     })
     this.session.once('close', () => this.#closed(options))
@@ -101,7 +103,7 @@ export class LiveLink implements Link {
     return this.#open
   }
 
-  /** Counts a stream to an app as long as it lives. */
+  /** Counts a stream to an app until it closes. */
   hold(stream: ClientHttp2Stream): void {
     this.#open += 1
     stream.once('close', () => {
@@ -110,7 +112,7 @@ export class LiveLink implements Link {
     })
   }
 
-  /** Can carry new streams. */
+  /** New streams can be opened. */
   get usable(): boolean {
     return this.#ready && !this.retired && !this.session.closed && !this.session.destroyed
   }
@@ -122,14 +124,14 @@ export class LiveLink implements Link {
     else control.write(encodeLine(message))
   }
 
-  /** Lets what is under way end, then closes. */
+  /** Lets the open streams end, then closes. */
   retire(reason: string): void {
     this.retired = true
     this.#reason = reason
     if (this.#open === 0) this.destroy(reason)
   }
 
-  /** Cuts everything at once; the agent finds the reason in the GOAWAY frame. */
+  /** Cuts the link at once; the agent finds the reason in the GOAWAY frame. */
   destroy(reason: string): void {
     if (!this.session.destroyed) {
       this.#reason = reason
@@ -171,6 +173,7 @@ export class LiveLink implements Link {
     }
     const version = message.version
     if (typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version)) this.version = version
+    this.takesOver = message.takes_over === true
     clearTimeout(this.#timers[0])
     this.#ready = true
     options.onReady(this)

@@ -8,62 +8,65 @@ import type { Waiting } from '../pki/rotation-phase.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
-/** Takes the agents along when an authority is rotated. */
-export interface RotationFollower {
-  /** Tells an agent whom to trust, and to renew a certificate that the active key has not signed. */
-  tell(link: LiveLink): void
-  /** What an agent says back. */
-  told(link: LiveLink, message: Readonly<Record<string, unknown>>): void
-  /** Agents and join tokens that the next step of a rotation would shut out. */
+/** Which agents know the keys of a rotation. */
+export interface RotationProgress {
+  /** Sends an agent the trusted hub authorities, and asks it to renew a certificate that the active key has not signed. */
+  announce(link: LiveLink): void
+  /** Handles a message of an agent. */
+  receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void
+  /** Agents and join tokens that the next step of a rotation would lock out. */
   waiting(name: AuthorityName): Promise<readonly Waiting[]>
 }
 
 const PIN = /^sha256:[0-9a-f]{64}$/
 const MOST_PINS = 8
 
-/** Remembers in the row of each agent which hub CA it has stored, so that any hub of the cluster can say who lacks it. */
-export function createRotationFollower(options: {
+/** Stores in the row of each agent which hub CA it trusts, so that any hub of the cluster knows which agents lack it. */
+export function createRotationProgress(options: {
   readonly authorities: Pick<Authorities, 'bundle' | 'keys'>
   readonly agents: Pick<Agents, 'get' | 'list'>
   readonly enrolment: Pick<Enrolment, 'learnt'>
   readonly tokens: Pick<JoinTokens, 'list'>
   readonly clock: Clock
   readonly log: Log
-}): RotationFollower {
+}): RotationProgress {
   const { authorities, agents, enrolment, clock, log } = options
 
   const activeId = (name: AuthorityName) => authorities.keys(name).find(({ state }) => state === 'active')?.id
-  /** The key of the hub CA that agents need to know: the one that comes, else the one in use. */
+  /** The key of the hub CA that agents need to know: the coming one, else the one in use. */
   const neededHubCa = () => {
     const keys = authorities.keys('hub-ca')
     return keys.find(({ state }) => state === 'coming') ?? keys[0]
   }
 
-  /** Whose answer is being written down: an agent may say it any number of times. */
-  const noting = new Set<string>()
+  /** Agents whose acknowledgement is being stored: an agent may repeat it any number of times. */
+  const storing = new Set<string>()
 
   return {
-    tell(link) {
+    announce(link) {
       link.send({ type: 'hub_ca', hub_ca: authorities.bundle('hub-ca') })
       const agent = agents.get(link.hostname)
       if (!agent || link.retired) return
       const newest = agent.serial === link.certificate.serial
       if (agent.authority !== activeId('agent-ca') || !newest) link.send({ type: 'renew_now' })
     },
-    told({ hostname }, message) {
+    receive({ hostname }, message) {
       if (message.type !== 'hub_ca_stored' || !Array.isArray(message.pins)) return
       const pins = message.pins.slice(0, MOST_PINS).filter((pin) => typeof pin === 'string' && PIN.test(pin))
       const needed = neededHubCa()?.pin
-      // Written only when somebody will want to know.
+      // Stored only during a rotation.
       if (authorities.keys('hub-ca').length === 1 || needed === undefined || !pins.includes(needed)) return
-      if (agents.get(hostname)?.hubCaPins.includes(needed) || noting.has(hostname)) return
-      noting.add(hostname)
+      if (agents.get(hostname)?.hubCaPins.includes(needed) || storing.has(hostname)) return
+      storing.add(hostname)
       enrolment
         .learnt(hostname, pins)
         .catch((error) =>
-          log.warn({ agent: hostname, error: messageOf(error) }, 'not noted whom an agent trusts'),
+          log.warn(
+            { agent: hostname, error: messageOf(error) },
+            'failed to store the authorities that an agent trusts',
+          ),
         )
-        .finally(() => noting.delete(hostname))
+        .finally(() => storing.delete(hostname))
     },
     async waiting(name) {
       const now = clock.now()
@@ -79,7 +82,7 @@ export function createRotationFollower(options: {
           ? []
           : behind.map(({ hostname, certExpires }) => ({ kind: 'agent', name: hostname, until: certExpires }))
       if (name !== 'hub-ca' || needed?.state !== 'coming') return found
-      // Who was given a token before has only the pin of the old key.
+      // A token that was made earlier came with the pin of the old key only.
       for (const { id, created, expires, used_at } of await options.tokens.list()) {
         const open = used_at === null && expires.getTime() > now && created.getTime() < needed.changed
         if (open) found.push({ kind: 'join-token', name: id, until: expires.getTime() })

@@ -1,27 +1,27 @@
 import type { Duplex } from 'node:stream'
 import { createServer, type TLSSocket } from 'node:tls'
-import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
+import type { Authorities } from '../../api/certificate-authorities.ts'
 import { meziteTls } from '../../wire/tunnel-protocol.ts'
 
 export const HANDSHAKE_MS = 10_000
 
 /**
- * Runs the server's half of TLS on a raw byte stream, with the hub's own certificate. A server for each
- * connection, so that renewed certificates count at once and nothing is shared between strangers. Calls
- * exactly one of `secured` and `failed`; `failed` has destroyed the stream.
+ * Runs the server's half of TLS on a raw byte stream, with the hub's own certificate. Each connection has a server of its
+ * own, so that renewed certificates take effect at once and strangers share nothing. Calls exactly one of `secured` and
+ * `failed`; `failed` has destroyed the stream.
  */
-export function receiveTls(
+export function acceptTls(
   raw: Duplex,
   options: {
     readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity'>
     readonly alpn: string
-    /** Demand a certificate of this authority. */
-    readonly clientAuthority: AuthorityName | null
+    /** `required`: the client must show a certificate of the agent CA. `optional`: it may show any; the caller checks it. */
+    readonly agentCertificate: 'required' | 'optional'
     readonly secured: (socket: TLSSocket) => void
     readonly failed: (error: Error) => void
   },
 ): void {
-  const { authorities, alpn, clientAuthority } = options
+  const { authorities, alpn, agentCertificate } = options
   let over = false
   const fail = (error: Error): void => {
     raw.destroy()
@@ -32,24 +32,24 @@ export function receiveTls(
   }
   raw.on('error', fail)
   raw.once('close', () => fail(new Error('closed during the handshake')))
-  const deadline = setTimeout(() => fail(new Error('no handshake in time')), HANDSHAKE_MS)
+  const deadline = setTimeout(() => fail(new Error('handshake timed out')), HANDSHAKE_MS)
   const server = createServer({
     ...meziteTls,
     ...authorities.hubIdentity(),
     ALPNProtocols: [alpn],
     handshakeTimeout: HANDSHAKE_MS,
-    ...(clientAuthority
-      ? { requestCert: true, rejectUnauthorized: false, ca: [...authorities.bundle(clientAuthority)] }
-      : {}),
+    requestCert: true,
+    rejectUnauthorized: false,
+    ca: [...authorities.bundle('agent-ca')],
   })
   server.on('tlsClientError', fail)
   server.on('error', fail)
   server.on('secureConnection', (socket) => {
     socket.on('error', () => socket.destroy())
     if (over) return void socket.destroy()
-    if (socket.alpnProtocol !== alpn) return fail(new Error('no ALPN name of ours'))
-    // Judged here, since Node.js destroys the socket without telling why.
-    if (clientAuthority && !socket.authorized) {
+    if (socket.alpnProtocol !== alpn) return fail(new Error('no common ALPN name'))
+    // Checked here: Node.js would destroy the socket without a reason.
+    if (agentCertificate === 'required' && !socket.authorized) {
       fail(new Error(`certificate refused: ${socket.authorizationError}`, { cause: 'certificate' }))
       return
     }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
 import { createPeers } from '../../../core/hub/cluster/peers.ts'
@@ -14,7 +15,7 @@ import { captureHello } from './capture-hello.ts'
 const ALERT = Buffer.from([21, 3, 1, 0, 2, 2])
 const KEY = randomBytes(32)
 const reachable = new Map<string, string>()
-const taken: { hub: string; bytes: Buffer; info: ConnectionInfo; socket: Socket }[] = []
+const taken: { hub: string; bytes: Buffer; info: ConnectionInfo; socket: Duplex }[] = []
 /** Why hubs refused connections. */
 const refused: string[] = []
 const ids = ['hub-1', 'hub-2', 'hub-3'] as const
@@ -30,7 +31,7 @@ const peersOf = (instanceId: string, key = KEY) =>
 
 /** A hub whose agents' doors say `taken` and then what they hear. */
 async function startHub(id: string, options: Partial<ListenerOptions> = {}) {
-  const take = (socket: Socket, info: ConnectionInfo): void =>
+  const take = (socket: Duplex, info: ConnectionInfo): void =>
     void socket.once('data', (bytes: Buffer) => {
       taken.push({ hub: id, bytes, info, socket })
       socket.write('taken')

@@ -3,10 +3,10 @@ import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
 import { connect } from 'node:net'
 import * as x509 from '@peculiar/x509'
 import t from 'tap'
-import { connectHub } from '../../../agent/hub-connection.ts'
-import { joinCluster } from '../../../agent/join.ts'
+import { connectPinned, joinCluster } from '../../../agent/join.ts'
 import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/pki/certificate-templates.ts'
-import { openListener } from '../../../core/hub/tunnel/transport-listener.ts'
+import { offeredTransports, openTransports } from '../../../core/hub/tunnel/transports.ts'
+import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { joined, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -103,7 +103,11 @@ t.test('J138 an agent of another cluster is refused, and refuses this hub', asyn
   const other = await startTunnelHub({ apart: true })
   t.teardown(() => other.close())
   const [token, caPin] = [await other.token('node-1'), other.authorities.pin()]
-  const identity = await joinCluster({ carrier: carrier(other.port), host, caPin, token, hostname: 'node-1' })
+  const identity = await joinCluster({
+    connect: () => connectPinned({ carrier: carrier(other.port), host, caPin }),
+    token,
+    hostname: 'node-1',
+  })
   const { key, certificate } = identity
   t.equal(await refusal(hub, { key, certificate }), 'certificate_refused')
   await t.rejects(connectHub({ carrier: carrier(hub.port), host, alpn: ['mezite-tunnel/1'], ...identity }), {
@@ -143,7 +147,11 @@ t.test('J127 guessing tokens is limited to 30 a minute from one address', async 
   t.teardown(() => hub.close())
   const caPin = hub.authorities.pin()
   const guess = (at: number) =>
-    joinCluster({ carrier: carrier(hub.port), host, caPin, token: `guess-${at}`, hostname: 'node-1' }).then(
+    joinCluster({
+      connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
+      token: `guess-${at}`,
+      hostname: 'node-1',
+    }).then(
       () => 'joined',
       (error: { code: string }) => error.code,
     )
@@ -167,35 +175,51 @@ t.test('an agent over a transport that is not offered is refused', async (t) => 
     .catch(() => {})
   await hub.until(() => hub.events.some((event) => event.reason === 'transport_not_offered'), 'it is audited')
   t.equal(hub.tunnel.links().length, 0)
-  await t.rejects(hub.tunnel.listen([{ name: 'http2', publicPort: true }]), {
-    code: 'MEZ_CONFIG_INVALID',
-    message: /tunnel\.transports: there is no webtransport; there is http2/,
-  })
-  let listened = ''
-  await hub.tunnel.listen([
-    { name: 'http2', publicPort: true },
-    {
-      name: 'webtransport',
-      async listen() {
-        listened = this.name
-      },
-    },
-  ])
-  t.equal(listened, 'webtransport')
-  const broken = { name: 'webtransport', listen: () => Promise.reject(new Error('no port')) }
-  await t.rejects(hub.tunnel.listen([broken]), {
-    code: 'MEZ_START_FAILED',
-    message: "the transport 'webtransport' does not listen: no port",
-  })
-  await t.rejects(
-    openListener({ ...broken, listen: () => new Promise(() => {}) }, () => {}, 10),
-    {
-      code: 'MEZ_START_FAILED',
-      message: /'webtransport' does not listen: timed out after 10 ms/,
-    },
-  )
-  await t.rejects(hub.tunnel.listen([broken, broken]), { code: 'MEZ_SERVICE_TWICE', message: /webtransport/ })
 })
+
+t.test(
+  'a hub offers the transports that are loaded, or those of them that it is configured for',
+  async (t) => {
+    const [http2, other] = [
+      { name: 'http2', alpn: true },
+      { name: 'other', listen: async () => {} },
+    ]
+    t.same(offeredTransports([http2, other], undefined), [http2, other])
+    t.same(offeredTransports([http2, other], ['other']), [other])
+    t.throws(() => offeredTransports([http2], ['webtransport']), {
+      code: 'MEZ_CONFIG_INVALID',
+      message: /"webtransport".*available: http2/,
+    })
+    t.throws(() => offeredTransports([other, other], undefined), {
+      code: 'MEZ_SERVICE_TWICE',
+      message: /other/,
+    })
+    const twin = { ...http2, name: 'third' }
+    t.throws(() => offeredTransports([http2, twin], undefined), {
+      code: 'MEZ_SERVICE_TWICE',
+      message: /third/,
+    })
+    let carriers = 0
+    const listening = {
+      name: 'a',
+      listen: async (deliver: (carrier: never, from: never) => void) => deliver({} as never, {} as never),
+    }
+    await openTransports([http2, listening], (_carrier, { transport }) => {
+      if (transport === 'a') carriers += 1
+    })
+    t.equal(carriers, 1, 'a carrier comes with the name of its transport')
+    const broken = { name: 'broken', listen: () => Promise.reject(new Error('no port')) }
+    await t.rejects(
+      openTransports([broken], () => {}),
+      { code: 'MEZ_START_FAILED', message: /'broken'.*no port/ },
+    )
+    const hanging = { name: 'hanging', listen: () => new Promise<void>(() => {}) }
+    await t.rejects(
+      openTransports([hanging], () => {}, 10),
+      { code: 'MEZ_START_FAILED', message: /'hanging'/ },
+    )
+  },
+)
 
 t.test(
   'fault 6: while the database is away nobody is admitted, and who waits gets in when it is back',

@@ -4,10 +4,10 @@ import { connect, createServer, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { makeKeyRequest } from '../../../agent/certificate-request.ts'
-import { connectHub } from '../../../agent/hub-connection.ts'
 import type { Identity } from '../../../agent/identity-store.ts'
-import { joinCluster } from '../../../agent/join.ts'
+import { connectPinned, joinCluster } from '../../../agent/join.ts'
 import { REASON_HEADER } from '../../../core/wire/dial-headers.ts'
+import { connectHub } from '../../../core/wire/hub-connection.ts'
 import { createLineReader, encodeLine } from '../../../core/wire/line-reader.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -27,7 +27,11 @@ async function start(
   t.teardown(() => hub.close())
   await hub.agent({ token: await hub.token() }).start()
   const [token, caPin] = [await hub.token('evil'), hub.authorities.pin()]
-  const identity = await joinCluster({ carrier: carrier(hub.port), host, caPin, token, hostname: 'evil' })
+  const identity = await joinCluster({
+    connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
+    token,
+    hostname: 'evil',
+  })
   await hub.until(() => hub.tunnel.links().length === 1, 'the honest agent is connected')
   return { hub, identity }
 }

@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import { JoinRefusal } from '../../../core/hub/enrolment/join-refusal.ts'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
-import { createLiveLinks } from '../../../core/hub/tunnel/link-registry.ts'
+import { createLinkRegistry } from '../../../core/hub/tunnel/link-registry.ts'
 import { memoryLog } from '../../../core/testing/index.ts'
 
 const NOW = 1_000_000
@@ -24,10 +24,10 @@ function start() {
     answer: async (): Promise<unknown> => ({ certificate: 'new' }),
   }
   const happened: string[] = []
-  const links = createLiveLinks({
+  const links = createLinkRegistry({
     agents: {
       get: () => world.agent as never,
-      judge: (_name, serial) =>
+      refusalOf: (_name, serial) =>
         !world.agent
           ? 'agent_unknown'
           : [world.agent.serial, world.agent.previousSerial].includes(serial)
@@ -46,8 +46,8 @@ function start() {
     },
     authorities: { bundle: () => ['ca'], trusts: () => world.trusted },
     rotation: {
-      tell: ({ certificate }) => void happened.push(`tell ${certificate.serial}`),
-      told(_link, { type }) {
+      announce: ({ certificate }) => void happened.push(`tell ${certificate.serial}`),
+      receive(_link, { type }) {
         if (type === 'odd') throw new Error('not understood')
       },
     },
@@ -181,7 +181,7 @@ t.test('J130 a link that another took over from finishes, unless the agent itsel
   t.end()
 })
 
-t.test('links in use are told of new keys, and of nothing else', (t) => {
+t.test('links in use get new keys, and nothing else', (t) => {
   const hub = start()
   hub.world.agent = { serial: 'c', previousSerial: 'b' }
   hub.link('b')
@@ -221,11 +221,11 @@ t.test(
     const written = Promise.withResolvers<void>()
     hub.world.answer = () => written.promise
     await settled()
-    for (let time = 0; time < 1_000; time++) hub.links.told(link, { type: 'moved' })
+    for (let time = 0; time < 1_000; time++) hub.links.receive(link, { type: 'moved' })
     t.equal(hub.count('confirm c'), 3, 'however often it says so, it costs one change')
     written.reject(new Error('no database'))
     await settled()
-    hub.links.told(link, { type: 'moved' })
+    hub.links.receive(link, { type: 'moved' })
     t.equal(hub.count('confirm c'), 4, 'and is tried again after a failure')
     await settled()
   },
@@ -256,7 +256,7 @@ t.test(
   async (t) => {
     const hub = start()
     const link = hub.link()
-    const ask = () => hub.links.told(link, { type: 'renew', csr: 'csr' })
+    const ask = () => hub.links.receive(link, { type: 'renew', csr: 'csr' })
     const heard = () => link.sent.splice(0).map(({ type, code }) => code ?? type)
     ask()
     ask()
@@ -276,9 +276,9 @@ t.test(
     }
     t.equal(hub.count('renew'), 10)
     t.equal(heard().at(-1), 'too_many_renewals')
-    hub.links.told(link, { type: 'draining' })
+    hub.links.receive(link, { type: 'draining' })
     t.ok(link.retired)
-    hub.links.told(link, { type: 'odd' })
+    hub.links.receive(link, { type: 'odd' })
     t.equal(link.ended, 'protocol_error', 'what nobody can handle ends its own link, and nothing else')
   },
 )

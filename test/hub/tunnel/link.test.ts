@@ -72,7 +72,7 @@ t.test('J138 only a verified certificate of an agent of this cluster says who an
   const read = (subjectAltName: string, { authorized = true, issuer = 'key-1' as string | null } = {}) => {
     const shown = { subjectAltName, validTo: 'Nov 26 12:00:00 2026 GMT', serialNumber: '0AF' }
     const socket = { authorized, getPeerX509Certificate: () => shown } as unknown as TLSSocket
-    return readAgentCertificate(socket, 'test', () => issuer)?.hostname ?? null
+    return readAgentCertificate(socket.getPeerX509Certificate(), 'test', () => issuer)?.hostname ?? null
   }
   const good = 'URI:mezite://test/agent/node-1'
   t.equal(read(good), 'node-1')

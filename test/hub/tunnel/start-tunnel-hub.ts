@@ -164,7 +164,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     socket.once('data', (hello: Buffer) => {
       socket.pause()
       socket.unshift(hello)
-      const from = { clientIp: '127.0.0.1' }
+      const from = { clientIp: '127.0.0.1', transport: 'http2' }
       if (hello.includes('mezite-join/1')) return tunnel.acceptJoin(socket, from)
       const wish = /mezite-to\/([\w-]+)/.exec(hello.toString('latin1'))?.[1]
       if (wish === undefined) return tunnel.acceptTunnel(socket, from)
