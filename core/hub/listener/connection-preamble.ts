@@ -2,6 +2,12 @@ import type { Duplex } from 'node:stream'
 import { type ClientHello, readClientHello } from './client-hello.ts'
 import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
 
+/** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
+export const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
+export const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
+/** Bytes that a client may send before its ClientHello is whole. */
+export const HELLO_BYTES = 64 * 1024
+
 /** Whoever hands a connection on says where it came from. */
 export interface Source extends ProxySource {
   /** Id of the hub that did; none: a balancer. */

@@ -10,17 +10,17 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
-import { chooseDoor, type Door, sideOf } from './alpn-router.ts'
+import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
+import { chooseDoor, sideOf } from './alpn-router.ts'
 import { onlyAppHosts, twice } from './app-host-protocol.ts'
 import type { Certificates } from './certificates.ts'
 import { sourceReader } from './client-address.ts'
 import { affordableConnections } from './connection-capacity.ts'
-import { type Peeked, peekConnection } from './connection-preamble.ts'
+import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
 import { createAddressGate, type Place } from './connection-quota.ts'
 import { createBrowserSessions, type TakeStream } from './http2-connections.ts'
 import { createRelay } from './hub-relay.ts'
-import { chooseHub } from './hub-selector.ts'
-import { listen } from './listening-socket.ts'
+import { endsOf, listen } from './listening-socket.ts'
 import { rarely } from './log-throttle.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
@@ -40,8 +40,8 @@ export interface ListenerOptions {
   readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
   /** The same, for one request over HTTP/2. */
   readonly webStream: TakeStream
-  /** By ALPN name: takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. */
-  readonly mezite?: Readonly<Record<string, (raw: Duplex, info: ConnectionInfo) => void>>
+  /** Agents, by ALPN name. */
+  readonly mezite?: Readonly<Record<string, TakeAgent>>
   /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
   readonly alpnTransport?: string | null
   /** The other hubs of the cluster; none: this one is alone. */
@@ -56,8 +56,7 @@ export interface ListenerOptions {
 /** The one public port. */
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
-  /** Takes a carrier that a transport brought, as if the agent had connected to this port. */
-  deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
+  readonly deliver: AgentRouter['deliver']
   /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
   drain(signal: AbortSignal): Promise<void>
   /** Closes the port and every connection at once. */
@@ -65,12 +64,6 @@ export interface Listener {
   /** Open connections, whatever their stage. */
   readonly connections: number
 }
-
-/** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
-const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
-const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
-/** Bytes that a client may send before its ClientHello is whole. */
-const HELLO_BYTES = 64 * 1024
 
 /**
  * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
@@ -82,12 +75,10 @@ export function createListener(options: ListenerOptions): Listener {
   const limits = { ...defaultLimits, ...options.limits }
   const clock = options.clock ?? systemClock
   const gate = createAddressGate(limits, clock)
-  const mezite = new Map(Object.entries(options.mezite ?? {}))
+  const mezite = options.mezite ?? {}
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const appHosts = onlyAppHosts(protocols)
   const sockets = new Set<Socket>()
-  /** Counts the carriers, for keys. */
-  let delivered = 0
   /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
   const warnRarely = rarely(log)
@@ -129,7 +120,7 @@ export function createListener(options: ListenerOptions): Listener {
   const doors = new Map<string, MutualTlsServer>()
   for (const protocol of protocols) {
     if (protocol.takes !== 'alpn') continue
-    if (doors.has(protocol.alpn) || mezite.has(protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
+    if (doors.has(protocol.alpn) || Object.hasOwn(mezite, protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
     const door = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
     takeHandshakes(door.server, (socket, info) => {
       if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
@@ -138,8 +129,14 @@ export function createListener(options: ListenerOptions): Listener {
     })
     doors.set(protocol.alpn, door)
   }
-  const known = new Set([...mezite.keys(), ...doors.keys()])
-  const agentsOnly = new Set(mezite.keys())
+  const agents = createAgentRouter({
+    takers: mezite,
+    alpnTransport: options.alpnTransport,
+    ...{ peers, relay, drop, maxBytes: HELLO_BYTES },
+    ...{ handshakeMs: limits.handshakeMs, handshakes: limits.handshakes },
+    refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
+  })
+  const known = new Set([...agents.names, ...doors.keys()])
 
   /** Pairs what a TLS server made with what is known of its connection. */
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
@@ -240,7 +237,11 @@ export function createListener(options: ListenerOptions): Listener {
   function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
     const door = chooseDoor(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
-    if (door.kind === 'alpn' && agentsOnly.has(door.alpn)) return routeAgent(socket, done, info, door)
+    if (door.kind === 'alpn' && agents.names.has(door.alpn)) {
+      done()
+      const refusal = agents.route(socket, info, door)
+      return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
+    }
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'handed on for nothing')
     handshakes.set(key, { info, done })
     if (door.kind === 'browser') {
@@ -252,47 +253,6 @@ export function createListener(options: ListenerOptions): Listener {
     const named = doors.get(door.alpn)
     named?.refresh()
     named?.server.emit('connection', socket)
-  }
-
-  /** An agent's bytes are served here, or by the hub that the agent names. */
-  function routeAgent(raw: Duplex, done: () => void, from: ConnectionInfo, door: Door & { kind: 'alpn' }) {
-    const { alpnTransport } = options
-    if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
-      return refuse(raw, ALERT_ALPN, 'transport_not_offered')
-    }
-    const info =
-      alpnTransport && !from.transport ? Object.freeze({ ...from, transport: alpnTransport }) : from
-    const hub = chooseHub(peers, door, info)
-    if (hub.kind === 'none') return refuse(raw, ALERT_ALPN, hub.reason)
-    done()
-    if (hub.kind === 'other') relay.handOn(raw, hub)
-    else mezite.get(door.alpn)?.(raw, info)
-  }
-
-  function deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void {
-    carrier.on('error', () => carrier.destroy())
-    if (handshakes.size >= limits.handshakes) return void drop(carrier, 'handshakes_limit')
-    const info: ConnectionInfo = { ...from, clientPort: 0, trustedProxy: false, serverName: null }
-    const deadline = setTimeout(() => drop(carrier, 'handshake_timeout'), limits.handshakeMs)
-    delivered += 1
-    const key = `carrier ${delivered}`
-    const done = (): void => {
-      clearTimeout(deadline)
-      handshakes.delete(key)
-    }
-    handshakes.set(key, { info, done })
-    carrier.once('close', done)
-    peekConnection(carrier, {
-      readHeader: () => ({ kind: 'none' }),
-      maxBytes: HELLO_BYTES,
-      refuse: (reason) => refuse(carrier, ALERT_DECODE, reason),
-      found: ({ hello }) =>
-        guard(carrier, () => {
-          const door = chooseDoor(hello, agentsOnly)
-          if (door.kind === 'alpn') routeAgent(carrier, done, info, door)
-          else refuse(carrier, ALERT_ALPN, 'not the protocol of agents')
-        }),
-    })
   }
 
   function refuse(socket: Duplex, alert: Buffer, reason: string): void {
@@ -318,7 +278,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   return {
     listen: () => listen(server, options.listenAddr),
-    deliver,
+    deliver: agents.deliver,
     async drain(signal) {
       void closePort()
       sessions.drain()
@@ -334,9 +294,4 @@ export function createListener(options: ListenerOptions): Listener {
       return sockets.size
     },
   }
-}
-
-/** A balancer may use one port of its own for several addresses of the hub. */
-function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
 /** Where no other program is in the way. */
@@ -32,4 +32,9 @@ export function listen(server: Server, listenAddr: string): Promise<{ port: numb
       resolve({ port: typeof address === 'object' && address ? address.port : 0 })
     })
   })
+}
+
+/** A balancer may use one port of its own for several addresses of the hub. */
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

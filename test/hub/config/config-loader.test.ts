@@ -71,7 +71,7 @@ t.test('defaults fill everything but the public address', async (t) => {
       portSuffix: ':3443',
       hsts: false,
     },
-    tunnel: { transports: ['http2'] },
+    tunnel: { transports: null },
     sessions: { streamStalenessMs: 30_000 },
     diagnostics: { listen: { host: '127.0.0.1', port: 3081 } },
   })

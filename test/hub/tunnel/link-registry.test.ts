@@ -234,18 +234,20 @@ t.test(
 t.test('a link learns which hubs live, and is to move once when the hub that it runs through stops', (t) => {
   const hub = start()
   hub.world.reachable = new Map([
-    ['hub-1', ''],
-    ['hub-2', ''],
+    ['hub-1', '10.0.0.1:3080'],
+    ['hub-2', '10.0.0.2:3080'],
   ])
+  const addresses = { 'hub-1': '10.0.0.1:3080', 'hub-2': '10.0.0.2:3080' }
+  const both = { type: 'instances', instances: ['hub-1', 'hub-2'], addresses }
   const direct = hub.link()
   hub.world.hubsChanged()
-  t.same(direct.sent.splice(0), [{ type: 'instances', instances: ['hub-1', 'hub-2'] }])
+  t.same(direct.sent.splice(0), [both])
   const through = hub.link('b', 'hub-2')
   hub.world.hubsChanged()
-  t.same(through.sent.splice(0), [{ type: 'instances', instances: ['hub-1', 'hub-2'] }])
+  t.same(through.sent.splice(0), [both])
   hub.world.reachable.delete('hub-2')
   for (let time = 0; time < 2; time++) hub.world.hubsChanged()
-  const news = { type: 'instances', instances: ['hub-1'] }
+  const news = { type: 'instances', instances: ['hub-1'], addresses: { 'hub-1': '10.0.0.1:3080' } }
   t.same(through.sent, [news, { type: 'move' }, news])
   t.same(direct.sent, [], 'one that is no longer in use hears nothing')
   t.end()

@@ -1,0 +1,83 @@
+import type { Duplex } from 'node:stream'
+import type { ConnectionInfo } from '../../api/protocol.ts'
+import type { Peers } from '../cluster/peers.ts'
+import { chooseDoor, type Door } from './alpn-router.ts'
+import { peekConnection } from './connection-preamble.ts'
+import type { Relay } from './hub-relay.ts'
+import { chooseHub } from './hub-selector.ts'
+
+/** Takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. */
+export type TakeAgent = (raw: Duplex, info: ConnectionInfo) => void
+
+export interface AgentRouter {
+  /** The ALPN names of agents. */
+  readonly names: ReadonlySet<string>
+  /** Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not. */
+  route(raw: Duplex, from: ConnectionInfo, door: Extract<Door, { kind: 'alpn' }>): string | null
+  /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
+  deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
+}
+
+/** Routes the connections of agents by their ALPN names, whichever transport brought them. */
+export function createAgentRouter(options: {
+  /** By ALPN name. */
+  readonly takers: Readonly<Record<string, TakeAgent>>
+  /** Name of the transport whose carriers are connections to the public port; null: there is none. */
+  readonly alpnTransport: string | null | undefined
+  readonly peers: Peers | undefined
+  readonly relay: Pick<Relay, 'handOn'>
+  readonly maxBytes: number
+  readonly handshakeMs: number
+  /** Carriers that may be in their handshake at a time. */
+  readonly handshakes: number
+  readonly drop: (carrier: Duplex, reason: string) => void
+  readonly refuse: (carrier: Duplex, reason: string) => void
+}): AgentRouter {
+  const { takers, alpnTransport, peers, drop, refuse } = options
+  const names = new Set(Object.keys(takers))
+  let open = 0
+
+  const route: AgentRouter['route'] = (raw, from, door) => {
+    if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
+      return 'transport_not_offered'
+    }
+    const info =
+      alpnTransport && !from.transport ? Object.freeze({ ...from, transport: alpnTransport }) : from
+    const hub = chooseHub(peers, door, info)
+    if (hub.kind === 'none') return hub.reason
+    if (hub.kind === 'other') options.relay.handOn(raw, hub)
+    else takers[door.alpn]?.(raw, info)
+    return null
+  }
+
+  return {
+    names,
+    route,
+    deliver(carrier, from) {
+      carrier.on('error', () => carrier.destroy())
+      if (open >= options.handshakes) return void drop(carrier, 'handshakes_limit')
+      open += 1
+      let pending = true
+      const done = (): void => {
+        clearTimeout(deadline)
+        if (pending) open -= 1
+        pending = false
+      }
+      const deadline = setTimeout(() => drop(carrier, 'handshake_timeout'), options.handshakeMs)
+      carrier.once('close', done)
+      peekConnection(carrier, {
+        readHeader: () => ({ kind: 'none' }),
+        maxBytes: options.maxBytes,
+        refuse: (reason) => refuse(carrier, reason),
+        found: ({ hello }) => {
+          const door = chooseDoor(hello, names)
+          if (door.kind !== 'alpn') return refuse(carrier, 'not the protocol of agents')
+          done()
+          const info = { ...from, clientPort: 0, trustedProxy: false, serverName: hello.serverName }
+          const refusal = route(carrier, Object.freeze(info), door)
+          if (refusal) refuse(carrier, refusal)
+        },
+      })
+    },
+  }
+}
