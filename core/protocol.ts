@@ -4,6 +4,7 @@
  */
 export { type Access, access } from './api/access.ts'
 export type { IdentityValue } from './api/app.ts'
+export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export {
   type Authorities,

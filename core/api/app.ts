@@ -18,9 +18,10 @@ export interface App {
   readonly name: string
   readonly description: string | null
   readonly labels: Readonly<Record<string, string>>
-  /** What the agent dials, byte for byte as registered: `http:`, `https:` or `tcp:`. */
+  /** What the agent dials, byte for byte as registered. */
   readonly uri: string
-  readonly protocol: 'http' | 'tcp'
+  /** Name of its kind: `http`, `tcp`, or one that a plugin contributes to `appKinds`. */
+  readonly protocol: string
   /** The host name of the app towards browsers, lower case. */
   readonly publicAddr: string
   /** Host names of the agents that may serve it. */

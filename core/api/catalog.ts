@@ -9,6 +9,8 @@ export interface Catalog {
   byId(id: string): App | undefined
   /** In order of name. */
   list(): readonly App[]
+  /** Browsers reach the app at its public host, see `AppKind`. */
+  servedByHub(app: App): boolean
 }
 
 /** The registered apps, in memory. */

@@ -20,7 +20,7 @@ export type Requirement = {
 
 /** The way on which somebody asks for an app. */
 export interface AccessContext {
-  readonly protocol: 'http' | 'tcp' | 'api'
+  readonly protocol: string
   readonly clientIp: string
 }
 

@@ -85,6 +85,12 @@ const maybe = (value: unknown) => value === undefined || typeof value === 'funct
 
 /** Checks of what plugins provide, by reference: as far as it can be checked before use. Null: valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
+  appKinds: partWith([], {
+    name: (value) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value),
+    schemes: (value) =>
+      Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
+    servedByHub: oneOf(true, false),
+  }),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   certifiedHttp: partWith(['accept']),

@@ -1,9 +1,11 @@
-import { auditSinks } from '../api/audit.ts'
+import { appKinds } from '../api/app-kinds.ts'
+import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { signInMethods } from '../api/sign-in.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { MezError } from '../kernel/error.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
@@ -106,6 +108,7 @@ export async function openRooms(options: RoomsOptions) {
     revisions,
     publicNames,
     hooks: calls.catalog,
+    kinds: () => kernel.slot(appKinds),
     certificateCovers: certificates.covers,
     clock,
     log,
@@ -215,8 +218,10 @@ export async function openRooms(options: RoomsOptions) {
 }
 
 /** Creates the tables and starts the rooms in dependency order, once the plugins are set up. */
-export async function startRooms(rooms: Rooms, { kernel, log, onClose }: RoomsOptions): Promise<void> {
+export async function startRooms(rooms: Rooms, options: RoomsOptions): Promise<void> {
+  const { config, kernel, log, onClose } = options
   const { store, audit, revisions, sessions, registry, activity, authorities } = rooms
+  checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
   await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()
   await sayWhatWaits('the first reading of access data', revisions.start(), log)
@@ -228,4 +233,13 @@ export async function startRooms(rooms: Rooms, { kernel, log, onClose }: RoomsOp
   onClose(activity.start())
   await authorities.load()
   onClose(() => authorities.close())
+}
+
+/** Throws `MEZ_AUDIT_MISSING` when events could be lost and the configuration does not accept that. */
+function checkAuditSinks(sinks: readonly AuditSink[], required: boolean, log: Log): void {
+  if (sinks.some(({ guarantee }) => guarantee === 'enforced')) return
+  const names = sinks.map(({ name }) => name).join(', ') || 'none'
+  if (required)
+    throw new MezError('MEZ_AUDIT_MISSING', `no enforced audit sink is loaded (audit sinks: ${names})`)
+  log.warn({ sinks: names }, 'audit: none is set, so requests may leave no record')
 }

@@ -48,7 +48,7 @@ export function changedApp(app: Resource, change: AppChange): Record<string, unk
   }
 }
 
-/** `k=v,k=v` as an object without a prototype. Throws `MEZ_USAGE` for a missing `=` and an empty or repeated key. */
+/** `k=v,k=v` as an object without a prototype. Throws `MEZ_USAGE_WRONG` for a missing `=` and an empty or repeated key. */
 function parseLabels(text: string): Record<string, string> {
   const labels: Record<string, string> = Object.create(null)
   for (const pair of text.split(',').map((part) => part.trim())) {
@@ -56,9 +56,9 @@ function parseLabels(text: string): Record<string, string> {
     const at = pair.indexOf('=')
     const key = pair.slice(0, at).trim()
     if (at < 1 || key === '') {
-      throw new CliError('MEZ_USAGE', `--labels: ${JSON.stringify(pair)} is not KEY=VALUE`)
+      throw new CliError('MEZ_USAGE_WRONG', `--labels: ${JSON.stringify(pair)} is not KEY=VALUE`)
     }
-    if (key in labels) throw new CliError('MEZ_USAGE', `--labels: duplicate key ${JSON.stringify(key)}`)
+    if (key in labels) throw new CliError('MEZ_USAGE_WRONG', `--labels: duplicate key ${JSON.stringify(key)}`)
     labels[key] = pair.slice(at + 1).trim()
   }
   return labels

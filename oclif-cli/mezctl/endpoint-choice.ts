@@ -21,7 +21,7 @@ export function chooseEndpoint(dataDir: string | undefined): HubEndpoint {
   const env = process.env
   // An unset shell variable must not select another hub.
   if (dataDir === '')
-    throw new CliError('MEZ_USAGE', '--data-dir is empty', { hint: 'Is a shell variable unset?' })
+    throw new CliError('MEZ_USAGE_WRONG', '--data-dir is empty', { hint: 'Is a shell variable unset?' })
   if (dataDir) return adminSocket(dataDir, '--data-dir')
   if (env.MEZITE_AUTH_TOKEN) return tokenEndpoint(env.MEZITE_AUTH_TOKEN)
   if (env.MEZITE_DATA_DIR) return adminSocket(env.MEZITE_DATA_DIR, 'MEZITE_DATA_DIR')
@@ -40,11 +40,11 @@ function adminSocket(dataDir: string, why: string): HubEndpoint {
 function tokenEndpoint(token: string): HubEndpoint {
   const proxy = process.env.MEZITE_PROXY
   if (!proxy) {
-    throw new CliError('MEZ_USAGE', 'MEZITE_AUTH_TOKEN is set without MEZITE_PROXY', {
+    throw new CliError('MEZ_USAGE_WRONG', 'MEZITE_AUTH_TOKEN is set without MEZITE_PROXY', {
       hint: 'Set MEZITE_PROXY to HOST[:PORT] of the hub that issued the token.',
     })
   }
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new CliError('MEZ_USAGE', 'MEZITE_AUTH_TOKEN is not a token')
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new CliError('MEZ_USAGE_WRONG', 'MEZITE_AUTH_TOKEN is not a token')
   const caFile = process.env.MEZITE_CA_FILE
   return proxyEndpoint(parseProxy(proxy), {
     token,

@@ -33,12 +33,12 @@ function parseList(text: string): string[] {
   return [...new Set(text.split(',').map((part) => part.trim()))].filter((part) => part !== '')
 }
 
-/** `--roles a,b` as a list. Throws `MEZ_USAGE` for a text that cannot be the name of a role. */
+/** `--roles a,b` as a list. Throws `MEZ_USAGE_WRONG` for a text that cannot be the name of a role. */
 export function parseRoles(text: string): string[] {
   const roles = parseList(text)
   const wrong = roles.find((role) => !ROLE_NAME.test(role))
   if (wrong === undefined) return roles
-  throw new CliError('MEZ_USAGE', `--roles: ${JSON.stringify(wrong)} is not a valid role name`, {
+  throw new CliError('MEZ_USAGE_WRONG', `--roles: ${JSON.stringify(wrong)} is not a valid role name`, {
     hint: 'Use small letters, digits, ".", "_" and "-", at most 63; start with a letter or a digit.',
   })
 }

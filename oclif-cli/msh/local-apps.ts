@@ -68,12 +68,12 @@ async function listen(create: () => Server, requested: number | null, last: numb
   try {
     if (last !== null) return await listenLoopback(create(), last)
   } catch (error) {
-    if (!(error instanceof CliError && error.code === 'MEZ_PORT_TAKEN')) throw error
+    if (!(error instanceof CliError && error.code === 'MEZ_PORT_UNAVAILABLE')) throw error
   }
   return listenLoopback(create(), 0)
 }
 
-/** Listens on a port of 127.0.0.1 (0: a free one) and returns its number. Throws `MEZ_PORT_TAKEN`. */
+/** Listens on a port of 127.0.0.1 (0: a free one) and returns its number. Throws `MEZ_PORT_UNAVAILABLE`. */
 function listenLoopback(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException): void => {
@@ -83,7 +83,7 @@ function listenLoopback(server: Server, port: number): Promise<number> {
           : cause.code === 'EACCES'
             ? 'this user may not listen there'
             : cause.message
-      reject(new CliError('MEZ_PORT_TAKEN', `cannot listen on ${LOOPBACK}:${port}: ${why}`, { cause }))
+      reject(new CliError('MEZ_PORT_UNAVAILABLE', `cannot listen on ${LOOPBACK}:${port}: ${why}`, { cause }))
     }
     server.once('error', failed)
     server.listen(port, LOOPBACK, () => {

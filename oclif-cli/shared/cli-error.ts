@@ -3,7 +3,7 @@ import { escapeLines, escapeText } from './text-escaping.ts'
 
 /** Every code that a command line raises itself, with its general next step. Codes from the hub are printed as received. */
 export const cliErrorCodes = {
-  MEZ_USAGE: 'Run the command with --help to see what it takes.',
+  MEZ_USAGE_WRONG: 'Run the command with --help to see what it takes.',
   MEZ_FILE_UNREADABLE: 'Check the path and the permissions of the file.',
   MEZ_FILE_UNWRITABLE: 'Check the path, the permissions of the folder and the free space.',
   MEZ_DOCUMENT_INVALID: 'Correct the lines listed above. No listed document was applied.',
@@ -18,7 +18,7 @@ export const cliErrorCodes = {
   MEZ_LOGIN_FAILED: 'Run `login` again.',
   MEZ_LOGIN_ENDED: 'Run `login --proxy HOST[:PORT]` again.',
   MEZ_IDENTITY_INVALID: 'Create another one with `msh login --out FILE`.',
-  MEZ_PORT_TAKEN: 'Choose another port with --port, or leave --port out to get a free one.',
+  MEZ_PORT_UNAVAILABLE: 'Choose another port with --port, or leave --port out to get a free one.',
   MEZ_HUB_UNTRUSTED:
     'Sign in again. If that does not help, tell an administrator: someone may be intercepting the connection.',
   MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
@@ -27,7 +27,7 @@ export const cliErrorCodes = {
     'Nothing was changed. Correct the name, or leave --strict out to go ahead with a warning.',
   MEZ_ATTENTION_NEEDED: 'Run `mezctl status` to see the list again after you have dealt with it.',
   MEZ_AUDIT_ALTERED: 'Keep the database as it is, and compare it with a backup and with copies of the trail.',
-  MEZ_FAILED: '',
+  MEZ_COMMAND_FAILED: '',
   MEZ_CLI_FAULT: 'This is a bug. Please report it together with the command that you typed.',
 } as const satisfies Record<string, string>
 
@@ -60,7 +60,7 @@ export class CliError extends Error {
 
   /** 2: wrong usage. 3: a check found something. 1: everything else. */
   get exitCode(): 1 | 2 | 3 {
-    if (this.code === 'MEZ_USAGE') return 2
+    if (this.code === 'MEZ_USAGE_WRONG') return 2
     return this.code === 'MEZ_ATTENTION_NEEDED' ? 3 : 1
   }
 }
@@ -87,7 +87,7 @@ export async function reportError(error: unknown, line: CommandLine): Promise<nu
   const [first = '', ...rest] = failure.message.split('\n')
   process.stderr.write(`error: ${escapeText(first)} (${escapeText(failure.code)})\n`)
   for (const text of rest) process.stderr.write(`${escapeText(text)}\n`)
-  const hint = failure.hint === cliErrorCodes.MEZ_USAGE ? usageHint(line) : failure.hint
+  const hint = failure.hint === cliErrorCodes.MEZ_USAGE_WRONG ? usageHint(line) : failure.hint
   if (hint !== '') process.stderr.write(`${escapeLines(hint)}\n`)
   return failure.exitCode
 }
@@ -108,7 +108,8 @@ interface ParserError {
 async function fromOclif(error: unknown, line: CommandLine): Promise<CliError> {
   const thrown = error as ParserError
   const { message = String(error), oclif, parse } = thrown
-  const usage = (text: string) => new CliError('MEZ_USAGE', text, { cause: error, hint: usageHint(line) })
+  const usage = (text: string) =>
+    new CliError('MEZ_USAGE_WRONG', text, { cause: error, hint: usageHint(line) })
   const missing = (thrown.args ?? []).filter((arg) => typeof arg === 'object')
   if (missing.length > 0) {
     const names = missing.map(({ name }) => name.toUpperCase())
@@ -132,7 +133,7 @@ async function fromOclif(error: unknown, line: CommandLine): Promise<CliError> {
   ).find((found) => found !== false)
   if (reworded !== undefined) return usage(reworded)
   if (parse !== undefined) return usage(text.replaceAll(/\s*\n\s*/g, ' '))
-  return new CliError(oclif === undefined ? 'MEZ_CLI_FAULT' : 'MEZ_FAILED', text, { cause: error })
+  return new CliError(oclif === undefined ? 'MEZ_CLI_FAULT' : 'MEZ_COMMAND_FAILED', text, { cause: error })
 }
 
 /** oclif's sentences, in the words of the other errors. */
@@ -160,16 +161,23 @@ async function unknownCommand(
   const [first = ''] = words
   const hint = `See every command: ${command} --help`
   if (first.startsWith('-')) {
-    return new CliError('MEZ_USAGE', `${first} comes before the command; put flags after it`, { cause, hint })
+    return new CliError('MEZ_USAGE_WRONG', `${first} comes before the command; put flags after it`, {
+      cause,
+      hint,
+    })
   }
   const topics = new Set(known.map((one) => one.split(' ')[0]!))
   const typed = words.slice(0, 2).join(' ')
   const close = (await didYouMean(typed, known)) || (await didYouMean(first, [...topics]))
   const name = topics.has(first) || close !== '' ? typed : first
-  return new CliError('MEZ_USAGE', `unknown command ${JSON.stringify(name)}.${close}`.replace(/\.$/, ''), {
-    cause,
-    hint,
-  })
+  return new CliError(
+    'MEZ_USAGE_WRONG',
+    `unknown command ${JSON.stringify(name)}.${close}`.replace(/\.$/, ''),
+    {
+      cause,
+      hint,
+    },
+  )
 }
 
 function listed(values: readonly string[]): string {

@@ -26,12 +26,12 @@ export interface HubClient {
 }
 
 /**
- * A path below the API prefix: `` path`/apps/${name}` `` encodes its values. Throws `MEZ_USAGE` for an empty value, which
+ * A path below the API prefix: `` path`/apps/${name}` `` encodes its values. Throws `MEZ_USAGE_WRONG` for an empty value, which
  * would address the whole collection.
  */
 export function path(parts: TemplateStringsArray, ...values: readonly string[]): string {
   if (values.includes('')) {
-    throw new CliError('MEZ_USAGE', 'a name is empty', { hint: 'Is a shell variable unset?' })
+    throw new CliError('MEZ_USAGE_WRONG', 'a name is empty', { hint: 'Is a shell variable unset?' })
   }
   return parts.reduce((whole, part, at) => whole + encodeURIComponent(values[at - 1] ?? '') + part)
 }

@@ -11,7 +11,7 @@ export interface ProxyAddress {
   readonly name: string
 }
 
-/** Parses `HOST[:PORT]` (a name, an IPv4 address or `[IPv6]`), with or without `https://`. Throws `MEZ_USAGE`. */
+/** Parses `HOST[:PORT]` (a name, an IPv4 address or `[IPv6]`), with or without `https://`. Throws `MEZ_USAGE_WRONG`. */
 export function parseProxy(text: string): ProxyAddress {
   const bare = text
     .trim()
@@ -19,7 +19,7 @@ export function parseProxy(text: string): ProxyAddress {
     .replace(/\/$/, '')
   const [, host, port = '443'] = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i.exec(bare) ?? []
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new CliError('MEZ_USAGE', `${JSON.stringify(text)} is not the address of a hub`, {
+    throw new CliError('MEZ_USAGE_WRONG', `${JSON.stringify(text)} is not the address of a hub`, {
       hint: 'Write HOST or HOST:PORT, such as mezite.example.com.',
     })
   }

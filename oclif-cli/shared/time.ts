@@ -8,17 +8,17 @@ export interface DurationLimits {
   readonly max: string
 }
 
-/** `30s`, `15m`, `12h` or `30d` in seconds. Throws `MEZ_USAGE` naming `flag` for any other text or outside the limits. */
+/** `30s`, `15m`, `12h` or `30d` in seconds. Throws `MEZ_USAGE_WRONG` naming `flag` for any other text or outside the limits. */
 export function parseDurationSeconds(text: string, flag: string, limits?: DurationLimits): number {
   const seconds = secondsIn(text)
   const value = `${flag} ${JSON.stringify(text)}`
   if (!(seconds > 0) || seconds > 3_650 * SECONDS.d) {
-    throw new CliError('MEZ_USAGE', `${value} is not a duration`, {
+    throw new CliError('MEZ_USAGE_WRONG', `${value} is not a duration`, {
       hint: 'Examples: 30s, 15m, 12h, 30d. The longest is ten years.',
     })
   }
   if (limits && (seconds < secondsIn(limits.min) || seconds > secondsIn(limits.max))) {
-    throw new CliError('MEZ_USAGE', `${value} is out of range`, {
+    throw new CliError('MEZ_USAGE_WRONG', `${value} is out of range`, {
       hint: `Give a duration from ${limits.min} to ${limits.max}.`,
     })
   }
@@ -30,7 +30,7 @@ function secondsIn(text: string): number {
   return Number(count) * SECONDS[unit as keyof typeof SECONDS]
 }
 
-/** An RFC 3339 time, a date, or a duration before now (`24h`), as RFC 3339. Throws `MEZ_USAGE` naming `flag`. */
+/** An RFC 3339 time, a date, or a duration before now (`24h`), as RFC 3339. Throws `MEZ_USAGE_WRONG` naming `flag`. */
 export function parseTime(text: string, flag: string, now: number = Date.now()): string {
   if (/^\d{1,9}[smhd]$/.test(text)) {
     return new Date(now - parseDurationSeconds(text, flag) * 1000).toISOString()
@@ -38,7 +38,7 @@ export function parseTime(text: string, flag: string, now: number = Date.now()):
   const day = /^\d{4}-\d{2}-\d{2}/.exec(text)?.[0]
   const at = day !== undefined && isDay(day) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(at)) {
-    throw new CliError('MEZ_USAGE', `${flag} ${JSON.stringify(text)} is not a time`, {
+    throw new CliError('MEZ_USAGE_WRONG', `${flag} ${JSON.stringify(text)} is not a time`, {
       hint: 'Examples: 24h (24 hours ago), 2026-11-25, 2026-11-25T08:00:00Z.',
     })
   }

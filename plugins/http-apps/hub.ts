@@ -1,6 +1,7 @@
 import { audit, catalog, defineHubPlugin, metrics, publicNames, revisions, sessions } from '@mezite/core'
 import {
   access,
+  appKinds,
   assertion,
   certifiedHttp,
   createOverload,
@@ -34,7 +35,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { certifiedHttp, protocols },
+  provides: { appKinds, certifiedHttp, protocols },
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
@@ -56,6 +57,7 @@ export default defineHubPlugin({
     const { clock, log } = host
     const handovers = createRateLimit(clock)
     const hosts = new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, handovers })
+    host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.protocols(hosts)
     host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
   },

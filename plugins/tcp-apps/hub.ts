@@ -8,7 +8,15 @@ import {
   revisions,
   sessions,
 } from '@mezite/core'
-import { access, authorities, certifiedHttp, createOverload, protocols, tunnel } from '@mezite/core/protocol'
+import {
+  access,
+  appKinds,
+  authorities,
+  certifiedHttp,
+  createOverload,
+  protocols,
+  tunnel,
+} from '@mezite/core/protocol'
 import { TcpAppsConfig } from './config.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'
@@ -21,7 +29,7 @@ export default defineHubPlugin({
   config: TcpAppsConfig,
   needs: { access, audit, authorities, catalog, revisions, database, publicNames, sessions, tunnel },
   wants: { certifiedHttp },
-  provides: { migrations, protocols },
+  provides: { appKinds, migrations, protocols },
 
   setup({ config, clock, log, tap, use, provide }) {
     const open = createOpenConnections({ ...use, clock, log })
@@ -40,6 +48,8 @@ export default defineHubPlugin({
       protocol.stop()
       await open.stop()
     })
+    // A connection carries bytes, so it also reaches apps that speak HTTP.
+    provide.appKinds({ name: 'tcp', schemes: ['tcp', 'http', 'https'], servedByHub: false })
     provide.migrations(tcpAppsMigrations)
     provide.protocols(protocol)
   },

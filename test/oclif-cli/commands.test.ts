@@ -395,7 +395,7 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   for (const [at, { code, out, err }] of (await runAll(wrong)).entries()) {
     t.equal(code, 2, wrong[at]!)
     t.equal(out, '', wrong[at]!)
-    t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, wrong[at]!)
+    t.match(err, /^error: .+ \(MEZ_USAGE_WRONG\)\n.+/, wrong[at]!)
     t.ok(err.length < 600, `${wrong[at]}: short`)
   }
   const dumped = await mezctl('plugins --json --bogus')

@@ -82,6 +82,6 @@ t.test('another shell is wrong usage', async (t) => {
   t.match(await runMezctl(['completion', 'csh'], {}), {
     code: 2,
     out: '',
-    err: /"csh" is not valid.*bash, zsh, fish \(MEZ_USAGE\)/,
+    err: /"csh" is not valid.*bash, zsh, fish \(MEZ_USAGE_WRONG\)/,
   })
 })

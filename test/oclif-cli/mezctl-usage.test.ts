@@ -34,7 +34,10 @@ t.test(
       ['apps register --name a --name b --uri http://x', /--name is given twice/],
       ['apps ls --format', /--format needs a value: text, json, yaml/],
       ['--json apps ls', /--json comes before the command/],
-      ['apps add-agent', /NAME and HOSTNAME are missing: mezctl apps add-agent NAME HOSTNAME \(MEZ_USAGE/],
+      [
+        'apps add-agent',
+        /NAME and HOSTNAME are missing: mezctl apps add-agent NAME HOSTNAME \(MEZ_USAGE_WRONG/,
+      ],
       ['apps get', /NAME is missing: mezctl apps get NAME \(/],
       ['auth export', /--type is missing/],
       ['audit ls --limit x', /--limit "x" is not a whole number/],
@@ -62,7 +65,7 @@ t.test(
       t.equal(code, 2, line)
       t.equal(out, '', line)
       t.match(err, expected, line)
-      t.match(err, /^error: .+ \(MEZ_USAGE\)\n.+/, line)
+      t.match(err, /^error: .+ \(MEZ_USAGE_WRONG\)\n.+/, line)
     }
     t.same(hub.seen, [], 'no request reaches the hub')
   },
@@ -119,5 +122,5 @@ t.test('output that cannot be written is one error, without a stack', async (t) 
 t.test('a date must exist', async (t) => {
   t.equal(parseTime('2028-02-29', '--from'), '2028-02-29T00:00:00.000Z')
   t.equal(parseTime('2026-12-31T23:30:00-02:00', '--from'), '2027-01-01T01:30:00.000Z')
-  t.throws(() => parseTime('2026-02-29', '--from'), { code: 'MEZ_USAGE' })
+  t.throws(() => parseTime('2026-02-29', '--from'), { code: 'MEZ_USAGE_WRONG' })
 })

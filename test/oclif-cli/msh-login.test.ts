@@ -209,7 +209,7 @@ t.test('K146 TLS is verified, wrong usage exits 2, and everything answers --help
   ]) {
     const { code, err } = await runMsh(words, env)
     t.equal(code, 2, words.join(' '))
-    t.match(err, /^error: .* \(MEZ_USAGE\)\n\S/, words.join(' '))
+    t.match(err, /^error: .* \(MEZ_USAGE_WRONG\)\n\S/, words.join(' '))
   }
   for (const words of [[], ['login'], ['logout'], ['status'], ['app'], ['app', 'ls'], ['app', 'login']]) {
     t.match(await runMsh([...words, '--help'], env), { code: 0, out: /USAGE/ }, words.join(' '))

@@ -17,7 +17,7 @@ t.test('the line is exact, bytes pass, and Ctrl-C ends it with 0', async (t) => 
   hub.apps.set('echo', { protocol: 'tcp', port: await serve(t, (socket) => socket.pipe(socket)) })
   const port = await serve(t, () => {}).then((taken) => taken + 0)
   const busy = await runMsh(['app', 'login', 'echo', '--port', String(port)], env)
-  t.match(busy, { code: 1, err: /\(MEZ_PORT_TAKEN\)/ })
+  t.match(busy, { code: 1, err: /\(MEZ_PORT_UNAVAILABLE\)/ })
   const msh = await openApps(['echo'], env)
   const socket = dial(msh.ports.echo!)
   socket.end('hello')

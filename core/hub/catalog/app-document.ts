@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { App, HeaderChange } from '../../api/app.ts'
+import type { AppKind } from '../../api/app-kinds.ts'
 import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
@@ -17,20 +18,45 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/
 /** An app without the id that the catalog gives it. */
 export type AppInput = Omit<App, 'id'>
 
+/** What agents dial by themselves: these documents are valid also while no plugin serves their kind. */
+const DIALLED: readonly AppKind[] = [
+  { name: 'http', schemes: ['http', 'https'], servedByHub: true },
+  { name: 'tcp', schemes: ['tcp', 'http', 'https'], servedByHub: false },
+]
+
+/** The kind of this name: as a loaded plugin serves it, else as agents dial it. */
+export const appKind = (name: string, loaded: readonly AppKind[]): AppKind | undefined =>
+  [...loaded, ...DIALLED].find((kind) => kind.name === name)
+
+export interface AppOptions extends ResourceOptions {
+  /** The kinds that loaded plugins serve. */
+  readonly kinds?: readonly AppKind[]
+}
+
 /** Reads an app document. Throws `Problem` 400 `resource_invalid` with all faults; uniqueness is the catalog's. */
-export function readApp(body: unknown, names: PublicNames, options: ResourceOptions = {}): AppInput {
-  const { metadata, spec } = parseResource('app', AppSpec, body, options)
+export function readApp(body: unknown, names: PublicNames, options: AppOptions = {}): AppInput {
+  const { kinds = [], ...resource } = options
+  const { metadata, spec } = parseResource('app', AppSpec, body, resource)
   const problems: ValueProblem[] = []
   const fault = (path: string, message: string | null) => {
     if (message !== null) problems.push({ path: ['spec', ...path.split('.')], message })
   }
-  fault('uri', appUriFault(spec.uri))
-  const isTcp = spec.uri.startsWith('tcp:')
-  const protocol = spec.protocol ?? (isTcp ? 'tcp' : 'http')
-  if (protocol === 'http' && isTcp) fault('protocol', 'must be tcp for a tcp:// uri')
+  const known = [...DIALLED, ...kinds]
+  const scheme = /^[^:]*/.exec(spec.uri)![0].toLowerCase()
+  fault('uri', appUriFault(spec.uri, [...new Set(known.flatMap(({ schemes }) => schemes))]))
+  const fitting = known.filter(({ schemes }) => schemes.includes(scheme))
+  const protocol = spec.protocol ?? fitting[0]?.name ?? ''
+  const kind = appKind(protocol, kinds)
+  if (spec.protocol !== undefined && kind === undefined)
+    fault('protocol', `must be ${[...new Set(known.map(({ name }) => name))].join(' or ')}`)
+  else if (fitting.length > 0 && !fitting.includes(kind!))
+    fault(
+      'protocol',
+      `must be ${[...new Set(fitting.map(({ name }) => name))].join(' or ')} for ${scheme}://`,
+    )
 
-  // A TCP app is reached by its name; without a domain it simply has no host.
-  const hostless = names.appsDomain === null && protocol === 'tcp' && spec.public_addr === undefined
+  // An app that browsers do not reach needs no host.
+  const hostless = names.appsDomain === null && kind?.servedByHub === false && spec.public_addr === undefined
   const publicAddr = hostless
     ? ''
     : (spec.public_addr ?? `${metadata.name}.${names.appsDomain}`).toLowerCase()

@@ -66,13 +66,20 @@ export function appRoutes(options: {
         return catalog.registered().map((app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
-        const { app } = await catalog.put(readApp(request.body, publicNames), 'create', request.actor)
+        const { app } = await catalog.put(
+          readApp(request.body, publicNames, { kinds: catalog.kinds() }),
+          'create',
+          request.actor,
+        )
         reply.code(201)
         return show(app)
       })
       web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
-        const input = readApp(request.body, publicNames, { name: request.params.name })
+        const input = readApp(request.body, publicNames, {
+          name: request.params.name,
+          kinds: catalog.kinds(),
+        })
         const { created, app } = await catalog.put(input, 'put', request.actor)
         if (created) reply.code(201)
         return { created, resource: show(app) }

@@ -66,9 +66,12 @@ export const AppSpec = Type.Object(
         examples: ['grafana.apps.example.com'],
       }),
     ),
-    protocol: OneOf<'http' | 'tcp'>(
-      ['http', 'tcp'],
-      'Protocol towards people. Default: tcp for a tcp:// uri, else http',
+    protocol: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 63,
+        description: 'Protocol towards people. Default: tcp for a tcp:// uri, else http',
+      }),
     ),
     agents: Type.Optional(
       Type.Array(Type.String(), {

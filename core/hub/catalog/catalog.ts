@@ -1,5 +1,6 @@
 import { v4 as uuid } from 'uuid'
 import type { App } from '../../api/app.ts'
+import type { AppKind } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
@@ -10,7 +11,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { type AppInput, appDocument, readApp } from './app-document.ts'
+import { type AppInput, appDocument, appKind, readApp } from './app-document.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
 import { resourceInvalid } from './resource.ts'
 
@@ -18,6 +19,8 @@ export interface CatalogOptions {
   readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied'>
   readonly publicNames: PublicNames
   readonly hooks: Pick<HubCalls['catalog'], 'changed'>
+  /** The kinds that loaded plugins serve. */
+  readonly kinds: () => readonly AppKind[]
   /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
   readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
   readonly clock: Clock
@@ -26,6 +29,8 @@ export interface CatalogOptions {
 
 /** The apps and what an administrator does with them. Every change is recorded in its own transaction. */
 export interface RunningCatalog extends Catalog {
+  /** The kinds that loaded plugins serve. */
+  kinds(): readonly AppKind[]
   /** Also apps that have expired; in order of name. */
   registered(): readonly App[]
   /** Whether an app names this agent, also one that has expired, as the transaction sees it. */
@@ -51,13 +56,10 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
 
   function read(row: AppTable): App | null {
     try {
-      const app = readApp(JSON.parse(row.document), {
-        ...publicNames,
-        appsDomain: domainOf(row, publicNames),
-      })
+      const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
+      const app = readApp(JSON.parse(row.document), names, { kinds: options.kinds() })
       return freeze({ ...app, id: row.id })
     } catch (error) {
-      // Nobody reaches an app that cannot be understood.
       log.error({ app: row.name, cause: messageOf(error) }, 'a stored app is unreadable and not served')
       return null
     }
@@ -129,6 +131,15 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     throw resourceInvalid([{ path: ['spec', 'public_addr'], message }])
   }
 
+  function warnOfUnserved(app: App): void {
+    const served = options.kinds().map((kind) => kind.name)
+    if (!served.includes(app.protocol))
+      log.warn(
+        { app: app.name, protocol: app.protocol, served },
+        'no loaded plugin serves apps of this protocol',
+      )
+  }
+
   function warnOfSharedUri(app: App): void {
     const same = registered().filter(({ uri, id }) => uri === app.uri && id !== app.id)
     if (same.length === 0) return
@@ -194,7 +205,9 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       const all = registered()
       return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
     },
+    kinds: options.kinds,
     registered,
+    servedByHub: (app) => appKind(app.protocol, options.kinds())?.servedByHub ?? false,
     async bindsIn(trx, agent) {
       const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
       return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
@@ -216,6 +229,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       }, actor)
       const app = byName.get(input.name)
       if (!app) throw appNotFound(input.name)
+      warnOfUnserved(app)
       warnOfSharedUri(app)
       return { created, app }
     },

@@ -144,6 +144,7 @@ export function completeConfig(
     clusterName,
     dataDir: resolve(folder, top.data_dir),
     shutdownGraceMs,
+    auditRequired: top.audit === undefined,
     log: { level: log.level!, format: log.format! },
     database:
       database.driver === 'postgres'

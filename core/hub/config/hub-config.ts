@@ -23,6 +23,8 @@ export interface HubConfig {
   /** Absolute path; may not exist yet. */
   readonly dataDir: string
   readonly shutdownGraceMs: number
+  /** True: the hub starts only with an enforced audit sink. False: the configuration says `audit: none`. */
+  readonly auditRequired: boolean
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   /** `url` may hold a password: never log it. */
   readonly database: { readonly driver: 'embedded' } | { readonly driver: 'postgres'; readonly url: string }

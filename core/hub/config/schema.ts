@@ -55,6 +55,14 @@ export const hubSchema = Type.Object(
           'Refuses to start, instead of warning, on a Node.js without security fixes or with an open debugger',
       }),
     ),
+    audit: Type.Optional(
+      Type.Unsafe<'none'>({
+        type: 'string',
+        enum: ['none'],
+        description:
+          'none: the hub starts without an enforced audit sink, so requests may leave no record. Omitted: it refuses to start',
+      }),
+    ),
     log: Section({
       level: OneOf(['info', 'debug', 'warn', 'error'], 'The least important level that is logged'),
       format: OneOf(['json', 'text'], 'One JSON object a line, or lines for people; on stderr'),

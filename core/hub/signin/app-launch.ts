@@ -126,7 +126,7 @@ async function handOver(
     throw refuse(decision.reason, detail)
   }
   // A session for it would open nothing, and operators would take it for somebody at work.
-  if (app.protocol !== 'http') {
+  if (!catalog.servedByHub(app)) {
     const detail = `${app.name} is no web application. Open it from a terminal: msh app login ${app.name}`
     throw new Problem(404, 'app_unknown', detail)
   }

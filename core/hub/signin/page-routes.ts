@@ -75,7 +75,7 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
     const apps = await access.visible(subject)
     const shown = apps.map((one) => ({
       ...one,
-      url: one.protocol === 'http' ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
+      url: parts.catalog.servedByHub(one) ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
     }))
     const links = [
       { title: 'Your sessions', href: '/web/sessions' },

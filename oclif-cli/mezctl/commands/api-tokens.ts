@@ -22,7 +22,7 @@ export class ApiTokensCreate extends AdminCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(ApiTokensCreate)
     const roles = parseRoles(flags.roles)
-    if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles is empty')
+    if (roles.length === 0) throw new CliError('MEZ_USAGE_WRONG', '--roles is empty')
     const ttl_seconds = parseDurationSeconds(flags.ttl, '--ttl', { min: '1m', max: '366d' })
     const problems = await unknownRoles(this.hub(flags), roles)
     reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })

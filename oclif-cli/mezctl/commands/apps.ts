@@ -40,7 +40,7 @@ export class AppsRegister extends PutCommand {
       const single = ['name', 'agent-hostname', ...Object.keys(appFlags)]
       const also = single.filter((flag) => flags[flag as keyof typeof flags] !== undefined)
       if (also.length > 0)
-        throw new CliError('MEZ_USAGE', `--from-file cannot be combined with --${also.join(', --')}`)
+        throw new CliError('MEZ_USAGE_WRONG', `--from-file cannot be combined with --${also.join(', --')}`)
       return this.put(flags, file, {
         ...{ kind: 'app', noun: 'app', collection: '/apps' },
         check: (client, documents) => unknownAgents(client, agentsIn(documents)),
@@ -48,7 +48,7 @@ export class AppsRegister extends PutCommand {
     }
     const { name, uri } = flags
     if (name === undefined || uri === undefined) {
-      throw new CliError('MEZ_USAGE', 'give --name and --uri, or --from-file')
+      throw new CliError('MEZ_USAGE_WRONG', 'give --name and --uri, or --from-file')
     }
     const agents = flags['agent-hostname'] ?? []
     const note = (text: string) => this.note(text)
@@ -91,7 +91,7 @@ export class AppsUpdate extends AdminCommand {
     const given = names.filter((flag) => flags[flag as keyof typeof appFlags] !== undefined)
     const file = flags['from-file']
     if ((file === undefined) === (given.length === 0)) {
-      throw new CliError('MEZ_USAGE', `give --from-file, or one or more of --${names.join(', --')}`)
+      throw new CliError('MEZ_USAGE_WRONG', `give --from-file, or one or more of --${names.join(', --')}`)
     }
     // Fails for an app that does not exist: update never creates one.
     const app = resourceOf(await this.call(flags, 'GET', target))
@@ -99,7 +99,7 @@ export class AppsUpdate extends AdminCommand {
     if (file !== undefined) {
       const documents = await readDocuments(file, ['app'])
       if (documents.length !== 1 || documents[0]!.name !== args.name) {
-        throw new CliError('MEZ_USAGE', `${file} must contain one document, with the name ${args.name}`)
+        throw new CliError('MEZ_USAGE_WRONG', `${file} must contain one document, with the name ${args.name}`)
       }
       const [done] = await putDocuments(client, '/apps', documents, () => {})
       return this.show(flags, done!.resource, () => doneText(done))

@@ -34,7 +34,7 @@ export class AuditLs extends AdminCommand {
   async run(): Promise<void> {
     const { flags, metadata } = await this.parse(AuditLs)
     if (flags.all && !metadata.flags.limit?.setFromDefault)
-      throw new CliError('MEZ_USAGE', '--all cannot be combined with --limit')
+      throw new CliError('MEZ_USAGE_WRONG', '--all cannot be combined with --limit')
     const { type, user, app, agent, request, session, ip, reason } = flags
     const query = {
       ...{ type, user, app, agent, request, session, ip, reason },
@@ -95,9 +95,13 @@ export class AuditVerify extends AdminCommand {
     const { flags } = await this.parse(AuditVerify)
     const { checkpoint } = flags
     if (checkpoint !== undefined && !CHECKPOINT.test(checkpoint)) {
-      throw new CliError('MEZ_USAGE', `--checkpoint ${JSON.stringify(checkpoint)} is not a checkpoint`, {
-        hint: 'Copy it from the output of an earlier mezctl audit verify: NUMBER:HASH.',
-      })
+      throw new CliError(
+        'MEZ_USAGE_WRONG',
+        `--checkpoint ${JSON.stringify(checkpoint)} is not a checkpoint`,
+        {
+          hint: 'Copy it from the output of an earlier mezctl audit verify: NUMBER:HASH.',
+        },
+      )
     }
     let report: Report | undefined
     for await (const line of this.hub(flags).follow('/audit/verify', { checkpoint })) {

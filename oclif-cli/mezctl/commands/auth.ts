@@ -53,7 +53,7 @@ app-jwt has no phases: the new key is published now and signs after six minutes;
     const target = path`/auth/rotate/${type}`
     if (type === 'app-jwt') {
       if (phase !== undefined)
-        throw new CliError('MEZ_USAGE', 'app-jwt has no phases', { hint: 'Leave --phase out.' })
+        throw new CliError('MEZ_USAGE_WRONG', 'app-jwt has no phases', { hint: 'Leave --phase out.' })
       const rotation = (await this.call(flags, 'POST', target)) as KeyRotation
       return this.show(flags, rotation, () => signingKeysText(rotation))
     }

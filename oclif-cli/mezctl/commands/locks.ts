@@ -27,7 +27,7 @@ export class LocksCreate extends AdminCommand {
     const given = LOCK_KINDS.filter((kind) => flags[kind] !== undefined)
     const [kind] = given
     if (kind === undefined || given.length > 1 || flags[kind] === '') {
-      throw new CliError('MEZ_USAGE', `give exactly one of --${LOCK_KINDS.join(', --')}`)
+      throw new CliError('MEZ_USAGE_WRONG', `give exactly one of --${LOCK_KINDS.join(', --')}`)
     }
     const name = flags[kind]!
     const body = {

@@ -25,7 +25,7 @@ export class UsersCreate extends AdminCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(UsersCreate)
     const roles = parseRoles(flags.roles)
-    if (roles.length === 0) throw new CliError('MEZ_USAGE', '--roles is empty')
+    if (roles.length === 0) throw new CliError('MEZ_USAGE_WRONG', '--roles is empty')
     const problems = await unknownRoles(this.hub(flags), roles)
     reportNames(problems, { strict: flags.strict, note: (text) => this.note(text) })
     const response = await this.call(flags, 'POST', '/users', { body: { name: args.name, roles } })

@@ -67,9 +67,9 @@ export class AppLogin extends MshCommand {
     const apps = [...new Set(argv.map(String))]
     const wrong = apps.find((app) => !APP_NAME.test(app))
     if (wrong !== undefined)
-      throw new CliError('MEZ_USAGE', `${JSON.stringify(wrong)} is not the name of an app`)
+      throw new CliError('MEZ_USAGE_WRONG', `${JSON.stringify(wrong)} is not the name of an app`)
     if (flags.port !== undefined && apps.length > 1) {
-      throw new CliError('MEZ_USAGE', '--port works with a single app only', {
+      throw new CliError('MEZ_USAGE_WRONG', '--port works with a single app only', {
         hint: 'Leave --port out: each app gets a port of its own, and keeps it.',
       })
     }

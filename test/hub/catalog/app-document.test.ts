@@ -167,6 +167,29 @@ t.test('http.version fits the uri, and headers leave alone those that the hub se
   )
 })
 
+t.test('a plugin adds a kind of app with schemes of its own', async (t) => {
+  const kinds = [{ name: 'ssh', schemes: ['ssh'], servedByHub: false }]
+  const ssh = (spec: object) => readApp(appBody('x', spec), { ...publicNames, appsDomain: null }, { kinds })
+  t.match(ssh({ uri: 'ssh://host:22' }), { protocol: 'ssh', publicAddr: '' })
+  t.match(ssh({ uri: 'tcp://host:22' }), { protocol: 'tcp' })
+  for (const spec of [
+    { uri: 'ssh://host' },
+    { uri: 'ssh://host:22', protocol: 'tcp' },
+    { uri: 'tcp://host:22', protocol: 'ssh' },
+    { uri: 'tcp://host:22', protocol: 'rdp' },
+  ])
+    t.match(
+      faultOf(() => ssh(spec)),
+      /spec\.(uri|protocol)/,
+      JSON.stringify(spec),
+    )
+  t.match(
+    faultOf(() => read('x', { uri: 'ssh://host:22' })),
+    /spec\.uri/,
+    'not without the plugin',
+  )
+})
+
 t.test('a document reads back as it was shown, and faults come all at once', async (t) => {
   const app = read(
     'x',

@@ -43,6 +43,19 @@ t.test('the catalog', async (t) => {
     t.equal(catalog.byName('second'), undefined)
   })
 
+  await t.test(
+    'warns of an app that no loaded plugin serves, and not of one that a plugin serves',
+    async (t) => {
+      const warned = () => rooms.warnings.filter((line) => /no loaded plugin serves/.test(line)).length
+      await catalog.put(input('served'), 'create', actor)
+      t.equal(warned(), 0)
+      await catalog.put(input('unserved', { uri: 'tcp://db:5432' }), 'create', actor)
+      t.equal(warned(), 1)
+      t.ok(catalog.servedByHub(catalog.byName('served')!))
+      t.notOk(catalog.servedByHub(catalog.byName('unserved')!))
+    },
+  )
+
   await t.test('enables, disables and binds agents', async (t) => {
     await catalog.put(input('toggle'), 'create', actor)
     rooms.events.length = 0

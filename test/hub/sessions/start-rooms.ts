@@ -70,6 +70,7 @@ export async function startRooms() {
     revisions,
     publicNames,
     hooks: { changed: Object.assign(() => {}, { empty: true, pure: false }) },
+    kinds: () => [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }],
     certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
     clock,
     log,

@@ -1,0 +1,39 @@
+/** One list of error codes for hub, agent and command lines. */
+import t from 'tap'
+import { errorCodes } from '../../core/kernel/error-codes.ts'
+import { sourcesOf, textOf } from '../read-imports.ts'
+
+const sources = ['core', 'agent', 'oclif-cli', 'plugins'].flatMap(sourcesOf)
+const CODE = /\bMEZ_[A-Z]+(?:_[A-Z]+)+\b/g
+
+t.test('every code that a program prints is in the list', (t) => {
+  const unlisted = sources.flatMap((file) =>
+    [...textOf(file).matchAll(CODE)]
+      .map(([code]) => code)
+      .filter((code) => !Object.hasOwn(errorCodes, code))
+      .map((code) => `${code} in ${file}`),
+  )
+  t.strictSame(unlisted, [])
+  t.end()
+})
+
+t.test('every code of the list is used', (t) => {
+  const used = new Set(
+    sources
+      .filter((file) => !/\/(error-codes|cli-error)\.ts$/.test(file))
+      .flatMap((file) => [...textOf(file).matchAll(CODE)].map(([code]) => code)),
+  )
+  t.strictSame(
+    Object.keys(errorCodes).filter((code) => !used.has(code)),
+    [],
+  )
+  t.end()
+})
+
+t.test('a code names a thing and its problem, and has a next step', (t) => {
+  for (const [code, hint] of Object.entries(errorCodes)) {
+    t.match(code, /^MEZ(_[A-Z]+){2,}$/)
+    t.match(hint, /^[A-Z].*\.$/, code)
+  }
+  t.end()
+})
