@@ -87,7 +87,7 @@ function secure(socket: Socket, host: string, { tls }: DialTarget, ms: number): 
       host: name,
       ...(isIP(name) === 0 ? { servername: name } : {}),
       rejectUnauthorized: tls.verify,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...(tls.alpn ?? ['http/1.1'])],
       ...(tls.ca === null ? {} : { ca: tls.ca }),
     })
     carriedBy(secured, socket)
@@ -97,11 +97,29 @@ function secure(socket: Socket, host: string, { tls }: DialTarget, ms: number): 
       reject(new DialRefusal(reason, message))
     }
     const deadline = setTimeout(() => fail('connect_timeout', `no TLS with ${host} in time`), ms)
-    secured.on('error', (error) => fail('tls_failed', `TLS with ${host}: ${error.message}`))
-    secured.once('close', () => fail('tls_failed', `TLS with ${host}: closed`))
+    secured.on('error', (error) => fail('tls_failed', tlsFault(name, error)))
+    secured.once('close', () => fail('tls_failed', `${host} closed the connection during the TLS handshake`))
     secured.once('secureConnect', () => {
       clearTimeout(deadline)
       settle(secured)
     })
   })
+}
+
+/** Errors of verification that end once the app's document names the right authority. */
+const UNTRUSTED = [
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_UNTRUSTED'],
+]
+
+/** What the agent saw, and which key of the app's document is to be set. */
+function tlsFault(name: string, { code = '', message }: NodeJS.ErrnoException): string {
+  if (UNTRUSTED.includes(code))
+    return `the certificate of ${name} is not trusted: ${message}; set tls.ca of the app to the authority that issued it`
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return `the certificate is not for ${name}: ${message}; set tls.server_name of the app to a name in it`
+  if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${name} has expired; renew it at the app`
+  if (/NO_APPLICATION_PROTOCOL/.test(code))
+    return `${name} does not offer HTTP/2; set http.version of the app to 1.1`
+  return `TLS with ${name}: ${message}`
 }

@@ -1,7 +1,11 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import {
+  ALPN_HEADER,
+  DETAIL_HEADER,
   type DialTarget,
+  detailValue,
   type Log,
   messageOf,
   REASON_HEADER,
@@ -34,17 +38,34 @@ export async function serveStream(
       stream,
       reason === 'target_not_allowed' ? 403 : reason === 'connect_timeout' ? 504 : 502,
       reason,
+      error instanceof DialRefusal ? error.message : null,
     )
   }
   // The hub may have given up meanwhile.
   if (stream.destroyed || stream.closed) return void app.destroy()
   app.on('error', () => app.destroy())
   if (app.destroyed) return refuse(stream, 502, 'unreachable')
-  stream.respond({ ':status': 200 }, { endStream: false })
+  const { alpnProtocol } = app as Partial<TLSSocket>
+  stream.respond(
+    { ':status': 200, ...(alpnProtocol ? { [ALPN_HEADER]: alpnProtocol } : {}) },
+    { endStream: false },
+  )
   relaySocket(new StreamPipe(stream, '', budget), app)
 }
 
-function refuse(stream: ServerHttp2Stream, status: number, reason: string): void {
+function refuse(
+  stream: ServerHttp2Stream,
+  status: number,
+  reason: string,
+  detail: string | null = null,
+): void {
   if (stream.destroyed || stream.closed) return
-  stream.respond({ ':status': status, [REASON_HEADER]: reason }, { endStream: true })
+  stream.respond(
+    {
+      ':status': status,
+      [REASON_HEADER]: reason,
+      ...(detail === null ? {} : { [DETAIL_HEADER]: detailValue(detail) }),
+    },
+    { endStream: true },
+  )
 }

@@ -20,7 +20,14 @@ export type { AnyPlugin } from '../kernel/plugin.ts'
 export { runtimeProblems } from '../kernel/runtime-check.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 export { createLog } from '../log/program-log.ts'
-export { authorityOf, REASON_HEADER, readDialHeaders } from '../wire/dial-headers.ts'
+export {
+  ALPN_HEADER,
+  authorityOf,
+  DETAIL_HEADER,
+  detailValue,
+  REASON_HEADER,
+  readDialHeaders,
+} from '../wire/dial-headers.ts'
 export { startHeartbeat } from '../wire/heartbeat.ts'
 export { connectHub, type HubReach, shakeHands } from '../wire/hub-connection.ts'
 export { createLineReader, encodeLine } from '../wire/line-reader.ts'

@@ -12,6 +12,8 @@ export interface DialTarget {
     readonly verify: boolean
     readonly serverName: string | null
     readonly ca: string | null
+    /** Protocols to offer with ALPN, best first; left out: `http/1.1`. */
+    readonly alpn?: readonly string[]
   }
   /** How long the connection may take, in milliseconds. */
   readonly connectMs: number

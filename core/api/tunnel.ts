@@ -7,6 +7,8 @@ import type { App } from './app.ts'
  */
 export interface Pipe {
   readonly agent: string
+  /** The protocol that TLS to the app negotiated (ALPN); null or absent: none, or the agent does not say. */
+  readonly alpn?: string | null
   /** True: a newer link of the agent takes over from that of the pipe. Finish what is under way, keep it for nothing. */
   readonly isGoing?: () => boolean
   /** Bytes from the app. */

@@ -3,6 +3,13 @@ import type { DialTarget } from '../api/agent-hooks.ts'
 
 /** With it a refused stream carries its reason code. */
 export const REASON_HEADER = 'mezite-reason'
+/** With it a refused stream carries a sentence for operators, percent-encoded. */
+export const DETAIL_HEADER = 'mezite-detail'
+/** With it an accepted stream carries the protocol that TLS to the app negotiated. */
+export const ALPN_HEADER = 'mezite-alpn'
+
+const ALPN = /^[a-z0-9./-]{1,32}$/
+const DETAIL_LENGTH = 300
 
 /** `host:port` of an app's URI; null when it is no http:, https: or tcp: URI with a port. */
 export function authorityOf(uri: string): { host: string; port: number; secure: boolean } | null {
@@ -47,7 +54,7 @@ export function readDialHeaders(headers: IncomingHttpHeaders): DialTarget | null
     const tls: unknown = JSON.parse(Buffer.from(text('mezite-tls'), 'base64url').toString('utf8'))
     const connectMs = Number(text('mezite-connect-ms'))
     if (typeof tls !== 'object' || tls === null || !(connectMs >= 1 && connectMs <= 600_000)) return null
-    const { verify, serverName, ca } = tls as Record<string, unknown>
+    const { verify, serverName, ca, alpn } = tls as Record<string, unknown>
     return {
       app: text('mezite-app'),
       uri,
@@ -57,8 +64,34 @@ export function readDialHeaders(headers: IncomingHttpHeaders): DialTarget | null
         verify: verify !== false,
         serverName: typeof serverName === 'string' ? serverName : null,
         ca: typeof ca === 'string' ? ca : null,
+        ...(Array.isArray(alpn) && alpn.length > 0 && alpn.length <= 4 && alpn.every(isAlpn) ? { alpn } : {}),
       },
     }
+  } catch {
+    return null
+  }
+}
+
+/** The value of `ALPN_HEADER`; null: it is absent or not the name of a protocol. */
+export function readAlpn(value: unknown): string | null {
+  return isAlpn(value) ? value : null
+}
+
+function isAlpn(value: unknown): value is string {
+  return typeof value === 'string' && ALPN.test(value)
+}
+
+/** A sentence as the value of `DETAIL_HEADER`. */
+export function detailValue(text: string): string {
+  return encodeURIComponent(text.slice(0, DETAIL_LENGTH).toWellFormed())
+}
+
+/** The sentence in the value of `DETAIL_HEADER`, printable and short whatever the sender wrote; null: there is none. */
+export function readDetail(value: unknown): string | null {
+  if (typeof value !== 'string') return null
+  try {
+    const text = decodeURIComponent(value).slice(0, DETAIL_LENGTH)
+    return text.replace(/[^\x20-\x7e]/g, '?').trim() || null
   } catch {
     return null
   }

@@ -12,6 +12,7 @@ const nothing = (): void => {}
  */
 export class StreamPipe implements Pipe {
   readonly agent: string
+  alpn: string | null = null
   isGoing?: () => boolean
   ondata: (chunk: Buffer) => void = nothing
   onend: () => void = nothing

@@ -1,5 +1,12 @@
 import t from 'tap'
-import { authorityOf, dialHeaders, readDialHeaders } from '../../core/wire/dial-headers.ts'
+import {
+  authorityOf,
+  detailValue,
+  dialHeaders,
+  readAlpn,
+  readDetail,
+  readDialHeaders,
+} from '../../core/wire/dial-headers.ts'
 
 const target = {
   app: 'grafana',
@@ -51,4 +58,22 @@ t.test('J134 addresses are read in one way, however they are written', async (t)
   for (const uri of ['tcp://redis', 'unix:/x', 'ftp://x:1', 'http://', '//x:1', '']) {
     t.equal(authorityOf(uri), null, uri)
   }
+})
+
+t.test('protocols to offer arrive, and a list that is not one counts as none', async (t) => {
+  const alpn = ['h2', 'http/1.1']
+  t.same(readDialHeaders(dialHeaders({ ...target, tls: { ...target.tls, alpn } }) as never)?.tls.alpn, alpn)
+  for (const wrong of ['h2', [], [7], ['h2\r\n'], Array.from({ length: 9 }, () => 'h2')]) {
+    const tls = Buffer.from(JSON.stringify({ alpn: wrong })).toString('base64url')
+    const headers = { ...dialHeaders(target), 'mezite-tls': tls }
+    t.equal(readDialHeaders(headers as never)?.tls.alpn, undefined, JSON.stringify(wrong))
+  }
+  t.strictSame([readAlpn('h2'), readAlpn(undefined), readAlpn('a b')], ['h2', null, null])
+})
+
+t.test('a detail of an agent is printable and short, whatever the agent sends', async (t) => {
+  t.equal(readDetail(detailValue('set tls.ca of the app')), 'set tls.ca of the app')
+  t.equal(readDetail(detailValue('a\u001b[31m\r\nb é')), 'a?[31m??b ?')
+  t.equal(readDetail(detailValue('x'.repeat(9_999)))?.length, 300)
+  for (const value of [undefined, '', '%zz', '%20', 7]) t.equal(readDetail(value), null, String(value))
 })

@@ -2,7 +2,14 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { App } from '../../api/app.ts'
 import type { Pipe } from '../../api/tunnel.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { dialHeaders, REASON_HEADER } from '../../wire/dial-headers.ts'
+import {
+  ALPN_HEADER,
+  DETAIL_HEADER,
+  dialHeaders,
+  REASON_HEADER,
+  readAlpn,
+  readDetail,
+} from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
 import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
@@ -10,10 +17,14 @@ import type { LiveLink } from './link.ts'
 /** The agent keeps the time; this much more is for the way. */
 const GRACE_MS = 1_000
 
-/** One CONNECT stream through a link. Resolves once the agent has answered that it is connected. */
-export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
+/**
+ * One CONNECT stream through a link. `alpn` is what the agent offers in TLS, best first. Resolves once the agent has
+ * responded that it is connected.
+ */
+export function dialThrough(link: LiveLink, app: App, alpn?: readonly string[]): Promise<Pipe> {
   const { connectMs } = app.timeouts
-  const headers = dialHeaders({ app: app.name, uri: app.uri, tls: app.tls, connectMs })
+  const tls = alpn === undefined ? app.tls : { ...app.tls, alpn }
+  const headers = dialHeaders({ app: app.name, uri: app.uri, tls, connectMs })
   if (!headers) {
     return Promise.reject(new DialError('MEZ_DIAL_FAILED', 'uri_invalid', `${app.uri} cannot be dialled`))
   }
@@ -49,12 +60,20 @@ export function dialThrough(link: LiveLink, app: App): Promise<Pipe> {
     stream.once('response', (answer) => {
       if (answer[':status'] === 200) {
         const pipe = new StreamPipe(stream, link.hostname, link.budget)
+        pipe.alpn = readAlpn(answer[ALPN_HEADER])
         pipe.isGoing = () => link.retired || link.moving
         return settle(() => resolve(pipe))
       }
       const reason = reasonOf(answer[REASON_HEADER])
+      const detail = readDetail(answer[DETAIL_HEADER])
       const code = reason === 'connect_timeout' ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
-      refuse(new DialError(code, reason, `agent ${link.hostname} cannot reach ${app.name}: ${reason}`))
+      refuse(
+        new DialError(
+          code,
+          reason,
+          `agent ${link.hostname} cannot reach ${app.name}: ${reason}${detail === null ? '' : ` (${detail})`}`,
+        ),
+      )
     })
   })
 }

@@ -1,0 +1,82 @@
+import { Duplex } from 'node:stream'
+import type { Pipe } from '../api/tunnel.ts'
+
+/**
+ * A connection to an app as a stream that node:http and node:http2 take for a socket. Text becomes bytes before it
+ * reaches the HTTP/2 stream below, which would send garbage for it. An end that is not clean is an error, never an end.
+ */
+export class PipeDuplex extends Duplex {
+  readonly #pipe: Pipe
+  #written: (() => void) | null = null
+  #idle: NodeJS.Timeout | null = null
+  /** As on sockets of node:net. */
+  timeout = 0
+
+  constructor(pipe: Pipe) {
+    // As sockets of HTTP: when the app's side ends, so does ours, and an idle connection is dropped.
+    super({ allowHalfOpen: false, decodeStrings: true })
+    this.#pipe = pipe
+    pipe.pause()
+    pipe.ondata = (chunk) => {
+      this.#idle?.refresh()
+      if (!this.push(chunk)) pipe.pause()
+    }
+    pipe.onend = () => this.push(null)
+    pipe.ondrain = () => this.#drained()
+    pipe.onclose = (error) => {
+      if (error) this.destroy(error)
+      else this.#drained()
+    }
+  }
+
+  override _read(): void {
+    this.#pipe.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#idle?.refresh()
+    if (this.#pipe.write(chunk)) done()
+    else this.#written = done
+  }
+
+  override _final(done: () => void): void {
+    this.#pipe.end()
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.setTimeout(0)
+    // After both ends the last bytes may still be on their way.
+    if (error || !this.readableEnded || !this.writableFinished) this.#pipe.destroy()
+    this.#drained()
+    done(error)
+  }
+
+  #drained(): void {
+    const done = this.#written
+    this.#written = null
+    done?.()
+  }
+
+  /** `timeout` after so long without a byte; the agent of node:http drops idle connections with it. 0 stops it. */
+  setTimeout(ms: number): this {
+    this.timeout = ms
+    if (this.#idle) clearTimeout(this.#idle)
+    this.#idle = ms > 0 ? setTimeout(() => this.emit('timeout'), ms).unref() : null
+    return this
+  }
+
+  /** Node.js calls these on sockets. */
+  setKeepAlive(): this {
+    return this
+  }
+  setNoDelay(): this {
+    return this
+  }
+  ref(): this {
+    return this
+  }
+  unref(): this {
+    return this
+  }
+}
