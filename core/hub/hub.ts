@@ -21,7 +21,7 @@ import { statusParts } from './api-server/cluster-status.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { statusRoutes } from './api-server/status-routes.ts'
-import { appRoutes } from './catalog/app-routes.ts'
+import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
 import { version } from './cli.ts'
 import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
@@ -125,6 +125,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
         log,
       }),
       appRoutes({ catalog, tunnel, sessions, publicNames }),
+      appSchemaRoutes,
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog, activity }),
       lockRoutes({ locks }),

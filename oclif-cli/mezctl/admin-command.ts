@@ -22,7 +22,7 @@ export interface AdminFlags {
 
 /** The flag of every destructive command. */
 export const yesFlag = {
-  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation; required without a terminal' }),
+  yes: Flags.boolean({ char: 'y', description: 'Skip the confirmation; required without a terminal' }),
 }
 
 /** A command that talks to the hub as an administrator. */
@@ -30,8 +30,9 @@ export abstract class AdminCommand extends BaseCommand {
   static override baseFlags = {
     ...BaseCommand.baseFlags,
     'data-dir': Flags.string({
-      description: "the hub's data_dir, to use the admin socket in it (also MEZITE_DATA_DIR)",
+      description: "The hub's data_dir, to use the admin socket in it (also MEZITE_DATA_DIR)",
       helpGroup: 'GLOBAL',
+      helpValue: 'DIR',
     }),
   }
 
@@ -86,7 +87,7 @@ export abstract class ListCommand extends AdminCommand {
 /** A command that prints one object, for people as YAML. Its one argument is a name. */
 export abstract class GetCommand extends AdminCommand {
   static override args: Interfaces.ArgInput = {
-    name: Args.string({ required: true, description: 'name' }),
+    name: Args.string({ required: true, description: 'Name' }),
   }
 
   /** The path of the object. */
@@ -115,7 +116,7 @@ export interface Removal {
 /** A destructive command with one argument, a name or an id. */
 export abstract class RemoveCommand extends AdminCommand {
   static override args: Interfaces.ArgInput = {
-    name: Args.string({ required: true, description: 'name' }),
+    name: Args.string({ required: true, description: 'Name' }),
   }
   static override flags = yesFlag
 

@@ -4,13 +4,16 @@ import { listOf, type Resource } from './resource.ts'
 
 /** The parts of an app that `apps register` and `apps update` can set without a file. */
 export const appFlags = {
-  uri: Flags.string({ description: 'where the agent connects: http://, https:// or tcp://HOST:PORT' }),
+  uri: Flags.string({
+    description: 'Where the agent connects: http://, https:// or tcp://HOST:PORT',
+    helpValue: 'URI',
+  }),
   'public-addr': Flags.string({
-    description: 'public host name; default: NAME.<apps_domain>',
+    description: 'Public host name; default: NAME.<apps_domain>',
     helpValue: 'HOST',
   }),
-  labels: Flags.string({ description: 'labels for roles to match: k=v,k=v' }),
-  protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'default: from the URI' })(),
+  labels: Flags.string({ description: 'Labels for roles to match: k=v,k=v', helpValue: 'LABELS' }),
+  protocol: Flags.option({ options: ['http', 'tcp'] as const, description: 'Default: from the URI' })(),
   'http-version': Flags.option({
     options: ['1.1', 'h2', 'h2c', 'auto'] as const,
     description:

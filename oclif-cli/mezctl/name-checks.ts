@@ -12,7 +12,7 @@ import { type Flat, listOf, nameOf, type Resource } from './resource.ts'
 
 /** The flag of every command that checks names. */
 export const strictFlag = {
-  strict: Flags.boolean({ description: 'fail instead of warning about names that do not exist' }),
+  strict: Flags.boolean({ description: 'Fail instead of warning about names that do not exist' }),
 }
 
 /** Prints the problems as warnings. With `strict` throws `MEZ_NAME_UNKNOWN` instead, so call it before the change. */

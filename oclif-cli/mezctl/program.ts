@@ -64,6 +64,7 @@ export const commands: Commands = {
   'audit verify': async () => (await audit()).AuditVerify,
   'auth export': async () => (await auth()).AuthExport,
   'auth rotate': async () => (await auth()).AuthRotate,
+  explain: async () => (await import('./commands/explain.ts')).Explain,
   completion: async () => (await import('./commands/completion.ts')).Completion,
 }
 

@@ -65,12 +65,12 @@ export abstract class MshCommand extends BaseCommand {
     ...BaseCommand.baseFlags,
     identity: Flags.string({
       char: 'i',
-      description: 'identity file from `msh login --out`, instead of a login (also MSH_IDENTITY)',
+      description: 'Identity file from `msh login --out`, instead of a login (also MSH_IDENTITY)',
       helpGroup: 'GLOBAL',
       helpValue: 'FILE',
     }),
     proxy: Flags.string({
-      description: 'the hub, if you are signed in at several (also MEZITE_PROXY); default: the latest login',
+      description: 'The hub, if you are signed in at several (also MEZITE_PROXY); default: the latest login',
       helpGroup: 'GLOBAL',
       helpValue: 'HOST[:PORT]',
     }),

@@ -8,12 +8,12 @@ type FormatFlags = { readonly format: Format; readonly json: boolean }
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
     format: Flags.option({
-      description: 'output format',
+      description: 'Output format',
       options: ['text', 'json', 'yaml'] as const,
       default: 'text' as const,
       helpGroup: 'GLOBAL',
     })(),
-    json: Flags.boolean({ description: 'same as --format json', helpGroup: 'GLOBAL', default: false }),
+    json: Flags.boolean({ description: 'Same as --format json', helpGroup: 'GLOBAL', default: false }),
   }
 
   /** Prints `data` as JSON or YAML if the flags ask for it, otherwise the result of `text`. */

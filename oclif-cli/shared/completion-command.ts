@@ -10,7 +10,7 @@ import { type Commands, commandClasses } from './program.ts'
 
 /** `completion bash|zsh|fish` of either program. */
 export abstract class CompletionCommand extends Command {
-  static override summary = 'print a completion script for bash, zsh or fish'
+  static override summary = 'Print a completion script for bash, zsh or fish'
   static override description =
     'The script contains every command, flag and fixed value, and runs neither the program nor a request. Print it again after an upgrade.'
   static override examples = [
@@ -19,7 +19,7 @@ export abstract class CompletionCommand extends Command {
     '<%= config.bin %> <%= command.id %> fish | source',
   ]
   static override args = {
-    shell: Args.string({ required: true, options: [...SHELLS], description: 'the shell to complete in' }),
+    shell: Args.string({ required: true, options: [...SHELLS], description: 'The shell to complete in' }),
   }
 
   protected abstract commands(): Promise<Commands>

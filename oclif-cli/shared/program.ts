@@ -123,7 +123,7 @@ async function showCommandHelp(command: Command.Class, config: Config): Promise<
     flags: named({ ...command.baseFlags, ...command.flags }),
     args: named(command.args),
   })
-  await new Help(config).showCommandHelp(described)
+  await new Help(config, { hideCommandSummaryInDescription: true }).showCommandHelp(described)
 }
 
 /** Under `--json` oclif's own commands (`plugins`) would print their whole configuration for a parse error. */

@@ -53,7 +53,7 @@ t.test('fish completes them too', async (t) => {
   const [mezctl, msh] = await Promise.all([script('fish', MEZCTL), script('fish', MSH)])
   const complete = async (file: string, line: string) =>
     (await run('fish', ['--no-config', '-c', `source ${file}; complete -C '${line}'`])).stdout
-  t.match(await complete(mezctl, 'mezctl ap'), /api-tokens\tcredentials of programs\napps\t/)
+  t.match(await complete(mezctl, 'mezctl ap'), /api-tokens\tCredentials for programs\napps\t/)
   t.match(await complete(mezctl, 'mezctl auth rotate --phase s'), /^start\t[\s\S]*^switch\t/m)
   t.match(await complete(msh, 'msh app l'), /login\t/)
 })

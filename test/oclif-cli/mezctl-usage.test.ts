@@ -124,3 +124,60 @@ t.test('a date must exist', async (t) => {
   t.equal(parseTime('2026-12-31T23:30:00-02:00', '--from'), '2027-01-01T01:30:00.000Z')
   t.throws(() => parseTime('2026-02-29', '--from'), { code: 'MEZ_USAGE_WRONG' })
 })
+
+t.test('explain describes a key from the schema that the hub enforces', async (t) => {
+  const { AppSpec } = await import('../../core/hub/catalog/app-schema.ts')
+  hub.answers.set('/schemas/app', AppSpec)
+  const [key, spec, listed, wrong, kind] = await runLines(
+    ['app.tls.ca', 'app.spec.timeouts --json', 'app', 'app.tsl', 'rol'].map((words) => `explain ${words}`),
+    { MEZITE_DATA_DIR: hub.dir },
+  )
+  t.match(key, { code: 0, out: /^app\.tls\.ca \(string\)\n\n {2}Certificates \(PEM\)[\s\S]*tls:\n +ca: \|/ })
+  t.match(JSON.parse(spec!.out), {
+    key: 'app.timeouts',
+    type: 'mapping',
+    keys: [{ key: 'connect', type: 'string', required: false, default: '5s', description: /connect/ }],
+  })
+  t.match(listed!.out, /^uri +required[\s\S]*^enabled +boolean +true/m)
+  t.match(wrong, { code: 2, err: /unknown key "app\.tsl"\. Did you mean "app\.tls"\? \(MEZ_USAGE\)/ })
+  t.match(kind, { code: 2, err: /Did you mean "role"\? \(MEZ_USAGE\)/ })
+})
+
+t.test('status lists what needs attention, and --check exits 3', async (t) => {
+  const status = { cluster: 'test', version: '1', hubs: 1, agents: 1, apps: 1, sessions: 0 }
+  const attention = [{ kind: 'agent', subject: 'node-1', message: 'last seen 5 minutes ago' }]
+  const run = (answer: object) => {
+    hub.answers.set('/status', answer)
+    return runLines(['status', 'status --check', 'status --check --json'], { MEZITE_DATA_DIR: hub.dir })
+  }
+  const [plain, check, json] = await run({ ...status, attention })
+  t.match(plain, { code: 0, out: /Needs attention\nKIND +SUBJECT +MESSAGE\nagent +node-1 +last seen/ })
+  t.match(check, { code: 3, out: /node-1/, err: /^error: 1 thing needs attention \(MEZ_ATTENTION_NEEDED\)/ })
+  t.equal(json!.code, 3)
+  t.same(JSON.parse(json!.out).attention, attention)
+  const [fine, checked] = await run({ ...status, attention: [] })
+  t.match(fine!.out, 'Nothing needs attention.')
+  t.equal(checked!.code, 0)
+  const [, silent] = await run(status)
+  t.match(
+    silent,
+    { code: 1, err: /MEZ_HUB_UNEXPECTED/ },
+    'a hub that does not report it is not taken as healthy',
+  )
+})
+
+t.test('without a terminal a destructive command needs --yes', async (t) => {
+  hub.seen.length = 0
+  const destructive = [
+    ...['apps rm x', 'apps disable x', 'apps rm-agent x y', 'users rm x', 'users relink x', 'roles rm x'],
+    ...['users reset-webauthn x', 'sso rm x', 'tokens rm x', 'agents rm x', 'api-tokens rm x', 'locks rm x'],
+    ...['locks create --user x', 'sessions revoke x', 'auth rotate --type=hub-ca --phase finish'],
+  ]
+  for (const [at, { code, out, err }] of (
+    await runLines(destructive, { MEZITE_DATA_DIR: hub.dir })
+  ).entries()) {
+    t.match({ code, out }, { code: 1, out: '' }, destructive[at]!)
+    t.match(err, /\(MEZ_NOT_CONFIRMED\)\n.*--yes/)
+  }
+  t.same(hub.seen, [], 'nothing was sent')
+})

@@ -5,6 +5,7 @@ import type { Sessions } from '../../api/sessions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
+import { AppSpec } from './app-schema.ts'
 import { appNotFound, type RunningCatalog } from './catalog.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -118,4 +119,13 @@ export function appRoutes(options: {
       })
     },
   }
+}
+
+/** `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add those of their kinds. */
+export const appSchemaRoutes: WebRoutes = {
+  name: 'app-schema',
+  prefix: '/v1/webapi/schemas',
+  async routes(web) {
+    web.get('/app', admin, async () => AppSpec)
+  },
 }

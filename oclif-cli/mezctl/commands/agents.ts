@@ -3,10 +3,10 @@ import { Args } from '@oclif/core'
 import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 
-const args = { hostname: Args.string({ required: true, description: 'host name of the agent' }) }
+const args = { hostname: Args.string({ required: true, description: 'Host name of the agent' }) }
 
 export class AgentsLs extends ListCommand {
-  static override summary = 'list the agents and their tunnels'
+  static override summary = 'List the agents and their tunnels'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AgentsLs)
@@ -15,21 +15,21 @@ export class AgentsLs extends ListCommand {
       empty: 'No agents yet. Create a token for one: mezctl tokens create --roles=app --agent-hostname HOST',
       columns: [
         ['hostname', (agent) => agent.hostname],
-        ['connected', (agent) => agent.connected],
+        ['up', (agent) => agent.connected],
         ['since', (agent) => formatTime(agent.since)],
         ['version', (agent) => agent.version],
         ['transport', (agent) => agent.transport],
         ['rtt', (agent) => (typeof agent.rtt_ms === 'number' ? `${Math.round(agent.rtt_ms)} ms` : null)],
         ['streams', (agent) => agent.streams],
         ['apps', (agent) => agent.apps],
-        ['certificate expires', (agent) => formatTime(agent.cert_expires)],
+        ['cert expires', (agent) => formatTime(agent.cert_expires)],
       ],
     })
   }
 }
 
 export class AgentsGet extends GetCommand {
-  static override summary = 'show an agent and its tunnel'
+  static override summary = 'Show an agent and its tunnel'
   static override args = args
 
   protected target(hostname: string): string {
@@ -38,7 +38,7 @@ export class AgentsGet extends GetCommand {
 }
 
 export class AgentsRm extends RemoveCommand {
-  static override summary = 'remove an agent; to return, it must join with a new token'
+  static override summary = 'Remove an agent; to return, it must join with a new token'
   static override args = args
 
   protected removal(hostname: string) {

@@ -5,7 +5,7 @@ import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-check
 import type { Flat } from '../resource.ts'
 
 export class ApiTokensCreate extends AdminCommand {
-  static override summary = 'create a credential for a program that uses mezctl or the API'
+  static override summary = 'Create a credential for a program that uses mezctl or the API'
   static override description =
     'The token is printed once. A program passes it in MEZITE_AUTH_TOKEN, together with MEZITE_PROXY. The token never has a role that its creator does not have, even if the creator loses roles later.'
   static override examples = [
@@ -13,9 +13,21 @@ export class ApiTokensCreate extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --name ci --roles admin --json | jq -r .token',
   ]
   static override flags = {
-    name: Flags.string({ required: true, description: 'its name in lists and in the audit trail' }),
-    roles: Flags.string({ required: true, description: 'its roles, out of your own: a,b' }),
-    ttl: Flags.string({ default: '30d', description: 'lifetime of the token: from 1m to 366d' }),
+    name: Flags.string({
+      required: true,
+      description: 'Its name in lists and in the audit trail',
+      helpValue: 'NAME',
+    }),
+    roles: Flags.string({
+      required: true,
+      description: 'Its roles, out of your own: a,b',
+      helpValue: 'ROLES',
+    }),
+    ttl: Flags.string({
+      default: '30d',
+      description: 'Lifetime of the token: from 1m to 366d',
+      helpValue: 'DURATION',
+    }),
     ...strictFlag,
   }
 
@@ -39,7 +51,7 @@ export class ApiTokensCreate extends AdminCommand {
 }
 
 export class ApiTokensLs extends ListCommand {
-  static override summary = 'list the API tokens'
+  static override summary = 'List the API tokens'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ApiTokensLs)
@@ -60,8 +72,8 @@ export class ApiTokensLs extends ListCommand {
 }
 
 export class ApiTokensRm extends RemoveCommand {
-  static override summary = 'revoke an API token on all hubs at once'
-  static override args = { id: Args.string({ required: true, description: 'id of the API token' }) }
+  static override summary = 'Revoke an API token on all hubs at once'
+  static override args = { id: Args.string({ required: true, description: 'Id of the API token' }) }
 
   protected removal(id: string) {
     return {

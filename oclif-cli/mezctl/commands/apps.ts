@@ -6,11 +6,11 @@ import { PutCommand, putDocuments } from '../document-upload.ts'
 import { reportNames, strictFlag, unknownAgents } from '../name-checks.ts'
 import { cutText, nameOf, type Resource, resourceOf } from '../resource.ts'
 
-const name = Args.string({ required: true, description: 'name of the app' })
-const hostname = Args.string({ required: true, description: 'host name of the agent' })
+const name = Args.string({ required: true, description: 'Name of the app' })
+const hostname = Args.string({ required: true, description: 'Host name of the agent' })
 
 export class AppsRegister extends PutCommand {
-  static override summary = 'register an app, or create and replace apps from a file'
+  static override summary = 'Register an app, or create and replace apps from a file'
   static override description =
     'Warns about agents that have never joined. `mezctl explain app` describes every key of the document.'
   static override examples = [
@@ -18,11 +18,11 @@ export class AppsRegister extends PutCommand {
     '<%= config.bin %> <%= command.id %> --from-file apps.yaml',
   ]
   static override flags = {
-    name: Flags.string({ description: 'unique name: small letters, digits and "-"' }),
+    name: Flags.string({ description: 'Unique name: small letters, digits and "-"', helpValue: 'NAME' }),
     ...appFlags,
     'agent-hostname': Flags.string({
       multiple: true,
-      description: 'agent that serves the app; repeat the flag for several',
+      description: 'Agent that serves the app; repeat the flag for several',
       helpValue: 'HOST',
     }),
     'from-file': Flags.string({
@@ -72,13 +72,13 @@ export class AppsRegister extends PutCommand {
 }
 
 export class AppsUpdate extends AdminCommand {
-  static override summary = 'change an app; everything that is not named stays as it is'
+  static override summary = 'Change an app; everything that is not named stays as it is'
   static override args = { name }
   static override flags = {
     ...appFlags,
     'from-file': Flags.string({
       char: 'f',
-      description: 'replace the whole document with the one in this file',
+      description: 'Replace the whole document with the one in this file',
       helpValue: 'FILE',
     }),
   }
@@ -110,7 +110,7 @@ export class AppsUpdate extends AdminCommand {
 }
 
 export class AppsLs extends ListCommand {
-  static override summary = 'list the apps and their state'
+  static override summary = 'List the apps and their state'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AppsLs)
@@ -122,17 +122,15 @@ export class AppsLs extends ListCommand {
         ['name', nameOf],
         ['state', appState],
         ['public address', (app) => app.spec?.public_addr],
-        ['uri', (app) => app.spec?.uri],
         ['agents', (app) => app.spec?.agents],
         ['labels', (app) => showLabels(app.metadata?.labels)],
-        ['sessions', (app) => app.status?.sessions],
       ],
     })
   }
 }
 
 export class AppsGet extends GetCommand {
-  static override summary = 'show an app: its document, its state and its agents'
+  static override summary = 'Show an app: its document, its state and its agents'
   static override args = { name }
 
   protected target(app: string): string {
@@ -141,7 +139,7 @@ export class AppsGet extends GetCommand {
 }
 
 export class AppsAddAgent extends AdminCommand {
-  static override summary = 'let an agent serve an app'
+  static override summary = 'Let an agent serve an app'
   static override args = { name, hostname }
   static override flags = strictFlag
 
@@ -158,7 +156,7 @@ export class AppsAddAgent extends AdminCommand {
 }
 
 export class AppsRmAgent extends AdminCommand {
-  static override summary = 'stop an agent from serving an app'
+  static override summary = 'Stop an agent from serving an app'
   static override args = { name, hostname }
   static override flags = yesFlag
 
@@ -175,7 +173,7 @@ export class AppsRmAgent extends AdminCommand {
 }
 
 export class AppsEnable extends AdminCommand {
-  static override summary = 'enable a disabled app'
+  static override summary = 'Enable a disabled app'
   static override args = { name }
 
   async run(): Promise<void> {
@@ -188,7 +186,7 @@ export class AppsEnable extends AdminCommand {
 }
 
 export class AppsDisable extends RemoveCommand {
-  static override summary = 'disable an app for everyone, and cut its live connections'
+  static override summary = 'Disable an app for everyone, and cut its live connections'
   static override args = { name }
 
   protected removal(app: string) {
@@ -203,7 +201,7 @@ export class AppsDisable extends RemoveCommand {
 }
 
 export class AppsRm extends RemoveCommand {
-  static override summary = 'remove an app, and end its sessions'
+  static override summary = 'Remove an app, and end its sessions'
   static override args = { name }
 
   protected removal(app: string) {

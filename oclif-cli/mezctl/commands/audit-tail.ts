@@ -9,7 +9,7 @@ const LONGEST_WAIT_MS = 5_000
 const CATCH_UP = 10_000
 
 export class AuditTail extends AdminCommand {
-  static override summary = 'follow the audit trail until Ctrl-C; in JSON, one event a line'
+  static override summary = 'Follow the audit trail until Ctrl-C; in JSON, one event a line'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AuditTail)

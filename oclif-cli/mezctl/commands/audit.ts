@@ -5,7 +5,7 @@ import { readNewest } from '../audit-query.ts'
 import { count, type Flat } from '../resource.ts'
 
 export class AuditLs extends AdminCommand {
-  static override summary = 'search the audit trail, newest event first'
+  static override summary = 'Search the audit trail, newest event first'
   static override description =
     'A request id from an error page or a log line finds its event with --request. Times are UTC.'
   static override examples = [
@@ -14,21 +14,27 @@ export class AuditLs extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --type access.denied --user alice@example.com --all --json',
   ]
   static override flags = {
-    type: Flags.string({ description: 'type of event, such as access.denied' }),
-    user: Flags.string({ description: 'name of the user' }),
-    app: Flags.string({ description: 'name of the app' }),
-    agent: Flags.string({ description: 'host name of the agent' }),
-    request: Flags.string({ description: 'request id', helpValue: 'ID' }),
-    session: Flags.string({ description: 'session id', helpValue: 'ID' }),
-    ip: Flags.string({ description: 'address of the client', helpValue: 'ADDRESS' }),
-    reason: Flags.string({ description: 'reason code of a refusal', helpValue: 'CODE' }),
+    type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),
+    user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
+    app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
+    agent: Flags.string({ description: 'Host name of the agent', helpValue: 'HOST' }),
+    request: Flags.string({ description: 'Request id', helpValue: 'ID' }),
+    session: Flags.string({ description: 'Session id', helpValue: 'ID' }),
+    ip: Flags.string({ description: 'Address of the client', helpValue: 'ADDRESS' }),
+    reason: Flags.string({ description: 'Reason code of a refusal', helpValue: 'CODE' }),
     from: Flags.string({
-      description: 'not before: 24h (ago), a date, or an RFC 3339 time',
+      description: 'Not before: 24h (ago), a date, or an RFC 3339 time',
       helpValue: 'TIME',
     }),
-    to: Flags.string({ description: 'not after; written like --from', helpValue: 'TIME' }),
-    limit: Flags.integer({ default: 100, min: 1, max: 100_000, description: 'most events to show' }),
-    all: Flags.boolean({ description: 'show every matching event, however many there are' }),
+    to: Flags.string({ description: 'Not after; written like --from', helpValue: 'TIME' }),
+    limit: Flags.integer({
+      default: 100,
+      min: 1,
+      max: 100_000,
+      description: 'Most events to show',
+      helpValue: 'N',
+    }),
+    all: Flags.boolean({ description: 'Show every matching event, however many there are' }),
   }
 
   async run(): Promise<void> {
@@ -83,10 +89,10 @@ interface Report {
 }
 
 export class AuditVerify extends AdminCommand {
-  static override summary = 'verify that nobody has altered the audit trail; exits 1 if it was altered'
+  static override summary = 'Verify that nobody has altered the audit trail; exits 1 if it was altered'
   static override flags = {
     checkpoint: Flags.string({
-      description: 'checkpoint that an earlier run printed; the trail must still contain it',
+      description: 'Checkpoint that an earlier run printed; the trail must still contain it',
       helpValue: 'NUMBER:HASH',
     }),
   }

@@ -5,7 +5,7 @@ import { AdminCommand, yesFlag } from '../admin-command.ts'
 const TYPES = ['app-jwt', 'user-ca', 'agent-ca', 'hub-ca'] as const
 
 export class AuthExport extends AdminCommand {
-  static override summary = 'print public keys: app-jwt as a JWKS, the certificate authorities as PEM'
+  static override summary = 'Print public keys: app-jwt as a JWKS, the certificate authorities as PEM'
   static override flags = {
     type: Flags.option({
       options: TYPES,
@@ -23,10 +23,9 @@ export class AuthExport extends AdminCommand {
 }
 
 export class AuthRotate extends AdminCommand {
-  static override summary = 'replace the key of a certificate authority or of the identity assertion'
+  static override summary = 'Replace the key of a certificate authority or of the identity assertion'
   static override description =
-    `A certificate authority is rotated in phases, and no request fails on the way: start publishes a new key for everyone to trust; switch signs with it, while the old key stays trusted; finish ends trust in the old key; rollback goes back, until finish. Without --phase the command shows the current phase, who still depends on the old key, and the next command.
-app-jwt has no phases: the new key is published now and signs after six minutes; the old key verifies for another week.`
+    `A certificate authority is rotated in phases, and no request fails on the way: start publishes a new key for everyone to trust; switch signs with it, while the old key stays trusted; finish ends trust in the old key; rollback goes back, until finish. Without --phase the command shows the current phase, who still depends on the old key, and the next command. app-jwt has no phases: the new key is published now and signs after six minutes; the old key verifies for another week.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> --type=agent-ca',
     '<%= config.bin %> <%= command.id %> --type=agent-ca --phase start',
@@ -41,9 +40,9 @@ app-jwt has no phases: the new key is published now and signs after six minutes;
     })(),
     phase: Flags.option({
       options: ['start', 'switch', 'finish', 'rollback'] as const,
-      description: 'the phase to enter',
+      description: 'The phase to enter',
     })(),
-    force: Flags.boolean({ description: 'enter the phase even if it locks someone out' }),
+    force: Flags.boolean({ description: 'Enter the phase even if it locks someone out' }),
     ...yesFlag,
   }
 

@@ -5,19 +5,25 @@ import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-
 import { cutText, type Flat } from '../resource.ts'
 
 export class LocksCreate extends AdminCommand {
-  static override summary = 'end access now, live connections included, until the lock is removed or expires'
+  static override summary = 'End access now, live connections included, until the lock is removed or expires'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --user alice@example.com --message "Call the help desk"',
     '<%= config.bin %> <%= command.id %> --app grafana --ttl 30m --yes',
   ]
   static override flags = {
-    user: Flags.string({ description: 'lock a user' }),
-    role: Flags.string({ description: 'lock everyone who has a role' }),
-    session: Flags.string({ description: 'lock one session' }),
-    app: Flags.string({ description: 'lock an app for everyone' }),
-    agent: Flags.string({ description: 'lock an agent' }),
-    ttl: Flags.string({ description: 'lifetime of the lock, such as 30m or 12h; default: until removed' }),
-    message: Flags.string({ description: 'reason, shown to the people who are locked out' }),
+    user: Flags.string({ description: 'Lock a user', helpValue: 'NAME' }),
+    role: Flags.string({ description: 'Lock everyone who has a role', helpValue: 'NAME' }),
+    session: Flags.string({ description: 'Lock one session', helpValue: 'ID' }),
+    app: Flags.string({ description: 'Lock an app for everyone', helpValue: 'NAME' }),
+    agent: Flags.string({ description: 'Lock an agent', helpValue: 'HOST' }),
+    ttl: Flags.string({
+      description: 'Lifetime of the lock, such as 30m or 12h; default: until removed',
+      helpValue: 'DURATION',
+    }),
+    message: Flags.string({
+      description: 'Reason, shown to the people who are locked out',
+      helpValue: 'TEXT',
+    }),
     ...strictFlag,
     ...yesFlag,
   }
@@ -54,7 +60,7 @@ export class LocksCreate extends AdminCommand {
 }
 
 export class LocksLs extends ListCommand {
-  static override summary = 'list the locks in force'
+  static override summary = 'List the locks in force'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(LocksLs)
@@ -81,8 +87,8 @@ function targetText(target: unknown): string {
 }
 
 export class LocksRm extends RemoveCommand {
-  static override summary = 'remove a lock, so that roles decide about access again'
-  static override args = { id: Args.string({ required: true, description: 'id of the lock' }) }
+  static override summary = 'Remove a lock, so that roles decide about access again'
+  static override args = { id: Args.string({ required: true, description: 'Id of the lock' }) }
 
   protected removal(id: string) {
     return {

@@ -13,16 +13,19 @@ import { Flags } from '@oclif/core'
 import { loginStore } from '../endpoint-choice.ts'
 
 export class Login extends BaseCommand {
-  static override summary = 'sign in to a hub through the browser, and store a short-lived credential'
+  static override summary = 'Sign in to a hub through the browser, and store a short-lived credential'
   static override description =
     'The credential is stored in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override flags = {
-    proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub' }),
-    'ca-file': Flags.string({ description: 'PEM file of a certificate authority to trust for this hub' }),
+    proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub', helpValue: 'HOST[:PORT]' }),
+    'ca-file': Flags.string({
+      description: 'PEM file of a certificate authority to trust for this hub',
+      helpValue: 'FILE',
+    }),
     browser: Flags.boolean({
       default: true,
       allowNo: true,
-      description: 'open a browser; with --no-browser, print the address and ask for the code on the page',
+      description: 'Open a browser; with --no-browser, print the address and ask for the code on the page',
     }),
   }
 
@@ -52,8 +55,8 @@ export class Login extends BaseCommand {
 }
 
 export class Logout extends BaseCommand {
-  static override summary = 'end the login at the hub, and delete its credential'
-  static override flags = { proxy: Flags.string({ description: 'the hub; default: the latest login' }) }
+  static override summary = 'End the login at the hub, and delete its credential'
+  static override flags = { proxy: Flags.string({ description: 'The hub; default: the latest login' }) }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Logout)

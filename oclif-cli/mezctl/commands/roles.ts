@@ -5,10 +5,10 @@ import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unmatchedLabels } from '../name-checks.ts'
 import { nameOf, type Resource } from '../resource.ts'
 
-const args = { name: Args.string({ required: true, description: 'name of the role' }) }
+const args = { name: Args.string({ required: true, description: 'Name of the role' }) }
 
 export class RolesCreate extends PutCommand {
-  static override summary = 'create or replace roles from a file'
+  static override summary = 'Create or replace roles from a file'
   static override description = 'Warns about labels that no app has.'
   static override flags = fileFlags('role')
 
@@ -22,7 +22,7 @@ export class RolesCreate extends PutCommand {
 type Rule = { app_labels?: Record<string, unknown> } | undefined
 
 export class RolesLs extends ListCommand {
-  static override summary = 'list the roles'
+  static override summary = 'List the roles'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(RolesLs)
@@ -40,7 +40,7 @@ export class RolesLs extends ListCommand {
 }
 
 export class RolesGet extends GetCommand {
-  static override summary = 'show a role'
+  static override summary = 'Show a role'
   static override args = args
 
   protected target(name: string): string {
@@ -49,7 +49,7 @@ export class RolesGet extends GetCommand {
 }
 
 export class RolesRm extends RemoveCommand {
-  static override summary = 'remove a role'
+  static override summary = 'Remove a role'
   static override args = args
 
   protected removal(name: string) {

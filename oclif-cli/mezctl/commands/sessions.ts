@@ -4,10 +4,10 @@ import { ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 
 export class SessionsLs extends ListCommand {
-  static override summary = 'list who is signed in, where, and until when'
+  static override summary = 'List who is signed in, where, and until when'
   static override flags = {
-    user: Flags.string({ description: 'only sessions of this user' }),
-    app: Flags.string({ description: 'only sessions at this app' }),
+    user: Flags.string({ description: 'Only sessions of this user', helpValue: 'NAME' }),
+    app: Flags.string({ description: 'Only sessions at this app', helpValue: 'NAME' }),
   }
 
   async run(): Promise<void> {
@@ -19,23 +19,19 @@ export class SessionsLs extends ListCommand {
       empty: filtered ? 'No sessions match. To list all of them: mezctl sessions ls' : 'Nobody is signed in.',
       columns: [
         ['id', (session) => session.id],
-        ['kind', (session) => session.kind],
         ['user', (session) => session.user],
-        ['app', (session) => session.app],
-        ['started', (session) => formatTime(session.created)],
-        ['last used', (session) => formatTime(session.last_used)],
+        ['at', (session) => session.app ?? session.kind],
+        ['used', (session) => formatTime(session.last_used)],
         ['expires', (session) => formatTime(session.expires)],
         ['from', (session) => session.client_ip],
-        ['mfa', (session) => session.mfa],
-        ['streams', (session) => session.streams],
       ],
     })
   }
 }
 
 export class SessionsRevoke extends RemoveCommand {
-  static override summary = 'end a session now, with its live connections'
-  static override args = { id: Args.string({ required: true, description: 'id of the session' }) }
+  static override summary = 'End a session now, with its live connections'
+  static override args = { id: Args.string({ required: true, description: 'Id of the session' }) }
 
   protected removal(id: string) {
     return {

@@ -5,11 +5,11 @@ import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unknownMappedRoles } from '../name-checks.ts'
 import { nameOf, type Resource } from '../resource.ts'
 
-const args = { name: Args.string({ required: true, description: 'name of the connector' }) }
+const args = { name: Args.string({ required: true, description: 'Name of the connector' }) }
 const TEST_DEADLINE_MS = 60_000
 
 export class SsoCreate extends PutCommand {
-  static override summary = 'create or replace OpenID Connect connectors from a file'
+  static override summary = 'Create or replace OpenID Connect connectors from a file'
   static override description = 'Warns about claims that are mapped to roles that do not exist.'
   static override flags = fileFlags('oidc')
 
@@ -21,7 +21,7 @@ export class SsoCreate extends PutCommand {
 }
 
 export class SsoLs extends ListCommand {
-  static override summary = 'list the connectors'
+  static override summary = 'List the connectors'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(SsoLs)
@@ -38,7 +38,7 @@ export class SsoLs extends ListCommand {
 }
 
 export class SsoGet extends GetCommand {
-  static override summary = 'show a connector, without its secret'
+  static override summary = 'Show a connector, without its secret'
   static override args = args
 
   protected target(name: string): string {
@@ -47,7 +47,7 @@ export class SsoGet extends GetCommand {
 }
 
 export class SsoRm extends RemoveCommand {
-  static override summary = 'remove a connector, and end the sessions that it signed in'
+  static override summary = 'Remove a connector, and end the sessions that it signed in'
   static override args = args
 
   protected removal(name: string) {
@@ -76,7 +76,7 @@ interface TestReport {
 const RESULTS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' }
 
 export class SsoTest extends AdminCommand {
-  static override summary = 'check the connection between the hub and an identity provider'
+  static override summary = 'Check the connection between the hub and an identity provider'
   static override description = 'Nobody is signed in. Exits 1 if a check fails.'
   static override args = args
 

@@ -4,11 +4,11 @@ import { AdminCommand } from '../admin-command.ts'
 import { count, type Flat, listOf } from '../resource.ts'
 
 export class Status extends AdminCommand {
-  static override summary = 'show version, hubs, agents and apps, and what needs attention'
+  static override summary = 'Show version, hubs, agents and apps, and what needs attention'
   static override description = 'With --check, exits 3 if anything needs attention: for monitoring and cron.'
   static override flags = {
-    plugins: Flags.boolean({ description: "also show the hub's plugins, in their order" }),
-    check: Flags.boolean({ description: 'exit 3 if anything needs attention' }),
+    plugins: Flags.boolean({ description: "Also show the hub's plugins, in their order" }),
+    check: Flags.boolean({ description: 'Exit 3 if anything needs attention' }),
   }
 
   async run(): Promise<void> {
@@ -35,7 +35,7 @@ export class Status extends AdminCommand {
         if (Array.isArray(objects) && objects.some((object) => typeof object === 'object'))
           parts.push(`${title}\n${await flatTable(listOf(objects))}`)
       }
-      if (flags.plugins) parts.push(`Plugins\n${await flatTable(listOf(status.plugins))}`)
+      if (flags.plugins) parts.push(`Plugins\n${await pluginTable(listOf(status.plugins))}`)
       if (attention?.length === 0) parts.push('Nothing needs attention.')
       else if (attention !== null) parts.push(`Needs attention\n${await flatTable(attention)}`)
       return parts.join('\n\n')
@@ -60,6 +60,14 @@ function countOf(value: unknown): unknown {
     return Object.entries(value).map(([name, amount]) => `${String(amount)} ${name}`)
   }
   return value
+}
+
+function pluginTable(plugins: readonly Flat[]): Promise<string> {
+  const rows = plugins.map(({ name, version, api, provides, taps, start_ms }, at) => [
+    ...[at + 1, name, version, api, provides, taps],
+    start_ms === null ? null : `${start_ms} ms`,
+  ])
+  return showTable(['order', 'name', 'version', 'api', 'provides', 'taps', 'start'], rows)
 }
 
 /** A table whose columns are the fields of the first row. */

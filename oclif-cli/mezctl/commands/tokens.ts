@@ -4,11 +4,15 @@ import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 
 export class TokensCreate extends AdminCommand {
-  static override summary = 'create a one-use token with which an agent joins the cluster'
+  static override summary = 'Create a one-use token with which an agent joins the cluster'
   static override flags = {
-    roles: Flags.string({ required: true, options: ['app'], description: 'what joins: an agent for apps' }),
-    ttl: Flags.string({ default: '1h', description: 'lifetime of the token: from 1s to 30d' }),
-    'agent-hostname': Flags.string({ description: 'the only host name that may join', helpValue: 'HOST' }),
+    roles: Flags.string({ required: true, options: ['app'], description: 'What joins: an agent for apps' }),
+    ttl: Flags.string({
+      default: '1h',
+      description: 'Lifetime of the token: from 1s to 30d',
+      helpValue: 'DURATION',
+    }),
+    'agent-hostname': Flags.string({ description: 'The only host name that may join', helpValue: 'HOST' }),
   }
 
   async run(): Promise<void> {
@@ -29,7 +33,7 @@ export class TokensCreate extends AdminCommand {
 }
 
 export class TokensLs extends ListCommand {
-  static override summary = 'list the join tokens'
+  static override summary = 'List the join tokens'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(TokensLs)
@@ -39,7 +43,6 @@ export class TokensLs extends ListCommand {
         'No join tokens. Create one for a new agent: mezctl tokens create --roles=app --agent-hostname HOST',
       columns: [
         ['id', (token) => token.id],
-        ['roles', (token) => token.roles],
         ['agent', (token) => token.agent_hostname ?? 'any new'],
         ['created', (token) => formatTime(token.created)],
         ['expires', (token) => formatTime(token.expires)],
@@ -50,8 +53,8 @@ export class TokensLs extends ListCommand {
 }
 
 export class TokensRm extends RemoveCommand {
-  static override summary = 'revoke a join token'
-  static override args = { id: Args.string({ required: true, description: 'id of the join token' }) }
+  static override summary = 'Revoke a join token'
+  static override args = { id: Args.string({ required: true, description: 'Id of the join token' }) }
 
   protected removal(id: string) {
     return {

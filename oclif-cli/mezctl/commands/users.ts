@@ -4,10 +4,10 @@ import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '.
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
 import { count, cutText, type Flat, nameOf, type Resource } from '../resource.ts'
 
-const args = { name: Args.string({ required: true, description: 'name of the user' }) }
+const args = { name: Args.string({ required: true, description: 'Name of the user' }) }
 
 export class UsersCreate extends AdminCommand {
-  static override summary = 'give roles to a user before the first sign-in'
+  static override summary = 'Give roles to a user before the first sign-in'
   static override description = 'Warns about roles that do not exist.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> alice@example.com --roles platform',
@@ -15,9 +15,9 @@ export class UsersCreate extends AdminCommand {
   ]
   static override args = args
   static override flags = {
-    roles: Flags.string({ required: true, description: 'roles to assign: a,b' }),
+    roles: Flags.string({ required: true, description: 'Roles to assign: a,b', helpValue: 'ROLES' }),
     passkey: Flags.boolean({
-      description: 'for a user without an identity provider: print a link to create a passkey for signing in',
+      description: 'For a user without an identity provider: print a link to create a passkey for signing in',
     }),
     ...strictFlag,
   }
@@ -41,12 +41,16 @@ export class UsersCreate extends AdminCommand {
 }
 
 export class UsersUpdate extends AdminCommand {
-  static override summary = 'replace the roles that were assigned to a user'
+  static override summary = 'Replace the roles that were assigned to a user'
   static override description =
     'Roles that a connector maps from claims stay. Warns about roles that do not exist.'
   static override args = args
   static override flags = {
-    roles: Flags.string({ required: true, description: 'roles to assign: a,b; "" removes all of them' }),
+    roles: Flags.string({
+      required: true,
+      description: 'Roles to assign: a,b; "" removes all of them',
+      helpValue: 'ROLES',
+    }),
     ...strictFlag,
   }
 
@@ -65,7 +69,7 @@ export class UsersUpdate extends AdminCommand {
 }
 
 export class UsersRelink extends AdminCommand {
-  static override summary = 'release a user name to the next identity that signs in with it'
+  static override summary = 'Release a user name to the next identity that signs in with it'
   static override description =
     'A name belongs to the first identity that signed in with it. Use relink after the identity provider has changed: the next sign-in with this name takes it over, together with its assigned roles.'
   static override args = args
@@ -83,7 +87,7 @@ export class UsersRelink extends AdminCommand {
 }
 
 export class UsersLs extends ListCommand {
-  static override summary = 'list the users who have signed in or were assigned roles'
+  static override summary = 'List the users who have signed in or were assigned roles'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(UsersLs)
@@ -103,7 +107,7 @@ export class UsersLs extends ListCommand {
 }
 
 export class UsersGet extends GetCommand {
-  static override summary = 'show a user, with assigned and mapped roles'
+  static override summary = 'Show a user, with assigned and mapped roles'
   static override args = args
 
   protected target(user: string): string {
@@ -112,7 +116,7 @@ export class UsersGet extends GetCommand {
 }
 
 export class UsersRm extends RemoveCommand {
-  static override summary = 'remove a user, and end the user’s sessions'
+  static override summary = 'Remove a user, and end the user’s sessions'
   static override args = args
 
   protected removal(user: string) {
@@ -141,10 +145,10 @@ function linkText({ link, expires, needs_sign_in }: EnrolmentLink): string {
 }
 
 export class UsersAddMfa extends AdminCommand {
-  static override summary = 'create a one-use link with which a user adds a passkey'
+  static override summary = 'Create a one-use link with which a user adds a passkey'
   static override args = args
   static override flags = {
-    type: Flags.string({ required: true, options: ['webauthn'], description: 'kind of credential' }),
+    type: Flags.string({ required: true, options: ['webauthn'], description: 'Kind of credential' }),
   }
 
   async run(): Promise<void> {
@@ -156,7 +160,7 @@ export class UsersAddMfa extends AdminCommand {
 }
 
 export class UsersListMfa extends ListCommand {
-  static override summary = 'list the passkeys of a user, and the links that can still add one'
+  static override summary = 'List the passkeys of a user, and the links that can still add one'
   static override args = args
 
   async run(): Promise<void> {
@@ -184,10 +188,10 @@ interface Reset {
 }
 
 export class UsersResetWebauthn extends AdminCommand {
-  static override summary = 'remove the passkeys of a user, revoke open links, and end the user’s sessions'
+  static override summary = 'Remove the passkeys of a user, revoke open links, and end the user’s sessions'
   static override args = args
   static override flags = {
-    id: Flags.string({ description: 'only this passkey or link; list-mfa shows the ids' }),
+    id: Flags.string({ description: 'Only this passkey or link; list-mfa shows the ids', helpValue: 'ID' }),
     ...yesFlag,
   }
 

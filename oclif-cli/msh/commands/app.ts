@@ -15,7 +15,7 @@ import { createNotes, createPortMemory, LOOPBACK, openApps } from '../local-apps
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 export class AppLs extends MshCommand {
-  static override summary = 'list the apps that you may open'
+  static override summary = 'List the apps that you may open'
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AppLs)
@@ -46,7 +46,7 @@ async function whyNone(client: HubClient): Promise<string> {
 }
 
 export class AppLogin extends MshCommand {
-  static override summary = 'open a local port for each app, and serve it until Ctrl-C'
+  static override summary = 'Open a local port for each app, and serve it until Ctrl-C'
   static override description =
     'A TCP app is at 127.0.0.1:PORT. An HTTP app is at http://127.0.0.1:PORT for curl and SDKs, and closed to web pages. Only programs on this machine can connect. An app keeps its port from one run to the next; --port chooses another.'
   static override examples = [
@@ -56,10 +56,16 @@ export class AppLogin extends MshCommand {
   ]
   static override strict = false
   static override args = {
-    app: Args.string({ required: true, description: 'name of an app; several are allowed' }),
+    app: Args.string({ required: true, description: 'Name of an app; several are allowed' }),
   }
   static override flags = {
-    port: Flags.integer({ char: 'p', min: 1, max: 65_535, description: 'local port, for a single app' }),
+    port: Flags.integer({
+      char: 'p',
+      min: 1,
+      max: 65_535,
+      description: 'Local port, for a single app',
+      helpValue: 'PORT',
+    }),
   }
 
   async run(): Promise<void> {

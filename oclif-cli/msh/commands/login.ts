@@ -18,7 +18,7 @@ import { createUserKey, identityOf, loginStore, type MshProfile, writeIdentityFi
 const CLOCK_SECONDS = 300
 
 export class Login extends BaseCommand {
-  static override summary = 'sign in to a hub through the browser, and get a certificate for this machine'
+  static override summary = 'Sign in to a hub through the browser, and get a certificate for this machine'
   static override description =
     'The key is generated on this machine and never leaves it. Key and certificate are stored in MSH_HOME (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
   static override examples = [
@@ -26,21 +26,30 @@ export class Login extends BaseCommand {
     '<%= config.bin %> login --proxy mezite.example.com --ttl 4h --out ci.pem',
   ]
   static override flags = {
-    proxy: Flags.string({ required: true, description: 'HOST[:PORT] of the hub', env: 'MEZITE_PROXY' }),
-    'ca-file': Flags.string({ description: 'PEM file of a certificate authority to trust for this hub' }),
-    auth: Flags.string({ description: 'connector to sign in through', helpValue: 'CONNECTOR' }),
+    proxy: Flags.string({
+      required: true,
+      description: 'HOST[:PORT] of the hub',
+      env: 'MEZITE_PROXY',
+      helpValue: 'HOST[:PORT]',
+    }),
+    'ca-file': Flags.string({
+      description: 'PEM file of a certificate authority to trust for this hub',
+      helpValue: 'FILE',
+    }),
+    auth: Flags.string({ description: 'Connector to sign in through', helpValue: 'CONNECTOR' }),
     ttl: Flags.string({
       default: '12h',
-      description: 'lifetime of the certificate: at most 24h, and at most what your roles allow',
+      description: 'Lifetime of the certificate: at most 24h, and at most what your roles allow',
+      helpValue: 'DURATION',
     }),
     out: Flags.string({
-      description: 'write an identity file (key, certificate, hub CA) instead of storing a login',
+      description: 'Write an identity file (key, certificate, hub CA) instead of storing a login',
       helpValue: 'FILE',
     }),
     browser: Flags.boolean({
       default: true,
       allowNo: true,
-      description: 'open a browser; with --no-browser, print the address and ask for the code on the page',
+      description: 'Open a browser; with --no-browser, print the address and ask for the code on the page',
     }),
   }
 
@@ -89,9 +98,13 @@ export class Login extends BaseCommand {
 }
 
 export class Logout extends BaseCommand {
-  static override summary = 'end the login at the hub with its open connections, and delete its key'
+  static override summary = 'End the login at the hub with its open connections, and delete its key'
   static override flags = {
-    proxy: Flags.string({ description: 'the hub; default: the latest login', env: 'MEZITE_PROXY' }),
+    proxy: Flags.string({
+      description: 'The hub; default: the latest login',
+      env: 'MEZITE_PROXY',
+      helpValue: 'HOST[:PORT]',
+    }),
   }
 
   async run(): Promise<void> {

@@ -2,7 +2,7 @@ import { CliError, formatTime, messageOf, showFields, withProgress } from '@mezi
 import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '../identity.ts'
 
 export class Status extends MshCommand {
-  static override summary = 'show your user, hub, roles and the end of your login'
+  static override summary = 'Show your user, hub, roles and the end of your login'
   static override description =
     'The roles come from the hub. If it is unreachable, the roles at the time of the login are shown. Exits 1 if the login has ended.'
 

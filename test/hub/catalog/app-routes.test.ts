@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
+import { appRoutes, appSchemaRoutes } from '../../../core/hub/catalog/app-routes.ts'
 
 t.test('a host name that no agent can have is refused by its name', async (t) => {
   const web = Fastify()
@@ -12,4 +12,16 @@ t.test('a host name that no agent can have is refused by its name', async (t) =>
     code: 'hostname_invalid',
     message: 'Bad host! cannot be the host name of an agent.',
   })
+})
+
+t.test('the schema of an app describes every key for mezctl explain', async (t) => {
+  const web = Fastify()
+  t.teardown(() => web.close())
+  await web.register(appSchemaRoutes.routes)
+  const schema = (await web.inject('/app')).json()
+  const undescribed = Object.entries(schema.properties as Record<string, { description?: string }>)
+    .filter(([, { description }]) => !description)
+    .map(([key]) => key)
+  t.strictSame(undescribed, [])
+  t.match(schema.properties.tls.properties.ca, { type: 'string', description: /PEM/ })
 })
