@@ -1,4 +1,4 @@
-import { CliError, didYouMean, path, showTable } from '@mezite/cli-shared'
+import { CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli-shared'
 import { Args } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
 
@@ -131,10 +131,8 @@ function shortDefault(value: unknown): unknown {
 }
 
 async function exampleOf(steps: readonly string[], example: unknown): Promise<string> {
-  const { stringify } = await import('yaml')
   const spec = steps.reduceRight((value, step) => ({ [step]: value }), example)
-  const text: string = stringify({ spec }, { lineWidth: 0 })
-  return text.trimEnd().replaceAll(/^/gm, '    ')
+  return (await showYaml({ spec })).replaceAll(/^/gm, '    ')
 }
 
 function wrap(text: string, indent: number): string {
