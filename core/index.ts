@@ -17,7 +17,6 @@ export type { AccessQuery, Requirement, Requirements, Vote } from './api/decisio
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { type DiagnosticsRoute, diagnosticsRoutes } from './api/diagnostics.ts'
 export type { HttpRequest, HttpResponse } from './api/http-hooks.ts'
-export type { Challenge } from './api/hub-hooks.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
 export { Problem } from './api/problem.ts'
 export { type Change, type Revisions, revisions, type View } from './api/revisions.ts'
@@ -31,7 +30,6 @@ export {
   sessions,
 } from './api/sessions.ts'
 export {
-  type LoginState,
   type SignInDesk,
   type SignInMethod,
   signInDesk,
@@ -46,7 +44,6 @@ export {
   LABEL_KEY,
   parseResource,
   type Resource,
-  type ResourceOptions,
   resourceInvalid,
 } from './hub/catalog/resource.ts'
 export { parseDuration } from './hub/config/duration.ts'

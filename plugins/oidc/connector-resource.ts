@@ -2,7 +2,6 @@ import {
   messageOf,
   parseResource,
   type Resource,
-  type ResourceOptions,
   ROLE_NAME,
   resourceInvalid,
   type Static,
@@ -58,7 +57,7 @@ export type ConnectorDocument = Resource<ConnectorSpec>
  */
 export function readConnector(
   body: unknown,
-  options: ResourceOptions = {},
+  options: { readonly name?: string } = {},
 ): { document: ConnectorDocument; secret: string | undefined } {
   const { client_secret, private_key, ...spec } = asObject(asObject(body).spec)
   // Without a spec the document goes in as it is, and what is wrong with it is said like for every resource.

@@ -3,7 +3,6 @@ import {
   parseDuration,
   parseResource,
   type Resource,
-  type ResourceOptions,
   ROLE_NAME,
   resourceInvalid,
   Type,
@@ -83,7 +82,7 @@ export interface RoleSpec {
 export type RoleDocument = Resource<RoleSpec>
 
 /** Reads a role document. Throws `Problem` 400 `resource_invalid` with all faults. */
-export function readRole(body: unknown, options: ResourceOptions = {}): RoleDocument {
+export function readRole(body: unknown, options: { readonly name?: string } = {}): RoleDocument {
   const document = parseResource('role', RoleSpec, body, {
     ...options,
     namePattern: ROLE_NAME,

@@ -1,0 +1,23 @@
+/** A plugin that uses the entries can be published with its declarations. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { root } from '../read-imports.ts'
+
+t.test('a plugin can be published with its declarations', (t) => {
+  const out = mkdtempSync(join(tmpdir(), 'mezite-declarations-'))
+  t.teardown(() => rmSync(out, { recursive: true }))
+  const options = [
+    ...['--declaration', '--emitDeclarationOnly', '--skipLibCheck', '--strict'],
+    ...['--module', 'nodenext', '--target', 'esnext', '--types', 'node'],
+    ...['--allowImportingTsExtensions', '--customConditions', 'mezite-source', '--outDir', out],
+  ]
+  const compiler = join(root, 'node_modules/.bin/tsc')
+  const fixture = join(root, 'test/api/fixtures/hub.ts')
+  const { stdout } = spawnSync(compiler, ['--ignoreConfig', ...options, fixture], { encoding: 'utf8' })
+  t.equal(stdout, '')
+  t.match(readFileSync(join(out, 'hub.d.ts'), 'utf8'), /export declare const hub: .*AnyPlugin/)
+  t.end()
+})
