@@ -25,6 +25,8 @@ export {
   type NamedProtocol,
   type Protocol,
   protocols,
+  type RequestHead,
+  type RoutedRequest,
   type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
@@ -38,6 +40,18 @@ export {
   transports,
 } from './api/transport.ts'
 export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export { tooLargeResponse } from './hub/http/cookie-reset.ts'
+export { discardRest } from './hub/http/http1-connection.ts'
+export {
+  actions,
+  escapeHtml,
+  formLines,
+  framedLines,
+  ownLines,
+  page,
+  scriptLines,
+} from './hub/http/page.ts'
+export { type HubResponse, isNavigation, type Requester, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'
 export { createOverload, type Load, type Overload } from './hub/limits/overload.ts'
@@ -46,12 +60,9 @@ export { type Clock, systemClock } from './kernel/clock.ts'
 export { isMezError } from './kernel/error.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
-export { type HostName, parseHost, parseHostValue } from './wire/host.ts'
-export { readStreamHead } from './wire/http2-head.ts'
 export { connectHub, type HubReach } from './wire/hub-connection.ts'
 export { releaseListeners } from './wire/listener-release.ts'
 export { lookupLocalhost } from './wire/localhost-lookup.ts'
-export { OwedAnswers, silence } from './wire/pending-responses.ts'
 export { PipeDuplex } from './wire/pipe-duplex.ts'
 export { readFraming } from './wire/request-framing.ts'
 export { type Placed, Roster } from './wire/roster.ts'

@@ -4,25 +4,28 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 
-/** What the front knows of a connection when it hands it on. */
+/** What the listener knows of a connection when it passes it on. */
 export interface ConnectionInfo {
   /** Address of the client after PROXY protocol and trusted proxies, canonical text. */
   readonly clientIp: string
   readonly clientPort: number
-  /** True when the TCP peer is one of `proxy.trusted_proxies`: its X-Forwarded-* count and its SNI does not. */
+  /**
+   * True when the TCP peer is one of `proxy.trusted_proxies` and speaks for itself: its X-Forwarded-For counts and its
+   * SNI does not. A client that a PROXY header names is never trusted.
+   */
   readonly trustedProxy: boolean
   /** Server name of the ClientHello in lower case, or null. */
   readonly serverName: string | null
-  /** Id of the hub that handed the connection on. */
+  /** Id of the hub that relayed the connection. */
   readonly via?: string
   /** Name of the transport that brought the connection of an agent. */
   readonly transport?: string
   /**
    * The client of one request, given its X-Forwarded-For: `clientIp` unless the peer is a trusted proxy, else
-   * the last address that is no trusted proxy. Text that is no address ends the walk.
+   * the last address that is not a trusted proxy. Text that is not an address ends the walk.
    */
   clientOf?(forwardedFor: string | undefined): string
-  /** Set when a certificate has said who it is: cookies count nothing, and nothing but this app is reached. */
+  /** Set when a certificate identified the client: cookies do not count, and only this app is reachable. */
   readonly certified?: { readonly sessionId: string; readonly appId: string }
 }
 
@@ -31,44 +34,67 @@ export interface StreamRequest {
   readonly stream: ServerHttp2Stream
   /** Name and value in turn as they came, pseudo-header fields among them. */
   readonly rawHeaders: readonly string[]
-  /** The same as Node.js joins them. */
+  /** The same, joined by Node.js. */
   readonly headers: IncomingHttpHeaders
   /** No body follows. */
   readonly ended: boolean
-  /** What it shares with other requests. */
+  /** The connection, shared with other requests. */
   readonly socket: TLSSocket
-  /** To be told of each piece of the body that is read: what nobody reads counts as a flood of frames. */
+  /** Call for each piece of the body that is read: unread bytes count towards a flood of frames. */
   took(bytes: number): void
 }
 
-/** Takes streams that carry HTTP/1.1 of a person whom a certificate named, to one app. Provided by http-apps. */
+/** The head of a request, whatever version of HTTP brought it. */
+export interface RequestHead {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  /** Name and value in turn; no pseudo-header fields. */
+  readonly rawHeaders: readonly string[]
+  readonly httpVersionMajor: number
+  readonly httpVersionMinor: number
+}
+
+/** A request that the hub has routed to an app's host: its host, target and framing are valid and unambiguous. */
+export interface RoutedRequest {
+  readonly head: RequestHead
+  readonly info: ConnectionInfo
+  /** Below the apps' domain: lower case, no trailing dot; `port` is null when the request names none. */
+  readonly host: { readonly host: string; readonly port: number | null }
+  /** Path and query, beginning with `/`; printable ASCII without a fragment. */
+  readonly target: string
+  /** Bytes of the body; null: the body has no declared length; undefined: there is no body. */
+  readonly length: number | null | undefined
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean
+}
+
+/** Accepts streams that carry HTTP/1.1 of a person whom a certificate identified, to one app. */
 export interface CertifiedHttp {
   accept(stream: Duplex, info: ConnectionInfo & Required<Pick<ConnectionInfo, 'certified'>>): void
 }
 
-/** What takes a connection on the public port. Contributed by protocol plugins. */
+/** A protocol of the public port. Contributed by protocol plugins. */
 export type Protocol = AppHostProtocol | NamedProtocol
 
-/** Takes browser connections to hosts below the apps' domain. */
+/**
+ * Serves requests of browsers to hosts below the apps' domain. The hub owns the connections: it parses HTTP, routes
+ * each request by its host and refuses what is malformed or misdirected, the same way for every connection.
+ */
 export interface AppHostProtocol {
   readonly name: string
   readonly takes: 'app-hosts'
-  /** A connection that speaks HTTP/1.1 (ALPN `http/1.1`, or none). */
-  accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** One request over HTTP/2; the connection is the front's. Without it such requests get 421. */
-  stream?(request: StreamRequest, info: ConnectionInfo): void
+  /** One request over HTTP/1.1. A response that has `shouldKeepAlive` unset ends its connection. */
+  request(routed: RoutedRequest, message: IncomingMessage, response: ServerResponse): void
+  /** One upgrade over HTTP/1.1; the protocol owns the socket from here. */
+  upgrade(routed: RoutedRequest, message: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** One request over HTTP/2. */
+  stream(routed: RoutedRequest, request: StreamRequest): void
   /**
-   * One request, or one upgrade, to an app's host on a connection that may carry other hosts too (a trusted
-   * proxy, or no SNI). Without them such requests get 421.
-   */
-  request?(request: IncomingMessage, response: ServerResponse, info: ConnectionInfo): void
-  upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void
-  /**
-   * The body of the request under way on such a connection is no HTTP; `code` is that of Node.js. True: the client is
-   * being told. False: it is not known here.
+   * The body of the current HTTP/1.1 request on this connection is not valid HTTP; `code` is the error code of Node.js.
+   * True: the protocol responds to the request. False: it does not know the request.
    */
   breakBody?(socket: Duplex, code: string): boolean
-  /** Stops keep-alive, lets what is under way end until the signal aborts. */
+  /** Resolves when no request is in flight; cuts the rest when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }
 
@@ -79,12 +105,12 @@ export interface NamedProtocol {
   readonly alpn: string
   readonly clientAuthority: 'user-ca' | 'agent-ca' | null
   accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** Somebody showed no certificate of that authority, an expired one, or one for another purpose. Closes the socket. */
+  /** The client showed no certificate of that authority, an expired one, or one for another purpose. Closes the socket. */
   refused?(socket: TLSSocket, info: ConnectionInfo): void
   drain(signal: AbortSignal): Promise<void>
 }
 
-/** Accepts HTTP/1.1 of people whom a certificate identified. Provided by http-apps. */
+/** Accepts HTTP/1.1 of people whom a certificate identified. */
 export const certifiedHttp = serviceRef<CertifiedHttp>('certifiedHttp')
 
 /** Protocols of the public port. */

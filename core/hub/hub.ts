@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
-import { type AppHostProtocol, protocols } from '../api/protocol.ts'
+import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
 import { transports } from '../api/transport.ts'
 import { webRoutes } from '../api/web-routes.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
@@ -26,6 +26,7 @@ import { version } from './cli.ts'
 import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
 import { createListener } from './listener/listener.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
@@ -95,8 +96,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   )
 
   kernel.tap('the public port').lifecycle.drain((signal) => front.drain(signal))
+  kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
-  kernel.setup(parts)
+  const certified: CertifiedHttp = { accept: (stream, info) => browsers.accept(stream, info) }
+  kernel.setup([...parts, [certifiedHttp, certified]])
   await startRooms(rooms, roomsOptions)
   onClose(() => kernel.stop())
   // Before plugins stop: audit events still reach their sinks.
@@ -106,11 +109,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const offered = tunnel.offer(kernel.slot(transports))
 
   const speaking = kernel.slot(protocols)
-  const appHosts = speaking.find((each): each is AppHostProtocol => each.takes === 'app-hosts')
   const web = createApiServer({
     publicNames,
-    ...(appHosts ? { appHosts } : {}),
-    paths: transportPaths(offered, (carrier, from) => front.deliver(carrier, from)),
     routes: [
       statusRoutes({
         parts: statusParts({
@@ -147,17 +147,30 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   await web.start()
   onClose(() => web.close())
+  const browsers = createBrowserServer({
+    publicNames,
+    paths: transportPaths(offered, (carrier, from) => front.deliver(carrier, from)),
+    protocols: speaking,
+    web: web.serve,
+    limits: config.proxy.limits,
+    refused: ({ clientIp, problem, requestId, denial }) => {
+      counts.refusedRequest(problem.status, problem.code)
+      const event = { type: 'access.denied', success: false, reason: problem.code } as const
+      if (denial) audit.record({ ...event, clientIp, requestId, fields: { app: null } })
+    },
+    clock,
+    log,
+  })
+  onClose(() => browsers.close())
 
   const front = createListener({
     listenAddr: formatAddress(config.proxy.listen),
     certificates,
     authorities,
-    publicNames,
     trustedProxies: config.proxy.trustedProxies,
     proxyProtocol: config.proxy.proxyProtocol,
     protocols: speaking,
-    web: web.accept,
-    webStream: web.stream,
+    browsers: browsers.accept,
     counted: counts.connection,
     ...(peers ? { peers } : {}),
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },

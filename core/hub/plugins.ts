@@ -93,13 +93,15 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
-  certifiedHttp: partWith(['accept']),
   transports: partWith([], {
     name,
     listen: maybe,
     path: (value) => value === undefined || typeof Object(value).path === 'string',
   }),
-  protocols: partWith(['accept', 'drain'], { name, takes: oneOf('app-hosts', 'alpn') }),
+  protocols: (part) =>
+    Object(part).takes === 'app-hosts'
+      ? partWith(['request', 'upgrade', 'stream', 'drain'], { name })(part)
+      : partWith(['accept', 'drain'], { name, takes: oneOf('app-hosts', 'alpn') })(part),
   auditSinks: partWith(['write', 'flush'], {
     name,
     guarantee: oneOf('enforced', 'best-effort'),

@@ -3,7 +3,6 @@ import {
   access,
   appKinds,
   assertion,
-  certifiedHttp,
   createOverload,
   createRateLimit,
   httpHooks,
@@ -35,7 +34,7 @@ export default defineHubPlugin({
     sessions,
     tunnel,
   },
-  provides: { appKinds, certifiedHttp, protocols },
+  provides: { appKinds, protocols },
 
   setup(host) {
     const deadlines = new Deadlines(host.clock)
@@ -56,9 +55,9 @@ export default defineHubPlugin({
     )
     const { clock, log } = host
     const handovers = createRateLimit(clock)
-    const hosts = new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, handovers })
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
-    host.provide.protocols(hosts)
-    host.provide.certifiedHttp({ accept: (stream, info) => hosts.acceptCertified(stream, info) })
+    host.provide.protocols(
+      new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, handovers }),
+    )
   },
 })

@@ -1,13 +1,5 @@
 /** What one request, answer or connection may cost. Times in milliseconds, sizes in bytes. */
 export const limits = {
-  /** While a browser whose cookies are too many gets rid of them: how much it may send, for how long, how many at once. */
-  rescueHeaderBytes: 1024 * 1024,
-  rescueMs: 120_000,
-  rescues: 16,
-  /** What every usual server of an app takes. */
-  cookieBytes: 8_000,
-  /** How long a connection waits for the next request after an answer of an app. */
-  keepAliveMs: 65_000,
   /** Head of an answer, and its trailers. */
   responseHeadBytes: 64 * 1024,
   responseLines: 500,

@@ -8,7 +8,7 @@ import { connectPinned, joinCluster } from '../../agent/join.ts'
 import { connectOutbound } from '../../agent/outbound-connection.ts'
 import { createTransportChoice } from '../../agent/transport-choice.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
-import { leaveAtOnce, sessionCounter } from '../hub/listener/leave-at-once.ts'
+import { leaveAtOnce, sessionCounter } from '../hub/http/leave-at-once.ts'
 import { startTunnelHub } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
 

@@ -48,7 +48,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
-    'http-apps': ['certifiedHttp', 'protocols'],
+    'http-apps': ['protocols'],
     metrics: ['diagnosticsRoutes'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'webRoutes'],

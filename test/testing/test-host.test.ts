@@ -65,7 +65,7 @@ t.test('what is no part of the hub or of the agent is refused where it is handed
     [hub.migrations, { owner: 'x' }, /`migrations` cannot be undefined/],
     [protocol.assertion, { sing: write }, /`sign` must be a function/],
     [hub.sessionLimits, { ttlMs: write }, /`idleMs` must be a function/],
-    [protocol.certifiedHttp, {}, /`accept` must be a function/],
+    [protocol.protocols, { name: 'x', takes: 'app-hosts', drain: write }, /`request` must be a function/],
   ]
   for (const [reference, part, message] of wrong) {
     const { id } = reference

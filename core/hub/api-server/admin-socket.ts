@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Subject } from '../../api/subject.ts'
 import { MezError } from '../../kernel/error.ts'
 
-/** Whoever can open the admin socket. */
+/** Any process that can open the admin socket. */
 export const operator: Subject = Object.freeze({
   user: 'operator@socket',
   roles: ['admin'],
@@ -17,18 +17,19 @@ export const operator: Subject = Object.freeze({
 const PROBE_MS = 1_000
 
 /**
- * Listens on the unix socket `path` with mode 0600, in a directory made with 0700 if it is missing. A socket
- * left by a dead process is replaced. Rejects with `MEZ_SOCKET_IN_USE` when somebody listens.
+ * Listens on the Unix socket `path` with mode 0600, and creates its directory with mode 0700 if it is missing. Replaces
+ * the socket of a dead process. Rejects with `MEZ_SOCKET_IN_USE` when another process listens.
  */
 export async function listenAdminSocket(path: string, handler: RequestListener): Promise<Server> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  if (await answers(path)) throw new MezError('MEZ_SOCKET_IN_USE', `another mezhub listens on ${path}`)
+  if (await answers(path))
+    throw new MezError('MEZ_SOCKET_IN_USE', `${path}: another mezhub listens on this socket`)
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   })
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 }, handler)
   server.on('clientError', (_error, socket) => socket.destroy())
-  // The mask makes the socket 0600 from its first moment; listen() binds synchronously.
+  // With the mask the socket has mode 0600 from the start; listen() binds synchronously.
   const mask = process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
@@ -58,4 +59,27 @@ function answers(path: string): Promise<boolean> {
     socket.on('connect', () => end(true))
     socket.on('error', () => end(false))
   })
+}
+
+/** Counts requests of a server from now on; the returned function waits for the last one, or for the signal. */
+export function drainServer(server: Server): (signal: AbortSignal) => Promise<void> {
+  let open = 0
+  let idle: (() => void) | undefined
+  server.on('request', (_request, response) => {
+    open++
+    response.once('close', () => {
+      open--
+      if (open === 0) idle?.()
+    })
+  })
+  return async (signal) => {
+    server.closeIdleConnections()
+    if (open > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        idle = resolve
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+    server.closeAllConnections()
+  }
 }

@@ -1,26 +1,22 @@
-import type { RequestListener, Server } from 'node:http'
-import type { TLSSocket } from 'node:tls'
+import type { Server } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { Problem } from '../../api/problem.ts'
-import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { WebRoutes } from '../../api/web-routes.ts'
+import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { CutReports } from '../cluster/cut-report.ts'
-import { type Arrival, createWebServer, type WebServer, type WebServerOptions } from '../http/http1-server.ts'
-import { createWebStreams, type WebStreams } from '../http/http2-server.ts'
-import { drainServer } from '../http/server-drain.ts'
+import type { ServeWeb } from '../http/http1-server.ts'
 import { defaultLimits } from '../limits/limits.ts'
-import { listenAdminSocket } from './admin-socket.ts'
+import { drainServer, listenAdminSocket } from './admin-socket.ts'
 import { demandReading } from './body-reading.ts'
 import { reportCuts } from './cut-response.ts'
 import { answerError, plainErrorPage, type RenderError } from './error-response.ts'
 import { nothingHere } from './not-found.ts'
-import { type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
+import { type Arrival, type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
 import { checkSchemas } from './schema-check.ts'
 import { setSecurityHeaders } from './security-headers.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -29,9 +25,8 @@ const BODY_BYTES = 1024 * 1024
 /** In UTF-16: a user name has 256 characters at most, of which each may take two. */
 const LONGEST_NAME = 512
 
-export interface ApiServerOptions
-  extends Pick<WebServerOptions, 'publicNames' | 'appHosts' | 'paths'>,
-    Pick<GuardOptions, 'identify' | 'revisions'> {
+export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revisions'> {
+  readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */
   readonly hsts: boolean
@@ -47,16 +42,15 @@ export interface ApiServerOptions
 
 /** The hub's own host. */
 export interface Web {
-  /** Mounts everything; rejects when a route is unguarded. Call before `accept`. */
+  /** Mounts everything; rejects when a route is unguarded. Call before `serve`. */
   start(): Promise<void>
-  accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** One request over HTTP/2. */
-  stream(request: StreamRequest, info: ConnectionInfo): void
+  /** Serves one request that the host router has routed here. */
+  readonly serve: ServeWeb
   /** Also answers on the unix socket, where the caller is the operator. */
   listenSocket(path: string): Promise<void>
   /** Every route with who may call it. */
   readonly routes: readonly Route[]
-  /** Answers what is under way with `Connection: close`, and cuts the rest when the signal aborts. */
+  /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -65,30 +59,11 @@ export interface Web {
 export function createApiServer(options: ApiServerOptions): Web {
   const { log, clock = systemClock, renderError = plainErrorPage } = options
   const limits = { ...defaultLimits, ...options.limits }
-  let web: WebServer | undefined
-  let streams: WebStreams | undefined
-  const streamArrivals = new WeakMap<object, Arrival>()
+  const arrivals = new WeakMap<object, Arrival>()
   let admin: Server | undefined
-  let draining = false
-  const drains: ((signal: AbortSignal) => Promise<void>)[] = []
-  const operators = new WeakSet<object>()
+  let drainAdmin: ReturnType<typeof drainServer> | undefined
 
   const app = Fastify({
-    serverFactory: (handler) => {
-      web = createWebServer(handler as RequestListener, { ...options, limits })
-      drains.push(drainServer(web.server))
-      streams = createWebStreams(
-        (request, response, arrival) => {
-          streamArrivals.set(request, { ...arrival, operator: false })
-          handler(request as never, response as never)
-        },
-        { ...options, limits },
-      )
-      drains.push(streams.drain)
-      return web.server
-    },
-    // The server refuses broken bytes itself; Fastify would write over answers that are still owed.
-    clientErrorHandler: () => {},
     genReqId: () => uuidv7(),
     requestIdHeader: false,
     bodyLimit: BODY_BYTES,
@@ -96,10 +71,7 @@ export function createApiServer(options: ApiServerOptions): Web {
     routerOptions: { maxParamLength: LONGEST_NAME },
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply, options.hsts)
-      // Fastify looks for the route before any hook of ours sees how long it is.
-      const tooLong = (request.raw.url ?? '').length > limits.uriBytes
-      const told = tooLong ? new Problem(414, 'target_too_long', 'The URL is too long.') : error
-      answerError(told, request as FastifyRequest, reply, { log, renderError })
+      answerError(error, request as FastifyRequest, reply, { log, renderError })
     },
   }) as unknown as FastifyInstance
 
@@ -110,17 +82,12 @@ export function createApiServer(options: ApiServerOptions): Web {
     demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts)
     reply.header('x-request-id', request.id)
-    if (draining && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   const routes = guardRoutes(app, {
     ...options,
     limits,
     clock,
-    arrivalOf: ({ raw }) => {
-      if (operators.has(raw.socket))
-        return { info: null, verdict: { kind: 'web', origin: '' }, operator: true }
-      return streamArrivals.get(raw) ?? web!.arrivalOf(raw)
-    },
+    arrivalOf: ({ raw }) => arrivals.get(raw) ?? null,
   })
   if (options.cuts) reportCuts(app, options.cuts)
   app.setNotFoundHandler((request, reply) => {
@@ -135,21 +102,21 @@ export function createApiServer(options: ApiServerOptions): Web {
     async start() {
       await app.ready()
     },
-    accept: (socket, info) => web!.accept(socket, info),
-    stream: (request, info) => streams!.stream(request, info),
+    serve(request, response, arrival) {
+      arrivals.set(request, arrival)
+      app.routing(request, response)
+    },
     async listenSocket(path) {
       admin = await listenAdminSocket(path, (request, response) => {
-        operators.add(request.socket)
+        arrivals.set(request, 'operator')
         app.routing(request, response)
       })
-      drains.push(drainServer(admin))
+      drainAdmin = drainServer(admin)
     },
     async drain(signal) {
-      draining = true
-      await Promise.all(drains.map((drain) => drain(signal)))
+      await drainAdmin?.(signal)
     },
     async close() {
-      web?.server.closeAllConnections()
       admin?.closeAllConnections()
       await new Promise<void>((resolve) => (admin ? admin.close(() => resolve()) : resolve()))
       await app.close()

@@ -64,6 +64,11 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     'Connections that never got through TLS',
     ['reason'],
   )
+  const refusedRequests = metrics.counters(
+    'mezite_refused_requests_total',
+    'Requests of browsers that are malformed or for a host that is not served',
+    ['code', 'reason'],
+  )
   const queries = metrics.histogram('mezite_database_query_seconds', 'Queries of the database', QUERY_SECONDS)
   const failedQueries = metrics.counter('mezite_database_failed_queries_total', 'Queries that failed')
 
@@ -93,6 +98,9 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     connection(what: 'secured' | 'refused', which: string): void {
       if (what === 'secured') secured(which).value += 1
       else refused(which).value += 1
+    },
+    refusedRequest(status: number, reason: string): void {
+      refusedRequests(String(status), reason).value += 1
     },
     query(ms: number, failed: boolean): void {
       queries.observe(ms / 1_000)

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Credentials } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
+import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
-import type { Arrival } from '../http/http1-server.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
@@ -32,8 +32,12 @@ export interface Route {
   readonly access: RouteAccess
 }
 
+/** How a request came: over the admin socket, or routed to the hub's own host with the origin that it named. */
+export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
+
 export interface GuardOptions {
-  readonly arrivalOf: (request: FastifyRequest) => Arrival
+  /** Null: nothing has routed the request here, so it is refused. */
+  readonly arrivalOf: (request: FastifyRequest) => Arrival | null
   /** Who holds the credentials, with the roles in force now; null: nobody that is known. */
   readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
   /** Sessions and roles are only believed while the view of them is fresh. */
@@ -80,21 +84,21 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     // No name has one, and PostgreSQL answers it with an error.
     if (request.url.includes('%00'))
       throw new Problem(400, 'bad_request', 'The address holds a NUL character.')
-    const { info, verdict, operator: isOperator } = arrivalOf(request)
-    if (isOperator) {
+    const arrival = arrivalOf(request)
+    if (arrival === 'operator') {
       request.subject = operator
       request.identifyAgain = async () => operator
       return
     }
-    if (verdict.kind === 'refused') throw verdict.problem
-    if (verdict.kind === 'app' || info === null) {
+    if (arrival === null) {
       throw new Problem(421, 'misdirected_request', 'This connection does not serve that host.')
     }
+    const { info, origin } = arrival
     const { headers, method, url } = request
     request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
     const { access = 'public', rate = 'other' } = request.routeOptions.config
     const path = url.split('?', 1)[0] ?? url
-    const forgery = { method, path, headers, ownOrigin: verdict.origin }
+    const forgery = { method, path, headers, ownOrigin: origin }
     const cookie = readCookie(headers.cookie, HUB_COOKIE)
 
     const address = addressKey(request.clientIp)

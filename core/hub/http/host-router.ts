@@ -1,53 +1,170 @@
 import { Problem } from '../../api/problem.ts'
-import type { ConnectionInfo } from '../../api/protocol.ts'
+import type { ConnectionInfo, RequestHead, RoutedRequest } from '../../api/protocol.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
-import { parseHost, parseHostValue } from '../../wire/host.ts'
+import { readFraming } from '../../wire/request-framing.ts'
+import { type HostName, parseHost } from './host.ts'
 
-/** Whose request it is: the hub's own (with the origin asked), an app's, or nobody's. */
-export type HostRoute =
-  | { readonly kind: 'web'; readonly origin: string }
-  | { readonly kind: 'app' }
-  | { readonly kind: 'refused'; readonly problem: Problem }
+export type HeadLimits = Pick<ProxyLimits, 'headerCount' | 'headerBytes' | 'uriBytes'>
 
-/**
- * Judges one request. The name in the Host header, in an absolute request target and in the TLS handshake
- * must be one name, unless a trusted proxy made the connection. Exactly the hub's hosts are web.
- */
-export function routeHost(
-  request: {
-    readonly method?: string | undefined
-    readonly rawHeaders: readonly string[]
-    readonly url?: string | undefined
-  },
-  info: ConnectionInfo,
-  names: PublicNames,
-): HostRoute {
-  const named = parseHost(request.rawHeaders)
-  if (typeof named === 'string') return { kind: 'refused', problem: new Problem(400, 'host_invalid', named) }
-  const { url = '', method } = request
-  if (url === '*' && method === 'OPTIONS')
-    return { kind: 'refused', problem: new Problem(405, 'method_not_allowed', 'OPTIONS * is not served.') }
-  if (!/^(?:\/|https?:\/\/[^/?#]*(?:[/?]|$))[^#]*$/i.test(url))
-    return {
-      kind: 'refused',
-      problem: new Problem(400, 'target_invalid', 'The request target is malformed.'),
-    }
-  const target = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
-  if (target !== undefined) {
-    const other = parseHostValue(target)
-    if (typeof other === 'string' || other.host !== named.host || other.port !== named.port)
-      return misdirected(names)
-  }
-  const { host } = named
-  if (info.serverName !== null && !info.trustedProxy && info.serverName !== host) return misdirected(names)
-  for (const origin of [names.hubOrigin, names.signInOrigin]) {
-    if (new URL(origin).hostname === host) return { kind: 'web', origin: new URL(origin).origin }
-  }
-  const below = names.appsDomain !== null && host.endsWith(`.${names.appsDomain.toLowerCase()}`)
-  return below ? { kind: 'app' } : misdirected(names)
+/** A request to the hub's own host. */
+export interface WebRoute {
+  readonly kind: 'web'
+  /** The origin that the client asked for, without its port when that is 443. */
+  readonly origin: string
+  /** Path and query, beginning with `/`. */
+  readonly target: string
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean
 }
 
-function misdirected({ hubOrigin }: PublicNames): HostRoute {
-  const detail = `The host of this address is not served here. The pages of this hub are at ${hubOrigin}.`
-  return { kind: 'refused', problem: new Problem(421, 'misdirected_request', detail) }
+export interface AppRoute extends RoutedRequest {
+  readonly kind: 'app'
+}
+
+/** A request that nothing serves. */
+export interface RefusedRoute {
+  readonly kind: 'refused'
+  readonly problem: Problem
+  /** Recorded as a denial: the request named an app's host, and browsers do not send it by themselves. */
+  readonly denial: boolean
+}
+
+export type HostRoute = WebRoute | AppRoute | RefusedRoute
+
+export interface HostRouter {
+  /** Where the hub's own pages are. */
+  readonly hubOrigin: string
+  /**
+   * Routes one request other than CONNECT. The name in the Host header, in an absolute request target and in the TLS
+   * handshake must be the same, unless a trusted proxy made the connection. `bodyFollows` is for
+   * HTTP/2 alone: there a body may come without a declared length (RFC 9113 section 8.1).
+   */
+  route(head: RequestHead, info: ConnectionInfo, bodyFollows?: boolean): HostRoute
+  /** Whether the server name of a TLS handshake is one of the hub's own hosts. */
+  isHub(serverName: string | null): boolean
+  /** Whether it is a host below the apps' domain. */
+  isApp(serverName: string | null): boolean
+  /** Origin that serves the host, given as `Host` has it; that of the hub when nothing serves it. */
+  originOf(host: string): string
+}
+
+const TARGET = /^\/[\x21\x22\x24-\x7e]*$/
+const ABSOLUTE = /^https:\/\/([^/?#]*)/i
+
+/** Builds the only place that decides which host a request is for and whether its head can be read in one way only. */
+export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRouter {
+  const hubs = new Map(
+    [names.hubOrigin, names.signInOrigin].map((origin) => [new URL(origin).hostname, new URL(origin).origin]),
+  )
+  const suffix = names.appsDomain === null ? null : `.${names.appsDomain.toLowerCase()}`
+  const port = names.portSuffix === '' ? 443 : Number(names.portSuffix.slice(1))
+
+  const isApp = (host: string | null): boolean =>
+    host !== null && suffix !== null && host.endsWith(suffix) && !hubs.has(host)
+  const isServed = (host: string): boolean => hubs.has(host) || isApp(host)
+
+  function refused(problem: Problem, { serverName }: ConnectionInfo, host: string | undefined): RefusedRoute {
+    return { kind: 'refused', problem, denial: isApp(serverName) || isApp(host?.toLowerCase() ?? null) }
+  }
+
+  function misdirected(info: ConnectionInfo, host: string): RefusedRoute {
+    const detail = `The host of this address is not served here. The pages of this hub are at ${names.hubOrigin}.`
+    const problem = new Problem(421, 'misdirected_request', detail)
+    // Browsers reuse HTTP/2 connections for other names of the certificate, and retry by themselves.
+    const { serverName } = info
+    const ordinary = serverName !== null && serverName !== host && isServed(serverName) && isServed(host)
+    return ordinary ? { kind: 'refused', problem, denial: false } : refused(problem, info, host)
+  }
+
+  function route(head: RequestHead, info: ConnectionInfo, bodyFollows?: boolean): HostRoute {
+    const { rawHeaders, url = '', method, httpVersionMajor: major, httpVersionMinor: minor } = head
+    let bytes = url.length
+    let host: string | undefined
+    let length: string | undefined
+    let encoding: string | undefined
+    let expect: string | undefined
+    let hosts = 0
+    let framings = 0
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i] as string
+      const value = rawHeaders[i + 1] as string
+      bytes += name.length + value.length + 4
+      // By length first: few lines need to be lower-cased.
+      if (name.length === 4 && name.toLowerCase() === 'host') {
+        hosts += 1
+        host ??= value
+      } else if (name.length === 6 && name.toLowerCase() === 'expect') {
+        expect = expect === undefined ? value : `${expect},${value}`
+      } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
+        framings += length === undefined ? 0 : 1
+        length = value
+      } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+        framings += encoding === undefined ? 0 : 1
+        encoding = value
+      }
+    }
+    const refuse = (status: number, code: string, detail: string): RefusedRoute =>
+      refused(new Problem(status, code, detail), info, host)
+
+    if (major !== (bodyFollows === undefined ? 1 : 2))
+      return refuse(505, 'version_unsupported', 'Only HTTP/1.1 and HTTP/1.0 are supported here.')
+    if (url.length > limits.uriBytes) return refuse(414, 'target_too_long', 'The URL is too long.')
+    if (rawHeaders.length > 2 * limits.headerCount)
+      return refuse(431, 'headers_too_many', 'The request has too many header lines.')
+    if (bytes > limits.headerBytes)
+      return refuse(
+        431,
+        'headers_too_large',
+        'The headers of the request, perhaps its cookies, are too large.',
+      )
+    if (host === undefined) return refuse(400, 'host_invalid', 'The request does not name a host.')
+    if (hosts > 1) return refuse(400, 'host_invalid', 'The request names more than one host.')
+    const named = parseHost(host)
+    if (typeof named === 'string') return refuse(400, 'host_invalid', named)
+    // As lists they would be valid, but a proxy before the hub may take the first or the last.
+    if (framings > 0) return refuse(400, 'framing_invalid', 'The length of the request is ambiguous.')
+    const framing = readFraming({ http10: major === 1 && minor === 0, length, encoding, expect })
+    if ('status' in framing) return refuse(framing.status, framing.code, framing.detail)
+    if (url === '*' && method === 'OPTIONS')
+      return refuse(405, 'method_not_allowed', 'This method is not supported.')
+    const target = targetOf(url, host)
+    if (target === null) return refuse(400, 'target_invalid', 'The request target is malformed.')
+
+    const { expectsContinue } = framing
+    const trusted = info.trustedProxy || info.serverName === null || info.serverName === named.host
+    if (!trusted) return misdirected(info, named.host)
+    const origin = hubs.get(named.host)
+    // Operators reach the hub's own host through forwarded ports too; the origin of an app is exact.
+    if (origin !== undefined && info.certified === undefined)
+      return { kind: 'web', origin, target, expectsContinue }
+    if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
+    if (method === 'TRACE') return refuse(405, 'method_not_allowed', 'This method is not supported.')
+    const size = framing.length === undefined && bodyFollows ? null : framing.length
+    return { kind: 'app', head, info, host: named, target, length: size, expectsContinue }
+  }
+
+  return {
+    hubOrigin: names.hubOrigin,
+    route,
+    isHub: (serverName) => serverName !== null && hubs.has(serverName),
+    isApp,
+    originOf(host) {
+      const named: HostName | string = parseHost(host)
+      if (typeof named === 'string') return names.hubOrigin
+      return isApp(named.host)
+        ? `https://${named.host}${names.portSuffix}`
+        : (hubs.get(named.host) ?? names.hubOrigin)
+    },
+  }
+}
+
+/** Path and query of origin-form, or of absolute-form with the same host (RFC 9112 section 3.2); null: neither. */
+function targetOf(url: string, host: string): string | null {
+  if (url.startsWith('/')) return TARGET.test(url) ? url : null
+  const [whole, authority] = ABSOLUTE.exec(url) ?? []
+  if (whole === undefined || authority?.toLowerCase() !== host.toLowerCase()) return null
+  const rest = url.slice(whole.length)
+  const target = rest.startsWith('/') ? rest : `/${rest}`
+  return TARGET.test(target) ? target : null
 }

@@ -1,168 +1,272 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
 import { Problem } from '../../api/problem.ts'
-import type { AppHostProtocol, ConnectionInfo } from '../../api/protocol.ts'
+import type { AppHostProtocol, ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
-import { OwedAnswers, silence } from '../../wire/pending-responses.ts'
-import { judgeFraming } from './framing-check.ts'
-import { type HostRoute, routeHost } from './host-router.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { CookieRescue, resetResponse, tooLargeResponse } from './cookie-reset.ts'
+import type { HostRoute, HostRouter, RefusedRoute } from './host-router.ts'
+import { discardRest, Http1Connection } from './http1-connection.ts'
+import {
+  clientOf,
+  type HubResponse,
+  REFUSED_BODY_MS,
+  type Refusal,
+  refusalResponse,
+  refuseBytes,
+  sendBytes,
+} from './refusal.ts'
 import { pathOf, type TransportPaths } from './transport-paths.ts'
 
-export type WebLimits = Pick<
-  ProxyLimits,
-  'headerMs' | 'requestMs' | 'headerCount' | 'headerBytes' | 'uriBytes'
->
+/** Serves a request to the hub's own host. */
+export type ServeWeb = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  arrival: { readonly info: ConnectionInfo; readonly origin: string },
+) => void
 
-export interface WebServerOptions {
-  readonly publicNames: PublicNames
-  /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
-  readonly appHosts?: Pick<AppHostProtocol, 'request' | 'upgrade' | 'stream' | 'breakBody'>
+export interface Http1Options {
+  readonly router: HostRouter
   /** Paths of the hub's own host that belong to transports. */
-  readonly paths?: TransportPaths
-  readonly limits: WebLimits
+  readonly paths: TransportPaths
+  readonly web: ServeWeb
+  readonly app: AppHostProtocol | undefined
+  readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'headerBytes' | 'headerCount'>
+  readonly refused: (refusal: Refusal) => void
+  readonly clock: Clock
 }
 
-/** What is known of a request before Fastify sees it. */
-export interface Arrival {
-  readonly info: ConnectionInfo | null
-  readonly verdict: HostRoute
-  /** Came over the admin socket. */
-  readonly operator: boolean
+/** The HTTP/1.1 side of every browser connection. */
+export interface Http1Server {
+  accept(socket: Duplex, info: ConnectionInfo): void
+  /** From now on each connection closes with its next response. */
+  announceShutdown(): void
+  /** Waits until nothing is in flight or the signal aborts, then closes every connection. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): void
 }
 
-export interface WebServer {
-  readonly server: Server
-  accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** Deny by default: a request of unknown origin is refused. */
-  arrivalOf(request: IncomingMessage): Arrival
-}
+/** How long a connection waits for the next request after the response of an app. */
+const KEEP_ALIVE_MS = 65_000
+/** How long protocols may take to end what the abort of a drain cuts, such as the close frames of WebSockets. */
+const CUT_MS = 700
+const POLL_MS = 50
+const noop = () => {}
 
-const LINGER_MS = 500
+const REQUEST_INVALID = new Problem(400, 'request_invalid', 'The request is not valid HTTP.')
+const METHOD_NOT_ALLOWED = new Problem(405, 'method_not_allowed', 'This method is not supported.')
+const REQUEST_TIMEOUT = new Problem(408, 'request_timeout', 'The request took too long.')
+const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of the request are too large.')
 
-const UNKNOWN: ConnectionInfo = { clientIp: '', clientPort: 0, trustedProxy: false, serverName: null }
+/**
+ * The one HTTP/1.1 server for browsers: routes each request by its host. Its `node:http` server never listens; it gets
+ * finished TLS sockets.
+ */
+export function createHttp1Server(options: Http1Options): Http1Server {
+  const { router, paths, web, app, limits, clock, refused } = options
+  const connections = new Map<Duplex, Http1Connection>()
+  /** Routes of requests that ask for an upgrade: Node.js asks for those before it emits the request. */
+  const upgrades = new WeakMap<IncomingMessage, HostRoute>()
+  const rescue = new CookieRescue(clock)
+  let draining = false
 
-/** An HTTP/1.1 server that never listens; the front hands it finished TLS sockets. */
-export function createWebServer(handler: RequestListener, options: WebServerOptions): WebServer {
-  const { publicNames, appHosts, paths, limits } = options
-  const connections = new WeakMap<Duplex, ConnectionInfo>()
-  const verdicts = new WeakMap<IncomingMessage, HostRoute>()
-  const owed = new OwedAnswers()
-
-  const judge = (request: IncomingMessage): { info: ConnectionInfo; verdict: HostRoute } => {
-    const info = connections.get(request.socket) ?? UNKNOWN
-    const verdict =
-      verdicts.get(request) ??
-      tooLarge(request, limits) ??
-      judgeFraming(request) ??
-      routeHost(request, info, publicNames)
-    verdicts.set(request, verdict)
-    return { info, verdict }
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    request.on('error', noop)
+    response.on('error', noop)
+    const connection = connections.get(request.socket)
+    if (connection === undefined) return void request.socket.destroy()
+    if (!connection.take(request, response)) return
+    if (draining) response.shouldKeepAlive = false
+    const { info } = connection
+    const route = upgrades.get(request) ?? router.route(request, info)
+    const reset = resetOf(route, request, info)
+    if (reset !== undefined) return void send(request, response, reset)
+    if (route.kind === 'app') return void app?.request(route, request, response)
+    if (route.kind === 'refused') {
+      const requestId = note(route, clientOf(request, info))
+      const tooLarge = route.problem.status === 431
+      return void send(
+        request,
+        response,
+        tooLarge ? tooLargeResponse() : refusalResponse(request, route.problem, requestId, router.hubOrigin),
+      )
+    }
+    limitBody(connection, request, response)
+    response.once('finish', () => request.socket.setTimeout(limits.headerMs))
+    // Node.js loses bytes that follow an upgrade that is not accepted.
+    if (asksForUpgrade(request)) response.shouldKeepAlive = false
+    if (route.expectsContinue) response.writeContinue()
+    request.url = route.target
+    web(request, response, { info, origin: route.origin })
   }
-  /** The transport that takes an upgrade of this request to the hub's own host. */
-  const transportAt = (request: IncomingMessage) =>
-    judge(request).verdict.kind === 'web' ? paths?.get(pathOf(request.url ?? ''))?.upgrade : undefined
-  const take: RequestListener = (request, response) => {
-    if (!owed.take(request, response)) return
-    const { info, verdict } = judge(request)
-    // What could not be read ends its connection, and of what follows an upgrade that is not taken Node.js loses bytes.
-    if (verdict.kind === 'refused' || asksForUpgrade(request)) response.shouldKeepAlive = false
-    if (verdict.kind === 'app' && appHosts?.request) return appHosts.request(request, response, info)
-    limitBody(request, response)
-    // An absolute target names the same host, see judgeHost; routes know paths only.
-    if (verdict.kind === 'web') request.url = request.url?.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '') ?? '/'
-    handler(request, response)
-  }
 
-  /** Of the hub's own requests: what goes to an app may take as long as it goes on. */
-  const limitBody: RequestListener = (request, response) => {
+  /** The body of a request to the hub's own host must arrive by its deadline, whether or not the response is out. */
+  function limitBody(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): void {
     if (!hasBody(request)) return
     const late = setTimeout(() => {
-      if (!request.complete) broken(request.socket, 'ERR_HTTP_REQUEST_TIMEOUT')
+      if (request.complete) return
+      if (response.writableEnded) request.socket.destroy()
+      else fail(connection, 'ERR_HTTP_REQUEST_TIMEOUT')
     }, limits.requestMs)
+    late.unref()
+    request.once('end', () => clearTimeout(late))
+    request.socket.once('close', () => clearTimeout(late))
+  }
+
+  /** Reports a refusal and returns the id of its request. */
+  function note({ problem, denial }: Pick<RefusedRoute, 'problem' | 'denial'>, clientIp: string): string {
+    const requestId = randomUUID()
+    refused({ clientIp, problem, requestId, denial })
+    return requestId
+  }
+
+  /** Sends a response that ends the connection; a reset would take it from a client that is still sending. */
+  function send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, lines, body }: HubResponse,
+  ): void {
+    const late = setTimeout(() => request.socket.destroy(), limits.requestMs)
+    late.unref()
     response.once('close', () => clearTimeout(late))
+    response.shouldKeepAlive = false
+    const length = String(Buffer.byteLength(body))
+    response.writeHead(status, STATUS_CODES[status], [...lines, 'Content-Length', length])
+    const shown = request.method === 'HEAD' ? undefined : body
+    if (request.complete) return void response.end(shown)
+    if (shown === undefined) response.flushHeaders()
+    else response.write(shown)
+    discardRest(request, REFUSED_BODY_MS, () => response.end())
+  }
+
+  function routeUpgrade(request: IncomingMessage): boolean {
+    const connection = connections.get(request.socket)
+    if (connection === undefined) return false
+    const route = router.route(request, connection.info)
+    upgrades.set(request, route)
+    return route.kind === 'app' || transportAt(route) !== undefined
+  }
+
+  /** The transport that takes an upgrade of a request with this route. */
+  const transportAt = (route: HostRoute) =>
+    route.kind === 'web' ? paths.get(pathOf(route.target))?.upgrade : undefined
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const connection = connections.get(socket)
+    const route = upgrades.get(request)
+    if (connection === undefined || connection.busy || route === undefined) return void socket.destroy()
+    if (route.kind === 'app') {
+      connection.upgraded = true
+      return void app?.upgrade(route, request, socket, head)
+    }
+    const take = transportAt(route)
+    if (take === undefined) return void socket.destroy()
+    // The tunnel drains it, after browsers.
+    connections.delete(socket)
+    take(request, socket, head, connection.info)
+  }
+
+  /** Refuses on a connection that has no request to respond to. */
+  function refuseBare({ socket, info }: Http1Connection, problem: Problem): void {
+    const requestId = note({ problem, denial: router.isApp(info.serverName) }, info.clientIp)
+    if (problem.status === 431) sendBytes(socket, tooLargeResponse())
+    else refuseBytes(socket, problem, requestId)
+  }
+
+  /** The bytes of a connection are not HTTP, or came too late; `code` is that of Node.js. */
+  function fail(connection: Http1Connection, code: string): void {
+    const { socket, info } = connection
+    const malformed = code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'
+    const late = code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    // A client that has gone, or that ended in the middle of a request, gets no response.
+    if (!socket.writable || (!malformed && !late && connection.pending > 0)) return void socket.destroy()
+    const tooLarge = code === 'HPE_HEADER_OVERFLOW'
+    connection.refuse(
+      () => {
+        if (tooLarge) rescue.expect(info)
+        refuseBare(connection, tooLarge ? HEADERS_TOO_LARGE : late ? REQUEST_TIMEOUT : REQUEST_INVALID)
+      },
+      () => app?.breakBody?.(socket, code) ?? false,
+    )
   }
 
   const server = createServer({
     headersTimeout: limits.headerMs,
     requestTimeout: 0,
-    keepAliveTimeout: limits.headerMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
-    // Twice what tooLarge allows: between the two the caller is told, beyond it is cut off.
-    maxHeaderSize: 2 * limits.headerBytes,
-    // Two Host headers are judged by parseHost, which says why.
+    // The router says why it refuses a head without a host, or with two.
     requireHostHeader: false,
-    shouldUpgradeCallback: (request) => {
-      const { kind } = judge(request).verdict
-      return kind === 'app' ? appHosts?.upgrade !== undefined : transportAt(request) !== undefined
-    },
+    highWaterMark: 64 * 1024,
+    shouldUpgradeCallback: routeUpgrade,
   })
+  // Node.js drops lines beyond this; the router refuses half as many.
   server.maxHeadersCount = 2 * limits.headerCount
-  server.on('request', take)
-  server.on('checkContinue', (request, response) => {
-    if (judge(request).verdict.kind === 'web') response.writeContinue()
-    take(request, response)
+  server.on('request', serve)
+  server.on('checkContinue', serve)
+  server.on('checkExpectation', serve)
+  server.on('upgrade', upgrade)
+  server.on('connect', (_request, socket: Duplex) => {
+    const connection = connections.get(socket)
+    if (connection === undefined || connection.busy) socket.destroy()
+    else refuseBare(connection, METHOD_NOT_ALLOWED)
   })
-  // Node.js would answer itself; judgeFraming says why.
-  server.on('checkExpectation', take)
-  server.on('upgrade', (request, socket, head) => {
-    if (owed.isBusy(socket)) return void socket.destroy()
-    const { info, verdict } = judge(request)
-    if (verdict.kind === 'app') return void appHosts?.upgrade?.(request, socket, head, info)
-    socket.on('error', () => socket.destroy())
-    const upgrade = transportAt(request)
-    if (upgrade) upgrade(request, socket, head, info)
-    else socket.destroy()
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket: Duplex) => {
+    const connection = connections.get(socket)
+    if (connection === undefined) socket.destroy()
+    else fail(connection, code)
   })
-  server.on('connect', (_request, socket) => {
-    if (owed.isBusy(socket)) socket.destroy()
-    else refuse(socket, '405 Method Not Allowed')
-  })
-  const broken = (socket: Duplex, code: string): void => {
-    if (!socket.writable) return void socket.destroy()
-    owed.refuse(
-      socket,
-      () =>
-        refuse(
-          socket,
-          code === 'HPE_HEADER_OVERFLOW'
-            ? '431 Request Header Fields Too Large'
-            : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-              ? '408 Request Timeout'
-              : '400 Bad Request',
-        ),
-      () => appHosts?.breakBody?.(socket, code) ?? false,
-    )
-  }
-  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => broken(socket, code))
-  // Never listens, but without the event its deadlines stay off.
+  // Without the event its deadlines stay off, because it never listens.
   server.emit('listening')
 
+  const close = (): void => {
+    for (const socket of connections.keys()) socket.destroy()
+    server.close(noop)
+  }
+  const inFlight = (): boolean =>
+    [...connections.values()].some(
+      ({ pending, upgraded, socket }) => (pending > 0 || upgraded) && !socket.destroyed,
+    )
+
   return {
-    server,
     accept(socket, info) {
-      connections.set(socket, info)
+      socket.on('error', noop)
+      if (socket.destroyed) return
+      connections.set(socket, new Http1Connection(socket, info, limits.requestMs))
+      const rescued = rescue.opened(info)
+      socket.once('close', () => {
+        connections.delete(socket)
+        if (rescued !== null) rescue.closed()
+      })
+      // Node.js reads it when it sets up the parser of this connection. Twice the limit: between the two the router
+      // refuses the request properly.
+      ;(server as { maxHeaderSize?: number }).maxHeaderSize = rescued ?? 2 * limits.headerBytes
       server.emit('connection', socket)
     },
-    arrivalOf(request) {
-      const { info, verdict } = judge(request)
-      return { info: connections.has(request.socket) ? info : null, verdict, operator: false }
+    announceShutdown() {
+      draining = true
+      for (const connection of connections.values()) connection.closeSoon()
     },
+    async drain(signal) {
+      let end = Number.POSITIVE_INFINITY
+      while (performance.now() < end) {
+        server.closeIdleConnections()
+        if (!inFlight()) break
+        if (signal.aborted) end = Math.min(end, performance.now() + CUT_MS)
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      }
+      close()
+    },
+    close,
   }
 }
 
-/** Refuses more of a head than the limits say. */
-export function tooLarge(
-  { rawHeaders, url = '' }: { readonly rawHeaders: readonly string[]; readonly url?: string | undefined },
-  limits: WebLimits,
-): HostRoute | undefined {
-  if (url.length > limits.uriBytes)
-    return { kind: 'refused', problem: new Problem(414, 'target_too_long', 'The URL is too long.') }
-  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, url.length)
-  if (rawHeaders.length <= 2 * limits.headerCount && bytes <= limits.headerBytes) return undefined
-  const problem = new Problem(431, 'headers_too_large', 'The headers, perhaps the cookies, are too large.')
-  return { kind: 'refused', problem }
+/** The response when the request asks for the cookie reset of a host that is served, or whose head is too large. */
+export function resetOf(route: HostRoute, head: RequestHead, info: ConnectionInfo): HubResponse | undefined {
+  if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
+    return undefined
+  return resetResponse(head)
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -171,12 +275,4 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 function asksForUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? '')
-}
-
-/** Answers and closes; what still comes in is read away, since a reset would swallow the answer. */
-function refuse(socket: Duplex, status: string): void {
-  if (socket.writableEnded || !socket.writable) return
-  silence(socket)
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }

@@ -1,114 +1,154 @@
+import { randomUUID } from 'node:crypto'
 import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
 import { Problem } from '../../api/problem.ts'
 import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
-import { readStreamHead } from '../../wire/http2-head.ts'
-import { readFraming } from '../../wire/request-framing.ts'
-import { type HostRoute, routeHost } from './host-router.ts'
-import { tooLarge, type WebLimits } from './http1-server.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { tooLargeResponse } from './cookie-reset.ts'
+import type { HostRouter, RefusedRoute } from './host-router.ts'
+import { resetOf, type ServeWeb } from './http1-server.ts'
+import { createBrowserSessions } from './http2-connections.ts'
+import { readStreamHead } from './http2-head.ts'
+import { clientOf, type Refusal, refusalResponse, sendOnStream } from './refusal.ts'
 import { pathOf, type TransportPaths } from './transport-paths.ts'
 
-export interface WebStreamsOptions {
-  readonly publicNames: PublicNames
-  /** Takes requests to app hosts that came over a connection whose side the handshake did not tell. */
-  readonly appHosts?: Pick<AppHostProtocol, 'stream'>
+export interface Http2Options {
+  readonly router: HostRouter
   /** Paths of the hub's own host that belong to transports. */
-  readonly paths?: TransportPaths
-  readonly limits: WebLimits
+  readonly paths: TransportPaths
+  readonly web: ServeWeb
+  readonly app: AppHostProtocol | undefined
+  readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'requestsPerConnection'>
+  readonly refused: (refusal: Refusal) => void
+  /** A client was cut for a flood of frames. */
+  readonly onflood: (info: ConnectionInfo) => void
+  /** A request failed with an error of the program; its stream is closed. */
+  readonly onerror: (error: unknown) => void
+  readonly clock: Clock
 }
 
-/** Serves a request and an answer in Node.js's compatibility form, with what was made of its host. */
-export type ServeStream = (
-  request: Http2ServerRequest,
-  response: Http2ServerResponse,
-  arrival: { readonly info: ConnectionInfo; readonly verdict: HostRoute },
-) => void
-
-/** Requests to the hub's own host over HTTP/2. */
-export interface WebStreams {
-  stream(request: StreamRequest, info: ConnectionInfo): void
-  /** Waits for what is under way, and resets the rest when the signal aborts. */
+/** The HTTP/2 side of every browser connection. */
+export interface Http2Server {
+  accept(socket: TLSSocket, info: ConnectionInfo): void
+  /** Asks clients to open no more streams here, and serves those that come all the same. */
+  announceShutdown(): void
+  /** Takes no new stream; waits for those of the hub's own host, and cuts them when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
+  close(): void
 }
 
-/** A body without a length is no larger than this: more is refused before it is read. */
+/** A body without a declared length is not larger than this: the rest is refused before it is read. */
 const BODY_BYTES = 1024 * 1024
-/** Not `close`, which ends an answer first: with END_STREAM it would look whole. */
+/** An error, because `close` ends a response first: with END_STREAM it would look complete. */
 const CUT = new Error('the stream is cut')
 
-export function createWebStreams(serve: ServeStream, options: WebStreamsOptions): WebStreams {
-  const { publicNames, appHosts, paths, limits } = options
+/**
+ * The one HTTP/2 server for browsers: routes each request by its host. Apps get bare streams; only the hub's own host
+ * uses the compatibility form of Node.js.
+ */
+export function createHttp2Server(options: Http2Options): Http2Server {
+  const { router, paths, web, app, limits, refused, clock } = options
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
+  const sessions = createBrowserSessions({
+    streams: limits.requestsPerConnection,
+    firstRequestMs: limits.headerMs,
+    clock,
+    onflood: options.onflood,
+  })
 
-  function stream(asked: StreamRequest, info: ConnectionInfo): void {
-    const { stream, rawHeaders, headers } = asked
+  function serve(request: StreamRequest, info: ConnectionInfo): void {
+    const { stream, rawHeaders, headers, ended } = request
+    const denial = router.isApp(info.serverName)
     if (headers[':method'] === 'CONNECT') {
-      const connect = transportAt(asked, info)
-      if (connect) connect(asked, info)
-      else stream.respond({ ':status': 501 }, { endStream: true })
-      return
+      const connect = transportAt(request, info)
+      if (connect !== undefined) return void connect(request, info)
+      const status = headers[':protocol'] === undefined ? 405 : 501
+      const problem = new Problem(status, 'method_not_allowed', 'This method is not supported.')
+      return void refuse(request, { kind: 'refused', problem, denial }, info)
     }
-    const verdict = judge(asked, info)
-    if (verdict.kind === 'app' && appHosts?.stream) {
-      appHosts.stream(asked, info)
-      return
+    const head = readStreamHead(rawHeaders)
+    if (typeof head === 'string') {
+      const problem = new Problem(400, 'request_invalid', head)
+      return void refuse(request, { kind: 'refused', problem, denial }, info)
     }
-    // Fastify reads the body: what may come is granted beforehand.
-    const length = Number(headers['content-length'] ?? BODY_BYTES)
-    if (!asked.ended) asked.took(Math.min(length, BODY_BYTES))
-    const deadline = setTimeout(() => stream.destroy(CUT), limits.requestMs)
-    if (asked.ended) clearTimeout(deadline)
-    stream.once('end', () => clearTimeout(deadline))
-    open.add(stream)
-    stream.once('close', () => {
-      clearTimeout(deadline)
-      open.delete(stream)
-      if (open.size === 0) idle?.()
-    })
-    const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
+    const route = router.route(head, info, !ended)
+    const reset = resetOf(route, head, info)
+    if (reset !== undefined) return void sendOnStream(request, reset)
+    if (route.kind === 'app') return void app?.stream(route, request)
+    if (route.kind === 'refused') return void refuse(request, route, info)
+    limitBody(request)
+    track(stream)
+    const message = new Http2ServerRequest(stream, headers, {}, rawHeaders as string[])
     const response = new Http2ServerResponse(stream)
-    if (headers.expect !== undefined && verdict.kind === 'web') response.writeContinue()
-    serve(request, response, { info, verdict })
+    if (route.expectsContinue) response.writeContinue()
+    // Fastify takes both forms, and each has what the hub's own host uses.
+    web(message as never, response as never, { info, origin: route.origin })
   }
 
   /** The transport that takes an extended CONNECT (RFC 8441) to the hub's own host. */
-  function transportAt(asked: StreamRequest, info: ConnectionInfo) {
-    const { rawHeaders, headers } = asked
-    if (!headers[':protocol']) return undefined
-    // Its host is checked as that of any other request.
-    const method = rawHeaders.indexOf(':method') + 1
-    const { kind } = judge({ ...asked, rawHeaders: rawHeaders.with(method, 'GET') }, info)
-    return kind === 'web' ? paths?.get(pathOf(headers[':path'] ?? ''))?.connect : undefined
+  function transportAt({ rawHeaders, headers, ended }: StreamRequest, info: ConnectionInfo) {
+    if (headers[':protocol'] === undefined) return undefined
+    const head = readStreamHead(rawHeaders)
+    const route = typeof head === 'string' ? undefined : router.route(head, info, !ended)
+    return route?.kind === 'web' ? paths.get(pathOf(route.target))?.connect : undefined
   }
 
-  function judge({ rawHeaders, headers }: StreamRequest, info: ConnectionInfo): HostRoute {
-    const head = readStreamHead(rawHeaders)
-    if (typeof head === 'string') return refused(400, 'request_invalid', head)
-    const framing = readFraming({
-      http10: false,
-      length: headers['content-length'],
-      encoding: undefined,
-      expect: headers.expect,
+  function refuse(request: StreamRequest, { problem, denial }: RefusedRoute, info: ConnectionInfo): void {
+    const requestId = randomUUID()
+    const head = { rawHeaders: request.rawHeaders, httpVersionMajor: 2, httpVersionMinor: 0 }
+    refused({ clientIp: clientOf(head, info), problem, requestId, denial })
+    sendOnStream(
+      request,
+      problem.status === 431
+        ? tooLargeResponse()
+        : refusalResponse(head, problem, requestId, router.hubOrigin),
+    )
+  }
+
+  /** The body of a request to the hub's own host must arrive by its deadline, whether or not the response is out. */
+  function limitBody({ stream, headers, ended, took }: StreamRequest): void {
+    if (ended) return
+    // Fastify reads the body, so its bytes are granted beforehand.
+    took(Math.min(Number(headers['content-length'] ?? BODY_BYTES), BODY_BYTES))
+    const late = setTimeout(() => stream.destroy(CUT), limits.requestMs)
+    stream.once('end', () => clearTimeout(late))
+    stream.once('close', () => clearTimeout(late))
+  }
+
+  function track(stream: StreamRequest['stream']): void {
+    open.add(stream)
+    stream.once('close', () => {
+      open.delete(stream)
+      if (open.size === 0) idle?.()
     })
-    if ('status' in framing) return refused(framing.status, framing.code, framing.detail)
-    return tooLarge(head, limits) ?? routeHost(head, info, publicNames)
   }
 
   return {
-    stream,
+    accept(socket, info) {
+      const take = (request: StreamRequest): void => {
+        try {
+          serve(request, info)
+        } catch (error) {
+          options.onerror(error)
+          request.stream.destroy(CUT)
+        }
+      }
+      // On apps' hosts browsers must use HTTP/1.1 for WebSockets.
+      sessions.open(socket, info, take, router.isHub(info.serverName))
+    },
+    announceShutdown: sessions.announceShutdown,
     async drain(signal) {
+      sessions.drain()
       if (open.size > 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           idle = resolve
           signal.addEventListener('abort', () => resolve(), { once: true })
         })
       }
-      for (const one of open) one.destroy(CUT)
+      for (const stream of open) stream.destroy(CUT)
     },
+    close: sessions.close,
   }
-}
-
-function refused(status: number, code: string, detail: string): HostRoute {
-  return { kind: 'refused', problem: new Problem(status, code, detail) }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
-import { chooseDoor, type Door } from './alpn-router.ts'
+import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
 import type { Relay } from './hub-relay.ts'
 import { chooseHub } from './hub-selector.ts'
@@ -13,7 +13,7 @@ export interface AgentRouter {
   /** The ALPN names of agents. */
   readonly names: ReadonlySet<string>
   /** Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not. */
-  route(raw: Duplex, from: ConnectionInfo, door: Extract<Door, { kind: 'alpn' }>): string | null
+  route(raw: Duplex, from: ConnectionInfo, door: Extract<AlpnRoute, { kind: 'alpn' }>): string | null
   /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
   deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
 }
@@ -70,7 +70,7 @@ export function createAgentRouter(options: {
         maxBytes: options.maxBytes,
         refuse: (reason) => refuse(carrier, reason),
         found: ({ hello }) => {
-          const door = chooseDoor(hello, names)
+          const door = routeAlpn(hello, names)
           if (door.kind !== 'alpn') return refuse(carrier, 'not the protocol of agents')
           done()
           const info = { ...from, clientPort: 0, trustedProxy: false, serverName: hello.serverName }

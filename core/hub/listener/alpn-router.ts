@@ -1,9 +1,10 @@
-import type { PublicNames } from '../../api/web-routes.ts'
+import { MezError } from '../../kernel/error.ts'
+import { TCP_ALPN } from '../../wire/tcp-protocol.ts'
 import { WISH_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { ClientHello } from './client-hello.ts'
 
-/** Where a connection goes, judged by its ClientHello alone. */
-export type Door =
+/** Where a connection goes by its ClientHello alone. */
+export type AlpnRoute =
   | { readonly kind: 'browser' }
   /** `wish`: id of the hub that an agent wants behind a balancer. */
   | { readonly kind: 'alpn'; readonly alpn: string; readonly wish: string | null }
@@ -11,8 +12,8 @@ export type Door =
 
 const OURS = /^mezite-/
 
-/** `known`: the ALPN names that somebody serves. A client that mixes ours with a browser's gets neither. */
-export function chooseDoor(hello: ClientHello, known: ReadonlySet<string>): Door {
+/** `known`: the ALPN names that are served. A client that mixes ours with those of a browser gets neither. */
+export function routeAlpn(hello: ClientHello, known: ReadonlySet<string>): AlpnRoute {
   if (!hello.alpn.some((name) => OURS.test(name) || known.has(name))) return { kind: 'browser' }
   const names = hello.alpn.filter((name) => !name.startsWith(WISH_ALPN))
   const wishes = hello.alpn.filter((name) => name.startsWith(WISH_ALPN))
@@ -23,12 +24,11 @@ export function chooseDoor(hello: ClientHello, known: ReadonlySet<string>): Door
   return { kind: 'alpn', alpn, wish: wishes[0]?.slice(WISH_ALPN.length) ?? null }
 }
 
-/** Which side of the browser door a server name leads to; `any`: only the Host header can tell. */
-export function sideOf(serverName: string | null, names: PublicNames): 'web' | 'apps' | 'any' {
-  if (serverName === null) return 'any'
-  if ([names.hubOrigin, names.signInOrigin].some((origin) => new URL(origin).hostname === serverName)) {
-    return 'web'
-  }
-  const below = names.appsDomain !== null && serverName.endsWith(`.${names.appsDomain.toLowerCase()}`)
-  return below ? 'apps' : 'web'
+/**
+ * Throws `MEZ_PART_INVALID` when a plugin's protocol claims a name that belongs to the core: those of browsers and
+ * `mezite-*`, but for the one of TCP apps, which the core leaves to a plugin.
+ */
+export function checkAlpn(protocol: string, alpn: string): void {
+  if (alpn !== 'h2' && alpn !== 'http/1.1' && (!OURS.test(alpn) || alpn === TCP_ALPN)) return
+  throw new MezError('MEZ_PART_INVALID', `protocol "${protocol}": the ALPN name "${alpn}" is reserved`)
 }

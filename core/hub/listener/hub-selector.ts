@@ -2,7 +2,7 @@ import type { ConnectionInfo } from '../../api/protocol.ts'
 import { TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
 import type { Address } from '../config/hub-config.ts'
-import type { Door } from './alpn-router.ts'
+import type { AlpnRoute } from './alpn-router.ts'
 
 /** Another hub of the cluster, and what it hears ahead of a connection. */
 export interface OtherHub {
@@ -21,10 +21,10 @@ export type HubChoice =
 /** Agents reach the hub that they want. A connection that another hub has handed on is served here or nowhere. */
 export function chooseHub(
   peers: Peers | undefined,
-  door: Door,
+  route: AlpnRoute,
   { via, clientIp, clientPort, transport }: ConnectionInfo,
 ): HubChoice {
-  const wish = door.kind === 'alpn' && door.alpn === TUNNEL_ALPN ? door.wish : null
+  const wish = route.kind === 'alpn' && route.alpn === TUNNEL_ALPN ? route.wish : null
   if (via !== undefined && wish !== peers?.self) return { kind: 'none', reason: 'handed on for nothing' }
   if (!peers || wish === null || wish === peers.self) return { kind: 'this' }
   const address = peers.addressOf(wish)

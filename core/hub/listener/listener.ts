@@ -4,24 +4,21 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo, Protocol } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
+import { rarely } from '../limits/log-throttle.ts'
 import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
-import { chooseDoor, sideOf } from './alpn-router.ts'
-import { onlyAppHosts, twice } from './app-host-protocol.ts'
+import { checkAlpn, routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
 import { sourceReader } from './client-address.ts'
 import { affordableConnections } from './connection-capacity.ts'
 import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
 import { createAddressGate, type Place } from './connection-quota.ts'
-import { createBrowserSessions, type TakeStream } from './http2-connections.ts'
 import { createRelay } from './hub-relay.ts'
 import { endsOf, listen } from './listening-socket.ts'
-import { rarely } from './log-throttle.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
@@ -31,15 +28,12 @@ export interface ListenerOptions {
   readonly certificates: Pick<Certificates, 'browserTls'>
   /** For protocols that demand client certificates. */
   readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
-  readonly publicNames: PublicNames
   /** CIDRs. */
   readonly trustedProxies?: readonly string[]
   readonly proxyProtocol?: 'off' | 'required'
   readonly protocols: readonly Protocol[]
-  /** Takes browsers of the hub's own hosts, and connections whose side only the Host header tells. */
-  readonly web: (socket: TLSSocket, info: ConnectionInfo) => void
-  /** The same, for one request over HTTP/2. */
-  readonly webStream: TakeStream
+  /** Takes the TLS connections of browsers; ALPN has chosen `h2` or `http/1.1`. */
+  readonly browsers: (socket: TLSSocket, info: ConnectionInfo) => void
   /** Agents, by ALPN name. */
   readonly mezite?: Readonly<Record<string, TakeAgent>>
   /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
@@ -57,7 +51,7 @@ export interface ListenerOptions {
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
   readonly deliver: AgentRouter['deliver']
-  /** Takes no new connection and drains the protocols (not the web), and what was handed on to other hubs. */
+  /** Takes no new connection and drains the protocols (not browsers), and connections relayed to other hubs. */
   drain(signal: AbortSignal): Promise<void>
   /** Closes the port and every connection at once. */
   close(): Promise<void>
@@ -71,13 +65,12 @@ export interface Listener {
  * the same connections.
  */
 export function createListener(options: ListenerOptions): Listener {
-  const { log, publicNames, protocols, certificates, authorities, peers, counted = () => {} } = options
+  const { log, protocols, certificates, authorities, peers, counted = () => {} } = options
   const limits = { ...defaultLimits, ...options.limits }
   const clock = options.clock ?? systemClock
   const gate = createAddressGate(limits, clock)
   const mezite = options.mezite ?? {}
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
-  const appHosts = onlyAppHosts(protocols)
   const sockets = new Set<Socket>()
   /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
   const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
@@ -94,33 +87,14 @@ export function createListener(options: ListenerOptions): Listener {
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: limits.handshakeMs,
   })
-  const sessions = createBrowserSessions({
-    streams: limits.requestsPerConnection,
-    firstRequestMs: limits.headerMs,
-    clock,
-    onflood: ({ clientIp }) => warnRarely('flood', `${clientIp} sent a flood of HTTP/2 frames`, null),
-  })
-  const toBrowser = (socket: TLSSocket, info: ConnectionInfo): void => {
-    const side = info.trustedProxy ? 'any' : sideOf(info.serverName, publicNames)
-    const apps = side === 'apps' ? appHosts : undefined
-    if (socket.alpnProtocol === 'h2') {
-      const take: TakeStream = apps?.stream?.bind(apps) ?? options.webStream
-      // On apps' hosts WebSockets stay on HTTP/1.1.
-      sessions.open(
-        socket,
-        info,
-        (request) => guard(request.stream, () => take(request, info)),
-        side === 'web',
-      )
-    } else if (apps) apps.accept(socket, info)
-    else options.web(socket, info)
-  }
-  takeHandshakes(browser, toBrowser)
+  takeHandshakes(browser, options.browsers)
 
   const doors = new Map<string, MutualTlsServer>()
   for (const protocol of protocols) {
     if (protocol.takes !== 'alpn') continue
-    if (doors.has(protocol.alpn) || Object.hasOwn(mezite, protocol.alpn)) twice(`ALPN ${protocol.alpn}`)
+    checkAlpn(protocol.name, protocol.alpn)
+    if (doors.has(protocol.alpn))
+      throw new MezError('MEZ_SERVICE_TWICE', `two protocols claim the ALPN name "${protocol.alpn}"`)
     const door = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
     takeHandshakes(door.server, (socket, info) => {
       if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
@@ -235,7 +209,7 @@ export function createListener(options: ListenerOptions): Listener {
   }
 
   function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
-    const door = chooseDoor(peeked.hello, known)
+    const door = routeAlpn(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
     if (door.kind === 'alpn' && agents.names.has(door.alpn)) {
       done()
@@ -281,12 +255,10 @@ export function createListener(options: ListenerOptions): Listener {
     deliver: agents.deliver,
     async drain(signal) {
       void closePort()
-      sessions.drain()
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
     async close() {
       const closed = closePort()
-      sessions.close()
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -1,23 +1,11 @@
 import type { Duplex } from 'node:stream'
+import type { HubResponse } from '@mezite/core/protocol'
 import type { ResponseHead } from '../upstream/response-parser.ts'
-import type { HubResponse } from './response.ts'
 
 /** A bare connection that a browser wants to use for something else, and what came on it already. */
 export interface Upgrade {
   readonly socket: Duplex
   readonly head: Buffer
-}
-
-/** The head of a request, whatever version of HTTP brought it. */
-export interface RequestSource {
-  readonly method?: string | undefined
-  readonly url?: string | undefined
-  /** Name and value in turn. */
-  readonly rawHeaders: readonly string[]
-  readonly httpVersionMajor: number
-  readonly httpVersionMinor: number
-  /** A body comes although no header line says so (RFC 9113 section 8.1). */
-  readonly bodyFollows?: boolean
 }
 
 /** Hears of the answer on its way to the browser. */

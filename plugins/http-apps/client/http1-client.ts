@@ -1,12 +1,10 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ProxyLimits } from '@mezite/core/protocol'
+import { discardRest, type HubResponse, type ProxyLimits } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
-import { discardRest } from './body-discard.ts'
 import type { BodyReader, Client, ClientWatcher, Upgrade } from './client.ts'
-import type { HubResponse } from './response.ts'
 
 type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
 
@@ -14,25 +12,16 @@ type Waits = Pick<ProxyLimits, 'headerMs' | 'requestMs'>
 export class Http1Client implements Client {
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
-  /** The hub is shutting down: connections are not kept. */
-  readonly #draining: () => boolean
   readonly upgrade: Upgrade | null
   readonly #waits: Waits
   #watcher: ClientWatcher | null = null
   #drainHeard = false
   #bodyBegun = false
 
-  constructor(
-    message: IncomingMessage,
-    response: ServerResponse,
-    upgrade: Upgrade | null,
-    draining: () => boolean,
-    waits: Waits,
-  ) {
+  constructor(message: IncomingMessage, response: ServerResponse, upgrade: Upgrade | null, waits: Waits) {
     this.#message = message
     this.#response = response
     this.upgrade = upgrade
-    this.#draining = draining
     this.#waits = waits
   }
 
@@ -72,8 +61,8 @@ export class Http1Client implements Client {
   /** The client may finish for a while, unheard, and is then cut. */
   abandonBody(): void {
     this.#message.removeAllListeners('data')
-    discardRest(this.#message, (whole) => {
-      if (!whole) this.#message.socket.destroy()
+    discardRest(this.#message, limits.lingerMs, () => {
+      if (!this.#message.complete) this.#message.socket.destroy()
     })
   }
 
@@ -91,7 +80,6 @@ export class Http1Client implements Client {
   }
 
   head(head: ResponseHead, lines: string[]): boolean {
-    if (this.#draining() || this.upgrade !== null) lines.push('Connection', 'close')
     const chunked = head.hasBody && head.length === null && this.#message.httpVersionMinor !== 0
     if (!chunked) dropTrailer(lines)
     try {
@@ -148,7 +136,7 @@ export class Http1Client implements Client {
     }
     if (shown === undefined) response.flushHeaders()
     else response.write(shown)
-    discardRest(message, () => response.end(), last ? limits.closeMs : limits.lingerMs)
+    discardRest(message, last ? limits.closeMs : limits.lingerMs, () => response.end())
   }
 
   switchProtocols(head: string): void {

@@ -1,11 +1,10 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import type { StreamRequest } from '@mezite/core/protocol'
+import type { HubResponse, StreamRequest } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
 import type { Deadlines, Waiting } from '../relay/deadlines.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
-import type { HubResponse } from './response.ts'
 
 const { NGHTTP2_NO_ERROR } = constants
 /** Becomes INTERNAL_ERROR; CANCEL is what some clients take for a clean end. */

@@ -1,32 +1,17 @@
 import { STATUS_CODES } from 'node:http'
 import type { Problem } from '@mezite/core'
-import { actions, escapeHtml, formLines, framedLines, ownLines, page, scriptLines } from './page.ts'
-
-/** An answer that the hub gives itself. */
-export interface HubResponse {
-  readonly kind: 'response'
-  readonly status: number
-  readonly lines: readonly string[]
-  readonly body: string
-}
-
-/** What tells a navigation from a script's request. */
-export interface Requester {
-  readonly mode: string | undefined
-  readonly site: string | undefined
-  readonly dest: string | undefined
-  readonly accept: string | undefined
-  /** It wants a WebSocket. */
-  readonly upgrade?: boolean
-}
-
-/** A person looks at the answer: Fetch Metadata says so, or there is none and HTML is wanted. */
-export function isNavigation(requester: Requester): boolean {
-  if (requester.upgrade === true) return false
-  if (requester.mode !== undefined) return requester.mode === 'navigate'
-  if (requester.site !== undefined || requester.dest !== undefined) return false
-  return requester.accept?.toLowerCase().includes('text/html') ?? false
-}
+import {
+  actions,
+  escapeHtml,
+  formLines,
+  framedLines,
+  type HubResponse,
+  isNavigation,
+  ownLines,
+  page,
+  type Requester,
+  scriptLines,
+} from '@mezite/core/protocol'
 
 /** Leads to the person's applications on the hub's own host. */
 export const HOME_PATH = '/.mezite/'

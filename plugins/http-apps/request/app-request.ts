@@ -1,12 +1,5 @@
 import { Problem } from '@mezite/core'
-import {
-  type ConnectionInfo,
-  type HostName,
-  type ProxyLimits,
-  parseHostValue,
-  readFraming,
-} from '@mezite/core/protocol'
-import type { RequestSource } from '../client/client.ts'
+import type { RoutedRequest } from '@mezite/core/protocol'
 import { classify } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
@@ -15,7 +8,7 @@ export interface AppRequest {
   readonly method: string
   /** Path and query as they came, beginning with `/`. */
   readonly target: string
-  readonly host: HostName
+  readonly host: RoutedRequest['host']
   readonly clientIp: string
   readonly http10: boolean
   readonly upgrade: boolean
@@ -38,25 +31,16 @@ export interface AppRequest {
 
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 
-/** Reads a request strictly: what is ambiguous, or tries to speak for the hub, is a Problem and goes no further. */
-export function readRequest(
-  source: RequestSource,
-  info: ConnectionInfo,
-  upgrade: boolean,
-  limits: Pick<ProxyLimits, 'headerCount' | 'uriBytes'>,
-): AppRequest | Problem {
-  if (source.method === 'TRACE' || source.method === 'CONNECT')
-    return new Problem(405, 'method_not_allowed', 'This method is not served.')
-  const raw = source.rawHeaders
-  if (raw.length > limits.headerCount * 2)
-    return new Problem(431, 'headers_too_many', 'The request has too many header lines.')
+/**
+ * Reads the header lines of a routed request strictly: one that is ambiguous, or that tries to speak for the hub, is a
+ * Problem and goes no further.
+ */
+export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest | Problem {
+  const { head, info, length } = routed
+  const raw = head.rawHeaders
   const lines: string[] = []
   const cookies: string[] = []
-  let host: string | undefined
   let connection = ''
-  let length: string | undefined
-  let encoding: string | undefined
-  let expect: string | undefined
   let upgradeTo: string | undefined
   let origin: string | undefined
   let referer: string | undefined
@@ -74,33 +58,23 @@ export function readRequest(
       case 'keep':
         lines.push(name, value)
         break
+      // The host router has read these.
+      case 'host':
+      case 'length':
+      case 'encoding':
+      case 'expect':
       case 'drop':
         break
       case 'refuse':
         return bad('header_refused', `The header ${name} looks like one of the hub's own.`)
-      case 'host':
-        if (host !== undefined) return bad('host_invalid', 'The request names more than one host.')
-        host = value
-        break
       case 'cookie':
         cookies.push(value)
         break
       case 'connection':
         connection += `,${value}`
         break
-      case 'length':
-        if (length !== undefined) return bad('framing_invalid', 'The request has two lengths.')
-        length = value
-        break
-      case 'encoding':
-        if (encoding !== undefined) return bad('framing_invalid', 'The request has two transfer codings.')
-        encoding = value
-        break
       case 'te':
         trailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i.test(value)
-        break
-      case 'expect':
-        expect = expect === undefined ? value : `${expect},${value}`
         break
       case 'upgrade':
         upgradeTo = upgradeTo === undefined ? value : `${upgradeTo},${value}`
@@ -140,26 +114,17 @@ export function readRequest(
     }
   }
 
-  if (host === undefined) return bad('host_invalid', 'The request names no host.')
-  const parsed = parseHostValue(host)
-  if (typeof parsed === 'string') return bad('host_invalid', parsed)
-  const http10 = source.httpVersionMajor === 1 && source.httpVersionMinor === 0
-  const framing = readFraming({ http10, length, encoding, expect })
-  if ('status' in framing) return new Problem(framing.status, framing.code, framing.detail)
-  const size = framing.length === undefined && source.bodyFollows ? null : framing.length
+  const http10 = head.httpVersionMajor === 1 && head.httpVersionMinor === 0
   if (upgrade) {
-    const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && source.method === 'GET' && !http10
-    if (!wanted || size !== undefined)
+    const wanted = upgradeTo?.trim().toLowerCase() === 'websocket' && head.method === 'GET' && !http10
+    if (!wanted || length !== undefined)
       return bad('upgrade_invalid', 'A connection can be upgraded to websocket only.')
     if (!asksForWebSocket(lines)) return bad('upgrade_invalid', 'The WebSocket handshake is malformed.')
   }
-  const target = targetOf(source.url ?? '', host, limits.uriBytes)
-  if (target instanceof Problem) return target
-
   return {
-    method: source.method ?? 'GET',
-    target,
-    host: parsed,
+    method: head.method ?? 'GET',
+    target: routed.target,
+    host: routed.host,
     clientIp: info.clientOf?.(forwardedFor) ?? info.clientIp,
     http10,
     upgrade,
@@ -172,24 +137,11 @@ export function readRequest(
     mode,
     dest,
     // Browsers send none with a body (Fetch standard, CORS-preflight fetch).
-    preflight: preflight && origin !== undefined && source.method === 'OPTIONS' && size === undefined,
-    expectsContinue: framing.expectsContinue,
+    preflight: preflight && origin !== undefined && head.method === 'OPTIONS' && length === undefined,
+    expectsContinue: routed.expectsContinue,
     trailers,
-    length: size,
+    length,
   }
-}
-
-/** Origin-form, or absolute-form with the same host (RFC 9112 section 3.2.2); everything else is refused. */
-function targetOf(url: string, host: string, mostBytes: number): string | Problem {
-  if (url.length > mostBytes) return new Problem(414, 'target_too_long', 'The URL is too long.')
-  if (url === '*') return new Problem(405, 'method_not_allowed', 'OPTIONS * is not served.')
-  if (url.includes('#')) return bad('target_invalid', 'The request target has a fragment.')
-  if (url.startsWith('/')) return url
-  const [whole, authority] = /^https:\/\/([^/?#]*)/i.exec(url) ?? []
-  if (whole === undefined || authority?.toLowerCase() !== host.toLowerCase())
-    return bad('target_invalid', 'The request target names another host.')
-  const rest = url.slice(whole.length)
-  return rest.startsWith('/') ? rest : `/${rest}`
 }
 
 /** Drops the lines that `Connection` lists (RFC 9110 section 7.6.1). Ours are set later and so survive. */

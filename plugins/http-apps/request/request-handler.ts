@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
-import { addressKey, type ConnectionInfo, createConcurrencyQuota } from '@mezite/core/protocol'
-import type { Client, RequestSource } from '../client/client.ts'
-import { problemResponse, type Requester } from '../client/response.ts'
+import {
+  addressKey,
+  createConcurrencyQuota,
+  type RequestHead,
+  type RoutedRequest,
+  requesterOf,
+} from '@mezite/core/protocol'
+import type { Client } from '../client/client.ts'
+import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { mappingOf } from '../relay/app-mapping.ts'
 import { HttpExchange } from '../relay/exchange.ts'
 import { recordUnsent } from '../relay/outcome.ts'
 import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
-import { isTooLarge, tooLargeOrReset } from '../session/cookie-reset.ts'
 import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
 import { sharerOf } from '../upstream/admitted-connection.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
-import { publicOrigin, readableBy } from './origin.ts'
+import { readableBy } from './origin.ts'
 import { overloadProblem } from './overload.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { headProblem, type OwnPart, ownPart } from './request-head.ts'
@@ -33,23 +38,14 @@ export class RequestHandler {
     this.#refusals = refusals
   }
 
-  serve(client: Client, source: RequestSource, info: ConnectionInfo): void {
+  serve(client: Client, routed: RoutedRequest): void {
     const requestId = randomUUID()
+    const { head, info } = routed
     try {
-      const request = readRequest(source, info, client.upgrade !== null, this.#deps.proxyLimits)
+      const request = readRequest(routed, client.upgrade !== null)
       if (request instanceof Problem) {
-        this.refuse(client, source, info, request, requestId)
-        return
-      }
-      const misdirected = this.#misdirected(request, info)
-      if (misdirected !== null) {
-        this.#refusals.note(request.clientIp, misdirected.code, requestId)
-        client.respond(problemResponse(request, misdirected, requestId), true)
-        return
-      }
-      if (isTooLarge(source, this.#deps.proxyLimits.headerBytes)) {
-        this.#refusals.note(request.clientIp, 'headers_too_large', requestId)
-        client.respond(tooLargeOrReset(request, publicOrigin(request.host.host, this.#deps.publicNames)))
+        this.#refusals.note(info.clientIp, request.code, requestId)
+        client.respond(problemResponse(requesterOf(head), request, requestId), true)
         return
       }
       if (isHubPath(request.target) && info.certified === undefined) {
@@ -58,7 +54,7 @@ export class RequestHandler {
         hubRoute(this.#deps, request, requestId)
           .finally(leave)
           .then((answer) => client.respond(answer))
-          .catch((error: unknown) => this.#failed(client, source, requestId, error))
+          .catch((error: unknown) => this.#failed(client, head, requestId, error))
         return
       }
       const verdict =
@@ -74,22 +70,10 @@ export class RequestHandler {
       verdict
         .finally(leave)
         .then((late) => this.#act(client, late))
-        .catch((error: unknown) => this.#failed(client, source, requestId, error))
+        .catch((error: unknown) => this.#failed(client, head, requestId, error))
     } catch (error) {
-      this.#failed(client, source, requestId, error)
+      this.#failed(client, head, requestId, error)
     }
-  }
-
-  /** Answers what cannot be read as a request to an app. */
-  refuse(
-    client: Client,
-    source: RequestSource,
-    info: ConnectionInfo,
-    problem: Problem,
-    requestId = randomUUID() as string,
-  ): void {
-    this.#refusals.note(info.clientIp, problem.code, requestId)
-    client.respond(problemResponse(requesterOf(source), problem, requestId), true)
   }
 
   /** What is under way at the end of the connection has a broken body. False when there is none. */
@@ -180,35 +164,9 @@ export class RequestHandler {
     return made
   }
 
-  #misdirected(request: AppRequest, info: ConnectionInfo): Problem | null {
-    const { appsDomain, portSuffix, signInOrigin, hubOrigin } = this.#deps.publicNames
-    const { host, port } = request.host
-    const served = appsDomain !== null && host.endsWith(`.${appsDomain}`)
-    const own = `https://${host}${portSuffix}`
-    const named = info.trustedProxy || info.serverName === null || info.serverName === host
-    const rightPort = port === null || `:${port}` === (portSuffix || ':443')
-    if (served && named && rightPort && own !== signInOrigin && own !== hubOrigin) return null
-    return new Problem(421, 'misdirected', 'This connection does not serve the host of the request.')
-  }
-
-  #failed(client: Client, source: RequestSource, requestId: string, error: unknown): void {
+  #failed(client: Client, head: RequestHead, requestId: string, error: unknown): void {
     this.#deps.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
     const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
-    client.respond(problemResponse(requesterOf(source), problem, requestId))
-  }
-}
-
-/** Who asks, of a request that could not be read. */
-function requesterOf({ rawHeaders }: RequestSource): Requester {
-  const value = (name: string): string | undefined => {
-    for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-      if (rawHeaders[i]?.toLowerCase() === name) return rawHeaders[i + 1]
-    return undefined
-  }
-  return {
-    mode: value('sec-fetch-mode'),
-    site: value('sec-fetch-site'),
-    dest: value('sec-fetch-dest'),
-    accept: value('accept'),
+    client.respond(problemResponse(requesterOf(head), problem, requestId))
   }
 }

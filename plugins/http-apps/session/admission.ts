@@ -1,6 +1,6 @@
 import { type App, Problem, type Session, type Subject } from '@mezite/core'
-import type { AccessContext, ConnectionInfo, Decision } from '@mezite/core/protocol'
-import { type HubResponse, problemResponse } from '../client/response.ts'
+import type { AccessContext, ConnectionInfo, Decision, HubResponse } from '@mezite/core/protocol'
+import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'

@@ -1,12 +1,17 @@
 import { databaseProblem, messageOf, Problem } from '@mezite/core'
-import { addressKey, type SessionTickets } from '@mezite/core/protocol'
-import { actions, escapeHtml, page } from '../client/page.ts'
+import {
+  actions,
+  addressKey,
+  escapeHtml,
+  type HubResponse,
+  isNavigation,
+  page,
+  type SessionTickets,
+} from '@mezite/core/protocol'
 import {
   formResponse,
   HOME_PATH,
-  type HubResponse,
   htmlResponse,
-  isNavigation,
   problemResponse,
   redirectResponse,
 } from '../client/response.ts'
@@ -14,7 +19,6 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
-import { hasManyCookies, RESET_PATH, resetResponse } from './cookie-reset.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
 
@@ -34,19 +38,7 @@ export async function hubRoute(deps: Deps, request: AppRequest, requestId: strin
     return redirectResponse(302, `${deps.publicNames.signInOrigin}/`, [])
   const soft = sessionRoute(deps, request, requestId, url.pathname)
   if (soft !== undefined) return soft
-  if (url.pathname === RESET_PATH) return reset(deps, request)
   return problemResponse(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
-}
-
-/**
- * Where the cookies fit here, the app itself may take less. With few there is nothing to mend, and an app may not sign
- * people out of all others.
- */
-function reset(deps: Deps, request: AppRequest): HubResponse {
-  const ownOrigin = publicOrigin(request.host.host, deps.publicNames)
-  const deleted = hasManyCookies(request) ? resetResponse(request, ownOrigin) : undefined
-  const link = actions('<a href="/">Open the application</a>')
-  return deleted ?? htmlResponse(200, page('Nothing to delete', ['Your cookies fit again.'], link))
 }
 
 async function exchange(

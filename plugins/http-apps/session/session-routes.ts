@@ -1,6 +1,6 @@
 import { type App, Problem, type Session } from '@mezite/core'
-import { page } from '../client/page.ts'
-import { type HubResponse, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
+import { type HubResponse, page } from '@mezite/core/protocol'
+import { pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'

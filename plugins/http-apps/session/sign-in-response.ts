@@ -1,14 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type App, Problem } from '@mezite/core'
-import { actions, escapeHtml, page } from '../client/page.ts'
-import {
-  framedResponse,
-  type HubResponse,
-  htmlResponse,
-  isNavigation,
-  problemResponse,
-  redirectResponse,
-} from '../client/response.ts'
+import { actions, escapeHtml, type HubResponse, isNavigation, page } from '@mezite/core/protocol'
+import { framedResponse, htmlResponse, problemResponse, redirectResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import type { PublicNames, Subject, WebRoutes } from '@mezite/core'
+import type { AppHostProtocol } from '@mezite/core/protocol'
 import { type ApiServerOptions, createApiServer } from '../../../core/hub/api-server/api-server.ts'
+import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
+import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
 import { quietLog } from '../listener/quiet-log.ts'
@@ -15,6 +18,16 @@ export const names: PublicNames = {
   appsDomain: 'apps.mezite.localhost',
   portSuffix: '',
   appsOidcConnector: null,
+}
+
+/** A protocol of apps' hosts that does nothing; tests replace the method that they look at. */
+export const appHosts: AppHostProtocol = {
+  name: 'apps',
+  takes: 'app-hosts',
+  request() {},
+  upgrade() {},
+  stream() {},
+  async drain() {},
 }
 
 export function subject(user: string, roles: readonly string[]): Subject {
@@ -51,14 +64,21 @@ export async function startWeb(
     ...web,
   })
   await theWeb.start()
+  const refusals: Refusal[] = []
+  const browsers = createBrowserServer({
+    publicNames: names,
+    web: theWeb.serve,
+    protocols: front.protocols ?? [],
+    limits: { ...web.limits, ...front.limits },
+    refused: (refusal) => refusals.push(refusal),
+    log,
+  })
   const theFront = createListener({
     listenAddr: '127.0.0.1:0',
     certificates,
     authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
-    publicNames: names,
     protocols: [],
-    web: theWeb.accept,
-    webStream: theWeb.stream,
+    browsers: browsers.accept,
     log,
     ...front,
   })
@@ -105,10 +125,14 @@ export async function startWeb(
     lines,
     view,
     web: theWeb,
+    browsers,
+    /** Requests that the host router or the parser refused. */
+    refusals,
     front: theFront,
     ca: certificates.developmentCa!,
     async stop() {
       await theFront.close()
+      browsers.close()
       await theWeb.close()
       certificates.close()
       rmSync(dataDir, { recursive: true, force: true })

@@ -6,8 +6,8 @@ import type { WebRoutes } from '@mezite/core'
 import { Type } from '@mezite/core'
 import t from 'tap'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
-import { startWeb } from '../api-server/start-web.ts'
-import { type Fields, GOAWAY, RawHttp2, setting } from '../listener/raw-http2.ts'
+import { appHosts, startWeb } from '../api-server/start-web.ts'
+import { type Fields, GOAWAY, RawHttp2, setting } from './raw-http2.ts'
 
 const HUB = 'hub.mezite.localhost'
 const APP = 'a.apps.mezite.localhost'
@@ -147,7 +147,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.equal(await status([':method', 'TRACE'], [':scheme', 'https'], ...rest), 405)
     t.equal(await status([':method', 'GET'], [':scheme', 'https'], ...rest, ['x-pad', 'x ']), 400)
     t.equal(await status([':method', 'GET'], [':scheme', 'https'], ...rest, ['expect', 'a cake']), 417)
-    t.equal(await status([':method', 'CONNECT'], [':authority', `${HUB}:443`]), 501)
+    t.equal(await status([':method', 'CONNECT'], [':authority', `${HUB}:443`]), 405)
     t.equal(
       await status([':method', 'CONNECT'], [':protocol', 'webtransport'], [':scheme', 'https'], ...rest),
       501,
@@ -192,7 +192,7 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     client.request(1, get)
     await client.ping()
     const front = hub.front.drain(AbortSignal.timeout(20_000))
-    const web = hub.web.drain(AbortSignal.timeout(20_000))
+    const web = hub.browsers.drain(AbortSignal.timeout(20_000))
     await client.until(({ type }) => type === GOAWAY)
     client.request(3, get)
     release()
@@ -229,15 +229,19 @@ t.test('a trusted proxy’s connection carries requests to apps as well', async 
   const seen: string[] = []
   const hub = await startWeb(
     [api],
+    {},
     {
-      appHosts: {
-        stream: ({ stream, headers }, info) => {
-          seen.push(`${headers[':authority']} ${info.clientOf?.('9.9.9.9')}`)
-          stream.respond({ ':status': 299 }, { endStream: true })
+      trustedProxies: ['127.0.0.1'],
+      protocols: [
+        {
+          ...appHosts,
+          stream: ({ host, info }, { stream }) => {
+            seen.push(`${host.host} ${info.clientOf?.('9.9.9.9')}`)
+            stream.respond({ ':status': 299 }, { endStream: true })
+          },
         },
-      },
+      ],
     },
-    { trustedProxies: ['127.0.0.1'] },
   )
   t.teardown(hub.stop)
   const session = await open(hub)

@@ -23,7 +23,7 @@ const open: WebRoutes = {
   },
 }
 const limits = { ...defaultLimits, headerMs: 1_000, requestMs: REQUEST_MS }
-const hub = await startWeb([open], { appHosts: gateway.hosts, limits }, { protocols: [gateway.hosts] })
+const hub = await startWeb([open], { limits }, { protocols: [gateway.hosts] })
 t.teardown(async () => {
   await gateway.close()
   await hub.stop()

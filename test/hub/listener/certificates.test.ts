@@ -123,10 +123,8 @@ t.test(
       listenAddr: '127.0.0.1:0',
       certificates,
       authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
-      publicNames: names,
       protocols: [],
-      webStream: () => {},
-      web: (socket) => void socket.on('error', () => {}).pipe(socket),
+      browsers: (socket) => void socket.on('error', () => {}).pipe(socket),
       log: quietLog(),
     })
     t.teardown(front.close)

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import type { ConnectionInfo } from '@mezite/core/protocol'
+import type { AppHostProtocol, ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
-import { startWeb } from '../api-server/start-web.ts'
+import { appHosts, startWeb } from '../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
 const GET = 'GET /nothing HTTP/1.1\r\nhost: hub.mezite.localhost\r\nconnection: close\r\n\r\n'
@@ -154,7 +154,7 @@ t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
       {
         proxyProtocol: 'required',
         trustedProxies,
-        web: (socket, info) => {
+        browsers: (socket, info) => {
           seen.push(info)
           socket.end('hi')
         },
@@ -199,7 +199,7 @@ t.test(
         listenAddr: '0.0.0.0:0',
         proxyProtocol: 'required',
         trustedProxies: ['127.0.0.0/8'],
-        web: (socket, info) => {
+        browsers: (socket, info) => {
           seen[String(socket.localAddress)] = info.clientIp
           socket.end('hi')
         },
@@ -229,48 +229,49 @@ t.test(
 
 t.test('two protocols that want the same connections stop the start', async (t) => {
   const rest = { accept() {}, drain: async () => {} }
-  const apps = { ...rest, name: 'apps', takes: 'app-hosts' } as const
-  const named = { ...rest, name: 'named', takes: 'alpn', alpn: 'mezite-x/1', clientAuthority: null } as const
-  for (const [what, protocols, mezite] of [
-    [/apps’ hosts/, [apps, { ...apps, name: 'more' }], {}],
-    [/ALPN mezite-x\/1/, [named, { ...named, name: 'more' }], {}],
-    [/ALPN mezite-x\/1/, [named], { 'mezite-x/1': () => {} }],
+  const apps = appHosts
+  const named = { ...rest, name: 'named', takes: 'alpn', alpn: 'x/1', clientAuthority: null } as const
+  for (const [what, protocols] of [
+    [/hosts of apps/, [apps, { ...apps, name: 'more' }]],
+    [/"x\/1"/, [named, { ...named, name: 'more' }]],
   ] as const)
-    await t.rejects(startWeb([], {}, { protocols, mezite }), { code: 'MEZ_SERVICE_TWICE', message: what })
+    await t.rejects(startWeb([], {}, { protocols }), { code: 'MEZ_SERVICE_TWICE', message: what })
 })
 
-t.test('connections to app hosts go to their protocol', async (t) => {
+t.test('a protocol that claims an ALPN name of the core stops the start', async (t) => {
+  const rest = {
+    name: 'named',
+    takes: 'alpn',
+    clientAuthority: null,
+    accept() {},
+    drain: async () => {},
+  } as const
+  for (const alpn of ['h2', 'http/1.1', 'mezite-tunnel/1', 'mezite-join/1', 'mezite-to/1', 'mezite-x/1']) {
+    const start = startWeb([], {}, { protocols: [{ ...rest, alpn }] })
+    await t.rejects(start, { code: 'MEZ_PART_INVALID', message: alpn }, alpn)
+  }
+  const hub = await startWeb([], {}, { protocols: [{ ...rest, alpn: 'mezite-tcp/1' }] })
+  await hub.stop()
+})
+
+t.test('the request goes to the protocol of apps’ hosts, whatever connection brought it', async (t) => {
   const seen: string[] = []
-  const hub = await startWeb(
-    [],
-    {
-      appHosts: {
-        request: (request, response, info) => {
-          seen.push(`${request.headers.host} ${info.clientOf?.('9.9.9.9')}`)
-          response.end('app')
-        },
-      },
+  const protocol: AppHostProtocol = {
+    ...appHosts,
+    request({ host, info }, _message, response) {
+      seen.push(`${host.host} ${info.clientOf?.('9.9.9.9')}`)
+      response.end('app')
     },
-    {
-      trustedProxies: ['127.0.0.1'],
-      protocols: [
-        { name: 'x', takes: 'app-hosts', accept: (socket) => socket.end('never'), drain: async () => {} },
-      ],
-    },
-  )
-  t.teardown(hub.stop)
-  const answer = await hub.ask('GET', '/', { host: 'a.apps.mezite.localhost' })
-  t.equal(answer.status, 200, 'a trusted proxy’s SNI does not count, its Host does')
-  t.strictSame(seen, ['a.apps.mezite.localhost 9.9.9.9'])
-  const direct = await startWeb(
-    [],
-    {},
-    {
-      protocols: [
-        { name: 'x', takes: 'app-hosts', accept: (socket) => socket.end('app'), drain: async () => {} },
-      ],
-    },
-  )
-  t.teardown(direct.stop)
-  t.equal(await direct.raw(GET, 'a.apps.mezite.localhost'), 'app')
+  }
+  for (const trustedProxies of [['127.0.0.1'], []]) {
+    const hub = await startWeb([], {}, { trustedProxies, protocols: [protocol] })
+    t.teardown(hub.stop)
+    const host = { host: 'a.apps.mezite.localhost' }
+    const status = async (name: string | null) => (await hub.ask('GET', '/', host, '', name)).status
+    t.equal(await status('a.apps.mezite.localhost'), 200, 'with its name in the handshake')
+    t.equal(await status(null), 200, 'without a name')
+    t.equal(await status('hub.mezite.localhost'), trustedProxies.length > 0 ? 200 : 421, 'through a proxy')
+  }
+  const [proxied, direct] = ['9.9.9.9', '127.0.0.1'].map((ip) => `a.apps.mezite.localhost ${ip}`)
+  t.strictSame(seen, [proxied, proxied, proxied, direct, direct])
 })

@@ -217,7 +217,9 @@ t.test('E74 a host beside the domain of the apps, and the hub’s own below it, 
     await gateway.close()
     app.close()
   })
-  for (const host of ['hub.apps.test', 'login.apps.test', 'evilapps.test', 'apps.test.evil.test'])
+  for (const host of ['hub.apps.test', 'login.apps.test'])
+    t.match(await raw(gateway, ask('GET /').replace('a.apps.test', host), host), /hub$/, host)
+  for (const host of ['evilapps.test', 'apps.test.evil.test'])
     t.match(
       await raw(gateway, anonymous('GET /').replace('a.apps.test', host), host),
       /^HTTP\/1.1 421 /,

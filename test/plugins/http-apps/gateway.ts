@@ -10,8 +10,8 @@ import type { App, AuditInput, EndReason, PublicNames, Session } from '@mezite/c
 import type { Decision, LiveStream, ProxyLimits } from '@mezite/core/protocol'
 import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
+import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
-import { createBrowserSessions } from '../../../core/hub/listener/http2-connections.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
@@ -191,18 +191,20 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     handovers: createRateLimit(systemClock),
   } as unknown as Deps
   const hosts = new AppHosts(deps)
-  const streams = createBrowserSessions({
-    streams: 100,
-    firstRequestMs: 10_000,
-    clock: systemClock,
-    onflood() {},
+  const browsers = createBrowserServer({
+    publicNames,
+    web: (_request, response) => response.end('hub'),
+    protocols: [hosts],
+    limits: deps.proxyLimits,
+    refused({ clientIp, problem, requestId, denial }) {
+      const event = { type: 'access.denied', success: false, reason: problem.code } as const
+      if (denial) records.push({ ...event, clientIp, requestId, fields: { app: null } })
+    },
+    log: log as never,
   })
   const server = createServer({ key, cert, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
     const serverName = socket.servername || null
-    const info = { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName }
-    if (socket.alpnProtocol === 'h2')
-      streams.open(socket, info, (request) => hosts.stream(request, info), false)
-    else hosts.accept(socket, info)
+    browsers.accept(socket, { clientIp: '192.0.2.7', clientPort: 1, trustedProxy: false, serverName })
   })
   server.on('tlsClientError', () => {})
   server.listen(0, '127.0.0.1')
@@ -254,10 +256,10 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       session.on('error', () => {})
       return session
     },
-    streams,
+    browsers,
     async close() {
       for (const socket of sockets) socket.destroy()
-      streams.close()
+      browsers.close()
       await hosts.drain(AbortSignal.abort())
       deadlines.stop()
       server.close()

@@ -1,7 +1,7 @@
 /** Streams of browsers over HTTP/2 that end before their answer does: cut, broken off, cancelled, not read. */
 import { once } from 'node:events'
 import t from 'tap'
-import { frame, GOAWAY, RST_STREAM, setting, uint32 } from '../../hub/listener/raw-http2.ts'
+import { frame, GOAWAY, RST_STREAM, setting, uint32 } from '../../hub/http/raw-http2.ts'
 import { until } from '../../until.ts'
 import { OK } from './byte-app.ts'
 import { appAt, openGateway } from './gateway.ts'
@@ -129,8 +129,8 @@ t.test('the end of access, and of patience', async (t) => {
     const client = await rawClient(gateway)
     client.request(1, fields('GET', '/slow'))
     await until(() => slow.sockets.size > 0, 'the app has it')
-    gateway.streams.drain()
-    const drained = gateway.hosts.drain(AbortSignal.timeout(20_000))
+    const signal = AbortSignal.timeout(20_000)
+    const drained = Promise.all([gateway.browsers.drain(signal), gateway.hosts.drain(signal)])
     const goodbye = await client.until(({ type }) => type === GOAWAY)
     t.equal(goodbye.payload.readUInt32BE(4), 0)
     client.request(3, fields('GET', '/late'))

@@ -38,7 +38,7 @@ export async function openPublicPort(
       })
     },
   }
-  const hub = await startWeb([open], { appHosts: gateway.hosts }, { ...front, protocols: [gateway.hosts] })
+  const hub = await startWeb([open], {}, { ...front, protocols: [gateway.hosts] })
   return {
     app,
     gateway,

@@ -10,22 +10,19 @@ import type { Clock } from '../../kernel/clock.ts'
 import { releaseListeners } from '../../wire/listener-release.ts'
 import { FrameBudget } from './frame-budget.ts'
 
-/** Takes one request. */
-export type TakeStream = (request: StreamRequest, info: ConnectionInfo) => void
-
 export interface BrowserSessionsOptions {
   /** Streams at once on one connection. */
   readonly streams: number
   /** From the handshake to the first request. */
   readonly firstRequestMs: number
   readonly clock: Clock
-  /** A client has been cut for a flood of frames. */
+  /** A client was cut for a flood of frames. */
   readonly onflood: (info: ConnectionInfo) => void
 }
 
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
-  /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so only who serves it may offer it. */
+  /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so hosts that do not serve it must not offer it. */
   open(
     socket: TLSSocket,
     info: ConnectionInfo,
@@ -33,9 +30,11 @@ export interface BrowserSessions {
     take: (request: StreamRequest) => void,
     extendedConnect: boolean,
   ): void
-  /** Says goodbye on every connection: what is under way goes on, nothing new is taken. */
+  /** Asks every client to open no more streams here, without refusing any (RFC 9113 section 6.8). */
+  announceShutdown(): void
+  /** Takes no new stream; those in flight go on. */
   drain(): void
-  /** Stops watching; the sockets are the caller's to destroy. */
+  /** Closes every connection at once. */
   close(): void
 }
 
@@ -45,14 +44,17 @@ const IDLE_MS = 65_000
 const END_MS = 500
 const STREAM_WINDOW = 256 * 1024
 const CONNECTION_WINDOW = 1024 * 1024
-/** Decoded. Far above what is served, so that the refusal can be a page; beyond it the stream is reset. */
+/** Decoded. Far above the limit, so that the refusal can be a page; beyond it the stream is reset. */
 const HEADER_LIST_BYTES = 256 * 1024
 /** Browsers send each cookie as a field of its own. */
 const HEADER_PAIRS = 1_024
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_HTTP_1_1_REQUIRED } = constants
-/** What nghttp2 calls a head of more than nine frames. */
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_HTTP_1_1_REQUIRED, NGHTTP2_NO_ERROR } =
+  constants
+/** Code of nghttp2 for a head of more than nine frames. */
 const TOO_MANY_CONTINUATIONS = -905
+/** Of a first GOAWAY: no stream is refused yet. */
+const ANY_STREAM = 2 ** 31 - 1
 const noop = () => {}
 
 interface Open {
@@ -60,20 +62,24 @@ interface Open {
   readonly socket: TLSSocket
   readonly info: ConnectionInfo
   readonly budget: FrameBudget
-  /** No Set, for the reason that `Roster` gives; these are too few to need places. */
+  /** An array instead of a Set for the reason that `Roster` gives. */
   readonly streams: ServerHttp2Stream[]
-  /** When it must have a stream, on the monotonic clock. */
+  /** By when it must have a stream, on the monotonic clock. */
   idleEnd: number
+  /** The client has sent a request. */
+  served: boolean
+  /** The client has been asked to open no more streams. */
+  leaving: boolean
 }
 
 /**
- * Speaks HTTP/2 on finished TLS connections through Node.js's stream API, and bounds what a connection may cost: streams,
+ * Speaks HTTP/2 on finished TLS connections through the stream API of Node.js, and bounds what a connection may cost: streams,
  * header bytes, memory, resets, idle time, frames without a purpose (RFC 9113 section 10.5).
  */
 export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
   const { clock } = options
   const opened = new Set<Open>()
-  let draining = false
+  let state: 'open' | 'leaving' | 'draining' = 'open'
   const timer = setInterval(() => {
     const now = clock.monotonic()
     for (const one of opened) check(one, now)
@@ -86,7 +92,14 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     if (budget.check(socket.bytesRead, socket.bytesWritten, unread)) calm(one)
     else if (streams.length > 0) return
     else if (session.closed) socket.destroy()
-    else if (now > one.idleEnd) session.close()
+    else if (now > one.idleEnd || one.leaving) session.close()
+  }
+
+  /** A client that has not sent its first request yet may have one in flight. */
+  function leave(one: Open): void {
+    if (one.leaving || one.session.destroyed) return
+    one.leaving = true
+    one.session.goaway(NGHTTP2_NO_ERROR, ANY_STREAM)
   }
 
   function open(
@@ -106,7 +119,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       maxSettings: 32,
       streamResetBurst: 500,
       streamResetRate: 50,
-      // Seen by us, and refused, instead of silently dropped.
+      // The head reader refuses these; Node.js would silently drop them.
       strictFieldWhitespaceValidation: false,
       strictSingleValueFields: false,
       settings: {
@@ -124,6 +137,8 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       budget: new FrameBudget(),
       streams: [],
       idleEnd: clock.monotonic() + options.firstRequestMs,
+      served: false,
+      leaving: false,
     }
     opened.add(one)
     preferHttp1(session)
@@ -143,19 +158,21 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       let bytes = 0
       for (const text of rawHeaders) bytes += text.length + 2
       one.budget.request(bytes)
-      // Reset before anybody saw it.
+      // The client has reset it already.
       if (stream.destroyed || stream.closed) return
       one.streams.push(stream)
+      one.served = true
       stream.once('close', () => {
         one.streams.splice(one.streams.indexOf(stream), 1)
         one.idleEnd = clock.monotonic() + IDLE_MS
-        // What was under way when we reset it comes still.
+        // Frames already in flight when we reset the stream still arrive.
         if (!stream.readableEnded) one.budget.body(STREAM_WINDOW)
       })
       const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+      if (state === 'leaving') leave(one)
       take({ stream, rawHeaders, headers, ended, socket, took })
     })
-    if (draining) session.close()
+    if (state === 'draining') session.close()
   }
 
   /** A flood: GOAWAY says why, and the connection ends. */
@@ -168,17 +185,24 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
 
   return {
     open,
+    announceShutdown() {
+      state = 'leaving'
+      for (const one of opened) if (one.served) leave(one)
+    },
     drain() {
-      draining = true
+      state = 'draining'
       for (const { session } of opened) session.close()
     },
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer)
+      for (const { socket } of opened) socket.destroy()
+    },
   }
 }
 
 /**
  * A head of too many frames is fatal to the connection, and Node.js would end it with INTERNAL_ERROR, which a browser
- * shows to the person. Told HTTP_1_1_REQUIRED, it asks again by itself over HTTP/1.1, where even that can be answered.
+ * shows to the person. After HTTP_1_1_REQUIRED it retries by itself over HTTP/1.1, where the hub can respond.
  */
 function preferHttp1(session: ServerHttp2Session): void {
   const destroy = session.destroy.bind(session)

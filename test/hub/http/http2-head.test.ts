@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readStreamHead } from '../../core/wire/http2-head.ts'
+import { readStreamHead } from '../../../core/hub/http/http2-head.ts'
 
 const plain = [':method', 'GET', ':path', '/', ':scheme', 'https', ':authority', 'a.test']
 
@@ -9,6 +9,8 @@ t.test('a head over HTTP/2 becomes one of HTTP/1.1, with its cookies as one', as
     method: 'GET',
     url: '/',
     rawHeaders: ['host', 'a.test', 'x-y', 'z', 'cookie', 'a=1; b=2'],
+    httpVersionMajor: 2,
+    httpVersionMinor: 0,
   })
 })
 

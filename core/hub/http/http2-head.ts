@@ -1,23 +1,17 @@
-/** The head of an HTTP/2 request in the shape of an HTTP/1.1 one. */
-export interface StreamHead {
-  readonly method: string
-  /** `:path`; empty for CONNECT. */
-  readonly url: string
-  /** Name and value in turn: `host` first, then every field that is no pseudo-header, cookies joined into one. */
-  readonly rawHeaders: readonly string[]
-}
+import type { RequestHead } from '../../api/protocol.ts'
 
-/** A value may not begin or end with white space (RFC 9113 section 8.2.1). */
+/** A value must not begin or end with white space (RFC 9113 section 8.2.1). */
 const PADDED = /^[ \t]|[ \t]$/
-/** They belong to HTTP/1.1 (RFC 9113 section 8.2.2); Node.js resets streams that have them, and nothing else may pass. */
+/** Fields of HTTP/1.1 (RFC 9113 section 8.2.2); Node.js resets streams that have them. */
 const CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /**
- * Reads the fields of an HTTP/2 request (RFC 9113 sections 8.2 and 8.3) as Node.js passes them: it has
- * reset what has a pseudo-header twice or late. What could be understood in two ways is a sentence that says what is
- * wrong, to be answered with 400: a scheme that is not `https`, a `host` that is not the `:authority`.
+ * Turns the fields of an HTTP/2 request other than CONNECT (RFC 9113 sections 8.2 and 8.3) into the head of an HTTP/1.1
+ * one: `host` first, then every field that is not a pseudo-header, cookies joined into one. Node.js has reset streams
+ * that have a pseudo-header twice or late. For a head that could be read in two ways the result is a sentence that says
+ * what is wrong, to be sent with 400: a scheme that is not `https`, a `host` that is not the `:authority`.
  */
-export function readStreamHead(fields: readonly string[]): StreamHead | string {
+export function readStreamHead(fields: readonly string[]): RequestHead | string {
   let method: string | undefined
   let url: string | undefined
   let scheme: string | undefined
@@ -55,8 +49,6 @@ export function readStreamHead(fields: readonly string[]): StreamHead | string {
         rawHeaders.push(name, value)
     }
   }
-  // Extended or not, and with or without a scheme (RFC 8441 section 4): nobody serves it.
-  if (method === 'CONNECT') return { method, url: '', rawHeaders: [] }
   if (method === undefined || url === undefined) return 'The request has no method or no path.'
   if (scheme !== 'https') return 'The scheme of the request is not https.'
   const named = authority ?? host
@@ -65,5 +57,5 @@ export function readStreamHead(fields: readonly string[]): StreamHead | string {
     return 'The request names more than one host.'
   rawHeaders[1] = named
   if (cookie !== undefined) rawHeaders.push('cookie', cookie)
-  return { method, url, rawHeaders }
+  return { method, url, rawHeaders, httpVersionMajor: 2, httpVersionMinor: 0 }
 }

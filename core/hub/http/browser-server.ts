@@ -1,0 +1,86 @@
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { AppHostProtocol, CertifiedHttp, ConnectionInfo, Protocol } from '../../api/protocol.ts'
+import type { ProxyLimits } from '../../api/proxy-limits.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import { type Clock, systemClock } from '../../kernel/clock.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
+import { defaultLimits } from '../limits/limits.ts'
+import { rarely } from '../limits/log-throttle.ts'
+import { createHostRouter, type HostRouter } from './host-router.ts'
+import { createHttp1Server, type ServeWeb } from './http1-server.ts'
+import { createHttp2Server } from './http2-server.ts'
+import type { Refusal } from './refusal.ts'
+import type { TransportPaths } from './transport-paths.ts'
+
+export interface BrowserServerOptions {
+  readonly publicNames: PublicNames
+  /** Paths of the hub's own host that belong to transports. */
+  readonly paths?: TransportPaths
+  /** Serves the hub's own host. */
+  readonly web: ServeWeb
+  /** The one among them that takes apps' hosts serves those; without it they are misdirected. */
+  readonly protocols: readonly Protocol[]
+  readonly limits?: Partial<ProxyLimits>
+  /** Called once for each request that the router or the parser refuses. */
+  readonly refused?: (refusal: Refusal) => void
+  readonly clock?: Clock
+  readonly log: Log
+}
+
+/** Every HTTP request of a browser, on whatever connection, passes through here. */
+export interface BrowserServer extends CertifiedHttp {
+  readonly router: HostRouter
+  accept(socket: TLSSocket | Duplex, info: ConnectionInfo): void
+  /** Responses close their connections from now on, and HTTP/2 clients are asked to leave. */
+  announceShutdown(): void
+  /** Waits for requests in flight and cuts what is left when the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  close(): void
+}
+
+/** One HTTP/1.1 and one HTTP/2 server behind one host router. Throws `MEZ_SERVICE_TWICE` for two app-host protocols. */
+export function createBrowserServer(options: BrowserServerOptions): BrowserServer {
+  const { web, clock = systemClock, log, refused = () => {} } = options
+  const app = appHostProtocol(options.protocols)
+  const limits = { ...defaultLimits, ...options.limits }
+  const names = app === undefined ? { ...options.publicNames, appsDomain: null } : options.publicNames
+  const router = createHostRouter(names, limits)
+  const warnRarely = rarely(log)
+  const common = { router, paths: options.paths ?? new Map(), web, app, limits, refused, clock }
+  const http1 = createHttp1Server(common)
+  const http2 = createHttp2Server({
+    ...common,
+    onflood: ({ clientIp }) => warnRarely('flood', `${clientIp} sent a flood of HTTP/2 frames`, null),
+    onerror: (error) => log.error({ error: messageOf(error) }, 'failed to serve an HTTP/2 request'),
+  })
+  return {
+    router,
+    accept(socket, info) {
+      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') http2.accept(socket, info)
+      else http1.accept(socket, info)
+    },
+    announceShutdown() {
+      http1.announceShutdown()
+      http2.announceShutdown()
+    },
+    async drain(signal) {
+      http1.announceShutdown()
+      await Promise.all([http1.drain(signal), http2.drain(signal)])
+    },
+    close() {
+      http1.close()
+      http2.close()
+    },
+  }
+}
+
+function appHostProtocol(protocols: readonly Protocol[]): AppHostProtocol | undefined {
+  const found = protocols.filter((protocol): protocol is AppHostProtocol => protocol.takes === 'app-hosts')
+  if (found.length > 1) {
+    const names = found.map(({ name }) => `"${name}"`).join(' and ')
+    throw new MezError('MEZ_SERVICE_TWICE', `the protocols ${names} both claim the hosts of apps`)
+  }
+  return found[0]
+}

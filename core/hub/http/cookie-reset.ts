@@ -1,0 +1,122 @@
+import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { parseHost } from './host.ts'
+import { actions, formLines, ownLines, page } from './page.ts'
+import { type HubResponse, valuesOf } from './refusal.ts'
+
+export const RESET_PATH = '/.mezite/reset'
+
+/** Head of a request while a browser removes its cookies, for how long, and how many connections at once. */
+const RESCUE_BYTES = 1024 * 1024
+const RESCUE_MS = 120_000
+const MOST_OPEN = 16
+const MOST_EXPECTED = 1_000
+/** What browsers accept of a response head, less a margin. */
+const MOST_RESPONSE_BYTES = 128 * 1024
+/** Characters of a cookie's name that can stand in `Set-Cookie` (RFC 6265 section 4.1.1). */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/
+/** The hub's own cookies are small, and who deletes them signs the person out. */
+const OURS = /^__Host-mezite/i
+
+/**
+ * A sibling app can set so many cookies that every request to another host of the domain is too large to be read, also
+ * the one that would delete them. So a browser that has just been refused for that may send more on its next
+ * connections.
+ */
+export class CookieRescue {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #expected = new Map<string, number>()
+  #open = 0
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  /** This client has just been refused. */
+  expect(info: ConnectionInfo): void {
+    const [oldest] = this.#expected.keys()
+    if (this.#expected.size >= MOST_EXPECTED && oldest !== undefined) this.#expected.delete(oldest)
+    this.#expected.set(keyOf(info), this.#clock.monotonic() + RESCUE_MS)
+  }
+
+  /** Bytes of a head that this connection may send; null: no more than others. Else `closed` must be called at its end. */
+  opened(info: ConnectionInfo): number | null {
+    if (this.#expected.size === 0 || this.#open >= MOST_OPEN) return null
+    if ((this.#expected.get(keyOf(info)) ?? Number.NEGATIVE_INFINITY) <= this.#clock.monotonic()) return null
+    this.#open++
+    return RESCUE_BYTES
+  }
+
+  closed(): void {
+    this.#open--
+  }
+}
+
+/**
+ * The response to `POST /.mezite/reset`, served on every host, however large the head is: expires each cookie that came
+ * by its name, on this host and the domains above it. Only a navigation of this host's own page may ask for it, and the
+ * hub's own cookies stay, so an app cannot sign people out. Undefined: the request is not for the reset.
+ */
+export function resetResponse({ method, url, rawHeaders }: RequestHead): HubResponse | undefined {
+  if (method !== 'POST' || url !== RESET_PATH) return undefined
+  const value = (name: string): string | undefined => valuesOf(rawHeaders, name)[0]
+  const named = parseHost(value('host') ?? '')
+  if (typeof named === 'string') return tooLargeResponse()
+  const { host, port } = named
+  const origin = value('origin')
+  const own =
+    origin === `https://${host}${port === null ? '' : `:${port}`}` ||
+    (origin === 'null' && value('sec-fetch-site') === 'same-origin')
+  const document = value('sec-fetch-dest') ?? 'document'
+  if (!own || value('sec-fetch-mode') !== 'navigate' || document !== 'document') return tooLargeResponse()
+  const text = ['Close other windows of this domain before you go on, or they may set the cookies again.']
+  const link = actions('<a href="/">Open the application</a>')
+  return {
+    kind: 'response',
+    status: 200,
+    lines: [...ownLines, 'Content-Type', 'text/html; charset=utf-8', ...expiries(rawHeaders, host)],
+    body: page('The cookies are deleted', text, link),
+  }
+}
+
+/** 431 with a way out. */
+export function tooLargeResponse(): HubResponse {
+  const text = [
+    'This site has stored so many cookies in your browser that its requests can no longer be read.',
+    'Delete them to go on. Applications of this domain may ask you to sign in again.',
+  ]
+  const form = actions(
+    `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`,
+  )
+  return {
+    kind: 'response',
+    status: 431,
+    lines: [...formLines, 'Content-Type', 'text/html; charset=utf-8'],
+    body: page('The request is too large', text, form),
+  }
+}
+
+/** `Set-Cookie` lines for each cookie, on the host and on each domain that it could have been set for. */
+function expiries(rawHeaders: readonly string[], host: string): string[] {
+  const labels = host.split('.')
+  const domains = labels.slice(0, -1).map((_, at) => `; Domain=${labels.slice(at).join('.')}`)
+  const names = new Set<string>()
+  for (const line of valuesOf(rawHeaders, 'cookie'))
+    for (const pair of line.split(';')) names.add(pair.split('=', 1)[0]?.trim() ?? '')
+  const lines: string[] = []
+  let bytes = 0
+  for (const name of names) {
+    if (!NAME.test(name) || OURS.test(name)) continue
+    for (const domain of name.startsWith('__Host-') ? [''] : ['', ...domains]) {
+      const line = `${name}=; Path=/; Max-Age=0; Secure${domain}`
+      bytes += line.length + 'Set-Cookie: \r\n'.length
+      if (bytes > MOST_RESPONSE_BYTES) return lines
+      lines.push('Set-Cookie', line)
+    }
+  }
+  return lines
+}
+
+function keyOf({ clientIp, serverName }: ConnectionInfo): string {
+  return `${clientIp} ${serverName}`
+}

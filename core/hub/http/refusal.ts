@@ -1,0 +1,136 @@
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Problem } from '../../api/problem.ts'
+import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
+import { silence } from './http1-connection.ts'
+import { actions, escapeHtml, ownLines, page } from './page.ts'
+
+/** A response of the hub's own, whole. */
+export interface HubResponse {
+  readonly kind: 'response'
+  readonly status: number
+  /** Name and value in turn, without the length. */
+  readonly lines: readonly string[]
+  readonly body: string
+}
+
+/** A refused request: for the audit trail when it is a denial, for the metrics always. */
+export interface Refusal {
+  readonly clientIp: string
+  /** Status and reason code. */
+  readonly problem: Problem
+  readonly requestId: string
+  readonly denial: boolean
+}
+
+/** How long a client may take to finish a body after its request was refused, in milliseconds. */
+export const REFUSED_BODY_MS = 500
+/** How long a client may take to close the connection after that. */
+const CLOSE_MS = 5_000
+
+/** What distinguishes a navigation from a request of a script: Fetch Metadata where there is any, else `Accept`. */
+export interface Requester {
+  readonly mode: string | undefined
+  readonly site: string | undefined
+  readonly dest: string | undefined
+  readonly accept: string | undefined
+  /** The request asks for a WebSocket. */
+  readonly upgrade?: boolean
+}
+
+/** True when a person looks at the response. */
+export function isNavigation({ mode, site, dest, accept, upgrade }: Requester): boolean {
+  if (upgrade === true) return false
+  if (mode !== undefined) return mode === 'navigate'
+  if (site !== undefined || dest !== undefined) return false
+  return accept?.toLowerCase().includes('text/html') ?? false
+}
+
+export function requesterOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>): Requester {
+  const first = (name: string): string | undefined => valuesOf(rawHeaders, name)[0]
+  return {
+    mode: first('sec-fetch-mode'),
+    site: first('sec-fetch-site'),
+    dest: first('sec-fetch-dest'),
+    accept: first('accept'),
+  }
+}
+
+/** The address of the client that a request comes from. */
+export function clientOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, info: ConnectionInfo): string {
+  if (!info.clientOf || !info.trustedProxy) return info.clientIp
+  const lines = valuesOf(rawHeaders, 'x-forwarded-for')
+  return info.clientOf(lines.length === 0 ? undefined : lines.join())
+}
+
+/** A refusal as a page for people, as problem+json (RFC 9457) for programs. Each kind of host sends the same. */
+export function refusalResponse(
+  head: RequestHead,
+  problem: Problem,
+  requestId: string,
+  hubOrigin: string,
+): HubResponse {
+  const { status, code, message } = problem
+  const title = STATUS_CODES[status] ?? 'Refused'
+  if (!isNavigation(requesterOf(head))) {
+    const body = JSON.stringify({ title, status, code, detail: message, request_id: requestId })
+    return {
+      kind: 'response',
+      status,
+      lines: [...ownLines, 'Content-Type', 'application/problem+json'],
+      body,
+    }
+  }
+  const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
+  // This host has no pages when it is not served.
+  const home = status === 421 ? `<a href="${hubOrigin}/">Your applications</a>` : '<a href="/">Start page</a>'
+  const body = page(title, [message], actions(home) + codes)
+  return { kind: 'response', status, lines: [...ownLines, 'Content-Type', 'text/html; charset=utf-8'], body }
+}
+
+/** Refuses on a bare HTTP/1.1 connection, where there is no request to respond to, and closes it. */
+export function refuseBytes(socket: Duplex, problem: Problem, requestId: string): void {
+  sendBytes(socket, refusalResponse(noHead, problem, requestId, ''))
+}
+
+const noHead: RequestHead = { rawHeaders: [], httpVersionMajor: 1, httpVersionMinor: 1 }
+
+/** Sends a response on a bare connection and closes it, once the client could read it. */
+export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse): void {
+  if (socket.writableEnded || !socket.writable) return void socket.destroy()
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+  for (let i = 0; i + 1 < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`
+  silence(socket)
+  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  setTimeout(() => socket.destroy(), CLOSE_MS).unref()
+}
+
+/** Values of each line with the name, given in lower case. */
+export function valuesOf(rawHeaders: readonly string[], wanted: string): string[] {
+  const values: string[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.toLowerCase() === wanted) values.push(rawHeaders[i + 1] as string)
+  return values
+}
+
+/** Sends a response on an HTTP/2 stream; a body that is still to come is refused (RFC 9113 section 8.1). */
+export function sendOnStream(request: StreamRequest, { status, lines, body }: HubResponse): void {
+  const { stream, headers, ended, took } = request
+  if (stream.destroyed || stream.closed) return
+  const headOnly = headers[':method'] === 'HEAD'
+  const bytes = Buffer.from(body)
+  const fields = [':status', status, ...lines, 'content-length', String(bytes.length)]
+  try {
+    stream.respond(fields as never, { endStream: headOnly })
+  } catch {
+    return void stream.close()
+  }
+  if (!headOnly) stream.end(bytes)
+  const late = setTimeout(() => stream.close(), CLOSE_MS)
+  late.unref()
+  stream.once('close', () => clearTimeout(late))
+  if (ended) return
+  stream.on('data', (chunk: Buffer) => took(chunk.length))
+  if (stream.writableFinished) stream.close()
+  else stream.once('finish', () => stream.close())
+}

@@ -1,0 +1,127 @@
+/** A way out for browsers whose cookies are too many for a request to be read. */
+import type { ConnectionInfo } from '@mezite/core/protocol'
+import { fakeClock } from '@mezite/core/testing'
+import t from 'tap'
+import { CookieRescue, RESET_PATH, resetResponse } from '../../../core/hub/http/cookie-reset.ts'
+import { refusesCookies } from '../../../plugins/http-apps/relay/cookie-refusal.ts'
+import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
+
+const from = (clientIp: string, serverName = 'a.apps.test') => ({ clientIp, serverName }) as ConnectionInfo
+function start() {
+  const clock = fakeClock()
+  return { clock, rescue: new CookieRescue(clock) }
+}
+
+t.test(
+  'B24 a browser that has just been refused may send more, at the same host and for a while',
+  async (t) => {
+    const { clock, rescue } = start()
+    t.equal(rescue.opened(from('192.0.2.1')), null)
+    rescue.expect(from('192.0.2.1'))
+    t.equal(rescue.opened(from('192.0.2.2')), null, 'another client')
+    t.equal(rescue.opened(from('192.0.2.1', 'b.apps.test')), null, 'another host')
+    t.equal(rescue.opened(from('192.0.2.1')), 1024 * 1024)
+    clock.advance(119_999)
+    t.ok(rescue.opened(from('192.0.2.1')))
+    clock.advance(1)
+    t.equal(rescue.opened(from('192.0.2.1')), null)
+  },
+)
+
+t.test('B24 only so many connections may send more at once', async (t) => {
+  const { rescue } = start()
+  rescue.expect(from('192.0.2.1'))
+  for (let count = 0; count < 16; count++) t.ok(rescue.opened(from('192.0.2.1')))
+  t.equal(rescue.opened(from('192.0.2.1')), null)
+  rescue.closed()
+  t.ok(rescue.opened(from('192.0.2.1')))
+})
+
+t.test('B24 of clients that were refused the newest 1,000 are remembered', async (t) => {
+  const { rescue } = start()
+  for (let count = 0; count <= 1_000; count++) rescue.expect(from(`client ${count}`))
+  t.equal(rescue.opened(from('client 0')), null)
+  t.ok(rescue.opened(from('client 1')))
+  t.ok(rescue.opened(from('client 1000')))
+})
+
+/** The response to a reset that the page of the host itself asks for, but for `more`. */
+function reset(more: Record<string, string> = {}, head: { method?: string; url?: string } = {}) {
+  const lines: Record<string, string> = {
+    Host: 'a.apps.example.com',
+    Cookie: 'x=1; __Host-mezite_app=secret; __Host-theirs=2; __Secure-y=3',
+    Origin: 'https://a.apps.example.com',
+    'Sec-Fetch-Mode': 'navigate',
+    'Sec-Fetch-Dest': 'document',
+    ...more,
+  }
+  const rawHeaders = Object.entries(lines).flat()
+  const version = { httpVersionMajor: 1, httpVersionMinor: 1 }
+  return resetResponse({ method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head })
+}
+
+t.test(
+  'B24 B25 the reset expires cookies by name, on this host and above it, and none of the hub’s',
+  async (t) => {
+    const { status, lines = [] } = reset() ?? {}
+    t.equal(status, 200)
+    const expired = lines.filter((_, at) => lines[at - 1] === 'Set-Cookie')
+    const end = '=; Path=/; Max-Age=0; Secure'
+    const domains = ['a.apps.example.com', 'apps.example.com', 'example.com'].map(
+      (name) => `; Domain=${name}`,
+    )
+    t.strictSame(expired, [
+      ...['', ...domains].map((domain) => `x${end}${domain}`),
+      `__Host-theirs${end}`,
+      ...['', ...domains].map((domain) => `__Secure-y${end}${domain}`),
+    ])
+    t.notMatch(lines.join(), /Clear-Site-Data|mezite/)
+  },
+)
+
+t.test('B24 cookies are deleted for a navigation of the host’s own page alone', async (t) => {
+  t.equal(
+    reset({ Origin: 'null', 'Sec-Fetch-Site': 'same-origin' })?.status,
+    200,
+    'a page without a referrer',
+  )
+  for (const wrong of [
+    { Origin: 'https://b.apps.example.com' },
+    { Origin: 'null' },
+    { Origin: 'null', 'Sec-Fetch-Site': 'same-site' },
+    { 'Sec-Fetch-Mode': 'cors' },
+    { 'Sec-Fetch-Mode': 'no-cors' },
+    { 'Sec-Fetch-Dest': 'iframe' },
+    { Host: 'x@a.apps.example.com' },
+  ])
+    t.equal(reset(wrong as Record<string, string>)?.status, 431, JSON.stringify(wrong))
+  for (const other of [{ method: 'GET' }, { url: '/' }, { url: `${RESET_PATH}?a` }])
+    t.equal(reset({}, other), undefined, JSON.stringify(other))
+})
+
+t.test('B24 a response head stays within what browsers accept', async (t) => {
+  const Cookie = Array.from({ length: 5_000 }, (_, at) => `cookie-${at}=1`).join('; ')
+  const { lines = [] } = reset({ Cookie }) ?? {}
+  t.ok(lines.join('\r\n').length < 140_000)
+})
+
+t.test(
+  'B24 an app refuses cookies when it responds with 431, or 400 and closes, to a navigation with many',
+  async (t) => {
+    const cookies = ['a'.repeat(4_000), 'b'.repeat(4_001)]
+    const navigation = { method: 'GET', mode: 'navigate', cookies } as unknown as AppRequest
+    const refuses = (status: number, lines: string[], more: object = {}) =>
+      refusesCookies({ status, lines }, { ...navigation, ...more } as AppRequest)
+    const close = ['Server', 'nginx', 'connection', 'Close']
+    t.ok(refuses(431, []))
+    t.ok(refuses(431, [], { method: 'POST' }))
+    t.ok(refuses(400, close))
+    t.notOk(refuses(400, ['X', 'Connection', 'Y', 'close']), 'a response of the app itself')
+    t.notOk(refuses(400, close, { method: 'POST' }), 'a form that was filled in wrongly')
+    for (const status of [200, 401, 404, 413, 500]) t.notOk(refuses(status, close))
+    for (const status of [431, 400]) {
+      t.notOk(refuses(status, close, { mode: 'cors' }), 'a script')
+      t.notOk(refuses(status, close, { cookies: ['a'.repeat(8_000)] }), 'any server accepts that')
+    }
+  },
+)
