@@ -1,0 +1,73 @@
+/** APPS.md against the schema of the app document that the hub enforces. */
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { AppSpec } from '../../../core/hub/catalog/app-schema.ts'
+import { limits } from '../../../plugins/http-apps/limits.ts'
+
+const page = readFileSync(new URL('../../../plugins/http-apps/APPS.md', import.meta.url), 'utf8')
+const names = {
+  clusterName: 'demo',
+  hubOrigin: 'https://hub.example.com',
+  signInOrigin: 'https://hub.example.com',
+  appsDomain: 'apps.example.com',
+  portSuffix: '',
+  appsOidcConnector: null,
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly default?: unknown
+  readonly description?: string
+}
+
+function keysOf({ properties = {} }: Schema, above = ''): [key: string, schema: Schema][] {
+  return Object.entries(properties).flatMap(([key, inner]): [string, Schema][] =>
+    Object.keys(inner.properties ?? {}).length > 0
+      ? keysOf(inner, `${above}${key}.`)
+      : [[`${above}${key}`, inner]],
+  )
+}
+
+t.test('it has a row for every key and no other, with its default', (t) => {
+  const rows = new Map(
+    [...page.matchAll(/^\| `([a-z_.]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)].map(([, key, ...cells]) => [
+      key,
+      cells,
+    ]),
+  )
+  const keys = keysOf(AppSpec as Schema)
+  t.strictSame([...rows.keys()].sort(), keys.map(([key]) => key).sort())
+  for (const [key, schema] of keys) {
+    t.ok(schema.description, `${key} has a description in the schema`)
+    if (schema.default === undefined) continue
+    const text = typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default)
+    t.equal(rows.get(key)?.[0]?.trim(), `\`${text}\``, key)
+  }
+  t.end()
+})
+
+t.test('every recipe is a valid document', (t) => {
+  const recipes = [...page.matchAll(/^### ([^\n]+)\n\n```yaml\n(.*?)```/gms)]
+  t.equal(recipes.length, 12)
+  for (const [, title = '', text = ''] of recipes) {
+    const spec = parse(text) as object
+    const document = { kind: 'app', version: 'v1', metadata: { name: 'x' }, spec }
+    t.doesNotThrow(() => readApp(document, names), title)
+  }
+  const [, whole = ''] = /```yaml\n(kind: app.*?)```/s.exec(page) ?? []
+  t.doesNotThrow(() => readApp(parse(whole), names))
+  t.end()
+})
+
+t.test('the limits are those in force', (t) => {
+  t.match(
+    page,
+    `| head of a response | ${limits.responseHeadBytes / 1024} KiB, ${limits.responseLines} lines |`,
+  )
+  t.match(page, `| trailers of a response | ${limits.trailerBytes / 1024} KiB |`)
+  t.match(page, `| interim responses (1xx) to one request | ${limits.informational} |`)
+  t.match(page, `| roles of a person in \`X-Mezite-Roles\` | ${limits.rolesBytes / 1024} KiB |`)
+  t.end()
+})
