@@ -72,7 +72,7 @@ export class Refusal extends Error {
   toCliError(): CliError {
     const listable = ['app_unknown', 'role_missing', 'label_mismatch'].includes(this.reason)
     const hint = listable ? 'See the apps that you may open with msh app ls.' : ''
-    return new CliError(this.reason, this.message, { hint, status: this.status })
+    return new CliError(this.reason as Lowercase<string>, this.message, { hint, status: this.status })
   }
 }
 

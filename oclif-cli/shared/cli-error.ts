@@ -50,7 +50,8 @@ export class CliError extends Error {
   readonly status: number | null
   readonly members: Readonly<Record<string, unknown>>
 
-  constructor(code: CliErrorCode | (string & {}), message: string, options: CliErrorOptions = {}) {
+  /** Codes from the hub are in lower case, so that a misspelt one of ours does not compile. */
+  constructor(code: CliErrorCode | Lowercase<string>, message: string, options: CliErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.hint = options.hint ?? (cliErrorCodes as Record<string, string>)[code] ?? ''

@@ -50,7 +50,7 @@ export function problemError(status: number, body: string, endpoint: HubEndpoint
   const text = [detail, title, `the hub answered with status ${status}`].find(
     (part) => typeof part === 'string' && part !== '',
   )
-  return new CliError(String(code), String(text), {
+  return new CliError(String(code) as Lowercase<string>, String(text), {
     status,
     members,
     hint: nextStep(status, problem, endpoint),

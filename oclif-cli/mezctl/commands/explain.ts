@@ -45,14 +45,14 @@ export class Explain extends AdminCommand {
     const steps = given[0] === 'spec' ? given.slice(1) : given
     if (!KINDS.includes(kind)) {
       const text = `${JSON.stringify(kind)} is not a kind of document.${await didYouMean(kind, KINDS)}`
-      throw new CliError('MEZ_USAGE', text.replace(/\.$/, ''), { hint: `Kinds: ${KINDS.join(', ')}.` })
+      throw new CliError('MEZ_USAGE_WRONG', text.replace(/\.$/, ''), { hint: `Kinds: ${KINDS.join(', ')}.` })
     }
     const spec = (await this.call(flags, 'GET', path`/schemas/${kind}`)) as Schema
     const schema = find(spec, steps)
     const known = paths(spec, kind)
     if (schema === null) {
       const text = `unknown key ${JSON.stringify(args.key)}.${await didYouMean([kind, ...steps].join('.'), known)}`
-      throw new CliError('MEZ_USAGE', text.replace(/\.$/, ''), {
+      throw new CliError('MEZ_USAGE_WRONG', text.replace(/\.$/, ''), {
         hint: `See all keys: mezctl explain ${kind}`,
       })
     }
