@@ -75,7 +75,7 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/hub': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   plugins: ['@mezite/core', '@mezite/core/protocol'],
-  'oclif-cli/shared': [],
+  'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch'],
   'oclif-cli/msh': [
     '@mezite/cli-shared',

@@ -4,7 +4,7 @@ import { CliError, escapeText } from '@mezite/cli-shared'
 const SENTENCES: Readonly<Record<string, string>> = {
   app_limit: 'APP has reached its limit of connections; try again in a moment',
   app_unknown: 'there is no app named APP',
-  role_missing: 'you have no role that opens apps; ask an administrator for access',
+  role_missing: 'you have no role that opens APP; ask an administrator for access',
   label_mismatch: 'none of your roles opens APP; ask an administrator for access',
   label_denied: 'one of your roles denies access to APP',
   connector_not_allowed: 'APP needs another sign-in: run msh login again with --auth CONNECTOR',

@@ -1,37 +1,6 @@
+import { type ErrorCode, errorCodes } from '@mezite/core/error-codes'
 import { didYouMean } from './suggestion.ts'
 import { escapeLines, escapeText } from './text-escaping.ts'
-
-/** Every code that a command line raises itself, with its general next step. Codes from the hub are printed as received. */
-export const cliErrorCodes = {
-  MEZ_USAGE_WRONG: 'Run the command with --help to see what it takes.',
-  MEZ_FILE_UNREADABLE: 'Check the path and the permissions of the file.',
-  MEZ_FILE_UNWRITABLE: 'Check the path, the permissions of the folder and the free space.',
-  MEZ_DOCUMENT_INVALID: 'Correct the lines listed above. No listed document was applied.',
-  MEZ_SECRET_MISSING: 'Set client_secret to {file: PATH} or {env: NAME}, and make sure that it exists.',
-  MEZ_HUB_UNREACHABLE: 'Check that the hub is running and that this machine can reach it.',
-  MEZ_HUB_TIMEOUT: 'Try again; if it keeps happening, look at the log of the hub.',
-  MEZ_HUB_UNEXPECTED: 'Check that the address is a Mezite hub of this version.',
-  MEZ_SOCKET_DENIED: 'Run as the user that runs the hub, or sign in with `mezctl login --proxy HOST`.',
-  MEZ_TLS_UNTRUSTED: 'Name its certificate authority: --ca-file at login, or NODE_EXTRA_CA_CERTS.',
-  MEZ_NOT_LOGGED_IN: 'Run `login --proxy HOST[:PORT]`.',
-  MEZ_LOGIN_EXPIRED: 'Run `login --proxy HOST[:PORT]` again, or `logout` to use the admin socket.',
-  MEZ_LOGIN_FAILED: 'Run `login` again.',
-  MEZ_LOGIN_ENDED: 'Run `login --proxy HOST[:PORT]` again.',
-  MEZ_IDENTITY_INVALID: 'Create another one with `msh login --out FILE`.',
-  MEZ_PORT_UNAVAILABLE: 'Choose another port with --port, or leave --port out to get a free one.',
-  MEZ_HUB_UNTRUSTED:
-    'Sign in again. If that does not help, tell an administrator: someone may be intercepting the connection.',
-  MEZ_CREDENTIALS_UNSAFE: 'Run chmod 600 on the file, or remove it and sign in again.',
-  MEZ_NOT_CONFIRMED: 'Nothing was changed. Pass --yes to skip the confirmation.',
-  MEZ_NAME_UNKNOWN:
-    'Nothing was changed. Correct the name, or leave --strict out to go ahead with a warning.',
-  MEZ_ATTENTION_NEEDED: 'Run `mezctl status` to see the list again after you have dealt with it.',
-  MEZ_AUDIT_ALTERED: 'Keep the database as it is, and compare it with a backup and with copies of the trail.',
-  MEZ_COMMAND_FAILED: '',
-  MEZ_CLI_FAULT: 'This is a bug. Please report it together with the command that you typed.',
-} as const satisfies Record<string, string>
-
-export type CliErrorCode = keyof typeof cliErrorCodes
 
 export interface CliErrorOptions {
   /** The next step; the general one of the code when omitted. */
@@ -51,10 +20,10 @@ export class CliError extends Error {
   readonly members: Readonly<Record<string, unknown>>
 
   /** Codes from the hub are in lower case, so that a misspelt one of ours does not compile. */
-  constructor(code: CliErrorCode | Lowercase<string>, message: string, options: CliErrorOptions = {}) {
+  constructor(code: ErrorCode | Lowercase<string>, message: string, options: CliErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.hint = options.hint ?? (cliErrorCodes as Record<string, string>)[code] ?? ''
+    this.hint = options.hint ?? (errorCodes as Record<string, string>)[code] ?? ''
     this.status = options.status ?? null
     this.members = options.members ?? {}
   }
@@ -88,7 +57,7 @@ export async function reportError(error: unknown, line: CommandLine): Promise<nu
   const [first = '', ...rest] = failure.message.split('\n')
   process.stderr.write(`error: ${escapeText(first)} (${escapeText(failure.code)})\n`)
   for (const text of rest) process.stderr.write(`${escapeText(text)}\n`)
-  const hint = failure.hint === cliErrorCodes.MEZ_USAGE_WRONG ? usageHint(line) : failure.hint
+  const hint = failure.hint === errorCodes.MEZ_USAGE_WRONG ? usageHint(line) : failure.hint
   if (hint !== '') process.stderr.write(`${escapeLines(hint)}\n`)
   return failure.exitCode
 }

@@ -1,4 +1,5 @@
-import { CliError, cliErrorCodes } from './cli-error.ts'
+import { errorCodes } from '@mezite/core/error-codes'
+import { CliError } from './cli-error.ts'
 import type { HubEndpoint } from './hub-endpoint.ts'
 
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/
@@ -27,7 +28,7 @@ export function transportError(error: unknown, endpoint: HubEndpoint): CliError 
   if (UNTRUSTED.test(code)) {
     return new CliError('MEZ_TLS_UNTRUSTED', `the certificate of ${where} is not trusted: ${message}`, {
       cause: error,
-      hint: CERTIFICATE_HINTS.get(code) ?? endpoint.trustHint ?? cliErrorCodes.MEZ_TLS_UNTRUSTED,
+      hint: CERTIFICATE_HINTS.get(code) ?? endpoint.trustHint ?? errorCodes.MEZ_TLS_UNTRUSTED,
     })
   }
   const local = endpoint.token === null && !endpoint.secure
