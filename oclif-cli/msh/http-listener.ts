@@ -1,20 +1,21 @@
 import {
   type ClientRequest,
   createServer,
+  type Server as HttpServer,
   type IncomingMessage,
   request,
-  type Server,
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
-import type { Socket } from 'node:net'
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { readFraming, resetSocket } from '@mezite/core/protocol'
 import { AppAgent } from './app-agent.ts'
 import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
+import { relayHttp2 } from './http2-relay.ts'
 import type { HubConnection } from './hub-connection.ts'
-import { Refusal } from './refusal.ts'
+import { describeFailure, failureStatus } from './refusal.ts'
 
 /** How long a client may take to send the head of a request. */
 const HEAD_MS = 60_000
@@ -33,6 +34,43 @@ export interface LocalOrigin {
  */
 export function serveHttp(origin: LocalOrigin): Server {
   const agent = new AppAgent(origin.app, origin.hub, { keepAlive: true, maxFreeSockets: 64 })
+  const http1 = serveHttp1(origin, agent)
+  const http2 = relayHttp2(origin, agent)
+  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    sniffVersion(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket)),
+  )
+  server.on('close', () => agent.destroy())
+  return server
+}
+
+/** How a client begins that knows of HTTP/2 beforehand (RFC 9113 section 3.4); no method of HTTP/1.1 has this name. */
+const PREFACE = 'PRI '
+
+/** Calls `done` once the first bytes of a connection tell the version of HTTP; they stay unread. */
+function sniffVersion(socket: Socket, done: (isHttp2: boolean) => void): void {
+  const drop = (): void => void socket.destroy()
+  socket.on('error', drop)
+  const deadline = setTimeout(drop, HEAD_MS)
+  socket.once('close', () => clearTimeout(deadline))
+  let held = Buffer.alloc(0)
+  const onreadable = (): void => {
+    const chunk: Buffer | null = socket.read()
+    if (chunk === null) return
+    held = Buffer.concat([held, chunk])
+    const start = held.toString('latin1', 0, PREFACE.length)
+    if (start.length < PREFACE.length && PREFACE.startsWith(start)) return
+    clearTimeout(deadline)
+    socket.removeListener('readable', onreadable)
+    socket.unshift(held)
+    done(start === PREFACE)
+  }
+  socket.on('readable', onreadable)
+  socket.once('end', () => {
+    if (held.length < PREFACE.length) drop()
+  })
+}
+
+function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
   const server = createServer({
     keepAliveTimeout: IDLE_MS,
     headersTimeout: HEAD_MS,
@@ -44,7 +82,8 @@ export function serveHttp(origin: LocalOrigin): Server {
     shouldUpgradeCallback: isWebSocket,
   })
   server.on('clientError', (_error, socket) => socket.destroy())
-  server.on('close', () => agent.destroy())
+  // It never listens itself, so this arms its timeouts.
+  server.emit('listening')
   server.on('request', (incoming, outgoing) => {
     outgoing.on('error', () => outgoing.destroy())
     incoming.on('error', () => {})
@@ -66,7 +105,7 @@ export function serveHttp(origin: LocalOrigin): Server {
         if (outgoing.destroyed || responded) return void outgoing.destroy()
         // The hub may have closed an idle connection just now; the app has not seen the request.
         if (retry && sent.reusedSocket && isRepeatable(incoming)) return send(false)
-        sendRejection(outgoing, statusOf(error), describe(error, origin.app))
+        sendRejection(outgoing, failureStatus(error), describeFailure(error, origin.app))
       })
       if (!hasBody(incoming)) return void sent.end()
       pipeline(incoming, sent, (error) => {
@@ -129,17 +168,6 @@ function forward(
   return request({ agent, method: incoming.method, path: incoming.url, headers })
 }
 
-/** The status that reports a failed connection to the app: always an error status. */
-function statusOf(error: unknown): number {
-  return error instanceof Refusal && error.status >= 400 ? error.status : 502
-}
-
-/** A sentence about a failed connection to the app, with its code. */
-function describe(error: unknown, app: string): string {
-  if (error instanceof Refusal) return `${error.message} (${error.reason})`
-  return `the connection to ${app} was lost before it responded (connection_lost)`
-}
-
 /** Relays a response as it arrives. A response that breaks off breaks the client's connection too. */
 function relayResponse(response: IncomingMessage, outgoing: ServerResponse, names: OriginNames): void {
   const cut = (): void => {
@@ -182,7 +210,7 @@ function sendRejection(outgoing: ServerResponse, status: number, text: string): 
 }
 
 /** WebSockets: each has a connection of its own, which relays bytes both ways once the app has agreed. */
-function serveUpgrades(server: Server, origin: LocalOrigin): void {
+function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
   const agent = new AppAgent(origin.app, origin.hub, { keepAlive: false })
   server.on('close', () => agent.destroy())
   server.on('upgrade', (incoming: IncomingMessage, duplex: Duplex, head: Buffer) => {
@@ -202,7 +230,7 @@ function serveUpgrades(server: Server, origin: LocalOrigin): void {
     socket.once('close', drop)
     upstream.on('error', (error) => {
       if (socket.destroyed || socket.bytesWritten > 0) return void socket.destroy()
-      reject(statusOf(error), describe(error, origin.app))
+      reject(failureStatus(error), describeFailure(error, origin.app))
     })
     upstream.once('upgrade', ({ statusMessage, headers, rawHeaders }, app, rest) => {
       socket.removeListener('close', drop)

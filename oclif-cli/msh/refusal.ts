@@ -90,3 +90,14 @@ export function lockMessageOf(header: unknown): string {
     return ''
   }
 }
+
+/** The status that reports a failed connection to an HTTP app: always an error status. */
+export function failureStatus(error: unknown): number {
+  return error instanceof Refusal && error.status >= 400 ? error.status : 502
+}
+
+/** A sentence about a failed connection to an HTTP app, with its code. */
+export function describeFailure(error: unknown, app: string): string {
+  if (error instanceof Refusal) return `${error.message} (${error.reason})`
+  return `the connection to ${app} was lost before it responded (connection_lost)`
+}

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import http, { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -351,3 +352,54 @@ t.test('a refusal is an answer in plain words', async (t) => {
   t.match(await ask(), { status: 503, body: /\(hub_unreachable\)/ })
   await hub.up()
 })
+
+t.test(
+  'clients that speak HTTP/2 without TLS get the same origin, streaming and with trailers',
+  async (t) => {
+    const session = connectHttp2(`http://${local}`)
+    session.on('error', () => {})
+    t.teardown(() => session.destroy())
+    listener = (request, response) => {
+      response.writeHead(200, { Trailer: 'X-Sum' })
+      // Before the request is complete.
+      response.write(`first ${request.headers.host} `)
+      request.on('data', (chunk) => response.write(String(chunk).toUpperCase()))
+      request.on('end', () => {
+        response.addTrailers({ 'X-Sum': String(request.trailers['x-end']) })
+        response.end()
+      })
+    }
+    const stream = session.request(
+      { ':method': 'POST', ':path': '/echo', ':authority': local, 'x-stream': '1', te: 'trailers' },
+      { waitForTrailers: true },
+    )
+    let text = ''
+    let trailers: Record<string, unknown> = {}
+    stream.on('data', (chunk) => {
+      if (text === '') {
+        stream.write('a')
+        stream.end('b')
+      }
+      text += chunk
+    })
+    stream.on('trailers', (fields) => {
+      trailers = fields
+    })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '7' }))
+    const [head] = await once(stream, 'response')
+    t.equal(head[':status'], 200)
+    await once(stream, 'close')
+    t.equal(text, `first ${publicHost} AB`)
+    t.equal(trailers['x-sum'], '7')
+
+    const page = session.request({ ':path': '/', ':authority': local, origin: 'https://evil.example' })
+    const [refused] = await once(page, 'response')
+    t.equal(refused[':status'], 403, 'pages of other origins are as closed out as over HTTP/1.1')
+    page.close()
+    listener = (_request, response) => void response.socket?.destroy()
+    const broken = session.request({ ':path': '/', ':authority': local })
+    const [failed] = await once(broken, 'response')
+    t.equal(failed[':status'], 502)
+    listener = (_request, response) => response.end('hello')
+  },
+)

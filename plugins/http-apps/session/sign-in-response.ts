@@ -14,23 +14,23 @@ const MAX_PATH = 4096
 export const RENEWED_PATH = '/.mezite/renewed'
 const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 
-/** SHA-256 of the nonce cookie, as the hand-over is bound to it; undefined when this browser has none. */
+/** SHA-256 of the nonce cookie, to which a session ticket is bound; undefined when this browser has none. */
 export function nonceHash(request: AppRequest): string | undefined {
   const nonce = readCookie(request.cookies, NONCE_COOKIE)
   return nonce !== undefined && NONCE.test(nonce) ? hash(nonce) : undefined
 }
 
 export interface SignInOptions {
-  /** The way leads to `RENEWED_PATH`, and sign-in asks anew when its own session is nearly over. */
+  /** Sign-in ends at `RENEWED_PATH`, and asks the person again when its own session is nearly over. */
   readonly renewal?: boolean
-  /** What is missing, for scripts. */
+  /** Reason code for scripts. */
   readonly code?: string
 }
 
 /**
- * The answer to somebody without a session, the same for every host below the apps' domain, and to somebody of whom
- * more is required than the session has shown: a redirect for a navigation, a page where a redirect would lose a body or
- * stay inside a frame, else 401 with `login_url`, which scripts of listed origins can read too.
+ * The response to a request without a session, the same for every host below the apps' domain, and to one whose session
+ * does not meet a requirement: a redirect for a navigation, a page where a redirect would lose a body or stay inside a
+ * frame, else 401 with `login_url`, which scripts of listed origins can read too.
  */
 export function signInResponse(
   deps: Deps,
@@ -39,7 +39,7 @@ export function signInResponse(
   requestId: string,
   { renewal = false, code = 'login_required' }: SignInOptions = {},
 ): HubResponse {
-  // A nonce that is already there is kept, or the second of two tabs would spoil the first.
+  // An existing nonce is kept, or the second of two tabs would invalidate the first.
   const had = readCookie(request.cookies, NONCE_COOKIE)
   const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
@@ -49,7 +49,7 @@ export function signInResponse(
   const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
   if (FRAMES.has(request.dest ?? '')) {
     const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
-    // Frames of other sites carry no session whatever one does. All that this page can do is open a tab.
+    // Browsers send no session cookie in frames of other sites, so all that this page can do is open a tab.
     const { appsDomain, portSuffix } = deps.publicNames
     const near = `'self' https://*.${appsDomain}${portSuffix}`
     return framedResponse(401, page('Sign in to continue', text, link), near, lines)
@@ -73,7 +73,7 @@ function unauthorized(
 ): HubResponse {
   const detail =
     code === 'login_required'
-      ? 'Sign in first: open login_url in a browser.'
+      ? 'Sign in first: open login_url in a browser. Without one, run `msh app login APP` and use the address that it prints.'
       : 'This needs more than signing in: open login_url in a browser.'
   const problem = new Problem(401, code, detail, { login_url: url })
   return problemResponse(request, problem, requestId, [...lines, ...readableBy(request, app)])

@@ -52,3 +52,10 @@ t.test('B27 tabs share a nonce; one that is not ours is replaced', async (t) => 
     t.not(await nonceFor(odd), odd)
   }
 })
+
+t.test('a program without a session reads how to sign in with and without a browser', async (t) => {
+  const { gateway } = await open(t)
+  const response = await raw(gateway, anonymous('GET /x', 'Accept: */*'))
+  t.match(response, /^HTTP\/1.1 401 [\s\S]*"code":"login_required"[\s\S]*"login_url":"https:/)
+  t.match(response, 'msh app login')
+})

@@ -1,0 +1,127 @@
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { resetStream } from '@mezite/core/protocol'
+import type { AppAgent } from './app-agent.ts'
+import { crossOriginProblem } from './browser-guard.ts'
+import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
+import type { LocalOrigin } from './http-listener.ts'
+import { describeFailure, failureStatus } from './refusal.ts'
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = constants
+const noop = () => {}
+
+/**
+ * The local origin of an HTTP app for clients that speak HTTP/2 without TLS, as gRPC does. Each stream becomes one request
+ * of HTTP/1.1 to the hub, streaming in both directions and with trailers. Takes connections; never listens.
+ */
+export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
+  const server = createServer({ settings: { enablePush: false, initialWindowSize: 1 << 20 } })
+  server.on('sessionError', noop)
+  server.on('session', (session) => session.on('error', noop))
+  server.on('stream', (stream, headers, _flags, rawHeaders: readonly string[]) => {
+    stream.on('error', noop)
+    const method = String(headers[':method'])
+    const path = String(headers[':path'] ?? '')
+    const localHost = String(headers[':authority'] ?? headers.host ?? '')
+    const lines = ['host', localHost, ...fieldsOf(rawHeaders)]
+    const problem = path.startsWith('/')
+      ? crossOriginProblem(lines, stream.session?.socket.localPort ?? 0)
+      : 'This port is not a proxy.'
+    if (problem !== null) return reject(stream, 403, problem)
+    const names: OriginNames = { publicHost: origin.publicHost, localHost }
+    const mapped = towardsApp(lines, names)
+    const hasBody = !stream.endAfterHeaders
+    if (headers['content-length'] === undefined && hasBody) mapped.push('Transfer-Encoding', 'chunked')
+    relay(stream, request({ agent, method, path, headers: mapped }), names, origin.app, method, hasBody)
+  })
+  return server
+}
+
+function relay(
+  stream: ServerHttp2Stream,
+  upstream: ClientRequest,
+  names: OriginNames,
+  app: string,
+  method: string,
+  hasBody: boolean,
+): void {
+  stream.once('close', () => upstream.destroy())
+  upstream.on('error', (error) => {
+    if (stream.headersSent) resetStream(stream, NGHTTP2_INTERNAL_ERROR)
+    else reject(stream, failureStatus(error), describeFailure(error, app))
+  })
+  upstream.once('response', (response) => respond(stream, response, names, method))
+  if (!hasBody) return void upstream.end()
+  // A client may wait for the head of the response before it sends anything.
+  upstream.flushHeaders()
+  let trailers: readonly string[] = []
+  stream.on('trailers', (_headers, _flags, rawHeaders: readonly string[]) => {
+    trailers = rawHeaders
+  })
+  stream.pipe(upstream, { end: false })
+  stream.once('end', () => {
+    // A reset ends the readable side as well.
+    if (stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR) return
+    const pairs = trailers.flatMap((name, at): [string, string][] =>
+      at % 2 === 0 && !name.startsWith(':') ? [[name, trailers[at + 1] as string]] : [],
+    )
+    if (pairs.length > 0) upstream.addTrailers(pairs)
+    upstream.end()
+  })
+}
+
+function respond(
+  stream: ServerHttp2Stream,
+  response: IncomingMessage,
+  names: OriginNames,
+  method: string,
+): void {
+  const { statusCode = 502, headers, rawHeaders } = response
+  const cut = (): void => resetStream(stream, NGHTTP2_INTERNAL_ERROR)
+  response.on('error', cut)
+  response.once('aborted', cut)
+  const endStream =
+    method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0'
+  const lines = towardsClient(rawHeaders, names).map((text, at) => (at % 2 === 0 ? text.toLowerCase() : text))
+  try {
+    stream.respond([':status', String(statusCode), ...lines] as never, {
+      endStream,
+      waitForTrailers: !endStream,
+    })
+  } catch {
+    response.destroy()
+    cut()
+    return
+  }
+  if (endStream) return void response.resume()
+  stream.once('wantTrailers', () => stream.sendTrailers(response.trailers))
+  // The app may respond in full before it has read the request.
+  stream.once('finish', () => {
+    if (!stream.readableEnded) stream.close(NGHTTP2_NO_ERROR)
+  })
+  response.pipe(stream)
+}
+
+/** Fields without pseudo-headers and `host`, cookies joined into one. */
+function fieldsOf(rawHeaders: readonly string[]): string[] {
+  const fields: string[] = []
+  const cookies: string[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name, value] = [rawHeaders[at] as string, rawHeaders[at + 1] as string]
+    if (name === 'cookie') cookies.push(value)
+    else if (!name.startsWith(':') && name !== 'host') fields.push(name, value)
+  }
+  return cookies.length > 0 ? [...fields, 'cookie', cookies.join('; ')] : fields
+}
+
+function reject(stream: ServerHttp2Stream, status: number, text: string): void {
+  if (stream.destroyed || stream.closed) return
+  const headers = {
+    ':status': status,
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  }
+  stream.respond(headers)
+  stream.end(`${text}\n`)
+}
