@@ -3,6 +3,7 @@
  * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
  */
 export { type Access, access } from './api/access.ts'
+export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
 export type { IdentityValue } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
@@ -14,7 +15,7 @@ export {
   type IssuedCertificate,
 } from './api/certificate-authorities.ts'
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
-export type { AccessContext, Decision } from './api/decision.ts'
+export type { AccessContext } from './api/decision.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export { type HeaderLines, type HttpHooks, httpHooks } from './api/http-hooks.ts'
 export {
@@ -30,7 +31,7 @@ export {
   type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
-export type { LiveStream, SessionTickets, StreamRegistry } from './api/sessions.ts'
+export type { SessionTickets, StreamRegistry } from './api/sessions.ts'
 export {
   type AgentTransport,
   agentTransports,
@@ -39,7 +40,7 @@ export {
   type TransportPath,
   transports,
 } from './api/transport.ts'
-export { type Link, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export { type Link, type OpenOptions, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export {

@@ -49,7 +49,8 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   enrolment: ['tunnel'],
   revisions: ['database'],
   signin: ['api-server'],
-  tunnel: ['enrolment'],
+  // Nothing but what the gate has admitted opens a connection.
+  tunnel: ['access', 'enrolment'],
   users: ['access'],
 }
 
@@ -222,17 +223,26 @@ t.test('the kernel stays under 900 lines of code that runs', (t) => {
   t.end()
 })
 
-t.test('E80 every way to an app asks the same access call, and nobody else decides', (t) => {
-  const asking = sources.filter((file) => /(?<!tap\.)\baccess\.decide\(/.test(textOf(file))).sort()
-  t.strictSame(asking, [
-    'core/hub/sessions/sessions.ts',
+t.test('E80 only the gate decides, only what it admits opens a connection, and every way in asks it', (t) => {
+  const using = (pattern: RegExp) => sources.filter((file) => pattern.test(textOf(file))).sort()
+  t.strictSame(using(/\bdecisions\.decide\(/), ['core/hub/access/access.ts'])
+  t.strictSame(using(/\bcalls\.access\b/), ['core/hub/hub.ts', 'core/hub/rooms.ts'])
+  t.strictSame(using(/\btap\.access\.decide\(/), ['plugins/rbac/hub.ts'])
+  t.strictSame(
+    using(/\bgrant\(|\bnew AdmissionState\(/).filter((file) => file !== 'core/hub/access/admission.ts'),
+    ['core/hub/access/access.ts'],
+    'who makes admissions',
+  )
+  t.strictSame(using(/\bstateOf\(admission\)/), ['core/hub/tunnel/agent-selector.ts'])
+  t.strictSame(using(/\bdialThrough\(/), [
+    'core/hub/tunnel/agent-selector.ts',
+    'core/hub/tunnel/tunnel-dialer.ts',
+  ])
+  t.strictSame(using(/\blive\.add\(/), ['core/hub/access/access.ts'])
+  t.strictSame(using(/\baccess\.admit\(/), [
     'core/hub/signin/app-launch.ts',
     'plugins/http-apps/session/admission.ts',
-    'plugins/tcp-apps/admission.ts',
+    'plugins/tcp-apps/client-connection.ts',
   ])
-  const voting = sources.filter((file) => /\btap\.access\.decide\(/.test(textOf(file)))
-  t.strictSame(voting, ['plugins/rbac/hub.ts'])
-  const calling = sources.filter((file) => /calls\.access\.decide\b/.test(textOf(file)))
-  t.strictSame(calling, ['core/hub/rooms.ts'])
   t.end()
 })

@@ -1,19 +1,19 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { Admission, AdmissionQuery, Refusal } from './admission.ts'
 import type { App } from './app.ts'
-import type { AccessQuery, Decision } from './decision.ts'
 import type { Subject } from './subject.ts'
 
-/** The one place that decides. HTTP, WebSocket, TCP and the API ask here and nowhere else. */
+/** The one gate to apps. Every protocol, and the hub's own launch page, comes through `admit` and nothing else. */
 export interface Access {
   /**
-   * Decides over all `access.decide` taps, locks first. Cached by (subject, app, epoch) when every tap is
-   * pure, and then synchronous. Never throws and never rejects: what fails is a denial.
-   * Freshness is not part of it: ask `Revisions.fresh()` first and answer 503 `view_stale`.
+   * Decides over one request for an app: session, connector, locks, policies, requirements, state of the app, audit
+   * capacity. Returns an admission, or a refusal, which it has recorded where it denies somebody who is known. Synchronous
+   * when session and decision are in memory. Never throws and never rejects: a failing policy is a denial.
    */
-  decide(query: AccessQuery): Decision | Promise<Decision>
-  /** Apps of either protocol that the subject would be let into, requirements set aside; in order of name. */
+  admit(query: AdmissionQuery): Admission | Refusal | Promise<Admission | Refusal>
+  /** Enabled apps of every protocol that the subject may open, requirements set aside; in order of name. */
   visible(subject: Subject): Promise<readonly App[]>
 }
 
-/** Decides who may reach which app. */
+/** Whether somebody may reach an app. */
 export const access = serviceRef<Access>('access')

@@ -56,6 +56,8 @@ export interface Decision {
   readonly requirements: readonly Requirement[]
   /** What the subject has satisfied that met a requirement; absent or empty when nothing was required. */
   readonly met?: readonly SatisfiedRequirement[]
-  /** What the person may read about a denial, in the words of whoever set the lock. */
+  /** What the person may read about a denial, in the words of the lock or the policy. */
   readonly message?: string
+  /** Where the person can read or do more: an `https:` or `mailto:` URL from the policy. */
+  readonly link?: string
 }

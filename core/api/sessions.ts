@@ -1,7 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { Transaction } from './database.ts'
-import type { AccessContext } from './decision.ts'
 import type { Change } from './revisions.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 
@@ -72,20 +71,8 @@ export interface SessionEnded {
   readonly reason: EndReason
 }
 
-/** A live transfer (HTTP exchange, WebSocket, TCP connection) that must end when access ends. */
-export interface LiveStream {
-  readonly session: Session
-  readonly app: App
-  readonly agent: string | null
-  readonly context: AccessContext
-  /** Called at most once, synchronously; closes both sides at once. */
-  cut(reason: EndReason): void
-}
-
-/** One index of everything live. Re-decided on each change of access data and once a second. */
+/** Everything that is open: each admission counts from its grant until it is closed or cut. */
 export interface StreamRegistry {
-  /** Registers a stream; the returned function removes it and must be called when the stream ends. */
-  add(stream: LiveStream): () => void
   countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
   readonly size: number
 }

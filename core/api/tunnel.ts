@@ -1,4 +1,5 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { Admission } from './admission.ts'
 import type { App } from './app.ts'
 
 /**
@@ -53,19 +54,27 @@ export interface TunnelChanged {
   readonly reason: string | null
 }
 
+/** How `Tunnel.open` chooses. */
+export interface OpenOptions {
+  /** Gives an idle connection of the same session to the same app through this agent, instead of a new one. */
+  readonly idle?: (agent: string) => Pipe | undefined
+  /** Host name of an agent whose link has just broken: tried last. */
+  readonly avoid?: string | null
+}
+
 /** The live agents of this hub and the way through them. */
 export interface Tunnel {
   /** Links that may serve the app now, best first (least open streams, then round robin). Synchronous. */
   candidates(app: App): readonly Link[]
   /**
-   * Opens a connection to the app through one link. Rejects with `MEZ_DIAL_FAILED` (refused, unreachable,
-   * not allowed; `agent_limit`: as many as it may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`; the reason code of
-   * the agent is in `reason`.
-   * No byte of a request has left before it resolves, so the next candidate may be tried.
+   * Opens a connection to the app of the admission: walks the candidates until one connects. Access is decided again
+   * when it may have changed meanwhile, so a connection is returned only while the admission holds. Synchronous when
+   * an idle connection serves; otherwise rejects with `MEZ_AGENT_NONE` without a candidate, `MEZ_ADMISSION_ENDED` when
+   * access has ended, else the failure of the last candidate: `MEZ_DIAL_FAILED` (refused, unreachable, not allowed;
+   * `agent_limit`: as many streams as the agent may carry), `MEZ_DIAL_TIMEOUT` or `MEZ_LINK_LOST`. Each error has the
+   * reason code in `reason`. No byte of a request leaves before it resolves.
    */
-  dial(app: App, link: Link): Promise<Pipe>
-  /** Walks the candidates. Rejects with `MEZ_AGENT_NONE` when there is none, else with the last failure. */
-  open(app: App): Promise<Pipe>
+  open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe>
   links(): readonly Link[]
   lastError(hostname: string): string | null
   /** Cuts the link of an agent at once. */

@@ -11,6 +11,7 @@ import type { Log } from '../kernel/log.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
 import { createApiTokens } from './access/api-tokens.ts'
+import { createDecisions } from './access/decisions.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
@@ -116,20 +117,30 @@ export async function openRooms(options: RoomsOptions) {
   const users = createUsers({ revisions, clock, log })
   const locks = createLocks({ revisions, clock })
   const apiTokens = createApiTokens({ db, revisions, users, locks, clock, log })
-  const decide = { decide: calls.access.decide, decided: counts.decision }
-  const access = createAccess({ catalog, ...decide, locks, revisions, clock, log })
+  const { decide } = calls.access
+  const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
     db,
     revisions,
     users,
     locks,
     catalog,
-    access,
     audit,
     hooks: calls.session,
-    streamStalenessMs: config.sessions.streamStalenessMs,
+    endOf: (stream) => access.endOf(stream),
     clock,
     log,
+  })
+  const access = createAccess({
+    catalog,
+    decisions,
+    sessions,
+    locks,
+    revisions,
+    audit,
+    publicNames,
+    decided: counts.decision,
+    streamStalenessMs: config.sessions.streamStalenessMs,
   })
   const alone = config.database.driver === 'embedded'
   const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })

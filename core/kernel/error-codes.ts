@@ -70,6 +70,7 @@ export const errorCodes = {
   MEZ_DIAL_FAILED: 'Check that the application listens and that the agent may dial it (`apps.allow`).',
   MEZ_DIAL_TIMEOUT: 'Check the network between agent and application, or raise `timeouts.connect`.',
   MEZ_LINK_LOST: 'The agent reconnects by itself; read its log if it does not.',
+  MEZ_ADMISSION_ENDED: 'Ask for access again: it was taken away, or the request is over.',
   MEZ_AGENT_NONE: 'Start an agent that the app is bound to; `mezctl apps get` lists them.',
   MEZ_PIN_MISMATCH:
     'Compare `ca_pin` with `mezctl tokens create`; another server may answer at this address.',

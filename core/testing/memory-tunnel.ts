@@ -1,12 +1,14 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { Admission } from '../api/admission.ts'
 import type { App } from '../api/app.ts'
-import type { Link, Pipe, Tunnel } from '../api/tunnel.ts'
+import type { Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
+import { openAdmitted } from '../hub/tunnel/agent-selector.ts'
 import { resetSocket } from '../wire/socket-reset.ts'
 
 /**
- * A tunnel without agents: `dial` connects to the app's URI from this process. Pipes behave as real ones do, resets
- * included. `failing` names agents whose dials fail, and `links` may be set to say which are connected.
+ * A tunnel without agents: `open` connects to the app's URI from this process. Pipes behave as real ones do, resets
+ * included. `failing` names agents whose dials fail, and `connected` may be set to those that are connected.
  */
 export class MemoryTunnel implements Tunnel {
   readonly failing = new Set<string>()
@@ -47,9 +49,13 @@ export class MemoryTunnel implements Tunnel {
     })
   }
 
-  async open(app: App): Promise<Pipe> {
-    for (const link of this.candidates(app)) return this.dial(app, link)
-    throw Object.assign(new Error('no agent'), { code: 'MEZ_AGENT_NONE' })
+  open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe> {
+    return openAdmitted(
+      admission,
+      options,
+      (app) => this.candidates(app),
+      (app, link) => this.dial(app, link),
+    )
   }
 
   links(): readonly Link[] {

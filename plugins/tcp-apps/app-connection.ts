@@ -1,10 +1,8 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import { type EndReason, messageOf } from '@mezite/core'
-import { type Pipe, resetStream, StreamPipe, type UnreadBudget } from '@mezite/core/protocol'
-import type { Admitted } from './admission.ts'
+import { type Admission, type Pipe, resetStream, StreamPipe, type UnreadBudget } from '@mezite/core/protocol'
 import type { Deps } from './deps.ts'
-import { dialFailure } from './dial-failure.ts'
-import { refuseStream } from './stream-refusal.ts'
+import { dialFailure, refuseStream } from './stream-refusal.ts'
 
 /** Why a connection ended, in the audit: of its own accord, or what ended it. */
 export type ConnectionEnd =
@@ -19,8 +17,7 @@ export type ConnectionEnd =
 export interface ConnectionOptions {
   readonly parts: Deps
   readonly stream: ServerHttp2Stream
-  readonly admitted: Admitted
-  readonly requestId: string
+  readonly admission: Admission
   /** The client's whole connection is gone, not just this stream. */
   readonly clientLost: () => boolean
   /** What all streams of the client's connection may hold unread together. */
@@ -29,15 +26,13 @@ export interface ConnectionOptions {
 }
 
 /**
- * One connection of a person to a TCP application, from the first decision to the last record. Each side closes its
- * own direction; a reset of one side resets the other; nothing is read that the other side cannot take.
+ * One admitted connection of a person to a TCP application, from the dial to the last record. Each side closes its own
+ * direction; a reset of one side resets the other; a slow reader on one side pauses the other.
  */
 export class AppConnection {
   readonly #options: ConnectionOptions
-  readonly #release: () => void
   #client: StreamPipe | null = null
   #app: Pipe | null = null
-  #agent: string | null = null
   #bytesIn = 0
   #bytesOut = 0
   #startedAt = 0
@@ -47,43 +42,36 @@ export class AppConnection {
   #over = false
 
   constructor(options: ConnectionOptions) {
-    const { parts, admitted, stream } = options
-    const { app, session, context } = admitted
+    const { parts, admission, stream } = options
     this.#options = options
     this.#activeAt = parts.clock.monotonic()
-    const agent = () => this.#agent
-    // Before the dial: what is revoked meanwhile never gets through.
-    this.#release = parts.sessions.live.add({
-      session,
-      app,
-      context,
-      get agent() {
-        return agent()
-      },
-      cut: (reason) => this.cut(reason),
-    })
     stream.once('close', this.#goneEarly)
-    parts.tunnel.open(app).then(
+    admission.bind(this)
+    Promise.resolve(parts.tunnel.open(admission)).then(
       (pipe) => this.#opened(pipe),
       (error: unknown) => this.#failed(error),
     )
   }
 
-  /** Ends both directions at once, as a reset. */
+  /** Ends both directions at once, as a reset. A client that is not connected yet reads that its access has ended. */
   cut(reason: ConnectionEnd): void {
+    const { stream, admission } = this.#options
+    const early = this.#app === null && admission.ended !== null
     this.#finish(reason)
-    resetStream(this.#options.stream)
+    if (early) refuseStream(stream, { status: 403, reason: 'revoked' })
+    else resetStream(stream)
   }
 
-  /** Looks at the bytes since the last look: ends a connection that was idle for too long, and notes use. */
+  /** Compares the byte counts with those of the last sweep: closes an idle connection, and counts use of the session. */
   sweep(now: number): void {
     if (this.#app === null) return
     const bytes = this.#bytesIn + this.#bytesOut
-    const { app, session } = this.#options.admitted
+    const { admission } = this.#options
+    const { app } = admission
     if (bytes !== this.#seenBytes) {
       this.#seenBytes = bytes
       this.#activeAt = now
-      this.#options.parts.sessions.touch(session)
+      admission.touch()
     } else if (now - this.#activeAt >= app.timeouts.idleMs) this.cut('idle')
   }
 
@@ -91,20 +79,19 @@ export class AppConnection {
 
   #failed(error: unknown): void {
     if (this.#over) return
-    const { parts, stream, admitted, requestId } = this.#options
+    const { parts, stream, admission } = this.#options
     stream.removeListener('close', this.#goneEarly)
-    const failure = dialFailure(error)
-    const { app, session } = admitted
+    const { app, session, requestId } = admission
     parts.log.info(
-      { app: app.name, session: session.id, request_id: requestId, error: messageOf(error) },
-      'application not reached',
+      { app: app.name, session: session?.id, request_id: requestId, error: messageOf(error) },
+      'failed to connect to an application',
     )
     this.#finish('agent_lost')
-    refuseStream(stream, failure)
+    refuseStream(stream, dialFailure(error))
   }
 
   #opened(pipe: Pipe): void {
-    const { parts, stream, requestId } = this.#options
+    const { parts, stream, admission } = this.#options
     if (this.#over || stream.destroyed || stream.closed) {
       pipe.onclose = () => {}
       pipe.destroy()
@@ -113,12 +100,11 @@ export class AppConnection {
     }
     stream.removeListener('close', this.#goneEarly)
     this.#app = pipe
-    this.#agent = pipe.agent
     this.#startedAt = parts.clock.monotonic()
     this.#activeAt = this.#startedAt
     const event = this.#event('app.session.start', {})
     parts.audit.record(event)
-    parts.open.opened(requestId, event)
+    parts.open.opened(admission.requestId, event)
     this.#splice(pipe)
   }
 
@@ -165,8 +151,8 @@ export class AppConnection {
   #finish(reason: ConnectionEnd): void {
     if (this.#over) return
     this.#over = true
-    const { parts, requestId, onOver } = this.#options
-    this.#release()
+    const { parts, admission, onOver } = this.#options
+    admission.close()
     onOver(this)
     if (this.#app === null) return
     this.#app.destroy()
@@ -176,20 +162,20 @@ export class AppConnection {
       duration_ms: Math.round(parts.clock.monotonic() - this.#startedAt),
       end_reason: reason,
     })
-    parts.open.closed(requestId, end)
+    parts.open.closed(admission.requestId, end)
   }
 
   #event(type: string, more: Readonly<Record<string, string | number>>) {
-    const { app, session, subject, context } = this.#options.admitted
+    const { app, session, subject, context, requestId, agent } = this.#options.admission
     return {
       type,
       success: true,
-      user: subject.user,
-      roles: subject.roles,
+      user: subject?.user ?? null,
+      roles: subject?.roles ?? null,
       clientIp: context.clientIp,
-      sessionId: session.id,
-      requestId: this.#options.requestId,
-      fields: { app: app.name, app_id: app.id, protocol: 'tcp', agent: this.#agent, ...more },
+      sessionId: session?.id ?? null,
+      requestId,
+      fields: { app: app.name, app_id: app.id, protocol: 'tcp', agent, ...more },
     }
   }
 }

@@ -9,10 +9,11 @@ import {
 import type { TLSSocket } from 'node:tls'
 import { messageOf } from '@mezite/core'
 import {
+  type Admission,
   APP_PROTOCOL_HEADER,
   LONGEST_TIMER_MS,
-  type Overload,
   PUBLIC_HOST_HEADER,
+  type Refusal,
   releaseListeners,
   resetStream,
   SESSION_WINDOW,
@@ -21,12 +22,11 @@ import {
   tunnelHttp2,
   UnreadBudget,
 } from '@mezite/core/protocol'
-import { type Admitted, decideConnection, refused, type Verdict } from './admission.ts'
 import { AppConnection, type ConnectionEnd } from './app-connection.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { PipeDuplex } from './pipe-duplex.ts'
-import { refuseStream } from './stream-refusal.ts'
+import { refusalOf, refuseStream, type StreamRefusal } from './stream-refusal.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
 /** As on tunnels, with fewer streams and small heads: these are strangers' programs. */
@@ -51,8 +51,6 @@ export interface ClientOptions {
   readonly certificate: UserCertificate
   readonly clientIp: string
   readonly onClosed: (client: ClientConnection) => void
-  /** Somebody who may has too many connections. */
-  readonly onOverload: (admitted: Admitted, reason: Overload, requestId: string) => void
 }
 
 /** One connection of msh: HTTP/2 on mutual TLS, one CONNECT stream for each connection to an application. */
@@ -65,8 +63,8 @@ export class ClientConnection {
   readonly #http2: ServerHttp2Session
   readonly #budget: UnreadBudget
   #expiry: NodeJS.Timeout | undefined
-  /** Set once it is clear that nobody is served here: what every stream hears. */
-  #refusal: Verdict | null = null
+  /** Set once nobody is served here: what every stream gets. */
+  #refusal: StreamRefusal | null = null
   #learning: Promise<void> | null = null
   #draining = false
   #closed = false
@@ -93,15 +91,15 @@ export class ClientConnection {
     this.#cutAt(certificate.notAfter)
     // Another hub may have opened the session a moment ago.
     if (!parts.sessions.byId(this.sessionId)) this.#learning = this.#learn()
-    else this.#judge()
+    else this.#checkSession()
   }
 
-  /** Ends everything at once; the reason goes along in the GOAWAY frame. */
-  end(reason: ConnectionEnd, told: string = reason): void {
+  /** Ends everything at once. The GOAWAY frame carries `code`. */
+  end(reason: ConnectionEnd, code: string = reason): void {
     for (const connection of [...this.connections]) connection.cut(reason)
     if (this.#http2.destroyed) return
-    this.#refusal ??= refused(401, told)
-    this.#http2.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(told))
+    this.#refusal ??= { status: 401, reason: code }
+    this.#http2.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(code))
     setTimeout(() => this.#destroy(), limits.closeMs).unref()
   }
 
@@ -109,8 +107,8 @@ export class ClientConnection {
   drain(): void {
     if (this.#draining) return
     this.#draining = true
-    this.#refusal ??= refused(503, 'draining')
-    // GOAWAY: msh goes elsewhere with what is new.
+    this.#refusal ??= { status: 503, reason: 'draining' }
+    // After GOAWAY msh opens new streams elsewhere.
     if (!this.#http2.destroyed) this.#http2.close()
   }
 
@@ -119,15 +117,15 @@ export class ClientConnection {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, limits.learnMs)
     })
-    // Without the database the view is not fresh either, and that is what the streams are told.
+    // Without the database the view is stale, and the gate refuses for that.
     await Promise.race([this.#options.parts.revisions.catchUp().catch(() => {}), late])
     clearTimeout(timer)
     this.#learning = null
-    this.#judge()
+    this.#checkSession()
   }
 
-  /** The certificate must be the one of a session that lives, and of that person. */
-  #judge(): void {
+  /** The certificate must belong to a session that lives, and to its person. */
+  #checkSession(): void {
     const { parts, certificate } = this.#options
     const session = parts.sessions.byId(this.sessionId)
     if (session?.kind === 'cert' && session.user === certificate.user) return
@@ -142,67 +140,64 @@ export class ClientConnection {
       sessionId: certificate.sessionId,
       fields: { app: null, protocol: 'tcp' },
     })
-    this.#refusal = refused(401, reason)
+    this.#refusal = { status: 401, reason }
     setTimeout(() => this.end('revoked', reason), limits.refusedMs).unref()
   }
 
   #take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // Before anything that may fail: a stream without it could end the process.
+    // Before anything that may fail: an unhandled error of a stream would end the process.
     stream.on('error', () => {})
-    const answer = (): void => {
+    const serve = (): void => {
       try {
-        this.#answer(stream, headers)
+        this.#serve(stream, headers)
       } catch (error) {
         this.#broken(stream, error)
       }
     }
-    if (this.#learning) this.#learning.then(answer)
-    else answer()
+    if (this.#learning) this.#learning.then(serve)
+    else serve()
   }
 
-  #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    if (this.#refusal) return void this.#act(stream, this.#refusal, '')
-    if (headers[':method'] !== 'CONNECT') return void refuseStream(stream, refused(405, 'connect_only'))
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    if (this.#refusal) return void refuseStream(stream, this.#refusal)
+    if (headers[':method'] !== 'CONNECT')
+      return void refuseStream(stream, { status: 405, reason: 'connect_only' })
     const protocol = headers[APP_PROTOCOL_HEADER] ?? 'tcp'
-    const { certifiedHttp } = this.#options.parts
+    const { access, catalog, certifiedHttp } = this.#options.parts
     if (protocol !== 'tcp' && (protocol !== 'http' || !certifiedHttp))
-      return void refuseStream(stream, refused(400, 'protocol_unknown'))
-    const requestId = randomUUID()
-    const verdict = decideConnection(this.#options.parts, {
-      sessionId: this.sessionId,
-      name: headers[':authority'] ?? '',
+      return void refuseStream(stream, { status: 400, reason: 'protocol_unknown' })
+    const outcome = access.admit({
+      who: { kind: 'cert', sessionId: this.sessionId },
+      app: catalog.byName(headers[':authority'] ?? ''),
       protocol,
       clientIp: this.#options.clientIp,
-      requestId,
+      requestId: randomUUID(),
     })
-    if (!(verdict instanceof Promise)) return void this.#act(stream, verdict, requestId)
-    verdict
-      .then((late) => this.#act(stream, late, requestId))
-      .catch((error: unknown) => this.#broken(stream, error))
+    if (!(outcome instanceof Promise)) return void this.#act(stream, outcome)
+    outcome.then((late) => this.#act(stream, late)).catch((error: unknown) => this.#broken(stream, error))
   }
 
-  #act(stream: ServerHttp2Stream, verdict: Verdict, requestId: string): void {
-    if (verdict.kind === 'refused') return void refuseStream(stream, verdict)
-    if (stream.destroyed || stream.closed) return
-    if (!this.#enter(stream, verdict, requestId)) return
-    if (verdict.app.protocol === 'http') this.#carryHttp(stream, verdict)
-    else this.#connect(stream, verdict, requestId)
+  #act(stream: ServerHttp2Stream, outcome: Admission | Refusal): void {
+    if (outcome.outcome !== 'admitted') return void refuseStream(stream, refusalOf(outcome))
+    if (stream.destroyed || stream.closed) return void outcome.close()
+    const { app } = outcome
+    const user = outcome.subject?.user ?? ''
+    const overload = this.#options.parts.load.take(user, app.id)
+    if (overload !== null) {
+      outcome.deny(overload)
+      return void refuseStream(stream, { status: overload === 'app_limit' ? 503 : 429, reason: overload })
+    }
+    const leave = () => this.#options.parts.load.give(user, app.id)
+    if (app.protocol === 'http') this.#carryHttp(stream, outcome, leave)
+    else this.#connect(stream, outcome, leave)
   }
 
-  /** Takes the place of one more connection of the person to the app; false: there are too many, and that was the answer. */
-  #enter(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): boolean {
-    const { app, subject } = admitted
-    const overload = this.#options.parts.load.take(subject.user, app.id)
-    if (overload === null) return true
-    this.#options.onOverload(admitted, overload, requestId)
-    refuseStream(stream, refused(overload === 'app_limit' ? 503 : 429, overload))
-    return false
-  }
-
-  /** Each request is decided and recorded by the code that serves browsers. */
-  #carryHttp(stream: ServerHttp2Stream, { app, session, subject }: Admitted): void {
+  /** The code that serves browsers admits and records each request on the stream. */
+  #carryHttp(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
     const { parts, clientIp } = this.#options
-    stream.once('close', () => parts.load.give(subject.user, app.id))
+    const { app } = admission
+    stream.once('close', leave)
+    admission.close()
     stream.respond(
       { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${parts.publicNames.portSuffix}` },
       { endStream: false },
@@ -212,22 +207,19 @@ export class ClientConnection {
       clientPort: 0,
       trustedProxy: false,
       serverName: null,
-      certified: { sessionId: session.id, appId: app.id },
+      certified: { sessionId: this.sessionId, appId: app.id },
     })
   }
 
-  #connect(stream: ServerHttp2Stream, admitted: Admitted, requestId: string): void {
-    const { load } = this.#options.parts
-    const { app, subject } = admitted
+  #connect(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
     const connection = new AppConnection({
       parts: this.#options.parts,
       stream,
-      admitted,
-      requestId,
+      admission,
       clientLost: () => this.#http2.destroyed,
       budget: this.#budget,
       onOver: (over) => {
-        load.give(subject.user, app.id)
+        leave()
         this.connections.delete(over)
       },
     })
@@ -235,11 +227,11 @@ export class ClientConnection {
   }
 
   #broken(stream: ServerHttp2Stream, error: unknown): void {
-    this.#options.parts.log.error({ error: messageOf(error) }, 'a connection could not be served')
+    this.#options.parts.log.error({ error: messageOf(error) }, 'failed to serve a connection')
     resetStream(stream, constants.NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** No connection outlives the certificate that it stands on. */
+  /** No connection outlives its certificate. */
   #cutAt(notAfter: number): void {
     const left = notAfter - this.#options.parts.clock.now()
     if (left <= 0) this.end('expired', 'certificate_expired')

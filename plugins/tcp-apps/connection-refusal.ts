@@ -8,7 +8,7 @@ const GOAWAY = 7
  * Closes a connection whose certificate does not count, with the reason in a GOAWAY frame (RFC 9113, 6.8) after the
  * empty SETTINGS frame that a server must begin with. No HTTP/2 session is made for a stranger, and nothing is read.
  */
-export function sayRefused(socket: TLSSocket, reason: string): void {
+export function closeRefused(socket: TLSSocket, reason: string): void {
   const text = Buffer.from(reason)
   const end = setTimeout(() => socket.destroy(), limits.closeMs)
   socket.once('close', () => clearTimeout(end))

@@ -5,13 +5,11 @@ import {
   type ConnectionInfo,
   createRateLimit,
   type NamedProtocol,
-  type Overload,
   type RateLimit,
   TCP_ALPN,
 } from '@mezite/core/protocol'
-import type { Admitted } from './admission.ts'
 import { ClientConnection } from './client-connection.ts'
-import { sayRefused } from './connection-refusal.ts'
+import { closeRefused } from './connection-refusal.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
 import { readUserCertificate } from './user-certificate.ts'
@@ -58,7 +56,6 @@ export class TcpApps implements NamedProtocol {
       socket,
       certificate,
       clientIp: info.clientIp,
-      onOverload: (admitted, reason, requestId) => this.#overload(admitted, reason, requestId),
       onClosed: (closed) => {
         others.delete(closed)
         if (others.size === 0 && this.#clients.get(sessionId) === others) this.#clients.delete(sessionId)
@@ -70,7 +67,7 @@ export class TcpApps implements NamedProtocol {
 
   /** Says and records that somebody showed no certificate, or one that counts for nothing here. */
   refused(socket: TLSSocket, info: ConnectionInfo): void {
-    sayRefused(socket, 'certificate_refused')
+    closeRefused(socket, 'certificate_refused')
     const mine = this.#complaints.take(addressKey(info.clientIp), limits.complaintsPerAddress)
     if (!mine || !this.#complaints.take('*', limits.complaints)) return
     this.#parts.audit.record({
@@ -79,20 +76,6 @@ export class TcpApps implements NamedProtocol {
       reason: 'certificate_refused',
       clientIp: info.clientIp,
       fields: { app: null, protocol: 'tcp' },
-    })
-  }
-
-  #overload({ app, subject, session, context }: Admitted, reason: Overload, requestId: string): void {
-    this.#parts.audit.record({
-      type: 'access.denied',
-      success: false,
-      reason,
-      user: subject.user,
-      roles: subject.roles,
-      clientIp: context.clientIp,
-      sessionId: session.id,
-      requestId,
-      fields: { app: app.name, protocol: 'tcp' },
     })
   }
 

@@ -1,9 +1,32 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import { MESSAGE_HEADER, REASON_HEADER, resetStream } from '@mezite/core/protocol'
-import type { Refused } from './admission.ts'
+import { MESSAGE_HEADER, REASON_HEADER, type Refusal, resetStream } from '@mezite/core/protocol'
 
-/** Answers no, with the reason, and is done with the stream: what the client still sends is not waited for. */
-export function refuseStream(stream: ServerHttp2Stream, { status, reason, message }: Refused): void {
+/** What a client reads about a stream that does not reach its app. */
+export interface StreamRefusal {
+  /** Status code of HTTP. */
+  readonly status: number
+  /** A stable reason code, which msh puts into words. */
+  readonly reason: string
+  /** What the person may read about it, in the words of the lock or the policy. */
+  readonly message?: string
+}
+
+/** The gate's refusal as the client reads it. */
+export function refusalOf({ status, code, message, link }: Refusal): StreamRefusal {
+  const text = [message, link].filter((part) => part !== null).join(' ')
+  return { status, reason: code, ...(text === '' ? {} : { message: text }) }
+}
+
+/** The refusal when no agent could connect: 504 when it took too long, 503 when all agents are busy, else 502. */
+export function dialFailure(error: unknown): StreamRefusal {
+  const { code, reason } = (error ?? {}) as { code?: unknown; reason?: unknown }
+  const known = typeof reason === 'string' && /^[a-z0-9_]{1,64}$/.test(reason) ? reason : 'app_unreachable'
+  const status = code === 'MEZ_DIAL_TIMEOUT' ? 504 : known === 'agent_limit' ? 503 : 502
+  return { status, reason: known }
+}
+
+/** Responds with the refusal and closes the stream without waiting for the rest that the client sends. */
+export function refuseStream(stream: ServerHttp2Stream, { status, reason, message }: StreamRefusal): void {
   if (stream.destroyed || stream.closed) return
   // Without a reader the end of the client's side is never seen.
   stream.resume()
@@ -11,8 +34,8 @@ export function refuseStream(stream: ServerHttp2Stream, { status, reason, messag
     if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
   })
   try {
-    const said = message === undefined ? {} : { [MESSAGE_HEADER]: encodeURIComponent(message.toWellFormed()) }
-    stream.respond({ ':status': status, [REASON_HEADER]: reason, ...said }, { endStream: true })
+    const more = message === undefined ? {} : { [MESSAGE_HEADER]: encodeURIComponent(message.toWellFormed()) }
+    stream.respond({ ':status': status, [REASON_HEADER]: reason, ...more }, { endStream: true })
   } catch {
     // The client went between the check and here.
     resetStream(stream)

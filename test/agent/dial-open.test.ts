@@ -35,7 +35,7 @@ t.test(
     await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
 
     const say = async (app: ReturnType<typeof testApp>): Promise<string> => {
-      const pipe = await hub.tunnel.open(app)
+      const pipe = await hub.open(app)
       const reading = drain(pipe)
       pipe.write(Buffer.from('hi'))
       pipe.end()
@@ -45,7 +45,7 @@ t.test(
     }
     const unreachable = 'tcp://127.0.0.1:1'
     t.equal(await say(testApp(unreachable, ['node-1'], { name: 'behind' })), 'unix:hi')
-    const cut = await hub.tunnel.open(testApp(unreachable, ['node-1'], { name: 'behind' }))
+    const cut = await hub.open(testApp(unreachable, ['node-1'], { name: 'behind' }))
     const reading = drain(cut)
     cut.destroy()
     t.ok((await reading).error, 'a Unix socket has no reset; it is closed, and the agent lives')
@@ -55,7 +55,7 @@ t.test(
       socket.on('end', () => socket.end())
     })
     t.equal(await say(testApp(tcp.uri)), 'tcp:hi')
-    await t.rejects(hub.tunnel.open(testApp(unreachable, ['node-1'], { name: 'gone' })), {
+    await t.rejects(hub.open(testApp(unreachable, ['node-1'], { name: 'gone' })), {
       code: 'MEZ_DIAL_FAILED',
     })
   },
@@ -82,13 +82,13 @@ t.test('Q187 dial.open: a plugin that fails, or answers with no stream, opens no
   const app = await startApp(t, () => {
     reached = true
   })
-  await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
+  await t.rejects(hub.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
   for (const wrong of [{}, app.uri, 7, false, { on: () => {} }]) {
     answer = wrong
-    await t.rejects(hub.tunnel.open(testApp(app.uri)), Error, JSON.stringify(wrong))
+    await t.rejects(hub.open(testApp(app.uri)), Error, JSON.stringify(wrong))
   }
   t.equal(reached, false)
   answer = null
-  await hub.tunnel.open(testApp(app.uri)).then((pipe) => pipe.destroy())
+  await hub.open(testApp(app.uri)).then((pipe) => pipe.destroy())
   await hub.until(() => reached, 'what the plugin leaves to the agent is dialled, by the agent that lives')
 })

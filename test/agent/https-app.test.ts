@@ -64,7 +64,7 @@ t.test('J136 certificates of https applications are verified unless the app says
   const hub = await joined(t)
   const app = await startHttpsApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
   const open = (more: Partial<typeof tls> | { serverName: string } | { ca: string }) =>
-    hub.tunnel.open(testApp(app.uri, ['node-1'], { tls: { ...tls, ...more } }))
+    hub.open(testApp(app.uri, ['node-1'], { tls: { ...tls, ...more } }))
   const refused = { code: 'MEZ_DIAL_FAILED', reason: 'tls_failed' }
   await t.rejects(open({}), { ...refused, message: /tls\.ca/ }, 'an unknown authority')
   await t.rejects(open({ serverName: 'app.internal' }), refused, 'the right name is not enough')
@@ -98,13 +98,13 @@ t.test('over TLS too a reset is no clean end, in either direction', async (t) =>
     socket.on('error', () => seen.push('reset'))
   })
   const how = { tls: { ...tls, verify: false } }
-  const cut = await hub.tunnel.open(testApp(app.uri, ['node-1'], how))
+  const cut = await hub.open(testApp(app.uri, ['node-1'], how))
   const reading = drain(cut)
   cut.write(Buffer.from('cut'))
   t.match(await reading, { ended: false, error: Error }, 'by the application')
 
   seen.length = 0
-  const half = await hub.tunnel.open(testApp(app.uri, ['node-1'], how))
+  const half = await hub.open(testApp(app.uri, ['node-1'], how))
   const answered = new Promise<void>((resolve) => {
     half.ondata = () => resolve()
   })
@@ -126,7 +126,7 @@ t.test('J135 redirects and cookies of the application pass as bytes, and nothing
   const { port } = target.address() as { port: number }
   const answer = `HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:${port}/\r\nSet-Cookie: a=b; Domain=internal\r\nContent-Length: 0\r\n\r\n`
   const app = await startApp(t, (socket) => socket.once('data', () => socket.end(answer)))
-  const pipe = await hub.tunnel.open(testApp(app.uri.replace('tcp:', 'http:')))
+  const pipe = await hub.open(testApp(app.uri.replace('tcp:', 'http:')))
   const reading = drain(pipe)
   pipe.write(Buffer.from('GET / HTTP/1.1\r\nHost: app\r\n\r\n'))
   pipe.end()

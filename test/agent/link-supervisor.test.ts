@@ -71,7 +71,7 @@ t.test(
     const inUse = () => hub.tunnel.links()[0] as unknown as LiveLink
     const closed: string[] = []
     const hold = async (name: string) => {
-      const pipe = await hub.tunnel.open(app)
+      const pipe = await hub.open(app)
       pipe.onclose = () => void closed.push(name)
     }
     const first = inUse()
@@ -221,7 +221,7 @@ t.test(
     t.intercept(Math, 'random', { value: () => 0 })
     const { a, b, cluster, agent, wishesFor } = await startPair(t)
     const app = testApp((await startApp(t, (socket) => socket.resume())).uri, ['node-1'])
-    const pipe = await a.tunnel.open(app)
+    const pipe = await a.open(app)
     const ended = drain(pipe)
     cluster.live('hub-1', 'hub-2', 'hub-3')
     await a.until(() => wishesFor('hub-3') > 3, 'it tries to reach a third hub')

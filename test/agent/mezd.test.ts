@@ -210,7 +210,7 @@ t.test(
     t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
 
     const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
-    const pipe = await hub.tunnel.open(testApp(app.uri))
+    const pipe = await hub.open(testApp(app.uri))
     const reading = drain(pipe)
     mezd.child.kill('SIGTERM')
     await hub.until(() => hub.tunnel.candidates(testApp(app.uri)).length === 0, 'it takes nothing new')

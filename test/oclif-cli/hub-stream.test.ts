@@ -54,20 +54,18 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
       (error) => error,
     )
 
-  arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 403, reason: 'role_missing' }))
+  arrivals.push((stream) => refuseStream(stream, { status: 403, reason: 'role_missing' }))
   t.match(await failure(), { status: 403, reason: 'role_missing' })
 
   const message = 'Call “the desk” \u001b[2J'
-  arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 403, reason: 'locked', message }))
+  arrivals.push((stream) => refuseStream(stream, { status: 403, reason: 'locked', message }))
   t.match(await failure(), {
     ...{ status: 403, reason: 'locked' },
     message: /: Call “the desk” \\x1b\[2J$/,
   })
 
   const long = '\u4e2d'.repeat(1_024)
-  arrivals.push((stream) =>
-    refuseStream(stream, { kind: 'refused', status: 403, reason: 'locked', message: long }),
-  )
+  arrivals.push((stream) => refuseStream(stream, { status: 403, reason: 'locked', message: long }))
   t.match(await failure(), { reason: 'locked', message: long }, 'the longest that a lock takes')
 
   const refusal = { ':status': 503, [REASON_HEADER]: 'draining' }
@@ -82,7 +80,7 @@ t.test('a stream that is refused or given up closes on both sides', async (t) =>
   arrivals.push(() => {})
   t.match(await failure(stop.signal), { name: 'StreamLost' }, 'at once')
 
-  arrivals.push((stream) => refuseStream(stream, { kind: 'refused', status: 404, reason: 'app_unknown' }))
+  arrivals.push((stream) => refuseStream(stream, { status: 404, reason: 'app_unknown' }))
   t.match(await failure(), { status: 404 }, 'the session still serves')
   t.equal(near.length, 8)
   await Promise.all([...near, ...far])

@@ -1,160 +1,231 @@
 import type { Access } from '../../api/access.ts'
+import type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from '../../api/admission.ts'
+import type { App } from '../../api/app.ts'
+import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
-import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { AccessContext, Decision } from '../../api/decision.ts'
 import type { Revisions } from '../../api/revisions.ts'
+import type { EndReason, Session } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Ballots } from '../../kernel/hook.ts'
-import type { Log } from '../../kernel/log.ts'
-import { Ballot, combineBallots, decisionOf, denied, type Verdict } from './ballots.ts'
+import type { PublicNames } from '../../api/web-routes.ts'
+import type { RunningSessions } from '../sessions/sessions.ts'
+import type { LiveStream, RunningStreams } from '../sessions/stream-registry.ts'
+import { AdmissionState, type Gate, grant } from './admission.ts'
+import { denied } from './ballots.ts'
+import type { Decisions } from './decisions.ts'
 import type { Locks } from './lock.ts'
 
 export interface AccessOptions {
-  readonly catalog: Pick<Catalog, 'list'>
-  readonly decide: HubCalls['access']['decide']
-  readonly locks: Pick<Locks, 'lockFor'>
-  readonly revisions: Pick<Revisions, 'revision'>
-  /** Told of every decision that somebody asked for. */
+  readonly catalog: Pick<Catalog, 'byId' | 'list'>
+  readonly decisions: Decisions
+  readonly sessions: Pick<RunningSessions, 'find' | 'byId' | 'subjectOf' | 'touch' | 'whyOver'> & {
+    readonly live: Pick<RunningStreams, 'add' | 'remove'>
+  }
+  readonly locks: Pick<Locks, 'appLock'>
+  readonly revisions: Pick<Revisions, 'fresh' | 'ageMs' | 'revision'>
+  readonly audit: Pick<Audit, 'record' | 'accepting'>
+  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
+  /** Hears of the decision about every request. */
   readonly decided?: (decision: Decision) => void
-  readonly clock: Clock
-  readonly log: Log
+  /** Live streams are cut when the view of access data is older than this, in milliseconds. */
+  readonly streamStalenessMs: number
 }
 
-interface Entry {
-  readonly revision: number
-  readonly app: AccessQuery['app']
-  readonly protocol: string
-  readonly clientIp: string
-  readonly verdict: Verdict
-  /** Set when it depends on no requirement, and so not on time. */
-  readonly decision: Decision | null
+export interface RunningAccess extends Access {
+  /** Why an open stream may not go on; null: it may. */
+  endOf(stream: LiveStream): EndReason | null | Promise<EndReason | null>
 }
 
-/** How many apps are decided before others get a turn. */
-const SLICE = 200
+type Outcome = Admission | Refusal
 
 /**
- * The one place that decides. Verdicts are kept per subject object (which a session keeps while nothing changes)
- * and app, for one epoch; a subject that is gone takes its verdicts along. Locks and requirements are looked at
- * each time, because they depend on the clock. A plugin that votes when its ballot has been counted is not trusted
- * again until the hub is restarted: each of its ballots has failed.
+ * The gate: the one place where access to an app is granted, confirmed while an agent is dialled, and taken away from
+ * what is open. All three ask `decide`, so no way in can skip a check that another makes.
  */
-export function createAccess(options: AccessOptions): Access {
-  const { catalog, decide: ask, locks, revisions, clock, log } = options
-  let kept = new WeakMap<Subject, Map<string, Entry>>()
-  const late = new Set<string>()
+export function createAccess(options: AccessOptions): RunningAccess {
+  const { catalog, decisions, sessions, locks, revisions, audit, streamStalenessMs } = options
+  const connector = options.publicNames.appsOidcConnector
+  const { live } = sessions
 
-  function newBallot(plugin: string): Ballot {
-    if (late.has(plugin)) throw new Error('it voted before when its ballot had been counted')
-    return new Ballot(() => {
-      if (late.has(plugin)) return
-      late.add(plugin)
-      // What its lost votes would have denied.
-      kept = new WeakMap()
-      log.error(
-        { plugin },
-        'a policy voted after the decision: it denies everything until the hub is restarted',
-      )
+  const gate: Gate = {
+    confirm,
+    touch: sessions.touch,
+    recordDenial,
+    release: (state) => void (state.session && live.remove(state as LiveStream)),
+  }
+
+  function admit(query: AdmissionQuery): Outcome | Promise<Outcome> {
+    const { who, app } = query
+    // Before sign-in all hosts answer alike.
+    if (who === null || (who.kind === 'app' && app === undefined)) return unauthenticated(who)
+    if (!revisions.fresh()) return stale
+    if (who.kind === 'preflight') return admitPreflight(query, who.origin)
+    const found = 'token' in who ? sessions.find(who.kind, who.token) : sessions.byId(who.sessionId)
+    if (!(found instanceof Promise)) return admitSession(query, who, found)
+    return found.then((session) => (revisions.fresh() ? admitSession(query, who, session) : stale))
+  }
+
+  function admitSession(
+    query: AdmissionQuery,
+    who: Exclude<Caller, { kind: 'preflight' }>,
+    session: Session | undefined,
+  ): Outcome | Promise<Outcome> {
+    const app = currentOf(query.app)
+    if (session?.kind !== who.kind) return unauthenticated(who)
+    if (session.kind === 'app' && session.appId !== app?.id) return unauthenticated(who)
+    const known = sessions.subjectOf(session)
+    // To sign in again would not help.
+    if (known === undefined) return session.kind === 'hub' ? userUnknown : unauthenticated(who)
+    if (app === undefined) return refusal('unavailable', 404, 'app_unknown', known)
+    const subject = query.met === undefined ? known : withMet(known, query.met)
+    const context = { protocol: query.protocol, clientIp: query.clientIp }
+    const { revision } = revisions
+    const state = new AdmissionState(gate, app, session, subject, context, query.requestId, revision)
+    if (query.objection) return deny(state, denied(query.objection))
+    const decision = decide(session, subject, app, context)
+    if (!(decision instanceof Promise)) return settle(state, decision)
+    return decision.then((late) => settle(state, late))
+  }
+
+  /** What holds of a session at an app now, whoever asks and for whatever reason. */
+  function decide(session: Session, subject: Subject, app: App, context: AccessContext) {
+    if (connector !== null && session.connector !== connector) return wrongConnector
+    return decisions.decide({ subject, app, context })
+  }
+
+  function settle(state: AdmissionState, decision: Decision): Outcome {
+    const { app, session, subject, context } = state
+    const { effect, reason, requirements } = decision
+    const browser = session?.kind !== 'cert'
+    options.decided?.(decision)
+    // The sign-in host asks a browser for the connector, and for what is required.
+    if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
+    if (effect === 'deny') return deny(state, decision)
+    const unavailable = whyUnavailable(app, context.protocol, subject)
+    if (unavailable?.code === 'protocol_mismatch') return unavailable
+    if (effect === 'require') {
+      if (!browser) recordDenial(state, reason)
+      return { ...refusal('required', 403, reason, subject), requirements }
+    }
+    if (unavailable !== null) return unavailable
+    state.met = decision.met ?? []
+    if (session !== null) {
+      sessions.touch(session)
+      live.add(state as LiveStream)
+    }
+    return grant(state)
+  }
+
+  /** Nobody asks, so nobody can be denied: what counts is the app. */
+  function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
+    const app = currentOf(query.app)
+    if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
+    const lock = locks.appLock(app)
+    if (lock !== null) return { ...refusal('denied', 403, 'locked', null), message: lock.message }
+    const unavailable = whyUnavailable(app, query.protocol, null)
+    if (unavailable !== null) return unavailable
+    const context = { protocol: query.protocol, clientIp: query.clientIp }
+    return grant(new AdmissionState(gate, app, null, null, context, query.requestId, revisions.revision))
+  }
+
+  function whyUnavailable(app: App, protocol: string, subject: Subject | null): Refusal | null {
+    if (app.protocol !== protocol) return refusal('unavailable', 400, 'protocol_mismatch', subject)
+    if (!app.enabled) return refusal('disabled', 503, 'app_disabled', subject)
+    if (!audit.accepting) return refusal('unavailable', 503, 'audit_unavailable', subject)
+    return null
+  }
+
+  function deny(state: AdmissionState, { reason, message, link }: Decision): Refusal {
+    recordDenial(state, reason)
+    return {
+      ...refusal('denied', 403, reason, state.subject),
+      message: message ?? null,
+      link: link ?? null,
+    }
+  }
+
+  function confirm(state: AdmissionState): boolean | Promise<boolean> {
+    if (state.ended !== null) return false
+    const { revision } = revisions
+    if (state.revision === revision) return true
+    const end = (reason: EndReason): false => {
+      gate.release(state)
+      state.cut(reason)
+      return false
+    }
+    if (!revisions.fresh()) return end('stale_view')
+    const { app, session, context } = state
+    // A connection to an earlier version of the app may lead elsewhere.
+    if (catalog.byId(app.id) !== app) return end('revoked')
+    if (session === null) {
+      state.revision = revision
+      return locks.appLock(app) === null || end('locked')
+    }
+    const current = sessions.byId(session.id)
+    const subject = current && sessions.subjectOf(current)
+    if (subject === undefined) return end(sessions.whyOver(session.id) ?? 'user_deleted')
+    const settled = ({ effect, reason }: Decision): boolean => {
+      if (state.ended !== null) return false
+      if (effect !== 'allow') return end(reason === 'locked' ? 'locked' : 'denied')
+      state.subject = subject
+      state.revision = revision
+      return true
+    }
+    const decision = decide(current as Session, subject, app, context)
+    return decision instanceof Promise ? decision.then(settled) : settled(decision)
+  }
+
+  function endOf({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
+    if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
+    const over = sessions.whyOver(session.id)
+    if (over !== null) return over
+    const current = catalog.byId(app.id)
+    if (!current) return 'app_deleted'
+    if (!current.enabled) return 'app_disabled'
+    // What the session has met may be less than when the stream began.
+    const now = sessions.byId(session.id) ?? session
+    const subject = sessions.subjectOf(now)
+    if (!subject) return 'user_deleted'
+    const reasonOf = ({ effect, reason }: Decision): EndReason | null =>
+      effect === 'allow' ? null : reason === 'locked' ? 'locked' : 'denied'
+    const decision = decide(now, subject, current, context)
+    return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
+  }
+
+  function recordDenial({ app, session, subject, context, requestId }: AdmissionState, code: string): void {
+    audit.record({
+      type: 'access.denied',
+      success: false,
+      reason: code,
+      user: subject?.user ?? null,
+      roles: subject?.roles ?? null,
+      clientIp: context.clientIp,
+      sessionId: session?.id ?? null,
+      requestId,
+      fields: { app: app.name, protocol: context.protocol },
     })
   }
 
-  function decide(query: AccessQuery): Decision | Promise<Decision> {
-    const { subject, app, context } = query
-    try {
-      const lock = locks.lockFor(subject, app)
-      if (lock !== null) return denied('locked', lock.message)
-      const { revision } = revisions
-      const known = kept.get(subject)?.get(app.id)
-      if (
-        known?.revision === revision &&
-        known.app === app &&
-        known.protocol === context.protocol &&
-        known.clientIp === context.clientIp
-      ) {
-        return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
-      }
-      // No tap can change what the others judge.
-      const asked = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
-      const answer = ask(asked, newBallot)
-      if (answer instanceof Promise) {
-        return answer.then(
-          (ballots) => decideLater(asked, ballots),
-          (error: unknown) => failed(error),
-        )
-      }
-      const verdict = judge(answer)
-      const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
-      if (ask.pure && answer.failed.length === 0) keep(asked, revision, verdict, decision)
-      return decision
-    } catch (error) {
-      return failed(error)
-    }
-  }
+  /** The catalog's own object: a copy could name any address. */
+  const currentOf = (app: App | undefined) => (app === undefined ? undefined : catalog.byId(app.id))
 
-  function judge(answer: Ballots<Vote>): Verdict {
-    for (const { plugin, error } of answer.failed) {
-      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
-    }
-    return combineBallots(answer)
-  }
+  return { admit, endOf, visible: decisions.visible }
+}
 
-  /** A lock may have come while a tap was thinking. */
-  function decideLater({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
-    try {
-      const lock = locks.lockFor(subject, app)
-      if (lock !== null) return denied('locked', lock.message)
-      return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
-    } catch (error) {
-      return failed(error)
-    }
-  }
+const stale = refusal('stale', 503, 'view_stale', null)
+const wrongConnector = denied('connector_not_allowed')
 
-  function failed(error: unknown): Decision {
-    log.error({ cause: messageOf(error) }, 'a decision failed, so access is denied')
-    return denied('policy_failed')
-  }
+function unauthenticated(who: Caller | null): Refusal {
+  return who?.kind === 'cert' ? sessionEnded : loginRequired
+}
+const loginRequired = refusal('unauthenticated', 401, 'login_required', null)
+const userUnknown = refusal('unauthenticated', 401, 'user_unknown', null)
+const sessionEnded = refusal('unauthenticated', 401, 'session_ended', null)
 
-  function keep(
-    { subject, app, context }: AccessQuery,
-    revision: number,
-    verdict: Verdict,
-    decision: Decision,
-  ) {
-    // Only what cannot change under us may be a key.
-    if (!Object.isFrozen(subject)) return
-    let apps = kept.get(subject)
-    if (!apps) {
-      apps = new Map()
-      kept.set(subject, apps)
-    }
-    const { protocol, clientIp } = context
-    const timeless = verdict.denial !== null || verdict.requirements.length === 0
-    apps.set(app.id, { revision, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
-  }
+function refusal(outcome: RefusalReason, status: number, code: string, subject: Subject | null): Refusal {
+  return { outcome, status, code, message: null, link: null, requirements: [], subject }
+}
 
-  function tell(decision: Decision): Decision {
-    options.decided?.(decision)
-    return decision
-  }
-
-  return {
-    decide(query) {
-      const decision = decide(query)
-      return decision instanceof Promise ? decision.then(tell) : tell(decision)
-    },
-    async visible(subject) {
-      const found = []
-      let count = 0
-      for (const app of catalog.list()) {
-        if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
-        if (!app.enabled) continue
-        const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
-        const { effect } = answer instanceof Promise ? await answer : answer
-        if (effect !== 'deny') found.push(app)
-      }
-      return found
-    },
-  }
+function withMet(subject: Subject, met: AdmissionQuery['met'] & object): Subject {
+  return Object.freeze({ ...subject, satisfied: Object.freeze([...subject.satisfied, ...met]) })
 }

@@ -19,6 +19,8 @@ export interface Lock {
 export interface Locks {
   /** The lock that stops the subject, or the app when one is given; null: none. */
   lockFor(subject: Subject, app: App | null): Lock | null
+  /** The lock on the app itself; null: none. */
+  appLock(app: App): Lock | null
   isSessionLocked(id: string): boolean
   isAgentLocked(hostname: string): boolean
   list(): readonly Lock[]

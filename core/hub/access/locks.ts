@@ -87,6 +87,7 @@ export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
       for (const role of roles) found ??= find('role', role)
       return found ?? (app === null ? null : find('app', app.name))
     },
+    appLock: (app) => find('app', app.name),
     isSessionLocked: (id) => find('session', id) !== null,
     isAgentLocked: (hostname) => find('agent', hostname) !== null,
     list: () => [...locks.values()].filter(inForce).sort((a, b) => a.created - b.created),

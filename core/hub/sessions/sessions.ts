@@ -1,18 +1,10 @@
-import type { Access } from '../../api/access.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
-import type {
-  EndReason,
-  LiveStream,
-  OpenSession,
-  RunningChange,
-  Session,
-  Sessions,
-} from '../../api/sessions.ts'
+import type { EndReason, OpenSession, RunningChange, Session, Sessions } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -29,7 +21,7 @@ import { createSessionStore, type Held } from './session-store.ts'
 import { superseded } from './session-succession.ts'
 import { type Ending, endSessions } from './session-termination.ts'
 import { createSessionTickets } from './session-ticket.ts'
-import { createStreamRegistry, type RunningLiveStreams } from './stream-registry.ts'
+import { createStreamRegistry, type LiveStream, type RunningStreams } from './stream-registry.ts'
 import { createTokenFinder } from './token-lookup.ts'
 
 export interface SessionsOptions {
@@ -38,17 +30,18 @@ export interface SessionsOptions {
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
-  readonly access: Pick<Access, 'decide'>
+  /** Why an open stream may not go on: the gate's answer. */
+  readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly audit: Pick<Audit, 'record'>
   readonly hooks: Pick<HubCalls['session'], 'ended'>
-  /** Live streams are cut when the view of access data is older; default 30 s. */
-  readonly streamStalenessMs?: number
   readonly clock: Clock
   readonly log: Log
 }
 
 export interface RunningSessions extends Sessions {
-  readonly live: RunningLiveStreams
+  readonly live: RunningStreams
+  /** Why the session is over or stopped by a lock, itself or through its parent; null: it lives. */
+  whyOver(id: string): EndReason | null
   /** Starts re-checking live streams every second, and upkeep. After `Revisions.start`. */
   start(): void
   stop(): Promise<void>
@@ -65,13 +58,12 @@ const LEAST_WAIT_MS = 20
  * open stream alone is no use, so that a forgotten tab does not keep a session. Protocols touch on requests.
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
-  const { db, revisions, users, locks, catalog, access, audit, hooks, clock, log } = options
-  const streamStalenessMs = options.streamStalenessMs ?? 30_000
+  const { db, revisions, users, locks, catalog, audit, hooks, clock, log } = options
   const subjects = new WeakMap<
     Session,
     { readonly revision: number; readonly subject: Subject | undefined }
   >()
-  const live = createStreamRegistry({ judge, log })
+  const live = createStreamRegistry({ endOf: options.endOf, log })
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
@@ -104,22 +96,6 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   function watchEnds(): void {
     const left = live.cutExpired(clock.now()) - clock.now() + 1
     endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
-  }
-
-  function judge({ session, app, context }: LiveStream): EndReason | null | Promise<EndReason | null> {
-    if (revisions.ageMs() > streamStalenessMs) return 'stale_view'
-    const dead = store.whyDead(session.id)
-    if (dead) return dead
-    const current = catalog.byId(app.id)
-    if (!current) return 'app_deleted'
-    if (!current.enabled) return 'app_disabled'
-    // What the session has met may be less than when the stream began.
-    const subject = subjectOf(store.byId(session.id)?.session ?? session)
-    if (!subject) return 'user_deleted'
-    const decision = access.decide({ subject, app: current, context })
-    const reasonOf = ({ effect, reason }: { effect: string; reason: string }): EndReason | null =>
-      effect === 'allow' ? null : reason === 'locked' ? 'locked' : 'denied'
-    return decision instanceof Promise ? decision.then(reasonOf) : reasonOf(decision)
   }
 
   function subjectOf(session: Session): Subject | undefined {
@@ -193,6 +169,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       return found instanceof Promise ? found.then(judgeHeld) : judgeHeld(found)
     },
     byId: living,
+    whyOver: store.whyDead,
     list: () =>
       [...store.all()].flatMap(({ session }) => (isOver(store.whyDead(session.id)) ? [] : [session])),
     listIn: (trx, of) => listIn(trx, of, clock.now()),

@@ -1,9 +1,24 @@
-import type { EndReason, LiveStream, StreamRegistry } from '../../api/sessions.ts'
+import type { App } from '../../api/app.ts'
+import type { AccessContext } from '../../api/decision.ts'
+import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type Placed, Roster } from '../../wire/roster.ts'
 
-export interface RunningLiveStreams extends StreamRegistry {
+/** Something open (a request, a WebSocket, a TCP connection) that ends when its access does. */
+export interface LiveStream extends Placed {
+  readonly session: Session
+  readonly app: App
+  readonly agent: string | null
+  readonly context: AccessContext
+  /** Called at most once, synchronously, when it is no longer registered; closes both sides at once. */
+  cut(reason: EndReason): void
+}
+
+export interface RunningStreams extends StreamRegistry {
+  add(stream: LiveStream): void
+  /** False when it was not registered. */
+  remove(stream: LiveStream): boolean
   /** Cuts all streams of a session at once. Returns how many. */
   cutSession(sessionId: string, reason: EndReason): number
   /** Cuts all streams that go through an agent. Returns how many. */
@@ -26,13 +41,9 @@ export interface RunningLiveStreams extends StreamRegistry {
   recheck(): Promise<number>
 }
 
-interface Entry extends Placed {
-  readonly stream: LiveStream
-}
-
 /** What is open of one session. Kept for up to a second after the last stream has gone: the next one mostly comes before. */
 interface Held {
-  readonly entries: Roster<Entry>
+  readonly entries: Roster<LiveStream>
   /** One of each group, see `samplesOf`; null since streams came or went. */
   samples: readonly LiveStream[] | null
 }
@@ -41,22 +52,22 @@ const SLICE_MS = 4
 const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'])
 
 /**
- * The index of everything live. `judge` says why a stream may not go on, or null; it is asked in slices of a few
- * milliseconds, so that many streams do not hold up the others.
+ * The index of everything open. `endOf` says why a stream may not go on, or null; it is asked in slices of a few
+ * milliseconds, so that many streams do not hold up the event loop.
  */
 export function createStreamRegistry(options: {
-  readonly judge: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
+  readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly log: Log
-}): RunningLiveStreams {
-  const { judge, log } = options
+}): RunningStreams {
+  const { endOf, log } = options
   const bySession = new Map<string, Held>()
   let size = 0
   let revoked = 0
   let pass: Promise<number> | null = null
   let nextPass: Promise<number> | null = null
 
-  function remove(entry: Entry, held: Held): boolean {
-    if (!held.entries.remove(entry)) return false
+  function remove(stream: LiveStream, held = bySession.get(stream.session.id)): boolean {
+    if (!held?.entries.remove(stream)) return false
     held.samples = null
     size -= 1
     return true
@@ -65,15 +76,14 @@ export function createStreamRegistry(options: {
   function cut(held: Held | undefined, reason: EndReason, which?: (stream: LiveStream) => boolean): number {
     if (held === undefined) return 0
     let count = 0
-    for (const entry of [...held.entries.members]) {
-      const { stream } = entry
-      if (which?.(stream) === false || !remove(entry, held)) continue
+    for (const stream of [...held.entries.members]) {
+      if (which?.(stream) === false || !remove(stream, held)) continue
       count += 1
       if (!BY_TIME.has(reason)) revoked += 1
       try {
         stream.cut(reason)
       } catch (error) {
-        log.error({ app: stream.app.name, cause: messageOf(error) }, 'a stream could not be cut')
+        log.error({ app: stream.app.name, cause: messageOf(error) }, 'failed to cut a stream')
       }
     }
     return count
@@ -83,10 +93,13 @@ export function createStreamRegistry(options: {
   async function ask(sample: LiveStream): Promise<number> {
     let reason: EndReason | null
     try {
-      const answer = judge(sample)
-      reason = answer instanceof Promise ? await answer : answer
+      const found = endOf(sample)
+      reason = found instanceof Promise ? await found : found
     } catch (error) {
-      log.error({ app: sample.app.name, cause: messageOf(error) }, 'a live stream could not be judged')
+      log.error(
+        { app: sample.app.name, cause: messageOf(error) },
+        'failed to re-check a stream, so it is cut',
+      )
       reason = 'denied'
     }
     if (reason === null) return 0
@@ -131,18 +144,16 @@ export function createStreamRegistry(options: {
         held = { entries: new Roster(), samples: null }
         bySession.set(id, held)
       }
-      const those = held
-      const entry = { stream, place: -1 }
-      those.entries.add(entry)
-      those.samples = null
+      held.entries.add(stream)
+      held.samples = null
       size += 1
-      return () => void remove(entry, those)
     },
+    remove: (stream) => remove(stream),
     countBy({ sessionId, appId, agent }) {
       const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
       let count = 0
       for (const held of asked) {
-        for (const { stream } of held?.entries.members ?? []) {
+        for (const stream of held?.entries.members ?? []) {
           if (appId !== undefined && stream.app.id !== appId) continue
           if (agent === undefined || stream.agent === agent) count += 1
         }
@@ -152,8 +163,8 @@ export function createStreamRegistry(options: {
     byProtocol() {
       const counts: Record<string, number> = {}
       for (const { entries } of bySession.values())
-        for (const { stream } of entries.members) {
-          const { protocol } = stream.context
+        for (const { context } of entries.members) {
+          const { protocol } = context
           counts[protocol] = (counts[protocol] ?? 0) + 1
         }
       return counts
@@ -167,8 +178,8 @@ export function createStreamRegistry(options: {
       for (const [id, held] of bySession) {
         const [sample] = held.entries.members
         if (sample === undefined) bySession.delete(id)
-        else if (sample.stream.session.expires <= now) cut(held, 'expired')
-        else next = Math.min(next, sample.stream.session.expires)
+        else if (sample.session.expires <= now) cut(held, 'expired')
+        else next = Math.min(next, sample.session.expires)
       }
       return next
     },
@@ -192,10 +203,10 @@ export function createStreamRegistry(options: {
 const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} ${context.clientIp}`
 
 /** One stream of each group: of the same app, over the same protocol and from the same address. */
-function samplesOf(entries: readonly Entry[]): LiveStream[] {
+function samplesOf(streams: readonly LiveStream[]): LiveStream[] {
   const samples: LiveStream[] = []
   const seen = new Map<string, Map<string, Set<string>>>()
-  for (const { stream } of entries) {
+  for (const stream of streams) {
     const { app, context } = stream
     const ways = entryOf(seen, app.id, () => new Map<string, Set<string>>())
     const addresses = entryOf(ways, context.protocol, () => new Set<string>())

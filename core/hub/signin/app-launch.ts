@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AdmissionQuery, Refusal } from '../../api/admission.ts'
+import type { App } from '../../api/app.ts'
 import type { RequirementName } from '../../api/decision.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
@@ -8,29 +10,30 @@ import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-start.ts'
 import type { SignInParts } from './sign-in-deps.ts'
 
-const REFUSALS: Partial<Record<RequirementName, readonly [code: string, detail: string]>> = {
+/** For requirements that no plugin of this hub can ask a browser for. */
+const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail: string]>> = {
   'session-mfa': [
     'session_mfa_required',
-    'Your role demands a security key, and this hub cannot ask for one.',
+    'This application asks for a passkey, and this hub cannot ask for one.',
   ],
   'trusted-device': [
     'device_trust_required',
-    'Your role demands a trusted device, and this one is not known.',
+    'This application asks for a trusted device, and this one is not known.',
   ],
 }
 
 /**
- * The way in, after `/web/launch` and after each sign-in or requirement: who is it, may they, what is missing,
- * then the one-use hand-over to the app's host. The order of these answers never changes: people and scripts rely on it.
+ * The way into an app or to the hub's own pages, after `/web/launch` and after each sign-in: sign-in, then what the gate
+ * says, then the one-use ticket to the app's host. The order of these responses is public interface.
  */
-export async function admit(
+export async function launch(
   parts: SignInParts,
   desk: SignInDesk,
   request: FastifyRequest,
   reply: FastifyReply,
   state: LoginState,
-  /** The connector that the visitor asks for, where none is demanded. */
-  wanted: string | null = null,
+  /** The connector that the visitor chose, where none is demanded. */
+  chosen: string | null = null,
 ): Promise<FastifyReply> {
   const { sessions, catalog, publicNames, revisions } = parts
   reply.header('cache-control', 'no-store')
@@ -39,120 +42,113 @@ export async function admit(
     throw stale()
   }
   const session = await hubSessionOf(request, sessions)
-  const demanded = state.appHost === null ? wanted : publicNames.appsOidcConnector
-  if (!session || (demanded !== null && session.connector !== demanded)) {
-    const app = state.appHost === null ? null : (catalog.byHost(state.appHost) ?? null)
-    return beginLogin(parts, reply, { state: desk.seal(state), app, connector: demanded })
-  }
-  if (state.appHost === null) return reply.redirect(publicNames.signInOrigin + state.path, 303)
-  const location = await handOver(parts, desk, request, state, session)
+  const connector = state.appHost === null ? chosen : publicNames.appsOidcConnector
+  const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
+  if (state.appHost === null && session && (connector === null || session.connector === connector))
+    return reply.redirect(publicNames.signInOrigin + state.path, 303)
+  const location =
+    state.appHost === null ? null : await nextLocation(parts, desk, request, state, app, session)
+  if (location === null)
+    return beginLogin(parts, reply, { state: desk.seal(state), app: app ?? null, connector })
   return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
 }
 
-/** Goes on once a requirement of the app was answered. Resolves to where the browser goes next; see `SignInDesk.meet`. */
+/** Goes on after a requirement of the app was met. Resolves to where the browser goes next; see `SignInDesk.meet`. */
 export async function meet(
   parts: SignInParts,
   desk: Pick<SignInDesk, 'open' | 'seal'>,
   request: FastifyRequest,
-  input: Parameters<SignInDesk['meet']>[1],
+  { session, state: sealed, satisfied }: Parameters<SignInDesk['meet']>[1],
 ): Promise<string> {
-  const { sessions, catalog, revisions, publicNames } = parts
-  if (!revisions.fresh()) throw stale()
-  const state = desk.open(input.state)
-  const app = state?.appHost ? catalog.byHost(state.appHost) : undefined
-  if (!state || !app) {
-    throw new Problem(400, 'state_expired', 'This sign-in took too long or is not ours. Open the page again.')
-  }
-  const session = sessions.byId(input.session.id)
-  const { appsOidcConnector: demanded } = publicNames
-  if (session?.kind !== 'hub' || (demanded !== null && session.connector !== demanded)) {
-    throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
-  }
-  return handOver(parts, desk, request, state, session, [{ ...input.satisfied, appId: app.id }])
+  if (!parts.revisions.fresh()) throw stale()
+  const state = desk.open(sealed)
+  const app = state?.appHost ? parts.catalog.byHost(state.appHost) : undefined
+  if (!state || !app)
+    throw new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
+  const met = [{ ...satisfied, appId: app.id }]
+  const location = await nextLocation(parts, desk, request, state, app, session, met)
+  if (location !== null) return location
+  throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
 }
 
 function stale(): Problem {
-  return new Problem(503, 'view_stale', 'The hub is catching up with its database. Try again in a moment.')
+  return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
-/** Where the browser goes next: to the app with a one-use code, or to whoever answers what is still required. */
-async function handOver(
+/** Where the browser goes next: to the app with a ticket, or to the page for what is still required. Null: to sign-in. */
+async function nextLocation(
   parts: SignInParts,
   desk: Pick<SignInDesk, 'seal'>,
   request: FastifyRequest,
   state: LoginState,
-  session: Session,
-  justMet: readonly SatisfiedRequirement[] = [],
-): Promise<string> {
-  const { sessions, catalog, access, audit, challenge, publicNames } = parts
-  const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
-  if (!app || state.nonceHash === null) {
-    throw new Problem(404, 'app_unknown', 'No application has this address.')
+  app: App | undefined,
+  session: Session | undefined,
+  met?: readonly SatisfiedRequirement[],
+): Promise<string | null> {
+  const { access, catalog, sessions, challenge, publicNames } = parts
+  const query: AdmissionQuery = {
+    who: session ? { kind: 'hub', sessionId: session.id } : null,
+    app: state.nonceHash === null ? undefined : app,
+    // An app that no browser reaches is refused for its protocol.
+    protocol: app && catalog.servedByHub(app) ? app.protocol : 'http',
+    clientIp: request.clientIp,
+    requestId: request.id,
+    ...(met ? { met } : {}),
   }
-  const known = sessions.subjectOf(session)
-  if (!known) throw new Problem(403, 'user_unknown', 'Your user does not exist any more.')
-  const subject =
-    justMet.length === 0
-      ? known
-      : Object.freeze({ ...known, satisfied: Object.freeze([...known.satisfied, ...justMet]) })
+  const outcome = await access.admit(query)
+  switch (outcome.outcome) {
+    case 'unauthenticated':
+      if (outcome.code !== 'user_unknown') return null
+      throw new Problem(403, outcome.code, 'Your user no longer exists.')
+    case 'required': {
+      const [requirement] = outcome.requirements
+      const sealed = desk.seal(state)
+      const { subject } = outcome
+      const { appsOidcConnector: connector } = publicNames
+      const answer =
+        requirement && (await challenge({ requirement, subject, app: app ?? null, state: sealed, connector }))
+      if (answer) return answer.location
+      const known = requirement && Object.hasOwn(UNANSWERED, requirement.name) && UNANSWERED[requirement.name]
+      const [code, detail] = known || [outcome.code, 'A condition of this application is not met.']
+      await access.admit({ ...query, objection: code })
+      throw new Problem(403, code, detail)
+    }
+    case 'admitted': {
+      // Only what this app demanded goes along, and then counts for this app's session to its end.
+      const satisfied = outcome.met.map((entry) => ({ ...entry, appId: outcome.app.id }))
+      outcome.close()
+      const code = await sessions.tickets.issue({
+        hubSession: outcome.session as Session,
+        app: outcome.app,
+        nonceHash: state.nonceHash as string,
+        satisfied,
+      })
+      const target = new URL(`https://${outcome.app.publicAddr}${publicNames.portSuffix}/.mezite/session`)
+      target.searchParams.set('code', code)
+      target.searchParams.set('path', state.path)
+      return target.href
+    }
+    default:
+      throw problemOf(outcome, app?.name ?? '')
+  }
+}
 
-  const refuse = (code: string, detail: string): Problem => {
-    audit.record({
-      type: 'access.denied',
-      success: false,
-      reason: code,
-      user: subject.user,
-      roles: subject.roles,
-      clientIp: request.clientIp,
-      sessionId: session.id,
-      requestId: request.id,
-      fields: { app: app.name },
-    })
-    return new Problem(403, code, detail)
+function problemOf({ outcome, status, code, subject, message, link }: Refusal, name: string): Problem {
+  if (outcome === 'stale') return stale()
+  if (code === 'app_unknown') return new Problem(404, code, 'No application has this address.')
+  if (code === 'protocol_mismatch') {
+    const detail = `${name} is not a web application. Open it from a terminal: msh app login ${name}`
+    return new Problem(404, 'app_unknown', detail)
   }
-
-  const context = { protocol: 'http', clientIp: request.clientIp } as const
-  const decision = await access.decide({ subject, app, context })
-  if (decision.effect === 'deny') {
-    const detail =
-      decision.reason === 'locked'
-        ? `${subject.user} is locked out of ${app.name}. ${decision.message ?? 'An administrator can say why.'}`
-        : `${subject.user} may not open ${app.name}. ${
-            // No role mends what a plugin denies for its own reasons.
-            decision.reason === 'role_missing'
-              ? 'If you need it, ask an administrator for a role.'
-              : 'An administrator can say why.'
-          }`
-    throw refuse(decision.reason, detail)
-  }
-  // A session for it would open nothing, and operators would take it for somebody at work.
-  if (!catalog.servedByHub(app)) {
-    const detail = `${app.name} is no web application. Open it from a terminal: msh app login ${app.name}`
-    throw new Problem(404, 'app_unknown', detail)
-  }
-  if (decision.effect === 'require') {
-    const [requirement] = decision.requirements
-    if (!requirement) throw refuse(decision.reason, 'A condition of your role is not met.')
-    const sealed = desk.seal(state)
-    const { appsOidcConnector: connector } = publicNames
-    const answer = await challenge({ requirement, subject, app, state: sealed, connector })
-    if (answer) return answer.location
-    const known = Object.hasOwn(REFUSALS, requirement.name) ? REFUSALS[requirement.name] : undefined
-    throw refuse(...(known ?? [decision.reason, 'A condition of your role is not met.']))
-  }
-  if (!app.enabled) throw new Problem(503, 'app_disabled', `${app.name} is switched off at the moment.`)
-  if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Access cannot be recorded now.')
-
-  // Only what this app demanded goes along, and then counts for this app's session to its end.
-  const satisfied = (decision.met ?? []).map((entry) => ({ ...entry, appId: app.id }))
-  const code = await sessions.tickets.issue({
-    hubSession: session,
-    app,
-    nonceHash: state.nonceHash,
-    satisfied,
-  })
-  const target = new URL(`https://${app.publicAddr}${publicNames.portSuffix}/.mezite/session`)
-  target.searchParams.set('code', code)
-  target.searchParams.set('path', state.path)
-  return target.href
+  if (outcome === 'disabled') return new Problem(status, code, `${name} is switched off right now.`)
+  if (outcome === 'unavailable')
+    return new Problem(status, code, 'Access cannot be recorded right now, so nobody gets in.')
+  const who = subject?.user ?? 'This user'
+  const text = code === 'locked' ? `${who} is locked out of ${name}.` : `${who} may not open ${name}.`
+  // A role helps where none reaches the app, and nowhere else.
+  const next =
+    code === 'role_missing' || code === 'label_mismatch'
+      ? 'If you need it, ask an administrator for a role.'
+      : 'Ask an administrator why.'
+  return new Problem(status, code, `${text} ${message ?? next}`, link === null ? {} : { link })
 }

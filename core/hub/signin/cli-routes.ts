@@ -3,7 +3,7 @@ import type { CommandLogins } from '../../api/command-logins.ts'
 import { Problem } from '../../api/problem.ts'
 import type { SignInDesk } from '../../api/sign-in.ts'
 import { contentSecurityPolicy } from '../api-server/security-headers.ts'
-import { admit } from './app-launch.ts'
+import { launch } from './app-launch.ts'
 import type { CliCodes } from './cli-codes.ts'
 import { fieldOf } from './form.ts'
 import { hubSessionOf } from './hub-cookie.ts'
@@ -33,7 +33,7 @@ export function cliPageRoutes(app: FastifyInstance, parts: SignInParts, desk: Si
     // A sign-in through another connector does not count where `login --auth` names one.
     if (!session || (ask.connector !== null && session.connector !== ask.connector)) {
       const back = { appHost: null, path: request.url, nonceHash: null }
-      return admit(parts, desk, request, reply, back, ask.connector)
+      return launch(parts, desk, request, reply, back, ask.connector)
     }
     const targets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
     reply.header('content-security-policy', contentSecurityPolicy(targets))

@@ -5,7 +5,7 @@ import { messageOf } from '../../kernel/error.ts'
 import { readCookie } from '../api-server/cookie.ts'
 import { checkCsrf } from '../api-server/csrf.ts'
 import { problemOf } from '../api-server/error-response.ts'
-import { admit } from './app-launch.ts'
+import { launch } from './app-launch.ts'
 import { fieldOf, takeForms } from './form.ts'
 import { clearHubCookie, HUB_COOKIE, hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-start.ts'
@@ -69,7 +69,7 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
 
   app.get('/', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)
-    if (!session) return admit(parts, desk, request, clearedWhenDead(request, reply), home)
+    if (!session) return launch(parts, desk, request, clearedWhenDead(request, reply), home)
     const subject = sessions.subjectOf(session)
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user does not exist any more.')
     const apps = await access.visible(subject)
@@ -90,11 +90,11 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
     const target = readTarget(request.query as Record<string, unknown>, publicNames)
     if (!target)
       throw new Problem(400, 'bad_target', 'Part of the address is missing. Open the application again.')
-    const way = fieldOf(request.query, 'renew') === '1' ? renew : admit
+    const way = fieldOf(request.query, 'renew') === '1' ? renew : launch
     return way(parts, desk, request, reply, target)
   })
 
-  app.get('/web/continue', page, (request, reply) => admit(parts, desk, request, reply, stateOf(request)))
+  app.get('/web/continue', page, (request, reply) => launch(parts, desk, request, reply, stateOf(request)))
 
   app.get('/web/login', page, async (request, reply) => {
     const { state: sealed } = request.query as Record<string, unknown>

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
-import { admit } from './app-launch.ts'
+import { launch } from './app-launch.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-start.ts'
 import type { SignInParts } from './sign-in-deps.ts'
@@ -10,7 +10,7 @@ const SOON_MS = 10 * 60_000
 
 /**
  * `/web/launch` for somebody whose app session ends. An app's session never outlives the hub's, so one that is nearly
- * over is no way to a longer one: the person signs in anew, and everything is decided again. Otherwise as `admit`.
+ * over is no way to a longer one: the person signs in anew, and everything is decided again. Otherwise as `launch`.
  * Nothing is ever extended.
  */
 export async function renew(
@@ -21,7 +21,7 @@ export async function renew(
   target: LoginState,
 ): Promise<FastifyReply> {
   const session = await hubSessionOf(request, parts.sessions)
-  if (!session || !endsSoon(session, parts.clock.now())) return admit(parts, desk, request, reply, target)
+  if (!session || !endsSoon(session, parts.clock.now())) return launch(parts, desk, request, reply, target)
   reply.header('cache-control', 'no-store')
   const connector = parts.publicNames.appsOidcConnector
   return beginLogin(parts, reply, { state: desk.seal(target), app: null, connector })

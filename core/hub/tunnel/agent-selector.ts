@@ -1,8 +1,10 @@
+import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
-import type { Tunnel } from '../../api/tunnel.ts'
+import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { type AdmissionState, stateOf } from '../access/admission.ts'
 import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
@@ -17,8 +19,8 @@ const STREAMS_PER_AGENT = 9_000
 const byLoad = (a: LiveLink, b: LiveLink): number =>
   Number(a.moving) - Number(b.moving) || a.streams - b.streams || a.turn - b.turn
 
-/** The way to an app through the live links: least open streams first, then round robin. */
-export function findWay(options: {
+/** Chooses among the live links: least open streams first, then round robin. */
+export function createAgentSelector(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list'>
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
   readonly isAgentLocked: (hostname: string) => boolean
@@ -40,58 +42,111 @@ export function findWay(options: {
     }
   }
 
-  const way: Tunnel = {
-    candidates(app) {
-      const found: LiveLink[] = []
-      for (const hostname of app.agents) {
-        const link = links.get(hostname)
-        if (link?.usable && !isAgentLocked(hostname)) found.push(link)
-      }
-      if (found.length > 1) found.sort(byLoad)
-      if (hooks.route.empty) return found
-      return routed(found, app)
-    },
-    async dial(app, link) {
-      const { hostname } = link
-      const current = links.get(hostname)
-      if (current !== link || !current.usable) {
-        throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`)
-      }
-      if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
-        throw new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', `${hostname} may not serve ${app.name}`)
-      }
-      if (current.streams >= streamsPerAgent) {
-        throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', `${hostname} has too many connections open`)
-      }
-      turn += 1
-      current.turn = turn
-      try {
-        const pipe = await dialThrough(current, app)
-        errors.delete(hostname)
-        return pipe
-      } catch (error) {
-        if (errors.size < ERRORS_KEPT || errors.has(hostname)) errors.set(hostname, messageOf(error))
-        throw error
-      }
-    },
-    async open(app) {
-      let failure: unknown = new DialError(
-        'MEZ_AGENT_NONE',
-        'agent_none',
-        `no agent of ${app.name} is connected`,
-      )
-      for (const link of way.candidates(app)) {
-        try {
-          return await way.dial(app, link)
-        } catch (error) {
-          failure = error
-        }
-      }
-      throw failure
-    },
+  function candidates(app: App): readonly LiveLink[] {
+    const found: LiveLink[] = []
+    for (const hostname of app.agents) {
+      const link = links.get(hostname)
+      if (link?.usable && !isAgentLocked(hostname)) found.push(link)
+    }
+    if (found.length > 1) found.sort(byLoad)
+    if (hooks.route.empty) return found
+    return routed(found, app)
+  }
+
+  /** Checks again what may have changed since the link was a candidate. */
+  async function dial(app: App, link: LiveLink): Promise<Pipe> {
+    const { hostname } = link
+    if (links.get(hostname) !== link || !link.usable) {
+      throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`)
+    }
+    if (!app.agents.includes(hostname) || isAgentLocked(hostname)) {
+      throw new DialError('MEZ_DIAL_FAILED', 'agent_not_bound', `${hostname} may not serve ${app.name}`)
+    }
+    if (link.streams >= streamsPerAgent) {
+      throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', `${hostname} has too many connections open`)
+    }
+    turn += 1
+    link.turn = turn
+    try {
+      const pipe = await dialThrough(link, app)
+      errors.delete(hostname)
+      return pipe
+    } catch (error) {
+      if (errors.size < ERRORS_KEPT || errors.has(hostname)) errors.set(hostname, messageOf(error))
+      throw error
+    }
+  }
+
+  return {
+    candidates,
+    open: (admission, options) => openAdmitted(admission, options, candidates, dial),
     links: () => links.list(),
     lastError: (hostname) => errors.get(hostname) ?? null,
     disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),
   }
-  return way
+}
+
+/**
+ * `Tunnel.open` over any kind of link: nothing but an admission of the gate that still holds opens anything, and the
+ * gate confirms it once the connection is there.
+ */
+export function openAdmitted<L extends Link>(
+  admission: Admission,
+  { idle, avoid = null }: OpenOptions = {},
+  candidates: (app: App) => readonly L[],
+  dial: (app: App, link: L) => Promise<Pipe>,
+): Pipe | Promise<Pipe> {
+  const state = stateOf(admission)
+  if (state === null) return Promise.reject(new TypeError('tunnel.open takes an admission of access.admit'))
+  if (state.ended !== null) return Promise.reject(endedError(state))
+  const { app } = state
+  if (app.agents.length === 0) {
+    return Promise.reject(
+      new DialError('MEZ_AGENT_NONE', 'agent_unbound', `no agent is bound to ${app.name}`),
+    )
+  }
+  let links: readonly L[]
+  try {
+    links = candidates(app)
+  } catch (error) {
+    return Promise.reject(new DialError('MEZ_DIAL_FAILED', 'agent_choice_failed', messageOf(error)))
+  }
+  const last = avoid === null ? undefined : links.find(({ hostname }) => hostname === avoid)
+  const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
+
+  function next(at: number, failure: unknown): Pipe | Promise<Pipe> {
+    const link = ordered[at]
+    if (link === undefined) throw failure
+    const kept = idle?.(link.hostname)
+    if (kept !== undefined) return confirmed(state as AdmissionState, kept)
+    return dial(app, link).then(
+      (pipe) => confirmed(state as AdmissionState, pipe),
+      (error: unknown) => next(at + 1, error),
+    )
+  }
+  if (ordered.length === 0) {
+    return Promise.reject(
+      new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`),
+    )
+  }
+  return next(0, null)
+}
+
+/** Dialling takes time, in which access may have ended. */
+function confirmed(state: AdmissionState, pipe: Pipe): Pipe | Promise<Pipe> {
+  const settle = (holds: boolean): Pipe => {
+    if (!holds) {
+      pipe.destroy()
+      throw endedError(state)
+    }
+    state.carry(pipe)
+    return pipe
+  }
+  const holds = state.gate.confirm(state)
+  if (holds === true) return settle(true)
+  return Promise.resolve(holds).then(settle)
+}
+
+function endedError({ app, ended }: AdmissionState): DialError {
+  return new DialError('MEZ_ADMISSION_ENDED', ended ?? 'closed', `access to ${app.name} has ended: ${ended}`)
 }

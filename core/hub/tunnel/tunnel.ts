@@ -17,7 +17,7 @@ import { createJoinAcceptor } from '../enrolment/join-acceptor.ts'
 import { tokenRoutes } from '../enrolment/join-token-routes.ts'
 import { createJoinTokens } from '../enrolment/join-tokens.ts'
 import { agentRoutes } from './agent-routes.ts'
-import { findWay } from './agent-selector.ts'
+import { createAgentSelector } from './agent-selector.ts'
 import { createAgents } from './agents.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
@@ -83,7 +83,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const enrolment = createEnrolment({ ...options, tokens })
   const rotation = createRotationProgress({ ...options, agents, enrolment, tokens })
   const links = createLinkRegistry({ ...options, agents, enrolment, rotation })
-  const selector = findWay({ ...options, links })
+  const selector = createAgentSelector({ ...options, links })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = new Set<Duplex>()
   let draining = false

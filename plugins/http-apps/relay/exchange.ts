@@ -1,4 +1,4 @@
-import { type EndReason, Problem } from '@mezite/core'
+import { type App, type EndReason, Problem, type Subject } from '@mezite/core'
 import { tooLargeResponse } from '@mezite/core/protocol'
 import type { Client, ClientWatcher } from '../client/client.ts'
 import { problemResponse } from '../client/response.ts'
@@ -7,10 +7,10 @@ import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
 import { headProblem, type OwnPart, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
-import type { Admitted } from '../session/admission.ts'
-import { type Attempt, connectAdmitted, sharerOf } from '../upstream/admitted-connection.ts'
+import { type Admitted, endedProblem } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts'
+import { type Attempt, openUpstream, sharerOf } from '../upstream/upstream-dialer.ts'
 import { failureProblem, mayRepeat, type UpstreamFailure } from '../upstream/upstream-failure.ts'
 import { type AppMapping, mappingOf } from './app-mapping.ts'
 import { refusesCookies } from './cookie-refusal.ts'
@@ -28,22 +28,21 @@ const GOING_AWAY = 1001
  */
 export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, Waiting {
   readonly #deps: Deps
-  /** As it was last asked. */
-  #admitted: Admitted
+  readonly #admitted: Admitted
   readonly #client: Client
   readonly #mapping: AppMapping
   /** Those of the same connection. */
   readonly #siblings: HttpExchange[]
   readonly #outcome = new Outcome()
   readonly #response: ResponseRelay
-  /** Null: plugins must be asked again, because the person may have changed. */
+  /** As plugins made it for `#subject`. */
   #own: OwnPart | null
+  #subject: Subject | null
   /** As it was sent to the app. */
   #target = ''
   #body: RequestBody | null = null
   #upstream: Upstream | null = null
   #relay: WebSocketRelay | null = null
-  #removeLive: (() => void) | null = null
   #repeated = false
   /** The app's answer has begun, or the hub has given its own. */
   #responded = false
@@ -55,15 +54,21 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#deps = deps
     this.#admitted = admitted
     this.#own = own
+    this.#subject = admitted.admission.subject
     this.#client = client
     this.#siblings = siblings
-    this.#mapping = mappingOf(admitted.app, deps.publicNames)
+    this.#mapping = mappingOf(admitted.admission.app, deps.publicNames)
     this.#response = new ResponseRelay(deps, client, this.#mapping)
     client.watch(this)
   }
 
+  get #app(): App {
+    return this.#admitted.admission.app
+  }
+
   start(): void {
     this.#deps.deadlines.add(this)
+    this.#admitted.admission.bind(this)
     this.#open({ avoid: null, fresh: false })
   }
 
@@ -87,9 +92,12 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     return true
   }
 
-  /** Access ended: both sides are closed at once. */
+  /** Access has ended: both sides are closed at once. */
   cut(reason: EndReason): void {
     if (this.#over) return
+    const { admission } = this.#admitted
+    // Nothing has left yet, so the browser can read why.
+    if (admission.agent === null && !this.#responded) return void this.#refuse(endedProblem(admission))
     this.#outcome.reason = reason
     this.#stop(REVOKED)
   }
@@ -105,7 +113,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#over) return
     if (!this.#responded) {
-      this.#refuse(new Problem(504, 'app_timeout', `${this.#admitted.app.name} did not answer in time.`))
+      this.#refuse(new Problem(504, 'app_timeout', `${this.#app.name} did not answer in time.`))
       return
     }
     this.#outcome.reason ??= 'idle'
@@ -164,7 +172,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   onrequestsent(): void {
-    if (!this.#responded) this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.responseMs
+    if (!this.#responded) this.deadline = this.#deps.deadlines.now + this.#app.timeouts.responseMs
   }
 
   onfail(failure: UpstreamFailure): void {
@@ -173,9 +181,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#over || this.#response.ended) return
     if (this.#relay !== null) return void this.#relay.appGone()
     upstream?.destroy()
-    const { app, request } = this.#admitted
+    const { request } = this.#admitted
     if (this.#response.begun) {
-      this.#outcome.reason ??= failureProblem(app.name, failure).code
+      this.#outcome.reason ??= failureProblem(this.#app.name, failure).code
       this.#stop(null)
       return
     }
@@ -184,13 +192,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
       this.#open({ avoid: failure.linkLost ? upstream.agent : null, fresh: true })
       return
     }
-    this.#refuse(failureProblem(app.name, failure))
+    this.#refuse(failureProblem(this.#app.name, failure))
   }
 
   #open(attempt: Attempt): void {
-    connectAdmitted(this.#deps, this.#admitted, attempt, (result, admitted) => {
-      if (admitted !== this.#admitted) this.#own = null
-      this.#admitted = admitted
+    openUpstream(this.#deps, this.#admitted, attempt, (result) => {
       if (!(result instanceof Problem)) this.#send(result)
       else if (!this.#over && !this.#responded) this.#refuse(result)
     })
@@ -198,7 +204,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #send(upstream: Upstream): void {
     if (this.#over || this.#responded) return void upstream.destroy()
-    const { request, session, app, context } = this.#admitted
+    const { request, admission } = this.#admitted
+    if (admission.subject !== this.#subject) this.#own = null
     const head = requestHead(this.#deps, this.#admitted, this.#mapping, this.#own)
     if (head instanceof Problem) {
       upstream.destroy()
@@ -209,19 +216,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#upstream = upstream
     // It may have ended while access was decided again.
     if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
-    const { agent } = upstream
-    this.#outcome.agent = agent
-    this.#removeLive?.()
-    if (session !== null) {
-      const cut = (reason: EndReason) => this.cut(reason)
-      this.#removeLive = this.#deps.sessions.live.add({ session, app, agent, context, cut })
-    }
-    // `add` may have cut it already.
-    if (this.#over || this.#outcome.reason !== null) return void upstream.destroy()
-    this.deadline = this.#deps.deadlines.now + app.timeouts.responseMs
+    this.#outcome.agent = upstream.agent
+    this.deadline = this.#deps.deadlines.now + this.#app.timeouts.responseMs
     upstream.send(head)
     if (request.length === undefined) return
-    this.deadline = this.#deps.deadlines.now + app.timeouts.idleMs
+    this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
     if (request.expectsContinue) this.#client.welcomeBody()
     this.#body = new RequestBody(this.#client, upstream, this)
   }
@@ -249,7 +248,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   /** Ends the app's side and responds in its place. */
   #refuse(problem: Problem): void {
     this.#upstream?.destroy()
-    const { request, requestId, app } = this.#admitted
+    const { request, admission } = this.#admitted
+    const { app, requestId } = admission
     this.#deps.failures.note(problem, this.#admitted, this.#outcome.agent)
     this.deadline = Number.POSITIVE_INFINITY
     this.#outcome.reason ??= problem.code
@@ -275,20 +275,20 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
 
   #progress(): void {
     if (this.#responded || this.#admitted.request.length !== undefined)
-      this.deadline = this.#deps.deadlines.now + this.#admitted.app.timeouts.idleMs
+      this.deadline = this.#deps.deadlines.now + this.#app.timeouts.idleMs
   }
 
   #finish(): void {
     if (this.#over) return
     this.#over = true
     this.#deps.deadlines.remove(this)
-    this.#removeLive?.()
+    this.#admitted.admission.close()
     this.#upstream?.destroy()
     this.#upstream = null
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
     this.#outcome.record(this.#deps.audit, this.#admitted)
     this.#siblings.splice(this.#siblings.indexOf(this), 1)
-    this.#deps.load.give(sharerOf(this.#admitted), this.#admitted.app.id)
+    this.#deps.load.give(sharerOf(this.#admitted), this.#app.id)
   }
 }

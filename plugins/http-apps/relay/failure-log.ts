@@ -23,10 +23,11 @@ export class FailureLog {
     this.#count = count
   }
 
-  note({ code, cause }: Problem, { app, subject, requestId }: Admitted, agent: string | null): void {
+  note({ code, cause }: Problem, { admission }: Admitted, agent: string | null): void {
     this.#count(code).value += 1
     // Recorded, and logged, as a denial.
     if (code === 'revoked') return
+    const { app, subject, requestId } = admission
     const key = `${app.id} ${code}`
     const said = this.#said.get(key)
     const nowMs = performance.now()

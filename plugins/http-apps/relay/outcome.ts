@@ -14,7 +14,8 @@ export class Outcome {
   bytesOut = 0
   upgraded = false
 
-  record(audit: Audit, { app, request, subject, session, requestId }: Admitted): void {
+  record(audit: Audit, { request, admission }: Admitted): void {
+    const { app, subject, session, requestId } = admission
     // Access that ended while an agent was looked for is recorded as a denial.
     if (this.agent === null && this.reason === 'revoked') return
     audit.record({

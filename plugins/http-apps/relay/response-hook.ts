@@ -15,11 +15,12 @@ const BODILESS = [204, 205, 304]
  */
 export function throughResponseHook(
   deps: Deps,
-  { request, app, subject, requestId }: Admitted,
+  { request, admission }: Admitted,
   target: string,
   status: number,
   lines: readonly string[],
 ): HttpResponse {
+  const { app, subject, requestId } = admission
   const given: HttpResponse = Object.freeze({ status, headers: Object.freeze([...lines]) })
   const context = Object.freeze({ app, subject, requestId, method: request.method, path: pathOf(target) })
   const made: HttpResponse = deps.httpHooks.response(given, context)

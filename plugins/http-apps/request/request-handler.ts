@@ -4,6 +4,7 @@ import { Problem } from '@mezite/core'
 import {
   addressKey,
   createConcurrencyQuota,
+  type HubResponse,
   type RequestHead,
   type RoutedRequest,
   requesterOf,
@@ -14,9 +15,9 @@ import type { Deps } from '../deps.ts'
 import { mappingOf } from '../relay/app-mapping.ts'
 import { HttpExchange } from '../relay/exchange.ts'
 import { recordUnsent } from '../relay/outcome.ts'
-import { type Admitted, admit, admitCertified, recordDenied, type Verdict } from '../session/admission.ts'
+import { type Admitted, admit } from '../session/admission.ts'
 import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
-import { sharerOf } from '../upstream/admitted-connection.ts'
+import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import { readableBy } from './origin.ts'
 import { overloadProblem } from './overload.ts'
@@ -57,17 +58,17 @@ export class RequestHandler {
           .catch((error: unknown) => this.#failed(client, head, requestId, error))
         return
       }
-      const verdict =
-        info.certified === undefined
-          ? admit(this.#deps, request, requestId)
-          : admitCertified(this.#deps, request, requestId, info.certified)
-      if (!(verdict instanceof Promise)) {
-        this.#act(client, verdict)
+      const result = admit(this.#deps, request, requestId, info.certified)
+      if (!(result instanceof Promise)) {
+        this.#act(client, result)
         return
       }
       const leave = this.#enter(client, request, requestId)
-      if (leave === null) return void verdict.catch(() => {})
-      verdict
+      if (leave === null) {
+        result.then(giveBack, () => {})
+        return
+      }
+      result
         .finally(leave)
         .then((late) => this.#act(client, late))
         .catch((error: unknown) => this.#failed(client, head, requestId, error))
@@ -93,27 +94,30 @@ export class RequestHandler {
     for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
   }
 
-  #act(client: Client, verdict: Verdict): void {
-    if (verdict.kind === 'response') client.respond(verdict)
-    else this.#forward(client, verdict)
+  #act(client: Client, result: Admitted | HubResponse): void {
+    if (result.kind === 'response') client.respond(result)
+    else this.#forward(client, result)
   }
 
   #forward(client: Client, admitted: Admitted): void {
+    const { request, admission } = admitted
+    const { app, requestId } = admission
     if (client.gone) {
       recordUnsent(this.#deps.audit, admitted, null, 'client_closed')
+      admission.close()
       return
     }
     const exchanges = this.#exchangesOf(client.connection)
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
-      client.respond(problemResponse(admitted.request, problem, admitted.requestId), true)
+      admission.close()
+      client.respond(problemResponse(request, problem, requestId), true)
       return
     }
-    const { request, requestId, app } = admitted
     const overload = this.#deps.load.take(sharerOf(admitted), app.id)
     if (overload !== null) {
-      recordDenied(this.#deps, admitted, overload)
+      admission.deny(overload)
       client.respond(problemResponse(request, overloadProblem(overload, app.name), requestId))
       return
     }
@@ -123,10 +127,11 @@ export class RequestHandler {
     } catch (error) {
       this.#deps.load.give(sharerOf(admitted), app.id)
       const problem = headProblem(this.#deps, admitted, error)
-      if (problem instanceof RefusedByPlugin) recordDenied(this.#deps, admitted, problem.code)
+      if (problem instanceof RefusedByPlugin) admission.deny(problem.code)
       else {
         this.#deps.failures.note(problem, admitted, null)
         recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
+        admission.close()
       }
       client.respond(
         problemResponse(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)]),
@@ -169,4 +174,8 @@ export class RequestHandler {
     const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
     client.respond(problemResponse(requesterOf(head), problem, requestId))
   }
+}
+
+function giveBack(result: Admitted | HubResponse): void {
+  if (result.kind === 'admitted') result.admission.close()
 }

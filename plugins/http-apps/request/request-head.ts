@@ -42,7 +42,8 @@ export interface OwnPart {
 
 /** Runs `http.request`. Throws `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws. */
 export function ownPart(deps: Deps, admitted: Admitted, mapping: AppMapping): OwnPart {
-  const { request, subject } = admitted
+  const { request, admission } = admitted
+  const { subject } = admission
   const lines = ownLines(request, subject, mapping)
   if (deps.httpHooks.request.empty) return { target: request.target, lines }
   return throughRequestHook(deps, admitted, lines, mapping)
@@ -63,7 +64,8 @@ export function requestHead(
 }
 
 function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart): RequestHead {
-  const { request, app, subject, requestId } = admitted
+  const { request, admission } = admitted
+  const { app, subject, requestId } = admission
   const { method, length, upgrade, trailers } = request
   // A preflight carries nobody's identity.
   const identity =
@@ -78,9 +80,9 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart
 }
 
 /** The Problem for the browser when `ownPart` or `requestHead` threw; anything but a Problem is logged. */
-export function headProblem({ log }: Deps, { requestId }: Admitted, error: unknown): Problem {
+export function headProblem({ log }: Deps, { admission }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
-  log.error({ error: messageOf(error), request_id: requestId }, 'failed to prepare a request')
+  log.error({ error: messageOf(error), request_id: admission.requestId }, 'failed to prepare a request')
   return new Problem(500, 'forward_failed', 'Something went wrong. The error was logged.')
 }
 

@@ -24,7 +24,8 @@ export function throughRequestHook(
   lines: HeaderLines,
   mapping: AppMapping,
 ): { readonly target: string; readonly lines: HeaderLines } {
-  const { request, app, subject, requestId } = admitted
+  const { request, admission } = admitted
+  const { app, subject, requestId } = admission
   const { method, target, clientIp, upgrade } = request
   const at = target.indexOf('?')
   const given: HttpRequest = Object.freeze({

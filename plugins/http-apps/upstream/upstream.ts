@@ -18,7 +18,7 @@ export interface UpstreamUser extends ResponseEvents {
 export class Upstream {
   readonly app: App
   readonly sessionKey: string
-  readonly #pipe: Pipe
+  readonly pipe: Pipe
   readonly #parser: ResponseParser
   #user: UpstreamUser | null = null
   #gone = false
@@ -33,7 +33,7 @@ export class Upstream {
   ongone: (upstream: Upstream) => void = () => {}
 
   constructor(pipe: Pipe, app: App, sessionKey: string) {
-    this.#pipe = pipe
+    this.pipe = pipe
     this.app = app
     this.sessionKey = sessionKey
     this.#parser = new ResponseParser({
@@ -49,7 +49,7 @@ export class Upstream {
   }
 
   get agent(): string {
-    return this.#pipe.agent
+    return this.pipe.agent
   }
 
   get gone(): boolean {
@@ -58,7 +58,7 @@ export class Upstream {
 
   /** Its link goes: it serves no further request. */
   get going(): boolean {
-    return this.#pipe.isGoing?.() === true
+    return this.pipe.isGoing?.() === true
   }
 
   /** A byte of the answer has come. */
@@ -92,7 +92,7 @@ export class Upstream {
   /** The body is complete; `trailers` are name and value in turn. */
   endBody(trailers: readonly string[]): void {
     if (this.#framing === 'chunked') this.#write(Buffer.from(`0\r\n${linesText(trailers)}\r\n`, 'latin1'))
-    else if (this.#framing === 'raw' && !this.#gone) this.#pipe.end()
+    else if (this.#framing === 'raw' && !this.#gone) this.pipe.end()
     this.#sent = true
   }
 
@@ -102,23 +102,23 @@ export class Upstream {
   }
 
   pause(): void {
-    if (!this.#gone) this.#pipe.pause()
+    if (!this.#gone) this.pipe.pause()
   }
 
   resume(): void {
-    if (!this.#gone) this.#pipe.resume()
+    if (!this.#gone) this.pipe.resume()
   }
 
   destroy(): void {
     if (this.#gone) return
     this.#gone = true
     this.#user = null
-    this.#pipe.destroy()
+    this.pipe.destroy()
     this.ongone(this)
   }
 
   #write(chunk: Buffer): boolean {
-    return this.#gone || this.#pipe.write(chunk)
+    return this.#gone || this.pipe.write(chunk)
   }
 
   #ondata(chunk: Buffer): void {

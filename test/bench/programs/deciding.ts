@@ -3,15 +3,7 @@
  * its database as rows before it reads them. Tells the processor time of each in microseconds, and ends when told.
  */
 import { createHash } from 'node:crypto'
-import {
-  catalog,
-  type Database,
-  defineHubPlugin,
-  migrations,
-  type Session,
-  sessionLimits,
-  sessions,
-} from '@mezite/core'
+import { catalog, type Database, defineHubPlugin, migrations, sessionLimits } from '@mezite/core'
 import { access } from '@mezite/core/protocol'
 import { createTestHub } from '../../../core/testing/index.ts'
 import type { DecidingResult } from '../rows/deciding.ts'
@@ -84,19 +76,20 @@ const plugin = defineHubPlugin({
   api: 1,
   summary: 'Fills the database, then routes and decides',
   // rbac provides the limits, so that its table is there before the rows.
-  needs: { access, catalog, sessions, sessionLimits },
+  needs: { access, catalog, sessionLimits },
   provides: { migrations },
   setup({ use, provide }) {
     provide.migrations({ owner: 'bench-deciding', migrations: { '0001-rows': { up: fill } } })
-    const context = { protocol: 'http', clientIp: '127.0.0.1' } as const
+    const query = { protocol: 'http', clientIp: '127.0.0.1', requestId: '' } as const
     const decide = (host: string, token: string): void => {
-      const app = use.catalog.byHost(host)
-      const session = use.sessions.find('app', token) as Session | undefined
-      const subject = session && use.sessions.subjectOf(session)
-      if (!app || !subject) throw new Error(`${host} or its session is unknown`)
-      const decision = use.access.decide({ subject, app, context })
-      if (decision instanceof Promise || decision.effect !== 'allow')
+      const outcome = use.access.admit({
+        ...query,
+        who: { kind: 'app', token },
+        app: use.catalog.byHost(host),
+      })
+      if (outcome instanceof Promise || outcome.outcome !== 'admitted')
         throw new Error(`${host} is not allowed`)
+      outcome.close()
     }
     const pass = (): number => {
       const step = SESSIONS / ASKED

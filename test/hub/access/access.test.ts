@@ -1,419 +1,356 @@
-import type { AccessQuery, Subject, Vote } from '@mezite/core'
+/** The gate with rooms of plain memory: each condition of access alone, and what happens to an admission afterwards. */
+import type { App, AuditInput, EndReason, Session, Subject } from '@mezite/core'
+import type { Admission, Caller, Pipe, Refusal } from '@mezite/core/protocol'
 import t from 'tap'
-import { hubHooks } from '../../../core/api/hub-hooks.ts'
+import type { Decision } from '../../../core/api/decision.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
-import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import type { Ballots } from '../../../core/kernel/hook.ts'
-import { createHooks } from '../../../core/kernel/hooks.ts'
-import { memoryLog } from '../../../core/testing/index.ts'
-import { actor, appBody, operator, publicNames, quiet, startRooms } from '../sessions/start-rooms.ts'
+import { denied } from '../../../core/hub/access/ballots.ts'
+import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
+import { openAdmitted } from '../../../core/hub/tunnel/agent-selector.ts'
+import { testApp } from '../tunnel/start-tunnel-hub.ts'
 
-const subject = (over: Partial<Subject> = {}): Subject =>
-  Object.freeze({
-    user: 'ann@example.com',
-    roles: Object.freeze(['platform']),
-    kind: 'session',
-    sessionId: 's-1',
-    satisfied: [],
-    ...over,
-  })
-const context = { protocol: 'http', clientIp: '10.1.1.1' } as const
-
-/** Decisions over these pure taps, each of a plugin of its own; `lines` is the log. */
-function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote) => unknown>>) {
-  const { log, lines } = memoryLog()
-  const hooks = createHooks(hubHooks, { log })
-  for (const [plugin, tap] of Object.entries(taps))
-    hooks.view(plugin).access.decide(tap as () => void, { pure: true })
-  const access = createAccess({
-    ...{ catalog: { list: () => [] }, decide: hooks.calls.access.decide, log },
-    ...{ locks: { lockFor: () => null }, revisions: { revision: 1 } },
-    clock: { now: () => 0, monotonic: () => 0 },
-  })
-  const who = subject()
-  const apps = ['dev', 'prod'].map((env) => Object.freeze({ ...appNamed(env), labels: { env } }))
-  const decide = async (env = 'dev') =>
-    access.decide({ subject: who, app: apps.find(({ name }) => name === env)!, context })
-  return { decide, lines }
+const allowed: Decision = { effect: 'allow', reason: 'allowed', roles: ['dev'], requirements: [] }
+const required: Decision = {
+  ...{ effect: 'require', reason: 'session_mfa_required', roles: ['dev'] },
+  requirements: [{ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }],
 }
-const appNamed = (name: string) => ({ ...readApp(appBody(name), publicNames), id: name })
+const listed = 'https://other.example.com'
+const app: App = testApp('http://10.0.0.1:3000', ['node-1'], { protocol: 'http', origins: [listed] })
 
-t.test('access', async (t) => {
-  const rooms = await startRooms()
-  t.teardown(() => rooms.stop())
-  const { access, catalog, locks, users } = rooms
-  const { app } = await catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
-  const decide = async (who = subject()) => access.decide({ subject: who, app, context })
-
-  await t.test('E65 any deny denies and no allow denies', async (t) => {
-    rooms.setPolicy(() => {})
-    t.match(await decide(), { effect: 'deny', reason: 'role_missing' })
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.deny('label_denied')
-    })
-    t.match(await decide(), { effect: 'deny', reason: 'label_denied' })
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-    t.match(await decide(), { effect: 'allow', roles: ['platform'], requirements: { length: 0 } })
-  })
-
-  await t.test('E70 a tap that throws denies', async (t) => {
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      throw new Error('boom')
-    })
-    t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-  })
-
-  await t.test('the strongest unmet requirement is asked for', async (t) => {
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 300_000 })
-      vote.require({ name: 'session-mfa', level: 'hardware_key', freshnessMs: 60_000 })
-    })
-    const met = (level: string, appId: string | null, at: number) =>
-      subject({ satisfied: [{ name: 'session-mfa', level, appId, at }] })
-    const now = rooms.clock.now()
-    t.match(await decide(), {
-      effect: 'require',
-      reason: 'session_mfa_required',
-      requirements: [{ name: 'session-mfa', level: 'hardware_key', freshnessMs: 60_000 }],
-    })
-    t.match(await decide(met('webauthn', app.id, now)), { effect: 'require' }, 'too weak')
-    t.match(
-      await decide(met('hardware_key', app.id, now - 3_600_000)),
-      { effect: 'allow' },
-      'of this app session',
-    )
-    t.match(await decide(met('hardware_key', 'other', now - 30_000)), { effect: 'allow' }, 'fresh enough')
-    t.match(await decide(met('hardware_key', 'other', now - 61_000)), { effect: 'require' }, 'too old')
-    t.match(
-      await decide(met('hardware_key', 'other', now + 600_000)),
-      { effect: 'require' },
-      'from the future',
-    )
-    t.match(await decide(met('magic', app.id, now)), { effect: 'require' }, 'unknown level')
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.require({ name: 'trusted-device' })
-    })
-    t.match(await decide(), { effect: 'require', reason: 'device_trust_required' })
-    const device = (appId: string | null) =>
-      subject({ satisfied: [{ name: 'trusted-device', level: '', appId, at: now }] })
-    t.match(await decide(device('other')), { effect: 'require' }, 'a device of another app’s session')
-    t.match(await decide(device(app.id)), { effect: 'allow' })
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 0 })
-    })
-    // Also when the hub that saw the touch is a little ahead.
-    const ahead = met('webauthn', 'other', rooms.clock.now() + 5_000)
-    t.match(await decide(ahead), { effect: 'require' }, 'each session asks anew')
-    t.match(await decide(met('webauthn', app.id, now)), { effect: 'allow' })
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.require({ name: 'session-mfa', level: 'magic' as 'webauthn', freshnessMs: 60_000 })
-    })
-    t.match(await decide(met('hardware_key', app.id, now)), { effect: 'require' }, 'an unknown demand')
-    rooms.setPolicy((_, vote) => {
-      vote.allow('platform')
-      vote.require({ name: 'session-mfa', level: 'webauthn', freshnessMs: 60_000 })
-    })
-    const fresh = met('webauthn', 'other', rooms.clock.now())
-    t.match(await decide(fresh), { effect: 'allow' })
-    rooms.advance(61_000)
-    t.match(await decide(fresh), { effect: 'require' }, 'too old by now')
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-  })
-
-  await t.test('a lock that comes while a policy thinks counts, and so does an error', async (t) => {
-    let end: (error?: Error) => void = () => {}
-    const decide = async (_query: unknown, ballot: (plugin: string) => Vote): Promise<Ballots<Vote>> => {
-      const vote = ballot('slow')
-      await new Promise<void>((resolve, reject) => {
-        end = (error) => (error ? reject(error) : resolve())
-      })
-      vote.allow('platform')
-      return { cast: [vote], failed: [] }
-    }
-    const slow = createAccess({
-      ...{ catalog, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
-      decide: Object.assign(decide, { empty: false, pure: true }),
-    })
-    const ask = () => slow.decide({ subject: subject(), app, context })
-    const allowed = ask()
-    end()
-    const failed = ask()
-    end(new Error('boom'))
-    t.match(await allowed, { effect: 'allow' })
-    t.match(await failed, { effect: 'deny', reason: 'policy_failed' })
-    const late = ask()
-    const target = { kind: 'user', target: 'ann@example.com', message: 'no', ttlMs: null } as const
-    const { id } = await locks.create(target, actor)
-    end()
-    t.match(await late, { effect: 'deny', reason: 'locked', message: 'no' })
-    await locks.remove(id, actor)
-  })
-
-  await t.test('locks come first, for user, role, session and app, and end by themselves', async (t) => {
-    for (const [kind, target] of [
-      ['user', 'ANN@example.com'],
-      ['role', 'platform'],
-      ['session', 's-1'],
-      ['app', 'one'],
-    ] as const) {
-      t.match(await decide(), { effect: 'allow' })
-      const lock = await locks.create({ kind, target, message: `no ${kind}`, ttlMs: null }, actor)
-      t.match(await decide(), { effect: 'deny', reason: 'locked', message: `no ${kind}` }, kind)
-      await locks.remove(lock.id, actor)
-    }
-    await locks.create({ kind: 'user', target: 'ann@example.com', message: null, ttlMs: 1_000 }, actor)
-    t.strictSame(await decide(), { effect: 'deny', reason: 'locked', roles: [], requirements: [] })
-    rooms.advance(1_001)
-    t.match(await decide(), { effect: 'allow' })
-    await locks.create({ kind: 'agent', target: 'Node-1', message: null, ttlMs: null }, actor)
-    t.ok(locks.isAgentLocked('node-1'))
-    t.notOk(locks.isAgentLocked('node-2'))
-    const self = { ...actor, subject: subject({ roles: ['admin'] }) }
-    const own = { kind: 'role', target: 'admin', message: null, ttlMs: null } as const
-    await t.rejects(locks.create(own, self), { code: 'self_lockout' }, 'E78 no lock of oneself')
-  })
-
-  await t.test('E71 a decision is cached until something changes, and then made anew', async (t) => {
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-    const who = subject()
-    await users.create('epoch', [], actor)
-    const before = rooms.asked()
-    t.match(await decide(who), { effect: 'allow' })
-    t.match(await decide(who), { effect: 'allow' })
-    t.equal(rooms.asked(), before + 1)
-    rooms.setPolicy((_, vote) => vote.deny('changed'))
-    await users.create('epoch2', [], actor)
-    t.match(await decide(who), { effect: 'deny', reason: 'changed' })
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-  })
-
-  await t.test('E76 what is visible is what is allowed', async (t) => {
-    for (const name of ['two', 'three', 'off']) {
-      const spec = { enabled: name !== 'off' }
-      await catalog.put(readApp(appBody(name, spec), publicNames), 'create', actor)
-    }
-    rooms.setPolicy(({ app }, vote) => {
-      if (app.name !== 'two') vote.allow('platform')
-      if (app.name === 'three') vote.require({ name: 'trusted-device' })
-    })
-    t.same(
-      (await access.visible(subject())).map(({ name }) => name),
-      ['one', 'three'],
-    )
-  })
-
-  await t.test('a cached decision takes microseconds', async (t) => {
-    rooms.setPolicy((_, vote) => vote.allow('platform'))
-    const query = { subject: subject(), app, context }
-    for (let i = 0; i < 10_000; i++) access.decide(query)
-    const started = performance.now()
-    for (let i = 0; i < 100_000; i++) access.decide(query)
-    const us = (performance.now() - started) / 100
-    t.comment(`${us.toFixed(2)} µs`)
-    t.ok(us < 50)
-  })
-
-  await t.test('names belong to the first identity, compared case-folded after NFKC', async (t) => {
-    const signIn = (name: string, sub: string, mappedRoles: string[] = []) =>
-      users.signIn({ name, issuer: 'https://id', sub, connector: 'sso', mappedRoles })
-    await users.create('Bob@Example.com', ['dev'], actor)
-    const bob = await signIn('bob@example.com', '1', ['ops', 'dev'])
-    t.equal(bob.name, 'Bob@Example.com')
-    t.same(users.rolesOf('BOB@EXAMPLE.COM'), ['dev', 'ops'])
-    await t.rejects(signIn('BOB@example.com', '2'), { code: 'MEZ_USER_NAME_TAKEN' })
-    await t.rejects(signIn('\uff22ob@example.com', '2'), { code: 'MEZ_USER_NAME_TAKEN' }, 'full-width B')
-    await users.relink('bob@example.com', actor)
-    t.same(users.rolesOf('bob@example.com'), ['dev'], 'mapped roles went with the identity')
-    t.ok(await signIn('bob@example.com', '2'))
-    const elsewhere = { issuer: 'https://other', sub: '2', connector: 'sso', mappedRoles: [] }
-    await t.rejects(users.signIn({ name: 'bob@example.com', ...elsewhere }), { code: 'MEZ_USER_NAME_TAKEN' })
-    for (const bad of ['', ' a', 'a ', 'a,b', 'a\u0000b', 'a\nb', 'x'.repeat(257), '\ud800']) {
-      await t.rejects(signIn(bad, '9'), { code: 'MEZ_USER_NAME_INVALID' }, JSON.stringify(bad))
-    }
-    t.ok(await signIn('x'.repeat(256), '9'))
-    for (const bad of [' a', 'operator@socket', 'token:ci']) {
-      const told = {
-        code: 'user_name_invalid',
-        message: /no space at either end; operator@socket .* reserved/,
-      }
-      await t.rejects(users.create(bad, [], actor), told, bad)
-    }
-    await t.rejects(users.create('bob@EXAMPLE.com', [], actor), { code: 'user_exists' })
-  })
-
-  await t.test('a sign-in that brings nothing new still moves the last login', async (t) => {
-    const lena = { name: 'lena', issuer: 'https://id', sub: '1', connector: 'sso', mappedRoles: ['dev'] }
-    const first = await users.signIn(lena)
-    t.equal(users.byName('lena')?.lastLogin, first.lastLogin)
-    rooms.advance(60_000)
-    const before = rooms.clock.now()
-    const { revision } = rooms.revisions
-    await users.signIn(lena)
-    t.ok((users.byName('lena')?.lastLogin ?? 0) >= before, 'seen from memory')
-    t.equal(rooms.revisions.revision, revision, 'and costs nobody a cached decision')
-    await users.signIn({ ...lena, mappedRoles: ['ops'] })
-    t.ok(rooms.revisions.revision > revision, 'unlike another role')
-  })
-
-  await t.test('a name that is claimed for somebody has an owner and no login', async (t) => {
-    const mona = { name: 'mona', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
-    await users.create('mona', ['dev'], actor)
-    t.match(await users.claim(mona), { identity: { sub: '1' }, connector: 'passkey', lastLogin: null })
-    await t.rejects(users.claim({ ...mona, sub: '2' }), { code: 'MEZ_USER_NAME_TAKEN' })
-    const { lastLogin } = await users.signIn(mona)
-    t.type(lastLogin, 'number')
-    t.equal((await users.claim(mona)).lastLogin, lastLogin, 'and takes none away')
-  })
-
-  await t.test(
-    'B19 a name that is taken away during a sign-in is nobody’s: no sign-in without a holder',
-    async (t) => {
-      for (let round = 0; round < 10; round++) {
-        const nora = {
-          name: `nora-${round}`,
-          issuer: 'https://id',
-          sub: '1',
-          connector: 'sso',
-          mappedRoles: [],
-        }
-        const { holder } = await users.signIn(nora)
-        const [signedIn] = await Promise.allSettled([users.signIn(nora), users.relink(nora.name, actor)])
-        if (signedIn.status === 'fulfilled') t.equal(signedIn.value.holder, holder)
-        else t.match(signedIn.reason, { status: 401, code: 'login_required' })
-      }
-    },
-  )
-
-  await t.test('C54 who confirms a name is not given it back once it is taken away, or gone', async (t) => {
-    const olga = { name: 'olga', issuer: 'mezite:local', sub: '1', connector: 'passkey', mappedRoles: [] }
-    await users.signIn(olga)
-    t.equal((await users.confirm(olga)).name, 'olga')
-    for (const other of [{ sub: '2' }, { issuer: 'https://other' }])
-      await t.rejects(users.confirm({ ...olga, ...other }), { status: 401, code: 'login_required' })
-    await users.relink('olga', actor)
-    await t.rejects(users.confirm(olga), { status: 401, code: 'login_required' })
-    t.equal(users.byName('olga')?.identity, null)
-    await users.remove('olga', actor)
-    await t.rejects(users.confirm(olga), { status: 401, code: 'login_required' })
-    t.equal(users.byName('olga'), undefined)
-  })
-
-  await t.test('Q187 a sign-in brings names of roles and nothing else', async (t) => {
-    const signIn = (mappedRoles: unknown) =>
-      users.signIn({
-        ...{ name: 'quinn', issuer: 'https://id', sub: '1', connector: 'sso' },
-        mappedRoles: mappedRoles as string[],
-      })
-    for (const roles of [
-      'admin',
-      ['a,admin'],
-      ['__proto__'],
-      ['a\r\nb'],
-      [{}],
-      [null],
-      { 0: 'a', length: 1 },
-    ])
-      await t.rejects(signIn(roles), { code: 'MEZ_HOOK_FAILED' }, JSON.stringify(roles))
-    t.equal(users.byName('quinn'), undefined)
-    await signIn(['unknown'])
-    t.same(users.rolesOf('quinn'), ['unknown'])
-  })
-
-  await t.test('E78 the last admin and oneself cannot be shut out', async (t) => {
-    await users.create('root', ['admin'], actor)
-    await t.rejects(users.remove('root', actor), { code: 'last_admin' })
-    await t.rejects(users.update('root', ['dev'], actor), { code: 'last_admin' })
-    await users.create('second', ['admin'], actor)
-    const root = { ...actor, subject: { ...operator, kind: 'session', user: 'Root' } as Subject }
-    await t.rejects(users.update('root', [], root), { code: 'self_lockout' })
-    await t.rejects(users.remove('ROOT', root), { code: 'self_lockout' })
-    await users.remove('second', root)
-    t.equal(users.byName('second'), undefined)
-    await t.rejects(users.update('nobody', [], actor), { code: 'user_not_found' })
-    const types = new Set(rooms.types())
-    for (const type of ['user.created', 'user.updated', 'user.deleted', 'lock.created', 'lock.deleted'])
-      t.ok(types.has(type))
-  })
-})
-
-t.test('no tap changes the question that the others judge', async (t) => {
-  const attempts: Record<string, (query: { app: object; subject: object; context: object }) => void> = {
-    app: (query) => {
-      query.app = { ...query.app, labels: { env: 'dev' } }
-    },
-    subject: (query) => {
-      query.subject = { ...query.subject, roles: ['access'] }
-    },
-    context: (query) => void Object.assign(query.context, { clientIp: '10.9.9.9' }),
+/** A world in which all is well, for a session of this kind at the app. */
+function world(kind: Session['kind'] = 'app') {
+  const state = {
+    ...{ fresh: true, ageMs: 0, revision: 1, accepting: true, connector: null as string | null },
+    ...{ app: app as App | undefined, alive: true, user: true, appLocked: false },
+    ...{ decision: allowed as Decision | Promise<Decision>, over: null as EndReason | null },
+    session: { id: 's1', kind, user: 'ann', connector: 'sso', appId: kind === 'app' ? app.id : null },
   }
-  for (const [what, attempt] of Object.entries(attempts)) {
-    const asked: AccessQuery[] = []
-    const { decide, lines } = decideBy({
-      guard: (query) => attempt(query as never),
-      policy: (query, vote) => {
-        asked.push(query)
-        if (query.app.labels.env === 'dev') vote.allow('platform')
+  const records: AuditInput[] = []
+  const live = new Set<LiveStream>()
+  let touched = 0
+  const subject = Object.freeze({ user: 'ann', roles: ['dev'], satisfied: [], sessionId: 's1' })
+  const asked: Subject[] = []
+  const found = () => (state.alive ? (state.session as unknown as Session) : undefined)
+  const access = () =>
+    createAccess({
+      catalog: { byId: (id) => (state.app?.id === id ? state.app : undefined), list: () => [] },
+      decisions: {
+        decide: ({ subject }) => {
+          asked.push(subject)
+          return state.decision
+        },
+        visible: async () => [],
       },
+      sessions: {
+        find: (_kind, token) => (token === 'late' ? Promise.resolve(found()) : found()),
+        byId: found,
+        subjectOf: () => (state.user ? (subject as unknown as Subject) : undefined),
+        touch: () => void touched++,
+        whyOver: () => state.over,
+        live: {
+          add: (stream) => void live.add(stream),
+          remove: (stream) => live.delete(stream),
+        },
+      },
+      locks: { appLock: () => (state.appLocked ? ({ message: 'closed' } as never) : null) },
+      revisions: {
+        fresh: () => state.fresh,
+        ageMs: () => state.ageMs,
+        get revision() {
+          return state.revision
+        },
+      },
+      audit: {
+        record: (event) => void records.push(event),
+        get accepting() {
+          return state.accepting
+        },
+      },
+      publicNames: { appsOidcConnector: state.connector },
+      streamStalenessMs: 30_000,
     })
-    t.match(await decide('prod'), { effect: 'deny', reason: 'policy_failed' }, what)
-    t.match(asked, [{ app: { name: 'prod' }, subject: { roles: ['platform'] }, context }], what)
-    t.match(lines[0], /guard/)
+  return {
+    ...{ state, records, live, asked, access },
+    touched: () => touched,
+    async admit(
+      who: Caller | null = { kind, token: 'token' },
+      more: object = {},
+    ): Promise<Admission | Refusal> {
+      const query = { who, app, protocol: 'http' as const, clientIp: '203.0.113.9', requestId: 'r1' }
+      return access().admit({ ...query, ...more })
+    },
+  }
+}
+type World = ReturnType<typeof world>
+
+async function admitted(one: World, ...query: Parameters<World['admit']>): Promise<Admission> {
+  const outcome = await one.admit(...query)
+  if (outcome.outcome !== 'admitted') throw new Error(`refused: ${outcome.code}`)
+  return outcome
+}
+
+const pipe = () => {
+  const made = { agent: 'node-1', destroyed: 0, destroy: () => void made.destroyed++ }
+  return made as unknown as Pipe & { readonly destroyed: number }
+}
+const link = { hostname: 'node-1' } as never
+const open = async (admission: Admission, dial: () => Promise<Pipe>) =>
+  openAdmitted(admission, {}, () => [link], dial)
+
+t.test(
+  'a session of each kind is admitted when all is well, and counts as live and used at once',
+  async (t) => {
+    for (const kind of ['app', 'hub', 'cert'] as const) {
+      const one = world(kind)
+      for (const who of [
+        { kind, token: 'token' },
+        { kind, token: 'late' },
+        { kind, sessionId: 's1' },
+      ]) {
+        const admission = await admitted(one, who)
+        t.match(admission, {
+          app,
+          subject: { user: 'ann' },
+          session: { id: 's1' },
+          requestId: 'r1',
+          ended: null,
+        })
+        t.equal(one.live.size, 1, kind)
+        admission.close()
+        t.equal(one.live.size, 0)
+      }
+      t.equal(one.touched(), 3)
+      t.strictSame(one.records, [])
+    }
+  },
+)
+
+const wrongs: readonly (readonly [outcome: string, status: number, code: string, wrong: object])[] = [
+  ['stale', 503, 'view_stale', { fresh: false }],
+  ['unauthenticated', 401, '', { alive: false }],
+  ['unauthenticated', 401, '', { user: false }],
+  ['denied', 403, 'label_denied', { decision: denied('label_denied') }],
+  ['denied', 403, 'label_denied', { decision: Promise.resolve(denied('label_denied')) }],
+  ['required', 403, 'session_mfa_required', { decision: required }],
+  ['disabled', 503, 'app_disabled', { app: { ...app, enabled: false } }],
+  ['unavailable', 400, 'protocol_mismatch', { app: { ...app, protocol: 'tcp' } }],
+  ['unavailable', 503, 'audit_unavailable', { accepting: false }],
+]
+
+t.test(
+  'each thing that is wrong refuses it, for every way to show a session, and leaves nothing live',
+  async (t) => {
+    for (const kind of ['app', 'hub', 'cert'] as const)
+      for (const token of ['token', 'late'])
+        for (const [outcome, status, code, wrong] of wrongs) {
+          const one = world(kind)
+          Object.assign(one.state, wrong)
+          const nobody = kind === 'hub' && 'user' in wrong ? 'user_unknown' : 'login_required'
+          const ended = kind === 'cert' ? 'session_ended' : nobody
+          const expected = { outcome, status, code: code || ended }
+          t.match(await one.admit({ kind, token }), expected, `${kind} ${JSON.stringify(wrong)}`)
+          t.equal(one.live.size, 0)
+          t.equal(one.touched(), 0, 'the session is not in use')
+          // A browser is asked for what is required; anybody else is denied.
+          const recorded = outcome === 'denied' || (outcome === 'required' && kind === 'cert')
+          const event = { type: 'access.denied', success: false, reason: code, user: 'ann', sessionId: 's1' }
+          t.match(one.records, recorded ? [{ ...event, requestId: 'r1', fields: { app: app.name } }] : [])
+          t.equal(one.records.length, Number(recorded))
+        }
+  },
+)
+
+t.test('sessions of another kind or app, unknown apps and copies of apps open nothing', async (t) => {
+  for (const kind of ['app', 'hub', 'cert'] as const)
+    for (const other of ['app', 'hub', 'cert'] as const)
+      if (kind !== other) {
+        t.match(await world(kind).admit({ kind: other, token: 'token' }), { outcome: 'unauthenticated' })
+        t.match(await world(kind).admit({ kind: other, sessionId: 's1' }), { outcome: 'unauthenticated' })
+      }
+  const one = world()
+  one.state.session.appId = 'another'
+  t.match(await one.admit(), { outcome: 'unauthenticated' }, 'B17 a session of another app')
+  t.match(await world().admit(null), { outcome: 'unauthenticated' })
+  t.match(await world('cert').admit(undefined, { app: undefined }), { code: 'app_unknown', status: 404 })
+  t.match(await world('app').admit(undefined, { app: undefined }), { outcome: 'unauthenticated' })
+  const copy = { ...app, uri: 'http://169.254.169.254/' }
+  t.equal((await admitted(world(), undefined, { app: copy })).app, app, 'the catalog says where an app is')
+})
+
+t.test('apps_oidc_connector holds for every kind of session', async (t) => {
+  for (const kind of ['app', 'hub', 'cert'] as const)
+    for (const connector of ['passkey', null]) {
+      const one = world(kind)
+      Object.assign(one.state, { connector: 'sso' })
+      await admitted(one)
+      Object.assign(one.state.session, { connector })
+      const refusal = await one.admit()
+      t.match(refusal, { code: 'connector_not_allowed' }, kind)
+      // A browser is sent to the connector.
+      t.equal(refusal.outcome, kind === 'cert' ? 'denied' : 'unauthenticated')
+      t.equal(one.records.length, Number(kind === 'cert'))
+      t.equal(one.access().endOf([...one.live][0]!), 'denied', 'and for what is open')
+    }
+})
+
+t.test('an objection of the protocol is a denial of the person, before any policy is asked', async (t) => {
+  const one = world()
+  t.match(await one.admit(undefined, { objection: 'origin_not_allowed' }), { outcome: 'denied', status: 403 })
+  t.match(one.records, [{ reason: 'origin_not_allowed', user: 'ann' }])
+  t.strictSame(one.asked, [])
+  t.match(await one.admit(null, { objection: 'origin_not_allowed' }), { outcome: 'unauthenticated' })
+})
+
+t.test('what was met just now counts for this decision alone', async (t) => {
+  const one = world('hub')
+  const met = [{ name: 'session-mfa', level: 'webauthn', appId: app.id, at: 1 }]
+  await admitted(one, undefined, { met })
+  await admitted(one)
+  t.match(one.asked, [{ satisfied: met }, { satisfied: { length: 0 } }])
+})
+
+t.test(
+  'a preflight is admitted to an app that lists its origin, for nobody, and not to a locked app',
+  async (t) => {
+    const one = world()
+    const who = { kind: 'preflight', origin: listed } as const
+    t.match(await admitted(one, who), { subject: null, session: null })
+    t.equal(one.live.size, 0)
+    t.match(await one.admit({ ...who, origin: 'https://evil.example.com' }), { outcome: 'unauthenticated' })
+    t.match(await one.admit(who, { app: undefined }), { outcome: 'unauthenticated' })
+    for (const [wrong, code] of [
+      [{ fresh: false }, 'view_stale'],
+      [{ appLocked: true }, 'locked'],
+      [{ app: { ...app, enabled: false } }, 'app_disabled'],
+      [{ app: { ...app, protocol: 'tcp' } }, 'protocol_mismatch'],
+      [{ accepting: false }, 'audit_unavailable'],
+    ] as const) {
+      const other = world()
+      Object.assign(other.state, wrong)
+      t.match(await other.admit(who), { code }, code)
+      t.strictSame(other.records, [], 'anybody can send one')
+    }
+  },
+)
+
+t.test('nothing but a living admission opens a connection', async (t) => {
+  const admission = await admitted(world())
+  const dialled = async () => t.fail('dialled')
+  const forged = [
+    { ...admission },
+    Object.create(admission as object),
+    Object.create(Object.getPrototypeOf(admission)),
+    { outcome: 'admitted', app, subject: null, session: null, ended: null },
+    app,
+    null,
+    undefined,
+    'admitted',
+  ]
+  for (const one of forged) await t.rejects(open(one as Admission, dialled as never), TypeError)
+  const Class = (admission as unknown as { constructor: new (...given: unknown[]) => Admission }).constructor
+  for (const key of [undefined, Symbol('gate'), admission])
+    t.throws(() => new Class(key, admission), TypeError, 'its class makes no other')
+  admission.close()
+  await t.rejects(open(admission, dialled as never), { code: 'MEZ_ADMISSION_ENDED', reason: 'closed' })
+})
+
+t.test('E71 access that ends while an agent is dialled opens nothing and is recorded', async (t) => {
+  const ends: Readonly<Record<string, object>> = {
+    locked: { decision: denied('locked') },
+    denied: { decision: Promise.resolve(denied('role_missing')) },
+    revoked: { app: { ...app } },
+    expired: { alive: false, over: 'expired' },
+    stale_view: { fresh: false },
+    user_deleted: { user: false },
+  }
+  for (const [reason, change] of Object.entries(ends)) {
+    const one = world()
+    const admission = await admitted(one)
+    const cuts: EndReason[] = []
+    admission.bind({ cut: (why) => void cuts.push(why) })
+    const dialled = pipe()
+    const opening = open(admission, async () => {
+      Object.assign(one.state, change, { revision: 2 })
+      return dialled
+    })
+    await t.rejects(opening, { code: 'MEZ_ADMISSION_ENDED', reason })
+    t.equal(dialled.destroyed, 1, reason)
+    t.strictSame(cuts, [reason])
+    t.equal(one.live.size, 0)
+    t.strictSame(
+      one.records.map((event) => event.reason),
+      reason === 'stale_view' ? [] : ['revoked'],
+    )
   }
 })
 
-t.test('a vote after the decision is not lost in silence: its plugin has failed from then on', async (t) => {
-  let answer: () => void = () => {}
-  const looked = new Promise<void>((resolve) => {
-    answer = resolve
-  })
-  let voted: Promise<void> | undefined
-  const { decide, lines } = decideBy({
-    policy: (_query, vote) => vote.allow('platform'),
-    // The promise is not returned.
-    guard(_query, vote) {
-      voted ??= looked.then(() => vote.deny('blocked'))
-    },
-  })
-  t.match(await decide(), { effect: 'allow' })
-  t.match(await decide(), { effect: 'allow' }, 'and cached')
-  answer()
-  await voted
-  t.match(lines, [/ERROR \[guard\] a policy voted after the decision/])
-  t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
-  t.match(await decide('prod'), { effect: 'deny', reason: 'policy_failed' })
+t.test(
+  'E71 a change that leaves access as it was opens the connection for who the person is now',
+  async (t) => {
+    const one = world()
+    const admission = await admitted(one)
+    const opened = await open(admission, async () => {
+      Object.assign(one.state, { revision: 2 })
+      return pipe()
+    })
+    t.equal(opened.agent, 'node-1')
+    t.equal(admission.agent, 'node-1')
+    t.equal(one.asked.length, 2, 'decided again')
+    await open(admission, async () => pipe())
+    t.equal(one.asked.length, 2, 'and not without a change')
+  },
+)
+
+t.test('E71 an open stream is cut once; without an owner its connection is reset', async (t) => {
+  const one = world()
+  const [owned, ownerless] = [await admitted(one), await admitted(one)]
+  const cuts: EndReason[] = []
+  owned.bind({ cut: (why) => void cuts.push(why) })
+  const pipes = [pipe(), pipe()]
+  await open(owned, async () => pipes[0]!)
+  await open(ownerless, async () => pipes[1]!)
+  for (const stream of [...one.live]) {
+    stream.cut('locked')
+    stream.cut('revoked')
+  }
+  t.strictSame(cuts, ['locked'])
+  t.equal(pipes[1]!.destroyed, 1)
+  t.strictSame(one.records, [], 'its own record says how it ended')
+  t.equal(owned.ended, 'locked')
+  const late: EndReason[] = []
+  owned.bind({ cut: (why) => void late.push(why) })
+  t.strictSame(late, ['locked'], 'an owner that comes too late')
 })
 
-t.test('a tap that denied at its own deadline may hear its answer later', async (t) => {
-  let late: () => void = () => {}
-  const { decide, lines } = decideBy({
-    policy: (_query, vote) => vote.allow('platform'),
-    guard(_query, vote) {
-      vote.deny('lookup_late')
-      late = () => vote.allow('platform')
-    },
-  })
-  t.match(await decide(), { effect: 'deny', reason: 'lookup_late' })
-  late()
-  t.strictSame(lines, [])
-  t.match(await decide('prod'), { effect: 'deny', reason: 'lookup_late' })
+t.test('a protocol that gives an admission back has it recorded, once', async (t) => {
+  const one = world()
+  const admission = await admitted(one)
+  admission.deny('person_limit')
+  admission.deny('person_limit')
+  t.match(one.records, [{ type: 'access.denied', reason: 'person_limit', user: 'ann' }])
+  t.equal(one.records.length, 1)
+  t.equal(one.live.size, 0)
+  admission.touch()
+  t.equal(one.touched(), 1, 'only admitted streams use a session')
 })
 
-t.test('a failed ballot is not cached', async (t) => {
-  let ready = false
-  const { decide } = decideBy({
-    policy: (_query, vote) => vote.allow('platform'),
-    guard() {
-      if (!ready) throw new Error('not loaded yet')
-    },
-  })
-  t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
-  ready = true
-  t.match(await decide(), { effect: 'allow' })
+t.test('E71 every condition of access ends what is open', async (t) => {
+  const ends: readonly (readonly [EndReason, object])[] = [
+    ['stale_view', { ageMs: 30_001 }],
+    ['idle', { over: 'idle' }],
+    ['locked', { decision: denied('locked') }],
+    ['denied', { decision: denied('role_missing') }],
+    ['denied', { decision: Promise.resolve(required) }],
+    ['app_deleted', { app: undefined }],
+    ['app_disabled', { app: { ...app, enabled: false } }],
+    ['user_deleted', { user: false }],
+  ]
+  for (const [reason, change] of ends) {
+    const one = world()
+    await admitted(one)
+    const [stream] = one.live
+    t.equal(await one.access().endOf(stream!), null)
+    Object.assign(one.state, change)
+    t.equal(await one.access().endOf(stream!), reason)
+  }
 })

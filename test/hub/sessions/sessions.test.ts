@@ -32,14 +32,10 @@ t.test('sessions', async (t) => {
   const stream = (session: Session, to: App = app) => {
     const cuts: EndReason[] = []
     const context = { protocol: 'http', clientIp: '10.0.0.9' } as const
-    const remove = sessions.live.add({
-      session,
-      app: to,
-      agent: 'node-1',
-      context,
-      cut: (why) => void cuts.push(why),
-    })
-    return { cuts, remove }
+    const cut = (why: EndReason) => void cuts.push(why)
+    const added = { session, app: to, agent: 'node-1', context, place: -1, cut }
+    sessions.live.add(added)
+    return { cuts, remove: () => sessions.live.remove(added) }
   }
 
   await t.test('B30 the database holds a hash and nothing that opens a session', async (t) => {
@@ -395,8 +391,9 @@ t.test('sessions', async (t) => {
       const cuts: EndReason[] = []
       const context = { protocol, clientIp } as const
       const cut = (why: EndReason) => void cuts.push(why)
-      const remove = sessions.live.add({ session, app: other, agent: null, context, cut })
-      return { cuts, remove }
+      const added = { session, app: other, agent: null, context, place: -1, cut }
+      sessions.live.add(added)
+      return { cuts, remove: () => sessions.live.remove(added) }
     }
     const first = open('10.0.0.1', 'http')
     t.equal(await sessions.live.recheck(), 0)
@@ -421,7 +418,9 @@ t.test('sessions', async (t) => {
     const removals = Array.from({ length: 10_000 }, (_, at) => {
       const { session } = opened[at % opened.length]!
       const context = { protocol: 'http', clientIp: `10.0.${at >> 8}.${at & 255}` } as const
-      return sessions.live.add({ session, app: other, agent: null, context, cut() {} })
+      const added = { session, app: other, agent: null, context, place: -1, cut() {} }
+      sessions.live.add(added)
+      return () => sessions.live.remove(added)
     })
     let turns = 0
     let done = false
@@ -446,6 +445,7 @@ t.test('sessions', async (t) => {
       app: other,
       agent: null,
       context,
+      place: -1,
       cut() {
         throw new Error('boom')
       },

@@ -5,6 +5,7 @@ import type { AccessQuery, Log, Vote } from '@mezite/core'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
+import { createDecisions } from '../../../core/hub/access/decisions.ts'
 import { createLocks } from '../../../core/hub/access/locks.ts'
 import { accessMigrations } from '../../../core/hub/access/migrations.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
@@ -75,21 +76,25 @@ export async function startRooms() {
     clock,
     log,
   })
+  const audit = { record: (event: AuditInput) => void events.push(event), accepting: true }
   const users = createUsers({ revisions, clock, log })
-  const access = createAccess({ catalog, decide, locks, revisions, clock, log })
+  const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
     revisions,
     users,
     locks,
     catalog,
-    access,
-    audit: { record: (event) => void events.push(event) },
+    audit,
+    endOf: (stream) => access.endOf(stream),
     hooks: {
       ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
     },
     clock,
     log,
+  })
+  const access = createAccess({
+    ...{ catalog, decisions, sessions, locks, revisions, audit, publicNames, streamStalenessMs: 30_000 },
   })
   await revisions.start()
   return {
@@ -100,6 +105,7 @@ export async function startRooms() {
     catalog,
     users,
     access,
+    decisions,
     sessions,
     events,
     ended,

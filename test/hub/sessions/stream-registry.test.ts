@@ -31,7 +31,7 @@ const step = fc.oneof(
 t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly what is open', async () => {
   await fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const live = createStreamRegistry({ judge: () => null, log: memoryLog().log })
+      const live = createStreamRegistry({ endOf: () => null, log: memoryLog().log })
       const all: Known[] = []
       const cut = (count: number, reason: EndReason, which: (one: Known) => boolean) => {
         const meant = all.filter((one) => one.live && which(one))
@@ -46,13 +46,16 @@ t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly wha
           const id = SESSIONS[each.which % SESSIONS.length] as string
           const agent = AGENTS[each.agent % AGENTS.length] as string
           const cuts: EndReason[] = []
-          const remove = live.add({
+          const added = {
             session: { id, expires: id === 's2' ? EXPIRES : Number.POSITIVE_INFINITY } as Session,
             app: { id: 'app', name: 'app' } as App,
             agent,
-            context: { protocol: 'http', clientIp: '10.0.0.1' },
-            cut: (reason) => void cuts.push(reason),
-          })
+            context: { protocol: 'http', clientIp: '10.0.0.1' } as const,
+            place: -1,
+            cut: (reason: EndReason) => void cuts.push(reason),
+          }
+          live.add(added)
+          const remove = () => void live.remove(added)
           all.push({ session: id, agent, remove, cuts, live: true })
         } else if (each.do === 'remove') {
           // Also one that has left already.
@@ -84,26 +87,27 @@ t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly wha
   )
 })
 
-/** One stream under this judge, and why it was cut. */
-function oneStream(judge: Parameters<typeof createStreamRegistry>[0]['judge']) {
-  const live = createStreamRegistry({ judge, log: memoryLog().log })
+/** One stream that ends as `endOf` says, and why it was cut. */
+function oneStream(endOf: Parameters<typeof createStreamRegistry>[0]['endOf']) {
+  const live = createStreamRegistry({ endOf, log: memoryLog().log })
   const cuts: EndReason[] = []
   live.add({
     session: { id: 's0', expires: Number.POSITIVE_INFINITY } as Session,
     ...{ app: { id: 'app', name: 'app' } as App, agent: null },
     context: { protocol: 'http', clientIp: '10.0.0.1' },
+    place: -1,
     cut: (reason) => void cuts.push(reason),
   })
   return { live, cuts }
 }
 
-t.test('E71 what cannot be judged is cut', async (t) => {
+t.test('E71 a stream whose check fails is cut', async (t) => {
   const failed = new Error('the policy is broken')
   const broken = () => {
     throw failed
   }
-  for (const judge of [broken, async () => broken()]) {
-    const { live, cuts } = oneStream(judge)
+  for (const endOf of [broken, async () => broken()]) {
+    const { live, cuts } = oneStream(endOf)
     t.equal(await live.recheck(), 1)
     t.strictSame(cuts, ['denied'])
   }
@@ -113,16 +117,16 @@ t.test(
   'E71 a pass that is under way is followed by one more, which sees what changed meanwhile',
   async (t) => {
     const { promise: gate, resolve: letGo } = Promise.withResolvers<void>()
-    let verdict: EndReason | null = null
+    let reason: EndReason | null = null
     let asked = 0
     const { live, cuts } = oneStream(async () => {
       asked += 1
-      const seen = verdict
+      const seen = reason
       await gate
       return seen
     })
     const first = live.recheck()
-    verdict = 'denied'
+    reason = 'denied'
     const later = [live.recheck(), live.recheck()]
     letGo()
     t.equal(await first, 0)

@@ -20,7 +20,18 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   })
   const audit = { accepting: true, record() {} }
   const hooks = { ended: Object.assign(() => {}, { empty: true, pure: true }) }
-  const elsewhere = createSessions({ db, revisions, users, locks, catalog, access, audit, hooks, clock, log })
+  const elsewhere = createSessions({
+    db,
+    revisions,
+    users,
+    locks,
+    catalog,
+    audit,
+    hooks,
+    endOf: access.endOf,
+    clock,
+    log,
+  })
   await revisions.start()
   t.teardown(async () => {
     await elsewhere.stop()

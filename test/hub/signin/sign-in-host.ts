@@ -6,6 +6,7 @@ import type { Access } from '@mezite/core/protocol'
 import { systemClock } from '@mezite/core/protocol'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { Kysely, PGliteDialect } from 'kysely'
+import { createAccess } from '../../../core/hub/access/access.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { signInMigrations } from '../../../core/hub/signin/migrations.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
@@ -129,6 +130,8 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       return ids.length
     },
     touch: () => {},
+    whyOver: () => null,
+    live: { add() {}, remove() {} },
     tickets: {
       issue: async (input: Loose) => {
         issued.push(input)
@@ -154,14 +157,13 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const catalog: Loose = {
     byHost: (host: string) => apps.find(({ publicAddr }) => publicAddr === host),
     byId: (id: string) => apps.find((app) => app.id === id),
+    servedByHub: ({ protocol }: App) => protocol === 'http',
     list: () => apps,
   }
   const answers = {
     decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,
     lock: null as Loose,
   }
-  const access: Access = { decide: () => answers.decision, visible: async () => apps }
-
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
   server.decorateRequest('subject')
   server.decorateRequest('clientIp', '')
@@ -194,6 +196,11 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     portSuffix: ':3080',
     appsOidcConnector: options.appsOidcConnector ?? null,
   }
+  const access: Access = createAccess({
+    ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
+    decisions: { decide: () => answers.decision, visible: async () => apps },
+    locks: { appLock: () => null },
+  })
   const challenges: Loose[] = []
   const challenge: Loose = async (asked: Loose) => {
     for (const tap of challenges) {

@@ -45,7 +45,7 @@ t.test('a message of any size reaches the application whole, though nothing foll
       socket.write('whole')
     })
   })
-  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const pipe = await hub.open(testApp(app.uri))
   let answers = 0
   pipe.ondata = () => {
     answers += 1
@@ -66,7 +66,7 @@ t.test('fault 22: 100 readers that stall hold little, and all is read when they 
   const memory = watchMemory()
   const readers = await Promise.all(
     Array.from({ length: 100 }, async () => {
-      const pipe = await hub.tunnel.open(testApp(app.uri))
+      const pipe = await hub.open(testApp(app.uri))
       const reader = { pipe, bytes: 0, closed: Promise.withResolvers<Error | null>() }
       pipe.ondata = (bytes) => {
         reader.bytes += bytes.length
@@ -83,7 +83,7 @@ t.test('fault 22: 100 readers that stall hold little, and all is read when they 
   const grown = memory()
   t.comment(`hub, agent and application together grew by ${grown.toFixed(0)} MiB`)
   t.ok(grown < 200, `${grown} MiB; without a budget it is over 300`)
-  const next = await hub.tunnel.open(testApp(app.uri))
+  const next = await hub.open(testApp(app.uri))
   next.destroy()
   for (const { pipe } of readers) pipe.resume()
   for (const { closed } of readers) t.equal(await closed.promise, null)
@@ -110,7 +110,7 @@ t.test('200 MiB arrive byte for byte each way, in flat memory', async (t) => {
     })
   })
   const memory = watchMemory()
-  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const pipe = await hub.open(testApp(app.uri))
   const down = createHash('sha256')
   const closed = new Promise<Error | null>((resolve) => {
     pipe.onclose = resolve
@@ -121,7 +121,7 @@ t.test('200 MiB arrive byte for byte each way, in flat memory', async (t) => {
   t.equal(await closed, null)
   t.equal(down.digest('hex'), wanted, 'down')
 
-  const upload = await hub.tunnel.open(testApp(app.uri))
+  const upload = await hub.open(testApp(app.uri))
   const uploaded = drain(upload)
   let left = 200
   const more = (): void => {
@@ -149,7 +149,7 @@ t.test('a stalled stream does not slow a busy one', async (t) => {
       else socket.write(chunk)
     })
   })
-  const busy = await hub.tunnel.open(testApp(app.uri))
+  const busy = await hub.open(testApp(app.uri))
   const message = Buffer.alloc(1_024, 'x')
   let wake: () => void = () => {}
   let got = 0
@@ -173,7 +173,7 @@ t.test('a stalled stream does not slow a busy one', async (t) => {
   }
   await p99()
   const alone = await p99()
-  const stalled = await hub.tunnel.open(testApp(app.uri))
+  const stalled = await hub.open(testApp(app.uri))
   let flood = 0
   stalled.ondata = (chunk) => {
     flood += chunk.length

@@ -26,7 +26,7 @@ t.test('streams are spread over the agents of an app', async (t) => {
   const { hub } = await pair(t)
   const app = await startApp(t, (socket) => socket.resume())
   const pipes = []
-  for (let at = 0; at < 10; at++) pipes.push(await hub.tunnel.open(testApp(app.uri, both)))
+  for (let at = 0; at < 10; at++) pipes.push(await hub.open(testApp(app.uri, both)))
   for (const link of hub.tunnel.links()) t.equal(link.streams, 5, link.hostname)
   for (const link of hub.tunnel.links() as LiveLink[]) {
     link.moving = true
@@ -41,16 +41,16 @@ t.test('an agent that may not or cannot dial is passed over, and none at all is 
   const { hub, stopOne } = await pair(t, ['192.0.2.1:1'])
   const app = await startApp(t, (socket) => socket.pipe(socket))
   for (let at = 0; at < 4; at++) {
-    const pipe = await hub.tunnel.open(testApp(app.uri, both))
+    const pipe = await hub.open(testApp(app.uri, both))
     t.equal(pipe.agent, 'node-1')
     pipe.destroy()
   }
   t.match(hub.tunnel.lastError('node-2'), /target_not_allowed/)
   t.equal(hub.tunnel.lastError('node-1'), null)
-  await t.rejects(hub.tunnel.open(testApp(app.uri, [])), { code: 'MEZ_AGENT_NONE' })
-  await t.rejects(hub.tunnel.open(testApp(app.uri, ['node-3'])), { code: 'MEZ_AGENT_NONE' })
+  await t.rejects(hub.open(testApp(app.uri, [])), { code: 'MEZ_AGENT_NONE' })
+  await t.rejects(hub.open(testApp(app.uri, ['node-3'])), { code: 'MEZ_AGENT_NONE' })
   await stopOne(500)
-  await t.rejects(hub.tunnel.open(testApp(app.uri, both)), {
+  await t.rejects(hub.open(testApp(app.uri, both)), {
     code: 'MEZ_DIAL_FAILED',
     reason: 'target_not_allowed',
   })
@@ -66,13 +66,13 @@ t.test('fault 19: what has left is never sent again, and others go to the agent 
       received += chunk
     })
   })
-  const pipe = await hub.tunnel.open(testApp(app.uri, both))
+  const pipe = await hub.open(testApp(app.uri, both))
   const reading = drain(pipe)
   pipe.write(Buffer.from('POST once'))
   await hub.until(() => received.length > 0, 'the application has it')
   hub.tunnel.disconnect(pipe.agent, 'test')
   t.ok((await reading).error, 'the owner is told')
-  const next = await hub.tunnel.open(testApp(app.uri, both))
+  const next = await hub.open(testApp(app.uri, both))
   t.not(next.agent, pipe.agent, 'the other agent serves')
   next.write(Buffer.from(' GET'))
   await hub.until(() => received.includes('GET'), 'the next request is there')
@@ -85,7 +85,7 @@ t.test('an agent that stops finishes what it carries and takes nothing new', asy
   const { hub, stopOne } = await pair(t)
   const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
   const only = testApp(app.uri, ['node-1'])
-  const pipe = await hub.tunnel.open(only)
+  const pipe = await hub.open(only)
   const reading = drain(pipe)
   const stopping = stopOne(5_000)
   await hub.until(() => hub.tunnel.candidates(only).length === 0, 'the hub knows')

@@ -6,7 +6,7 @@ import { type AgentOptions, createAgent, type RunningAgent } from '../../../agen
 import type { App } from '../../../core/api/app.ts'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { Database } from '../../../core/api/database.ts'
-import type { Link, TunnelChanged } from '../../../core/api/tunnel.ts'
+import type { Link, Pipe, TunnelChanged } from '../../../core/api/tunnel.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createJoinTokens } from '../../../core/hub/enrolment/join-tokens.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
@@ -15,6 +15,7 @@ import { createTunnel, type RunningTunnel, type TunnelOptions } from '../../../c
 import { type Clock, systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import http2Transport from '../../../plugins/transport-http2/agent.ts'
+import { admissionTo } from './admission-to.ts'
 import { emptyTestRooms, openTestRooms, quiet, type TestRooms } from './open-test-rooms.ts'
 
 export function testApp(uri: string, agents: readonly string[] = ['node-1'], more: Partial<App> = {}): App {
@@ -56,6 +57,8 @@ export interface TunnelHub {
   readonly rooms: TestRooms
   readonly cluster: TestCluster
   route: ((links: readonly Link[], app: App) => readonly Link[]) | null
+  /** A connection to the app, as for somebody who is admitted. */
+  open(app: App): Promise<Pipe>
   token(agentHostname?: string | null, ttlMs?: number): Promise<string>
   agent(options?: Partial<AgentOptions>): RunningAgent
   /** Resolves when the condition holds; rejects after 10 s. */
@@ -191,6 +194,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     rooms,
     cluster,
     route: null,
+    open: async (app) => tunnel.open(admissionTo(app)),
     async token(agentHostname = 'node-1', ttlMs = 60_000) {
       const tokens = createJoinTokens({ db, revisions, clock: systemClock })
       return (

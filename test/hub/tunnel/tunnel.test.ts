@@ -9,7 +9,7 @@ t.test('bytes go both ways and each direction ends by itself', async (t) => {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.on('end', () => socket.end(Buffer.concat(chunks)))
   })
-  const pipe = await hub.tunnel.open(testApp(echo.uri))
+  const pipe = await hub.open(testApp(echo.uri))
   const reading = drain(pipe)
   const sent = Buffer.concat([Buffer.from('POST /p HTTP/1.1\r\n'), Buffer.alloc(300_000, 'x')])
   pipe.write(sent.subarray(0, 7))
@@ -29,7 +29,7 @@ t.test('a reset of the application never looks like a clean end', async (t) => {
     socket.on('data', () => socket.resetAndDestroy())
   })
   for (let round = 0; round < 20; round++) {
-    const pipe = await hub.tunnel.open(testApp(app.uri))
+    const pipe = await hub.open(testApp(app.uri))
     const reading = drain(pipe)
     pipe.write(Buffer.from('now'))
     const { ended, error } = await reading
@@ -46,7 +46,7 @@ t.test('a reset from the hub resets the connection to the application', async (t
     socket.on('end', () => seen.resolve('clean end'))
     socket.resume()
   })
-  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const pipe = await hub.open(testApp(app.uri))
   const reading = drain(pipe)
   pipe.write(Buffer.from('half'))
   pipe.destroy()
@@ -57,10 +57,16 @@ t.test('a reset from the hub resets the connection to the application', async (t
 t.test('J130 a removed or locked agent is cut at once and not let in again', async (t) => {
   const hub = await joined(t)
   const app = testApp('tcp://127.0.0.1:1')
-  const [chosen] = hub.tunnel.candidates(app)
-  hub.locked.add('node-1')
+  hub.route = (links) => {
+    hub.locked.add('node-1')
+    return links
+  }
+  await t.rejects(
+    hub.open(app),
+    { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' },
+    'just after its choice',
+  )
   t.same(hub.tunnel.candidates(app), [])
-  await t.rejects(hub.tunnel.dial(app, chosen!), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
   await hub.revisions.write(async (_trx, change) => change.touch('lock', 'x'))
   await hub.until(() => hub.tunnel.links().length === 0, 'the link is cut')
   await hub.until(
@@ -115,8 +121,7 @@ t.test('J128 an agent serves only apps that it is bound to, whatever a plugin an
   if (!link) throw new Error('no link')
   hub.route = () => [link, { ...link }]
   t.same(hub.tunnel.candidates(other), [], 'a link that was not offered is dropped')
-  await t.rejects(hub.tunnel.dial(other, link), { code: 'MEZ_DIAL_FAILED', reason: 'agent_not_bound' })
-  await t.rejects(hub.tunnel.open(other), { code: 'MEZ_AGENT_NONE' })
+  await t.rejects(hub.open(other), { code: 'MEZ_AGENT_NONE' })
   hub.route = () => {
     throw new Error('a plugin failed')
   }
@@ -131,8 +136,8 @@ t.test('refusals carry the reason of the agent', async (t) => {
   const hub = await joined(t)
   const { uri, server } = await startApp(t, () => {})
   await new Promise((resolve) => server.close(resolve))
-  await t.rejects(hub.tunnel.open(testApp(uri)), { code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' })
-  await t.rejects(hub.tunnel.open(testApp('http://169.254.169.254/')), /apps\.allow|target_not_allowed/)
+  await t.rejects(hub.open(testApp(uri)), { code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' })
+  await t.rejects(hub.open(testApp('http://169.254.169.254/')), /apps\.allow|target_not_allowed/)
   t.ok(hub.tunnel.lastError('node-1'))
 })
 
@@ -147,7 +152,15 @@ t.test('J129 the newest connection of an identity wins', async (t) => {
   await hub.agent({ dataDir }).start()
   await hub.until(() => hub.events.some((event) => event.reason === 'replaced'), 'the older one is replaced')
   t.not(hub.tunnel.links()[0], link)
-  await t.rejects(hub.tunnel.dial(testApp('tcp://127.0.0.1:1'), link!), { code: 'MEZ_LINK_LOST' })
+  hub.route = (links) => {
+    hub.tunnel.disconnect('node-1', 'test')
+    return links
+  }
+  await t.rejects(
+    hub.open(testApp('tcp://127.0.0.1:1')),
+    { code: 'MEZ_LINK_LOST' },
+    'lost just after its choice',
+  )
 })
 
 t.test('1,000 connections in quick succession, and one stalled does not stop the others', async (t) => {
@@ -159,14 +172,14 @@ t.test('1,000 connections in quick succession, and one stalled does not stop the
     })
     socket.on('end', () => socket.end())
   })
-  const stalled = await hub.tunnel.open(testApp(app.uri))
+  const stalled = await hub.open(testApp(app.uri))
   stalled.pause()
   stalled.write(Buffer.from('flood'))
   let clean = 0
   for (let batch = 0; batch < 10; batch++) {
     await Promise.all(
       Array.from({ length: 100 }, async () => {
-        const pipe = await hub.tunnel.open(testApp(app.uri))
+        const pipe = await hub.open(testApp(app.uri))
         const reading = drain(pipe)
         pipe.write(Buffer.from('ping'))
         pipe.end()
@@ -196,10 +209,10 @@ t.test('certificates renew on the control stream and links never outlive theirs'
 t.test('draining lets streams under way end', async (t) => {
   const hub = await joined(t)
   const app = await startApp(t, (socket) => socket.on('data', (chunk: Buffer) => socket.end(chunk)))
-  const pipe = await hub.tunnel.open(testApp(app.uri))
+  const pipe = await hub.open(testApp(app.uri))
   const reading = drain(pipe)
   const drained = hub.tunnel.drain(AbortSignal.timeout(30_000))
-  await t.rejects(hub.tunnel.open(testApp(app.uri)), { code: 'MEZ_AGENT_NONE' })
+  await t.rejects(hub.open(testApp(app.uri)), { code: 'MEZ_AGENT_NONE' })
   pipe.write(Buffer.from('still works'))
   pipe.end()
   const { bytes, error } = await reading

@@ -1,56 +1,63 @@
-/** Each condition of a request of msh, alone: whatever stands before this gate, one that fails is enough. */
+/** What a program of msh gets for each refusal of the gate: there is no browser to send to sign-in. */
+import type { App } from '@mezite/core'
+import type { Refusal } from '@mezite/core/protocol'
 import t from 'tap'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
-import { admitCertified } from '../../../plugins/http-apps/session/admission.ts'
+import { admit } from '../../../plugins/http-apps/session/admission.ts'
 
-/** The status and the code of the answer where all is well but for `wrong`; `admitted`. */
-async function admit(wrong: object = {}): Promise<string> {
-  const world = {
-    ...{ fresh: true, kind: 'cert', alive: true, known: true, protocol: 'http', host: 'a.apps.test' },
-    ...{ target: '/', effect: 'allow', enabled: true, accepting: true, ...wrong },
-  }
-  const app = {
-    ...{ id: 'a', name: 'a', publicAddr: 'a.apps.test', origins: [] },
-    ...{ enabled: world.enabled, protocol: world.protocol },
-  }
+const app = {
+  ...{ id: 'a', name: 'a', publicAddr: 'a.apps.test', protocol: 'http', origins: [] },
+} as unknown as App
+
+/** The status and the code of the response; `asked` is what the gate was asked. */
+async function respond(refusal: Partial<Refusal>, more: object = {}, known: App | undefined = app) {
+  const asked: unknown[] = []
   const deps = {
-    access: { decide: () => ({ effect: world.effect, reason: 'role_missing', roles: [], requirements: [] }) },
-    audit: { accepting: world.accepting, record() {} },
-    catalog: { byId: () => (world.known ? app : undefined) },
-    revisions: { fresh: () => world.fresh, revision: 1 },
-    publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
-    sessions: {
-      byId: () => ({ id: 's', kind: world.kind }),
-      subjectOf: () => (world.alive ? { user: 'ada', roles: [] } : undefined),
-      touch() {},
+    access: {
+      admit(query: unknown) {
+        asked.push(query)
+        return { message: null, link: null, requirements: [], subject: { user: 'ada' }, ...refusal }
+      },
     },
+    catalog: { byId: () => known },
+    publicNames: { hubOrigin: 'https://hub.test', signInOrigin: 'https://login.test', portSuffix: '' },
   } as unknown as Deps
   const request = {
-    ...{ method: 'GET', target: world.target, host: { host: world.host }, clientIp: '203.0.113.9' },
-    ...{ lines: [], cookies: [], preflight: false },
+    ...{ method: 'GET', target: '/', host: { host: 'a.apps.test' }, clientIp: '203.0.113.9' },
+    ...{ lines: [], cookies: [], preflight: false, ...more },
   } as unknown as AppRequest
-  const verdict = await admitCertified(deps, request, 'r', { appId: 'a', sessionId: 's' } as never)
-  return verdict.kind === 'admitted' ? 'admitted' : JSON.stringify(verdict)
+  const result = await admit(deps, request, 'r', { appId: 'a', sessionId: 's' })
+  const { status, body } = result as { status: number; body: string }
+  return {
+    asked,
+    status,
+    code: result.kind === 'admitted' ? null : (JSON.parse(body) as { code: string }).code,
+  }
 }
 
-t.test('a request of msh is admitted when all is well', async (t) => {
-  t.equal(await admit(), 'admitted')
+t.test('each refusal is a status and a code, never a redirect', async (t) => {
+  const refusals: readonly (readonly [Partial<Refusal>, number, string])[] = [
+    [{ outcome: 'stale', status: 503, code: 'view_stale' }, 503, 'view_stale'],
+    [{ outcome: 'unauthenticated', status: 401, code: 'session_ended' }, 401, 'session_ended'],
+    [{ outcome: 'denied', status: 403, code: 'connector_not_allowed' }, 403, 'connector_not_allowed'],
+    [{ outcome: 'required', status: 403, code: 'session_mfa_required' }, 403, 'session_mfa_required'],
+    [{ outcome: 'disabled', status: 503, code: 'app_disabled' }, 503, 'app_disabled'],
+    [{ outcome: 'unavailable', status: 404, code: 'app_unknown' }, 404, 'app_unknown'],
+    [{ outcome: 'unavailable', status: 400, code: 'protocol_mismatch' }, 404, 'app_unknown'],
+    [{ outcome: 'unavailable', status: 503, code: 'audit_unavailable' }, 503, 'audit_unavailable'],
+  ]
+  for (const [refusal, status, code] of refusals) {
+    const { asked, ...response } = await respond(refusal)
+    t.strictSame(response, { status, code })
+    t.match(asked, [{ who: { kind: 'cert', sessionId: 's' }, app, protocol: 'http', objection: null }])
+  }
 })
 
-t.test('each thing that is wrong refuses it', async (t) => {
-  const wrongs: readonly (readonly [code: string, wrong: object])[] = [
-    ['view_stale', { fresh: false }],
-    ['app_unknown', { known: false }],
-    ['app_unknown', { protocol: 'tcp' }],
-    ['misdirected', { host: 'b.apps.test' }],
-    ['misdirected', { target: '/.mezite/session' }],
-    ['session_ended', { alive: false }],
-    ['session_ended', { kind: 'hub' }],
-    ['session_ended', { kind: 'app' }],
-    ['role_missing', { effect: 'require' }],
-    ['app_disabled', { enabled: false }],
-    ['audit_unavailable', { accepting: false }],
-  ]
-  for (const [code, wrong] of wrongs) t.match(await admit(wrong), code, JSON.stringify(wrong))
+t.test('a stream serves its one app, and none of the paths that the hub reserves', async (t) => {
+  for (const more of [{ host: { host: 'b.apps.test' } }, { target: '/.mezite/session' }]) {
+    const { asked, ...response } = await respond({}, more)
+    t.strictSame(response, { status: 421, code: 'misdirected' })
+    t.strictSame(asked, [])
+  }
 })

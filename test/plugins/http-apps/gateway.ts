@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, EndReason, PublicNames, Session } from '@mezite/core'
-import type { Decision, LiveStream, ProxyLimits } from '@mezite/core/protocol'
+import type { ProxyLimits } from '@mezite/core/protocol'
 import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
+import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
+import { createAccess } from '../../../core/hub/access/access.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
+import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
@@ -63,7 +66,7 @@ export function appAt(port: number, more: Partial<App> = {}): App {
 /** Limits that differ from the defaults. */
 export type Caps = Partial<ProxyLimits> & { readonly perPerson?: number; readonly perApp?: number }
 
-/** The protocol behind a real TLS port, with the other rooms as plain memory. */
+/** The protocol behind a real TLS port and a real gate, with the other rooms as plain memory. */
 export async function openGateway(app: App, names: Partial<PublicNames> = {}, caps: Caps = {}) {
   const tunnel = new MemoryTunnel()
   const apps = new Map([[app.publicAddr, app]])
@@ -124,12 +127,12 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
   }
   const errors: unknown[] = []
   const hooks = createHooks({ http: hubHooks.http }, { log: log as never })
-  const deps = {
+  const decisions = { decide: () => (state.later ? Promise.resolve(state.decision) : state.decision) }
+  const rooms = {
     catalog: {
       byHost: (host: string) => apps.get(host),
       byId: (id: string) => [...apps.values()].find((one) => one.id === id),
     },
-    access: { decide: () => (state.later ? Promise.resolve(state.decision) : state.decision) },
     sessions: {
       find: (_: string, token: string) =>
         state.later ? Promise.resolve(sessions.get(token)) : sessions.get(token),
@@ -141,16 +144,15 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
         sessionId: session.id,
         satisfied: [],
       }),
+      whyOver: () => null,
       touch() {},
       async end(ids: string[]) {
         state.ended.push(...ids)
         return ids.length
       },
       live: {
-        add(stream: LiveStream) {
-          live.add(stream)
-          return () => live.delete(stream)
-        },
+        add: (stream: LiveStream) => live.add(stream),
+        remove: (stream: LiveStream) => live.delete(stream),
       },
       tickets: {
         async redeem(input: { code: string }) {
@@ -176,6 +178,15 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       fresh: () => state.fresh,
     },
     publicNames,
+  }
+  const deps = {
+    ...rooms,
+    access: createAccess({
+      ...rooms,
+      decisions,
+      locks: { appLock: () => null },
+      streamStalenessMs: 30_000,
+    } as unknown as Parameters<typeof createAccess>[0]),
     assertion: { sign: () => 'head.body.signature' },
     httpHooks: hooks.calls.http,
     clock: systemClock,
@@ -225,8 +236,12 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     warnings,
     hosts,
     deps,
+    decisions,
     cutAll: (reason: EndReason) => {
-      for (const stream of [...live]) stream.cut(reason)
+      for (const stream of [...live]) {
+        live.delete(stream)
+        stream.cut(reason)
+      }
     },
     requests: () => records.filter(({ type }) => type === 'app.request'),
     /** Resolves when `count` requests have been recorded. */

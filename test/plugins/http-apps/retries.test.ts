@@ -29,7 +29,7 @@ function whileDialling(gateway: Gateway, run: () => void): void {
 /** From now on a policy takes its time; `then` hears how often it was asked. */
 function decideLate(gateway: Gateway, then: (count: number) => void): void {
   let count = 0
-  Object.assign(gateway.deps.access, {
+  Object.assign(gateway.decisions, {
     decide: async () => {
       then(++count)
       await pause(50)
@@ -121,7 +121,7 @@ t.test('a connection that dies while access is asked again: another one, or 502,
     ['POST', 502],
   ] as const) {
     t.match(await raw(gateway, ask('GET /warm')), /^HTTP\/1.1 200 /, 'leaves an idle connection')
-    const { decide } = gateway.deps.access
+    const { decide } = gateway.decisions
     decideLate(gateway, (count) => {
       if (count === 1) gateway.state.revision++
       else for (const socket of app.sockets) socket.destroy()
@@ -130,7 +130,7 @@ t.test('a connection that dies while access is asked again: another one, or 502,
     const body = method === 'POST' ? ['Content-Length: 0'] : []
     t.match(await raw(gateway, ask(`${method} /again`, ...body)), new RegExp(`^HTTP/1.1 ${status} `), method)
     t.ok(performance.now() - began < 10_000, 'no deadline was waited for')
-    Object.assign(gateway.deps.access, { decide })
+    Object.assign(gateway.decisions, { decide })
   }
   t.equal(app.requests.filter((text) => text.startsWith('GET /again')).length, 1)
   t.equal(gateway.live.size, 0)

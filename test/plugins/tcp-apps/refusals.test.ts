@@ -7,8 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
-import { refused } from '../../../plugins/tcp-apps/admission.ts'
-import { sayRefused } from '../../../plugins/tcp-apps/connection-refusal.ts'
+import { closeRefused } from '../../../plugins/tcp-apps/connection-refusal.ts'
 import type { Deps } from '../../../plugins/tcp-apps/deps.ts'
 import { TcpApps } from '../../../plugins/tcp-apps/protocol.ts'
 import { refuseStream } from '../../../plugins/tcp-apps/stream-refusal.ts'
@@ -31,7 +30,7 @@ t.test('a refused stream ends though its client ends nothing and goes on sending
     near.write('something')
     const [far] = (await once(server, 'stream')) as [ServerHttp2Stream]
     far.on('error', () => {})
-    refuseStream(far, { ...refused(403, 'locked'), ...(message === undefined ? {} : { message }) })
+    refuseStream(far, { status: 403, reason: 'locked', ...(message === undefined ? {} : { message }) })
     return [near, far]
   }
   const [near, far] = await ask()
@@ -39,7 +38,7 @@ t.test('a refused stream ends though its client ends nothing and goes on sending
   t.match(head, { ':status': 403, 'mezite-reason': 'locked', 'mezite-message': undefined })
   await until(() => far.closed && far.destroyed, 'it is over', WAIT_MS)
   t.equal(far.rstCode, 0)
-  t.doesNotThrow(() => refuseStream(far, refused(403, 'locked')), 'once more')
+  t.doesNotThrow(() => refuseStream(far, { status: 403, reason: 'locked' }), 'once more')
 
   const [odd] = await ask('half a character: \ud83d, a line\r\n and é')
   const [told] = await once(odd, 'response')
@@ -63,7 +62,7 @@ t.test('I119 a refused connection is closed when its client closes, or a moment 
     near.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
     const [far] = (await once(server, 'connection')) as [Socket]
     sockets.push(near, far)
-    sayRefused(far as TLSSocket, 'certificate_refused')
+    closeRefused(far as TLSSocket, 'certificate_refused')
     let text = ''
     near.on('data', (chunk) => {
       text += chunk

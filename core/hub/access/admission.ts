@@ -1,0 +1,167 @@
+import type { Admission } from '../../api/admission.ts'
+import type { App } from '../../api/app.ts'
+import type { AccessContext } from '../../api/decision.ts'
+import type { EndReason, Session } from '../../api/sessions.ts'
+import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
+import type { Pipe } from '../../api/tunnel.ts'
+
+/** A stream that was told to end and does not is reset after this time. */
+const CUT_MS = 1_000
+
+/** What an admission needs of the gate that granted it. */
+export interface Gate {
+  /** Decides again when access data has changed since the last decision. False: the admission has ended. */
+  confirm(state: AdmissionState): boolean | Promise<boolean>
+  touch(session: Session): void
+  recordDenial(state: AdmissionState, code: string): void
+  /** Takes it out of the live streams. */
+  release(state: AdmissionState): void
+}
+
+/** One request for an app while it is decided and, once admitted, while it lives. Plugins see only its `Admission`. */
+export class AdmissionState {
+  readonly gate: Gate
+  readonly app: App
+  readonly session: Session | null
+  readonly context: AccessContext
+  readonly requestId: string
+  subject: Subject | null
+  met: readonly SatisfiedRequirement[] = []
+  /** Number of the change at which it was decided. */
+  revision: number
+  ended: EndReason | 'closed' | null = null
+  /** Its place among the live streams, which keep it. */
+  place = -1
+  agent: string | null = null
+  #pipe: Pipe | null = null
+  #stream: { cut(reason: EndReason): void } | null = null
+
+  constructor(
+    gate: Gate,
+    app: App,
+    session: Session | null,
+    subject: Subject | null,
+    context: AccessContext,
+    requestId: string,
+    revision: number,
+  ) {
+    this.gate = gate
+    this.app = app
+    this.session = session
+    this.subject = subject
+    this.context = context
+    this.requestId = requestId
+    this.revision = revision
+  }
+
+  /** The connection that serves it from now on. */
+  carry(pipe: Pipe): void {
+    this.agent = pipe.agent
+    this.#pipe = pipe
+  }
+
+  bind(stream: { cut(reason: EndReason): void }): void {
+    if (this.ended === null) this.#stream = stream
+    else if (this.ended !== 'closed') stream.cut(this.ended)
+  }
+
+  /** Access ends now. Called by the live streams, which have let it go. */
+  cut(reason: EndReason): void {
+    if (this.ended !== null) return
+    this.ended = reason
+    // Otherwise the record of the request says how it ended.
+    if (this.agent === null && reason !== 'stale_view') this.gate.recordDenial(this, 'revoked')
+    const pipe = this.#pipe
+    if (this.#stream === null) return void pipe?.destroy()
+    if (pipe !== null) setTimeout(() => pipe.destroy(), CUT_MS).unref()
+    this.#stream.cut(reason)
+  }
+
+  close(): void {
+    if (this.ended !== null) return
+    this.ended = 'closed'
+    this.#pipe = null
+    this.gate.release(this)
+  }
+}
+
+const KEY = Symbol('gate')
+
+/** The only class of `Admission`. Its constructor is of no use outside this module. */
+class GrantedAdmission implements Omit<Admission, symbol> {
+  readonly #state: AdmissionState
+
+  constructor(key: typeof KEY, state: AdmissionState) {
+    if (key !== KEY) throw new TypeError('only access.admit makes admissions')
+    this.#state = state
+  }
+
+  static stateOf(admission: unknown): AdmissionState | null {
+    return typeof admission === 'object' && admission !== null && #state in admission
+      ? admission.#state
+      : null
+  }
+
+  get outcome() {
+    return 'admitted' as const
+  }
+
+  get app() {
+    return this.#state.app
+  }
+
+  get subject() {
+    return this.#state.subject
+  }
+
+  get session() {
+    return this.#state.session
+  }
+
+  get context() {
+    return this.#state.context
+  }
+
+  get requestId() {
+    return this.#state.requestId
+  }
+
+  get met() {
+    return this.#state.met
+  }
+
+  get agent() {
+    return this.#state.agent
+  }
+
+  get ended() {
+    return this.#state.ended
+  }
+
+  bind(stream: { cut(reason: EndReason): void }): void {
+    this.#state.bind(stream)
+  }
+
+  touch(): void {
+    const { ended, session, gate } = this.#state
+    if (ended === null && session !== null) gate.touch(session)
+  }
+
+  deny(code: string): void {
+    if (this.#state.ended !== null) return
+    this.#state.gate.recordDenial(this.#state, code)
+    this.#state.close()
+  }
+
+  close(): void {
+    this.#state.close()
+  }
+}
+
+/** For the gate alone; the architecture tests hold every other room and plugin to `Access.admit`. */
+export function grant(state: AdmissionState): Admission {
+  return new GrantedAdmission(KEY, state) as unknown as Admission
+}
+
+/** What stands behind an admission; null for anything that the gate did not grant. */
+export const stateOf: (admission: unknown) => AdmissionState | null = GrantedAdmission.stateOf

@@ -1,0 +1,158 @@
+import type { App } from '../../api/app.ts'
+import type { Catalog } from '../../api/catalog.ts'
+import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { Revisions } from '../../api/revisions.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Ballots } from '../../kernel/hook.ts'
+import type { Log } from '../../kernel/log.ts'
+import { Ballot, combineBallots, decisionOf, denied, type Verdict } from './ballots.ts'
+import type { Locks } from './lock.ts'
+
+/** What policies, locks and requirements say about one question. Only the gate asks. */
+export interface Decisions {
+  /**
+   * Decides over all `access.decide` taps, locks first. Cached by (subject, app, revision) when every tap is pure, and
+   * then synchronous. Never throws and never rejects: a failure is a denial. Freshness is not part of it.
+   */
+  decide(query: AccessQuery): Decision | Promise<Decision>
+  /** See `Access.visible`. */
+  visible(subject: Subject): Promise<readonly App[]>
+}
+
+interface Entry {
+  readonly revision: number
+  readonly app: AccessQuery['app']
+  readonly protocol: string
+  readonly clientIp: string
+  readonly verdict: Verdict
+  /** Set when it depends on no requirement, and so not on time. */
+  readonly decision: Decision | null
+}
+
+/** How many apps are decided before others get a turn. */
+const SLICE = 200
+
+/**
+ * Counts the ballots. Results are cached by subject object (which a session keeps while nothing changes) and app, for one
+ * revision. Locks and requirements are checked each time, because they depend on the clock. A plugin that votes after
+ * its ballot was counted is not trusted again until the hub restarts: each of its ballots fails.
+ */
+export function createDecisions(options: {
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly decide: HubCalls['access']['decide']
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly revisions: Pick<Revisions, 'revision'>
+  readonly clock: Clock
+  readonly log: Log
+}): Decisions {
+  const { catalog, decide: ask, locks, revisions, clock, log } = options
+  let kept = new WeakMap<Subject, Map<string, Entry>>()
+  const late = new Set<string>()
+
+  function newBallot(plugin: string): Ballot {
+    if (late.has(plugin)) throw new Error('it voted before when its ballot had been counted')
+    return new Ballot(() => {
+      if (late.has(plugin)) return
+      late.add(plugin)
+      // What its lost votes would have denied.
+      kept = new WeakMap()
+      log.error(
+        { plugin },
+        'a policy voted after the decision: it denies everything until the hub is restarted',
+      )
+    })
+  }
+
+  function decide(query: AccessQuery): Decision | Promise<Decision> {
+    const { subject, app, context } = query
+    try {
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
+      const { revision } = revisions
+      const known = kept.get(subject)?.get(app.id)
+      if (
+        known?.revision === revision &&
+        known.app === app &&
+        known.protocol === context.protocol &&
+        known.clientIp === context.clientIp
+      ) {
+        return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
+      }
+      // No tap can change what the others judge.
+      const asked = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
+      const answer = ask(asked, newBallot)
+      if (answer instanceof Promise) {
+        return answer.then(
+          (ballots) => decideLater(asked, ballots),
+          (error: unknown) => failed(error),
+        )
+      }
+      const verdict = judge(answer)
+      const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
+      if (ask.pure && answer.failed.length === 0) keep(asked, revision, verdict, decision)
+      return decision
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function judge(answer: Ballots<Vote>): Verdict {
+    for (const { plugin, error } of answer.failed) {
+      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
+    }
+    return combineBallots(answer)
+  }
+
+  /** A lock may have come while a tap was thinking. */
+  function decideLater({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
+    try {
+      const lock = locks.lockFor(subject, app)
+      if (lock !== null) return denied('locked', lock.message)
+      return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  function failed(error: unknown): Decision {
+    log.error({ cause: messageOf(error) }, 'a decision failed, so access is denied')
+    return denied('policy_failed')
+  }
+
+  function keep(
+    { subject, app, context }: AccessQuery,
+    revision: number,
+    verdict: Verdict,
+    decision: Decision,
+  ) {
+    // Only what cannot change under us may be a key.
+    if (!Object.isFrozen(subject)) return
+    let apps = kept.get(subject)
+    if (!apps) {
+      apps = new Map()
+      kept.set(subject, apps)
+    }
+    const { protocol, clientIp } = context
+    const timeless = verdict.denial !== null || verdict.requirements.length === 0
+    apps.set(app.id, { revision, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
+  }
+
+  return {
+    decide,
+    async visible(subject) {
+      const found = []
+      let count = 0
+      for (const app of catalog.list()) {
+        if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (!app.enabled) continue
+        const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
+        const { effect } = answer instanceof Promise ? await answer : answer
+        if (effect !== 'deny') found.push(app)
+      }
+      return found
+    },
+  }
+}
