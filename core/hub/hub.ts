@@ -172,6 +172,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     protocols: speaking,
     browsers: browsers.accept,
     counted: counts.connection,
+    sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
     ...(peers ? { peers } : {}),
     mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
     alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,

@@ -48,11 +48,11 @@ t.test('the order of setup, and what each provides', async (t) => {
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
-    'http-apps': ['protocols'],
+    'http-apps': ['appKinds', 'protocols'],
     metrics: ['diagnosticsRoutes'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     rbac: ['sessionLimits', 'migrations', 'webRoutes'],
-    'tcp-apps': ['migrations', 'protocols'],
+    'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
     'user-certs': ['webRoutes'],
     webauthn: ['migrations', 'signInMethods', 'webRoutes'],

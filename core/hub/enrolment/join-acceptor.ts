@@ -15,15 +15,13 @@ import type { Enrolment } from './enrolment.ts'
 import { JoinRefusal } from './join-refusal.ts'
 import { type JoinBody, serveJoin } from './join-request.ts'
 
-/** Attempts of all addresses together. */
-const JOINS_PER_MINUTE = 1_200
 /**
  * How long after its end a certificate is renewed by proof of its key: hubs that were away for longer than a certificate
  * lives do not strand their agents.
  */
 const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
 
-/** Accepts the carriers of agents that join or renew an expired certificate: rate limit, TLS, one request. */
+/** Accepts the carriers of agents that join or renew an expired certificate: TLS, rate limit, one request. */
 export function createJoinAcceptor(options: {
   readonly enrolment: Pick<Enrolment, 'join' | 'renew'>
   readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
@@ -35,11 +33,10 @@ export function createJoinAcceptor(options: {
   readonly joinsPerMinute: number
   readonly clock: Clock
   readonly log: Log
-}): (raw: Duplex, from: { readonly clientIp: string }) => void {
+}): (raw: Duplex, from: { readonly clientIp: string }, secured: () => void) => void {
   const { enrolment, authorities, revisions, audit, clusterName, instanceId, clock, log } = options
   const rates = createRateLimit(clock)
-  const mayJoin = (clientIp: string): boolean =>
-    rates.take(addressKey(clientIp), options.joinsPerMinute) && rates.take('*', JOINS_PER_MINUTE)
+  const mayJoin = (clientIp: string): boolean => rates.take(addressKey(clientIp), options.joinsPerMinute)
 
   async function join({ token, csr, hostname }: JoinBody, clientIp: string): Promise<object> {
     const { certificate } = await enrolment.join({ token, csr, hostname, clientIp })
@@ -80,11 +77,7 @@ export function createJoinAcceptor(options: {
     }
   }
 
-  return (raw, { clientIp }) => {
-    if (!mayJoin(clientIp)) {
-      log.debug({ client_ip: clientIp }, 'too many attempts to join')
-      return void raw.destroy()
-    }
+  return (raw, { clientIp }, secured) => {
     acceptTls(raw, {
       authorities,
       alpn: JOIN_ALPN,
@@ -92,6 +85,12 @@ export function createJoinAcceptor(options: {
       failed: (error) =>
         log.debug({ client_ip: clientIp, error: messageOf(error) }, 'TLS with a joining agent failed'),
       secured: (socket) => {
+        secured()
+        // After TLS, which a flood of mere connections does not reach: it must not use up the attempts of agents.
+        if (!mayJoin(clientIp)) {
+          log.debug({ client_ip: clientIp }, 'too many attempts to join')
+          return void socket.destroy()
+        }
         const shown = socket.getPeerX509Certificate()
         const name = shown?.subjectAltName?.split('/agent/')[1]
         serveJoin(socket, {

@@ -1,19 +1,31 @@
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
+import { TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
 import type { Relay } from './hub-relay.ts'
 import { chooseHub } from './hub-selector.ts'
 
-/** Takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. */
-export type TakeAgent = (raw: Duplex, info: ConnectionInfo) => void
+/**
+ * Takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. `secured` must be
+ * called when the handshake has succeeded.
+ */
+export type TakeAgent = (raw: Duplex, info: ConnectionInfo, secured: () => void) => void
 
 export interface AgentRouter {
   /** The ALPN names of agents. */
   readonly names: ReadonlySet<string>
-  /** Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not. */
-  route(raw: Duplex, from: ConnectionInfo, door: Extract<AlpnRoute, { kind: 'alpn' }>): string | null
+  /**
+   * Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not.
+   * Calls `done` when their handshake no longer concerns this hub.
+   */
+  route(
+    raw: Duplex,
+    from: ConnectionInfo,
+    door: Extract<AlpnRoute, { kind: 'alpn' }>,
+    done: () => void,
+  ): string | null
   /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
   deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
 }
@@ -30,6 +42,8 @@ export function createAgentRouter(options: {
   readonly handshakeMs: number
   /** Carriers that may be in their handshake at a time. */
   readonly handshakes: number
+  /** An agent has shown its certificate from this address. */
+  readonly linked: (address: string) => void
   readonly drop: (carrier: Duplex, reason: string) => void
   readonly refuse: (carrier: Duplex, reason: string) => void
 }): AgentRouter {
@@ -37,7 +51,7 @@ export function createAgentRouter(options: {
   const names = new Set(Object.keys(takers))
   let open = 0
 
-  const route: AgentRouter['route'] = (raw, from, door) => {
+  const route: AgentRouter['route'] = (raw, from, door, done) => {
     if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
       return 'transport_not_offered'
     }
@@ -45,8 +59,15 @@ export function createAgentRouter(options: {
       alpnTransport && !from.transport ? Object.freeze({ ...from, transport: alpnTransport }) : from
     const hub = chooseHub(peers, door, info)
     if (hub.kind === 'none') return hub.reason
-    if (hub.kind === 'other') options.relay.handOn(raw, hub)
-    else takers[door.alpn]?.(raw, info)
+    if (hub.kind === 'other') {
+      done()
+      options.relay.handOn(raw, hub)
+      return null
+    }
+    takers[door.alpn]?.(raw, info, () => {
+      done()
+      if (door.alpn === TUNNEL_ALPN) options.linked(info.clientIp)
+    })
     return null
   }
 
@@ -72,9 +93,8 @@ export function createAgentRouter(options: {
         found: ({ hello }) => {
           const door = routeAlpn(hello, names)
           if (door.kind !== 'alpn') return refuse(carrier, 'not the protocol of agents')
-          done()
           const info = { ...from, clientPort: 0, trustedProxy: false, serverName: hello.serverName }
-          const refusal = route(carrier, Object.freeze(info), door)
+          const refusal = route(carrier, Object.freeze(info), door, done)
           if (refusal) refuse(carrier, refusal)
         },
       })

@@ -17,6 +17,7 @@ import { sourceReader } from './client-address.ts'
 import { affordableConnections } from './connection-capacity.ts'
 import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
 import { createAddressGate, type Place } from './connection-quota.ts'
+import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
 import { endsOf, listen } from './listening-socket.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
@@ -38,6 +39,8 @@ export interface ListenerOptions {
   readonly mezite?: Readonly<Record<string, TakeAgent>>
   /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
   readonly alpnTransport?: string | null
+  /** Addresses of clients with a live session, which keep a share when the port is flooded. */
+  readonly sessionAddresses?: () => Iterable<string>
   /** The other hubs of the cluster; none: this one is alone. */
   readonly peers?: Peers
   readonly limits?: Partial<ProxyLimits>
@@ -72,9 +75,20 @@ export function createListener(options: ListenerOptions): Listener {
   const mezite = options.mezite ?? {}
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const sockets = new Set<Socket>()
-  /** Keyed by both ends: a tls.Server does not say which socket a TLSSocket came from. */
-  const handshakes = new Map<string, { info: ConnectionInfo; done: () => void }>()
+  /** By both ends: a tls.Server does not say which socket a TLSSocket came from. */
+  const byEnds = new Map<string, Handshake>()
   const warnRarely = rarely(log)
+  const most = affordableConnections(limits.connections, log)
+  const table = new HandshakeTable({
+    // A flood of handshakes leaves room for connections that are in use.
+    most: Math.min(limits.handshakes, Math.ceil(most / 2)),
+    sessionAddresses: options.sessionAddresses ?? (() => []),
+    evicted(group) {
+      counted('refused', 'handshakes_limit')
+      warnRarely('handshakes', `too many unfinished TLS handshakes: the oldest of ${group} are closed`, null)
+    },
+    clock,
+  })
 
   const relay = createRelay(({ id, address: { host, port } }, error) => {
     counted('refused', 'hub_unreachable')
@@ -108,6 +122,7 @@ export function createListener(options: ListenerOptions): Listener {
     alpnTransport: options.alpnTransport,
     ...{ peers, relay, drop, maxBytes: HELLO_BYTES },
     ...{ handshakeMs: limits.handshakeMs, handshakes: limits.handshakes },
+    linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
   const known = new Set([...agents.names, ...doors.keys()])
@@ -116,7 +131,7 @@ export function createListener(options: ListenerOptions): Listener {
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
-      const pending = handshakes.get(endsOf(socket))
+      const pending = byEnds.get(endsOf(socket))
       const named = (socket as { servername?: string | false | null }).servername || null
       if (!pending || (named?.toLowerCase() ?? null) !== pending.info.serverName) return socket.destroy()
       pending.done()
@@ -147,7 +162,7 @@ export function createListener(options: ListenerOptions): Listener {
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
     const peer = canonicalAddress(socket.remoteAddress ?? '')
-    if (peer === null || handshakes.size >= limits.handshakes) return void drop(socket, 'handshakes_limit')
+    if (peer === null) return void drop(socket, 'address_unknown')
     const isProxy = trusted.has(peer)
     const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
     if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
@@ -161,17 +176,23 @@ export function createListener(options: ListenerOptions): Listener {
     if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
     const key = endsOf(socket)
     const deadline = setTimeout(() => drop(socket, 'handshake_timeout'), limits.handshakeMs)
-    const done = (): void => {
-      clearTimeout(deadline)
-      if (handshakes.delete(key)) place?.secured()
+    const handshake: Handshake = {
+      info: { clientIp: peer, clientPort: socket.remotePort ?? 0, trustedProxy: false, serverName: null },
+      done() {
+        clearTimeout(deadline)
+        if (!byEnds.delete(key)) return
+        table.delete(handshake)
+        place?.secured()
+      },
+      evict: () => socket.destroy(),
     }
-    const port = socket.remotePort ?? 0
-    const early: ConnectionInfo = { clientIp: peer, clientPort: port, trustedProxy: false, serverName: null }
-    handshakes.set(key, { info: early, done })
+    byEnds.set(key, handshake)
+    // The connections of a proxy are those of its clients: they are in the table as soon as they name one.
+    if (!isProxy) table.add(handshake, peer)
     sockets.add(socket)
     socket.once('close', () => {
       sockets.delete(socket)
-      done()
+      handshake.done()
       place?.left()
     })
     socket.setNoDelay(true)
@@ -181,8 +202,8 @@ export function createListener(options: ListenerOptions): Listener {
       refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
       found: (peeked) =>
         guard(socket, () => {
-          const info = infoOf(peer, port, peeked)
-          // What another hub hands on counts as its client's.
+          const info = infoOf(handshake.info, peeked)
+          // A connection that another hub relays counts as its client's.
           if (info.via !== undefined && place !== null) {
             place.secured()
             place.left()
@@ -190,34 +211,38 @@ export function createListener(options: ListenerOptions): Listener {
           }
           if (place === null && !info.trustedProxy && !enter(info.clientIp))
             return void drop(socket, 'address_limit')
-          route(socket, key, done, info, peeked)
+          if (isProxy && !info.trustedProxy) table.add(handshake, info.clientIp)
+          handshake.info = info
+          route(socket, handshake, peeked)
         }),
     })
   }
 
-  function infoOf(peer: string, port: number, { hello, source }: Peeked): ConnectionInfo {
-    const clientIp = source === null ? peer : (canonicalAddress(source.address) ?? peer)
+  function infoOf(peer: ConnectionInfo, { hello, source }: Peeked): ConnectionInfo {
+    const clientIp = source === null ? peer.clientIp : (canonicalAddress(source.address) ?? peer.clientIp)
+    // A client that a header names may lie in a trusted network, but nothing vouches for what it forwards.
+    const trustedProxy = source === null && trusted.has(clientIp)
     return Object.freeze({
       clientIp,
-      clientPort: source?.port ?? port,
-      trustedProxy: trusted.has(clientIp),
+      clientPort: source?.port ?? peer.clientPort,
+      trustedProxy,
       serverName: hello.serverName,
       ...(source?.via === undefined ? {} : { via: source.via }),
       ...(source?.transport === undefined ? {} : { transport: source.transport }),
-      clientOf: (forwardedFor: string | undefined) => trusted.clientOf(clientIp, forwardedFor),
+      clientOf: (forwardedFor: string | undefined) =>
+        trustedProxy ? trusted.clientOf(clientIp, forwardedFor) : clientIp,
     })
   }
 
-  function route(socket: Socket, key: string, done: () => void, info: ConnectionInfo, peeked: Peeked) {
+  function route(socket: Socket, handshake: Handshake, peeked: Peeked) {
+    const { info } = handshake
     const door = routeAlpn(peeked.hello, known)
     if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
     if (door.kind === 'alpn' && agents.names.has(door.alpn)) {
-      done()
-      const refusal = agents.route(socket, info, door)
+      const refusal = agents.route(socket, info, door, handshake.done)
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
     if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'handed on for nothing')
-    handshakes.set(key, { info, done })
     if (door.kind === 'browser') {
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)
@@ -236,7 +261,7 @@ export function createListener(options: ListenerOptions): Listener {
   }
 
   const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
-  server.maxConnections = affordableConnections(limits.connections, log)
+  server.maxConnections = most
   // Also EMFILE on accept: the connection is lost, the port goes on.
   server.on('error', (error) => {
     // Before it listens `listen` says why.

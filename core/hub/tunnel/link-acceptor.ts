@@ -54,7 +54,7 @@ export function createLinkAcceptor(options: {
   readonly helloMs?: number
   readonly clock: Clock
   readonly log: Log
-}): (raw: Duplex, from: LinkOrigin) => void {
+}): (raw: Duplex, from: LinkOrigin, secured: () => void) => void {
   const { links, authorities, revisions, audit, clusterName, instanceId, hubVersion, clock, log } = options
   const rates = createRateLimit(clock)
   const mayComplain = (clientIp: string): boolean =>
@@ -86,7 +86,7 @@ export function createLinkAcceptor(options: {
     }
   }
 
-  return (raw, { clientIp, transport = 'unknown', via = null }) => {
+  return (raw, { clientIp, transport = 'unknown', via = null }, secured) => {
     /** `socket`: of an agent of this cluster, which gets the reason. */
     const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
       if (socket && !socket.destroyed) refuseLink(socket, reason)
@@ -121,6 +121,7 @@ export function createLinkAcceptor(options: {
         if (error.cause === 'certificate' && mayComplain(clientIp)) reject('certificate_refused', null)
       },
       secured: (socket) => {
+        secured()
         const certificate = readAgentCertificate(socket.getPeerX509Certificate(), clusterName, (shown) =>
           authorities.issuerOf('agent-ca', shown),
         )

@@ -59,10 +59,10 @@ export interface TunnelOptions {
 }
 
 export interface RunningTunnel extends Tunnel {
-  /** Takes a carrier (ClientHello still in it) that asked for `mezite-tunnel/1`. */
-  acceptTunnel(raw: Duplex, from: LinkOrigin): void
+  /** Takes a carrier (ClientHello still in it) that asked for `mezite-tunnel/1`; calls `secured` after its handshake. */
+  acceptTunnel(raw: Duplex, from: LinkOrigin, secured?: () => void): void
   /** The same for `mezite-join/1`. */
-  acceptJoin(raw: Duplex, from: { readonly clientIp: string }): void
+  acceptJoin(raw: Duplex, from: { readonly clientIp: string }, secured?: () => void): void
   /** The transports that are offered, of those that plugins provide. Throws as `offeredTransports`. */
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
@@ -106,11 +106,11 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
 
   return {
     ...selector,
-    acceptTunnel(raw, from) {
-      if (track(raw)) acceptLink(raw, from)
+    acceptTunnel(raw, from, secured = () => {}) {
+      if (track(raw)) acceptLink(raw, from, secured)
     },
-    acceptJoin(raw, from) {
-      if (track(raw)) acceptJoiner(raw, from)
+    acceptJoin(raw, from, secured = () => {}) {
+      if (track(raw)) acceptJoiner(raw, from, secured)
     },
     offer: (provided) => offeredTransports(provided, offered),
     routes: [

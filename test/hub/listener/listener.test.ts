@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect } from 'node:tls'
 import type { AppHostProtocol, ConnectionInfo } from '@mezite/core/protocol'
 import t from 'tap'
+import { until } from '../../until.ts'
 import { appHosts, startWeb } from '../api-server/start-web.ts'
 import { captureHello } from './capture-hello.ts'
 
@@ -178,6 +179,12 @@ t.test('A15 PROXY protocol counts from trusted peers only', async (t) => {
   t.teardown(hub.stop)
   t.equal(await talk(hub, line), 'hi')
   t.match(seen[0], { clientIp: '203.0.113.9', clientPort: 4711, trustedProxy: false })
+  t.equal(await talk(hub, 'PROXY TCP4 127.0.0.7 10.0.0.1 4711 443\r\n'), 'hi')
+  t.match(
+    seen.pop(),
+    { clientIp: '127.0.0.7', trustedProxy: false },
+    'the client is not a proxy, whatever its network',
+  )
   t.equal(await talk(hub, ''), '', 'without a header')
   t.equal(await talk(hub, 'PROXY nonsense\r\n'), '')
   const other = await start(['10.0.0.0/8'])
@@ -275,3 +282,36 @@ t.test('the request goes to the protocol of apps’ hosts, whatever connection b
   const [proxied, direct] = ['9.9.9.9', '127.0.0.1'].map((ip) => `a.apps.mezite.localhost ${ip}`)
   t.strictSame(seen, [proxied, proxied, proxied, direct, direct])
 })
+
+t.test(
+  'N167 4,000 silent connections from four addresses refuse nobody else',
+  { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8', timeout: 120_000 },
+  async (t) => {
+    const hub = await startWeb([], {}, { limits: { handshakeMs: 90_000 } })
+    const silent: Socket[] = []
+    t.teardown(async () => {
+      for (const socket of silent) socket.destroy()
+      await hub.stop()
+    })
+    let closed = 0
+    const flood = async (localAddress: string) => {
+      const socket = connectTcp({ port: hub.port, host: '127.0.0.1', localAddress })
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        closed += 1
+      })
+      silent.push(socket)
+      await once(socket, 'connect')
+    }
+    const flooders = ['127.1.0.1', '127.2.0.1', '127.3.0.1', '127.4.0.1']
+    for (let count = 0; count < 1_000; count += 50)
+      await Promise.all(flooders.flatMap((from) => Array.from({ length: 50 }, () => flood(from))))
+    await until(() => hub.front.connections >= 4_000, 'all of them are accepted')
+    for (let count = 0; count < 50; count++)
+      t.match(await hub.raw(GET), /^HTTP\/1\.1 404 /, 'another client is served')
+    await until(() => closed >= 50, 'connections of the flood are closed instead')
+    const said = hub.lines.filter((line) => line.includes('too many unfinished TLS handshakes'))
+    t.equal(said.length, 1, 'the log says so once')
+    t.match(said[0], /127\.[1-4]\.0\.0\/24/)
+  },
+)
