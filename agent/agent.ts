@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import {
   type AnyPlugin,
   agentHooks,
@@ -6,6 +6,7 @@ import {
   agentTransports,
   type Clock,
   createKernel,
+  DialRefusal,
   type DialTarget,
   type Log,
   MezError,
@@ -95,10 +96,11 @@ export function createAgent(options: AgentOptions): RunningAgent {
   kernel.tap('the links to the hub').lifecycle.drain(() => supervisor?.drain())
 
   async function dial(target: DialTarget): Promise<Duplex> {
-    const own = calls.dial.open.empty ? null : await calls.dial.open(target)
-    if (own === null) return dialApp(target, allow)
-    if (own instanceof Duplex) return own
-    throw new MezError('MEZ_HOOK_FAILED', 'a plugin returned something else than a stream from dial.open')
+    if (calls.dial.open.empty) return dialApp(target, allow)
+    const own = await calls.dial.open(target).catch((error) => {
+      throw error.cause instanceof DialRefusal ? error.cause : error
+    })
+    return own ?? dialApp(target, allow)
   }
 
   function connect(choice: TransportChoice): Promise<void> {

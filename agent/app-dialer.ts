@@ -1,19 +1,8 @@
 import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
-import { authorityOf, carriedBy, type DialTarget, lookupLocalhost } from '@mezite/core/agent'
+import { authorityOf, carriedBy, DialRefusal, type DialTarget, lookupLocalhost } from '@mezite/core/agent'
 import type { AllowList } from './allow-list.ts'
-
-/** Why an application was not reached; `reason` goes to the hub as it is. */
-export class DialRefusal extends Error {
-  override readonly name = 'DialRefusal'
-  readonly reason: string
-
-  constructor(reason: string, message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
 
 /**
  * Connects to an application over TCP, and TLS for `https:`. The name is resolved once; only addresses that

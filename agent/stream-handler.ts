@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import {
   ALPN_HEADER,
   DETAIL_HEADER,
+  DialRefusal,
   type DialTarget,
   detailValue,
   type Log,
@@ -14,7 +15,6 @@ import {
   StreamPipe,
   type UnreadBudget,
 } from '@mezite/core/agent'
-import { DialRefusal } from './app-dialer.ts'
 
 export type Dial = (target: DialTarget) => Promise<Duplex>
 

@@ -16,6 +16,7 @@ export { type Database, database, type Migrations, migrations, type Transaction 
 export type { AccessQuery, Requirement, Requirements, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { type DiagnosticsRoute, diagnosticsRoutes } from './api/diagnostics.ts'
+export { DialRefusal } from './api/dial-refusal.ts'
 export type { HttpRequest, HttpResponse } from './api/http-hooks.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
 export { Problem } from './api/problem.ts'
@@ -23,7 +24,6 @@ export { type Change, type Revisions, revisions, type View } from './api/revisio
 export { type SecretBox, secretBox } from './api/secret-box.ts'
 export { type SessionLimits, sessionLimits } from './api/session-limits.ts'
 export {
-  type EndReason,
   type RunningChange,
   type Session,
   type Sessions,

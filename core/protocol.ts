@@ -31,7 +31,7 @@ export {
   type StreamRequest,
 } from './api/protocol.ts'
 export { type ProxyLimits, proxyLimits } from './api/proxy-limits.ts'
-export type { SessionTickets, StreamRegistry } from './api/sessions.ts'
+export type { EndReason, SessionTickets, StreamRegistry } from './api/sessions.ts'
 export {
   type AgentTransport,
   agentTransports,

@@ -1,6 +1,7 @@
 /** What mezd is made of, besides what `@mezite/core` exports. */
 
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from '../api/agent-hooks.ts'
+export { DialRefusal } from '../api/dial-refusal.ts'
 export { type AgentTransport, agentTransports, type HubTarget } from '../api/transport.ts'
 export { type Clock, systemClock } from '../kernel/clock.ts'
 export {

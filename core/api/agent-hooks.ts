@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import type { HookTree } from '../kernel/hook.ts'
 import { first, tells } from '../kernel/hook.ts'
 import { lifecycleHooks } from './lifecycle-hooks.ts'
@@ -19,6 +19,13 @@ export interface DialTarget {
   readonly connectMs: number
 }
 
+/** Why the answer of a tap of `dial.open` cannot carry bytes; null: it can. */
+function byteStreamFault(answer: unknown): string | null {
+  if (!(answer instanceof Duplex)) return 'it must return a Duplex stream'
+  const { readableObjectMode, writableObjectMode } = answer
+  return readableObjectMode || writableObjectMode ? 'it returned a stream in object mode' : null
+}
+
 /** Told when a link to a hub comes up or goes down. */
 export interface LinkChanged {
   /** Id of the hub's instance. */
@@ -31,8 +38,11 @@ export interface LinkChanged {
 export const agentHooks = {
   lifecycle: lifecycleHooks,
   dial: {
-    /** Connects to other kinds of target. `null`: not mine; then the agent dials TCP within its allow-list. */
-    open: first<DialTarget, Duplex>({ deadlineMs: 60_000 }),
+    /**
+     * Connects to other kinds of target. `null`: not mine; then the agent dials TCP within its allow-list. The stream
+     * carries bytes and may be paused; make sockets with `allowHalfOpen`. Throw `DialRefusal` to say why not.
+     */
+    open: first<DialTarget, Duplex>({ deadlineMs: 60_000, check: byteStreamFault }),
   },
   link: {
     /** A link to a hub came up or went down. */

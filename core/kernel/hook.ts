@@ -14,6 +14,8 @@ export interface HookOptions {
   readonly reverse?: boolean
   /** How long one asynchronous tap may take, in milliseconds. */
   readonly deadlineMs?: number
+  /** `first` only: why an answer is not valid, or null. An invalid answer is a failure of the plugin that gave it. */
+  readonly check?: (answer: unknown) => string | null
 }
 
 const DEADLINE_MS = 30_000

@@ -110,8 +110,11 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
         )
   const run = async (plugin: string, fn: Fn, input: unknown) => {
     try {
-      const answer = fn(input)
-      return (isPromise(answer) ? await inTime(plugin, answer) : answer) ?? undefined
+      const given = fn(input)
+      const answer = (isPromise(given) ? await inTime(plugin, given) : given) ?? undefined
+      const fault = answer === undefined ? null : (options.check?.(answer) ?? null)
+      if (fault !== null) throw new TypeError(fault)
+      return answer
     } catch (error) {
       throw failure(plugin, error)
     }

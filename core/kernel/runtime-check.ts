@@ -5,7 +5,7 @@ import { url as debuggerUrl } from 'node:inspector'
  * (https://nodejs.org/en/about/previous-releases), and the first release without a hole that matters to a gate.
  */
 const LINES: Readonly<Record<number, { readonly ends: string; readonly safeFrom?: string }>> = {
-  24: { ends: '2028-04-30', safeFrom: '24.21.0' },
+  24: { ends: '2028-04-30', safeFrom: '24.22.3' },
   25: { ends: '2026-06-01' },
   26: { ends: '2029-04-30' },
 }

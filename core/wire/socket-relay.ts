@@ -43,6 +43,8 @@ export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
     ended = true
     pipe.end()
   })
+  // The socket may arrive paused.
+  socket.resume()
   socket.once('close', () => {
     // Without `end` the connection's bytes are incomplete; with an error ours are lost.
     if (!closed && (!ended || socket.errored)) pipe.destroy()

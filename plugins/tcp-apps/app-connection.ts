@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
-import { type EndReason, messageOf } from '@mezite/core'
+import { messageOf } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import { type Admission, type Pipe, resetStream, StreamPipe, type UnreadBudget } from '@mezite/core/protocol'
 import type { Deps } from './deps.ts'
 import { dialFailure, refuseStream } from './stream-refusal.ts'

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import type { EndReason } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import {
   addressKey,
   type ConnectionInfo,

@@ -1,6 +1,7 @@
+import { DialRefusal } from '@mezite/core'
 import t from 'tap'
 import { createAllowList } from '../../agent/allow-list.ts'
-import { DialRefusal, dialApp } from '../../agent/app-dialer.ts'
+import { dialApp } from '../../agent/app-dialer.ts'
 
 const target = (uri: string) => ({
   app: 'app',

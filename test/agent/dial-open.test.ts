@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
-import { defineAgentPlugin } from '@mezite/core'
+import { Duplex } from 'node:stream'
+import { DialRefusal, defineAgentPlugin } from '@mezite/core'
+import { memoryLog } from '@mezite/core/testing'
 import t from 'tap'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import http2Transport from '../../plugins/transport-http2/agent.ts'
@@ -62,6 +63,7 @@ t.test(
 )
 
 t.test('Q187 dial.open: a plugin that fails, or answers with no stream, opens nothing else', async (t) => {
+  const { log, lines } = memoryLog()
   const hub = await startTunnelHub()
   t.teardown(() => hub.close())
   let answer: unknown = new Error('no')
@@ -76,19 +78,61 @@ t.test('Q187 dial.open: a plugin that fails, or answers with no stream, opens no
       })
     },
   })
-  await hub.agent({ token: await hub.token(), plugins: [http2Transport, guard] }).start()
+  await hub.agent({ token: await hub.token(), plugins: [http2Transport, guard], log }).start()
   await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
   let reached = false
   const app = await startApp(t, () => {
     reached = true
   })
   await t.rejects(hub.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
-  for (const wrong of [{}, app.uri, 7, false, { on: () => {} }]) {
+  const objects = new Duplex({ objectMode: true, read() {}, write() {} })
+  for (const wrong of [{}, app.uri, 7, false, { on: () => {} }, objects]) {
     answer = wrong
-    await t.rejects(hub.open(testApp(app.uri)), Error, JSON.stringify(wrong))
+    await t.rejects(hub.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED' })
+    t.match(lines.at(-1), /plugin 'guard' failed in dial\.open/, 'the log of the agent names the plugin')
   }
+  t.match(lines.at(-1), /object mode/)
+  answer = new DialRefusal('vault_sealed', 'the vault is sealed')
+  await t.rejects(hub.open(testApp(app.uri)), { code: 'MEZ_DIAL_FAILED', reason: 'vault_sealed' })
+  t.throws(() => new DialRefusal('Vault sealed', 'x'), TypeError)
   t.equal(reached, false)
   answer = null
   await hub.open(testApp(app.uri)).then((pipe) => pipe.destroy())
   await hub.until(() => reached, 'what the plugin leaves to the agent is dialled, by the agent that lives')
+})
+
+t.test('dial.open: a plugin may read from its socket before it returns it paused', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const app = await startApp(t, (socket) => {
+    socket.write('220 ready\r\n')
+    socket.on('data', (chunk: Buffer) => socket.write(`tcp:${chunk}`))
+    socket.on('end', () => socket.end())
+  })
+  const polite = defineAgentPlugin({
+    name: 'polite',
+    api: 1,
+    summary: 'Reads the greeting first',
+    setup({ tap }) {
+      tap.dial.open(
+        ({ uri }) =>
+          new Promise<Duplex>((resolve) => {
+            const socket = connect({ port: Number(new URL(uri).port), allowHalfOpen: true })
+            socket.once('data', () => {
+              socket.pause()
+              resolve(socket)
+            })
+          }),
+      )
+    },
+  })
+  await hub.agent({ token: await hub.token(), plugins: [http2Transport, polite] }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  const pipe = await hub.open(testApp(app.uri))
+  const reading = drain(pipe)
+  pipe.write(Buffer.from('hi'))
+  pipe.end()
+  const { bytes, error } = await reading
+  t.equal(error, null)
+  t.equal(`${bytes}`, 'tcp:hi')
 })

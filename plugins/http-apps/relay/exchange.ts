@@ -1,4 +1,5 @@
-import { type App, type EndReason, Problem, type Subject } from '@mezite/core'
+import { type App, Problem, type Subject } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import { tooLargeResponse } from '@mezite/core/protocol'
 import type { Client, ClientWatcher } from '../client/client.ts'
 import { problemResponse } from '../client/response.ts'

@@ -1,6 +1,7 @@
 /** A session from its opening to its end: what is recorded of it, what hangs on it, and what ends what is open. */
 
-import type { EndReason, Session } from '@mezite/core'
+import type { Session } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import type { OpenSession } from '../../../core/api/sessions.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'

@@ -1,5 +1,5 @@
 /** Sessions in memory when clocks are set, and when all of them are read anew. */
-import type { EndReason } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import type { View } from '../../../core/api/revisions.ts'
 import type { SessionTable } from '../../../core/hub/sessions/migrations.ts'

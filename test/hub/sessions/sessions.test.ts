@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { App, EndReason, Session } from '@mezite/core'
+import type { App, Session } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import { identifySession } from '../../../core/hub/sessions/session-subject.ts'

@@ -1,4 +1,5 @@
-import type { App, EndReason, Session } from '@mezite/core'
+import type { App, Session } from '@mezite/core'
+import type { EndReason } from '@mezite/core/protocol'
 import { memoryLog } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
