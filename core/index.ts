@@ -30,7 +30,9 @@ export {
   sessions,
 } from './api/sessions.ts'
 export {
+  homeLinks,
   type SignInDesk,
+  SignInFailure,
   type SignInMethod,
   signInDesk,
   signInMethods,
@@ -38,7 +40,6 @@ export {
 export type { SatisfiedRequirement, Subject } from './api/subject.ts'
 export { type User, type Users, users } from './api/users.ts'
 export { type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
-export { readCookie } from './hub/api-server/cookie.ts'
 export { databaseProblem } from './hub/api-server/database-problem.ts'
 export {
   LABEL_KEY,

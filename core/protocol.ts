@@ -41,6 +41,7 @@ export {
   transports,
 } from './api/transport.ts'
 export { type Link, type OpenOptions, type Pipe, type Tunnel, tunnel } from './api/tunnel.ts'
+export { cookiesIn, readCookie } from './hub/api-server/cookie.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
 export {
@@ -58,7 +59,7 @@ export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/conc
 export { createOverload, type Load, type Overload } from './hub/limits/overload.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export { type Clock, systemClock } from './kernel/clock.ts'
-export { isMezError } from './kernel/error.ts'
+export { causesOf, isMezError } from './kernel/error.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
 export { connectHub, type HubReach } from './wire/hub-connection.ts'

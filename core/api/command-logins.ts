@@ -1,16 +1,15 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { Session } from './sessions.ts'
 
-/** The end of a command line's sign-in: a code of the hub's page becomes a session. */
+/** The end of a command line's sign-in: a code of the page becomes a session. Provided by cli-login. */
 export interface CommandLogins {
   /**
-   * Spends the code, which the page bound to a challenge (RFC 7636, S256), opens a session of that kind for the person
-   * who said yes, and records `user.login`. The session does not hang on the browser's, lives at most `longestMs` and
-   * never longer than the roles allow; what ends the person's session at the provider ends it too.
-   * Throws `Problem` 400 `code_invalid`, 503 `audit_unavailable` and 503 `sign_in_failed`.
+   * Spends the code, which the page bound to a challenge (RFC 7636, S256), and opens a session of that kind for the person
+   * who allowed it; see `SignInDesk.openProgramSession`.
+   * Throws `Problem` 400 `code_invalid`, 403 `locked`, 503 `audit_unavailable` and 503 `sign_in_failed`.
    */
   redeem(input: {
-    /** As they came. */
+    /** As received. */
     readonly code: unknown
     readonly verifier: unknown
     readonly kind: 'hub' | 'cert'

@@ -3,7 +3,6 @@ import type { SatisfiedRequirement, Subject } from './subject.ts'
 
 /** Names of requirements and their details. Plugins add theirs by declaration merging. */
 export interface Requirements {
-  login: Record<never, never>
   'session-mfa': {
     readonly level: 'webauthn' | 'hardware_key'
     readonly freshnessMs: number

@@ -15,17 +15,13 @@ export type Credentials =
   | { readonly kind: 'app-cookie'; readonly token: string; readonly app: App }
   | { readonly kind: 'bearer'; readonly token: string }
 
-/** A browser is there and a requirement is unmet. */
+/** A person in a browser has not met a requirement of an app. */
 export interface Challenge {
   readonly requirement: Requirement
-  /** Null while nobody has signed in. */
-  readonly subject: Subject | null
-  /** The app that was asked for, or null for the hub's own pages. */
-  readonly app: App | null
-  /** Opaque state to be given back when done: the visitor continues at `/web/continue?state=…` of the sign-in host. */
+  readonly subject: Subject
+  readonly app: App
+  /** Opaque; hand it to `SignInDesk.meet` once the requirement is met. */
   readonly state: string
-  /** Connector that the visitor chose or that the configuration demands. */
-  readonly connector: string | null
 }
 
 /** Where a challenge sends the browser. */
@@ -41,7 +37,7 @@ export const hubHooks = {
     identify: first<Credentials, Subject>({ deadlineMs: 5_000 }),
     /** May the subject reach the app? Every tap votes; one denial denies, and no allowance denies. */
     decide: votes<AccessQuery, Vote>(),
-    /** Answers an unmet requirement for a browser. `null`: not mine; nobody: access is refused. */
+    /** Returns where a browser meets a requirement. `null`: not mine; without any tap that knows it, access is denied. */
     challenge: first<Challenge, Reply>({ deadlineMs: 10_000 }),
   },
   session: {

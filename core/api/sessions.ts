@@ -60,6 +60,8 @@ export type EndReason =
   | 'app_deleted'
   | 'user_deleted'
   | 'connector_deleted'
+  /** It has another issuer now. */
+  | 'connector_changed'
   | 'code_replayed'
   /** Too many newer ones are beside it. */
   | 'superseded'

@@ -6,7 +6,7 @@ import type { Subject } from './subject.ts'
 
 /**
  * Routes on the hub's own host. An ordinary Fastify plugin, mounted in its own scope. Every route must say
- * `config: { access: 'public' | 'user' | 'admin' }`; a route that does not stops the start.
+ * `config: { access: 'public' | 'page' | 'user' | 'admin' }`; a route that does not stops the start.
  */
 export interface WebRoutes {
   readonly name: string
@@ -31,31 +31,44 @@ export interface PublicNames {
   readonly hsts?: boolean
 }
 
-/** Who may call a route on the hub's own host. `public` reads no credentials at all. */
-export type RouteAccess = 'public' | 'user' | 'admin'
+/**
+ * Who may call a route on the hub's own host.
+ * - `public`: anyone; credentials are not read.
+ * - `page`: people in a browser who are signed in; the hub sends anyone else to sign in and back. Only on the sign-in host,
+ *   by cookie only, and a call that is not safe (RFC 9110 section 9.2.1) must come from that host's own pages.
+ * - `user`: people and programs with a session or a token.
+ * - `admin`: the same with the role admin, and the operator on the admin socket.
+ */
+export type RouteAccess = 'public' | 'page' | 'user' | 'admin'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who calls. Set before the handler of a `user` or `admin` route runs; null on `public` routes. */
+    /** The caller. Set before the handler of a route runs that is not `public`; null on `public` routes. */
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
-    /** Who calls, for changes and what is recorded of them; `subject`, `clientIp`, the request's id, and `stillMay`. */
+    /** The caller, for changes and their records: `subject`, `clientIp`, the request's id, and `stillMay`. */
     readonly actor: Actor
     /**
-     * Who calls by what is known now; null: nobody any more, or the view is too old to say. For answers that last; like
-     * every call it counts as use of the session. Always null on `public` routes.
+     * The caller by what is known now; null when nobody any more, or when the view is too old to say. For responses that
+     * last; like every call it counts as use of the session. Always null on `public` routes.
      */
     identifyAgain: () => Promise<Subject | null>
-    /** The guard's own: who calls by what is known now, or what it would refuse. Null: nothing can change about it. */
+    /** For the guard only: the caller by what is known now, or rejects with what it would refuse. Null: nothing can change. */
     judgeAgain: (() => Promise<Subject>) | null
+  }
+  interface FastifyReply {
+    /** Sends a page; no cache keeps it. Forms may lead to redirects to `formTargets`, origins other than this host. */
+    page(html: string, options?: { readonly formTargets?: readonly string[] }): FastifyReply
   }
   interface FastifyContextConfig {
     access?: RouteAccess
-    /** `public` routes only: which of `proxy.limits.calls_per_minute` holds for one address; default `other`. */
+    /** `public` and `page` routes: which of `proxy.limits.calls_per_minute` holds for one address; default `other`, for pages `pages`. */
     rate?: CallRate
-    /** A change that can end access: its answer says in `cut` what was cut on all hubs. The answer is an object. */
+    /** A change that can end access: the response lists in `cut` what was cut on all hubs. The response is an object. */
     cuts?: boolean
+    /** How long the handler may take, in milliseconds; 0: no deadline, for responses that last. Default 60 s. */
+    deadlineMs?: number
   }
 }
 

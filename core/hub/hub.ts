@@ -139,6 +139,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     revisions,
     hsts: !certificates.development,
     version: hubVersion,
+    signInUrl: (path) => {
+      const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })
+      return `${publicNames.signInOrigin}/web/login?state=${state}`
+    },
     renderError: pages.error,
     cuts,
     limits: config.proxy.limits,

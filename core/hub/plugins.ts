@@ -2,7 +2,6 @@ import { access } from '../api/access.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
-import { commandLogins } from '../api/command-logins.ts'
 import { database } from '../api/database.ts'
 import { httpHooks } from '../api/http-hooks.ts'
 import { metrics } from '../api/metrics.ts'
@@ -16,10 +15,12 @@ import { users } from '../api/users.ts'
 import { publicNames } from '../api/web-routes.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { Received } from '../kernel/reference.ts'
+import { safePath } from './signin/return-target.ts'
 
 /** Loaded without being named under `plugins:`; each is `@mezite/plugin-<name>` and can be set to false. */
 export const standardPlugins: readonly string[] = [
   'audit-database',
+  'cli-login',
   'http-apps',
   'identity-jwt',
   'metrics',
@@ -34,6 +35,7 @@ export const standardPlugins: readonly string[] = [
 /** Which of them provides a service, for the error that it is missing. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
+  commandLogins: 'cli-login',
   sessionLimits: 'rbac',
 }
 
@@ -43,7 +45,6 @@ export const hubServices = {
   audit,
   authorities,
   catalog,
-  commandLogins,
   database,
   httpHooks,
   metrics,
@@ -83,6 +84,9 @@ const oneOf =
     values.includes(value)
 const maybe = (value: unknown) => value === undefined || typeof value === 'function'
 
+/** Part of the URLs that the hub serves for a method. */
+const pathSegment = (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value)
+
 /** Checks of what plugins provide, by reference: as far as it can be checked before use. Null: valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
   appKinds: partWith([], {
@@ -112,5 +116,10 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   diagnosticsRoutes: partWith(['respond'], {
     path: (value) => typeof value === 'string' && value.startsWith('/'),
   }),
-  signInMethods: partWith(['choices'], { name }),
+  commandLogins: partWith(['redeem']),
+  signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe }),
+  homeLinks: partWith([], {
+    title: name,
+    href: (value) => typeof value === 'string' && safePath(value) === value,
+  }),
 }

@@ -3,7 +3,7 @@ import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
 import { sessionLimits } from '../api/session-limits.ts'
-import { signInMethods } from '../api/sign-in.ts'
+import { homeLinks, signInMethods } from '../api/sign-in.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -36,7 +36,6 @@ import { openSecretBox } from './secrets/key-verification.ts'
 import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/challenge.ts'
-import { signInMigrations } from './signin/migrations.ts'
 import { createPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
 import { tunnelMigrations } from './tunnel/migrations.ts'
@@ -50,7 +49,6 @@ export const roomMigrations: readonly Migrations[] = [
   accessMigrations,
   sessionsMigrations,
   tunnelMigrations,
-  signInMigrations,
   hubsMigrations,
 ]
 
@@ -170,7 +168,6 @@ export async function openRooms(options: RoomsOptions) {
   const pages = createPages(publicNames)
   const signIn = createSignIn({
     secretBox,
-    database: db,
     users,
     sessions,
     activity,
@@ -180,11 +177,11 @@ export async function openRooms(options: RoomsOptions) {
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),
+    links: () => kernel.slot(homeLinks),
     publicNames,
     audit,
     revisions,
     pages,
-    hubCa: () => authorities.bundle('hub-ca').join('\n'),
     clock,
     log,
   })
@@ -193,7 +190,6 @@ export async function openRooms(options: RoomsOptions) {
     audit,
     authorities,
     catalog,
-    commandLogins: signIn.commandLogins,
     database: db,
     httpHooks: calls.http,
     metrics: counts.metrics,

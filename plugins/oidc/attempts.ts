@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Clock, SecretBox } from '@mezite/core'
+import { cookiesIn } from '@mezite/core/protocol'
 
 /** One sign-in under way in one tab. Lives in the browser only, encrypted, for ten minutes. */
 export interface Attempt {
@@ -10,13 +11,13 @@ export interface Attempt {
   readonly nonce: string
   /** PKCE verifier. */
   readonly verifier: string
-  /** The desk's sealed return target. */
+  /** The sealed return target. */
   readonly target: string
 }
 
 const TTL_MS = 10 * 60_000
 const MAX_ATTEMPTS = 8
-/** All of them together: half of what a request's head may be by default. */
+/** All of them together: half of the default limit of a request head. */
 const MAX_BYTES = 16_384
 const PREFIX = '__Host-mezite_login_'
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
@@ -24,16 +25,16 @@ const place = { table: 'oidc_attempts', id: 'cookie', purpose: 'attempt' }
 
 const random = () => randomBytes(32).toString('base64url')
 
-/** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other; eight and 16 KiB at most. */
+/** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other; at most eight and 16 KiB. */
 export function createAttempts(secretBox: SecretBox, clock: Clock) {
   return {
-    /** A new attempt and the `Set-Cookie` lines that keep it, the oldest ones that are too many dropped. */
+    /** A new attempt and its `Set-Cookie` lines, which also remove the oldest ones beyond the limit. */
     begin(connector: string, target: string, cookieHeader: string | undefined) {
       const attempt: Attempt = { connector, state: random(), nonce: random(), verifier: random(), target }
       // Deflated, for the target is base64 already, and browsers drop a cookie of more than 4,096 bytes.
       const text = deflateRawSync(JSON.stringify([clock.now() + TTL_MS, attempt]))
       const value = secretBox.seal(place, text).toString('base64url')
-      // The time stands first in the name, so that the oldest sorts first.
+      // The time comes first in the name, so the oldest sorts first.
       const name = `${PREFIX}${clock.now().toString(36)}_${idOf(attempt.state)}`
       const surplus: string[] = []
       let bytes = name.length + value.length
@@ -55,7 +56,7 @@ export function createAttempts(secretBox: SecretBox, clock: Clock) {
           const [expires, attempt] = JSON.parse(opened.toString('utf8')) as [number, Attempt]
           if (expires > clock.now() && attempt.state === state) return { attempt, removal: expired(name) }
         } catch {
-          // Not sealed by this cluster, or damaged: as if it were not there.
+          // Not sealed by this cluster, or damaged: ignored.
         }
       }
       return null
@@ -67,13 +68,10 @@ const idOf = (state: string) => createHash('sha256').update(state).digest('hex')
 
 const expired = (name: string) => `${name}=; Max-Age=0; ${ATTRIBUTES}`
 
-/** Our attempt cookies, names exactly as sent: nothing but SP and HTAB is trimmed. */
-function pairsOf(header: string | undefined): [name: string, value: string][] {
-  const pairs: [string, string][] = []
-  for (const part of (header ?? '').split(';')) {
-    const match =
-      /^[ \t]*(__Host-mezite_login_[0-9a-z]{1,12}_[0-9a-f]{16})=([A-Za-z0-9_-]{1,4096})[ \t]*$/.exec(part)
-    if (match) pairs.push([match[1]!, match[2]!])
-  }
-  return pairs
+/** Cookies of sign-ins under way, names exactly as sent. */
+function pairsOf(header: string | undefined): (readonly [name: string, value: string])[] {
+  return [...cookiesIn(header)].filter(
+    ([name, value]) =>
+      /^__Host-mezite_login_[0-9a-z]{1,12}_[0-9a-f]{16}$/.test(name) && /^[A-Za-z0-9_-]+$/.test(value),
+  )
 }

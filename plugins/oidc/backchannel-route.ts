@@ -7,16 +7,16 @@ import type { Spent } from './spent-tokens.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 /**
- * `logout+jwt` is what section 2.4 recommends. Older Keycloaks and others send plain `JWT`; such a token is told
- * from an ID token by its `events` and by the nonce that it must not have. Without any type a token is refused.
+ * Section 2.4 recommends `logout+jwt`. Older Keycloaks and others send plain `JWT`: `events` and the missing nonce
+ * distinguish such a token from an ID token. A token without a type is refused.
  */
 const TYPES = ['logout+jwt', 'jwt']
 const MAX_AGE_SECONDS = 600
 const SPENT_MS = (MAX_AGE_SECONDS + 2 * SKEW_SECONDS) * 1_000
 const MAX_BODY = 65_536
 
-/** OpenID Connect Back-Channel Logout 1.0: the provider says that somebody's session there is over. Reads no cookie. */
-export function backchannelRoute(parts: {
+/** OpenID Connect Back-Channel Logout 1.0: the provider reports that a session there has ended. Reads no cookie. */
+export function backchannelRoute(deps: {
   connectors: Connectors
   providers: Providers
   spent: Spent
@@ -25,12 +25,12 @@ export function backchannelRoute(parts: {
   clock: Clock
   log: Log
 }): WebRoutes {
-  const { connectors, providers, spent, logins, sessions, clock, log } = parts
+  const { connectors, providers, spent, logins, sessions, clock, log } = deps
 
-  /** Section 2.6 of the specification. Rejects for any token that does not count. */
+  /** Section 2.6 of the specification. Rejects for any token that is not valid. */
   async function read(connector: Connector, token: string) {
     const provider = await providers.of(connector)
-    const { payload, protectedHeader } = await jose.jwtVerify(token, provider.keys, {
+    const { payload, protectedHeader } = await jose.jwtVerify(token, provider.keysFor('logout'), {
       algorithms: [...provider.algorithms],
       issuer: provider.metadata.issuer,
       audience: connector.document.spec.client_id,
@@ -59,12 +59,6 @@ export function backchannelRoute(parts: {
     name: 'oidc-backchannel-logout',
     prefix: '/v1/webapi/oidc/backchannel-logout',
     routes: async (app) => {
-      const type = 'application/x-www-form-urlencoded'
-      if (!app.hasContentTypeParser(type)) {
-        app.addContentTypeParser(type, { parseAs: 'string', bodyLimit: MAX_BODY }, (_request, body, done) =>
-          done(null, Object.fromEntries(new URLSearchParams(String(body)))),
-        )
-      }
       const options = { config: { access: 'public', rate: 'pages' }, bodyLimit: MAX_BODY } as const
       app.post('/:connector', options, async (request, reply) => {
         reply.header('cache-control', 'no-store')
@@ -77,7 +71,7 @@ export function backchannelRoute(parts: {
           const { once, ...who } = await read(connector, token)
           const ids = await logins.sessionIds(name, who)
           const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'logout', null)
-          // Only now: after a failure the provider sends the same token again.
+          // Last, because the provider sends the same token again after a failure.
           await spent.spend('jti', once, SPENT_MS)
           log.info({ connector: name, ended }, 'the provider ended sessions')
           return reply.code(200).send()
@@ -96,9 +90,9 @@ export function backchannelRoute(parts: {
   }
 }
 
-/** Some providers say null for what they leave out. */
+/** Some providers send null for a claim that they leave out. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw new Error('sid or sub is no text')
+  if (typeof value !== 'string') throw new Error('sid or sub is not a string')
   return value
 }

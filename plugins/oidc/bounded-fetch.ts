@@ -4,10 +4,10 @@ import { isLinkLocal, isLoopback } from './loopback.ts'
 const DEADLINE_MS = 10_000
 const MAX_BYTES = 1 << 20
 
-/** The provider gave no answer that can be read; `cause` says why. */
+/** The provider sent no readable response; `cause` says why. */
 class NoAnswer extends Error {}
 
-/** True when somewhere in the chain of causes the provider gave no answer. */
+/** True when the provider sent no readable response anywhere in the chain of causes. */
 export function gaveNoAnswer(error: unknown): boolean {
   for (let one = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
     if (one instanceof NoAnswer) return true
@@ -32,18 +32,21 @@ export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
   async function ask(url: URL, options: RequestInit): Promise<Response> {
     const plain = url.protocol === 'http:' && issuerIsLocal && isLoopback(url.hostname)
     if ((url.protocol !== 'https:' && !plain) || isLinkLocal(url.hostname)) {
-      throw new Error(`the provider names an address that is not allowed: ${url.protocol}//${url.host}`)
+      throw new Error(`the provider returns an address that is not allowed: ${url.protocol}//${url.host}`)
     }
     const deadline = AbortSignal.timeout(deadlineMs)
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline
     const response = await fetch(url, { ...options, redirect: 'manual', signal })
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel()
-      throw new Error(`${url.origin}${url.pathname} answers with a redirect (${response.status})`)
+      throw new Error(`${url.origin}${url.pathname} responds with a redirect (${response.status})`)
     }
     const body = await readCapped(response, url)
     const empty = response.status === 204 || response.status === 205
-    return new Response(empty ? null : body, { status: response.status, headers: response.headers })
+    const headers = new Headers(response.headers)
+    // Beside a challenge openid-client ignores the body, where `error` and `error_description` are (RFC 6749 section 5.2).
+    if (/^application\/json\b/i.test(headers.get('content-type') ?? '')) headers.delete('www-authenticate')
+    return new Response(empty ? null : body, { status: response.status, headers })
   }
 }
 
@@ -54,7 +57,7 @@ async function readCapped(response: Response, url: URL): Promise<Buffer<ArrayBuf
     size += chunk.length
     // Leaving the loop cancels the stream and with it the connection.
     if (size > MAX_BYTES)
-      throw new Error(`${url.origin}${url.pathname} answers with more than ${MAX_BYTES} bytes`)
+      throw new Error(`${url.origin}${url.pathname} responds with more than ${MAX_BYTES} bytes`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

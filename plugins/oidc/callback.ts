@@ -4,13 +4,14 @@ import * as client from 'openid-client'
 import type { Attempt } from './attempts.ts'
 import { gaveNoAnswer } from './bounded-fetch.ts'
 import { type Claims, SignInRefused } from './claim-mapping.ts'
+import { asClient } from './client-authentication.ts'
 import type { Connector } from './connectors.ts'
-import { type Provider, SKEW_SECONDS, unreachable } from './providers.ts'
+import { type Provider, printable, providerError, SKEW_SECONDS, unreachable } from './providers.ts'
 
-/** What people read; what exactly was wrong stands in the log. */
+/** What people read; the details are in the log. */
 const SENTENCES = {
   token_refused: 'Your identity provider did not complete this sign-in.',
-  id_token_refused: 'What your identity provider says about you could not be verified.',
+  id_token_refused: 'The identity provider’s statement about you could not be verified.',
   userinfo_refused: 'Your identity provider did not say who you are.',
 }
 
@@ -21,15 +22,15 @@ export interface Identity {
   readonly issuer: string
   readonly sub: string
   readonly sid: string | null
-  /** Claims of userinfo and of the ID token; where both have one, the signed one counts. */
+  /** Claims of userinfo and of the ID token; the signed one wins where both have one. */
   readonly claims: Claims
   readonly idToken: string
 }
 
 /**
  * Exchanges the code and checks everything that came back: state, `iss` (RFC 9207), nonce, PKCE, the ID token's
- * signature and times, and that userinfo speaks of the same person. Throws `SignInRefused` for what the
- * provider said, `Problem` 502 when it cannot be reached.
+ * signature and times, and that userinfo is about the same person. Throws `SignInRefused` for a refusal or a wrong
+ * response of the provider, `Problem` 502 when it cannot be reached.
  */
 export async function redeemCallback(input: {
   readonly connector: Connector
@@ -39,32 +40,31 @@ export async function redeemCallback(input: {
   readonly clock: Clock
 }): Promise<Identity> {
   const { provider, attempt, callbackUrl, connector } = input
-  const { config, metadata } = provider
-  const saidNo = callbackUrl.searchParams.get('error')
+  const { metadata, methods } = provider
   const refusing = async <T>(reason: keyof typeof SENTENCES, step: () => Promise<T>): Promise<T> => {
     try {
       return await step()
     } catch (error) {
       if (gaveNoAnswer(error)) throw unreachable(connector.name, error)
+      if (error instanceof client.AuthorizationResponseError) throw refusedByProvider(error)
       throw refused(reason, error)
     }
   }
-  const tokens = await refusing('token_refused', () =>
-    client.authorizationCodeGrant(config, callbackUrl, {
-      expectedState: attempt.state,
-      expectedNonce: attempt.nonce,
-      pkceCodeVerifier: attempt.verifier,
-      idTokenExpected: true,
-    }),
-  ).catch((error: unknown) => {
-    if (saidNo === null || !(error instanceof SignInRefused)) throw error
-    const description = callbackUrl.searchParams.get('error_description') ?? ''
-    throw new SignInRefused('provider_refused', `The provider says: ${printable(`${saidNo} ${description}`)}`)
-  })
+  const { tokens, config } = await refusing('token_refused', () =>
+    asClient(methods, async ({ config }) => ({
+      config,
+      tokens: await client.authorizationCodeGrant(config, callbackUrl, {
+        expectedState: attempt.state,
+        expectedNonce: attempt.nonce,
+        pkceCodeVerifier: attempt.verifier,
+        idTokenExpected: true,
+      }),
+    })),
+  )
 
   const idToken = tokens.id_token as string
   const { payload } = await refusing('id_token_refused', () =>
-    jose.jwtVerify(idToken, provider.keys, {
+    jose.jwtVerify(idToken, provider.keysFor('sign-in'), {
       algorithms: [...provider.algorithms],
       issuer: metadata.issuer,
       audience: connector.document.spec.client_id,
@@ -82,18 +82,24 @@ export async function redeemCallback(input: {
     ? await refusing('userinfo_refused', () => client.fetchUserInfo(config, tokens.access_token, sub))
     : {}
   const sid = typeof payload.sid === 'string' ? payload.sid : null
-  return { issuer: metadata.issuer, sub, sid, claims: { ...userinfo, ...payload }, idToken }
+  return { issuer: metadata.issuer, sub, sid, claims: mergeClaims(userinfo, payload), idToken }
+}
+
+/** `email_verified` is about the address beside it: userinfo does not vouch for another address in the ID token. */
+function mergeClaims(userinfo: Claims, idToken: Claims): Claims {
+  const merged = { ...userinfo, ...idToken }
+  const foreign =
+    idToken.email !== undefined && idToken.email_verified === undefined && userinfo.email !== idToken.email
+  return foreign ? { ...merged, email_verified: undefined } : merged
 }
 
 function refused(reason: keyof typeof SENTENCES, cause: unknown): SignInRefused {
-  const next = 'Open the page again. If this comes back, an administrator finds why in the log of the hub.'
+  const next = 'Try again. If this continues, contact your administrator.'
   return new SignInRefused(reason, `${SENTENCES[reason]} ${next}`, { cause })
 }
 
-/** Words of a stranger for a page and a log line: printable, short. */
-function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-    .slice(0, 300)
+function refusedByProvider(error: client.AuthorizationResponseError): SignInRefused {
+  const { provider_error: code = '', provider_error_description: description = '' } = providerError(error)
+  const said = printable(`${code} ${description}`)
+  return new SignInRefused('provider_refused', `Your identity provider refused: ${said}`, { cause: error })
 }

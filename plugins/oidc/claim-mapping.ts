@@ -3,10 +3,7 @@ import { type ConnectorSpec, isPattern } from './connector-resource.ts'
 
 export type Claims = Readonly<Record<string, unknown>>
 
-/**
- * A sign-in that the provider completed and we refuse; `reason` is the code in audit and on the page, the message is for
- * people, the cause for the log.
- */
+/** A sign-in that is refused: `reason` is the code in audit and on the page, the message is for people, the cause for the log. */
 export class SignInRefused extends Error {
   readonly reason: string
   constructor(reason: string, message: string, options?: ErrorOptions) {
@@ -24,32 +21,44 @@ const MAX_VALUES = 20_000
 export function userNameOf(spec: ConnectorSpec, claims: Claims): string {
   const name = Object.hasOwn(claims, spec.username_claim) ? claims[spec.username_claim] : undefined
   if (typeof name !== 'string' || name === '') {
-    throw new SignInRefused('username_missing', `The provider sends no claim "${spec.username_claim}".`)
+    const detail = `Your identity provider does not send the claim "${spec.username_claim}". Contact your administrator.`
+    throw new SignInRefused('username_missing', detail)
   }
-  // Some providers spell the boolean as a string.
-  const verified = claims.email_verified === true || claims.email_verified === 'true'
-  if (spec.username_claim === 'email' && spec.require_verified_email && !verified) {
-    throw new SignInRefused(
-      'email_unverified',
-      'The provider does not say that your e-mail address is verified.',
-    )
+  if (spec.username_claim === 'email' && !emailCounts(spec, claims)) {
+    const detail =
+      'Your identity provider does not say that your e-mail address is verified. Verify it there, then try again.'
+    throw new SignInRefused('email_unverified', detail)
   }
   return name
+}
+
+/** People may write any address at some providers: unless it is verified, the claim `email` gives no name and no role. */
+function emailCounts(spec: ConnectorSpec, claims: Claims): boolean {
+  // Some providers spell the boolean as a string.
+  const verified = claims.email_verified === true || claims.email_verified === 'true'
+  return verified || !spec.require_verified_email
 }
 
 /**
  * Roles by the connector's rules, sorted. A string claim is one value and never split. A claim that is missing,
  * of another type, or only referred to (distributed claims, `_claim_names`) gives no role; `unreadable` names it.
+ * `unverified`: a rule for the claim `email` gave no role because the address is not verified.
  */
-export function rolesOf(spec: ConnectorSpec, claims: Claims): { roles: string[]; unreadable: string[] } {
+export function rolesOf(
+  spec: ConnectorSpec,
+  claims: Claims,
+): { roles: string[]; unreadable: string[]; unverified: boolean } {
   const roles = new Set<string>()
   const unreadable = new Set<string>()
+  let unverified = false
   for (const rule of spec.claims_to_roles) {
     const values = valuesOf(claims, rule.claim)
     if (values === null) unreadable.add(rule.claim)
-    else if (matcherOf(rule.value)(values)) for (const role of rule.roles) roles.add(role)
+    else if (!matcherOf(rule.value)(values)) continue
+    else if (rule.claim === 'email' && !emailCounts(spec, claims)) unverified = true
+    else for (const role of rule.roles) roles.add(role)
   }
-  return { roles: [...roles].sort(), unreadable: [...unreadable] }
+  return { roles: [...roles].sort(), unreadable: [...unreadable], unverified }
 }
 
 function valuesOf(claims: Claims, name: string): readonly string[] | null {

@@ -2,21 +2,21 @@ import { Problem, type PublicNames, type Sessions, type Users, type WebRoutes } 
 import { readConnector } from './connector-resource.ts'
 import { testConnector } from './connector-test.ts'
 import type { Connector, Connectors } from './connectors.ts'
-import { callbackUrl } from './login-routes.ts'
+import { callbackUrl } from './login.ts'
 import type { Providers } from './providers.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 
-/** Administration of connectors. The secret goes in and never comes out. */
-export function connectorRoutes(parts: {
+/** Administration of connectors. A secret is written and never returned. */
+export function connectorRoutes(deps: {
   connectors: Connectors
   providers: Providers
   sessions: Sessions
   users: Users
   publicNames: PublicNames
 }): WebRoutes {
-  const { connectors, publicNames } = parts
+  const { connectors, publicNames } = deps
 
   const shown = (connector: Connector) => {
     const keys = connectors.publicKeysOf(connector)
@@ -33,7 +33,12 @@ export function connectorRoutes(parts: {
   const found = (params: unknown): Connector => {
     const { name } = params as { name: string }
     const connector = connectors.byName(name)
-    if (!connector) throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
+    if (!connector)
+      throw new Problem(
+        404,
+        'connector_unknown',
+        `There is no connector ${name}; \`mezctl sso ls\` lists them.`,
+      )
     return connector
   }
 
@@ -43,18 +48,18 @@ export function connectorRoutes(parts: {
     routes: async (app) => {
       app.get('', admin, async () => connectors.list().map(shown))
       app.get('/:name', admin, async ({ params }) => shown(found(params)))
-      app.put('/:name', admin, async (request) => {
+      app.put('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
         const { document, secret } = readConnector(request.body, { name })
-        const { created } = await connectors.put(document, secret, request.actor)
-        return { created, resource: shown(found(request.params)) }
+        const { created, ended } = await connectors.put(document, secret, deps, request.actor)
+        return { created, resource: shown(found(request.params)), cut: { sessions: ended } }
       })
       app.delete('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
-        const ended = await connectors.remove(name, parts, request.actor)
+        const ended = await connectors.remove(name, deps, request.actor)
         return { name, removed: true, cut: { sessions: ended } }
       })
-      app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), parts))
+      app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), deps))
     },
   }
 }

@@ -1,9 +1,10 @@
 import type { PublicNames } from '@mezite/core'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
-import type { Connector, Connectors } from './connectors.ts'
-import { callbackUrl } from './login-routes.ts'
-import { type Provider, type Providers, tokenAuth, words } from './providers.ts'
+import { asClient, isClientRefused } from './client-authentication.ts'
+import type { Connector } from './connectors.ts'
+import { callbackUrl } from './login.ts'
+import { type Provider, type Providers, words } from './providers.ts'
 
 export interface Check {
   readonly name: string
@@ -26,9 +27,9 @@ export interface ConnectorReport {
 /** Tries everything that needs no person: discovery, keys, features, and the client's credentials. */
 export async function testConnector(
   connector: Connector,
-  parts: { connectors: Connectors; providers: Providers; publicNames: PublicNames },
+  deps: { providers: Providers; publicNames: PublicNames },
 ): Promise<ConnectorReport> {
-  const { publicNames, providers } = parts
+  const { publicNames, providers } = deps
   const checks: Check[] = []
   const { issuer_url: issuer } = connector.document.spec
   try {
@@ -36,9 +37,7 @@ export async function testConnector(
     checks.push({ name: 'discovery', result: 'ok', detail: `issuer ${provider.metadata.issuer}` })
     checks.push(await keysCheck(connector, provider))
     checks.push(...featureChecks(connector, provider))
-    const secret = parts.connectors.secretOf(connector)
-    const method = tokenAuth(connector, provider.metadata, secret)
-    checks.push(await credentialsCheck(provider, method, callbackUrl(publicNames, connector.name)))
+    checks.push(await credentialsCheck(provider, callbackUrl(publicNames, connector.name)))
   } catch (error) {
     checks.push({ name: 'discovery', result: 'fail', detail: words(error) })
   }
@@ -115,28 +114,31 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
   ]
 }
 
-/** A made-up code: `invalid_grant` means that the provider knew the client and refused only the code. */
-async function credentialsCheck(
-  { config, metadata }: Provider,
-  method: string,
-  redirect: string,
-): Promise<Check> {
+/** A made-up code: `invalid_grant` means that the provider accepted the client and refused only the code. */
+async function credentialsCheck({ methods, metadata }: Provider, redirect: string): Promise<Check> {
   const name = 'credentials'
+  const tried: string[] = []
   try {
     const url = new URL(`${redirect}?code=mezite-connection-test&state=test`)
     url.searchParams.set('iss', metadata.issuer)
-    await client.authorizationCodeGrant(config, url, {
-      expectedState: 'test',
-      pkceCodeVerifier: client.randomPKCECodeVerifier(),
+    await asClient(methods, ({ name, config }) => {
+      tried.push(name)
+      return client.authorizationCodeGrant(config, url, {
+        expectedState: 'test',
+        pkceCodeVerifier: client.randomPKCECodeVerifier(),
+      })
     })
-    return { name, result: 'warn', detail: 'the provider accepted a made-up code' }
+    return { name, result: 'warn', detail: `${tried.at(-1)}: the provider accepted a made-up code` }
   } catch (error) {
-    const { error: code, status } = error as { error?: unknown; status?: unknown }
-    if (code === 'invalid_grant') return { name, result: 'ok', detail: `accepted (${method})` }
-    // With a WWW-Authenticate header (RFC 6749 5.2) the library does not look for a code in the body.
-    if (code === 'invalid_client' || code === 'unauthorized_client' || status === 401) {
-      return { name, result: 'fail', detail: `refused (${method}): check client_id and client_secret` }
+    if ((error as { error?: unknown }).error === 'invalid_grant') {
+      const before = tried.slice(0, -1)
+      const refused = before.length === 0 ? '' : `, after ${before.join(' and ')} was refused`
+      return { name, result: 'ok', detail: `accepted (${tried.at(-1)}${refused})` }
     }
-    return { name, result: 'warn', detail: `${method}: ${words(error)}` }
+    if (isClientRefused(error)) {
+      const detail = `refused (${tried.join(', ')}): check client_id and client_secret; ${words(error)}`
+      return { name, result: 'fail', detail }
+    }
+    return { name, result: 'warn', detail: `${tried.at(-1)}: ${words(error)}` }
   }
 }

@@ -1,6 +1,16 @@
 import type { JsonWebKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { Actor, Clock, Revisions, SecretBox, Sessions, Transaction, Users, View } from '@mezite/core'
+import type {
+  Actor,
+  Clock,
+  Revisions,
+  RunningChange,
+  SecretBox,
+  Sessions,
+  Transaction,
+  Users,
+  View,
+} from '@mezite/core'
 import { Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
@@ -13,7 +23,7 @@ export interface Connector {
   readonly sealedSecret: Buffer | null
 }
 
-/** What hangs on a connector. */
+/** What ends with a connector. */
 interface Affected {
   readonly users: Pick<Users, 'dropMappedRoles'>
   readonly sessions: Pick<Sessions, 'listIn' | 'end'>
@@ -22,8 +32,8 @@ interface Affected {
 const KIND = 'connector'
 
 /** The connectors: read from memory on every hub, written through the change sequence. */
-export function createConnectors(parts: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
-  const { revisions, secretBox, clock } = parts
+export function createConnectors(deps: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
+  const { revisions, secretBox, clock } = deps
   let byName: ReadonlyMap<string, Connector> = new Map()
 
   async function read(trx: Transaction, names: readonly string[] | null) {
@@ -65,6 +75,23 @@ export function createConnectors(parts: { revisions: Revisions; secretBox: Secre
     return secretBox.open(secretPlace(name), sealedSecret).toString('utf8')
   }
 
+  /**
+   * What rests on the connector's word ends with it: sessions, and mapped roles, which would otherwise last in the API
+   * tokens of people who cannot sign in any more. Returns how many sessions.
+   */
+  async function endTrust(
+    name: string,
+    { users, sessions }: Affected,
+    reason: 'connector_deleted' | 'connector_changed',
+    by: Actor,
+    { trx, change }: RunningChange,
+  ): Promise<number> {
+    await trx.withTables<OidcTables>().deleteFrom('oidc_logins').where('connector', '=', name).execute()
+    await users.dropMappedRoles(trx, change, name)
+    const ids = (await sessions.listIn(trx, { connector: name })).map(({ id }) => id)
+    return sessions.end(ids, reason, by.subject, { trx, change })
+  }
+
   return {
     view,
     byName: (name: string) => byName.get(name),
@@ -83,8 +110,16 @@ export function createConnectors(parts: { revisions: Revisions; secretBox: Secre
       if (!isDeepStrictEqual(stored, connector)) throw connectorChanged()
     },
 
-    /** Creates or replaces. Without a new secret the stored one stays, but not for another issuer. */
-    async put(document: ConnectorDocument, secret: string | undefined, by: Actor) {
+    /**
+     * Creates or replaces. Without a new secret the stored one stays, but not for another issuer or client. Another issuer
+     * speaks for other people: sessions and mapped roles of the former one end as if the connector were removed.
+     */
+    async put(
+      document: ConnectorDocument,
+      secret: string | undefined,
+      affected: Affected,
+      by: Actor,
+    ): Promise<{ created: boolean; ended: number }> {
       const { name } = document.metadata
       return revisions.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
@@ -108,30 +143,30 @@ export function createConnectors(parts: { revisions: Revisions; secretBox: Secre
         change.touch(KIND, name)
         const type = old ? 'connector.updated' : 'connector.created'
         await change.audit({ type, success: true, by, fields: { connector: name } })
-        return { created: !old }
+        const sameIssuer = !old || old.document.spec.issuer_url === document.spec.issuer_url
+        const ended = sameIssuer
+          ? 0
+          : await endTrust(name, affected, 'connector_changed', by, { trx, change })
+        return { created: !old, ended }
       }, by)
     },
 
-    /**
-     * Roles that it has mapped go with it: else they would last in the API tokens of people who cannot sign in any more.
-     * So do the sessions; returns how many.
-     */
-    async remove(name: string, { users, sessions }: Affected, by: Actor): Promise<number> {
+    /** Removes it with everything that rests on it; returns how many sessions ended. */
+    async remove(name: string, affected: Affected, by: Actor): Promise<number> {
       return revisions.write(async (trx, change) => {
-        const db = trx.withTables<OidcTables>()
-        const gone = await db
+        const gone = await trx
+          .withTables<OidcTables>()
           .deleteFrom('oidc_connectors')
           .where('name', '=', name)
           .returning('name')
           .execute()
-        if (gone.length === 0)
-          throw new Problem(404, 'connector_unknown', `No connector has the name ${name}.`)
-        await db.deleteFrom('oidc_logins').where('connector', '=', name).execute()
-        await users.dropMappedRoles(trx, change, name)
+        if (gone.length === 0) {
+          const detail = `There is no connector ${name}; \`mezctl sso ls\` lists them.`
+          throw new Problem(404, 'connector_unknown', detail)
+        }
         change.touch(KIND, name)
         await change.audit({ type: 'connector.deleted', success: true, by, fields: { connector: name } })
-        const ids = (await sessions.listIn(trx, { connector: name })).map(({ id }) => id)
-        return sessions.end(ids, 'connector_deleted', by.subject, { trx, change })
+        return endTrust(name, affected, 'connector_deleted', by, { trx, change })
       }, by)
     },
   }
@@ -140,7 +175,11 @@ export function createConnectors(parts: { revisions: Revisions; secretBox: Secre
 export type Connectors = ReturnType<typeof createConnectors>
 
 export function connectorChanged(): Problem {
-  return new Problem(403, 'connector_changed', 'The connector was changed meanwhile. Sign in again.')
+  return new Problem(
+    403,
+    'connector_changed',
+    'The settings of this sign-in were changed meanwhile. Sign in again.',
+  )
 }
 
 const secretPlace = (name: string) => ({ table: 'oidc_connectors', id: name, purpose: 'client-secret' })
@@ -149,7 +188,7 @@ function moved(old: ConnectorDocument, next: ConnectorDocument): boolean {
   return old.spec.issuer_url !== next.spec.issuer_url || old.spec.client_id !== next.spec.client_id
 }
 
-/** A way to authenticate that cannot work with what is stored is said now, not at the first sign-in. */
+/** An authentication method that cannot work with the stored secret is refused now, not at the first sign-in. */
 function requireFitting({ spec }: ConnectorDocument, secret: string | null): void {
   const { token_auth: wanted } = spec
   if (wanted === 'auto') return

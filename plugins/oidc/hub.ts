@@ -7,7 +7,6 @@ import {
   type Session,
   secretBox,
   sessions,
-  signInDesk,
   signInMethods,
   users,
   webRoutes,
@@ -17,7 +16,7 @@ import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
 import { connectorRoutes } from './connector-routes.ts'
 import { createConnectors } from './connectors.ts'
-import { loginRoutes, loginUrl } from './login-routes.ts'
+import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
 import { isLoopback } from './loopback.ts'
 import { oidcMigrations } from './migrations.ts'
@@ -28,15 +27,16 @@ export default defineHubPlugin({
   name: 'oidc',
   api: 1,
   summary: 'Signs people in through an OpenID provider',
-  needs: { revisions, database, publicNames, sessions, signInDesk, users, secretBox },
+  needs: { revisions, database, publicNames, sessions, users, secretBox },
   provides: { migrations, signInMethods, webRoutes },
-  setup({ clock, log, tap, use, provide }) {
-    const { secretBox, database, sessions, publicNames, signInDesk: desk, users } = use
+  setup({ clock, log, use, provide }) {
+    const { secretBox, database, sessions, publicNames, users } = use
     const connectors = createConnectors({ revisions: use.revisions, secretBox, clock })
     const providers = createProviders({ connectors, clock })
     const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
     const logins = createLogins(database, secretBox, clock)
+    const deps = { connectors, providers, attempts, spent, logins, users, sessions, publicNames, clock, log }
 
     use.revisions.addView(connectors.view)
     provide.migrations(oidcMigrations)
@@ -46,33 +46,12 @@ export default defineHubPlugin({
         connectors
           .list()
           .map(({ name, document }) => ({ id: name, title: document.metadata.description || name })),
+      ...loginSteps(deps),
       signOut,
       adopt: (from, made) => logins.adopt(from, made),
     })
-    tap.access.challenge(({ requirement, connector, state }) => {
-      if (requirement.name !== 'login') return null
-      const all = connectors.list()
-      const name = connector ?? (all.length === 1 ? all[0]!.name : null)
-      return name !== null && connectors.byName(name)
-        ? { location: loginUrl(publicNames, name, state) }
-        : null
-    })
-    const parts = {
-      connectors,
-      providers,
-      attempts,
-      spent,
-      logins,
-      users,
-      sessions,
-      desk,
-      publicNames,
-      clock,
-      log,
-    }
-    provide.webRoutes(loginRoutes(parts))
-    provide.webRoutes(backchannelRoute(parts))
-    provide.webRoutes(connectorRoutes(parts))
+    provide.webRoutes(backchannelRoute(deps))
+    provide.webRoutes(connectorRoutes(deps))
 
     /** RP-initiated logout, where the provider has an end-session endpoint. */
     async function signOut(session: Session): Promise<string | null> {
@@ -80,10 +59,10 @@ export default defineHubPlugin({
       if (!connector) return null
       const hint = await logins.idTokenOf(session)
       if (hint === null) return null
-      const { config, metadata } = await providers.of(connector)
+      const { methods, metadata } = await providers.of(connector)
       const local = isLoopback(new URL(metadata.issuer).hostname)
       if (!isAllowedUrl(metadata.end_session_endpoint, local)) return null
-      return client.buildEndSessionUrl(config, {
+      return client.buildEndSessionUrl(methods[0]!.config, {
         id_token_hint: hint,
         post_logout_redirect_uri: `${publicNames.signInOrigin}/web/signed-out`,
       }).href

@@ -1,9 +1,9 @@
-import { type Clock, messageOf, Problem } from '@mezite/core'
+import { type Clock, Problem } from '@mezite/core'
+import { causesOf } from '@mezite/core/protocol'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import { createBoundedFetch } from './bounded-fetch.ts'
-import { SignInRefused } from './claim-mapping.ts'
-import { isPrivateKey, privateKeyJwt } from './client-key.ts'
+import { authenticationsOf, type ClientMethod } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
 import { isLinkLocal, isLoopback } from './loopback.ts'
 
@@ -26,27 +26,36 @@ const ALGORITHMS = [
 export const SKEW_SECONDS = 60
 const CONFIG_TTL_MS = 10 * 60_000
 const RETRY_MS = 2_000
-const JWKS_COOLDOWN_MS = 30_000
+const REFETCH_MS = 30_000
 const JWKS_TTL_MS = 10 * 60_000
-/** How openid-client wraps what a fetch has failed with. */
-const SAYS_NOTHING = 'something went wrong'
+/** How openid-client wraps an error of a fetch. */
+const EMPTY_WRAPPER = 'something went wrong'
+
+/** The heading of every page about a fault of the provider. */
+export const PROVIDER_FAULT = 'Sign-in failed at your provider'
+
+/** What keys are for: logout tokens come from anyone, so they cannot use up the refetch that a sign-in may need. */
+export type KeyUse = 'sign-in' | 'logout'
 
 /** What discovery found, ready for use. */
 export interface Provider {
-  readonly config: client.Configuration
   readonly metadata: client.ServerMetadata
-  readonly keys: ReturnType<typeof jose.createRemoteJWKSet>
+  /** Ways to authenticate at the token endpoint, the one that worked last first. See `asClient`. */
+  readonly methods: ClientMethod[]
+  keysFor(use: KeyUse): jose.JWTVerifyGetKey
   readonly algorithms: readonly string[]
 }
 
 /** Providers by connector version; discovered when first needed, again after ten minutes. */
-export function createProviders(parts: { connectors: Connectors; clock: Clock; deadlineMs?: number }) {
-  const { connectors, clock, deadlineMs } = parts
+export function createProviders(deps: { connectors: Connectors; clock: Clock; deadlineMs?: number }) {
+  const { connectors, clock, deadlineMs } = deps
   const known = new WeakMap<Connector, { provider: Promise<Provider>; until: number }>()
+  /** When an unknown key id last caused a refetch, by issuer and use; as many entries as connectors had issuers. */
+  const refetched = new Map<string, number>()
 
   /**
-   * One discovery at a time, whoever waits for it. Rejects with `Problem` 502 `provider_unreachable` when it fails,
-   * and goes on doing so for two seconds: visitors do not decide how often a provider in trouble is asked.
+   * One discovery at a time, however many callers wait for it. Rejects with `Problem` 502 `provider_unreachable` when it
+   * fails and keeps rejecting for two seconds: visitors do not decide how often a provider in trouble is called.
    */
   function of(connector: Connector): Promise<Provider> {
     const cached = known.get(connector)
@@ -72,23 +81,28 @@ export function createProviders(parts: { connectors: Connectors; clock: Clock; d
       })
       const metadata = found.serverMetadata()
       for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
-        if (!isAllowedUrl(metadata[name], local)) throw new Error(`discovery names no usable ${name}`)
+        if (!isAllowedUrl(metadata[name], local)) throw new Error(`discovery returns no usable ${name}`)
       }
-      const authentication = clientAuthentication(connector, metadata, connectors.secretOf(connector))
-      const config = new client.Configuration(
-        metadata,
-        clientId,
-        { [client.clockTolerance]: SKEW_SECONDS },
-        authentication,
+      const methods = authenticationsOf(connector, metadata, connectors.secretOf(connector)).map(
+        ({ name, auth }): ClientMethod => {
+          const config = new client.Configuration(
+            metadata,
+            clientId,
+            { [client.clockTolerance]: SKEW_SECONDS },
+            auth,
+          )
+          config[client.customFetch] = boundedFetch as client.CustomFetch
+          if (local) client.allowInsecureRequests(config)
+          return { name, config }
+        },
       )
-      config[client.customFetch] = boundedFetch as client.CustomFetch
-      if (local) client.allowInsecureRequests(config)
+      const worked = previous?.methods[0]?.name
+      methods.sort((a, b) => Number(b.name === worked) - Number(a.name === worked))
       const sameKeys = previous && previous.metadata.jwks_uri === metadata.jwks_uri
       return {
-        config,
         metadata,
-        // The keys outlive a new discovery, so their cool-down holds whatever else happens.
-        keys: sameKeys ? previous.keys : remoteKeys(metadata.jwks_uri as string, boundedFetch),
+        methods,
+        keysFor: sameKeys ? previous.keysFor : keysOf(issuer, metadata.jwks_uri as string, boundedFetch),
         algorithms: (metadata.id_token_signing_alg_values_supported ?? ['RS256']).filter((algorithm) =>
           ALGORITHMS.includes(algorithm),
         ),
@@ -98,17 +112,44 @@ export function createProviders(parts: { connectors: Connectors; clock: Clock; d
     }
   }
 
+  /** The provider's keys. An unknown key id refetches them at once, and again only after 30 s. */
+  function keysOf(issuer: string, address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {
+    const remote = jose.createRemoteJWKSet(new URL(address), {
+      // The refetch is ours: the library's would not happen right after a regular fetch.
+      cooldownDuration: JWKS_TTL_MS,
+      cacheMaxAge: JWKS_TTL_MS,
+      timeoutDuration: 10_000,
+      [jose.customFetch]: boundedFetch as jose.FetchImplementation,
+    })
+    return (use: KeyUse): jose.JWTVerifyGetKey =>
+      async (header, token) => {
+        try {
+          return await remote(header, token)
+        } catch (error) {
+          if (!(error instanceof jose.errors.JWKSNoMatchingKey) || !mayRefetch(`${issuer} ${use}`))
+            throw error
+          await remote.reload()
+          return remote(header, token)
+        }
+      }
+  }
+
+  function mayRefetch(key: string): boolean {
+    const now = clock.monotonic()
+    if (now - (refetched.get(key) ?? Number.NEGATIVE_INFINITY) < REFETCH_MS) return false
+    refetched.set(key, now)
+    return true
+  }
+
   return { of }
 }
 
 export type Providers = ReturnType<typeof createProviders>
 
-/** What a visitor is told. The cause is for the log and for `mezctl sso test`: it may name hosts inside. */
+/** What a visitor reads. The cause is for the log and for `mezctl sso test`: it may name hosts inside. */
 export function unreachable(connector: string, cause: unknown): Problem {
-  const detail =
-    `The identity provider of ${connector} cannot be used at the moment. ` +
-    'Try again shortly; if it lasts, an administrator finds the cause with `mezctl sso test`.'
-  const problem = new Problem(502, 'provider_unreachable', detail)
+  const detail = `The identity provider "${connector}" is not responding. Try again in a moment. If this continues, contact your administrator.`
+  const problem = new Problem(502, 'provider_unreachable', detail, { title: PROVIDER_FAULT })
   problem.cause = cause
   return problem
 }
@@ -120,61 +161,32 @@ export function isAllowedUrl(address: unknown, local: boolean): address is strin
   return url.protocol === 'https:' || (url.protocol === 'http:' && local && isLoopback(url.hostname))
 }
 
-/** The chain of causes in one line, cut short: providers write what they like into it. */
+/** The chain of causes and what the provider says about them, in one line: providers write what they like, so it is cut short. */
 export function words(error: unknown): string {
-  const parts = new Set<string>()
-  // What a visitor is told leads here, so it is no cause.
-  const told = error instanceof Problem || error instanceof SignInRefused
-  let one = told && error.cause !== undefined ? error.cause : error
-  for (let depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) parts.add(messageIn(one))
-  parts.delete(SAYS_NOTHING)
-  return [...parts]
-    .join(': ')
+  const { provider_error: code, provider_error_description: description } = providerError(error)
+  const said =
+    code === undefined ? '' : `: the provider says ${code}${description ? ` (${description})` : ''}`
+  return (printable(causesOf(error, [EMPTY_WRAPPER])) + said).slice(0, 600)
+}
+
+/** The provider's own `error` and `error_description` (RFC 6749 sections 4.1.2.1 and 5.2), as fields of the audit. */
+export function providerError(error: unknown): Readonly<Record<string, string>> {
+  for (let one = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
+    if (!(one instanceof client.ResponseBodyError || one instanceof client.AuthorizationResponseError))
+      continue
+    const description = printable(one.error_description ?? '')
+    return {
+      provider_error: printable(one.error),
+      ...(description === '' ? {} : { provider_error_description: description }),
+    }
+  }
+  return {}
+}
+
+/** A stranger's text for a page and a log line: printable, short. */
+export function printable(text: string): string {
+  return text
     .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim()
     .slice(0, 300)
-}
-
-/** Every address of a host that has several was tried: the message is empty then, and each attempt has its own. */
-function messageIn(error: Error): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ')
-  return messageOf(error)
-}
-
-function remoteKeys(address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {
-  return jose.createRemoteJWKSet(new URL(address), {
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    cacheMaxAge: JWKS_TTL_MS,
-    timeoutDuration: 10_000,
-    [jose.customFetch]: boundedFetch as jose.FetchImplementation,
-  })
-}
-
-/** How the hub proves itself at the token endpoint. `auto`: what discovery offers, basic first (its default). */
-export function tokenAuth(
-  connector: Connector,
-  metadata: client.ServerMetadata,
-  secret: string | null,
-): string {
-  const { token_auth: wanted } = connector.document.spec
-  if (secret === null) return 'none'
-  if (wanted !== 'auto') return wanted
-  const offered = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-  const usable = isPrivateKey(secret) ? ['private_key_jwt'] : ['client_secret_basic', 'client_secret_post']
-  const chosen = usable.find((method) => offered.includes(method))
-  if (chosen) return chosen
-  throw new Error(
-    `the provider takes ${offered.join(', ') || 'nothing'} and the stored secret fits none of them`,
-  )
-}
-
-function clientAuthentication(
-  connector: Connector,
-  metadata: client.ServerMetadata,
-  secret: string | null,
-): client.ClientAuth {
-  const method = tokenAuth(connector, metadata, secret)
-  if (secret === null) return client.None()
-  if (method === 'client_secret_basic') return client.ClientSecretBasic(secret)
-  if (method === 'client_secret_post') return client.ClientSecretPost(secret)
-  return privateKeyJwt(secret, metadata)
 }

@@ -3,6 +3,7 @@ import {
   catalog,
   database,
   defineHubPlugin,
+  homeLinks,
   migrations,
   publicNames,
   revisions,
@@ -37,7 +38,7 @@ export default defineHubPlugin({
   summary: 'Asks for passkeys and security keys',
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, publicNames, sessions, signInDesk, users, secretBox },
-  provides: { migrations, signInMethods, webRoutes },
+  provides: { homeLinks, migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use
@@ -70,20 +71,17 @@ export default defineHubPlugin({
     }
 
     provide.migrations(webauthnMigrations)
+    provide.homeLinks({ title: 'Your passkeys', href: '/web/account' })
     provide.signInMethods({
       name: 'webauthn',
-      account: { title: 'Your keys', href: '/web/account' },
       choices: () => (use.users.list().some(isLocal) ? [{ id: PASSKEY, title: 'a passkey' }] : []),
+      begin: (_request, reply, { state }) => reply.redirect(signInUrl(publicNames.signInOrigin, state), 302),
     })
-    tap.access.challenge(({ requirement, connector, state }) => {
-      if (requirement.name === 'session-mfa') {
-        return { location: mfaUrl(publicNames.signInOrigin, requirement.level, state) }
-      }
-      if (requirement.name === 'login' && connector === PASSKEY) {
-        return { location: signInUrl(publicNames.signInOrigin, state) }
-      }
-      return null
-    })
+    tap.access.challenge(({ requirement, state }) =>
+      requirement.name === 'session-mfa'
+        ? { location: mfaUrl(publicNames.signInOrigin, requirement.level, state) }
+        : null,
+    )
     const routes = [mfaRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
     for (const make of routes) provide.webRoutes(make(parts))
     provide.webRoutes(assets.webRoutes)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { Problem, readCookie, type User, type WebRoutes } from '@mezite/core'
-import { addressKey } from '@mezite/core/protocol'
+import { Problem, type User, type WebRoutes } from '@mezite/core'
+import { addressKey, readCookie } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
   Answer,

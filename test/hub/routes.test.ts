@@ -10,14 +10,16 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
   public: [
     'POST /v1/webapi/cli/token',
     'POST /v1/webapi/user-certs',
-    'GET /v1/webapi/oidc/login/{connector}',
+    'GET /v1/webapi/oidc/login/{choice}',
     'GET /v1/webapi/oidc/callback',
-    'GET /v1/webapi/oidc/callback/{connector}',
+    'GET /v1/webapi/oidc/callback/{choice}',
+    'GET /v1/webapi/webauthn/login/{choice}',
     'POST /v1/webapi/oidc/backchannel-logout/{connector}',
   ],
   user: ['GET /v1/webapi/me', 'GET /v1/webapi/me/apps', 'DELETE /v1/webapi/me/session'],
   admin: [
     'GET /v1/webapi/status',
+    'GET /v1/webapi/schemas/app',
     'GET /v1/webapi/apps',
     'POST /v1/webapi/apps',
     'GET /v1/webapi/apps/{name}',

@@ -39,7 +39,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['audit-database', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
+  ...['audit-database', 'cli-login', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'user-certs', 'webauthn'],
 ]
 
@@ -47,6 +47,7 @@ t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
+    'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'protocols'],
     metrics: ['diagnosticsRoutes'],
@@ -55,7 +56,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
     'user-certs': ['webRoutes'],
-    webauthn: ['migrations', 'signInMethods', 'webRoutes'],
+    webauthn: ['homeLinks', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
     kernel.describe().map(({ name }) => name),
@@ -76,7 +77,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
     'access.identify': [],
     'access.decide': ['rbac'],
-    'access.challenge': ['oidc', 'webauthn'],
+    'access.challenge': ['webauthn'],
     'session.ended': ['tcp-apps'],
     'catalog.changed': [],
     'tunnel.changed': [],

@@ -97,9 +97,7 @@ export function decisionOf(
   const unmet = requirements.filter((requirement) => !isMet(requirement, satisfied, appId, now))
   const [asked] = unmet
   if (!asked) {
-    const met = satisfied.filter((entry) =>
-      requirements.some((one) => one.name !== 'login' && meets(one, entry, appId, now)),
-    )
+    const met = satisfied.filter((entry) => requirements.some((one) => meets(one, entry, appId, now)))
     return Object.freeze({
       effect: 'allow',
       reason: 'allowed',
@@ -152,8 +150,6 @@ function isMet(
   appId: string,
   now: number,
 ): boolean {
-  // Whoever asks has signed in: there is a subject.
-  if (requirement.name === 'login') return true
   return satisfied.some((entry) => meets(requirement, entry, appId, now))
 }
 

@@ -2,7 +2,6 @@ import type { Server } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
-import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -14,25 +13,26 @@ import { defaultLimits } from '../limits/limits.ts'
 import { drainServer, listenAdminSocket } from './admin-socket.ts'
 import { demandReading } from './body-reading.ts'
 import { reportCuts } from './cut-response.ts'
-import { answerError, plainErrorPage, type RenderError } from './error-response.ts'
+import { type RenderError, sendError } from './error-response.ts'
+import { limitHandlers } from './handler-deadline.ts'
 import { nothingHere } from './not-found.ts'
 import { type Arrival, type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
 import { checkSchemas } from './schema-check.ts'
 import { setSecurityHeaders } from './security-headers.ts'
-import { parseStrictJson } from './strict-json.ts'
+import { sharedDecorators } from './shared-decorators.ts'
 
 const BODY_BYTES = 1024 * 1024
 /** In UTF-16: a user name has 256 characters at most, of which each may take two. */
 const LONGEST_NAME = 512
 
-export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revisions'> {
+export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revisions' | 'signInUrl'> {
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
   /** False with a development certificate. */
   readonly hsts: boolean
   /** Program version for the OpenAPI document. */
   readonly version: string
-  readonly renderError?: RenderError
+  readonly renderError: RenderError
   /** Asked on routes with `config.cuts`. */
   readonly cuts?: CutReports
   readonly limits?: Partial<ProxyLimits>
@@ -57,7 +57,7 @@ export interface Web {
 
 /** Fastify for pages and API; application traffic never comes here. */
 export function createApiServer(options: ApiServerOptions): Web {
-  const { log, clock = systemClock, renderError = plainErrorPage } = options
+  const { log, clock = systemClock, renderError } = options
   const limits = { ...defaultLimits, ...options.limits }
   const arrivals = new WeakMap<object, Arrival>()
   let admin: Server | undefined
@@ -71,13 +71,13 @@ export function createApiServer(options: ApiServerOptions): Web {
     routerOptions: { maxParamLength: LONGEST_NAME },
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply, options.hsts)
-      answerError(error, request as FastifyRequest, reply, { log, renderError })
+      sendError(error, request as FastifyRequest, reply, { log, renderError })
     },
   }) as unknown as FastifyInstance
 
   app.setValidatorCompiler(checkSchemas as never)
-  takeBodies(app)
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, { log, renderError }))
+  app.register(sharedDecorators)
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, { log, renderError }))
   app.addHook('onSend', async (request, reply, payload) => {
     demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts)
@@ -85,10 +85,12 @@ export function createApiServer(options: ApiServerOptions): Web {
   })
   const routes = guardRoutes(app, {
     ...options,
+    signInOrigin: options.publicNames.signInOrigin,
     limits,
     clock,
     arrivalOf: ({ raw }) => arrivals.get(raw) ?? null,
   })
+  limitHandlers(app, log)
   if (options.cuts) reportCuts(app, options.cuts)
   app.setNotFoundHandler((request, reply) => {
     throw nothingHere(request, reply, routes)
@@ -135,28 +137,6 @@ function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['rou
     }
   }
   return Object.defineProperty(mount, 'name', { value: `web routes ${name}` })
-}
-
-/** Only JSON and plain forms, each strictly; anything else is 415. */
-function takeBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    /^application\/json(; ?charset="?utf-8"?)?$/i,
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => parseStrictJson(body),
-  )
-  app.addContentTypeParser(
-    /^application\/x-www-form-urlencoded(; ?charset="?utf-8"?)?$/i,
-    { parseAs: 'buffer', bodyLimit: 64 * 1024 },
-    async (_request: FastifyRequest, body: Buffer) => {
-      const fields: Record<string, string> = Object.create(null)
-      for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
-        if (name in fields) throw new Problem(400, 'bad_form', 'A field is there twice.')
-        fields[name] = value
-      }
-      return fields
-    },
-  )
 }
 
 function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptions): void {

@@ -1,15 +1,26 @@
+/** Name of the hub's own session cookie. `__Host-`: no sibling host can set it. */
+export const HUB_COOKIE = '__Host-mezite_session'
+
 /**
- * The first cookie of exactly this name in a `Cookie` header. Nothing but SP and HTAB is trimmed, names are not
- * decoded, `$Version` and quotes mean nothing: a sibling host must not be able to pass for us.
- * Returns undefined when there is none or its value has characters that we never set.
+ * The cookies of a `Cookie` header in order, names and values exactly as sent: only SP and HTAB are trimmed, names are
+ * not decoded, and `$Version` and quotes have no meaning, so a sibling host cannot imitate one of our cookies. Cookies
+ * whose value has characters that the hub never sets are left out.
  */
+export function* cookiesIn(header: string | undefined): Generator<readonly [name: string, value: string]> {
+  for (const pair of header?.split(';') ?? []) {
+    const at = pair.indexOf('=')
+    if (at < 0) continue
+    const value = trim(pair.slice(at + 1))
+    if (/^[A-Za-z0-9_.~-]{1,4096}$/.test(value)) yield [trim(pair.slice(0, at)), value]
+  }
+}
+
+/** The first cookie of exactly this name; undefined when there is none, or its value has characters that the hub never sets. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
-  if (header === undefined) return undefined
-  for (const pair of header.split(';')) {
+  for (const pair of header?.split(';') ?? []) {
     const at = pair.indexOf('=')
     if (at < 0 || trim(pair.slice(0, at)) !== name) continue
-    const value = trim(pair.slice(at + 1))
-    return /^[A-Za-z0-9_.~-]{1,4096}$/.test(value) ? value : undefined
+    return cookiesIn(pair).next().value?.[1]
   }
   return undefined
 }

@@ -8,10 +8,13 @@ import { databaseProblem } from './database-problem.ts'
 /** What an error page shows. */
 export interface ErrorPage {
   readonly status: number
+  /** Empty: the heading that goes with the code or status. */
   readonly title: string
   readonly code: string
   readonly detail: string
   readonly requestId: string
+  /** Where "Try again" leads; without it the page offers the home page. */
+  readonly retryUrl?: string
 }
 
 export type RenderError = (page: ErrorPage) => string
@@ -24,22 +27,22 @@ const OWN_CODES: Readonly<Record<string, string>> = {
   FST_ERR_VALIDATION: 'invalid_request',
 }
 
-/** Anything thrown as a problem; what is not meant for callers becomes a bare 500. */
+/** Anything thrown as a problem; an error that is not meant for callers becomes a bare 500. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
   const ofDatabase = databaseProblem(error)
   if (ofDatabase) return ofDatabase
   const { statusCode, code = '', validation } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem(404, 'not_found', 'No name is that long.')
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem(404, 'not_found', 'The name is too long.')
   if (validation) return new Problem(400, 'invalid_request', messageOf(error))
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem(statusCode, OWN_CODES[code] ?? 'bad_request', messageOf(error))
   }
-  return new Problem(500, 'internal_error', 'The hub could not do this; its log has the request id.')
+  return new Problem(500, 'internal_error', 'Something went wrong. The error was logged.')
 }
 
-/** Sends an error as a page to a person who navigates, and as problem+json (RFC 9457) to everybody else. */
-export function answerError(
+/** Sends an error as a page to a person who navigates, and as problem+json (RFC 9457) to every other caller. */
+export function sendError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -47,19 +50,22 @@ export function answerError(
 ): FastifyReply {
   const problem = problemOf(error)
   if (problem.status >= 500) logFailure(error, problem, request, options.log)
-  const title = STATUS_CODES[problem.status] ?? 'Error'
   const { status, code, message: detail, members } = problem
+  const title = typeof members.title === 'string' ? members.title : ''
   reply.code(status)
-  if (isNavigation(request)) {
-    reply.type('text/html; charset=utf-8')
-    return reply.send(options.renderError({ status, title, code, detail, requestId: request.id }))
-  }
+  if (isNavigation(request))
+    return reply.page(options.renderError({ status, title, code, detail, requestId: request.id }))
   reply.type('application/problem+json')
-  const document = { type: 'about:blank', ...members, title, status, code, detail, request_id: request.id }
+  const heading = title || (STATUS_CODES[status] ?? 'Error')
+  const document = {
+    type: 'about:blank',
+    ...members,
+    ...{ title: heading, status, code, detail, request_id: request.id },
+  }
   return reply.serializer(JSON.stringify).send(document)
 }
 
-/** What somebody has decided to answer is no fault of the program, and needs no stack. */
+/** A deliberate refusal is not a fault of the program and needs no stack. */
 function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRequest, log: Log): void {
   const fields = { request_id: id, user: subject?.user ?? null, code: problem.code }
   if (error instanceof Problem) log.info({ ...fields, detail: problem.message }, 'a web request was refused')
@@ -76,13 +82,4 @@ function isNavigation({ url, headers }: FastifyRequest): boolean {
   const mode = headers['sec-fetch-mode']
   if (mode !== undefined) return mode === 'navigate'
   return /\btext\/html\b/.test(headers.accept ?? '')
-}
-
-/** The page that is shown when nobody gives a better one. */
-export const plainErrorPage: RenderError = ({ title, detail, code, requestId }) =>
-  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(title)}</title>` +
-  `<h1>${escapeHtml(title)}</h1><p>${escapeHtml(detail)}</p><p><small>${escapeHtml(code)} · ${escapeHtml(requestId)}</small></p></html>`
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }

@@ -12,17 +12,14 @@ import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { operator } from './admin-socket.ts'
-import { readCookie } from './cookie.ts'
-import { CSRF_HEADER, checkCsrf, csrfToken } from './csrf.ts'
+import { HUB_COOKIE, readCookie } from './cookie.ts'
+import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 import { nothingHere } from './not-found.ts'
 
-/** The hub's own session cookie. */
-export const HUB_COOKIE = '__Host-mezite_session'
-
-/** Of a call by nobody in particular: an address may have many under way, and each holds what has come of its body. */
+/** For callers who are not known: an address may have many calls under way, and each holds the received part of its body. */
 const PUBLIC_BODY_BYTES = 64 * 1024
 
-const ACCESS: readonly unknown[] = ['public', 'user', 'admin'] satisfies RouteAccess[]
+const ACCESS: readonly unknown[] = ['public', 'page', 'user', 'admin'] satisfies RouteAccess[]
 
 export type WebCredentials = Extract<Credentials, { kind: 'hub-cookie' | 'bearer' }>
 
@@ -38,52 +35,42 @@ export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly ori
 export interface GuardOptions {
   /** Null: nothing has routed the request here, so it is refused. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
-  /** Who holds the credentials, with the roles in force now; null: nobody that is known. */
+  /** The holder of the credentials, with the roles in force now; null: unknown. */
   readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
-  /** Sessions and roles are only believed while the view of them is fresh. */
+  /** Sessions and roles count only while the view of them is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
+  /** Where a visitor signs in who then continues at this path of the sign-in host. */
+  readonly signInUrl: (path: string) => string
+  readonly signInOrigin: string
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
   readonly clock: Clock
 }
 
 /**
  * Puts one guard before every route: host, rate, credentials, freshness, forgery, role, in this order. A route
- * that does not state `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. Who calls is judged once more when
- * the body is there. Returns the live table.
+ * without `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. The caller is checked again once the body has
+ * arrived. Returns the live table.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
-  const { arrivalOf, identify, revisions, limits } = options
+  const { arrivalOf, identify, revisions, limits, signInUrl } = options
   const routes: Route[] = []
   const rates = createRateLimit(options.clock)
   const underWay = createConcurrencyQuota()
 
-  app.decorateRequest('subject', null as unknown as Subject)
-  app.decorateRequest('clientIp', '')
-  app.decorateRequest('actor', {
-    getter() {
-      const { subject, clientIp, id, judgeAgain } = this
-      return { subject, clientIp, id, stillMay: async () => void (await judgeAgain?.()) }
-    },
-  })
-  app.decorateRequest('identifyAgain', async () => null)
-  app.decorateRequest('judgeAgain', null)
   app.addHook('onRoute', (route) => {
     const { method, url, config } = route
     const access = config?.access
     if (access === undefined || !ACCESS.includes(access)) {
-      throw new MezError(
-        'MEZ_ROUTE_UNGUARDED',
-        `the route ${String(method)} ${url} does not say who may call it`,
-      )
+      throw new MezError('MEZ_ROUTE_UNGUARDED', `the route ${String(method)} ${url} has no config.access`)
     }
-    if (access === 'public') route.bodyLimit ??= PUBLIC_BODY_BYTES
+    if (access === 'public' || access === 'page') route.bodyLimit ??= PUBLIC_BODY_BYTES
     for (const one of [method].flat()) routes.push({ method: one, url, access })
   })
 
   app.addHook('onRequest', async (request, reply) => {
-    // No name has one, and PostgreSQL answers it with an error.
+    // No name has one, and PostgreSQL rejects it.
     if (request.url.includes('%00'))
-      throw new Problem(400, 'bad_request', 'The address holds a NUL character.')
+      throw new Problem(400, 'bad_request', 'The address contains a NUL character.')
     const arrival = arrivalOf(request)
     if (arrival === 'operator') {
       request.subject = operator
@@ -96,43 +83,47 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const { info, origin } = arrival
     const { headers, method, url } = request
     request.clientIp = info.clientOf?.(headers['x-forwarded-for']?.toString()) ?? info.clientIp
-    const { access = 'public', rate = 'other' } = request.routeOptions.config
+    const { access = 'public', rate = access === 'page' ? 'pages' : 'other' } = request.routeOptions.config
     const path = url.split('?', 1)[0] ?? url
     const forgery = { method, path, headers, ownOrigin: origin }
     const cookie = readCookie(headers.cookie, HUB_COOKIE)
 
     const address = addressKey(request.clientIp)
-    /** Until it is known who calls, the place that a call takes is its address's. */
+    /** Until the caller is known, the call counts against its address. */
     const enter = (): void => {
       if (underWay.take(address, limits.anonymousRequestsPerAddress)) return
       reply.header('retry-after', '1')
       throw new Problem(
         429,
         'address_limit',
-        'Too many calls from this address are under way; wait a little.',
+        'Too many calls from this address are under way. Wait a moment.',
       )
     }
 
-    if (access === 'public') {
-      if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The caller has gone.')
+    if (access === 'public' || access === 'page') {
+      if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The client has disconnected.')
       enter()
       reply.raw.once('close', () => underWay.give(address))
-      // Before anything of a body is read: here no rate bounds how much of it would be held.
+      // Before anything of a body is read: no rate limits how much of it would be held here.
       if (request.is404) throw nothingHere(request, reply, routes)
       const key = `${request.routeOptions.url ?? '*'} ${address}`
       if (!rates.take(key, limits.callsPerMinute[rate])) {
         reply.header('retry-after', '10')
-        throw new Problem(
-          429,
-          'too_many_requests',
-          'There were too many calls from this address; wait a little.',
-        )
+        throw new Problem(429, 'too_many_requests', 'Too many calls from this address. Wait a moment.')
       }
-      // No token here: forms are posted to public pages that read the cookie themselves.
-      return checkCsrf({ ...forgery, path: '/web/', cookie })
+      const { signInOrigin } = options
+      if (access === 'page' && origin !== signInOrigin) {
+        if (!isSafe(method)) throw new Problem(421, 'wrong_host', `This page is at ${signInOrigin}.`)
+        return reply.redirect(signInOrigin + url, 302)
+      }
+      if (access === 'page' && !isSafe(method) && headers.origin === undefined)
+        throw new Problem(403, 'csrf', 'The call has no Origin header.')
+      // No token here: pages post forms, and the routes read the cookie themselves.
+      checkCsrf({ ...forgery, path: '/web/', cookie })
+      if (access === 'public') return
     }
-    const bearer = bearerOf(headers.authorization)
-    if (bearer === undefined) checkCsrf({ ...forgery, cookie })
+    const bearer = access === 'page' ? undefined : bearerOf(headers.authorization)
+    if (bearer === undefined && access !== 'page') checkCsrf({ ...forgery, cookie })
     const credentials: WebCredentials | undefined =
       bearer !== undefined
         ? { kind: 'bearer', token: bearer }
@@ -142,19 +133,17 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const demandFresh = (): void => {
       if (revisions.fresh()) return
       reply.header('retry-after', '1')
-      throw new Problem(
-        503,
-        'view_stale',
-        'The hub cannot see the newest sessions and roles; try again shortly.',
-      )
+      throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
     }
     const judge = (subject: Subject | null): Subject => {
       if (subject === null) {
+        if (access === 'page')
+          throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
         reply.header('www-authenticate', 'Bearer')
-        throw new Problem(401, 'login_required', 'Sign in first, or give a valid token.')
+        throw new Problem(401, 'login_required', 'Sign in first, or send a valid token.')
       }
       if (access === 'admin' && !subject.roles.includes('admin')) {
-        throw new Problem(403, 'access_denied', 'Only the role admin may do this.')
+        throw new Problem(403, 'access_denied', 'This requires the role admin.')
       }
       return subject
     }
@@ -162,24 +151,26 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const guesses = `guesses ${address}`
     if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
       reply.header('retry-after', '10')
-      throw new Problem(
-        429,
-        'too_many_requests',
-        'There were too many calls with unknown tokens from this address; wait a little.',
-      )
+      const detail = 'Too many calls with unknown tokens from this address. Wait a moment.'
+      throw new Problem(429, 'too_many_requests', detail)
     }
-    if (credentials) enter()
-    const subject = credentials ? await identify(credentials).finally(() => underWay.give(address)) : null
+    const entering = credentials && access !== 'page'
+    if (entering) enter()
+    const subject = credentials
+      ? await identify(credentials).finally(() => entering && underWay.give(address))
+      : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
+    if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     request.subject = judge(subject)
     request.identifyAgain = async () => (revisions.fresh() && credentials ? identify(credentials) : null)
     request.judgeAgain = async () => {
       demandFresh()
       return judge(credentials ? await identify(credentials) : null)
     }
-    if (credentials?.kind === 'hub-cookie') reply.header(CSRF_HEADER, csrfToken(credentials.token))
+    if (credentials?.kind === 'hub-cookie' && access !== 'page')
+      reply.header(CSRF_HEADER, csrfToken(credentials.token))
   })
-  // A body may take as long as it takes a lock to be set.
+  // A lock may have been set while the body arrived.
   app.addHook('preHandler', async (request) => {
     if (request.judgeAgain) request.subject = await request.judgeAgain()
   })

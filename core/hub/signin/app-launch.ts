@@ -7,8 +7,8 @@ import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { hubSessionOf } from './hub-cookie.ts'
-import { beginLogin } from './login-start.ts'
-import type { SignInParts } from './sign-in-deps.ts'
+import { beginLogin } from './login-routes.ts'
+import type { SignInDeps } from './sign-in-deps.ts'
 
 /** For requirements that no plugin of this hub can ask a browser for. */
 const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail: string]>> = {
@@ -27,13 +27,11 @@ const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail
  * says, then the one-use ticket to the app's host. The order of these responses is public interface.
  */
 export async function launch(
-  parts: SignInParts,
+  parts: SignInDeps,
   desk: SignInDesk,
   request: FastifyRequest,
   reply: FastifyReply,
   state: LoginState,
-  /** The connector that the visitor chose, where none is demanded. */
-  chosen: string | null = null,
 ): Promise<FastifyReply> {
   const { sessions, catalog, publicNames, revisions } = parts
   reply.header('cache-control', 'no-store')
@@ -42,20 +40,18 @@ export async function launch(
     throw stale()
   }
   const session = await hubSessionOf(request, sessions)
-  const connector = state.appHost === null ? chosen : publicNames.appsOidcConnector
+  const connector = state.appHost === null ? null : publicNames.appsOidcConnector
   const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
-  if (state.appHost === null && session && (connector === null || session.connector === connector))
-    return reply.redirect(publicNames.signInOrigin + state.path, 303)
+  if (state.appHost === null && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
   const location =
     state.appHost === null ? null : await nextLocation(parts, desk, request, state, app, session)
-  if (location === null)
-    return beginLogin(parts, reply, { state: desk.seal(state), app: app ?? null, connector })
+  if (location === null) return beginLogin(parts, reply, { state: desk.seal(state), connector })
   return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
 }
 
 /** Goes on after a requirement of the app was met. Resolves to where the browser goes next; see `SignInDesk.meet`. */
 export async function meet(
-  parts: SignInParts,
+  parts: SignInDeps,
   desk: Pick<SignInDesk, 'open' | 'seal'>,
   request: FastifyRequest,
   { session, state: sealed, satisfied }: Parameters<SignInDesk['meet']>[1],
@@ -77,7 +73,7 @@ function stale(): Problem {
 
 /** Where the browser goes next: to the app with a ticket, or to the page for what is still required. Null: to sign-in. */
 async function nextLocation(
-  parts: SignInParts,
+  parts: SignInDeps,
   desk: Pick<SignInDesk, 'seal'>,
   request: FastifyRequest,
   state: LoginState,
@@ -104,9 +100,8 @@ async function nextLocation(
       const [requirement] = outcome.requirements
       const sealed = desk.seal(state)
       const { subject } = outcome
-      const { appsOidcConnector: connector } = publicNames
       const answer =
-        requirement && (await challenge({ requirement, subject, app: app ?? null, state: sealed, connector }))
+        requirement && app && subject && (await challenge({ requirement, subject, app, state: sealed }))
       if (answer) return answer.location
       const known = requirement && Object.hasOwn(UNANSWERED, requirement.name) && UNANSWERED[requirement.name]
       const [code, detail] = known || [outcome.code, 'A condition of this application is not met.']

@@ -1,9 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../../api/sessions.ts'
-import { readCookie } from '../api-server/cookie.ts'
-
-/** Name of the hub's own session cookie. `__Host-`: no sibling host can set it. */
-export const HUB_COOKIE = '__Host-mezite_session'
+import { HUB_COOKIE, readCookie } from '../api-server/cookie.ts'
 
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
 
@@ -15,7 +12,7 @@ export function clearHubCookie(reply: FastifyReply): void {
   reply.header('set-cookie', `${HUB_COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
 }
 
-/** The hub session of this browser, if it has one that lives. Another kind of session does not count. */
+/** The hub session of this browser, if it has one that is alive. Another kind of session does not count. */
 export async function hubSessionOf(
   request: FastifyRequest,
   sessions: Sessions,

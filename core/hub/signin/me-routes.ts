@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { SignInParts } from './sign-in-deps.ts'
+import type { SignInDeps } from './sign-in-deps.ts'
 
 const user = { config: { access: 'user' } } as const
 
-/** What a signed-in person or program may ask about itself. */
-export function meRoutes(app: FastifyInstance, { access, sessions, locks }: SignInParts): void {
+/** What signed-in people and programs may read about themselves. */
+export function meRoutes(app: FastifyInstance, { access, sessions, locks }: SignInDeps): void {
   app.get('/v1/webapi/me', user, async ({ subject }) => {
     const lock = locks.lockFor(subject, null)
     return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }

@@ -1,64 +1,39 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
-import type { SignInDesk } from '../../api/sign-in.ts'
+import type { Session } from '../../api/sessions.ts'
+import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { readCookie } from '../api-server/cookie.ts'
-import { checkCsrf } from '../api-server/csrf.ts'
-import { problemOf } from '../api-server/error-response.ts'
+import { HUB_COOKIE, readCookie } from '../api-server/cookie.ts'
+import { checkCsrf, isSafe } from '../api-server/csrf.ts'
 import { launch } from './app-launch.ts'
-import { fieldOf, takeForms } from './form.ts'
-import { clearHubCookie, HUB_COOKIE, hubSessionOf } from './hub-cookie.ts'
-import { beginLogin } from './login-start.ts'
+import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'
+import { beginLogin, expired } from './login-routes.ts'
 import { stylesheet, stylesheetPath } from './pages/style.ts'
-import { readTarget } from './return-target.ts'
-import { renew } from './session-renewal.ts'
-import type { SignInParts } from './sign-in-deps.ts'
-import { sendPage } from './sign-in-desk.ts'
+import { fieldOf, readTarget } from './return-target.ts'
+import type { SignInDeps } from './sign-in-deps.ts'
 
 const page = { config: { access: 'public', rate: 'pages' } } as const
+const home = { appHost: null, path: '/', nonceHash: null } as const
 
-/** The pages scope: errors become pages, and everything lives on the sign-in host. */
-export function servePages(app: FastifyInstance, parts: SignInParts): void {
-  const { pages, publicNames, log } = parts
-  takeForms(app)
-  app.setErrorHandler((error, request, reply) => {
-    const { status, code, message } = problemOf(error)
-    const fields = { request_id: request.id, code, cause: messageOf(error) }
-    // A refusal that is meant (no connector yet, catching up, an app switched off) needs nobody's attention.
-    if (error instanceof Problem) log.debug(fields, 'a page was refused')
-    else if (status >= 500) log.error(fields, 'a page failed')
-    const detail = code === 'internal_error' ? 'The hub could not do this. Try again in a moment.' : message
-    return sendPage(
-      reply.code(status),
-      pages.error({ status, title: '', code, detail, requestId: request.id }),
-    )
-  })
+/** A hub session that ends this soon cannot give an app a longer one. */
+const SOON_MS = 10 * 60_000
+
+/** Public pages are on the sign-in host alone; those of access `page` the guard sends there. */
+export function servePages(app: FastifyInstance, { publicNames }: SignInDeps): void {
   if (publicNames.signInOrigin === publicNames.hubOrigin) return
   const signInHost = new URL(publicNames.signInOrigin).host
   app.addHook('onRequest', async (request, reply) => {
-    const asked = request.headers[':authority'] ?? request.headers.host
-    if (asked === signInHost || request.url.startsWith('/web/assets/')) return
-    const safe = request.method === 'GET' || request.method === 'HEAD'
-    if (!safe) throw new Problem(421, 'wrong_host', `This belongs to ${publicNames.signInOrigin}.`)
+    const host = request.headers[':authority'] ?? request.headers.host
+    if (host === signInHost || request.url.startsWith('/web/assets/')) return
+    if (!isSafe(request.method))
+      throw new Problem(421, 'wrong_host', `This page is at ${publicNames.signInOrigin}.`)
     return reply.redirect(publicNames.signInOrigin + request.url, 302)
   })
 }
 
-/** Refuses form posts that do not come from the sign-in host's own pages. */
-export function requireOwnOrigin(parts: SignInParts, request: FastifyRequest): void {
-  if (request.headers.origin === undefined) throw new Problem(403, 'csrf', 'The form names no origin.')
-  checkCsrf({
-    method: request.method,
-    path: '/web/',
-    headers: request.headers,
-    ownOrigin: parts.publicNames.signInOrigin,
-    cookie: readCookie(request.headers.cookie, HUB_COOKIE),
-  })
-}
-
 /** Sign-in, home and sign-out. Every route reads the hub's cookie itself and needs no credentials. */
-export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignInDesk): void {
-  const { sessions, access, pages, publicNames } = parts
+export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInDesk): void {
+  const { sessions, access, pages, publicNames, clock } = deps
 
   app.get(stylesheetPath, page, (_request, reply) =>
     reply
@@ -69,84 +44,115 @@ export function pageRoutes(app: FastifyInstance, parts: SignInParts, desk: SignI
 
   app.get('/', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)
-    if (!session) return launch(parts, desk, request, clearedWhenDead(request, reply), home)
+    if (!session) return launch(deps, desk, request, clearedWhenEnded(request, reply), home)
     const subject = sessions.subjectOf(session)
-    if (!subject) throw new Problem(403, 'user_unknown', 'Your user does not exist any more.')
+    if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
     const apps = await access.visible(subject)
     const shown = apps.map((one) => ({
       ...one,
-      url: parts.catalog.servedByHub(one) ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
+      url: deps.catalog.servedByHub(one) ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
     }))
-    const links = [
-      { title: 'Your sessions', href: '/web/sessions' },
-      ...parts.methods().flatMap(({ account }) => account ?? []),
-    ]
-    const lock = parts.locks.lockFor(subject, null)
-    const locked = lock && (lock.message ?? 'An administrator can say why.')
-    return sendPage(reply, pages.home(subject.user, subject.roles, shown, links, locked))
+    const links = [{ title: 'Your sessions', href: '/web/sessions' }, ...deps.links()]
+    const lock = deps.locks.lockFor(subject, null)
+    const locked = lock && (lock.message ?? 'Ask your administrator why.')
+    return reply.page(pages.home({ user: subject.user, roles: subject.roles, apps: shown, links, locked }))
   })
 
-  app.get('/web/launch', page, (request, reply) => {
+  app.get('/web/launch', page, async (request, reply) => {
     const target = readTarget(request.query as Record<string, unknown>, publicNames)
     if (!target)
       throw new Problem(400, 'bad_target', 'Part of the address is missing. Open the application again.')
-    const way = fieldOf(request.query, 'renew') === '1' ? renew : launch
-    return way(parts, desk, request, reply, target)
+    const renewal = fieldOf(request.query, 'renew') === '1'
+    const session = renewal ? await hubSessionOf(request, sessions) : undefined
+    if (!session || !endsSoon(session, clock.now())) return launch(deps, desk, request, reply, target)
+    // An app's session never outlives the hub's, so the person signs in again. Nothing is ever extended.
+    const connector = publicNames.appsOidcConnector
+    return beginLogin(deps, reply.header('cache-control', 'no-store'), {
+      state: desk.seal(target),
+      connector,
+    })
   })
 
-  app.get('/web/continue', page, (request, reply) => launch(parts, desk, request, reply, stateOf(request)))
+  app.get('/web/continue', page, (request, reply) => launch(deps, desk, request, reply, stateOf(request)))
 
   app.get('/web/login', page, async (request, reply) => {
     const { state: sealed } = request.query as Record<string, unknown>
     const state = sealed === undefined ? home : stateOf(request)
     const chosen = fieldOf(request.query, 'connector') ?? null
     const connector = (state.appHost === null ? null : publicNames.appsOidcConnector) ?? chosen
-    return beginLogin(parts, reply, { state: desk.seal(state), app: null, connector })
+    return beginLogin(deps, reply, { state: desk.seal(state), connector })
   })
 
   app.get('/web/logout', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)
-    return session ? sendPage(reply, pages.signOut(session.user)) : reply.redirect('/web/signed-out', 302)
+    if (!session) return reply.redirect('/web/signed-out', 302)
+    return reply.page(pages.signOut(session.user, countOf(session)))
   })
 
   app.post('/web/logout', page, async (request, reply) => {
-    requireOwnOrigin(parts, request)
+    requireOwnOrigin(deps, request)
     const session = await hubSessionOf(request, sessions)
     clearHubCookie(reply)
     if (!session) return reply.redirect('/web/signed-out', 303)
-    const onward = await providerSignOut(parts, session)
-    await sessions.end([session.id], 'logout', sessions.subjectOf(session) ?? null)
+    const onward = await providerSignOut(deps, session)
+    const everywhere = fieldOf(request.body, 'everywhere') === '1'
+    const ids = everywhere ? ownOf(session).map(({ id }) => id) : [session.id]
+    await sessions.end(ids, 'logout', sessions.subjectOf(session) ?? null)
     if (onward === null) return reply.redirect('/web/signed-out', 303)
-    return sendPage(reply, pages.leaving(onward))
+    return reply.page(pages.leaving(onward))
   })
 
-  app.get('/web/signed-out', page, (_request, reply) => sendPage(reply, pages.signedOut()))
+  app.get('/web/signed-out', page, (_request, reply) => reply.page(pages.signedOut()))
 
-  function stateOf(request: FastifyRequest) {
+  const ownOf = ({ user }: Session) => sessions.list().filter((each) => each.user === user)
+
+  /** What a sign-out everywhere ends besides this browser's session; those of apps end with theirs. */
+  function countOf(session: Session) {
+    const others = ownOf(session).filter(({ id }) => id !== session.id)
+    const count = (kind: Session['kind']) => others.filter((each) => each.kind === kind).length
+    return { signIns: count('hub'), terminals: count('cert') }
+  }
+
+  function stateOf(request: FastifyRequest): LoginState {
     const state = desk.open(fieldOf(request.query, 'state') ?? '')
     if (state) return state
-    throw new Problem(400, 'state_expired', 'This sign-in took too long or is not ours. Open the page again.')
+    throw expired()
   }
 }
 
-const home = { appHost: null, path: '/', nonceHash: null } as const
+/** Refuses form posts that do not come from the sign-in host's own pages. */
+function requireOwnOrigin({ publicNames }: SignInDeps, request: FastifyRequest): void {
+  if (request.headers.origin === undefined) throw new Problem(403, 'csrf', 'The call has no Origin header.')
+  checkCsrf({
+    method: request.method,
+    path: '/web/',
+    headers: request.headers,
+    ownOrigin: publicNames.signInOrigin,
+    cookie: readCookie(request.headers.cookie, HUB_COOKIE),
+  })
+}
 
-/** A cookie whose session is over goes away instead of being sent for ever. */
-function clearedWhenDead(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Removes a cookie whose session has ended, so that the browser stops sending it. */
+function clearedWhenEnded(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (readCookie(request.headers.cookie, HUB_COOKIE) !== undefined) clearHubCookie(reply)
   return reply
 }
 
-async function providerSignOut(
-  { methods, log }: SignInParts,
-  session: Parameters<NonNullable<ReturnType<SignInParts['methods']>[number]['signOut']>>[0],
-): Promise<string | null> {
+/** Less than ten minutes, or than half of it, is left. */
+function endsSoon({ created, expires }: Session, now: number): boolean {
+  return expires - now < Math.min(SOON_MS, (expires - created) / 2)
+}
+
+async function providerSignOut({ methods, log }: SignInDeps, session: Session): Promise<string | null> {
   for (const method of methods()) {
     try {
       const onward = await method.signOut?.(session)
       if (onward) return onward
     } catch (error) {
-      log.warn({ method: method.name, cause: messageOf(error) }, 'the provider cannot be told of a sign-out')
+      log.warn(
+        { method: method.name, cause: messageOf(error) },
+        'failed to prepare the sign-out at the provider',
+      )
     }
   }
   return null

@@ -1,13 +1,20 @@
 import type { LoginState } from '../../api/sign-in.ts'
 
-/** With more, the cookie in which a sign-in keeps it would be larger than browsers take. */
+/** With a longer one, the cookie of a sign-in would be larger than browsers accept. */
 const MAX_PATH = 2_400
 const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
 const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
 
+/** One field of a query: a string, or undefined when it is missing or duplicated. */
+export function fieldOf(query: unknown, name: string): string | undefined {
+  if (typeof query !== 'object' || query === null || !Object.hasOwn(query, name)) return undefined
+  const value = (query as Record<string, unknown>)[name]
+  return typeof value === 'string' ? value : undefined
+}
+
 /**
- * The path when it can only mean a place on the same host: one `/`, then printable ASCII without a backslash.
- * Anything else (`//host`, `/\host`, a tab that browsers drop, a URL) is `/`.
+ * The path when it can only lead to the same host: one `/`, then printable ASCII without a backslash.
+ * Anything else (`//host`, `/\host`, a tab that browsers drop, a URL) becomes `/`.
  */
 export function safePath(path: unknown): string {
   if (typeof path !== 'string' || path.length > MAX_PATH) return '/'
@@ -15,8 +22,8 @@ export function safePath(path: unknown): string {
 }
 
 /**
- * Reads the query of `/web/launch`. Null when host or nonce are not what an app's host sends. A host that no
- * app has is accepted here: before sign-in all hosts below the domain answer alike.
+ * Reads the query of `/web/launch`. Null when host or nonce do not have the form that an app's host sends. A host without an
+ * app is accepted here: before sign-in all hosts below the domain respond alike.
  */
 export function readTarget(
   query: Readonly<Record<string, unknown>>,

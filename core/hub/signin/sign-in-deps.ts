@@ -1,13 +1,12 @@
 import type { Access } from '../../api/access.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
-import type { Database } from '../../api/database.ts'
 import type { Challenge, Reply } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
 import type { Sessions } from '../../api/sessions.ts'
-import type { SignInMethod } from '../../api/sign-in.ts'
+import type { HomeLink, SignInMethod } from '../../api/sign-in.ts'
 import type { Users } from '../../api/users.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -16,28 +15,26 @@ import type { Locks } from '../access/lock.ts'
 import type { Activity } from '../cluster/activity.ts'
 import type { Pages } from './pages/pages.ts'
 
-/** What the sign-in desk works with. */
-export interface SignInParts {
+/** What this room works with. */
+export interface SignInDeps {
   readonly secretBox: SecretBox
-  readonly database: Database
   readonly users: Users
   readonly sessions: Sessions
   readonly activity: Activity
   readonly access: Access
   readonly locks: Pick<Locks, 'lockFor'>
   readonly catalog: Catalog
-  /** Asked at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
+  /** Called at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
   readonly sessionLimits: () => SessionLimits | undefined
-  /** Null: nobody answers. */
+  /** Null: no tap knows the requirement. */
   readonly challenge: (challenge: Challenge) => Promise<Reply | null>
-  /** Asked anew on each visit. */
+  /** Called on each visit. */
   readonly methods: () => readonly SignInMethod[]
+  readonly links: () => readonly HomeLink[]
   readonly publicNames: PublicNames
   readonly audit: Audit
   readonly revisions: Pick<Revisions, 'fresh'>
   readonly pages: Pages
-  /** PEM bundle of the hub CA, handed to command lines that sign in. */
-  readonly hubCa: () => string
   readonly clock: Clock
   readonly log: Log
 }

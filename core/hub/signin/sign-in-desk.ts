@@ -1,27 +1,48 @@
 import type { FastifyReply } from 'fastify'
 import { Problem } from '../../api/problem.ts'
-import type { SignInDesk } from '../../api/sign-in.ts'
-import { messageOf } from '../../kernel/error.ts'
+import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
 import { hubSessionOf, setHubCookie } from './hub-cookie.ts'
-import { createLoginStates } from './login-state.ts'
-import { sessionTerms } from './session-terms.ts'
-import type { SignInParts } from './sign-in-deps.ts'
+import { safePath } from './return-target.ts'
+import type { SignInDeps } from './sign-in-deps.ts'
 
-/** The desk at which every sign-in method ends. */
-export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | 'meet'> {
-  const { secretBox, users, sessions, publicNames, audit, pages, clock, log } = parts
-  const states = createLoginStates(secretBox, clock)
+const STATE_TTL_MS = 10 * 60_000
+const MAX_SEALED = 12_000
+const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
+
+/** A hub session lasts no longer than this, whatever the roles allow; it is also the default for roles without a limit. */
+const LONGEST_MS = 12 * 3_600_000
+
+/** The end of every sign-in: sealed return targets, sessions and their terms. */
+export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
+  const { secretBox, users, sessions, locks, publicNames, audit, methods, clock, log } = deps
 
   return {
-    ...states,
+    seal: ({ appHost, path, nonceHash }) => {
+      const text = JSON.stringify([clock.now() + STATE_TTL_MS, appHost, safePath(path), nonceHash])
+      return secretBox.seal(place, Buffer.from(text)).toString('base64url')
+    },
+
+    open: (sealed) => {
+      if (sealed.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(sealed)) return null
+      try {
+        const opened = secretBox.open(place, Buffer.from(sealed, 'base64url')).toString('utf8')
+        const [expires, appHost, path, nonceHash] = JSON.parse(opened) as [number, string, string, string]
+        return expires > clock.now() ? ({ appHost, path, nonceHash } satisfies LoginState) : null
+      } catch {
+        return null
+      }
+    },
+
+    sessionOf: (request) => hubSessionOf(request, sessions),
 
     async complete(request, reply, { user, connector, method, state, opened }) {
-      if (!audit.accepting) throw new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded now.')
+      if (!audit.accepting) throw unrecorded()
       const previous = await hubSessionOf(request, sessions)
       if (previous) await sessions.end([previous.id], 'logout', sessions.subjectOf(previous) ?? null)
 
       const roles = users.rolesOf(user.name)
-      const { expires, idleMs } = sessionTerms(parts, roles)
+      const { expires, idleMs } = sessionTerms(deps, roles)
       const { session, token } = await sessions.open({
         kind: 'hub',
         user: user.name,
@@ -36,9 +57,7 @@ export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | '
       } catch (error) {
         await sessions.end([session.id], 'denied', null)
         log.warn({ request_id: request.id, connector, cause: messageOf(error) }, 'a sign-in was undone')
-        throw error instanceof Problem
-          ? error
-          : new Problem(503, 'sign_in_failed', 'The sign-in could not be kept. Try again.')
+        throw error instanceof Problem ? error : notKept()
       }
       audit.record({
         type: 'user.login',
@@ -57,29 +76,84 @@ export function createDesk(parts: SignInParts): Omit<SignInDesk, 'sessionOf' | '
       )
     },
 
-    async fail(request, reply, { connector, method, reason, status, detail, user, audited = true }) {
-      if (audited) {
-        audit.record({
-          type: 'user.login.failed',
-          success: false,
-          reason,
-          user: user ?? null,
-          clientIp: request.clientIp,
-          requestId: request.id,
-          fields: { connector, method },
-        })
-      } else {
-        log.info({ request_id: request.id, client_ip: request.clientIp, connector, reason }, 'no sign-in')
+    async openProgramSession(allowing, { kind, longestMs, method: program, clientIp, requestId }) {
+      if (!audit.accepting) throw unrecorded()
+      const subject = allowing.kind === 'hub' ? sessions.subjectOf(allowing) : undefined
+      if (!subject) throw ended()
+      // A session that is opened under a lock would count as soon as the lock is removed.
+      const lock = locks.lockFor(subject, null)
+      if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
+      const roles = users.rolesOf(allowing.user)
+      const { expires, idleMs } = sessionTerms(deps, roles, longestMs)
+      // The person has not signed in again: the session is as old as theirs and ends no later than one of that age may.
+      const since = allowing.created
+      const latest = sessionTerms(deps, roles, Number.POSITIVE_INFINITY).expires - clock.now() + since
+      // No child of the browser's session: closing the browser does not sign the terminal out.
+      const { session, token } = await sessions.open({
+        kind,
+        user: allowing.user,
+        holder: allowing.holder,
+        connector: allowing.connector,
+        clientIp,
+        since,
+        expires: Math.min(expires, latest),
+        idleMs,
+      })
+      // Another hub may have ended it meanwhile; opening a session has brought this hub up to date.
+      if (!sessions.byId(allowing.id)) {
+        await sessions.end([session.id], 'denied', null)
+        throw ended()
       }
-      return sendPage(
-        reply.code(status),
-        pages.error({ status, title: '', code: reason, detail, requestId: request.id }),
-      )
+      for (const method of methods()) {
+        try {
+          await method.adopt?.(allowing, session)
+        } catch (error) {
+          await sessions.end([session.id], 'denied', null)
+          log.warn({ method: method.name, cause: messageOf(error) }, 'a command line was not signed in')
+          throw notKept()
+        }
+      }
+      audit.record({
+        type: 'user.login',
+        success: true,
+        user: session.user,
+        roles,
+        clientIp,
+        sessionId: session.id,
+        requestId,
+        fields: { connector: session.connector, method: program },
+      })
+      return { session, token, roles }
     },
   }
 }
 
-/** Every page of the hub's own host is private: no cache keeps it. */
+const unrecorded = () =>
+  new Problem(503, 'audit_unavailable', 'Sign-ins cannot be recorded right now. Try again in a moment.')
+const notKept = () => new Problem(503, 'sign_in_failed', 'The sign-in could not be stored. Try again.')
+const ended = () => new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
+
+/**
+ * How long a session of somebody with these roles may last, at most `longestMs` (12 h); `expires` in milliseconds since
+ * the epoch. Throws `MEZ_HOOK_FAILED` when the plugin that knows the limits returns anything else.
+ */
+export function sessionTerms(
+  { sessionLimits, clock }: Pick<SignInDeps, 'sessionLimits' | 'clock'>,
+  roles: readonly string[],
+  longestMs = LONGEST_MS,
+): { readonly expires: number; readonly idleMs: number } {
+  const limits = sessionLimits()
+  const ttlMs = Math.min(limits ? checked(limits.ttlMs(roles)) : LONGEST_MS, longestMs)
+  return { expires: clock.now() + ttlMs, idleMs: limits ? checked(limits.idleMs(roles)) : 0 }
+}
+
+/** Every comparison with NaN is false: such a limit would never be reached. */
+function checked(ms: unknown): number {
+  if (typeof ms === 'number' && ms >= 0) return ms
+  throw new MezError('MEZ_HOOK_FAILED', '`sessionLimits` must return a number of milliseconds')
+}
+
+/** Sends a page of the hub's own host. It is private: no cache keeps it. */
 export function sendPage(reply: FastifyReply, page: string): FastifyReply {
   return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page)
 }

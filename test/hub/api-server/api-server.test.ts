@@ -6,7 +6,7 @@ import { Problem, Type } from '@mezite/core'
 import t from 'tap'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
-import { answerError } from '../../../core/hub/api-server/error-response.ts'
+import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { statusRoutes } from '../../../core/hub/api-server/status-routes.ts'
 import { createPages } from '../../../core/hub/signin/pages/pages.ts'
 import { MezError } from '../../../core/kernel/error.ts'
@@ -118,6 +118,8 @@ t.test('the hub’s own host', async (t) => {
       version: '1',
       revisions: { fresh: () => true },
       identify: async () => null,
+      renderError: () => '',
+      signInUrl: () => '/',
       log: quietLog(),
     })
     await t.rejects(web.start(), { code: 'MEZ_ROUTE_UNGUARDED', message: /web routes 'x'.*\/web\/open/ })
@@ -298,7 +300,7 @@ t.test('the hub’s own host', async (t) => {
       'the longest name of a user, in UTF-16 twice as long',
     )
     const long = await named('x'.repeat(5_000))
-    t.match(long, { status: 404, json: { code: 'not_found', detail: 'No name is that long.' } })
+    t.match(long, { status: 404, json: { code: 'not_found', detail: 'The name is too long.' } })
     for (const [target, status] of [
       ['POST /v1/webapi/nothing', 404],
       ['PUT /v1/webapi/me', 405],
@@ -329,7 +331,7 @@ t.test('the hub’s own host', async (t) => {
     t.ok(page.status >= 400)
     const nav = await hub.ask('GET', '/nothing', { 'sec-fetch-mode': 'navigate' })
     t.match(nav.head, 'text/html')
-    t.match(nav.text, /Not Found/)
+    t.match(nav.text, /not_found/)
   })
 
   await t.test('K148 metrics are not on the public port', async (t) => {
@@ -433,7 +435,7 @@ t.test(
       new MezError('MEZ_DATABASE_UNAVAILABLE', 'away'),
       new Error('a fault'),
     ])
-      answerError(error, request as never, reply as never, { log, renderError: () => '' })
+      sendError(error, request as never, reply as never, { log, renderError: () => '' })
     t.match(lines, [
       ['info', { request_id: 'r-1', user: 'alice', code: 'view_stale', detail: 'Decided.' }],
       ['warn', { request_id: 'r-1', code: 'database_unavailable', cause: 'away' }],

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { Problem } from '../../../core/api/problem.ts'
 import { type GuardOptions, guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
+import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
 import { until } from '../../until.ts'
 import { subject } from './start-web.ts'
 
@@ -27,7 +28,10 @@ async function start(
     const { status = 500, code } = error as Partial<Problem>
     return reply.code(status).send({ code })
   })
+  app.register(sharedDecorators)
   guardRoutes(app, {
+    signInOrigin: origin,
+    signInUrl: (path) => `/web/login?to=${path}`,
     arrivalOf: ({ headers }) =>
       ({ origin, info: { clientIp: String(headers['x-from'] ?? '192.0.2.1') } }) as never,
     identify: async ({ token }) =>

@@ -9,6 +9,7 @@ import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
+import { createPages } from '../../../core/hub/signin/pages/pages.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 export const names: PublicNames = {
@@ -58,6 +59,8 @@ export async function startWeb(
     hsts: true,
     version: '1.2.3',
     revisions: { fresh: () => view.fresh },
+    renderError: createPages(names).error,
+    signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
     log,

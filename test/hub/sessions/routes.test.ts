@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { lockRoutes } from '../../../core/hub/access/lock-routes.ts'
 import { reportCuts } from '../../../core/hub/api-server/cut-response.ts'
-import { answerError, plainErrorPage } from '../../../core/hub/api-server/error-response.ts'
+import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { checkSchemas } from '../../../core/hub/api-server/schema-check.ts'
 import { appRoutes } from '../../../core/hub/catalog/app-routes.ts'
 import { createCutReports } from '../../../core/hub/cluster/cut-reports.ts'
@@ -26,7 +26,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
   web.setErrorHandler((error, request, reply) =>
-    answerError(error, request, reply, { log: quiet, renderError: plainErrorPage }),
+    sendError(error, request, reply, { log: quiet, renderError: () => '' }),
   )
   web.decorateRequest('actor', { getter: () => actor })
   web.addHook('onRequest', async (request) => {

@@ -1,4 +1,5 @@
 /** The way into an app for somebody who is signed in: what stops it, and what goes along. */
+import { Problem } from '@mezite/core'
 import { FakeIssuer, Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { fakeApp, startSignInHost } from './sign-in-host.ts'
@@ -132,9 +133,12 @@ t.test(
   'who cannot be sent to sign in is told, and a provider that cannot be told keeps nobody in',
   async (t) => {
     const [method] = host.methods
-    host.methods.push({ name: 'odd', choices: () => [{ id: 'odd', title: 'Odd' }] })
-    const lost = await visitor.open(`${host.url}/web/login?connector=odd`)
+    const { begin } = method!
+    const away = () => Promise.reject(new Problem(503, 'sign_in_unavailable', 'The provider is away.'))
+    Object.assign(method!, { begin: away })
+    const lost = await new Visitor().open(`${host.url}/web/login?connector=sso`)
     t.match(lost, { status: 503, text: /sign_in_unavailable/ })
+    Object.assign(method!, { begin })
     host.methods.length = 0
     host.methods.push({
       ...method!,

@@ -1,15 +1,18 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
 import type { App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
-import { MezError, Problem } from '@mezite/core'
+import { MezError } from '@mezite/core'
 import type { Access } from '@mezite/core/protocol'
 import { systemClock } from '@mezite/core/protocol'
-import Fastify, { type FastifyRequest } from 'fastify'
+import Fastify from 'fastify'
 import { Kysely, PGliteDialect } from 'kysely'
 import { createAccess } from '../../../core/hub/access/access.ts'
-import { operator } from '../../../core/hub/api-server/admin-socket.ts'
-import { signInMigrations } from '../../../core/hub/signin/migrations.ts'
+import { sendError } from '../../../core/hub/api-server/error-response.ts'
+import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
+import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
+import { createPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
+import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
 
@@ -157,31 +160,13 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const catalog: Loose = {
     byHost: (host: string) => apps.find(({ publicAddr }) => publicAddr === host),
     byId: (id: string) => apps.find((app) => app.id === id),
-    servedByHub: ({ protocol }: App) => protocol === 'http',
     list: () => apps,
+    servedByHub: ({ protocol }: App) => protocol === 'http',
   }
   const answers = {
     decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,
     lock: null as Loose,
   }
-  const server = Fastify({ routerOptions: { maxParamLength: 500 } })
-  server.decorateRequest('subject')
-  server.decorateRequest('clientIp', '')
-  server.decorateRequest('actor', {
-    getter() {
-      return { subject: this.subject, clientIp: this.clientIp, id: this.id }
-    },
-  })
-  server.addHook('onRequest', async (request: FastifyRequest) => {
-    request.clientIp = '192.0.2.1'
-    request.subject = operator
-    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    if (bearer && byToken.has(bearer)) request.subject = sessions.subjectOf(byToken.get(bearer))
-  })
-  server.setErrorHandler((error, _request, reply) => {
-    const { status, code, message } = error as Problem
-    return reply.code(error instanceof Problem ? status : 500).send({ code, detail: message })
-  })
   // The port is known only after listening, and origins are read when used.
   const names = { origin: '' }
   const publicNames: Loose = {
@@ -201,6 +186,33 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     decisions: { decide: () => answers.decision, visible: async () => apps },
     locks: { appLock: () => null },
   })
+  const pages = createPages(publicNames)
+  const server = Fastify({ routerOptions: { maxParamLength: 500 } })
+  server.register(sharedDecorators)
+  const plenty = 1_000_000
+  const callsPerMinute = { pages: plenty, sign_in: plenty, tokens: plenty, keys: plenty, other: plenty }
+  guardRoutes(server as Loose, {
+    // Administration is called as the operator, everything else over the public port.
+    arrivalOf: ({ url }): Loose =>
+      /^\/v1\/webapi\/(connectors|auth)\b/.test(url)
+        ? 'operator'
+        : { info: { clientIp: '192.0.2.1' }, origin: names.origin },
+    identify: async ({ token }) => {
+      const session = byToken.get(token)
+      return session ? sessions.subjectOf(session) : null
+    },
+    revisions,
+    limits: { callsPerMinute, anonymousRequestsPerAddress: plenty },
+    get signInOrigin() {
+      return names.origin
+    },
+    signInUrl: (path) =>
+      `${names.origin}/web/login?state=${room.desk.seal({ appHost: null, path, nonceHash: null })}`,
+    clock: { now: () => 0, monotonic: () => 0 },
+  })
+  server.setErrorHandler((error, request, reply) =>
+    sendError(error, request, reply, { log, renderError: pages.error }),
+  )
   const challenges: Loose[] = []
   const challenge: Loose = async (asked: Loose) => {
     for (const tap of challenges) {
@@ -210,14 +222,14 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     return null
   }
   const methods: SignInMethod[] = []
+  const links: Loose[] = []
   const mounted: WebRoutes[] = []
-  const owners: Migrations[] = [signInMigrations]
+  const owners: Migrations[] = []
   const starts: (() => Promise<void>)[] = []
   const stops: (() => void)[] = []
   const room = createSignIn({
     sessionLimits: () => undefined,
     secretBox,
-    database,
     users,
     sessions,
     activity: {
@@ -230,16 +242,16 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     catalog,
     challenge,
     methods: () => methods,
+    links: () => links,
     publicNames,
     audit,
     revisions,
-    hubCa: () => 'PEM',
     clock: systemClock,
     log,
   })
   mounted.push(...room.webRoutes)
   const provided: Loose = {}
-  for (const plugin of [oidc, identityJwt]) {
+  for (const plugin of [oidc, identityJwt, cliLogin]) {
     plugin.setup({
       config: {},
       clock: systemClock,
@@ -248,11 +260,15 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
         access: { challenge: (fn: Loose) => challenges.push(fn) },
         lifecycle: { start: (fn: Loose) => starts.push(fn), stop: (fn: Loose) => stops.push(fn) },
       },
-      use: { revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
+      use: {
+        ...{ revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
+        authorities: { bundle: () => ['PEM'] },
+      },
       provide: {
         migrations: (part: Migrations) => owners.push(part),
         signInMethods: (part: SignInMethod) => methods.push(part),
         webRoutes: (part: WebRoutes) => mounted.push(part),
+        commandLogins: () => {},
         assertion: (part: unknown) => {
           provided.assertion = part
         },

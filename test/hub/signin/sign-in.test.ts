@@ -223,13 +223,15 @@ t.test('signing in', async (t) => {
 
   t.test('a command line that names a connector gets that one, whoever is signed in already', async (t) => {
     const cli = `${host.url}/web/cli?challenge=${'c'.repeat(43)}&redirect_port=45678&host=laptop`
-    const toProvider = async (visitor: Visitor, connector: string) =>
-      (await visitor.fetch(`${cli}&connector=${connector}`)).headers.location
+    const toProvider = async (visitor: Visitor, connector: string) => {
+      const login = (await visitor.fetch(`${cli}&connector=${connector}`)).headers.location
+      return (await visitor.fetch(login!)).headers.location
+    }
     const visitor = new Visitor()
     t.match(await toProvider(visitor, 'sso'), /\/oidc\/login\/sso\?/)
     t.match((await visitor.open(`${cli}&connector=sso`)).text, 'Allow msh on laptop?')
     t.match(await toProvider(visitor, 'second'), /\/oidc\/login\/second\?/)
-    t.equal((await visitor.fetch(`${cli}&connector=missing`)).status, 404)
+    t.equal((await visitor.open(`${cli}&connector=missing`)).status, 404)
   })
 })
 

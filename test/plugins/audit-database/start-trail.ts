@@ -58,6 +58,8 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     publicNames: names,
     routes: kernel.slot(ref.webRoutes),
     identify: async () => null,
+    renderError: () => '',
+    signInUrl: () => '/',
     revisions,
     hsts: false,
     version: '0',

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { createLoginStates } from '../../../core/hub/signin/login-state.ts'
 import { safePath } from '../../../core/hub/signin/return-target.ts'
+import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0
@@ -57,7 +57,7 @@ function longTarget(): string {
   let path = '/'
   while (safePath(`${path}a`) !== '/') path += 'a'
   const appHost = `${'a'.repeat(240)}.example.com`
-  return createLoginStates(secretBox, clock).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
+  return createDesk({ secretBox, clock } as never).seal({ appHost, path, nonceHash: 'n'.repeat(43) })
 }
 
 t.test('a long return path makes no cookie that browsers drop', async (t) => {

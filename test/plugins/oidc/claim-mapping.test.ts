@@ -5,8 +5,12 @@ import type { ConnectorSpec } from '../../../plugins/oidc/connector-resource.ts'
 
 const spec = (more: Partial<ConnectorSpec>) =>
   ({ username_claim: 'email', require_verified_email: true, claims_to_roles: [], ...more }) as ConnectorSpec
-const map = (value: string, claims: object, claim = 'groups') =>
-  rolesOf(spec({ claims_to_roles: [{ claim, value, roles: ['r'] }] }), claims as never)
+function map(value: string, claims: object, claim = 'groups') {
+  const { unverified: _, ...mapped } = rolesOf(rule(claim, value), claims as never)
+  return mapped
+}
+const rule = (claim: string, value: string, more: Partial<ConnectorSpec> = {}) =>
+  spec({ ...more, claims_to_roles: [{ claim, value, roles: ['r'] }] })
 const gives = (value: string, groups: unknown) => map(value, { groups }).roles.length === 1
 /** The name, or why there is none. */
 function nameOf(more: Partial<ConnectorSpec>, claims: object): string {
@@ -38,6 +42,24 @@ t.test('C46 an address is a name when the provider vouches for it', (t) => {
     t.equal(nameOf({}, { email, email_verified }), 'email_unverified', String(email_verified))
   t.end()
 })
+
+t.test(
+  'C46 an address that the provider does not vouch for gives no role, whatever claim is the name',
+  (t) => {
+    const email = 'ann@example.com'
+    for (const username_claim of ['email', 'preferred_username']) {
+      for (const value of [email, '*', '^.*@example[.]com$']) {
+        const map = (claims: object, require_verified_email = true) =>
+          rolesOf(rule('email', value, { username_claim, require_verified_email }), claims as never)
+        t.match(map({ email, email_verified: true }), { roles: ['r'], unverified: false })
+        for (const email_verified of [false, 'false', 'yes', 1, null, undefined])
+          t.match(map({ email, email_verified }), { roles: [], unverified: true }, String(email_verified))
+        t.match(map({ email, email_verified: false }, false), { roles: ['r'], unverified: false })
+      }
+    }
+    t.end()
+  },
+)
 
 t.test('C48 a rule means the whole of a value, with a pattern too', (t) => {
   t.ok(gives('admins', ['x', 'admins']))

@@ -213,7 +213,7 @@ t.test('fault 13: while the provider is down the page says so, and sessions go o
   const refused = await enter(hub.visitor(), 'down')
   t.equal(refused.status, 502)
   t.match(refused.text, 'provider_unreachable')
-  t.match(refused.text, 'cannot be used')
+  t.match(refused.text, 'Sign-in failed at your provider')
   t.equal(await status(visitor), 200)
   t.notOk(ended)
   t.ok(

@@ -26,7 +26,7 @@ export interface Holder {
 }
 
 /** A hub in this process with the plugin, two apps behind a role that demands a key, and a clock that tests move. */
-export async function startKeyHub(config: object = {}, plugins: TestHubOptions['plugins'] = []) {
+export async function startKeyHub(config: object | false = {}, plugins: TestHubOptions['plugins'] = []) {
   const clock: FakeClock = fakeClock()
   const hub: TestHub = await createTestHub({ config: { plugins: { webauthn: config } }, plugins, clock })
   const origin = hub.signInUrl

@@ -1,24 +1,39 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
-import { defineHubPlugin, type Revisions, revisions, type Users, users } from '@mezite/core'
+import type { Revisions, Users } from '@mezite/core'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/users/users.ts'
+import webauthn from '../../../plugins/webauthn/hub.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
 import { refusingSink } from '../refusing-sink.ts'
 import { login } from '../user-certs/sign-in-person.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
 import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
-let known: Users | undefined
-let written: Revisions | undefined
-const spy = defineHubPlugin({
-  ...{ name: 'spy', api: 1, summary: 'Shows who is known', needs: { users, revisions } },
-  setup({ use }) {
-    known = use.users
-    written = use.revisions
+/** What happens, once, before the plugin's next look-up of a user or its next change. */
+const before: { byName?: (users: Users) => void; write?: () => Promise<unknown> } = {}
+const watched = {
+  ...webauthn,
+  setup(host: { readonly use: { readonly users: Users; readonly revisions: Revisions } }) {
+    const byName: Users['byName'] = (name) => {
+      const { byName: act } = before
+      delete before.byName
+      const found = host.use.users.byName(name)
+      act?.(host.use.users)
+      return found
+    }
+    const write: Revisions['write'] = async (...change) => {
+      const { write: act } = before
+      delete before.write
+      await act?.()
+      return host.use.revisions.write(...change)
+    }
+    const users = Object.create(host.use.users, { byName: { value: byName } })
+    const revisions = Object.create(host.use.revisions, { write: { value: write } })
+    webauthn.setup({ ...host, use: { ...host.use, users, revisions } })
   },
-})
+}
 const sink = refusingSink()
-const keys = await startKeyHub({}, [spy, sink.plugin])
+const keys = await startKeyHub(false, [watched, sink.plugin])
 t.teardown(() => keys.hub.stop())
 const codes = (answers: readonly Said[]) => answers.map(({ status, code }) => `${status} ${code ?? 'ok'}`)
 
@@ -149,15 +164,8 @@ t.test('K143 at the sign-in a key that is there and one that is not are refused 
 
 t.test('C54 a key whose owner loses the name while it signs in does not bring it back', async (t) => {
   const rosa = await keys.person('rosa')
-  const byName = known!.byName
   const relinked = new Promise<unknown>((resolve) => {
-    Object.assign(known!, {
-      byName(name: string) {
-        Object.assign(known!, { byName })
-        resolve((known as RunningUsers).relink('rosa', actor))
-        return byName(name)
-      },
-    })
+    before.byName = (users) => resolve((users as RunningUsers).relink('rosa', actor))
   })
   const answer = await keys.signIn({ ...rosa, visitor: keys.hub.visitor() })
   await relinked
@@ -379,14 +387,7 @@ t.test('D66 a key that is on its way while all are reset does not arrive', async
     response: nora.key.get(asked.options),
   })
   const { ceremony, options } = await keys.post(nora.visitor, '/web/account/keys/begin', { permit })
-  const { write } = written!
-  Object.assign(written!, {
-    async write(...change: Parameters<typeof write>) {
-      Object.assign(written!, { write })
-      await keys.hub.api('DELETE', '/users/nora/mfa')
-      return write(...change)
-    },
-  })
+  before.write = () => keys.hub.api('DELETE', '/users/nora/mfa')
   const body = { ceremony, response: new SoftKey(keys.origin).create(options), name: 'Late' }
   t.match(await keys.post(nora.visitor, '/web/account/keys/finish', body), {
     status: 401,

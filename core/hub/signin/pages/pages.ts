@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { HomeLink } from '../../../api/sign-in.ts'
 import type { PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'
 import { html } from './html.ts'
@@ -10,27 +11,30 @@ export interface HomeApp {
   readonly description: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly enabled: boolean
-  /** Where Launch leads; null for an app that no browser speaks to. */
+  /** Where Launch leads; null for an app that is not for browsers. */
   readonly url: string | null
 }
 
-/** Sentences for people in place of the bare status phrase. */
+/** Headings for people in place of the bare status phrase. */
 const TITLES: Readonly<Record<string, string>> = {
   app_unknown: 'No such application',
   not_found: 'No such page',
   misdirected_request: 'There is nothing at this address',
   state_expired: 'This sign-in has expired',
-  state_invalid: 'This sign-in cannot go on',
-  state_spent: 'This sign-in cannot go on',
+  state_invalid: 'This sign-in cannot continue',
+  state_spent: 'This sign-in cannot continue',
   bad_target: 'This link is not complete',
-  bad_cli_login: 'This link is not complete',
   role_missing: 'You cannot open this application',
   label_denied: 'You cannot open this application',
   locked: 'Your access is locked',
   app_disabled: 'This application is switched off',
   sign_in_unavailable: 'Sign-in is not available',
+  login_required: 'Your sign-in has ended',
   view_stale: 'One moment, please',
-  session_mfa_required: 'A security key is required',
+  handler_timeout: 'This took too long',
+  internal_error: 'Something went wrong',
+  sign_in_failed: 'Sign-in failed',
+  session_mfa_required: 'A passkey is required',
   device_trust_required: 'A trusted device is required',
 }
 
@@ -41,30 +45,32 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
 
   return {
     /** Several ways to sign in; `href` of each begins it. */
-    chooser: (
-      choices: readonly { readonly title: string; readonly href: string }[],
-      appName: string | null,
-    ) =>
+    chooser: (choices: readonly { readonly title: string; readonly href: string }[]) =>
       page(
         'Sign in',
         html`<div class="card">
           <h1>Sign in</h1>
-          <p class="quiet">${appName ? `to continue to ${appName}` : `to ${clusterName}`}</p>
+          <p class="quiet">to ${clusterName}</p>
           <ul class="choices">
             ${choices.map(({ title, href }) => html`<li><a class="button" href=${href}>Continue with ${title}</a></li>`)}
           </ul>
         </div>`,
       ),
 
-    /** Who you are, your apps, sign out. */
-    home: (
-      user: string,
-      roles: readonly string[],
-      apps: readonly HomeApp[],
-      links: readonly { readonly title: string; readonly href: string }[] = [],
-      /** Why no application opens although roles would open some. */
-      locked: string | null = null,
-    ) =>
+    /** The person, their apps, sign-out. `locked`: why no app opens although roles would open some. */
+    home: ({
+      user,
+      roles,
+      apps,
+      links,
+      locked,
+    }: {
+      readonly user: string
+      readonly roles: readonly string[]
+      readonly apps: readonly HomeApp[]
+      readonly links: readonly HomeLink[]
+      readonly locked: string | null
+    }) =>
       page(
         'Your applications',
         html`<div class="card row">
@@ -87,12 +93,8 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
               ? html`<ul class="apps">${apps.map(appCard)}</ul>`
               : locked !== null
                 ? html`<div class="card"><p>${TITLES.locked}.</p><p class="quiet">${locked}</p></div>`
-                : html`<div class="card"><p>No application is open to you.</p>
-                  <p class="quiet">${
-                    roles.length > 0
-                      ? 'None of your roles opens one at the moment.'
-                      : 'Access comes with a role.'
-                  } Ask an administrator of ${clusterName}.</p></div>`
+                : html`<div class="card"><p>You have no applications yet.</p>
+                  <p class="quiet">Ask your administrator for access.</p></div>`
           }`,
         { wide: true },
       ),
@@ -101,15 +103,25 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
     sessions: (...shown: Parameters<typeof sessionsBody>) =>
       page('Your sessions', sessionsBody(...shown), { wide: true }),
 
-    /** GET of the sign-out: a click ends the session, nothing else does. */
-    signOut: (user: string) =>
+    /** GET of the sign-out: only a click ends a session. */
+    signOut: (user: string, others: { readonly signIns: number; readonly terminals: number }) =>
       page(
         'Sign out',
         html`<div class="card">
-          <h1>Sign out of everything?</h1>
-          <p>You are signed in as <strong>${user}</strong>. This ends your session here and in all applications, open connections included.</p>
+          <h1>Sign out everywhere?</h1>
+          <p>You are signed in as <strong>${user}</strong>. This ends:</p>
+          <ul>
+            <li>your sign-in in this browser, with all its applications</li>
+            ${others.signIns > 0 ? html`<li>${plural(others.signIns, 'other sign-in')} (browsers and mezctl)</li>` : null}
+            ${others.terminals > 0 ? html`<li>${plural(others.terminals, 'login')} of msh</li>` : null}
+          </ul>
+          <p class="quiet">Open connections are cut.</p>
           <form class="actions" method="post" action="/web/logout">
-            <button>Sign out</button><a class="button plain" href="/">Stay signed in</a>
+            <input type="hidden" name="everywhere" value="1" />
+            <button class="danger">Sign out everywhere</button>
+          </form>
+          <form class="actions" method="post" action="/web/logout">
+            <button class="plain">Only this browser</button><a class="button plain" href="/">Stay signed in</a>
           </form>
         </div>`,
       ),
@@ -119,12 +131,12 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
         'Signed out',
         html`<div class="card">
           <h1>You are signed out</h1>
-          <p class="quiet">Your session and everything that was open with it have ended.</p>
+          <p class="quiet">Your session has ended, and its open connections were cut.</p>
           <div class="actions"><a class="button" href="/">Sign in again</a></div>
         </div>`,
       ),
 
-    /** Signed out here; on to the provider. */
+    /** Signed out here; the browser continues to the provider. */
     leaving: (url: string) =>
       page(
         'Signing out',
@@ -136,55 +148,30 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
         { forwardTo: url },
       ),
 
-    /** Asks for a click before a command line gets a credential. */
-    cliAsk: (ask: {
-      program: string
-      machine: string
-      user: string
-      fields: Readonly<Record<string, string>>
-    }) =>
-      page(
-        'Allow a command line',
-        html`<div class="card">
-          <h1>Allow ${ask.program} on ${ask.machine}?</h1>
-          <p>It will act as <strong>${ask.user}</strong> until its credential expires.</p>
-          <p class="quiet">Continue only if you have just started this sign-in yourself, on that machine.</p>
-          <form class="actions" method="post" action="/web/cli">
-            ${Object.entries(ask.fields).map(([name, value]) => html`<input type="hidden" name=${name} value=${value} />`)}
-            <button>Allow</button><a class="button plain" href="/">Cancel</a>
-          </form>
-        </div>`,
-      ),
-
-    /** The code for a machine whose browser is elsewhere. */
-    cliCode: (program: string, code: string) =>
-      page(
-        'Your code',
-        html`<div class="card">
-          <h1>Paste this code into ${program}</h1>
-          <span class="code">${code}</span>
-          <p class="quiet">It works once, within two minutes, and only in the terminal where the sign-in began.</p>
-        </div>`,
-      ),
-
-    /** A refusal, in words, with what support needs to find it. */
+    /** An error in words, with one line that support can search for. */
     error: (problem: ErrorPage) => {
-      const title = TITLES[problem.code] ?? STATUS_CODES[problem.status] ?? 'Error'
+      const title = problem.title || TITLES[problem.code] || STATUS_CODES[problem.status] || 'Error'
       // The hub has no pages on a host that is not its own.
       const home = problem.status === 421 ? `${hubOrigin}/` : '/'
+      const { retryUrl } = problem
       return page(
         title,
         html`<div class="card">
           <h1>${title}</h1>
           <p>${problem.detail}</p>
-          <div class="actions"><a class="button" href=${home}>Your applications</a></div>
-          <dl><dt>Reason</dt><dd><code>${problem.code}</code></dd><dt>Request</dt><dd><code>${problem.requestId}</code></dd></dl>
+          <div class="actions">
+            ${retryUrl === undefined ? null : html`<a class="button" href=${retryUrl}>Try again</a>`}
+            <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${home}>Your applications</a>
+          </div>
+          <p class="reference">For support: <code>${`${problem.code} ${problem.requestId}`}</code></p>
         </div>`,
         { home },
       )
     },
   }
 }
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 export type Pages = ReturnType<typeof createPages>
 

@@ -1,21 +1,22 @@
 import { html } from './html.ts'
 
-/** A session as its person sees it. */
+/** A session on the page of the person it belongs to. */
 export interface ShownSession {
   readonly id: string
   readonly title: string
-  /** The one that this page is read with, or one that hangs on it. */
+  /** The session of this browser, or one that ends with it. */
   readonly current: boolean
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly lastUsed: number
   readonly from: string
-  readonly mfa: boolean
-  /** What is open with it now. */
+  /** A requirement of an app was met in it. */
+  readonly confirmed: boolean
+  /** Connections that are open now. */
   readonly streams: number
 }
 
-/** The list of `/web/sessions`, with "End" at each and "End all others". */
+/** The list of `/web/sessions`, with "End" at each. */
 export function sessionsBody(
   user: string,
   sessions: readonly ShownSession[],
@@ -25,12 +26,12 @@ export function sessionsBody(
   const others = sessions.some(({ current }) => !current)
   return html`<div class="card">
     <h1>Your sessions</h1>
-    <p class="quiet">${user}. Ending one also cuts what is open with it: downloads, live pages, connections.</p>
+    <p class="quiet">${user}. Ending a session also cuts its open connections: downloads, live pages, terminals.</p>
     <ul class="keys">${sessions.map((session) => row(session, now))}</ul>
     <div class="actions">
       ${
         others
-          ? html`<form method="post" action="/web/sessions/end-others"><button>End all others</button></form>`
+          ? html`<form method="post" action="/web/sessions/end-others"><button class="danger">End all other sessions</button></form>`
           : null
       }
       ${links.map(({ title, href }) => html`<a class="button plain" href=${href}>${title}</a>`)}
@@ -40,16 +41,16 @@ export function sessionsBody(
 }
 
 function row(session: ShownSession, now: number) {
-  const { id, title, current, since, lastUsed, from, mfa, streams } = session
+  const { id, title, current, since, lastUsed, from, confirmed, streams } = session
   return html`<li data-session=${id}>
     <div>
       <strong>${title}</strong>
       <p class="quiet">since ${minute(since)}, last used ${ago(now - lastUsed)}${from === '' ? '' : `, from ${from}`}</p>
       ${
-        current || mfa || streams > 0
+        current || confirmed || streams > 0
           ? html`<ul class="tags">
             ${current ? html`<li>this browser</li>` : null}
-            ${mfa ? html`<li>confirmed with a key</li>` : null}
+            ${confirmed ? html`<li>confirmed</li>` : null}
             ${streams > 0 ? html`<li>${streams === 1 ? '1 open connection' : `${streams} open connections`}</li>` : null}
           </ul>`
           : null

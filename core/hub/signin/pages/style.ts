@@ -42,6 +42,7 @@ p { margin: .5rem 0; overflow-wrap: anywhere; }
 .button, button { display: inline-block; font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer;
   padding: .55rem 1.1rem; border-radius: .55rem; border: 1px solid transparent; background: var(--accent); color: var(--on-accent); }
 .button:hover, button:hover { filter: brightness(1.08); }
+.danger, .button.danger { background: var(--warn); color: var(--on-accent); }
 .button.plain, button.plain { background: transparent; color: var(--text); border-color: var(--line); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
@@ -49,8 +50,8 @@ p { margin: .5rem 0; overflow-wrap: anywhere; }
 .choices .button { display: block; text-align: left; overflow-wrap: anywhere; }
 code, .code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .95em; background: var(--wash); border-radius: .35rem; padding: .1rem .4rem; overflow-wrap: anywhere; }
 .code { display: block; padding: .9rem 1rem; margin: 1rem 0; font-size: 1.05rem; user-select: all; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 1.25rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .88rem; color: var(--quiet); }
-dd { margin: 0; overflow-wrap: anywhere; }
+.reference { margin: 1.25rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .88rem; color: var(--quiet); }
+.reference code { user-select: all; }
 .keys { list-style: none; margin: 1.25rem 0; padding: 0; border-top: 1px solid var(--line); }
 .keys > li { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .5rem 1rem; padding: .9rem 0; border-bottom: 1px solid var(--line); }
 .keys strong { overflow-wrap: anywhere; }
@@ -72,5 +73,5 @@ input { width: 100%; font: inherit; color: inherit; background: var(--ground); b
 }
 `
 
-/** Path of the stylesheet; its name changes with its content, so it may be cached for ever. */
+/** Path of the stylesheet. Its name changes with its content, so caches may keep it forever. */
 export const stylesheetPath = `/web/assets/pages-${createHash('sha256').update(stylesheet).digest('hex').slice(0, 12)}.css`

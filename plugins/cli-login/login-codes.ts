@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Database } from '../../api/database.ts'
-import type { Clock } from '../../kernel/clock.ts'
+import type { Clock, Database, Migrations } from '@mezite/core'
 
 const TTL_MS = 2 * 60_000
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
@@ -15,8 +14,28 @@ type Tables = {
   }
 }
 
-/** One-use codes, bound to a PKCE challenge (RFC 7636, S256) and to the session that said yes. */
-export function createCliCodes(database: Database, clock: Clock) {
+/** Codes are issued to signed-in people only, so strangers cause no rows. */
+export const codeMigrations: Migrations = {
+  // The owner from the time when the codes were part of the core.
+  owner: 'sign-in',
+  migrations: {
+    '0001-cli-codes': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('sign_in_cli_codes')
+          .addColumn('hash', 'text', (column) => column.primaryKey())
+          .addColumn('challenge', 'text', (column) => column.notNull())
+          .addColumn('session_id', 'text', (column) => column.notNull())
+          .addColumn('expires', 'bigint', (column) => column.notNull())
+          .addColumn('used_at', 'bigint')
+          .execute()
+      },
+    },
+  },
+}
+
+/** One-use codes, bound to a PKCE challenge (RFC 7636, S256) and to the session of the person who allowed the login. */
+export function createLoginCodes(database: Database, clock: Clock) {
   const db = database.withTables<Tables>()
   return {
     async issue(challenge: string, sessionId: string): Promise<string> {
@@ -33,7 +52,7 @@ export function createCliCodes(database: Database, clock: Clock) {
       await db.insertInto('sign_in_cli_codes').values(row).execute()
       return code
     },
-    /** Session id of the code, spent in one statement; null for any code that does not count. */
+    /** Session id of the code, spent in one statement; null for a code that is unknown, used, expired or of another verifier. */
     async spend(code: string, verifier: string): Promise<string | null> {
       const now = clock.now()
       const spent = await db
@@ -49,4 +68,4 @@ export function createCliCodes(database: Database, clock: Clock) {
   }
 }
 
-export type CliCodes = ReturnType<typeof createCliCodes>
+export type LoginCodes = ReturnType<typeof createLoginCodes>

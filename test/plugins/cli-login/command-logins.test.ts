@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
-import { createCliCodes } from '../../../core/hub/signin/cli-codes.ts'
-import { createCommandLogins } from '../../../core/hub/signin/command-logins.ts'
-import { signInMigrations } from '../../../core/hub/signin/migrations.ts'
-import { actor, quiet, startRooms } from '../sessions/start-rooms.ts'
+import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
+import { createCommandLogins } from '../../../plugins/cli-login/command-logins.ts'
+import { codeMigrations, createLoginCodes } from '../../../plugins/cli-login/login-codes.ts'
+import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
   const rooms = await startRooms()
   const { db, clock, users, locks, catalog, access, sessions } = rooms
-  for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
+  for (const { up } of Object.values(codeMigrations.migrations)) await up(db)
   const log = quiet
   const revisions = createRevisions({
     ...{ db, reserved: db, dialect: 'embedded', clock, log },
@@ -42,8 +42,8 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
   const open = { kind: 'hub', user: 'ann', clientIp: '', expires: clock.now() + 60_000 } as const
   const verifier = 'v'.repeat(43)
   const challenge = createHash('sha256').update(verifier).digest('base64url')
-  const codes = createCliCodes(db, clock)
-  const parts = {
+  const codes = createLoginCodes(db, clock)
+  const deps = {
     sessions,
     users,
     locks,
@@ -54,10 +54,12 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
     log,
   }
   const redeem = (allowing: string, before: () => Promise<unknown>) =>
-    createCommandLogins(parts as never, {
-      ...codes,
-      // It is alive still when the code is spent.
-      spend: (code, given) => codes.spend(code, given).finally(before),
+    createCommandLogins({
+      // It is still alive when the code is spent.
+      codes: { spend: (code, given) => codes.spend(code, given).finally(before) },
+      desk: createDesk(deps as never),
+      sessions,
+      log,
     }).redeem({ code: allowing, verifier, kind: 'cert', method: 'msh', clientIp: '', requestId: 'r' })
 
   const { session: first } = await sessions.open(open)
@@ -82,16 +84,17 @@ t.test(
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
     const { db, clock, users, locks, sessions } = rooms
-    for (const { up } of Object.values(signInMigrations.migrations)) await up(db)
+    for (const { up } of Object.values(codeMigrations.migrations)) await up(db)
     await users.create('ann', [], actor)
     const verifier = 'v'.repeat(43)
     const challenge = createHash('sha256').update(verifier).digest('base64url')
-    const codes = createCliCodes(db, clock)
+    const codes = createLoginCodes(db, clock)
     const audit = { accepting: true, record() {} }
     const [HOUR, SECOND] = [3_600_000, 1_000]
     const sessionLimits = () => ({ ttlMs: () => 2 * HOUR, idleMs: () => 0 })
-    const parts = { sessions, users, locks, audit, methods: () => [], sessionLimits, clock, log: quiet }
-    const { redeem } = createCommandLogins(parts as never, codes)
+    const deps = { sessions, users, locks, audit, methods: () => [], sessionLimits, clock, log: quiet }
+    const desk = createDesk(deps as never)
+    const { redeem } = createCommandLogins({ codes, desk, sessions, log: quiet })
     const start = clock.now()
     const { session } = await sessions.open({
       kind: 'hub',

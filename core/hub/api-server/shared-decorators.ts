@@ -1,0 +1,53 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { Problem } from '../../api/problem.ts'
+import type { Subject } from '../../api/subject.ts'
+import { contentSecurityPolicy } from './security-headers.ts'
+import { parseStrictJson } from './strict-json.ts'
+
+const FORM_BYTES = 64 * 1024
+
+/** What all routes of the hub's own host share; `core/api/route.ts` declares it. */
+export const sharedDecorators = fastifyPlugin(
+  async (app: FastifyInstance) => {
+    app.decorateRequest('subject', null as unknown as Subject)
+    app.decorateRequest('clientIp', '')
+    app.decorateRequest('identifyAgain', async () => null)
+    app.decorateRequest('judgeAgain', null)
+    app.decorateRequest('actor', {
+      getter() {
+        const { subject, clientIp, id, judgeAgain } = this
+        return { subject, clientIp, id, stillMay: async () => void (await judgeAgain?.()) }
+      },
+    })
+    app.decorateReply('page', function (this: FastifyReply, html: string, { formTargets = [] } = {}) {
+      if (formTargets.length > 0) this.header('content-security-policy', contentSecurityPolicy(formTargets))
+      return this.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(html)
+    })
+    parseBodies(app)
+  },
+  { name: 'mezite-shared' },
+)
+
+/** Only JSON and plain forms, each strictly; anything else is 415. */
+function parseBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    /^application\/json(; ?charset="?utf-8"?)?$/i,
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => parseStrictJson(body),
+  )
+  app.addContentTypeParser(
+    /^application\/x-www-form-urlencoded(; ?charset="?utf-8"?)?$/i,
+    { parseAs: 'buffer', bodyLimit: FORM_BYTES },
+    async (_request: unknown, body: Buffer) => {
+      const fields: Record<string, string> = Object.create(null)
+      for (const [name, value] of new URLSearchParams(body.toString('utf8'))) {
+        if (name in fields)
+          throw new Problem(400, 'bad_form', `The field "${name.slice(0, 64)}" is duplicated.`)
+        fields[name] = value
+      }
+      return fields
+    },
+  )
+}

@@ -1,0 +1,153 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../../api/problem.ts'
+import { type SignInChoice, type SignInDesk, SignInFailure, type SignInMethod } from '../../api/sign-in.ts'
+import { causesOf } from '../../kernel/error.ts'
+import { problemOf } from '../api-server/error-response.ts'
+import { fieldOf } from './return-target.ts'
+import type { SignInDeps } from './sign-in-deps.ts'
+import { sendPage } from './sign-in-desk.ts'
+
+const open = { config: { access: 'public', rate: 'sign_in' } } as const
+
+/** `user.login.failed` for an error that neither the method nor the hub expected. */
+const UNEXPECTED = 'sign_in_failed'
+
+/**
+ * Sends a visitor without a session to sign in: directly when there is one way or one is required, otherwise to
+ * the page that lists them. Throws 503 `sign_in_unavailable` while there is no way at all.
+ */
+export function beginLogin(
+  deps: SignInDeps,
+  reply: FastifyReply,
+  { state, connector }: { readonly state: string; readonly connector: string | null },
+): FastifyReply {
+  const { methods, pages, publicNames } = deps
+  const choices = methods().flatMap((method) => method.choices().map((choice) => ({ method, choice })))
+  if (choices.length === 0) {
+    const detail =
+      'Nobody can sign in yet. An administrator adds an identity provider with `mezctl sso create`.'
+    throw new Problem(503, 'sign_in_unavailable', detail)
+  }
+  // Only an app's session has to come from the configured connector; the hub's own pages take any.
+  const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)
+  if (wanted === null) {
+    const listed = choices.map(({ choice: { id, title } }) => ({
+      title,
+      href: `/web/login?state=${encodeURIComponent(state)}&connector=${encodeURIComponent(id)}`,
+    }))
+    // Before sign-in nothing reveals whether the app exists, so its name is not shown.
+    return sendPage(reply, pages.chooser(listed))
+  }
+  const found = choices.find(({ choice }) => choice.id === wanted)
+  if (!found) {
+    const required = publicNames.appsOidcConnector === wanted
+    const detail = required
+      ? `Applications require the connector ${wanted}, which does not exist.`
+      : 'This way to sign in no longer exists. Open the page again.'
+    throw new Problem(required ? 503 : 404, 'sign_in_unavailable', detail)
+  }
+  const path = `/v1/webapi/${found.method.name}/login/${encodeURIComponent(wanted)}`
+  return reply.redirect(`${publicNames.signInOrigin}${path}?state=${encodeURIComponent(state)}`, 302)
+}
+
+/** Where each sign-in method begins, and where its provider sends the browser back. */
+export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInDesk): void {
+  for (const method of deps.methods()) {
+    const base = `/v1/webapi/${method.name}`
+    app.get<{ Params: { choice: string } }>(`${base}/login/:choice`, open, (request, reply) =>
+      begin(method, request.params.choice, request, reply),
+    )
+    if (!method.callback) continue
+    app.get<{ Params: { choice: string } }>(`${base}/callback/:choice`, open, (request, reply) =>
+      finish(method, request.params.choice, request, reply),
+    )
+    // What was registered at the provider before there was a second connector.
+    app.get(`${base}/callback`, open, (request, reply) =>
+      finish(method, onlyOf(method.choices())?.id ?? '', request, reply),
+    )
+  }
+
+  async function begin(method: SignInMethod, choice: string, request: FastifyRequest, reply: FastifyReply) {
+    const state = fieldOf(request.query, 'state') ?? ''
+    try {
+      requireChoice(method, choice)
+      if (!desk.open(state)) throw expired()
+      return await method.begin(request, reply, { choice, state })
+    } catch (error) {
+      return fail({ method, choice, request, reply, error, state, recorded: false })
+    }
+  }
+
+  async function finish(method: SignInMethod, choice: string, request: FastifyRequest, reply: FastifyReply) {
+    let recorded = false
+    try {
+      requireChoice(method, choice)
+      recorded = true
+      const signedIn = await method.callback!(request, reply, choice)
+      return await desk.complete(request, reply, { ...signedIn, connector: choice, method: method.name })
+    } catch (error) {
+      return fail({ method, choice, request, reply, error, state: null, recorded })
+    }
+  }
+
+  /** Every failure ends as a page and a log line and, once somebody is back from the provider, as a record. */
+  function fail(input: {
+    readonly method: SignInMethod
+    readonly choice: string
+    readonly request: FastifyRequest
+    readonly reply: FastifyReply
+    readonly error: unknown
+    readonly state: string | null
+    readonly recorded: boolean
+  }): FastifyReply {
+    const { method, choice, request, reply, error } = input
+    const failure = error instanceof SignInFailure ? error : null
+    const problem = error instanceof Problem ? error : problemOf(error)
+    const unexpected = problem.code === 'internal_error'
+    const reason = unexpected ? UNEXPECTED : problem.code
+    const known = method.choices().some(({ id }) => id === choice)
+    const connector = known ? choice : 'unknown'
+    const recorded = input.recorded && (failure?.recorded ?? true)
+    const fields = { request_id: request.id, connector, reason, ...failure?.fields, cause: causesOf(error) }
+    if (unexpected) deps.log.error(fields, 'a sign-in failed')
+    else if (recorded || problem.status >= 500) deps.log.warn(fields, 'a sign-in failed')
+    else deps.log.info({ ...fields, client_ip: request.clientIp }, 'a sign-in failed')
+    if (recorded) {
+      deps.audit.record({
+        type: 'user.login.failed',
+        success: false,
+        reason,
+        clientIp: request.clientIp,
+        requestId: request.id,
+        fields: { connector, method: method.name, ...failure?.fields },
+      })
+    }
+    const state = failure?.state ?? input.state
+    const retryUrl =
+      state !== null && desk.open(state) ? `/web/login?state=${encodeURIComponent(state)}` : '/'
+    return sendPage(
+      reply.code(problem.status),
+      deps.pages.error({
+        status: problem.status,
+        title: titleOf(problem),
+        code: reason,
+        detail: unexpected ? 'Something went wrong. The error was logged. Try again.' : problem.message,
+        requestId: request.id,
+        retryUrl,
+      }),
+    )
+  }
+}
+
+function requireChoice(method: SignInMethod, choice: string): void {
+  if (method.choices().some(({ id }) => id === choice)) return
+  throw new Problem(404, 'connector_unknown', 'This way to sign in does not exist. Open the page again.')
+}
+
+const onlyOf = (choices: readonly SignInChoice[]) => (choices.length === 1 ? choices[0] : undefined)
+
+const titleOf = ({ members: { title } }: Problem): string => (typeof title === 'string' ? title : '')
+
+export function expired(): Problem {
+  return new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
+}

@@ -1,0 +1,130 @@
+import { html, Problem, type PublicNames, renderPage, type SignInDesk, type WebRoutes } from '@mezite/core'
+import type { Authorities, CommandLogins } from '@mezite/core/protocol'
+import type { LoginCodes } from './login-codes.ts'
+
+interface Ask {
+  readonly challenge: string
+  readonly redirectPort: number | null
+  readonly host: string
+  readonly program: string
+  readonly showCode: boolean
+  /** The connector to sign in with; null leaves the choice to the person. */
+  readonly connector: string | null
+}
+
+const page = { config: { access: 'page' } } as const
+
+/**
+ * `/web/cli`: the page on which a signed-in person allows a command line; its code goes only to that machine's loopback.
+ * `POST /v1/webapi/cli/token`: exchanges the code for a session, whose token `mezctl` uses as a bearer token.
+ */
+export function loginRoutes(deps: {
+  readonly authorities: Pick<Authorities, 'bundle'>
+  readonly codes: LoginCodes
+  readonly logins: CommandLogins
+  readonly desk: SignInDesk
+  readonly publicNames: PublicNames
+}): WebRoutes {
+  const { authorities, codes, logins, desk, publicNames } = deps
+  const render = (title: string, body: Parameters<typeof renderPage>[0]['body']) =>
+    renderPage({ title, clusterName: publicNames.clusterName, body })
+
+  return {
+    name: 'cli-login',
+    prefix: '',
+    async routes(web) {
+      // Public, since the guard would send the person to sign in without the connector.
+      web.get('/web/cli', { config: { access: 'public', rate: 'pages' } }, async (request, reply) => {
+        const ask = readAsk(request.query)
+        const session = await desk.sessionOf(request)
+        // `login --auth` names a connector: a sign-in through another one is not enough.
+        if (!session || (ask.connector !== null && session.connector !== ask.connector)) {
+          const query = new URLSearchParams({
+            state: desk.seal({ appHost: null, path: request.url, nonceHash: null }),
+            ...(ask.connector === null ? {} : { connector: ask.connector }),
+          })
+          return reply.redirect(`${publicNames.signInOrigin}/web/login?${query}`, 303)
+        }
+        const formTargets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
+        return reply.page(render('Allow a command line', allowForm(ask, session.user)), {
+          formTargets,
+        })
+      })
+
+      web.post('/web/cli', page, async (request, reply) => {
+        const ask = readAsk(request.body)
+        const code = await codes.issue(ask.challenge, request.subject.sessionId ?? '')
+        if (ask.redirectPort === null) return reply.page(render('Your code', codeCard(ask, code)))
+        return reply.redirect(`http://127.0.0.1:${ask.redirectPort}/callback?code=${code}`, 303)
+      })
+
+      web.post('/v1/webapi/cli/token', { config: { access: 'public', rate: 'tokens' } }, async (request) => {
+        const { code, verifier } = Object(request.body) as Record<string, unknown>
+        const { session, token } = await logins.redeem({
+          code,
+          verifier,
+          kind: 'hub',
+          method: 'cli',
+          clientIp: request.clientIp,
+          requestId: request.id,
+        })
+        return {
+          token,
+          expires: new Date(session.expires).toISOString(),
+          user: session.user,
+          cluster: publicNames.clusterName,
+          hub_ca: authorities.bundle('hub-ca').join('\n'),
+        }
+      })
+    },
+  }
+}
+
+function allowForm(ask: Ask, user: string) {
+  const fields = {
+    challenge: ask.challenge,
+    host: ask.host,
+    program: ask.program,
+    ...(ask.redirectPort === null ? {} : { redirect_port: String(ask.redirectPort) }),
+    ...(ask.showCode ? { no_browser: '1' } : {}),
+  }
+  return html`<div class="card">
+    <h1>Allow ${ask.program} on ${ask.host}?</h1>
+    <p>It will act as <strong>${user}</strong> until its credential expires.</p>
+    <p class="quiet">Continue only if you have just started this sign-in yourself, on that machine.</p>
+    <form class="actions" method="post" action="/web/cli">
+      ${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name=${name} value=${value} />`)}
+      <button>Allow</button><a class="button plain" href="/">Cancel</a>
+    </form>
+  </div>`
+}
+
+/** For a machine whose browser is elsewhere. */
+function codeCard({ program }: Ask, code: string) {
+  return html`<div class="card">
+    <h1>Paste this code into ${program}</h1>
+    <span class="code">${code}</span>
+    <p class="quiet">The code works once, within two minutes, and only in the terminal where you started the sign-in.</p>
+  </div>`
+}
+
+function readAsk(given: unknown): Ask {
+  const fields = Object(given) as Record<string, unknown>
+  const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : '')
+  const challenge = text('challenge')
+  const port = Number(text('redirect_port') || Number.NaN)
+  const showCode = text('no_browser') === '1'
+  const validPort = Number.isInteger(port) && port >= 1_024 && port <= 65_535
+  if (!/^[A-Za-z0-9_-]{43}$/.test(challenge) || (!showCode && !validPort)) {
+    const detail = 'Part of the address is missing. Start the sign-in again in the terminal.'
+    throw new Problem(400, 'bad_cli_login', detail, { title: 'This link is not complete' })
+  }
+  // The name is only shown. Control and bidirectional characters could make the sentence lie.
+  const host =
+    text('host')
+      .replace(/[^\x20-\x7e]/g, '?')
+      .slice(0, 64) || 'an unnamed machine'
+  const program = text('program') === 'mezctl' ? 'mezctl' : 'msh'
+  const connector = text('connector') || null
+  return { challenge, redirectPort: showCode ? null : port, host, program, showCode, connector }
+}

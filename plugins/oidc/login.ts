@@ -1,0 +1,165 @@
+import type { SignInDesk, Users } from '@mezite/core'
+import {
+  type Clock,
+  databaseProblem,
+  isMezError,
+  type Log,
+  Problem,
+  type PublicNames,
+  SignInFailure,
+  type SignInMethod,
+} from '@mezite/core'
+import * as client from 'openid-client'
+import type { createAttempts } from './attempts.ts'
+import { type Identity, redeemCallback } from './callback.ts'
+import { rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
+import { type Connector, type Connectors, connectorChanged } from './connectors.ts'
+import type { Logins } from './logins.ts'
+import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
+import type { Spent } from './spent-tokens.ts'
+
+const STATE_TTL_MS = 11 * 60_000
+
+export interface LoginDeps {
+  readonly connectors: Connectors
+  readonly providers: Providers
+  readonly attempts: ReturnType<typeof createAttempts>
+  readonly spent: Spent
+  readonly logins: Logins
+  readonly users: Users
+  readonly publicNames: PublicNames
+  readonly clock: Clock
+  readonly log: Log
+}
+
+type Request = Parameters<SignInDesk['complete']>[0]
+
+export const callbackUrl = ({ signInOrigin }: PublicNames, connector: string): string =>
+  `${signInOrigin}/v1/webapi/oidc/callback/${connector}`
+
+/** To the provider and back. A choice is a connector's name. */
+export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> {
+  const { connectors, providers, attempts, spent, logins, users, publicNames, clock, log } = deps
+
+  function connectorOf(name: string): Connector {
+    const connector = connectors.byName(name)
+    if (connector) return connector
+    throw new Problem(404, 'connector_unknown', 'This way to sign in no longer exists. Open the page again.')
+  }
+
+  async function personOf(connector: Connector, identity: Identity, request: Request) {
+    const { spec } = connector.document
+    const name = userNameOf(spec, identity.claims)
+    const { roles, unreadable, unverified } = rolesOf(spec, identity.claims)
+    const fields = { request_id: request.id, connector: connector.name }
+    if (unreadable.length > 0) {
+      const why = 'claims are not strings or only referred to (distributed); they give no role'
+      log.warn({ ...fields, claims: unreadable }, why)
+    }
+    if (unverified) log.warn(fields, 'the e-mail address is not verified; the claim "email" gives no role')
+    const { issuer, sub } = identity
+    const vouched = { name, issuer, sub, connector: connector.name, mappedRoles: roles }
+    return (
+      users
+        // A connector that was deleted or changed while the person was at the provider maps no roles any more.
+        .signIn(vouched, (trx) => connectors.requireSame(trx, connector))
+        .catch((error: unknown) => {
+          throw nameRefused(error, name)
+        })
+    )
+  }
+
+  return {
+    async begin(request, reply, { choice, state }) {
+      const connector = connectorOf(choice)
+      const { methods } = await providers.of(connector)
+      const { attempt, cookies } = attempts.begin(connector.name, state, request.headers.cookie)
+      const target = client.buildAuthorizationUrl(methods[0]!.config, {
+        redirect_uri: callbackUrl(publicNames, connector.name),
+        scope: connector.document.spec.scopes.join(' '),
+        state: attempt.state,
+        nonce: attempt.nonce,
+        code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
+        code_challenge_method: 'S256',
+      })
+      reply.header('set-cookie', cookies).header('cache-control', 'no-store')
+      return reply.redirect(target.href, 302)
+    },
+
+    async callback(request, reply, choice) {
+      const connector = connectorOf(choice)
+      const query = request.url.slice(request.url.indexOf('?') + 1 || request.url.length + 1)
+      const url = new URL(`${callbackUrl(publicNames, connector.name)}?${query}`)
+      const state = url.searchParams.getAll('state')
+      const found = state.length === 1 ? attempts.find(request.headers.cookie, state[0]!) : null
+      if (!found || found.attempt.connector !== connector.name) {
+        const detail =
+          'This browser did not start this sign-in, or the sign-in took too long. Open the page again.'
+        throw new SignInFailure(400, 'state_invalid', detail, { recorded: false })
+      }
+      const { attempt } = found
+      reply.header('set-cookie', found.removal)
+      if (!(await spent.spend('state', attempt.state, STATE_TTL_MS))) {
+        const detail = 'This sign-in link was already used. Open the page again.'
+        throw new SignInFailure(400, 'state_spent', detail, { recorded: false })
+      }
+      try {
+        const provider = await providers.of(connector)
+        const identity = await redeemCallback({ connector, provider, attempt, callbackUrl: url, clock })
+        const user = await personOf(connector, identity, request)
+        const { sub, sid, idToken } = identity
+        return {
+          user,
+          state: attempt.target,
+          async opened(session) {
+            await logins.keep(session, { connector: connector.name, sub, sid, idToken })
+            // Deleted or changed since then: its sessions have ended already.
+            if (connectors.byName(connector.name) !== connector) throw connectorChanged()
+          },
+        }
+      } catch (error) {
+        throw asFailure(error, attempt.target)
+      }
+    },
+  }
+}
+
+/** Refusals that are about the person; the others are about the exchange with the provider. */
+const ABOUT_PERSON = [
+  'name_taken',
+  'name_invalid',
+  'email_unverified',
+  'username_missing',
+  'provider_refused',
+]
+
+/** With the way to try again, and with what the provider says. */
+function asFailure(error: unknown, state: string): unknown {
+  const fields = providerError(error)
+  if (error instanceof SignInRefused) {
+    const { reason, message, cause } = error
+    const title = reason === 'name_taken' ? 'Your user name is taken' : PROVIDER_FAULT
+    const status = ABOUT_PERSON.includes(reason) ? 403 : 400
+    return new SignInFailure(status, reason, message, { title, state, fields, cause })
+  }
+  const problem = error instanceof Problem ? error : databaseProblem(error)
+  if (problem === null) return error
+  const { title } = problem.members
+  return new SignInFailure(problem.status, problem.code, problem.message, {
+    ...(typeof title === 'string' ? { title } : {}),
+    ...{ state, fields, cause: problem.cause ?? error },
+  })
+}
+
+function nameRefused(error: unknown, name: string): unknown {
+  const shown = JSON.stringify(name.slice(0, 256))
+  if (isMezError(error, 'MEZ_USER_NAME_TAKEN')) {
+    const detail = `The user name ${shown} belongs to another person at your identity provider. An administrator can give it to you with \`mezctl users relink\`.`
+    return new SignInRefused('name_taken', detail)
+  }
+  if (isMezError(error, 'MEZ_USER_NAME_INVALID')) {
+    const detail = `Your identity provider calls you ${shown}, which is not a valid user name. Contact your administrator.`
+    return new SignInRefused('name_invalid', detail)
+  }
+  return error
+}
