@@ -30,11 +30,27 @@ export interface AccessQuery {
   readonly context: AccessContext
 }
 
+/** One rule that a tap of `access.decide` has considered, for `mezctl access explain`. */
+export interface VoteLine {
+  readonly role: string | null
+  readonly effect: 'allow' | 'deny' | 'none'
+  /** The rule: what it demands of the label, or a reason code. */
+  readonly matcher: string | null
+  /** The label of the app that the rule looks at, and its value there; null: the app has no such label. */
+  readonly label: string | null
+  readonly value: string | null
+}
+
 /**
  * The ballot of one tap of `access.decide`. Casting nothing is an abstention. A vote counts until the tap returns, or its
  * promise resolves; a later one is lost, and from then on each ballot of the plugin has failed.
  */
 export interface Vote {
+  /**
+   * Set only while an administrator asks how a decision came about: takes one line for each rule that was considered. Do
+   * not vote differently when it is set.
+   */
+  readonly explain?: (line: VoteLine) => void
   /** This role lets the subject in, if nobody denies. */
   allow(role: string): void
   /** A stable reason code; one denial denies. */
@@ -49,7 +65,7 @@ export interface Vote {
  */
 export interface Decision {
   readonly effect: 'allow' | 'deny' | 'require'
-  /** A reason code: `role_missing`, `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
+  /** A reason code: `role_missing`, `label_mismatch`, `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]

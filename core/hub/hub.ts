@@ -15,6 +15,7 @@ import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-liste
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { identifyCaller } from './access/caller.ts'
+import { explanationRoutes } from './access/explanation.ts'
 import { lockRoutes } from './access/lock-routes.ts'
 import { createApiServer } from './api-server/api-server.ts'
 import { statusParts } from './api-server/cluster-status.ts'
@@ -129,6 +130,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog, activity }),
       lockRoutes({ locks }),
+      explanationRoutes({ catalog, users, locks, ask: calls.access.decide, publicNames, clock }),
       apiTokenRoutes({ apiTokens }),
       ...tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),

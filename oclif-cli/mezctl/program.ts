@@ -59,6 +59,7 @@ export const commands: Commands = {
   'locks rm': async () => (await locks()).LocksRm,
   'sessions ls': async () => (await sessions()).SessionsLs,
   'sessions revoke': async () => (await sessions()).SessionsRevoke,
+  'access explain': async () => (await import('./commands/access.ts')).AccessExplain,
   'audit ls': async () => (await audit()).AuditLs,
   'audit tail': async () => (await import('./commands/audit-tail.ts')).AuditTail,
   'audit verify': async () => (await audit()).AuditVerify,

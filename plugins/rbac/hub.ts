@@ -1,4 +1,5 @@
 import { defineHubPlugin, migrations, revisions, sessionLimits, webRoutes } from '@mezite/core'
+import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
@@ -16,6 +17,12 @@ export default defineHubPlugin({
     provide.migrations(rbacMigrations)
     provide.sessionLimits(limitsOf(roles.compiled))
     provide.webRoutes(roleRoutes(roles))
-    tap.access.decide((query, vote) => voteByRoles(roles.compiled(), query, vote), { pure: true })
+    tap.access.decide(
+      (query, vote) => {
+        voteByRoles(roles.compiled(), query, vote)
+        if (vote.explain) explainRoles(roles.get, query, vote.explain)
+      },
+      { pure: true },
+    )
   },
 })

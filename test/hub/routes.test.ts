@@ -19,6 +19,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
   user: ['GET /v1/webapi/me', 'GET /v1/webapi/me/apps', 'DELETE /v1/webapi/me/session'],
   admin: [
     'GET /v1/webapi/status',
+    'GET /v1/webapi/access/explain',
     'GET /v1/webapi/schemas/app',
     'GET /v1/webapi/apps',
     'POST /v1/webapi/apps',

@@ -184,3 +184,31 @@ t.test('without a terminal a destructive command needs --yes', async (t) => {
   }
   t.same(hub.seen, [], 'nothing was sent')
 })
+
+t.test('access explain shows the outcome and every rule', async (t) => {
+  hub.answers.set('/access/explain', {
+    ...{ effect: 'require', reason: 'session_mfa_required', lock: null, connector: null },
+    votes: [
+      {
+        plugin: 'rbac',
+        role: 'platform',
+        effect: 'allow',
+        matcher: 'allow env=prod',
+        label: 'env',
+        value: 'prod',
+      },
+    ],
+    requirements: [{ name: 'session-mfa', met: false }],
+  })
+  const [text, wrong] = await runLines(
+    ['access explain --user ann --app grafana --way msh', 'access explain --user ann --app x --way pigeon'],
+    { MEZITE_DATA_DIR: hub.dir },
+  )
+  t.match(
+    text!.out,
+    /^ann may open, once .* grafana \(msh\): session_mfa_required\n\nRequirements: session-mfa\n/,
+  )
+  t.match(text!.out, /^rbac +platform +allow +allow env=prod +prod$/m)
+  t.match(hub.seen.at(-1)!.url, /\/access\/explain\?user=ann&app=grafana&way=msh$/)
+  t.equal(wrong!.code, 2)
+})

@@ -69,14 +69,14 @@ const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
 const isCode = (reason: unknown): reason is string =>
   typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason)
 
-/** Any deny denies, a failed ballot denies, no allow denies. Closes the ballots. */
-export function combineBallots({ cast, failed }: Ballots<Vote>): Verdict {
+/** Any deny denies, a failed ballot denies, no allow denies. Closes the ballots. `subjectRoles` are those of the subject. */
+export function combineBallots({ cast, failed }: Ballots<Vote>, subjectRoles: readonly string[]): Verdict {
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
   const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
   const [denial] = ballots.flatMap((ballot) => ballot.denials)
-  const reason =
-    failed.length > 0 ? 'policy_failed' : (denial ?? (roles.length === 0 ? 'role_missing' : null))
+  const noAllow = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
+  const reason = failed.length > 0 ? 'policy_failed' : (denial ?? (roles.length === 0 ? noAllow : null))
   const requirements = reason === null ? strongest(ballots.flatMap((ballot) => ballot.requirements)) : []
   return Object.freeze({
     roles: Object.freeze(roles),

@@ -90,7 +90,7 @@ export function createDecisions(options: {
           (error: unknown) => failed(error),
         )
       }
-      const verdict = judge(answer)
+      const verdict = judge(answer, subject)
       const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
       if (ask.pure && answer.failed.length === 0) keep(asked, revision, verdict, decision)
       return decision
@@ -99,11 +99,11 @@ export function createDecisions(options: {
     }
   }
 
-  function judge(answer: Ballots<Vote>): Verdict {
+  function judge(answer: Ballots<Vote>, { roles }: Subject): Verdict {
     for (const { plugin, error } of answer.failed) {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
     }
-    return combineBallots(answer)
+    return combineBallots(answer, roles)
   }
 
   /** A lock may have come while a tap was thinking. */
@@ -111,7 +111,7 @@ export function createDecisions(options: {
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return denied('locked', lock.message)
-      return decisionOf(judge(answer), subject.satisfied, app.id, clock.now())
+      return decisionOf(judge(answer, subject), subject.satisfied, app.id, clock.now())
     } catch (error) {
       return failed(error)
     }

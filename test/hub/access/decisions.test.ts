@@ -47,7 +47,8 @@ t.test('decisions', async (t) => {
 
   await t.test('E65 any deny denies and no allow denies', async (t) => {
     rooms.setPolicy(() => {})
-    t.match(await decide(), { effect: 'deny', reason: 'role_missing' })
+    t.match(await decide(), { effect: 'deny', reason: 'label_mismatch' })
+    t.match(await decide(subject({ roles: [] })), { effect: 'deny', reason: 'role_missing' })
     rooms.setPolicy((_, vote) => {
       vote.allow('platform')
       vote.deny('label_denied')

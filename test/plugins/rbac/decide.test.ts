@@ -14,7 +14,7 @@ function ask(roles: ReadonlyMap<string, StoredRole>, names: string[], labels: Re
   const ballot = new Ballot(() => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
   voteByRoles(roles, query, ballot as Vote)
-  return combineBallots({ cast: [ballot], failed: [] })
+  return combineBallots({ cast: [ballot], failed: [] }, names)
 }
 
 /** What the README says, as plainly as it can be written. */
@@ -89,7 +89,7 @@ t.test('E68 deny beats allow over any mix of roles; unknown roles grant nothing'
         const isDenied = specs.some(({ deny }) => oracleMatches(deny as AppLabels, given))
         const isAllowed =
           others.includes('access') || specs.some(({ allow }) => oracleMatches(allow as AppLabels, given))
-        return denial === (isDenied ? 'label_denied' : isAllowed ? null : 'role_missing')
+        return denial === (isDenied ? 'label_denied' : isAllowed ? null : 'label_mismatch')
       },
     ),
     { numRuns: 1_000 },
@@ -99,8 +99,8 @@ t.test('E68 deny beats allow over any mix of roles; unknown roles grant nothing'
 t.test('E70 no role, an unknown role, admin alone and an unreadable role let nobody in', async (t) => {
   const roles = new Map<string, StoredRole>([['broken', 'unreadable']])
   t.equal(ask(roles, [], {}).denial, 'role_missing')
-  t.equal(ask(roles, ['nobody'], {}).denial, 'role_missing')
-  t.equal(ask(roles, ['admin'], {}).denial, 'role_missing')
+  t.equal(ask(roles, ['nobody'], {}).denial, 'label_mismatch')
+  t.equal(ask(roles, ['admin'], {}).denial, 'label_mismatch')
   t.equal(ask(roles, ['broken', 'access'], {}).denial, 'role_unreadable')
   t.equal(ask(roles, ['access'], {}).denial, null)
 })

@@ -90,11 +90,11 @@ t.test('each answer has its status and reason, in the order of the contract', as
   const session = tcp.msh(ada)
   t.equal(await said(session, 'echo'), '200 undefined')
   t.equal(await said(session, 'missing'), '404 app_unknown')
-  t.equal(await said(session, 'secret'), '403 role_missing')
+  t.equal(await said(session, 'secret'), '403 label_mismatch')
   t.equal(await said(session, 'off'), '503 app_disabled')
   t.equal(await said(session, 'nowhere'), '502 connection_refused')
   t.equal(await said(session, 'agentless'), '502 agent_none')
-  t.match((await denied('role_missing'))[0], {
+  t.match((await denied('label_mismatch'))[0], {
     user: 'ada@example.com',
     app: 'secret',
     session_id: ada.session_id,
@@ -121,7 +121,7 @@ t.test('I122 the app’s name counts exactly as it is registered', async (t) => 
     'ec\0ho',
   ])
     t.match(await said(session, name), /^404 app_unknown$|^closed unanswered|Invalid/, JSON.stringify(name))
-  t.equal(await said(session, 'secret'), '403 role_missing', 'another app’s name')
+  t.equal(await said(session, 'secret'), '403 label_mismatch', 'another app’s name')
   t.equal(reached, before)
   t.match(await said(session, 'echo', { 'mezite-protocol': 'carrier-pigeon' }), '400 protocol_unknown')
   session.destroy()

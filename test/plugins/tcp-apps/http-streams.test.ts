@@ -141,7 +141,7 @@ t.test('a stream reaches its app only, and no page of the hub', async (t) => {
   const session = tcp.msh(await tcp.login('ada', ['platform']))
   t.match(await open(session, 'echo', HTTP), { status: 400, reason: 'protocol_mismatch' })
   t.match(await open(session, 'web'), { status: 400, reason: 'protocol_mismatch' })
-  t.match(await open(session, 'other', HTTP), { status: 403, reason: 'role_missing' })
+  t.match(await open(session, 'other', HTTP), { status: 403, reason: 'label_mismatch' })
   const before = seen.length
   for (const [name, path] of [
     ['other', '/'],

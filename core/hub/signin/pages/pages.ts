@@ -25,6 +25,7 @@ const TITLES: Readonly<Record<string, string>> = {
   state_spent: 'This sign-in cannot continue',
   bad_target: 'This link is not complete',
   role_missing: 'You cannot open this application',
+  label_mismatch: 'You cannot open this application',
   label_denied: 'You cannot open this application',
   locked: 'Your access is locked',
   app_disabled: 'This application is switched off',

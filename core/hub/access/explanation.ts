@@ -1,0 +1,140 @@
+import { Type } from 'typebox'
+import type { App } from '../../api/app.ts'
+import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
+import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { Subject } from '../../api/subject.ts'
+import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
+import { type RunningUsers, userNotFound } from '../users/users.ts'
+import { Ballot, combineBallots, decisionOf, denied } from './ballots.ts'
+import type { Locks } from './lock.ts'
+
+const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
+type Way = keyof typeof KINDS
+
+const Query = Type.Object(
+  {
+    user: Type.String({ minLength: 1, maxLength: 1_024 }),
+    app: Type.String({ minLength: 1, maxLength: 64 }),
+    way: Type.Optional(Type.Union([Type.Literal('browser'), Type.Literal('msh'), Type.Literal('api')])),
+  },
+  { additionalProperties: false },
+)
+
+/** A ballot that keeps what the tap reports about its votes. */
+class ExplainedBallot extends Ballot {
+  readonly plugin: string
+  readonly lines: VoteLine[] = []
+  readonly explain = (line: VoteLine): void => void this.lines.push(line)
+
+  constructor(plugin: string) {
+    super(() => {})
+    this.plugin = plugin
+  }
+
+  /** The reported lines; for a tap that reports none, a line for each vote. */
+  votes(): VoteLine[] {
+    if (this.lines.length > 0) return this.lines
+    const line = (effect: VoteLine['effect'], role: string | null, matcher: string | null): VoteLine => ({
+      ...{ role, effect, matcher },
+      ...{ label: null, value: null },
+    })
+    return [
+      ...this.roles.map((role) => line('allow', role, null)),
+      ...this.denials.map((reason) => line('deny', null, reason)),
+    ]
+  }
+}
+
+/**
+ * `GET /v1/webapi/access/explain`: what the gate would decide about a user at an app, and why. It counts the same ballots
+ * in the same way, for a session that has met no requirement yet; it grants and records nothing.
+ */
+export function explanationRoutes(options: {
+  readonly catalog: Pick<RunningCatalog, 'registered'>
+  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
+  readonly locks: Pick<Locks, 'lockFor'>
+  readonly ask: HubCalls['access']['decide']
+  readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
+  readonly clock: Clock
+}): WebRoutes {
+  const { catalog, users, locks, ask, clock } = options
+  const required = options.publicNames.appsOidcConnector
+
+  async function explain(userName: string, appName: string, way: Way) {
+    const user = users.byName(userName)
+    if (!user) throw userNotFound(userName)
+    const app = catalog.registered().find(({ name }) => name === appName)
+    if (!app) throw appNotFound(appName)
+    const subject: Subject = Object.freeze({
+      user: user.name,
+      roles: Object.freeze([...users.rolesOf(user.name)]),
+      kind: KINDS[way],
+      sessionId: null,
+      satisfied: Object.freeze([]),
+    })
+    const context: AccessContext = { protocol: way === 'browser' ? 'http' : app.protocol, clientIp: '' }
+    const cast: ExplainedBallot[] = []
+    const answer = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
+      const ballot = new ExplainedBallot(plugin)
+      cast.push(ballot)
+      return ballot
+    })
+    const verdict = combineBallots(answer, subject.roles)
+    const lock = locks.lockFor(subject, app)
+    const wrongConnector = required !== null && user.connector !== required
+    const decision = outcome(app, context, [
+      wrongConnector ? denied('connector_not_allowed') : null,
+      lock === null ? null : denied('locked', lock.message),
+      decisionOf(verdict, subject.satisfied, app.id, clock.now()),
+    ])
+    const failed = answer.failed.map(({ plugin }) => ({
+      plugin,
+      ...{ role: null, effect: 'deny', matcher: 'policy_failed', label: null, value: null },
+    }))
+    return {
+      effect: decision.effect,
+      reason: decision.reason,
+      votes: [
+        ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
+        ...failed,
+      ],
+      requirements: verdict.requirements.map(({ name }) => ({ name, met: name === 'login' })),
+      lock: lock && {
+        ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
+        expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),
+      },
+      connector:
+        required === null ? null : { required, signed_in_with: user.connector, met: !wrongConnector },
+    }
+  }
+
+  return {
+    name: 'access-explain',
+    prefix: '/v1/webapi/access',
+    async routes(web) {
+      web.get<{ Querystring: { user: string; app: string; way?: Way } }>(
+        '/explain',
+        {
+          config: { access: 'admin' },
+          schema: { summary: 'Whether a user may open an app, and why', querystring: Query },
+        },
+        ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),
+      )
+    },
+  }
+}
+
+/** In the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
+function outcome(
+  app: App,
+  context: AccessContext,
+  decisions: readonly (Decision | null)[],
+): Pick<Decision, 'effect' | 'reason'> {
+  const decision = decisions.find((one) => one !== null) as Decision
+  if (decision.effect === 'deny') return decision
+  if (app.protocol !== context.protocol) return denied('protocol_mismatch')
+  if (decision.effect === 'require') return decision
+  return app.enabled ? decision : denied('app_disabled')
+}

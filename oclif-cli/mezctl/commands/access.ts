@@ -1,0 +1,62 @@
+import { escapeText, showCell, showTable } from '@mezite/cli-shared'
+import { Flags } from '@oclif/core'
+import { AdminCommand } from '../admin-command.ts'
+import { type Flat, listOf } from '../resource.ts'
+
+const EFFECTS: Readonly<Record<string, string>> = {
+  allow: 'may open',
+  deny: 'may not open',
+  require: 'may open, once the requirements are met,',
+}
+
+export class AccessExplain extends AdminCommand {
+  static override summary = 'Explain whether a user may open an app, and why'
+  static override description =
+    'Shows each rule that was considered, for a new session that has met no requirement. It grants nothing and is not recorded as a request.'
+  static override examples = ['<%= config.bin %> <%= command.id %> --user alice@example.com --app grafana']
+  static override flags = {
+    user: Flags.string({ required: true, description: 'Name of the user', helpValue: 'NAME' }),
+    app: Flags.string({ required: true, description: 'Name of the app', helpValue: 'NAME' }),
+    way: Flags.option({
+      options: ['browser', 'msh', 'api'] as const,
+      default: 'browser' as const,
+      description: 'How the user opens the app',
+    })(),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AccessExplain)
+    const { user, app, way } = flags
+    const explained = (await this.call(flags, 'GET', '/access/explain', {
+      query: { user, app, way },
+    })) as Flat
+    await this.show(flags, explained, async () => {
+      const { effect, reason, lock, connector } = explained as Record<string, Flat | string | null>
+      const verb = EFFECTS[String(effect)] ?? String(effect)
+      const parts = [escapeText(`${user} ${verb} ${app} (${way}): ${String(reason)}`)]
+      if (lock) {
+        const { id, message } = lock as Flat
+        parts.push(`Lock ${showCell(id)}${message ? `: ${showCell(message)}` : ''}`)
+      }
+      if (connector) {
+        const { required, signed_in_with: actual } = connector as Flat
+        parts.push(`Connector: ${showCell(required)} is required; the last sign-in used ${showCell(actual)}`)
+      }
+      const requirements = listOf<Flat>(explained.requirements)
+      if (requirements.length > 0) {
+        const names = requirements.map(({ name, met }) => `${String(name)}${met === true ? ' (met)' : ''}`)
+        parts.push(`Requirements: ${showCell(names)}`)
+      }
+      const votes = listOf<Flat>(explained.votes)
+      if (votes.length === 0) parts.push('No rule applies: the user has no role.')
+      else {
+        const rows = votes.map(({ plugin, role, effect, matcher, value }) => [
+          ...[plugin, role, effect, matcher],
+          value,
+        ])
+        parts.push(await showTable(['plugin', 'role', 'effect', 'rule', 'app has'], rows))
+      }
+      return parts.join('\n\n')
+    })
+  }
+}

@@ -1,0 +1,48 @@
+import type { AccessQuery, Vote } from '@mezite/core'
+import { compileLabels } from './label-matcher.ts'
+import type { AppLabels, RoleDocument } from './role-resource.ts'
+
+type VoteLine = Parameters<NonNullable<Vote['explain']>>[0]
+
+/** Reports each rule of the subject's roles that `voteByRoles` has considered; `documents` by name of the role. */
+export function explainRoles(
+  documents: (role: string) => RoleDocument | undefined,
+  { subject, app }: Pick<AccessQuery, 'subject' | 'app'>,
+  explain: (line: VoteLine) => void,
+): void {
+  for (const role of subject.roles) {
+    const whole = (effect: VoteLine['effect'], matcher: string) =>
+      explain({ role, effect, matcher, label: null, value: null })
+    if (role === 'access') whole('allow', 'every app')
+    else if (role === 'admin') whole('none', 'no app by itself')
+    else {
+      const document = documents(role)
+      if (document === undefined) whole('none', 'the role does not exist or is unreadable')
+      else {
+        for (const effect of ['deny', 'allow'] as const)
+          for (const line of rulesOf(document.spec[effect]?.app_labels, app.labels, effect))
+            explain({ role, ...line })
+      }
+    }
+  }
+}
+
+/** All labels of a side that matches; of one that does not, the labels that stop it. */
+function rulesOf(
+  labels: AppLabels | undefined,
+  given: Readonly<Record<string, string>>,
+  effect: 'allow' | 'deny',
+): Omit<VoteLine, 'role'>[] {
+  const rules = Object.entries(labels ?? {}).map(([label, wanted]) => ({
+    matches: compileLabels({ [label]: wanted }).matches(given),
+    line: {
+      matcher: `${effect} ${label}=${typeof wanted === 'string' ? wanted : wanted.join('|')}`,
+      label,
+      value: Object.hasOwn(given, label) ? given[label]! : null,
+    },
+  }))
+  const all = rules.every(({ matches }) => matches)
+  return rules
+    .filter(({ matches }) => all || !matches)
+    .map(({ line }) => ({ ...line, effect: all ? effect : 'none' }))
+}

@@ -1,0 +1,146 @@
+/** What an administrator learns about a decision: the outcome of the gate, and each rule that was considered. */
+import { defineHubPlugin } from '@mezite/core'
+import t from 'tap'
+import { createTestHub } from '../../../core/testing/test-hub.ts'
+
+const office = defineHubPlugin({
+  name: 'office',
+  api: 1,
+  summary: 'Denies one app',
+  setup({ tap }) {
+    tap.access.decide(({ app }, vote) => {
+      if (app.name === 'closed') vote.deny('outside_office_hours')
+      if (app.name === 'broken') throw new Error('a bug')
+    })
+  },
+})
+const hub = await createTestHub({ plugins: [office], config: { proxy: { apps_oidc_connector: 'sso' } } })
+t.teardown(() => hub.stop())
+
+const document = (kind: string, name: string, spec: object, labels: object = {}) => ({
+  ...{ kind, version: 'v1', spec },
+  metadata: kind === 'app' ? { name, labels } : { name },
+})
+const uri = 'http://127.0.0.1:1'
+await hub.api(
+  'PUT',
+  '/roles/platform',
+  document('role', 'platform', {
+    options: { require_session_mfa: true },
+    allow: { app_labels: { env: ['prod', 'staging'], team: 'platform' } },
+    deny: { app_labels: { tier: 'secret' } },
+  }),
+)
+const platform = { env: 'prod', team: 'platform' }
+for (const [name, spec, labels] of [
+  ['grafana', { uri }, platform],
+  ['wiki', { uri }, { env: 'dev', team: 'platform' }],
+  ['vault', { uri }, { ...platform, tier: 'secret' }],
+  ['off', { uri, enabled: false }, platform],
+  ['redis', { uri: 'tcp://127.0.0.1:1' }, platform],
+  ['closed', { uri }, platform],
+  ['broken', { uri }, platform],
+] as const)
+  await hub.api('PUT', `/apps/${name}`, document('app', name, spec, labels))
+for (const [name, roles] of [
+  ['ann', ['platform', 'nothing', 'admin']],
+  ['bob', []],
+  ['carl', ['access']],
+] as const)
+  await hub.api('POST', '/users', { name, roles })
+
+const explain = (user: string, app: string, way?: string) =>
+  hub.api<Record<string, unknown>>(
+    'GET',
+    `/access/explain?user=${user}&app=${app}${way ? `&way=${way}` : ''}`,
+  )
+
+t.test('each way ends in the outcome of the gate', async (t) => {
+  // Nobody has signed in through the connector that apps require.
+  t.match(await explain('carl', 'grafana'), {
+    ...{ effect: 'deny', reason: 'connector_not_allowed' },
+    connector: { required: 'sso', signed_in_with: null, met: false },
+  })
+})
+
+t.test('every rule that was considered is listed', async (t) => {
+  const rule = (effect: string, matcher: string, label: string, value: string | null) => ({
+    ...{ plugin: 'rbac', role: 'platform', effect, matcher, label, value },
+  })
+  const others = [
+    { plugin: 'rbac', role: 'nothing', effect: 'none' },
+    { plugin: 'rbac', role: 'admin', effect: 'none' },
+  ]
+  const { votes, requirements } = await explain('ann', 'grafana')
+  t.match(
+    [...(votes as object[])].sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
+    [
+      ...others,
+      rule('none', 'deny tier=secret', 'tier', null),
+      rule('allow', 'allow env=prod|staging', 'env', 'prod'),
+      rule('allow', 'allow team=platform', 'team', 'platform'),
+    ].sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
+  )
+  t.strictSame(requirements, [{ name: 'session-mfa', met: false }])
+  const wiki = (await explain('ann', 'wiki')).votes as object[]
+  t.match(
+    wiki.find((vote) => (vote as { label: string }).label === 'env'),
+    rule('none', 'allow env=prod|staging', 'env', 'dev'),
+  )
+  const vault = (await explain('ann', 'vault')).votes as object[]
+  t.match(
+    vault.find((vote) => (vote as { effect: string }).effect === 'deny'),
+    rule('deny', 'deny tier=secret', 'tier', 'secret'),
+  )
+  t.match(await explain('carl', 'closed'), {
+    votes: [
+      { plugin: 'office', role: null, effect: 'deny', matcher: 'outside_office_hours' },
+      { plugin: 'rbac', role: 'access', effect: 'allow' },
+    ],
+  })
+  t.match((await explain('carl', 'broken')).votes, [
+    { plugin: 'rbac' },
+    { plugin: 'office', effect: 'deny', matcher: 'policy_failed' },
+  ])
+  t.strictSame((await explain('bob', 'grafana')).votes, [])
+})
+
+t.test('a user, an app or a way that does not exist is refused', async (t) => {
+  await t.rejects(explain('nobody', 'grafana'), /user_not_found/)
+  await t.rejects(explain('ann', 'nothing'), /app_unknown|app_not_found/)
+  await t.rejects(explain('ann', 'grafana', 'pigeon'), /invalid_request|bad_request/)
+})
+
+t.test('without a required connector, policies, locks and the state of the app decide', async (t) => {
+  const open = await createTestHub({ plugins: [office] })
+  t.teardown(() => open.stop())
+  await open.api('PUT', '/roles/plain', document('role', 'plain', { allow: { app_labels: { env: 'prod' } } }))
+  for (const [name, spec] of [
+    ['grafana', { uri }],
+    ['off', { uri, enabled: false }],
+    ['redis', { uri: 'tcp://127.0.0.1:1' }],
+    ['closed', { uri }],
+  ] as const)
+    await open.api('PUT', `/apps/${name}`, document('app', name, spec, { env: 'prod' }))
+  await open.api('PUT', '/apps/dev', document('app', 'dev', { uri }, { env: 'dev' }))
+  await open.api('POST', '/users', { name: 'ann', roles: ['plain'] })
+  await open.api('POST', '/users', { name: 'bob', roles: [] })
+  const outcome = async (user: string, app: string, way = 'browser') => {
+    const { effect, reason } = await open.api<{ effect: string; reason: string }>(
+      'GET',
+      `/access/explain?user=${user}&app=${app}&way=${way}`,
+    )
+    return `${effect} ${reason}`
+  }
+  t.equal(await outcome('ann', 'grafana'), 'allow allowed')
+  t.equal(await outcome('ann', 'dev'), 'deny label_mismatch')
+  t.equal(await outcome('bob', 'grafana'), 'deny role_missing')
+  t.equal(await outcome('ann', 'off'), 'deny app_disabled')
+  t.equal(await outcome('ann', 'redis'), 'deny protocol_mismatch')
+  t.equal(await outcome('ann', 'redis', 'msh'), 'allow allowed')
+  t.equal(await outcome('ann', 'closed'), 'deny outside_office_hours')
+  await open.api('POST', '/locks', { target: { user: 'ann' }, message: 'Call us' })
+  t.equal(await outcome('ann', 'grafana'), 'deny locked')
+  const { lock } = await open.api<{ lock: object }>('GET', '/access/explain?user=ann&app=grafana')
+  t.match(lock, { target: { user: 'ann' }, message: 'Call us', expires: null })
+})
