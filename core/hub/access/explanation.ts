@@ -100,7 +100,7 @@ export function explanationRoutes(options: {
         ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
         ...failed,
       ],
-      requirements: verdict.requirements.map(({ name }) => ({ name, met: name === 'login' })),
+      requirements: verdict.requirements.map(({ name }) => ({ name, met: false })),
       lock: lock && {
         ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
         expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),
