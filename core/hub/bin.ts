@@ -1,4 +1,9 @@
 import { runCli, startLog } from './cli.ts'
+import type { HubConfig } from './config/hub-config.ts'
+
+/** On a terminal a person waits for the end, and no balancer does. */
+const withoutDelay = (config: HubConfig): HubConfig =>
+  process.stdin.isTTY ? { ...config, proxy: { ...config.proxy, shutdownDelayMs: 0 } } : config
 
 /** Runs until a signal has drained the hub. Only this file touches signals and the exit of the process. */
 process.exitCode = await runCli({
@@ -13,7 +18,7 @@ process.exitCode = await runCli({
     process.on('uncaughtException', die)
     process.on('unhandledRejection', die)
     const { createHub } = await import('./hub.ts')
-    const hub = createHub({ config: loaded.config, plugins: loaded.plugins, log })
+    const hub = createHub({ config: withoutDelay(loaded.config), plugins: loaded.plugins, log })
     let signals = 0
     const stopped = new Promise<NodeJS.Signals>((resolve) => {
       const onSignal = (signal: NodeJS.Signals) => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
@@ -30,6 +31,7 @@ import type { HubConfig } from './config/hub-config.ts'
 import { createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
 import { createListener } from './listener/listener.ts'
+import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { hubPartChecks, hubServices, standardProviders } from './plugins.ts'
 import { openRooms, startRooms } from './rooms.ts'
@@ -177,6 +179,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     proxyProtocol: config.proxy.proxyProtocol,
     protocols: speaking,
     browsers: browsers.accept,
+    plainHttp: browsers.refusePlainHttp,
     counted: counts.connection,
     sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
     ...(peers ? { peers } : {}),
@@ -199,6 +202,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   })
   onClose(() => diagnostics.close())
   const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])
+  const { redirectListen, shutdownDelayMs } = config.proxy
+  if (redirectListen) {
+    const redirect = createRedirectServer(formatAddress(redirectListen), browsers.router.originOf)
+    onClose(() => redirect.close())
+    await redirect.listen()
+  }
   await openTransports(offered, front.deliver)
   await web.listenSocket(join(dataDir, 'admin.sock'))
   await kernel.ready()
@@ -210,6 +219,9 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ports: { public: port, diagnostics: diagnosticsPort },
     async drain() {
       state = 'draining'
+      // Until balancers notice /readyz the hub serves their clients, and closes each connection with its response.
+      browsers.announceShutdown()
+      await pause(shutdownDelayMs)
       // Agents stop connecting to this hub, and other hubs stop sending their agents here.
       void registry
         .announce(null)

@@ -139,6 +139,7 @@ function settings(port: number, dataDir: string, revisions: Settings = {}): Sett
       listen_addr: `127.0.0.1:${port}`,
       public_addr: `hub.mezite.localhost:${port}`,
       apps_domain: 'apps.mezite.localhost',
+      shutdown_delay: '0',
     },
     diagnostics: { listen_addr: '127.0.0.1:0' },
   }

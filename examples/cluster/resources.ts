@@ -21,6 +21,7 @@ export function hubConfig(options: {
       listen_addr: `127.0.0.1:${options.hubPort}`,
       public_addr: `${options.hubHost}:${options.hubPort}`,
       apps_domain: options.appsDomain,
+      shutdown_delay: '0',
     },
     diagnostics: { listen_addr: `127.0.0.1:${options.diagnosticsPort}` },
     plugins: options.plugins,

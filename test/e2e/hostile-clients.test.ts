@@ -29,6 +29,7 @@ proxy:
   listen_addr: 127.0.0.1:${publicPort}
   public_addr: ${HOST}:${publicPort}
   apps_domain: apps.mezite.localhost
+  shutdown_delay: '0'
 diagnostics: { listen_addr: 127.0.0.1:${diagnosticsPort} }
 `,
   { mode: 0o600 },

@@ -103,6 +103,8 @@ export async function startSite(
         listen_addr: `127.0.0.1:${port}`,
         public_addr: `hub.mezite.localhost:${balancer.port}`,
         apps_domain: 'apps.mezite.localhost',
+        // Hubs of the version before do not know it.
+        ...(mezhub === MEZHUB && { shutdown_delay: '0' }),
       },
       diagnostics: { listen_addr: `127.0.0.1:${diagnosticsPort}` },
       ...options.config,

@@ -23,6 +23,7 @@ export interface Completed {
 const STALENESS_FLOOR_MS = 5_000
 /** Timers of Node.js hold 24.8 days; nobody waits that long for a hub to stop. */
 const LONGEST_GRACE_MS = 24 * 3_600_000
+const LONGEST_DELAY_MS = 10 * 60_000
 /** `hub.NAME.mezite.internal` is what certificates of hubs say (RFC 1035: at most 253). */
 const LONGEST_CLUSTER_NAME = 200
 const CLUSTER_NAME = new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`)
@@ -86,6 +87,13 @@ export function completeConfig(
   if (internalAddr && (['0.0.0.0', '::'].includes(internalAddr.host) || internalAddr.port === 0)) {
     if (internalAddr !== NOWHERE) problem('proxy.internal_addr', 'must be what the other hubs dial')
   }
+  const redirectListen =
+    proxy.redirect_addr === undefined ? null : listen('proxy.redirect_addr', proxy.redirect_addr)
+  if (redirectListen && redirectListen.port !== 0 && redirectListen.port === proxyListen.port) {
+    problem('proxy.redirect_addr', 'must not be the public port', 'proxy')
+  }
+  const shutdownDelayMs = ms('proxy.shutdown_delay', proxy.shutdown_delay!)
+  if (shutdownDelayMs > LONGEST_DELAY_MS) problem('proxy.shutdown_delay', 'must be at most 10m')
   const diagnosticsListen = listen('diagnostics.listen_addr', diagnostics.listen_addr!)
   if (diagnosticsListen.port !== 0 && diagnosticsListen.port === proxyListen.port) {
     problem('diagnostics.listen_addr', 'must not be the public port', 'proxy')
@@ -154,6 +162,8 @@ export function completeConfig(
       listen: proxyListen,
       publicAddr,
       internalAddr,
+      redirectListen,
+      shutdownDelayMs,
       httpsKeypair: keypair(proxy.https_keypair),
       appsDomain,
       appsKeypair: keypair(proxy.apps_keypair),

@@ -33,6 +33,10 @@ export interface HubConfig {
     readonly publicAddr: Address
     /** Where the other hubs reach the public port; null: found out at the start. */
     readonly internalAddr: Address | null
+    /** Plain HTTP that redirects to https; null: off. */
+    readonly redirectListen: Address | null
+    /** How long the port stays open after a signal to stop, while /readyz fails. */
+    readonly shutdownDelayMs: number
     /** Null: a development certificate, which is allowed here. */
     readonly httpsKeypair: Keypair | null
     readonly appsDomain: string | null

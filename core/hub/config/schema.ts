@@ -85,6 +85,16 @@ export const hubSchema = Type.Object(
             must: 'HOST:PORT',
           }),
         ),
+        redirect_addr: Type.Optional(
+          Type.String({
+            description: 'Plain HTTP on this address, such as :80, redirects to https; omitted: off',
+            must: 'HOST:PORT',
+          }),
+        ),
+        shutdown_delay: Duration(
+          '5s',
+          'After SIGTERM /readyz fails for this long before the port closes, so that balancers turn away; at most 10m',
+        ),
         https_keypair: Keypair('Omitted: a development certificate'),
         apps_domain: Text('Applications are below this domain; omitted: application access is off'),
         apps_keypair: Keypair('Omitted: the main certificate must name the applications'),
@@ -92,7 +102,7 @@ export const hubSchema = Type.Object(
         trusted_proxies: Type.Optional(
           Type.Array(Type.String({ must: 'a CIDR such as 10.0.0.0/8' }), {
             default: [],
-            description: 'CIDRs whose X-Forwarded-* headers are believed',
+            description: 'CIDRs of proxies and balancers whose X-Forwarded-For or PROXY header counts',
           }),
         ),
         proxy_protocol: OneOf(

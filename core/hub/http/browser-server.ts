@@ -11,7 +11,7 @@ import { rarely } from '../limits/log-throttle.ts'
 import { createHostRouter, type HostRouter } from './host-router.ts'
 import { createHttp1Server, type ServeWeb } from './http1-server.ts'
 import { createHttp2Server } from './http2-server.ts'
-import type { Refusal } from './refusal.ts'
+import { type Refusal, refusePlainHttp } from './refusal.ts'
 import type { TransportPaths } from './transport-paths.ts'
 
 export interface BrowserServerOptions {
@@ -33,6 +33,8 @@ export interface BrowserServerOptions {
 export interface BrowserServer extends CertifiedHttp {
   readonly router: HostRouter
   accept(socket: TLSSocket | Duplex, info: ConnectionInfo): void
+  /** Responds to plain HTTP on the TLS port with the https address; `bytes` is what has come of it. */
+  refusePlainHttp(socket: Duplex, bytes: Buffer): void
   /** Responses close their connections from now on, and HTTP/2 clients are asked to leave. */
   announceShutdown(): void
   /** Waits for requests in flight and cuts what is left when the signal aborts. */
@@ -61,6 +63,7 @@ export function createBrowserServer(options: BrowserServerOptions): BrowserServe
       if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') http2.accept(socket, info)
       else http1.accept(socket, info)
     },
+    refusePlainHttp: (socket, bytes) => refusePlainHttp(socket, bytes, router.originOf),
     announceShutdown() {
       http1.announceShutdown()
       http2.announceShutdown()

@@ -105,6 +105,16 @@ export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse):
   setTimeout(() => socket.destroy(), CLOSE_MS).unref()
 }
 
+/** Tells a client that speaks plain HTTP to the TLS port the https address, and closes the connection. */
+export function refusePlainHttp(socket: Duplex, bytes: Buffer, originOf: (host: string) => string): void {
+  const host = /\r?\nhost:[ \t]*([^\r\n]*?)[ \t]*\r?\n/i.exec(bytes.toString('latin1'))?.[1] ?? ''
+  const address = `${originOf(host)}/`
+  const link = actions(`<a href="${escapeHtml(address)}">${escapeHtml(address)}</a>`)
+  const body = page('Use https', ['This port speaks HTTPS only. The address is:'], link)
+  const lines = [...ownLines, 'Content-Type', 'text/html; charset=utf-8']
+  sendBytes(socket, { kind: 'response', status: 400, lines, body })
+}
+
 /** Values of each line with the name, given in lower case. */
 export function valuesOf(rawHeaders: readonly string[], wanted: string): string[] {
   const values: string[] = []

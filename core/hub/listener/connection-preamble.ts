@@ -35,8 +35,8 @@ export interface PeekOptions {
   readonly maxBytes: number
   /** Called once, with the ClientHello put back into the socket and our listeners gone. */
   readonly found: (peeked: Peeked) => void
-  /** Called once with why the connection cannot be served; the socket is still open. */
-  readonly refuse: (reason: string) => void
+  /** Called once with why the connection cannot be served, and its bytes so far; the socket is still open. */
+  readonly refuse: (reason: string, bytes?: Buffer) => void
 }
 
 /**
@@ -59,9 +59,9 @@ export function peekConnection(socket: Duplex, options: PeekOptions): void {
     stop()
     refuse('closed before the ClientHello')
   }
-  const fail = (reason: string): void => {
+  const fail = (reason: string, bytes?: Buffer): void => {
     stop()
-    refuse(reason)
+    refuse(reason, bytes)
   }
   const read = (): void => {
     for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
@@ -85,7 +85,7 @@ export function peekConnection(socket: Duplex, options: PeekOptions): void {
       }
     }
     const verdict = readClientHello(bytes, maxBytes)
-    if (verdict.kind === 'invalid') return fail(verdict.reason)
+    if (verdict.kind === 'invalid') return fail(verdict.reason, bytes)
     if (verdict.kind === 'more') return keep(bytes, verdict.need)
     stop()
     socket.unshift(bytes)

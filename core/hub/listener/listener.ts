@@ -35,6 +35,8 @@ export interface ListenerOptions {
   readonly protocols: readonly Protocol[]
   /** Takes the TLS connections of browsers; ALPN has chosen `h2` or `http/1.1`. */
   readonly browsers: (socket: TLSSocket, info: ConnectionInfo) => void
+  /** Responds to a client that speaks plain HTTP here, given its first bytes, and closes the connection. */
+  readonly plainHttp?: (socket: Socket, bytes: Buffer) => void
   /** Agents, by ALPN name. */
   readonly mezite?: Readonly<Record<string, TakeAgent>>
   /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
@@ -61,6 +63,9 @@ export interface Listener {
   /** Open connections, whatever their stage. */
   readonly connections: number
 }
+
+/** How a request of plain HTTP begins. */
+const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /**
  * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
@@ -199,7 +204,10 @@ export function createListener(options: ListenerOptions): Listener {
     peekConnection(socket, {
       readHeader,
       maxBytes: HELLO_BYTES,
-      refuse: (reason) => refuse(socket, ALERT_DECODE, reason),
+      refuse: (reason, bytes) =>
+        bytes !== undefined && PLAIN_HTTP.test(bytes.toString('latin1', 0, 32))
+          ? refusePlainHttp(socket, bytes)
+          : refuse(socket, ALERT_DECODE, reason),
       found: (peeked) =>
         guard(socket, () => {
           const info = infoOf(handshake.info, peeked)
@@ -252,6 +260,12 @@ export function createListener(options: ListenerOptions): Listener {
     const named = doors.get(door.alpn)
     named?.refresh()
     named?.server.emit('connection', socket)
+  }
+
+  function refusePlainHttp(socket: Socket, bytes: Buffer): void {
+    counted('refused', 'plain_http')
+    if (options.plainHttp) options.plainHttp(socket, bytes)
+    else socket.destroy()
   }
 
   function refuse(socket: Duplex, alert: Buffer, reason: string): void {

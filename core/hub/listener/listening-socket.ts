@@ -1,28 +1,29 @@
 import type { Server, Socket } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
-/** Where no other program is in the way. */
+/** Next steps where the port is not taken by another program. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['EACCES', 'A port below 1024 takes root or CAP_NET_BIND_SERVICE, as in examples/systemd/mezhub.service.'],
   ['EADDRNOTAVAIL', 'Name an address of this machine, or 0.0.0.0 for all.'],
 ])
 
 /**
- * Listens on `host:port` or `[v6]:port` and resolves with the port taken. Rejects with `MEZ_CONFIG_INVALID` when the
- * address is none, `MEZ_PORT_UNAVAILABLE` when it cannot be had.
+ * Listens on `host:port` or `[v6]:port` and resolves with the port taken; `key` is where the address comes from. Rejects
+ * with `MEZ_CONFIG_INVALID` when it is not an address, with `MEZ_PORT_UNAVAILABLE` when it cannot be used.
  */
-export function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
+export function listen(
+  server: Server,
+  listenAddr: string,
+  key = 'proxy.listen_addr',
+): Promise<{ port: number }> {
   const [, v6, host = v6, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listenAddr) ?? []
   if (port === undefined) {
-    throw new MezError(
-      'MEZ_CONFIG_INVALID',
-      `proxy.listen_addr: ${JSON.stringify(listenAddr)} is no host:port`,
-    )
+    throw new MezError('MEZ_CONFIG_INVALID', `${key}: ${JSON.stringify(listenAddr)} is not HOST:PORT`)
   }
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException): void => {
       const hint = HINTS.get(cause.code ?? '')
-      const message = `cannot listen on ${listenAddr}: ${cause.message}`
+      const message = `${key}: cannot listen on ${listenAddr}: ${cause.message}`
       reject(new MezError('MEZ_PORT_UNAVAILABLE', message, { cause, ...(hint && { hint }) }))
     }
     server.once('error', failed)

@@ -82,6 +82,7 @@ export async function startWeb(
     authorities: { hubIdentity: () => ({ key: '', cert: '' }), bundle: () => [] },
     protocols: [],
     browsers: browsers.accept,
+    plainHttp: browsers.refusePlainHttp,
     log,
     ...front,
   })

@@ -470,6 +470,11 @@ t.test('the name of the cluster must fit into certificates, and the grace into a
       /^F:5: shutdown_grace: must be at most 24h/,
     ])
   t.equal((await load(t, `${MINIMAL}shutdown_grace: 24h\n`)).config.shutdownGraceMs, 86_400_000)
+  const proxy = (line: string) => MINIMAL.replace('proxy:\n', `proxy:\n  ${line}\n`)
+  t.match(await problems(t, proxy('shutdown_delay: 11m')), [/proxy\.shutdown_delay: must be at most 10m/])
+  t.match(await problems(t, proxy('redirect_addr: nowhere')), [/proxy\.redirect_addr: /])
+  const { redirectListen, shutdownDelayMs } = (await load(t, proxy("redirect_addr: ':80'"))).config.proxy
+  t.strictSame([redirectListen, shutdownDelayMs], [{ host: '::', port: 80 }, 5_000])
 })
 
 t.test('P182 an unsafe runtime warns, and strict_runtime refuses it', async (t) => {

@@ -1,0 +1,39 @@
+import { createServer } from 'node:http'
+import { listen } from './listening-socket.ts'
+
+/** `proxy.redirect_addr`: plain HTTP on a port of its own, which only leads to https. */
+export interface RedirectServer {
+  listen(): Promise<{ readonly port: number }>
+  close(): Promise<void>
+}
+
+/** `originOf`: the https address of a host, given as `Host` has it. */
+export function createRedirectServer(listenAddr: string, originOf: (host: string) => string): RedirectServer {
+  const server = createServer(
+    { headersTimeout: 5_000, requestTimeout: 5_000, maxHeaderSize: 32 * 1024, requireHostHeader: false },
+    ({ url = '/', headers }, response) => {
+      response.on('error', () => response.destroy())
+      const path = /^\/[\x21-\x7e]*$/.test(url) ? url : '/'
+      // 308 keeps the method and the body of a form.
+      response.writeHead(308, {
+        location: `${originOf(headers.host ?? '')}${path}`,
+        'content-length': 0,
+        'cache-control': 'no-store',
+        connection: 'close',
+      })
+      response.end()
+    },
+  )
+  server.maxConnections = 1_000
+  server.on('clientError', (_error, socket) => socket.destroy())
+  server.on('connect', (_request, socket) => socket.destroy())
+  return {
+    listen: () => listen(server, listenAddr, 'proxy.redirect_addr'),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        if (server.listening) server.close(() => resolve())
+        else resolve()
+      }),
+  }
+}
