@@ -1,8 +1,10 @@
+import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
-import type { HeaderVerdict } from './connection-preamble.ts'
+import type { HeaderVerdict, Peeked } from './connection-preamble.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
+import { canonicalAddress, type TrustedProxies } from './trusted-proxies.ts'
 
-/** Who is told what stands ahead of a connection: other hubs may always say it, balancers where they must. */
+/** Whose headers ahead of a connection count: those of other hubs always, those of balancers where they are required. */
 export interface SourceOptions {
   readonly peers: Peers | undefined
   readonly proxyProtocol: 'off' | 'required'
@@ -10,7 +12,7 @@ export interface SourceOptions {
   readonly isProxy: boolean
 }
 
-/** Null: whatever this peer says, it is not served. */
+/** Reads the header ahead of a connection. Null: this peer is not served, whatever it sends. */
 export function sourceReader({
   peers,
   proxyProtocol,
@@ -24,4 +26,25 @@ export function sourceReader({
         : (): HeaderVerdict => ({ kind: 'invalid', reason: 'no_trusted_proxy' })
   if (peers) return (bytes) => (peers.isHeader(bytes) ? peers.read(bytes) : withoutPeer(bytes))
   return proxyProtocol === 'required' && !isProxy ? null : withoutPeer
+}
+
+/** The client of a connection, after the header ahead of it; `peer` is its TCP peer. */
+export function clientInfo(
+  peer: ConnectionInfo,
+  { hello, source }: Peeked,
+  trusted: TrustedProxies,
+): ConnectionInfo {
+  const clientIp = source === null ? peer.clientIp : (canonicalAddress(source.address) ?? peer.clientIp)
+  // A client that a header names may lie in a trusted network, but nothing vouches for what it forwards.
+  const trustedProxy = source === null && trusted.has(clientIp)
+  return Object.freeze({
+    clientIp,
+    clientPort: source?.port ?? peer.clientPort,
+    trustedProxy,
+    serverName: hello.serverName,
+    ...(source?.via === undefined ? {} : { via: source.via }),
+    ...(source?.transport === undefined ? {} : { transport: source.transport }),
+    clientOf: (forwardedFor: string | undefined) =>
+      trustedProxy ? trusted.clientOf(clientIp, forwardedFor) : clientIp,
+  })
 }

@@ -13,7 +13,7 @@ import { rarely } from '../limits/log-throttle.ts'
 import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
 import { checkAlpn, routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
-import { sourceReader } from './client-address.ts'
+import { clientInfo, sourceReader } from './client-address.ts'
 import { affordableConnections } from './connection-capacity.ts'
 import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
 import { createAddressGate, type Place } from './connection-quota.ts'
@@ -210,7 +210,7 @@ export function createListener(options: ListenerOptions): Listener {
           : refuse(socket, ALERT_DECODE, reason),
       found: (peeked) =>
         guard(socket, () => {
-          const info = infoOf(handshake.info, peeked)
+          const info = clientInfo(handshake.info, peeked, trusted)
           // A connection that another hub relays counts as its client's.
           if (info.via !== undefined && place !== null) {
             place.secured()
@@ -223,22 +223,6 @@ export function createListener(options: ListenerOptions): Listener {
           handshake.info = info
           route(socket, handshake, peeked)
         }),
-    })
-  }
-
-  function infoOf(peer: ConnectionInfo, { hello, source }: Peeked): ConnectionInfo {
-    const clientIp = source === null ? peer.clientIp : (canonicalAddress(source.address) ?? peer.clientIp)
-    // A client that a header names may lie in a trusted network, but nothing vouches for what it forwards.
-    const trustedProxy = source === null && trusted.has(clientIp)
-    return Object.freeze({
-      clientIp,
-      clientPort: source?.port ?? peer.clientPort,
-      trustedProxy,
-      serverName: hello.serverName,
-      ...(source?.via === undefined ? {} : { via: source.via }),
-      ...(source?.transport === undefined ? {} : { transport: source.transport }),
-      clientOf: (forwardedFor: string | undefined) =>
-        trustedProxy ? trusted.clientOf(clientIp, forwardedFor) : clientIp,
     })
   }
 
