@@ -22,7 +22,7 @@ import { type AgentFile, agentSchema, CONFIG_HINT } from './agent-schema.ts'
 import { createAllowList } from './allow-list.ts'
 import { readHubAddress } from './hub-address.ts'
 
-const STANDARD = ['transport-http2']
+const STANDARD = ['transport-http2', 'transport-websocket', 'transport-webtransport']
 const LOG_LEVELS = ['info', 'debug', 'warn', 'error'] as const
 const PIN = /^sha256:[0-9a-f]{64}$/i
 

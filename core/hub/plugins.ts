@@ -28,6 +28,8 @@ export const standardPlugins: readonly string[] = [
   'rbac',
   'tcp-apps',
   'transport-http2',
+  'transport-websocket',
+  'transport-webtransport',
   'user-certs',
   'webauthn',
 ]

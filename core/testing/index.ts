@@ -11,5 +11,6 @@ export { type ConformPluginOptions, conformPlugin } from './plugin-conformance.t
 export { startPostgres, type TestPostgres } from './postgres.ts'
 export { createTestHost, type RecordedTap, type TestHost, type TestHostOptions } from './test-host.ts'
 export { createTestHub, type PluginUnderTest, type TestHub, type TestHubOptions } from './test-hub.ts'
-export { conformTransport, type OpenCarrier } from './transport-conformance.ts'
+export type { TransportUnderTest } from './transport-bench.ts'
+export { conformTransport, type TransportFigures } from './transport-conformance.ts'
 export { type Answer, type Ask, Visitor } from './visitor.ts'

@@ -40,7 +40,8 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 
 const ORDER = [
   ...['audit-database', 'cli-login', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
-  ...['tcp-apps', 'transport-http2', 'user-certs', 'webauthn'],
+  ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
+  ...['user-certs', 'webauthn'],
 ]
 
 t.test('the order of setup, and what each provides', async (t) => {
@@ -55,6 +56,8 @@ t.test('the order of setup, and what each provides', async (t) => {
     rbac: ['sessionLimits', 'migrations', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
+    'transport-websocket': ['transports'],
+    'transport-webtransport': ['transports'],
     'user-certs': ['webRoutes'],
     webauthn: ['homeLinks', 'migrations', 'signInMethods', 'webRoutes'],
   })

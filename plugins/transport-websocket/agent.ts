@@ -1,0 +1,54 @@
+import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { defineAgentPlugin } from '@mezite/core'
+import { agentTransports, type HubTarget } from '@mezite/core/protocol'
+import { WebSocket } from 'ws'
+import { carrierOf, PATH, webSocketOptions } from './carrier.ts'
+
+/** Dials a WebSocket at the hub's own host, which proxies and balancers for the web let pass. */
+export default defineAgentPlugin({
+  name: 'transport-websocket',
+  api: 1,
+  summary: 'Connects to the hub with a WebSocket',
+  provides: { agentTransports },
+  setup({ provide }) {
+    provide.agentTransports({ name: 'websocket', dial })
+  },
+})
+
+async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex> {
+  const socket = await connect()
+  const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+  return new Promise((resolve, reject) => {
+    const dialled = new WebSocket(`wss://${authority}${PATH}`, {
+      ...webSocketOptions,
+      createConnection: () =>
+        connectTls({
+          socket,
+          ALPNProtocols: ['http/1.1'],
+          ...(isIP(host) === 0 ? { servername: host } : {}),
+          // Agent and hub prove who they are inside, in the tunnel's own TLS. This one only has to pass what lies between
+          // them: also a proxy that decrypts the web, or a hub with a development certificate.
+          rejectUnauthorized: false,
+        }),
+    })
+    const abort = (): void => {
+      dialled.terminate()
+      socket.destroy()
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    // Stays for the life of the WebSocket.
+    dialled.on('error', (error) => {
+      signal.removeEventListener('abort', abort)
+      socket.destroy()
+      reject(error)
+    })
+    dialled.once('open', () => {
+      signal.removeEventListener('abort', abort)
+      resolve(carrierOf(dialled))
+    })
+  })
+}

@@ -1,0 +1,25 @@
+import type { Duplex } from 'node:stream'
+import { createWebSocketStream, type WebSocket } from 'ws'
+
+/** Where the hub takes tunnels over WebSocket. */
+export const PATH = '/v1/tunnel/websocket'
+
+/** A message is held in memory until it is whole, also one of a stranger. */
+export const MESSAGE_BYTES = 64 * 1024
+
+/** Both ends speak alike: the bytes are encrypted already, so that compression would only cost time. */
+export const webSocketOptions = { perMessageDeflate: false, maxPayload: MESSAGE_BYTES } as const
+
+/** The bytes of an open WebSocket, which has no half-close, in binary messages of at most `MESSAGE_BYTES`. */
+export function carrierOf(socket: WebSocket): Duplex {
+  const carrier = createWebSocketStream(socket, { allowHalfOpen: false })
+  const write = carrier._write.bind(carrier)
+  carrier._write = (chunk: Buffer, encoding, done) => {
+    let at = 0
+    for (; chunk.length - at > MESSAGE_BYTES; at += MESSAGE_BYTES)
+      socket.send(chunk.subarray(at, at + MESSAGE_BYTES))
+    write(chunk.subarray(at), encoding, done)
+  }
+  carrier.on('error', () => carrier.destroy())
+  return carrier
+}
