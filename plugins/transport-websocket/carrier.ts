@@ -5,7 +5,7 @@ import { createWebSocketStream, type WebSocket } from 'ws'
 export const PATH = '/v1/tunnel/websocket'
 
 /** A message is held in memory until it is whole, also one of a stranger. */
-export const MESSAGE_BYTES = 64 * 1024
+const MESSAGE_BYTES = 64 * 1024
 
 /** Both ends speak alike: the bytes are encrypted already, so that compression would only cost time. */
 export const webSocketOptions = { perMessageDeflate: false, maxPayload: MESSAGE_BYTES } as const

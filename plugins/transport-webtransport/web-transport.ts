@@ -58,7 +58,7 @@ let loaded: Promise<Package> | undefined
  * The package, loaded when it is first used. It prints some 25 lines when its native part for HTTP/3 is not installed,
  * which is the ordinary case: they are dropped.
  */
-export function loadPackage(): Promise<Package> {
+function loadPackage(): Promise<Package> {
   loaded ??= quietly(async () => {
     const found = await import('@fails-components/webtransport')
     await found.quicheLoaded
