@@ -3,7 +3,7 @@
  * core the tests run, which takes half as long again.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -53,6 +53,15 @@ function provideProgramsOrSay(): void {
 function step(title: string, command: string, args: readonly string[]): number {
   process.stdout.write(`\n# ${title}\n`)
   return spawnSync(command, args, { stdio: 'inherit' }).status ?? 1
+}
+
+/** Every test file, those that share the process of `quick.test.ts` left out. */
+function allTests(): string[] {
+  const quick = readFileSync(join(import.meta.dirname, 'quick.test.ts'), 'utf8')
+  const shared = [...quick.matchAll(/^import '\.\/(.+)'$/gm)].map(([, file]) => `test/${file}`)
+  return globSync('test/**/*.test.ts')
+    .filter((file) => !shared.includes(file))
+    .sort()
 }
 
 const NODE_OPTIONS = '--conditions=mezite-source --disable-warning=ExperimentalWarning'
@@ -119,7 +128,10 @@ const checks = [
 ]
 process.stdout.write('\n# Tests\n')
 const folder = mkdtempSync(join(tmpdir(), 'mezite-tests-'))
-const { code, tally } = await runTests(positionals, migratedDatabase(folder))
+const { code, tally } = await runTests(
+  positionals.length > 0 ? positionals : allTests(),
+  migratedDatabase(folder),
+)
 rmSync(folder, { recursive: true, force: true })
 if (values.coverage) checks.push(coverageHolds())
 const failedChecks = checks.filter((held) => !held).length

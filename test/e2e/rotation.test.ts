@@ -302,7 +302,7 @@ t.test('an API token that is revoked at one hub opens nothing at the other', asy
   const revoked = performance.now()
   await until(async () => (await runMezctl(['agents', 'ls'], env)).code === 1, 'the other hub refuses it')
   t.comment(`refused after ${Math.round(performance.now() - revoked)} ms, the start of mezctl among them`)
-  t.match((await runMezctl(['agents', 'ls'], env)).err, /\(login_required\)\nThe token in MEZITE_AUTH_TOKEN/)
+  t.match((await runMezctl(['agents', 'ls'], env)).err, /\(login_required\)/)
 })
 
 t.test('no request has failed, everything is recorded, and no key is readable', async (t) => {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
@@ -38,7 +38,10 @@ export const allMigrations = async (): Promise<Migrations[]> => [
 async function migrationsOfPlugins(): Promise<Migrations[]> {
   const plugins = join(import.meta.dirname, '../../../plugins')
   const files = readdirSync(plugins, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /(^|\/)[a-z-]*migrations\.ts$/.test(file) && !file.includes('node_modules'),
+    (file) =>
+      file.endsWith('.ts') &&
+      !file.includes('node_modules') &&
+      /^export const \w+: Migrations = /m.test(readFileSync(join(plugins, file), 'utf8')),
   )
   const modules = await Promise.all(
     files.map((file) => import(pathToFileURL(join(plugins, file)).href) as Promise<Record<string, unknown>>),
