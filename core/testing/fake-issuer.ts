@@ -12,6 +12,8 @@ export interface Misbehaviour {
   /** Changes claims and header, or returns a whole token. */
   idToken?: (claims: Json, header: Json) => string | undefined
   userinfo?: (claims: Json) => void
+  /** Refuses a token request; `authorization` as sent. Undefined: as usual. */
+  token?: (authorization: string, form: URLSearchParams) => { status: number; body: Json } | undefined
   /** Takes a request over; true when it did. */
   takeOver?: (path: string, response: ServerResponse) => boolean
 }
@@ -32,7 +34,8 @@ export class FakeIssuer {
   }
   misbehave: Misbehaviour = {}
   readonly clientId = 'mezite'
-  readonly clientSecret = randomBytes(16).toString('base64url')
+  /** With the characters that some providers do not decode. */
+  readonly clientSecret = `-_.~${randomBytes(16).toString('base64url')}`
   /** How often each path was asked. */
   readonly asked = new Map<string, number>()
   /** Queries of all authorization requests. */
@@ -144,6 +147,8 @@ export class FakeIssuer {
     let body = ''
     for await (const chunk of request) body += chunk
     const form = new URLSearchParams(body)
+    const refusal = this.misbehave.token?.(request.headers.authorization ?? '', form)
+    if (refusal) return void json(response, refusal.body, refusal.status)
     // Both halves are form-encoded (RFC 6749 section 2.3.1).
     const basic = Buffer.from((request.headers.authorization ?? '').slice(6), 'base64').toString()
     const [id, secret] = basic

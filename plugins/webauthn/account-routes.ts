@@ -35,11 +35,7 @@ export function accountRoutes(parts: Deps): WebRoutes {
     requireOwnPage(parts, request)
     const person = await personOf(parts, request)
     if (isFresh(person.session)) return person
-    throw new Problem(
-      403,
-      'sign_in_again',
-      'Your sign-in is more than five minutes old. Sign in again first.',
-    )
+    throw new Problem(403, 'sign_in_again', 'Your sign-in is more than 10 minutes old. Sign in again first.')
   }
 
   /** Spends what an existing key confirmed a moment ago; the first key of a person needs none. */

@@ -8,8 +8,8 @@ import { verifyAssertion } from './response-verification.ts'
 
 /** Answers to one person in a minute, right or wrong. */
 const ANSWERS_PER_MINUTE = 30
-/** A person signed in this recently may change their keys. */
-export const FRESH_MS = 5 * 60_000
+/** Only a person who has signed in this recently can add or remove passkeys. */
+export const FRESH_MS = 10 * 60_000
 const BODY_BYTES = 65_536
 
 const closed = { additionalProperties: false } as const

@@ -54,7 +54,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
         throw new Problem(
           401,
           'login_required',
-          'Your sign-in is more than five minutes old. Sign in again first.',
+          'Your sign-in is more than 10 minutes old. Sign in again first.',
         )
       }
       session = person.session.id

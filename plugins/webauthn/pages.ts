@@ -162,7 +162,7 @@ function revisions({ keys, fresh, againUrl, byAdmin }: Account) {
     return html`<p>An administrator gives you a link for your first key (<code>mezctl users add-mfa</code>).</p>`
   }
   if (!fresh) {
-    return html`<p>To add or remove a key, sign in again: your sign-in is more than five minutes old.</p>
+    return html`<p>To add or remove a passkey, sign in again: your sign-in is more than 10 minutes old.</p>
       <div class="actions"><a class="button" href=${againUrl}>Sign in again</a></div>`
   }
   return html`<label for="name">Name of a new key</label>

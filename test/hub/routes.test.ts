@@ -36,6 +36,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'PATCH /v1/webapi/users/{name}',
     'DELETE /v1/webapi/users/{name}',
     'POST /v1/webapi/users/{name}/relink',
+    'DELETE /v1/webapi/users/{name}/mapped-roles',
     'GET /v1/webapi/users/{name}/mfa',
     'POST /v1/webapi/users/{name}/mfa',
     'DELETE /v1/webapi/users/{name}/mfa',

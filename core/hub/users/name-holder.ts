@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The identity behind a name, as what it holds is bound to it: 32 bytes in base64url. */
+/** The identity behind a name: 32 bytes in base64url. Sessions and passkeys are bound to it. */
 export function holderOf({ issuer, sub }: { readonly issuer: string; readonly sub: string }): string {
   return createHash('sha256')
     .update(JSON.stringify([issuer, sub]))

@@ -6,7 +6,7 @@ export interface UserName {
 
 /**
  * A user name: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
- * compared case-folded. Null for anything else, and for what the hub itself calls the operator and API tokens.
+ * compared case-folded. Null for anything else, and for the names of the operator and of API tokens in the audit trail.
  */
 export function parseUserName(text: string): UserName | null {
   if (text.length > 4_096 || !text.isWellFormed()) return null

@@ -15,7 +15,7 @@ const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles:
 const UpdateBody = Type.Object({ roles: Roles }, closed)
 type Named = { Params: { name: string } }
 
-/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also says how many. */
+/** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also contains their number. */
 export function userRoutes(options: {
   readonly users: RunningUsers
   readonly sessions: Pick<Sessions, 'list' | 'end'>
@@ -70,6 +70,10 @@ export function userRoutes(options: {
       web.post<Named>('/:name/relink', cutting, async (request) => {
         const user = await users.relink(request.params.name, request.actor)
         return { ...show(user), cut: await endSessions(user, request) }
+      })
+      web.delete<Named>('/:name/mapped-roles', cutting, async (request) => {
+        const dropped = known(request.params.name).mappedRoles
+        return { ...show(await users.dropMapped(request.params.name, request.actor)), dropped }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const user = await users.remove(request.params.name, request.actor)

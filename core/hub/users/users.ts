@@ -19,21 +19,23 @@ export interface UsersOptions {
   readonly log: Log
 }
 
-/** Users and what an administrator does with them. Every change is recorded in its own transaction. */
+/** Users, and the changes that administrators make. Every change is recorded in its own transaction. */
 export interface RunningUsers extends Users {
   /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
   create(name: string, roles: readonly string[], actor: Actor): Promise<User>
-  /** Replaces the roles given by hand. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
+  /** Replaces the assigned roles. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
   update(name: string, roles: readonly string[], actor: Actor): Promise<User>
-  /** Lets the next identity that presents the name take it. API tokens of the one before end. */
+  /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws as `update`. */
+  dropMapped(name: string, actor: Actor): Promise<User>
+  /** Lets the next identity that presents the name take it. API tokens of the former identity end. */
   relink(name: string, actor: Actor): Promise<User>
-  /** API tokens that the person has made end as well. */
+  /** API tokens that the person has created end as well. */
   remove(name: string, actor: Actor): Promise<User>
   /** `User.holder` as the transaction sees it; undefined when there is no such user. */
   holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
 }
 
-/** Keeps users in memory, true by the change sequence. */
+/** Keeps users in memory, up to date by the change sequence. */
 export function createUsers({ revisions, clock, log }: UsersOptions): RunningUsers {
   let users = new Map<string, User>()
 
@@ -92,14 +94,14 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
     return row
   }
 
-  /** An administrator neither shuts out himself nor the last administrator. */
+  /** Administrators can lock out neither themselves nor the last administrator. */
   async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: Actor) {
     if (stays || !isAdmin(row)) return
     if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
       throw new Problem(
         409,
         'self_lockout',
-        'You cannot take the role admin from yourself; another admin can.',
+        'You cannot take the role admin from yourself. Ask another admin.',
       )
     }
     const rows = await trx.withTables<AccessTables>().selectFrom('users').selectAll().execute()
@@ -107,8 +109,26 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
     throw new Problem(
       409,
       'last_admin',
-      `${row.name} is the last admin; give the role to somebody else first.`,
+      `${row.name} is the last admin. Give the role to somebody else first.`,
     )
+  }
+
+  /** Changes a stored user; `also` is part of the change. */
+  async function alter(
+    name: string,
+    actor: Actor,
+    set: Partial<UserTable>,
+    also?: (trx: Transaction, change: Change, key: string) => Promise<void>,
+  ): Promise<User> {
+    const key = foldName(name)
+    await revisions.write(async (trx, change) => {
+      const row = await existing(trx, name)
+      await guardAdmins(trx, row, isAdmin({ ...row, ...set }), actor)
+      await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
+      await also?.(trx, change, key)
+      await note(change, 'user.updated', row, actor)
+    }, actor)
+    return now(key, name)
   }
 
   async function note(change: Change, type: string, row: Pick<UserTable, 'key' | 'name'>, by: Actor) {
@@ -122,7 +142,7 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
     return user
   }
 
-  /** Gives or confirms the name; `loggedIn` null leaves the last login as it is, and `known` gives it to nobody anew. */
+  /** Gives or confirms the name. `loggedIn` null keeps the last login; `known` requires that the identity holds the name already. */
   async function take(
     { name: given, issuer, sub, connector, mappedRoles }: SignIn,
     loggedIn: number | null,
@@ -132,11 +152,10 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
     }: { known?: boolean; stands?: ((trx: Transaction) => Promise<void>) | undefined } = {},
   ) {
     const parsed = parseUserName(given)
-    if (!parsed)
-      throw new MezError('MEZ_USER_NAME_INVALID', 'the name that was presented cannot be a user name')
+    if (!parsed) throw new MezError('MEZ_USER_NAME_INVALID', 'the presented name is not a valid user name')
     const { key, name } = parsed
     if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
-      throw new MezError('MEZ_HOOK_FAILED', 'a plugin signs somebody in with what are no names of roles')
+      throw new MezError('MEZ_HOOK_FAILED', 'a plugin signed somebody in with invalid role names')
     const mapped_roles = rolesText(mappedRoles)
     await revisions.write(async (trx, change) => {
       await stands?.(trx)
@@ -154,12 +173,12 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
         await db.insertInto('users').values(fresh).execute()
       }
       const same = row?.issuer === issuer && row.connector === connector && row.mapped_roles === mapped_roles
-      // Every hub shows the last login from memory; but it must not cost everybody's cached decisions.
+      // Every hub shows the last login from memory, but it must not drop all cached decisions.
       if (same) change.noted('user', key)
       else change.touch('user', key)
     })
     const user = now(key, name)
-    // Somebody may have taken it away since: what is opened next would be without a holder, and anybody's.
+    // The name may have been taken away since: a session that is opened now would belong to nobody.
     if (user.holder !== holderOf({ issuer, sub })) throw takenAway()
     return user
   }
@@ -189,7 +208,7 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
       }
       const { key, name } = parsed
       await revisions.write(async (trx, change) => {
-        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `There is a user ${name} already.`)
+        if (await rowOf(trx, key)) throw new Problem(409, 'user_exists', `The user ${name} already exists.`)
         const own_roles = rolesText(roles)
         const row = { key, name, own_roles, mapped_roles: '[]', created: clock.now() }
         await trx.withTables<AccessTables>().insertInto('users').values(row).execute()
@@ -198,37 +217,16 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
       return now(key, name)
     },
 
-    async update(name, roles, actor) {
-      const key = foldName(name)
-      await revisions.write(async (trx, change) => {
-        const row = await existing(trx, name)
-        const own_roles = rolesText(roles)
-        await guardAdmins(trx, row, isAdmin({ ...row, own_roles }), actor)
-        await trx
-          .withTables<AccessTables>()
-          .updateTable('users')
-          .set({ own_roles })
-          .where('key', '=', key)
-          .execute()
-        await note(change, 'user.updated', row, actor)
-      }, actor)
-      return now(key, name)
-    },
-
-    async relink(name, actor) {
-      const key = foldName(name)
-      await revisions.write(async (trx, change) => {
-        const row = await existing(trx, name)
-        // Mapped roles came from the identity that goes.
-        const { own_roles } = row
-        await guardAdmins(trx, row, isAdmin({ own_roles, mapped_roles: '[]' }), actor)
-        const none = { issuer: null, sub: null, connector: null, mapped_roles: '[]' }
-        await trx.withTables<AccessTables>().updateTable('users').set(none).where('key', '=', key).execute()
-        await revokeApiTokens(trx, change, key, actor)
-        await note(change, 'user.updated', row, actor)
-      }, actor)
-      return now(key, name)
-    },
+    update: (name, roles, actor) => alter(name, actor, { own_roles: rolesText(roles) }),
+    dropMapped: (name, actor) => alter(name, actor, { mapped_roles: '[]' }),
+    // Mapped roles came from the former identity.
+    relink: (name, actor) =>
+      alter(
+        name,
+        actor,
+        { issuer: null, sub: null, connector: null, mapped_roles: '[]' },
+        (trx, change, key) => revokeApiTokens(trx, change, key, actor),
+      ),
 
     async remove(name, actor) {
       const key = foldName(name)
@@ -274,10 +272,10 @@ const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles
 function rolesIn(text: string): readonly string[] {
   const roles: unknown = JSON.parse(text)
   if (Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return Object.freeze(roles)
-  throw new Error('the roles are no list of texts')
+  throw new Error('the roles are not a list of strings')
 }
 
-/** A user that cannot be read has no access, so is no administrator either; else nobody could remove it. */
+/** An unreadable user has no access and so is not an administrator; otherwise nobody could remove it. */
 function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'mapped_roles'>): boolean {
   try {
     return [rolesIn(own_roles), rolesIn(mapped_roles)].flat().includes('admin')
@@ -287,5 +285,5 @@ function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'map
 }
 
 function takenAway(): Problem {
-  return new Problem(401, 'login_required', 'The name has just been taken from this sign-in. Sign in again.')
+  return new Problem(401, 'login_required', 'Your user name was just taken away. Sign in again.')
 }

@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import type { WebRoutes } from '@mezite/core'
 import { Problem, Type } from '@mezite/core'
 import t from 'tap'
@@ -47,6 +48,20 @@ const api: WebRoutes = {
     })
   },
 }
+const late: WebRoutes = {
+  name: 'late',
+  prefix: '/late',
+  async routes(app) {
+    const config = { access: 'public', deadlineMs: 50 } as const
+    app.get('/hangs', { config }, () => new Promise(() => {}))
+    app.get('/stream', { config }, async (_request, reply) => {
+      const stream = new PassThrough()
+      stream.write('begun')
+      setTimeout(() => stream.end(' done'), 200)
+      return reply.type('text/plain').send(stream)
+    })
+  },
+}
 const pages: WebRoutes = {
   name: 'pages',
   prefix: '/web',
@@ -68,6 +83,17 @@ const status = statusRoutes({
 const own = { origin: 'https://hub.mezite.localhost' }
 const cookie = (token: string) => ({ cookie: `__Host-mezite_session=${token}` })
 const json = { 'content-type': 'application/json' }
+
+t.test(
+  'a handler that never responds is answered for and named in the log; a slow stream is left alone',
+  async (t) => {
+    const hub = await startWeb([late])
+    t.teardown(hub.stop)
+    t.match((await hub.ask('GET', '/late/hangs')).json, { status: 503, code: 'handler_timeout' })
+    t.ok(hub.lines.some((line) => line.includes('GET /late/hangs')))
+    t.match(await hub.ask('GET', '/late/stream'), { status: 200, text: /begun[\s\S]* done/ })
+  },
+)
 
 t.test('the hub’s own host', async (t) => {
   const hub = await startWeb([api, pages, status])

@@ -45,6 +45,11 @@ async function start(
     clock,
     ...more,
   })
+  for (const method of ['GET', 'POST'] as const)
+    app.route({
+      ...{ method, url: '/web/mine', config: { access: 'page' } },
+      handler: async ({ subject }, reply) => reply.page(`<p>${subject.user}</p>`),
+    })
   app.get('/open', { config: { access: 'public' } }, async ({ clientIp }) => ({ clientIp }))
   app.get(
     '/held',
@@ -66,8 +71,45 @@ async function start(
     const body = (await answer.json()) as Record<string, unknown>
     return { status: answer.status, headers: answer.headers, ...body }
   }
-  return { get, held, view, clock }
+  return { get, held, view, clock, url }
 }
+
+t.test(
+  'K140 a page sends visitors to sign in and back, and takes only what its own host posts',
+  async (t) => {
+    const { url, view } = await start(t)
+    let address = 0
+    const call = async (method: string, more: Record<string, string> = {}) => {
+      const headers = { ...more, 'x-from': `192.0.2.${++address}` }
+      const answer = await fetch(`${url}/web/mine?a=1`, { method, headers, redirect: 'manual' })
+      return { status: answer.status, location: answer.headers.get('location'), text: await answer.text() }
+    }
+    const cookie = '__Host-mezite_session=user-1'
+    const signIn = '/web/login?to=/web/mine?a=1'
+    t.match(await call('GET'), { status: 303, location: signIn })
+    t.match(await call('GET', { cookie: '__Host-mezite_session=unknown' }), { status: 303, location: signIn })
+    t.match(await call('GET', bearer('user')), { status: 303, location: signIn }, 'a token is not a browser')
+    t.match(await call('GET', { cookie }), { status: 200, text: '<p>u</p>' })
+    t.match(await call('POST', { cookie, origin }), { status: 200, text: '<p>u</p>' })
+    t.match(await call('POST', { origin }), { status: 401, text: /login_required/ })
+    for (const forged of [{ cookie }, { cookie, origin: 'https://app.test' }, { cookie, origin: 'null' }])
+      t.match(await call('POST', forged as Record<string, string>), { status: 403, text: /csrf/ })
+    t.match(await call('POST', { cookie, origin, 'sec-fetch-site': 'same-site' }), { status: 403 })
+    view.fresh = false
+    t.match(await call('GET', { cookie }), { status: 503, text: /view_stale/ })
+  },
+)
+
+t.test('K140 a page is on the sign-in host alone', async (t) => {
+  const { url } = await start(t, {
+    arrivalOf: () => ({ origin: 'https://other.test', info: { clientIp: '192.0.2.1' } }) as never,
+  })
+  const cookie = '__Host-mezite_session=user-1'
+  const call = (method: string) =>
+    fetch(`${url}/web/mine`, { method, redirect: 'manual', headers: { cookie, origin } })
+  t.equal((await call('GET')).headers.get('location'), `${origin}/web/mine`)
+  t.equal((await call('POST')).status, 421)
+})
 
 t.test('no address holds a NUL character', async (t) => {
   const { get } = await start(t)

@@ -72,6 +72,24 @@ t.test('E77 nobody ends the session of another person, or through a foreign page
 })
 
 t.test(
+  'signing out everywhere ends every sign-in and every login of msh, and lists them first',
+  async (t) => {
+    const { visitor, hub, app, other } = await signedIn()
+    const { session: stranger } = await host.sessions.open({
+      ...{ kind: 'hub', user: 'mallory', clientIp: '203.0.113.9', lastUsed: 0 },
+    })
+    const elsewhere = await signedIn()
+    const shown = await visitor.open(`${host.url}/web/logout`)
+    t.match(shown.text, 'logins of msh')
+    t.match(shown.text, 'other sign-in')
+    const left = await visitor.submit(shown, /\/web\/logout/)
+    t.match(left.text, /signed out/i)
+    for (const { id } of [hub, app, other, elsewhere.hub, elsewhere.other]) t.notOk(isLive(id))
+    t.ok(isLive(stranger.id))
+  },
+)
+
+t.test(
   '"End" ends one, "End all others" what this browser does not use, ending oneself signs out',
   async (t) => {
     const { visitor, hub, app, other } = await signedIn()

@@ -39,6 +39,17 @@ t.test('C54 with a connector go the roles that it mapped, and no others', async 
   t.same(users.rolesOf('ben'), ['ops'])
 })
 
+t.test('E78 roles that were mapped at the last sign-in are dropped on request, and no others', async (t) => {
+  await users.signIn(identity('ina', ['admin', 'ops']))
+  await users.update('ina', ['dev'], actor)
+  await t.rejects(users.dropMapped('ina', by('ina')), { code: 'self_lockout' })
+  t.match(await users.dropMapped('ina', actor), { ownRoles: ['dev'], mappedRoles: [], connector: 'sso' })
+  t.same(users.rolesOf('ina'), ['dev'])
+  await users.signIn(identity('ina', ['ops']))
+  t.same(users.rolesOf('ina'), ['dev', 'ops'], 'the next sign-in maps them again')
+  await t.rejects(users.dropMapped('nobody', actor), { code: 'user_not_found' })
+})
+
 t.test('a sign-in that nothing stands for any more leaves nothing', async (t) => {
   const gone = users.signIn(identity('eve', ['ops']), async () => {
     throw new Error('the connector is gone')

@@ -182,7 +182,7 @@ t.test(
   async (t) => {
     const { now } = Date
     const elapsed = performance.now.bind(performance)
-    // Another test has used up the refetch of this half minute.
+    // Another test has used up the refetch of this issuer.
     let ahead = 31_000
     Date.now = () => now() + ahead
     performance.now = () => elapsed() + ahead
@@ -464,6 +464,55 @@ function refuseClient(path: string, response: ServerResponse): boolean {
   response.writeHead(401, headers).end('{"error":"invalid_client"}')
   return true
 }
+
+t.test(
+  'basic credentials escape nothing that need not be; post is tried when they are refused, and kept',
+  async (t) => {
+    const name = await connect()
+    const tried: string[] = []
+    const noted = (authorization: string) => {
+      tried.push(authorization === '' ? 'post' : Buffer.from(authorization.slice(6), 'base64').toString())
+    }
+    t.ok((await attempt({ token: (authorization) => void noted(authorization) })).signedIn)
+    t.strictSame(tried.splice(0), [`mezite:${issuer.clientSecret}`])
+    // As providers do that take basic credentials as they come, or not at all.
+    const body = { error: 'invalid_client', error_description: 'no basic here' }
+    const token = (authorization: string) => {
+      noted(authorization)
+      return authorization === '' ? undefined : { status: 401, body }
+    }
+    t.ok((await attempt({ token })).signedIn)
+    t.equal(tried.splice(0).at(-1), 'post')
+    t.ok((await attempt({ token })).signedIn)
+    t.strictSame(tried, ['post'], 'what works is tried first')
+    const test = await fetch(`${host.url}/v1/webapi/connectors/${name}/test`, { method: 'POST' })
+    t.match(await test.text(), 'accepted (client_secret_post)')
+  },
+)
+
+t.test(
+  'the provider’s own words are in the log, the audit and the test, and the page offers to try again',
+  async (t) => {
+    const name = await connect()
+    const body = { error: 'invalid_client', error_description: 'client is disabled\u0007' }
+    const { answer, visitor } = await attempt({ token: () => ({ status: 400, body }) })
+    t.equal(answer.status, 400)
+    t.match(answer.text, '<h1>Sign-in failed at your provider</h1>')
+    const fields = { provider_error: 'invalid_client', provider_error_description: 'client is disabled' }
+    t.match(host.events.at(-1), { type: 'user.login.failed', reason: 'token_refused', fields })
+    t.match(host.logs.at(-1), 'client is disabled')
+    issuer.misbehave = { token: () => ({ status: 400, body }) }
+    const test = await fetch(`${host.url}/v1/webapi/connectors/${name}/test`, { method: 'POST' })
+    issuer.misbehave = {}
+    const report = await test.text()
+    t.match(report, 'client is disabled')
+    t.match(report, 'client_secret_basic, client_secret_post')
+    const [, retry = ''] = /href="([^"]+)">Try again</.exec(answer.text) ?? []
+    t.match(retry, '/web/login?state=')
+    const again = await visitor.fetch(host.url + retry.replaceAll('&amp;', '&'))
+    t.match(again.headers.location, `/oidc/login/${name}?state=`)
+  },
+)
 
 t.test('people read a sentence when the provider refuses, and no text of a library', async (t) => {
   await connect()

@@ -135,6 +135,39 @@ t.test('K144 roles that a connector has mapped end with it, in API tokens too', 
   t.strictSame(rolesOf('zoe@example.com'), ['access', 'admin'])
 })
 
+t.test('C54 a connector that gets another issuer ends its sessions and drops its roles', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  await connector(hub, 'sso', first)
+  await hub.api('POST', '/users', { name: 'keeper', roles: ['admin'] })
+  first.person = { sub: 'ivy', email: 'ivy@example.com', email_verified: true, groups: ['platform-team'] }
+  const visitor = hub.visitor()
+  await visitor.open(`${hub.url}/`)
+  const me = async () => (await visitor.fetch(`${hub.url}/v1/webapi/me`)).status
+  const ivy = () => hub.api<{ roles: string[]; mapped_roles: string[] }>('GET', '/users/ivy@example.com')
+  const put = (spec: object) =>
+    hub.api<{ cut: { sessions: number } }>('PUT', '/connectors/sso', {
+      kind: 'oidc',
+      version: 'v1',
+      metadata: { name: 'sso' },
+      spec,
+    })
+  t.match(await put({ ...first.spec, claims_to_roles: [] }), { cut: { sessions: 0 } })
+  t.equal(await me(), 200, 'another rule ends nothing')
+  t.match(await ivy(), { mapped_roles: ['access'] })
+  t.match(await hub.api('DELETE', '/users/ivy@example.com/mapped-roles'), { dropped: ['access'], roles: [] })
+  await connector(hub, 'sso', first)
+  await visitor.open(`${hub.url}/web/login?connector=sso`)
+  t.match(await ivy(), { mapped_roles: ['access'] })
+
+  t.match(await put(second.spec), { created: false, cut: { sessions: 1 } })
+  t.equal(await me(), 401)
+  t.match(await ivy(), { roles: [], mapped_roles: [] })
+  await until(async () => {
+    return (await hub.api<unknown[]>('GET', '/audit?type=session.revoked')).length > 0
+  }, 'the end is in the audit')
+})
+
 t.test('a sign-in under way gives back no roles of a connector that was deleted or changed', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())

@@ -308,7 +308,7 @@ t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) 
     ),
   )
   t.strictSame(codes(both).sort(), ['200 ok', '409 last_key'], 'two removals at once leave one key')
-  keys.clock.advance(6 * 60_000)
+  keys.clock.advance(11 * 60_000)
   await keys.hub.ready()
   t.match(await beginKey({}), { status: 403, code: 'sign_in_again' })
   const foreign = { origin: keys.hub.appUrl('vault'), 'sec-fetch-site': 'same-site' }
@@ -422,7 +422,7 @@ t.test('mfa_freshness: a fresh answer counts for another app, an old one does no
     '/.mezite/session',
     'the sign-in itself is fresh',
   )
-  keys.clock.advance(6 * 60_000)
+  keys.clock.advance(11 * 60_000)
   await keys.hub.ready()
   t.equal((await keys.enter(kim.visitor, 'vault')).pathname, '/web/mfa')
   t.equal((await keys.confirm(kim)).status, 200)
