@@ -4,7 +4,7 @@
  */
 export { type Access, access } from './api/access.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
-export type { IdentityValue } from './api/app.ts'
+export type { HttpVersion, IdentityValue } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'
 export {

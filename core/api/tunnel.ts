@@ -60,6 +60,8 @@ export interface OpenOptions {
   readonly idle?: (agent: string) => Pipe | undefined
   /** Host name of an agent whose link has just broken: tried last. */
   readonly avoid?: string | null
+  /** Protocols that the agent offers in TLS to the app (ALPN), best first. Default: `http/1.1`. */
+  readonly alpn?: readonly string[] | undefined
 }
 
 /** The live agents of this hub and the way through them. */

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Admission } from '../api/admission.ts'
 import type { App } from '../api/app.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
@@ -25,7 +25,7 @@ export class MemoryTunnel implements Tunnel {
     return this.links().filter((link) => app.agents.includes(link.hostname))
   }
 
-  dial(app: App, link: Link): Promise<Pipe> {
+  dial(app: App, link: Link, alpn: readonly string[] = ['http/1.1']): Promise<Pipe> {
     this.dials.push(link.hostname)
     if (this.failing.has(link.hostname)) return Promise.reject(dialError('the agent refused'))
     const url = new URL(app.uri)
@@ -36,6 +36,7 @@ export class MemoryTunnel implements Tunnel {
       ? connectTls({
           ...options,
           rejectUnauthorized: app.tls.verify,
+          ALPNProtocols: [...alpn],
           ...(app.tls.ca ? { ca: app.tls.ca } : {}),
         })
       : connect({ ...options, noDelay: true })
@@ -44,7 +45,8 @@ export class MemoryTunnel implements Tunnel {
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         this.sockets.set(socket, link.hostname)
         socket.once('close', () => this.sockets.delete(socket))
-        resolve(socketPipe(socket, link.hostname))
+        const protocol = (socket as TLSSocket).alpnProtocol
+        resolve(Object.assign(socketPipe(socket, link.hostname), { alpn: protocol || null }))
       })
     })
   }
@@ -54,7 +56,7 @@ export class MemoryTunnel implements Tunnel {
       admission,
       options,
       (app) => this.candidates(app),
-      (app, link) => this.dial(app, link),
+      (app, link, alpn) => this.dial(app, link, alpn),
     )
   }
 

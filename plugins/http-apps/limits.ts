@@ -7,6 +7,8 @@ export const limits = {
   /** A chunk-size line with its extensions. */
   chunkLineBytes: 4 * 1024,
   informational: 16,
+  /** What an app that speaks HTTP/2 may send unread, on a connection that carries one request. */
+  http2WindowBytes: 256 * 1024,
   /**
    * Pipes that wait for the next request of the same session: as many as a busy program asks at once, because those beyond
    * are dialled anew each time.

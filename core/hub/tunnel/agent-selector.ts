@@ -54,7 +54,7 @@ export function createAgentSelector(options: {
   }
 
   /** Checks again what may have changed since the link was a candidate. */
-  async function dial(app: App, link: LiveLink): Promise<Pipe> {
+  async function dial(app: App, link: LiveLink, alpn?: readonly string[]): Promise<Pipe> {
     const { hostname } = link
     if (links.get(hostname) !== link || !link.usable) {
       throw new DialError('MEZ_LINK_LOST', 'link_lost', `the link to ${hostname} is gone`)
@@ -68,7 +68,7 @@ export function createAgentSelector(options: {
     turn += 1
     link.turn = turn
     try {
-      const pipe = await dialThrough(link, app)
+      const pipe = await dialThrough(link, app, alpn)
       errors.delete(hostname)
       return pipe
     } catch (error) {
@@ -92,9 +92,9 @@ export function createAgentSelector(options: {
  */
 export function openAdmitted<L extends Link>(
   admission: Admission,
-  { idle, avoid = null }: OpenOptions = {},
+  { idle, avoid = null, alpn }: OpenOptions = {},
   candidates: (app: App) => readonly L[],
-  dial: (app: App, link: L) => Promise<Pipe>,
+  dial: (app: App, link: L, alpn?: readonly string[]) => Promise<Pipe>,
 ): Pipe | Promise<Pipe> {
   const state = stateOf(admission)
   if (state === null) return Promise.reject(new TypeError('tunnel.open takes an admission of access.admit'))
@@ -119,7 +119,7 @@ export function openAdmitted<L extends Link>(
     if (link === undefined) throw failure
     const kept = idle?.(link.hostname)
     if (kept !== undefined) return confirmed(state as AdmissionState, kept)
-    return dial(app, link).then(
+    return dial(app, link, alpn).then(
       (pipe) => confirmed(state as AdmissionState, pipe),
       (error: unknown) => next(at + 1, error),
     )

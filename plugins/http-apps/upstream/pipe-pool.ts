@@ -31,13 +31,21 @@ export class PipePool {
     deadlines.add(this.#sweep)
   }
 
-  /** The connection that was used last, of this session to this version of the app through this agent. */
-  take(sessionKey: string, app: App, agent: string): Upstream | undefined {
+  /**
+   * The connection that was used last, of this session to this revision of the app through this agent; `version`: of HTTP,
+   * or null for any.
+   */
+  take(
+    sessionKey: string,
+    app: App,
+    agent: string,
+    version: Upstream['version'] | null = null,
+  ): Upstream | undefined {
     const stack = this.#idle.get(sessionKey)
     if (stack === undefined) return undefined
     for (let at = stack.length - 1; at >= 0; at--) {
       const upstream = stack[at] as Upstream
-      if (!leadsTo(upstream, app, agent)) continue
+      if (!leadsTo(upstream, app, agent) || (version !== null && upstream.version !== version)) continue
       this.#remove(stack, at)
       if (upstream.app === app && !upstream.gone && !upstream.going) return upstream
       upstream.destroy()

@@ -1,8 +1,10 @@
-import { messageOf, Problem } from '@mezite/core'
-import { addressKey } from '@mezite/core/protocol'
+import { type App, messageOf, Problem } from '@mezite/core'
+import { addressKey, type Pipe } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
-import { Upstream } from './upstream.ts'
+import { Http1Upstream } from './http1-upstream.ts'
+import { Http2Upstream } from './http2-upstream.ts'
+import { alpnFor, type Upstream, versionFor } from './upstream.ts'
 
 /** What an earlier attempt of the same request has taught. */
 export interface Attempt {
@@ -32,18 +34,37 @@ export function openUpstream(
 ): void {
   const { admission } = admitted
   const { app, session } = admission
+  const { upgrade } = admitted.request
   const key = session?.id ?? sharerOf(admitted)
   let kept: Upstream | undefined
   const idle = (agent: string) => {
-    kept = pool.take(key, app, agent)
+    kept = pool.take(key, app, agent, versionFor(app, upgrade))
     return kept?.pipe
   }
-  const opened = tunnel.open(admission, fresh ? { avoid } : { avoid, idle })
+  const alpn = alpnFor(app, upgrade)
+  const opened = tunnel.open(admission, fresh ? { avoid, alpn } : { avoid, alpn, idle })
   if (!(opened instanceof Promise)) return void done(kept as Upstream)
   opened.then(
-    (pipe) => done(kept?.pipe === pipe ? kept : new Upstream(pipe, app, key)),
+    (pipe) => done(kept?.pipe === pipe ? kept : connect(pipe, app, key, upgrade)),
     (error: unknown) => done(admission.ended === null ? problemOf(app.name, error) : endedProblem(admission)),
   )
+}
+
+function connect(pipe: Pipe, app: App, key: string, upgrade: boolean): Upstream | Problem {
+  const secure = app.uri.startsWith('https:')
+  const version = versionFor(app, upgrade) ?? (pipe.alpn === 'h2' ? '2' : '1.1')
+  if (version === '1.1') return new Http1Upstream(pipe, app, key)
+  if (!secure || pipe.alpn === 'h2') return new Http2Upstream(pipe, app, key)
+  pipe.onclose = () => {}
+  pipe.destroy()
+  const problem = new Problem(
+    502,
+    'http2_unavailable',
+    `${app.name} does not respond in the way it is set up for.`,
+  )
+  problem.cause =
+    'TLS did not negotiate HTTP/2: set http.version of the app to auto or 1.1, or upgrade the agent'
+  return problem
 }
 
 function problemOf(app: string, error: unknown): Problem {

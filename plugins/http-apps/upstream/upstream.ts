@@ -1,190 +1,57 @@
-import { type App, messageOf } from '@mezite/core'
+import type { App } from '@mezite/core'
 import type { Pipe } from '@mezite/core/protocol'
 import type { RequestHead } from '../request/request-head.ts'
-import { type ResponseEvents, ResponseParser } from './response-parser.ts'
+import type { ResponseEvents } from './response-parser.ts'
 import type { UpstreamFailure } from './upstream-failure.ts'
 
-/** Whoever uses an upstream connection at the moment. */
+/** The current user of an upstream connection. */
 export interface UpstreamUser extends ResponseEvents {
   ondrain(): void
-  /** No (whole) answer will come; the connection is gone. `broken`: what came was no HTTP. */
+  /** The response will not come, or not in full; the connection is gone. */
   onfail(failure: UpstreamFailure): void
 }
 
-/**
- * An HTTP/1.1 connection to an app over a pipe, one request at a time. The tunnel's callbacks are set once, so a
- * request costs no closure. Its pool takes it back after a clean exchange and hears when it is over.
- */
-export class Upstream {
+/** A connection to an app over a pipe. It carries one request at a time, whatever version of HTTP it speaks. */
+export interface Upstream {
   readonly app: App
   readonly sessionKey: string
   readonly pipe: Pipe
-  readonly #parser: ResponseParser
-  #user: UpstreamUser | null = null
-  #gone = false
-  #ended = false
-  #framing: 'plain' | 'chunked' | 'raw' = 'plain'
-  /** The whole request has been written. */
-  #sent = false
+  readonly agent: string
+  readonly version: '1.1' | '2'
+  readonly gone: boolean
+  /** Its link is about to close: it serves no further request. */
+  readonly going: boolean
+  /** The response has begun to arrive. */
+  readonly answering: boolean
+  /** It may serve another request, now that the response is complete. */
+  readonly reusable: boolean
   /** It has served another request before. */
-  reused = false
+  reused: boolean
   /** When it was put back, on the clock of the pool. */
-  idleSince = 0
-  ongone: (upstream: Upstream) => void = () => {}
-
-  constructor(pipe: Pipe, app: App, sessionKey: string) {
-    this.pipe = pipe
-    this.app = app
-    this.sessionKey = sessionKey
-    this.#parser = new ResponseParser({
-      oninformational: (status, lines) => this.#user?.oninformational(status, lines),
-      onhead: (head) => this.#user?.onhead(head),
-      onbody: (chunk, last) => this.#user?.onbody(chunk, last),
-      onend: (trailers) => this.#user?.onend(trailers),
-    })
-    pipe.ondata = (chunk) => this.#ondata(chunk)
-    pipe.onend = () => this.#onend()
-    pipe.ondrain = () => this.#user?.ondrain()
-    pipe.onclose = (error) => this.#onclose(error)
-  }
-
-  get agent(): string {
-    return this.pipe.agent
-  }
-
-  get gone(): boolean {
-    return this.#gone
-  }
-
-  /** Its link goes: it serves no further request. */
-  get going(): boolean {
-    return this.pipe.isGoing?.() === true
-  }
-
-  /** A byte of the answer has come. */
-  get answering(): boolean {
-    return this.#parser.started
-  }
-
-  /** May serve another request, now that its answer is over. */
-  get reusable(): boolean {
-    return !this.#gone && !this.#ended && this.#sent && this.#parser.over && this.#parser.reusable
-  }
-
+  idleSince: number
+  ongone: (upstream: Upstream) => void
   /** Prepares for the response to this request; `send` follows at once, unless the connection is gone. */
-  begin(user: UpstreamUser, { method, upgrade }: RequestHead): void {
-    this.#user = user
-    this.#sent = false
-    this.#parser.begin({ head: method === 'HEAD', upgrade })
-  }
-
-  send(head: RequestHead): void {
-    this.#framing = head.upgrade ? 'raw' : head.length === null ? 'chunked' : 'plain'
-    this.#sent = head.length === undefined
-    this.#write(headBytes(head))
-  }
-
+  begin(user: UpstreamUser, head: RequestHead): void
+  send(head: RequestHead): void
   /** Of the body, or of a WebSocket. False: wait for `ondrain`. */
-  writeBody(chunk: Buffer): boolean {
-    return this.#write(this.#framing === 'chunked' ? framed(chunk) : chunk)
-  }
-
+  writeBody(chunk: Buffer): boolean
   /** The body is complete; `trailers` are name and value in turn. */
-  endBody(trailers: readonly string[]): void {
-    if (this.#framing === 'chunked') this.#write(Buffer.from(`0\r\n${linesText(trailers)}\r\n`, 'latin1'))
-    else if (this.#framing === 'raw' && !this.#gone) this.pipe.end()
-    this.#sent = true
-  }
-
-  /** Gives up the user; nothing more is told to it. */
-  leave(): void {
-    this.#user = null
-  }
-
-  pause(): void {
-    if (!this.#gone) this.pipe.pause()
-  }
-
-  resume(): void {
-    if (!this.#gone) this.pipe.resume()
-  }
-
-  destroy(): void {
-    if (this.#gone) return
-    this.#gone = true
-    this.#user = null
-    this.pipe.destroy()
-    this.ongone(this)
-  }
-
-  #write(chunk: Buffer): boolean {
-    return this.#gone || this.pipe.write(chunk)
-  }
-
-  #ondata(chunk: Buffer): void {
-    if (this.#gone) return
-    if (this.#user === null) {
-      this.destroy()
-      return
-    }
-    try {
-      this.#parser.execute(chunk)
-    } catch (error) {
-      this.#fail(true, false, messageOf(error))
-    }
-  }
-
-  #onend(): void {
-    this.#ended = true
-    if (this.#gone) return
-    if (this.#user === null) {
-      this.destroy()
-      return
-    }
-    try {
-      this.#parser.finish()
-    } catch (error) {
-      this.#fail(false, false, messageOf(error))
-    }
-  }
-
-  #onclose(error: Error | null): void {
-    if (this.#gone) return
-    const linkLost = (error as { code?: string } | null)?.code === 'MEZ_LINK_LOST'
-    this.#fail(false, linkLost, error ? messageOf(error) : 'the app closed the connection')
-  }
-
-  #fail(broken: boolean, linkLost: boolean, detail: string): void {
-    const user = this.#user
-    this.destroy()
-    user?.onfail({ broken, linkLost, detail })
-  }
+  endBody(trailers: readonly string[]): void
+  /** Removes the user, who is not notified of anything any more. */
+  leave(): void
+  pause(): void
+  resume(): void
+  destroy(): void
 }
 
-function headBytes({ method, target, host, lines, length, upgrade }: RequestHead): Buffer {
-  const framing = upgrade
-    ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
-    : length === null
-      ? 'Transfer-Encoding: chunked\r\n'
-      : length === undefined
-        ? ''
-        : `Content-Length: ${length}\r\n`
-  const text = `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${linesText(lines)}${framing}\r\n`
-  return Buffer.from(text, 'latin1')
+/** The version that a request needs of a connection; null: the one that TLS negotiated. WebSockets need HTTP/1.1. */
+export function versionFor({ httpVersion }: App, upgrade: boolean): Upstream['version'] | null {
+  if (upgrade || httpVersion === '1.1') return '1.1'
+  return httpVersion === 'auto' ? null : '2'
 }
 
-function linesText(lines: readonly string[]): string {
-  let text = ''
-  for (let i = 0; i + 1 < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`
-  return text
-}
-
-/** A chunk in the framing of this connection (RFC 9112 section 7.1): extensions of the browser's chunks do not pass. */
-function framed(chunk: Buffer): Buffer {
-  const size = chunk.length.toString(16)
-  const bytes = Buffer.allocUnsafe(size.length + chunk.length + 4)
-  bytes.write(`${size}\r\n`, 0, 'latin1')
-  chunk.copy(bytes, size.length + 2)
-  bytes.write('\r\n', size.length + 2 + chunk.length, 'latin1')
-  return bytes
+/** Protocols to offer in TLS to the app (ALPN), best first. */
+export function alpnFor(app: App, upgrade: boolean): readonly string[] {
+  const version = versionFor(app, upgrade)
+  return version === null ? ['h2', 'http/1.1'] : [version === '2' ? 'h2' : 'http/1.1']
 }

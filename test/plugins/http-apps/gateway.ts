@@ -37,8 +37,8 @@ execFileSync(
   ),
   { stdio: 'ignore' },
 )
-const key = readFileSync(join(directory, 'k'))
-const cert = readFileSync(join(directory, 'c'))
+export const key = readFileSync(join(directory, 'k'))
+export const cert = readFileSync(join(directory, 'c'))
 
 export function appAt(port: number, more: Partial<App> = {}): App {
   return Object.freeze({
@@ -223,6 +223,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
   const { port } = server.address() as AddressInfo
   const sockets = new Set<TLSSocket>()
   return {
+    port,
     apps,
     tunnel,
     records,

@@ -4,8 +4,9 @@ import type { Pipe } from '@mezite/core/protocol'
 import t from 'tap'
 import { limits } from '../../../plugins/http-apps/limits.ts'
 import type { Deadlines, Waiting } from '../../../plugins/http-apps/relay/deadlines.ts'
+import { Http1Upstream } from '../../../plugins/http-apps/upstream/http1-upstream.ts'
 import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
-import { Upstream } from '../../../plugins/http-apps/upstream/upstream.ts'
+import type { Upstream } from '../../../plugins/http-apps/upstream/upstream.ts'
 
 const appOf = (id: string) => ({ id }) as App
 
@@ -34,7 +35,7 @@ function start() {
     /** A connection after a clean exchange. */
     give(session: string, app: App, agent = 'node-1') {
       const under = pipe(agent)
-      const upstream = new Upstream(under, app, session)
+      const upstream = new Http1Upstream(under, app, session)
       upstream.ongone = (gone) => closed.push(gone)
       pool.give(upstream)
       return { upstream, under }

@@ -1,0 +1,237 @@
+import { STATUS_CODES } from 'node:http'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { type App, messageOf } from '@mezite/core'
+import { type Pipe, PipeDuplex } from '@mezite/core/protocol'
+import { limits } from '../limits.ts'
+import type { RequestHead } from '../request/request-head.ts'
+import type { Upstream, UpstreamUser } from './upstream.ts'
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+
+/**
+ * An HTTP/2 connection to an app over a pipe. It carries one request at a time, as one of HTTP/1.1 does: so connections
+ * of a session spread over agents, end with their request, and never mix two people.
+ */
+export class Http2Upstream implements Upstream {
+  readonly app: App
+  readonly sessionKey: string
+  readonly pipe: Pipe
+  readonly version = '2'
+  readonly #duplex: PipeDuplex
+  readonly #session: ClientHttp2Session
+  #stream: ClientHttp2Stream | null = null
+  #user: UpstreamUser | null = null
+  #headOnly = false
+  #informational = 0
+  #trailersIn: readonly string[] = []
+  #trailersOut: readonly string[] = []
+  #linkLost = false
+  /** Both sides of the last request are complete. */
+  #sent = false
+  #ended = false
+  gone = false
+  answering = false
+  reused = false
+  idleSince = 0
+  ongone: (upstream: Upstream) => void = () => {}
+
+  constructor(pipe: Pipe, app: App, sessionKey: string) {
+    this.pipe = pipe
+    this.app = app
+    this.sessionKey = sessionKey
+    this.#duplex = new PipeDuplex(pipe)
+    this.#duplex.on('error', (error: NodeJS.ErrnoException) => {
+      this.#linkLost = error.code === 'MEZ_LINK_LOST'
+    })
+    this.#session = connect('http://app', {
+      createConnection: () => this.#duplex,
+      maxHeaderListPairs: limits.responseLines,
+      settings: {
+        enablePush: false,
+        initialWindowSize: limits.http2WindowBytes,
+        maxHeaderListSize: limits.responseHeadBytes,
+      },
+    })
+    this.#session.on('error', (error: NodeJS.ErrnoException) => this.#fail(error))
+    this.#session.on('close', () => this.#fail(null))
+    this.#session.once('connect', () => {
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(limits.http2WindowBytes)
+    })
+    this.#session.on('goaway', () => {
+      if (this.#user === null) this.destroy()
+    })
+  }
+
+  get agent(): string {
+    return this.pipe.agent
+  }
+
+  get going(): boolean {
+    return this.pipe.isGoing?.() === true || this.#session.closed
+  }
+
+  get reusable(): boolean {
+    return !this.gone && !this.#session.closed && this.#sent && this.#ended
+  }
+
+  begin(user: UpstreamUser, { method }: RequestHead): void {
+    this.#user = user
+    this.#headOnly = method === 'HEAD'
+    this.#sent = false
+    this.#ended = false
+    this.answering = false
+    this.#informational = 0
+    this.#trailersIn = []
+    this.#trailersOut = []
+  }
+
+  send(head: RequestHead): void {
+    const endStream = head.length === undefined
+    this.#sent = endStream
+    let stream: ClientHttp2Stream
+    try {
+      stream = this.#session.request(fieldsOf(head), { endStream, waitForTrailers: head.length === null })
+    } catch (error) {
+      this.#fail(error as Error)
+      return
+    }
+    this.#stream = stream
+    // The user is notified of the end of the stream; one that has left is not.
+    const current = (run: (user: UpstreamUser) => void) => {
+      if (this.#stream === stream && this.#user !== null) run(this.#user)
+    }
+    let error: NodeJS.ErrnoException | null = null
+    stream.on('error', (reason) => {
+      error = reason
+    })
+    stream.on('headers', (headers, _flags, raw: string[]) =>
+      current((user) => {
+        this.#informational += 1
+        if (this.#informational > limits.informational)
+          this.#fail(new Error('too many interim responses'), true)
+        else user.oninformational(headers[':status'] as number, plainLines(raw))
+      }),
+    )
+    stream.on('response', (headers, flags, raw: string[]) => {
+      current((user) => this.#onhead(user, headers, flags, raw))
+      // Node.js emits data that came with the head before the head, if somebody listens already.
+      stream.on('data', (chunk: Buffer) => current((user) => user.onbody(chunk, false)))
+    })
+    stream.on('trailers', (_headers, _flags, raw: string[]) => {
+      this.#trailersIn = plainLines(raw)
+    })
+    stream.on('wantTrailers', () => stream.sendTrailers(trailersOf(this.#trailersOut)))
+    stream.on('drain', () => current((user) => user.ondrain()))
+    stream.on('end', () => {
+      // A reset ends the readable side as well.
+      if (stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR || !this.answering) return
+      current((user) => this.#onend(user))
+    })
+    stream.on('close', () =>
+      current(() => {
+        if (!this.#ended) this.#fail(error ?? new Error(`the app reset the stream (code ${stream.rstCode})`))
+      }),
+    )
+  }
+
+  writeBody(chunk: Buffer): boolean {
+    const stream = this.#stream
+    return stream === null || stream.destroyed || stream.writableEnded || stream.write(chunk)
+  }
+
+  endBody(trailers: readonly string[]): void {
+    this.#trailersOut = trailers
+    this.#sent = true
+    this.#stream?.end()
+  }
+
+  leave(): void {
+    this.#user = null
+    this.#stream = null
+  }
+
+  pause(): void {
+    this.#stream?.pause()
+  }
+
+  resume(): void {
+    this.#stream?.resume()
+  }
+
+  destroy(): void {
+    if (this.gone) return
+    this.gone = true
+    this.#user = null
+    this.#session.destroy()
+    this.#duplex.destroy()
+    this.ongone(this)
+  }
+
+  #onhead(
+    user: UpstreamUser,
+    headers: { readonly [name: string]: unknown },
+    flags: number,
+    raw: string[],
+  ): void {
+    this.answering = true
+    const status = headers[':status'] as number
+    const lines = plainLines(raw)
+    const given = headers['content-length']
+    const length = typeof given === 'string' ? Number(given) : null
+    const ends = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+    const bodiless = this.#headOnly || status === 204 || status === 304
+    // A response that ends with its head has no body on any version of HTTP; gRPC sends errors in that form.
+    if (ends && !bodiless && length === null) lines.push('content-length', '0')
+    const hasBody = !bodiless && !ends
+    user.onhead({
+      status,
+      reason: STATUS_CODES[status] ?? '',
+      lines,
+      length: ends && length === null ? 0 : length,
+      hasBody,
+      bodyFollows: false,
+    })
+    if (!hasBody) this.#onend(user)
+  }
+
+  #onend(user: UpstreamUser): void {
+    if (this.#ended || this.#user !== user) return
+    this.#ended = true
+    user.onend(this.#trailersIn)
+  }
+
+  /** The connection is over. `broken`: what came was not HTTP/2. */
+  #fail(
+    error: NodeJS.ErrnoException | null,
+    broken = /^ERR_HTTP2_(?:SESSION_)?ERROR$/.test(error?.code ?? ''),
+  ): void {
+    const user = this.#user
+    if (this.gone) return
+    this.destroy()
+    const detail = error === null ? 'the app closed the connection' : messageOf(error)
+    user?.onfail({ broken: broken && !this.#linkLost, linkLost: this.#linkLost, detail })
+  }
+}
+
+function fieldsOf({ method, target, host, lines, length, trailers }: RequestHead): string[] {
+  const fields = [':method', method, ':scheme', 'http', ':authority', host, ':path', target]
+  for (let i = 0; i + 1 < lines.length; i += 2)
+    fields.push((lines[i] as string).toLowerCase(), lines[i + 1] as string)
+  if (typeof length === 'number') fields.push('content-length', String(length))
+  if (trailers) fields.push('te', 'trailers')
+  return fields
+}
+
+/** Without pseudo-header fields. */
+function plainLines(raw: readonly string[]): string[] {
+  return raw.filter((_, i) => !(raw[i - (i % 2)] as string).startsWith(':'))
+}
+
+function trailersOf(lines: readonly string[]): Record<string, string[]> {
+  const fields: Record<string, string[]> = Object.create(null)
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase()
+    fields[name] = [...(fields[name] ?? []), lines[i + 1] as string]
+  }
+  return fields
+}
