@@ -33,6 +33,7 @@ export const commands: Commands = {
   'users ls': async () => (await users()).UsersLs,
   'users get': async () => (await users()).UsersGet,
   'users rm': async () => (await users()).UsersRm,
+  'users drop-mapped-roles': async () => (await users()).UsersDropMappedRoles,
   'users add-mfa': async () => (await users()).UsersAddMfa,
   'users list-mfa': async () => (await users()).UsersListMfa,
   'users reset-webauthn': async () => (await users()).UsersResetWebauthn,

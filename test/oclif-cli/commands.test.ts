@@ -207,6 +207,13 @@ t.test('each change is one request, and reports what was done', async (t) => {
       /^Updated user b@x: assigned roles access/,
     ],
     ['users relink bob -y', 'POST', '/users/bob/relink', null, /^Relinked user bob/],
+    [
+      'users drop-mapped-roles bob -y',
+      'DELETE',
+      '/users/bob/mapped-roles',
+      null,
+      /^Dropped the mapped roles of bob/,
+    ],
     ['users rm bob -y', 'DELETE', '/users/bob', null, /^Removed user bob/],
     ['roles rm r -y', 'DELETE', '/roles/r', null, /^Removed role r/],
     ['sso rm s -y', 'DELETE', '/connectors/s', null, /^Removed connector s/],

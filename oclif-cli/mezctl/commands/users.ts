@@ -130,6 +130,23 @@ export class UsersRm extends RemoveCommand {
   }
 }
 
+export class UsersDropMappedRoles extends RemoveCommand {
+  static override summary = 'Drop the roles that were mapped from claims at the last sign-in'
+  static override description =
+    'Assigned roles stay. The next sign-in maps claims again; to keep it from giving the same roles, change the connector or the user’s groups at the provider. `users get` shows mapped roles and their connector.'
+  static override args = args
+
+  protected removal(user: string) {
+    return {
+      method: 'DELETE',
+      path: path`/users/${user}/mapped-roles`,
+      question: `Drop the mapped roles of ${user}? Access that only they give ends now.`,
+      done: `Dropped the mapped roles of ${user}.`,
+      result: { name: user, mapped_roles: [] },
+    }
+  }
+}
+
 /** The hub's response to a request for an enrolment link. */
 interface EnrolmentLink {
   readonly id: string
