@@ -137,9 +137,14 @@ export interface Sessions {
   ): Promise<number>
   /**
    * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
-   * freshness says). One entry for each name, level and `by` is kept, the newest. Nothing when the session has ended.
+   * freshness says); in a `cert` session, for the app `appId` as long as the session lasts. One entry for each name, level,
+   * `by` and app is kept, the newest. Nothing when the session has ended.
    */
-  remember(session: Session, satisfied: Omit<SatisfiedRequirement, 'appId'>): Promise<void>
+  remember(
+    session: Session,
+    satisfied: Omit<SatisfiedRequirement, 'appId'>,
+    appId?: string | null,
+  ): Promise<void>
   /**
    * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
    * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.

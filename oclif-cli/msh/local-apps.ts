@@ -8,7 +8,7 @@ import {
   readPrivateFile,
   writePrivateFile,
 } from '@mezite/cli-shared'
-import { findApp } from './app-lookup.ts'
+import { type FoundApp, findApp } from './app-lookup.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
@@ -43,10 +43,9 @@ export async function openApps(options: {
 }): Promise<readonly OpenApp[]> {
   const { apps, identity, client, hub, ports, note } = options
   await hub.connect()
-  const lookups = apps.map((app) => findApp({ app, client, hub }))
-  const found = await Promise.all(lookups).catch((error: unknown) => {
-    throw error instanceof Refusal ? error.toCliError() : error
-  })
+  const found: FoundApp[] = []
+  // One after the other: each may need a page of its own.
+  for (const app of apps) found.push(await findOrConfirm({ app, client, hub, identity }))
   const opened: OpenApp[] = []
   for (const { app, protocol, publicHost } of found) {
     const create = (): Server =>
@@ -60,6 +59,33 @@ export async function openApps(options: {
     opened.push({ app, protocol, port })
   }
   return opened
+}
+
+/** Finds an app; one that needs a passkey is found again after a confirmation in the browser. Throws `CliError`. */
+async function findOrConfirm(options: {
+  readonly app: string
+  readonly client: HubClient | null
+  readonly hub: HubConnection
+  readonly identity: Identity
+}): Promise<FoundApp> {
+  const { app, client, identity } = options
+  const fail = (error: unknown): never => {
+    throw error instanceof Refusal ? error.toCliError() : error
+  }
+  try {
+    return await findApp(options)
+  } catch (error) {
+    // An identity file is for jobs, which have no browser.
+    const confirmable = error instanceof Refusal && error.reason === 'session_mfa_required'
+    if (!confirmable || client === null || identity.sessionId === null) return fail(error)
+  }
+  const { waitForRedirect } = await import('@mezite/cli-shared/login')
+  const page = new URL(`https://${identity.proxy.name}/web/confirm`)
+  page.searchParams.set('session', identity.sessionId)
+  page.searchParams.set('app', app)
+  process.stderr.write(`${app} needs your passkey.\n`)
+  await waitForRedirect(page, identity.proxy, async () => {})
+  return findApp(options).catch(fail)
 }
 
 /** A requested port must be free; the port of the last time may be taken by now. */

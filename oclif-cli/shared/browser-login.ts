@@ -61,10 +61,13 @@ async function pastedCode(page: URL): Promise<string> {
   }
 }
 
-/** Any web page can send a wrong code here, so a wrong code does not end the wait. */
-async function waitForRedirect<T>(
+/**
+ * Opens a page of the hub and waits until it redirects to a listener on loopback with a code, which `redeem` takes. Any web
+ * page can send a wrong code, so a wrong code does not end the wait.
+ */
+export async function waitForRedirect<T>(
   page: URL,
-  proxy: ProxyAddress,
+  proxy: Pick<ProxyAddress, 'name'>,
   redeem: (code: string) => Promise<T>,
 ): Promise<T> {
   const server = createServer({ requestTimeout: 10_000 })
@@ -76,7 +79,7 @@ async function waitForRedirect<T>(
   page.searchParams.set('redirect_port', String(port))
   const result = new Promise<T>((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new CliError('MEZ_LOGIN_FAILED', 'nobody allowed the login within five minutes')),
+      () => reject(new CliError('MEZ_LOGIN_FAILED', 'the browser did not return within five minutes')),
       WAIT_MS,
     )
     server.on('close', () => clearTimeout(timer))
@@ -102,7 +105,7 @@ async function waitForRedirect<T>(
       try {
         const done = await redeem(code)
         afterResponse(() => resolve(done))
-        respond(200, 'You are signed in. Close this page and return to the terminal.\n')
+        respond(200, 'Done: you are signed in. Close this page and return to the terminal.\n')
       } catch (error) {
         const { code: reason, status } = error instanceof CliError ? error : { code: '', status: null }
         if (reason === 'code_invalid') {
@@ -125,7 +128,7 @@ async function waitForRedirect<T>(
   result.catch(() => {})
   try {
     process.stderr.write(
-      `Opening ${page}\nAllow the login in the browser (waiting for ${escapeText(proxy.name)}; Ctrl-C cancels).\n`,
+      `Opening ${page}\nContinue in the browser (waiting for ${escapeText(proxy.name)}; Ctrl-C cancels).\n`,
     )
     await openPage(page)
     return await result
@@ -144,7 +147,7 @@ function codeOf(request: IncomingMessage, port: number): string | 403 | 404 {
 }
 
 /** Opens the system's browser, or the program that MEZITE_BROWSER names. */
-export async function openPage(page: URL): Promise<void> {
+async function openPage(page: URL): Promise<void> {
   const failed = () => process.stderr.write('No browser could be started. Open the address above yourself.\n')
   try {
     const { default: open } = await import('open')

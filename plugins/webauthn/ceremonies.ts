@@ -4,7 +4,7 @@ import type { WebauthnTables } from './migrations.ts'
 
 /** What a challenge was made for; an answer counts for exactly this. */
 export interface Binding {
-  readonly purpose: 'sign-in' | 'session-mfa' | 'confirm' | 'permit' | 'enrol'
+  readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'permit' | 'enrol'
   /** Id of the hub session, or the hash of what this browser holds before it has one. */
   readonly session: string
   /** Key of the user; null while that is what is being asked. */

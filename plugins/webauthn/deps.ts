@@ -29,7 +29,7 @@ export interface Deps {
   readonly rates: RateLimit
   readonly users: Users
   readonly sessions: Sessions
-  readonly catalog: Pick<Catalog, 'byHost'>
+  readonly catalog: Pick<Catalog, 'byHost' | 'byName'>
   readonly desk: SignInDesk
   readonly revisions: Pick<Revisions, 'fresh'>
   readonly audit: Pick<Audit, 'record'>

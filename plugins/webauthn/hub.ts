@@ -29,6 +29,7 @@ import { mfaRoutes, mfaUrl } from './mfa-routes.ts'
 import { webauthnMigrations } from './migrations.ts'
 import { createPages } from './pages.ts'
 import { createKeys } from './passkeys.ts'
+import { programRoutes } from './program-routes.ts'
 import { signInRoutes, signInUrl } from './sign-in-routes.ts'
 
 /** Passkeys: the demand of a role, answered for each app session, and sign-in without a provider. */
@@ -82,7 +83,7 @@ export default defineHubPlugin({
         ? { location: mfaUrl(publicNames.signInOrigin, requirement.level, state) }
         : null,
     )
-    const routes = [mfaRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
+    const routes = [mfaRoutes, programRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
     for (const make of routes) provide.webRoutes(make(parts))
     provide.webRoutes(assets.webRoutes)
   },

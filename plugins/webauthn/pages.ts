@@ -69,6 +69,31 @@ export function createPages({
             </div>`,
       ),
 
+    /** A login of `msh` needs a passkey before this app opens. */
+    confirmProgram: (ask: {
+      readonly user: string
+      readonly app: string
+      readonly session: string
+      readonly port: number
+      readonly hasKey: boolean
+    }) =>
+      page(
+        'Confirm with your passkey',
+        ask.hasKey
+          ? html`<div class="card" data-passkey="program" data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port)}>
+              <h1>Confirm with your passkey</h1>
+              <p>msh opens ${ask.app} in your terminal after you confirm that it is you, <strong>${ask.user}</strong>.</p>
+              <p class="quiet">Continue only if you have just started msh app login yourself.</p>
+              <div class="actions"><button data-go>Use your passkey</button><a class="button plain" href="/">Cancel</a></div>
+              ${status()}${noScript()}
+            </div>`
+          : html`<div class="card">
+              <h1>A passkey is needed</h1>
+              <p>${ask.app} opens after you confirm with a passkey. You have none yet.</p>
+              <div class="actions"><a class="button" href="/web/account">Add a passkey</a><a class="button plain" href="/">Your applications</a></div>
+            </div>`,
+      ),
+
     /** Sign-in of people without an identity provider. */
     signIn: (state: string) =>
       page(

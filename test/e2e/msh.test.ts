@@ -234,7 +234,6 @@ t.test('I121 who may not is told why in plain words', async (t) => {
   await register('signer', 'tcp://127.0.0.1:9', 'env=signer', '--protocol', 'tcp')
   t.equal((await login(bob)).ended.code, 0)
   const refusals: [Person, string, RegExp][] = [
-    [alice, 'signer', /signer needs your passkey.*\(session_mfa_required\)/],
     [bob, 'redis-internal', /redis-internal; ask an administrator.*\((role_missing|label_mismatch)\)/],
     [bob, 'nothing-there', /\(app_unknown\)/],
   ]
@@ -244,6 +243,9 @@ t.test('I121 who may not is told why in plain words', async (t) => {
     t.equal(out, '')
     t.match(err, words)
   }
+  const waiting = startMsh(['app', 'login', 'signer'], env)
+  await waiting.err(/signer needs your passkey\.\nOpening https:/)
+  t.equal((await waiting.stop()).out, '', 'no port is open before the confirmation')
   t.match(await audit('access.denied', 'signer'), [{ user: alice.email, reason: 'session_mfa_required' }])
 })
 

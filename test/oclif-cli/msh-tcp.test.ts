@@ -50,7 +50,6 @@ t.test('a refusal at the start is one plain sentence, and no connection to the a
   const refused = [
     ['nothing', 404, 'app_unknown', /no app named nothing \(app_unknown\)\n.*msh app ls/],
     ['closed', 403, 'role_missing', /\(role_missing\)\n.*msh app ls/],
-    ['key', 403, 'session_mfa_required', /key needs your passkey.*\(session_mfa_required\)/],
     ['device', 403, 'device_trust_required', /\(device_trust_required\)/],
     ['away', 503, 'app_disabled', /away is disabled/],
     ['strange', 403, 'some_new_reason', /the hub refused the connection to strange \(some_new_reason\)/],
@@ -75,6 +74,20 @@ t.test('a refusal at the start is one plain sentence, and no connection to the a
   const msh = await openApps(['plain'], env)
   await msh.stop()
   t.equal(reached, 0, 'asking dials nothing')
+})
+
+t.test('an app that needs a passkey is checked again after the browser has returned', async (t) => {
+  hub.apps.set('key', { protocol: 'tcp', port: 1, refusal: { status: 403, reason: 'session_mfa_required' } })
+  const msh = startMsh(['app', 'login', 'key'], env)
+  const [, address = ''] = await msh.err(/key needs your passkey\.\nOpening (https:\S+)/)
+  const page = new URL(address)
+  t.equal(page.pathname, '/web/confirm')
+  t.ok(page.searchParams.get('session'))
+  const callback = `http://127.0.0.1:${page.searchParams.get('redirect_port')}/callback?code=confirmed`
+  t.equal((await fetch(callback)).status, 200)
+  const { code, out, err } = await msh.ended
+  t.strictSame([code, out], [1, ''])
+  t.match(err, /^error: key needs your passkey.* \(session_mfa_required\)/m, 'the hub decides, not the page')
 })
 
 t.test('a refusal later closes that connection with a line, and the port stays', async (t) => {

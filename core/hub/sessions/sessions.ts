@@ -176,22 +176,22 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     subjectOf,
     end,
 
-    async remember(session, met) {
+    async remember(session, met, appId = null) {
       await revisions.write(async (trx, change) => {
         const own = trx.withTables<SessionTables>()
         const row = await own
           .selectFrom('sessions')
           .select('satisfied')
           .where('id', '=', session.id)
-          .where('kind', '=', 'hub')
+          .where('kind', '=', appId === null ? 'hub' : 'cert')
           .where('ended', 'is', null)
           .executeTakeFirst()
         if (!row) return
         const { name, level, by } = met
         const before = (JSON.parse(row.satisfied) as SatisfiedRequirement[]).filter(
-          (entry) => entry.name !== name || entry.level !== level || entry.by !== by,
+          (entry) => entry.name !== name || entry.level !== level || entry.by !== by || entry.appId !== appId,
         )
-        const satisfied = JSON.stringify([...before, { ...met, appId: null }])
+        const satisfied = JSON.stringify([...before, { ...met, appId }])
         await own.updateTable('sessions').set({ satisfied }).where('id', '=', session.id).execute()
         change.touch('session', session.id)
       })

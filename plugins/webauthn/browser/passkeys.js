@@ -62,6 +62,15 @@
       globalThis.location.assign(location)
     },
 
+    async program() {
+      const { session, app, port } = card.dataset
+      const asked = await post('/web/confirm/begin', { session, app })
+      const response = await assert(asked)
+      const done = { session, app, port, ceremony: asked.ceremony, response }
+      const { location } = await post('/web/confirm/finish', done)
+      globalThis.location.assign(location)
+    },
+
     async 'sign-in'() {
       const { state } = card.dataset
       const asked = await post('/web/passkey/begin', {})

@@ -1,0 +1,118 @@
+import { Problem, type Session, type WebRoutes } from '@mezite/core'
+import type { Binding } from './ceremonies.ts'
+import {
+  Answer,
+  askAssertion,
+  call,
+  page,
+  personOf,
+  requireOwnPage,
+  sentHome,
+  takeAnswer,
+  takeAssertion,
+  text,
+} from './challenge.ts'
+import type { Deps, Request } from './deps.ts'
+import { markOf } from './mfa-records.ts'
+
+/**
+ * `/web/confirm`: the page on which a person confirms with a passkey that their own login of `msh` may open an app. The
+ * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback.
+ */
+export function programRoutes(deps: Deps): WebRoutes {
+  const { desk, keys, catalog, pages, publicNames, sessions } = deps
+
+  /** The login of this very person, and the app. Throws `Problem` for any other. */
+  async function bind(request: Request, given: { session?: unknown; app?: unknown }) {
+    const { session, user } = await personOf(deps, request)
+    const program = sessions.byId(String(given.session ?? ''))
+    if (program?.kind !== 'cert' || program.user !== session.user || !sessions.subjectOf(program)) {
+      throw new Problem(404, 'session_unknown', 'This login has ended. Run msh login in the terminal again.')
+    }
+    const app = catalog.byName(String(given.app ?? ''))
+    if (!app) throw new Problem(404, 'app_unknown', 'There is no application with this name.')
+    const binding: Binding = {
+      purpose: 'program',
+      session: `${session.id} ${program.id}`,
+      user: user.key,
+      app: app.id,
+    }
+    return { session, user, program: program as Session, app, binding }
+  }
+
+  return {
+    name: 'webauthn-program',
+    prefix: '/web/confirm',
+    async routes(web) {
+      web.get<{ Querystring: { session?: string; app?: string; redirect_port?: string } }>(
+        '/',
+        page,
+        async (request, reply) => {
+          if (sentHome(deps, request, reply)) return reply
+          const { session, app, redirect_port } = request.query
+          if (!(await desk.sessionOf(request))) {
+            const state = desk.seal({ appHost: null, path: request.url, nonceHash: null })
+            return reply.redirect(`${publicNames.signInOrigin}/web/login?state=${state}`, 302)
+          }
+          const bound = await bind(request, { session, app })
+          const hasKey = (await keys.of(bound.user)).length > 0
+          const shown = {
+            ...{ user: bound.user.name, app: bound.app.name, session: bound.program.id },
+            ...{ port: portOf(redirect_port), hasKey },
+          }
+          return reply.type('text/html; charset=utf-8').send(pages.confirmProgram(shown))
+        },
+      )
+
+      web.post<{ Body: { session: string; app: string } }>(
+        '/begin',
+        call({ session: text, app: text }),
+        async (request) => {
+          requireOwnPage(deps, request)
+          const { user, binding } = await bind(request, request.body)
+          const able = await keys.of(user)
+          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
+          return askAssertion(deps, binding, able)
+        },
+      )
+
+      web.post<{ Body: { session: string; app: string; port: string; ceremony: string; response: object } }>(
+        '/finish',
+        call({ session: text, app: text, port: text, ceremony: text, response: Answer }),
+        async (request) => {
+          requireOwnPage(deps, request)
+          const { port, ceremony, response } = request.body
+          const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed`
+          const { session, user, program, app, binding } = await bind(request, request.body)
+          takeAnswer(deps, user.key)
+          const { key } = await takeAssertion(deps, request, {
+            ...{ ceremony, binding, response, session, app: app.name },
+            findKey: async (id) => {
+              const found = (await keys.of(user)).find((one) => one.id === id)
+              return found && { key: found, user }
+            },
+          })
+          const satisfied = markOf(deps, key)
+          await sessions.remember(program, satisfied, app.id)
+          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
+          if (!(await keys.byId(key.id))) {
+            await sessions.forget(user.name, satisfied.by)
+            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
+          }
+          return { location }
+        },
+      )
+    },
+  }
+}
+
+/** The loopback port of `msh`. Throws `Problem`. */
+function portOf(given: unknown): number {
+  const port = Number(given)
+  if (Number.isInteger(port) && port >= 1_024 && port <= 65_535) return port
+  throw new Problem(
+    400,
+    'bad_target',
+    'Part of the address is missing. Start msh app login in the terminal again.',
+  )
+}
