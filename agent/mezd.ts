@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLog, MezError, messageOf, printError } from '@mezite/core/agent'
+import { createLog, MezError, messageOf, printError, reportCrash } from '@mezite/core/agent'
 import { createAgent } from './agent.ts'
 import { readAgentConfig } from './agent-config.ts'
 import { lockDataDir } from './data-lock.ts'
@@ -94,9 +94,9 @@ async function start(args: readonly string[]): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  // A stray error would leave the agent in an unknown state: say what it was and end, for a supervisor to restart.
+  // An uncaught error leaves the agent in an unknown state: end, so that a supervisor restarts it.
   const die = (error: unknown): void => {
-    log.error({ error: messageOf(error) }, 'unexpected error, ending')
+    reportCrash(error, config.plugins, log)
     process.exit(1)
   }
   process.on('uncaughtException', die)

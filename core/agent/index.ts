@@ -19,6 +19,7 @@ export { createKernel } from '../kernel/kernel.ts'
 export type { Log } from '../kernel/log.ts'
 export type { AnyPlugin } from '../kernel/plugin.ts'
 export { runtimeProblems } from '../kernel/runtime-check.ts'
+export { reportCrash } from '../loader/crash-report.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 export { createLog } from '../log/program-log.ts'
 export {

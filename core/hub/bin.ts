@@ -1,3 +1,4 @@
+import { reportCrash } from '../loader/crash-report.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
 
@@ -10,9 +11,9 @@ process.exitCode = await runCli({
   args: process.argv.slice(2),
   start: async (loaded) => {
     const log = startLog(loaded)
-    // A stray error would leave a gate in an unknown state: say what it was and end, for a supervisor to restart.
+    // An uncaught error leaves a gate in an unknown state: end, so that a supervisor restarts it.
     const die = (error: unknown) => {
-      log.error({ error }, 'unexpected error, ending')
+      reportCrash(error, loaded.plugins, log)
       process.exit(1)
     }
     process.on('uncaughtException', die)
@@ -32,9 +33,9 @@ process.exitCode = await runCli({
       process.on('SIGTERM', onSignal)
       process.on('SIGINT', onSignal)
     })
-    // Without a listener SIGHUP would end the process. Those who reopen files on it listen for themselves.
+    // Without a listener SIGHUP would end the process. Parts that reopen files add their own.
     process.on('SIGHUP', () => log.info('SIGHUP: reopening files'))
-    // A signal during the start ends it in order: stop() waits for the step that is under way.
+    // A signal during the start ends it in order: stop() waits for the current step.
     const early = stopped.then(() => hub.stop())
     early.catch(() => {})
     await Promise.race([hub.start(), stopped])
@@ -45,6 +46,6 @@ process.exitCode = await runCli({
   },
 })
 
-// Everything is closed now; what still holds the process open must not keep a supervisor waiting.
+// Everything is closed now; a handle that is still open must not keep a supervisor waiting.
 const LINGER_MS = 2_000
 setTimeout(() => process.exit(), LINGER_MS).unref()
