@@ -9,8 +9,8 @@ export interface SinkUnderTest {
   close(): Promise<void>
 }
 
-/** The most events of one `write`. */
-const BATCH = 500
+/** The most events of one `write`, see `AuditSink.write`. */
+const BATCH = 200
 const DEADLINE_MS = 30_000
 
 /** What the core hands to sinks: strings are escaped already, so these are as bad as it gets. */
