@@ -105,7 +105,7 @@ export async function waitForRedirect<T>(
       try {
         const done = await redeem(code)
         afterResponse(() => resolve(done))
-        respond(200, 'Done: you are signed in. Close this page and return to the terminal.\n')
+        respond(200, 'You are signed in. Close this page and return to the terminal.\n')
       } catch (error) {
         const { code: reason, status } = error instanceof CliError ? error : { code: '', status: null }
         if (reason === 'code_invalid') {
