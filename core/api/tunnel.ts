@@ -12,6 +12,8 @@ export interface Pipe {
   readonly alpn?: string | null
   /** True: a newer link of the agent takes over from that of the pipe. Finish what is under way, keep it for nothing. */
   readonly isGoing?: () => boolean
+  /** The owner keeps the connection for a later request (true), or uses it again: an idle one is no load of its agent. */
+  readonly setIdle?: (idle: boolean) => void
   /** Bytes from the app. */
   ondata: (chunk: Buffer) => void
   /** The app has sent its last byte, cleanly. */
@@ -66,7 +68,7 @@ export interface OpenOptions {
 
 /** The live agents of this hub and the way through them. */
 export interface Tunnel {
-  /** Links that may serve the app now, best first (least open streams, then round robin). Synchronous. */
+  /** Links that may serve the app now, best first (least connections in use, then round robin). Synchronous. */
   candidates(app: App): readonly Link[]
   /**
    * Opens a connection to the app of the admission: walks the candidates until one connects. Access is decided again

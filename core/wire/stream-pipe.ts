@@ -14,6 +14,7 @@ export class StreamPipe implements Pipe {
   readonly agent: string
   alpn: string | null = null
   isGoing?: () => boolean
+  setIdle?: (idle: boolean) => void
   ondata: (chunk: Buffer) => void = nothing
   onend: () => void = nothing
   ondrain: () => void = nothing

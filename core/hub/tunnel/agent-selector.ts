@@ -17,9 +17,9 @@ const STREAMS_PER_AGENT = 9_000
 
 /** Last those that may soon be cut. */
 const byLoad = (a: LiveLink, b: LiveLink): number =>
-  Number(a.moving) - Number(b.moving) || a.streams - b.streams || a.turn - b.turn
+  Number(a.moving) - Number(b.moving) || a.load - b.load || a.turn - b.turn
 
-/** Chooses among the live links: least open streams first, then round robin. */
+/** Chooses among the live links: least streams in use first, then round robin. */
 export function createAgentSelector(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list'>
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
@@ -53,6 +53,12 @@ export function createAgentSelector(options: {
     return routed(found, app)
   }
 
+  /** The link takes its turn, whether with a new connection or with an idle one. */
+  function use(link: LiveLink): void {
+    turn += 1
+    link.turn = turn
+  }
+
   /** Checks again what may have changed since the link was a candidate. */
   async function dial(app: App, link: LiveLink, alpn?: readonly string[]): Promise<Pipe> {
     const { hostname } = link
@@ -65,8 +71,7 @@ export function createAgentSelector(options: {
     if (link.streams >= streamsPerAgent) {
       throw new DialError('MEZ_DIAL_FAILED', 'agent_limit', `${hostname} has too many connections open`)
     }
-    turn += 1
-    link.turn = turn
+    use(link)
     try {
       const pipe = await dialThrough(link, app, alpn)
       errors.delete(hostname)
@@ -79,7 +84,7 @@ export function createAgentSelector(options: {
 
   return {
     candidates,
-    open: (admission, options) => openAdmitted(admission, options, candidates, dial),
+    open: (admission, options) => openAdmitted(admission, options, candidates, dial, use),
     links: () => links.list(),
     lastError: (hostname) => errors.get(hostname) ?? null,
     disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),
@@ -95,6 +100,7 @@ export function openAdmitted<L extends Link>(
   { idle, avoid = null, alpn }: OpenOptions = {},
   candidates: (app: App) => readonly L[],
   dial: (app: App, link: L, alpn?: readonly string[]) => Promise<Pipe>,
+  use: (link: L) => void = () => {},
 ): Pipe | Promise<Pipe> {
   const state = stateOf(admission)
   if (state === null) return Promise.reject(new TypeError('tunnel.open takes an admission of access.admit'))
@@ -118,7 +124,10 @@ export function openAdmitted<L extends Link>(
     const link = ordered[at]
     if (link === undefined) throw failure
     const kept = idle?.(link.hostname)
-    if (kept !== undefined) return confirmed(state as AdmissionState, kept)
+    if (kept !== undefined) {
+      use(link)
+      return confirmed(state as AdmissionState, kept)
+    }
     return dial(app, link, alpn).then(
       (pipe) => confirmed(state as AdmissionState, pipe),
       (error: unknown) => next(at + 1, error),

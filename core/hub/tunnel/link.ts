@@ -64,6 +64,7 @@ export class LiveLink implements Link {
   #control: ClientHttp2Stream | null = null
   #ready = false
   #open = 0
+  #idle = 0
   #reason = 'connection_lost'
 
   constructor(options: LiveLinkOptions) {
@@ -101,6 +102,23 @@ export class LiveLink implements Link {
 
   get streams(): number {
     return this.#open
+  }
+
+  /** Streams that carry something now: those that are open, without idle ones. */
+  get load(): number {
+    return this.#open - this.#idle
+  }
+
+  /** Marks one of its streams as idle, or as used again. */
+  idleMarker(stream: ClientHttp2Stream): (idle: boolean) => void {
+    let marked = false
+    const mark = (idle: boolean): void => {
+      if (marked === idle || (idle && stream.closed)) return
+      marked = idle
+      this.#idle += idle ? 1 : -1
+    }
+    stream.once('close', () => mark(false))
+    return mark
   }
 
   /** Counts a stream to an app until it closes. */

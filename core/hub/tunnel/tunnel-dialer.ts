@@ -61,6 +61,7 @@ export function dialThrough(link: LiveLink, app: App, alpn?: readonly string[]):
       if (answer[':status'] === 200) {
         const pipe = new StreamPipe(stream, link.hostname, link.budget)
         pipe.alpn = readAlpn(answer[ALPN_HEADER])
+        pipe.setIdle = link.idleMarker(stream)
         pipe.isGoing = () => link.retired || link.moving
         return settle(() => resolve(pipe))
       }

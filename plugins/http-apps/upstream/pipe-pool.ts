@@ -69,6 +69,7 @@ export class PipePool {
     }
     upstream.idleSince = this.#deadlines.now
     upstream.ongone = this.#forget
+    upstream.pipe.setIdle?.(true)
     if (stack === undefined) this.#idle.set(sessionKey, [upstream])
     else stack.push(upstream)
     this.#countByApp.set(app.id, count + 1)
@@ -82,6 +83,7 @@ export class PipePool {
   #remove(stack: Upstream[], at: number): void {
     const [upstream] = stack.splice(at, 1) as [Upstream]
     upstream.ongone = ignore
+    upstream.pipe.setIdle?.(false)
     const { id } = upstream.app
     const count = (this.#countByApp.get(id) ?? 1) - 1
     if (count === 0) this.#countByApp.delete(id)

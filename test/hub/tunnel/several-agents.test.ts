@@ -1,6 +1,11 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import type { LiveLink } from '../../../core/hub/tunnel/link.ts'
+import type { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
+import { Http1Upstream } from '../../../plugins/http-apps/upstream/http1-upstream.ts'
+import { PipePool } from '../../../plugins/http-apps/upstream/pipe-pool.ts'
+import type { Upstream } from '../../../plugins/http-apps/upstream/upstream.ts'
+import { admissionTo } from './admission-to.ts'
 import { drain, startApp } from './start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from './start-tunnel-hub.ts'
 
@@ -35,6 +40,44 @@ t.test('streams are spread over the agents of an app', async (t) => {
   }
   for (const pipe of pipes) pipe.destroy()
   await hub.until(() => hub.tunnel.links().every((link) => link.streams === 0), 'none is left')
+})
+
+t.test('requests over kept connections are spread evenly, however many are under way at once', async (t) => {
+  const { hub } = await pair(t)
+  const target = await startApp(t, (socket) => socket.pipe(socket))
+  const app = testApp(target.uri, both)
+  // As http-apps does it, with its own pool.
+  const deadlines = { now: 0, add() {}, remove() {} } as unknown as Deadlines
+  const pool = new PipePool(deadlines, hub.tunnel)
+  t.teardown(() => pool.close())
+  for (const atOnce of [1, 4, 8, 32]) {
+    const counts: Record<string, number> = { 'node-1': 0, 'node-2': 0 }
+    let left = 400
+    const work = async () => {
+      while (left-- > 0) {
+        let kept: Upstream | undefined
+        const idle = (agent: string) => {
+          kept = pool.take('session', app, agent)
+          return kept?.pipe
+        }
+        const pipe = await hub.tunnel.open(admissionTo(app), { idle })
+        counts[pipe.agent] = (counts[pipe.agent] ?? 0) + 1
+        const upstream = kept?.pipe === pipe ? kept : new Http1Upstream(pipe, app, 'session')
+        await new Promise((done) => setTimeout(done, 2))
+        pool.give(upstream)
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, work))
+    const [one = 0, two = 0] = Object.values(counts)
+    t.equal(one + two, 400)
+    t.ok(Math.abs(one - two) <= 40, `${atOnce} at once: ${one} and ${two}`)
+  }
+  for (const link of hub.tunnel.links() as LiveLink[]) t.equal(link.load, 0, 'idle connections are no load')
+  const busy = await hub.tunnel.open(admissionTo(app))
+  const first = hub.tunnel.links().find(({ hostname }) => hostname === busy.agent)
+  for (let at = 0; at < 5; at++)
+    t.equal(hub.tunnel.candidates(app)[1], first, 'one that carries something comes last')
+  busy.destroy()
 })
 
 t.test('an agent that may not or cannot dial is passed over, and none at all is an error', async (t) => {
