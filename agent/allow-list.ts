@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net'
 import { MezError } from '@mezite/core/agent'
 
-/** What this agent may dial, judged on the address that it connects to. */
+/** The addresses that this agent may dial, decided by the address that it connects to. */
 export interface AllowList {
-  /** `host` is the name or address of the URI, `address` what it resolved to. */
+  /** `host` is the name or address of the URI, `address` the one that it resolved to. */
   admits(host: string, address: string, port: number): boolean
 }
 
@@ -14,8 +14,8 @@ interface Entry {
 }
 
 /**
- * Reads entries such as `10.0.3.0/24:*`, `localhost:3000`, `[fd00::1]:443`. Undefined: everything except
- * link-local and metadata addresses, which only an entry that names the address or its network admits.
+ * Reads entries such as `10.0.3.0/24:*`, `localhost:3000`, `[fd00::1]:443`. Undefined: everything except link-local,
+ * multicast, unspecified and metadata addresses, which only an entry that names the address or its network admits.
  * Throws `MEZ_ALLOW_INVALID`.
  */
 export function createAllowList(allow: readonly string[] | undefined): AllowList {
@@ -35,23 +35,49 @@ export function createAllowList(allow: readonly string[] | undefined): AllowList
   }
 }
 
-/** Link-local, metadata services of clouds, and the same behind NAT64. Mapped IPv4 is judged as IPv4. */
+/** Networks (RFC 6890 and the metadata services of clouds) that no default may open. */
+const GUARDED_IPV4 = [
+  ['0.0.0.0', 8],
+  ['100.100.100.200', 32],
+  ['168.63.129.16', 32],
+  ['169.254.0.0', 16],
+  ['192.0.0.192', 32],
+  ['224.0.0.0', 4],
+  ['255.255.255.255', 32],
+] as const
+const GUARDED_IPV6 = [
+  ['::', 128],
+  ['fe80::', 10],
+  ['fd00:ec2::', 32],
+  ['fd20:ce::254', 128],
+  ['ff00::', 8],
+  // Local-use NAT64 (RFC 8215): which IPv4 address is meant depends on the network.
+  ['64:ff9b:1::', 48],
+] as const
+
+/**
+ * The guarded addresses, and their forms behind NAT64 (RFC 6052, `64:ff9b::/96`), 6to4 (RFC 3056, `2002::/16`) and
+ * IPv4-compatible addresses. `BlockList` compares IPv4-mapped addresses as IPv4.
+ */
 function guardedAddresses(): BlockList {
   const list = new BlockList()
-  list.addSubnet('169.254.0.0', 16, 'ipv4')
-  list.addAddress('100.100.100.200', 'ipv4')
-  list.addAddress('168.63.129.16', 'ipv4')
-  list.addAddress('192.0.0.192', 'ipv4')
-  list.addSubnet('fe80::', 10, 'ipv6')
-  list.addAddress('fd00:ec2::254', 'ipv6')
-  list.addAddress('fd20:ce::254', 'ipv6')
-  list.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6')
+  for (const [address, prefix] of GUARDED_IPV6) list.addSubnet(address, prefix, 'ipv6')
+  for (const [address, prefix] of GUARDED_IPV4) {
+    list.addSubnet(address, prefix, 'ipv4')
+    const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
+    const high = (a * 256 + b).toString(16)
+    const low = (c * 256 + d).toString(16)
+    list.addSubnet(`64:ff9b::${high}:${low}`, 96 + prefix, 'ipv6')
+    list.addSubnet(`2002:${high}:${low}::`, 16 + prefix, 'ipv6')
+    // ::1 is an ordinary loopback address, not a form of 0.0.0.1.
+    if (a !== 0) list.addSubnet(`::${high}:${low}`, 96 + prefix, 'ipv6')
+  }
   return list
 }
 
 function parseEntry(text: string): Entry {
   const invalid = () =>
-    new MezError('MEZ_ALLOW_INVALID', `apps.allow: ${JSON.stringify(text)} cannot be read`)
+    new MezError('MEZ_ALLOW_INVALID', `apps.allow: ${JSON.stringify(text)} is not HOST:PORT, ADDRESS:PORT or CIDR:PORT`)
   const at = text.lastIndexOf(':')
   const host = text
     .slice(0, at)
