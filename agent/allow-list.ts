@@ -77,7 +77,10 @@ function guardedAddresses(): BlockList {
 
 function parseEntry(text: string): Entry {
   const invalid = () =>
-    new MezError('MEZ_ALLOW_INVALID', `apps.allow: ${JSON.stringify(text)} is not HOST:PORT, ADDRESS:PORT or CIDR:PORT`)
+    new MezError(
+      'MEZ_ALLOW_INVALID',
+      `apps.allow: ${JSON.stringify(text)} is not HOST:PORT, ADDRESS:PORT or CIDR:PORT`,
+    )
   const at = text.lastIndexOf(':')
   const host = text
     .slice(0, at)

@@ -56,6 +56,12 @@ export interface TunnelChanged {
   readonly reason: string | null
 }
 
+/** `reason`: why the app is `unreachable`, a reason code of the agent. */
+export interface AppState {
+  readonly state: 'ready' | 'unreachable' | 'no_agent' | 'disabled'
+  readonly reason: string | null
+}
+
 /** How `Tunnel.open` chooses. */
 export interface OpenOptions {
   /** Gives an idle connection of the same session to the same app through this agent, instead of a new one. */
@@ -80,7 +86,10 @@ export interface Tunnel {
    */
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe>
   links(): readonly Link[]
-  lastError(hostname: string): string | null
+  /** What the agents of this hub see of an app. */
+  stateOf(app: App): AppState
+  /** Why this agent could not reach the app last; null: it did, or has not tried. */
+  lastError(app: App, hostname: string): string | null
   /** Cuts the link of an agent at once. */
   disconnect(hostname: string, reason: string): void
 }

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Admission } from '../api/admission.ts'
 import type { App } from '../api/app.ts'
-import type { Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
+import type { AppState, Link, OpenOptions, Pipe, Tunnel } from '../api/tunnel.ts'
 import { openAdmitted } from '../hub/tunnel/agent-selector.ts'
 import { resetSocket } from '../wire/socket-reset.ts'
 
@@ -69,6 +69,10 @@ export class MemoryTunnel implements Tunnel {
       rttMs: 0,
       streams: 0,
     }))
+  }
+
+  stateOf(app: App): AppState {
+    return { state: this.candidates(app).length > 0 ? 'ready' : 'no_agent', reason: null }
   }
 
   lastError(): string | null {

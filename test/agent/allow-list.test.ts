@@ -56,6 +56,43 @@ t.test('J133 J134 an allow-list is judged on the connected address', async (t) =
   await t.rejects(dialApp(target('http://0x7f.1:3000'), allow), DialRefusal, '0x7f.1 is 127.0.0.1')
 })
 
+t.test(
+  'by default metadata, link-local, multicast and unspecified addresses are refused in every form',
+  (t) => {
+    const all = createAllowList(undefined)
+    const refused = [
+      ...[
+        '169.254.0.1',
+        '169.254.169.254',
+        '169.254.255.255',
+        '100.100.100.200',
+        '168.63.129.16',
+        '192.0.0.192',
+      ],
+      ...['0.0.0.0', '224.0.0.1', '239.255.255.250', '255.255.255.255'],
+      ...['::', 'fe80::1', 'febf::1', 'fd00:ec2::254', 'fd00:ec2:ffff::1', 'fd20:ce::254', 'ff02::1'],
+      ...['::ffff:169.254.169.254', '::169.254.169.254', '64:ff9b::169.254.169.254', '64:ff9b::224.0.0.1'],
+      ...['2002:a9fe:a9fe::1', '2002:a9fe:1:2:3::', '2002:6464:64c8::', '64:ff9b:1::1', '::ffff:0.0.0.0'],
+    ]
+    for (const address of refused) t.equal(all.admits('x', address, 80), false, address)
+    for (const address of [
+      '10.0.0.1',
+      '127.0.0.1',
+      '::1',
+      'fd00::1',
+      '64:ff9b::10.0.0.1',
+      '2002:a00:1::1',
+      '2001:db8::1',
+    ])
+      t.equal(all.admits('x', address, 80), true, address)
+    t.equal(
+      createAllowList(['[fe80::]/10:*'].map((each) => each.replace(/[[\]]/g, ''))).admits('x', 'fe80::1', 80),
+      true,
+    )
+    t.end()
+  },
+)
+
 t.test('entries that cannot be read stop the start', async (t) => {
   for (const entry of ['localhost', '10.0.0.0/33:1', 'a/8:1', ':1', 'x:99999', 'x:http', '']) {
     t.throws(() => createAllowList([entry]), { code: 'MEZ_ALLOW_INVALID' }, entry)

@@ -16,7 +16,7 @@ type Bound = { Params: { name: string; hostname: string } }
 /** `/v1/webapi/apps`. Answers of changes that can end access say so in `cut`. */
 export function appRoutes(options: {
   readonly catalog: RunningCatalog
-  readonly tunnel: Pick<Tunnel, 'links' | 'lastError'>
+  readonly tunnel: Pick<Tunnel, 'links' | 'lastError' | 'stateOf'>
   readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
   readonly publicNames: PublicNames
 }): WebRoutes {
@@ -27,6 +27,7 @@ export function appRoutes(options: {
     return {
       ...appDocument(app),
       status: {
+        ...tunnel.stateOf(app),
         agents: app.agents.map((hostname) => {
           const link = links.find((each) => each.hostname === hostname)
           return {
@@ -35,7 +36,7 @@ export function appRoutes(options: {
             since: link ? new Date(link.since).toISOString() : null,
             transport: link?.transport ?? null,
             rtt_ms: link?.rttMs ?? null,
-            last_error: tunnel.lastError(hostname),
+            last_error: tunnel.lastError(app, hostname),
           }
         }),
         sessions: sessionCount,

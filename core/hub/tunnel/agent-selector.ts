@@ -5,13 +5,12 @@ import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
+import type { AppHealth } from './app-health.ts'
 import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import { dialThrough } from './tunnel-dialer.ts'
 
-/** Longest list of agents whose last error is remembered for `apps get`. */
-const ERRORS_KEPT = 10_000
 /** Below what HTTP/2 admits on a link: beyond that a dial would wait instead of going elsewhere. */
 const STREAMS_PER_AGENT = 9_000
 
@@ -23,12 +22,12 @@ const byLoad = (a: LiveLink, b: LiveLink): number =>
 export function createAgentSelector(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list'>
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
+  readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
   readonly isAgentLocked: (hostname: string) => boolean
   readonly streamsPerAgent?: number
   readonly log: Log
 }): Tunnel {
-  const { links, hooks, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
-  const errors = new Map<string, string>()
+  const { links, hooks, health, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
   let turn = 0
 
   /** A plugin may reorder and drop, never add; when its answer is unusable no link serves. */
@@ -74,10 +73,10 @@ export function createAgentSelector(options: {
     use(link)
     try {
       const pipe = await dialThrough(link, app, alpn)
-      errors.delete(hostname)
+      health.record(app, link, null)
       return pipe
     } catch (error) {
-      if (errors.size < ERRORS_KEPT || errors.has(hostname)) errors.set(hostname, messageOf(error))
+      health.record(app, link, error)
       throw error
     }
   }
@@ -86,7 +85,8 @@ export function createAgentSelector(options: {
     candidates,
     open: (admission, options) => openAdmitted(admission, options, candidates, dial, use),
     links: () => links.list(),
-    lastError: (hostname) => errors.get(hostname) ?? null,
+    stateOf: health.stateOf,
+    lastError: health.lastError,
     disconnect: (hostname, reason) => links.get(hostname)?.destroy(reason),
   }
 }

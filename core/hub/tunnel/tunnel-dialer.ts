@@ -21,7 +21,12 @@ const GRACE_MS = 1_000
  * One CONNECT stream through a link. `alpn` is what the agent offers in TLS, best first. Resolves once the agent has
  * responded that it is connected.
  */
-export function dialThrough(link: LiveLink, app: App, alpn?: readonly string[]): Promise<Pipe> {
+export function dialThrough(
+  link: LiveLink,
+  app: App,
+  alpn?: readonly string[],
+  counted = true,
+): Promise<Pipe> {
   const { connectMs } = app.timeouts
   const tls = alpn === undefined ? app.tls : { ...app.tls, alpn }
   const headers = dialHeaders({ app: app.name, uri: app.uri, tls, connectMs })
@@ -35,7 +40,7 @@ export function dialThrough(link: LiveLink, app: App, alpn?: readonly string[]):
     } catch (error) {
       return reject(lost(link, messageOf(error)))
     }
-    link.hold(stream)
+    if (counted) link.hold(stream)
     const settle = (run: () => void): void => {
       clearTimeout(deadline)
       stream.removeListener('close', onClose)
@@ -77,6 +82,16 @@ export function dialThrough(link: LiveLink, app: App, alpn?: readonly string[]):
       )
     })
   })
+}
+
+/**
+ * Lets the agent of a link connect to an app and close the connection at once. Rejects with a `DialError` when the app is
+ * not reached. Nothing is returned that could carry bytes.
+ */
+export async function probeThrough(link: LiveLink, app: App): Promise<void> {
+  // Not counted: a probe is not load.
+  const pipe = await dialThrough(link, app, undefined, false)
+  pipe.destroy()
 }
 
 function lost(link: LiveLink, why: string): DialError {

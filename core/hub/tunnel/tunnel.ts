@@ -19,6 +19,7 @@ import { createJoinTokens } from '../enrolment/join-tokens.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { createAgents } from './agents.ts'
+import { createAppHealth } from './app-health.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
@@ -83,7 +84,8 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const enrolment = createEnrolment({ ...options, tokens })
   const rotation = createRotationProgress({ ...options, agents, enrolment, tokens })
   const links = createLinkRegistry({ ...options, agents, enrolment, rotation })
-  const selector = createAgentSelector({ ...options, links })
+  const health = createAppHealth({ links, catalog, clock })
+  const selector = createAgentSelector({ ...options, links, health })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
   const carriers = new Set<Duplex>()
   let draining = false
@@ -141,6 +143,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     },
     close() {
       draining = true
+      health.stop()
       for (const link of links.all) link.destroy('hub_stopping')
       for (const carrier of carriers) carrier.destroy()
     },

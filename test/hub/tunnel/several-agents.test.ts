@@ -83,13 +83,16 @@ t.test('requests over kept connections are spread evenly, however many are under
 t.test('an agent that may not or cannot dial is passed over, and none at all is an error', async (t) => {
   const { hub, stopOne } = await pair(t, ['192.0.2.1:1'])
   const app = await startApp(t, (socket) => socket.pipe(socket))
+  const shared = testApp(app.uri, both)
+  hub.apps.push(shared)
   for (let at = 0; at < 4; at++) {
-    const pipe = await hub.open(testApp(app.uri, both))
+    const pipe = await hub.open(shared)
     t.equal(pipe.agent, 'node-1')
     pipe.destroy()
   }
-  t.match(hub.tunnel.lastError('node-2'), /target_not_allowed/)
-  t.equal(hub.tunnel.lastError('node-1'), null)
+  t.match(hub.tunnel.lastError(shared, 'node-2'), /target_not_allowed/)
+  t.equal(hub.tunnel.lastError(shared, 'node-1'), null)
+  t.match(hub.tunnel.stateOf(shared), { state: 'ready' }, 'one agent that reaches it is enough')
   await t.rejects(hub.open(testApp(app.uri, [])), { code: 'MEZ_AGENT_NONE' })
   await t.rejects(hub.open(testApp(app.uri, ['node-3'])), { code: 'MEZ_AGENT_NONE' })
   await stopOne(500)

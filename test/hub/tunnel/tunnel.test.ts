@@ -138,7 +138,32 @@ t.test('refusals carry the reason of the agent', async (t) => {
   await new Promise((resolve) => server.close(resolve))
   await t.rejects(hub.open(testApp(uri)), { code: 'MEZ_DIAL_FAILED', reason: 'connection_refused' })
   await t.rejects(hub.open(testApp('http://169.254.169.254/')), /apps\.allow|target_not_allowed/)
-  t.ok(hub.tunnel.lastError('node-1'))
+})
+
+t.test('the state of an app is what its agents see, by themselves and when somebody connects', async (t) => {
+  const hub = await joined(t)
+  const { uri, server } = await startApp(t, (socket) => socket.resume())
+  const [dead, alive] = [
+    testApp('tcp://127.0.0.1:1'),
+    testApp(uri, ['node-1'], { id: 'alive', name: 'alive' }),
+  ]
+  hub.apps.push(dead, alive)
+  await hub.until(() => hub.tunnel.stateOf(dead).state === 'unreachable', 'an agent finds out by itself')
+  t.same(hub.tunnel.stateOf(dead), { state: 'unreachable', reason: 'connection_refused' })
+  t.match(hub.tunnel.lastError(dead, 'node-1'), /connection_refused/)
+  t.same(hub.tunnel.stateOf(alive), { state: 'ready', reason: null }, 'errors belong to the app')
+  t.equal(hub.tunnel.lastError(alive, 'node-1'), null)
+  t.equal(hub.tunnel.links()[0]?.streams, 0, 'probes are no load')
+  await new Promise((resolve) => server.close(resolve))
+  await t.rejects(hub.open(alive))
+  t.match(hub.tunnel.stateOf(alive), { state: 'unreachable' })
+  t.match(
+    hub.tunnel.stateOf({ ...alive, uri: 'tcp://127.0.0.1:2' }),
+    { state: 'ready' },
+    'not of an older target',
+  )
+  t.match(hub.tunnel.stateOf({ ...alive, enabled: false }), { state: 'disabled' })
+  t.match(hub.tunnel.stateOf({ ...alive, agents: ['node-2'] }), { state: 'no_agent' })
 })
 
 t.test('J129 the newest connection of an identity wins', async (t) => {

@@ -1,0 +1,125 @@
+import type { App } from '../../api/app.ts'
+import type { AppState } from '../../api/tunnel.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { RunningCatalog } from '../catalog/catalog.ts'
+import { DialError } from './dial-error.ts'
+import type { LiveLink } from './link.ts'
+import type { LiveLinks } from './link-registry.ts'
+import { probeThrough } from './tunnel-dialer.ts'
+
+const TICK_MS = 1_000
+/** How often an agent connects to each of its apps, and how soon after a failure. */
+const PROBE_MS = 30_000
+const PROBE_FAILED_MS = 10_000
+/** The first probe of an app, and the one after a connection has failed. */
+const PROBE_SOON_MS = 1_000
+const PROBES_AT_ONCE = 64
+
+/** The newest result of one agent with one app. */
+interface Result {
+  /** The target that the result is about. */
+  readonly target: string
+  readonly link: LiveLink
+  /** Null: the app was reached, or has not been tried yet. */
+  reason: string | null
+  error: string | null
+  /** When the app is probed next, on the monotonic clock. */
+  due: number
+  probing: boolean
+}
+
+/** Which apps their agents reach. */
+export interface AppHealth {
+  /** Records the result of a connection to an app; null: it was reached. */
+  record(app: App, link: LiveLink, error: unknown): void
+  stateOf(app: App): AppState
+  /** Why this agent could not reach the app last; null: it did. */
+  lastError(app: App, hostname: string): string | null
+  stop(): void
+}
+
+/** Lets each agent connect to its apps now and then (TCP, and TLS where the URI says so); no byte is sent to them. */
+export function createAppHealth(options: {
+  readonly links: Pick<LiveLinks, 'get'>
+  readonly catalog: Pick<RunningCatalog, 'list'>
+  readonly clock: Clock
+}): AppHealth {
+  const { links, catalog, clock } = options
+  /** By app id and agent. */
+  let results = new Map<string, Result>()
+  let probing = 0
+
+  const keyOf = (app: App, hostname: string): string => `${app.id} ${hostname}`
+  const targetOf = ({ uri, tls }: App): string => `${uri} ${tls.verify} ${tls.serverName} ${tls.ca}`
+
+  /** A result for another link or another target is worth nothing. */
+  function resultOf(app: App, hostname: string): Result | null {
+    const result = results.get(keyOf(app, hostname))
+    return result && result.target === targetOf(app) && result.link === links.get(hostname) ? result : null
+  }
+
+  function set(result: Result, error: unknown): void {
+    // The link broke, which says nothing about the app.
+    if (error instanceof DialError && error.code === 'MEZ_LINK_LOST') return
+    result.reason = error === null ? null : error instanceof DialError ? error.reason : 'unreachable'
+    result.error = error === null ? null : messageOf(error)
+    result.due = clock.monotonic() + (error === null ? PROBE_MS : PROBE_FAILED_MS)
+  }
+
+  function tick(): void {
+    const now = clock.monotonic()
+    const kept = new Map<string, Result>()
+    for (const app of catalog.list()) {
+      for (const hostname of app.agents) {
+        const link = links.get(hostname)
+        if (!link?.usable) continue
+        const result = resultOf(app, hostname) ?? {
+          ...{ target: targetOf(app), link, reason: null, error: null, probing: false },
+          due: now + PROBE_SOON_MS,
+        }
+        kept.set(keyOf(app, hostname), result)
+        if (now >= result.due && !result.probing && probing < PROBES_AT_ONCE) probe(app, result)
+      }
+    }
+    results = kept
+  }
+
+  function probe(app: App, result: Result): void {
+    probing += 1
+    result.probing = true
+    probeThrough(result.link, app)
+      .then(
+        () => set(result, null),
+        (error: unknown) => set(result, error),
+      )
+      .finally(() => {
+        probing -= 1
+        result.probing = false
+      })
+  }
+
+  const timer = setInterval(tick, TICK_MS).unref()
+  return {
+    record(app, link, error) {
+      const result = resultOf(app, link.hostname)
+      if (!result) {
+        const due = clock.monotonic() + PROBE_SOON_MS
+        const made: Result = { target: targetOf(app), link, reason: null, error: null, due, probing: false }
+        set(made, error)
+        results.set(keyOf(app, link.hostname), made)
+      } else if (error !== null || result.reason !== null) set(result, error)
+    },
+    stateOf(app) {
+      if (!app.enabled) return { state: 'disabled', reason: null }
+      const connected = app.agents.filter((hostname) => links.get(hostname)?.usable)
+      if (connected.length === 0) return { state: 'no_agent', reason: null }
+      const reasons = connected.map((hostname) => resultOf(app, hostname)?.reason ?? null)
+      return reasons.includes(null)
+        ? { state: 'ready', reason: null }
+        : { state: 'unreachable', reason: reasons[0] ?? null }
+    },
+    lastError: (app, hostname) => resultOf(app, hostname)?.error ?? null,
+    stop: () => clearInterval(timer),
+  }
+}
