@@ -41,9 +41,17 @@ export interface VoteLine {
   readonly value: string | null
 }
 
+/** What the person may read about a denial. */
+export interface DenialDetails {
+  /** One or two sentences in the words of whoever wrote the policy; at most 1,024 characters. */
+  readonly message?: string
+  /** Where to read or do more: an `https:` or `mailto:` URL. */
+  readonly link?: string
+}
+
 /**
  * The ballot of one tap of `access.decide`. Casting nothing is an abstention. A vote counts until the tap returns, or its
- * promise resolves; a later one is lost, and from then on each ballot of the plugin has failed.
+ * promise resolves; a later one is lost, and from then on each ballot of the plugin fails.
  */
 export interface Vote {
   /**
@@ -53,8 +61,11 @@ export interface Vote {
   readonly explain?: (line: VoteLine) => void
   /** This role lets the subject in, if nobody denies. */
   allow(role: string): void
-  /** A stable reason code; one denial denies. */
-  deny(reason: string): void
+  /**
+   * One denial denies. `reason` is a stable code in snake_case; the details reach the page, the problem document and msh.
+   * Throws `TypeError` for anything else, which fails the ballot and so denies as well.
+   */
+  deny(reason: string, details?: DenialDetails): void
   /** Must be met before access; the strongest of several counts. */
   require(requirement: Requirement): void
 }
@@ -65,7 +76,7 @@ export interface Vote {
  */
 export interface Decision {
   readonly effect: 'allow' | 'deny' | 'require'
-  /** A reason code: `role_missing`, `label_mismatch`, `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
+  /** A reason code: `role_missing` (no role), `label_mismatch` (roles, but none for the app), `locked`, `label_denied`, `policy_failed`, `session_mfa_required`, … */
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]

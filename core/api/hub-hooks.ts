@@ -9,12 +9,6 @@ import type { SessionEnded } from './sessions.ts'
 import type { Subject } from './subject.ts'
 import type { Link, TunnelChanged } from './tunnel.ts'
 
-/** Something that may say who is calling. Exactly one field is set. */
-export type Credentials =
-  | { readonly kind: 'hub-cookie'; readonly token: string }
-  | { readonly kind: 'app-cookie'; readonly token: string; readonly app: App }
-  | { readonly kind: 'bearer'; readonly token: string }
-
 /** A person in a browser has not met a requirement of an app. */
 export interface Challenge {
   readonly requirement: Requirement
@@ -33,8 +27,6 @@ export interface Reply {
 export const hubHooks = {
   lifecycle: lifecycleHooks,
   access: {
-    /** Who holds these credentials? `null`: not mine. Asked off the hot path only. */
-    identify: first<Credentials, Subject>({ deadlineMs: 5_000 }),
     /** May the subject reach the app? Every tap votes; one denial denies, and no allowance denies. */
     decide: votes<AccessQuery, Vote>(),
     /** Returns where a browser meets a requirement. `null`: not mine; without any tap that knows it, access is denied. */

@@ -1,4 +1,4 @@
-/** Who asks. Built by `access.identify` taps; frozen. */
+/** Who asks. Built by the hub from a session, an API token or the admin socket; frozen. */
 export interface Subject {
   /** Cluster-wide user name; `operator@socket` for the admin socket. */
   readonly user: string

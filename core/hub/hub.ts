@@ -15,7 +15,7 @@ import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { apiTokenRoutes } from './access/api-token-routes.ts'
-import { identifyCaller } from './access/caller.ts'
+import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { lockRoutes } from './access/lock-routes.ts'
 import { createApiServer } from './api-server/api-server.ts'
@@ -88,7 +88,6 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     log,
     clock,
   })
-  const { calls } = kernel
   const counts = createHubMetrics({ version: hubVersion, log })
   const roomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
   const rooms = await openRooms(roomsOptions)
@@ -132,14 +131,14 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog, activity }),
       lockRoutes({ locks }),
-      explanationRoutes({ catalog, users, locks, ask: calls.access.decide, publicNames, clock }),
+      explanationRoutes({ catalog, users, locks, ask: kernel.calls.access.decide, publicNames, clock }),
       apiTokenRoutes({ apiTokens }),
       ...tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,
       ...kernel.slot(webRoutes),
     ],
-    identify: identifyCaller({ apiTokens, sessions, locks, ask: calls.access.identify }),
+    identify: createCallerLookup({ apiTokens, sessions, locks }),
     revisions,
     hsts: !certificates.development,
     version: hubVersion,

@@ -78,7 +78,6 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database'],
     'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
-    'access.identify': [],
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
     'session.ended': ['tcp-apps'],

@@ -1,20 +1,25 @@
-import type { Decision, Requirement, Vote } from '../../api/decision.ts'
+import type { Decision, DenialDetails, Requirement, Vote } from '../../api/decision.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import type { Ballots } from '../../kernel/hook.ts'
-import { isRoleName } from './subject-check.ts'
+import { isRoleName } from '../users/role-name.ts'
 
-/** What the taps said, before it is known what the subject has already met. Frozen. */
-export interface Verdict {
+/** A denial by a policy. */
+interface Denial extends DenialDetails {
+  readonly reason: string
+}
+
+/** The ballots together, before it is known which requirements the subject has met. Frozen. */
+export interface Count {
   readonly roles: readonly string[]
-  readonly denial: string | null
+  readonly denial: Denial | null
   /** The strongest of each name. */
   readonly requirements: readonly Requirement[]
 }
 
-/** The ballot of one tap, until it is counted. `late` hears of a vote that was cast afterwards and would have mattered. */
+/** The ballot of one tap, until it is counted. `late` is called for a later vote that would have mattered. */
 export class Ballot implements Vote {
   readonly roles: string[] = []
-  readonly denials: string[] = []
+  readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
   #counted = false
   readonly #late: () => void
@@ -34,22 +39,26 @@ export class Ballot implements Vote {
     this.roles.push(role)
   }
 
-  deny(reason: string): void {
+  deny(reason: string, details: DenialDetails = {}): void {
     if (this.#isOver()) return
-    this.denials.push(isCode(reason) ? reason : 'denied')
+    if (typeof reason !== 'string' || !CODE.test(reason))
+      throw new TypeError(
+        `deny() takes a reason in snake_case, such as outside_office_hours: ${String(reason)}`,
+      )
+    this.denials.push({ reason, ...detailsOf(details) })
   }
 
   require(requirement: Requirement): void {
     if (this.#isOver()) return
-    // A demand that cannot be read must not be lost.
+    // An unreadable requirement must not be lost.
     const { name } = Object(requirement) as { name?: unknown }
     if (typeof name !== 'string' || !REQUIREMENT.test(name))
-      throw new TypeError('require() takes a requirement with its name')
+      throw new TypeError('require() takes a requirement with a name')
     this.requirements.push(Object.freeze({ ...requirement }))
   }
 
   #isOver(): boolean {
-    // One that has denied can change nothing any more: a tap may deny at a deadline of its own.
+    // After its denial a tap changes nothing any more: it may deny at a deadline of its own.
     if (this.#counted && this.denials.length === 0) this.#late()
     return this.#counted
   }
@@ -59,44 +68,57 @@ const LEVELS = ['webauthn', 'hardware_key'] as const
 /** Two hubs' clocks may differ this much. */
 const CLOCK_SKEW_MS = 5_000
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ['login', 'login_required'],
   ['session-mfa', 'session_mfa_required'],
   ['trusted-device', 'device_trust_required'],
 ])
 const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
 
-/** Reason codes are `snake_case`: they stand in answers, labels of metrics and the audit. */
-const isCode = (reason: unknown): reason is string =>
-  typeof reason === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(reason)
+/** Reason codes go into responses, labels of metrics and the audit. */
+const CODE = /^[a-z][a-z0-9_]{0,63}$/
+const LONGEST_MESSAGE = 1_024
+const LONGEST_LINK = 2_048
+
+/** Throws `TypeError` for a message or link that no page could show. */
+function detailsOf({ message, link }: DenialDetails): DenialDetails {
+  if (message !== undefined && (typeof message !== 'string' || message.length > LONGEST_MESSAGE))
+    throw new TypeError(`deny() takes a message of at most ${LONGEST_MESSAGE} characters`)
+  const url = typeof link === 'string' && link.length <= LONGEST_LINK ? URL.parse(link) : null
+  if (link !== undefined && url?.protocol !== 'https:' && url?.protocol !== 'mailto:')
+    throw new TypeError('deny() takes a link that is an https: or mailto: URL')
+  return { ...(message === undefined ? {} : { message }), ...(url === null ? {} : { link: url.href }) }
+}
 
 /** Any deny denies, a failed ballot denies, no allow denies. Closes the ballots. `subjectRoles` are those of the subject. */
-export function combineBallots({ cast, failed }: Ballots<Vote>, subjectRoles: readonly string[]): Verdict {
+export function countBallots({ cast, failed }: Ballots<Vote>, subjectRoles: readonly string[]): Count {
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
   const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
-  const [denial] = ballots.flatMap((ballot) => ballot.denials)
-  const noAllow = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
-  const reason = failed.length > 0 ? 'policy_failed' : (denial ?? (roles.length === 0 ? noAllow : null))
-  const requirements = reason === null ? strongest(ballots.flatMap((ballot) => ballot.requirements)) : []
+  const [denied] = ballots.flatMap((ballot) => ballot.denials)
+  const unmatched = subjectRoles.length === 0 ? 'role_missing' : 'label_mismatch'
+  const denial =
+    failed.length > 0
+      ? { reason: 'policy_failed' }
+      : (denied ?? (roles.length === 0 ? { reason: unmatched } : null))
+  const requirements = denial === null ? strongest(ballots.flatMap((ballot) => ballot.requirements)) : []
   return Object.freeze({
     roles: Object.freeze(roles),
-    denial: reason,
+    denial: denial && Object.freeze(denial),
     requirements: Object.freeze(requirements),
   })
 }
 
 /** The decision for a subject that has met these requirements; `now` in milliseconds since the epoch. */
 export function decisionOf(
-  verdict: Verdict,
+  count: Count,
   satisfied: readonly SatisfiedRequirement[],
   appId: string,
   now: number,
 ): Decision {
-  const { roles, denial, requirements } = verdict
-  if (denial !== null) return denied(denial)
+  const { roles, denial, requirements } = count
+  if (denial !== null) return denied(denial.reason, denial)
   const unmet = requirements.filter((requirement) => !isMet(requirement, satisfied, appId, now))
-  const [asked] = unmet
-  if (!asked) {
+  const [first] = unmet
+  if (!first) {
     const met = satisfied.filter((entry) => requirements.some((one) => meets(one, entry, appId, now)))
     return Object.freeze({
       effect: 'allow',
@@ -106,18 +128,19 @@ export function decisionOf(
       met: Object.freeze(met),
     })
   }
-  const reason = REASONS.get(asked.name) ?? `${String(asked.name).replaceAll('-', '_')}_required`
+  const reason = REASONS.get(first.name) ?? `${String(first.name).replaceAll('-', '_')}_required`
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
 
-export function denied(reason: string, message: string | null = null): Decision {
-  const denial = {
+export function denied(reason: string, { message, link }: DenialDetails = {}): Decision {
+  return Object.freeze({
     effect: 'deny',
     reason,
     roles: Object.freeze([]),
     requirements: Object.freeze([]),
-  } as const
-  return Object.freeze(message === null ? denial : { ...denial, message })
+    ...(message === undefined ? {} : { message }),
+    ...(link === undefined ? {} : { link }),
+  })
 }
 
 function strongest(all: readonly Requirement[]): Requirement[] {
@@ -138,7 +161,7 @@ function stronger(a: Requirement, b: Requirement): Requirement {
   })
 }
 
-/** An unknown demand is the strongest, an unknown answer the weakest. */
+/** An unknown level is the strongest as a requirement and the weakest as an answer. */
 const rank = (level: string): number => {
   const at = LEVELS.indexOf(level as (typeof LEVELS)[number])
   return at < 0 ? LEVELS.length : at

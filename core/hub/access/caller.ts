@@ -1,32 +1,33 @@
-import type { Credentials, HubCalls } from '../../api/hub-hooks.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import { identifySession } from '../sessions/session-subject.ts'
 import type { ApiTokens } from './api-token.ts'
 import type { Locks } from './lock.ts'
-import { checkSubject } from './subject-check.ts'
+
+/** What a call of the JSON API shows: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
+export interface ApiCredentials {
+  readonly kind: 'hub-cookie' | 'bearer'
+  readonly token: string
+}
 
 /**
- * Who calls the hub's own host: API tokens, then sessions, then whoever taps `access.identify`. Null: nobody that is
- * known. Rejects with `MEZ_HOOK_FAILED` for a tap that fails, or whose answer is no subject.
+ * Who calls the hub's own host: API tokens and sessions of command lines as bearer tokens, browser sessions as cookies.
+ * Null: nobody that is known. A locked person is known and has no roles.
  */
-export function identifyCaller(parts: {
+export function createCallerLookup(options: {
   readonly apiTokens: Pick<ApiTokens, 'identify'>
   readonly sessions: Pick<Sessions, 'find' | 'subjectOf' | 'touch'>
   readonly locks: Pick<Locks, 'lockFor'>
-  readonly ask: HubCalls['access']['identify']
-}): (credentials: Credentials) => Promise<Subject | null> {
-  const { apiTokens, sessions, locks, ask } = parts
-  const identify = identifySession(sessions, locks)
-  return async (credentials) => {
-    const ours =
-      (credentials.kind === 'bearer' ? apiTokens.identify(credentials.token) : null) ??
-      (await identify(credentials))
-    if (ours !== null) return ours
-    const found = await ask(credentials)
-    if (found === null) return null
-    const subject = checkSubject(found)
-    // As for sessions: a locked person is known but has no roles.
+}): (credentials: ApiCredentials) => Promise<Subject | null> {
+  const { apiTokens, sessions, locks } = options
+  return async ({ kind, token }) => {
+    const holder = kind === 'bearer' ? apiTokens.identify(token) : null
+    if (holder !== null) return holder
+    let session = await sessions.find('hub', token)
+    // Only a program sends this one, so it counts in no cookie.
+    if (!session && kind === 'bearer') session = await sessions.find('cert', token)
+    const subject = session && sessions.subjectOf(session)
+    if (!session || !subject) return null
+    sessions.touch(session)
     return locks.lockFor(subject, null) === null ? subject : Object.freeze({ ...subject, roles: [] })
   }
 }

@@ -8,8 +8,8 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Ballots } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
-import { Ballot, combineBallots, decisionOf, denied, type Verdict } from './ballots.ts'
-import type { Locks } from './lock.ts'
+import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
+import type { Lock, Locks } from './lock.ts'
 
 /** What policies, locks and requirements say about one question. Only the gate asks. */
 export interface Decisions {
@@ -27,12 +27,12 @@ interface Entry {
   readonly app: AccessQuery['app']
   readonly protocol: string
   readonly clientIp: string
-  readonly verdict: Verdict
-  /** Set when it depends on no requirement, and so not on time. */
+  readonly count: Count
+  /** Set when it depends on no requirement, and so not on the clock. */
   readonly decision: Decision | null
 }
 
-/** How many apps are decided before others get a turn. */
+/** How many apps are decided before the event loop gets a turn. */
 const SLICE = 200
 
 /**
@@ -48,17 +48,17 @@ export function createDecisions(options: {
   readonly clock: Clock
   readonly log: Log
 }): Decisions {
-  const { catalog, decide: ask, locks, revisions, clock, log } = options
-  let kept = new WeakMap<Subject, Map<string, Entry>>()
+  const { catalog, decide: vote, locks, revisions, clock, log } = options
+  let cache = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()
 
   function newBallot(plugin: string): Ballot {
-    if (late.has(plugin)) throw new Error('it voted before when its ballot had been counted')
+    if (late.has(plugin)) throw new Error('it has voted after the decision before')
     return new Ballot(() => {
       if (late.has(plugin)) return
       late.add(plugin)
-      // What its lost votes would have denied.
-      kept = new WeakMap()
+      // The lost votes may have been denials.
+      cache = new WeakMap()
       log.error(
         { plugin },
         'a policy voted after the decision: it denies everything until the hub is restarted',
@@ -66,52 +66,52 @@ export function createDecisions(options: {
     })
   }
 
-  function decide(query: AccessQuery): Decision | Promise<Decision> {
-    const { subject, app, context } = query
+  function decide({ subject, app, context }: AccessQuery): Decision | Promise<Decision> {
     try {
       const lock = locks.lockFor(subject, app)
-      if (lock !== null) return denied('locked', lock.message)
+      if (lock !== null) return locked(lock)
       const { revision } = revisions
-      const known = kept.get(subject)?.get(app.id)
+      const known = cache.get(subject)?.get(app.id)
       if (
         known?.revision === revision &&
         known.app === app &&
         known.protocol === context.protocol &&
         known.clientIp === context.clientIp
       ) {
-        return known.decision ?? decisionOf(known.verdict, subject.satisfied, app.id, clock.now())
+        return known.decision ?? decisionOf(known.count, subject.satisfied, app.id, clock.now())
       }
-      // No tap can change what the others judge.
-      const asked = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
-      const answer = ask(asked, newBallot)
-      if (answer instanceof Promise) {
-        return answer.then(
-          (ballots) => decideLater(asked, ballots),
+      // No tap can change the query for the others.
+      const query = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
+      const ballots = vote(query, newBallot)
+      if (ballots instanceof Promise) {
+        return ballots.then(
+          (late) => decideLater(query, late),
           (error: unknown) => failed(error),
         )
       }
-      const verdict = judge(answer, subject)
-      const decision = decisionOf(verdict, subject.satisfied, app.id, clock.now())
-      if (ask.pure && answer.failed.length === 0) keep(asked, revision, verdict, decision)
+      const count = countOf(query, ballots)
+      const decision = decisionOf(count, subject.satisfied, app.id, clock.now())
+      if (vote.pure && ballots.failed.length === 0) keep(query, revision, count, decision)
       return decision
     } catch (error) {
       return failed(error)
     }
   }
 
-  function judge(answer: Ballots<Vote>, { roles }: Subject): Verdict {
-    for (const { plugin, error } of answer.failed) {
+  function countOf({ subject }: AccessQuery, ballots: Ballots<Vote>): Count {
+    for (const { plugin, error } of ballots.failed) {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
     }
-    return combineBallots(answer, roles)
+    return countBallots(ballots, subject.roles)
   }
 
-  /** A lock may have come while a tap was thinking. */
-  function decideLater({ subject, app }: AccessQuery, answer: Ballots<Vote>): Decision {
+  /** A lock may have been created while a tap waited. */
+  function decideLater(query: AccessQuery, ballots: Ballots<Vote>): Decision {
+    const { subject, app } = query
     try {
       const lock = locks.lockFor(subject, app)
-      if (lock !== null) return denied('locked', lock.message)
-      return decisionOf(judge(answer, subject), subject.satisfied, app.id, clock.now())
+      if (lock !== null) return locked(lock)
+      return decisionOf(countOf(query, ballots), subject.satisfied, app.id, clock.now())
     } catch (error) {
       return failed(error)
     }
@@ -122,22 +122,17 @@ export function createDecisions(options: {
     return denied('policy_failed')
   }
 
-  function keep(
-    { subject, app, context }: AccessQuery,
-    revision: number,
-    verdict: Verdict,
-    decision: Decision,
-  ) {
-    // Only what cannot change under us may be a key.
+  function keep({ subject, app, context }: AccessQuery, revision: number, count: Count, decision: Decision) {
+    // A mutable object may not be a key.
     if (!Object.isFrozen(subject)) return
-    let apps = kept.get(subject)
+    let apps = cache.get(subject)
     if (!apps) {
       apps = new Map()
-      kept.set(subject, apps)
+      cache.set(subject, apps)
     }
     const { protocol, clientIp } = context
-    const timeless = verdict.denial !== null || verdict.requirements.length === 0
-    apps.set(app.id, { revision, app, protocol, clientIp, verdict, decision: timeless ? decision : null })
+    const timeless = count.denial !== null || count.requirements.length === 0
+    apps.set(app.id, { revision, app, protocol, clientIp, count, decision: timeless ? decision : null })
   }
 
   return {
@@ -156,3 +151,5 @@ export function createDecisions(options: {
     },
   }
 }
+
+const locked = ({ message }: Lock): Decision => denied('locked', message === null ? {} : { message })

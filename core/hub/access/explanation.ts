@@ -7,7 +7,7 @@ import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
-import { Ballot, combineBallots, decisionOf, denied } from './ballots.ts'
+import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Locks } from './lock.ts'
 
 const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
@@ -42,7 +42,7 @@ class ExplainedBallot extends Ballot {
     })
     return [
       ...this.roles.map((role) => line('allow', role, null)),
-      ...this.denials.map((reason) => line('deny', null, reason)),
+      ...this.denials.map(({ reason }) => line('deny', null, reason)),
     ]
   }
 }
@@ -81,13 +81,13 @@ export function explanationRoutes(options: {
       cast.push(ballot)
       return ballot
     })
-    const verdict = combineBallots(answer, subject.roles)
+    const count = countBallots(answer, subject.roles)
     const lock = locks.lockFor(subject, app)
     const wrongConnector = required !== null && user.connector !== required
     const decision = outcome(app, context, [
       wrongConnector ? denied('connector_not_allowed') : null,
-      lock === null ? null : denied('locked', lock.message),
-      decisionOf(verdict, subject.satisfied, app.id, clock.now()),
+      lock === null ? null : denied('locked'),
+      decisionOf(count, subject.satisfied, app.id, clock.now()),
     ])
     const failed = answer.failed.map(({ plugin }) => ({
       plugin,
@@ -100,7 +100,7 @@ export function explanationRoutes(options: {
         ...cast.flatMap((ballot) => ballot.votes().map((vote) => ({ plugin: ballot.plugin, ...vote }))),
         ...failed,
       ],
-      requirements: verdict.requirements.map(({ name }) => ({ name, met: false })),
+      requirements: count.requirements.map(({ name }) => ({ name, met: false })),
       lock: lock && {
         ...{ id: lock.id, target: { [lock.kind]: lock.target }, message: lock.message },
         expires: lock.expires === null ? null : new Date(lock.expires).toISOString(),

@@ -1,8 +1,8 @@
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import { DNS_LABEL } from '../config/address.ts'
+import { isRoleName } from '../users/role-name.ts'
 import { foldName, parseUserName } from '../users/user-name.ts'
 import type { LockKind } from './lock.ts'
-import { isRoleName } from './subject-check.ts'
 
 /** What the holder of an API token is called. */
 const API_TOKEN = /^token:[a-z0-9][a-z0-9._-]{0,62}$/

@@ -15,6 +15,8 @@ export interface ErrorPage {
   readonly requestId: string
   /** Where "Try again" leads; without it the page offers the home page. */
   readonly retryUrl?: string
+  /** Where to read more. */
+  readonly link?: string
 }
 
 export type RenderError = (page: ErrorPage) => string
@@ -53,8 +55,10 @@ export function sendError(
   const { status, code, message: detail, members } = problem
   const title = typeof members.title === 'string' ? members.title : ''
   reply.code(status)
-  if (isNavigation(request))
-    return reply.page(options.renderError({ status, title, code, detail, requestId: request.id }))
+  if (isNavigation(request)) {
+    const more = typeof members.link === 'string' ? { link: members.link } : {}
+    return reply.page(options.renderError({ status, title, code, detail, requestId: request.id, ...more }))
+  }
   reply.type('application/problem+json')
   const heading = title || (STATUS_CODES[status] ?? 'Error')
   const document = {

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Credentials } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
@@ -8,6 +7,7 @@ import type { Subject } from '../../api/subject.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
+import type { ApiCredentials } from '../access/caller.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
@@ -20,8 +20,6 @@ import { nothingHere } from './not-found.ts'
 const PUBLIC_BODY_BYTES = 64 * 1024
 
 const ACCESS: readonly unknown[] = ['public', 'page', 'user', 'admin'] satisfies RouteAccess[]
-
-export type WebCredentials = Extract<Credentials, { kind: 'hub-cookie' | 'bearer' }>
 
 export interface Route {
   readonly method: string
@@ -36,7 +34,7 @@ export interface GuardOptions {
   /** Null: nothing has routed the request here, so it is refused. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
   /** The holder of the credentials, with the roles in force now; null: unknown. */
-  readonly identify: (credentials: WebCredentials) => Promise<Subject | null>
+  readonly identify: (credentials: ApiCredentials) => Promise<Subject | null>
   /** Sessions and roles count only while the view of them is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
   /** Where a visitor signs in who then continues at this path of the sign-in host. */
@@ -124,7 +122,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     }
     const bearer = access === 'page' ? undefined : bearerOf(headers.authorization)
     if (bearer === undefined && access !== 'page') checkCsrf({ ...forgery, cookie })
-    const credentials: WebCredentials | undefined =
+    const credentials: ApiCredentials | undefined =
       bearer !== undefined
         ? { kind: 'bearer', token: bearer }
         : cookie === undefined
@@ -144,6 +142,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       }
       if (access === 'admin' && !subject.roles.includes('admin')) {
         throw new Problem(403, 'access_denied', 'This requires the role admin.')
+      }
+      if (access === 'admin' && subject.kind === 'certificate') {
+        const detail =
+          'An msh login cannot administer the hub. Sign in with mezctl login, or use an API token.'
+        throw new Problem(403, 'msh_login_not_allowed', detail)
       }
       return subject
     }

@@ -8,9 +8,9 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { revokeApiTokens } from '../access/api-token-revocation.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
-import { isRoleName } from '../access/subject-check.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { holderOf } from './name-holder.ts'
+import { isRoleName } from './role-name.ts'
 import { foldName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {

@@ -65,8 +65,10 @@ export function problemResponse(
     return answer(status, JSON.stringify(document), 'application/problem+json', extra)
   }
   const sentences = next === null ? [message] : [message, next]
+  const { link } = members
+  const more = typeof link === 'string' ? [`<a href="${escapeHtml(link)}">Learn more</a>`] : []
   const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
-  return htmlResponse(status, page(title, sentences, actions(...steps) + codes), extra)
+  return htmlResponse(status, page(title, sentences, actions(...steps, ...more) + codes), extra)
 }
 
 function adviceFor(status: number, code: string): Advice {

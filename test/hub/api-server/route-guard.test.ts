@@ -39,7 +39,9 @@ async function start(
         ? subject('u', [])
         : token.startsWith('admin')
           ? subject('a', ['admin'])
-          : null,
+          : token.startsWith('msh')
+            ? { ...subject('m', ['admin']), kind: 'certificate' as const }
+            : null,
     revisions: { fresh: () => view.fresh },
     limits: { callsPerMinute, anonymousRequestsPerAddress: 2 },
     clock,
@@ -57,6 +59,7 @@ async function start(
     () => new Promise<object>((go) => held.push(() => go({}))),
   )
   app.get('/me', { config: { access: 'user' } }, async ({ subject }) => ({ user: subject.user }))
+  app.get('/admin', { config: { access: 'admin' } }, async ({ subject }) => ({ user: subject.user }))
   app.get('/again', { config: { access: 'user' } }, async (request) => {
     view.fresh = false
     return { again: await request.identifyAgain() }
@@ -132,6 +135,17 @@ t.test('the client behind a trusted proxy is who is counted', async (t) => {
   t.match(await get('/open', { 'x-forwarded-for': '198.51.100.7' }), { clientIp: '198.51.100.7' })
   t.match(await get('/open'), { clientIp: '10.0.0.1' })
 })
+
+t.test(
+  'K140 a login of msh reaches routes of users and administers nothing, whatever its roles',
+  async (t) => {
+    const { get } = await start(t)
+    t.match(await get('/admin', bearer('admin')), { status: 200, user: 'a' })
+    t.match(await get('/me', bearer('msh')), { status: 200, user: 'm' })
+    t.match(await get('/admin', bearer('msh')), { status: 403, code: 'msh_login_not_allowed' })
+    t.match(await get('/admin', bearer('user')), { status: 403, code: 'access_denied' })
+  },
+)
 
 t.test('N171 calls to a public route are limited, each address and each route by itself', async (t) => {
   const { get } = await start(t)

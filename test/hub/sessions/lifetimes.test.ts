@@ -4,8 +4,8 @@ import type { Session } from '@mezite/core'
 import type { EndReason } from '@mezite/core/protocol'
 import t from 'tap'
 import type { OpenSession } from '../../../core/api/sessions.ts'
+import { createCallerLookup } from '../../../core/hub/access/caller.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
-import { identifySession } from '../../../core/hub/sessions/session-subject.ts'
 import { until } from '../../until.ts'
 import { actor, appBody, operator, publicNames, startRooms } from './start-rooms.ts'
 
@@ -28,6 +28,7 @@ async function handOver(
   const code = await sessions.tickets.issue({ hubSession, app, nonceHash, satisfied })
   return (await sessions.tickets.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
 }
+const apiTokens = { identify: () => null }
 /** Something that is open, and why it was cut. */
 function stream(session: Session): EndReason[] {
   const cuts: EndReason[] = []
@@ -77,7 +78,7 @@ t.test(
     const { session, token } = await sessions.open({ ...given, idleMs: 60_000 })
     for (let minute = 0; minute < 3; minute++) {
       rooms.advance(40_000)
-      t.ok(await identifySession(sessions, rooms.locks)({ kind: 'bearer', token }))
+      t.ok(await createCallerLookup({ ...rooms, apiTokens })({ kind: 'bearer', token }))
     }
     const { lastUsed } = session
     await rooms.revisions.write(async (_trx, change) => change.touch('session', session.id))

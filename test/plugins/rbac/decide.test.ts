@@ -1,7 +1,7 @@
 import type { AccessQuery, App, Vote } from '@mezite/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { Ballot, combineBallots } from '../../../core/hub/access/ballots.ts'
+import { Ballot, countBallots } from '../../../core/hub/access/ballots.ts'
 import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
 import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'
 import { compileRole, limitsOf, type StoredRole, voteByRoles } from '../../../plugins/rbac/role-set.ts'
@@ -14,7 +14,8 @@ function ask(roles: ReadonlyMap<string, StoredRole>, names: string[], labels: Re
   const ballot = new Ballot(() => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
   voteByRoles(roles, query, ballot as Vote)
-  return combineBallots({ cast: [ballot], failed: [] }, names)
+  const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names)
+  return { denial: denial?.reason ?? null, requirements }
 }
 
 /** What the README says, as plainly as it can be written. */

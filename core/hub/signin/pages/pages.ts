@@ -163,6 +163,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
           <div class="actions">
             ${retryUrl === undefined ? null : html`<a class="button" href=${retryUrl}>Try again</a>`}
             <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${home}>Your applications</a>
+            ${problem.link ? html`<a class="button plain" href=${problem.link}>Learn more</a>` : null}
           </div>
           <p class="reference">For support: <code>${`${problem.code} ${problem.requestId}`}</code></p>
         </div>`,
