@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { agentHooks } from '../core/api/agent-hooks.ts'
+import { hubHooks } from '../core/api/hub-hooks.ts'
 import { type Import, importsOf, root, sourcesOf, textOf } from './read-imports.ts'
 
 const sources = ['core', 'agent', 'plugins', 'oclif-cli'].flatMap(sourcesOf)
@@ -195,6 +197,19 @@ t.test('what is exported is used', (t) => {
       .map(([, name]) => `${name} of ${file}`),
   )
   t.strictSame(unused, [])
+  t.end()
+})
+
+t.test('every hook has a tap in a plugin or an example', (t) => {
+  const hooks = { ...hubHooks, ...agentHooks }
+  const names = Object.entries(hooks).flatMap(([room, verbs]) =>
+    Object.keys(verbs).map((verb) => `${room}.${verb}`),
+  )
+  const text = ['plugins', 'examples'].flatMap(sourcesOf).map(textOf).join('\n')
+  t.strictSame(
+    names.filter((name) => name !== 'access.identify' && !text.includes(`tap.${name}(`)),
+    [],
+  )
   t.end()
 })
 

@@ -36,10 +36,6 @@ export const hubHooks = {
     /** A session is over; its live streams are being cut. */
     ended: tells<SessionEnded>(),
   },
-  catalog: {
-    /** Apps were added, changed or removed; names of those, or null when all were reloaded. */
-    changed: tells<readonly string[] | null>(),
-  },
   tunnel: {
     /** A link to an agent came or went. */
     changed: tells<TunnelChanged>(),

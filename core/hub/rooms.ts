@@ -106,7 +106,6 @@ export async function openRooms(options: RoomsOptions) {
   const catalog = createCatalog({
     revisions,
     publicNames,
-    hooks: calls.catalog,
     kinds: () => kernel.slot(appKinds),
     certificateCovers: certificates.covers,
     clock,

@@ -81,7 +81,6 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
     'session.ended': ['tcp-apps'],
-    'catalog.changed': [],
     'tunnel.changed': [],
     'tunnel.route': [],
     'http.request': [],

@@ -4,7 +4,6 @@ import type { AppKind } from '../../api/app-kinds.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
@@ -16,9 +15,8 @@ import type { AppTable, CatalogTables } from './migrations.ts'
 import { resourceInvalid } from './resource.ts'
 
 export interface CatalogOptions {
-  readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied'>
+  readonly revisions: Pick<Revisions, 'write' | 'addView'>
   readonly publicNames: PublicNames
-  readonly hooks: Pick<HubCalls['catalog'], 'changed'>
   /** The kinds that loaded plugins serve. */
   readonly kinds: () => readonly AppKind[]
   /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
@@ -48,7 +46,7 @@ export interface RunningCatalog extends Catalog {
 
 /** Keeps the catalog in memory, true by the change sequence. */
 export function createCatalog(options: CatalogOptions): RunningCatalog {
-  const { revisions, publicNames, hooks, clock, log } = options
+  const { revisions, publicNames, clock, log } = options
   let byName = new Map<string, App>()
   let byId = new Map<string, App>()
   let byHost = new Map<string, App>()
@@ -109,12 +107,6 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     },
   }
   revisions.addView(view)
-  revisions.onApplied((touched) => {
-    if (touched === null) return hooks.changed(null)
-    const names = touched.get('app')
-    if (names && names.size > 0) hooks.changed([...names])
-  })
-
   const living = (app: App | undefined): App | undefined =>
     app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
 

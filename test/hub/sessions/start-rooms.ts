@@ -70,7 +70,6 @@ export async function startRooms() {
   const catalog = createCatalog({
     revisions,
     publicNames,
-    hooks: { changed: Object.assign(() => {}, { empty: true, pure: false }) },
     kinds: () => [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }],
     certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
     clock,
