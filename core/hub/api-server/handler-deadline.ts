@@ -21,6 +21,8 @@ export function limitHandlers(app: FastifyInstance, log: Log): void {
         const detail = 'The request took too long and was given up. Its changes may still be made.'
         reply.send(new Problem(503, 'handler_timeout', detail))
       }, waitMs)
+      // A response that was destroyed before emits no close.
+      timer.unref()
       reply.raw.once('close', () => clearTimeout(timer))
       return handler.call(this, request, reply)
     }

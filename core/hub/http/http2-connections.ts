@@ -49,10 +49,17 @@ const HEADER_LIST_BYTES = 256 * 1024
 /** Browsers send each cookie as a field of its own. */
 const HEADER_PAIRS = 1_024
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_HTTP_1_1_REQUIRED, NGHTTP2_NO_ERROR } =
-  constants
+const {
+  NGHTTP2_ENHANCE_YOUR_CALM,
+  NGHTTP2_FLAG_END_STREAM,
+  NGHTTP2_HTTP_1_1_REQUIRED,
+  NGHTTP2_NO_ERROR,
+  NGHTTP2_PROTOCOL_ERROR,
+} = constants
 /** Code of nghttp2 for a head of more than nine frames. */
 const TOO_MANY_CONTINUATIONS = -905
+/** Its code for a violation of the protocol, by a stream or by the connection. */
+const PROTOCOL = -505
 /** Of a first GOAWAY: no stream is refused yet. */
 const ANY_STREAM = 2 ** 31 - 1
 const noop = () => {}
@@ -141,7 +148,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       leaving: false,
     }
     opened.add(one)
-    preferHttp1(session)
+    correctErrors(session, one.streams)
     session.on('error', () => socket.destroy())
     session.on('close', () => opened.delete(one))
     releaseListeners(session)
@@ -201,13 +208,20 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
 }
 
 /**
- * A head of too many frames is fatal to the connection, and Node.js would end it with INTERNAL_ERROR, which a browser
- * shows to the person. After HTTP_1_1_REQUIRED it retries by itself over HTTP/1.1, where the hub can respond.
+ * Corrects what Node.js makes of two errors. A head of too many frames is fatal to the connection, and Node.js would end it
+ * with INTERNAL_ERROR, which a browser shows to the person; after HTTP_1_1_REQUIRED it retries by itself over HTTP/1.1,
+ * where the hub can respond. A body that is longer than its `content-length` is an error of its stream alone (RFC 9113
+ * section 8.1.1), which nghttp2 has reset already.
  */
-function preferHttp1(session: ServerHttp2Session): void {
+function correctErrors(session: ServerHttp2Session, streams: readonly ServerHttp2Stream[]): void {
   const destroy = session.destroy.bind(session)
   session.destroy = (error, code) => {
-    const isTooMany = (error as { errno?: unknown } | undefined)?.errno === TOO_MANY_CONTINUATIONS
-    destroy(error, isTooMany ? NGHTTP2_HTTP_1_1_REQUIRED : code)
+    const { errno } = (error ?? {}) as { errno?: unknown }
+    if (errno !== PROTOCOL)
+      return destroy(error, errno === TOO_MANY_CONTINUATIONS ? NGHTTP2_HTTP_1_1_REQUIRED : code)
+    const before = [...streams]
+    setImmediate(() => {
+      if (!before.some(({ rstCode }) => rstCode === NGHTTP2_PROTOCOL_ERROR)) destroy(error, code)
+    })
   }
 }

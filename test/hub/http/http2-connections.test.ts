@@ -246,6 +246,31 @@ t.test('H113 garbage in place of HTTP/2 closes that connection only', async (t) 
   await works(t)
 })
 
+t.test(
+  'H110 F81 a body that does not fit its content-length ends its stream, not the connection',
+  async (t) => {
+    const client = await open()
+    let id = -1
+    for (const [length, ...chunks] of [
+      ['3', 'hello'],
+      ['3', 'hel', 'lo'],
+      ['3', 'hel', 'lo', 'more'],
+      ['9', 'hello'],
+      ['9'],
+    ] as [string, ...string[]][]) {
+      id += 2
+      client.request(id, [...POST, ['content-length', length]], chunks.length === 0)
+      for (const [at, text] of chunks.entries())
+        client.send(frame(DATA, at === chunks.length - 1 ? END_STREAM : 0, id, Buffer.from(text)))
+      t.equal(await client.reset(id), 1, `${length} is not ${chunks.join().length}`)
+    }
+    client.request(id + 2, GET)
+    t.equal(await client.status(id + 2), 404, 'others go on')
+    client.send(frame(DATA, 0, 0, Buffer.from('x')))
+    t.not(await client.ended(), 0, 'a violation by the connection ends it')
+  },
+)
+
 t.test('a connection without a request is ended, politely', async (t) => {
   const slow = await startWeb([], {}, { limits: { headerMs: 500 } })
   t.teardown(slow.stop)

@@ -147,6 +147,11 @@ t.test('the hub’s own host over HTTP/2', async (t) => {
     t.equal(await status([':method', 'TRACE'], [':scheme', 'https'], ...rest), 405)
     t.equal(await status([':method', 'GET'], [':scheme', 'https'], ...rest, ['x-pad', 'x ']), 400)
     t.equal(await status([':method', 'GET'], [':scheme', 'https'], ...rest, ['expect', 'a cake']), 417)
+    for (const path of ['/\xe9', '/\xc3\xa9', '/a#b', 'a'])
+      t.ok(
+        [400, -1].includes(await status([':method', 'GET'], [':scheme', 'https'], rest[0]!, [':path', path])),
+        path,
+      )
     t.equal(await status([':method', 'CONNECT'], [':authority', `${HUB}:443`]), 405)
     t.equal(
       await status([':method', 'CONNECT'], [':protocol', 'webtransport'], [':scheme', 'https'], ...rest),

@@ -80,6 +80,25 @@ t.test(
   },
 )
 
+t.test(
+  'N166 a body that drips in after its response ends the connection, on each kind of host',
+  async (t) => {
+    for (const [host, path] of [
+      ['hub.mezite.localhost', '/nothing'],
+      [APP_HOST, '/x'],
+    ] as const) {
+      const { socket, got, closed } = await dial()
+      const lines = [`POST ${path} HTTP/1.1`, `Host: ${host}`, 'Content-Length: 60000', '', '']
+      socket.write(lines.join('\r\n'))
+      const drip = setInterval(() => socket.write('x'), 100)
+      t.ok(await closed, host)
+      clearInterval(drip)
+      t.match(got(), /^HTTP\/1.1 (200|401|404) /)
+      socket.destroy()
+    }
+  },
+)
+
 t.test('F81 a body that is no HTTP is answered with 400, and the connection goes', async (t) => {
   for (const host of ['hub.mezite.localhost', APP_HOST])
     for (const connection of ['keep-alive', 'close']) {
