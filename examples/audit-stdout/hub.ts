@@ -1,6 +1,6 @@
 import { auditSinks, defineHubPlugin } from '@mezite/core'
 
-/** Writes each audit event as one JSON line to standard output, for a log collector that reads it. */
+/** Writes each audit event to standard output as one JSON line, for a log collector. */
 export default defineHubPlugin({
   name: 'audit-stdout',
   api: 1,

@@ -11,43 +11,43 @@ import { findProgram } from './program-lookup.ts'
 import { hubConfig, resources } from './resources.ts'
 
 export interface ClusterOptions {
-  /** Everything that the cluster keeps; made with mode 0700. */
+  /** Folder of all data and logs, created with mode 0700. */
   readonly dir: string
   /** Port of the hub; 0 picks a free one. */
   readonly hubPort: number
-  /** Port of the identity provider, where nobody has it; 0 or another's picks a free one. */
+  /** Port of the identity provider; if it is 0 or taken, a free one is used. */
   readonly idpPort: number
-  /** Apps below the hub's own host instead of a domain of their own; sign-in then has a host of its own. */
+  /** Puts apps below the hub's own host instead of a separate domain; sign-in then has a separate host. */
   readonly appsBelowHub?: boolean
   /** `plugins:` of the hub's configuration. */
   readonly plugins?: Readonly<Record<string, unknown>>
   /** URL of a PostgreSQL database; without one the hub embeds its own. */
   readonly databaseUrl?: string
-  /** Told before each step. */
+  /** Called before each step. */
   readonly onStep: (title: string) => void
-  /** Aborted while it starts: what has started is stopped, and the start rejects with the signal's reason. */
+  /** If it aborts during the start, all started programs are stopped, and the start rejects with its reason. */
   readonly signal?: AbortSignal
 }
 
 export interface Cluster {
   readonly hubUrl: string
-  /** Where people sign in and show their keys. */
+  /** Origin of the host where people sign in and use their passkeys. */
   readonly signInUrl: string
   readonly apps: Readonly<Record<'identity' | 'live', string>>
-  /** An application that opens only after a key has confirmed who asks. */
+  /** An application that opens only after a confirmation with a passkey. */
   readonly vaultUrl: string
-  /** What the TCP app `redis` is: a real one where it is installed. */
+  /** The kind of the TCP app `redis`: a real Redis if it is installed. */
   readonly redis: 'redis' | 'echo'
   readonly idpUrl: string
   /** PEM of the authority that issued the hub's development certificate. */
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
-  /** The programs, by name; tests end and start them one by one. */
+  /** The programs by name; tests stop and start them one by one. */
   readonly programs: ReadonlyMap<string, Program>
-  /** Starts a program again that has ended, as it was started before. */
+  /** Starts an ended program again with the same options. */
   restart(name: string): Promise<void>
-  /** Runs mezctl against the hub's admin socket and resolves with what it prints. */
+  /** Runs mezctl with the hub's admin socket and resolves to its output. */
   mezctl(...args: readonly string[]): Promise<string>
   stop(): Promise<void>
 }
@@ -58,7 +58,7 @@ const AGENT = here('../../agent/mezd.js')
 const MEZCTL = here('../../oclif-cli/mezctl/mezctl.js')
 const MEZCTL_MS = 90_000
 
-/** Starts hub, identity provider, agent and four applications as programs of their own, on loopback. */
+/** Starts hub, identity provider, agent and four applications as separate programs on loopback. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep, signal } = options
   const dataDir = join(dir, 'hub')
@@ -79,7 +79,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const program = await startProgram({ ...options, signal })
     programs.set(program.name, program)
     const { port } = program
-    // Started again, it listens where it is registered.
+    // After a restart it must listen on the registered port.
     started.set(
       program.name,
       port === 0 ? options : { ...options, env: { ...options.env, PORT: String(port) } },
@@ -168,7 +168,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     onStep('Joining the agent and opening its tunnel')
     const agentDir = join(dir, 'agent')
-    // Left unused while the certificate of an earlier run still lives, which is a day at most.
+    // Not used while the certificate of an earlier run is valid.
     const joining = await joinToken(mezctl)
     await start({
       name: 'agent',
@@ -209,7 +209,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-/** Waits for all, also when one fails: what still starts could not be stopped. Rejects with the first failure. */
+/** Waits for all, even if one fails, because a program that is still starting cannot be stopped. Rejects with the first failure. */
 async function together<Ports extends readonly Promise<number>[]>(
   ...starting: Ports
 ): Promise<{ [At in keyof Ports]: number }> {

@@ -1,4 +1,4 @@
-/** `npm run demo`: a whole cluster on this machine. `-- --check` walks through it and exits 0 or 1. */
+/** `npm run demo`: a whole cluster on this machine. With `-- --check` it tries everything and exits 0 or 1. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -16,9 +16,9 @@ const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR]
 
 Starts a hub, an identity provider, an agent and four applications on this machine.
 
-  --check     start on free ports, walk through as each person, print a table, exit 0 or 1
+  --check     start on free ports, try everything as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
-  --dir DIR   where everything is kept between runs (default examples/cluster/.data)
+  --dir DIR   folder for everything that stays between runs (default examples/cluster/.data)
   --help      print this`
 
 async function main(): Promise<number> {
@@ -61,13 +61,13 @@ async function runCheck(): Promise<number> {
   }
 }
 
-/** `dir` is kept between runs, so that the second start is fast and nobody has to sign in twice. */
+/** `dir` stays between runs, so that the next start is faster and people stay signed in. */
 async function runDemo(hubPort: number, dir: string): Promise<number> {
   const signal = interruption()
   const started = performance.now()
   const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal })
   try {
-    onStep('Making a link for the person without an identity provider')
+    onStep('Creating a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)
     if (!signal.aborted) print(welcome(cluster, link, (performance.now() - started) / 1000))
     await until(signal)
@@ -77,7 +77,7 @@ async function runDemo(hubPort: number, dir: string): Promise<number> {
   return 0
 }
 
-/** A fresh link at each start, with which the person makes a passkey; on the first start the person as well. */
+/** A new link at each start, with which the person adds a passkey. The first start also creates the user. */
 async function enrolmentLink({ mezctl }: Cluster): Promise<string> {
   const ask = async (...args: readonly string[]) => JSON.parse(await mezctl(...args, '--format', 'json'))
   const { name, roles } = passkeyPerson
@@ -90,29 +90,30 @@ async function enrolmentLink({ mezctl }: Cluster): Promise<string> {
 
 function welcome(cluster: Cluster, link: string, seconds: number): string {
   const rows = [...people, passkeyPerson].map(({ name, may, withKey }) => {
-    const seen = [...may, ...withKey.map((app) => `${app} with a key`)].join(', ')
+    const seen = [...may, ...withKey.map((app) => `${app} with a passkey`)].join(', ')
     return `  ${name.padEnd(18)} ${seen || 'nothing'}`
   })
   return `
-Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host: the certificate is a development one.
+Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host, because the certificate is a throw-away one.
 
   Identity   ${cluster.apps.identity}
   Live       ${cluster.apps.live}
-  Vault      ${cluster.vaultUrl}   (asks for a passkey or security key)
+  Vault      ${cluster.vaultUrl}   (asks for a passkey)
   Hub        ${cluster.hubUrl}
 
-Who can sign in, and what each may see:
+Who can sign in, and which applications each may open:
 
 ${rows.join('\n')}
 
-${people[0].name} opens Vault, adds a key (this computer's, a phone's or a security key), and confirms with it.
-${passkeyPerson.name} has no account at the provider and signs in with a passkey alone. This link makes it, once, within 15 minutes:
+${people[0].name} opens Vault, adds a passkey (on this computer, a phone or a security key), and confirms with it.
+${passkeyPerson.name} has no account at the provider and signs in with a passkey. This link adds it; it works once, within 15 minutes:
 
   ${link}
 
-Leave Live open and end its session in another tab (Hub, Your sessions): the page stays, and goes on after a new sign-in.
+Leave Live open and end its session in another tab (Hub, Your sessions): the page stays open, and continues after a new
+sign-in.
 
-A TCP application, ${cluster.redis === 'redis' ? 'a real Redis' : 'an echo (redis-server is not installed)'}, as ${people[0].name}:
+To open a TCP application (${cluster.redis === 'redis' ? 'a real Redis' : 'an echo server, because redis-server is not installed'}) as ${people[0].name}:
 
   npx msh login --proxy ${new URL(cluster.hubUrl).host} --ca-file ${cluster.caFile}
   npx msh app login redis --port 6380
@@ -120,6 +121,7 @@ A TCP application, ${cluster.redis === 'redis' ? 'a real Redis' : 'an echo (redi
 In another terminal, as the operator:
 
   export MEZITE_DATA_DIR=${cluster.dataDir}
+  npx mezctl status
   npx mezctl apps ls
   npx mezctl sessions ls
   npx mezctl audit tail
@@ -128,7 +130,7 @@ In another terminal, as the operator:
 Ctrl-C stops everything.`
 }
 
-/** Aborts at Ctrl-C; a second one changes nothing, or what runs would be left behind. */
+/** Aborts at the first Ctrl-C. A second one has no effect, because it would leave programs running. */
 function interruption(): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const)

@@ -1,8 +1,8 @@
 /**
- * The example's OpenID provider: oidc-provider with one client and the people of `people.ts`. No password is
- * asked, so it listens on loopback only.
- * Environment: REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET, PORT; a free one where that is taken, 0
- * or none. It prints which.
+ * The example's OpenID provider: oidc-provider with one client and the users in `people.ts`. It asks for no password, so it
+ * listens on loopback only.
+ * Environment: REDIRECT_URI, POST_LOGOUT_URI, LOGOUT_URI, HUB_CA, CLIENT_SECRET, PORT (if it is
+ * 0, missing or taken, a free one is used). It prints the port.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -41,8 +41,8 @@ const configuration: Configuration = {
     backchannelLogout: { enabled: true },
   },
   pkce: { required: () => true },
-  // Logout tokens go to the hub, which is on loopback here: the provider's own fetch refuses such addresses. The
-  // hub makes its certificate after this program has started.
+  // Logout tokens go to the hub on loopback, which the provider's own fetch refuses. The hub creates its certificate after
+  // this program has started.
   fetch: (url, options) => loopbackFetch(readFileSync(HUB_CA, 'utf8'))(String(url), options as never),
   interactions: { url: (_ctx, interaction) => `/sign-in/${interaction.uid}` },
   findAccount: (_ctx, id) => {
@@ -54,7 +54,7 @@ const configuration: Configuration = {
       claims: () => ({ sub: id, name, email, email_verified: true, groups: [...groups] }),
     }
   },
-  // Nobody is asked for consent: the one client belongs to the same organisation.
+  // No consent page: the only client belongs to the same organisation.
   loadExistingGrant: async (ctx) => {
     const grant = new ctx.oidc.provider.Grant({
       clientId: ctx.oidc.client!.clientId,
@@ -66,7 +66,7 @@ const configuration: Configuration = {
   },
 }
 
-// The issuer is known once the port is; nobody asks before that.
+// The issuer depends on the port; no request arrives before the server listens.
 const server = createServer()
 const listen = (wanted: number) =>
   new Promise<void>((resolve, reject) => {

@@ -3,8 +3,8 @@ import type { FetchImplementation } from 'jose'
 import { Agent, fetch, type RequestInit } from 'undici'
 
 /**
- * A `fetch` for the example's own hosts: names under `.localhost` mean loopback, which not every resolver knows, and
- * the hub's development certificate is trusted through `ca` (PEM).
+ * A `fetch` for the example's own hosts. It resolves names below `.localhost` to loopback, which not every resolver does, and
+ * trusts the hub's development certificate through `ca` (PEM).
  */
 export function loopbackFetch(ca: string): FetchImplementation {
   const dispatcher = new Agent({ connect: { ca, lookup: lookupLocalhost } })

@@ -1,4 +1,4 @@
-/** Who can sign in to the example's identity provider, and what each should reach: `may` without, `withKey` with a key. */
+/** The users of the example's identity provider, with the apps that each may open without (`may`) and with a passkey. */
 export const people = [
   {
     id: 'alice',
@@ -26,7 +26,7 @@ export const people = [
   },
 ] as const
 
-/** Somebody without an account at the provider, who signs in with a passkey alone. */
+/** A person without an account at the provider, who signs in with a passkey. */
 export const passkeyPerson = {
   name: 'erin',
   roles: ['support', 'vault'],

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Full path of a program that is in PATH; null when it is not installed. */
+/** The full path of a program in PATH; null if it is not installed. */
 export function findProgram(name: string): string | null {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const file = join(folder, name)
@@ -9,7 +9,7 @@ export function findProgram(name: string): string | null {
       accessSync(file, constants.X_OK)
       return file
     } catch {
-      // Not in this one.
+      // Not in this folder.
     }
   }
   return null

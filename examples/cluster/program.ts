@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline'
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** Port of 127.0.0.1 that it says it listens on (`ready PORT`); 0 when it says none. */
+  /** The port of 127.0.0.1 that it reports (`ready PORT`); 0 if it reports none. */
   readonly port: number
-  /** Resolves with its exit code, -1 when a signal ended it. */
+  /** Resolves to its exit status, or to -1 if a signal ended it. */
   readonly exited: Promise<number>
   signal(signal: NodeJS.Signals): void
   stop(): Promise<void>
@@ -19,21 +19,21 @@ export interface ProgramOptions {
   readonly file: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Where its standard error goes. */
+  /** File for its standard error. */
   readonly logFile: string
   /**
-   * Resolves when the program can be used, and may give up when the signal aborts; by default, when it prints a line
-   * `ready` or `ready PORT`.
+   * Resolves when the program is usable, and may stop waiting when the signal aborts. Default: when the program prints a
+   * line `ready` or `ready PORT`.
    */
   readonly ready?: (signal: AbortSignal) => Promise<unknown>
-  /** Aborted: the program is not wanted any more. */
+  /** Cancels the start. */
   readonly signal?: AbortSignal | undefined
 }
 
 const READY_MS = 90_000
 const STOP_MS = 10_000
 
-/** Starts a program and waits until it is ready; rejects, once it has ended, when it exits, is late or is not wanted any more. */
+/** Starts a program and waits until it is ready. If it exits, times out or is cancelled, rejects after it has ended. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   options.signal?.throwIfAborted()
   const log = openSync(options.logFile, 'a', 0o600)
@@ -43,7 +43,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     {
       stdio: ['ignore', options.ready ? log : 'pipe', log],
       env: { ...process.env, ...options.env },
-      // Ctrl-C reaches the parent alone, which stops the others in order.
+      // Ctrl-C must reach the parent only, which stops its children in order.
       detached: true,
     },
   )
@@ -87,7 +87,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   return program
 }
 
-/** Resolves once the child says that it is ready; with 0 when it names no port. */
+/** Resolves to the port that the child reports once it is ready; 0 without one. */
 function saidPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {

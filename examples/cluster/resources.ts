@@ -28,7 +28,7 @@ export function hubConfig(options: {
   })
 }
 
-/** Resource files by name, as one would write them by hand. */
+/** The resource files by name, as you would write them by hand. */
 export function resources(options: {
   identityPort: number
   livePort: number
@@ -69,7 +69,7 @@ export function resources(options: {
     ),
     'apps.yaml': [
       app('identity', "Shows the caller's verified identity", 'platform', options.identityPort),
-      app('vault', 'Opens after your key has confirmed that it is you', 'vault', options.vaultPort),
+      app('vault', 'Opens after you confirm with a passkey', 'vault', options.vaultPort),
       app('live', 'WebSocket, events, uploads and downloads', 'support', options.livePort),
       document(
         'app',

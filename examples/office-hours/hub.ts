@@ -3,8 +3,8 @@ import { defineHubPlugin, Type } from '@mezite/core'
 const Hour = Type.Integer({ minimum: 0, maximum: 24 })
 
 /**
- * Denies access outside working hours, in the hub's time zone. The vote depends on the time, so it is not tapped
- * as pure: every request is decided anew, and live streams are cut when the day ends.
+ * Denies access outside working hours, in the hub's time zone. The vote depends on the time, so the tap is not pure: every
+ * request is decided again, and live streams are cut at the end of the day.
  */
 export default defineHubPlugin({
   name: 'office-hours',

@@ -1,7 +1,6 @@
 /**
- * An application that shows who is calling. It trusts nothing but the signed assertion, which it verifies
- * against the hub's public keys.
- * Environment: HUB_URL, HUB_CA (PEM file), APP_NAME, PORT; 0 or none picks a free one, which it prints.
+ * An application that shows its caller. It trusts only the signed assertion, which it verifies with the hub's public keys.
+ * Environment: HUB_URL, HUB_CA (PEM file), APP_NAME, PORT (0 or missing: a free one). It prints the port.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -25,7 +24,7 @@ async function verify(request: IncomingMessage): Promise<JWTPayload> {
     // The app's URI as it is registered.
     audience: `http://127.0.0.1:${port()}`,
   })
-  // Two applications may share a URI, hence an audience; the app claim tells them apart.
+  // Two applications can share a URI and so an audience; the app claim distinguishes them.
   if (payload.app !== APP_NAME) throw new Error(`the assertion is for the app ${String(payload.app)}`)
   return payload
 }

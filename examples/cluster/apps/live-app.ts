@@ -1,6 +1,6 @@
 /**
- * An application with everything that lives long: a WebSocket, Server-Sent Events, uploads and downloads.
- * Environment: PORT; 0 or none picks a free one, which it prints.
+ * An application with long-lived connections: a WebSocket, Server-Sent Events, uploads and downloads.
+ * Environment: PORT (0 or missing: a free one). It prints the port.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -12,7 +12,7 @@ import { livePage, liveScript } from './live-page.ts'
 
 const MAX_DOWNLOAD = 1 << 30
 
-/** Bytes that anyone can compute again: block k is filled with the low byte of k. */
+/** Bytes that a client can compute too: block k is filled with the low byte of k. */
 function* blocks(size: number): Generator<Buffer> {
   const step = 64 * 1024
   for (let sent = 0; sent < size; sent += step) {

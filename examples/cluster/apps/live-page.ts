@@ -14,7 +14,7 @@ output{font-variant-numeric:tabular-nums;font-size:1.3rem;display:block;overflow
 <script src="/live.js"></script><script src="/.mezite/session.js" defer></script></html>`
 }
 
-/** The page's script. What the hub's own `/.mezite/session.js` hears and says stands in plugins/http-apps/README.md. */
+/** The page's script. plugins/http-apps/README.md describes the events of the hub's `/.mezite/session.js`. */
 export const liveScript = `const show = (id, text) => { document.getElementById(id).textContent = text }
 const isSessionOver = () => dispatchEvent(new Event('mezite-check'))
 let events, socket

@@ -1,6 +1,6 @@
 /**
- * A Redis for the example, where `redis-server` is installed; else a server that sends back what it gets.
- * Environment: REDIS_SERVER (the program, or nothing), PORT.
+ * A Redis for the example if `redis-server` is installed, otherwise an echo server.
+ * Environment: REDIS_SERVER (path of the program, or empty), PORT.
  */
 import { spawn } from 'node:child_process'
 import { connect, createServer } from 'node:net'

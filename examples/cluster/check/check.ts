@@ -6,7 +6,7 @@ import { operatorSteps } from './operator-steps.ts'
 import { passkeySteps } from './passkey-steps.ts'
 import { personSteps, trafficSteps } from './person-steps.ts'
 
-/** Walks through the cluster as each person and as the operator, printing a table; true when all holds. */
+/** Uses the cluster as each person and as the operator, and prints a table. True if every step succeeded. */
 export async function check(cluster: Cluster, print: (line: string) => void): Promise<boolean> {
   const visitors = new Map<string, Visitor>()
   const [alice] = people
@@ -16,7 +16,7 @@ export async function check(cluster: Cluster, print: (line: string) => void): Pr
     ...trafficSteps(cluster, visitor, alice),
     ...mshSteps(cluster, alice),
     ...operatorSteps(cluster, visitor, alice),
-    // Last: from then on the sign-in page asks which way.
+    // Last, because the sign-in page offers a choice from then on.
     ...passkeySteps(cluster),
   ]
   const width = Math.max(...steps.map((step) => step.name.length))

@@ -10,12 +10,12 @@ import { expect, type Step, signIn } from './person-steps.ts'
 const MSH = fileURLToPath(new URL('../../../oclif-cli/msh/msh.js', import.meta.url))
 const STEP_MS = 60_000
 
-/** What a person does with msh: sign in through a browser, and reach the TCP application through a local port. */
+/** What a person does with msh: sign in through a browser, and open the TCP application on a local port. */
 export function mshSteps(cluster: Cluster, person: Person): Step[] {
   const start = (...args: readonly string[]): ChildProcess =>
     spawn(process.execPath, [MSH, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // The browser is the walk itself, which reads the address from the terminal.
+      // The check itself acts as the browser, with the address from the terminal.
       env: { ...process.env, MSH_HOME: join(cluster.dataDir, 'check-msh'), MEZITE_BROWSER: '/bin/true' },
     })
   return [
@@ -32,13 +32,13 @@ export function mshSteps(cluster: Cluster, person: Person): Step[] {
       },
     },
     {
-      name: 'A TCP application answers at a local port',
+      name: 'A TCP application responds on a local port',
       run: async () => {
         const msh = start('app', 'login', 'redis')
         try {
           const port = Number(await lineOf(msh, /Tunnel open: 127\.0\.0\.1:(\d+) -> redis/))
           const answer = await ask(port, 'PING\r\n')
-          expect(answer === (cluster.redis === 'redis' ? '+PONG\r\n' : 'PING\r\n'), `it answered ${answer}`)
+          expect(answer === (cluster.redis === 'redis' ? '+PONG\r\n' : 'PING\r\n'), `it responded ${answer}`)
         } finally {
           msh.kill('SIGINT')
           await ended(msh)
@@ -53,7 +53,7 @@ function ended(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? -1)))
 }
 
-/** The first group of the first match in what the program prints. */
+/** The first group of the first match in the output of the program. */
 function lineOf(child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
@@ -74,7 +74,7 @@ function lineOf(child: ChildProcess, pattern: RegExp): Promise<string> {
   })
 }
 
-/** Sends one command and resolves with what comes back first. */
+/** Sends one command and resolves to the first bytes of the response. */
 function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(command))

@@ -6,7 +6,7 @@ import { expect, nextMessages, openSocket, type Step } from './person-steps.ts'
 const CUT_MS = 1000
 const MESSAGE = 'Back at ten.'
 
-/** What an operator does and sees: a lock that cuts live streams, and the audit trail. */
+/** What an operator does: a lock that cuts live connections, and a look at the audit trail. */
 export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
   let lockId = ''
   return [
@@ -26,25 +26,25 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
         const output = await cluster.mezctl(...lock)
         lockId = JSON.parse(output).id
         const locked = Date.now()
-        expect((await closed) === 4401, 'the WebSocket closed with another code than 4401')
+        expect((await closed) === 4401, 'the WebSocket did not close with code 4401')
         await ended
         const took = Date.now() - locked
         expect(took < CUT_MS, `it took ${took} ms`)
       },
     },
     {
-      name: 'A locked person is refused and told why, and let in again without the lock',
+      name: 'A locked person is refused with the message, and admitted again after the lock',
       run: async () => {
         const refused = await visitor().open(`${cluster.apps.live}/`)
         expect(refused.status === 403, `status ${refused.status} while locked`)
-        expect(refused.text.includes(MESSAGE), 'the page does not say what the lock says')
+        expect(refused.text.includes(MESSAGE), 'the page does not show the message of the lock')
         await cluster.mezctl('locks', 'rm', lockId, '--yes')
         const page = await visitor().open(`${cluster.apps.live}/`)
         expect(page.status === 200, `status ${page.status} after the lock`)
       },
     },
     {
-      name: 'The audit trail has requests, sign-ins, refusals and the lock',
+      name: 'The audit trail contains requests, sign-ins, denials and the lock',
       run: async () => {
         const output = await cluster.mezctl('audit', 'ls', '--limit', '1000', '--format', 'json')
         const events = JSON.parse(output) as { type: string; user: string | null }[]

@@ -9,7 +9,7 @@ interface Asked {
   readonly ceremony: string
 }
 
-/** Somebody without an identity provider: makes a passkey with a link, signs in with it, and opens what demands it. */
+/** A person without an identity provider adds a passkey with a link, signs in with it, and opens an app that requires it. */
 export function passkeySteps(cluster: Cluster): Step[] {
   const { name, roles } = passkeyPerson
   const hub = cluster.signInUrl
@@ -26,7 +26,7 @@ export function passkeySteps(cluster: Cluster): Step[] {
 
   return [
     {
-      name: `A link makes a passkey for ${name}, who has no identity provider`,
+      name: `A link adds a passkey for ${name}, who has no identity provider`,
       run: async () => {
         const made = ['users', 'create', name, '--roles', roles.join(), '--passkey', '--format', 'json']
         const { enrolment } = JSON.parse(await cluster.mezctl(...made)) as { enrolment: { link: string } }
@@ -34,7 +34,7 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const { options, ceremony } = await post<Asked>('/web/enrol/begin', { token })
         const finish = { token, ceremony, response: passkey.create(options), name: 'Check' }
         const { user } = await post<{ user: string }>('/web/enrol/finish', finish)
-        expect(user === name, `the key belongs to ${user}`)
+        expect(user === name, `the passkey belongs to ${user}`)
       },
     },
     {
@@ -51,7 +51,7 @@ export function passkeySteps(cluster: Cluster): Step[] {
       },
     },
     {
-      name: `The vault opens once ${name}'s key has confirmed`,
+      name: `The vault opens after ${name} has confirmed with the passkey`,
       run: async () => {
         const wanted = `${cluster.vaultUrl}/?from=check`
         const page = await visitor.open(wanted)
@@ -60,12 +60,9 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const { options, ceremony } = await post<Asked>('/web/mfa/begin', { state, level: 'webauthn' })
         const finish = { state, ceremony, response: passkey.get(options) }
         const { location } = await post<{ location: string }>('/web/mfa/finish', finish)
-        const secretBox = await visitor.open(location)
-        expect(
-          secretBox.status === 200 && secretBox.url === wanted,
-          `status ${secretBox.status} at ${secretBox.url}`,
-        )
-        expect(secretBox.text.includes(name), 'the page does not greet them')
+        const vault = await visitor.open(location)
+        expect(vault.status === 200 && vault.url === wanted, `status ${vault.status} at ${vault.url}`)
+        expect(vault.text.includes(name), 'the page does not greet them')
       },
     },
   ]

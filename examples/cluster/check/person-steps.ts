@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { Cluster } from '../cluster.ts'
 import { type Person, people } from '../people.ts'
 
-/** One line of the table: a name, and what proves it. Rejects when it does not hold. */
+/** One line of the table: a name, and a function that rejects if the step fails. */
 export interface Step {
   readonly name: string
   run(): Promise<void>
@@ -19,7 +19,7 @@ export function expect(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what)
 }
 
-/** Opens an app as this person, through the identity provider's page when it asks. */
+/** Opens an app as this person, signing in at the identity provider if needed. */
 export async function signIn(visitor: Visitor, person: Person, url: string) {
   const page = await visitor.open(url)
   if (!page.url.includes('/sign-in/')) return page
@@ -37,7 +37,7 @@ export function openSocket(cluster: Cluster, visitor: Visitor): WebSocket {
   } as object)
 }
 
-/** Every person's walk: what they reach, and what they do not. */
+/** Which apps each person may open, and which not. */
 export function personSteps(cluster: Cluster, visitors: Map<string, Visitor>): Step[] {
   return people.flatMap((person) => {
     const visitor = new Visitor(cluster.ca)
@@ -62,7 +62,7 @@ export function personSteps(cluster: Cluster, visitors: Map<string, Visitor>): S
   })
 }
 
-/** What one person does with an app: identity, WebSocket, events, upload, download. */
+/** What one person does with the apps: identity, WebSocket, events, upload, download. */
 export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
   return [
     {
@@ -74,7 +74,7 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       },
     },
     {
-      name: 'The vault asks for a key and does not open without one',
+      name: 'The vault asks for a passkey and does not open without one',
       run: async () => {
         const page = await visitor().open(`${cluster.vaultUrl}/?from=check`)
         expect(page.url.startsWith(`${cluster.signInUrl}/web/mfa`), `landed on ${page.url}`)
@@ -88,7 +88,7 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       run: async () => {
         const socket = openSocket(cluster, visitor())
         const messages = nextMessages(socket)
-        expect((await messages()).includes(person.email), 'the greeting names somebody else')
+        expect((await messages()).includes(person.email), 'the greeting names another person')
         socket.send('over the tunnel')
         expect((await messages()) === 'over the tunnel', 'the echo differs')
         socket.close()

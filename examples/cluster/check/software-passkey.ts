@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 
-/** What a page asks for: the parts of `PublicKeyCredential…OptionsJSON` that an authenticator needs. */
+/** The parts of `PublicKeyCredential…OptionsJSON` that an authenticator needs. */
 export interface PasskeyOptions {
   readonly challenge: string
   /** Of `get`. */
@@ -14,7 +14,7 @@ const sha256 = (bytes: Buffer | string): Buffer => createHash('sha256').update(b
 const USER_PRESENT_AND_VERIFIED = 0x05
 const ATTESTED = 0x40
 
-// What of CBOR (RFC 8949) an attestation object and a public key need; no text or byte string here is longer than 255.
+// The parts of CBOR (RFC 8949) that attestation objects and public keys need; no string here is longer than 255 bytes.
 const head = (major: number, length: number): Buffer =>
   Buffer.from(length < 24 ? [major | length] : [major | 24, length])
 const text = (value: string): Buffer => Buffer.concat([head(0x60, value.length), Buffer.from(value)])
@@ -24,7 +24,7 @@ const map = (...entries: readonly Buffer[]): Buffer =>
 /** Small integers, negative ones included. */
 const int = (value: number): Buffer => (value < 0 ? head(0x20, -1 - value) : head(0, value))
 
-/** A passkey in software (ES256, no attestation) for a walk without a browser. */
+/** A passkey in software (ES256, no attestation), for use without a browser. */
 export class SoftwarePasskey {
   readonly #id = randomBytes(16)
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -32,7 +32,7 @@ export class SoftwarePasskey {
   #userHandle = ''
   #counter = 0
 
-  /** `origin`: of the page that asks, which a browser would fill in. */
+  /** `origin`: that of the page, which a browser would add. */
   constructor(origin: string) {
     this.#origin = origin
   }

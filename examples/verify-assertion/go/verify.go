@@ -20,7 +20,7 @@ type Key struct {
 	Kid, Kty, Crv, X, Y string
 }
 
-// Claims are what the hub says about the caller.
+// Claims describe the caller.
 type Claims struct {
 	Iss     string   `json:"iss"`
 	Aud     string   `json:"aud"`
@@ -35,7 +35,7 @@ type Claims struct {
 	Exp     int64    `json:"exp"`
 }
 
-// Verify returns the claims, or an error for everything that was not signed for this app, by this hub, just now.
+// Verify returns the claims, or an error for anything that this hub did not sign for this app within the last minutes.
 func Verify(assertion string, keys []Key, issuer, audience, app string) (*Claims, error) {
 	parts := strings.Split(assertion, ".")
 	if len(parts) != 3 {
@@ -45,7 +45,7 @@ func Verify(assertion string, keys []Key, issuer, audience, app string) (*Claims
 	if err := decode(parts[0], &header); err != nil {
 		return nil, err
 	}
-	// The algorithm is ours to choose, never the token's; jku and the like are never followed.
+	// The verifier chooses the algorithm, never the token; jku and similar headers are ignored.
 	if header["alg"] != "ES256" || header["crit"] != nil || header["jku"] != nil || header["jwk"] != nil {
 		return nil, errors.New("not an ES256 assertion")
 	}

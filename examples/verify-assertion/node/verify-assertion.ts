@@ -1,4 +1,4 @@
-/** Verifies the header `Mezite-Jwt-Assertion` with nothing but Node. */
+/** Verifies the header `Mezite-Jwt-Assertion` with Node.js alone. */
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 
 export interface Expected {
@@ -16,11 +16,11 @@ export interface Expected {
 
 const SKEW_SECONDS = 30
 
-/** The claims. Throws for everything that was not signed for this app, by this hub, just now. */
+/** The claims. Throws for anything that this hub did not sign for this app within the last minutes. */
 export function verifyAssertion(assertion: string, expected: Expected): Record<string, unknown> {
   const [head = '', body = '', signature = '', ...rest] = assertion.split('.')
   const header = decode(head)
-  // The algorithm is ours to choose, never the token's; `jku` and the like are never followed.
+  // The verifier chooses the algorithm, never the token; `jku` and similar headers are ignored.
   if (rest.length > 0 || header.alg !== 'ES256' || 'crit' in header || 'jku' in header || 'jwk' in header) {
     throw new Error('not an ES256 assertion')
   }

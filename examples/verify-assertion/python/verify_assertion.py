@@ -29,7 +29,7 @@ def verify(assertion, keys, issuer, audience, app, now=None):
     """The claims; raises ValueError for what was not signed for this app, by this hub, just now."""
     head, body, signature = assertion.split(".")
     header = json.loads(decode(head))
-    # The algorithm is ours to choose, never the token's; "jku" and the like are never followed.
+    # The verifier chooses the algorithm, never the token; "jku" and similar headers are ignored.
     if header.get("alg") != "ES256" or {"crit", "jku", "jwk"} & set(header):
         raise ValueError("not an ES256 assertion")
     jwk = next((key for key in keys if key.get("kid") == header.get("kid")), None)
