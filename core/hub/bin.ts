@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { reportCrash } from '../loader/crash-report.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
@@ -5,6 +7,9 @@ import type { HubConfig } from './config/hub-config.ts'
 /** On a terminal a person waits for the end, and no balancer does. */
 const withoutDelay = (config: HubConfig): HubConfig =>
   process.stdin.isTTY ? { ...config, proxy: { ...config.proxy, shutdownDelayMs: 0 } } : config
+
+// Everything that the hub creates is for its own user only.
+process.umask(0o077)
 
 /** Runs until a signal has drained the hub. Only this file touches signals and the exit of the process. */
 process.exitCode = await runCli({
@@ -39,6 +44,7 @@ process.exitCode = await runCli({
     const early = stopped.then(() => hub.stop())
     early.catch(() => {})
     await Promise.race([hub.start(), stopped])
+    releaseStartupMemory()
     const signal = await stopped
     log.info({ signal }, 'draining')
     await early
@@ -49,3 +55,9 @@ process.exitCode = await runCli({
 // Everything is closed now; a handle that is still open must not keep a supervisor waiting.
 const LINGER_MS = 2_000
 setTimeout(() => process.exit(), LINGER_MS).unref()
+
+/** Returns the garbage of loading and migrating, some 40 MB that V8 would keep in an idle hub. Takes about 50 ms. */
+function releaseStartupMemory(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')({ type: 'major', flavor: 'last-resort' })
+}

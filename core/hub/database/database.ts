@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kysely, type KyselyConfig, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import type { Database, Migrations } from '../../api/database.ts'
@@ -7,6 +6,7 @@ import type { Log } from '../../kernel/log.ts'
 import { lockDataDir } from './data-lock.ts'
 import { createEmbeddedClient } from './embedded-client.ts'
 import { EmbeddedDialect } from './embedded-dialect.ts'
+import { prepareFolder } from './embedded-folder.ts'
 import { databaseMigrations } from './migrations.ts'
 import { runMigrations } from './migrator.ts'
 import { createPostgresListener } from './postgres-listener.ts'
@@ -77,7 +77,12 @@ export async function openDatabase(
 async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined): Promise<OpenDatabase> {
   const lock = lockDataDir(dataDir)
   const folder = join(dataDir, 'database')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  try {
+    await prepareFolder(folder)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
   const client = createEmbeddedClient({ folder, log })
   const db: Database = new Kysely({
     dialect: new EmbeddedDialect({ pglite: client as never }),

@@ -1,7 +1,9 @@
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { WorkerAnswer, WorkerError, WorkerQuestion } from './pglite-worker.ts'
+import { workerFile } from './embedded-folder.ts'
+import type { WorkerError, WorkerRequest, WorkerResponse } from './pglite-worker.ts'
 
 const START_MS = 120_000
 const QUERY_MS = 30_000
@@ -11,11 +13,11 @@ interface Result {
   readonly affectedRows: number | undefined
 }
 
-/** One life of the worker. Transactions belong to a life and fail with it. */
-interface Life {
-  ask(sql: string, parameters?: readonly unknown[]): Promise<Result>
+/** One worker. Transactions belong to a worker and fail with it. */
+interface Engine {
+  query(sql: string, parameters?: readonly unknown[]): Promise<Result>
   close(): Promise<void>
-  dead: boolean
+  ended: boolean
 }
 
 export interface EmbeddedClientOptions {
@@ -27,24 +29,24 @@ export interface EmbeddedClientOptions {
 }
 
 /**
- * PGlite in a worker thread, in the shape that kysely's PGliteDialect asks for. In the thread of the hub PGlite would
- * starve the event loop. A worker that ends or hangs is replaced at the next statement; what it had acknowledged is on
- * disk, and everything under way rejects with `MEZ_DATABASE_UNAVAILABLE`.
+ * PGlite in a worker thread, with the interface that kysely's PGliteDialect expects. In the hub's own thread PGlite would
+ * block the event loop. A worker that ends or hangs is replaced at the next statement: acknowledged changes are on disk, and
+ * everything else in progress rejects with `MEZ_DATABASE_UNAVAILABLE`.
  */
 export function createEmbeddedClient({ folder, log, queryMs = QUERY_MS }: EmbeddedClientOptions) {
-  let life: Life | undefined
+  let engine: Engine | undefined
   let closed = false
 
-  function current(): Life {
+  function current(): Engine {
     if (closed) throw unavailable('is closed')
-    if (!life || life.dead) life = startLife(folder, log, queryMs)
-    return life
+    if (!engine || engine.ended) engine = startEngine(folder, log, queryMs)
+    return engine
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: rows are typed by those who ask
+  // biome-ignore lint/suspicious/noExplicitAny: callers type the rows
   async function query<T>(sql: string, parameters: any[] = []) {
-    const { rows, affectedRows } = await current().ask(sql, parameters)
-    return answerOf<T>(rows, affectedRows)
+    const { rows, affectedRows } = await current().query(sql, parameters)
+    return resultOf<T>(rows, affectedRows)
   }
 
   return {
@@ -57,97 +59,101 @@ export function createEmbeddedClient({ folder, log, queryMs = QUERY_MS }: Embedd
     async transaction<T>(run: (trx: { query: typeof query }) => Promise<T>): Promise<T> {
       const own = current()
       let aborted = false
-      await own.ask('BEGIN')
+      await own.query('BEGIN')
       try {
         const result = await run({
           async query<R>(sql: string, parameters: unknown[] = []) {
             try {
-              const { rows, affectedRows } = await own.ask(sql, parameters)
+              const { rows, affectedRows } = await own.query(sql, parameters)
               if (/^rollback to/i.test(sql)) aborted = false
-              return answerOf<R>(rows, affectedRows)
+              return resultOf<R>(rows, affectedRows)
             } catch (error) {
               aborted = true
               throw error
             }
           },
         })
-        // COMMIT of an aborted transaction would roll back and call that a success.
+        // COMMIT of an aborted transaction rolls back and reports success.
         if (aborted) throw Object.assign(new Error('the transaction was aborted'), { code: '25P02' })
-        await own.ask('COMMIT')
+        await own.query('COMMIT')
         return result
       } catch (error) {
-        if (!own.dead) await own.ask('ROLLBACK').catch(() => {})
+        if (!own.ended) await own.query('ROLLBACK').catch(() => {})
         throw error
       }
     },
-    /** Writes everything out and ends the worker. */
+    /** Writes everything to disk and ends the worker. */
     async close(): Promise<void> {
       if (closed) return
       closed = true
-      if (life && !life.dead) await life.close()
+      if (engine && !engine.ended) await engine.close()
     },
   }
 }
 
-function answerOf<T>(rows: unknown[], affectedRows: number | undefined) {
+function resultOf<T>(rows: unknown[], affectedRows: number | undefined) {
   return affectedRows === undefined ? { rows: rows as T[] } : { rows: rows as T[], affectedRows }
 }
 
-function startLife(folder: string, log: Log, queryMs: number): Life {
-  // From the sources the file ends in .ts, from dist in .js.
-  const file = `./pglite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: { folder }, name: 'database' })
-  const waiting = new Map<number, (answer: WorkerAnswer | MezError) => void>()
-  let asked = 0
-  let answered = 0
+function startEngine(folder: string, log: Log, queryMs: number): Engine {
+  // Compiling PostgreSQL on all processors at once leaves 40 MB more in the memory of the process.
+  setFlagsFromString('--wasm-num-compilation-tasks=1')
+  const worker = new Worker(workerFile, {
+    workerData: { folder },
+    name: 'database',
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
+  const waiting = new Map<number, (response: WorkerResponse | MezError) => void>()
+  let sent = 0
+  let received = 0
   let closing = false
 
   const end = (why: string) => {
-    if (own.dead) return
-    own.dead = true
-    if (!closing) log.error({ why }, 'the embedded database has stopped; it starts again when it is asked')
+    if (own.ended) return
+    own.ended = true
+    if (!closing) log.error({ why }, 'the embedded database has stopped; it restarts with the next query')
     for (const settle of waiting.values()) settle(unavailable(why))
     waiting.clear()
     void worker.terminate()
   }
   worker.on('error', (error) => end(`has failed: ${error.message.slice(0, 200)}`))
   worker.on('exit', () => end('has ended'))
-  worker.on('message', (answer: WorkerAnswer) => {
-    answered += 1
-    const settle = waiting.get(answer.id)
-    waiting.delete(answer.id)
-    settle?.(answer)
+  worker.on('message', (response: WorkerResponse) => {
+    received += 1
+    const settle = waiting.get(response.id)
+    waiting.delete(response.id)
+    settle?.(response)
   })
 
-  function ask(question: Omit<WorkerQuestion, 'id'>, deadlineMs: number): Promise<Result> {
-    if (own.dead) return Promise.reject(unavailable('has ended'))
-    const id = ++asked
+  function send(request: Omit<WorkerRequest, 'id'>, deadlineMs: number): Promise<Result> {
+    if (own.ended) return Promise.reject(unavailable('has ended'))
+    const id = ++sent
     return new Promise((resolve, reject) => {
       let strikes = 0
-      // Two strikes: after a process stop the first timer fires before the answer that is already there is read.
+      // Two strikes: after the process was stopped, the first timer fires before a response that has arrived is read.
       const timer = setInterval(() => {
         strikes += 1
-        if (strikes >= 2) end(`did not answer within ${deadlineMs} ms`)
+        if (strikes >= 2) end(`did not respond within ${deadlineMs} ms`)
       }, deadlineMs / 2)
-      waiting.set(id, (answer) => {
+      waiting.set(id, (response) => {
         clearInterval(timer)
-        if (answer instanceof MezError) reject(answer)
-        else if ('error' in answer) reject(databaseError(answer.error))
-        else resolve(answer)
+        if (response instanceof MezError) reject(response)
+        else if ('error' in response) reject(databaseError(response.error))
+        else resolve(response)
       })
-      worker.postMessage({ ...question, id })
+      worker.postMessage({ ...request, id })
     })
   }
 
-  const own: Life = {
-    dead: false,
-    ask: (sql, parameters = []) => ask({ sql, parameters } as never, answered === 0 ? START_MS : queryMs),
+  const own: Engine = {
+    ended: false,
+    query: (sql, parameters = []) => send({ sql, parameters } as never, received === 0 ? START_MS : queryMs),
     async close() {
       closing = true
-      await ask({ close: true } as never, queryMs).catch((error: Error) =>
-        log.error({ error: error.message }, 'the embedded database did not close in order'),
+      await send({ close: true } as never, queryMs).catch((error: Error) =>
+        log.error({ error: error.message }, 'the embedded database did not close cleanly'),
       )
-      // What was asked meanwhile gets no answer any more.
+      // Requests sent in the meantime get no response.
       end('is closed')
       await worker.terminate()
     },

@@ -1,12 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 
-/** What the worker is asked: one statement, or to close the database. */
-export type WorkerQuestion =
+/** A request to the worker: one statement, or to close the database. */
+export type WorkerRequest =
   | { readonly id: number; readonly sql: string; readonly parameters: readonly unknown[] }
   | { readonly id: number; readonly close: true }
 
-/** Fields of a PostgreSQL error that survive the way out of the worker. */
+/** Fields of a PostgreSQL error that the worker passes on. */
 export interface WorkerError {
   readonly message: string
   readonly code?: string
@@ -16,32 +16,51 @@ export interface WorkerError {
   readonly detail?: string
 }
 
-export type WorkerAnswer =
+export type WorkerResponse =
   | { readonly id: number; readonly rows: unknown[]; readonly affectedRows: number | undefined }
   | { readonly id: number; readonly error: WorkerError }
 
-const port = parentPort
-if (!port) throw new Error('pglite-worker runs as a worker thread only')
+/** Much more than the working set of one hub; the default of 128 MB would become resident. */
+const SHARED_BUFFERS = 'shared_buffers=16MB'
 
-const database = PGlite.create((workerData as { folder: string }).folder)
-// Told to everyone who asks; without this a database that cannot open would end the worker with a page of its source.
-database.catch(() => {})
+function openFolder(folder: string): Promise<PGlite> {
+  return PGlite.create({
+    dataDir: folder,
+    startParams: [...PGlite.defaultStartParams, '-c', SHARED_BUFFERS],
+  })
+}
 
-port.on('message', async (question: WorkerQuestion) => {
-  const { id } = question
-  try {
-    const pg = await database
-    if ('close' in question) {
-      await pg.close()
-      port.postMessage({ id, rows: [], affectedRows: undefined } satisfies WorkerAnswer)
-      return
+if (parentPort) serve(parentPort, openFolder((workerData as { folder: string }).folder))
+else if (process.send) await initialise(process.argv[2] ?? '')
+
+function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>): void {
+  // Each request reports it; unhandled, it would end the worker and print a page of its source.
+  database.catch(() => {})
+  port.on('message', async (request: WorkerRequest) => {
+    const { id } = request
+    try {
+      const pg = await database
+      if ('close' in request) {
+        await pg.close()
+        port.postMessage({ id, rows: [], affectedRows: undefined } satisfies WorkerResponse)
+        return
+      }
+      const { rows, affectedRows } = await pg.query(request.sql, [...request.parameters])
+      port.postMessage({ id, rows, affectedRows } satisfies WorkerResponse)
+    } catch (error) {
+      port.postMessage({ id, error: flatten(error) } satisfies WorkerResponse)
     }
-    const { rows, affectedRows } = await pg.query(question.sql, [...question.parameters])
-    port.postMessage({ id, rows, affectedRows } satisfies WorkerAnswer)
-  } catch (error) {
-    port.postMessage({ id, error: flatten(error) } satisfies WorkerAnswer)
-  }
-})
+  })
+}
+
+/** As a process of its own: creates the database in an empty folder, and ends with the hub. */
+async function initialise(folder: string): Promise<void> {
+  process.umask(0o077)
+  process.on('disconnect', () => process.exit(1))
+  const pg = await openFolder(folder)
+  await pg.close()
+  process.exit(0)
+}
 
 function flatten(error: unknown): WorkerError {
   const source = Object(error) as Record<string, unknown>

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -8,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createEmbeddedClient } from '../../../core/hub/database/embedded-client.ts'
-import { createTestHub } from '../../../core/testing/index.ts'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { createTestHub, freePort } from '../../../core/testing/index.ts'
+import { until } from '../../until.ts'
 import { keptLog, open } from './stores.ts'
 
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
@@ -127,3 +130,51 @@ t.test('what is asked while the database closes is told that it has', async (t) 
   await t.rejects(late, { code: 'MEZ_DATABASE_UNAVAILABLE' })
   await closing
 })
+
+t.test('a fresh hub is idle below 320 MB, and only its user can read the database', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mezite-idle-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const config = {
+    data_dir: 'data',
+    proxy: {
+      listen_addr: `127.0.0.1:${await freePort()}`,
+      public_addr: 'hub.mezite.localhost',
+      apps_domain: 'apps.mezite.localhost',
+    },
+    diagnostics: { listen_addr: '127.0.0.1:0' },
+  }
+  const file = join(folder, 'mezhub.yaml')
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 })
+  const program = fileURLToPath(new URL('../../../core/mezhub.js', import.meta.url))
+  const hub = spawn(process.execPath, ['--conditions=mezite-source', program, 'start', '--config', file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.teardown(() => hub.kill('SIGKILL'))
+  for await (const line of createInterface({ input: hub.stderr })) if (line.includes('ready at')) break
+  await until(() => residentMb(hub.pid!) < 320, 'little memory', 30_000)
+  t.comment(`${residentMb(hub.pid!)} MB`)
+  const database = join(folder, 'data', 'database')
+  const readable: string[] = []
+  for (const entry of await readdir(database, { recursive: true, withFileTypes: true })) {
+    // A cache of the catalog, without data, which PGlite creates again with a mode of its own.
+    if (entry.name === 'pg_internal.init') continue
+    const path = join(entry.parentPath, entry.name)
+    if (((await stat(path)).mode & 0o077) !== 0) readable.push(path)
+  }
+  t.strictSame(readable, [])
+})
+
+t.test('files that an older version left readable become private', async (t) => {
+  const dataDir = await folderFor(t)
+  await seedDatabase(dataDir)
+  const file = join(dataDir, 'database', 'PG_VERSION')
+  await chmod(file, 0o644)
+  await (await open({ driver: 'embedded', dataDir })).close()
+  t.equal((await stat(file)).mode & 0o777, 0o600)
+})
+
+/** Resident memory of a process in MB. */
+function residentMb(pid: number): number {
+  const [, kb] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kb) / 1_000
+}

@@ -1,0 +1,56 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MezError } from '../../kernel/error.ts'
+
+const INITIALISE_MS = 120_000
+/** From the sources the file ends in .ts, from dist in .js. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
+/** The code that runs PGlite, as a worker or as a process. */
+export const workerFile = new URL(`./pglite-worker${EXTENSION}`, import.meta.url)
+
+/**
+ * Creates the embedded database in this folder unless it exists, with files that only this user can read. Call it while
+ * holding the lock on the data directory. Throws `MEZ_DATABASE_UNAVAILABLE`.
+ *
+ * A process of its own initialises the database: the memory that this takes, several hundred MB, would stay with the hub.
+ */
+export async function prepareFolder(folder: string): Promise<void> {
+  const exists = await stat(join(folder, 'PG_VERSION')).catch(() => null)
+  if (exists === null) {
+    const draft = `${folder}.new`
+    await rm(draft, { recursive: true, force: true })
+    await mkdir(draft, { recursive: true, mode: 0o700 })
+    await initialise(draft)
+    await rename(draft, folder)
+  }
+  await makePrivate(folder)
+}
+
+async function initialise(folder: string): Promise<void> {
+  const child = fork(workerFile, [folder], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  let output = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    output = `${output}${text}`.slice(-1_000)
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), INITIALISE_MS)
+  try {
+    const [code, signal] = await once(child, 'close')
+    if (code === 0) return
+    const why = output.trim() || `it ended with ${signal ?? `exit status ${code}`}`
+    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the embedded database cannot be created: ${why}`)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Removes the rights of other users: PGlite itself creates files with mode 0666, whatever the umask. */
+async function makePrivate(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    const { mode } = await stat(path)
+    if ((mode & 0o077) !== 0) await chmod(path, entry.isDirectory() ? 0o700 : 0o600)
+  }
+}
