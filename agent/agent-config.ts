@@ -40,6 +40,8 @@ export interface AgentConfig {
   readonly allow: readonly string[] | null
   /** Each with its own slice, checked, defaults filled in. */
   readonly plugins: readonly LoadedPlugin[]
+  /** `diagnostics.listen_addr`; null: there is no such listener. */
+  readonly diagnosticsAddr: string | null
   readonly logLevel: LogLevel
   /** For the log, once there is one. */
   readonly warnings: readonly string[]
@@ -123,6 +125,11 @@ export async function readAgentConfig(
     }
   }
 
+  const diagnosticsAddr = file.diagnostics?.listen_addr
+  if (diagnosticsAddr !== undefined && !/:\d+$/.test(diagnosticsAddr)) {
+    add({ path: ['diagnostics', 'listen_addr'], message: 'must be host:port' })
+  }
+
   const { runtime = runtimeProblems() } = options
   const errors: unknown[] = file.strict_runtime
     ? runtime.map((what) => new MezError('MEZ_RUNTIME_UNSAFE', what))
@@ -163,6 +170,7 @@ export async function readAgentConfig(
     transports: flags.transport ?? file.tunnel?.transports ?? null,
     allow: file.apps?.allow ?? null,
     plugins,
+    diagnosticsAddr: file.diagnostics?.listen_addr ?? null,
     logLevel: logLevel as LogLevel,
     warnings: file.strict_runtime ? [] : runtime,
   }

@@ -18,6 +18,7 @@ export const agentSchema = Type.Object(
       Type.Object({ transports: Type.Optional(Type.Array(Type.String(), { minItems: 1 })) }, closed),
     ),
     apps: Type.Optional(Type.Object({ allow: Type.Optional(Type.Array(Type.String())) }, closed)),
+    diagnostics: Type.Optional(Type.Object({ listen_addr: Type.String() }, closed)),
     plugins: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   closed,
@@ -33,5 +34,6 @@ export interface AgentFile {
   strict_runtime?: boolean
   tunnel?: { transports?: string[] }
   apps?: { allow?: string[] }
+  diagnostics?: { listen_addr: string }
   plugins?: Record<string, unknown>
 }

@@ -13,11 +13,12 @@ import {
   messageOf,
   systemClock,
 } from '@mezite/core/agent'
-import { createAgentIdentity } from './agent-identity.ts'
+import { type AgentIdentity, createAgentIdentity } from './agent-identity.ts'
 import { createAllowList } from './allow-list.ts'
 import { dialApp } from './app-dialer.ts'
 import { readHubAddress } from './hub-address.ts'
 import { createHubDialer } from './hub-dialer.ts'
+import { validity } from './identity-store.ts'
 import { type LinkSupervisor, superviseLinks } from './link-supervisor.ts'
 import { outboundProxy } from './outbound-connection.ts'
 import { createTransportChoice, selectTransports, type TransportChoice } from './transport-choice.ts'
@@ -59,6 +60,10 @@ export interface RunningAgent {
   start(): Promise<void>
   /** Drains for at most `graceMs` (default 25 s), then closes. Safe at any time. */
   stop(graceMs?: number): Promise<void>
+  /** How many hubs have a link. */
+  readonly links: number
+  /** When the certificate expires, in milliseconds since the epoch; null: the agent has not joined. */
+  readonly certificateExpires: number | null
   /** At least one hub has a link. */
   readonly connected: boolean
 }
@@ -91,6 +96,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
   })
   const { calls } = kernel
   let supervisor: LinkSupervisor | null = null
+  let identity: AgentIdentity | null = null
   let stopping: Promise<void> | null = null
   let release: () => void = () => {}
   kernel.tap('the links to the hub').lifecycle.drain(() => supervisor?.drain())
@@ -105,16 +111,17 @@ export function createAgent(options: AgentOptions): RunningAgent {
 
   function connect(choice: TransportChoice): Promise<void> {
     const { hostname, token, tokenProblem, caPin } = options
-    const identity = createAgentIdentity({
+    const own = createAgentIdentity({
       ...{ dataDir: options.dataDir, hostname, address: address!, choice },
       ...{ token, tokenProblem, caPin, clock, log },
     })
+    identity = own
     return new Promise((resolve, reject) => {
       let up = false
       release = resolve
       supervisor = superviseLinks({
-        identity,
-        dialer: createHubDialer({ identity, address: address!, choice }),
+        identity: own,
+        dialer: createHubDialer({ identity: own, address: address!, choice }),
         choice,
         dial,
         version: options.version ?? '0.0.0',
@@ -146,6 +153,12 @@ export function createAgent(options: AgentOptions): RunningAgent {
   }
 
   return {
+    get links() {
+      return supervisor?.links ?? 0
+    },
+    get certificateExpires() {
+      return identity?.current ? validity(identity.current).to : null
+    },
     get connected() {
       return supervisor?.connected ?? false
     },

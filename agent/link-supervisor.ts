@@ -36,8 +36,8 @@ const LONGEST_RETURN_MS = 600_000
 export interface LinkSupervisor {
   /** At least one hub has a link. */
   readonly connected: boolean
-  /** Sends a message to every hub that has a link. */
-  broadcast(message: object): void
+  /** How many hubs have a link. */
+  readonly links: number
   /** Opens no new links and streams; resolves when the streams under way have ended. */
   drain(): Promise<void>
   close(): void
@@ -55,8 +55,6 @@ export interface LinkSupervisorOptions {
   readonly heartbeatMs?: number
   readonly returnMs?: number
   readonly onChanged: (event: LinkChanged) => void
-  /** A message that the links themselves do not handle. */
-  readonly onMessage?: (message: Message, reply: (message: object) => void) => void
   /** The certificate is void and the token does not help. The retries go on. */
   readonly onFatal: (error: unknown) => void
   readonly clock: Clock
@@ -167,7 +165,6 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         updateHubCa(message, { identity, send: link.send, log })
         if (message.type === 'instances') follow(message)
         if (message.type === 'move' && inUse !== null) move([inUse])
-        options.onMessage?.(message, link.send)
       },
       onClosed(reason) {
         links.delete(link)
@@ -262,8 +259,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     get connected() {
       return live.size > 0
     },
-    broadcast(message) {
-      for (const link of live.values()) link.send(message)
+    get links() {
+      return live.size
     },
     async drain() {
       stop()

@@ -1,15 +1,36 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLog, MezError, messageOf, printError, reportCrash } from '@mezite/core/agent'
+import {
+  agentHooks,
+  agentPartChecks,
+  agentTransports,
+  createKernel,
+  createLog,
+  MezError,
+  messageOf,
+  printError,
+  reportCrash,
+  systemClock,
+} from '@mezite/core/agent'
 import { createAgent } from './agent.ts'
 import { readAgentConfig } from './agent-config.ts'
 import { lockDataDir } from './data-lock.ts'
+import { openDiagnostics } from './diagnostics.ts'
+import { examineHub } from './doctor.ts'
+import { type HubAddress, readHubAddress } from './hub-address.ts'
+import { selectTransports } from './transport-choice.ts'
 
 const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
 
 Usage: mezd start --config mezd.yaml
        mezd start --proxy HOST:PORT [--token-file FILE|-] [--ca-pin sha256:...]
+       mezd config check --config mezd.yaml
+       mezd doctor --config mezd.yaml | --proxy HOST:PORT
+
+  start               connect to the hub and serve applications
+  config check        report every problem of the configuration, and do nothing else
+  doctor              test DNS, TCP, TLS, proxy, clock and each transport against the hub
 
   --config FILE       read settings from a file; flags override it
   --proxy HOST:PORT   the hub
@@ -44,16 +65,47 @@ function version(): string {
 export async function runMezd(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(HELP)
   if (args.includes('--version')) return void process.stdout.write(`mezd ${version()}\n`)
-  if (args[0] !== 'start') {
-    const what = args[0] ? `there is no command '${args[0]}'` : 'a command is missing'
+  const [command = '', ...rest] = args
+  const check = command === 'config' && rest[0] === 'check'
+  if (command !== 'start' && command !== 'doctor' && !check) {
+    const what = command ? `there is no command '${args.slice(0, 2).join(' ')}'` : 'a command is missing'
     process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))
     return
   }
   try {
-    await start(args.slice(1))
+    if (command === 'start') await start(rest)
+    else if (command === 'doctor') await doctor(rest)
+    else await checkConfiguration(rest.slice(1))
   } catch (error) {
     process.exit(printError(error))
   }
+}
+
+async function checkConfiguration(args: readonly string[]): Promise<void> {
+  const { warnings } = await readAgentConfig(args, { program: here })
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  process.stdout.write('The configuration is valid.\n')
+}
+
+async function doctor(args: readonly string[]): Promise<void> {
+  const config = await readAgentConfig(args, { program: here })
+  const log = createLog({ level: 'error' })
+  const kernel = createKernel({
+    ...{ tree: agentHooks, side: 'agent', checks: agentPartChecks, log, clock: systemClock },
+    plugins: config.plugins.map((each) => each.plugin),
+    configs: Object.fromEntries(config.plugins.map((each) => [each.plugin.name, each.config])),
+  })
+  kernel.setup()
+  const transports = selectTransports(kernel.slot(agentTransports), config.transports ?? undefined)
+  const address = readHubAddress(config.proxyAddr) as HubAddress
+  const { caPin } = config
+  const through = await examineHub({ address, transports, caPin, env: process.env, log }, (finding) =>
+    process.stdout.write(`${finding.ok ? 'ok  ' : 'FAIL'}  ${finding.step}: ${finding.detail}\n`),
+  )
+  process.stdout.write(
+    through ? 'An agent can reach this hub.\n' : 'No transport gets through to this hub.\n',
+  )
+  process.exit(through ? 0 : 1)
 }
 
 async function start(args: readonly string[]): Promise<void> {
@@ -101,5 +153,7 @@ async function start(args: readonly string[]): Promise<void> {
   }
   process.on('uncaughtException', die)
   process.on('unhandledRejection', die)
+  const listenAddr = config.diagnosticsAddr
+  if (listenAddr !== null) await openDiagnostics(listenAddr, agent, version())
   await agent.start()
 }

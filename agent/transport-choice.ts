@@ -160,8 +160,9 @@ function isAboutNetwork(error: unknown): boolean {
 }
 
 /** What most often causes such an error on the way to a hub, in a sentence for an administrator. */
-function likelyCause(error: unknown, port: number): string {
+export function likelyCause(error: unknown, port: number): string {
   const text = messageOf(error)
+  if (/clock/.test(text)) return 'An administrator of this machine can repair it.'
   if (isMezError(error, 'MEZ_HUB_UNTRUSTED') || isMezError(error, 'MEZ_PIN_MISMATCH')) {
     return `A firewall or proxy inspects TLS on port ${port}; ask its administrator to exempt the hub.`
   }

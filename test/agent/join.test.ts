@@ -1,10 +1,11 @@
-import { readdirSync, statSync } from 'node:fs'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { connectPinned, joinCluster } from '../../agent/join.ts'
+import { connectPinned, joinCluster, renewExpired } from '../../agent/join.ts'
 import { connectOutbound } from '../../agent/outbound-connection.ts'
 import { createTransportChoice } from '../../agent/transport-choice.ts'
 import { createTestHub, memoryLog } from '../../core/testing/index.ts'
@@ -220,3 +221,66 @@ t.test(
     await t.rejects(endless, { code: 'MEZ_HUB_UNREACHABLE' }, 'and the end of the agent ends it')
   },
 )
+
+t.test(
+  'fault 32: an expired certificate is renewed by proof of its key, for 7 days, unless the agent is locked or removed',
+  async (t) => {
+    let aheadMs = 0
+    const clock = { now: () => Date.now() + aheadMs, monotonic: () => performance.now() }
+    const hub = await startTunnelHub({ agentLifeMs: 1_500, clock })
+    t.teardown(() => hub.close())
+    const dataDir = join(t.testdir({}), 'agent')
+    const first = hub.agent({ token: await hub.token(), dataDir })
+    await first.start()
+    await first.stop(200)
+    const before = readFileSync(join(dataDir, 'identity.json'), 'utf8')
+    const expired = () => new Promise((resolve) => setTimeout(resolve, 1_700))
+    await expired()
+
+    hub.locked.add('node-1')
+    await t.rejects(hub.agent({ dataDir }).start(), { code: 'MEZ_IDENTITY_MISSING' }, 'locked')
+    t.ok(hub.events.some(({ reason }) => reason === 'agent_locked'))
+    hub.locked.clear()
+    aheadMs = 7 * 24 * 3_600_000 + 5_000
+    await t.rejects(hub.agent({ dataDir }).start(), { code: 'MEZ_IDENTITY_MISSING' }, 'after the grace')
+    t.ok(hub.events.some(({ reason }) => reason === 'certificate_expired'))
+    aheadMs = 0
+    t.equal(readFileSync(join(dataDir, 'identity.json'), 'utf8'), before, 'and nothing has changed')
+
+    const second = hub.agent({ dataDir })
+    await second.start()
+    await hub.until(() => hub.tunnel.links().length === 1, 'it is back without a token')
+    t.not(readFileSync(join(dataDir, 'identity.json'), 'utf8'), before)
+    await second.stop(200)
+    await expired()
+    await hub.db.deleteFrom('agents').execute()
+    await t.rejects(hub.agent({ dataDir }).start(), { code: 'MEZ_IDENTITY_MISSING' }, 'removed')
+    t.ok(hub.events.some(({ reason }) => reason === 'agent_unknown'))
+  },
+)
+
+t.test('J138 a renewal needs the key of a certificate of this cluster', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const renew = async (shown: object) => {
+    const socket = connectTls({
+      ...{ socket: carrier(hub.port), ALPNProtocols: ['mezite-join/1'], rejectUnauthorized: false },
+      ...shown,
+    })
+    const expired = { hostname: 'node-1', clusterName: 'test', key: '', certificate: '', hubCa: [] }
+    return renewExpired(expired, async () => {
+      await once(socket, 'secureConnect')
+      return socket
+    })
+  }
+  t.equal(await renew({}), null, 'no certificate')
+  t.equal(await renew(hub.authorities.hubIdentity()), null, 'the certificate of the hub')
+  const other = await startTunnelHub({ apart: true })
+  t.teardown(() => other.close())
+  const stranger = await joinCluster({
+    connect: () => connectPinned({ carrier: carrier(other.port), host, caPin: other.authorities.pin() }),
+    ...{ token: await other.token(), hostname: 'node-1' },
+  })
+  t.equal(await renew({ key: stranger.key, cert: stranger.certificate }), null, 'of another cluster')
+  t.equal(hub.events.filter(({ reason }) => reason === 'certificate_refused').length, 3)
+})
