@@ -124,6 +124,7 @@ export async function openRooms(options: RoomsOptions) {
     catalog,
     audit,
     hooks: calls.session,
+    sessionLimits: () => kernel.service(sessionLimits),
     endOf: (stream) => access.endOf(stream),
     clock,
     log,

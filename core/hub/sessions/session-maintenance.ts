@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { AuditInput } from '../../api/audit.ts'
 import type { Database } from '../../api/database.ts'
 import type { Revisions } from '../../api/revisions.ts'
@@ -16,11 +16,17 @@ const IDLE_GRACE_MS = 2 * EVERY_MS
 const KEPT_MS = 3_600_000
 const BATCH = 500
 
+/** A session that is over unless some hub has used it after `unusedSince`, in milliseconds since the epoch. */
+interface Over {
+  readonly id: string
+  readonly unusedSince: number
+}
+
 /** Writes last uses, learns those of other hubs, ends what has expired and deletes what ended long ago. */
 export function createSessionUpkeep(options: {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write'>
-  readonly store: Pick<SessionStore, 'all' | 'byId'>
+  readonly store: Pick<SessionStore, 'all' | 'byId' | 'whyDead'>
   readonly endedAudit: (row: SessionTable, reason: EndReason) => AuditInput | null
   readonly clock: Clock
   readonly log: Log
@@ -54,10 +60,12 @@ export function createSessionUpkeep(options: {
   async function learn(): Promise<void> {
     const since = learnedAt - IDLE_GRACE_MS
     learnedAt = clock.now()
+    const ids = [...store.all()].flatMap(({ session: { id, idleMs } }) => (idleMs > 0 ? [id] : []))
+    if (ids.length === 0) return
     const rows = await db
       .selectFrom('sessions')
       .select(['id', 'last_used'])
-      .where('idle_ms', '>', 0)
+      .where(sql<boolean>`id = ANY(${ids}::text[])`)
       .where('last_used', '>', since)
       .where('ended', 'is', null)
       .execute()
@@ -69,27 +77,34 @@ export function createSessionUpkeep(options: {
 
   async function endExpired(): Promise<void> {
     const now = clock.now()
-    const over = [...store.all()].some(
-      ({ session: { expires, idleMs, lastUsed } }) =>
-        expires <= now || (idleMs > 0 && lastUsed + idleMs + IDLE_GRACE_MS <= now),
-    )
-    if (!over) return
-    const idle = sql<boolean>`idle_ms > 0 AND last_used + idle_ms <= ${now - IDLE_GRACE_MS}`
-    await endWhere(sql<boolean>`expires <= ${now}`, 'expired', now)
-    await endWhere(idle, 'idle', now)
+    const expired: Over[] = []
+    const idle: Over[] = []
+    for (const { session } of store.all()) {
+      const { id, idleMs, lastUsed } = session
+      const unusedSince = now - idleMs - IDLE_GRACE_MS
+      if (store.whyDead(id) === 'expired') expired.push({ id, unusedSince: Number.MAX_SAFE_INTEGER })
+      else if (idleMs > 0 && lastUsed <= unusedSince) idle.push({ id, unusedSince })
+    }
+    await endAll(expired, 'expired', now)
+    await endAll(idle, 'idle', now)
   }
 
-  /** Some at a time, so that other changes come between. */
-  async function endWhere(isOver: RawBuilder<boolean>, reason: EndReason, now: number): Promise<void> {
-    let ended = BATCH
-    while (ended === BATCH) {
-      ended = await revisions.write(async (trx, change) => {
-        const own = trx.withTables<SessionTables>()
-        const some = own.selectFrom('sessions').select('id').where('ended', 'is', null).where(isOver)
-        const rows = (await own
+  /** Ends those that no hub has used later, some at a time, so that other changes come between. */
+  async function endAll(over: readonly Over[], reason: EndReason, now: number): Promise<void> {
+    for (let at = 0; at < over.length; at += BATCH) {
+      const some = over.slice(at, at + BATCH)
+      const ids = some.map(({ id }) => id)
+      const since = some.map(({ unusedSince }) => unusedSince)
+      await revisions.write(async (trx, change) => {
+        const rows = (await trx
+          .withTables<SessionTables>()
           .updateTable('sessions')
           .set({ ended: now, end_reason: reason })
-          .where('id', 'in', some.limit(BATCH))
+          .where('ended', 'is', null)
+          .where(
+            sql<boolean>`EXISTS (SELECT 1 FROM unnest(${ids}::text[], ${since}::float8[]) AS over (id, since)
+              WHERE over.id = sessions.id AND sessions.last_used <= over.since)`,
+          )
           .returningAll()
           .execute()) as SessionTable[]
         for (const row of rows) {
@@ -97,7 +112,6 @@ export function createSessionUpkeep(options: {
           const event = endedAudit(row, reason)
           if (event) await change.audit(event)
         }
-        return rows.length
       })
     }
   }

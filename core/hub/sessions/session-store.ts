@@ -3,6 +3,7 @@ import type { EndReason, Session, SessionEnded } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { RoleLimits } from '../limits/role-limits.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 
 /** A session in memory, with what only this hub knows. */
@@ -11,6 +12,10 @@ export interface Held {
   readonly hash: string
   /** On the monotonic clock of this process: a wall clock that is set back makes no session live longer. */
   readonly deadline: number
+  /** As they were when it was opened; what the roles allow now may be less. */
+  readonly stored: { readonly expires: number; readonly idleMs: number }
+  /** Revision at which `session` got the limits that the roles allow; null: they are unknown. */
+  limitedAt: number | null
 }
 
 export interface SessionStore {
@@ -26,7 +31,9 @@ const MAX_DEPTH = 4
 
 /** The sessions of the cluster in memory, true by the change sequence. */
 export function createSessionStore(options: {
-  readonly revisions: Pick<Revisions, 'addView' | 'onApplied'>
+  readonly revisions: Pick<Revisions, 'addView' | 'onApplied' | 'revision'>
+  /** Throws when the limits cannot be known. */
+  readonly limitsOf: (session: Session) => RoleLimits
   readonly isLocked: (id: string) => boolean
   readonly ended: (event: SessionEnded) => void
   readonly clock: Clock
@@ -46,7 +53,8 @@ export function createSessionStore(options: {
       if (before && JSON.stringify(before.session.satisfied) === JSON.stringify(session.satisfied))
         return before
       const deadline = before?.deadline ?? clock.monotonic() + (row.expires - clock.now())
-      return { session, hash: row.hash, deadline }
+      const stored = { expires: session.expires, idleMs: session.idleMs }
+      return { session, hash: row.hash, deadline, stored, limitedAt: null }
     } catch (error) {
       log.error(
         { session: row.id, cause: messageOf(error) },
@@ -110,12 +118,32 @@ export function createSessionStore(options: {
     for (const event of told) ended(event)
   })
 
+  /** Gives the session the lesser of the limits that were stored and those of the roles now. False: nobody knows them. */
+  function limit(one: Held): boolean {
+    if (one.limitedAt === revisions.revision) return true
+    const { stored } = one
+    const session: { -readonly [Key in keyof Session]: Session[Key] } = one.session
+    try {
+      const { ttlMs, idleMs } = options.limitsOf(session)
+      session.expires = Math.min(stored.expires, session.created + ttlMs)
+      session.idleMs =
+        stored.idleMs === 0 || idleMs === 0 ? stored.idleMs || idleMs : Math.min(stored.idleMs, idleMs)
+      one.limitedAt = revisions.revision
+      return true
+    } catch (error) {
+      log.debug({ session: session.id, cause: messageOf(error) }, 'the limits of a session are unknown')
+      return false
+    }
+  }
+
   function whyDead(id: string, depth = 0): EndReason | null {
     const one = held.get(id)
     if (!one || depth > MAX_DEPTH) return 'revoked'
-    const { session, deadline } = one
+    if (!limit(one)) return 'denied'
+    const { session, deadline, stored } = one
     const now = clock.now()
-    if (session.expires <= now || deadline <= clock.monotonic()) return 'expired'
+    const shorterMs = stored.expires - session.expires
+    if (session.expires <= now || deadline - shorterMs <= clock.monotonic()) return 'expired'
     if (session.idleMs > 0 && now - session.lastUsed >= session.idleMs) return 'idle'
     if (isLocked(id)) return 'locked'
     return session.parentId === null ? null : whyDead(session.parentId, depth + 1)

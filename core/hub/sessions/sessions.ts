@@ -4,12 +4,14 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
+import type { SessionLimits } from '../../api/session-limits.ts'
 import type { EndReason, OpenSession, RunningChange, Session, Sessions } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
+import { roleLimits } from '../limits/role-limits.ts'
 import type { RunningUsers } from '../users/users.ts'
 import type { SessionTables } from './migrations.ts'
 import { forgetMet } from './satisfied-requirements.ts'
@@ -30,6 +32,8 @@ export interface SessionsOptions {
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
+  /** What the roles allow a session to last; a plugin provides it after the rooms are made. */
+  readonly sessionLimits: () => SessionLimits | undefined
   /** Why an open stream may not go on: the gate's answer. */
   readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly audit: Pick<Audit, 'record'>
@@ -67,6 +71,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const store = createSessionStore({
     revisions,
     isLocked: locks.isSessionLocked,
+    limitsOf: ({ user }) => roleLimits(options.sessionLimits(), users.rolesOf(user)),
     ended(event) {
       live.cutSession(event.session.id, event.reason)
       hooks.ended(event)

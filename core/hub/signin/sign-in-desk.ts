@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
-import { MezError, messageOf } from '../../kernel/error.ts'
+import { messageOf } from '../../kernel/error.ts'
+import { DEFAULT_TTL_MS, roleLimits } from '../limits/role-limits.ts'
 import { hubSessionOf, setHubCookie } from './hub-cookie.ts'
 import { safePath } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -9,9 +10,6 @@ import type { SignInDeps } from './sign-in-deps.ts'
 const STATE_TTL_MS = 10 * 60_000
 const MAX_SEALED = 12_000
 const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
-
-/** A hub session lasts no longer than this, whatever the roles allow; it is also the default for roles without a limit. */
-const LONGEST_MS = 12 * 3_600_000
 
 /** The end of every sign-in: sealed return targets, sessions and their terms. */
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
@@ -140,17 +138,10 @@ const ended = () => new Problem(401, 'login_required', 'Your sign-in has ended. 
 export function sessionTerms(
   { sessionLimits, clock }: Pick<SignInDeps, 'sessionLimits' | 'clock'>,
   roles: readonly string[],
-  longestMs = LONGEST_MS,
+  longestMs = DEFAULT_TTL_MS,
 ): { readonly expires: number; readonly idleMs: number } {
-  const limits = sessionLimits()
-  const ttlMs = Math.min(limits ? checked(limits.ttlMs(roles)) : LONGEST_MS, longestMs)
-  return { expires: clock.now() + ttlMs, idleMs: limits ? checked(limits.idleMs(roles)) : 0 }
-}
-
-/** Every comparison with NaN is false: such a limit would never be reached. */
-function checked(ms: unknown): number {
-  if (typeof ms === 'number' && ms >= 0) return ms
-  throw new MezError('MEZ_HOOK_FAILED', '`sessionLimits` must return a number of milliseconds')
+  const { ttlMs, idleMs } = roleLimits(sessionLimits(), roles)
+  return { expires: clock.now() + Math.min(ttlMs, longestMs), idleMs }
 }
 
 /** Sends a page of the hub's own host. It is private: no cache keeps it. */

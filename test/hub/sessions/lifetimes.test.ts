@@ -137,6 +137,57 @@ t.test('D63 a login remembers the newest of what was met, for no app; other sess
   t.equal(await satisfiedOf(ended), '[]', 'one that has ended')
 })
 
+t.test('B31 roles that allow less end sessions that live, and what is open, but lengthen none', async (t) => {
+  await users.create('eve', ['dev'], actor)
+  const change = (ttlMs: number, idleMs: number) => {
+    rooms.setLimits({ ttlMs: () => ttlMs, idleMs: () => idleMs })
+    return rooms.revisions.write(async (_trx, one) => one.touch('role', 'dev'))
+  }
+  const parent = await open({ user: 'eve', expires: clock.now() + 2 * HOUR_MS })
+  const { expires } = parent
+  const session = (await handOver(parent))!
+  const cuts = stream(session)
+  await change(HOUR_MS, 0)
+  t.equal(sessions.byId(parent.id)?.expires, parent.created + HOUR_MS)
+  await change(4 * HOUR_MS, 0)
+  t.equal(sessions.byId(parent.id)?.expires, expires, 'no longer than when it was opened')
+  await change(4 * HOUR_MS, 60_000)
+  t.equal(sessions.byId(session.id)?.idleMs, 60_000)
+  await sessions.live.recheck()
+  t.strictSame(cuts, [])
+  rooms.advance(60_000)
+  t.equal(sessions.byId(parent.id), undefined)
+  await sessions.live.recheck()
+  t.strictSame(cuts, ['idle'])
+  await change(4 * HOUR_MS, 0)
+  t.ok(sessions.byId(parent.id), 'it has not ended for good')
+
+  const again = stream(session)
+  await change(30_000, 0)
+  await until(() => again.length > 0, 'the open stream is cut')
+  t.strictSame(again, ['expired'])
+  t.equal(sessions.byId(session.id), undefined)
+  await sessions.upkeep()
+  const rowOf = (id: string) =>
+    rooms.db
+      .selectFrom('sessions')
+      .select(['ended', 'end_reason'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+  for (const { id } of [parent, session]) t.match(await rowOf(id), { end_reason: 'expired' })
+
+  const living = await open({ user: 'eve' })
+  const open2 = stream(living)
+  await change(Number.NaN, 0)
+  t.equal(sessions.byId(living.id), undefined, 'limits that nobody knows let nobody in')
+  await sessions.live.recheck()
+  t.strictSame(open2, ['denied'])
+  await sessions.upkeep()
+  rooms.setLimits(undefined)
+  await rooms.revisions.write(async (_trx, one) => one.touch('role', 'dev'))
+  t.ok(sessions.byId(living.id), 'and end nothing for good')
+})
+
 t.test('E71 what is open is cut by the change that forbids it, before anybody asks', async (t) => {
   const cuts = stream(await open())
   rooms.setPolicy(({ subject }, vote) => {

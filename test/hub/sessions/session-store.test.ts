@@ -40,7 +40,9 @@ function start() {
         view = added
       },
       onApplied: (listener) => void applied.push(() => listener(null)),
+      revision: 1,
     },
+    limitsOf: () => ({ ttlMs: Number.POSITIVE_INFINITY, idleMs: 0 }),
     isLocked: () => false,
     ended: ({ session, reason }) => void ended.push([session.id, reason]),
     clock: { now: () => clocks.now, monotonic: () => clocks.monotonic },

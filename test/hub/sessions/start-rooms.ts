@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AccessQuery, Log, Vote } from '@mezite/core'
+import type { AccessQuery, Log, SessionLimits, Vote } from '@mezite/core'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
@@ -76,6 +76,7 @@ export async function startRooms() {
     log,
   })
   const audit = { record: (event: AuditInput) => void events.push(event), accepting: true }
+  let limits: SessionLimits | undefined
   const users = createUsers({ revisions, clock, log })
   const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
@@ -85,6 +86,7 @@ export async function startRooms() {
     locks,
     catalog,
     audit,
+    sessionLimits: () => limits,
     endOf: (stream) => access.endOf(stream),
     hooks: {
       ended: Object.assign((event: SessionEnded) => void ended.push(event), { empty: false, pure: false }),
@@ -113,6 +115,9 @@ export async function startRooms() {
     asked: () => asked,
     setPolicy(next: typeof policy) {
       policy = next
+    },
+    setLimits(next: SessionLimits | undefined) {
+      limits = next
     },
     advance(ms: number) {
       ahead += ms

@@ -29,6 +29,7 @@ t.test('B32 a session that another hub has just ended lets no command line in', 
     audit,
     hooks,
     endOf: access.endOf,
+    sessionLimits: () => undefined,
     clock,
     log,
   })
