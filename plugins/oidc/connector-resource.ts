@@ -17,10 +17,17 @@ const closed = { additionalProperties: false } as const
 
 const Rule = Type.Object(
   {
-    claim: Type.String({ minLength: 1, maxLength: 256 }),
-    /** Exact, `"*"`, or an anchored regular expression `^…$`. */
-    value: Type.String({ minLength: 1, maxLength: 1_024 }),
-    roles: Type.Array(Type.String({ pattern: ROLE_NAME }), { minItems: 1, maxItems: 100 }),
+    claim: Type.String({ minLength: 1, maxLength: 256, description: 'Name of the claim' }),
+    value: Type.String({
+      minLength: 1,
+      maxLength: 1_024,
+      description: 'Value that it must have: exact, "*" or a regular expression ^…$',
+    }),
+    roles: Type.Array(Type.String({ pattern: ROLE_NAME }), {
+      minItems: 1,
+      maxItems: 100,
+      description: 'Roles that the user then has until the next sign-in',
+    }),
   },
   closed,
 )
@@ -28,20 +35,45 @@ const Rule = Type.Object(
 /** A document of `kind: oidc`, with its defaults filled in. */
 export const ConnectorSpec = Type.Object(
   {
-    issuer_url: Type.String({ minLength: 1, maxLength: 2_048 }),
-    client_id: Type.String({ minLength: 1, maxLength: 512 }),
+    issuer_url: Type.String({
+      minLength: 1,
+      maxLength: 2_048,
+      description:
+        'Issuer of the provider; its discovery document is at <issuer_url>/.well-known/openid-configuration',
+      examples: ['https://id.example.com/realms/main'],
+    }),
+    client_id: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'Id of this client at the provider',
+    }),
     token_auth: Type.Unsafe<'auto' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'>({
       type: 'string',
       enum: ['auto', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
       default: 'auto',
+      description: 'How the hub authenticates at the token endpoint; auto tries what the provider offers',
     }),
     scopes: Type.Array(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,256}$', must: 'a scope' }), {
       maxItems: 50,
       default: ['openid', 'email', 'profile', 'groups'],
+      description: 'Scopes to request',
     }),
-    username_claim: Type.String({ minLength: 1, maxLength: 256, default: 'email' }),
-    require_verified_email: Type.Boolean({ default: true }),
-    claims_to_roles: Type.Array(Rule, { maxItems: 1_000, default: [] }),
+    username_claim: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      default: 'email',
+      description: 'Claim that contains the user name',
+    }),
+    require_verified_email: Type.Boolean({
+      default: true,
+      description: 'The claim email counts only if email_verified is true',
+    }),
+    claims_to_roles: Type.Array(Rule, {
+      maxItems: 1_000,
+      default: [],
+      description: 'Roles by claim, mapped at each sign-in',
+      examples: [[{ claim: 'groups', value: 'platform-team', roles: ['platform'] }]],
+    }),
   },
   closed,
 )

@@ -1,5 +1,5 @@
 import { Problem, type PublicNames, type Sessions, type Users, type WebRoutes } from '@mezite/core'
-import { readConnector } from './connector-resource.ts'
+import { ConnectorSpec, readConnector } from './connector-resource.ts'
 import { testConnector } from './connector-test.ts'
 import type { Connector, Connectors } from './connectors.ts'
 import { callbackUrl } from './login.ts'
@@ -62,4 +62,13 @@ export function connectorRoutes(deps: {
       app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), deps))
     },
   }
+}
+
+/** `/v1/webapi/schemas/oidc`: the JSON Schema of a connector's `spec`, for `mezctl explain`. */
+export const connectorSchemaRoutes: WebRoutes = {
+  name: 'oidc-schema',
+  prefix: '/v1/webapi/schemas',
+  routes: async (web) => {
+    web.get('/oidc', admin, async () => ConnectorSpec)
+  },
 }

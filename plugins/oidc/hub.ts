@@ -14,7 +14,7 @@ import {
 import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
-import { connectorRoutes } from './connector-routes.ts'
+import { connectorRoutes, connectorSchemaRoutes } from './connector-routes.ts'
 import { createConnectors } from './connectors.ts'
 import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
@@ -52,6 +52,7 @@ export default defineHubPlugin({
     })
     provide.webRoutes(backchannelRoute(deps))
     provide.webRoutes(connectorRoutes(deps))
+    provide.webRoutes(connectorSchemaRoutes)
 
     /** RP-initiated logout, where the provider has an end-session endpoint. */
     async function signOut(session: Session): Promise<string | null> {

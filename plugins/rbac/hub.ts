@@ -1,7 +1,7 @@
 import { defineHubPlugin, migrations, revisions, sessionLimits, webRoutes } from '@mezite/core'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
-import { roleRoutes } from './role-routes.ts'
+import { roleRoutes, roleSchemaRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
 import { createRoles } from './roles.ts'
 
@@ -17,6 +17,7 @@ export default defineHubPlugin({
     provide.migrations(rbacMigrations)
     provide.sessionLimits(limitsOf(roles.compiled))
     provide.webRoutes(roleRoutes(roles))
+    provide.webRoutes(roleSchemaRoutes)
     tap.access.decide(
       (query, vote) => {
         voteByRoles(roles.compiled(), query, vote)

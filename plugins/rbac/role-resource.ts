@@ -20,49 +20,69 @@ export function refuseBuiltIn(name: string): void {
 }
 
 const DURATION = { pattern: '^(0|[0-9]{1,9}(ms|s|m|h|d))$', must: 'a duration such as 30s, 15m or 12h' }
-const Duration = Type.Optional(
-  Type.Unsafe<string | 0>({ ...DURATION, type: ['string', 'integer'], maximum: 0, minimum: 0 }),
-)
+const Duration = (value: string | 0, description: string) =>
+  Type.Optional(
+    Type.Unsafe<string | 0>({
+      ...DURATION,
+      ...{ type: ['string', 'integer'], maximum: 0, minimum: 0 },
+      description: `${description}. Default: ${value}`,
+      examples: ['8h'],
+    }),
+  )
 
 export type LabelValue = string | readonly string[]
 export type AppLabels = Readonly<Record<string, LabelValue>>
 
-const Labels = Type.Optional(
-  Type.Object(
-    {},
-    {
-      additionalProperties: Type.Unsafe<LabelValue>({
-        type: ['string', 'array'],
-        maxLength: 1_024,
-        items: { type: 'string', maxLength: 1_024 },
-        maxItems: 100,
-      }),
-    },
-  ),
-)
-const Condition = Type.Optional(Type.Object({ app_labels: Labels }, closed))
+const Labels = (effect: string) =>
+  Type.Optional(
+    Type.Object(
+      {},
+      {
+        description: `Labels of the apps that the role ${effect}; all of them must match. A value is exact, a list (any of), "*" or a regular expression ^…$`,
+        examples: [{ env: ['prod', 'staging'], team: 'platform' }],
+        additionalProperties: Type.Unsafe<LabelValue>({
+          type: ['string', 'array'],
+          maxLength: 1_024,
+          items: { type: 'string', maxLength: 1_024 },
+          maxItems: 100,
+        }),
+      },
+    ),
+  )
+const Condition = (effect: string, description: string) =>
+  Type.Optional(Type.Object({ app_labels: Labels(effect) }, { ...closed, description }))
 
 /** `spec` of `kind: role`. */
-const RoleSpec = Type.Object(
+export const RoleSpec = Type.Object(
   {
     options: Type.Optional(
       Type.Object(
         {
-          max_session_ttl: Duration,
-          idle_timeout: Duration,
+          max_session_ttl: Duration(
+            '12h',
+            'Longest sign-in of users with this role; the shortest among their roles wins',
+          ),
+          idle_timeout: Duration(0, 'A session ends after this time without a request; 0: never'),
           require_session_mfa: Type.Optional(
             Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
               enum: [true, false, 'webauthn', 'hardware_key', 'off'],
+              description:
+                'Apps that this role opens need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
             }),
           ),
-          require_device_trust: Type.Optional(Type.Boolean()),
-          mfa_freshness: Duration,
+          require_device_trust: Type.Optional(
+            Type.Boolean({ description: 'Apps that this role opens need a trusted device. Default: false' }),
+          ),
+          mfa_freshness: Duration(
+            0,
+            'A confirmation this fresh is valid for other apps too; 0: each app asks',
+          ),
         },
-        closed,
+        { ...closed, description: 'Conditions for users with this role' },
       ),
     ),
-    allow: Condition,
-    deny: Condition,
+    allow: Condition('opens', 'Apps that the role opens'),
+    deny: Condition('closes', 'Apps that the role closes, whatever other roles open'),
   },
   closed,
 )

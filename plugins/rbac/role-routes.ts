@@ -1,5 +1,5 @@
 import type { WebRoutes } from '@mezite/core'
-import { readRole } from './role-resource.ts'
+import { RoleSpec, readRole } from './role-resource.ts'
 import { type Roles, roleNotFound } from './roles.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -31,4 +31,13 @@ export function roleRoutes(roles: Roles): WebRoutes {
       })
     },
   }
+}
+
+/** `/v1/webapi/schemas/role`: the JSON Schema of a role's `spec`, for `mezctl explain`. */
+export const roleSchemaRoutes: WebRoutes = {
+  name: 'role-schema',
+  prefix: '/v1/webapi/schemas',
+  async routes(web) {
+    web.get('/role', admin, async () => RoleSpec)
+  },
 }

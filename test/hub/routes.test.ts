@@ -21,6 +21,8 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/status',
     'GET /v1/webapi/access/explain',
     'GET /v1/webapi/schemas/app',
+    'GET /v1/webapi/schemas/oidc',
+    'GET /v1/webapi/schemas/role',
     'GET /v1/webapi/apps',
     'POST /v1/webapi/apps',
     'GET /v1/webapi/apps/{name}',
