@@ -28,6 +28,11 @@ export interface AdmissionQuery {
   readonly met?: readonly SatisfiedRequirement[]
   /** Reason code for which the protocol itself denies the request. It is recorded with the identity of the caller. */
   readonly objection?: string | null
+  /**
+   * Only reports the state of access: it is not a use of the session, a denial is not recorded, and an admission has ended
+   * when it is returned, so it opens nothing.
+   */
+  readonly probe?: boolean
 }
 
 /**

@@ -354,6 +354,23 @@ t.test('where the role demands a key, the small window asks for it', async (t) =
   await context.close()
 })
 
+t.test('an open page says that access was locked, with the message of the lock', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await openPage(context, page)
+  const lock = (await hub.api('POST', '/locks', {
+    target: { user: 'alice@example.com' },
+    message: 'Your laptop was reported lost.',
+  })) as { id: string }
+  t.teardown(() => hub.api('DELETE', `/locks/${lock.id}`).catch(() => {}))
+  await check(page)
+  await banner(page).getByText('Your laptop was reported lost.').waitFor()
+  await isAsItWas(t, page)
+  await hub.api('DELETE', `/locks/${lock.id}`)
+  await check(page)
+  await banner(page).waitFor({ state: 'detached' })
+  await context.close()
+})
+
 t.test('a page of another app learns nothing of the session', async (t) => {
   const { context, page } = await newPerson(browser)
   await page.goto(home)

@@ -81,10 +81,11 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const context = { protocol: query.protocol, clientIp: query.clientIp }
     const { revision } = revisions
     const state = new AdmissionState(gate, app, session, subject, context, query.requestId, revision)
-    if (query.objection) return deny(state, denied(query.objection))
+    const { probe = false } = query
+    if (query.objection) return deny(state, denied(query.objection), probe)
     const decision = decide(session, subject, app, context)
-    if (!(decision instanceof Promise)) return settle(state, decision)
-    return decision.then((late) => settle(state, late))
+    if (!(decision instanceof Promise)) return settle(state, decision, probe)
+    return decision.then((late) => settle(state, late, probe))
   }
 
   /** What holds of a session at an app now, whoever asks and for whatever reason. */
@@ -93,23 +94,24 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return decisions.decide({ subject, app, context })
   }
 
-  function settle(state: AdmissionState, decision: Decision): Outcome {
+  function settle(state: AdmissionState, decision: Decision, probe: boolean): Outcome {
     const { app, session, subject, context } = state
     const { effect, reason, requirements } = decision
     const browser = session?.kind !== 'cert'
     options.decided?.(decision)
     // The sign-in host asks a browser for the connector, and for what is required.
     if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
-    if (effect === 'deny') return deny(state, decision)
+    if (effect === 'deny') return deny(state, decision, probe)
     const unavailable = whyUnavailable(app, context.protocol, subject)
     if (unavailable?.code === 'protocol_mismatch') return unavailable
     if (effect === 'require') {
-      if (!browser) recordDenial(state, reason)
+      if (!browser && !probe) recordDenial(state, reason)
       return { ...refusal('required', 403, reason, subject), requirements }
     }
     if (unavailable !== null) return unavailable
     state.met = decision.met ?? []
-    if (session !== null) {
+    if (probe) state.close()
+    else if (session !== null) {
       sessions.touch(session)
       live.add(state as LiveStream)
     }
@@ -135,8 +137,8 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return null
   }
 
-  function deny(state: AdmissionState, { reason, message, link }: Decision): Refusal {
-    recordDenial(state, reason)
+  function deny(state: AdmissionState, { reason, message, link }: Decision, probe: boolean): Refusal {
+    if (!probe) recordDenial(state, reason)
     return {
       ...refusal('denied', 403, reason, state.subject),
       message: message ?? null,

@@ -3,7 +3,7 @@
 ;(() => {
   // Whole, because a page may have a base of its own.
   const base = `${location.origin}/.mezite/`
-  let user, current, ends, warns, host, text, link, shown, closed, timer, anew
+  let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, anew
   let turn = 0
 
   function build() {
@@ -24,7 +24,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     link.target = '_blank'
     link.rel = 'noopener'
     link.onclick = (event) => {
-      if (shown === 'other') location.reload()
+      if (shown === 'other' || denied) location.reload()
       else {
         const small = open(link.href, '_blank', 'popup,width=520,height=720')
         // Where small windows are blocked, the link opens a tab.
@@ -58,8 +58,9 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
   function look() {
     const now = Date.now()
     const time = { hour: 'numeric', minute: '2-digit' }
-    if (now >= ends) show('over', 'Your session has ended. This page stays as it is.', 'Sign in')
-    else if (user !== current) show('other', `You are signed in as ${current} now.`, 'Reload')
+    if (denied) show(denied, denied, 'Reload')
+    else if (now >= ends) show('over', 'Your session has ended. This page stays as it is.', 'Sign in')
+    else if (user !== whose) show('other', `You are signed in as ${whose} now.`, 'Reload')
     else if (now >= warns)
       show('soon', `Your session ends at ${new Date(ends).toLocaleTimeString([], time)}.`, 'Renew')
     else hide()
@@ -69,24 +70,25 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     const mine = ++turn
     clearTimeout(timer)
     look()
-    const before = ends
+    const was = ends
     try {
-      const answer = await (!document.hidden &&
-        fetch(`${base}session-status`, { cache: 'no-store', signal: AbortSignal.timeout(9e3) }))
-      const said = answer.ok && (await answer.json())
+      const res = await (!document.hidden &&
+        fetch(`${base}session-status`, { signal: AbortSignal.timeout(9e3) }))
+      const said = res && (await res.json())
       if (mine !== turn) return
-      if (said) {
-        current = said.user
-        user ??= current
+      if (res) denied = res.status === 403 && said.detail
+      if (res.ok) {
+        whose = said.user
+        user ??= whose
         ends = Date.now() + said.seconds_left * 1e3
         warns = ends - said.warn_seconds * 1e3
-      } else if (answer.status === 401) ends = 0
+      } else if (res.status === 401) ends = 0
     } catch {}
     if (mine !== turn) return
     look()
     const now = Date.now()
     // A sign-in in good time has cut what was open as well. What somebody else opens is not this page's.
-    if (now < ends && user === current && (anew || before <= now)) {
+    if (now < ends && user === whose && (anew || was <= now)) {
       anew = 0
       dispatchEvent(new Event('mezite-renewed'))
     }

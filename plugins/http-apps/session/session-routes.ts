@@ -39,7 +39,10 @@ export function sessionRoute(
   }
 }
 
-/** When the session ends and whose it is. Only this app's own pages may ask, and asking does not count as use. */
+/**
+ * When the session ends and whose it is, or 403 with a sentence for the person when access is locked or has ended. Only
+ * this app's own pages may ask, and asking does not count as use.
+ */
 async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
@@ -47,12 +50,21 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
     return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!deps.revisions.fresh()) {
-    const text = 'The hub cannot see at the moment which sessions live.'
+    const text = 'Sessions cannot be checked right now. Try again in a moment.'
     return problemResponse(request, new Problem(503, 'view_stale', text), requestId)
   }
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)
   if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
+  const who = { kind: 'app', sessionId: session.id } as const
+  const { clientIp } = request
+  const query = { who, app, protocol: 'http', clientIp, requestId, probe: true } as const
+  const access = await deps.access.admit(query)
+  if (access.outcome === 'denied') {
+    const text =
+      access.message || (access.code === 'locked' ? 'Your access is locked.' : 'Your access has ended.')
+    return problemResponse(request, new Problem(403, access.code, text), requestId)
+  }
   return pageResponse('application/json', JSON.stringify(statusOf(session, deps.clock.now())))
 }
 

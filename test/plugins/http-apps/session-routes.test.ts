@@ -173,3 +173,24 @@ t.test('B33 every kind of script gets 401 with login_url, and only listed origin
   t.notMatch(await denied('https://evil.test'), /Access-Control/)
   t.equal(app.requests.length, 0)
 })
+
+t.test(
+  'a page learns that access was locked, with the message, and asking is neither use nor a denial',
+  async (t) => {
+    const { gateway } = await open(t)
+    let touched = 0
+    Object.assign(gateway.deps.sessions, { touch: () => touched++ })
+    gateway.state.decision = {
+      ...{ effect: 'deny', reason: 'locked', message: 'Your laptop was reported lost.' },
+      ...{ roles: [], requirements: [] },
+    }
+    const locked = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
+    t.match(locked, /^HTTP\/1.1 403 /)
+    t.match(bodyOf(locked), { code: 'locked', detail: 'Your laptop was reported lost.' })
+    t.strictSame(gateway.records, [])
+    gateway.state.decision = { ...gateway.state.decision, effect: 'allow', reason: 'ok' }
+    t.match(await raw(gateway, ask('GET /.mezite/session-status', ...OWN)), /^HTTP\/1.1 200 /)
+    t.equal(gateway.live.size, 0, 'nothing stays open')
+    t.equal(touched, 0)
+  },
+)
