@@ -257,6 +257,8 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
   t.strictSame(using(/\baccess\.admit\(/), [
     'core/hub/signin/app-launch.ts',
     'plugins/http-apps/session/admission.ts',
+    // Asks for the state of access with `probe`, which opens nothing.
+    'plugins/http-apps/session/session-routes.ts',
     'plugins/tcp-apps/client-connection.ts',
   ])
   t.end()
