@@ -19,6 +19,7 @@ import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { lockRoutes } from './access/lock-routes.ts'
 import { createApiServer } from './api-server/api-server.ts'
+import { createAttention } from './api-server/attention.ts'
 import { statusParts } from './api-server/cluster-status.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
@@ -97,6 +98,8 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
 
+  const attention = createAttention(rooms, instanceId, clock)
+  kernel.tap('the status').tunnel.changed(attention.changed)
   kernel.tap('the public port').lifecycle.drain((signal) => front.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
@@ -122,6 +125,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
           tunnel,
           catalog,
           sessions,
+          attention: attention.list,
         }),
         plugins: () => kernel.describe(),
         log,
@@ -189,7 +193,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     log,
   })
   onClose(() => front.close())
-  counts.watch({ audit, catalog, revisions, front, registry, sessions, store, tunnel })
+  counts.watch({ audit, certificates, catalog, revisions, front, registry, sessions, store, tunnel })
   const diagnostics = createDiagnosticsListener({
     listenAddr: formatAddress(config.diagnostics.listen),
     routes: [

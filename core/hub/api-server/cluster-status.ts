@@ -2,6 +2,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
+import type { Attention } from './attention.ts'
 import type { StatusOptions } from './status-routes.ts'
 
 /** What `mezctl status` shows of the cluster. */
@@ -12,8 +13,9 @@ export function statusParts(options: {
   readonly tunnel: Pick<Tunnel, 'links'>
   readonly catalog: Pick<Catalog, 'list'>
   readonly sessions: Pick<Sessions, 'list'>
+  readonly attention: () => readonly Attention[]
 }): StatusOptions['parts'] {
-  const { cluster, version, registry, tunnel, catalog, sessions } = options
+  const { cluster, version, registry, tunnel, catalog, sessions, attention } = options
   return {
     cluster: () => cluster,
     version: () => version,
@@ -26,5 +28,6 @@ export function statusParts(options: {
     agents: () => tunnel.links().length,
     apps: () => catalog.list().length,
     sessions: () => sessions.list().length,
+    attention,
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { OpenDatabase } from '../database/database.ts'
+import type { Certificates } from '../listener/certificates.ts'
 import type { Listener } from '../listener/listener.ts'
 import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
@@ -18,6 +19,7 @@ const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 export interface Watched {
   readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
   readonly catalog: Pick<Catalog, 'list'>
+  readonly certificates: Pick<Certificates, 'expiries'>
   readonly revisions: Pick<RunningRevisions, 'ageMs' | 'applied' | 'fresh'>
   readonly front: Pick<Listener, 'connections'>
   readonly registry: Pick<Registry, 'clockAheadMs'>
@@ -107,7 +109,17 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       if (failed) failedQueries.value += 1
     },
     /** Gauges over rooms that are open. */
-    watch({ audit, catalog, revisions, front, registry, sessions, store, tunnel }: Watched): void {
+    watch({
+      audit,
+      certificates,
+      catalog,
+      revisions,
+      front,
+      registry,
+      sessions,
+      store,
+      tunnel,
+    }: Watched): void {
       const bySink = (read: (sink: RunningAudit['sinks'][number]) => number) => () =>
         Object.fromEntries(audit.sinks.map((sink) => [sink.name, read(sink)]))
       const { gauge, counted } = metrics
@@ -131,6 +143,15 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'Batches that a sink did not take',
         bySink(({ failures }) => failures),
         'sink',
+      )
+      gauge(
+        'mezite_certificate_expiry_timestamp_seconds',
+        'When a certificate that the hub serves expires, in Unix time',
+        () =>
+          Object.fromEntries(
+            certificates.expiries().map(({ subject, expires }) => [subject, expires / 1_000]),
+          ),
+        'keypair',
       )
       gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length)
       gauge('mezite_agents_connected', 'Agents with a tunnel to this hub', () => tunnel.links().length)

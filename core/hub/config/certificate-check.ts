@@ -12,10 +12,18 @@ export async function checkCertificates(
   const problems: ValueProblem[] = []
   const read = async (key: string, files: Keypair | null): Promise<KeyPair | null> => {
     if (files === null || isBroken(`proxy.${key}`)) return null
-    return readKeyPair(files).catch((error: unknown) => {
+    try {
+      const pair = await readKeyPair(files)
+      if (pair.leaf.validToDate.getTime() < Date.now())
+        problems.push({
+          path: ['proxy', key],
+          message: `${files.certFile} has expired; renew the certificate`,
+        })
+      return pair
+    } catch (error) {
       problems.push({ path: ['proxy', key], message: messageOf(error) })
       return null
-    })
+    }
   }
   const main = await read('https_keypair', proxy.httpsKeypair)
   const apps = await read('apps_keypair', proxy.appsKeypair)

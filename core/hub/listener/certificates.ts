@@ -6,6 +6,12 @@ import type { Log } from '../../kernel/log.ts'
 import { developmentCertificate, developmentFiles } from './development-certificate.ts'
 import { type KeyPair, type KeyPairFiles, namesHost, readKeyPair } from './key-pair.ts'
 
+const DAY_MS = 24 * 3_600_000
+/** How long before its expiry the hub starts to warn. */
+const WARN_DAYS = 21
+/** How often a file that stays unusable is reported. */
+const REFUSED_MS = 3_600_000
+
 export interface CertificatesOptions {
   readonly publicNames: PublicNames
   /** `proxy.https_keypair`; null: the development certificate. */
@@ -27,6 +33,8 @@ export interface CertificatesOptions {
 export interface Certificates {
   /** Options for a browser-facing TLS server; they follow reloads by themselves. */
   browserTls(): TlsOptions
+  /** When each certificate that the hub serves expires, in milliseconds since the epoch, by `https_keypair` or `apps_keypair`. */
+  expiries(): readonly { readonly subject: string; readonly expires: number }[]
   /** May an app take the host? `sans` names what is covered. */
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
   /** True: no HSTS. */
@@ -61,11 +69,29 @@ export async function createCertificates(options: CertificatesOptions): Promise<
   for (const host of new Set(hosts)) {
     if (!namesHost(main, host)) log.warn(`the certificate does not cover ${host}; browsers will refuse it`)
   }
-  for (const pair of [main, apps]) {
-    if (pair && pair.leaf.validToDate.getTime() < clock.now()) log.error('the certificate has expired')
+  const expiries = () =>
+    [
+      { subject: 'https_keypair', pair: main },
+      { subject: 'apps_keypair', pair: apps },
+    ].flatMap(({ subject, pair }) => (pair ? [{ subject, expires: pair.leaf.validToDate.getTime() }] : []))
+  const warnOfExpiry = (): void => {
+    for (const { subject, expires } of expiries()) {
+      const days = Math.floor((expires - clock.now()) / DAY_MS)
+      if (days < WARN_DAYS && !development)
+        log.warn({ keypair: subject, days }, 'the certificate expires soon; renew it')
+    }
   }
+  for (const { subject, expires } of expiries()) {
+    if (expires < clock.now())
+      throw new MezError(
+        'MEZ_CERTIFICATE_INVALID',
+        `the certificate of proxy.${subject} has expired; renew it`,
+      )
+  }
+  warnOfExpiry()
+  const warning = setInterval(warnOfExpiry, DAY_MS).unref()
 
-  const refused = new Map<string, string>()
+  const refused = new Map<string, { readonly reason: string; readonly at: number }>()
   const reread = async (files: KeyPairFiles, old: KeyPair): Promise<KeyPair> => {
     try {
       const next = await readKeyPair(files)
@@ -76,9 +102,11 @@ export async function createCertificates(options: CertificatesOptions): Promise<
       return next
     } catch (error) {
       const reason = messageOf(error)
-      if (refused.get(files.certFile) !== reason)
+      const before = refused.get(files.certFile)
+      if (before?.reason !== reason || clock.monotonic() - before.at > REFUSED_MS) {
         log.error({ reason }, 'certificate file refused, old one kept')
-      refused.set(files.certFile, reason)
+        refused.set(files.certFile, { reason, at: clock.monotonic() })
+      }
       return old
     }
   }
@@ -105,10 +133,14 @@ export async function createCertificates(options: CertificatesOptions): Promise<
       key: main.key,
       cert: main.cert,
     }),
+    expiries,
     covers: (host) => ({ ok: namesHost(appsPair(), host), sans: appsPair().sans }),
     development,
     developmentCa: development ? (main.cert.split(/(?=-----BEGIN)/)[1] ?? null) : null,
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer)
+      clearInterval(warning)
+    },
   }
 }
 

@@ -18,7 +18,7 @@ import { tokenRoutes } from '../enrolment/join-token-routes.ts'
 import { createJoinTokens } from '../enrolment/join-tokens.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
-import { createAgents } from './agents.ts'
+import { type Agent, createAgents } from './agents.ts'
 import { createAppHealth } from './app-health.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
@@ -68,6 +68,8 @@ export interface RunningTunnel extends Tunnel {
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
   readonly routes: readonly WebRoutes[]
+  /** All agents that may connect. */
+  agents(): readonly Pick<Agent, 'hostname'>[]
   /** Agents and join tokens that the next step of a rotation would lock out. */
   readonly waiting: RotationProgress['waiting']
   /** Opens no new streams; resolves when the open ones have ended, or the signal aborts. */
@@ -124,6 +126,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
       }),
       agentRoutes({ agents, tunnel: selector, catalog, revisions }),
     ],
+    agents: agents.list,
     waiting: rotation.waiting,
     async drain(signal) {
       draining = true

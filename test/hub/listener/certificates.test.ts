@@ -22,6 +22,7 @@ import {
   developmentFiles,
 } from '../../../core/hub/listener/development-certificate.ts'
 import { createListener } from '../../../core/hub/listener/listener.ts'
+import { until } from '../../until.ts'
 import { names } from '../api-server/start-web.ts'
 import { quietLog } from './quiet-log.ts'
 
@@ -171,3 +172,33 @@ t.test(
     t.equal(String((await echo)[0]), 'still there', 'a connection of before goes on')
   },
 )
+
+t.test('a certificate warns before it expires, and an expired one refuses the start', async (t) => {
+  const main = await pair('expiring', HUB, APPS)
+  const expires = new X509Certificate(readFileSync(main.certFile)).validToDate.getTime()
+  const at = (ms: number) => ({ ...systemClock, now: () => ms })
+  const lines: string[] = []
+  const early = await make({ main, clock: at(expires - 30 * 86_400_000) }, lines)
+  early.close()
+  t.strictSame(early.expiries(), [{ subject: 'https_keypair', expires }])
+  t.notMatch(lines.join('\n'), /expires soon/)
+  const late = await make({ main, clock: at(expires - 20 * 86_400_000) }, lines)
+  late.close()
+  t.match(lines.join('\n'), /expires soon/)
+  await t.rejects(make({ main, clock: at(expires + 1_000) }), { code: 'MEZ_CERTIFICATE_INVALID' })
+})
+
+t.test('a certificate file that stays unusable is reported once, and again each hour', async (t) => {
+  const main = await pair('unusable', HUB, APPS)
+  let monotonic = 0
+  const lines: string[] = []
+  const certificates = await make({ main, clock: { ...systemClock, monotonic: () => monotonic } }, lines)
+  t.teardown(certificates.close)
+  writeFileSync(main.certFile, 'not a certificate')
+  const reports = () => lines.filter((line) => line.includes('certificate file refused')).length
+  await until(() => reports() === 1, 'it is reported')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  t.equal(reports(), 1, 'once')
+  monotonic += 3_600_001
+  await until(() => reports() === 2, 'and again after an hour')
+})

@@ -43,6 +43,7 @@ t.test('a hub serves its metrics and those of its process', async (t) => {
   t.match(text, /^mezite_build_info\{version="\d+\.\d+\.\d+[^"]*"\} 1$/m)
   t.match(text, /^# TYPE mezite_audit_events_total counter$/m)
   t.match(text, /^mezite_audit_queue_events\{sink="audit-database"\} \d+$/m)
+  t.match(text, /^mezite_certificate_expiry_timestamp_seconds\{keypair="https_keypair"\} \d{10}/m)
   t.equal(value('mezite_audit_accepting'), 1)
   t.ok(value('mezite_database_query_seconds_bucket{le="10"}') > 0)
   t.equal(

@@ -1,0 +1,95 @@
+import type { AuthorityName } from '../../api/certificate-authorities.ts'
+import type { TunnelChanged } from '../../api/tunnel.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Rooms } from '../rooms.ts'
+
+const DAY_MS = 24 * 3_600_000
+const EXPIRY_DAYS = 21
+const CLOCK_MS = 5_000
+/** Half of the events with which a sink accepts no new request. */
+const QUEUED = 2_000
+const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
+
+/** One thing that an operator should look at. */
+export interface Attention {
+  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database'
+  /** Name of the agent, app, certificate, sink or hub. */
+  readonly subject: string
+  readonly message: string
+}
+
+type Watched = Pick<
+  Rooms,
+  'catalog' | 'tunnel' | 'certificates' | 'authorities' | 'audit' | 'registry' | 'revisions'
+>
+
+/** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
+export function createAttention(rooms: Watched, hub: string, clock: Clock) {
+  const startedMs = clock.now()
+  const lastSeen = new Map<string, number>()
+
+  function agents(): Attention[] {
+    const connected = new Set(rooms.tunnel.links().map(({ hostname }) => hostname))
+    return rooms.tunnel
+      .agents()
+      .filter(({ hostname }) => !connected.has(hostname))
+      .map(({ hostname }) => {
+        const seen = lastSeen.get(hostname)
+        const since = seen
+          ? `last seen ${timeOf(seen)}`
+          : `not seen since the hub started ${timeOf(startedMs)}`
+        return { kind: 'agent', subject: hostname, message: `not connected, ${since}` }
+      })
+  }
+
+  function apps(): Attention[] {
+    return rooms.catalog.list().flatMap((app) => {
+      const { state, reason } = rooms.tunnel.stateOf(app)
+      if (state === 'ready' || state === 'disabled') return []
+      const message = state === 'no_agent' ? 'no agent of the app is connected' : `unreachable: ${reason}`
+      return [{ kind: 'app', subject: app.name, message }] as const
+    })
+  }
+
+  function certificates(): Attention[] {
+    const authorities = AUTHORITIES.flatMap((name) =>
+      rooms.authorities.keys(name).map(({ expires }) => ({ subject: name, expires })),
+    )
+    const served = rooms.certificates.development ? [] : rooms.certificates.expiries()
+    return [...served, ...authorities].flatMap(({ subject, expires }) => {
+      const days = Math.floor((expires - clock.now()) / DAY_MS)
+      if (days >= EXPIRY_DAYS) return []
+      const message = days < 0 ? `expired ${timeOf(expires)}` : `expires ${timeOf(expires)}, in ${days} days`
+      return [{ kind: 'certificate', subject, message }] as const
+    })
+  }
+
+  function audit(): Attention[] {
+    return rooms.audit.sinks.flatMap(({ name, queued, dropped }) => {
+      if (queued < QUEUED && dropped === 0) return []
+      return [
+        { kind: 'audit', subject: name, message: `${queued} events wait, ${dropped} were dropped` },
+      ] as const
+    })
+  }
+
+  function hubs(): Attention[] {
+    const { clockAheadMs } = rooms.registry
+    const found: Attention[] = []
+    if (Math.abs(clockAheadMs) > CLOCK_MS) {
+      const difference = `${Math.abs(clockAheadMs) / 1_000} s ${clockAheadMs > 0 ? 'ahead of' : 'behind'}`
+      found.push({ kind: 'clock', subject: hub, message: `the clock is ${difference} the database's` })
+    }
+    if (!rooms.revisions.fresh())
+      found.push({ kind: 'database', subject: hub, message: 'access data cannot be read' })
+    return found
+  }
+
+  return {
+    /** Remembers when an agent was connected last; a tap of `tunnel.changed`. */
+    changed: ({ hostname }: TunnelChanged): void => void lastSeen.set(hostname, clock.now()),
+    list: (): readonly Attention[] => [...hubs(), ...certificates(), ...audit(), ...agents(), ...apps()],
+  }
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString()
