@@ -103,7 +103,9 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
     if (effect === 'deny') return deny(state, decision, probe)
     const unavailable = whyUnavailable(app, context.protocol, subject)
-    if (unavailable?.code === 'protocol_mismatch') return unavailable
+    // msh learns the protocol of an app from this refusal, so a requirement comes first there.
+    const mismatch = unavailable?.code === 'protocol_mismatch'
+    if (mismatch && (browser || effect !== 'require')) return unavailable
     if (effect === 'require') {
       if (!browser && !probe) recordDenial(state, reason)
       return { ...refusal('required', 403, reason, subject), requirements }

@@ -58,6 +58,21 @@ t.test('msh opens the page, waits for the passkey, and goes on', { timeout: 60_0
   await other.stop()
 })
 
+t.test('a TCP app that needs a passkey opens no port before the confirmation', async (t) => {
+  await keys.hub.api('PUT', '/apps/db', {
+    ...{ kind: 'app', version: 'v1', metadata: { name: 'db', labels: { tier: 'vault' } } },
+    spec: { uri: 'tcp://127.0.0.1:9', agents: ['none'] },
+  })
+  const dan = await person('dan')
+  const msh = startMsh(['app', 'login', 'db'], envOf('dan'))
+  const [, address = ''] = await msh.err(/db needs your passkey\.\nOpening (https:\S+)/)
+  const port = new URL(address).searchParams.get('redirect_port')!
+  const { location } = await confirm(dan, dan.session, 'db', port)
+  t.equal((await fetch(location)).status, 200)
+  await msh.out(/^Tunnel open: 127\.0\.0\.1:\d+ -> db\n/)
+  await msh.stop()
+})
+
 t.test('only the own login of the person can be confirmed, with an own passkey', async (t) => {
   const [bob, eve] = [await person('bob'), await person('eve')]
   t.match(await confirm(eve, bob.session, 'vault', 50_000), { status: 404, code: 'session_unknown' })
