@@ -81,7 +81,11 @@ export async function openTransportBench(
   /** The hub's own host, as far as transports see it. */
   function webServer() {
     const web = createSecureServer({ key, cert, allowHTTP1: true, settings: { enableConnectProtocol: true } })
-    web.on('connection', keep)
+    web.on('connection', (socket) => {
+      // As the hub's listener does.
+      socket.setNoDelay(true)
+      keep(socket)
+    })
     web.on('sessionError', () => {})
     web.on('upgrade', (request, socket, head) => {
       if (request.url === hub.path?.path && hub.path?.upgrade)

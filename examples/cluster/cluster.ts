@@ -11,6 +11,8 @@ import { findProgram } from './program-lookup.ts'
 import { hubConfig, resources } from './resources.ts'
 
 export interface ClusterOptions {
+  /** Name of the only transport that the agent uses; undefined: it chooses. */
+  readonly transport?: string | undefined
   /** Folder of all data and logs, created with mode 0700. */
   readonly dir: string
   /** Port of the hub; 0 picks a free one. */
@@ -178,6 +180,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         ...['--proxy', `${hubHost}:${hubPort}`],
         ...['--hostname', 'demo-node', '--data-dir', agentDir],
         ...['--ca-pin', joining.ca_pin],
+        ...(options.transport ? ['--transport', options.transport] : []),
       ],
       env: { MEZITE_JOIN_TOKEN: joining.token },
       logFile: logFile('agent'),

@@ -12,13 +12,15 @@ const HUB_PORT = 3080
 const IDP_PORT = 3090
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR]
+const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME]
 
 Starts a hub, an identity provider, an agent and four applications on this machine.
 
   --check     start on free ports, try everything as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
   --dir DIR   folder for everything that stays between runs (default examples/cluster/.data)
+  --transport NAME
+              http2, websocket or webtransport: the agent uses only this one
   --help      print this`
 
 async function main(): Promise<number> {
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
     options: {
       check: { type: 'boolean', default: false },
       port: { type: 'string', default: String(HUB_PORT) },
+      transport: { type: 'string' },
       dir: { type: 'string', default: fileURLToPath(new URL('.data', import.meta.url)) },
       help: { type: 'boolean', default: false },
     },
@@ -41,15 +44,16 @@ async function main(): Promise<number> {
   if (!values.check && (await isTaken(hubPort))) {
     throw new Error(`port ${hubPort} is taken; choose another: npm run demo -- --port ${hubPort + 1}`)
   }
-  return values.check ? runCheck() : runDemo(hubPort, resolve(values.dir))
+  const { transport } = values
+  return values.check ? runCheck(transport) : runDemo(hubPort, resolve(values.dir), transport)
 }
 
 const onStep = (title: string): void => print(`- ${title}`)
 
-async function runCheck(): Promise<number> {
+async function runCheck(transport: string | undefined): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-check-'))
   const signal = interruption()
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal })
+  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, transport })
   try {
     print('')
     const held = await Promise.race([check(cluster, print), until(signal).then(() => false)])
@@ -62,10 +66,10 @@ async function runCheck(): Promise<number> {
 }
 
 /** `dir` stays between runs, so that the next start is faster and people stay signed in. */
-async function runDemo(hubPort: number, dir: string): Promise<number> {
+async function runDemo(hubPort: number, dir: string, transport: string | undefined): Promise<number> {
   const signal = interruption()
   const started = performance.now()
-  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal })
+  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, transport })
   try {
     onStep('Creating a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)

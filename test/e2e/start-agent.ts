@@ -24,12 +24,19 @@ export interface AgentOptions {
   readonly file?: string
 }
 
+/** `MEZITE_TEST_TRANSPORT=websocket npm test` runs every test with agents over that transport. */
+const TRANSPORT = process.env.MEZITE_TEST_TRANSPORT
+
 /** Joins an agent of its own process and waits until its tunnel is up. */
 export async function startAgent(options: AgentOptions): Promise<Program> {
   const { hostname, proxy, api, dir, allow } = options
   const folder = join(dir, hostname)
   mkdirSync(folder, { recursive: true })
-  const config = { proxy_addr: proxy, hostname, ...(allow ? { apps: { allow } } : {}) }
+  const config = {
+    ...{ proxy_addr: proxy, hostname },
+    ...(allow ? { apps: { allow } } : {}),
+    ...(TRANSPORT ? { tunnel: { transports: [TRANSPORT] } } : {}),
+  }
   writeFileSync(join(folder, 'mezd.yaml'), stringify(config))
   const { token, ca_pin: pin } = await joinToken(api, hostname)
   return launch(options, ['--ca-pin', pin], { MEZITE_JOIN_TOKEN: token })

@@ -30,7 +30,8 @@ export async function startTestCluster(
 ): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-e2e-'))
   await seedDatabase(join(dir, 'hub'))
-  const cluster = await startCluster({ ...options, dir, hubPort: 0, idpPort: 0, onStep: () => {} })
+  const transport = process.env.MEZITE_TEST_TRANSPORT
+  const cluster = await startCluster({ ...options, dir, hubPort: 0, idpPort: 0, onStep: () => {}, transport })
   const servers: Server[] = []
   t.teardown(async () => {
     for (const server of servers) {

@@ -1,0 +1,36 @@
+import { request } from 'node:https'
+import { connect as connectTls } from 'node:tls'
+import { defineAgentPlugin } from '@mezite/core'
+import { agentTransports, type HubTarget } from '@mezite/core/protocol'
+import { Framed, PATH } from './framed.ts'
+
+async function dial({ host, port, signal, connect }: HubTarget): Promise<Framed> {
+  const socket = await connect()
+  signal.addEventListener('abort', () => socket.destroy(), { once: true })
+  return new Promise((resolve, reject) => {
+    const asked = request({
+      ...{ host, port, path: PATH, headers: { connection: 'Upgrade', upgrade: 'framed' } },
+      // Agent and hub prove who they are inside, in the tunnel's own TLS.
+      createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
+    })
+    const abort = (): void => void asked.destroy(signal.reason as Error)
+    signal.addEventListener('abort', abort, { once: true })
+    asked.once('upgrade', (_response, stream, head) => {
+      signal.removeEventListener('abort', abort)
+      if (head.length > 0) stream.unshift(head)
+      resolve(new Framed(stream))
+    })
+    asked.once('response', ({ statusCode }) => reject(new Error(`the hub responded with ${statusCode}`)))
+    asked.on('error', (error) => reject(socket.destroy() && error))
+    asked.end()
+  })
+}
+
+/** Sends tunnels in frames, behind an HTTP upgrade. */
+export default defineAgentPlugin({
+  name: 'framed-transport',
+  api: 1,
+  summary: 'Connects to the hub in frames',
+  provides: { agentTransports },
+  setup: ({ provide }) => provide.agentTransports({ name: 'framed', dial }),
+})
