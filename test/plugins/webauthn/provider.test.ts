@@ -40,7 +40,12 @@ t.test(
     })
     keys.clock.advance(11 * 60_000)
     // The provider's clock is ahead as well, by as much as an ID token may be old.
-    issuer.misbehave = { idToken: (claims) => void Object.assign(claims, { iat: Number(claims.iat) + 330 }) }
+    issuer.misbehave = {
+      idToken: (claims) => {
+        claims.iat = Number(claims.iat) + 330
+        claims.exp = Number(claims.exp) + 660
+      },
+    }
     await keys.hub.ready()
     t.match(await keys.enrol(ann, token), { status: 401, code: 'login_required' }, 'an old sign-in')
     await arrive('ann', ann.visitor)
