@@ -2,8 +2,9 @@
  * What a protocol, a transport or a program that speaks to a hub needs beside `@mezite/core`: byte streams, framing,
  * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
  */
-export { type Access, access } from './api/access.ts'
+export { type Access, access, type LockView, locks } from './api/access.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'
+export { type ApiTokens, apiTokens } from './api/api-tokens.ts'
 export type { HttpVersion, IdentityValue } from './api/app.ts'
 export { type AppKind, appKinds } from './api/app-kinds.ts'
 export { type Assertion, assertion } from './api/assertion.ts'

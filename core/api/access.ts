@@ -17,3 +17,12 @@ export interface Access {
 
 /** Whether somebody may reach an app. */
 export const access = serviceRef<Access>('access')
+
+/** The locks that administrators have set, read from memory. */
+export interface LockView {
+  /** The lock that stops the subject, or the app when one is given; null: none. `message` is for the person. */
+  lockFor(subject: Subject, app: App | null): { readonly message: string | null } | null
+}
+
+/** Locks on users, roles, sessions and apps. */
+export const locks = serviceRef<LockView>('locks')

@@ -1,5 +1,5 @@
 import type { HookCalls, HookTree } from '../kernel/hook.ts'
-import { first, tells, votes, waterfall } from '../kernel/hook.ts'
+import { first, series, tells, votes, waterfall } from '../kernel/hook.ts'
 import type { App } from './app.ts'
 import type { AuditEvent } from './audit.ts'
 import type { AccessQuery, Requirement, Vote } from './decision.ts'
@@ -8,6 +8,7 @@ import { lifecycleHooks } from './lifecycle-hooks.ts'
 import type { SessionEnded } from './sessions.ts'
 import type { Subject } from './subject.ts'
 import type { Link, TunnelChanged } from './tunnel.ts'
+import type { NameRelease } from './users.ts'
 
 /** A person in a browser has not met a requirement of an app. */
 export interface Challenge {
@@ -31,6 +32,10 @@ export const hubHooks = {
     decide: votes<AccessQuery, Vote>(),
     /** Returns where a browser meets a requirement. `null`: not mine; without any tap that knows it, access is denied. */
     challenge: first<Challenge, Reply>({ deadlineMs: 10_000 }),
+  },
+  user: {
+    /** A name is taken from its holder: remove credentials that rest on it, in the same transaction. */
+    released: series<NameRelease>({ deadlineMs: 5_000 }),
   },
   session: {
     /** A session is over; its live streams are being cut. */

@@ -1,4 +1,5 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { Actor } from './audit.ts'
 import type { Transaction } from './database.ts'
 import type { Change } from './revisions.ts'
 
@@ -34,6 +35,8 @@ export interface SignIn {
 export interface Users {
   byName(name: string): User | undefined
   list(): readonly User[]
+  /** By which a name is compared: `User.key` of the user who has it. */
+  keyOf(name: string): string
   /** Own and mapped roles together, sorted, without duplicates. Empty for an unknown user. */
   rolesOf(name: string): readonly string[]
   /**
@@ -50,8 +53,20 @@ export interface Users {
   confirm(input: SignIn): Promise<User>
   /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
   claim(input: SignIn): Promise<User>
+  /** `User.holder` as the transaction sees it; undefined when there is no such user. */
+  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
   /** Takes the mapped roles of everybody whom this connector signed in last, in a change that removes it. */
   dropMappedRoles(trx: Transaction, change: Pick<Change, 'touch'>, connector: string): Promise<void>
+}
+
+/** A name is taken from the identity that holds it: the user is removed or relinked. */
+export interface NameRelease {
+  /** The change that does it; an error undoes it. */
+  readonly trx: Transaction
+  readonly change: Pick<Change, 'touch' | 'audit'>
+  /** `User.key`. */
+  readonly key: string
+  readonly by: Actor
 }
 
 /** User names and the identities that hold them. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
+import { apiTokens } from '../api/api-tokens.ts'
 import { diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
 import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
@@ -14,7 +15,6 @@ import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { createDiagnosticsListener, healthRoute } from '../log/diagnostics-listener.ts'
 import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
-import { apiTokenRoutes } from './access/api-token-routes.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { lockRoutes } from './access/lock-routes.ts'
@@ -93,7 +93,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const roomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
   const rooms = await openRooms(roomsOptions)
   const { services, store, certificates, revisions, authorities, audit, catalog, users, locks } = rooms
-  const { apiTokens, sessions, tunnel, registry, peers, cuts, activity, pages, signIn } = rooms
+  const { sessions, tunnel, registry, peers, cuts, activity, pages, signIn } = rooms
   const parts = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
@@ -136,13 +136,12 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       sessionRoutes({ sessions, catalog, activity }),
       lockRoutes({ locks }),
       explanationRoutes({ catalog, users, locks, ask: kernel.calls.access.decide, publicNames, clock }),
-      apiTokenRoutes({ apiTokens }),
       ...tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,
       ...kernel.slot(webRoutes),
     ],
-    identify: createCallerLookup({ apiTokens, sessions, locks }),
+    identify: createCallerLookup({ apiTokens: () => kernel.service(apiTokens), sessions, locks }),
     revisions,
     hsts: !certificates.development,
     version: hubVersion,

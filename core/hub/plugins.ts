@@ -1,4 +1,4 @@
-import { access } from '../api/access.ts'
+import { access, locks } from '../api/access.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
@@ -19,6 +19,7 @@ import { safePath } from './signin/return-target.ts'
 
 /** Loaded without being named under `plugins:`; each is `@mezite/plugin-<name>` and can be set to false. */
 export const standardPlugins: readonly string[] = [
+  'api-tokens',
   'audit-database',
   'cli-login',
   'http-apps',
@@ -49,6 +50,7 @@ export const hubServices = {
   catalog,
   database,
   httpHooks,
+  locks,
   metrics,
   proxyLimits,
   publicNames,
@@ -97,6 +99,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
       Array.isArray(value) && value.length > 0 && value.every((one) => /^[a-z][a-z0-9+.-]*$/.test(one)),
     servedByHub: oneOf(true, false),
   }),
+  apiTokens: partWith(['identify']),
   assertion: partWith(['sign']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
   transports: partWith([], {

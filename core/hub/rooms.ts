@@ -10,7 +10,6 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
-import { createApiTokens } from './access/api-tokens.ts'
 import { createDecisions } from './access/decisions.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
@@ -111,9 +110,8 @@ export async function openRooms(options: RoomsOptions) {
     clock,
     log,
   })
-  const users = createUsers({ revisions, clock, log })
+  const users = createUsers({ revisions, released: calls.user.released, clock, log })
   const locks = createLocks({ revisions, clock })
-  const apiTokens = createApiTokens({ db, revisions, users, locks, clock, log })
   const { decide } = calls.access
   const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
@@ -192,6 +190,7 @@ export async function openRooms(options: RoomsOptions) {
     catalog,
     database: db,
     httpHooks: calls.http,
+    locks,
     metrics: counts.metrics,
     proxyLimits: config.proxy.limits,
     publicNames,
@@ -212,7 +211,6 @@ export async function openRooms(options: RoomsOptions) {
     catalog,
     users,
     locks,
-    apiTokens,
     sessions,
     tunnel,
     registry,

@@ -39,7 +39,7 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['audit-database', 'cli-login', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
+  ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn'],
 ]
@@ -47,6 +47,7 @@ const ORDER = [
 t.test('the order of setup, and what each provides', async (t) => {
   const kernel = await wired()
   t.strictSame(Object.fromEntries(kernel.describe().map(({ name, provides }) => [name, provides])), {
+    'api-tokens': ['apiTokens', 'webRoutes'],
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
@@ -80,6 +81,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
+    'user.released': ['api-tokens'],
     'session.ended': ['tcp-apps'],
     'tunnel.changed': [],
     'tunnel.route': [],

@@ -1,6 +1,6 @@
+import type { ApiTokens } from '../../api/api-tokens.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
-import type { ApiTokens } from './api-token.ts'
 import type { Locks } from './lock.ts'
 
 /** What a call of the JSON API shows: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
@@ -10,17 +10,19 @@ export interface ApiCredentials {
 }
 
 /**
- * Who calls the hub's own host: API tokens and sessions of command lines as bearer tokens, browser sessions as cookies.
- * Null: nobody that is known. A locked person is known and has no roles.
+ * The caller of a route on the hub's own host: API tokens (of a plugin) and sessions of command lines as bearer tokens,
+ * browser sessions as cookies. Null: unknown. A locked person is known and has no roles.
  */
 export function createCallerLookup(options: {
-  readonly apiTokens: Pick<ApiTokens, 'identify'>
+  /** Undefined while no plugin provides them. */
+  readonly apiTokens: () => ApiTokens | undefined
   readonly sessions: Pick<Sessions, 'find' | 'subjectOf' | 'touch'>
   readonly locks: Pick<Locks, 'lockFor'>
 }): (credentials: ApiCredentials) => Promise<Subject | null> {
   const { apiTokens, sessions, locks } = options
   return async ({ kind, token }) => {
-    const holder = kind === 'bearer' ? apiTokens.identify(token) : null
+    // First, because looking up a token that is not a session's costs a read of the database.
+    const holder = kind === 'bearer' ? (apiTokens()?.identify(token) ?? null) : null
     if (holder !== null) return holder
     let session = await sessions.find('hub', token)
     // Only a program sends this one, so it counts in no cookie.

@@ -25,28 +25,12 @@ export interface LockTable {
   readonly expires: number | null
 }
 
-export interface ApiTokenTable {
-  readonly id: string
-  readonly name: string
-  /** SHA-256 of the whole token, base64url. */
-  readonly hash: string
-  /** JSON array. */
-  readonly roles: string
-  readonly creator: string
-  /** See `ApiToken.holder`. */
-  readonly holder: string | null
-  readonly created: number
-  readonly expires: number
-  readonly used_at: number | null
-}
-
 export type AccessTables = {
   readonly users: UserTable
   readonly locks: LockTable
-  readonly api_tokens: ApiTokenTable
 }
 
-/** Tables of users, locks and API tokens; times in milliseconds since the epoch. */
+/** Tables of users, locks and API tokens (of the plugin api-tokens); times in milliseconds since the epoch. */
 export const accessMigrations: Migrations = {
   owner: 'core-access',
   migrations: {

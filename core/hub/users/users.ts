@@ -2,11 +2,10 @@ import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
-import type { SignIn, User, Users } from '../../api/users.ts'
+import type { NameRelease, SignIn, User, Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { revokeApiTokens } from '../access/api-token-revocation.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
 import { holderOf } from './name-holder.ts'
@@ -15,6 +14,8 @@ import { foldName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
   readonly revisions: Pick<Revisions, 'write' | 'addView'>
+  /** Runs in the change that takes a name from its holder. */
+  readonly released: (release: NameRelease) => Promise<void>
   readonly clock: Clock
   readonly log: Log
 }
@@ -31,12 +32,10 @@ export interface RunningUsers extends Users {
   relink(name: string, actor: Actor): Promise<User>
   /** API tokens that the person has created end as well. */
   remove(name: string, actor: Actor): Promise<User>
-  /** `User.holder` as the transaction sees it; undefined when there is no such user. */
-  holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
 }
 
 /** Keeps users in memory, up to date by the change sequence. */
-export function createUsers({ revisions, clock, log }: UsersOptions): RunningUsers {
+export function createUsers({ revisions, released, clock, log }: UsersOptions): RunningUsers {
   let users = new Map<string, User>()
 
   function read(row: UserTable): User | null {
@@ -185,6 +184,7 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
 
   return {
     byName: (name) => users.get(foldName(name)),
+    keyOf: foldName,
     list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
     rolesOf(name) {
       const user = users.get(foldName(name))
@@ -225,7 +225,7 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
         name,
         actor,
         { issuer: null, sub: null, connector: null, mapped_roles: '[]' },
-        (trx, change, key) => revokeApiTokens(trx, change, key, actor),
+        (trx, change, key) => released({ trx, change, key, by: actor }),
       ),
 
     async remove(name, actor) {
@@ -234,7 +234,7 @@ export function createUsers({ revisions, clock, log }: UsersOptions): RunningUse
         const found = await existing(trx, name)
         await guardAdmins(trx, found, false, actor)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
-        await revokeApiTokens(trx, change, key, actor)
+        await released({ trx, change, key, by: actor })
         await note(change, 'user.deleted', found, actor)
         return found
       }, actor)

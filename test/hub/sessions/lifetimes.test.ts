@@ -28,7 +28,7 @@ async function handOver(
   const code = await sessions.tickets.issue({ hubSession, app, nonceHash, satisfied })
   return (await sessions.tickets.redeem({ code, app, nonceHash, clientIp: '10.0.0.9' }))?.session
 }
-const apiTokens = { identify: () => null }
+const apiTokens = () => undefined
 /** Something that is open, and why it was cut. */
 function stream(session: Session): EndReason[] {
   const cuts: EndReason[] = []

@@ -56,7 +56,7 @@ t.test('sessions', async (t) => {
       const made = (await (await handOver(parent)).redeem())!
       t.equal(made.session.appId, app.id)
       t.equal(made.session.parentId, parent.id)
-      const identify = createCallerLookup({ apiTokens: { identify: () => null }, sessions, locks })
+      const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
       for (const kind of ['hub-cookie', 'bearer'] as const)
         t.equal(await identify({ kind, token: made.token }), null, 'B18')
       t.match(await identify({ kind: 'bearer', token: hubToken }), { user: 'ann', roles: ['dev'] })
@@ -214,7 +214,7 @@ t.test('sessions', async (t) => {
       if (subject.roles.includes('dev')) vote.allow('dev')
     })
     const { session: below, token: belowToken } = (await (await handOver(session, other)).redeem())!
-    const identify = createCallerLookup({ apiTokens: { identify: () => null }, sessions, locks })
+    const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
     const settled = () => sessions.live.recheck()
 
     const a = stream(session)
@@ -354,7 +354,7 @@ t.test('sessions', async (t) => {
       t.equal(unnamed.holder, first.holder, 'whoever holds the name')
       const { cuts } = stream(session, other)
       t.ok(sessions.subjectOf(session))
-      const identify = createCallerLookup({ apiTokens: { identify: () => null }, sessions, locks })
+      const identify = createCallerLookup({ apiTokens: () => undefined, sessions, locks })
       const bearer = () => identify({ kind: 'bearer', token })
       t.match(await bearer(), { user: 'kim' })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { AccessQuery, Log, SessionLimits, Vote } from '@mezite/core'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
+import type { NameRelease } from '../../../core/api/users.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { createDecisions } from '../../../core/hub/access/decisions.ts'
 import { createLocks } from '../../../core/hub/access/locks.ts'
@@ -77,7 +78,12 @@ export async function startRooms() {
   })
   const audit = { record: (event: AuditInput) => void events.push(event), accepting: true }
   let limits: SessionLimits | undefined
-  const users = createUsers({ revisions, clock, log })
+  /** Run, in order, when a name is taken from its holder. */
+  const releases: ((release: NameRelease) => Promise<void>)[] = []
+  const released = async (release: NameRelease) => {
+    for (const each of releases) await each(release)
+  }
+  const users = createUsers({ revisions, released, clock, log })
   const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
@@ -105,6 +111,7 @@ export async function startRooms() {
     locks,
     catalog,
     users,
+    releases,
     access,
     decisions,
     sessions,

@@ -4,8 +4,8 @@ import type { Subject } from '@mezite/core'
 import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'
 import fc from 'fast-check'
 import t from 'tap'
-import { createApiTokens } from '../../../core/hub/access/api-tokens.ts'
-import { operator, quiet, startRooms } from '../sessions/start-rooms.ts'
+import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
+import { operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 const MINUTE = 60_000
 const clock = fakeClock()
@@ -184,6 +184,7 @@ t.test(
     t.teardown(() => rooms.stop())
     const { db, revisions, users } = rooms
     const tokens = createApiTokens({ ...rooms, log: quiet })
+    rooms.releases.push(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
     const taken = { name: 'kim', issuer: 'https://idp', connector: 'sso', mappedRoles: ['admin'] }
     const who = { subject: operator, clientIp: '', id: 'request-1' }
     await users.create('root', ['admin'], who)

@@ -2,8 +2,8 @@
 import type { Subject } from '@mezite/core'
 import { sql } from 'kysely'
 import t from 'tap'
-import { createApiTokens } from '../../../core/hub/access/api-tokens.ts'
-import { operator, quiet, startRooms } from '../sessions/start-rooms.ts'
+import { createApiTokens } from '../../../plugins/api-tokens/api-tokens.ts'
+import { operator, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 
 const MINUTE = 60_000
 const MONTH = 30 * 24 * 60 * MINUTE
@@ -11,6 +11,7 @@ const rooms = await startRooms()
 t.teardown(() => rooms.stop())
 const { db, revisions, users, locks, events } = rooms
 const tokens = createApiTokens({ ...rooms, log: quiet })
+rooms.releases.push(({ trx, change, key, by }) => tokens.revokeOf(trx, change, key, by))
 const by = (subject: Subject) => ({ subject, clientIp: '', id: 'request-1' })
 await users.create('Root', ['admin', 'platform'], by(operator))
 await users.create('ann', ['dev'], by(operator))

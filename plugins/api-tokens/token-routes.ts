@@ -1,8 +1,5 @@
-import { Type } from 'typebox'
-import type { WebRoutes } from '../../api/web-routes.ts'
-import { ROLE_NAME } from '../users/role-name.ts'
-import type { ApiToken } from './api-token.ts'
-import type { RunningApiTokens } from './api-tokens.ts'
+import { ROLE_NAME, Type, type WebRoutes } from '@mezite/core'
+import type { ApiToken, RunningApiTokens } from './api-tokens.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const DEFAULT_TTL_SECONDS = 30 * 24 * 3_600
@@ -41,8 +38,8 @@ export function apiTokenRoutes({ apiTokens }: { readonly apiTokens: RunningApiTo
       )
       web.post<{ Body: TokenBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
         const { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS } = request.body
-        const asked = { name, roles, ttlMs: ttl * 1_000 }
-        const { token, secret } = await apiTokens.create(asked, request.actor)
+        const wanted = { name, roles, ttlMs: ttl * 1_000 }
+        const { token, secret } = await apiTokens.create(wanted, request.actor)
         reply.code(201)
         return { ...show(token), used_at: null, token: secret }
       })

@@ -1,27 +1,68 @@
 import { createHash, randomBytes } from 'node:crypto'
+import {
+  type Actor,
+  type AuditInput,
+  type Change,
+  type Clock,
+  type Database,
+  type Log,
+  messageOf,
+  Problem,
+  type Revisions,
+  type Subject,
+  type Transaction,
+  type Users,
+  type View,
+} from '@mezite/core'
+import type { ApiTokens, LockView } from '@mezite/core/protocol'
 import { v7 as uuidv7 } from 'uuid'
-import type { Actor } from '../../api/audit.ts'
-import type { Database } from '../../api/database.ts'
-import { Problem } from '../../api/problem.ts'
-import type { Revisions, View } from '../../api/revisions.ts'
-import type { Subject } from '../../api/subject.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { messageOf } from '../../kernel/error.ts'
-import type { Log } from '../../kernel/log.ts'
-import type { RunningUsers } from '../users/users.ts'
-import type { ApiToken, ApiTokens } from './api-token.ts'
-import { API_TOKEN, apiTokenEvent } from './api-token-revocation.ts'
-import type { Locks } from './lock.ts'
-import type { AccessTables, ApiTokenTable } from './migrations.ts'
 
-/** What secret scanners look for, and what tells a token from a session's. */
+/** Secret scanners look for it, and it distinguishes an API token from a session's token. */
 const PREFIX = 'mezite_api_'
 const SECRET = /^mezite_api_[A-Za-z0-9_-]{43}$/
 const OPERATOR = 'operator@socket'
-/** The last use is written this often. */
+/** The last use is stored at most this often. */
 const USED_MS = 60_000
-/** Expired tokens stay listed for this long. */
+/** Expired tokens are listed for this long. */
 const KEPT_MS = 30 * 24 * 3_600_000
+
+/** What changes of API tokens touch. */
+const API_TOKEN = 'api-token'
+
+/** The table is created by the core's migrations (`core-access`), from the time when tokens were part of the core. */
+interface TokenRow {
+  readonly id: string
+  readonly name: string
+  /** SHA-256 of the whole token, base64url. */
+  readonly hash: string
+  /** JSON array. */
+  readonly roles: string
+  readonly creator: string
+  /** See `ApiToken.holder`. */
+  readonly holder: string | null
+  readonly created: number
+  readonly expires: number
+  readonly used_at: number | null
+}
+type Tables = { readonly api_tokens: TokenRow }
+
+/** A credential of a program for the JSON API. Its secret is shown once and stored as a hash. */
+export interface ApiToken {
+  readonly id: string
+  /** Unique. The audit trail calls its holder `token:<name>`. */
+  readonly name: string
+  readonly roles: readonly string[]
+  /** The person who created it; it never has a role that this person lacks now. */
+  readonly creator: string
+  /**
+   * The identity that held the creator's name then (`User.holder`), empty for nobody and for the operator: the token is not
+   * valid under another one. Null: the token is older than this field, and the name alone counts.
+   */
+  readonly holder: string | null
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly expires: number
+}
 
 export interface NewApiToken {
   readonly name: string
@@ -34,7 +75,7 @@ export interface ListedApiToken extends ApiToken {
   readonly usedAt: number | null
 }
 
-/** API tokens and what an administrator does with them. Every change is recorded in its own transaction. */
+/** API tokens, and the changes that administrators make. Every change is recorded in its own transaction. */
 export interface RunningApiTokens extends ApiTokens {
   /**
    * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
@@ -45,19 +86,21 @@ export interface RunningApiTokens extends ApiTokens {
   list(): Promise<readonly ListedApiToken[]>
   /** Throws `Problem` 404 `token_not_found`. */
   remove(id: string, actor: Actor): Promise<ApiToken>
+  /** Removes the tokens that the user with this key created, in the change that takes the name from its holder. */
+  revokeOf(trx: Transaction, change: Pick<Change, 'touch' | 'audit'>, key: string, by: Actor): Promise<void>
 }
 
-/** Keeps API tokens in memory by the hash of their secret. */
+/** Keeps API tokens in memory by the hash of their secret, up to date by the change sequence. */
 export function createApiTokens(options: {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView'>
-  readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
-  readonly locks: Pick<Locks, 'lockFor'>
+  readonly users: Pick<Users, 'byName' | 'rolesOf' | 'holderIn' | 'keyOf'>
+  readonly locks: LockView
   readonly clock: Clock
   readonly log: Log
 }): RunningApiTokens {
   const { revisions, users, locks, clock, log } = options
-  const db = options.db.withTables<AccessTables>()
+  const db = options.db.withTables<Tables>()
   let byHash = new Map<string, ApiToken>()
   const usedAt = new Map<string, number>()
 
@@ -65,9 +108,9 @@ export function createApiTokens(options: {
     name: 'api-tokens',
     kinds: [API_TOKEN],
     async loadAll(trx) {
-      const rows = await trx.withTables<AccessTables>().selectFrom('api_tokens').selectAll().execute()
+      const rows = await trx.withTables<Tables>().selectFrom('api_tokens').selectAll().execute()
       return () => {
-        byHash = new Map(rows.map((row) => [row.hash, tokenOf(row as ApiTokenTable)]))
+        byHash = new Map(rows.map((row) => [row.hash, tokenOf(row as TokenRow)]))
       }
     },
     // There are few, and they change seldom.
@@ -85,8 +128,8 @@ export function createApiTokens(options: {
     return Object.freeze({ ...holder, roles: granted })
   }
 
-  /** Whoever got the name since has not made it. */
-  const isOfItsMaker = ({ creator, holder }: ApiToken): boolean =>
+  /** A later holder of the name has not created it. */
+  const isOfCreator = ({ creator, holder }: ApiToken): boolean =>
     creator === OPERATOR || holder === null || holder === (users.byName(creator)?.holder ?? '')
 
   function noteUse({ id }: ApiToken): void {
@@ -97,14 +140,16 @@ export function createApiTokens(options: {
       .set({ used_at: now })
       .where('id', '=', id)
       .execute()
-      .catch((error) => log.debug({ error: messageOf(error) }, 'the use of an API token was not noted'))
+      .catch((error) =>
+        log.debug({ error: messageOf(error) }, 'failed to store the last use of an API token'),
+      )
   }
 
   return {
     identify(secret) {
       if (!SECRET.test(secret)) return null
       const token = byHash.get(hashOf(secret))
-      if (!token || token.expires <= clock.now() || !isOfItsMaker(token)) return null
+      if (!token || token.expires <= clock.now() || !isOfCreator(token)) return null
       noteUse(token)
       return subjectOf(token)
     },
@@ -115,18 +160,18 @@ export function createApiTokens(options: {
         throw new Problem(
           403,
           'token_makes_no_token',
-          'An API token cannot make another one; sign in for that.',
+          'An API token cannot create another one. Sign in to create it.',
         )
       }
       const beyond = roles.filter((role) => !subject.roles.includes(role))
       if (beyond.length > 0) {
-        const detail = `You do not have ${beyond.join(', ')}; a token has no more roles than who makes it.`
+        const detail = `You cannot grant ${beyond.join(', ')}: a token can only have roles that its creator has.`
         throw new Problem(403, 'roles_exceed_own', detail)
       }
       const secret = PREFIX + randomBytes(32).toString('base64url')
       const created = clock.now()
       const own = [...new Set(roles)].sort()
-      const asked = {
+      const fields = {
         id: uuidv7(),
         name,
         roles: own,
@@ -134,12 +179,12 @@ export function createApiTokens(options: {
         created,
         expires: created + ttlMs,
       }
-      const made = await revisions.write(async (trx, change) => {
-        const tables = trx.withTables<AccessTables>()
+      const stored = await revisions.write(async (trx, change) => {
+        const tables = trx.withTables<Tables>()
         const holder = subject.kind === 'operator' ? null : await users.holderIn(trx, subject.user)
         if (holder === undefined)
-          throw new Problem(401, 'login_required', 'The user has just been removed. Sign in again.')
-        const token = { ...asked, holder: holder ?? '' }
+          throw new Problem(401, 'login_required', 'Your user was just removed. Sign in again.')
+        const token = { ...fields, holder: holder ?? '' }
         await tables
           .deleteFrom('api_tokens')
           .where((where) =>
@@ -150,7 +195,7 @@ export function createApiTokens(options: {
           )
           .execute()
         const taken = await tables.selectFrom('api_tokens').select('id').where('name', '=', name).execute()
-        if (taken.length > 0) throw new Problem(409, 'token_exists', `There is an API token ${name} already.`)
+        if (taken.length > 0) throw new Problem(409, 'token_exists', `The API token ${name} already exists.`)
         await tables
           .insertInto('api_tokens')
           .values({ ...token, roles: JSON.stringify(own), hash: hashOf(secret), used_at: null })
@@ -159,17 +204,17 @@ export function createApiTokens(options: {
         await change.audit(apiTokenEvent('token.created', token, actor))
         return token
       }, actor)
-      return { token: made, secret }
+      return { token: stored, secret }
     },
 
     async list() {
       const rows = await db.selectFrom('api_tokens').selectAll().orderBy('created').execute()
-      return rows.map((row) => ({ ...tokenOf(row as ApiTokenTable), usedAt: row.used_at }))
+      return rows.map((row) => ({ ...tokenOf(row as TokenRow), usedAt: row.used_at }))
     },
 
     remove: (id, actor) =>
       revisions.write(async (trx, change) => {
-        const tables = trx.withTables<AccessTables>()
+        const tables = trx.withTables<Tables>()
         const row = await tables
           .deleteFrom('api_tokens')
           .where('id', '=', id)
@@ -179,18 +224,33 @@ export function createApiTokens(options: {
           const detail = `There is no API token ${id}; \`mezctl api-tokens ls\` lists them.`
           throw new Problem(404, 'token_not_found', detail)
         }
-        const token = tokenOf(row as ApiTokenTable)
+        const token = tokenOf(row as TokenRow)
         change.touch(API_TOKEN, id)
         await change.audit(apiTokenEvent('token.deleted', token, actor))
         return token
       }, actor),
+
+    async revokeOf(trx, change, key, by) {
+      const tables = trx.withTables<Tables>()
+      const all = await tables.selectFrom('api_tokens').select(['id', 'name', 'creator']).execute()
+      for (const token of all.filter(({ creator }) => users.keyOf(creator) === key)) {
+        await tables.deleteFrom('api_tokens').where('id', '=', token.id).execute()
+        change.touch(API_TOKEN, token.id)
+        await change.audit(apiTokenEvent('token.deleted', token, by))
+      }
+    },
   }
+}
+
+/** A change of a token for the audit, without its secret. */
+function apiTokenEvent(type: string, { id, name }: Pick<TokenRow, 'id' | 'name'>, by: Actor): AuditInput {
+  return { type, success: true, by, fields: { name, token: id, kind: 'api' } }
 }
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
-/** Roles that cannot be read grant nothing. */
-function tokenOf({ id, name, roles, creator, holder, created, expires }: ApiTokenTable): ApiToken {
+/** Unreadable roles grant nothing. */
+function tokenOf({ id, name, roles, creator, holder, created, expires }: TokenRow): ApiToken {
   let parsed: unknown = null
   try {
     parsed = JSON.parse(roles)
