@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path'
 import v8 from 'node:v8'
 
 const MINIMUM = 24
-/** The condition of `exports` under which a package of this repository is its TypeScript. */
+/** The condition of `exports` that selects the TypeScript sources of a package of this repository. */
 const SOURCE = 'mezite-source'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
-/** How soon the same signal again is the one that the process before this one passed on, in milliseconds. */
+/** A repeated signal within this time is the copy that the parent process forwarded, in milliseconds. */
 const PASSED_ON_MS = 500
 
 /**
@@ -21,18 +21,18 @@ const PASSED_ON_MS = 500
  * @param {string} entry the main module, relative to `base` and without its ending
  */
 export async function launch(name, base, entry) {
-  // Node.js would open its debugger on this signal, to every user of the machine.
+  // By default Node.js opens its debugger on this signal, to every user of the machine.
   process.on('SIGUSR1', () => {})
   const version = Number(process.versions.node.split('.')[0])
   if (version < MINIMUM) return relaunch(name)
-  if (process.env.MEZITE_RELAUNCHED === '1') hearOnce()
-  // What was measured for one V8 may not even exist in another.
+  if (process.env.MEZITE_RELAUNCHED === '1') deduplicateSignals()
+  // These flags were measured with this V8; another one may not have them.
   if (version === MINIMUM) collectForRelays()
   keepCompiled()
   const source = new URL(`${entry}.ts`, base)
-  // A checkout runs its sources unbuilt; a published package carries only dist.
+  // A checkout runs its sources unbuilt; a published package has only dist.
   if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
-  // Given on the command line it costs nothing; a hook is asked about each of a thousand modules.
+  // On the command line the condition costs nothing; a hook runs for each of a thousand modules.
   if (!process.execArgv.includes(`--conditions=${SOURCE}`)) preferSources()
   await import(source.href)
 }
@@ -49,8 +49,8 @@ function preferSources() {
 }
 
 /**
- * Bytes that pass through are memory outside of V8's heap, and by default V8 counts them against the limit of that heap:
- * a program with a small heap then marks all of it for every few megabytes that it relays, which takes half of its time.
+ * Relayed bytes live outside V8's heap, but by default V8 counts them against the heap limit: a program with a small
+ * heap then runs a full collection for every few megabytes that it relays, which takes half of its time.
  */
 function collectForRelays() {
   v8.setFlagsFromString('--external-memory-accounted-in-global-limit')
@@ -58,8 +58,8 @@ function collectForRelays() {
 }
 
 /**
- * Keeps what was compiled for the next start, which then takes half the time. Only in a cache of this user that nobody
- * else can write to, since what is in there is run; without one nothing is kept.
+ * Keeps compiled code for the next start, which then takes half the time. Node.js runs what is in the cache, so only a
+ * folder that no other user can write to will do; without one nothing is kept.
  */
 function keepCompiled() {
   // Node.js itself obeys these.
@@ -69,11 +69,11 @@ function keepCompiled() {
     const folder = join(caches, 'mezite')
     if (isPrivate(caches) && isPrivate(folder)) module.enableCompileCache(folder)
   } catch {
-    // No home, or one that is read-only: every start compiles.
+    // Without a writable home every start compiles.
   }
 }
 
-/** Whether this user alone can change the folder, which is made when it is missing. */
+/** Whether only this user can change the folder. Creates a missing one. */
 function isPrivate(folder) {
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
   const { uid, mode } = statSync(folder)
@@ -102,17 +102,17 @@ function relaunch(name) {
 }
 
 /**
- * A terminal and a supervisor send a signal to both processes, and the one before this one passes it on as well, since
- * somebody may have sent it to that one alone: what comes twice at once was sent once.
+ * A terminal or a supervisor signals both processes, and the parent forwards its signals too, because a signal may have
+ * been sent to the parent alone. Two equal signals in quick succession were sent once.
  */
-function hearOnce() {
-  const heard = new Map()
+function deduplicateSignals() {
+  const seen = new Map()
   const emit = process.emit
   process.emit = (event, ...args) => {
     if (!SIGNALS.includes(event)) return emit.call(process, event, ...args)
-    const again = performance.now() - (heard.get(event) ?? Number.NEGATIVE_INFINITY) < PASSED_ON_MS
+    const again = performance.now() - (seen.get(event) ?? Number.NEGATIVE_INFINITY) < PASSED_ON_MS
     if (again) return true
-    heard.set(event, performance.now())
+    seen.set(event, performance.now())
     return emit.call(process, event, ...args)
   }
 }

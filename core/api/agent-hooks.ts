@@ -3,7 +3,7 @@ import type { HookTree } from '../kernel/hook.ts'
 import { first, tells } from '../kernel/hook.ts'
 import { lifecycleHooks } from './lifecycle-hooks.ts'
 
-/** What a stream of the tunnel asks the agent to connect to. */
+/** What the agent connects to for one stream of the tunnel. */
 export interface DialTarget {
   readonly app: string
   /** `http:`, `https:` or `tcp:` URI exactly as registered. */
@@ -15,7 +15,7 @@ export interface DialTarget {
     /** Protocols to offer with ALPN, best first; left out: `http/1.1`. */
     readonly alpn?: readonly string[]
   }
-  /** How long the connection may take, in milliseconds. */
+  /** Deadline of the connection, in milliseconds. */
   readonly connectMs: number
 }
 
@@ -26,7 +26,7 @@ function byteStreamFault(answer: unknown): string | null {
   return readableObjectMode || writableObjectMode ? 'it returned a stream in object mode' : null
 }
 
-/** Told when a link to a hub comes up or goes down. */
+/** A link to a hub came up or went down. */
 export interface LinkChanged {
   /** Id of the hub's instance. */
   readonly instance: string

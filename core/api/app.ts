@@ -10,9 +10,9 @@ export type IdentityValue = 'user' | 'roles' | 'assertion'
 /** Version of HTTP towards an app: `h2` over TLS, `h2c` without, `auto` as TLS negotiates it. */
 export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
 
-/** A registered application. Frozen; a change makes a new object. */
+/** A registered application. Frozen; a change creates a new object. */
 export interface App {
-  /** UUID. An app that is removed and registered again under its old name has another one. */
+  /** UUID. An app that is removed and registered again under its old name gets another one. */
   readonly id: string
   /** Unique, lower case. */
   readonly name: string

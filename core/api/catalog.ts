@@ -1,7 +1,7 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 
-/** The apps, read from memory: no await, no database. Kept true by the change sequence. */
+/** The apps, read from memory: no await, no database. Kept up to date by the change sequence. */
 export interface Catalog {
   /** By public host name, already in canonical (lower case) form. */
   byHost(host: string): App | undefined

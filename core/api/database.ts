@@ -5,7 +5,7 @@ import { serviceRef, slotRef } from '../kernel/reference.ts'
 /** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
 // biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
 export type Database = Kysely<any>
-/** The database inside a transaction: what is asked of it is committed, or undone, as one. */
+/** The database inside a transaction: its statements are committed or rolled back together. */
 // biome-ignore lint/suspicious/noExplicitAny: see Database
 export type Transaction = KyselyTransaction<any>
 

@@ -1,16 +1,16 @@
 import { serviceRef } from '../kernel/reference.ts'
 
-/** Where a secret stands; part of the ciphertext's authentication, so it opens nowhere else. */
+/** Where a secret is stored; part of the ciphertext's authentication, so it cannot be opened anywhere else. */
 export interface SecretPlace {
   readonly table: string
   readonly id: string
   readonly purpose: string
 }
 
-/** Encrypts what the database keeps: AES-256-GCM under the hub's encryption key. */
+/** Encrypts secrets in the database: AES-256-GCM with the hub's encryption key. */
 export interface SecretBox {
   seal(place: SecretPlace, plaintext: Buffer): Buffer
-  /** Throws `MEZ_SECRET_UNREADABLE` when key, place or bytes do not fit. */
+  /** Throws `MEZ_SECRET_UNREADABLE` when key, place or bytes do not match. */
   open(place: SecretPlace, sealed: Buffer): Buffer
 }
 

@@ -8,7 +8,7 @@ import { createLog } from '../log/program-log.ts'
 import { loadConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
 
-/** What `mezhub start` runs: the hub, without knowing how it is made. */
+/** Runs the hub for `mezhub start`. */
 export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promise<void>
 
 export interface CliOptions {
@@ -24,24 +24,24 @@ const HELP = {
   '': `Usage: mezhub <command>
 
   start --config FILE          run the hub
-  config check --config FILE   list everything that is wrong with a configuration
+  config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
 
   --version, --help
 `,
   start: `Usage: mezhub start --config FILE
 
-Runs the hub until SIGTERM or SIGINT, which drain it; a second signal ends it at once. SIGHUP reopens log files.
-Every key of FILE but those under plugins can be set as an environment variable: proxy.apps_domain is
+Runs the hub until SIGTERM or SIGINT, which drain it; a second signal stops it at once. SIGHUP reopens log files.
+Every key of FILE except those under plugins can be set as an environment variable: proxy.apps_domain is
 MEZITE_PROXY_APPS_DOMAIN.
 `,
   'config check': `Usage: mezhub config check --config FILE
 
-Checks FILE, the environment and the plugins that are named, and exits 1 when anything is wrong.
+Checks FILE, the environment and the configured plugins. Exits 1 when it finds a problem.
 `,
   'config schema': `Usage: mezhub config schema [--config FILE]
 
-Prints the JSON Schema of the configuration; with FILE the plugins that it names are included.
+Prints the JSON Schema of the configuration, with the plugins of FILE if given.
 `,
 } as const
 
@@ -83,18 +83,18 @@ async function run(
   const loaded = await loadConfig({ file })
   if (command === 'start') return start(loaded)
   for (const warning of loaded.warnings) warn(`warning: ${warning}\n`)
-  print(`${file} is valid; ${loaded.plugins.length} plugins load\n`)
+  print(`${file} is valid; it loads ${loaded.plugins.length} plugins\n`)
 }
 
 const isCommand = (text: string): text is Command => Object.hasOwn(HELP, text)
 
-/** A command of two words that is half there, or a file without its flag, is not a command that is unknown. */
+/** The message for a command that is unknown, incomplete, or followed by a file without its flag. */
 function wrongCommand(given: string): string {
   const begun = Object.keys(HELP).filter((known) => known.startsWith(`${given} `))
   if (begun.length > 0) return `mezhub ${given} is not complete: ${begun.join(' or ')}`
   const whole = Object.keys(HELP).find((known) => given.startsWith(`${known} `))
   return whole === undefined
-    ? `there is no command '${given}'`
+    ? `unknown command '${given}'`
     : `mezhub ${whole} does not take '${given.slice(whole.length + 1)}'; files are given with --config FILE`
 }
 
@@ -116,7 +116,7 @@ export async function version(): Promise<string> {
   return 'unknown'
 }
 
-/** The log that a configuration asks for, with what was found in it. */
+/** Creates the configured log and writes the warnings of the configuration to it. */
 export function startLog({ config, warnings }: Parameters<StartHub>[0]) {
   const log = createLog(config.log)
   for (const warning of warnings) log.warn(warning)

@@ -40,7 +40,7 @@ import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
 
-/** What a hub is made of. */
+/** The inputs of a hub. */
 export interface HubOptions {
   readonly config: HubConfig
   readonly plugins: readonly LoadedPlugin[]

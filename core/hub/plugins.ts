@@ -17,7 +17,7 @@ import { messageOf } from '../kernel/error.ts'
 import type { Received } from '../kernel/reference.ts'
 import { safePath } from './signin/return-target.ts'
 
-/** Loaded without being named under `plugins:`; each is `@mezite/plugin-<name>` and can be set to false. */
+/** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
 export const standardPlugins: readonly string[] = [
   'api-tokens',
   'audit-database',
@@ -35,7 +35,7 @@ export const standardPlugins: readonly string[] = [
   'webauthn',
 ]
 
-/** Which of them provides a service, for the error that it is missing. */
+/** Which of them provides a service, for the error about its absence. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
   commandLogins: 'cli-login',

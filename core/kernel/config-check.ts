@@ -5,7 +5,7 @@ import { Value } from 'typebox/value'
 import { MezError } from './error.ts'
 import type { AnyPlugin } from './plugin.ts'
 
-/** One thing that is wrong in a configuration. `line` is 0 when it has no place in a file. */
+/** One problem of a configuration. `line` is 0 when the value is not in a file. */
 export interface ConfigProblem {
   readonly file: string
   readonly line: number
@@ -14,14 +14,14 @@ export interface ConfigProblem {
   readonly message: string
 }
 
-/** The same before it is known where the value stands in a file. */
+/** The same before its line in the file is known. */
 export interface ValueProblem {
   readonly path: readonly string[]
   readonly message: string
 }
 
 export interface CheckedValue {
-  /** A copy with the schema's defaults filled in; to be used only when there are no problems. */
+  /** A copy with the schema's defaults filled in. Use it only when there are no problems. */
   readonly value: unknown
   readonly problems: readonly ValueProblem[]
 }
@@ -31,19 +31,19 @@ type Schema = TSchema & {
   additionalProperties?: Schema
   items?: Schema
   enum?: unknown[]
-  /** What a person is told instead of a pattern: "must be …". */
+  /** Completes "must be …" in messages, in place of a pattern. */
   must?: string
 }
 
-/** The name among `known` that was probably meant, or null. */
+/** The name in `known` that `word` probably misspells, or null. */
 export function nearMiss(word: string, known: readonly string[]): string | null {
   if (known.length === 0) return null
   const best = closest(word, [...known])
-  // Two letters that changed places count as two changes.
+  // Two swapped letters count as two changes.
   return distance(word, best) <= Math.max(best.length < 4 ? 1 : 2, Math.floor(best.length / 3)) ? best : null
 }
 
-/** Checks a value against a schema and lists everything that is wrong. Values are never repeated: they may be secret. */
+/** Checks a value against a schema and lists every problem. Messages never repeat values: they may be secret. */
 export function checkConfig(schema: TSchema, input: unknown, at: readonly string[] = []): CheckedValue {
   const value = Value.Default(schema, structuredClone(input))
   if (Value.Check(schema, value)) return { value, problems: [] }
@@ -57,7 +57,7 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
     if (!problems.has(key)) problems.set(key, { path: [...at, ...path], message })
   }
   for (const error of errors) {
-    // Why each alternative of a union failed would only confuse.
+    // The reasons why each alternative of a union failed would only confuse.
     if (alternatives.some((path) => error.schemaPath.startsWith(`${path}anyOf/`))) continue
     const path = fromPointer(error.instancePath)
     const here = schemaAt(schema as Schema, path)
@@ -80,7 +80,7 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
   return { value, problems: [...problems.values()] }
 }
 
-/** TypeBox stops at eight errors, for the whole process; here none may be lost. */
+/** TypeBox stops at eight errors, a setting of the whole process; a configuration lists all of them. */
 function allErrors(schema: TSchema, value: unknown) {
   const { maxErrors } = Settings.Get()
   Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER })
@@ -91,16 +91,16 @@ function allErrors(schema: TSchema, value: unknown) {
   }
 }
 
-/** Checks a plugin's own slice; a plugin without a schema takes none. */
+/** Checks a plugin's own slice; a plugin without a schema takes no configuration. */
 export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugin.name): CheckedValue {
   const at = ['plugins', key]
   const slice = input ?? {}
   if (plugin.config) return checkConfig(plugin.config, slice, at)
   const isEmpty = typeof slice === 'object' && Object.keys(slice).length === 0
-  return { value: {}, problems: isEmpty ? [] : [{ path: at, message: 'this plugin takes no configuration' }] }
+  return { value: {}, problems: isEmpty ? [] : [{ path: at, message: 'the plugin takes no configuration' }] }
 }
 
-/** All problems in one error, a line each. */
+/** All problems in one error, one line each. */
 export function configError(problems: readonly (ConfigProblem | ValueProblem)[]): MezError {
   const lines = problems.map((problem) => {
     const place = 'file' in problem ? `${problem.file}${problem.line > 0 ? `:${problem.line}` : ''}: ` : ''
@@ -115,11 +115,11 @@ export function printPath(path: readonly string[]): string {
   return parts.join('').replace(/^\./, '') || 'the file'
 }
 
-/** `unknown key`, with the key that was probably meant. */
+/** `unknown key`, with the key that it probably misspells. */
 function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearMiss(key, known)
   if (meant) return `unknown key; did you mean '${meant}'?`
-  return known.length === 0 ? 'unknown key' : `unknown key; known are ${known.join(', ')}`
+  return known.length === 0 ? 'unknown key' : `unknown key; known keys are ${known.join(', ')}`
 }
 
 const fromPointer = (pointer: string): string[] =>
@@ -128,7 +128,7 @@ const fromPointer = (pointer: string): string[] =>
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 
-/** What the value at this JSON pointer must be, where the schema says it in words. */
+/** What the value at this JSON pointer must be, when the schema has words for it. */
 export const mustBe = (schema: TSchema, pointer: string): string | undefined =>
   schemaAt(schema as Schema, fromPointer(pointer))?.must
 

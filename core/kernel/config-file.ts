@@ -4,13 +4,13 @@ import type { ConfigProblem, ValueProblem } from './config-check.ts'
 import { printPath } from './config-check.ts'
 import { MezError, messageOf } from './error.ts'
 
-/** A configuration file that was read: its value, and where each key stands. */
+/** A configuration file: its value, and the line of each key. */
 export interface ConfigFile {
   readonly file: string
   readonly value: unknown
-  /** What is wrong with the YAML itself; then `value` is not to be used. */
+  /** Problems of the YAML itself; with any, `value` must not be used. */
   readonly problems: readonly ConfigProblem[]
-  /** Gives a problem its place in this file: the line of the key, or of the nearest key above it. */
+  /** Adds the line of the key to a problem, or the line of the nearest key above it. */
   locate(problem: ValueProblem): ConfigProblem
 }
 
@@ -22,7 +22,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   return parseConfigFile(file, text)
 }
 
-/** Duplicate keys, several documents, unknown tags and `__proto__` are problems, never silently resolved. */
+/** Reports duplicate keys, several documents, unknown tags and `__proto__` as problems. */
 function parseConfigFile(file: string, text: string): ConfigFile {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
@@ -52,8 +52,8 @@ function parseConfigFile(file: string, text: string): ConfigFile {
   }
   const problems: ConfigProblem[] = [...document.errors, ...document.warnings].map((error) => {
     const { line, col } = place(error.pos[0])
-    // There the library advises whoever calls it.
-    const several = error.code === 'MULTIPLE_DOCS' && 'holds several documents; one is expected'
+    // For several documents the library's message advises its caller.
+    const several = error.code === 'MULTIPLE_DOCS' && 'contains several documents; expected one'
     return { file, line, path: `column ${col}`, message: several || error.message.split('\n')[0]! }
   })
   let value: unknown = null

@@ -16,7 +16,7 @@ export function printError(
   const [first = '', ...list] = messageOf(known ?? error).split('\n')
   const title = `error: ${first}${typeof code === 'string' ? ` (${code})` : ''}`
   const what = `${[title, ...list].join('\n')}\n`
-  // One write: a log line must not come between the error and what to do about it.
+  // One write: no log line may separate the error from its next step.
   write(known ? `${what}${known.hint}\n` : what)
   return known?.code === 'MEZ_USAGE_WRONG' ? 2 : 1
 }

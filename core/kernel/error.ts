@@ -1,6 +1,6 @@
 import { type ErrorCode, errorCodes } from './error-codes.ts'
 
-/** An error with a stable code from `error-codes.ts`: `message` says what and which, `hint` the next step. */
+/** An error with a stable code from `error-codes.ts`: `message` names the thing and the problem, `hint` the next step. */
 export class MezError extends Error {
   override readonly name = 'MezError'
   readonly code: ErrorCode
@@ -13,7 +13,7 @@ export class MezError extends Error {
   }
 }
 
-/** True for an error of ours, optionally with exactly this code. */
+/** True for a `MezError`, optionally with exactly this code. */
 export function isMezError(error: unknown, code?: ErrorCode): error is MezError {
   return error instanceof MezError && (code === undefined || error.code === code)
 }
@@ -36,12 +36,12 @@ export function causesOf(error: unknown, without: readonly string[] = []): strin
   return [...parts].join(': ')
 }
 
-/** The message of anything that was thrown, in one line, without a stack. */
+/** The message of any thrown value, without a stack. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name
   try {
     return String(error)
   } catch {
-    return 'something that is no error was thrown'
+    return 'a value that is not an error was thrown'
   }
 }

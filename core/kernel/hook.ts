@@ -1,4 +1,4 @@
-/** How a hook asks or tells. One descriptor for each hook stands in a hook tree; it holds types only. */
+/** How a hook calls its taps. A hook tree has one descriptor for each hook. */
 export type HookKind = 'series' | 'parallel' | 'first' | 'waterfall' | 'tells' | 'votes'
 
 export interface Hook<K extends HookKind, In, Out> {
@@ -20,19 +20,19 @@ export interface HookOptions {
 
 const DEADLINE_MS = 30_000
 
-/** Every tap in order, each awaited; the first error ends the call. */
+/** Calls the taps in order and awaits each; the first error ends the call. */
 export const series = <In>(options: HookOptions = {}): Hook<'series', In, void> => ({
   kind: 'series',
   options: { deadlineMs: DEADLINE_MS, ...options },
 })
 
-/** All taps at once; all may finish before errors are reported together. */
+/** Calls all taps at once, waits for all of them, and then reports their errors together. */
 export const parallel = <In>(options: HookOptions = {}): Hook<'parallel', In, void> => ({
   kind: 'parallel',
   options: { deadlineMs: DEADLINE_MS, ...options },
 })
 
-/** Taps in order until one answers; `null` and `undefined` mean "not mine". */
+/** Calls the taps in order until one answers; `null` and `undefined` mean "not mine". */
 export const first = <In, Out>(options: HookOptions = {}): Hook<'first', In, Out> => ({
   kind: 'first',
   options: { deadlineMs: DEADLINE_MS, ...options },
@@ -44,19 +44,19 @@ export const waterfall = <Value, Context>(): Hook<'waterfall', Context, Value> =
   options: {},
 })
 
-/** Tells every tap, synchronously; an error is logged with the plugin's name and stops nobody else. */
+/** Notifies every tap, synchronously; an error is logged with the plugin's name and does not affect other taps. */
 export const tells = <In>(): Hook<'tells', In, void> => ({
   kind: 'tells',
   options: {},
 })
 
-/** Every tap gets a ballot of its own; one that throws, rejects, is late or returns something casts a failed ballot. */
+/** Gives every tap its own ballot; a tap that throws, rejects, is late or returns a value fails its ballot. */
 export const votes = <In, Ballot>(options: HookOptions = {}): Hook<'votes', In, Ballot> => ({
   kind: 'votes',
   options: { deadlineMs: 2_000, ...options },
 })
 
-// biome-ignore lint/suspicious/noExplicitAny: any hook, whatever its types
+// biome-ignore lint/suspicious/noExplicitAny: any hook with any types
 export type AnyHook = Hook<HookKind, any, any>
 export type HookTree = Readonly<Record<string, Readonly<Record<string, AnyHook>>>>
 
@@ -65,7 +65,7 @@ export type Stage = 'early' | 'normal' | 'late'
 
 export interface TapOptions {
   readonly stage?: Stage
-  /** `votes` only: the ballot depends on the query alone and changes only with the epoch, so it may be cached. */
+  /** `votes` only: the ballot depends on the query alone and changes only with the revision, so it may be cached. */
   readonly pure?: boolean
 }
 
@@ -88,14 +88,14 @@ export type TapFn<H> =
               : never
     : never
 
-/** What a plugin gets of a hook tree: it can tap, never call. */
+/** A hook tree as plugins receive it: they can tap hooks but not call them. */
 export type TapView<Tree extends HookTree> = {
   readonly [Room in keyof Tree]: {
     readonly [Verb in keyof Tree[Room]]: (fn: TapFn<Tree[Room][Verb]>, options?: TapOptions) => void
   }
 }
 
-/** The result of asking a `votes` hook: the ballots, and the plugins whose ballot failed. */
+/** The result of a `votes` hook: the cast ballots, and the plugins whose ballot failed. */
 export interface Ballots<Ballot> {
   readonly cast: readonly Ballot[]
   readonly failed: readonly {
@@ -104,7 +104,7 @@ export interface Ballots<Ballot> {
   }[]
 }
 
-/** The function that the owner of a hook calls it with. */
+/** The function with which the owner of a hook calls it. */
 export type CallFn<H> =
   H extends Hook<infer K, infer In, infer Out>
     ? K extends 'series' | 'parallel'
@@ -121,13 +121,13 @@ export type CallFn<H> =
     : never
 
 export interface Caller {
-  /** No tap at all, so a hot path can skip the call. */
+  /** The hook has no tap, so a hot path can skip the call. */
   readonly empty: boolean
-  /** Every tap said that it is pure. */
+  /** Every tap is marked as pure. */
   readonly pure: boolean
 }
 
-/** What the owner of a hook tree gets: every hook can be called. */
+/** A hook tree as its owner receives it: every hook can be called. */
 export type HookCalls<Tree extends HookTree> = {
   readonly [Room in keyof Tree]: {
     readonly [Verb in keyof Tree[Room]]: CallFn<Tree[Room][Verb]> & Caller

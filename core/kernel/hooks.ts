@@ -23,7 +23,7 @@ export interface Hooks<Tree extends HookTree> {
   taps(hook: string): readonly string[]
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the typed tree is the border; inside, all hooks are alike
+// biome-ignore lint/suspicious/noExplicitAny: the typed tree is the boundary; inside, all hooks are alike
 type Fn = (...args: any[]) => any
 
 const STAGES = { early: 0, normal: 1, late: 2 } as const
@@ -65,7 +65,7 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: { readon
 
 function checkTap(who: string, fn: unknown, options: TapOptions): void {
   if (typeof fn !== 'function')
-    throw new MezError('MEZ_TAP_INVALID', `${who} with something that is no function`)
+    throw new MezError('MEZ_TAP_INVALID', `${who} with a value that is not a function`)
   const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key))
   if (unknown) throw new MezError('MEZ_TAP_INVALID', `${who} with the unknown option '${unknown}'`)
   if (options.stage !== undefined && !Object.hasOwn(STAGES, options.stage)) {
@@ -82,7 +82,7 @@ interface Entry {
   taps(): readonly string[]
 }
 
-/** What a `votes` call collects; `pending` stays unset while every tap answers synchronously. */
+/** The state of one `votes` call; `pending` stays unset while every tap answers synchronously. */
 interface Poll {
   readonly newBallot: (plugin: string) => unknown
   readonly cast: unknown[]
@@ -106,7 +106,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
           () => promise,
           options.deadlineMs,
           (ms) =>
-            new MezError('MEZ_HOOK_TIMEOUT', `${ownerOf(plugin)} did not answer ${name} within ${ms} ms`),
+            new MezError('MEZ_HOOK_TIMEOUT', `${ownerOf(plugin)} did not respond to ${name} within ${ms} ms`),
         )
   const run = async (plugin: string, fn: Fn, input: unknown) => {
     try {
@@ -155,7 +155,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
         } catch (error) {
           throw failure(plugin, error)
         }
-        throw failure(plugin, new TypeError('it must answer synchronously'))
+        throw failure(plugin, new TypeError('it must return synchronously'))
       }
       return { hook, wrap, call: (value: unknown, context: unknown) => hook.call(value, context) }
     },
@@ -184,9 +184,9 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
           try {
             const ballot = poll.newBallot(plugin)
             const cast = (answer: unknown) => {
-              // `return false` and the like mean something that nobody would hear.
+              // `return false` would be lost, so it fails the ballot.
               if ((answer ?? undefined) !== undefined)
-                throw new TypeError('it returned something: it votes on its ballot')
+                throw new TypeError('it returned a value; a tap votes with the methods of its ballot')
               poll.cast.push(ballot)
             }
             const answer = fn(query, ballot)
@@ -223,7 +223,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
     verb,
     call,
     add(plugin, fn, tap) {
-      // Plugins are set up in dependency order, so the order of tapping inside a stage is already right.
+      // Plugins are set up in dependency order, so the order of taps within a stage is already right.
       const position = (options.reverse ? -1 : 1) * (STAGES[tap.stage ?? 'normal'] * 1e6 + hook.taps.length)
       const described = { name: plugin, stage: position }
       const wrapped = wrap(plugin, fn) as Fn

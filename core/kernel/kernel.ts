@@ -28,7 +28,7 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   /** Each plugin's slice by its name; checked here, defaults filled in. */
   readonly configs?: Readonly<Record<string, unknown>>
   readonly suggestions?: OrderOptions['suggestions']
-  /** By the id of a reference: why what a plugin hands over cannot be that, or null. */
+  /** By the id of a reference: why a part that a plugin provides is not valid, or null. */
   readonly checks?: Readonly<Record<string, (part: unknown) => string | null>>
   readonly log: Log
   readonly clock?: Clock
@@ -42,7 +42,7 @@ export interface PluginStatus {
   readonly summary: string
   readonly provides: readonly string[]
   readonly taps: readonly string[]
-  /** How long its `lifecycle.start` took, in milliseconds; null before that, or without one. */
+  /** Duration of its `lifecycle.start` in milliseconds; null before that, or without one. */
   readonly startMs: number | null
 }
 
@@ -51,12 +51,12 @@ export interface Kernel<Tree extends HookTree> {
   /** The hook tree for a part of the program itself, such as `the public port`. It taps before `setup` ends. */
   tap(part: string): TapView<Tree>
   /**
-   * Wires all plugins, then freezes the hooks. Synchronous, once; throws an error that names the plugin. `provided` is
-   * what the program itself provides, a service once, a slot any number of times: made after the kernel, since it
-   * may call the hooks.
+   * Sets up all plugins, then freezes the hooks. Synchronous; call it once. Throws an error that names the plugin.
+   * `provided` are the services and slot entries of the program itself, created after the kernel because they may call
+   * the hooks.
    */
   setup(provided?: readonly (readonly [Ref, unknown])[]): void
-  /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops those reached and rejects. */
+  /** Runs `lifecycle.start`, one plugin after another. When one fails or hangs, stops the started ones and rejects. */
   start(): Promise<void>
   ready(): Promise<void>
   /**
@@ -75,7 +75,7 @@ export interface Kernel<Tree extends HookTree> {
   tapsOf(hook: string): readonly string[]
 }
 
-/** Knows plugins, their order and their life, and nothing of what they do. Several can live in one process. */
+/** Sets up plugins in order and runs their lifecycle, without knowing what they do. Several kernels fit in one process. */
 export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   options: KernelOptions<Tree>,
 ): Kernel<Tree> {
@@ -90,10 +90,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   let stopping: Promise<void> | undefined
 
   const hand = (ref: Ref, part: unknown, who: string) => {
-    const nothing = `${who} hands over nothing as '${ref.id}'`
+    const nothing = `${who} provided undefined as '${ref.id}'`
     if (part === undefined) throw new MezError('MEZ_SERVICE_UNPROVIDED', nothing)
     if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
-    if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} hands over '${ref.id}' twice`)
+    if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} provided '${ref.id}' twice`)
     // Its users share it: none of them can replace a method for the others.
     services.set(ref.id, Object.freeze(part))
   }
@@ -115,7 +115,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
     try {
       const result: unknown = plugin.setup(host)
-      // Of a generator not even the first line has run.
+      // A generator function has not run a single line.
       if (['then', 'next'].some((method) => Object(result)[method] !== undefined)) {
         if (result instanceof Promise) result.catch(() => {})
         throw new MezError('MEZ_SETUP_FAILED', `${who} has an asynchronous setup`, {
@@ -126,7 +126,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         if (kind === 'slot' || services.has(id)) continue
         throw new MezError(
           'MEZ_SERVICE_UNPROVIDED',
-          `${who} declares the service '${id}' but did not hand it over`,
+          `${who} declares the service '${id}' but did not provide it`,
         )
       }
     } catch (error) {
@@ -200,7 +200,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       try {
         await starting
       } catch (error) {
-        // Errors of stopping are logged; the failed start is what counts.
+        // Errors while stopping are logged; the caller gets the failed start.
         await stop().catch(() => {})
         throw error
       }

@@ -5,7 +5,7 @@ import type { Ref } from './reference.ts'
 export interface OrderOptions {
   /** Ids that the program itself provides. */
   readonly provided?: readonly string[]
-  /** What to add for a missing service, by its id: named in the error's next step. */
+  /** By the id of a service: the plugin that the error about its absence suggests. */
   readonly suggestions?: Readonly<Record<string, string>>
 }
 
@@ -13,8 +13,8 @@ const refs = (...groups: (Readonly<Record<string, Ref>> | undefined)[]) =>
   groups.flatMap((group) => Object.values(group ?? {}))
 
 /**
- * Plugins in dependency order: a provider before those that need or want it, every contributor to a slot before those
- * that read it; otherwise by name. Throws MEZ_SERVICE_TWICE, MEZ_SERVICE_MISSING or MEZ_PLUGIN_CYCLE.
+ * Sorts plugins: the provider of a service comes before the plugins that need or want it, and every contributor to a slot
+ * before its readers; otherwise by name. Throws MEZ_SERVICE_TWICE, MEZ_SERVICE_MISSING or MEZ_PLUGIN_CYCLE.
  */
 export function orderPlugins(
   plugins: readonly AnyPlugin[],
@@ -38,7 +38,7 @@ export function orderPlugins(
     for (const { kind, id } of refs(plugin.needs)) {
       if (kind === 'slot' || provided.has(id) || providers.has(id)) continue
       const add = options.suggestions?.[id]
-      const message = `plugin '${plugin.name}' needs the service '${id}', which nothing provides`
+      const message = `plugin '${plugin.name}' needs the service '${id}', which no plugin provides`
       throw new MezError('MEZ_SERVICE_MISSING', message, {
         hint: add
           ? `Add '${add}' under \`plugins:\`, or do not turn it off.`
@@ -65,7 +65,7 @@ function arrange(sorted: readonly AnyPlugin[], before: ReadonlyMap<AnyPlugin, re
   return [...done]
 }
 
-/** Everything that is not done waits for something that is not done, so walking on must come round. */
+/** Every plugin that is left waits for another one that is left, so following them leads into a cycle. */
 function cycle(
   start: AnyPlugin,
   before: ReadonlyMap<AnyPlugin, readonly AnyPlugin[]>,

@@ -1,6 +1,5 @@
-import { MezError } from './error.ts'
+import { MezError, messageOf } from './error.ts'
 import { type AnyPlugin, PLUGIN_API, type PluginSide } from './plugin.ts'
-import { schemaFault } from './schema-check.ts'
 
 const SHAPE = {
   name: (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]*$/.test(value),
@@ -9,13 +8,13 @@ const SHAPE = {
   side: (value: unknown) => value === 'hub' || value === 'agent',
 }
 
-const NO_REF = 'Import the reference from @mezite/core or the plugin that provides it; it may be misspelt.'
+const NO_REF = 'Import the reference from @mezite/core or the plugin that provides it; it may be misspelled.'
 const NO_SCHEMA =
-  'Make it with Type of @mezite/core, with { additionalProperties: false } at every Type.Object.'
+  'Create it with Type of @mezite/core, with { additionalProperties: false } at every Type.Object.'
 
 /**
- * Refuses what is no plugin of this side and api version; `source` says where it came from. Throws MEZ_PLUGIN_INVALID,
- * MEZ_PLUGIN_SIDE, MEZ_PLUGIN_API or, when another of `all` has its name, MEZ_PLUGIN_TWICE.
+ * Checks that a value is a plugin of this side and api version; `source` is its file. Throws MEZ_PLUGIN_INVALID,
+ * MEZ_PLUGIN_SIDE, MEZ_PLUGIN_API or, when another one in `all` has its name, MEZ_PLUGIN_TWICE.
  */
 export function checkPlugin(
   value: unknown,
@@ -26,9 +25,9 @@ export function checkPlugin(
   const definition = (value ?? {}) as AnyPlugin & Record<string, unknown>
   const from = source ? ` (${source})` : ''
   const who = `plugin '${definition.name ?? '?'}'${from}`
-  // The version comes first: another version may have another shape.
+  // Check the version first: another version may have another shape.
   if (typeof definition.api === 'number' && definition.api !== PLUGIN_API) {
-    const message = `${who} is written for plugin api ${definition.api}, this program speaks ${PLUGIN_API}`
+    const message = `${who} is written for plugin api ${definition.api}, this program supports ${PLUGIN_API}`
     throw new MezError('MEZ_PLUGIN_API', message)
   }
   const invalid = (what: string, hint?: string) =>
@@ -49,5 +48,47 @@ export function checkPlugin(
   if (fault !== null) throw invalid(`has a config schema that ${fault}`, NO_SCHEMA)
   if (all.some((other) => other !== value && other.name === definition.name)) {
     throw new MezError('MEZ_PLUGIN_TWICE', `there are two plugins named '${definition.name}'${from}`)
+  }
+}
+
+/** Members of a schema that hold values. */
+const VALUES = ['default', 'const', 'enum', 'examples']
+/** Members that hold schemas by name. */
+const NAMED = ['properties', 'patternProperties', '$defs']
+
+type Node = Readonly<Record<string, unknown>>
+
+/**
+ * Why a plugin's slice cannot be checked with this schema, or null. A misspelled key must be reported: no object at any
+ * depth may take keys that it does not name, unless its `additionalProperties` allow them. Only schemas that TypeBox has
+ * created fill in defaults.
+ */
+function schemaFault(schema: unknown): string | null {
+  if (!isNode(schema) || !('~kind' in schema)) return FOREIGN
+  try {
+    return faultsOf(schema).next().value ?? null
+  } catch (error) {
+    return `is broken: ${messageOf(error)}`
+  }
+}
+
+const FOREIGN = 'is not made with Type of @mezite/core'
+const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null
+
+function* faultsOf(node: Node, at = '', closedAbove = false): Generator<string> {
+  const { type, properties, pattern, additionalProperties, patternProperties, unevaluatedProperties } = node
+  if (typeof pattern === 'string') new RegExp(pattern, 'u')
+  if (properties !== undefined || [type].flat().includes('object')) {
+    if (!('~kind' in node)) yield `${at}${FOREIGN}`
+    const rest = additionalProperties ?? Object(patternProperties)['^.*$'] ?? unevaluatedProperties
+    if (rest === undefined && !closedAbove) yield `${at}takes unknown keys`
+  }
+  // Only all parts of an intersection together know every key.
+  const closes = unevaluatedProperties === false
+  for (const [key, part] of Object.entries(node)) {
+    if (VALUES.includes(key) || !isNode(part)) continue
+    const named = NAMED.includes(key)
+    for (const [name, inner] of named || Array.isArray(part) ? Object.entries(part) : [[key, part] as const])
+      if (isNode(inner)) yield* faultsOf(inner, named ? `${at}at ${name} ` : at, closes && key === 'allOf')
   }
 }

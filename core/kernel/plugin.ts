@@ -4,10 +4,10 @@ import type { HookTree, TapView } from './hook.ts'
 import type { Log } from './log.ts'
 import type { Contributed, Received, Refs, ServiceRef } from './reference.ts'
 
-/** The version of the plugin contract that this kernel speaks. */
+/** The version of the plugin contract that this kernel supports. */
 export const PLUGIN_API = 1
 
-/** What `setup` receives. All wiring happens through it, and only while `setup` runs. */
+/** The argument of `setup`. A plugin taps, uses and provides through it, and only while `setup` runs. */
 export interface Host<
   Tree extends HookTree,
   Config extends TSchema,
@@ -20,15 +20,15 @@ export interface Host<
   readonly clock: Clock
   /** A log whose lines carry the plugin's name. */
   readonly log: Log
-  /** The hook tree with this plugin's name bound; tapping after setup is refused. */
+  /** The hook tree; tapping after `setup` throws. */
   readonly tap: TapView<Tree>
-  /** What was named in `needs` and, possibly undefined, in `wants`. */
+  /** The parts named in `needs` and, possibly undefined, in `wants`. */
   readonly use: { readonly [K in keyof Needs]: Received<Needs[K]> } & {
     readonly [K in keyof Wants]: Wants[K] extends ServiceRef<unknown>
       ? Received<Wants[K]> | undefined
       : Received<Wants[K]>
   }
-  /** One function for each name in `provides`: a service is handed over once, a slot takes any number. */
+  /** One function for each name in `provides`: call it once for a service, any number of times for a slot. */
   readonly provide: {
     readonly [K in keyof Provides]: (part: Contributed<Provides[K]>) => void
   }
@@ -48,11 +48,11 @@ export interface PluginDefinition<
   /** One line for `mezctl status --plugins`. */
   readonly summary: string
   readonly version?: string
-  /** Schema of the plugin's slice; must refuse unknown keys. Omitted: the plugin takes no config. */
+  /** Schema of the plugin's slice; must reject unknown keys. Omitted: the plugin takes no configuration. */
   readonly config?: Config
-  /** Without a provider of each of these the program does not start. */
+  /** The program does not start unless each of these has a provider. */
   readonly needs?: Needs
-  /** May be missing; the plugin is still set up after a provider that exists. */
+  /** May be missing; the plugin is set up after an existing provider. */
   readonly wants?: Wants
   readonly provides?: Provides
   /** Synchronous wiring; I/O waits for `lifecycle.start`. */
@@ -62,7 +62,7 @@ export interface PluginDefinition<
 /** Which half of a plugin a definition is. */
 export type PluginSide = 'hub' | 'agent'
 
-/** A plugin definition after its own types have served: what the kernel handles. */
+/** A plugin as the kernel handles it, without the types of its own configuration and references. */
 export interface AnyPlugin {
   readonly side: PluginSide
   readonly name: string
@@ -80,7 +80,7 @@ export interface AnyPlugin {
 // biome-ignore lint/complexity/noBannedTypes: no entries, unlike Record<string, never>
 type None = {}
 
-/** Makes the `define…Plugin` function of one side, with its hook tree bound. */
+/** Creates the `define…Plugin` function of one side, for its hook tree. */
 export function pluginDefiner<Tree extends HookTree>(side: PluginSide) {
   return <
     Config extends TSchema = TSchema,

@@ -1,16 +1,16 @@
-/** Names one part that exactly one plugin or room provides; `T` is what a user of it receives. */
+/** Names a service: exactly one plugin or room provides it, and its users receive a `T`. */
 export interface ServiceRef<T> {
   readonly kind: 'service'
   readonly id: string
-  /** Only carries the type; never set. */
+  /** Carries the type only; never set. */
   readonly T?: T
 }
 
-/** Names a list that several plugins contribute to; a user of it receives all contributions as `readonly T[]`. */
+/** Names a slot: several plugins contribute entries, and its readers receive all of them as `readonly T[]`. */
 export interface SlotRef<T> {
   readonly kind: 'slot'
   readonly id: string
-  /** Only carries the type; never set. */
+  /** Carries the type only; never set. */
   readonly T?: T
 }
 
@@ -27,9 +27,9 @@ export function slotRef<T>(id: string): SlotRef<T> {
   return Object.freeze({ kind: 'slot', id })
 }
 
-/** What a plugin that `needs` the reference receives. */
+/** The type that a plugin with the reference in `needs` receives. */
 export type Received<R> =
   R extends ServiceRef<infer T> ? T : R extends SlotRef<infer T> ? readonly T[] : never
 
-/** What a plugin that `provides` the reference hands over: the service once, a slot any number of times. */
+/** The type that a plugin with the reference in `provides` contributes. */
 export type Contributed<R> = R extends ServiceRef<infer T> ? T : R extends SlotRef<infer T> ? T : never

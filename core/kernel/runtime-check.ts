@@ -1,8 +1,8 @@
 import { url as debuggerUrl } from 'node:inspector'
 
 /**
- * Lines of Node.js that Mezite may run on: the day after which there are no security fixes
- * (https://nodejs.org/en/about/previous-releases), and the first release without a hole that matters to a gate.
+ * Release lines of Node.js: the day after which a line gets no security fixes
+ * (https://nodejs.org/en/about/previous-releases), and its first release without vulnerabilities that matter here.
  */
 const LINES: Readonly<Record<number, { readonly ends: string; readonly safeFrom?: string }>> = {
   24: { ends: '2028-04-30', safeFrom: '24.22.3' },
@@ -15,7 +15,7 @@ export interface Runtime {
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** Where a debugger can attach; undefined: nowhere. */
+  /** URL at which a debugger can attach, if any. */
   readonly debuggerUrl: string | undefined
 }
 
@@ -26,8 +26,8 @@ const thisRuntime = (): Runtime => ({
 })
 
 /**
- * What is wrong with running a gate on this Node.js: no security fixes any more, a known hole, an open debugger. Empty:
- * nothing. A line that is newer than this program is taken to be fine.
+ * Reasons not to run a gate on this Node.js: no more security fixes, known vulnerabilities, an open debugger. A line that
+ * is newer than this program counts as safe.
  */
 export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
   const { version, now } = runtime
@@ -39,7 +39,7 @@ export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
     problems.push(`Node.js ${version} has known security holes, which ${safeFrom} closes`)
   if (runtime.debuggerUrl !== undefined)
     problems.push(
-      `a debugger is open at ${runtime.debuggerUrl.replace(/\/[^/]*$/, '')}: whoever reaches it has every secret of this process`,
+      `a debugger is open at ${runtime.debuggerUrl.replace(/\/[^/]*$/, '')}: any program that reaches it can read every secret of this process`,
     )
   return problems
 }

@@ -1,32 +1,32 @@
+import module from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { nearMiss } from '../kernel/config-check.ts'
 import { isMezError, MezError, messageOf } from '../kernel/error.ts'
 import type { AnyPlugin, PluginSide } from '../kernel/plugin.ts'
 import { checkPlugin } from '../kernel/plugin-check.ts'
-import { shareCore } from './core-sharing.ts'
 import { locatePlugin, type PluginFile } from './plugin-locator.ts'
 
 export interface LoadOptions {
   readonly side: PluginSide
-  /** Names of `@mezite/plugin-<name>` that load without being named. */
+  /** Names of `@mezite/plugin-<name>` that load without being configured. */
   readonly standard: readonly string[]
   /** `plugins:` of the configuration: name, package or path to its slice; `false` turns it off. */
   readonly plugins: Readonly<Record<string, unknown>>
-  /** Folder of the configuration file: paths are relative to it, packages other than the standard set are looked for from it first. */
+  /** Folder of the configuration file: paths are relative to it, and packages outside the standard set are looked up from it first. */
   readonly folder: string
-  /** Folder of the program, where packages are looked for next. */
+  /** Folder of the program, where packages are looked up next. */
   readonly program: string
   /** How long the import of one plugin may take, in milliseconds. */
   readonly deadlineMs?: number
 }
 
-/** A definition that was found, and what it was found under. */
+/** A plugin with its file and its configuration. */
 export interface LoadedPlugin {
   readonly plugin: AnyPlugin
-  /** The key under `plugins:` that it answers to. */
+  /** Its key under `plugins:`. */
   readonly key: string
   readonly file: string
-  /** Its slice as it stands in the configuration, not yet checked; undefined when it was not named. */
+  /** Its slice of the configuration, not yet checked; undefined when the configuration does not name it. */
   readonly config: unknown
 }
 
@@ -34,8 +34,8 @@ const OWN = '@mezite/plugin-'
 const IMPORT_DEADLINE_MS = 15_000
 
 /**
- * Loads the standard set and what the configuration names. Every plugin must load: a gate must not open because a
- * guard failed to show up. Throws the one error, or an AggregateError of all, each with the path and the next step.
+ * Loads the standard set and the configured plugins. Every plugin must load: a missing policy must not open the gate.
+ * Throws the error, or an AggregateError of all errors, each with the path and the next step.
  */
 export async function loadPlugins(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
   const { standard, plugins } = options
@@ -72,7 +72,7 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
   return loaded
 }
 
-/** Those of the named plugins that load by themselves, so that the slices of all of them can be checked. */
+/** Loads each configured plugin separately and leaves out the failing ones, so that the other slices can still be checked. */
 export async function loadEachPlugin(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
   const each = Object.entries(options.plugins).map(([key, config]) => {
     const standard = options.standard.filter((name) => name === bareName(key))
@@ -83,11 +83,11 @@ export async function loadEachPlugin(options: LoadOptions): Promise<readonly Loa
 
 const bareName = (key: string): string => (key.startsWith(OWN) ? key.slice(OWN.length) : key)
 
-/** A slip in `name: false` would leave on what somebody wanted off. */
+/** A misspelled `name: false` would leave a plugin on that should be off. */
 function refuseSlip(name: string, options: LoadOptions): void {
   const meant = nearMiss(name, options.standard)
   if (meant === null) return
-  const message = `there is no plugin '${name}' to turn off`
+  const message = `plugins: '${name}: false' names no plugin of the standard set`
   throw new MezError('MEZ_PLUGIN_NOT_FOUND', message, { hint: `Did you mean '${meant}: false'?` })
 }
 
@@ -129,4 +129,21 @@ function importError(who: string, path: string, cause: unknown): MezError {
   const message = `${who} failed on import: ${messageOf(cause)}`
   if (!(cause instanceof SyntaxError)) return new MezError('MEZ_PLUGIN_BROKEN', message, { cause })
   return new MezError('MEZ_PLUGIN_BROKEN', message, { cause, hint: `Run node --check ${path} to see where.` })
+}
+
+const CORE = /^@mezite\/core(?:\/|$)/
+let shared = false
+
+/**
+ * Resolves `@mezite/core` and its entries to this program's own copy, wherever they are imported from. A plugin beside a
+ * configuration file then needs no copy, and errors are `instanceof` one class. The hook runs for every module that is
+ * loaded later, so the program installs it only before it loads plugins of others.
+ */
+function shareCore(): void {
+  if (shared) return
+  shared = true
+  module.registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, CORE.test(specifier) ? { ...context, parentURL: import.meta.url } : context),
+  })
 }

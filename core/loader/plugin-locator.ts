@@ -11,7 +11,7 @@ export interface PluginFile {
   readonly version?: string
 }
 
-/** Sources run unbuilt in a checkout; a published kernel is JavaScript and takes published plugins. */
+/** A checkout runs its sources unbuilt; a published kernel is JavaScript and loads published plugins. */
 const FROM_SOURCE = extname(import.meta.filename) === '.ts'
 const CONDITIONS = [...(FROM_SOURCE ? ['mezite-source'] : []), 'node', 'import', 'default']
 
@@ -19,8 +19,8 @@ type Where = Pick<LoadOptions, 'side' | 'standard' | 'folder' | 'program'>
 
 /**
  * Finds the file of a plugin by its key under `plugins:`: a path (absolute or relative to the configuration file), a
- * scoped package as it is, or a short name, which is `@mezite/plugin-<name>` or `mezite-plugin-<name>`. Packages of the
- * standard set are part of the program: what lies beside a configuration file never takes their place.
+ * scoped package, or a short name, which stands for `@mezite/plugin-<name>` or `mezite-plugin-<name>`. The standard set
+ * belongs to the program: no package beside a configuration file replaces one of its plugins.
  */
 export async function locatePlugin(key: string, where: Where): Promise<PluginFile> {
   if (/^(\.{0,2}\/)/.test(key)) return locatePath(key, where)
@@ -52,7 +52,7 @@ async function locatePath(key: string, where: Where): Promise<PluginFile> {
   if (found?.isDirectory()) return locateHalf(key, path, where, false)
   if (found) return { path: await safePluginFile(key, path, { ...where, groupWrites: false }) }
   const meant = nearMiss(basename(path), await readdir(dirname(path)).catch(() => []))
-  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': there is no ${path}`, {
+  throw new MezError('MEZ_PLUGIN_NOT_FOUND', `plugin '${key}': ${path} does not exist`, {
     hint: meant ? `Did you mean '${join(dirname(key), meant)}'?` : `Paths are relative to ${where.folder}.`,
   })
 }

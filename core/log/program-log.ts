@@ -9,11 +9,11 @@ export interface LogOptions {
   readonly level?: LogLevel
   /** `json`: one object a line. `text`: for a person at a terminal. */
   readonly format?: LogFormat
-  /** Where whole lines go. Default: stderr, since stdout belongs to the output of commands and to sinks. */
+  /** Receives whole lines. Default: stderr, because stdout belongs to the output of commands and to sinks. */
   readonly write?: (line: string) => void
 }
 
-/** Never printed, whoever logs them; a second net, since nothing secret is to be logged at all. */
+/** Redacted in every line. A second net: the code should log no secret at all. */
 const SECRETS = [
   'token',
   'password',
@@ -26,10 +26,10 @@ const SECRETS = [
 ]
 const paths = SECRETS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.headers["${key}"]`])
 
-/** What JSON leaves as it is, and a terminal obeys or a reader does not see: C1 controls, marks of direction, invisible ones. */
+/** Characters that JSON does not escape although terminals obey them or readers cannot see them: C1 controls, direction marks, invisible ones. */
 const HAZARDS = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
-/** A line means the same with them spelled out: they stand inside strings only. */
+/** Escaping them keeps the meaning of a line: they occur inside strings only. */
 const escapeLine = (line: string): string =>
   line.replace(HAZARDS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 

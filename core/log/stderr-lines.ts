@@ -5,15 +5,15 @@ const MOST_BYTES = 4 * 1024 * 1024
 const AGAIN_MS = 20
 
 /**
- * Writes lines to standard error without holding up the program. A full disk, a reader that is gone or one that does not
- * keep up (beyond 4 MiB) costs lines, never the program; `again` hears how many once lines arrive again. What waits at the
- * exit of the process is written then, the last lines twice rather than not at all.
+ * Writes lines to standard error without blocking the program. A full disk, or a reader that is gone or more than 4 MiB
+ * behind, loses lines; `again` gets their number once writing works again. Lines that wait when the process exits are
+ * written then; the last ones may appear twice.
  */
 export function stderrLines(again: (lost: number) => void): { write(line: string): void } {
   let waiting: string[] = []
   let bytes = 0
   let lost = 0
-  /** What is being written; null when nothing is. */
+  /** The bytes being written, or null. */
   let chunk: Buffer | null = null
   let lines = 0
 
@@ -33,7 +33,7 @@ export function stderrLines(again: (lost: number) => void): { write(line: string
       chunk = null
       if (error !== null) {
         lost += lines
-        // The next line tries again; at once would be a busy loop.
+        // The next line retries; retrying at once would be a busy loop.
         return
       }
       if (lost > 0) {
@@ -49,7 +49,7 @@ export function stderrLines(again: (lost: number) => void): { write(line: string
     try {
       writeSync(STDERR, Buffer.concat([chunk ?? Buffer.alloc(0), Buffer.from(waiting.join(''))]))
     } catch {
-      // Nobody is left to be told.
+      // Nothing can report this any more.
     }
   })
 

@@ -2,7 +2,7 @@ import type { Log } from '../kernel/log.ts'
 
 const SLOW_MS = 10_000
 
-/** The same promise; while it takes longer than `afterMs`, and again each time that passes, the log says what waits. */
+/** Returns `work` and logs `what` each time another `afterMs` milliseconds pass before it settles. */
 export function sayWhatWaits<T>(what: string, work: Promise<T>, log: Log, afterMs = SLOW_MS): Promise<T> {
   const began = performance.now()
   const timer = setInterval(() => {

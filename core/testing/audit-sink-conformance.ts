@@ -1,10 +1,10 @@
 import type { AuditEvent, AuditSink } from '../api/audit.ts'
 import type { ConformTest } from './conformance-test.ts'
 
-/** A sink with the way to read back what it has taken. */
+/** A sink, and a way to read back what it has written. */
 export interface SinkUnderTest {
   readonly sink: AuditSink
-  /** All events that have arrived at the sink's end, oldest first, as a reader of the trail sees them. */
+  /** All events that the sink has written, oldest first, as a reader of the trail sees them. */
   read(): Promise<readonly AuditEvent[]>
   close(): Promise<void>
 }
@@ -13,7 +13,7 @@ export interface SinkUnderTest {
 const BATCH = 200
 const DEADLINE_MS = 30_000
 
-/** What the core hands to sinks: strings are escaped already, so these are as bad as it gets. */
+/** Sinks receive escaped strings, so these are the hardest values. */
 const HARD_FIELDS = {
   path: '/a\\u000ab"c\'d`$(e);--%00',
   user_agent: 'Ünïcödé 🔐 \\u202e',
@@ -24,8 +24,8 @@ const HARD_FIELDS = {
 }
 
 /**
- * Checks that a sink writes each event once, whole and in order, and is done when it says so. `open` makes a fresh one,
- * started. Delivery, retries and back-pressure are the core's and are tested there.
+ * Checks that a sink writes each event once, whole and in order, before `write` resolves. `open` creates and starts a new
+ * one. Delivery, retries and back-pressure belong to the core and are tested there.
  */
 export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTest>): void {
   const withSink = async (run: (under: SinkUnderTest) => Promise<void>): Promise<void> => {
@@ -43,14 +43,14 @@ export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTe
     t.ok(at === undefined, `${what}: whole and in order${at === undefined ? '' : `, but not number ${at}`}`)
   }
 
-  t.test('it has a name and promises something', async (t) => {
+  t.test('it has a name and a guarantee', async (t) => {
     await withSink(async ({ sink }) => {
       t.ok(/^[a-z0-9][a-z0-9-]*$/.test(sink.name), `the name '${sink.name}'`)
       t.ok(sink.guarantee === 'enforced' || sink.guarantee === 'best-effort', 'a known guarantee')
     })
   })
 
-  t.test('a written batch can be read, whatever is in it', async (t) => {
+  t.test('a written batch can be read, with every kind of value', async (t) => {
     await withSink(async (under) => {
       const sent = [event(0), event(1, HARD_FIELDS), event(2, { note: 'x'.repeat(16_384) })]
       await inTime(under.sink.write(sent), 'write')
@@ -59,18 +59,18 @@ export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTe
     })
   })
 
-  t.test('full batches in a row lose, double and mix up nothing', async (t) => {
+  t.test('full batches in a row lose, duplicate and reorder nothing', async (t) => {
     await withSink(async (under) => {
       const sent = Array.from({ length: 3 * BATCH }, (_, at) => event(at))
       for (let at = 0; at < sent.length; at += BATCH) {
         await inTime(under.sink.write(sent.slice(at, at + BATCH)), 'write')
       }
       await inTime(under.sink.flush(), 'flush')
-      await arrives(t, under, sent, '600 events')
+      await arrives(t, under, sent, `${sent.length} events`)
     })
   })
 
-  t.test('no events and nothing to flush are no problem', async (t) => {
+  t.test('an empty batch and an empty flush succeed', async (t) => {
     await withSink(async (under) => {
       await inTime(under.sink.flush(), 'flush')
       await inTime(under.sink.write([]), 'write')
@@ -109,7 +109,7 @@ function event(
   })
 }
 
-/** Equal when the fields are, in whatever order a sink keeps them. */
+/** Equal for equal fields in any order. */
 const canonical = (value: AuditEvent | undefined): string =>
   JSON.stringify(Object.entries(value ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 

@@ -4,26 +4,26 @@ import { checkPlugin } from '../kernel/plugin-check.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
-/** What `conformPlugin` tries a plugin with. */
+/** Inputs of `conformPlugin`. */
 export interface ConformPluginOptions extends TestHostOptions {
-  /** Slices that the plugin must refuse. */
+  /** Slices that the plugin must reject. */
   readonly refused?: readonly unknown[]
 }
 
 /**
- * Checks what every plugin owes: a valid definition, a schema that refuses slips, a setup that only wires, and a life
- * that can be had twice in one process. `config` must be a slice that is accepted, `use` what the plugin needs.
+ * Checks the rules for every plugin: a valid definition, a schema that rejects misspelled keys, a setup without side
+ * effects, and a lifecycle that works twice in one process. `config` is a valid slice, `use` has the plugin's needs.
  */
 export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: ConformPluginOptions = {}): void {
   const { refused = [], ...host } = options
 
   t.test('the definition is valid', async (t) => {
     checkPlugin(plugin, plugin.side)
-    t.ok(plugin.summary.trim() !== '', 'it says what it does')
+    t.ok(plugin.summary.trim() !== '', 'it has a summary')
     t.ok(!plugin.summary.includes('\n'), 'in one line')
   })
 
-  t.test('slips in its configuration are refused', async (t) => {
+  t.test('misspelled keys of its configuration are rejected', async (t) => {
     const slip = { ...(host.config as object | undefined), 'no-such-key': true }
     for (const config of [slip, ...refused]) {
       const error = thrownBy(() => createTestHost(plugin, { ...host, config }))
@@ -31,11 +31,11 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
     }
   })
 
-  t.test('setup wires, twice in one process, without a trace in between', async (t) => {
+  t.test('setup works twice in one process and shares nothing', async (t) => {
     const [one, other] = [createTestHost(plugin, host), createTestHost(plugin, host)]
     t.ok(JSON.stringify(one.taps) === JSON.stringify(other.taps), 'the same taps')
     const silent = one.log.every((line) => !/ (?:ERROR|WARN) /.test(line))
-    t.ok(silent, `no complaint: ${one.log.join(' | ')}`)
+    t.ok(silent, `no warning: ${one.log.join(' | ')}`)
   })
 
   t.test('it starts and stops, and stops without a start and twice', async (t) => {
@@ -55,7 +55,7 @@ export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: Confor
 function thrownBy(run: () => unknown): unknown {
   try {
     run()
-    return new Error('it is accepted')
+    return new Error('it was accepted')
   } catch (error) {
     return error
   }

@@ -9,11 +9,11 @@ import type { Ref, ServiceRef, SlotRef } from '../kernel/reference.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { memoryLog } from './memory-log.ts'
 
-/** What the plugin finds when it is set up. */
+/** What the plugin is set up with. */
 export interface TestHostOptions {
   /** The plugin's slice of `plugins:`, checked against its schema. */
   readonly config?: unknown
-  /** Stand-ins by the names under `needs` and `wants`: a service, or the list of a slot's parts. */
+  /** Stand-ins by the names under `needs` and `wants`: a service, or the entries of a slot. */
   readonly use?: Readonly<Record<string, unknown>>
   readonly clock?: FakeClock
 }
@@ -26,28 +26,28 @@ export interface RecordedTap {
   readonly pure: boolean
 }
 
-/** A plugin that is set up alone. */
+/** A plugin that was set up alone. */
 export interface TestHost<Side extends PluginSide = 'hub'> {
-  /** Calls the plugin's taps as the program would, deadlines included. */
+  /** Calls the plugin's taps as the program does, with deadlines. */
   readonly calls: HookCalls<Side extends 'hub' ? HubHooks : AgentHooks>
-  /** What it tapped, in the order in which it did. */
+  /** Its taps, in the order of their registration. */
   readonly taps: readonly RecordedTap[]
-  /** What it handed over. */
+  /** The service that it provides. */
   service<T>(ref: ServiceRef<T>): T | undefined
   slot<T>(ref: SlotRef<T>): readonly T[]
   readonly clock: FakeClock
-  /** What it logged, a line each. */
+  /** Its log lines. */
   readonly log: readonly string[]
   /** Runs its `lifecycle.start`. */
   start(): Promise<void>
-  /** Runs its `lifecycle.stop`, when it has no `start` or that was reached. */
+  /** Runs its `lifecycle.stop`, unless it has a `start` that was not reached. */
   stop(): Promise<void>
 }
 
 /**
- * Runs a plugin's `setup` by the real kernel, alone, with stand-ins for what it needs: for unit tests. Throws what the
- * kernel throws: MEZ_CONFIG_INVALID, MEZ_SERVICE_MISSING for a need without a stand-in, MEZ_SETUP_FAILED. For the agent's
- * half of a plugin write `createTestHost<'agent'>(…)`.
+ * Sets up one plugin with the real kernel and stand-ins for its needs, for unit tests. Throws the errors of the kernel:
+ * MEZ_CONFIG_INVALID, MEZ_SERVICE_MISSING for a need without a stand-in, MEZ_SETUP_FAILED. For the agent's half of a
+ * plugin write `createTestHost<'agent'>(…)`.
  */
 export function createTestHost<Side extends PluginSide = 'hub'>(
   plugin: AnyPlugin,
@@ -90,7 +90,7 @@ function standIns(plugin: AnyPlugin, use: Readonly<Record<string, unknown>>): (r
 type Tap = (fn: unknown, options?: TapOptions) => void
 type View = Readonly<Record<string, Readonly<Record<string, Tap>>>>
 
-/** The same plugin, its taps written down once the kernel has taken them. */
+/** The same plugin; its taps are recorded after the kernel has accepted them. */
 function recorded(plugin: AnyPlugin, taps: RecordedTap[]): AnyPlugin {
   const watch = (tap: View): View =>
     mapValues(tap, (verbs, room) =>

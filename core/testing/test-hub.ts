@@ -17,11 +17,11 @@ export interface PluginUnderTest {
   readonly config?: unknown
 }
 
-/** How the hub differs from one that is started without a word. */
+/** Differences from a hub with the default configuration. */
 export interface TestHubOptions {
-  /** Plugins beside the standard set, as values: what a test file defines or imports. */
+  /** Further plugins as values, such as a test file defines or imports. */
   readonly plugins?: readonly (AnyPlugin | PluginUnderTest)[]
-  /** Keys of `mezhub.yaml` that differ; sections are merged key by key, `plugins:` turns standard ones off. */
+  /** Keys of `mezhub.yaml` that differ; sections are merged key by key, `plugins:` can turn standard plugins off. */
   readonly config?: Readonly<Record<string, unknown>>
   readonly clock?: Clock
 }
@@ -32,7 +32,7 @@ export interface TestHub {
   readonly url: string
   /** Origin of the host where people sign in; the same unless the apps' domain covers the hub's host. */
   readonly signInUrl: string
-  /** Origin of the app of this name, registered or not. */
+  /** Origin of the app with this name, registered or not. */
   appUrl(name: string): string
   /** PEM of the authority of its development certificate, and the file that has it. */
   readonly ca: string
@@ -41,11 +41,11 @@ export interface TestHub {
   readonly ports: { readonly public: number; readonly diagnostics: number }
   /** The JSON API as the operator. */
   readonly api: AdminClient
-  /** Somebody with an empty browser who trusts the hub's certificate. */
+  /** A person with a new browser that trusts the hub's certificate. */
   visitor(): Visitor
-  /** Resolves when it is ready; after a fake clock was moved it is not, until it has read its database anew. */
+  /** Resolves when the hub is ready. After a fake clock has moved, it must first read its database again. */
   ready(): Promise<void>
-  /** What it has logged so far, a line each, every level. */
+  /** Its log lines so far, of every level. */
   readonly log: readonly string[]
   /** Drains and closes it and removes its files; safe twice. */
   stop(): Promise<void>
@@ -57,7 +57,7 @@ const READY_MS = 60_000
 /**
  * Starts a whole hub in this process: embedded database in a folder of its own, free ports of 127.0.0.1, a development
  * certificate, the standard plugins and yours. Names are below `.localhost`: a `Visitor` resolves them itself. Rejects
- * as `mezhub start` would, with everything that is wrong in the configuration. Stop it at the end of the test.
+ * like `mezhub start`, with all problems of the configuration. Stop it at the end of the test.
  */
 export async function createTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const dir = await mkdtemp(join(tmpdir(), 'mezite-test-hub-'))
@@ -65,7 +65,7 @@ export async function createTestHub(options: TestHubOptions = {}): Promise<TestH
     await seedDatabase(join(dir, 'data'))
     for (let attempt = 1; ; attempt++) {
       const hub = await launch(dir, options).catch((error: NodeJS.ErrnoException) => {
-        // Somebody took the port between its choice and its use.
+        // Another program took the port between its choice and its use.
         if (error.code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error
         return null
       })

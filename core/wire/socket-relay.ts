@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream'
 import { resetSocket } from './socket-reset.ts'
 import type { StreamPipe } from './stream-pipe.ts'
 
-/** Frames of this size come in rows: what comes in one pass of the event loop leaves in one call of the system. */
+/** Frames of this size come in bursts: all that arrive in one pass of the event loop leave in one system call. */
 const BULK_BYTES = 8 * 1024
 
 /**
  * Carries bytes both ways between a stream and a connection, with back-pressure. Each end closes only its direction;
- * a reset of one side resets the other. The socket must have been made with `allowHalfOpen`.
+ * a reset of one side resets the other. Create the socket with `allowHalfOpen`.
  */
 export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
   let ended = false
@@ -46,7 +46,7 @@ export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
   // The socket may arrive paused.
   socket.resume()
   socket.once('close', () => {
-    // Without `end` the connection's bytes are incomplete; with an error ours are lost.
+    // Without `end` the connection's bytes are incomplete; with an error the stream's bytes are lost.
     if (!closed && (!ended || socket.errored)) pipe.destroy()
   })
 }

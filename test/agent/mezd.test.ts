@@ -143,7 +143,7 @@ t.test('K147 all that is wrong with the configuration, with file, line and path'
   t.match(values.err, /values\.yaml:6: apps\.allow\.1: /)
   t.match(plugin, {
     code: 1,
-    err: /plugin\.yaml:3: plugins\.transport-http2: this plugin takes no configuration/,
+    err: /plugin\.yaml:3: plugins\.transport-http2: the plugin takes no configuration/,
   })
   t.match(none, { code: 1, err: /MEZ_CONFIG_UNREADABLE/ })
 })

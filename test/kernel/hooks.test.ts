@@ -54,7 +54,7 @@ t.test('a late tap is named', async (t) => {
   b.series(never)
   await t.rejects(call.series('x'), {
     code: 'MEZ_HOOK_TIMEOUT',
-    message: `plugin 'b' did not answer room.series within ${DEADLINE_MS} ms`,
+    message: `plugin 'b' did not respond to room.series within ${DEADLINE_MS} ms`,
   })
 })
 
@@ -186,7 +186,7 @@ t.test('a ballot is cast by voting: a tap that returns something else has failed
   const { cast, failed } = await call.votes('q', ballot)
   t.equal(cast.length, nothing.length)
   t.equal(failed.length, returned.length * 2)
-  t.match(failed[0]!.error.message, /returned something/)
+  t.match(failed[0]!.error.message, /returned a value/)
 })
 
 t.test('a failing ballot maker is a failed ballot too', (t) => {
@@ -215,7 +215,7 @@ t.test('taps after setup, with unknown options, stages or no function are refuse
   const attempt = (...args: unknown[]) => (a.series as (...args: unknown[]) => void)(...args)
   t.throws(() => attempt('x'), {
     code: 'MEZ_TAP_INVALID',
-    message: /'a' taps room\.series with something that is no/,
+    message: /'a' taps room\.series with a value that is not a function/,
   })
   t.throws(() => attempt(() => {}, { stge: 'early' }), { code: 'MEZ_TAP_INVALID', message: /option 'stge'/ })
   t.throws(() => attempt(() => {}, { stage: 'toString' }), {

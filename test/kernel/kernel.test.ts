@@ -137,7 +137,7 @@ t.test(
     t.throws(() => kernelOf([a, b], { configs: { a: { size: 'x', nam: 1 }, b: { c: 1 } } }).setup(), {
       code: 'MEZ_CONFIG_INVALID',
       message:
-        /plugins\.a\.nam: unknown key; did you mean 'name'\?\n.*plugins\.a\.size: must be integer\n.*plugins\.b: this plugin takes/s,
+        /plugins\.a\.nam: unknown key; did you mean 'name'\?\n.*plugins\.a\.size: must be integer\n.*plugins\.b: the plugin takes/s,
     })
     t.end()
   },
@@ -175,7 +175,7 @@ t.test('setup that throws, is asynchronous, or does not hand over names its plug
     provide.number(1)
     provide.number(2)
   })
-  t.throws(() => twice.setup(), { code: 'MEZ_SERVICE_TWICE', message: /'p' hands over 'number' twice/ })
+  t.throws(() => twice.setup(), { code: 'MEZ_SERVICE_TWICE', message: /'p' provided 'number' twice/ })
   t.end()
 })
 

@@ -57,7 +57,7 @@ t.test('a missing service is named with its user and with what to add', (t) => {
   const plugins = [plugin('a', { needs: { one } })]
   t.throws(() => names(plugins), {
     code: 'MEZ_SERVICE_MISSING',
-    message: "plugin 'a' needs the service 'one', which nothing provides",
+    message: "plugin 'a' needs the service 'one', which no plugin provides",
     hint: /Add a plugin that provides 'one'/,
   })
   t.throws(() => names(plugins, { suggestions: { one: 'giver' } }), {

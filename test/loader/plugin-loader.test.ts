@@ -165,7 +165,7 @@ t.test('not found: a package', async (t) => {
 t.test('not found: a path', async (t) => {
   t.match(await refusal({ './goood.js': {} }), {
     code: 'MEZ_PLUGIN_NOT_FOUND',
-    message: `plugin './goood.js': there is no ${join(fixtures, 'goood.js')}`,
+    message: `plugin './goood.js': ${join(fixtures, 'goood.js')} does not exist`,
     hint: /Did you mean '(\.\/)?good\.js'\?/,
   })
 })
@@ -226,7 +226,7 @@ t.test('wrong side: a definition for the agent, and a package with only that hal
 t.test('wrong api version', async (t) => {
   t.match(await refusal({ './wrong-api.js': {} }), {
     code: 'MEZ_PLUGIN_API',
-    message: /'wrong-api'.*wrong-api\.js.*plugin api 2, this program speaks 1/,
+    message: /'wrong-api'.*wrong-api\.js.*plugin api 2, this program supports 1/,
     hint: /version of the plugin/,
   })
 })

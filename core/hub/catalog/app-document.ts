@@ -5,9 +5,8 @@ import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/he
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { formatDuration, parseDuration } from '../config/duration.ts'
+import { appUriFault, publicAddrFault } from './app-address.ts'
 import { AppSpec } from './app-schema.ts'
-import { appUriFault } from './app-uri.ts'
-import { publicAddrFault } from './public-addr.ts'
 import { parseResource, parseTime, type Resource, type ResourceOptions, resourceInvalid } from './resource.ts'
 
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/

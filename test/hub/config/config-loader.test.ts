@@ -268,7 +268,7 @@ t.test('malformed YAML, duplicate keys and __proto__ are refused with their line
   t.match(await problems(t, `${MINIMAL}  public_addr: other.localhost\n`), [/^F:5: column 3: .*unique/])
   t.match(await problems(t, `${MINIMAL}__proto__: { a: 1 }\n`), ['F:5: __proto__: unknown key'])
   t.strictSame(await problems(t, `${MINIMAL}---\na: 1\n`), [
-    'F:5: column 1: holds several documents; one is expected',
+    'F:5: column 1: contains several documents; expected one',
   ])
   t.match(await problems(t, `${MINIMAL}cluster_name: !!js/function "x"\n`), [/^F:5: column \d+: .*tag/i])
   t.match(await problems(t, ''), [/proxy: is missing/])
