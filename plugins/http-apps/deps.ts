@@ -12,7 +12,7 @@ import type { Deadlines } from './relay/deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
 
-/** What the path of a request uses, gathered once. */
+/** The services and parts that the path of a request uses, gathered once. */
 export interface Deps {
   readonly catalog: Catalog
   readonly access: Access
@@ -28,7 +28,7 @@ export interface Deps {
   readonly deadlines: Deadlines
   readonly pool: PipePool
   readonly failures: FailureLog
-  /** What is under way by person and by app. */
+  /** Requests under way, by person and by app. */
   readonly load: Load
   readonly proxyLimits: ProxyLimits
   /** Codes from the sign-in host that an address brings. */

@@ -48,7 +48,7 @@ export default defineHubPlugin({
       perPerson: host.config.requests_per_person,
       perApp: host.config.requests_per_app,
     })
-    const failed = 'Requests that were let in, but that the app did not answer'
+    const failed = 'Admitted requests that got no response from the app'
     const failures = new FailureLog(
       host.log,
       host.use.metrics.counters('mezite_failed_requests_total', failed, ['reason']),

@@ -1,4 +1,4 @@
-/** What one request, answer or connection may cost. Times in milliseconds, sizes in bytes. */
+/** Limits of one request, response or connection. Times in milliseconds, sizes in bytes. */
 export const limits = {
   /** Head of an answer, and its trailers. */
   responseHeadBytes: 64 * 1024,
@@ -7,11 +7,11 @@ export const limits = {
   /** A chunk-size line with its extensions. */
   chunkLineBytes: 4 * 1024,
   informational: 16,
-  /** What an app that speaks HTTP/2 may send unread, on a connection that carries one request. */
+  /** Unread bytes that an app may send over HTTP/2, on a connection that carries one request. */
   http2WindowBytes: 256 * 1024,
   /**
    * Pipes that wait for the next request of the same session: as many as a busy program asks at once, because those beyond
-   * are dialled anew each time.
+   * are dialled each time.
    */
   idlePipeMs: 15_000,
   idlePipesPerSession: 256,

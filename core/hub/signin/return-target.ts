@@ -18,7 +18,12 @@ export function fieldOf(query: unknown, name: string): string | undefined {
  */
 export function safePath(path: unknown): string {
   if (typeof path !== 'string' || path.length > MAX_PATH) return '/'
-  return /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(path) ? path : '/'
+  return isLocalPath(path) ? path : '/'
+}
+
+/** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */
+export function isLocalPath(path: string): boolean {
+  return /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(path)
 }
 
 /**

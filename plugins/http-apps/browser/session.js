@@ -87,7 +87,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     if (mine !== turn) return
     look()
     const now = Date.now()
-    // A sign-in in good time has cut what was open as well. What somebody else opens is not this page's.
+    // A sign-in in good time has cut open streams as well. A session of another person is not this page's.
     if (now < ends && user === whose && (anew || was <= now)) {
       anew = 0
       dispatchEvent(new Event('mezite-renewed'))

@@ -10,7 +10,7 @@ export interface Upgrade {
 
 /** Hears of the answer on its way to the browser. */
 export interface ClientWatcher {
-  /** The browser takes more after `write` said no. */
+  /** The browser takes more after `write` returned false. */
   onclientdrain(): void
   /** The answer is complete, or the connection is gone. May come more than once. */
   onclientgone(): void

@@ -1,7 +1,7 @@
 import type { Clock } from '@mezite/core'
 import { type Placed, Roster } from '@mezite/core/protocol'
 
-/** Something that must not wait for ever. Whoever makes progress moves `deadline`. */
+/** Something that must not wait for ever. Progress moves `deadline`. */
 export interface Waiting extends Placed {
   /** On the clock of `Deadlines.now`. */
   deadline: number
@@ -50,7 +50,7 @@ export class Deadlines {
     this.now = this.#clock.monotonic()
     this.#ticks += 1
     if (this.#ticks % TICKS_A_LOOK !== 0) return
-    // From the end: whoever leaves has his place taken by one that has been looked at.
+    // From the end: a member that leaves is replaced by one that has been checked already.
     const { members } = this.#waiting
     for (let at = members.length - 1; at >= 0; at--) {
       const waiting = members[at]

@@ -45,7 +45,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #upstream: Upstream | null = null
   #relay: WebSocketRelay | null = null
   #repeated = false
-  /** The app's answer has begun, or the hub has given its own. */
+  /** The app's response has begun, or the hub has sent its own. */
   #responded = false
   #over = false
   deadline = Number.POSITIVE_INFINITY
@@ -84,7 +84,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#finish()
   }
 
-  /** The rest of the request is no HTTP: the app gets no whole request, and the browser hears why. False: it came whole. */
+  /** The rest of the request is not HTTP: the app gets no complete request, and the browser the reason. False: it is complete. */
   breakBody(problem: Problem): boolean {
     if (this.#over || this.#client.complete) return false
     this.#outcome.reason ??= problem.code

@@ -3,20 +3,20 @@ import type { Admitted } from '../session/admission.ts'
 
 const EVERY_MS = 10_000
 
-interface Said {
+interface Logged {
   readonly atMs: number
   /** Since then. */
-  unsaid: number
+  suppressed: number
 }
 
 /**
- * Counts and logs requests that were let in but got no answer of the app. An app that is down fails every request, so each
+ * Counts and logs admitted requests that got no response from the app. An app that is down fails every request, so each
  * app and reason has one line in ten seconds, of one of those requests, with the number that had none.
  */
 export class FailureLog {
   readonly #log: Log
   readonly #count: (reason: string) => Cell
-  readonly #said = new Map<string, Said>()
+  readonly #logged = new Map<string, Logged>()
 
   constructor(log: Log, count: (reason: string) => Cell) {
     this.#log = log
@@ -29,16 +29,16 @@ export class FailureLog {
     if (code === 'revoked') return
     const { app, subject, requestId } = admission
     const key = `${app.id} ${code}`
-    const said = this.#said.get(key)
+    const logged = this.#logged.get(key)
     const nowMs = performance.now()
-    if (said !== undefined && nowMs - said.atMs < EVERY_MS) {
-      said.unsaid += 1
+    if (logged !== undefined && nowMs - logged.atMs < EVERY_MS) {
+      logged.suppressed += 1
       return
     }
-    this.#said.set(key, { atMs: nowMs, unsaid: 0 })
-    const more = said?.unsaid ? { repeated: said.unsaid } : {}
+    this.#logged.set(key, { atMs: nowMs, suppressed: 0 })
+    const more = logged?.suppressed ? { repeated: logged.suppressed } : {}
     const why = cause === undefined ? {} : { cause: String(cause) }
     const who = { request_id: requestId, app: app.name, user: subject?.user ?? null, agent, reason: code }
-    this.#log.warn({ ...who, ...why, ...more }, 'an app did not answer')
+    this.#log.warn({ ...who, ...why, ...more }, 'an app did not respond')
   }
 }

@@ -1,7 +1,7 @@
 import type { Audit } from '@mezite/core'
 import type { Admitted } from '../session/admission.ts'
 
-/** What becomes of one admitted request: gathered on the way, recorded once at its end. */
+/** The outcome of one admitted request: collected on the way, recorded once at its end. */
 export class Outcome {
   readonly #started = performance.now()
   /** Null while no agent has taken the request. */

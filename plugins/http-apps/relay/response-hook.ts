@@ -10,7 +10,7 @@ import { pathOf } from './outcome.ts'
 const BODILESS = [204, 205, 304]
 
 /**
- * What taps of `http.response` make of a final response with this status and these header lines. Throws for a result that
+ * Passes a final response with this status and these header lines through `http.response`. Throws for a result that
  * cannot be sent, and what a tap throws: then nothing of the response may pass.
  */
 export function throughResponseHook(

@@ -15,7 +15,7 @@ export class WebSocketRelay {
   bytesIn = 0
   bytesOut = 0
 
-  /** `onprogress` hears of every chunk, `onover` once. */
+  /** `onprogress` is called for every chunk, `onover` once. */
   constructor(socket: Duplex, upstream: Upstream, early: Buffer, onprogress: () => void, onover: () => void) {
     this.#socket = socket
     this.#upstream = upstream
@@ -92,7 +92,7 @@ export class WebSocketRelay {
   #finish(): void {
     this.#closing = true
     clearTimeout(this.#timer)
-    // Reading on lets the client's own end be seen; whoever does not hang up is hung up on.
+    // Reading on reveals the client's end; a client that does not close is cut.
     this.#socket.resume()
     this.#timer = setTimeout(() => this.#socket.destroy(), limits.closeMs)
   }

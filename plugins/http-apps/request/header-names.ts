@@ -20,7 +20,7 @@ const READ = {
   'access-control-request-method': 'preflight',
 } as const
 
-/** What becomes of a header line of a request: see `classify`. */
+/** The treatment of a header line of a request: see `classify`. */
 export type Fate = 'keep' | 'drop' | 'refuse' | (typeof READ)[keyof typeof READ]
 
 const read = new Map<string, Fate>(Object.entries(READ))

@@ -31,7 +31,7 @@ export class RequestHandler {
   readonly #refusals: RefusalLog
   /** Requests of callers who are not known yet, by address. */
   readonly #anonymous = createConcurrencyQuota()
-  /** What is under way, by connection. */
+  /** Exchanges under way, by connection. */
   readonly #exchanges = new Map<Duplex, HttpExchange[]>()
 
   constructor(deps: Deps, refusals: RefusalLog) {
@@ -77,7 +77,7 @@ export class RequestHandler {
     }
   }
 
-  /** What is under way at the end of the connection has a broken body. False when there is none. */
+  /** The body of the last exchange on the connection is broken. False: there is no exchange. */
   breakBody(connection: Duplex, problem: Problem): boolean {
     return this.#exchanges.get(connection)?.at(-1)?.breakBody(problem) ?? false
   }
@@ -161,7 +161,7 @@ export class RequestHandler {
     if (known !== undefined) return known
     const made: HttpExchange[] = []
     this.#exchanges.set(connection, made)
-    // Answers that wait their turn on a pipelined connection hear of its end only here.
+    // Responses that wait their turn on a pipelined connection are notified of its end only here.
     connection.once('close', () => {
       for (const exchange of [...made]) exchange.onclientgone()
       this.#exchanges.delete(connection)

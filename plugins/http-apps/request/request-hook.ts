@@ -15,7 +15,7 @@ const QUERY = /^[\x21\x22\x24-\x7e]*$/
 export class RefusedByPlugin extends Problem {}
 
 /**
- * What taps of `http.request` make of a request whose header lines are `lines`: the target and the lines to send. Throws
+ * Passes a request with the header lines `lines` through `http.request`; returns the target and the lines to send. Throws
  * `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws.
  */
 export function throughRequestHook(

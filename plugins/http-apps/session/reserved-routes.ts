@@ -4,6 +4,7 @@ import {
   addressKey,
   escapeHtml,
   type HubResponse,
+  isLocalPath,
   isNavigation,
   page,
   type SessionTickets,
@@ -128,9 +129,4 @@ function recordRefusal(deps: Deps, request: AppRequest, requestId: string, reaso
   const app = deps.catalog.byHost(request.host.host)?.name ?? null
   const { clientIp } = request
   deps.audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields: { app } })
-}
-
-/** A path on this very host, however a browser reads it: one leading slash, nothing that could begin an authority. */
-function isLocalPath(path: string): boolean {
-  return /^\/(?!\/)[\x21-\x5b\x5d-\x7e]*$/.test(path)
 }

@@ -12,7 +12,7 @@ const MAX_WARN_MS = 5 * 60_000
 
 /**
  * What the soft end of a session needs below `/.mezite/`: the script that pages may include, what it asks, and the
- * small window's way out and back. Undefined for every other path. No answer tells whether the host has an app.
+ * small window's way out and back. Undefined for every other path. No response reveals whether the host has an app.
  */
 export function sessionRoute(
   deps: Deps,
@@ -46,7 +46,7 @@ export function sessionRoute(
 async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
-    const text = 'Only pages of this app itself may ask for its session.'
+    const text = 'Only pages of this app may ask about its session.'
     return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!deps.revisions.fresh()) {
@@ -82,7 +82,7 @@ export function statusOf(session: Session, now: number) {
   }
 }
 
-/** Where the small window ends: it tells the page, and closes. */
+/** Where the small window ends: it notifies the page, and closes. */
 async function renewed(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)

@@ -10,7 +10,7 @@ import { readableBy } from '../request/origin.ts'
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
 const MAX_PATH = 4096
-/** Where a renewal ends: the small window tells its page and closes. */
+/** Where a renewal ends: the small window notifies its page and closes. */
 export const RENEWED_PATH = '/.mezite/renewed'
 const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 

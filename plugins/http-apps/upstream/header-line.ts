@@ -4,7 +4,7 @@ const NAME = 1
 const CONTROL = 2
 const COLON = 58
 
-/** What a character may be part of: of a name (RFC 9110 section 5.6.2), of a value only, or of neither. */
+/** Each character may be part of a name (RFC 9110 section 5.6.2), of a value only, or of neither. */
 const kinds = Uint8Array.from({ length: 256 }, (_, code) => {
   if (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code))) return NAME
   return (code < 32 && code !== 9) || code === 127 ? CONTROL : 0
@@ -13,7 +13,7 @@ const kinds = Uint8Array.from({ length: 256 }, (_, code) => {
 /**
  * Reads the header line that begins at `from`, up to CR LF or the end of the text, in one pass and strictly (RFC 9112
  * section 5): adds its name and its value, without the optional white space around it, to `lines`. Returns where the next
- * one begins; -1 for what is no header line, a CR or LF alone included. The text is latin1.
+ * one begins; -1 for text that is not a header line, a bare CR or LF included. The text is latin1.
  */
 export function takeHeaderLine(text: string, from: number, lines: string[]): number {
   let at = from

@@ -7,9 +7,9 @@ import type { Upstream } from './upstream.ts'
 const ignore = () => {}
 
 /**
- * Idle connections to apps. Never shared between sessions, because an app may answer unasked and the answer would
- * reach whoever comes next. Bounded per session and per app; gone after 15 s, and
- * within 1 s when its agent serves the app no more, or over another link: an agent that stops waits for them.
+ * Idle connections to apps. Never shared between sessions, because an app may send an unsolicited response, which would
+ * reach the next user. Bounded per session and per app; closed after 15 s, and
+ * within 1 s when its agent no longer serves the app, or uses another link: an agent that stops waits for them.
  */
 export class PipePool {
   readonly #deadlines: Deadlines
@@ -115,7 +115,7 @@ export class PipePool {
     try {
       return new Set(this.#tunnel.candidates(app).map(({ hostname }) => hostname))
     } catch {
-      // A plugin that chooses agents fails. The next request says so; here nothing may.
+      // A plugin that chooses agents has failed; the next request reports it.
       return new Set()
     }
   }

@@ -14,7 +14,7 @@ export interface ResponseHead {
   readonly bodyFollows: boolean
 }
 
-/** What the parser tells. `onbody` with `last` is followed by `onend` at once. */
+/** Events of the parser. `onbody` with `last` is followed by `onend` at once. */
 export interface ResponseEvents {
   oninformational(status: number, lines: readonly string[]): void
   onhead(head: ResponseHead): void
@@ -51,9 +51,9 @@ export class ResponseParser {
   #upgrade = false
   #trailers: string[] = []
   #trailerBytes = 0
-  /** The pipe may carry another request once the answer is over. */
+  /** The pipe may carry another request once the response is complete. */
   reusable = true
-  /** Some byte of an answer has come. */
+  /** A byte of the response has arrived. */
   started = false
 
   constructor(events: ResponseEvents) {

@@ -2,9 +2,9 @@ import { Problem } from '@mezite/core'
 import type { AppRequest } from '../request/app-request.ts'
 import type { Upstream } from './upstream.ts'
 
-/** Why no (whole) answer came. */
+/** Why the response did not arrive, or not in full. */
 export interface UpstreamFailure {
-  /** What came was no HTTP. */
+  /** The app sent something that is not HTTP. */
   readonly broken: boolean
   /** The link to the agent broke, not the app. */
   readonly linkLost: boolean
@@ -23,7 +23,7 @@ export function mayRepeat(request: AppRequest, upstream: Upstream, failure: Upst
   return (failure.linkLost || upstream.reused) && IDEMPOTENT.has(request.method)
 }
 
-/** What the browser is told; the cause is for the log. */
+/** The problem for the browser; its cause is for the log. */
 export function failureProblem(app: string, failure: UpstreamFailure): Problem {
   const problem = publicProblem(app, failure)
   problem.cause = failure.detail

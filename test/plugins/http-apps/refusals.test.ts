@@ -166,7 +166,7 @@ t.test(
     t.strictSame(gateway.failed, Array(5).fill('agent_none'))
     t.equal(gateway.warnings.length, 1)
     const [fields, message] = gateway.warnings[0] as [{ request_id: string }, string]
-    t.equal(message, 'an app did not answer')
+    t.equal(message, 'an app did not respond')
     t.match(fields, { app: 'a', user: 'ann', reason: 'agent_none' })
     t.ok(answers[0]?.includes(fields.request_id), 'the id that the visitor was told')
   },
