@@ -52,16 +52,19 @@ export class HandshakeTable {
 
   /** Adds a handshake of the address; closes another one if the table is full. */
   add(handshake: Handshake, address: string): void {
+    const full = this.size >= this.#options.most
     const known = this.#known < Math.floor(this.#options.most / 2) && this.#isKnown(address)
-    if (this.size >= this.#options.most) this.#evictOne()
-    if (known) this.#known += 1
     const group = known ? null : addressGroup(address)
     this.#groupOf.set(handshake, group)
-    if (group === null) return
-    const members = this.#groups.get(group) ?? new Set()
-    this.#groups.set(group, members)
-    members.add(handshake)
-    this.#move(group, members.size - 1, members.size)
+    if (group === null) this.#known += 1
+    else {
+      const members = this.#groups.get(group) ?? new Set()
+      this.#groups.set(group, members)
+      members.add(handshake)
+      this.#move(group, members.size - 1, members.size)
+    }
+    // The new one counts, so that of two groups of the same size the one that grows pays.
+    if (full) this.#evictOne()
   }
 
   delete(handshake: Handshake): void {

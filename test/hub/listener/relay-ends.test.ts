@@ -1,6 +1,6 @@
 /** How connections that one hub hands on to another come to their end: together, and never by themselves. */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { mock } from 'node:test'
 import t from 'tap'
@@ -95,9 +95,13 @@ t.test('the last word of a hub waits 5 s for a client that does not read, and no
     const socket = Object.assign(
       new Duplex({ read() {}, write: (_chunk, _encoding, done) => void unread.push(done) }),
       {
-        destroySoon() {
-          Socket.prototype.destroySoon.call(this as unknown as Socket)
-          closing.resolve()
+        end(finished?: unknown) {
+          Reflect.apply(Duplex.prototype.end, socket, [])
+          if (typeof finished === 'function') {
+            socket.once('finish', () => finished())
+            closing.resolve()
+          }
+          return socket
         },
       },
     )
