@@ -240,7 +240,7 @@ t.test('E74 a browser that shares a connection between apps tries again by itsel
   t.equal(outcome, 'opaque')
   t.equal(victim.requests.filter(({ url }) => url === '/shared').length, 1, 'the right app has it, once')
   const refused = await cluster.mezctl('audit', 'ls', '--type', 'access.denied', '--json')
-  t.match(refused, /misdirected/, 'it was asked on the other connection first')
+  t.notMatch(refused, /misdirected/, 'and ordinary browsing leaves no denial')
   await context.close()
 })
 

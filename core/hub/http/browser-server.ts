@@ -33,11 +33,11 @@ export interface BrowserServerOptions {
 export interface BrowserServer extends CertifiedHttp {
   readonly router: HostRouter
   accept(socket: TLSSocket | Duplex, info: ConnectionInfo): void
-  /** Responds to plain HTTP on the TLS port with the https address; `bytes` is what has come of it. */
+  /** Responds to plain HTTP on the TLS port with the https address; `bytes` are its first ones. */
   refusePlainHttp(socket: Duplex, bytes: Buffer): void
   /** Responses close their connections from now on, and HTTP/2 clients are asked to leave. */
   announceShutdown(): void
-  /** Waits for requests in flight and cuts what is left when the signal aborts. */
+  /** Waits for requests in flight, and cuts the rest when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   close(): void
 }

@@ -11,7 +11,7 @@ const REQUEST_FRAMES = 128
 const DATA_FRAME = 16
 
 /**
- * Tells frames that do nothing from those that carry something, by bytes: what a connection has sent beyond the headers
+ * Distinguishes useless frames from those that carry data, by bytes: all that a connection has sent beyond the headers
  * and bodies that were read on it. A flood of SETTINGS, PING, PRIORITY, WINDOW_UPDATE or unknown frames overflows a
  * leaking bucket (RFC 9113 section 10.5). Costs nothing for each frame or chunk, because nobody looks at them.
  */

@@ -78,7 +78,7 @@ export class Http1Connection {
     const last = this.#last
     if (last !== null && this.#pending.length > 0 && !last.req.complete) {
       this.#refused = true
-      // Also when the connection was to end with this very request: its body is what is malformed.
+      // Also when the connection was to end with this very request, because its body is malformed.
       if (!over && !inside()) {
         // A response that ends the connection was given in knowledge of the body.
         if (last.headersSent && !ends) return void this.socket.destroy()
@@ -114,7 +114,7 @@ export function silence(socket: Duplex): void {
   socket.resume()
 }
 
-/** Reads what remains of a request for `ms` at most and discards it; then calls `done`. */
+/** Reads the rest of a request for `ms` at most and discards it; then calls `done`. */
 export function discardRest(message: IncomingMessage, ms: number, done: () => void): void {
   const timer = setTimeout(finish, ms)
   timer.unref()

@@ -49,7 +49,7 @@ export interface Http1Server {
 
 /** How long a connection waits for the next request after the response of an app. */
 const KEEP_ALIVE_MS = 65_000
-/** How long protocols may take to end what the abort of a drain cuts, such as the close frames of WebSockets. */
+/** How long protocols may take after the abort of a drain, for example to send close frames of WebSockets. */
 const CUT_MS = 700
 const POLL_MS = 50
 const noop = () => {}

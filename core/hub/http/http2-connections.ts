@@ -208,7 +208,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
 }
 
 /**
- * Corrects what Node.js makes of two errors. A head of too many frames is fatal to the connection, and Node.js would end it
+ * Corrects how Node.js handles two errors. A head of too many frames is fatal to the connection, and Node.js would end it
  * with INTERNAL_ERROR, which a browser shows to the person; after HTTP_1_1_REQUIRED it retries by itself over HTTP/1.1,
  * where the hub can respond. A body that is longer than its `content-length` is an error of its stream alone (RFC 9113
  * section 8.1.1), which nghttp2 has reset already.

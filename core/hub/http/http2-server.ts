@@ -83,7 +83,7 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     const message = new Http2ServerRequest(stream, headers, {}, rawHeaders as string[])
     const response = new Http2ServerResponse(stream)
     if (route.expectsContinue) response.writeContinue()
-    // Fastify takes both forms, and each has what the hub's own host uses.
+    // Fastify accepts both forms, and the hub's own host uses only their common members.
     web(message as never, response as never, { info, origin: route.origin })
   }
 

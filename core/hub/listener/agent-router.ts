@@ -2,10 +2,21 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import { TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
+import type { Address } from '../config/hub-config.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
 import type { Relay } from './hub-relay.ts'
-import { chooseHub } from './hub-selector.ts'
+
+/** Another hub of the cluster, and the header that goes ahead of a connection relayed to it. */
+export interface OtherHub {
+  readonly kind: 'other'
+  readonly id: string
+  readonly address: Address
+  readonly header: Buffer
+}
+
+/** Which hub serves a connection. */
+type HubChoice = { readonly kind: 'this' } | OtherHub | { readonly kind: 'none'; readonly reason: string }
 
 /**
  * Takes the raw bytes of an agent, ClientHello still in them, and owns TLS and deadlines from there. `secured` must be
@@ -23,7 +34,7 @@ export interface AgentRouter {
   route(
     raw: Duplex,
     from: ConnectionInfo,
-    door: Extract<AlpnRoute, { kind: 'alpn' }>,
+    target: Extract<AlpnRoute, { kind: 'alpn' }>,
     done: () => void,
   ): string | null
   /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
@@ -51,22 +62,22 @@ export function createAgentRouter(options: {
   const names = new Set(Object.keys(takers))
   let open = 0
 
-  const route: AgentRouter['route'] = (raw, from, door, done) => {
+  const route: AgentRouter['route'] = (raw, from, target, done) => {
     if (alpnTransport === null && from.transport === undefined && from.via === undefined) {
       return 'transport_not_offered'
     }
     const info =
       alpnTransport && !from.transport ? Object.freeze({ ...from, transport: alpnTransport }) : from
-    const hub = chooseHub(peers, door, info)
+    const hub = chooseHub(peers, target, info)
     if (hub.kind === 'none') return hub.reason
     if (hub.kind === 'other') {
       done()
       options.relay.handOn(raw, hub)
       return null
     }
-    takers[door.alpn]?.(raw, info, () => {
+    takers[target.alpn]?.(raw, info, () => {
       done()
-      if (door.alpn === TUNNEL_ALPN) options.linked(info.clientIp)
+      if (target.alpn === TUNNEL_ALPN) options.linked(info.clientIp)
     })
     return null
   }
@@ -91,13 +102,32 @@ export function createAgentRouter(options: {
         maxBytes: options.maxBytes,
         refuse: (reason) => refuse(carrier, reason),
         found: ({ hello }) => {
-          const door = routeAlpn(hello, names)
-          if (door.kind !== 'alpn') return refuse(carrier, 'not the protocol of agents')
+          const target = routeAlpn(hello, names)
+          if (target.kind !== 'alpn') return refuse(carrier, 'not the protocol of agents')
           const info = { ...from, clientPort: 0, trustedProxy: false, serverName: hello.serverName }
-          const refusal = route(carrier, Object.freeze(info), door, done)
+          const refusal = route(carrier, Object.freeze(info), target, done)
           if (refusal) refuse(carrier, refusal)
         },
       })
     },
+  }
+}
+
+/** The hub that an agent names. A connection that another hub has relayed is served here or nowhere. */
+function chooseHub(
+  peers: Peers | undefined,
+  route: AlpnRoute,
+  { via, clientIp, clientPort, transport }: ConnectionInfo,
+): HubChoice {
+  const wish = route.kind === 'alpn' && route.alpn === TUNNEL_ALPN ? route.wish : null
+  if (via !== undefined && wish !== peers?.self) return { kind: 'none', reason: 'relayed to the wrong hub' }
+  if (!peers || wish === null || wish === peers.self) return { kind: 'this' }
+  const address = peers.addressOf(wish)
+  if (address === null) return { kind: 'none', reason: 'hub_unknown' }
+  return {
+    kind: 'other',
+    id: wish,
+    address,
+    header: peers.header(wish, { address: clientIp, port: clientPort, ...(transport && { transport }) }),
   }
 }

@@ -1,4 +1,4 @@
-/** What the first flight of a TLS client says in clear. */
+/** The unencrypted contents of a TLS client's first flight. */
 export interface ClientHello {
   /** Lower case, without a trailing dot; null when the client sent none. */
   readonly serverName: string | null
@@ -7,7 +7,7 @@ export interface ClientHello {
 }
 
 export type HelloVerdict =
-  /** Nothing can be said before `need` bytes in all are there. */
+  /** At least `need` bytes in all are required. */
   | { readonly kind: 'more'; readonly need: number }
   | { readonly kind: 'invalid'; readonly reason: string }
   | { readonly kind: 'hello'; readonly hello: ClientHello }
@@ -15,7 +15,7 @@ export type HelloVerdict =
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const MAX_RECORD = 2 ** 14
-/** Real clients send one; some, large or cautious ones, a few. More of them would only be work. */
+/** Real clients send one, some a few. */
 const MOST_RECORDS = 16
 const RECORD_HEADER = 5
 const MESSAGE_HEADER = 4
@@ -24,8 +24,8 @@ const ALPN = 16
 
 /**
  * Reads a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1) from the beginning of a connection, over
- * a few records and at most `maxBytes` in all. Stricter than OpenSSL: whatever is odd is `invalid`. Who calls it
- * again only when there is as much as it needs calls it some forty times at most. Never throws.
+ * a few records and at most `maxBytes` in all. Stricter than OpenSSL: anything unusual is `invalid`. A caller that waits
+ * for `need` bytes calls it about forty times at most. Never throws.
  */
 export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINITY): HelloVerdict {
   const message = joinRecords(bytes, maxBytes)
@@ -54,7 +54,7 @@ function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
     at = start + length
     const part = bytes.subarray(start, at)
     if (have === 0 && part.length > 0 && part[0] !== CLIENT_HELLO) {
-      return invalid('the first message is no ClientHello')
+      return invalid('the first message is not a ClientHello')
     }
     parts.push(part)
     have += part.length
@@ -63,10 +63,10 @@ function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
       if (parts.length * RECORD_HEADER + whole > maxBytes) return invalid('ClientHello too long')
     }
     if (whole !== null && have > whole) return invalid('bytes after the ClientHello')
-    // Joined once, when all is there: joining at each record would cost a square.
+    // Joined once: joining at each record would have quadratic cost.
     if (have === whole) return Buffer.concat(parts)
     if (at > bytes.length) {
-      // The length that the message declares is judged before the rest of a record is waited for.
+      // The declared length of the message is checked before the rest of a record is awaited.
       const header = bytes.length + MESSAGE_HEADER - have
       return { kind: 'more', need: whole === null ? Math.min(at, header) : at }
     }

@@ -8,9 +8,9 @@ export const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
 /** Bytes that a client may send before its ClientHello is whole. */
 export const HELLO_BYTES = 64 * 1024
 
-/** Whoever hands a connection on says where it came from. */
+/** Where a connection came from, by the header ahead of it. */
 export interface Source extends ProxySource {
-  /** Id of the hub that did; none: a balancer. */
+  /** Id of the hub that relayed it; none: a balancer. */
   readonly via?: string
   /** Name of the transport that brought the connection to that hub. */
   readonly transport?: string
@@ -24,12 +24,12 @@ export type HeaderVerdict =
 
 export interface Peeked {
   readonly hello: ClientHello
-  /** From a header; null when there was none or a balancer speaks for itself. */
+  /** From a header; null when there was none, or the balancer itself is the client. */
   readonly source: Source | null
 }
 
 export interface PeekOptions {
-  /** Judges the first bytes, at least one, until it knows what stands ahead of the ClientHello. */
+  /** Reads the first bytes, at least one, until it knows which header is ahead of the ClientHello. */
   readonly readHeader: (bytes: Buffer) => HeaderVerdict
   /** Bytes that a client may send before its ClientHello is whole. */
   readonly maxBytes: number
@@ -40,8 +40,8 @@ export interface PeekOptions {
 }
 
 /**
- * Reads the beginning of a connection without taking it away. The caller owns deadline and error handler;
- * a socket that closes meanwhile gets neither call.
+ * Reads the beginning of a connection and puts it back. The caller owns the deadline and the error handler; for a socket
+ * that closes meanwhile neither callback is called.
  */
 export function peekConnection(socket: Duplex, options: PeekOptions): void {
   const { maxBytes, found, refuse } = options
@@ -68,11 +68,11 @@ export function peekConnection(socket: Duplex, options: PeekOptions): void {
       chunks.push(chunk)
       have += chunk.length
     }
-    // Joining only what can be judged keeps a client that sends single bytes from costing a square.
-    if (have >= need) judge(Buffer.concat(chunks))
+    // Joining only when enough is there keeps a client that sends single bytes from quadratic cost.
+    if (have >= need) parse(Buffer.concat(chunks))
     else if (have > maxBytes) fail('ClientHello too long')
   }
-  const judge = (bytes: Buffer) => {
+  const parse = (bytes: Buffer) => {
     if (atStart) {
       const verdict = options.readHeader(bytes)
       if (verdict.kind === 'invalid') return fail(verdict.reason)

@@ -27,12 +27,12 @@ const RENEW_BEFORE_MS = 30 * DAY_MS
 export const developmentFiles = {
   cert: 'development-certificate.pem',
   key: 'development-key.pem',
-  /** What clients are told to trust. */
+  /** The authority that clients must trust. */
   ca: 'development-ca.pem',
 } as const
 
 /**
- * The certificate for trying things out: kept in `dataDir` over restarts, made anew 30 days before its end or
+ * The certificate for trying things out: kept in `dataDir` over restarts, renewed 30 days before its end or
  * for other names. Its authority is made for it alone and the authority's key is never written anywhere.
  */
 export async function developmentCertificate(

@@ -14,7 +14,7 @@ export interface Handshake {
 export interface HandshakeTableOptions {
   /** Handshakes at once. */
   readonly most: number
-  /** Addresses with a live session, by which known people are told from strangers while the table fills. */
+  /** Addresses with a live session: they keep a share while the table fills. */
   readonly sessionAddresses: () => Iterable<string>
   /** A handshake of this group was closed for another connection. */
   readonly evicted: (group: string) => void

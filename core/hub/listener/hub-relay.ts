@@ -1,19 +1,19 @@
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { OtherHub } from './hub-selector.ts'
+import type { OtherHub } from './agent-router.ts'
 
 const CONNECT_MS = 5_000
 const LAST_WORD_MS = 5_000
 
-/** Connections that this hub hands on to others, bytes as they are: they are encrypted for that hub. */
+/** Connections that this hub relays to others, bytes unchanged: they are encrypted for the other hub. */
 export interface Relay {
   /** The two connections end together. */
   handOn(socket: Duplex, to: OtherHub): void
-  /** Resolves when the agents have found other ways, or the signal aborts. */
+  /** Resolves when the agents have left, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }
 
-/** `failed` is told when another hub cannot be reached. */
+/** `failed` is called when another hub cannot be reached. */
 export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay {
   const sockets = new Set<Duplex>()
   return {
@@ -29,7 +29,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       socket.once('close', () => onward.destroy())
       onward.once('close', () => {
         clearTimeout(deadline)
-        // What the hub has said last, above all why it closes, still goes out, to whoever reads it in time.
+        // The last bytes of the other hub, above all its reason to close, still reach the agent.
         socket.end(() => socket.destroy())
         setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
       })

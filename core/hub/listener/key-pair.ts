@@ -19,8 +19,8 @@ export interface KeyPair {
 }
 
 /**
- * Throws `MEZ_CERTIFICATE_INVALID` when a file cannot be read, is no PEM, the key is another's, or everybody
- * on the machine may read the key.
+ * Throws `MEZ_CERTIFICATE_INVALID` when a file cannot be read or is not PEM, when the key does not fit the certificate, or
+ * when every user of the machine may read the key.
  */
 export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<KeyPair> {
   try {
@@ -37,7 +37,7 @@ export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<
   }
 }
 
-/** Throws whatever OpenSSL finds wrong, and in plain words what it would say of two files in each other's place. */
+/** Throws the error of OpenSSL, and a plain sentence when the two files are swapped. */
 export function makeKeyPair(cert: string, key: string): KeyPair {
   if (!cert.includes('-----BEGIN CERTIFICATE-----')) throw new Error('the first holds no certificate in PEM')
   if (!key.includes('PRIVATE KEY-----')) throw new Error('the second holds no private key in PEM')
@@ -47,7 +47,7 @@ export function makeKeyPair(cert: string, key: string): KeyPair {
   return { cert, key, leaf, context, sans: dnsNames(leaf) }
 }
 
-/** True when the certificate is good for the host: exact, or one label under a wildcard; never the subject. */
+/** Whether the certificate covers the host: exactly, or one label under a wildcard; never by its subject. */
 export function namesHost({ leaf }: KeyPair, host: string): boolean {
   return leaf.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined
 }

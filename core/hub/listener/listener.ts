@@ -14,9 +14,8 @@ import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-rou
 import { checkAlpn, routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
-import { affordableConnections } from './connection-capacity.ts'
 import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
-import { createAddressGate, type Place } from './connection-quota.ts'
+import { affordableConnections, createAddressGate, type Place } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
 import { endsOf, listen } from './listening-socket.ts'
@@ -47,7 +46,7 @@ export interface ListenerOptions {
   readonly peers?: Peers
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
-  /** Told of each connection that got through TLS (by ALPN) or was refused before (by reason). */
+  /** Called for each connection that finished TLS (by ALPN name) or was refused before (by reason). */
   readonly counted?: (what: 'secured' | 'refused', which: string) => void
   readonly log: Log
 }
@@ -68,9 +67,9 @@ export interface Listener {
 const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /**
- * Opens nothing until `listen`. A connection is peeked at, judged by its ClientHello and handed to exactly one
- * taker; whatever is malformed, late or mixed is closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim
- * the same connections.
+ * Opens nothing until `listen`. Each connection is routed by its ClientHello to exactly one protocol; malformed, late and
+ * mixed ones are closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim the same ALPN name, and `MEZ_PART_INVALID`
+ * when one claims a name of the core.
  */
 export function createListener(options: ListenerOptions): Listener {
   const { log, protocols, certificates, authorities, peers, counted = () => {} } = options
@@ -97,7 +96,7 @@ export function createListener(options: ListenerOptions): Listener {
 
   const relay = createRelay(({ id, address: { host, port } }, error) => {
     counted('refused', 'hub_unreachable')
-    warnRarely(id, `hub ${id} cannot be reached at ${host} port ${port}, its proxy.internal_addr`, error)
+    warnRarely(id, `hub ${id}: unreachable at ${host} port ${port}, its proxy.internal_addr`, error)
   })
 
   let shown = certificates.browserTls()
@@ -108,19 +107,19 @@ export function createListener(options: ListenerOptions): Listener {
   })
   takeHandshakes(browser, options.browsers)
 
-  const doors = new Map<string, MutualTlsServer>()
+  const mutual = new Map<string, MutualTlsServer>()
   for (const protocol of protocols) {
     if (protocol.takes !== 'alpn') continue
     checkAlpn(protocol.name, protocol.alpn)
-    if (doors.has(protocol.alpn))
+    if (mutual.has(protocol.alpn))
       throw new MezError('MEZ_SERVICE_TWICE', `two protocols claim the ALPN name "${protocol.alpn}"`)
-    const door = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
-    takeHandshakes(door.server, (socket, info) => {
+    const mutualTls = createMutualTlsServer(protocol, authorities, limits.handshakeMs)
+    takeHandshakes(mutualTls.server, (socket, info) => {
       if (isTrusted(protocol, socket)) return protocol.accept(socket, info)
       if (protocol.refused) protocol.refused(socket, info)
       else socket.destroy()
     })
-    doors.set(protocol.alpn, door)
+    mutual.set(protocol.alpn, mutualTls)
   }
   const agents = createAgentRouter({
     takers: mezite,
@@ -130,9 +129,9 @@ export function createListener(options: ListenerOptions): Listener {
     linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
-  const known = new Set([...agents.names, ...doors.keys()])
+  const known = new Set([...agents.names, ...mutual.keys()])
 
-  /** Pairs what a TLS server made with what is known of its connection. */
+  /** Pairs the sockets of a TLS server with the clients of their connections. */
   function takeHandshakes(server: TlsServer, take: (socket: TLSSocket, info: ConnectionInfo) => void): void {
     server.on('secureConnection', (socket) => {
       socket.on('error', () => socket.destroy())
@@ -143,7 +142,7 @@ export function createListener(options: ListenerOptions): Listener {
       counted('secured', socket.alpnProtocol || 'none')
       guard(socket, () => take(socket, pending.info))
     })
-    // TLS errors of a client are its own affair; the server destroys the socket.
+    // A client's TLS errors concern the client alone; the server destroys the socket.
     server.on('tlsClientError', (error, socket) =>
       drop(socket, (error as { code?: string }).code ?? 'tls_error'),
     )
@@ -159,7 +158,7 @@ export function createListener(options: ListenerOptions): Listener {
     try {
       run()
     } catch (error) {
-      log.error({ error: messageOf(error) }, 'a connection could not be handed over')
+      log.error({ error: messageOf(error) }, 'failed to pass a connection to its protocol')
       socket.destroy()
     }
   }
@@ -172,7 +171,7 @@ export function createListener(options: ListenerOptions): Listener {
     const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
     if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
     let place: Place | null = null
-    /** A trusted proxy brings many clients: it is not counted, those that it names are. */
+    /** A trusted proxy carries many clients: the clients that it names are counted, not the proxy. */
     const enter = (address: string): boolean => {
       place = gate.enter(address)
       if (place === null) warnRarely('address', `${address} has too many connections`, null)
@@ -228,20 +227,20 @@ export function createListener(options: ListenerOptions): Listener {
 
   function route(socket: Socket, handshake: Handshake, peeked: Peeked) {
     const { info } = handshake
-    const door = routeAlpn(peeked.hello, known)
-    if (door.kind === 'refused') return refuse(socket, ALERT_ALPN, door.reason)
-    if (door.kind === 'alpn' && agents.names.has(door.alpn)) {
-      const refusal = agents.route(socket, info, door, handshake.done)
+    const target = routeAlpn(peeked.hello, known)
+    if (target.kind === 'refused') return refuse(socket, ALERT_ALPN, target.reason)
+    if (target.kind === 'alpn' && agents.names.has(target.alpn)) {
+      const refusal = agents.route(socket, info, target, handshake.done)
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
-    if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'handed on for nothing')
-    if (door.kind === 'browser') {
+    if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
+    if (target.kind === 'browser') {
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)
       shown = current
       return void browser.emit('connection', socket)
     }
-    const named = doors.get(door.alpn)
+    const named = mutual.get(target.alpn)
     named?.refresh()
     named?.server.emit('connection', socket)
   }
@@ -260,10 +259,10 @@ export function createListener(options: ListenerOptions): Listener {
 
   const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
   server.maxConnections = most
-  // Also EMFILE on accept: the connection is lost, the port goes on.
+  // Also EMFILE on accept: that connection is lost, and the port stays open.
   server.on('error', (error) => {
-    // Before it listens `listen` says why.
-    if (server.listening) warnRarely('accept', 'the public port could not accept a connection', error)
+    // Before that, `listen` rejects with it.
+    if (server.listening) warnRarely('accept', 'the public port failed to accept a connection', error)
   })
   server.on('drop', () => {
     counted('refused', 'connections_limit')

@@ -3,10 +3,10 @@ import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { NamedProtocol } from '../../api/protocol.ts'
 
-/** A TLS server for one Mezite protocol, never listening, and what keeps its keys current. */
+/** A TLS server for one Mezite protocol. It never listens. */
 export interface MutualTlsServer {
   readonly server: Server
-  /** Takes up renewed keys and authorities; cheap when nothing changed. Call before each connection. */
+  /** Loads renewed keys and authorities; cheap when nothing has changed. Call before each connection. */
   refresh(): void
 }
 
@@ -14,8 +14,8 @@ type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
 
 /**
  * TLS 1.3 with the hub-CA certificate, the client's certificate demanded where the protocol names an
- * authority, and no tickets: a ticket outlives the certificate that it was made from. Whoever takes the connections
- * must ask `isTrusted` first: Node.js itself would close without saying that the certificate was why.
+ * authority, and no tickets: a ticket outlives the certificate that it was made from. The caller must check
+ * `isTrusted` before it uses a connection: Node.js itself would close it without a reason.
  */
 export function createMutualTlsServer(
   protocol: NamedProtocol,
@@ -41,7 +41,7 @@ export function createMutualTlsServer(
   }
 }
 
-/** The client has shown what the protocol demands. */
+/** Whether the client has shown the certificate that the protocol requires. */
 export function isTrusted(protocol: NamedProtocol, socket: TLSSocket): boolean {
   return protocol.clientAuthority === null || socket.authorized
 }

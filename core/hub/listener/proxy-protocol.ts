@@ -8,7 +8,7 @@ export interface ProxySource {
 export type ProxyVerdict =
   | { readonly kind: 'more' }
   | { readonly kind: 'invalid'; readonly reason: string }
-  /** `source` null: the balancer speaks for itself (LOCAL, UNKNOWN). */
+  /** `source` null: the balancer itself is the client (LOCAL, UNKNOWN). */
   | { readonly kind: 'header'; readonly length: number; readonly source: ProxySource | null }
 
 const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')

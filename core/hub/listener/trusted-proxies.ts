@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
-/** The networks whose X-Forwarded-* headers and PROXY protocol are believed. */
+/** The networks whose X-Forwarded-For and PROXY headers count. */
 export interface TrustedProxies {
   has(address: string): boolean
   /** Walks X-Forwarded-For from its end over trusted proxies; see `ConnectionInfo.clientOf`. */
@@ -40,7 +40,7 @@ function addNetwork(list: BlockList, cidr: string): void {
   if (family === 0 || extra !== undefined || prefix < 0 || prefix > most) {
     throw new MezError(
       'MEZ_CONFIG_INVALID',
-      `proxy.trusted_proxies: ${JSON.stringify(cidr)} is no address or network`,
+      `proxy.trusted_proxies: ${JSON.stringify(cidr)} is not an address or network`,
     )
   }
   list.addSubnet(network, prefix, family === 6 ? 'ipv6' : 'ipv4')

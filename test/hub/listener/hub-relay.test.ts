@@ -137,7 +137,7 @@ t.test('a hub that is unknown or away serves nobody, and this one lives', async 
     ),
     'two wishes',
   )
-  t.ok(one!.lines.some((line) => line.startsWith('hub hub-away cannot be reached at 127.0.0.1')))
+  t.ok(one!.lines.some((line) => line.startsWith('hub hub-away: unreachable at 127.0.0.1')))
   t.equal(String(await answer(dial(one!.port, await wishFor('hub-1')))), 'taken')
 })
 
