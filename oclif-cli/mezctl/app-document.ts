@@ -76,15 +76,10 @@ export function agentsIn(documents: readonly ResourceDocument[]): string[] {
 }
 
 /** The state of an app for people: `ready`, `unreachable (REASON)`, `no agent`, `disabled` or `expired`. */
-export function appState({ metadata, spec, status }: Resource): string {
+export function appState({ metadata, status }: Resource): string {
   if (Date.parse(String(metadata?.expires)) <= Date.now()) return 'expired'
-  const { state, reason, agents } = status ?? {}
-  if (typeof state === 'string') {
-    const text = state.replaceAll('_', ' ')
-    return typeof reason === 'string' && reason !== '' ? `${text} (${reason})` : text
-  }
-  // A hub of an earlier version does not report the state.
-  if (spec?.enabled === false) return 'disabled'
-  if (!Array.isArray(agents)) return '-'
-  return agents.some((agent) => agent?.connected) ? 'ready' : 'no agent'
+  const { state, reason } = status ?? {}
+  if (typeof state !== 'string') return '-'
+  const text = state.replaceAll('_', ' ')
+  return typeof reason === 'string' && reason !== '' ? `${text} (${reason})` : text
 }

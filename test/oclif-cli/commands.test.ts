@@ -27,7 +27,7 @@ const app = {
     agents: ['node-1'],
     enabled: true,
   },
-  status: { agents: [{ hostname: 'node-1', connected: true }], sessions: 2, streams: 1 },
+  status: { state: 'ready', reason: null, agents: [{ hostname: 'node-1', connected: true }], sessions: 2 },
 }
 hub.answers.set('/apps', [app])
 hub.answers.set('/apps/grafana', app)
