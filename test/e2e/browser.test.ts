@@ -350,7 +350,7 @@ t.test(
     await own.goto(`${cluster.hubUrl}/web/sessions`)
     const here = own.locator('[data-session]', { hasText: 'this browser' })
     t.equal(await here.count(), 2, 'the sign-in, and what hangs on it')
-    await own.getByRole('button', { name: 'End all others' }).click()
+    await own.getByRole('button', { name: 'End all other sessions' }).click()
     await shows(elsewhere.page, 'socket', 'closed with code 4401')
     t.match(await page.textContent('#socket'), 'hello', 'this browser goes on')
     await here.getByRole('button', { name: /^End live/ }).click()
