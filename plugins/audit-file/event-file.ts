@@ -5,9 +5,9 @@ const NEWLINE = 0x0a
 
 export interface EventFileOptions {
   readonly path: string
-  /** Bytes at which another file is begun. */
+  /** Size in bytes at which the file is rotated. */
   readonly maxBytes: number
-  /** Former files that are kept, as `path.1` (the newest) to `path.N`. */
+  /** How many rotated files to keep, as `path.1` (the newest) to `path.N`. */
   readonly keep: number
   /** Each `append` is on the disk before it resolves. */
   readonly sync: boolean
@@ -38,7 +38,7 @@ export class EventFile {
       for (let at = 0; at < lines.length; ) at += (await file.write(lines, at)).bytesWritten
       if (this.#options.sync) await file.datasync()
     } catch (error) {
-      // What is there of the lines comes a second time. If it cannot be cut off now, opening mends the line at least.
+      // The lines will be written again, so remove the part that was written. If that fails, opening ends the line.
       await file.truncate(size).catch(() => this.close())
       throw error
     }
@@ -48,7 +48,7 @@ export class EventFile {
     await this.#opened()
   }
 
-  /** The next `append` opens the path anew: somebody may have renamed the file. */
+  /** The next `append` reopens the path, since the file may have been renamed. */
   async close(): Promise<void> {
     const file = this.#file
     this.#file = null
@@ -57,7 +57,7 @@ export class EventFile {
 
   async #opened(): Promise<FileHandle> {
     const kept = this.#file
-    // Deleted while we write to it: the lines would go nowhere.
+    // A deleted file would take the lines with it.
     if (kept !== null && (await kept.stat()).nlink > 0) return kept
     await this.close()
     const { path } = this.#options
@@ -82,10 +82,10 @@ export class EventFile {
   }
 }
 
-/** A machine that stopped in the middle of a line leaves half of one. */
+/** Ends a line that a crash of the machine left unfinished. */
 async function endLine(file: FileHandle, path: string): Promise<void> {
   const found = await file.stat()
-  if (!found.isFile()) throw new Error(`${path} is no regular file`)
+  if (!found.isFile()) throw new Error(`${path} is not a regular file`)
   if (found.size === 0) return
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, found.size - 1)
   if (buffer[0] !== NEWLINE) await file.write('\n')

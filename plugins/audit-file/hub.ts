@@ -1,6 +1,8 @@
 import { auditSinks, defineHubPlugin, Type } from '@mezite/core'
 import { createSink } from './sink.ts'
-import { parseSize, SIZE_PATTERN } from './size.ts'
+
+const UNITS = { KB: 1_000, MB: 1_000_000, GB: 1_000_000_000 }
+const SIZE_PATTERN = '^[1-9][0-9]{0,5}(KB|MB|GB)$'
 
 /** Writes audit events to a file, for a log collector. README.md says what is guaranteed. */
 export default defineHubPlugin({
@@ -13,13 +15,13 @@ export default defineHubPlugin({
       max_size: Type.String({
         default: '100MB',
         pattern: SIZE_PATTERN,
-        description: 'KB, MB or GB; then another file is begun',
+        description: 'KB, MB or GB, at which the file is rotated',
       }),
       keep: Type.Integer({
         default: 10,
         minimum: 1,
         maximum: 1_000,
-        description: 'former files that are kept',
+        description: 'how many rotated files to keep',
       }),
       guarantee: Type.Union([Type.Literal('enforced'), Type.Literal('best-effort')], {
         default: 'enforced',
@@ -33,7 +35,7 @@ export default defineHubPlugin({
     const { path, keep, guarantee } = config
     const sink = createSink({ path, maxBytes: parseSize(config.max_size), keep }, guarantee)
     const onHangUp = () => {
-      log.info({ path }, 'the audit file is opened anew')
+      log.info({ path }, 'reopening the audit file')
       sink.reopen()
     }
     provide.auditSinks(sink)
@@ -47,3 +49,8 @@ export default defineHubPlugin({
     })
   },
 })
+
+/** The bytes of a size such as `100MB`; units are powers of 1,000. */
+function parseSize(text: string): number {
+  return Number(text.slice(0, -2)) * UNITS[text.slice(-2) as keyof typeof UNITS]
+}

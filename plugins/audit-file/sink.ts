@@ -4,7 +4,7 @@ import { EventFile, type EventFileOptions } from './event-file.ts'
 export interface FileSink extends AuditSink {
   /** Opens the file. Rejects when that is impossible. */
   start(): Promise<void>
-  /** What comes next goes to the path anew; what is being written is finished first. */
+  /** Reopens the path for the next batch, after the current one is written. */
   reopen(): void
   /** Resolves when nothing is being written and the file is closed. */
   stop(): Promise<void>
@@ -16,11 +16,11 @@ export function createSink(
   guarantee: AuditSink['guarantee'],
 ): FileSink {
   const file = new EventFile({ ...options, sync: guarantee === 'enforced' })
-  /** Of the batch that was written last: after a missed deadline it comes again. */
+  /** Ids of the last batch: after a missed deadline the same batch comes again. */
   let written: ReadonlySet<string> = new Set()
   let turn: Promise<unknown> = Promise.resolve()
 
-  /** One after another, also when the one before failed or was given up by who waited for it. */
+  /** One after another, also when the one before failed or its caller gave up. */
   function inTurn(work: () => Promise<void>): Promise<void> {
     const done = turn.then(work)
     turn = done.catch(() => {})
@@ -36,7 +36,7 @@ export function createSink(
         if (fresh.length > 0) await file.append(linesOf(fresh))
         written = new Set(events.map(({ id }) => id))
       }),
-    // What `write` has resolved is as safe as it gets.
+    // A batch is safe when `write` resolves.
     flush: async () => {},
     start: () => inTurn(() => file.open()),
     reopen() {

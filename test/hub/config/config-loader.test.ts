@@ -488,3 +488,16 @@ t.test('P182 an unsafe runtime warns, and strict_runtime refuses it', async (t) 
   const safe = { file: write(t, `${MINIMAL}strict_runtime: true\n`), env: {}, standard: [], runtime: [] }
   t.ok(await loadConfig(safe))
 })
+
+t.test('an expired certificate is a problem of the configuration', async (t) => {
+  const file = write(t, `${MINIMAL}  https_keypair: { cert_file: cert.pem, key_file: key.pem }\n`)
+  const dir = join(file, '..')
+  const longAgo = { ...systemClock, now: () => Date.now() - 400 * 86_400_000 }
+  await developmentCertificate(dir, ['hub.mezite.localhost'], longAgo)
+  renameSync(join(dir, developmentFiles.cert), join(dir, 'cert.pem'))
+  renameSync(join(dir, developmentFiles.key), join(dir, 'key.pem'))
+  await t.rejects(loadConfig({ file, env: {}, standard: [] }), {
+    code: 'MEZ_CONFIG_INVALID',
+    message: /proxy\.https_keypair: .*has expired/,
+  })
+})

@@ -75,7 +75,7 @@ t.test('only the owner reads it; a folder is made; what is no file is refused at
   await t.rejects(createSink({ path: join(path, '..'), maxBytes: MB, keep: 1 }, 'enforced').start())
   await t.rejects(
     createSink({ path: '/dev/null', maxBytes: MB, keep: 1 }, 'enforced').start(),
-    /no regular file/,
+    /not a regular file/,
   )
 })
 
