@@ -162,6 +162,21 @@ t.test('Q187 access.decide: a vote that cannot be read denies', async (t) => {
     answers.decide = (vote) => vote.deny(reason as string)
     t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, `deny ${String(reason)}`)
   }
+  const unusable: ((vote: Vote) => void)[] = [
+    (vote) => vote.deny('not-snake'),
+    (vote) => vote.deny('closed', { link: 'javascript:alert(1)' }),
+    (vote) => vote.require({ name: 'Not a name' } as never),
+  ]
+  for (const cast of unusable) {
+    answers.decide = (vote) => {
+      try {
+        cast(vote)
+      } catch {
+        vote.allow('access')
+      }
+    }
+    t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, 'the tap swallows the error')
+  }
   for (const name of ['constructor', 'to-string']) {
     answers.decide = (vote) => vote.require({ name } as never)
     t.match(await ask(), { status: 401, code: `${name.replace('-', '_')}_required`, reached: 0 })

@@ -41,20 +41,27 @@ export class Ballot implements Vote {
 
   deny(reason: string, details: DenialDetails = {}): void {
     if (this.#isOver()) return
+    const at = this.#denyAsFailed()
     if (typeof reason !== 'string' || !CODE.test(reason))
       throw new TypeError(
         `deny() takes a reason in snake_case, such as outside_office_hours: ${String(reason)}`,
       )
-    this.denials.push({ reason, ...detailsOf(details) })
+    this.denials[at] = { reason, ...detailsOf(details) }
   }
 
   require(requirement: Requirement): void {
     if (this.#isOver()) return
-    // An unreadable requirement must not be lost.
     const { name } = Object(requirement) as { name?: unknown }
-    if (typeof name !== 'string' || !REQUIREMENT.test(name))
+    if (typeof name !== 'string' || !REQUIREMENT.test(name)) {
+      this.#denyAsFailed()
       throw new TypeError('require() takes a requirement with a name')
+    }
     this.requirements.push(Object.freeze({ ...requirement }))
+  }
+
+  /** An unusable vote denies even when its tap catches the error: it must not become an abstention. */
+  #denyAsFailed(): number {
+    return this.denials.push({ reason: 'policy_failed' }) - 1
   }
 
   #isOver(): boolean {
