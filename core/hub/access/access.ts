@@ -25,22 +25,22 @@ export interface AccessOptions {
   readonly revisions: Pick<Revisions, 'fresh' | 'ageMs' | 'revision'>
   readonly audit: Pick<Audit, 'record' | 'accepting'>
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
-  /** Hears of the decision about every request. */
+  /** Called with the decision about every request. */
   readonly decided?: (decision: Decision) => void
   /** Live streams are cut when the view of access data is older than this, in milliseconds. */
   readonly streamStalenessMs: number
 }
 
 export interface RunningAccess extends Access {
-  /** Why an open stream may not go on; null: it may. */
+  /** Why a live stream has lost access; null: it may go on. */
   endOf(stream: LiveStream): EndReason | null | Promise<EndReason | null>
 }
 
 type Outcome = Admission | Refusal
 
 /**
- * The gate: the one place where access to an app is granted, confirmed while an agent is dialled, and taken away from
- * what is open. All three ask `decide`, so no way in can skip a check that another makes.
+ * The gate: the one place that grants access to an app, confirms it while an agent dials, and revokes it from live
+ * streams. All three call `decide`, so none can skip a check that another makes.
  */
 export function createAccess(options: AccessOptions): RunningAccess {
   const { catalog, decisions, sessions, locks, revisions, audit, streamStalenessMs } = options
@@ -56,7 +56,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
 
   function admit(query: AdmissionQuery): Outcome | Promise<Outcome> {
     const { who, app } = query
-    // Before sign-in all hosts answer alike.
+    // Before sign-in all hosts respond alike, so that nobody can probe which apps exist.
     if (who === null || (who.kind === 'app' && app === undefined)) return unauthenticated(who)
     if (!revisions.fresh()) return stale
     if (who.kind === 'preflight') return admitPreflight(query, who.origin)
@@ -74,7 +74,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     if (session?.kind !== who.kind) return unauthenticated(who)
     if (session.kind === 'app' && session.appId !== app?.id) return unauthenticated(who)
     const known = sessions.subjectOf(session)
-    // To sign in again would not help.
+    // Signing in again would not help.
     if (known === undefined) return session.kind === 'hub' ? userUnknown : unauthenticated(who)
     if (app === undefined) return refusal('unavailable', 404, 'app_unknown', known)
     const subject = query.met === undefined ? known : withMet(known, query.met)
@@ -88,7 +88,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return decision.then((late) => settle(state, late, probe))
   }
 
-  /** What holds of a session at an app now, whoever asks and for whatever reason. */
+  /** The current decision about a session and an app. */
   function decide(session: Session, subject: Subject, app: App, context: AccessContext) {
     if (connector !== null && session.connector !== connector) return wrongConnector
     return decisions.decide({ subject, app, context })
@@ -99,11 +99,11 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const { effect, reason, requirements } = decision
     const browser = session?.kind !== 'cert'
     options.decided?.(decision)
-    // The sign-in host asks a browser for the connector, and for what is required.
+    // The sign-in host sends the browser to the right connector.
     if (decision === wrongConnector && browser) return refusal('unauthenticated', 401, reason, subject)
     if (effect === 'deny') return deny(state, decision, probe)
     const unavailable = whyUnavailable(app, context.protocol, subject)
-    // msh learns the protocol of an app from this refusal, so a requirement comes first there.
+    // msh learns the protocol of an app from this refusal, so its requirements are checked first.
     const mismatch = unavailable?.code === 'protocol_mismatch'
     if (mismatch && (browser || effect !== 'require')) return unavailable
     if (effect === 'require') {
@@ -120,7 +120,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     return grant(state)
   }
 
-  /** Nobody asks, so nobody can be denied: what counts is the app. */
+  /** A preflight has no user, so only the app is checked. */
   function admitPreflight(query: AdmissionQuery, origin: string): Outcome {
     const app = currentOf(query.app)
     if (app === undefined || !app.origins.includes(origin)) return unauthenticated(null)
@@ -159,7 +159,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     }
     if (!revisions.fresh()) return end('stale_view')
     const { app, session, context } = state
-    // A connection to an earlier version of the app may lead elsewhere.
+    // The app was changed: the connection may lead to its old target.
     if (catalog.byId(app.id) !== app) return end('revoked')
     if (session === null) {
       state.revision = revision
@@ -186,7 +186,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const current = catalog.byId(app.id)
     if (!current) return 'app_deleted'
     if (!current.enabled) return 'app_disabled'
-    // What the session has met may be less than when the stream began.
+    // The session may have lost requirements that it had met when the stream was opened.
     const now = sessions.byId(session.id) ?? session
     const subject = sessions.subjectOf(now)
     if (!subject) return 'user_deleted'
@@ -210,7 +210,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     })
   }
 
-  /** The catalog's own object: a copy could name any address. */
+  /** The catalog's own object: a plugin's copy could contain any address. */
   const currentOf = (app: App | undefined) => (app === undefined ? undefined : catalog.byId(app.id))
 
   return { admit, endOf, visible: decisions.visible }

@@ -5,20 +5,20 @@ import type { EndReason, Session } from '../../api/sessions.ts'
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Pipe } from '../../api/tunnel.ts'
 
-/** A stream that was told to end and does not is reset after this time. */
+/** A cut stream that has not closed after this time is reset. */
 const CUT_MS = 1_000
 
-/** What an admission needs of the gate that granted it. */
+/** The part of the gate that an admission uses. */
 export interface Gate {
   /** Decides again when access data has changed since the last decision. False: the admission has ended. */
   confirm(state: AdmissionState): boolean | Promise<boolean>
   touch(session: Session): void
   recordDenial(state: AdmissionState, code: string): void
-  /** Takes it out of the live streams. */
+  /** Removes it from the live streams. */
   release(state: AdmissionState): void
 }
 
-/** One request for an app while it is decided and, once admitted, while it lives. Plugins see only its `Admission`. */
+/** One request for an app, from its decision until it closes. Plugins see only its `Admission`. */
 export class AdmissionState {
   readonly gate: Gate
   readonly app: App
@@ -30,7 +30,7 @@ export class AdmissionState {
   /** Number of the change at which it was decided. */
   revision: number
   ended: EndReason | 'closed' | null = null
-  /** Its place among the live streams, which keep it. */
+  /** Its index in the live streams, which set it. */
   place = -1
   agent: string | null = null
   #pipe: Pipe | null = null
@@ -54,7 +54,7 @@ export class AdmissionState {
     this.revision = revision
   }
 
-  /** The connection that serves it from now on. */
+  /** Sets the connection that serves it. */
   carry(pipe: Pipe): void {
     this.agent = pipe.agent
     this.#pipe = pipe
@@ -65,11 +65,11 @@ export class AdmissionState {
     else if (this.ended !== 'closed') stream.cut(this.ended)
   }
 
-  /** Access ends now. Called by the live streams, which have let it go. */
+  /** Ends access now. Called by the live streams after they have removed it. */
   cut(reason: EndReason): void {
     if (this.ended !== null) return
     this.ended = reason
-    // Otherwise the record of the request says how it ended.
+    // Once an agent serves the request, its own audit event contains how it ended.
     if (this.agent === null && reason !== 'stale_view') this.gate.recordDenial(this, 'revoked')
     const pipe = this.#pipe
     if (this.#stream === null) return void pipe?.destroy()
@@ -87,12 +87,12 @@ export class AdmissionState {
 
 const KEY = Symbol('gate')
 
-/** The only class of `Admission`. Its constructor is of no use outside this module. */
+/** The only class of `Admission`. Its constructor cannot be used outside this module. */
 class GrantedAdmission implements Omit<Admission, symbol> {
   readonly #state: AdmissionState
 
   constructor(key: typeof KEY, state: AdmissionState) {
-    if (key !== KEY) throw new TypeError('only access.admit makes admissions')
+    if (key !== KEY) throw new TypeError('admissions can only be created by access.admit')
     this.#state = state
   }
 
@@ -158,10 +158,10 @@ class GrantedAdmission implements Omit<Admission, symbol> {
   }
 }
 
-/** For the gate alone; the architecture tests hold every other room and plugin to `Access.admit`. */
+/** For the gate only; the architecture tests check that every other room and plugin uses `Access.admit`. */
 export function grant(state: AdmissionState): Admission {
   return new GrantedAdmission(KEY, state) as unknown as Admission
 }
 
-/** What stands behind an admission; null for anything that the gate did not grant. */
+/** The state of an admission; null for anything that the gate did not grant. */
 export const stateOf: (admission: unknown) => AdmissionState | null = GrantedAdmission.stateOf

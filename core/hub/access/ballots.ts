@@ -8,15 +8,15 @@ interface Denial extends DenialDetails {
   readonly reason: string
 }
 
-/** The ballots together, before it is known which requirements the subject has met. Frozen. */
+/** The counted ballots, before the subject's met requirements are considered. Frozen. */
 export interface Count {
   readonly roles: readonly string[]
   readonly denial: Denial | null
-  /** The strongest of each name. */
+  /** The strongest requirement of each name. */
   readonly requirements: readonly Requirement[]
 }
 
-/** The ballot of one tap, until it is counted. `late` is called for a later vote that would have mattered. */
+/** The ballot of one tap. `late` is called for a vote after the count that would have mattered. */
 export class Ballot implements Vote {
   readonly roles: string[] = []
   readonly denials: Denial[] = []
@@ -28,14 +28,14 @@ export class Ballot implements Vote {
     this.#late = late
   }
 
-  /** Takes no more votes from now on. */
+  /** Ignores all further votes. */
   close(): void {
     this.#counted = true
   }
 
   allow(role: string): void {
     if (this.#isOver()) return
-    if (!isRoleName(role)) throw new TypeError('allow() takes the name of a role')
+    if (!isRoleName(role)) throw new TypeError('allow() needs a role name')
     this.roles.push(role)
   }
 
@@ -44,7 +44,7 @@ export class Ballot implements Vote {
     const at = this.#denyAsFailed()
     if (typeof reason !== 'string' || !CODE.test(reason))
       throw new TypeError(
-        `deny() takes a reason in snake_case, such as outside_office_hours: ${String(reason)}`,
+        `deny() needs a reason in snake_case, such as outside_office_hours, not ${JSON.stringify(String(reason))}`,
       )
     this.denials[at] = { reason, ...detailsOf(details) }
   }
@@ -54,7 +54,7 @@ export class Ballot implements Vote {
     const { name } = Object(requirement) as { name?: unknown }
     if (typeof name !== 'string' || !REQUIREMENT.test(name)) {
       this.#denyAsFailed()
-      throw new TypeError('require() takes a requirement with a name')
+      throw new TypeError('require() needs a requirement with a name')
     }
     this.requirements.push(Object.freeze({ ...requirement }))
   }
@@ -65,14 +65,14 @@ export class Ballot implements Vote {
   }
 
   #isOver(): boolean {
-    // After its denial a tap changes nothing any more: it may deny at a deadline of its own.
+    // Votes after a denial do not matter: a tap may deny at its own deadline and still finish its other work.
     if (this.#counted && this.denials.length === 0) this.#late()
     return this.#counted
   }
 }
 
 const LEVELS = ['webauthn', 'hardware_key'] as const
-/** Two hubs' clocks may differ this much. */
+/** How much the clocks of two hubs may differ. */
 const CLOCK_SKEW_MS = 5_000
 const REASONS: ReadonlyMap<string, string> = new Map([
   ['session-mfa', 'session_mfa_required'],
@@ -80,22 +80,22 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 ])
 const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
 
-/** Reason codes go into responses, labels of metrics and the audit. */
+/** Reason codes appear in responses, metric labels and audit events. */
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
 const LONGEST_MESSAGE = 1_024
 const LONGEST_LINK = 2_048
 
-/** Throws `TypeError` for a message or link that no page could show. */
+/** Throws `TypeError` for a message or link that a page cannot show. */
 function detailsOf({ message, link }: DenialDetails): DenialDetails {
   if (message !== undefined && (typeof message !== 'string' || message.length > LONGEST_MESSAGE))
-    throw new TypeError(`deny() takes a message of at most ${LONGEST_MESSAGE} characters`)
+    throw new TypeError(`deny() needs a message of at most ${LONGEST_MESSAGE} characters`)
   const url = typeof link === 'string' && link.length <= LONGEST_LINK ? URL.parse(link) : null
   if (link !== undefined && url?.protocol !== 'https:' && url?.protocol !== 'mailto:')
-    throw new TypeError('deny() takes a link that is an https: or mailto: URL')
+    throw new TypeError('deny() needs an https: or mailto: URL as its link')
   return { ...(message === undefined ? {} : { message }), ...(url === null ? {} : { link: url.href }) }
 }
 
-/** Any deny denies, a failed ballot denies, no allow denies. Closes the ballots. `subjectRoles` are those of the subject. */
+/** Denies if any ballot denies or failed, or if none allows. Closes the ballots. `subjectRoles`: the subject's roles. */
 export function countBallots({ cast, failed }: Ballots<Vote>, subjectRoles: readonly string[]): Count {
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
@@ -168,7 +168,7 @@ function stronger(a: Requirement, b: Requirement): Requirement {
   })
 }
 
-/** An unknown level is the strongest as a requirement and the weakest as an answer. */
+/** An unknown level of a requirement counts as the strongest, so that it is never met by a weaker one. */
 const rank = (level: string): number => {
   const at = LEVELS.indexOf(level as (typeof LEVELS)[number])
   return at < 0 ? LEVELS.length : at

@@ -3,15 +3,15 @@ import type { Sessions } from '../../api/sessions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Locks } from './lock.ts'
 
-/** What a call of the JSON API shows: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
+/** The credentials of an API request: the cookie of the hub's own host, or an `Authorization: Bearer` header. */
 export interface ApiCredentials {
   readonly kind: 'hub-cookie' | 'bearer'
   readonly token: string
 }
 
 /**
- * The caller of a route on the hub's own host: API tokens (of a plugin) and sessions of command lines as bearer tokens,
- * browser sessions as cookies. Null: unknown. A locked person is known and has no roles.
+ * Looks up the caller of a route on the hub's own host: API tokens (of a plugin) and command-line sessions are bearer
+ * tokens, browser sessions are cookies. Null: unknown. A locked user is known but has no roles.
  */
 export function createCallerLookup(options: {
   /** Undefined while no plugin provides them. */
@@ -25,7 +25,7 @@ export function createCallerLookup(options: {
     const holder = kind === 'bearer' ? (apiTokens()?.identify(token) ?? null) : null
     if (holder !== null) return holder
     let session = await sessions.find('hub', token)
-    // Only a program sends this one, so it counts in no cookie.
+    // Only programs use this kind of session, so it is not accepted in a cookie.
     if (!session && kind === 'bearer') session = await sessions.find('cert', token)
     const subject = session && sessions.subjectOf(session)
     if (!session || !subject) return null

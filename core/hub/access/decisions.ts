@@ -11,11 +11,11 @@ import type { Log } from '../../kernel/log.ts'
 import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Lock, Locks } from './lock.ts'
 
-/** What policies, locks and requirements say about one question. Only the gate asks. */
+/** Decides about access from policies, locks and requirements. Only the gate calls it. */
 export interface Decisions {
   /**
-   * Decides over all `access.decide` taps, locks first. Cached by (subject, app, revision) when every tap is pure, and
-   * then synchronous. Never throws and never rejects: a failure is a denial. Freshness is not part of it.
+   * Checks locks, then asks all `access.decide` taps. When every tap is pure, the decision is cached by (subject, app,
+   * revision) and synchronous. Never throws and never rejects: a failure is a denial. Does not check freshness.
    */
   decide(query: AccessQuery): Decision | Promise<Decision>
   /** See `Access.visible`. */
@@ -28,7 +28,7 @@ interface Entry {
   readonly protocol: string
   readonly clientIp: string
   readonly count: Count
-  /** Set when it depends on no requirement, and so not on the clock. */
+  /** Set when the decision does not depend on requirements, and so not on the clock. */
   readonly decision: Decision | null
 }
 
@@ -53,11 +53,11 @@ export function createDecisions(options: {
   const late = new Set<string>()
 
   function newBallot(plugin: string): Ballot {
-    if (late.has(plugin)) throw new Error('it has voted after the decision before')
+    if (late.has(plugin)) throw new Error('the policy voted after an earlier decision')
     return new Ballot(() => {
       if (late.has(plugin)) return
       late.add(plugin)
-      // The lost votes may have been denials.
+      // The ignored votes may have been denials.
       cache = new WeakMap()
       log.error(
         { plugin },
@@ -100,7 +100,7 @@ export function createDecisions(options: {
 
   function countOf({ subject }: AccessQuery, ballots: Ballots<Vote>): Count {
     for (const { plugin, error } of ballots.failed) {
-      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access is denied')
+      log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access was denied')
     }
     return countBallots(ballots, subject.roles)
   }
@@ -118,12 +118,12 @@ export function createDecisions(options: {
   }
 
   function failed(error: unknown): Decision {
-    log.error({ cause: messageOf(error) }, 'a decision failed, so access is denied')
+    log.error({ cause: messageOf(error) }, 'a decision failed, so access was denied')
     return denied('policy_failed')
   }
 
   function keep({ subject, app, context }: AccessQuery, revision: number, count: Count, decision: Decision) {
-    // A mutable object may not be a key.
+    // A mutable object must not be a cache key.
     if (!Object.isFrozen(subject)) return
     let apps = cache.get(subject)
     if (!apps) {

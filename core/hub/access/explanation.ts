@@ -48,8 +48,8 @@ class ExplainedBallot extends Ballot {
 }
 
 /**
- * `GET /v1/webapi/access/explain`: what the gate would decide about a user at an app, and why. It counts the same ballots
- * in the same way, for a session that has met no requirement yet; it grants and records nothing.
+ * `GET /v1/webapi/access/explain`: what the gate would decide about a user and an app, and why. It counts the same ballots
+ * in the same way, for a session that has not met any requirement. It grants and records nothing.
  */
 export function explanationRoutes(options: {
   readonly catalog: Pick<RunningCatalog, 'registered'>
@@ -126,7 +126,7 @@ export function explanationRoutes(options: {
   }
 }
 
-/** In the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
+/** Checks in the order of the gate: denials, the protocol of the app, requirements, the state of the app. */
 function outcome(
   app: App,
   context: AccessContext,

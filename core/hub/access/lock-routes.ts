@@ -38,7 +38,7 @@ export function lockRoutes(options: { readonly locks: RunningLocks }): WebRoutes
           throw new Problem(
             400,
             'lock_target_invalid',
-            'A lock has one target: user, role, session, app or agent.',
+            'A lock needs exactly one target: user, role, session, app or agent.',
           )
         }
         const [kind, name] = only

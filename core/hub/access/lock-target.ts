@@ -4,11 +4,11 @@ import { isRoleName } from '../users/role-name.ts'
 import { foldName, parseUserName } from '../users/user-name.ts'
 import type { LockKind } from './lock.ts'
 
-/** What the holder of an API token is called. */
+/** The user name of an API token. */
 const API_TOKEN = /^token:[a-z0-9][a-z0-9._-]{0,62}$/
 const APP_NAME = new RegExp(`^${DNS_LABEL}$`)
 
-/** What names of each kind look like; a lock of any other text would stop nobody. Sessions have ids. */
+/** The valid names of each kind; a lock with any other target would have no effect. Sessions have ids. */
 const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolean; readonly must: string }>> =
   {
     user: {
@@ -27,7 +27,7 @@ const NAMES: Readonly<Record<LockKind, { readonly fits: (name: string) => boolea
     agent: { fits: (name) => isHostname(name.toLowerCase()), must: 'the host name of an agent' },
   }
 
-/** Why nothing can have this name, to follow the name of the kind; null when something can. */
+/** Why the name is not valid, to be appended to the name of the kind; null: it is valid. */
 export function lockTargetFault(kind: LockKind, target: string): string | null {
   const { fits, must } = NAMES[kind]
   return fits(target) ? null : `must be ${must}`

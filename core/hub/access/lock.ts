@@ -3,7 +3,7 @@ import type { Subject } from '../../api/subject.ts'
 
 export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
 
-/** Nobody who is its target gets access while it is in force. */
+/** Denies all access to its target while it is in force. */
 export interface Lock {
   readonly id: string
   readonly kind: LockKind
@@ -17,7 +17,7 @@ export interface Lock {
 
 /** The locks in force, read from memory. */
 export interface Locks {
-  /** The lock that stops the subject, or the app when one is given; null: none. */
+  /** The lock on the subject, or on the app if one is given; null: none. */
   lockFor(subject: Subject, app: App | null): Lock | null
   /** The lock on the app itself; null: none. */
   appLock(app: App): Lock | null

@@ -30,7 +30,7 @@ export interface RunningLocks extends Locks {
 
 const KEPT_MS = 24 * 3_600_000
 
-/** Keeps locks in memory, true by the change sequence; an expired lock stops nobody. */
+/** Keeps locks in memory, up to date by the change sequence. Expired locks have no effect. */
 export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
   let locks = new Map<string, Lock>()
   let index = new Map<string, Lock[]>()
@@ -105,10 +105,10 @@ export function createLocks({ revisions, clock }: LocksOptions): RunningLocks {
         [keyOf('user', subject.user), ...subject.roles.map((role) => keyOf('role', role))]
           .concat(subject.sessionId === null ? [] : keyOf('session', subject.sessionId))
           .includes(own)
-      if (hitsOneself) throw new Problem(409, 'self_lockout', 'This lock would shut out yourself.')
+      if (hitsOneself) throw new Problem(409, 'self_lockout', 'This lock would lock you out.')
       await revisions.write(async (trx, change) => {
         const db = trx.withTables<AccessTables>()
-        // Locks that ended long ago leave with the next one; they stop nobody meanwhile.
+        // Locks that expired long ago are deleted when the next lock is created.
         await db
           .deleteFrom('locks')
           .where('expires', '<', created - KEPT_MS)

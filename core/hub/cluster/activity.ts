@@ -1,15 +1,15 @@
 import type { Session } from '../../api/sessions.ts'
 
-/** How a session is used, at all hubs together. */
+/** How a session is used on all hubs together. */
 export interface Use {
-  /** Live streams. Those of other hubs as they were at most about 2 s ago. */
+  /** Live streams. Counts of other hubs are up to about 2 s old. */
   readonly streams: number
-  /** Milliseconds since the epoch; uses at other hubs are seen within about 10 s. */
+  /** Milliseconds since the epoch; uses on other hubs show within about 10 s. */
   readonly lastUsed: number
 }
 
-/** What sessions do on every hub of the cluster. */
+/** Reports how sessions are used on every hub of the cluster. */
 export interface Activity {
-  /** Reads it for these sessions. Never rejects: without the database the answer is what this hub knows itself. */
+  /** Reads the use of these sessions. Never rejects: without the database, it reports only what this hub knows. */
   of(sessions: readonly Session[]): Promise<(session: Session) => Use>
 }

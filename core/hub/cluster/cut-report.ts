@@ -1,19 +1,20 @@
-/** What a change has ended, everywhere. */
+/** The live streams that a change ended, on all hubs. */
 export interface CutReport {
   /** Live streams that were cut. */
   readonly streams: number
-  /** Hubs that have said so; one that lives and has not answered in time is in `unconfirmed`. */
+  /** Hubs that have reported; live hubs that did not report in time are counted in `unconfirmed`. */
   readonly hubs: number
   readonly unconfirmed: number
-  /** From the begin of the change until the last of these hubs had cut. */
+  /** From the start of the change until the last of these hubs had cut its streams. */
   readonly ms: number
 }
 
-/** Asks all hubs what a change has ended. */
+/** Collects from all hubs which streams a change ended. */
 export interface CutReports {
   /**
-   * Call it before the change; what it returns, after: that resolves once every live hub has re-checked its live
-   * streams, or after 2 s. Null when nothing was changed in between. Changes of others in the same moment count in.
+   * Call it before the change, and the function that it returns after the change: that one resolves once every live hub
+   * has re-checked its live streams, or after 2 s. Null when nothing was changed in between. The report includes
+   * changes that others made in the meantime.
    */
   begin(): () => Promise<CutReport | null>
 }

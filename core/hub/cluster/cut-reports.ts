@@ -10,13 +10,13 @@ import type { Registry } from './hub-registry.ts'
 import type { HubTables } from './migrations.ts'
 
 const WAIT_MS = 2_000
-/** After a change that can end access every change is reported for a while: askers may wait for the newest number. */
+/** After a change that can end access, every change is reported for a while: callers may wait for the newest number. */
 const WATCHED_MS = 3_000
 
 export interface CutReportsOptions {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'onApplied'> & {
-    /** Number of the last change that this hub has applied, of any kind. */
+    /** Number of the last change of any kind that this hub has applied. */
     readonly applied: number
   }
   /** `revoked` counts all streams that lost their access since the start; it only grows. */
@@ -29,7 +29,7 @@ export interface CutReportsOptions {
   readonly log: Log
 }
 
-/** Says after each change what this hub has cut because of it, and collects what all hubs have. Made after sessions. */
+/** Reports how many streams this hub cut after each change, and collects the reports of all hubs. Created after sessions. */
 export function createCutReports(options: CutReportsOptions): CutReports {
   const { revisions, sessions, registry, instanceId, clock, log } = options
   const db = options.db.withTables<HubTables>()
@@ -66,13 +66,13 @@ export function createCutReports(options: CutReportsOptions): CutReports {
         await registry.report({ after, n, streams })
       } catch (error) {
         checked = Math.max(checked, n)
-        log.debug({ cause: messageOf(error) }, 'what this hub has cut could not be told')
+        log.debug({ cause: messageOf(error) }, 'failed to report cut streams')
       }
     }
     telling = false
   }
 
-  /** How many streams the other hubs have cut, and how many of them have re-checked and how many not yet. */
+  /** How many streams the other hubs have cut, how many hubs have re-checked their streams, and how many have not yet. */
   async function askOthers(before: number, n: number) {
     const others = (await registry.list()).filter(({ id }) => id !== instanceId)
     const done = others.filter(({ applied }) => applied >= n)
@@ -100,7 +100,7 @@ export function createCutReports(options: CutReportsOptions): CutReports {
       try {
         others = await askOthers(before, n)
       } catch (error) {
-        log.debug({ cause: messageOf(error) }, 'what other hubs have cut cannot be read')
+        log.debug({ cause: messageOf(error) }, 'failed to read the streams that other hubs cut')
       }
       if (others.missing === 0 || clock.monotonic() >= until) break
       await pause(waitMs)

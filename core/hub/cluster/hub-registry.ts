@@ -7,7 +7,7 @@ import { compareClocks } from './clock-skew.ts'
 import type { HubTables } from './migrations.ts'
 
 const BEAT_MS = 2_000
-/** A hint that a hub came or goes. */
+/** Notifies that a hub starts or stops. */
 const CHANNEL = 'mezite_hubs'
 
 export interface LiveHub {
@@ -15,15 +15,16 @@ export interface LiveHub {
   readonly version: string
   /** When it started, by the database's clock. */
   readonly since: Date
-  /** The last change after which it has re-checked what is live. */
+  /** The last change after which it has re-checked its live streams. */
   readonly applied: number
-  /** `host:port` where the other hubs reach its public port; null: it takes no links of agents, since it starts or stops. */
+  /** `host:port` where the other hubs reach its public port; null: it is starting or stopping and accepts no links. */
   readonly address: string | null
 }
 
 /**
- * The hubs of the cluster: each says every 2 s that it lives; who has not for 10 s counts no more. `applied` is asked
- * at each beat, and `report` says it at once. With an embedded database there is one hub, and nothing is written again.
+ * The hubs of the cluster. Each hub writes a heartbeat every 2 s, and is no longer listed 10 s after its last one. `report`
+ * writes `applied` at once instead of with the next heartbeat. With an embedded database there is only one hub, and
+ * nothing is written.
  */
 export function createRegistry(
   options: Pick<OpenDatabase, 'db' | 'listen' | 'notify'> & {
@@ -48,7 +49,7 @@ export function createRegistry(
   const beats = new Set<Promise<void>>()
   let stopped = false
 
-  /** After the end nothing is said any more: it would bring the hub back. */
+  /** Does nothing after `stop`: another heartbeat would list the hub again. */
   async function beat(): Promise<void> {
     if (stopped) return
     const saying = say()
@@ -65,7 +66,7 @@ export function createRegistry(
     for (const { ms } of rows) clocks.told(ms, askedAt)
   }
 
-  /** What is known stays while the database is away: links need it as little as requests do. */
+  /** The last known addresses stay in use while the database is unreachable, because links do not depend on it. */
   async function look(): Promise<void> {
     const found = new Map((await list()).flatMap(({ id, address: at }) => (at === null ? [] : [[id, at]])))
     const same = found.size === reachable.size && [...found].every(([id, at]) => reachable.get(id) === at)
@@ -84,7 +85,7 @@ export function createRegistry(
       beating = beat()
         .then(tidy)
         .then(look)
-        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not say that it lives'))
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'failed to write the heartbeat of this hub'))
         .finally(() => {
           if (!stopped) schedule()
         })
@@ -108,19 +109,19 @@ export function createRegistry(
   }
 
   return {
-    /** The hubs that live, this one always among them, the oldest first. */
+    /** The live hubs, oldest first. Always includes this one. */
     list,
-    /** Those that take links of agents, as of the last beat: where each is reached, by its id. */
+    /** The addresses of the hubs that accept links, by hub id, as of the last heartbeat. */
     get reachable() {
       return reachable
     },
-    /** By how many milliseconds this hub's clock is ahead of the database's, as of the last beat; 0 when it is alone. */
+    /** How many milliseconds this hub's clock is ahead of the database's, as of the last heartbeat; 0 when it is alone. */
     get clockAheadMs() {
       return clocks.aheadMs
     },
-    /** Told when `reachable` is another. */
+    /** Called when `reachable` changes. */
     onChanged: (listener: () => void) => void listeners.push(listener),
-    /** From now on the other hubs reach this one here, or no more (null). */
+    /** Publishes the address where the other hubs reach this one; null: they no longer can. */
     async announce(at: string | null): Promise<void> {
       address = at
       if (stopped) return
@@ -128,7 +129,7 @@ export function createRegistry(
       await look()
       void options.notify(CHANNEL)
     },
-    /** Tells the other hubs at once that this one has re-checked what is live after change `n`, and what it cut. */
+    /** Reports at once that this hub has re-checked its live streams after change `n`, and how many it cut. */
     async report({ after, n, streams }: { after: number; n: number; streams: number }): Promise<void> {
       applied = n
       if (alone || stopped) return
@@ -138,13 +139,13 @@ export function createRegistry(
       }
       await beat()
     },
-    /** After the migrations. */
+    /** Call it after the migrations. */
     async start(): Promise<void> {
       if (alone) return
       await beat()
       schedule()
       unlisten = options.listen(CHANNEL, () => {
-        look().catch((error) => log.debug({ cause: messageOf(error) }, 'the other hubs were not looked for'))
+        look().catch((error) => log.debug({ cause: messageOf(error) }, 'failed to look up the other hubs'))
       })
     },
     async stop(): Promise<void> {
@@ -157,7 +158,7 @@ export function createRegistry(
         .deleteFrom('hubs')
         .where('id', '=', instanceId)
         .execute()
-        .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not sign off'))
+        .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
     },
   }
 }

@@ -4,8 +4,8 @@ import type { HubConfig } from '../config/hub-config.ts'
 const ANY = ['0.0.0.0', '::']
 
 /**
- * `host:port` where the other hubs of the cluster reach this one's public port: what the configuration says, else the
- * address that it listens on, else the one from which it reaches the database (null: on this machine).
+ * `host:port` where the other hubs of the cluster reach this one's public port: the configured address, else the address
+ * that it listens on, else the one from which it connects to the database (null: the database is on this machine).
  */
 export function ownAddress(
   { internalAddr, listen }: Pick<HubConfig['proxy'], 'internalAddr' | 'listen'>,

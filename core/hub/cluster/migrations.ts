@@ -1,16 +1,16 @@
 import { sql } from 'kysely'
 import type { Migrations } from '../../api/database.ts'
 
-/** Which hubs live, what each has cut and what is open. None is access data: all is written outside the change sequence. */
+/** The live hubs, their cut streams and their open streams. Not access data, so it bypasses the change sequence. */
 export type HubTables = {
-  /** `applied`: the last change after which this hub has re-checked what is live. Times are the database's. */
+  /** `applied`: the last change after which this hub has re-checked its live streams. Times are the database's. */
   readonly hubs: {
     readonly id: string
     readonly version: string
     readonly started: Date
     readonly seen: Date
     readonly applied: number
-    /** `host:port` where the other hubs reach its public port; null: it takes no links of agents. */
+    /** `host:port` where the other hubs reach its public port; null: it accepts no links. */
     readonly address: string | null
   }
   /** Streams that a hub cut because of the changes after `after` up to `n`. */
@@ -21,7 +21,7 @@ export type HubTables = {
     readonly streams: number
     readonly at: Date
   }
-  /** `sessions` is JSON: how many live streams each session has at the hub, by its id. */
+  /** `sessions` is JSON: the number of live streams on this hub, by session id. */
   readonly hub_streams: { readonly hub: string; readonly sessions: string }
 }
 

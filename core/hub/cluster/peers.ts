@@ -5,16 +5,16 @@ import type { Address } from '../config/hub-config.ts'
 import type { ProxySource, ProxyVerdict } from '../listener/proxy-protocol.ts'
 import type { Registry } from './hub-registry.ts'
 
-/** What a hub says ahead of a connection that it hands on, in one line: sealed, so that nobody else can say it. */
+/** Starts the line that a hub sends ahead of a forwarded connection. The rest is sealed, so that nobody can forge it. */
 const START = Buffer.from('MEZITE-PEER/1 ', 'latin1')
 const LONGEST = 1_024
-/** Hubs' clocks may differ by as much. */
+/** How much the clocks of two hubs may differ. */
 const LIFE_MS = 60_000
 
-/** Where a connection comes from, and the hub that handed it on. */
+/** Where a connection comes from, and the hub that forwarded it. */
 export interface PeerSource extends ProxySource {
   readonly via: string
-  /** Name of the transport that brought the connection; none: the other hub is older. */
+  /** Name of the transport of the connection; missing when the other hub runs an older version. */
   readonly transport?: string
 }
 
@@ -22,17 +22,17 @@ export type PeerVerdict =
   | Exclude<ProxyVerdict, { readonly kind: 'header' }>
   | { readonly kind: 'header'; readonly length: number; readonly source: PeerSource }
 
-/** The other hubs of the cluster, to which this one hands on the connections of agents that want them. */
+/** The other hubs of the cluster. This hub forwards the connections of agents that ask for one of them. */
 export interface Peers {
   /** Id of this hub. */
   readonly self: string
-  /** Where the hub is reached; null: it takes no links, or is not known. */
+  /** Where the hub is reached; null: it accepts no links, or is unknown. */
   addressOf(id: string): Address | null
-  /** What goes ahead of the bytes of a connection. Only the hub `to` accepts it. */
+  /** The line to send ahead of the bytes of a connection. Only the hub `to` accepts it. */
   header(to: string, source: Omit<PeerSource, 'via'>): Buffer
-  /** True when the bytes can become a header; `read` says whether they do. */
+  /** True when the bytes may be the start of a header; `read` decides. */
   isHeader(bytes: Buffer): boolean
-  /** Reads what another hub said. Never throws. */
+  /** Reads the header of another hub. Never throws. */
   read(bytes: Buffer): PeerVerdict
 }
 
@@ -75,7 +75,7 @@ export function createPeers(options: {
       const source = open(bytes.toString('latin1', START.length, end))
       return source
         ? { kind: 'header', length: end + 2, source }
-        : { kind: 'invalid', reason: 'no hub of this cluster' }
+        : { kind: 'invalid', reason: 'not a hub of this cluster' }
     },
   }
 }

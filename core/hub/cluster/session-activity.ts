@@ -10,13 +10,13 @@ import type { HubTables } from './migrations.ts'
 const TELL_MS = 2_000
 
 export interface RunningActivity extends Activity {
-  /** After the registry: what is told counts while the hub itself does. What it returns stops it. */
+  /** Call it after the registry has started: counts are valid only while their hub is live. Returns the stop function. */
   start(): () => Promise<void>
 }
 
 /**
- * Tells the other hubs every 2 s, when it is not as before, what is open here, and reads what is open there. With an
- * embedded database there is one hub, and nothing is written.
+ * Publishes the live streams of this hub every 2 s if they have changed, and reads those of the other hubs. With an
+ * embedded database there is only one hub, and nothing is written.
  */
 export function createActivity(options: {
   readonly db: Database
@@ -43,9 +43,9 @@ export function createActivity(options: {
         ON CONFLICT (hub) DO UPDATE SET sessions = excluded.sessions`.execute(db)
       told = now
     } catch (error) {
-      // Others may have forgotten this hub meanwhile.
+      // Another hub may have deleted this hub's row in the meantime.
       told = null
-      log.debug({ cause: messageOf(error) }, 'what is open at this hub could not be told')
+      log.debug({ cause: messageOf(error) }, 'failed to publish the live streams of this hub')
     }
   }
 
@@ -91,7 +91,7 @@ export function createActivity(options: {
           }
         }
       } catch (error) {
-        log.warn({ cause: messageOf(error) }, 'what is open at other hubs cannot be read')
+        log.warn({ cause: messageOf(error) }, 'failed to read the live streams of other hubs')
         return here
       }
     },
@@ -110,6 +110,8 @@ export function createActivity(options: {
       .deleteFrom('hub_streams')
       .where('hub', '=', instanceId)
       .execute()
-      .catch((error) => log.debug({ cause: messageOf(error) }, 'this hub could not take back what is open'))
+      .catch((error) =>
+        log.debug({ cause: messageOf(error) }, 'failed to delete the published streams of this hub'),
+      )
   }
 }

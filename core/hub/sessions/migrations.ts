@@ -4,7 +4,7 @@ import type { EndReason, SessionKind } from '../../api/sessions.ts'
 
 export interface SessionTable {
   readonly id: string
-  /** SHA-256 of the token, base64url. The token itself is nowhere. */
+  /** SHA-256 of the token, base64url. The token itself is not stored. */
   readonly hash: string
   readonly kind: SessionKind
   readonly user_name: string
@@ -33,7 +33,7 @@ export interface HandoverTable {
   readonly satisfied: string
   readonly expires: number
   readonly used_at: number | null
-  /** The session that the first use opened. */
+  /** The session that the first use of the code opened. */
   readonly session_id: string | null
 }
 

@@ -3,7 +3,7 @@ import type { Change } from '../../api/revisions.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import type { SessionTables } from './migrations.ts'
 
-/** Takes what `by` has met out of the user's sessions. */
+/** Removes the requirements met with `by` from the user's sessions. */
 export async function forgetMet(
   trx: Transaction,
   change: Pick<Change, 'touch'>,
@@ -30,7 +30,7 @@ export async function forgetMet(
   }
 }
 
-/** What a hand-over may still bring along: of what was met by something, what its hub session has not forgotten. */
+/** The requirements that a session ticket may still carry over: those that its hub session has not lost in the meantime. */
 export async function stillMet(
   trx: Transaction,
   hubSession: string,

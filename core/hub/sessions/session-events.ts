@@ -5,15 +5,15 @@ import type { Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { SessionTable } from './migrations.ts'
 
-/** What the audit hears of browser sessions at apps. */
+/** The audit events of browser sessions of apps. */
 export interface SessionEvents {
-  /** Records that one was opened. Nothing for other kinds. */
+  /** Records that a session was opened. Does nothing for other kinds of session. */
   opened(session: Session): void
-  /** What is recorded when a session ends; null for other kinds. */
+  /** The event to record when a session ends; null for other kinds of session. */
   ended(row: SessionTable, reason: EndReason): AuditInput | null
 }
 
-/** Names apps, and the roles in force, as they are at the moment. */
+/** Events contain the current name of the app and the current roles of the user. */
 export function createSessionEvents(options: {
   readonly users: Pick<Users, 'rolesOf'>
   readonly catalog: Pick<Catalog, 'byId'>

@@ -9,7 +9,7 @@ import { hashToken, newToken } from './session-token.ts'
 
 /**
  * Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch.
- * Throws `Problem` 401 `login_required` when the name is gone or, meanwhile, somebody else's.
+ * Throws `Problem` 401 `login_required` when the user was deleted or the name now belongs to another user.
  */
 export async function insertSession(
   trx: Transaction,

@@ -3,7 +3,7 @@ import type { Session } from '../../api/sessions.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 import { sessionOf } from './session-store.ts'
 
-/** Sessions of a person or of a connector that are not over `now` (milliseconds since the epoch). */
+/** The sessions of a user or a connector that have not ended by `now` (milliseconds since the epoch). */
 export async function listIn(
   trx: Transaction,
   of: { readonly user: string } | { readonly connector: string },

@@ -10,19 +10,19 @@ import type { SessionTable, SessionTables } from './migrations.ts'
 import type { SessionStore } from './session-store.ts'
 
 const EVERY_MS = 10_000
-/** Another hub may have seen a use that is not written yet. */
+/** Another hub may know of a use that it has not written yet. */
 const IDLE_GRACE_MS = 2 * EVERY_MS
 /** How long ended sessions and spent codes stay in the database. */
 const KEPT_MS = 3_600_000
 const BATCH = 500
 
-/** A session that is over unless some hub has used it after `unusedSince`, in milliseconds since the epoch. */
+/** A session to end unless it was used on some hub after `unusedSince`, in milliseconds since the epoch. */
 interface Over {
   readonly id: string
   readonly unusedSince: number
 }
 
-/** Writes last uses, learns those of other hubs, ends what has expired and deletes what ended long ago. */
+/** Writes last uses, reads those of other hubs, ends expired sessions and deletes sessions that ended long ago. */
 export function createSessionUpkeep(options: {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write'>
@@ -56,7 +56,7 @@ export function createSessionUpkeep(options: {
     }
   }
 
-  /** Sessions with an idle limit may be in use at another hub. */
+  /** Reads last uses: a session with an idle limit may be in use on another hub. */
   async function learn(): Promise<void> {
     const since = learnedAt - IDLE_GRACE_MS
     learnedAt = clock.now()
@@ -89,7 +89,7 @@ export function createSessionUpkeep(options: {
     await endAll(idle, 'idle', now)
   }
 
-  /** Ends those that no hub has used later, some at a time, so that other changes come between. */
+  /** Ends sessions that no hub has used since, in batches so that other changes can run in between. */
   async function endAll(over: readonly Over[], reason: EndReason, now: number): Promise<void> {
     for (let at = 0; at < over.length; at += BATCH) {
       const some = over.slice(at, at + BATCH)
@@ -136,13 +136,15 @@ export function createSessionUpkeep(options: {
       timer = setInterval(() => {
         running = running
           .then(run)
-          .catch((error) => log.warn({ cause: messageOf(error) }, 'sessions were not tidied'))
+          .catch((error) => log.warn({ cause: messageOf(error) }, 'session maintenance failed'))
       }, EVERY_MS)
     },
     async stop(): Promise<void> {
       clearInterval(timer)
       await running
-      await flush().catch((error) => log.warn({ cause: messageOf(error) }, 'last uses were not written'))
+      await flush().catch((error) =>
+        log.warn({ cause: messageOf(error) }, 'failed to write the last uses of sessions'),
+      )
     },
   }
 }

@@ -12,7 +12,7 @@ const Filter = Type.Object(
   { additionalProperties: false },
 )
 
-/** `/v1/webapi/sessions`. Ending one ends what hangs on it; `cut` also says how many sessions. */
+/** `/v1/webapi/sessions`. Ending a session also ends its child sessions; `cut` includes how many ended in all. */
 export function sessionRoutes(options: {
   readonly sessions: Pick<Sessions, 'list' | 'end'>
   readonly catalog: Pick<Catalog, 'byId'>

@@ -6,15 +6,15 @@ import type { Log } from '../../kernel/log.ts'
 import type { RoleLimits } from '../limits/role-limits.ts'
 import type { SessionTable, SessionTables } from './migrations.ts'
 
-/** A session in memory, with what only this hub knows. */
+/** A session in memory, with the state that only this hub has. */
 export interface Held {
   readonly session: Session
   readonly hash: string
-  /** On the monotonic clock of this process: a wall clock that is set back makes no session live longer. */
+  /** On the monotonic clock of this process, so that setting the wall clock back does not extend a session. */
   readonly deadline: number
-  /** As they were when it was opened; what the roles allow now may be less. */
+  /** The limits when the session was opened; the user's roles may now allow less. */
   readonly stored: { readonly expires: number; readonly idleMs: number }
-  /** Revision at which `session` got the limits that the roles allow; null: they are unknown. */
+  /** Revision at which `session` got its limits from the user's roles; null: not yet. */
   limitedAt: number | null
 }
 
@@ -23,16 +23,16 @@ export interface SessionStore {
   byHash(hash: string): Held | undefined
   all(): Iterable<Held>
   readonly size: number
-  /** Why the session counts no more, itself or through what it hangs on; null: it lives. */
+  /** Why the session or one of its parents is over; null: it is live. */
   whyDead(id: string): EndReason | null
 }
 
 const MAX_DEPTH = 4
 
-/** The sessions of the cluster in memory, true by the change sequence. */
+/** The sessions of the cluster in memory, kept up to date by the change sequence. */
 export function createSessionStore(options: {
   readonly revisions: Pick<Revisions, 'addView' | 'onApplied' | 'revision'>
-  /** Throws when the limits cannot be known. */
+  /** Throws when the limits cannot be determined. */
   readonly limitsOf: (session: Session) => RoleLimits
   readonly isLocked: (id: string) => boolean
   readonly ended: (event: SessionEnded) => void
@@ -49,7 +49,7 @@ export function createSessionStore(options: {
       const before = held.get(row.id)
       const session = sessionOf(row)
       session.lastUsed = Math.max(row.last_used, before?.session.lastUsed ?? 0)
-      // Who holds the object keeps it: streams and caches compare it.
+      // Keep the same object: streams and caches compare it by identity.
       if (before && JSON.stringify(before.session.satisfied) === JSON.stringify(session.satisfied))
         return before
       const deadline = before?.deadline ?? clock.monotonic() + (row.expires - clock.now())
@@ -58,7 +58,7 @@ export function createSessionStore(options: {
     } catch (error) {
       log.error(
         { session: row.id, cause: messageOf(error) },
-        'a stored session is unreadable and opens nothing',
+        'failed to read a stored session; it is ignored',
       )
       return null
     }
@@ -118,7 +118,7 @@ export function createSessionStore(options: {
     for (const event of told) ended(event)
   })
 
-  /** Gives the session the lesser of the limits that were stored and those of the roles now. False: nobody knows them. */
+  /** Sets the lower of the stored limits and those of the user's current roles. False: the limits cannot be determined. */
   function limit(one: Held): boolean {
     if (one.limitedAt === revisions.revision) return true
     const { stored } = one
@@ -131,7 +131,10 @@ export function createSessionStore(options: {
       one.limitedAt = revisions.revision
       return true
     } catch (error) {
-      log.debug({ session: session.id, cause: messageOf(error) }, 'the limits of a session are unknown')
+      log.debug(
+        { session: session.id, cause: messageOf(error) },
+        'failed to determine the limits of a session',
+      )
       return false
     }
   }

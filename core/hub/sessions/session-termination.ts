@@ -7,14 +7,14 @@ import type { SessionTable, SessionTables } from './migrations.ts'
 import type { SessionEvents } from './session-events.ts'
 
 export interface Ending {
-  /** May be many: one statement ends all of them, and one more what hangs on them. */
+  /** May be many: one statement ends all of them, and one more ends their child sessions. */
   readonly ids: readonly string[]
   readonly reason: EndReason
-  /** Null: each is recorded as its own user's doing. */
+  /** Null: the audit event names the user of each session. */
   readonly actor: Subject | null
 }
 
-/** Ends sessions, and all that hang on them, inside a change. `now` in milliseconds since the epoch; resolves to how many. */
+/** Ends sessions and their child sessions inside a change; resolves to their number. `now` in milliseconds since the epoch. */
 export async function endSessions(
   trx: Transaction,
   change: Pick<Change, 'touch' | 'audit'>,
@@ -31,7 +31,7 @@ export async function endSessions(
     const rows = (await own
       .updateTable('sessions')
       .set({ ended: now, end_reason: reason })
-      // As one parameter: a statement has no more than 65,535 of them.
+      // As one parameter: a statement can have at most 65,535.
       .where(sql<boolean>`${sql.ref(column)} = ANY(${next}::text[])`)
       .where('ended', 'is', null)
       .returningAll()
@@ -40,7 +40,7 @@ export async function endSessions(
     next = rows.map(({ id }) => id)
     column = 'parent_id'
   }
-  // Of these at apps their end alone is recorded: they follow from what their person does.
+  // Only `events.ended` records these app sessions: they end because of what their user does.
   const followed = reason === 'logout' || reason === 'superseded'
   for (const row of ended) {
     change.touch('session', row.id)

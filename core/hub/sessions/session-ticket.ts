@@ -9,7 +9,7 @@ import { stillMet } from './satisfied-requirements.ts'
 import { hashToken, isToken, newToken } from './session-token.ts'
 
 const CODE_MS = 30_000
-/** Half of the connections that a hub has to PostgreSQL: codes, which anybody can make up, leave the others free. */
+/** Half of a hub's connections to PostgreSQL: anybody can invent codes, and looking them up must not occupy all of them. */
 const READS = 5
 const WAITING = 200
 const WAIT_MS = 2_000
@@ -17,7 +17,7 @@ const WAIT_MS = 2_000
 export interface HandoverParts {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'catchUp'>
-  /** The hub session while it lives and its user is who it was. */
+  /** The hub session, while it is live and its user name still belongs to the same user. */
   readonly living: (id: string) => Session | undefined
   readonly insert: (
     trx: Transaction,
@@ -25,14 +25,14 @@ export interface HandoverParts {
     input: OpenSession,
   ) => Promise<{ id: string; token: string }>
   readonly opened: (id: string) => Session | undefined
-  /** Ends the session that a code made whose code came twice. */
+  /** Ends the session that a code opened, because the code was used again. */
   readonly endReplayed: (sessionId: string) => Promise<unknown>
   readonly clock: Clock
 }
 
 /**
- * One-use codes: spent in one UPDATE, also by whoever uses them wrongly. `redeem` also throws `Problem` 503
- * `handover_busy`, which spends nothing.
+ * One-use codes. One UPDATE spends a code, even when it is used with the wrong app or nonce. `redeem` also throws
+ * `Problem` 503 `handover_busy`, without spending the code.
  */
 export function createSessionTickets(parts: HandoverParts): SessionTickets {
   const { db, revisions, living, insert, opened, endReplayed, clock } = parts
@@ -40,7 +40,7 @@ export function createSessionTickets(parts: HandoverParts): SessionTickets {
   const takeTurn = createSemaphore({
     ...{ atOnce: READS, waiting: WAITING, waitMs: WAIT_MS },
     refuse: () =>
-      new Problem(503, 'handover_busy', 'Too many sign-ins end at this moment. Load this page again.'),
+      new Problem(503, 'handover_busy', 'Too many sign-ins are finishing right now. Reload this page.'),
   })
 
   async function read(hash: string): Promise<Pick<HandoverTable, 'used_at' | 'hub_session'> | undefined> {
@@ -76,10 +76,10 @@ export function createSessionTickets(parts: HandoverParts): SessionTickets {
     async redeem({ code, app, nonceHash, clientIp }) {
       if (!isToken(code)) return null
       const hash = hashToken(code)
-      // Unknown codes cost a read, not a change.
+      // So that an unknown code costs a read and not a change.
       const seen = await read(hash)
       if (!seen) return null
-      // The hub session may have been opened by another hub a moment ago.
+      // Another hub may have opened the hub session just now.
       if (!living(seen.hub_session)) await revisions.catchUp()
       const made = seen.used_at === null ? await spend() : null
       if (made === null) {
@@ -95,7 +95,7 @@ export function createSessionTickets(parts: HandoverParts): SessionTickets {
       const session = opened(made.id)
       return session ? { session, token: made.token } : null
 
-      /** Null: somebody else was first. */
+      /** Null: the code was already used. */
       function spend(): Promise<{ id: string; token: string } | 'refused' | null> {
         return revisions.write(async (trx, change) => {
           const own = trx.withTables<SessionTables>()

@@ -32,9 +32,9 @@ export interface SessionsOptions {
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf' | 'holderIn'>
   readonly locks: Pick<Locks, 'isSessionLocked'>
   readonly catalog: Pick<Catalog, 'byId'>
-  /** What the roles allow a session to last; a plugin provides it after the rooms are made. */
+  /** How long roles let a session last; a plugin provides it after the rooms are created. */
   readonly sessionLimits: () => SessionLimits | undefined
-  /** Why an open stream may not go on: the gate's answer. */
+  /** Why the gate no longer allows a live stream; null: it may go on. */
   readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly audit: Pick<Audit, 'record'>
   readonly hooks: Pick<HubCalls['session'], 'ended'>
@@ -44,22 +44,23 @@ export interface SessionsOptions {
 
 export interface RunningSessions extends Sessions {
   readonly live: RunningStreams
-  /** Why the session is over or stopped by a lock, itself or through its parent; null: it lives. */
+  /** Why the session or one of its parents is over or locked; null: it is live. */
   whyOver(id: string): EndReason | null
-  /** Starts re-checking live streams every second, and upkeep. After `Revisions.start`. */
+  /** Starts upkeep, and re-checks live streams every second. Call it after `Revisions.start`. */
   start(): void
   stop(): Promise<void>
-  /** Writes last uses and ends what has expired; runs by itself, and for tests. */
+  /** Writes last uses and ends expired sessions. Runs on a timer; tests call it directly. */
   upkeep(): Promise<void>
 }
 
 const RECHECK_MS = 1_000
-/** Between one look for sessions that end and the next, however many end. */
+/** Minimum time between two checks for expired sessions, however many expire. */
 const LEAST_WAIT_MS = 20
 
 /**
- * Sessions of every kind. Idle time is the time since the last `touch`, of the session or of one that hangs on it: an
- * open stream alone is no use, so that a forgotten tab does not keep a session. Protocols touch on requests.
+ * Sessions of every kind. Idle time is the time since the last `touch` of the session or of a child session. An open
+ * stream alone does not count as use, so that a forgotten tab does not keep a session alive; protocols call `touch` on
+ * requests.
  */
 export function createSessions(options: SessionsOptions): RunningSessions {
   const { db, revisions, users, locks, catalog, audit, hooks, clock, log } = options
@@ -87,17 +88,17 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   let endTimer: NodeJS.Timeout | undefined
 
   revisions.onApplied(() => {
-    // Session openings alone end nothing, and leave the epoch as it is.
+    // Opening a session does not end access, and does not change the revision.
     if (live.size === 0 || revisions.revision === checkedEpoch) return
     checkedEpoch = revisions.revision
     recheck()
   })
 
   function recheck(): void {
-    live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'live streams were not checked'))
+    live.recheck().catch((error) => log.error({ cause: messageOf(error) }, 'failed to re-check live streams'))
   }
 
-  /** Cuts what is open just when its session ends. */
+  /** Cuts live streams as soon as their session expires. */
   function watchEnds(): void {
     const left = live.cutExpired(clock.now()) - clock.now() + 1
     endTimer = setTimeout(watchEnds, Math.max(LEAST_WAIT_MS, Math.min(RECHECK_MS, left)))
@@ -108,7 +109,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     const known = subjects.get(session)
     if (known?.revision === revision) return known.subject
     const user = users.byName(session.user)
-    // Whoever got the name since is somebody else.
+    // The name may have been deleted and given to another user since.
     const same = session.holder === user?.holder
     const subject: Subject | undefined =
       user && same
@@ -133,13 +134,13 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     return insertSession(trx, change, input, users, clock.now())
   }
 
-  /** In the change that is under way, or in one of its own. */
+  /** Runs in the given change, or in a new one. */
   const write = <T>(
     within: RunningChange | undefined,
     work: (...args: [Transaction, RunningChange['change']]) => Promise<T>,
   ) => (within ? work(within.trx, within.change) : revisions.write(work))
 
-  /** A locked one comes back when its lock goes, so whoever ends sessions must see it. */
+  /** A locked session is live again once its lock is removed, so callers that end sessions must see it. */
   const isOver = (why: EndReason | null): boolean => why !== null && why !== 'locked'
 
   const living = (id: string): Session | undefined =>
@@ -158,11 +159,16 @@ export function createSessions(options: SessionsOptions): RunningSessions {
   const sessions: RunningSessions = {
     async open(input) {
       if (input.parentId && !living(input.parentId)) {
-        throw new Problem(401, 'login_required', 'The session that this one hangs on has ended.')
+        throw new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
       }
       const { id, token } = await revisions.write((trx, change) => insert(trx, change, input))
       const session = store.byId(id)?.session
-      if (!session) throw new Problem(503, 'sign_in_failed', 'The session ended while it was opened.')
+      if (!session)
+        throw new Problem(
+          503,
+          'sign_in_failed',
+          'The session ended while it was being opened. Sign in again.',
+        )
       events.opened(session)
       return { session, token }
     },
@@ -208,7 +214,7 @@ export function createSessions(options: SessionsOptions): RunningSessions {
       const now = clock.now()
       let current: Session | undefined = session
       for (let depth = 0; current && depth < 4; depth++) {
-        // Only ever later, and by steps: this runs on every request.
+        // In steps of a second, because this runs on every request.
         if (now - current.lastUsed >= 1_000) {
           current.lastUsed = now
           upkeep.used(current)

@@ -11,40 +11,40 @@ export interface LiveStream extends Placed {
   readonly app: App
   readonly agent: string | null
   readonly context: AccessContext
-  /** Called at most once, synchronously, when it is no longer registered; closes both sides at once. */
+  /** Closes both sides at once. Called at most once, synchronously, after the stream was removed from the registry. */
   cut(reason: EndReason): void
 }
 
 export interface RunningStreams extends StreamRegistry {
   add(stream: LiveStream): void
-  /** False when it was not registered. */
+  /** Returns false when the stream was not registered. */
   remove(stream: LiveStream): boolean
-  /** Cuts all streams of a session at once. Returns how many. */
+  /** Cuts all streams of a session at once. Returns their number. */
   cutSession(sessionId: string, reason: EndReason): number
-  /** Cuts all streams that go through an agent. Returns how many. */
+  /** Cuts all streams through an agent. Returns their number. */
   cutAgent(hostname: string, reason: EndReason): number
-  /** How many there are, by protocol. */
+  /** Number of live streams by protocol. */
   byProtocol(): Readonly<Record<string, number>>
-  /** How many there are, by id of the session. */
+  /** Number of live streams by session id. */
   bySession(): Readonly<Record<string, number>>
   /**
-   * Cuts the streams of sessions that are over at `now`. Returns when the next session with something open ends;
-   * `Infinity` when nothing is open. Both in milliseconds since the epoch.
+   * Cuts the streams of sessions that have expired at `now`. Returns when the next session with a live stream expires;
+   * `Infinity` when there are no live streams. Both in milliseconds since the epoch.
    */
   cutExpired(now: number): number
-  /** How many streams were cut since the start because access was taken away; time alone does not count. */
+  /** Number of streams cut since the start because access was revoked; expired sessions do not count. */
   readonly revoked: number
   /**
-   * Asks about every group whether it may go on and cuts those that may not. A pass that is under way is followed by
-   * another one. Resolves, when all were asked, to the number of streams cut.
+   * Checks every group of streams and cuts those that have lost access. If a pass is already running, another one follows
+   * it. Resolves to the number of streams cut once all were checked.
    */
   recheck(): Promise<number>
 }
 
-/** What is open of one session. Kept for up to a second after the last stream has gone: the next one mostly comes before. */
+/** The live streams of one session. Kept for up to a second after the last one closes: usually the next opens by then. */
 interface Held {
   readonly entries: Roster<LiveStream>
-  /** One of each group, see `samplesOf`; null since streams came or went. */
+  /** One stream of each group, see `samplesOf`; null when streams were added or removed since. */
   samples: readonly LiveStream[] | null
 }
 
@@ -52,8 +52,8 @@ const SLICE_MS = 4
 const BY_TIME: ReadonlySet<EndReason> = new Set(['expired', 'idle', 'stale_view'])
 
 /**
- * The index of everything open. `endOf` says why a stream may not go on, or null; it is asked in slices of a few
- * milliseconds, so that many streams do not hold up the event loop.
+ * The index of all live streams. `endOf` returns why a stream has lost access, or null. It is called in slices of a few
+ * milliseconds, so that many streams do not block the event loop.
  */
 export function createStreamRegistry(options: {
   readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
@@ -89,7 +89,7 @@ export function createStreamRegistry(options: {
     return count
   }
 
-  /** One answer is about all streams of the same session, app and way. */
+  /** One result applies to all streams of the same session, app, protocol and address. */
   async function ask(sample: LiveStream): Promise<number> {
     let reason: EndReason | null
     try {
@@ -98,7 +98,7 @@ export function createStreamRegistry(options: {
     } catch (error) {
       log.error(
         { app: sample.app.name, cause: messageOf(error) },
-        'failed to re-check a stream, so it is cut',
+        'failed to re-check a stream, so it was cut',
       )
       reason = 'denied'
     }
@@ -202,7 +202,7 @@ export function createStreamRegistry(options: {
 
 const keyOf = ({ app, context }: LiveStream) => `${app.id} ${context.protocol} ${context.clientIp}`
 
-/** One stream of each group: of the same app, over the same protocol and from the same address. */
+/** One stream of each group, that is of the same app, protocol and client address. */
 function samplesOf(streams: readonly LiveStream[]): LiveStream[] {
   const samples: LiveStream[] = []
   const seen = new Map<string, Map<string, Set<string>>>()

@@ -4,18 +4,18 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Held, SessionStore } from './session-store.ts'
 import { hashToken, isToken } from './session-token.ts'
 
-/** Raw tokens whose hash is remembered, so that a request costs no hash. */
+/** Tokens whose session is cached, so that requests need not hash them. */
 const MAX_KNOWN = 100_000
-/** Hashes that were looked for in vain. */
+/** Hashes that were looked up and not found. */
 const MAX_UNKNOWN = 10_000
 const UNKNOWN_MS = 1_000
-/** Unknown tokens cause at most this many reads, whoever sends them. */
+/** Limits the reads that unknown tokens cause, over all clients together. */
 const MIN_BETWEEN_READS_MS = 100
 const MAX_WAITING = 1_000
 
 /**
- * Finds what a token opens. Tokens that no hub knows cost bounded memory and at most ten reads of the database a
- * second; too many of them at once are simply unknown.
+ * Finds the session of a token. Unknown tokens cost bounded memory and at most ten database reads a second; when too many
+ * arrive at once, the rest count as unknown without a read.
  */
 export function createTokenFinder({
   store,
@@ -38,11 +38,11 @@ export function createTokenFinder({
     return held
   }
 
-  /** A read that begins after the call; those who come before it begins share it. */
+  /** Starts a read after the call; callers that arrive before it starts share it. */
   function readSoon(): Promise<void> {
     reading ??= (async () => {
       const waitMs = readAt + MIN_BETWEEN_READS_MS - clock.monotonic()
-      // Even without a wait it goes on only after it is `reading`, or it would be that for ever.
+      // Always await: `reading = null` below must run after the assignment above, or `reading` would stay set for ever.
       await (waitMs > 0 ? pause(Math.min(waitMs, MIN_BETWEEN_READS_MS)) : null)
       readAt = clock.monotonic()
       reading = null
@@ -56,7 +56,7 @@ export function createTokenFinder({
     try {
       await readSoon()
     } catch {
-      // Without the database nobody becomes known.
+      // Without the database the token stays unknown.
     } finally {
       waiting -= 1
     }

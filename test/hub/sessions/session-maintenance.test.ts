@@ -116,7 +116,7 @@ t.test(
     sessions.touch(session)
     const mend = await breakTable()
     mock.timers.tick(10_000)
-    await until(() => rooms.warnings.includes('sessions were not tidied'), 'it is said')
+    await until(() => rooms.warnings.length > 0, 'it is reported')
     await mend()
     mock.timers.tick(10_000)
     await until(async () => (await rowOf(session))?.last_used === session.lastUsed, 'it is written')
