@@ -3,7 +3,7 @@ import type { HookTree } from '../kernel/hook.ts'
 import { first, tells } from '../kernel/hook.ts'
 import { lifecycleHooks } from './lifecycle-hooks.ts'
 
-/** What the agent connects to for one stream of the tunnel. */
+/** The target that the agent connects to for one stream of the tunnel. */
 export interface DialTarget {
   readonly app: string
   /** `http:`, `https:` or `tcp:` URI exactly as registered. */
@@ -12,14 +12,14 @@ export interface DialTarget {
     readonly verify: boolean
     readonly serverName: string | null
     readonly ca: string | null
-    /** Protocols to offer with ALPN, best first; left out: `http/1.1`. */
+    /** Protocols to offer with ALPN, best first. Default: `http/1.1`. */
     readonly alpn?: readonly string[]
   }
-  /** Deadline of the connection, in milliseconds. */
+  /** Timeout for connecting, in milliseconds. */
   readonly connectMs: number
 }
 
-/** Why the answer of a tap of `dial.open` cannot carry bytes; null: it can. */
+/** Why the result of a `dial.open` tap cannot carry bytes, or null if it can. */
 function byteStreamFault(answer: unknown): string | null {
   if (!(answer instanceof Duplex)) return 'it must return a Duplex stream'
   const { readableObjectMode, writableObjectMode } = answer
@@ -28,7 +28,7 @@ function byteStreamFault(answer: unknown): string | null {
 
 /** A link to a hub came up or went down. */
 export interface LinkChanged {
-  /** Id of the hub's instance. */
+  /** Instance id of the hub. */
   readonly instance: string
   readonly connected: boolean
   readonly reason: string | null
@@ -39,8 +39,9 @@ export const agentHooks = {
   lifecycle: lifecycleHooks,
   dial: {
     /**
-     * Connects to other kinds of target. `null`: not mine; then the agent dials TCP within its allow-list. The stream
-     * carries bytes and may be paused; make sockets with `allowHalfOpen`. Throw `DialRefusal` to say why not.
+     * Connects to other kinds of target. Return `null` for a target of another kind: the agent then dials TCP within its
+     * allow-list. The stream carries bytes and may be paused; create sockets with `allowHalfOpen`. Throw `DialRefusal` to
+     * report why the target cannot be reached.
      */
     open: first<DialTarget, Duplex>({ deadlineMs: 60_000, check: byteStreamFault }),
   },

@@ -1,14 +1,16 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { Subject } from './subject.ts'
 
-/** Credentials of programs for the JSON API. Provided by api-tokens; without it no such token is accepted. */
+/**
+ * API tokens: credentials of programs for the JSON API. Provided by api-tokens; without it no API token is accepted.
+ */
 export interface ApiTokens {
   /**
-   * The holder of a bearer token, of kind `token` and with the roles in force now: none while it, or the person whose roles
-   * it borrows, is locked. Null: not an API token, or not valid. Called for every bearer token; reads from memory.
+   * The subject of a bearer token, of kind `token`, with its current roles: none while the token, or the person whose
+   * roles it uses, is locked. Null when it is not a valid API token. Called for every bearer token; reads from memory.
    */
   identify(secret: string): Subject | null
 }
 
-/** Looks up the tokens of programs. */
+/** Looks up API tokens. */
 export const apiTokens = serviceRef<ApiTokens>('apiTokens')

@@ -1,24 +1,24 @@
-/** Header lines that the document of an app sets or removes; names are in lower case, removed ones before those set. */
+/** Header lines that an app's document removes and then sets; names are in lower case. */
 export interface HeaderChange {
   readonly set: Readonly<Record<string, string>>
   readonly remove: readonly string[]
 }
 
-/** What an identity header carries: the user's name, the roles separated by commas, or the signed assertion. */
+/** The content of an identity header: the user's name, the roles separated by commas, or the signed assertion. */
 export type IdentityValue = 'user' | 'roles' | 'assertion'
 
-/** Version of HTTP towards an app: `h2` over TLS, `h2c` without, `auto` as TLS negotiates it. */
+/** HTTP version towards an app: `h2` over TLS, `h2c` without TLS, `auto` as negotiated by TLS. */
 export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
 
 /** A registered application. Frozen; a change creates a new object. */
 export interface App {
-  /** UUID. An app that is removed and registered again under its old name gets another one. */
+  /** UUID. An app that is removed and registered again under its old name gets a new one. */
   readonly id: string
   /** Unique, lower case. */
   readonly name: string
   readonly description: string | null
   readonly labels: Readonly<Record<string, string>>
-  /** What the agent dials, byte for byte as registered. */
+  /** The URI that the agent dials, byte for byte as registered. */
   readonly uri: string
   /** Name of its kind: `http`, `tcp`, or one that a plugin contributes to `appKinds`. */
   readonly protocol: string
@@ -35,7 +35,7 @@ export interface App {
   /** `preserve`, `upstream` or a host name. */
   readonly rewriteHost: string
   readonly httpVersion: HttpVersion
-  /** Headers that carry the verified identity beside the hub's own. Spelled as in the document. */
+  /** Headers that carry the verified identity in addition to the hub's own. Spelled as in the document. */
   readonly identityHeaders: Readonly<Record<string, IdentityValue>>
   /** Constant header lines towards the app and towards the browser. */
   readonly headers: { readonly request: HeaderChange; readonly response: HeaderChange }

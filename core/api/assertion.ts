@@ -2,9 +2,9 @@ import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { Subject } from './subject.ts'
 
-/** Signs who is calling, for one app. */
+/** Signs the caller's identity for one app. */
 export interface Assertion {
-  /** Compact JWS for `Mezite-Jwt-Assertion`; cached for 30 s per (session, app, epoch), synchronous. */
+  /** Returns the compact JWS for `Mezite-Jwt-Assertion`. Synchronous; cached for 30 s per (session, app, epoch). */
   sign(subject: Subject, app: App): string
 }
 

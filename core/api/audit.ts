@@ -7,13 +7,13 @@ export interface Actor {
   readonly subject: Subject
   /** Empty on the admin socket. */
   readonly clientIp: string
-  /** Of the request. */
+  /** Id of the request. */
   readonly id: string
-  /** Rejects with the response when the caller has lost the permission to call the route. Absent: never lost. */
+  /** Rejects with the response if the caller may no longer call the route. Absent if the permission cannot be lost. */
   readonly stillMay?: () => Promise<void>
 }
 
-/** What happened. Recording adds the id, the time, the cluster and the hub. */
+/** An event to record. Recording adds the id, the time, the cluster and the hub. */
 export interface AuditInput {
   readonly type: string
   readonly success: boolean
@@ -26,11 +26,11 @@ export interface AuditInput {
   readonly clientIp?: string | null
   readonly sessionId?: string | null
   readonly requestId?: string | null
-  /** The per-type fields, in their public spelling (`app`, `agent`, `bytes_in`, …). */
+  /** Fields of this type of event, in their public spelling (`app`, `agent`, `bytes_in`, …). */
   readonly fields?: Readonly<Record<string, string | number | boolean | null>>
 }
 
-/** An event as sinks receive it and scripts read it: flat, public spelling, strings escaped. */
+/** An event as sinks receive it and scripts read it: flat, in public spelling, with escaped strings. */
 export interface AuditEvent {
   readonly id: string
   readonly type: string
@@ -52,20 +52,20 @@ export interface AuditSink {
   readonly name: string
   /** `enforced`: while it cannot keep up, new requests get 503. `best-effort`: dropped events are counted and logged. */
   readonly guarantee: 'enforced' | 'best-effort'
-  /** Resolves when the batch (at most 200 events) is as safe as the guarantee promises. */
+  /** Resolves when the batch (at most 200 events) is stored as the guarantee promises. */
   write(events: readonly AuditEvent[]): Promise<void>
-  /** For sinks in the hub's database: writes inside the transaction of a change, at most 200 events a call. */
+  /** For sinks in the hub's database: writes at most 200 events inside the transaction of a change. */
   writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
   flush(): Promise<void>
 }
 
 /** Records events. */
 export interface Audit {
-  /** Queues an event. Synchronous and cheap. The input is frozen, because it is read later. */
+  /** Queues an event. Synchronous and cheap. Freezes the input, because it is read later. */
   record(input: AuditInput): void
   /**
-   * Writes administrative events in the transaction of their change; when that fails, so must the change. Use it through
-   * `change.audit` inside `revisions.write`: only then do sinks outside the database get the events after the commit.
+   * Writes administrative events in the transaction of their change; if this fails, the change must fail too. Call it
+   * through `change.audit` inside `revisions.write`: only then do sinks outside the database get the events after commit.
    */
   recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
   /** False while an enforced sink is full or failing: respond 503 `audit_unavailable`. */

@@ -1,15 +1,15 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 
-/** The apps, read from memory: no await, no database. Kept up to date by the change sequence. */
+/** The apps, read synchronously from memory. The change sequence keeps them up to date. */
 export interface Catalog {
-  /** By public host name, already in canonical (lower case) form. */
+  /** Looks up an app by its public host name in canonical (lower case) form. */
   byHost(host: string): App | undefined
   byName(name: string): App | undefined
   byId(id: string): App | undefined
-  /** In order of name. */
+  /** All apps, sorted by name. */
   list(): readonly App[]
-  /** Browsers reach the app at its public host, see `AppKind`. */
+  /** True if browsers reach the app at its public host; see `AppKind`. */
   servedByHub(app: App): boolean
 }
 

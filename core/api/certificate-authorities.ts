@@ -3,10 +3,12 @@ import { serviceRef } from '../kernel/reference.ts'
 
 export type AuthorityName = 'hub-ca' | 'agent-ca' | 'user-ca'
 
-/** `active` signs; `coming` will, and is trusted already; `overlap` does no more, and is trusted still. */
+/**
+ * `active` signs; `coming` does not sign yet but is already trusted; `overlap` no longer signs but is still trusted.
+ */
 export type AuthorityState = 'active' | 'coming' | 'overlap'
 
-/** One key of an authority. Outside a rotation there is just one, which is active. */
+/** One key of an authority. Outside a rotation there is only one, the active key. */
 export interface AuthorityKey {
   readonly id: string
   readonly state: AuthorityState
@@ -14,7 +16,7 @@ export interface AuthorityKey {
   readonly pin: string
   /** Milliseconds since the epoch. */
   readonly created: number
-  /** Since when it is in this state. */
+  /** When it entered this state, in milliseconds since the epoch. */
   readonly changed: number
   readonly expires: number
 }
@@ -26,11 +28,14 @@ export interface IssuedCertificate {
   readonly notAfter: number
   /** Lower-case hex. */
   readonly serial: string
-  /** Id of the key of the authority that signed it. */
+  /** Id of the authority's key that signed it. */
   readonly authority: string
 }
 
-/** The cluster's certificate authorities. P-256; private keys sealed in the database; true by the change sequence. */
+/**
+ * The cluster's certificate authorities (P-256). Private keys are sealed in the database; the change sequence keeps
+ * copies current.
+ */
 export interface Authorities {
   /** Certificates (PEM) that a verifier should trust now: the active one first, then those in overlap. */
   bundle(name: AuthorityName): readonly string[]
@@ -38,13 +43,15 @@ export interface Authorities {
   pin(): string
   /** The keys of an authority, the active one first. */
   keys(name: AuthorityName): readonly AuthorityKey[]
-  /** Id of the trusted key that signed a certificate; null: none did. A signature is verified, so keep the answer. */
+  /**
+   * Id of the trusted key that signed a certificate, or null. Verifies a signature, so callers should cache the result.
+   */
   issuerOf(name: AuthorityName, certificate: X509Certificate): string | null
-  /** Whether certificates of the key with this id count now. */
+  /** Whether certificates signed by the key with this id are trusted now. */
   trusts(name: AuthorityName, id: string): boolean
-  /** Key and chain that the hub shows on Mezite's own protocols; renewed by itself. */
+  /** Key and chain that the hub presents on Mezite's own protocols; renewed automatically. */
   hubIdentity(): { readonly key: string; readonly cert: string }
-  /** Signs an agent's CSR (PEM): EKU clientAuth, URI SAN `mezite://<cluster>/agent/<host>`. Verifies the CSR. */
+  /** Verifies and signs an agent's CSR (PEM): EKU clientAuth, URI SAN `mezite://<cluster>/agent/<host>`. */
   issueAgent(input: { csr: string; hostname: string; generation: number }): Promise<IssuedCertificate>
   /** A certificate for a client key of a user (used by user-certs). */
   issueUser(input: {

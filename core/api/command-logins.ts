@@ -1,11 +1,11 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { Session } from './sessions.ts'
 
-/** The end of a command line's sign-in: a code of the page becomes a session. Provided by cli-login. */
+/** Completes the sign-in of a command line: exchanges the code from the page for a session. Provided by cli-login. */
 export interface CommandLogins {
   /**
-   * Spends the code, which the page bound to a challenge (RFC 7636, S256), and opens a session of that kind for the person
-   * who allowed it; see `SignInDesk.openProgramSession`.
+   * Redeems the code, which the page bound to a challenge (RFC 7636, S256), and opens a session of that kind for the
+   * person who approved it; see `SignInDesk.openProgramSession`.
    * Throws `Problem` 400 `code_invalid`, 403 `locked`, 503 `audit_unavailable` and 503 `sign_in_failed`.
    */
   redeem(input: {

@@ -2,16 +2,16 @@ import type { Kysely, Transaction as KyselyTransaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 
-/** The hub's database. Tables are typed by their owners: narrow with `db.withTables<MyTables>()`. */
+/** The hub's database. Each owner types its own tables with `db.withTables<MyTables>()`. */
 // biome-ignore lint/suspicious/noExplicitAny: each room and plugin has its own tables
 export type Database = Kysely<any>
 /** The database inside a transaction: its statements are committed or rolled back together. */
 // biome-ignore lint/suspicious/noExplicitAny: see Database
 export type Transaction = KyselyTransaction<any>
 
-/** The migrations of one owner, kept apart from every other owner's. Additive only. SQL of PostgreSQL 15. */
+/** The migrations of one owner, separate from those of other owners. They may only add, in the SQL of PostgreSQL 15. */
 export interface Migrations {
-  /** `core` or the plugin's name; also the prefix of its tables (`-` becomes `_`), core's have none. */
+  /** `core` or the plugin's name, which also prefixes its tables (`-` becomes `_`); tables of core have no prefix. */
   readonly owner: string
   /** By name, run in alphabetical order: `0001-roles`. */
   readonly migrations: Readonly<Record<string, Migration>>

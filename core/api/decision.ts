@@ -1,7 +1,7 @@
 import type { App } from './app.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 
-/** Names of requirements and their details. Plugins add theirs by declaration merging. */
+/** Requirements by name, with their details. Plugins add their own by declaration merging. */
 export interface Requirements {
   'session-mfa': {
     readonly level: 'webauthn' | 'hardware_key'
@@ -17,62 +17,62 @@ export type Requirement = {
   [Name in RequirementName]: { readonly name: Name } & Requirements[Name]
 }[RequirementName]
 
-/** The way on which somebody asks for an app. */
+/** How the subject tries to reach the app. */
 export interface AccessContext {
   readonly protocol: string
   readonly clientIp: string
 }
 
-/** One question: may this subject reach this app, this way? Taps receive it frozen. */
+/** The question whether this subject may reach this app in this way. Taps receive it frozen. */
 export interface AccessQuery {
   readonly subject: Subject
   readonly app: App
   readonly context: AccessContext
 }
 
-/** One rule that a tap of `access.decide` has considered, for `mezctl access explain`. */
+/** One rule that a tap of `access.decide` considered, for `mezctl access explain`. */
 export interface VoteLine {
   readonly role: string | null
   readonly effect: 'allow' | 'deny' | 'none'
-  /** The rule: what it demands of the label, or a reason code. */
+  /** What the rule requires of the label, or a reason code. */
   readonly matcher: string | null
-  /** The label of the app that the rule looks at, and its value there; null: the app has no such label. */
+  /** The label that the rule checks, with the app's value; null if the app does not have the label. */
   readonly label: string | null
   readonly value: string | null
 }
 
-/** What the person may read about a denial. */
+/** Details of a denial that are shown to the person. */
 export interface DenialDetails {
-  /** One or two sentences in the words of whoever wrote the policy; at most 1,024 characters. */
+  /** One or two sentences by the author of the policy; at most 1,024 characters. */
   readonly message?: string
-  /** Where to read or do more: an `https:` or `mailto:` URL. */
+  /** Where to find help: an `https:` or `mailto:` URL. */
   readonly link?: string
 }
 
 /**
- * The ballot of one tap of `access.decide`. Casting nothing is an abstention. A vote counts until the tap returns, or its
- * promise resolves; a later one is lost, and from then on each ballot of the plugin fails.
+ * The ballot of one tap of `access.decide`. A tap that does not vote abstains. Votes count until the tap returns or its
+ * promise resolves; a later vote is lost, and from then on every ballot of the plugin fails.
  */
 export interface Vote {
   /**
-   * Set only while an administrator asks how a decision came about: takes one line for each rule that was considered. Do
-   * not vote differently when it is set.
+   * Set only while an administrator asks for an explanation: call it once for each rule that you consider. Do not vote
+   * differently when it is set.
    */
   readonly explain?: (line: VoteLine) => void
-  /** This role lets the subject in, if nobody denies. */
+  /** This role grants access unless another vote denies it. */
   allow(role: string): void
   /**
-   * One denial denies. `reason` is a stable code in snake_case; the details reach the page, the problem document and msh.
-   * Throws `TypeError` for anything else, which fails the ballot and so denies as well.
+   * A single denial denies access. `reason` is a stable code in snake_case; the page, the problem document and msh show
+   * the details. Throws `TypeError` for an invalid argument, which fails the ballot and therefore also denies.
    */
   deny(reason: string, details?: DenialDetails): void
-  /** Must be met before access; the strongest of several counts. */
+  /** The requirement must be met before access is granted; the strongest of several counts. */
   require(requirement: Requirement): void
 }
 
 /**
- * The outcome over all ballots: any deny denies, no allow denies, an unmet requirement asks.
- * `requirements` lists what is still unmet; `allow` has none.
+ * The result of all ballots: access is denied if one denies or none allows, and has to wait for unmet requirements,
+ * which `requirements` lists; `allow` has none.
  */
 export interface Decision {
   readonly effect: 'allow' | 'deny' | 'require'
@@ -80,10 +80,10 @@ export interface Decision {
   readonly reason: string
   readonly roles: readonly string[]
   readonly requirements: readonly Requirement[]
-  /** What the subject has satisfied that met a requirement; absent or empty when nothing was required. */
+  /** The entries of `Subject.satisfied` that met a requirement; absent or empty when nothing was required. */
   readonly met?: readonly SatisfiedRequirement[]
-  /** What the person may read about a denial, in the words of the lock or the policy. */
+  /** The text of the lock or the policy that is shown to the person. */
   readonly message?: string
-  /** Where the person can read or do more: an `https:` or `mailto:` URL from the policy. */
+  /** Where the person finds help: an `https:` or `mailto:` URL from the policy. */
   readonly link?: string
 }

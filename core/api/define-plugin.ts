@@ -2,8 +2,8 @@ import { pluginDefiner } from '../kernel/plugin.ts'
 import type { AgentHooks } from './agent-hooks.ts'
 import type { HubHooks } from './hub-hooks.ts'
 
-/** Describes the hub's half of a plugin; the default export of its `hub.ts`. */
+/** Defines the hub's half of a plugin: the default export of its `hub.ts`. */
 export const defineHubPlugin = pluginDefiner<HubHooks>('hub')
 
-/** Describes the agent's half of a plugin; the default export of its `agent.ts`. */
+/** Defines the agent's half of a plugin: the default export of its `agent.ts`. */
 export const defineAgentPlugin = pluginDefiner<AgentHooks>('agent')

@@ -1,6 +1,6 @@
 import { slotRef } from '../kernel/reference.ts'
 
-/** What a path of the diagnostics listener answers with. */
+/** The response of a path of the diagnostics listener. */
 export interface DiagnosticsResponse {
   readonly status: number
   readonly contentType: string
@@ -8,11 +8,11 @@ export interface DiagnosticsResponse {
 }
 
 /**
- * One path of the diagnostics listener, such as `/metrics`: plain HTTP without authentication, for GET and HEAD. Never put
- * secrets or names of people there.
+ * One path of the diagnostics listener, such as `/metrics`: plain HTTP without authentication, for GET and HEAD. Never
+ * include secrets or names of people in the response.
  */
 export interface DiagnosticsRoute {
-  /** Starts with `/`; `/healthz` and `/readyz` are taken. */
+  /** Starts with `/`; `/healthz` and `/readyz` are reserved. */
   readonly path: string
   /** The client gets 500 when it rejects or takes longer than 10 s. */
   respond(query: URLSearchParams): Promise<DiagnosticsResponse>

@@ -1,6 +1,6 @@
 /**
- * Why an application cannot be reached. A tap of `dial.open` throws it: the hub receives `reason`, a code in snake_case,
- * and records it; operators read `message` in the logs of hub and agent. Throws TypeError for a reason that is not one.
+ * A tap of `dial.open` throws this when an application cannot be reached. The hub records `reason`, a code in snake_case;
+ * the logs of hub and agent contain `message`. The constructor throws TypeError when `reason` is not in snake_case.
  */
 export class DialRefusal extends Error {
   override readonly name = 'DialRefusal'

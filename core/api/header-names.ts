@@ -1,4 +1,4 @@
-/** Lower-case names that only the hub sets on a request towards an app, or that concern one connection only. */
+/** Lower-case names of request headers that only the hub sets, or that apply to one connection only (hop-by-hop). */
 const HUB_SET = new Set([
   ...['connection', 'keep-alive', 'proxy', 'proxy-connection', 'proxy-authorization', 'proxy-authenticate'],
   ...[
@@ -22,15 +22,15 @@ const HUB_SET = new Set([
   ...['x-http-host-override', 'x-host', 'x-request-id', 'true-client-ip', 'cf-connecting-ip'],
   ...['fastly-client-ip', 'client-ip'],
 ])
-/** Names that applications take for the authenticated user, as common proxies send them. */
+/** Header names in which common proxies send the authenticated user, so that applications trust them. */
 const IDENTITY =
   /^(?:remote-(?:user|name|email|groups?)$|x-(?:remote|webauth|auth-request)-|x-forwarded-(?:user|email|groups|preferred-username)$)/
 const ODD = /[^a-z0-9-]/
 
 /**
- * Who may set a request header, by its lower-case name: `hub` only the hub (`own`: one of its identity headers),
- * `operator` only the app's document or a plugin, because applications trust it for the user, and `anybody`. All
- * spellings that a CGI-style server reads as one name, such as `x_mezite.user`, are treated as that name.
+ * Who may set a request header, by its lower-case name: `own` (an identity header) and `hub` only the hub; `operator`
+ * only the app's document or a plugin, because applications trust it to name the user; `anybody` clients too. Spellings
+ * that a CGI-style server reads as the same name, such as `x_mezite.user`, are treated as that name.
  */
 export function headerOwner(name: string): 'own' | 'hub' | 'operator' | 'anybody' {
   const plain = plainHeaderName(name)
@@ -39,12 +39,15 @@ export function headerOwner(name: string): 'own' | 'hub' | 'operator' | 'anybody
   return HUB_SET.has(plain) || plain.startsWith('x-forwarded-') ? 'hub' : 'anybody'
 }
 
-/** The lower-case name with `-` for everything that is neither letter nor digit, as variables of CGI have one `_` for all. */
+/**
+ * The lower-case name with `-` for each character other than a letter or digit, because CGI variables have `_` for all
+ * of them.
+ */
 export function plainHeaderName(name: string): string {
   return ODD.test(name) ? name.replace(/[^a-z0-9-]/g, '-') : name
 }
 
-/** Lower-case names of a response that only the hub sets, or that concern one connection only. */
+/** Lower-case names of response headers that only the hub sets, or that apply to one connection only (hop-by-hop). */
 const RESPONSE_HUB_SET = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'transfer-encoding'],
   ...['upgrade', 'alt-svc', 'strict-transport-security'],

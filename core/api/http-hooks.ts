@@ -3,48 +3,51 @@ import type { App } from './app.ts'
 import type { HubCalls } from './hub-hooks.ts'
 import type { Subject } from './subject.ts'
 
-/** Header lines of a message: name and value in turn, spelled as they came. */
+/** Header lines of a message: alternating names and values, spelled as received. */
 export type HeaderLines = readonly string[]
 
-/** A request on its way to an app, as taps of `http.request` read it and return it changed. */
+/** A request on its way to an app. Taps of `http.request` receive it and may return a changed one. */
 export interface HttpRequest {
   /** As the client sent it; a tap cannot change it. */
   readonly method: string
   /**
-   * Normalised (RFC 3986 section 6.2.2): without dot segments, and without percent-encoding where none is needed. While
-   * a plugin taps `http.request`, the app receives exactly this path, so a rule and the app never read different ones.
+   * Normalised (RFC 3986 section 6.2.2): without dot segments or unnecessary percent-encoding. While a plugin taps
+   * `http.request`, the app receives exactly this path, so a rule and the app never see different ones.
    */
   readonly path: string
   /** The text after `?`, or null without one. */
   readonly query: string | null
   /**
-   * Without the hub's cookies and the headers that only the hub sets. A returned line of such a name fails the request
+   * Without the hub's cookies and the headers that only the hub sets. If a tap returns such a header, the request fails
    * with 500 `forward_refused`.
    */
   readonly headers: HeaderLines
 }
 
-/** Who sends a request to which app. */
+/** The caller and the app of a request. */
 export interface HttpRequestContext {
   readonly app: App
-  /** Null for a preflight from an origin that the app lists: it carries nobody's identity. */
+  /** Null for a preflight from an origin that the app lists: it carries no identity. */
   readonly subject: Subject | null
   readonly clientIp: string
   readonly requestId: string
   /** True for a WebSocket handshake. */
   readonly upgrade: boolean
   /**
-   * Refuses the request with 403. `reason` is a code in snake_case, for the page and the audit; `message` is a sentence
-   * for the person. The first refusal counts. Throws a TypeError for another kind of reason, which fails the request.
+   * Rejects the request with 403. `reason` is a code in snake_case for the page and the audit; `message` is a sentence
+   * for the person. The first refusal counts. Throws TypeError for an invalid reason, which fails the request.
    */
   refuse(reason: string, message?: string): void
 }
 
-/** The head of an app's final response, as taps of `http.response` read it and return it changed. */
+/** The head of an app's final response. Taps of `http.response` receive it and may return a changed one. */
 export interface HttpResponse {
-  /** 200 to 599. A status without a body (204, 205, 304) cannot become one with a body, nor the other way round. */
+  /** 200 to 599. A status without a body (204, 205, 304) cannot become one with a body, or vice versa. */
   readonly status: number
-  /** Addresses and cookies are mapped already. Framing and the headers that only the hub sets are absent and refused. */
+  /**
+   * Addresses and cookies are already mapped. Framing headers and headers that only the hub sets are absent; a tap must
+   * not add them.
+   */
   readonly headers: HeaderLines
 }
 
@@ -55,7 +58,7 @@ export interface HttpResponseContext {
   readonly subject: Subject | null
   readonly requestId: string
   readonly method: string
-  /** As it was sent to the app, without the query. */
+  /** As sent to the app, without the query. */
   readonly path: string
 }
 
@@ -63,7 +66,7 @@ export interface HttpResponseContext {
 export type HttpHooks = HubCalls['http']
 
 /**
- * The calls of both hooks, for the protocol that carries the messages (a plugin cannot call hooks). A call throws what a
- * tap throws, and returns what the last tap returned, unchecked; `empty` says that nobody taps.
+ * The calls of both hooks, for the protocol that carries the messages, because a plugin cannot call hooks. A call throws
+ * the error of a tap and returns the last tap's result unchecked; `empty` is true if there are no taps.
  */
 export const httpHooks = serviceRef<HttpHooks>('httpHooks')

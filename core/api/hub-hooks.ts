@@ -10,12 +10,12 @@ import type { Subject } from './subject.ts'
 import type { Link, TunnelChanged } from './tunnel.ts'
 import type { NameRelease } from './users.ts'
 
-/** A person in a browser has not met a requirement of an app. */
+/** A requirement of an app that a person in a browser has not met. */
 export interface Challenge {
   readonly requirement: Requirement
   readonly subject: Subject
   readonly app: App
-  /** Opaque; hand it to `SignInDesk.meet` once the requirement is met. */
+  /** Opaque; pass it to `SignInDesk.meet` once the requirement is met. */
   readonly state: string
 }
 
@@ -28,13 +28,15 @@ export interface Reply {
 export const hubHooks = {
   lifecycle: lifecycleHooks,
   access: {
-    /** May the subject reach the app? Every tap votes; one denial denies, and no allowance denies. */
+    /** Decides whether the subject may reach the app. Every tap votes; access needs an `allow` and no `deny`. */
     decide: votes<AccessQuery, Vote>(),
-    /** Returns where a browser meets a requirement. `null`: not mine; without any tap that knows it, access is denied. */
+    /**
+     * Returns where a browser meets a requirement, or `null` for an unknown one. Access is denied if no tap knows it.
+     */
     challenge: first<Challenge, Reply>({ deadlineMs: 10_000 }),
   },
   user: {
-    /** A name is taken from its holder: remove credentials that rest on it, in the same transaction. */
+    /** A name is taken from its holder: remove the credentials that depend on it in the same transaction. */
     released: series<NameRelease>({ deadlineMs: 5_000 }),
   },
   session: {
@@ -42,15 +44,17 @@ export const hubHooks = {
     ended: tells<SessionEnded>(),
   },
   tunnel: {
-    /** A link to an agent came or went. */
+    /** A link to an agent came up or went down. */
     changed: tells<TunnelChanged>(),
     /** Reorder or drop the links that could serve the app. */
     route: waterfall<readonly Link[], App>(),
   },
   http: {
-    /** Change or refuse an admitted request before it is sent to the app. Synchronous; skipped when nobody taps. */
+    /**
+     * Change or reject an admitted request before it is sent to the app. Synchronous; skipped when there are no taps.
+     */
     request: waterfall<HttpRequest, HttpRequestContext>(),
-    /** Change the head of an app's final response. Synchronous; skipped when nobody taps, and for WebSockets. */
+    /** Change the head of an app's final response. Synchronous; skipped without taps and for WebSockets. */
     response: waterfall<HttpResponse, HttpResponseContext>(),
   },
   audit: {
@@ -61,5 +65,5 @@ export const hubHooks = {
 
 /** The type of `hubHooks`. */
 export type HubHooks = typeof hubHooks
-/** What the rooms call: each hook as a function. */
+/** The hooks as functions, for the rooms that call them. */
 export type HubCalls = HookCalls<HubHooks>

@@ -1,8 +1,8 @@
 import { parallel, series } from '../kernel/hook.ts'
 
-/** The life of a plugin, the same on the hub and on the agent. */
+/** The life cycle of a plugin, the same on the hub and on the agent. */
 export const lifecycleHooks = {
-  /** Open connections and files. The hub has migrated the database; nothing is accepted or dialled yet. */
+  /** Open connections and files. The hub has migrated the database; no connection is accepted or dialled yet. */
   start: series<void>(),
   /** The hub's public port listens; the agent's first link is up. */
   ready: parallel<void>(),

@@ -1,6 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 
-/** A number of the metrics. Add to it in place (`cell.value += 1`): it is read at the next scrape. */
+/** One counter value. Increment it in place (`cell.value += 1`); the next scrape reads it. */
 export interface Cell {
   value: number
 }
@@ -10,12 +10,12 @@ export interface Histogram {
   observe(value: number): void
 }
 
-/** A gauge's value: one number, or one for each value of its label. */
+/** The value of a gauge: one number, or one number for each value of its label. */
 export type Reading = number | Readonly<Record<string, number>>
 
-/** One time series of a family at the moment of a scrape. */
+/** One time series of a family at a scrape. */
 export interface MetricSample {
-  /** The family's name, in a histogram with `_bucket`, `_sum` or `_count` behind it. */
+  /** The family's name, followed by `_bucket`, `_sum` or `_count` for a histogram. */
   readonly name: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
@@ -30,28 +30,28 @@ export interface MetricFamily {
 }
 
 /**
- * The hub's counters and gauges, which the plugin `metrics` serves at `/metrics` of the diagnostics listener. Names begin
- * with `mezite_` (those of a plugin with its own name), end with the unit (`_seconds`, `_bytes`), and counters with
- * `_total`. Create them in `setup` and keep what you get. Labels must be bounded: no names of people, addresses or paths.
- * Every method throws when a name is taken or not well-formed.
+ * The hub's counters and gauges, which the plugin `metrics` serves at `/metrics` of the diagnostics listener. Names start
+ * with `mezite_` (or the plugin's own name) and end with the unit (`_seconds`, `_bytes`); counters end with `_total`.
+ * Create metrics in `setup` and keep the returned objects. Labels must be bounded: never names of people, addresses or
+ * paths. Every method throws when a name is taken or malformed.
  */
 export interface Metrics {
   counter(name: string, help: string): Cell
   /**
-   * One cell for each combination of label values, created at its first use. Beyond 200 combinations all further ones share
-   * one cell, whose labels are `other`.
+   * One cell for each combination of label values, created on first use. After 200 combinations all others share one cell
+   * with the label value `other`.
    */
   counters(name: string, help: string, labels: readonly string[]): (...values: readonly string[]) => Cell
   /**
-   * `read` is called at each scrape and is synchronous; a gauge whose `read` throws is missing from that scrape. `label`
-   * names what a record's keys are.
+   * `read` is synchronous and called at each scrape; a gauge whose `read` throws is missing from that scrape. `label` is
+   * the label whose values are the keys of a record.
    */
   gauge(name: string, help: string, read: () => Reading, label?: string): void
-  /** Like `gauge`, for a number that only grows and is counted elsewhere. */
+  /** Like `gauge`, for a counter that is kept elsewhere and only increases. */
   counted(name: string, help: string, read: () => Reading, label?: string): void
-  /** `buckets`: upper bounds in ascending order, without the infinite one. */
+  /** `buckets`: upper bounds in ascending order, without infinity. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
-  /** Reads everything now, for an exporter. */
+  /** Reads all metrics now, for an exporter. */
   collect(): readonly MetricFamily[]
 }
 

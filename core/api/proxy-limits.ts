@@ -1,9 +1,9 @@
 import { serviceRef } from '../kernel/reference.ts'
 
-/** Which rate holds for a public route; `other` when it does not say. */
+/** The rate limit that applies to a public route; `other` by default. */
 export type CallRate = 'pages' | 'sign_in' | 'tokens' | 'keys' | 'other'
 
-/** `proxy.limits`, complete. Times in milliseconds, sizes in bytes, addresses counted by `addressKey`. */
+/** `proxy.limits` with defaults filled in. Times are in milliseconds, sizes in bytes; `addressKey` groups addresses. */
 export interface ProxyLimits {
   readonly connections: number
   readonly connectionsPerAddress: number
@@ -12,19 +12,19 @@ export interface ProxyLimits {
   readonly handshakesPerAddress: number
   /** From accept to the end of the TLS handshake. */
   readonly handshakeMs: number
-  /** A request head must be complete; also the wait for the next request while nobody has signed in. */
+  /** Timeout for a complete request head, and for the next request of a client that is not signed in. */
   readonly headerMs: number
-  /** A request to the hub's own host must be complete, body included. */
+  /** Timeout for a complete request to the hub's own host, including its body. */
   readonly requestMs: number
   readonly headerCount: number
   /** Request line and headers together. */
   readonly headerBytes: number
   readonly uriBytes: number
-  /** Requests under way on one connection; over HTTP/2 its streams. */
+  /** Concurrent requests on one connection; for HTTP/2, its streams. */
   readonly requestsPerConnection: number
-  /** Requests under way of one address by callers who are not known yet. */
+  /** Concurrent requests from one address by callers who are not authenticated yet. */
   readonly anonymousRequestsPerAddress: number
-  /** Calls of one address to each public route of the hub's own host. */
+  /** Calls from one address to each public route of the hub's own host. */
   readonly callsPerMinute: Readonly<Record<CallRate, number>>
 }
 

@@ -1,6 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 
-/** Where a secret is stored; part of the ciphertext's authentication, so it cannot be opened anywhere else. */
+/** Where a secret is stored. It is authenticated with the ciphertext, so a moved secret cannot be decrypted. */
 export interface SecretPlace {
   readonly table: string
   readonly id: string

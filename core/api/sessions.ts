@@ -7,16 +7,18 @@ import type { SatisfiedRequirement, Subject } from './subject.ts'
 /** `hub`: a browser at the hub's own host; `app`: a browser at one app; `cert`: a certificate of msh. */
 export type SessionKind = 'hub' | 'app' | 'cert'
 
-/** One session as every hub of the cluster sees it. The cookie's value is not in it and not in the database. */
+/** One session as every hub of the cluster sees it. Neither it nor the database contains the cookie's value. */
 export interface Session {
-  /** Public id (UUIDv7): appears in audit and lists, opens nothing. */
+  /** Public id (UUIDv7) for the audit and lists; it does not grant access. */
   readonly id: string
   readonly kind: SessionKind
   readonly user: string
-  /** Who held the name when it was opened (`User.holder`); it counts for nobody else. Null: nobody did. */
+  /**
+   * `User.holder` of the name when the session was opened; it is valid for this holder only. Null if there was none.
+   */
   readonly holder: string | null
   readonly connector: string | null
-  /** For an app session: the app's UUID and the hub session that it hangs on. */
+  /** For an app session: the app's UUID and the hub session that it depends on. */
   readonly appId: string | null
   readonly parentId: string | null
   readonly clientIp: string
@@ -26,29 +28,34 @@ export interface Session {
   readonly expires: number
   /** 0: no idle limit. */
   readonly idleMs: number
-  /** In memory of this hub; written to the database now and then. */
+  /** Kept in this hub's memory and written to the database periodically. */
   lastUsed: number
 }
 
-/** A session to be opened; what is left out is null, empty or no limit. */
+/** A session to open. Omitted members mean null, empty or no limit. */
 export interface OpenSession {
   readonly kind: SessionKind
   readonly user: string
-  /** Who has proved to hold the name (`User.holder`): it is not opened for another. Left out: whoever holds it now. */
+  /**
+   * `User.holder` of the person who proved to hold the name: the session opens for no other holder. Default: the
+   * current holder.
+   */
   readonly holder?: string | null
   readonly connector?: string | null
   readonly appId?: string | null
   readonly parentId?: string | null
   readonly clientIp: string
   readonly satisfied?: readonly SatisfiedRequirement[]
-  /** When the person signed in, unless just now: the session counts as created then. Milliseconds since the epoch. */
+  /**
+   * When the person signed in, which becomes the session's creation time. Milliseconds since the epoch; default: now.
+   */
   readonly since?: number
   /** Milliseconds since the epoch. */
   readonly expires: number
   readonly idleMs?: number
 }
 
-/** Why a session, or a live stream of it, is over; a reason code of the audit. */
+/** Why a session, or a live stream of it, ended; a reason code of the audit. */
 export type EndReason =
   | 'logout'
   | 'revoked'
@@ -60,28 +67,30 @@ export type EndReason =
   | 'app_deleted'
   | 'user_deleted'
   | 'connector_deleted'
-  /** It has another issuer now. */
+  /** The connector has a new issuer. */
   | 'connector_changed'
   | 'code_replayed'
-  /** Too many newer ones are beside it. */
+  /** Newer sessions of the same person exceeded the limit. */
   | 'superseded'
   | 'stale_view'
 
-/** Told when a session ends, on every hub that had it in memory. */
+/** Sent when a session ends, on every hub that had it in memory. */
 export interface SessionEnded {
   readonly session: Session
   readonly reason: EndReason
 }
 
-/** Everything that is open: each admission counts from its grant until it is closed or cut. */
+/** All live streams: each admission counts from when it is granted until it is closed or cut. */
 export interface StreamRegistry {
   countBy(filter: { readonly sessionId?: string; readonly appId?: string; readonly agent?: string }): number
   readonly size: number
 }
 
-/** The one-use hand-over from the sign-in host to an app's host: 30 s, bound to app, session and nonce. */
+/**
+ * One-use tickets that carry a sign-in from the sign-in host to an app's host: 30 s, bound to app, session and nonce.
+ */
 export interface SessionTickets {
-  /** `nonceHash` is the SHA-256 (base64url) of the nonce cookie that this browser holds on the app's host. */
+  /** `nonceHash` is the SHA-256 (base64url) of this browser's nonce cookie on the app's host. */
   issue(input: {
     readonly hubSession: Session
     readonly app: App
@@ -89,8 +98,8 @@ export interface SessionTickets {
     readonly satisfied: Session['satisfied']
   }): Promise<string>
   /**
-   * Spends the code and opens the app session. Resolves to null when the code is unknown, late, of another
-   * app or another browser; a second use also ends the session that the first one made.
+   * Redeems the code and opens the app session. Resolves to null when the code is unknown, expired, or for another
+   * app or browser; a second use also ends the session that the first use opened.
    */
   redeem(input: {
     readonly code: string
@@ -100,7 +109,7 @@ export interface SessionTickets {
   }): Promise<{ readonly session: Session; readonly token: string } | null>
 }
 
-/** A change that is under way: what is done within it is done with it, or not at all. */
+/** A running change: work done within it commits or rolls back with it. */
 export interface RunningChange {
   readonly trx: Transaction
   readonly change: Pick<Change, 'touch' | 'audit'>
@@ -109,26 +118,28 @@ export interface RunningChange {
 /** Sessions of every kind. Reads come from memory. */
 export interface Sessions {
   /**
-   * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). The oldest beside
-   * it ends when there are too many.
+   * Opens a session and returns the secret token for the cookie (256 bits, base64url, stored as a hash). Ends the person's
+   * oldest session if there are too many.
    */
   open(input: OpenSession): Promise<{ readonly session: Session; readonly token: string }>
   /**
-   * The session of a token, when it is of this kind, not expired, not idle, and its parent lives.
-   * Synchronous when this hub knows it; else waits for one catch-up of the change sequence.
+   * The session of a token, if it is of this kind, not expired or idle, and its parent is live.
+   * Synchronous when this hub knows the session; otherwise it waits for one catch-up of the change sequence.
    */
   find(kind: SessionKind, token: string): Session | undefined | Promise<Session | undefined>
   byId(id: string): Session | undefined
-  /** All that are not over, those that a lock stops for now among them. */
+  /** All live sessions, including those that a lock currently blocks. */
   list(): readonly Session[]
-  /** Those of a person or of a connector as the transaction sees them: with what another hub has opened just now. */
+  /**
+   * Sessions of a person or connector as the transaction sees them, including sessions that another hub just opened.
+   */
   listIn(
     trx: Transaction,
     of: { readonly user: string } | { readonly connector: string },
   ): Promise<readonly Session[]>
-  /** The subject of a session with the roles in force now; undefined when its user is gone. */
+  /** The subject of a session with its current roles; undefined if the user was removed. */
   subjectOf(session: Session): Subject | undefined
-  /** Ends the sessions and all that hang on them, on all hubs, audited as `session.revoked` or `user.logout`. */
+  /** Ends the sessions and their dependent sessions on all hubs, audited as `session.revoked` or `user.logout`. */
   end(
     ids: readonly string[],
     reason: EndReason,
@@ -136,9 +147,9 @@ export interface Sessions {
     within?: RunningChange,
   ): Promise<number>
   /**
-   * Remembers in a hub session what its person has satisfied, for all apps (`appId` null: it counts only as long as a
-   * freshness says); in a `cert` session, for the app `appId` as long as the session lasts. One entry for each name, level,
-   * `by` and app is kept, the newest. Nothing when the session has ended.
+   * Stores a satisfied requirement in a session. In a hub session it counts for all apps (`appId` is null) while it is
+   * fresh enough for the requirement; in a `cert` session, for the app `appId` until the session ends. Keeps the newest
+   * entry for each name, level, `by` and app. Does nothing if the session has ended.
    */
   remember(
     session: Session,
@@ -146,11 +157,12 @@ export interface Sessions {
     appId?: string | null,
   ): Promise<void>
   /**
-   * What `by` has met counts no more in any session of this user: streams that rest on it are cut, and the next request
-   * is asked again. A hand-over brings along only what its hub session remembers, or what no `by` has met.
+   * Invalidates the requirements that `by` met in all sessions of this user: streams that depend on them are cut, and the
+   * next request must meet them again. A session ticket passes on only entries that its hub session stores or that have
+   * no `by`.
    */
   forget(user: string, by: string, within?: RunningChange): Promise<void>
-  /** Remembers use; cheap, in memory. */
+  /** Records use of the session in memory; cheap. */
   touch(session: Session): void
   readonly live: StreamRegistry
   readonly tickets: SessionTickets

@@ -9,21 +9,21 @@ import type { User } from './users.ts'
 export interface LoginState {
   /** Public host of the app, or null for the hub's own pages. */
   readonly appHost: string | null
-  /** Path and query, beginning with exactly one `/`. */
+  /** Path and query, starting with exactly one `/`. */
   readonly path: string
   /** SHA-256 (base64url) of the nonce cookie on the app's host; null for the hub's own pages. */
   readonly nonceHash: string | null
 }
 
-/** The end of every sign-in. */
+/** Completes every sign-in. */
 export interface SignInDesk {
-  /** Encrypts with an expiry of ten minutes; nothing is stored. */
+  /** Encrypts the state, valid for ten minutes; the hub does not store it. */
   seal(state: LoginState): string
-  /** Null when this cluster did not seal the text, or it was changed or is too old. */
+  /** Null when the text was not sealed by this cluster, was changed, or has expired. */
   open(sealed: string): LoginState | null
   /**
    * Opens the hub session, sets its cookie, records `user.login` and sends the browser to `/web/continue`.
-   * A session that this browser already had is ended first, so no id survives a sign-in.
+   * Ends the browser's existing session first, so no session id survives a sign-in.
    */
   complete(
     request: FastifyRequest,
@@ -33,17 +33,19 @@ export interface SignInDesk {
       readonly connector: string
       readonly method: string
       readonly state: string
-      /** Called with the new session before its cookie is set; a rejection ends the session and nobody is signed in. */
+      /**
+       * Called with the new session before its cookie is set; if it rejects, the session ends and the sign-in fails.
+       */
       readonly opened?: (session: Session) => Promise<void>
     },
   ): Promise<FastifyReply>
-  /** The hub session of this browser, if it has one that is alive. */
+  /** The live hub session of this browser, if any. */
   sessionOf(request: FastifyRequest): Promise<Session | undefined>
   /**
-   * Opens a further session for a program of the person who holds this hub session, and records `user.login`. It does
-   * not depend on the browser's session, lasts at most `longestMs` and never longer than the roles allow from the
-   * person's sign-in on; what ends that sign-in at the provider ends it too. Rejects with `Problem` 401 `login_required`
-   * when the session has ended, 403 `locked`, 503 `audit_unavailable` and 503 `sign_in_failed`.
+   * Opens a session for a program of the person who owns this hub session, and records `user.login`. The new session
+   * does not depend on the browser's session. It lasts at most `longestMs`, and no longer after the person's sign-in
+   * than the roles allow; a sign-out at the provider ends it too. Rejects with `Problem` 401 `login_required` when the
+   * hub session has ended, 403 `locked`, 503 `audit_unavailable` and 503 `sign_in_failed`.
    */
   openProgramSession(
     allowing: Session,
@@ -57,9 +59,9 @@ export interface SignInDesk {
     },
   ): Promise<{ readonly session: Session; readonly token: string; readonly roles: readonly string[] }>
   /**
-   * A requirement of the app in `state` was met in this hub session. Decides again, with `satisfied` counted for that
-   * app, and issues the session ticket that the decision allows. Resolves to the URL where the browser goes next;
-   * throws `Problem` when access is denied or the state is too old.
+   * A requirement of the app in `state` was met in this hub session. Decides again, counting `satisfied` for that app,
+   * and issues a session ticket if access is allowed. Resolves to the URL to which the browser goes next; throws
+   * `Problem` when access is denied or the state has expired.
    */
   meet(
     request: FastifyRequest,
@@ -84,13 +86,13 @@ export interface SignedIn {
   readonly user: User
   /** The `state` that `begin` received. */
   readonly state: string
-  /** Called with the new session before its cookie is set; a rejection ends the session and the sign-in fails. */
+  /** Called with the new session before its cookie is set; if it rejects, the session ends and the sign-in fails. */
   readonly opened?: (session: Session) => Promise<void>
 }
 
 /**
  * A way to sign in. The hub serves `GET /v1/webapi/<name>/login/<choice>` and `GET /v1/webapi/<name>/callback/<choice>` on
- * the sign-in host and shows a page for everything that `begin` and `callback` throw.
+ * the sign-in host and shows a page for every error that `begin` or `callback` throws.
  */
 export interface SignInMethod {
   readonly name: string
@@ -102,27 +104,29 @@ export interface SignInMethod {
     reply: FastifyReply,
     input: { readonly choice: string; readonly state: string },
   ): FastifyReply | Promise<FastifyReply>
-  /** The browser is back from the provider. Rejects with `SignInFailure` or `Problem` when nobody is signed in. */
+  /**
+   * Handles the browser's return from the provider. Rejects with `SignInFailure` or `Problem` when the sign-in fails.
+   */
   callback?(request: FastifyRequest, reply: FastifyReply, choice: string): Promise<SignedIn>
   /**
-   * Called before a hub session ends by sign-out: where to send the browser so that the provider's own session
-   * ends too (absolute URL), or null. May take as long as a network call; a rejection counts as null.
+   * Called before a sign-out ends a hub session. Returns the absolute URL at which the browser also ends the provider's
+   * session, or null. May make a network call; a rejection counts as null.
    */
   signOut?(session: Session): Promise<string | null>
-  /** A second session (of a command line) was made from the first; what ends the first at the provider ends both. */
+  /** A second session (of a command line) was created from the first; a sign-out at the provider must end both. */
   adopt?(from: Session, made: Session): Promise<void>
 }
 
-/** A sign-in that did not succeed, with more to say than a `Problem`. Throw it from `begin` or `callback`. */
+/** A failed sign-in with more details than a `Problem`. Throw it from `begin` or `callback`. */
 export class SignInFailure extends Problem {
-  /** False: any stranger can cause it without having begun to sign in, so it is logged and not recorded. */
+  /** False if anyone can cause the failure without having started a sign-in: it is then logged but not audited. */
   readonly recorded: boolean
-  /** The `state` that `begin` received: the page offers to try again. */
+  /** The `state` that `begin` received, with which the page offers to try again. */
   readonly state: string | null
-  /** Further fields of `user.login.failed`, in their public spelling. */
+  /** Additional fields of `user.login.failed`, in their public spelling. */
   readonly fields: Readonly<Record<string, string>>
 
-  /** `code` and `detail` as of a `Problem`; `title` is the heading of the page. */
+  /** `code` and `detail` are as in `Problem`; `title` is the heading of the page. */
   constructor(
     status: number,
     code: string,
@@ -143,14 +147,14 @@ export class SignInFailure extends Problem {
   }
 }
 
-/** A link on the home page of everyone who is signed in. */
+/** A link on the home page of all signed-in users. */
 export interface HomeLink {
   readonly title: string
   /** Path on the sign-in host. */
   readonly href: string
 }
 
-/** The end of every sign-in. */
+/** Completes every sign-in. */
 export const signInDesk = serviceRef<SignInDesk>('signInDesk')
 
 /** Ways to sign in. */

@@ -1,25 +1,27 @@
-/** Who asks. Built by the hub from a session, an API token or the admin socket; frozen. */
+/** The caller of a request. The hub builds it from a session, an API token or the admin socket, and freezes it. */
 export interface Subject {
   /** Cluster-wide user name; `operator@socket` for the admin socket. */
   readonly user: string
-  /** Roles in force now: given by hand and mapped from claims. Never from a certificate. */
+  /** Current roles: assigned by an administrator or mapped from claims, never read from a certificate. */
   readonly roles: readonly string[]
   readonly kind: 'session' | 'certificate' | 'token' | 'operator'
-  /** Public id of the session, or null for a token and the operator. */
+  /** Public id of the session; null for an API token and the operator. */
   readonly sessionId: string | null
   /** Requirements that this session has already met. */
   readonly satisfied: readonly SatisfiedRequirement[]
 }
 
-/** A requirement that was met once, how and when. */
+/** A requirement that was met, with how and when. */
 export interface SatisfiedRequirement {
   readonly name: string
-  /** How strongly, in the words of whoever answered (`webauthn`, `hardware_key`). */
+  /** The strength, as named by the plugin that verified it (`webauthn`, `hardware_key`). */
   readonly level: string
-  /** App id that it counts for, or null for the whole hub session. */
+  /** The id of the app for which it counts, or null for the whole hub session. */
   readonly appId: string | null
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** What met it, when that can be taken away later, such as a hash of a key's id: see `Sessions.forget`. */
+  /**
+   * The credential that met it, if it can be revoked later, such as a hash of a passkey's id: see `Sessions.forget`.
+   */
   readonly by?: string
 }

@@ -5,16 +5,19 @@ import type { Change } from './revisions.ts'
 
 /** A person or machine that the hub knows by name. */
 export interface User {
-  /** As first presented; compared case-folded after NFKC. */
+  /** As first presented. Names are compared case-folded after NFKC. */
   readonly name: string
   readonly key: string
-  /** Given by hand with `users create|update`. */
+  /** Assigned with `users create|update`. */
   readonly ownRoles: readonly string[]
   /** Mapped from claims at the last sign-in. */
   readonly mappedRoles: readonly string[]
   /** The identity that holds the name, or null until the first sign-in. */
   readonly identity: { readonly issuer: string; readonly sub: string } | null
-  /** That identity in 32 bytes of base64url: sessions and keys are bound to it, so whoever gets the name next has none of them. */
+  /**
+   * A hash of that identity (32 bytes, base64url). Sessions and passkeys are bound to it, so the next holder of the
+   * name gets none of them.
+   */
   readonly holder: string | null
   readonly connector: string | null
   /** Milliseconds since the epoch. */
@@ -22,7 +25,7 @@ export interface User {
   readonly lastLogin: number | null
 }
 
-/** Whom a provider has just vouched for, and the roles that its claims map to. */
+/** The identity that a provider has just verified, with the roles mapped from its claims. */
 export interface SignIn {
   readonly name: string
   readonly issuer: string
@@ -31,37 +34,37 @@ export interface SignIn {
   readonly mappedRoles: readonly string[]
 }
 
-/** User names and who holds them: the first identity that presents a name keeps it. */
+/** User names and their holders: the first identity that presents a name keeps it. */
 export interface Users {
   byName(name: string): User | undefined
   list(): readonly User[]
-  /** By which a name is compared: `User.key` of the user who has it. */
+  /** The form in which names are compared: `User.key` of the user with this name. */
   keyOf(name: string): string
   /** Own and mapped roles together, sorted, without duplicates. Empty for an unknown user. */
   rolesOf(name: string): readonly string[]
   /**
-   * Takes or confirms the name for this identity and stores the mapped roles.
-   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it, `MEZ_USER_NAME_INVALID` for a bad name and
-   * `MEZ_HOOK_FAILED` for roles that are no list of names. `stands` is asked in the transaction, first: when it throws,
-   * because what vouched for the person is there no more, say, nothing is written.
+   * Claims or confirms the name for this identity and stores the mapped roles.
+   * Throws `MEZ_USER_NAME_TAKEN` when another identity holds it, `MEZ_USER_NAME_INVALID` for an invalid name and
+   * `MEZ_HOOK_FAILED` when the roles are not a list of names. `stands` runs first in the transaction: if it throws, for
+   * example because the connector was removed, nothing is written.
    */
   signIn(input: SignIn, stands?: (trx: Transaction) => Promise<void>): Promise<User>
   /**
-   * As `signIn`, for somebody who must have the name already: one that was taken away, or removed, is not given back.
+   * Like `signIn`, but only for an identity that already holds the name: it does not restore a released or removed name.
    * Rejects with `Problem` 401 `login_required`.
    */
   confirm(input: SignIn): Promise<User>
-  /** As `signIn`, for somebody who is not there: the name is given away, and the last login stays what it was. */
+  /** Like `signIn`, but for a person who is not present: assigns the name and leaves the last login unchanged. */
   claim(input: SignIn): Promise<User>
   /** `User.holder` as the transaction sees it; undefined when there is no such user. */
   holderIn(trx: Transaction, name: string): Promise<string | null | undefined>
-  /** Takes the mapped roles of everybody whom this connector signed in last, in a change that removes it. */
+  /** Removes the mapped roles of all users who last signed in through this connector, in the change that removes it. */
   dropMappedRoles(trx: Transaction, change: Pick<Change, 'touch'>, connector: string): Promise<void>
 }
 
 /** A name is taken from the identity that holds it: the user is removed or relinked. */
 export interface NameRelease {
-  /** The change that does it; an error undoes it. */
+  /** Transaction of the change that releases the name; an error rolls it back. */
   readonly trx: Transaction
   readonly change: Pick<Change, 'touch' | 'audit'>
   /** `User.key`. */

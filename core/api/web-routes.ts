@@ -5,8 +5,8 @@ import type { CallRate } from './proxy-limits.ts'
 import type { Subject } from './subject.ts'
 
 /**
- * Routes on the hub's own host. An ordinary Fastify plugin, mounted in its own scope. Every route must say
- * `config: { access: 'public' | 'page' | 'user' | 'admin' }`; a route that does not stops the start.
+ * Routes on the hub's own host: an ordinary Fastify plugin, mounted in its own scope. Every route must set
+ * `config: { access: 'public' | 'page' | 'user' | 'admin' }`; otherwise the hub does not start.
  */
 export interface WebRoutes {
   readonly name: string
@@ -15,7 +15,7 @@ export interface WebRoutes {
   readonly routes: FastifyPluginAsync
 }
 
-/** What the hub calls itself, for plugins that build URLs. */
+/** The hub's public names, for plugins that build URLs. */
 export interface PublicNames {
   readonly clusterName: string
   /** `https://<public_addr>` without a trailing slash. */
@@ -25,49 +25,54 @@ export interface PublicNames {
   readonly appsDomain: string | null
   /** `:port` of public URLs, or an empty string for 443. */
   readonly portSuffix: string
-  /** Connector that app sessions must come from, or null for any. */
+  /** The connector through which people must sign in to reach apps, or null for any. */
   readonly appsOidcConnector: string | null
-  /** True: answers carry Strict-Transport-Security. Never with the development certificate. */
+  /** True if responses carry Strict-Transport-Security. Never with the development certificate. */
   readonly hsts?: boolean
 }
 
 /**
  * Who may call a route on the hub's own host.
  * - `public`: anyone; credentials are not read.
- * - `page`: people in a browser who are signed in; the hub sends anyone else to sign in and back. Only on the sign-in host,
+ * - `page`: people signed in with a browser; the hub sends others to sign in and back. Only on the sign-in host,
  *   by cookie only, and a call that is not safe (RFC 9110 section 9.2.1) must come from that host's own pages.
  * - `user`: people and programs with a session or a token.
- * - `admin`: the same with the role admin, and the operator on the admin socket.
+ * - `admin`: people and programs with the role admin, and the operator on the admin socket.
  */
 export type RouteAccess = 'public' | 'page' | 'user' | 'admin'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The caller. Set before the handler of a route runs that is not `public`; null on `public` routes. */
+    /** The caller, set before the handler of the route runs; null on `public` routes. */
     subject: Subject
     /** Address of the client after PROXY protocol and trusted proxies; empty on the admin socket. */
     clientIp: string
     /** The caller, for changes and their records: `subject`, `clientIp`, the request's id, and `stillMay`. */
     readonly actor: Actor
     /**
-     * The caller by what is known now; null when nobody any more, or when the view is too old to say. For responses that
-     * last; like every call it counts as use of the session. Always null on `public` routes.
+     * Identifies the caller again, for long-lived responses; null if the session has ended or the view is too old. Like
+     * every call it counts as use of the session. Always null on `public` routes.
      */
     identifyAgain: () => Promise<Subject | null>
-    /** For the guard only: the caller by what is known now, or rejects with what it would refuse. Null: nothing can change. */
+    /**
+     * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
+     */
     judgeAgain: (() => Promise<Subject>) | null
   }
   interface FastifyReply {
-    /** Sends a page; no cache keeps it. Forms may lead to redirects to `formTargets`, origins other than this host. */
+    /** Sends a page that caches must not store. Its forms may redirect to the origins in `formTargets`. */
     page(html: string, options?: { readonly formTargets?: readonly string[] }): FastifyReply
   }
   interface FastifyContextConfig {
     access?: RouteAccess
-    /** `public` and `page` routes: which of `proxy.limits.calls_per_minute` holds for one address; default `other`, for pages `pages`. */
+    /**
+     * The limit of `proxy.limits.calls_per_minute` for `public` and `page` routes. Default: `other`; for pages,
+     * `pages`.
+     */
     rate?: CallRate
-    /** A change that can end access: the response lists in `cut` what was cut on all hubs. The response is an object. */
+    /** For a change that can end access: the response, an object, lists in `cut` the streams cut on all hubs. */
     cuts?: boolean
-    /** How long the handler may take, in milliseconds; 0: no deadline, for responses that last. Default 60 s. */
+    /** Timeout of the handler, in milliseconds; 0 for none, for long-lived responses. Default: 60 s. */
     deadlineMs?: number
   }
 }
