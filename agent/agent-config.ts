@@ -81,7 +81,9 @@ export async function readAgentConfig(
   const add = (...found: readonly ValueProblem[]) =>
     problems.push(...found.map((problem) => read?.locate(problem) ?? problem))
   add(...checked.problems)
-  const file = usablePart(checked.value, checked.problems)
+  // Flags, and values that depend on each other, are checked once the file fits its schema.
+  if (checked.problems.length > 0) throw invalid(problems)
+  const file = checked.value as AgentFile
   const complain = (flag: string, given: unknown, path: string[], message: string): void => {
     if (given === undefined) add({ path, message })
     else problems.push({ path: [flag], message })
@@ -89,10 +91,7 @@ export async function readAgentConfig(
 
   const proxyAddr = flags.proxy ?? file.proxy_addr
   if (proxyAddr === undefined) {
-    // Another key may be that one, misspelt.
-    if (checked.problems.every(({ path }) => path.length > 1)) {
-      add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
-    }
+    add({ path: ['proxy_addr'], message: 'is missing, and there is no --proxy' })
   } else if (!readHubAddress(proxyAddr)) {
     complain('--proxy', flags.proxy, ['proxy_addr'], 'must be host:port')
   }
@@ -204,23 +203,3 @@ function typedLine(): string {
   const line = Buffer.alloc(4_096)
   return line.toString('utf8', 0, readSync(0, line))
 }
-
-/** The values that fit the schema in a file that has problems, so that the rest of the file is still checked. */
-function usablePart(value: unknown, problems: readonly ValueProblem[]): AgentFile {
-  const part = structuredClone(value)
-  if (!isMapping(part)) return {}
-  for (const { path } of problems) leaveOut(part, path)
-  return part
-}
-
-/** Removes a key. A list goes as a whole, and so does a mapping that lacks a key. */
-function leaveOut(part: Record<string, unknown>, [key = '', ...rest]: readonly string[]): void {
-  const inner = part[key]
-  const whole =
-    rest.length === 0 || !isMapping(inner) || (rest.length === 1 && !Object.hasOwn(inner, rest[0]!))
-  if (whole) delete part[key]
-  else leaveOut(inner, rest)
-}
-
-const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

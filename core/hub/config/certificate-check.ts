@@ -4,14 +4,14 @@ import { checkAppNames } from '../listener/certificates.ts'
 import { type KeyPair, readKeyPair } from '../listener/key-pair.ts'
 import type { HubConfig, Keypair } from './hub-config.ts'
 
-/** Reads the key pairs as the start does, and lists why it would refuse them. Says nothing about what is broken already. */
+/** Reads the key pairs as the start does, and lists why it would refuse them. Skips a pair whose files are `unusable`. */
 export async function checkCertificates(
   { proxy }: HubConfig,
-  isBroken: (path: string) => boolean,
+  unusable: (path: string) => boolean,
 ): Promise<readonly ValueProblem[]> {
   const problems: ValueProblem[] = []
   const read = async (key: string, files: Keypair | null): Promise<KeyPair | null> => {
-    if (files === null || isBroken(`proxy.${key}`)) return null
+    if (files === null || unusable(`proxy.${key}`)) return null
     try {
       const pair = await readKeyPair(files)
       if (pair.leaf.validToDate.getTime() < Date.now())
@@ -30,8 +30,7 @@ export async function checkCertificates(
   const [key, files, pair] = proxy.appsKeypair
     ? (['apps_keypair', proxy.appsKeypair, apps] as const)
     : (['https_keypair', proxy.httpsKeypair, main] as const)
-  // A misspelt key may be the pair, or the domain, that was meant.
-  if (!pair || proxy.appsDomain === null || isBroken('proxy')) return problems
+  if (!pair || proxy.appsDomain === null) return problems
   try {
     checkAppNames(pair, proxy.appsDomain)
   } catch (error) {

@@ -31,26 +31,13 @@ const NOWHERE: Address = { host: 'invalid', port: 0 }
 
 type Raw = Required<RawHubConfig>
 
-/** What a value of one limit is measured against. */
-const LIMIT_PARTNERS: Readonly<Record<string, string>> = {
-  header_timeout: 'request_timeout',
-  uri_bytes: 'header_bytes',
-}
-
 /**
  * Turns what fits the schema into a `HubConfig`, and checks what no schema can: addresses, and keys against each other.
- * Nothing is said about a key that is broken, or that would have to be judged by one that is.
  */
-export function completeConfig(
-  file: string,
-  raw: RawHubConfig,
-  isBroken: (path: string) => boolean = () => false,
-): Completed {
+export function completeConfig(file: string, raw: RawHubConfig): Completed {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
-  const problem = (path: string, message: string, ...judgedBy: readonly string[]) => {
-    if (![path, ...judgedBy].some(isBroken)) problems.push({ path: path.split('.'), message })
-  }
+  const problem = (path: string, message: string) => void problems.push({ path: path.split('.'), message })
   const orProblem = <T>(path: string, value: T | null, fallback: T, must: string): T => {
     if (value === null) problem(path, `must be ${must}`)
     return value ?? fallback
@@ -90,13 +77,13 @@ export function completeConfig(
   const redirectListen =
     proxy.redirect_addr === undefined ? null : listen('proxy.redirect_addr', proxy.redirect_addr)
   if (redirectListen && redirectListen.port !== 0 && redirectListen.port === proxyListen.port) {
-    problem('proxy.redirect_addr', 'must not be the public port', 'proxy')
+    problem('proxy.redirect_addr', 'must not be the public port')
   }
   const shutdownDelayMs = ms('proxy.shutdown_delay', proxy.shutdown_delay!)
   if (shutdownDelayMs > LONGEST_DELAY_MS) problem('proxy.shutdown_delay', 'must be at most 10m')
   const diagnosticsListen = listen('diagnostics.listen_addr', diagnostics.listen_addr!)
   if (diagnosticsListen.port !== 0 && diagnosticsListen.port === proxyListen.port) {
-    problem('diagnostics.listen_addr', 'must not be the public port', 'proxy')
+    problem('diagnostics.listen_addr', 'must not be the public port')
   } else if (!isLoopback(diagnosticsListen.host)) {
     warnings.push(`diagnostics are served to the network on ${diagnostics.listen_addr}, without any login`)
   }
@@ -105,7 +92,7 @@ export function completeConfig(
     if (!isCidr(cidr)) problem(`proxy.trusted_proxies.${at}`, 'must be a CIDR such as 10.0.0.0/8')
   })
   if (proxy.proxy_protocol === 'required' && proxy.trusted_proxies!.length === 0) {
-    problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies', 'proxy')
+    problem('proxy.proxy_protocol', 'required closes every connection without trusted_proxies')
   }
   if (!proxy.https_keypair) {
     const local = isLoopback(proxyListen.host) || isLocalhostName(publicAddr.host)
@@ -115,7 +102,6 @@ export function completeConfig(
       problem(
         'proxy.https_keypair',
         'is missing; a development certificate is only for loopback and .localhost, elsewhere proxy.development_certificate: true must allow it',
-        'proxy',
       )
     }
   }
@@ -135,11 +121,7 @@ export function completeConfig(
     const must = `must be labels of small letters, digits and hyphens with dots between them, at most ${LONGEST_CLUSTER_NAME} characters: it stands in certificates`
     if (top.cluster_name !== undefined) problem('cluster_name', must)
     else
-      problem(
-        'cluster_name',
-        `is missing, and the host of proxy.public_addr is too long for it; it ${must}`,
-        'proxy',
-      )
+      problem('cluster_name', `is missing, and the host of proxy.public_addr is too long for it; it ${must}`)
   }
   // Hosts of applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can take.
   const covers =
@@ -170,13 +152,7 @@ export function completeConfig(
       appsOidcConnector,
       trustedProxies: proxy.trusted_proxies!,
       proxyProtocol: proxy.proxy_protocol!,
-      limits: completeLimits(proxy.limits, (key, message) =>
-        problem(
-          `proxy.limits.${key}`,
-          message,
-          ...(LIMIT_PARTNERS[key] ? [`proxy.limits.${LIMIT_PARTNERS[key]}`] : []),
-        ),
-      ),
+      limits: completeLimits(proxy.limits, (key, message) => problem(`proxy.limits.${key}`, message)),
     },
     signInHost,
     publicNames: {
@@ -195,17 +171,14 @@ export function completeConfig(
   return { config: deepFreeze(config), problems, warnings }
 }
 
-function checkDatabase(
-  database: Raw['database'],
-  problem: (path: string, message: string, judgedBy: string) => void,
-): void {
+function checkDatabase(database: Raw['database'], problem: (path: string, message: string) => void): void {
   const { driver, url } = database
   if (driver === 'embedded') {
-    if (url !== undefined) problem('database.url', 'is only for driver: postgres', 'database')
+    if (url !== undefined) problem('database.url', 'is only for driver: postgres')
   } else if (url === undefined) {
-    problem('database.url', 'is missing; driver postgres needs it', 'database')
+    problem('database.url', 'is missing; driver postgres needs it')
   } else if (!/^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    problem('database.url', 'must be postgres://USER@HOST/DATABASE', 'database')
+    problem('database.url', 'must be postgres://USER@HOST/DATABASE')
   }
 }
 

@@ -16,8 +16,7 @@ import { completeConfig } from './config-defaults.ts'
 import { applyEnvironment } from './environment.ts'
 import { checkFiles } from './file-check.ts'
 import type { HubConfig } from './hub-config.ts'
-import { usablePart } from './partial-config.ts'
-import { hubSchema } from './schema.ts'
+import { hubSchema, type RawHubConfig } from './schema.ts'
 
 export interface LoadConfigOptions {
   readonly file: string
@@ -54,12 +53,12 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const checked = checkConfig(hubSchema, environment.value)
   problems.push(...checked.problems.map(locate))
   let config: HubConfig | undefined
-  const usable = usablePart(environment.value, checked.problems)
-  if (usable) {
-    const { raw, isBroken } = usable
-    const completed = completeConfig(options.file, raw, isBroken)
+  // Values are compared with each other, and files read, once each of them fits the schema.
+  if (checked.problems.length === 0) {
+    const raw = checked.value as RawHubConfig
+    const completed = completeConfig(options.file, raw)
     const urlFromFile = environment.locate({ path: ['database', 'url'], message: '' }) === null
-    const files = await checkFiles(completed.config, urlFromFile, isBroken)
+    const files = await checkFiles(completed.config, urlFromFile)
     problems.push(...[...completed.problems, ...files.problems].map(locate))
     warnings.push(...completed.warnings, ...files.warnings)
     config = completed.config

@@ -17,11 +17,7 @@ export interface FileFindings {
  * Files must be readable, and those with secrets private: a key, and a configuration with the database's password.
  * Certificates must be such that the hub starts with them.
  */
-export async function checkFiles(
-  config: HubConfig,
-  urlFromFile: boolean,
-  isBroken: (path: string) => boolean,
-): Promise<FileFindings> {
+export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promise<FileFindings> {
   const problems: ValueProblem[] = []
   const warnings: string[] = []
   const secret = async (path: readonly string[], file: string) => {
@@ -48,7 +44,7 @@ export async function checkFiles(
   await keypair('https_keypair', config.proxy.httpsKeypair)
   await keypair('apps_keypair', config.proxy.appsKeypair)
   const unusable = (path: string) => problems.some((one) => one.path.join('.').startsWith(`${path}.`))
-  problems.push(...(await checkCertificates(config, (path) => isBroken(path) || unusable(path))))
+  problems.push(...(await checkCertificates(config, unusable)))
   const { database } = config
   if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url)?.password) {
     await secret(['database', 'url'], config.file)
