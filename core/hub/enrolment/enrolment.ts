@@ -7,7 +7,7 @@ import type { TunnelTables } from '../tunnel/migrations.ts'
 import { JoinRefusal } from './join-refusal.ts'
 import type { JoinTokens } from './join-tokens.ts'
 
-/** How an agent gets its certificates. All throw `JoinRefusal` for what must not be. */
+/** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
 export interface Enrolment {
   join(input: {
     readonly token: unknown
@@ -15,11 +15,11 @@ export interface Enrolment {
     readonly hostname: unknown
     readonly clientIp: string
   }): Promise<IssuedCertificate>
-  /** A new certificate for a link that stands on the one with `serial`. */
+  /** Issues a new certificate to an agent that uses the one with `serial`. */
   renew(hostname: string, serial: string, csr: unknown): Promise<IssuedCertificate>
-  /** The newest certificate was used: the one before it is void from now on. */
+  /** Revokes the previous certificate, because the newest one was used. */
   confirm(hostname: string, serial: string): Promise<void>
-  /** The agent trusts these keys of the hub CA. */
+  /** Stores which keys of the hub CA the agent trusts. */
   learnt(hostname: string, pins: readonly string[]): Promise<void>
 }
 
@@ -37,14 +37,18 @@ export function createEnrolment(options: {
     try {
       return await authorities.issueAgent({ csr, hostname, generation })
     } catch {
-      throw new JoinRefusal(400, 'csr_invalid', 'The certificate request is not acceptable.')
+      throw new JoinRefusal(400, 'csr_invalid', 'The certificate request is not valid.')
     }
   }
 
   return {
     join({ token, csr, hostname, clientIp }) {
       if (typeof token !== 'string' || typeof csr !== 'string' || !isHostname(hostname)) {
-        throw new JoinRefusal(400, 'join_invalid', 'Needed: token, csr and hostname (lower case).')
+        throw new JoinRefusal(
+          400,
+          'join_invalid',
+          'The fields token, csr and hostname (in lower case) are required.',
+        )
       }
       return revisions.write(async (trx, change) => {
         const tables = trx.withTables<TunnelTables>()
@@ -72,10 +76,10 @@ export function createEnrolment(options: {
           cert_expires: new Date(issued.notAfter),
           generation,
           cert_authority: issued.authority,
-          // The answer tells it, and without the answer it is no agent.
+          // The response contains the pin, and an agent that misses the response has not joined.
           hub_ca_pins: authorities.pin(),
         }
-        // Two joins of one free name at once: the second insert fails and with it the second token's use.
+        // If two agents join with the same free name at once, the second insert fails and its token stays unused.
         if (before) await tables.updateTable('agents').set(row).where('hostname', '=', hostname).execute()
         else
           await tables
@@ -94,7 +98,7 @@ export function createEnrolment(options: {
     },
     async renew(hostname, serial, csr) {
       if (typeof csr !== 'string')
-        throw new JoinRefusal(400, 'csr_invalid', 'A certificate request is needed.')
+        throw new JoinRefusal(400, 'csr_invalid', 'The field csr (a certificate request) is required.')
       return revisions.write(async (trx, change) => {
         const tables = trx.withTables<TunnelTables>()
         const [row] = await tables
@@ -105,7 +109,7 @@ export function createEnrolment(options: {
           .execute()
         if (!row) throw new JoinRefusal(403, 'agent_unknown', 'The agent was removed.')
         if (serial !== row.cert_serial && serial !== row.previous_serial) {
-          throw new JoinRefusal(403, 'certificate_superseded', 'A newer certificate was used elsewhere.')
+          throw new JoinRefusal(403, 'certificate_superseded', 'A newer certificate of this agent is in use.')
         }
         const generation = row.generation + 1
         const issued = await sign(csr, hostname, generation)

@@ -16,12 +16,12 @@ import { JoinRefusal } from './join-refusal.ts'
 import { type JoinBody, serveJoin } from './join-request.ts'
 
 /**
- * How long after its end a certificate is renewed by proof of its key: hubs that were away for longer than a certificate
- * lives do not strand their agents.
+ * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs
+ * were down for longer than the lifetime of a certificate.
  */
 const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
 
-/** Accepts the carriers of agents that join or renew an expired certificate: TLS, rate limit, one request. */
+/** Accepts the connections of agents that join or renew an expired certificate: TLS, rate limit, one request. */
 export function createJoinAcceptor(options: {
   readonly enrolment: Pick<Enrolment, 'join' | 'renew'>
   readonly authorities: Pick<Authorities, 'bundle' | 'hubIdentity' | 'issuerOf'>
@@ -49,10 +49,11 @@ export function createJoinAcceptor(options: {
     }
   }
 
-  /** TLS has proved the key of the certificate, whatever its dates. */
+  /** TLS has verified that the agent has the key of the certificate; the validity dates are checked here. */
   async function renew(shown: X509Certificate | undefined, csr: unknown, clientIp: string): Promise<object> {
     const old = readAgentCertificate(shown, clusterName, (one) => authorities.issuerOf('agent-ca', one))
-    if (!old) throw new JoinRefusal(403, 'certificate_refused', 'A certificate of this cluster is needed.')
+    if (!old)
+      throw new JoinRefusal(403, 'certificate_refused', 'A certificate issued by this cluster is required.')
     if (old.notAfter + RENEWAL_GRACE_MS <= clock.now()) {
       throw new JoinRefusal(403, 'certificate_expired', 'The certificate expired too long ago.')
     }
@@ -86,7 +87,7 @@ export function createJoinAcceptor(options: {
         log.debug({ client_ip: clientIp, error: messageOf(error) }, 'TLS with a joining agent failed'),
       secured: (socket) => {
         secured()
-        // After TLS, which a flood of mere connections does not reach: it must not use up the attempts of agents.
+        // After TLS, so that a flood of connections without a handshake does not use up the attempts of agents.
         if (!mayJoin(clientIp)) {
           log.debug({ client_ip: clientIp }, 'too many attempts to join')
           return void socket.destroy()

@@ -1,4 +1,4 @@
-/** Why nobody may join with what was sent. `code` is a stable reason code. */
+/** Why a request to join or renew was refused. `code` is a stable reason code. */
 export class JoinRefusal extends Error {
   override readonly name = 'JoinRefusal'
   readonly code: string

@@ -10,7 +10,7 @@ export type JoinBody = Readonly<Record<string, unknown>>
 
 /**
  * Serves one POST with a small JSON body over HTTP/2, by path, then closes; any other request on the connection is
- * refused. A handler throws `JoinRefusal` for what the client may know; any other error becomes 500 without a text.
+ * refused. Handlers throw `JoinRefusal` for errors that the client may see; any other error becomes 500 without details.
  */
 export function serveJoin(
   socket: TLSSocket,
@@ -27,7 +27,7 @@ export function serveJoin(
     session.destroy()
   })
   let taken = false
-  // Not `once`: an error of a stream without a listener would end the hub.
+  // Not `once`: an error on a stream without a listener would crash the hub.
   session.on('stream', (stream, headers) => {
     stream.on('error', () => {})
     if (taken) return stream.close(constants.NGHTTP2_REFUSED_STREAM)

@@ -57,7 +57,7 @@ export function tokenRoutes(options: {
           }
           const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, by: request.actor })
           const host = agentHostname === null ? '' : ` --hostname ${agentHostname}`
-          // The token goes in through standard input: arguments are there for everyone to see.
+          // The token is passed on standard input, because other users can see command-line arguments.
           const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${pin()}${host}`
           reply.code(201)
           return { id, token, ca_pin: pin(), command }

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
 import { JoinRefusal } from './join-refusal.ts'
 
-/** One-use tokens that admit an agent. Stored as SHA-256 only: they are 256 random bits. */
+/** One-use tokens that admit an agent. Only their SHA-256 is stored, which is enough for 256 random bits. */
 export interface JoinTokens {
   create(input: {
     readonly agentHostname: string | null
@@ -15,17 +15,17 @@ export interface JoinTokens {
     readonly by: Actor
   }): Promise<{ readonly id: string; readonly token: string }>
   list(): Promise<readonly JoinTokenTable[]>
-  /** False: there is none with this id. */
+  /** Returns false when there is no token with this id. */
   remove(id: string, by: Actor): Promise<boolean>
-  /** Marks the token as used in one statement, so that of many at once one wins. Throws `JoinRefusal`. */
+  /** Marks the token as used in one statement, so that only one of many uses at once succeeds. Throws `JoinRefusal`. */
   spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
 }
 
-/** Keeps used and expired tokens listed for this long. */
+/** How long used and expired tokens stay listed. */
 const KEEP_MS = 30 * 24 * 60 * 60_000
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-/** Tokens are made and removed with an audit event in the same transaction. */
+/** Creates and removes tokens with an audit event in the same transaction. */
 export function createJoinTokens(options: {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write'>

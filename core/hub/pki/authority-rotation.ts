@@ -5,7 +5,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { AuthorityTable, KeysTables } from './migrations.ts'
 import { phaseOf, type Rotate, STEPS_OF } from './rotation-phase.ts'
 
-/** Steps are taken in a change, so hubs never see half of one, and two operators never take one twice. */
+/** Each step is one change, so that hubs never see half of a step and two operators cannot take the same step twice. */
 export function createRotate(options: {
   readonly revisions: Pick<Revisions, 'write'>
   /** A new key, not stored yet. */
@@ -39,7 +39,7 @@ export function createRotate(options: {
       } else if (step === 'finish' || (phase === 'started' && step === 'rollback')) {
         await tables.deleteFrom('authorities').where('id', '=', other.id).execute()
       } else {
-        // Both ways: what the one has signed meanwhile counts until the rotation is finished. One is active at a time.
+        // `switch` and `rollback`: certificates of both keys stay valid until the rotation finishes; one key is active.
         await move(active.id, 'overlap')
         await move(other.id, 'active')
       }
@@ -54,6 +54,6 @@ function impossible(name: string, step: string, phase: keyof typeof STEPS_OF): P
   return new Problem(
     409,
     'rotation_phase',
-    `The ${name} is in phase ${phase}: ${step} is not possible, ${possible} is.`,
+    `The ${name} is in phase "${phase}": "${step}" is not possible now. Possible: ${possible}.`,
   )
 }

@@ -18,7 +18,9 @@ const admin = { config: { access: 'admin' } } as const
 const Body = Type.Object(
   {
     step: Type.Union(ROTATION_STEPS.map((step) => Type.Literal(step))),
-    force: Type.Optional(Type.Boolean({ description: 'also when somebody is shut out by it' })),
+    force: Type.Optional(
+      Type.Boolean({ description: 'take the step even if it locks out agents, join tokens or logins' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -29,7 +31,7 @@ interface StepBody {
 
 export interface AuthorityParts {
   readonly authorities: Pick<Authorities, 'bundle' | 'keys'> & { readonly rotate: Rotate }
-  /** Agents and join tokens that the next step would shut out. */
+  /** Agents and join tokens that the next step would lock out. */
   readonly waiting: (name: AuthorityName) => Promise<readonly Waiting[]>
   readonly sessions: Pick<Sessions, 'list'>
   readonly clock: Clock
@@ -37,7 +39,7 @@ export interface AuthorityParts {
 
 /**
  * `GET /v1/webapi/auth/export/{hub-ca,agent-ca,user-ca}`: certificates as PEM, never keys. `GET` and `POST
- * /v1/webapi/auth/rotate/…`: where a rotation stands, and its next step.
+ * /v1/webapi/auth/rotate/…`: the state of a rotation, and its next step.
  */
 export function authorityRoutes(parts: AuthorityParts): WebRoutes {
   const { authorities } = parts
@@ -84,13 +86,13 @@ export function authorityRoutes(parts: AuthorityParts): WebRoutes {
   }
 }
 
-/** Whom the step that comes next on the way forward would shut out. */
+/** The agents, join tokens and logins that the next forward step would lock out. */
 async function waitingFor(name: AuthorityName, { authorities, waiting, sessions, clock }: AuthorityParts) {
   const keys = authorities.keys(name)
   const phase = phaseOf(keys)
   if (phase === 'standby' || (name !== 'hub-ca' && phase === 'started')) return []
   const found = [...(await waiting(name))]
-  // A certificate, and what msh knows of the hub, is of the time of the login.
+  // msh got its certificate and the hub's authorities at login, so earlier logins lack the new key.
   const since = Math.max(...keys.map(({ changed }) => changed))
   const losesLogins = name === 'user-ca' || (name === 'hub-ca' && phase === 'started')
   if (!losesLogins) return found
@@ -102,18 +104,18 @@ async function waitingFor(name: AuthorityName, { authorities, waiting, sessions,
 }
 
 async function refuseLosses(name: AuthorityName, step: RotationStep, parts: AuthorityParts): Promise<void> {
-  // Only the way forward loses anybody; what is no step of this phase is refused by the rotation itself.
+  // Only forward steps lock anybody out. The rotation itself refuses steps that do not belong to this phase.
   if (!STEPS_OF[phaseOf(parts.authorities.keys(name))].includes(step)) return
   const found = await waitingFor(name, parts)
   if (found.length === 0) return
   const [first] = found
   const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`
-  throw new Problem(409, 'rotation_waiting', `${step} would shut out ${who}; wait, or take it with force.`)
+  throw new Problem(409, 'rotation_waiting', `${step} would lock out ${who}. Wait, or force the step.`)
 }
 
 /**
- * When the login of a session was, in milliseconds since the epoch: the first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
- * Its `created` is the time of the browser's sign-in that allowed it.
+ * The time of a login in milliseconds since the epoch: the first 48 bits of a UUIDv7 (RFC 9562, section 5.7). `created` of
+ * the session is not used, because it is the time of the browser sign-in that approved the login.
  */
 const issuedAt = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
 

@@ -25,7 +25,7 @@ const NAMES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 const DAY_MS = 24 * 60 * 60_000
 const AUTHORITY_LIFE_MS = 3_650 * DAY_MS
 const IDENTITY_LIFE_MS = 2 * DAY_MS
-/** Renewed at two thirds of it; an agent that finds no hub for the last third needs a new join token. */
+/** Agents renew after two thirds of it. */
 const AGENT_LIFE_MS = DAY_MS
 const RENEW_CHECK_MS = 60_000
 
@@ -38,12 +38,12 @@ export interface AuthoritiesOptions {
   readonly log: Log
   /** How long an agent's certificate is valid; default 24 h. */
   readonly agentLifeMs?: number
-  /** How long the hub's own certificate is valid; default 2 days, renewed at half of it. */
+  /** How long the hub's own certificate is valid; default 2 days. It is renewed after half of that. */
   readonly identityLifeMs?: number
 }
 
 export interface RunningAuthorities extends Authorities {
-  /** Makes the authorities that are missing, and reads all. Once, after the migrations. */
+  /** Creates missing authorities and loads all of them. Call it once, after the migrations. */
   load(): Promise<void>
   readonly rotate: Rotate
   /** Stops the renewal of the hub's certificate. */
@@ -66,7 +66,7 @@ interface Identity {
 
 type All = ReadonlyMap<AuthorityName, readonly Known[]>
 
-/** The cluster's certificate authorities. Every other method needs `load()` to have resolved. */
+/** The cluster's certificate authorities. Await `load()` before calling any other method. */
 export function createAuthorities(options: AuthoritiesOptions): RunningAuthorities {
   const { revisions, secretBox, clusterName, clock, log } = options
   const db = options.db.withTables<KeysTables>()
@@ -95,7 +95,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
     const row = await makeKey(name)
     await revisions.write(async (trx, change) => {
       const tables = trx.withTables<KeysTables>()
-      // Another hub that starts at the same moment may have been first: its row stays.
+      // Another hub that starts at the same time may have been first; its row is kept.
       const made = await tables
         .insertInto('authorities')
         .values(row)
@@ -125,7 +125,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
     return { ...facts, signer: { certificate, key: key as CryptoKey } }
   }
 
-  /** Everything as the database has it, the active keys first; the result swaps it in, the hub's certificate too. */
+  /** Reads all authorities, active keys first. The result swaps them in, with a new hub certificate if needed. */
   async function readAll(tables: Pick<Database, 'withTables'>): Promise<() => void> {
     const rows = await tables
       .withTables<KeysTables>()
@@ -185,7 +185,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
       notAfter: now + identityLifeMs,
     })
     const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
-    // The chain carries the authority, so that a client which knows only its pin can check it.
+    // The chain includes the authority, so that a client that knows only its pin can verify it.
     return {
       key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
       cert: `${leaf.toString('pem')}\n${signer.certificate.toString('pem')}\n`,
@@ -196,7 +196,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
 
   async function renewIdentity(): Promise<void> {
     const made = await makeIdentity(active('hub-ca'))
-    // A rotation may have come meanwhile, and has made its own.
+    // A rotation in the meantime has created its own certificate.
     if (made.authority === active('hub-ca').id) identity = made
   }
 
@@ -234,7 +234,7 @@ export function createAuthorities(options: AuthoritiesOptions): RunningAuthoriti
         () => {
           if (identity && clock.now() < identity.renewAt) return
           renewIdentity().catch((error) =>
-            log.error({ error: messageOf(error) }, 'hub certificate not renewed'),
+            log.error({ error: messageOf(error) }, 'failed to renew the hub certificate'),
           )
         },
         Math.min(RENEW_CHECK_MS, identityLifeMs / 4),

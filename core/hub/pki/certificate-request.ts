@@ -5,7 +5,7 @@ import { MezError } from '../../kernel/error.ts'
 const CSR_BYTES = 8 * 1024
 
 /**
- * Reads a CSR and checks that its sender holds the key. Only P-256; what it asks for besides is ignored. Throws
+ * Reads a CSR and verifies that its sender has the key, which must be P-256. Ignores all requested attributes. Throws
  * `MEZ_CSR_INVALID`.
  */
 export async function verifiedRequest(pem: string): Promise<x509.Pkcs10CertificateRequest> {
@@ -17,7 +17,7 @@ export async function verifiedRequest(pem: string): Promise<x509.Pkcs10Certifica
   try {
     request = new x509.Pkcs10CertificateRequest(pem)
     const { name, namedCurve } = request.publicKey.algorithm as EcKeyAlgorithm
-    if (name !== 'ECDSA' || namedCurve !== 'P-256') throw refuse('has another key than P-256')
+    if (name !== 'ECDSA' || namedCurve !== 'P-256') throw refuse('does not have a P-256 key')
     verified = await request.verify()
   } catch (error) {
     throw error instanceof MezError ? error : refuse('cannot be read', error)

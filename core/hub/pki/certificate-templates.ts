@@ -5,23 +5,23 @@ import * as x509 from '@peculiar/x509'
 x509.cryptoProvider.set(webcrypto as Crypto)
 
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
-/** Tolerates clocks of clients that are a little behind. */
+/** Certificates are valid from this long ago, for clients whose clock is slightly behind. */
 const SKEW_MS = 5 * 60_000
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
-/** A key that signs, with the certificate that its signatures verify under. */
+/** A signing key with its certificate. */
 export interface Signer {
   readonly certificate: x509.X509Certificate
   readonly key: CryptoKey
 }
 
-/** A fresh P-256 key pair whose private key can be exported. */
+/** Generates a P-256 key pair with an exportable private key. */
 export function newKeyPair(): Promise<CryptoKeyPair> {
   return webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']) as Promise<CryptoKeyPair>
 }
 
-/** Makes a self-signed authority that signs leaves only. */
+/** Creates a self-signed authority that can only sign leaf certificates. */
 export async function makeAuthority(name: string, clusterName: string, now: number, lifeMs: number) {
   const keys = await newKeyPair()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -77,7 +77,7 @@ export function spkiPin(certificate: x509.X509Certificate): string {
   return `sha256:${hash.digest('hex')}`
 }
 
-/** 127 random bits and never negative: a leading zero bit, a one after it so that it keeps its length. */
+/** 16 random bytes: the first bit is 0 so that the serial is positive, the second is 1 so that it keeps its length. */
 function newSerial(): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40

@@ -5,12 +5,12 @@ import type { Database, Migrations } from '../../api/database.ts'
 export interface AuthorityTable {
   readonly id: string
   readonly name: string
-  /** One row of a name is `active` and signs; others are trusted. */
+  /** One row of each name is `active` and signs; the others are only trusted. */
   readonly state: AuthorityState
   readonly certificate: string
   readonly sealed_key: Uint8Array
   readonly created: Date
-  /** When it came into this state; null: when it was created. */
+  /** When it entered this state; null: when it was created. */
   readonly changed: Date | null
 }
 
@@ -18,7 +18,7 @@ export type KeysTables = {
   readonly authorities: AuthorityTable
 }
 
-/** Tables of the certificate authorities. The partial index lets hubs that start together make one authority. */
+/** Tables of the certificate authorities. The partial index makes hubs that start together create only one authority. */
 export const keysMigrations: Migrations = {
   owner: 'core-keys',
   migrations: {

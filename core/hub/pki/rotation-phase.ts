@@ -1,13 +1,13 @@
 import type { Actor } from '../../api/audit.ts'
 import type { AuthorityKey, AuthorityName } from '../../api/certificate-authorities.ts'
 
-/** What an operator may ask for; each step takes the one before it for granted. */
+/** The steps of a rotation in order; each requires the one before it. */
 export const ROTATION_STEPS = ['start', 'switch', 'finish', 'rollback'] as const
 export type RotationStep = (typeof ROTATION_STEPS)[number]
 
 /**
- * Where a rotation stands. `started`: a new key is published and trusted, and signs nothing yet. `switched`: it signs,
- * and what the old one signed still counts.
+ * The phase of a rotation. `started`: a new key is published and trusted but does not sign yet. `switched`: the new key
+ * signs, and certificates signed by the old one are still valid.
  */
 export type RotationPhase = 'standby' | 'started' | 'switched'
 
@@ -23,16 +23,16 @@ export const STEPS_OF: Readonly<Record<RotationPhase, readonly RotationStep[]>> 
 }
 
 /**
- * Takes an authority one step on. When it resolves, this hub works by it, and the others within a second. Throws
- * `Problem` 409 `rotation_phase` when the step is not possible now.
+ * Takes one step of a rotation. When it resolves, the step is in effect on this hub; the others follow within a second.
+ * Throws `Problem` 409 `rotation_phase` when the step is not possible now.
  */
 export type Rotate = (name: AuthorityName, step: RotationStep, by: Actor) => Promise<void>
 
-/** Somebody who would be shut out by the next step. */
+/** An agent, login or join token that the next step would lock out. */
 export interface Waiting {
   readonly kind: 'agent' | 'login' | 'join-token'
   /** Host name, user name or id. */
   readonly name: string
-  /** Milliseconds since the epoch: when its credential ends anyway. */
+  /** When its credential expires anyway, in milliseconds since the epoch. */
   readonly until: number
 }

@@ -4,18 +4,18 @@ import type { ChangeKind } from '../../api/revisions.ts'
 import type { ChangeTables } from '../database/migrations.ts'
 import { onStandby } from '../database/standby-check.ts'
 
-/** One change in the history. The tag differs when the number was assigned twice, as after a restore. */
+/** One change in the history. If a number is assigned twice, as after a restore, the tags differ. */
 export interface Revision {
   readonly n: number
   readonly tag: string
 }
 
-/** Kind, key, and whether no decision depends on it, as when a session was opened. */
+/** Kind, key, and whether it is harmless: no decision depends on it, for example on a new session. */
 export type Touch = readonly [kind: ChangeKind, key: string, harmless: boolean]
 
 export type Touched = ReadonlyMap<ChangeKind, ReadonlySet<string>>
 
-/** With more changes than this, or more keys, everything is loaded instead. */
+/** With more changes or keys than these limits, everything is loaded again instead. */
 const REPLAYED = 2_000
 /** A view reads its keys in one statement, which takes at most 65,535 parameters. */
 const REPLAYED_KEYS = 10_000
@@ -29,7 +29,7 @@ export async function assignRevision(trx: Transaction): Promise<Revision> {
   return rows[0]!
 }
 
-/** Records what the change of this revision has touched. */
+/** Records the keys that the change of this revision touched. */
 export async function logChange(
   trx: Transaction,
   { n, tag }: Revision,
@@ -46,8 +46,8 @@ export async function logChange(
 }
 
 /**
- * Reads the latest revision. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, to which a pooler may lead at any query:
- * it lags, or has lost its primary, without any sign of it.
+ * Reads the latest revision. Rejects with `MEZ_DATABASE_UNAVAILABLE` on a standby, where a pooler may route any query: it
+ * may lag behind the primary, or have lost it, without showing it.
  */
 export async function readRevision(db: Database): Promise<Revision> {
   const { rows } = await sql<Revision & { standby: boolean }>`
@@ -57,13 +57,13 @@ export async function readRevision(db: Database): Promise<Revision> {
   return { n, tag }
 }
 
-/** Whether the change of this revision was committed; waits until that is certain. */
+/** Whether the change of this revision was committed. Waits until this is certain. */
 export function hasRevision(db: Database, { n, tag }: Revision): Promise<boolean> {
   return db
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
-      // Its transaction may still be running on the server, and locks this row until it ends.
+      // The transaction of the change may still be running on the server; it locks this row until it ends.
       await sql`SELECT 1 FROM change_sequence WHERE id = 1 FOR SHARE`.execute(trx)
       const { rows } = await sql`SELECT 1 FROM change_log WHERE n = ${n} AND tag = ${tag}`.execute(trx)
       return rows.length > 0
@@ -71,8 +71,8 @@ export function hasRevision(db: Database, { n, tag }: Revision): Promise<boolean
 }
 
 /**
- * Reads what was touched after `from` up to `to`. Null when that is too much or the log does not cover it: it was pruned,
- * the number went backwards, or the history is a different one. Call it in the snapshot in which `to` was read.
+ * Reads the keys touched after `from` up to `to`. Null when there are too many or the log does not cover them: it was
+ * pruned, the number went backwards, or the history is a different one. Call it in the snapshot in which `to` was read.
  */
 export async function readTouched(
   trx: Transaction,

@@ -6,7 +6,7 @@ import { MezError } from '../../kernel/error.ts'
 import { insideTransaction } from '../database/transaction-guard.ts'
 import type { Touch } from './change-log.ts'
 
-/** The result of a change, and what it said about itself. */
+/** The result of a change, with the keys it touched and the audit events it recorded. */
 export interface ChangeResult<T> {
   readonly value: T
   readonly touches: readonly Touch[]
@@ -14,8 +14,8 @@ export interface ChangeResult<T> {
 }
 
 /**
- * Runs the body of a change. Rejects with `MEZ_DATABASE_UNAVAILABLE` after the deadline; from then on every query on its
- * `trx` rejects too.
+ * Runs the body of a change. Rejects with `MEZ_DATABASE_UNAVAILABLE` after the deadline, and so does every later query on
+ * its `trx`.
  */
 export async function runChange<T>(
   trx: Transaction,
@@ -27,7 +27,7 @@ export async function runChange<T>(
   let state = 'running' as 'running' | 'settled' | 'ended'
   const own = trx.withPlugin({
     transformQuery({ node }) {
-      // During the rollback it would be queued behind it, outside of any transaction.
+      // A query during the rollback would be queued behind it and run outside of any transaction.
       if (state === 'ended')
         throw new MezError('MEZ_TRANSACTION_BYPASSED', 'the transaction of this change has ended')
       return node

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 
-/** A moment by both clocks. */
+/** A point in time on both clocks. */
 export interface Moment {
   readonly monotonic: number
   readonly wall: number
@@ -11,8 +11,8 @@ export function momentOf(clock: Clock): Moment {
 }
 
 /**
- * Milliseconds since the moment, by the clock that says more: the monotonic one stands still while a machine sleeps, and
- * the wall clock may be set back.
+ * Milliseconds since the moment, by the clock that has advanced further: the monotonic clock stops while the machine
+ * sleeps, and the wall clock may be set back.
  */
 export function ageOf(moment: Moment | null, clock: Clock): number {
   if (moment === null) return Number.POSITIVE_INFINITY

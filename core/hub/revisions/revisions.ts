@@ -30,24 +30,24 @@ const REACH_MS = 10_000
 /** The part of the audit room that changes need. */
 export interface ChangeAudit {
   recordIn(trx: Transaction, inputs: readonly AuditInput[]): Promise<void>
-  /** The transaction is committed: its events may go to sinks outside the database. */
+  /** Called after the commit: the events may now be sent to sinks outside the database. */
   committed(trx: Transaction): void
 }
 
-/** The options include the parts of an open database that changes need, so that one can be spread here. */
+/** Includes the parts of an open database that changes need, so that callers can spread one. */
 export interface RevisionsOptions
   extends Pick<OpenDatabase, 'db' | 'reserved' | 'dialect' | 'listen' | 'notify'> {
   readonly clock: Clock
   readonly log: Log
-  /** Called when a change is audited, since the audit room is created later. */
+  /** A function, because the audit room is created later. */
   readonly audit: () => ChangeAudit
   /** Longest time between two reads; default 1 s. */
   readonly pollMs?: number
-  /** Age up to which the views may decide; default 5 s. */
+  /** Maximum age of the views for decisions; default 5 s. */
   readonly freshMs?: number
   /** How many revisions the log keeps; default 10,000. */
   readonly keep?: number
-  /** How long a change may take; default 8 s, less than others wait for their turn. */
+  /** How long a change may take; default 8 s, less than other changes wait for their turn. */
   readonly changeMs?: number
 }
 
@@ -56,11 +56,11 @@ export interface RunningRevisions extends Revisions {
   start(): Promise<void>
   /** Stops polling and waits for the current read. The database stays open. */
   stop(): Promise<void>
-  /** Number of the last change that this hub has applied, of any kind; -1 before the first load. */
+  /** Number of the last change of any kind that this hub has applied; -1 before the first load. */
   readonly applied: number
 }
 
-/** The revisions of one hub. Before `start` nothing is fresh. */
+/** The revisions of one hub. The views are not fresh before `start`. */
 export function createRevisions(options: RevisionsOptions): RunningRevisions {
   const { db, reserved, clock, log } = options
   const { pollMs = 1_000, freshMs = 5_000, keep = 10_000, changeMs = 8_000 } = options
@@ -73,7 +73,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
   })
   let applied: Revision | null = null
   let lastRead: Moment | null = null
-  // The first load sets it to the number that it read.
+  // The first load sets it to the number in the database.
   let revision = -1
   let started = false
   let reload = true
@@ -87,19 +87,19 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
   let prunedAt = clock.monotonic()
 
   function apply(loaded: Loaded, moment: Moment): void {
-    // When one view throws, others may have swapped already: until all are loaded again, nothing is fresh.
+    // If one view throws, others may have swapped already: nothing is fresh until all are loaded again.
     applied = null
     lastRead = null
     loaded.swap()
     applied = loaded.revision
     lastRead = moment
-    // It grows even when the database's number went backwards, or caches keyed with it would become valid again.
+    // It increases even if the database's number went backwards, or caches keyed by it would become valid again.
     if (loaded.decisive) revision = Math.max(revision + 1, loaded.revision.n)
     for (const listener of listeners) {
       try {
         listener(loaded.touched)
       } catch (error) {
-        log.error({ error: messageOf(error) }, 'a listener to revisions failed')
+        log.error({ error: messageOf(error) }, 'a listener for revisions failed')
       }
     }
   }
@@ -139,7 +139,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       })
       return reading
     }
-    // The current read may have begun too early: callers from now on share the one after it.
+    // The current read may have started too early, so callers from now on share the next one.
     nextRead ??= reading
       .catch(() => {})
       .then(() => {
@@ -155,7 +155,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       await catchUp()
       if (clock.monotonic() - prunedAt > PRUNE_MS) await prune()
     } catch {
-      // The read has reported it. Jitter keeps hubs from returning to the database at the same time.
+      // `read` has reported the error. Jitter keeps hubs from reconnecting to the database at the same time.
       waitMs = pollMs * (0.2 + Math.random() * 0.5)
     }
     schedule(ageOf(lastRead, clock) > pollMs && failedSince === null ? 0 : waitMs)
@@ -202,7 +202,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     let done: { readonly trx: Transaction; readonly revision: Revision; readonly value: T } | undefined
     let lost: MezError | undefined
     try {
-      // The embedded database has one connection, which the transaction holds; the turn alone excludes other changes.
+      // The transaction holds the only connection of the embedded database; the turn already excludes other changes.
       if (alone) await checkCaller(by)
       await db.transaction().execute(async (trx) => {
         const assigned = await assignRevision(trx)
@@ -219,7 +219,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       release()
     }
     const { trx, revision: assigned, value } = done!
-    // Perhaps only the response to COMMIT was lost: then the change is in force.
+    // Perhaps only the response to COMMIT was lost, and the change is in force.
     if (
       lost &&
       !(await retry(() => hasRevision(db, assigned), 'it is not known whether the change was made'))
@@ -227,7 +227,7 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
       throw lost
     options.audit().committed(trx)
     void options.notify(CHANNEL)
-    // Until this hub's views include everything that was committed before.
+    // Wait until this hub's views include the change.
     if (started) await retry(catchUp, 'the change was made, but this hub cannot read it back')
     return value
   }

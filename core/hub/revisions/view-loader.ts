@@ -4,23 +4,23 @@ import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import { type Revision, readRevision, readTouched, type Touched } from './change-log.ts'
 
-/** The result of one reading transaction; nothing is visible before `swap`. */
+/** The result of one read transaction; not visible before `swap`. */
 export interface Loaded {
   readonly revision: Revision
   /** Null: everything was loaded. */
   readonly touched: Touched | null
-  /** Whether something was touched that can change a decision. */
+  /** Whether a decision may depend on a touched key. */
   readonly decisive: boolean
-  /** Makes all of it visible at the same time. */
+  /** Makes everything visible at the same time. */
   swap(): void
 }
 
-/** For one view, in milliseconds: while it loads, no change becomes visible. */
+/** Deadlines for one view in milliseconds: no change becomes visible while it loads. */
 const viewDeadlines = { loadMs: 60_000, refreshMs: 10_000 }
 
 /**
- * Reads what changed after `from`, or everything when `from` is null or the log does not cover it. One REPEATABLE READ
- * transaction also reads the latest revision, so that all views show the same moment.
+ * Reads the changes after `from`, or everything when `from` is null or the log does not cover it. The same REPEATABLE READ
+ * transaction reads the latest revision, so that all views show the same point in time.
  */
 export function loadViews(
   db: Database,

@@ -5,10 +5,10 @@ import { MezError } from '../../kernel/error.ts'
 
 const BYTES = 32
 
-/** Where the hub keeps its key when the environment gives none. */
+/** The hub's key file, used when the environment does not contain a key. */
 export const keyFileOf = (dataDir: string): string => join(dataDir, 'encryption-key')
 
-/** Reads 32 bytes in base64, base64url or hex. Throws `MEZ_ENCRYPTION_KEY_INVALID`, naming the place and not the key. */
+/** Reads 32 bytes in base64, base64url or hex. Throws `MEZ_ENCRYPTION_KEY_INVALID` with the place but without the key. */
 export function parseEncryptionKey(text: string, place: string): Buffer {
   const trimmed = text.trim()
   if (/^[0-9a-f]{64}$/i.test(trimmed)) return Buffer.from(trimmed, 'hex')
@@ -17,8 +17,8 @@ export function parseEncryptionKey(text: string, place: string): Buffer {
 }
 
 /**
- * The key that the hub was given: `MEZITE_ENCRYPTION_KEY`, else the file in the data directory, else null. A file that
- * others may read is refused.
+ * Reads the hub's key from `MEZITE_ENCRYPTION_KEY`, else from the file in the data directory; null if there is neither.
+ * Refuses a file that other users can access.
  */
 export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv): Promise<Buffer | null> {
   const given = env.MEZITE_ENCRYPTION_KEY
@@ -27,8 +27,8 @@ export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv)
   try {
     const { mode } = await lstat(path)
     if ((mode & 0o077) !== 0) {
-      throw new MezError('MEZ_ENCRYPTION_KEY_INVALID', `others than its owner may use ${path}`, {
-        hint: `Run chmod 600 ${path}, and see who could read it until now.`,
+      throw new MezError('MEZ_ENCRYPTION_KEY_INVALID', `${path} is accessible to other users`, {
+        hint: `Run chmod 600 ${path}, and check who could have read it.`,
       })
     }
     return parseEncryptionKey(await readFile(path, 'utf8'), path)
@@ -39,8 +39,8 @@ export async function readEncryptionKey(dataDir: string, env: NodeJS.ProcessEnv)
 }
 
 /**
- * Makes a key and its file (mode 0600). The file is there whole or not at all, also after a power cut, and one that is
- * there already is never overwritten: then its key is the result, with `made` false.
+ * Creates a key and its file (mode 0600). The file is complete or does not exist, even after a power cut. An existing file
+ * is never overwritten: then the result is its key, with `made` false.
  */
 export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer; made: boolean }> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
@@ -57,7 +57,7 @@ export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer;
   try {
     await chmod(draft, 0o600)
     await link(draft, path)
-    // Before the database holds a proof of it, or a power cut could leave the proof without the key.
+    // Sync before the database stores a proof of the key: a power cut must not leave the proof without the key.
     await syncFolder(dataDir)
     return { key, made: true }
   } catch (error) {

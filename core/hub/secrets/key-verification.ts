@@ -8,9 +8,9 @@ import { createSecretBox } from './secret-box.ts'
 
 export interface OpenSecretBoxOptions {
   readonly db: Database
-  /** The hub's; holds the file `encryption-key` unless the environment gives the key. */
+  /** The hub's data directory; contains the file `encryption-key` unless the environment contains the key. */
   readonly dataDir: string
-  /** Default: that of the process. */
+  /** Default: the environment of the process. */
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -20,9 +20,9 @@ const PROOF = Buffer.from('mezite')
 const LOCK = 7_264_510_028
 
 /**
- * Opens the vault with the key that the database was first used with; at the very first start it makes one. Throws
- * `MEZ_ENCRYPTION_KEY_WRONG` when the key does not fit or is missing, before anything is written: neither file nor row.
- * Runs before the migrations, and brings its own table.
+ * Opens the secret box with the key that the database was first used with; the very first start creates one. Throws
+ * `MEZ_ENCRYPTION_KEY_WRONG` when the key is wrong or missing, before it writes any file or row. Runs before the
+ * migrations, and creates its own table.
  */
 export async function openSecretBox({
   db,
@@ -36,8 +36,8 @@ export async function openSecretBox({
   try {
     return fitting(own, await writeCheck(db, createSecretBox(own)))
   } catch (error) {
-    // Another hub was first with its key: ours protects nothing and would be in the way of the right one. After any other
-    // error the database may have the proof of ours.
+    // Another hub stored its key first, so the new file is unused and would block the right key. After any other error,
+    // keep the file: the database may contain its proof.
     if (made && isMezError(error, 'MEZ_ENCRYPTION_KEY_WRONG')) await unlink(keyFileOf(dataDir))
     throw error
   }
@@ -45,14 +45,14 @@ export async function openSecretBox({
 
 function fitting(key: Buffer | null, check: Uint8Array): SecretBox {
   if (!key) {
-    const what = 'the database was encrypted with a key, and this hub has none'
+    const what = 'the database is encrypted with a key, and this hub has none'
     throw new MezError('MEZ_ENCRYPTION_KEY_WRONG', what)
   }
   const secretBox = createSecretBox(key)
   try {
     secretBox.open(PLACE, Buffer.from(check))
   } catch (cause) {
-    throw new MezError('MEZ_ENCRYPTION_KEY_WRONG', 'the database was encrypted with another key', { cause })
+    throw new MezError('MEZ_ENCRYPTION_KEY_WRONG', 'the database is encrypted with another key', { cause })
   }
   return secretBox
 }
@@ -64,7 +64,7 @@ async function readCheck(db: Database): Promise<Uint8Array | null> {
   return rows[0]?.sealed ?? null
 }
 
-/** Stores the proof of this key unless there is one; resolves with the one that counts. */
+/** Stores the proof of this key unless there is one already; resolves to the stored proof. */
 function writeCheck(db: Database, secretBox: SecretBox): Promise<Uint8Array> {
   return db.transaction().execute(async (trx) => {
     await sql`SELECT pg_advisory_xact_lock(${LOCK})`.execute(trx)
@@ -73,8 +73,8 @@ function writeCheck(db: Database, secretBox: SecretBox): Promise<Uint8Array> {
       sealed bytea NOT NULL
     )`.execute(trx)
     const sealed = secretBox.seal(PLACE, PROOF)
-    // Whether there is a proof is asked of the table only: a session that has looked for the table before it was made may
-    // go on believing that there is none.
+    // Read the proof from the table itself: a database session that looked for the table before it was created may still
+    // see it as missing.
     await sql`INSERT INTO encryption_key_check (id, sealed) VALUES (1, ${sealed})
       ON CONFLICT (id) DO NOTHING`.execute(trx)
     const { rows } = await sql<{ sealed: Uint8Array }>`SELECT sealed FROM encryption_key_check`.execute(trx)

@@ -2,12 +2,12 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { SecretBox, SecretPlace } from '../../api/secret-box.ts'
 import { MezError } from '../../kernel/error.ts'
 
-/** First byte of everything sealed, so that another form can come later. */
+/** First byte of all sealed data, so that the format can change later. */
 const FORM = 1
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** A vault under one key of 32 bytes. Sealed: form, nonce, tag, ciphertext. */
+/** Encrypts with one key of 32 bytes. Sealed data is form, nonce, tag, ciphertext. */
 export function createSecretBox(key: Buffer): SecretBox {
   return {
     seal(place, plaintext) {
@@ -25,7 +25,7 @@ export function createSecretBox(key: Buffer): SecretBox {
         const tag = bytes.subarray(1 + NONCE_BYTES, 1 + NONCE_BYTES + TAG_BYTES)
         const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
         decipher.setAAD(boundTo(place))
-        // Refuses what is too short to hold one.
+        // Throws when the data is too short to contain a tag.
         decipher.setAuthTag(tag)
         return Buffer.concat([decipher.update(bytes.subarray(1 + NONCE_BYTES + TAG_BYTES)), decipher.final()])
       } catch (cause) {
@@ -36,7 +36,7 @@ export function createSecretBox(key: Buffer): SecretBox {
   }
 }
 
-/** Unambiguous: JSON escapes what could make two places read alike. */
+/** JSON, so that two different places never have the same encoding. */
 function boundTo({ table, id, purpose }: SecretPlace): Buffer {
   return Buffer.from(JSON.stringify(['mezite', table, id, purpose]))
 }

@@ -6,7 +6,7 @@ import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Agent, Agents } from './agents.ts'
 import type { TunnelTables } from './migrations.ts'
 
-/** `/v1/webapi/agents`: list, show and remove agents. Removing voids the certificate and cuts the link. */
+/** `/v1/webapi/agents`: list, show and remove agents. Removing an agent revokes its certificate and cuts its links. */
 export function agentRoutes(options: {
   readonly agents: Pick<Agents, 'get' | 'list'>
   readonly tunnel: Pick<Tunnel, 'links'>

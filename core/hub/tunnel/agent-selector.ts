@@ -11,10 +11,10 @@ import type { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import { dialThrough } from './tunnel-dialer.ts'
 
-/** Below what HTTP/2 admits on a link: beyond that a dial would wait instead of going elsewhere. */
+/** Below the HTTP/2 limit of a link: at that limit a dial would wait instead of using another agent. */
 const STREAMS_PER_AGENT = 9_000
 
-/** Last those that may soon be cut. */
+/** Links that the agent is about to replace come last. */
 const byLoad = (a: LiveLink, b: LiveLink): number =>
   Number(a.moving) - Number(b.moving) || a.load - b.load || a.turn - b.turn
 
@@ -30,13 +30,13 @@ export function createAgentSelector(options: {
   const { links, hooks, health, isAgentLocked, log, streamsPerAgent = STREAMS_PER_AGENT } = options
   let turn = 0
 
-  /** A plugin may reorder and drop, never add; when its answer is unusable no link serves. */
+  /** A plugin may reorder or drop links but not add any. If its result is unusable, no link is used. */
   function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
     try {
       const answer = new Set<unknown>(hooks.route(Object.freeze([...found]), app))
       return [...answer].filter((link): link is LiveLink => found.includes(link as LiveLink))
     } catch (error) {
-      log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent serves')
+      log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent is used')
       return []
     }
   }
@@ -52,13 +52,13 @@ export function createAgentSelector(options: {
     return routed(found, app)
   }
 
-  /** The link takes its turn, whether with a new connection or with an idle one. */
+  /** Counts a use of the link for the round robin, of a new connection or an idle one. */
   function use(link: LiveLink): void {
     turn += 1
     link.turn = turn
   }
 
-  /** Checks again what may have changed since the link was a candidate. */
+  /** Checks the link again, since it may have changed after it became a candidate. */
   async function dial(app: App, link: LiveLink, alpn?: readonly string[]): Promise<Pipe> {
     const { hostname } = link
     if (links.get(hostname) !== link || !link.usable) {
@@ -92,8 +92,8 @@ export function createAgentSelector(options: {
 }
 
 /**
- * `Tunnel.open` over any kind of link: nothing but an admission of the gate that still holds opens anything, and the
- * gate confirms it once the connection is there.
+ * `Tunnel.open` over any kind of link. Only a valid admission of the gate can open a connection, and the gate confirms the
+ * admission again once the connection is open.
  */
 export function openAdmitted<L extends Link>(
   admission: Admission,
@@ -103,7 +103,7 @@ export function openAdmitted<L extends Link>(
   use: (link: L) => void = () => {},
 ): Pipe | Promise<Pipe> {
   const state = stateOf(admission)
-  if (state === null) return Promise.reject(new TypeError('tunnel.open takes an admission of access.admit'))
+  if (state === null) return Promise.reject(new TypeError('tunnel.open needs an admission from access.admit'))
   if (state.ended !== null) return Promise.reject(endedError(state))
   const { app } = state
   if (app.agents.length === 0) {
@@ -141,7 +141,7 @@ export function openAdmitted<L extends Link>(
   return next(0, null)
 }
 
-/** Dialling takes time, in which access may have ended. */
+/** Access may have ended while the agent dialled. */
 function confirmed(state: AdmissionState, pipe: Pipe): Pipe | Promise<Pipe> {
   const settle = (holds: boolean): Pipe => {
     if (!holds) {

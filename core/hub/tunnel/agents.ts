@@ -12,7 +12,7 @@ export interface Agent {
   readonly generation: number
   /** Id of the key of the agent CA that signed its newest certificate; null: unknown. */
   readonly authority: string | null
-  /** Keys of the hub CA that it trusts, as far as it has acknowledged them. */
+  /** Keys of the hub CA that it has acknowledged as trusted. */
   readonly hubCaPins: readonly string[]
 }
 
@@ -26,7 +26,7 @@ export interface Agents {
 
 export type AgentRefusal = 'agent_unknown' | 'certificate_superseded'
 
-/** Adds the view of agents to the revisions. */
+/** Registers the view of agents with the revisions. */
 export function createAgents(revisions: Pick<Revisions, 'addView'>): Agents {
   let agents = new Map<string, Agent>()
 

@@ -9,14 +9,14 @@ import type { LiveLinks } from './link-registry.ts'
 import { probeThrough } from './tunnel-dialer.ts'
 
 const TICK_MS = 1_000
-/** How often an agent connects to each of its apps, and how soon after a failure. */
+/** How often an agent probes each of its apps, and how soon after a failure. */
 const PROBE_MS = 30_000
 const PROBE_FAILED_MS = 10_000
 /** The first probe of an app, and the one after a connection has failed. */
 const PROBE_SOON_MS = 1_000
 const PROBES_AT_ONCE = 64
 
-/** The newest result of one agent with one app. */
+/** The latest result of one agent and one app. */
 interface Result {
   /** The target that the result is about. */
   readonly target: string
@@ -29,17 +29,17 @@ interface Result {
   probing: boolean
 }
 
-/** Which apps their agents reach. */
+/** Tracks which apps their agents can reach. */
 export interface AppHealth {
   /** Records the result of a connection to an app; null: it was reached. */
   record(app: App, link: LiveLink, error: unknown): void
   stateOf(app: App): AppState
-  /** Why this agent could not reach the app last; null: it did. */
+  /** Why this agent's last attempt to reach the app failed; null: it succeeded. */
   lastError(app: App, hostname: string): string | null
   stop(): void
 }
 
-/** Lets each agent connect to its apps now and then (TCP, and TLS where the URI says so); no byte is sent to them. */
+/** Probes each app from each of its agents: connects (TCP, and TLS for https: URIs) without sending any data. */
 export function createAppHealth(options: {
   readonly links: Pick<LiveLinks, 'get'>
   readonly catalog: Pick<RunningCatalog, 'list'>
@@ -53,14 +53,14 @@ export function createAppHealth(options: {
   const keyOf = (app: App, hostname: string): string => `${app.id} ${hostname}`
   const targetOf = ({ uri, tls }: App): string => `${uri} ${tls.verify} ${tls.serverName} ${tls.ca}`
 
-  /** A result for another link or another target is worth nothing. */
+  /** Ignores results of an earlier link or an earlier target. */
   function resultOf(app: App, hostname: string): Result | null {
     const result = results.get(keyOf(app, hostname))
     return result && result.target === targetOf(app) && result.link === links.get(hostname) ? result : null
   }
 
   function set(result: Result, error: unknown): void {
-    // The link broke, which says nothing about the app.
+    // A broken link does not mean that the app is unreachable.
     if (error instanceof DialError && error.code === 'MEZ_LINK_LOST') return
     result.reason = error === null ? null : error instanceof DialError ? error.reason : 'unreachable'
     result.error = error === null ? null : messageOf(error)

@@ -1,7 +1,7 @@
 import { MezError } from '../../kernel/error.ts'
 import type { ErrorCode } from '../../kernel/error-codes.ts'
 
-/** Why no connection to an app came about. `reason` is the reason code of the agent, or ours. */
+/** Why a connection to an app failed. `reason` is a reason code of the agent or of the hub. */
 export class DialError extends MezError {
   readonly reason: string
 

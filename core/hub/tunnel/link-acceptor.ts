@@ -17,24 +17,24 @@ import { refuseLink } from './link-refusal.ts'
 import type { LiveLinks } from './link-registry.ts'
 import { acceptTls } from './tls-acceptor.ts'
 
-/** How long an agent may wait for a fresh view of the agents. Below its own deadline of 8.5 s. */
+/** How long an agent waits for a fresh view of the agents. Below its own deadline of 8.5 s. */
 const FRESH_MS = 7_500
 const FRESH_POLL_MS = 250
-/** Refused certificates that are recorded: strangers must not fill the audit log. */
+/** Limits the audit events of refused certificates: strangers must not be able to fill the audit log. */
 const COMPLAINTS_PER_ADDRESS = 30
 const COMPLAINTS_PER_MINUTE = 1_200
 
 export interface LinkOrigin {
   readonly clientIp: string
-  /** Name of the transport; none: another hub that is older handed the connection on. */
+  /** Name of the transport; missing when a hub with an older version forwarded the connection. */
   readonly transport?: string
-  /** Id of the hub that handed the connection on. */
+  /** Id of the hub that forwarded the connection. */
   readonly via?: string
 }
 
 /**
- * Accepts the carriers of agents: TLS, certificate, a fresh view, then the link. No agent gets a link while the view is
- * stale, since it may have been removed; it waits a little, so that it is connected as soon as the database is back.
+ * Accepts the connections of agents: TLS, certificate, a fresh view, then the link. An agent does not get a link while the
+ * view is stale, since it may have been removed; it waits briefly, so that it connects as soon as the database is back.
  */
 export function createLinkAcceptor(options: {
   readonly links: LiveLinks
@@ -43,9 +43,9 @@ export function createLinkAcceptor(options: {
   readonly audit: Pick<Audit, 'record'>
   readonly clusterName: string
   readonly instanceId: string
-  /** Ids of the hubs to which an agent keeps a link. */
+  /** Ids of the hubs that agents keep a link to. */
   readonly instances: () => readonly string[]
-  /** Where each of them can be dialled directly, by id. */
+  /** The address of each of them for direct connections, by id. */
   readonly hubs: Pick<Registry, 'reachable'>
   readonly hubVersion: string
   readonly draining: () => boolean
@@ -70,7 +70,7 @@ export function createLinkAcceptor(options: {
     heartbeat_ms: options.heartbeatMs ?? HEARTBEAT_MS,
   })
 
-  /** Why the agent gets no link; null: it gets one. */
+  /** Why the agent is refused; null: it gets a link. */
   async function refusalOf(socket: TLSSocket, certificate: AgentCertificate): Promise<string | null> {
     if (revisions.fresh() && links.refusalOf(certificate) === null) return null
     const until = clock.monotonic() + FRESH_MS
@@ -87,7 +87,7 @@ export function createLinkAcceptor(options: {
   }
 
   return (raw, { clientIp, transport = 'unknown', via = null }, secured) => {
-    /** `socket`: of an agent of this cluster, which gets the reason. */
+    /** `socket`: given for an agent of this cluster, which is sent the reason. */
     const reject = (reason: string, hostname: string | null, socket?: TLSSocket): void => {
       if (socket && !socket.destroyed) refuseLink(socket, reason)
       else raw.destroy()

@@ -7,8 +7,8 @@ import { connectAgent } from './agent-connection.ts'
 const CLOSE_MS = 1_000
 
 /**
- * Sends an agent the reason for which it gets no link, then closes. The reason goes on a stream and not in a GOAWAY frame:
- * older agents take GOAWAY for the end of the hub, and would not try their join token on a hub that has removed them.
+ * Sends an agent the reason why it is refused, then closes. The reason is sent on a stream and not in a GOAWAY frame:
+ * older agents treat GOAWAY as a stopping hub, and would not try their join token on a hub that has removed them.
  */
 export function refuseLink(socket: TLSSocket, reason: string): void {
   const end = (): void => void socket.destroy()

@@ -15,19 +15,19 @@ import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 
-/** Renewals of one agent. Each is a change that all hubs read, and that ends all cached decisions. */
+/** Limits the renewals of one agent. Each is a change that all hubs read and that invalidates all cached decisions. */
 const RENEWALS_PER_MINUTE = 10
 /** How long an agent may take to replace its links to all hubs. */
 const MOVE_MS = 10_000
 
-/** The links of this hub by agent, from their hello to their end. */
+/** The links of this hub by agent, from their hello until they close. */
 export interface LiveLinks {
-  /** Why no link may use the certificate now; null: it may be used. */
+  /** Why the certificate is refused now; null: it is accepted. */
   refusalOf(certificate: AgentCertificate): string | null
   /** Links of all stages. The caller adds each one that it creates. */
   readonly all: Set<LiveLink>
   get(hostname: string): LiveLink | undefined
-  /** One for each connected agent. */
+  /** One link for each connected agent. */
   list(): readonly LiveLink[]
   /** The three callbacks of a link. */
   readonly up: (link: LiveLink) => void
@@ -35,7 +35,7 @@ export interface LiveLinks {
   readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
-/** Keeps one link for each agent, and cuts those whose agent was removed, locked or superseded. */
+/** Keeps one link for each agent, and cuts links whose agent was removed or locked or has a newer certificate. */
 export function createLinkRegistry(options: {
   readonly agents: Pick<Agents, 'get' | 'refusalOf'>
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>
@@ -67,7 +67,7 @@ export function createLinkRegistry(options: {
   const live = new Map<string, LiveLink>()
   const all = new Set<LiveLink>()
   const renewing = new Set<LiveLink>()
-  /** Serials that are being confirmed: an agent may repeat it any number of times, and each would be a change. */
+  /** Serials being confirmed: an agent may repeat the message any number of times, and each would be a change. */
   const confirming = new Set<string>()
   const renewals = createRateLimit(clock)
 
@@ -103,14 +103,14 @@ export function createLinkRegistry(options: {
     else confirm(link)
   }
 
-  /** Voids the certificate that precedes the link's. */
+  /** Revokes the certificate before the link's. */
   function confirm({ hostname, certificate: { serial } }: LiveLink): void {
     const agent = agents.get(hostname)
     if (!agent?.previousSerial || agent.serial !== serial || confirming.has(serial)) return
     confirming.add(serial)
     enrolment
       .confirm(hostname, serial)
-      .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'renewal not confirmed'))
+      .catch((error) => log.warn({ agent: hostname, error: messageOf(error) }, 'failed to confirm a renewal'))
       .finally(() => confirming.delete(serial))
   }
 
@@ -138,7 +138,7 @@ export function createLinkRegistry(options: {
     hooks.changed({ hostname: link.hostname, connected: false, reason })
   }
 
-  /** An agent may send anything: a message that cannot be handled ends its own link, and nothing else. */
+  /** An agent may send anything: a message that cannot be handled must close its own link and nothing else. */
   function receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void {
     try {
       handle(link, message)
@@ -166,7 +166,7 @@ export function createLinkRegistry(options: {
       )
       .catch((error: unknown) => {
         const code = error instanceof JoinRefusal ? error.code : 'internal_error'
-        log.warn({ agent: link.hostname, error: messageOf(error) }, 'certificate not renewed')
+        log.warn({ agent: link.hostname, error: messageOf(error) }, 'failed to renew a certificate')
         link.send({ type: 'renew_refused', code })
       })
       .finally(() => renewing.delete(link))
@@ -194,7 +194,7 @@ export function createLinkRegistry(options: {
     const addresses = Object.fromEntries(hubs.reachable)
     for (const link of live.values()) {
       link.send({ type: 'instances', instances, addresses })
-      // Links through a hub that stops move to another way.
+      // Links forwarded by a hub that is stopping must be replaced.
       if (link.via === null || link.moving || hubs.reachable.has(link.via)) continue
       link.moving = true
       link.send({ type: 'move' })

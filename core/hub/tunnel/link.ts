@@ -18,7 +18,7 @@ import type { AgentCertificate } from './agent-certificate.ts'
 import { connectAgent } from './agent-connection.ts'
 
 const HELLO_MS = 10_000
-/** Bytes of messages that an agent has not read: it may request responses and let them pile up. */
+/** Limits the bytes of messages that an agent has not read: it might request responses and let them pile up. */
 const MOST_UNREAD = 1 << 20
 
 export interface LiveLinkOptions {
@@ -26,14 +26,14 @@ export interface LiveLinkOptions {
   readonly certificate: AgentCertificate
   readonly transport: string
   readonly clientIp: string
-  /** Id of the hub that handed the connection on; null: the agent connected to this hub. */
+  /** Id of the hub that forwarded the connection; null: the agent connected to this hub. */
   readonly via: string | null
   readonly clock: Clock
   /** First message to the agent. */
   readonly greeting: object
   readonly onReady: (link: LiveLink) => void
   readonly onMessage: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
-  /** Once. `ready`: `onReady` was called before. */
+  /** Called once. `ready`: `onReady` was called before. */
   readonly onClosed: (link: LiveLink, reason: string, ready: boolean) => void
   readonly heartbeatMs?: number
   readonly helloMs?: number
@@ -49,7 +49,7 @@ export class LiveLink implements Link {
   readonly since: number
   version = 'unknown'
   rttMs: number | null = null
-  /** No new streams: a newer link has taken over, or the hub drains. */
+  /** No new streams are opened: a newer link has taken over, or the hub drains. */
   retired = false
   /** The agent has been asked to replace the link. */
   moving = false
@@ -104,7 +104,7 @@ export class LiveLink implements Link {
     return this.#open
   }
 
-  /** Streams that carry something now: those that are open, without idle ones. */
+  /** Number of open streams that are not idle. */
   get load(): number {
     return this.#open - this.#idle
   }

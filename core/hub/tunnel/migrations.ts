@@ -6,14 +6,14 @@ export interface AgentTable {
   readonly created: Date
   /** Serial of the newest certificate, lower-case hex. */
   readonly cert_serial: string
-  /** The one before, until the newest has been used once: an agent may die before it has stored that. */
+  /** The previous certificate, until the newest was used once: an agent may crash before it has stored the newest. */
   readonly previous_serial: string | null
   readonly cert_expires: Date
-  /** Grows with every certificate. */
+  /** Increases with every certificate. */
   readonly generation: number
-  /** Id of the key of the agent CA that signed the newest certificate; null: made before keys had one. */
+  /** Id of the key of the agent CA that signed the newest certificate; null: issued before keys had ids. */
   readonly cert_authority: string | null
-  /** Pins of the hub CA that it said it has stored, comma-separated. */
+  /** Pins of the hub CA that the agent reported as stored, comma-separated. */
   readonly hub_ca_pins: string | null
 }
 

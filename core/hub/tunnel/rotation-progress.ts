@@ -8,11 +8,11 @@ import type { Waiting } from '../pki/rotation-phase.ts'
 import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
-/** Which agents know the keys of a rotation. */
+/** Tracks which agents know the keys of a rotation. */
 export interface RotationProgress {
-  /** Sends an agent the trusted hub authorities, and asks it to renew a certificate that the active key has not signed. */
+  /** Sends an agent the trusted hub authorities; requests a renewal if the active key did not sign its certificate. */
   announce(link: LiveLink): void
-  /** Handles a message of an agent. */
+  /** Handles a message from an agent. */
   receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void
   /** Agents and join tokens that the next step of a rotation would lock out. */
   waiting(name: AuthorityName): Promise<readonly Waiting[]>
@@ -82,7 +82,7 @@ export function createRotationProgress(options: {
           ? []
           : behind.map(({ hostname, certExpires }) => ({ kind: 'agent', name: hostname, until: certExpires }))
       if (name !== 'hub-ca' || needed?.state !== 'coming') return found
-      // A token that was made earlier came with the pin of the old key only.
+      // A token created earlier was issued with the pin of the old key only.
       for (const { id, created, expires, used_at } of await options.tokens.list()) {
         const open = used_at === null && expires.getTime() > now && created.getTime() < needed.changed
         if (open) found.push({ kind: 'join-token', name: id, until: expires.getTime() })

@@ -6,9 +6,9 @@ import { meziteTls } from '../../wire/tunnel-protocol.ts'
 export const HANDSHAKE_MS = 10_000
 
 /**
- * Runs the server's half of TLS on a raw byte stream, with the hub's own certificate. Each connection has a server of its
- * own, so that renewed certificates take effect at once and strangers share nothing. Calls exactly one of `secured` and
- * `failed`; `failed` has destroyed the stream.
+ * Runs the server side of TLS on a raw byte stream, with the hub's own certificate. Each connection has its own server, so
+ * that renewed certificates take effect at once and strangers share no state. Calls exactly one of `secured` and
+ * `failed`; the stream is destroyed before `failed` is called.
  */
 export function acceptTls(
   raw: Duplex,
@@ -48,7 +48,7 @@ export function acceptTls(
     socket.on('error', () => socket.destroy())
     if (over) return void socket.destroy()
     if (socket.alpnProtocol !== alpn) return fail(new Error('no common ALPN name'))
-    // Checked here: Node.js would destroy the socket without a reason.
+    // Checked here, because Node.js would destroy the socket without a reason.
     if (agentCertificate === 'required' && !socket.authorized) {
       fail(new Error(`certificate refused: ${socket.authorizationError}`, { cause: 'certificate' }))
       return

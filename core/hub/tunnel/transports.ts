@@ -6,9 +6,9 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 const LISTEN_MS = 30_000
 
 /**
- * The transports that the hub offers: those that `tunnel.transports` names, else all that plugins provide. Throws
- * `MEZ_CONFIG_INVALID` when a named one is missing, `MEZ_SERVICE_TWICE` when two have one name or both claim the ALPN
- * names of agents.
+ * The transports that the hub offers: the ones in `tunnel.transports`, else all that plugins provide. Throws
+ * `MEZ_CONFIG_INVALID` when a configured one is missing, `MEZ_SERVICE_TWICE` when two have the same name or both claim the
+ * ALPN names of agents.
  */
 export function offeredTransports(
   provided: readonly HubTransport[],

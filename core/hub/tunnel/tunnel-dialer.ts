@@ -14,12 +14,12 @@ import { StreamPipe } from '../../wire/stream-pipe.ts'
 import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 
-/** The agent keeps the time; this much more is for the way. */
+/** The agent enforces the timeout; the hub adds this much for the round trip. */
 const GRACE_MS = 1_000
 
 /**
- * One CONNECT stream through a link. `alpn` is what the agent offers in TLS, best first. Resolves once the agent has
- * responded that it is connected.
+ * Opens one CONNECT stream through a link. `alpn` lists the protocols that the agent offers in TLS, best first. Resolves
+ * once the agent has responded that it is connected.
  */
 export function dialThrough(
   link: LiveLink,
@@ -48,7 +48,7 @@ export function dialThrough(
     }
     const refuse = (error: DialError): void =>
       settle(() => {
-        // Nothing was sent, so an ordinary end will do; a reset would leave open what the agent has ended.
+        // Nothing was sent, so an ordinary close is enough; a reset would leave the stream open that the agent has ended.
         stream.resume()
         stream.close(constants.NGHTTP2_NO_ERROR)
         reject(error)
@@ -56,10 +56,12 @@ export function dialThrough(
     const onClose = (): void => settle(() => reject(lost(link, 'the stream was reset')))
     const deadline = setTimeout(
       () =>
-        refuse(new DialError('MEZ_DIAL_TIMEOUT', 'agent_timeout', `${link.hostname} did not answer in time`)),
+        refuse(
+          new DialError('MEZ_DIAL_TIMEOUT', 'agent_timeout', `${link.hostname} did not respond in time`),
+        ),
       connectMs + GRACE_MS,
     )
-    // Stays for the life of the stream; `close` tells the rest.
+    // Kept for the life of the stream; `close` reports the failure.
     stream.on('error', () => {})
     stream.once('close', onClose)
     stream.once('response', (answer) => {
@@ -85,8 +87,8 @@ export function dialThrough(
 }
 
 /**
- * Lets the agent of a link connect to an app and close the connection at once. Rejects with a `DialError` when the app is
- * not reached. Nothing is returned that could carry bytes.
+ * Makes the agent of a link connect to an app and close the connection at once. Rejects with a `DialError` when the app is
+ * unreachable. Does not return a pipe, so that a probe cannot carry bytes.
  */
 export async function probeThrough(link: LiveLink, app: App): Promise<void> {
   // Not counted: a probe is not load.
@@ -98,7 +100,7 @@ function lost(link: LiveLink, why: string): DialError {
   return new DialError('MEZ_LINK_LOST', 'link_lost', `lost the link to ${link.hostname}: ${why}`)
 }
 
-/** Agents are strangers: only something that looks like a reason code is passed on. */
+/** Agents are not trusted: only text in the form of a reason code is passed on. */
 function reasonOf(value: unknown): string {
   return typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value) ? value : 'refused'
 }

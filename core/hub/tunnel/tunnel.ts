@@ -38,7 +38,7 @@ export interface TunnelOptions {
   /** `host:port` of the public port, for the `mezd start` line of `tokens create`. */
   readonly publicAddr: string
   readonly catalog: Pick<RunningCatalog, 'list' | 'bindsIn'>
-  /** The hubs of the cluster: agents keep a link to each. */
+  /** The hubs of the cluster; agents keep a link to each. */
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
@@ -46,11 +46,11 @@ export interface TunnelOptions {
   readonly isAgentLocked: (hostname: string) => boolean
   /** Called before the link of an agent that was removed or locked is cut. */
   readonly agentLost?: (hostname: string, reason: EndReason) => void
-  /** `tunnel.transports`: agents over others are refused. Default: all that plugins provide are offered. */
+  /** `tunnel.transports`: agents on other transports are refused. Default: all transports that plugins provide. */
   readonly offered?: readonly string[] | undefined
-  /** Streams of one agent at a time; further ones are dialled through another agent. Default 9,000. */
+  /** Maximum streams of one agent at a time; further ones use another agent. Default 9,000. */
   readonly streamsPerAgent?: number
-  /** Attempts to join from one address, by `addressKey`. */
+  /** Maximum attempts to join from one address, by `addressKey`. */
   readonly joinsPerMinute: number
   readonly heartbeatMs?: number
   /** How long an agent may take to send its hello; default 10 s. */
@@ -60,11 +60,11 @@ export interface TunnelOptions {
 }
 
 export interface RunningTunnel extends Tunnel {
-  /** Takes a carrier (ClientHello still in it) that asked for `mezite-tunnel/1`; calls `secured` after its handshake. */
+  /** Accepts a connection for `mezite-tunnel/1`, with its ClientHello unread; calls `secured` after the handshake. */
   acceptTunnel(raw: Duplex, from: LinkOrigin, secured?: () => void): void
   /** The same for `mezite-join/1`. */
   acceptJoin(raw: Duplex, from: { readonly clientIp: string }, secured?: () => void): void
-  /** The transports that are offered, of those that plugins provide. Throws as `offeredTransports`. */
+  /** The offered transports among the provided ones. Throws like `offeredTransports`. */
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
   readonly routes: readonly WebRoutes[]
@@ -78,7 +78,7 @@ export interface RunningTunnel extends Tunnel {
   close(): void
 }
 
-/** The live agents of this hub. It opens no listener: carriers are handed to it. */
+/** The live agents of this hub. It does not open a listener: its caller passes it the connections. */
 export function createTunnel(options: TunnelOptions): RunningTunnel {
   const { db, revisions, catalog, clock, offered } = options
   const agents = createAgents(revisions)
@@ -96,7 +96,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
   const acceptLink = createLinkAcceptor({ ...options, links, instances, offers, draining: () => draining })
   const acceptJoiner = createJoinAcceptor({ ...options, enrolment })
 
-  /** False: the hub is stopping, and the carrier was closed. */
+  /** False: the hub is stopping, and the connection was closed. */
   function track(raw: Duplex): boolean {
     raw.on('error', () => raw.destroy())
     if (draining) {
@@ -134,7 +134,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
         (link) => new Promise<void>((resolve) => link.session.once('close', resolve)),
       )
       for (const link of links.all) {
-        // GOAWAY: the agent opens no more links here; open streams go on.
+        // GOAWAY: the agent stops opening links to this hub; open streams continue.
         if (!link.session.destroyed) link.session.goaway()
         link.retire('hub_stopping')
       }
