@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 import type { DialTarget } from '../api/agent-hooks.ts'
 
-/** With it a refused stream carries its reason code. */
+/** The reason code of a refused stream. */
 export const REASON_HEADER = 'mezite-reason'
-/** With it a refused stream carries a sentence for operators, percent-encoded. */
+/** A sentence for operators about a refused stream, percent-encoded. */
 export const DETAIL_HEADER = 'mezite-detail'
-/** With it an accepted stream carries the protocol that TLS to the app negotiated. */
+/** The protocol that TLS to the app negotiated, on an accepted stream. */
 export const ALPN_HEADER = 'mezite-alpn'
 
 const ALPN = /^[a-z0-9./-]{1,32}$/
 const DETAIL_LENGTH = 300
 
-/** `host:port` of an app's URI; null when it is no http:, https: or tcp: URI with a port. */
+/** `host:port` of an app's URI; null when it is not an http:, https: or tcp: URI with a port. */
 export function authorityOf(uri: string): { host: string; port: number; secure: boolean } | null {
   const scheme = /^(https?|tcp):\/\//i.exec(uri)?.[1]?.toLowerCase()
   if (!scheme) return null
@@ -26,7 +26,7 @@ export function authorityOf(uri: string): { host: string; port: number; secure: 
   return { host: hostname, port: number, secure: scheme === 'https' }
 }
 
-/** Headers of the CONNECT stream that asks an agent to dial. Null: the URI names nothing to dial. */
+/** Headers of the CONNECT stream that asks an agent to dial. Null: the URI does not contain a target. */
 export function dialHeaders(target: DialTarget): OutgoingHttpHeaders | null {
   const authority = authorityOf(target.uri)
   if (!authority) return null
@@ -40,7 +40,7 @@ export function dialHeaders(target: DialTarget): OutgoingHttpHeaders | null {
   }
 }
 
-/** Reads such headers. Null: something is missing, malformed, or the URI and `:authority` differ. */
+/** Reads the headers of `dialHeaders`. Null: one is missing or malformed, or the URI and `:authority` differ. */
 export function readDialHeaders(headers: IncomingHttpHeaders): DialTarget | null {
   try {
     const text = (name: string): string => {
@@ -72,7 +72,7 @@ export function readDialHeaders(headers: IncomingHttpHeaders): DialTarget | null
   }
 }
 
-/** The value of `ALPN_HEADER`; null: it is absent or not the name of a protocol. */
+/** Reads the value of `ALPN_HEADER`; null: it is missing or not a protocol name. */
 export function readAlpn(value: unknown): string | null {
   return isAlpn(value) ? value : null
 }
@@ -81,12 +81,12 @@ function isAlpn(value: unknown): value is string {
   return typeof value === 'string' && ALPN.test(value)
 }
 
-/** A sentence as the value of `DETAIL_HEADER`. */
+/** Encodes a sentence as the value of `DETAIL_HEADER`. */
 export function detailValue(text: string): string {
   return encodeURIComponent(text.slice(0, DETAIL_LENGTH).toWellFormed())
 }
 
-/** The sentence in the value of `DETAIL_HEADER`, printable and short whatever the sender wrote; null: there is none. */
+/** Reads the sentence in `DETAIL_HEADER`, shortened and without unprintable characters; null: there is none. */
 export function readDetail(value: unknown): string | null {
   if (typeof value !== 'string') return null
   try {

@@ -3,9 +3,9 @@ import type { Clock } from '../kernel/clock.ts'
 import { HEARTBEAT_MISSES, HEARTBEAT_MS } from './tunnel-protocol.ts'
 
 /**
- * Asks the peer of an HTTP/2 session for a sign of life every `intervalMs`, one question at a time. Calls
- * `onDead` once after `HEARTBEAT_MISSES` intervals without any byte from it. A tick that comes late because this
- * process itself was blocked counts nothing, since the answer may be waiting in the socket.
+ * Pings the peer of an HTTP/2 session every `intervalMs`, one ping at a time. Calls `onDead` once after
+ * `HEARTBEAT_MISSES` intervals without any byte from the peer. A tick that is late because this process was blocked does
+ * not count as a miss, since the response may be waiting in the socket.
  */
 export function startHeartbeat(
   session: Http2Session,
@@ -49,7 +49,7 @@ export function startHeartbeat(
         if (!error) options.onRtt?.(clock.monotonic() - asked)
       })
     } catch {
-      // The session is going; its `close` tells the owner.
+      // The session is closing; its `close` event notifies the owner.
       waiting = false
     }
   }

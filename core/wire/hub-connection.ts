@@ -8,16 +8,16 @@ const HANDSHAKE_MS = 10_000
 
 /** How a hub is reached. */
 export interface HubReach {
-  /** A connection to the public port; owned by the TLS socket from now on. */
+  /** A connection to the public port; the TLS socket takes ownership. */
   readonly carrier: Duplex
-  /** The dialled host: SNI stays what balancers route by. */
+  /** The dialled host, sent as SNI because load balancers route by it. */
   readonly host: string
   readonly alpn: readonly string[]
 }
 
 /**
- * TLS to a hub whose authority is known: chain and the hub's own name must verify. Throws `MEZ_HUB_UNTRUSTED` or
- * `MEZ_HUB_UNREACHABLE`. TLS 1.3 answers a refused client certificate only after this has resolved.
+ * TLS to a hub with a known authority: the chain and the hub's own name must verify. Throws `MEZ_HUB_UNTRUSTED` or
+ * `MEZ_HUB_UNREACHABLE`. With TLS 1.3, a refused client certificate is reported only after this has resolved.
  */
 export function connectHub(
   options: HubReach & {
@@ -54,20 +54,20 @@ export function shakeHands(reach: HubReach, options: ConnectionOptions): Promise
       carrier.destroy()
       reject(error)
     }
-    const deadline = setTimeout(() => fail(unreachable('no TLS handshake in time')), HANDSHAKE_MS)
+    const deadline = setTimeout(() => fail(unreachable('the TLS handshake timed out')), HANDSHAKE_MS)
     carrier.on('error', fail)
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const untrusted = /CERT|VERIFY|ALTNAME|ISSUER/.test(error.code ?? '')
       fail(
         untrusted
-          ? new MezError('MEZ_HUB_UNTRUSTED', `the hub's certificate is refused: ${error.message}`)
+          ? new MezError('MEZ_HUB_UNTRUSTED', `the hub's certificate is not trusted: ${error.message}`)
           : unreachable(error.message),
       )
     })
     socket.once('close', () => fail(unreachable('the hub closed the connection')))
     socket.once('secureConnect', () => {
       if (!socket.alpnProtocol || !alpn.includes(socket.alpnProtocol)) {
-        return fail(unreachable('the server does not speak the protocol of Mezite'))
+        return fail(unreachable("the server does not speak Mezite's protocol"))
       }
       clearTimeout(deadline)
       resolve(socket)

@@ -1,6 +1,6 @@
 /**
- * Splits bytes into lines of JSON objects. A line over the limit or one that is no object calls `onBroken`
- * once; nothing is read after it.
+ * Splits bytes into lines of JSON objects. Calls `onBroken` once for a line that is too long or not an object, and stops
+ * reading.
  */
 export function createLineReader(options: {
   readonly maxBytes: number
@@ -28,13 +28,13 @@ export function createLineReader(options: {
       size = 0
       rest = rest.subarray(at + 1)
       const message = parseObject(line)
-      if (!message) return fail('line is no JSON object')
+      if (!message) return fail('line is not a JSON object')
       options.onMessage(message)
     }
   }
 }
 
-/** One message as a line. */
+/** Encodes one message as a line. */
 export function encodeLine(message: object): Buffer {
   return Buffer.from(`${JSON.stringify(message)}\n`)
 }

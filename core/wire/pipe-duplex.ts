@@ -2,8 +2,9 @@ import { Duplex } from 'node:stream'
 import type { Pipe } from '../api/tunnel.ts'
 
 /**
- * A connection to an app as a stream that node:http and node:http2 take for a socket. Text becomes bytes before it
- * reaches the HTTP/2 stream below, which would send garbage for it. An end that is not clean is an error, never an end.
+ * A connection to an app as a stream that node:http and node:http2 can use as a socket. Text is converted to bytes before
+ * it reaches the HTTP/2 stream below, which would send garbage instead. A connection that does not end cleanly is an
+ * error, never an end.
  */
 export class PipeDuplex extends Duplex {
   readonly #pipe: Pipe
@@ -13,7 +14,7 @@ export class PipeDuplex extends Duplex {
   timeout = 0
 
   constructor(pipe: Pipe) {
-    // As sockets of HTTP: when the app's side ends, so does ours, and an idle connection is dropped.
+    // Like sockets of node:http: when the app's side ends, so does ours, and node:http drops an idle connection.
     super({ allowHalfOpen: false, decodeStrings: true })
     this.#pipe = pipe
     pipe.pause()
@@ -46,7 +47,7 @@ export class PipeDuplex extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.setTimeout(0)
-    // After both ends the last bytes may still be on their way.
+    // After both ends, the last bytes may still be in flight.
     if (error || !this.readableEnded || !this.writableFinished) this.#pipe.destroy()
     this.#drained()
     done(error)
@@ -58,7 +59,7 @@ export class PipeDuplex extends Duplex {
     done?.()
   }
 
-  /** `timeout` after so long without a byte; the agent of node:http drops idle connections with it. 0 stops it. */
+  /** Emits `timeout` after this long without a byte; the agent of node:http drops idle connections then. 0 disables it. */
   setTimeout(ms: number): this {
     this.timeout = ms
     if (this.#idle) clearTimeout(this.#idle)

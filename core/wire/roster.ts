@@ -1,17 +1,18 @@
-/** Has a place in one roster at a time. */
+/** A member of at most one roster at a time. */
 export interface Placed {
-  /** -1 outside of the roster, which keeps it. */
+  /** Index in the roster, which sets it; -1 outside of it. */
   place: number
 }
 
 /**
- * Members that come and go thousands of times a second, in no order. No Set: V8 gives a Set a new table every few changes,
- * and the old one, once it is old itself, keeps what was in it in memory until the next full collection: whole requests.
+ * An unordered list for members that are added and removed thousands of times a second. A Set is not used: V8 allocates a
+ * new table for it every few changes, and an old table that has reached the old generation keeps its members, such as
+ * whole requests, in memory until the next full collection.
  */
 export class Roster<T extends Placed> {
   readonly #members: T[] = []
 
-  /** The very list: its last member takes the place of one that leaves. */
+  /** The live list, not a copy: when a member is removed, the last one takes its place. */
   get members(): readonly T[] {
     return this.#members
   }
@@ -22,7 +23,7 @@ export class Roster<T extends Placed> {
     this.#members.push(member)
   }
 
-  /** False when it had left already. */
+  /** Returns false when it was already removed. */
   remove(member: T): boolean {
     const { place } = member
     if (place < 0) return false

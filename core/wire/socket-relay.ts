@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream'
 import { resetSocket } from './socket-reset.ts'
 import type { StreamPipe } from './stream-pipe.ts'
 
-/** Frames of this size come in bursts: all that arrive in one pass of the event loop leave in one system call. */
+/** Frames of this size arrive in bursts: all that arrive in one pass of the event loop are sent in one system call. */
 const BULK_BYTES = 8 * 1024
 
 /**
- * Carries bytes both ways between a stream and a connection, with back-pressure. Each end closes only its direction;
- * a reset of one side resets the other. Create the socket with `allowHalfOpen`.
+ * Relays bytes in both directions between a stream and a connection, with back-pressure. An end closes only its direction;
+ * a reset of one side resets the other. The socket needs `allowHalfOpen`.
  */
 export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
   let ended = false
@@ -43,7 +43,7 @@ export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
     ended = true
     pipe.end()
   })
-  // The socket may arrive paused.
+  // The socket may be paused.
   socket.resume()
   socket.once('close', () => {
     // Without `end` the connection's bytes are incomplete; with an error the stream's bytes are lost.

@@ -2,18 +2,18 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 const carriers = new WeakMap<Duplex, Socket>()
-/** An end whose way is free takes one pass of the event loop; of TLS, it may have to wait for a peer that does not read. */
+/** Deadline for our end to be sent: usually one pass of the event loop, but TLS may wait for a peer that does not read. */
 const END_MS = 1_000
 
-/** Says what TCP connection carries a TLS connection, so that `resetSocket` can reset it. */
+/** Registers the TCP connection under a TLS connection, so that `resetSocket` can reset it. */
 export function carriedBy(secured: Duplex, carrier: Socket): void {
   carriers.set(secured, carrier)
 }
 
 /**
- * Ends a connection so that the other side cannot take what it got for all: with RST when it stands on TCP. Others,
- * such as Unix sockets, have no reset and are closed. Takes effect at once, or, when our end is on its way just now,
- * right after it.
+ * Closes a connection so that the other side cannot mistake partial data for complete data: with RST if it runs over TCP.
+ * Others, such as Unix sockets, cannot be reset and are closed. Takes effect at once, or right after our end if that is
+ * just being sent.
  */
 export function resetSocket(socket: Duplex): void {
   // libuv refuses to reset a socket during shutdown(2), and Node.js then never closes it: its descriptor is lost.
@@ -32,7 +32,7 @@ export function resetSocket(socket: Duplex): void {
   socket.once('close', stop)
 }
 
-/** Node.js shuts down when all that was written has left, and tells it by `finish`. */
+/** Node.js calls shutdown(2) once everything written was sent, and emits `finish` afterwards. */
 function isShuttingDown(socket: Duplex): boolean {
   return socket.writableEnded && !socket.writableFinished && socket.writableLength === 0 && !socket.destroyed
 }
@@ -43,7 +43,7 @@ function resetNow(socket: Duplex): void {
     try {
       carrier.resetAndDestroy()
     } catch {
-      // Node.js throws for what is no TCP socket.
+      // Node.js throws when it is not a TCP socket.
     }
   }
   socket.destroy()

@@ -6,9 +6,8 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
 
 /**
- * Bytes in both directions over one HTTP/2 stream that has been answered. Reading begins after the current
- * microtasks, when the owner has set its callbacks. Only Buffers reach the stream: a corked string followed
- * by an empty one would be sent as garbage.
+ * Bytes in both directions over one accepted HTTP/2 stream. Reading starts after the current microtasks, when the owner
+ * has set its callbacks. Write only Buffers: a corked string followed by an empty one would be sent as garbage.
  */
 export class StreamPipe implements Pipe {
   readonly agent: string
@@ -20,7 +19,7 @@ export class StreamPipe implements Pipe {
   ondrain: () => void = nothing
   onclose: (error: Error | null) => void = nothing
   readonly #stream: Http2Stream
-  /** Kept, because a closed stream has forgotten it. */
+  /** Stored here, because a closed stream no longer has it. */
   readonly #session: Http2Stream['session']
   readonly #budget: UnreadBudget | undefined
   #ended = false
@@ -28,7 +27,7 @@ export class StreamPipe implements Pipe {
   #closed = false
   #error: Error | null = null
 
-  /** `budget`: that of the stream's session. */
+  /** `budget`: the budget of the stream's session. */
   constructor(stream: Http2Stream, agent: string, budget?: UnreadBudget) {
     this.#stream = stream
     this.#budget = budget
@@ -46,7 +45,7 @@ export class StreamPipe implements Pipe {
     })
   }
 
-  /** `end` also comes when the session dies or the peer resets: then the stream says so. */
+  /** `end` is also emitted when the session is lost or the peer resets the stream; the checks below detect that. */
   #atEnd(): void {
     if (this.#stream.aborted || this.#stream.rstCode !== NGHTTP2_NO_ERROR || this.#error) return
     this.#ended = true
@@ -58,11 +57,11 @@ export class StreamPipe implements Pipe {
     this.#paused = false
     this.#closed = true
     const { writableEnded, writableFinished, rstCode } = this.#stream
-    // The last frame, once it is on its way, may close the stream before Node.js calls it finished.
+    // Once the last frame is in flight, the stream may close before Node.js reports it as finished.
     const sent = writableFinished || (writableEnded && !this.#session?.destroyed)
     const clean = this.#ended && sent && !this.#error && rstCode === NGHTTP2_NO_ERROR
     if (clean) return void this.onclose(null)
-    // The link and all its streams are gone: another agent may be asked, where a reset by the app ends it.
+    // The whole link is gone, so another agent may be tried; a reset by the app is final.
     if (this.#session?.destroyed) return void this.onclose(linkLost(this.#error))
     this.onclose(this.#error ?? new Error(`the stream was reset (code ${rstCode})`))
   }
@@ -101,21 +100,21 @@ function linkLost(cause: Error | null): Error {
 }
 
 /**
- * Resets a stream at once. `close()` of Node.js ends the writable side first, which sends END_STREAM before
- * RST_STREAM: the peer would take a cut answer for a complete one. So that call is made to do nothing.
- * The default code says that the TCP connection behind a CONNECT is gone (RFC 9113, 8.5); CANCEL would do, but Node.js
- * holds back a CANCEL that is sent from inside a callback.
+ * Resets a stream at once. `close()` of Node.js ends the writable side first, which sends END_STREAM before RST_STREAM:
+ * the peer would mistake a cut response for a complete one. So `end` is replaced by a function that does nothing. The
+ * default code means that the TCP connection behind a CONNECT failed (RFC 9113, 8.5). CANCEL would also fit, but Node.js
+ * delays a CANCEL that is sent from inside a callback.
  */
 export function resetStream(stream: Http2Stream, code: number = NGHTTP2_CONNECT_ERROR): void {
   if (stream.destroyed) return
   if (stream.closed) {
-    // Both ends were sent, but what came last is still unread: paused, it would stay open for ever.
+    // Both ends were sent, but the last bytes are still unread: a paused stream would stay open for ever.
     if (stream.rstCode === NGHTTP2_NO_ERROR) stream.destroy()
     return
   }
   if (!stream.writableEnded) stream.end = () => stream
   stream.close(code)
-  // Node.js lets go of a stream once both its sides have finished. When the peer has closed it already, ours never does.
+  // Node.js frees a stream once both its sides have finished, but if the peer has already closed it, ours never does.
   const release = (): unknown => setImmediate(() => stream.destroy())
   if (stream.pending) stream.once('ready', release)
   else release()

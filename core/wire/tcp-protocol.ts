@@ -1,7 +1,7 @@
 /**
- * What hub and msh agree on: HTTP/2 over mutual TLS, msh is the client. One CONNECT stream per
- * local connection, `:authority` is the app's name; 200 opens it, any other status carries a reason code in
- * `mezite-reason` (`REASON_HEADER`), and in `MESSAGE_HEADER` what an administrator wrote to those who are refused.
+ * ALPN name of the protocol between hub and msh: HTTP/2 over mutual TLS, with msh as the client. Each local connection is
+ * one CONNECT stream whose `:authority` is the app's name. 200 opens it; any other status has a reason code in
+ * `REASON_HEADER` and, in `MESSAGE_HEADER`, the administrator's message to the refused user.
  */
 export const TCP_ALPN = 'mezite-tcp/1'
 

@@ -1,30 +1,30 @@
 import { constants } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 
-// What hub and agent agree on. A change that an older side cannot read needs a new number.
+// The protocol between hub and agent. A change that an older side cannot read needs a new version number.
 
 /** ALPN name of a tunnel: the agent shows its certificate. */
 export const TUNNEL_ALPN = 'mezite-tunnel/1'
 /** ALPN name of joining: the agent has no certificate yet. */
 export const JOIN_ALPN = 'mezite-join/1'
-/** Before the id of a hub in a second ALPN name: an agent wants that one, whichever hub a balancer leads it to. */
+/** Prefix of a second ALPN name, before the id of the hub that an agent wants to reach through a load balancer. */
 export const WISH_ALPN = 'mezite-to/'
-/** In both greetings. */
+/** Sent in both greetings. */
 export const PROTOCOL_VERSION = 1
 
-/** How often each side asks whether the other is alive. */
+/** How often each side pings the other. */
 export const HEARTBEAT_MS = 2_000
-/** So many unanswered questions end the link. */
+/** How many intervals without a response close the link. */
 export const HEARTBEAT_MISSES = 3
 
 /** The longest message on the control stream. */
 export const CONTROL_LINE_BYTES = 64 * 1024
 
-/** Bytes in flight on one stream. */
+/** Maximum bytes in flight on one stream. */
 export const STREAM_WINDOW = 4 << 20
 /** The window of each stream while too many of a session are not being read. */
 export const STALLED_STREAM_WINDOW = 64 << 10
-/** Bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. */
+/** Maximum bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. */
 export const SESSION_WINDOW = 32 << 20
 
 /**
@@ -59,7 +59,7 @@ export function hubName(clusterName: string): string {
 /** Timers of Node.js hold at most 2^31-1 ms; a longer wait would fire at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** True for what may stand as an agent's host name: lower case, as in a certificate. */
+/** Whether the text is valid as an agent's host name: lower case, as in a certificate. */
 export function isHostname(text: unknown): text is string {
   return typeof text === 'string' && /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/.test(text)
 }

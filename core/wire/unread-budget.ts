@@ -1,17 +1,17 @@
 import type { Http2Session } from 'node:http2'
 import { SESSION_WINDOW, STALLED_STREAM_WINDOW, STREAM_WINDOW } from './tunnel-protocol.ts'
 
-/** So many stalled streams may each hold a whole window unread. */
+/** How many stalled streams may each hold a whole window unread. */
 const MOST_STALLED = SESSION_WINDOW / STREAM_WINDOW
 /** A pause shorter than this is ordinary back-pressure. */
 const LOWER_AFTER_MS = 10
 const RAISE_AFTER_MS = 1_000
-/** Settings bind a peer once it has acknowledged them; one that does not would keep the large windows. */
+/** A peer applies settings when it acknowledges them; one that never does would keep the large windows. */
 const ACK_MS = 10_000
 
 /**
- * Bounds what the receiving side of one session holds unread. A stalled stream keeps its whole window in memory, so
- * when too many stall at once all streams get small windows, until half of the limit is reached again.
+ * Limits the unread bytes of one session. A stalled stream keeps its whole window in memory, so when too many stall at
+ * once, all streams get small windows until the number of stalled streams falls to half of the limit.
  */
 export class UnreadBudget {
   readonly #session: Http2Session
@@ -27,13 +27,13 @@ export class UnreadBudget {
     session.once('close', () => clearTimeout(this.#timer))
   }
 
-  /** A stream is not being read from now on. */
+  /** Call it when a stream stops being read. */
   paused(): void {
     this.#stalled += 1
     if (!this.#lowered && this.#stalled > MOST_STALLED) this.#checkIn(LOWER_AFTER_MS)
   }
 
-  /** It is read again, or gone. */
+  /** Call it when the stream is read again or has closed. */
   resumed(): void {
     this.#stalled -= 1
     if (this.#lowered && this.#stalled <= MOST_STALLED / 2) this.#checkIn(RAISE_AFTER_MS)
@@ -55,7 +55,7 @@ export class UnreadBudget {
       )
       this.#lowered = lower
     } catch {
-      // The session is going, or has not answered earlier settings: the next pause checks again.
+      // The session is closing, or has not acknowledged earlier settings; the next pause checks again.
     }
   }
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import { MezError, messageOf } from '../../kernel/error.ts'
 
-/** Makes the data directory for this user alone, if it is missing. Throws `MEZ_DATA_DIR_UNWRITABLE`. */
+/** Creates the data directory if it is missing, accessible to this user only. Throws `MEZ_DATA_DIR_UNWRITABLE`. */
 export async function prepareDataDir(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 })

@@ -4,11 +4,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { MezError } from '../../kernel/error.ts'
 
 /**
- * Takes the exclusive lock on a data directory, which is made with mode 0700. Throws `MEZ_DATABASE_LOCKED` when another
- * process, or this one, holds it. PGlite itself would open a directory that is in use, and destroy it.
+ * Takes the exclusive lock on a data directory, which is created with mode 0700. Throws `MEZ_DATABASE_LOCKED` when another
+ * process, or this one, has the lock. PGlite itself would open a directory that is in use, and destroy it.
  *
- * The lock is SQLite's on a file that holds nothing: the kernel lets go of it when a process ends in whatever way, so it
- * is never stale, and it also holds between containers that share the directory.
+ * It is an SQLite lock on an empty file: the kernel releases it however the process ends, so it is never stale, and it
+ * also works between containers that share the directory.
  */
 export function lockDataDir(dataDir: string): { release(): void } {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })

@@ -14,30 +14,33 @@ import { createPostgresPool, type PostgresLimits, postgresLimits } from './postg
 import { refuseBesideTransaction } from './transaction-guard.ts'
 
 export type DatabaseConfig =
-  | { readonly driver: 'embedded' /** The hub's; made with mode 0700. */; readonly dataDir: string }
-  | { readonly driver: 'postgres' /** May hold a password: never logged. */; readonly url: string }
+  | {
+      readonly driver: 'embedded' /** The hub's data directory; created with mode 0700. */
+      readonly dataDir: string
+    }
+  | { readonly driver: 'postgres' /** May contain a password: never logged. */; readonly url: string }
 
-/** The database while it is open. */
+/** An open database. */
 export interface OpenDatabase {
   readonly db: Database
-  /** Has a connection of its own, for the reads that access stands on: what fills `db` does not make them wait. */
+  /** Has its own connection, so that reads of access data do not wait when all connections of `db` are in use. */
   readonly reserved: Database
   readonly dialect: 'embedded' | 'postgres'
-  /** Runs the database room's own migrations, then these in order. Hubs that start together take turns. */
+  /** Runs the database room's own migrations, then these in the given order. Hubs that start together take turns. */
   migrate(migrations: readonly Migrations[]): Promise<void>
-  /** Hears what any hub says with `notify`, as a hint only: it may be lost, doubled or empty. Returns what ends it. */
+  /** Receives the notifications of any hub, as hints: they may be lost, repeated or empty. Returns the stop function. */
   listen(channel: string, heard: (payload: string) => void): () => void
-  /** Never rejects: it is a hint. */
+  /** Sends a notification to all hubs. Never rejects, because it is only a hint. */
   notify(channel: string, payload?: string): Promise<void>
-  /** Connections to the server by what they do; none with the embedded database. */
+  /** Number of connections to the server by state; empty with the embedded database. */
   connections(): Readonly<Record<string, number>>
-  /** This machine's address towards the server; null: the server, or the database, is on it. */
+  /** This machine's address on connections to the server; null: the database is on this machine. */
   localAddress(): string | null
   /** Closes every connection, or the embedded database and its lock. Safe to call twice. */
   close(): Promise<void>
 }
 
-/** Told of every query, but not of migrations: how long it took, and whether it failed. */
+/** Called after every query, except those of migrations, with its duration and whether it failed. */
 type Asked = (ms: number, failed: boolean) => void
 
 interface OpenOptions {
@@ -46,13 +49,13 @@ interface OpenOptions {
   readonly asked?: Asked
 }
 
-/** Migrations may take long; but while one waits for a table, everybody who reads it waits as well. */
+/** Migrations may take long, but while one waits for a table lock, all readers of the table wait behind it. */
 const MIGRATION_MS = 10 * 60_000
 const MIGRATION_LOCK_MS = 2_000
 
 /**
- * Opens the database and asks it once, so that what is wrong shows now. Throws `MEZ_DATABASE_LOCKED` when another hub
- * has the embedded one open and `MEZ_DATABASE_UNAVAILABLE` when it cannot be reached.
+ * Opens the database and queries it once, so that errors show now. Throws `MEZ_DATABASE_LOCKED` when another hub has the
+ * embedded database open, and `MEZ_DATABASE_UNAVAILABLE` when the database is unreachable.
  */
 export async function openDatabase(
   config: DatabaseConfig,
@@ -68,7 +71,7 @@ export async function openDatabase(
   } catch (error) {
     await opened.close().catch(() => {})
     if (error instanceof MezError) throw error
-    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the database does not open: ${messageOf(error)}`, {
+    throw new MezError('MEZ_DATABASE_UNAVAILABLE', `the database cannot be opened: ${messageOf(error)}`, {
       cause: error,
     })
   }
@@ -108,7 +111,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
       listeners.set(channel, all.add(heard))
       return () => all.delete(heard)
     },
-    // There is one hub, and it is this process.
+    // This process is the only hub.
     async notify(channel, payload = '') {
       for (const heard of listeners.get(channel) ?? []) queueMicrotask(() => heard(payload))
     },
@@ -153,7 +156,7 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
     async notify(channel, payload = '') {
       await sql`SELECT pg_notify(${channel}, ${payload})`
         .execute(db)
-        .catch((error) => log.debug({ error: messageOf(error) }, 'no notification sent'))
+        .catch((error) => log.debug({ error: messageOf(error) }, 'failed to send a notification'))
     },
     connections: pool.counts,
     localAddress: pool.localAddress,
@@ -167,7 +170,7 @@ function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
   return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
 }
 
-/** Refuses connections beside the transaction of a change, and counts a query that gets none: kysely does not see it. */
+/** Refuses connections outside the transaction of a change. Reports failed connects, since kysely does not log them. */
 function guarded(pool: PostgresPool, asked: Asked | undefined): PostgresPool {
   return {
     ...pool,

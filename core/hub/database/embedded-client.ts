@@ -13,7 +13,7 @@ interface Result {
   readonly affectedRows: number | undefined
 }
 
-/** One worker. Transactions belong to a worker and fail with it. */
+/** One worker. A transaction belongs to one worker and fails if that worker ends. */
 interface Engine {
   query(sql: string, parameters?: readonly unknown[]): Promise<Result>
   close(): Promise<void>
@@ -21,7 +21,7 @@ interface Engine {
 }
 
 export interface EmbeddedClientOptions {
-  /** Folder of the data files; the caller holds the lock on it. */
+  /** Folder of the data files; the caller has the lock on it. */
   readonly folder: string
   readonly log: Log
   /** How long a statement may take before the worker is replaced; default 30 s. */
@@ -96,7 +96,7 @@ function resultOf<T>(rows: unknown[], affectedRows: number | undefined) {
 }
 
 function startEngine(folder: string, log: Log, queryMs: number): Engine {
-  // Compiling PostgreSQL on all processors at once leaves 40 MB more in the memory of the process.
+  // Compiling PostgreSQL on all processors at once would leave 40 MB more in the memory of the process.
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   const worker = new Worker(workerFile, {
     workerData: { folder },
@@ -130,7 +130,7 @@ function startEngine(folder: string, log: Log, queryMs: number): Engine {
     const id = ++sent
     return new Promise((resolve, reject) => {
       let strikes = 0
-      // Two strikes: after the process was stopped, the first timer fires before a response that has arrived is read.
+      // Two strikes: after a stopped process continues, the timer fires before a response that has arrived is read.
       const timer = setInterval(() => {
         strikes += 1
         if (strikes >= 2) end(`did not respond within ${deadlineMs} ms`)

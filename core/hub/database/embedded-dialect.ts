@@ -7,8 +7,8 @@ const WAITING = 5_000
 const WAIT_MS = 30_000
 
 /**
- * kysely's dialect for PGlite, with its own queue for the one connection: kysely's has neither bound nor deadline, and a
- * change that waits there for its own transaction waits forever.
+ * kysely's dialect for PGlite, with our own queue for the one connection. The queue of kysely has neither a limit nor a
+ * deadline, and a change that waits there for its own transaction would wait for ever.
  */
 export class EmbeddedDialect extends PGliteDialect {
   readonly #config: PGliteDialectConfig
@@ -28,7 +28,7 @@ export class EmbeddedDialect extends PGliteDialect {
 }
 
 class EmbeddedAdapter extends PGliteAdapter {
-  /** Switches kysely's queue off. */
+  /** Disables kysely's queue. */
   override get supportsMultipleConnections() {
     return true
   }

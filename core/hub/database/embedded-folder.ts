@@ -5,17 +5,17 @@ import { join } from 'node:path'
 import { MezError } from '../../kernel/error.ts'
 
 const INITIALISE_MS = 120_000
-/** From the sources the file ends in .ts, from dist in .js. */
+/** The worker is .ts when run from the sources and .js when run from dist. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 
 /** The code that runs PGlite, as a worker or as a process. */
 export const workerFile = new URL(`./pglite-worker${EXTENSION}`, import.meta.url)
 
 /**
- * Creates the embedded database in this folder unless it exists, with files that only this user can read. Call it while
- * holding the lock on the data directory. Throws `MEZ_DATABASE_UNAVAILABLE`.
+ * Creates the embedded database in this folder unless it exists, with files that only this user can read. The caller must
+ * have the lock on the data directory. Throws `MEZ_DATABASE_UNAVAILABLE`.
  *
- * A process of its own initialises the database: the memory that this takes, several hundred MB, would stay with the hub.
+ * A separate process initialises the database, because the several hundred MB that this takes would stay with the hub.
  */
 export async function prepareFolder(folder: string): Promise<void> {
   const exists = await stat(join(folder, 'PG_VERSION')).catch(() => null)
@@ -46,7 +46,7 @@ async function initialise(folder: string): Promise<void> {
   }
 }
 
-/** Removes the rights of other users: PGlite itself creates files with mode 0666, whatever the umask. */
+/** Removes the permissions of other users, because PGlite creates files with mode 0666 regardless of the umask. */
 async function makePrivate(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)

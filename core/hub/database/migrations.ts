@@ -5,7 +5,7 @@ import type { Migrations } from '../../api/database.ts'
 export type ChangeTables = {
   /** Exactly one row. Its lock orders all changes. `tag` tells two histories with the same number apart. */
   readonly change_sequence: { readonly id: number; readonly n: number; readonly tag: string }
-  /** One row for each number, from the last that was pruned on. `touched` is JSON: `[kind, key, 1 if no decision depends on it][]`. */
+  /** One row for each number that is not pruned. `touched` is JSON: `[kind, key, 1 if no decision depends on it][]`. */
   readonly change_log: {
     readonly n: number
     readonly tag: string
@@ -14,7 +14,7 @@ export type ChangeTables = {
   }
 }
 
-/** What the database room itself needs. */
+/** The tables of the database room itself. */
 export const databaseMigrations: Migrations = {
   owner: 'core-database',
   migrations: {

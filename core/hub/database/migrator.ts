@@ -9,27 +9,27 @@ import { sayWhatWaits } from '../../log/wait-notice.ts'
 /** An arbitrary number that all hubs agree on. */
 const MIGRATION_LOCK = 7_264_510_027
 
-/** Hubs wait this long for one that migrates. */
+/** How long a hub waits while another one migrates. */
 const TURN_MS = 10 * 60_000
 
-/** How long it is tried to get at tables that others use, a backup for one. */
+/** How long to retry while tables are in use, for example by a backup. */
 const TRIED_MS = 10 * 60_000
 const PAUSE_MS = 5_000
 
-/** What a statement says that `lock_timeout` has ended. */
+/** SQLSTATE of a statement that hit `lock_timeout`. */
 const LOCK_NOT_AVAILABLE = '55P03'
 
-/** How the name of a migration ends after which older versions must not run any more, not even beside the new one. */
+/** Suffix of migrations after which older versions must not run any more, not even alongside the new one. */
 const BREAKING = '-breaking'
 
 /**
- * Brings the tables of every owner up to date, in the order given; hubs that start together take turns. Migrations of a
- * newer version are left as they are, since they only add, so that a hub can be rolled back or started again while
- * others are upgraded. Throws `MEZ_DATABASE_NEWER` when one of those is marked as breaking, before anything is changed,
- * and `MEZ_MIGRATION_FAILED`, naming owner and migration, when one throws (its owner's migrations are rolled back).
+ * Migrates the tables of every owner in the given order; hubs that start together take turns. Migrations of a newer
+ * version only add, so they are left in place: a hub can be rolled back, or restarted while others are upgraded. Throws
+ * `MEZ_DATABASE_NEWER` before any change when one of those is marked as breaking, and `MEZ_MIGRATION_FAILED`, with owner
+ * and migration, when one throws (which rolls back its owner's migrations).
  *
- * `db` has a short `lock_timeout`: everybody who reads a table waits behind a statement that waits to change it, the hubs
- * that run among them, so each wait is short, and owners whose statements have missed a lock are tried again.
+ * `db` has a short `lock_timeout`: while a statement waits to change a table, all readers wait behind it, including
+ * running hubs. So each wait is short, and the migrations of an owner are retried when they did not get a lock.
  */
 export async function runMigrations(
   db: Database,
@@ -40,9 +40,9 @@ export async function runMigrations(
   const owners = new Set<string>()
   for (const { owner } of all) {
     if (owners.has(owner))
-      throw new MezError('MEZ_MIGRATION_FAILED', `two parts bring migrations of '${owner}'`)
+      throw new MezError('MEZ_MIGRATION_FAILED', `two parts provide migrations for '${owner}'`)
     if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(owner)) {
-      throw new MezError('MEZ_MIGRATION_FAILED', `'${owner}' cannot be an owner of migrations`)
+      throw new MezError('MEZ_MIGRATION_FAILED', `'${owner}' is not a valid owner of migrations`)
     }
     owners.add(owner)
   }
@@ -77,7 +77,7 @@ async function newerOf(db: Database, { owner, migrations }: Migrations): Promise
   if (breaking === undefined) return newer
   throw new MezError(
     'MEZ_DATABASE_NEWER',
-    `the database has the migration '${breaking}' of '${owner}', beside which this version must not run`,
+    `the migration '${breaking}' of '${owner}' by a newer version makes the database incompatible with this version`,
   )
 }
 
@@ -87,8 +87,8 @@ async function migrateOwner(
   newer: readonly string[],
   log: Log,
 ): Promise<void> {
-  if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database is of a newer version')
-  // The migrator wants to see everything that has run.
+  if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database was migrated by a newer version')
+  // The migrator requires all migrations that have run.
   const waited = Object.entries(migrations).map(([name, migration]): [string, Migration] => {
     const up: Migration['up'] = (trx) =>
       sayWhatWaits(`the migration '${name}' of '${owner}'`, (async () => migration.up(trx))(), log)
@@ -106,7 +106,7 @@ async function migrateOwner(
   let tried = await migrator.migrateToLatest()
   while (Object(tried.error).code === LOCK_NOT_AVAILABLE && performance.now() < until) {
     const inUseBy = await whoHoldsLocks(db)
-    log.warn({ owner, inUseBy }, 'tables to migrate are in use, by a backup for example: it is tried again')
+    log.warn({ owner, inUseBy }, 'tables to migrate are in use, for example by a backup; retrying')
     await pause(PAUSE_MS)
     tried = await migrator.migrateToLatest()
   }
@@ -119,12 +119,12 @@ async function migrateOwner(
   for (const { migrationName } of results) log.info({ owner, migration: migrationName }, 'database migrated')
 }
 
-/** Who has used tables for more than a moment: program and process id on the server. */
+/** The programs that have used tables for more than a second, with their process ids on the server. */
 async function whoHoldsLocks(db: Kysely<unknown>): Promise<readonly string[]> {
   const { rows } = await sql<{ pid: number; name: string }>`
     SELECT DISTINCT pid, application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'relation' AND granted AND datname = current_database() AND pid <> pg_backend_pid()
       AND (xact_start IS NULL OR xact_start < now() - interval '1 second')
     ORDER BY pid LIMIT 10`.execute(db)
-  return rows.map(({ pid, name }) => `${name || 'a program without a name'} (pid ${pid})`)
+  return rows.map(({ pid, name }) => `${name || 'unnamed program'} (pid ${pid})`)
 }

@@ -34,7 +34,7 @@ if (parentPort) serve(parentPort, openFolder((workerData as { folder: string }).
 else if (process.send) await initialise(process.argv[2] ?? '')
 
 function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>): void {
-  // Each request reports it; unhandled, it would end the worker and print a page of its source.
+  // Each request reports the error; unhandled, it would end the worker and print a page of its source.
   database.catch(() => {})
   port.on('message', async (request: WorkerRequest) => {
     const { id } = request
@@ -53,7 +53,7 @@ function serve(port: NonNullable<typeof parentPort>, database: Promise<PGlite>):
   })
 }
 
-/** As a process of its own: creates the database in an empty folder, and ends with the hub. */
+/** Runs as a separate process: creates the database in an empty folder. Exits when the hub does. */
 async function initialise(folder: string): Promise<void> {
   process.umask(0o077)
   process.on('disconnect', () => process.exit(1))

@@ -6,14 +6,14 @@ const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 5_000
 
 export interface PostgresListener {
-  /** Returns a function that ends it. */
+  /** Returns the stop function. */
   listen(channel: string, heard: (payload: string) => void): () => void
   close(): Promise<void>
 }
 
 /**
- * One connection that listens. Only ever a hint: notifications that come while it is away are lost, and it connects again
- * with jitter. Connects when the first listener comes.
+ * Receives notifications on one connection, opened for the first listener. Notifications are only hints: those sent
+ * while the connection is down are lost. Reconnects with backoff and jitter.
  */
 export function createPostgresListener(url: string, log: Log): PostgresListener {
   const listeners = new Map<string, Set<(payload: string) => void>>()
@@ -52,10 +52,10 @@ export function createPostgresListener(url: string, log: Log): PostgresListener 
       await own.connect()
       for (const channel of listeners.keys()) await own.query(`LISTEN ${own.escapeIdentifier(channel)}`)
       waitMs = FIRST_WAIT_MS
-      // Something may have been missed meanwhile.
+      // Notifications may have been lost in the meantime.
       for (const all of listeners.values()) for (const heard of all) heard('')
     } catch (error) {
-      log.debug({ error: messageOf(error) }, 'cannot listen to the database')
+      log.debug({ error: messageOf(error) }, 'failed to listen for database notifications')
       again(own)
     }
   }

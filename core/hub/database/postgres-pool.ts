@@ -5,17 +5,17 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { onStandby } from './standby-check.ts'
 
-/** Deadlines and bounds of the connections to PostgreSQL. Times in milliseconds. */
+/** Deadlines and limits of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {
   readonly connections: number
-  /** Queries that may wait for a connection; more are refused at once. */
+  /** Number of queries that may wait for a connection; more are refused at once. */
   readonly waiting: number
   readonly connectMs: number
   /** The server ends a statement after this long. */
   readonly statementMs: number
-  /** The client gives a connection up when an answer takes this long; more than `statementMs`. */
+  /** The client drops a connection when a response takes this long; more than `statementMs`. */
   readonly answerMs: number
-  /** The server ends a transaction that asks nothing for this long: a stopped hub must not hold the others up. */
+  /** The server ends a transaction that is idle for this long: a stopped hub must not block the others. */
   readonly idleInTransactionMs: number
   readonly lockMs: number
 }
@@ -32,22 +32,22 @@ export const postgresLimits: PostgresLimits = {
 
 const INT8 = 20
 
-/** int8 as a number, like the embedded database gives it. */
+/** Returns int8 as a number, as the embedded database does. */
 const postgresTypes = {
   getTypeParser: ((oid: number, format?: 'text') =>
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 }
 
 export interface CountedPool extends PostgresPool {
-  /** Connections by what they do, and who waits for one. */
+  /** Number of connections by state, and of queries that wait for one. */
   counts(): Readonly<Record<'used' | 'idle' | 'waiting', number>>
-  /** This machine's address on the newest connection; null: a Unix socket, or none yet. */
+  /** This machine's address on the newest connection; null: it is a Unix socket, or there is none yet. */
   localAddress(): string | null
 }
 
 /**
- * A pool for kysely in which every wait has a deadline, and a connection that missed one, or leads to a standby, is thrown
- * away.
+ * A pool for kysely in which every wait has a deadline. Connections that miss a deadline or lead to a standby are
+ * discarded.
  */
 export function createPostgresPool(url: string, limits: PostgresLimits, log: Log): CountedPool {
   const pool = new pg.Pool({
@@ -66,7 +66,7 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
   const wrapped = new WeakMap<pg.PoolClient, PostgresPoolClient>()
   let localAddress: string | null = null
   pool.on('error', (error) => log.warn({ error: messageOf(error) }, 'an idle database connection broke'))
-  // A connection may also break while somebody has it and asks nothing; unheard, that would end the process.
+  // A connection may also break while it is checked out but idle; an unhandled error would end the process.
   pool.on('connect', (client) => {
     client.on('error', () => broken.add(client))
     localAddress = streamOf(client)?.localAddress ?? null
@@ -74,19 +74,19 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
 
   function ask(client: pg.PoolClient, sql: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
     if (broken.has(client)) {
-      // Its connection is gone, and the transaction with it.
+      // The transaction was lost with the connection.
       if (sql === 'rollback') return Promise.resolve({ command: 'ROLLBACK', rowCount: 0, rows: [] } as never)
       return Promise.reject(unavailable('the connection is broken'))
     }
     return new Promise((resolve, reject) => {
       let strikes = 0
-      // Two strikes: after a process stop the first timer fires before the answer that is already there is read.
+      // Two strikes: after a stopped process continues, the timer fires before a response that has arrived is read.
       const timer = setInterval(() => {
         strikes += 1
         if (strikes < 2) return
         clearInterval(timer)
         broken.add(client)
-        reject(unavailable(`no answer within ${limits.answerMs} ms`))
+        reject(unavailable(`no response within ${limits.answerMs} ms`))
       }, limits.answerMs / 2)
       client.query(sql, parameters as unknown[]).then(
         (result) => {
@@ -104,8 +104,9 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
   }
 
   /**
-   * At its first use: whatever the server has as its default, changes wait for each other and none fails. And not to a
-   * standby: kept, it would lead there even when the way to the primary is open again.
+   * Prepares a connection at its first use. READ COMMITTED, regardless of the server's default, makes changes wait for
+   * each other instead of failing. A connection to a standby is dropped: in the pool, it would be used even after the
+   * primary is reachable again.
    */
   async function prepared(client: pg.PoolClient): Promise<PostgresPoolClient> {
     const known = wrapped.get(client)
@@ -129,7 +130,7 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
       release(destroy?: boolean) {
         if (!destroy && !broken.has(client)) return client.release()
         client.release(true)
-        // release() says goodbye first, which a dead peer never answers.
+        // release() first sends a message that a dead peer never acknowledges.
         streamOf(client)?.destroy()
       },
     } as unknown as PostgresPoolClient
@@ -138,7 +139,8 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
   return {
     options: pool.options,
     async connect() {
-      if (pool.waitingCount >= limits.waiting) throw unavailable('too many queries wait for a connection')
+      if (pool.waitingCount >= limits.waiting)
+        throw unavailable('too many queries are waiting for a connection')
       try {
         return await prepared(await pool.connect())
       } catch (error) {
@@ -159,7 +161,7 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
 const streamOf = (client: pg.PoolClient): Socket | undefined =>
   (client as unknown as { connection?: { stream?: Socket } }).connection?.stream
 
-/** True unless the server itself answered that the statement is wrong. */
+/** True unless the server itself reported an error in the statement. */
 function isConnectionLoss(error: unknown): boolean {
   const { code } = Object(error) as { code?: unknown }
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return true
@@ -168,5 +170,5 @@ function isConnectionLoss(error: unknown): boolean {
 }
 
 function unavailable(why: string, cause?: unknown): MezError {
-  return new MezError('MEZ_DATABASE_UNAVAILABLE', `the database cannot be asked: ${why}`, { cause })
+  return new MezError('MEZ_DATABASE_UNAVAILABLE', `the database is unavailable: ${why}`, { cause })
 }

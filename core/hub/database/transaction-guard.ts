@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MezError } from '../../kernel/error.ts'
 
-/** Set, for everything that a change awaits, until its transaction ends. */
+/** Open while code runs inside the transaction of a change. */
 const current = new AsyncLocalStorage<{ open: boolean }>()
 
-/** Runs the body of a change's transaction. Until it ends, `refuseBesideTransaction` throws for everything it calls. */
+/** Runs the body of a change. Until it ends, `refuseBesideTransaction` throws in everything that it calls. */
 export async function insideTransaction<T>(body: () => Promise<T>): Promise<T> {
   const scope = { open: true }
   try {
@@ -22,6 +22,6 @@ export function refuseBesideTransaction(): void {
   if (!current.getStore()?.open) return
   throw new MezError(
     'MEZ_TRANSACTION_BYPASSED',
-    'a change used the database beside its own transaction: inside `revisions.write`, run every query on `trx`, its first argument',
+    'a change used the database outside its own transaction: inside `revisions.write`, run every query on `trx`, its first argument',
   )
 }
