@@ -19,7 +19,7 @@ export function authorityOf(uri: string): { host: string; port: number; secure: 
   const special = scheme === 'tcp' ? `http${uri.slice(3)}` : uri
   if (!URL.canParse(special)) return null
   const { hostname, port } = new URL(special)
-  // The default port of the stand-in scheme is dropped when given: tcp://host:80.
+  // URL drops the default port of the substituted http: scheme, as in tcp://host:80.
   const explicit = scheme === 'tcp' && !port && /:80\/?$/.test(uri) ? 80 : Number(port)
   const number = explicit || (scheme === 'https' ? 443 : scheme === 'http' ? 80 : 0)
   if (!hostname || number === 0) return null

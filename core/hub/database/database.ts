@@ -15,10 +15,15 @@ import { refuseBesideTransaction } from './transaction-guard.ts'
 
 export type DatabaseConfig =
   | {
-      readonly driver: 'embedded' /** The hub's data directory; created with mode 0700. */
+      readonly driver: 'embedded'
+      /** The hub's data directory; created with mode 0700. */
       readonly dataDir: string
     }
-  | { readonly driver: 'postgres' /** May contain a password: never logged. */; readonly url: string }
+  | {
+      readonly driver: 'postgres'
+      /** May contain a password: never logged. */
+      readonly url: string
+    }
 
 /** An open database. */
 export interface OpenDatabase {

@@ -3,7 +3,7 @@ import type { Migrations } from '../../api/database.ts'
 
 /** Tables of the change sequence. */
 export type ChangeTables = {
-  /** Exactly one row. Its lock orders all changes. `tag` tells two histories with the same number apart. */
+  /** Exactly one row. Its lock orders all changes. `tag` distinguishes two histories with the same number. */
   readonly change_sequence: { readonly id: number; readonly n: number; readonly tag: string }
   /** One row for each number that is not pruned. `touched` is JSON: `[kind, key, 1 if no decision depends on it][]`. */
   readonly change_log: {

@@ -2,9 +2,9 @@ import { type ClientHttp2Session, type ClientSessionOptions, connect } from 'nod
 import type { TLSSocket } from 'node:tls'
 
 /**
- * HTTP/2 towards an agent, on the connection that it made. When the peer announces its origins (RFC 8336), Node.js builds a
- * URL from the connection's server name and throws outside of any handler if the name does not fit. The agent has chosen
- * that name, so it is replaced.
+ * Opens an HTTP/2 session to an agent on the connection that the agent opened. When the peer announces its origins
+ * (RFC 8336), Node.js builds a URL from the connection's server name and throws outside of any handler if the name is not
+ * valid. The agent chose that name, so it is replaced.
  */
 export function connectAgent(socket: TLSSocket, options: ClientSessionOptions): ClientHttp2Session {
   ;(socket as { servername?: string | false | null }).servername = 'agent'

@@ -98,7 +98,7 @@ export function createLinkRegistry(options: {
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
     hooks.changed({ hostname: link.hostname, connected: true, reason: null })
     rotation.announce(link)
-    // The agent's links to other hubs still use the previous certificate until the agent says that it has replaced them.
+    // The agent's links to other hubs still use the previous certificate until the agent reports that it replaced them.
     if (hubs.reachable.size > 1) setTimeout(() => confirm(link), MOVE_MS).unref()
     else confirm(link)
   }
