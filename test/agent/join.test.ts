@@ -267,9 +267,10 @@ t.test('J138 a renewal needs the key of a certificate of this cluster', async (t
       ...{ socket: carrier(hub.port), ALPNProtocols: ['mezite-join/1'], rejectUnauthorized: false },
       ...shown,
     })
+    const secured = once(socket, 'secureConnect')
     const expired = { hostname: 'node-1', clusterName: 'test', key: '', certificate: '', hubCa: [] }
     return renewExpired(expired, async () => {
-      await once(socket, 'secureConnect')
+      await secured
       return socket
     })
   }
