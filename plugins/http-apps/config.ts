@@ -14,9 +14,12 @@ export const HttpAppsConfig = Type.Object(
   {
     requests_per_person: Count(
       1_000,
-      'Requests of one person under way at a time, WebSockets and event streams included, on one hub',
+      'Concurrent requests of one person on one hub, WebSockets and event streams included',
     ),
-    requests_per_app: Count(8_000, 'The same to one application, of all persons together'),
+    requests_per_app: Count(
+      8_000,
+      'Concurrent requests to one application on one hub, of all people together',
+    ),
   },
   { additionalProperties: false },
 )

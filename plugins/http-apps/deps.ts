@@ -31,6 +31,6 @@ export interface Deps {
   /** Requests under way, by person and by app. */
   readonly load: Load
   readonly proxyLimits: ProxyLimits
-  /** Codes from the sign-in host that an address brings. */
+  /** Limits the codes from the sign-in host that one address may present. */
   readonly handovers: RateLimit
 }

@@ -147,6 +147,6 @@ t.test('N174, H113 nonsense at every listener and stage ends no process', async 
   t.equal(await overSocket('/v1/webapi/status'), 200)
   const serious = logOf()
     .split('\n')
-    .filter((line) => /"level":"error"|unexpected error|could not be (handed over|served)/.test(line))
+    .filter((line) => /"level":"error"|unexpected error|could not be handed over|failed to serve/.test(line))
   t.strictSame(serious, [], `nothing went wrong inside (seed ${seed})`)
 })

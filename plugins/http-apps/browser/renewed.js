@@ -1,4 +1,4 @@
-// Tells the page that opened this small window, and closes it.
+// Notifies the page that opened this small window, then closes the window.
 try {
   new BroadcastChannel('mezite-session').postMessage('renewed')
 } catch {}

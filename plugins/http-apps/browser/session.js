@@ -1,7 +1,7 @@
 // Warns before this app's session ends and renews it in a small window, while the page stays as it is.
 // Served without comments and indentation; see session-script.ts.
 ;(() => {
-  // Whole, because a page may have a base of its own.
+  // Absolute, because a page may set its own <base>.
   const base = `${location.origin}/.mezite/`
   let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, anew
   let turn = 0
@@ -9,7 +9,7 @@
   function build() {
     host = document.createElement('mezite-session')
     const root = host.attachShadow({ mode: 'open' })
-    // A constructed sheet, because policies of pages forbid inline styles.
+    // A constructed style sheet, because the policy of a page may forbid inline styles.
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(`:host{all:initial;position:fixed;z-index:2147483647;right:1rem;bottom:1rem;max-width:calc(100vw - 2rem);color-scheme:light dark}
 p{display:flex;gap:1rem;align-items:center;margin:0;padding:.75rem 1rem;font:1rem/1.4 system-ui,sans-serif;background:Canvas;color:CanvasText;border:2px solid;border-radius:.5rem}
@@ -54,7 +54,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     host?.remove()
   }
 
-  /** By the clock alone. */
+  /** Updates the notice by the clock alone. */
   function look() {
     const now = Date.now()
     const time = { hour: 'numeric', minute: '2-digit' }
@@ -87,7 +87,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     if (mine !== turn) return
     look()
     const now = Date.now()
-    // A sign-in in good time has cut open streams as well. A session of another person is not this page's.
+    // A renewal before the end has cut open streams too. The session of another person does not count.
     if (now < ends && user === whose && (anew || was <= now)) {
       anew = 0
       dispatchEvent(new Event('mezite-renewed'))

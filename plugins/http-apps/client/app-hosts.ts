@@ -36,7 +36,7 @@ export class AppHosts implements AppHostProtocol {
     try {
       response.assignSocket(socket as never)
     } catch {
-      // Node.js throws while an earlier response still has the connection: two must not mix.
+      // Node.js throws while an earlier response still uses the connection: the two must not mix.
       return void socket.destroy()
     }
     socket.on('drain', () => response.emit('drain'))

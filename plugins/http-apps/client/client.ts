@@ -8,26 +8,26 @@ export interface Upgrade {
   readonly head: Buffer
 }
 
-/** Hears of the answer on its way to the browser. */
+/** Is notified of the response on its way to the browser. */
 export interface ClientWatcher {
-  /** The browser takes more after `write` returned false. */
+  /** The browser accepts more after `write` returned false. */
   onclientdrain(): void
-  /** The answer is complete, or the connection is gone. May come more than once. */
+  /** The response is complete, or the connection is gone. May be called more than once. */
   onclientgone(): void
 }
 
-/** Hears of the body of a request. */
+/** Receives the body of a request. */
 export interface BodyReader {
   onrequestdata(chunk: Buffer): void
-  /** The body came whole; `trailers` are name and value in turn. Never called for a broken upload. */
+  /** The body is complete; `trailers` are name and value in turn. Never called for a broken upload. */
   onrequestend(trailers: readonly string[]): void
 }
 
 /** The browser's side of one request. Nothing here throws, however the browser behaves. */
 export interface Client {
-  /** What it shares with other requests. */
+  /** The connection, which other requests may share. */
   readonly connection: Duplex
-  /** Nobody waits for the answer any more. */
+  /** The client no longer waits for the response. */
   readonly gone: boolean
   readonly upgrade: Upgrade | null
   /** The request has been read to its end. */
@@ -37,22 +37,22 @@ export interface Client {
   readBody(reader: BodyReader): void
   pauseBody(): void
   resumeBody(): void
-  /** The answer is over before the body: the rest is read unheard for a while, or refused. */
+  /** The response has ended before the body: the rest is read and discarded for a while, or refused. */
   abandonBody(): void
-  /** 100: the body is welcome. */
+  /** Sends 100 (Continue). */
   welcomeBody(): void
 
-  /** Another interim answer; one that cannot be written is left out. */
+  /** Sends another interim response; one that cannot be written is skipped. */
   inform(status: number, lines: string[]): void
-  /** The head of the answer; false when these lines cannot be written. */
+  /** Sends the head of the response; false when these lines cannot be written. */
   head(head: ResponseHead, lines: string[]): boolean
   /** False: wait for `onclientdrain`. */
   write(chunk: Buffer): boolean
-  /** The end of the answer, with its last bytes or with trailers. */
+  /** Ends the response, with its last bytes or with trailers. */
   end(chunk: Buffer | null, trailers: [string, string][]): void
-  /** A whole answer of the hub's own, unless one has begun. `last`: an HTTP/1.1 connection ends with it. */
+  /** Sends a complete response of the hub, unless one has begun. `last`: closes an HTTP/1.1 connection after it. */
   respond(given: HubResponse, last?: boolean): void
-  /** 101: the connection is the caller's after this head. */
+  /** Sends this head of a 101; the caller owns the connection after it. */
   switchProtocols(head: string): void
   /** Cuts at once: the browser sees a reset, never a clean end. */
   cut(): void

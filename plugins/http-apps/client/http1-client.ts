@@ -58,7 +58,7 @@ export class Http1Client implements Client {
     this.#message.resume()
   }
 
-  /** The client may finish for a while, unheard, and is then cut. */
+  /** Discards the rest of the body for a while, then cuts the connection. */
   abandonBody(): void {
     this.#message.removeAllListeners('data')
     discardRest(this.#message, limits.lingerMs, () => {
@@ -75,7 +75,7 @@ export class Http1Client implements Client {
     try {
       this.#response.writeInformation(status, lines)
     } catch {
-      // A hint that cannot be written is no reason to lose the answer.
+      // A hint that cannot be written must not cost the response.
     }
   }
 
@@ -108,9 +108,9 @@ export class Http1Client implements Client {
   }
 
   /**
-   * The connection ends with the last answer. When the client has yet to send a body, it closes unless the body is small and surely comes: after
-   * `Expect` it may not. Then the answer is out whole at once, and the rest of the body is read for a while, because a
-   * reset would take the answer from a client that is still sending.
+   * Closes the connection after the last response, and when the client still has to send a body, unless that body is small
+   * and certain to follow (after `Expect` it is not). The response is then written at once and the rest of the body read for
+   * a while, because a client that is still sending would lose the response to a reset.
    */
   respond(given: HubResponse, last = false): void {
     const message = this.#message
@@ -127,7 +127,7 @@ export class Http1Client implements Client {
       response.shouldKeepAlive = false
     }
     this.#hurry()
-    // In words of ours: those of a head that could not be passed on are still there.
+    // The reason phrase is explicit, because the one of a head that could not be passed on is still set.
     response.writeHead(given.status, STATUS_CODES[given.status], lines)
     const shown = message.method === 'HEAD' ? undefined : body
     if (!closes || message.complete) {
@@ -149,7 +149,7 @@ export class Http1Client implements Client {
     this.connection.destroy()
   }
 
-  /** Who gets no further than the hub may not hold a connection: the answer is read, and the next request sent, soon. */
+  /** A rejected client gets `requestMs` to read the response, then `headerMs` to send another request. */
   #hurry(): void {
     const { headerMs, requestMs } = this.#waits
     const { connection } = this
@@ -164,7 +164,7 @@ export class Http1Client implements Client {
   }
 }
 
-/** Node.js throws at an announcement of trailers in front of a body that cannot have any. */
+/** Node.js throws when a response announces trailers but its body cannot have any. */
 function dropTrailer(lines: string[]): void {
   for (let i = lines.length - 2; i >= 0; i -= 2)
     if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)

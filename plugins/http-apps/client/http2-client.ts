@@ -7,7 +7,7 @@ import type { ResponseHead } from '../upstream/response-parser.ts'
 import type { BodyReader, Client, ClientWatcher } from './client.ts'
 
 const { NGHTTP2_NO_ERROR } = constants
-/** Becomes INTERNAL_ERROR; CANCEL is what some clients take for a clean end. */
+/** Becomes INTERNAL_ERROR, because some clients take CANCEL for a clean end. */
 const CUT = new Error('the stream is cut')
 
 /** One request over HTTP/2: a stream of a browser's connection. */
@@ -17,7 +17,7 @@ export class Http2Client implements Client, Waiting {
   readonly #deadlines: Deadlines
   readonly #headOnly: boolean
   readonly connection: Duplex
-  /** On apps' hosts WebSockets come over HTTP/1.1. */
+  /** On apps' hosts WebSockets use HTTP/1.1. */
   readonly upgrade = null
   #watcher: ClientWatcher | null = null
   #reader: BodyReader | null = null
@@ -25,7 +25,7 @@ export class Http2Client implements Client, Waiting {
   #trailersOut: [string, string][] = []
   #drainHeard = false
   complete: boolean
-  /** Of an answer of the hub's own; an app's has those of its exchange. */
+  /** For responses of the hub itself; a response of an app has the deadlines of its exchange. */
   deadline = Number.POSITIVE_INFINITY
   place = -1
 
@@ -50,7 +50,7 @@ export class Http2Client implements Client, Waiting {
     this.#watcher = watcher
     this.#stream.on('close', () => {
       const told = this.#watcher
-      // Node.js keeps some closed streams in memory for a while; what was made for the request must not stay with them.
+      // Node.js keeps some closed streams in memory for a while; they must not retain the objects of the request.
       this.#watcher = null
       this.#reader = null
       told?.onclientgone()
@@ -64,7 +64,7 @@ export class Http2Client implements Client, Waiting {
       this.#took(chunk.length)
       this.#reader?.onrequestdata(chunk)
     })
-    // An empty body ends although nobody reads it.
+    // An empty body ends even if it is not read.
     if (stream.readableEnded) process.nextTick(() => this.#bodyEnded())
     else stream.on('end', () => this.#bodyEnded())
   }
@@ -84,7 +84,7 @@ export class Http2Client implements Client, Waiting {
     this.#stream.resume()
   }
 
-  /** The browser is told to stop once it has the answer (RFC 9113 section 8.1). */
+  /** Asks the browser to stop sending once it has the response (RFC 9113 section 8.1). */
   abandonBody(): void {
     if (this.#reader === null) this.#stream.on('data', (chunk: Buffer) => this.#took(chunk.length))
     this.#reader = null
@@ -102,12 +102,12 @@ export class Http2Client implements Client, Waiting {
     try {
       this.#stream.additionalHeaders({ ...fieldsOf(lines), ':status': status })
     } catch {
-      // A hint that cannot be written is no reason to lose the answer.
+      // A hint that cannot be written must not cost the response.
     }
   }
 
   head({ status, hasBody, length }: ResponseHead, lines: string[]): boolean {
-    // The browser has gone and the stream will say so.
+    // The browser is gone; the stream will report it.
     if (this.gone) return true
     const endStream = !hasBody || length === 0
     const waitForTrailers = hasBody && length === null
@@ -134,7 +134,7 @@ export class Http2Client implements Client, Waiting {
     else this.#stream.end(chunk)
   }
 
-  /** A body that is still to come is refused. */
+  /** Refuses the rest of the body. */
   respond({ status, lines, body }: HubResponse): void {
     const stream = this.#stream
     if (this.gone) return
@@ -160,7 +160,7 @@ export class Http2Client implements Client, Waiting {
     this.cut()
   }
 
-  /** Not `close`, which ends the answer first: with END_STREAM it would look whole. */
+  /** Not `close`, which ends the response first: with END_STREAM it would look complete. */
   cut(): void {
     this.#stream.destroy(CUT)
   }

@@ -20,14 +20,14 @@ const HOME = `<a href="${HOME_PATH}">Your applications</a>`
 const RETRY = '<a href="">Try again</a>'
 const OPEN = '<a href="/">Open the application</a>'
 
-/** What a refusal's page says beside the refusal itself. */
+/** The parts of a refusal's page beside the refusal itself. */
 interface Advice {
   readonly title: string
   readonly next: string | null
   readonly steps: readonly string[]
 }
 
-const WAIT = 'Try again in a moment. If it stays like this, tell an administrator.'
+const WAIT = 'Try again in a moment. If this continues, contact your administrator.'
 const ASK = 'If you need it, ask an administrator and give them the two codes below.'
 const LOST = 'Check the address, or ask an administrator whether the application still exists.'
 
@@ -41,11 +41,11 @@ const byStatus: Readonly<Record<number, Advice>> = {
   },
   502: { title: 'The application cannot be reached', next: WAIT, steps: [RETRY, HOME] },
   503: { title: 'Not available right now', next: WAIT, steps: [RETRY, HOME] },
-  504: { title: 'The application did not answer in time', next: WAIT, steps: [RETRY, HOME] },
+  504: { title: 'The application did not respond in time', next: WAIT, steps: [RETRY, HOME] },
 }
 
 const byCode: Readonly<Record<string, Advice>> = {
-  handover_refused: { title: 'This sign-in link is spent', next: null, steps: [OPEN, HOME] },
+  handover_refused: { title: 'This sign-in link no longer works', next: null, steps: [OPEN, HOME] },
   locked: { title: 'Your access is locked', next: ASK, steps: [HOME] },
   not_found: { title: 'There is no such page', next: null, steps: [OPEN, HOME] },
 }
@@ -87,7 +87,7 @@ export function formResponse(status: number, html: string): HubResponse {
   return { kind: 'response', status, lines, body: html }
 }
 
-/** A page that pages of `ancestors`, sources as in a policy, may show in a frame. */
+/** A page that pages of `ancestors` (sources as in a policy) may show in a frame. */
 export function framedResponse(
   status: number,
   html: string,
@@ -98,7 +98,7 @@ export function framedResponse(
   return { kind: 'response', status, lines, body: html }
 }
 
-/** What the hub itself gives to this app's own pages; a page among it may load the hub's script from this host. */
+/** A response of the hub for this app's own pages; if it is a page, it may load the hub's script from this host. */
 export function pageResponse(type: string, body: string): HubResponse {
   const lines = [...scriptLines, 'Cross-Origin-Resource-Policy', 'same-origin', 'Content-Type', type]
   return { kind: 'response', status: 200, lines, body }

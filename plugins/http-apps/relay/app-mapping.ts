@@ -10,12 +10,12 @@ export interface AppMapping {
   readonly publicPort: string
   /** Value of `Host` towards the app. */
   readonly upstreamHost: string
-  /** Origin that the app believes to have. */
+  /** The app's origin as the app itself knows it. */
   readonly upstreamOrigin: string
   /** Lower-case authorities that mean the app itself. */
   readonly own: ReadonlySet<string>
   readonly identity: readonly (readonly [name: string, value: IdentityValue])[]
-  /** Plain names (`plainHeaderName`) of the lines that `identity` sets: nobody else may set them. */
+  /** Plain names (`plainHeaderName`) of the lines that `identity` sets: no other source may set them. */
   readonly identityNames: ReadonlySet<string>
   /** Plain names of the lines of a request that do not pass; null: all do. */
   readonly dropped: ReadonlySet<string> | null

@@ -9,12 +9,12 @@ export interface Waiting extends Placed {
 }
 
 const TICK_MS = 100
-/** Thousands may wait for hours: looking at each of them ten times a second would be all that an idle hub does. */
+/** Thousands may wait for hours: checking each of them ten times a second would keep an idle hub busy. */
 const TICKS_A_LOOK = 5
 
 /**
- * One timer for everything that waits: moving a deadline is an assignment, so each chunk may do it. Whoever is late hears
- * of it within half a second.
+ * One timer for everything that waits: moving a deadline is an assignment, so each chunk may do it. A missed deadline is
+ * noticed within half a second.
  */
 export class Deadlines {
   readonly #clock: Clock

@@ -32,14 +32,14 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   readonly #admitted: Admitted
   readonly #client: Client
   readonly #mapping: AppMapping
-  /** Those of the same connection. */
+  /** The exchanges of the same connection. */
   readonly #siblings: HttpExchange[]
   readonly #outcome = new Outcome()
   readonly #response: ResponseRelay
-  /** As plugins made it for `#subject`. */
+  /** The result of the plugins for `#subject`. */
   #own: OwnPart | null
   #subject: Subject | null
-  /** As it was sent to the app. */
+  /** The target as it was sent to the app. */
   #target = ''
   #body: RequestBody | null = null
   #upstream: Upstream | null = null
@@ -84,7 +84,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#finish()
   }
 
-  /** The rest of the request is not HTTP: the app gets no complete request, and the browser the reason. False: it is complete. */
+  /** Ends a request whose rest is not valid HTTP, and sends the browser the reason. False: the request is complete. */
   breakBody(problem: Problem): boolean {
     if (this.#over || this.#client.complete) return false
     this.#outcome.reason ??= problem.code
@@ -103,7 +103,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#stop(REVOKED)
   }
 
-  /** The hub stops and waits no longer. */
+  /** The hub stops and no longer waits. */
   shutDown(): void {
     if (this.#over) return
     this.#outcome.reason ??= 'shutdown'
@@ -114,7 +114,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.deadline = Number.POSITIVE_INFINITY
     if (this.#over) return
     if (!this.#responded) {
-      this.#refuse(new Problem(504, 'app_timeout', `${this.#app.name} did not answer in time.`))
+      this.#refuse(new Problem(504, 'app_timeout', `${this.#app.name} did not respond in time.`))
       return
     }
     this.#outcome.reason ??= 'idle'
@@ -129,7 +129,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   onhead(head: ResponseHead): void {
     if (head.status === 101) return void this.#switch(head)
     if (refusesCookies(head, this.#admitted.request)) {
-      this.#refuse(new Problem(431, 'headers_too_large', `The app answered ${head.status} to the cookies.`))
+      this.#refuse(new Problem(431, 'headers_too_large', `The app refused the cookies (${head.status}).`))
       return
     }
     let status: number | null
@@ -215,8 +215,9 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#target = head.target
     upstream.begin(this, head)
     this.#upstream = upstream
-    // It may have ended while access was decided again.
-    if (upstream.gone) return void this.onfail({ broken: false, linkLost: false, detail: 'ended unused' })
+    // The connection may have ended while access was decided again.
+    if (upstream.gone)
+      return void this.onfail({ broken: false, linkLost: false, detail: 'closed before use' })
     this.#outcome.agent = upstream.agent
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.responseMs
     upstream.send(head)
@@ -229,7 +230,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #switch(head: ResponseHead): void {
     const { upgrade } = this.#client
     if (upgrade === null || !acceptsWebSocket(head, this.#admitted.request.lines)) {
-      this.onfail({ broken: true, linkLost: false, detail: 'the app did not answer the WebSocket handshake' })
+      this.onfail({ broken: true, linkLost: false, detail: 'the app did not accept the WebSocket handshake' })
       return
     }
     this.#responded = true

@@ -5,13 +5,13 @@ const EVERY_MS = 10_000
 
 interface Logged {
   readonly atMs: number
-  /** Since then. */
+  /** Failures that were not logged since then. */
   suppressed: number
 }
 
 /**
- * Counts and logs admitted requests that got no response from the app. An app that is down fails every request, so each
- * app and reason has one line in ten seconds, of one of those requests, with the number that had none.
+ * Counts and logs admitted requests that got no response from the app. An app that is down fails every request, so it logs
+ * one request per app and reason every ten seconds, with the number of those that it did not log.
  */
 export class FailureLog {
   readonly #log: Log
@@ -25,7 +25,7 @@ export class FailureLog {
 
   note({ code, cause }: Problem, { admission }: Admitted, agent: string | null): void {
     this.#count(code).value += 1
-    // Recorded, and logged, as a denial.
+    // It is recorded and logged as a denial.
     if (code === 'revoked') return
     const { app, subject, requestId } = admission
     const key = `${app.id} ${code}`

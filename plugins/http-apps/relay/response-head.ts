@@ -6,9 +6,9 @@ import { type AppMapping, publicAddresses } from './app-mapping.ts'
 const TAKEN = new Set(['cookies', '*'])
 
 /**
- * Header lines of an app's answer as the browser may see them: no hop-by-hop lines, nothing in the hub's name, no
- * cookie for siblings, no `Clear-Site-Data` that would sign the person out elsewhere, and no length where there may be
- * none (RFC 9110 section 8.6), which ends an HTTP/2 stream.
+ * Header lines of an app's response as the browser may see them: without hop-by-hop lines, names of the hub, cookies for
+ * sibling hosts, a `Clear-Site-Data` that would sign the person out elsewhere, and a length where none is allowed
+ * (RFC 9110 section 8.6), which would end an HTTP/2 stream.
  */
 export function responseLines(lines: readonly string[], mapping: AppMapping, status: number): string[] {
   const kept: string[] = []

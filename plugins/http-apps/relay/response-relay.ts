@@ -8,7 +8,7 @@ import { throughResponseHook } from './response-hook.ts'
 
 const HSTS = 'max-age=31536000'
 
-/** Passes an app's response on to the browser, cleaned, as it comes. */
+/** Passes an app's response on to the browser as it arrives, filtered. */
 export class ResponseRelay {
   readonly #deps: Deps
   readonly #client: Client

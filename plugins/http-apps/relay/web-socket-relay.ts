@@ -52,14 +52,14 @@ export class WebSocketRelay {
     if (!this.#closing) this.#socket.end()
   }
 
-  /** The app's side is gone. After its clean end the client's rest is let out, otherwise everything stops. */
+  /** The app's side is gone. After a clean end the rest is still sent to the client; otherwise the client is cut. */
   appGone(): void {
     if (this.#closing) return
     if (this.#socket.writableEnded) this.#finish()
     else this.#socket.destroy()
   }
 
-  /** Ends both sides: with the close code between two frames, without one when no frame ends within 100 ms. */
+  /** Ends both sides: with the close code between two frames, or without one when no frame ends within 100 ms. */
   cut(code: number): void {
     if (this.#cutCode !== null || this.#closing) return
     this.#cutCode = code

@@ -3,10 +3,10 @@ import type { RoutedRequest } from '@mezite/core/protocol'
 import { classify } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
 
-/** A request to an app's host, read once, in no protocol's own types. */
+/** A request to an app's host, read once, independent of the version of HTTP. */
 export interface AppRequest {
   readonly method: string
-  /** Path and query as they came, beginning with `/`. */
+  /** Path and query as received, beginning with `/`. */
   readonly target: string
   readonly host: RoutedRequest['host']
   readonly clientIp: string
@@ -32,8 +32,8 @@ export interface AppRequest {
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 
 /**
- * Reads the header lines of a routed request strictly: one that is ambiguous, or that tries to speak for the hub, is a
- * Problem and goes no further.
+ * Reads the header lines of a routed request strictly. Returns a Problem for a request that is ambiguous or that uses names
+ * of the hub.
  */
 export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest | Problem {
   const { head, info, length } = routed
@@ -136,7 +136,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
     site,
     mode,
     dest,
-    // Browsers send none with a body (Fetch standard, CORS-preflight fetch).
+    // Browsers never send a preflight with a body (Fetch standard, CORS-preflight fetch).
     preflight: preflight && origin !== undefined && head.method === 'OPTIONS' && length === undefined,
     expectsContinue: routed.expectsContinue,
     trailers,
@@ -144,7 +144,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
   }
 }
 
-/** Drops the lines that `Connection` lists (RFC 9110 section 7.6.1). Ours are set later and so survive. */
+/** Drops the lines that `Connection` lists (RFC 9110 section 7.6.1). The hub sets its own later, so they survive. */
 function withoutListed(lines: string[], connection: string): string[] {
   const listed = new Set(connection.split(',').map((token) => token.trim().toLowerCase()))
   for (const name of OPTIONAL) listed.delete(name)

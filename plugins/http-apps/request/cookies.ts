@@ -22,7 +22,7 @@ export function readCookie(lines: readonly string[], name: string): string | und
   return undefined
 }
 
-/** The line without our cookies, everything else byte for byte; undefined when nothing is left. */
+/** The line without the hub's cookies, everything else byte for byte; undefined when nothing is left. */
 export function withoutOurCookies(line: string): string | undefined {
   if (!line.toLowerCase().includes(OURS)) return line
   const kept = line.split(';').filter((part) => !isOurs(part))
@@ -30,7 +30,7 @@ export function withoutOurCookies(line: string): string | undefined {
   return text === '' ? undefined : text
 }
 
-/** A `Set-Cookie` line from an app as the browser may see it: undefined when it takes a name of ours; never with `Domain`. */
+/** A `Set-Cookie` line from an app as the browser may see it: undefined when it uses a name of the hub; never with `Domain`. */
 export function withoutDomain(line: string): string | undefined {
   const [pair = '', ...attributes] = line.split(';')
   if (isOurs(pair) || isOurs(pair.replace(/^[ \t]*=/, ''))) return undefined
@@ -38,7 +38,7 @@ export function withoutDomain(line: string): string | undefined {
   return [pair, ...attributes.filter((text) => !/^[ \t]*domain[ \t]*(?:=|$)/i.test(text))].join(';')
 }
 
-/** `Set-Cookie` value for a cookie of ours. `maxAgeSeconds` null: until the browser closes; 0 removes it. */
+/** `Set-Cookie` value for a cookie of the hub. `maxAgeSeconds` null: until the browser closes; 0 removes it. */
 export function ourCookie(name: string, value: string, maxAgeSeconds: number | null): string {
   const age = maxAgeSeconds === null ? '' : `; Max-Age=${maxAgeSeconds}`
   return `${name}=${value}; Path=/; Secure; HttpOnly; SameSite=Lax${age}`

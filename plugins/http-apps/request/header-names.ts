@@ -1,6 +1,6 @@
 import { headerOwner, isReservedInResponse, plainHeaderName } from '@mezite/core/protocol'
 
-/** Headers of a request that the hub reads; the value says as what. */
+/** The request headers that the hub reads, each with its meaning. */
 const READ = {
   host: 'host',
   cookie: 'cookie',
@@ -37,7 +37,7 @@ export function classify(name: string): Fate {
   return owner === 'own' && plainHeaderName(name) !== name ? 'refuse' : 'drop'
 }
 
-/** `sec_fetch_site` and the like: an app must not read another value than the hub did. */
+/** `sec_fetch_site` and the like: an app must not read a different value than the hub. */
 function spelledAsRead(name: string): boolean {
   const plain = plainHeaderName(name)
   return plain !== name && read.has(plain)

@@ -6,15 +6,15 @@ export function publicOrigin(host: string, names: PublicNames): string {
   return `https://${host}${names.portSuffix}`
 }
 
-/** Header lines that let a page of an origin that the app lists read an answer of the hub's; none for any other page. */
+/** Header lines that let pages of the origins that the app lists read a response of the hub; none for other pages. */
 export function readableBy({ origin }: AppRequest, app: App | undefined): readonly string[] {
   if (origin === undefined || !app?.origins.includes(origin)) return []
   return ['Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true']
 }
 
 /**
- * Whether the request may come from where it comes, judged on the public names before anything is rewritten.
- * Sibling apps are same-site, so SameSite cookies protect nothing here: only exact origins do. Without `Origin` and
+ * Whether the app accepts requests from this origin, checked against the public names before anything is rewritten.
+ * Sibling apps are same-site, so SameSite cookies do not protect here; only exact origins do. Without `Origin` and
  * Fetch Metadata (curl, servers) there is no page to protect against.
  */
 export function originAllowed(request: AppRequest, app: App, names: PublicNames): boolean {

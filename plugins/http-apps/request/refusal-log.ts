@@ -1,6 +1,6 @@
 import type { Audit } from '@mezite/core'
 
-/** Records refusals of requests that nobody in particular sent: malformed, misdirected, forged. */
+/** Records refused requests whose caller is not known: malformed, misdirected or forged. */
 export class RefusalLog {
   readonly #audit: Audit
 

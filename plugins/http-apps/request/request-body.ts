@@ -8,9 +8,7 @@ export interface BodyWatcher {
   onrequestsent(): void
 }
 
-/**
- * Moves the body of one request to the app with back-pressure. A broken upload never looks like a whole one.
- */
+/** Moves the body of one request to the app with back-pressure. A broken upload never looks complete. */
 export class RequestBody implements BodyReader {
   readonly #client: Client
   readonly #upstream: Upstream
@@ -23,7 +21,7 @@ export class RequestBody implements BodyReader {
     client.readBody(this)
   }
 
-  /** The app takes more. */
+  /** The app accepts more. */
   resume(): void {
     this.#client.resumeBody()
   }

@@ -5,6 +5,7 @@ import {
   addressKey,
   createConcurrencyQuota,
   type HubResponse,
+  type Overload,
   type RequestHead,
   type RoutedRequest,
   requesterOf,
@@ -20,12 +21,11 @@ import { hubRoute, isHubPath } from '../session/reserved-routes.ts'
 import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import { readableBy } from './origin.ts'
-import { overloadProblem } from './overload.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { headProblem, type OwnPart, ownPart } from './request-head.ts'
 import { RefusedByPlugin } from './request-hook.ts'
 
-/** Walks each request down one line, whatever version of HTTP brought it: read, admit, forward or answer. */
+/** Takes each request through the same steps for every version of HTTP: read, admit, forward or respond. */
 export class RequestHandler {
   readonly #deps: Deps
   readonly #refusals: RefusalLog
@@ -77,19 +77,19 @@ export class RequestHandler {
     }
   }
 
-  /** The body of the last exchange on the connection is broken. False: there is no exchange. */
+  /** Reports a broken body to the last exchange on the connection. False: it has none, or its request is complete. */
   breakBody(connection: Duplex, problem: Problem): boolean {
     return this.#exchanges.get(connection)?.at(-1)?.breakBody(problem) ?? false
   }
 
-  /** Something is under way on the connection, or on any. */
+  /** Whether an exchange is under way on the connection, or on any connection. */
   isBusy(connection?: Duplex): boolean {
     if (connection !== undefined) return (this.#exchanges.get(connection)?.length ?? 0) > 0
     for (const { length } of this.#exchanges.values()) if (length > 0) return true
     return false
   }
 
-  /** Ends everything that is under way: the hub stops. */
+  /** Ends all exchanges because the hub stops. */
   shutDown(): void {
     for (const those of [...this.#exchanges.values()]) for (const exchange of [...those]) exchange.shutDown()
   }
@@ -144,8 +144,8 @@ export class RequestHandler {
   }
 
   /**
-   * Who asks is not in memory: until that is clear the request counts against its address. Call what it returns once; null:
-   * there are too many, and that was the answer.
+   * Counts a request against its address until its caller is known. Call the returned function once; null: the address has
+   * too many requests, and this one was refused.
    */
   #enter(client: Client, request: AppRequest, requestId: string): (() => void) | null {
     const address = addressKey(request.clientIp)
@@ -170,12 +170,24 @@ export class RequestHandler {
   }
 
   #failed(client: Client, head: RequestHead, requestId: string, error: unknown): void {
-    this.#deps.log.error({ error: String(error), request_id: requestId }, 'a request could not be served')
-    const problem = new Problem(500, 'internal', 'The hub made a mistake. It has been logged.')
+    this.#deps.log.error({ error: String(error), request_id: requestId }, 'failed to serve a request')
+    const problem = new Problem(500, 'internal', 'Something went wrong. The error was logged.')
     client.respond(problemResponse(requesterOf(head), problem, requestId))
   }
 }
 
 function giveBack(result: Admitted | HubResponse): void {
   if (result.kind === 'admitted') result.admission.close()
+}
+
+/** The problem for a person, an app or an address at its limit; others are not affected. */
+function overloadProblem(reason: Overload | 'address_limit', app: string): Problem {
+  if (reason === 'app_limit')
+    return new Problem(
+      503,
+      reason,
+      `${app} has reached its limit of concurrent requests. Try again in a moment.`,
+    )
+  const whose = reason === 'person_limit' ? 'You have' : 'This address has'
+  return new Problem(429, reason, `${whose} too many requests under way. Wait for some of them to end.`)
 }

@@ -15,7 +15,7 @@ const JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const PREFLIGHT =
   /^(?:accept|accept-(?:encoding|language)|access-control-request-[a-z-]+|cache-control|dnt|origin|pragma|priority|referer|sec-[a-z-]+|user-agent)$/
 
-/** The head of a request towards the app, in the terms of no HTTP version. */
+/** The head of a request towards the app, independent of the version of HTTP. */
 export interface RequestHead {
   readonly method: string
   /** Path and query. */
@@ -34,7 +34,7 @@ export interface RequestHead {
   readonly trailers: boolean
 }
 
-/** Target and header lines of a request as its client, and then plugins, want them to be sent. */
+/** Target and header lines of a request as the client, and then plugins, set them. */
 export interface OwnPart {
   readonly target: string
   readonly lines: readonly string[]
@@ -49,7 +49,7 @@ export function ownPart(deps: Deps, admitted: Admitted, mapping: AppMapping): Ow
   return throughRequestHook(deps, admitted, lines, mapping)
 }
 
-/** Builds the head of an admitted request; `own` null: plugins are asked first. A Problem when it cannot be sent. */
+/** Builds the head of an admitted request; `own` null: runs `http.request` first. Returns a Problem when it cannot be sent. */
 export function requestHead(
   deps: Deps,
   admitted: Admitted,
@@ -88,7 +88,7 @@ export function headProblem({ log }: Deps, { admission }: Admitted, error: unkno
 
 /** Header lines of the client that may pass, cookies last. */
 function ownLines(request: AppRequest, subject: Subject | null, { dropped }: AppMapping): readonly string[] {
-  // Anybody can send a preflight, so the app gets nothing but what a browser puts into one.
+  // Anyone can send a preflight, so the app gets only the lines that a browser puts into one.
   if (subject === null) return filtered(request.lines, (name) => PREFLIGHT.test(name))
   const lines =
     dropped === null
@@ -114,7 +114,7 @@ function mappedValue(name: string, value: string, mapping: AppMapping): string {
   return isAddress ? upstreamAddress(value, mapping) : value
 }
 
-/** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so no two names meet. */
+/** A user name for a header: as it is when printable, else percent-encoded UTF-8. `%` is encoded too, so names stay distinct. */
 function headerUser(name: string): string {
   if (PLAIN.test(name)) return name
   let text = ''
@@ -131,10 +131,10 @@ interface Identity {
   readonly lines: readonly string[]
 }
 
-/** The last lines of each subject. */
+/** The latest identity lines of each subject. */
 const identities = new WeakMap<Subject, Identity>()
 
-/** The caller's identity: the same lines as for the request before while subject, app and assertion are the same. */
+/** The caller's identity lines, reused while subject, app and assertion are the same. */
 function identityLines(
   subject: Subject,
   assertion: string,
@@ -157,7 +157,7 @@ function identityLines(
 /** Any plugin may provide the service, and its result goes into a header. */
 function checkAssertion(given: unknown): void {
   if (typeof given === 'string' && JWS.test(given)) return
-  // A promise is not a token either, and nobody else handles its rejection.
+  // A promise is not a token either, and its rejection must be handled.
   if (given instanceof Promise) given.catch(() => {})
   throw new MezError('MEZ_PART_INVALID', "the service 'assertion' did not return a signed token")
 }

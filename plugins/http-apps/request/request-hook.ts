@@ -84,7 +84,7 @@ function withoutCookiesOfOurs(lines: HeaderLines): HeaderLines {
   return kept
 }
 
-/** The path in its normal form (RFC 3986 section 6.2.2): what a rule compares is what the app receives. */
+/** The path in its normal form (RFC 3986 section 6.2.2), so that a rule compares the path that the app receives. */
 export function normalisedPath(path: string): string {
   const decoded = path
     .replace(/%([0-9a-f]{2})/gi, (whole, hex: string) => {

@@ -25,8 +25,8 @@ export interface Admitted {
 const TOKEN = /^[A-Za-z0-9_-]{20,128}$/
 
 /**
- * Asks the gate for the app of the request, for a browser or, with `certified`, for a program of msh, whose streams
- * reach one app. Before sign-in all hosts answer alike.
+ * Asks the gate for access to the app of the request, for a browser or, with `certified`, for a stream of msh, which
+ * reaches one app. Before sign-in all hosts respond alike.
  */
 export function admit(
   deps: Deps,
@@ -85,7 +85,7 @@ function responseTo(
       return give(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
       if (!certified) return signInResponse(deps, request, app, requestId, { code })
-      return give(new Problem(status, code, `${name} asks for more than a login of msh can show.`))
+      return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
       const text =
         code === 'origin_not_allowed'
@@ -99,12 +99,12 @@ function responseTo(
       return give(new Problem(status, code, `${name} is switched off right now.`))
     case 'unavailable':
       if (code === 'audit_unavailable')
-        return give(new Problem(status, code, 'Access cannot be recorded right now, so nobody gets in.'))
+        return give(new Problem(status, code, 'Access cannot be recorded right now. Try again in a moment.'))
       return give(new Problem(404, 'app_unknown', 'There is no such web application.'))
   }
 }
 
-/** The refusal when access ended while an agent was dialled. The gate has recorded it. */
+/** The refusal when access ends while an agent is dialled. The gate has recorded it. */
 export function endedProblem({ ended }: Admission): Problem {
   return ended === 'stale_view' ? staleProblem() : new Problem(403, 'revoked', 'Your access has just ended.')
 }

@@ -23,12 +23,12 @@ import { publicOrigin } from '../request/origin.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
 
-/** All that the hub reserves on an app's host. Matched exactly: every other spelling is the app's, behind the gate. */
+/** Whether the hub reserves this path on apps' hosts. Matched exactly: other spellings go to the app, behind the gate. */
 export function isHubPath(target: string): boolean {
   return target.startsWith('/.mezite/') || target === '/.mezite' || target.startsWith('/.mezite?')
 }
 
-/** Answers below `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
+/** Serves `/.mezite/`: the end of a sign-in, signing out of this app, and the soft end of a session. */
 export async function hubRoute(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const url = new URL(request.target, 'https://app.invalid')
   if (url.pathname === '/.mezite/session' && request.method === 'GET')
@@ -59,7 +59,7 @@ async function exchange(
       : null
   if (redeemed === null || redeemed instanceof Problem) {
     const text =
-      'This sign-in link was used already, is too old, or belongs to another browser. Open the app again.'
+      'This sign-in link was already used, has expired, or belongs to another browser. Open the app again.'
     const problem = redeemed ?? new Problem(400, 'handover_refused', text)
     recordRefusal(deps, request, requestId, problem.code)
     return problemResponse(request, problem, requestId)
@@ -67,25 +67,29 @@ async function exchange(
   return redirectResponse(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
 
-/** Spends the code. A problem when that cannot be known now: the code may be good, and the same address works later. */
+/** Redeems the code. Returns a Problem when it cannot be checked now: it may be valid, and the same address works later. */
 async function redeem(deps: Deps, input: Parameters<SessionTickets['redeem']>[0], requestId: string) {
   const rate = deps.proxyLimits.callsPerMinute.pages
   if (!deps.handovers.take(addressKey(input.clientIp), rate))
-    return new Problem(429, 'too_many_requests', 'Too many sign-ins end at this address. Wait a little.')
+    return new Problem(
+      429,
+      'too_many_requests',
+      'Too many sign-ins are finishing right now. Reload this page in a moment.',
+    )
   try {
     return await deps.sessions.tickets.redeem(input)
   } catch (error) {
     const problem = error instanceof Problem ? error : databaseProblem(error)
     if (problem === null) throw error
-    // Anybody can ask, and what ails the database is logged by those who read changes.
-    deps.log.debug({ error: messageOf(error), request_id: requestId }, 'a sign-in could not end')
+    // Anyone can cause this line, and the database failure is logged elsewhere.
+    deps.log.debug({ error: messageOf(error), request_id: requestId }, 'failed to redeem a sign-in code')
     return problem
   }
 }
 
 /**
  * GET ends the session when the person or the app itself navigates here; from anywhere else it shows a button,
- * so that a foreign page cannot sign anybody out. POST needs this very origin.
+ * so that a foreign page cannot sign people out. POST needs this very origin.
  */
 async function logout(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const own = publicOrigin(request.host.host, deps.publicNames)
@@ -94,7 +98,7 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
   const meant = request.method === 'POST' ? posted : near && isNavigation(request)
   if (request.method === 'POST' && !meant) {
     recordRefusal(deps, request, requestId, 'origin_not_allowed')
-    const text = 'Only this app itself can sign you out of it.'
+    const text = 'Only pages of this app can sign you out of it.'
     return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!meant)
@@ -118,7 +122,9 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
     `<a href="${escapeHtml(deps.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
     `<a href="${HOME_PATH}">Your applications</a>`,
   )
-  const text = ['As long as you are signed in to the hub, opening the app again may not ask you anything.']
+  const text = [
+    'While you are signed in to the hub, you may be able to open the app again without signing in.',
+  ]
   return htmlResponse(200, page('You are signed out of this app', text, steps), [
     'Set-Cookie',
     ourCookie(APP_COOKIE, '', 0),

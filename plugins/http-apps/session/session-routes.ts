@@ -11,8 +11,8 @@ import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
 const MAX_WARN_MS = 5 * 60_000
 
 /**
- * What the soft end of a session needs below `/.mezite/`: the script that pages may include, what it asks, and the
- * small window's way out and back. Undefined for every other path. No response reveals whether the host has an app.
+ * Serves the soft end of a session below `/.mezite/`: the script that pages may include, its status request, and the
+ * first and last page of the small window. Undefined for other paths. No response reveals whether the host has an app.
  */
 export function sessionRoute(
   deps: Deps,
@@ -40,8 +40,8 @@ export function sessionRoute(
 }
 
 /**
- * When the session ends and whose it is, or 403 with a sentence for the person when access is locked or has ended. Only
- * this app's own pages may ask, and asking does not count as use.
+ * Returns when the session ends and whose it is, or 403 with a sentence for the person when access is locked or has ended.
+ * Only this app's own pages may ask, and asking does not count as use.
  */
 async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
@@ -77,17 +77,17 @@ export function statusOf(session: Session, now: number) {
     user: session.user,
     expires: new Date(end).toISOString(),
     seconds_left: Math.max(0, end - now) / 1_000,
-    // A quarter of a short session: sign-in then knows that the person means a new one.
+    // A quarter of a short session, so that sign-in knows that the person wants a new one.
     warn_seconds: Math.min(MAX_WARN_MS, wholeMs / 4) / 1_000,
   }
 }
 
-/** Where the small window ends: it notifies the page, and closes. */
+/** The last page of the small window: it notifies the page that opened it, and closes. */
 async function renewed(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)
   if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
-  const text = ['You can close this window and go on where you were.']
+  const text = ['You can close this window and continue where you left off.']
   const html = page('You are signed in', text, '<script src="/.mezite/renewed.js"></script>')
   return pageResponse('text/html; charset=utf-8', html)
 }

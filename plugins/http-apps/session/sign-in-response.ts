@@ -10,7 +10,7 @@ import { readableBy } from '../request/origin.ts'
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
 const MAX_PATH = 4096
-/** Where a renewal ends: the small window notifies its page and closes. */
+/** The last page of a renewal: the small window notifies its page and closes. */
 export const RENEWED_PATH = '/.mezite/renewed'
 const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 
@@ -48,8 +48,8 @@ export function signInResponse(
   if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
   const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
   if (FRAMES.has(request.dest ?? '')) {
-    const text = ['Signing in needs a tab of its own. Come back here when you are done, and reload.']
-    // Browsers send no session cookie in frames of other sites, so all that this page can do is open a tab.
+    const text = ['Sign in on a new tab, then come back here and reload this page.']
+    // Browsers send no session cookie in frames of other sites, so this page can only open a tab.
     const { appsDomain, portSuffix } = deps.publicNames
     const near = `'self' https://*.${appsDomain}${portSuffix}`
     return framedResponse(401, page('Sign in to continue', text, link), near, lines)

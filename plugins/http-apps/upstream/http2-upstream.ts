@@ -9,8 +9,8 @@ import type { Upstream, UpstreamUser } from './upstream.ts'
 const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
 
 /**
- * An HTTP/2 connection to an app over a pipe. It carries one request at a time, as one of HTTP/1.1 does: so connections
- * of a session spread over agents, end with their request, and never mix two people.
+ * An HTTP/2 connection to an app over a pipe. It carries one request at a time, like an HTTP/1.1 connection, so that the
+ * requests of a session spread over agents, each can be cut alone, and people never share a connection.
  */
 export class Http2Upstream implements Upstream {
   readonly app: App
@@ -114,7 +114,7 @@ export class Http2Upstream implements Upstream {
     )
     stream.on('response', (headers, flags, raw: string[]) => {
       current((user) => this.#onhead(user, headers, flags, raw))
-      // Node.js emits data that came with the head before the head, if somebody listens already.
+      // Node.js emits data that came with the head before the head, if a listener is already attached.
       stream.on('data', (chunk: Buffer) => current((user) => user.onbody(chunk, false)))
     })
     stream.on('trailers', (_headers, _flags, raw: string[]) => {
@@ -200,7 +200,7 @@ export class Http2Upstream implements Upstream {
     user.onend(this.#trailersIn)
   }
 
-  /** The connection is over. `broken`: what came was not HTTP/2. */
+  /** The connection is over. `broken`: the app sent something that is not HTTP/2. */
   #fail(
     error: NodeJS.ErrnoException | null,
     broken = /^ERR_HTTP2_(?:SESSION_)?ERROR$/.test(error?.code ?? ''),

@@ -8,13 +8,13 @@ const ignore = () => {}
 
 /**
  * Idle connections to apps. Never shared between sessions, because an app may send an unsolicited response, which would
- * reach the next user. Bounded per session and per app; closed after 15 s, and
- * within 1 s when its agent no longer serves the app, or uses another link: an agent that stops waits for them.
+ * reach the next user. Bounded per session and per app; closed after 15 s, and within 1 s when the agent no longer serves
+ * the app or uses another link, because an agent that stops waits for them.
  */
 export class PipePool {
   readonly #deadlines: Deadlines
   readonly #tunnel: Pick<Tunnel, 'candidates'>
-  /** By session, the one that was used last at the end: a session has few, mostly all to one app. */
+  /** By session, most recently used last: a session has few, mostly to one app. */
   readonly #idle = new Map<string, Upstream[]>()
   readonly #countByApp = new Map<string, number>()
   readonly #sweep: Waiting
@@ -32,7 +32,7 @@ export class PipePool {
   }
 
   /**
-   * The connection that was used last, of this session to this revision of the app through this agent; `version`: of HTTP,
+   * The most recently used connection of this session to this revision of the app through this agent; `version`: of HTTP,
    * or null for any.
    */
   take(
@@ -57,7 +57,7 @@ export class PipePool {
   give(upstream: Upstream): void {
     upstream.leave()
     upstream.reused = true
-    // One that was released while paused would never read again.
+    // A connection that was released while paused would never read again.
     upstream.resume()
     const { app, sessionKey } = upstream
     const stack = this.#idle.get(sessionKey)
@@ -105,7 +105,7 @@ export class PipePool {
       for (const upstream of [...stack]) {
         if (upstream.idleSince <= oldest || upstream.going || !serves(upstream)) upstream.destroy()
       }
-      // Not as soon as it is empty: a session under way empties it with each request.
+      // Not as soon as it is empty: an active session empties it with each request.
       if (stack.length === 0) this.#idle.delete(key)
     }
     this.#sweep.deadline = this.#deadlines.now + 1_000

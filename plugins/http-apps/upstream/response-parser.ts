@@ -1,11 +1,11 @@
 import { limits } from '../limits.ts'
 import { takeHeaderLine } from './header-line.ts'
 
-/** Head of a final answer. */
+/** Head of a final response. */
 export interface ResponseHead {
   readonly status: number
   readonly reason: string
-  /** Name and value in turn, as they came. */
+  /** Name and value in turn, as received. */
   readonly lines: readonly string[]
   /** Bytes of the body; null: chunked; undefined: until the app closes. */
   readonly length: number | null | undefined
@@ -26,20 +26,20 @@ export interface ResponseEvents {
 export class ResponseError extends Error {}
 
 const STATUS = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: (.*))?$/
-/** Looked for where line ends are gone already, so a CR or LF is a bare one. */
+/** For text whose line ends are already removed, so any CR or LF is a bare one. */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
-/** RFC 9112 section 7.1.1, without the optional space that is nothing but a way to be read differently. */
+/** RFC 9112 section 7.1.1, without the optional space, which readers interpret differently. */
 const SIZE =
   /^([0-9A-Fa-f]{1,13})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*$/
-/** RFC 9112 section 6.1. Some readers take a tab for a part of the name, so it is refused. */
+/** RFC 9112 section 6.1. Some readers take a tab for part of the name, so it is refused. */
 const CHUNKED = /^transfer-encoding: *chunked *$/i
 const LENGTH = /^[0-9]{1,15}$/
 
 type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'raw' | 'over'
 
 /**
- * Reads the answers on one pipe, strictly (RFC 9112): whatever could be read in two ways is an ResponseError, and the
- * pipe must go. Keeps no body. One `begin` for each request.
+ * Reads the responses on one pipe, strictly (RFC 9112): throws `ResponseError` for anything ambiguous, after which the
+ * pipe must be closed. Does not keep bodies. Call `begin` once for each request.
  */
 export class ResponseParser {
   readonly #events: ResponseEvents
@@ -80,11 +80,11 @@ export class ResponseParser {
     while (rest !== null && rest.length > 0) rest = this.#step(rest)
   }
 
-  /** The app has closed cleanly: the end of an answer without a length, and a broken one otherwise. */
+  /** The app has closed cleanly, which ends a response without a length and breaks any other. */
   finish(): void {
     if (this.#state === 'over') return
     if (this.#state !== 'close' && this.#state !== 'raw')
-      throw new ResponseError('the app closed in the middle of its answer')
+      throw new ResponseError('the app closed the connection in the middle of its response')
     this.#end()
   }
 
@@ -114,7 +114,7 @@ export class ResponseParser {
     const bytes = this.#join(rest)
     const end = bytes.indexOf('\r\n\r\n')
     if (end < 0 ? bytes.length > limits.responseHeadBytes : end > limits.responseHeadBytes)
-      throw new ResponseError('the head of the answer is too long')
+      throw new ResponseError('the head of the response is too long')
     if (end < 0) {
       this.#held = bytes
       return null
@@ -128,7 +128,7 @@ export class ResponseParser {
     const statusLine = endOfStatus < 0 ? text : text.slice(0, endOfStatus)
     const [, minor, code, reason = ''] = STATUS.exec(statusLine) ?? []
     if (code === undefined || CONTROL.test(reason))
-      throw new ResponseError('the status line of the answer is malformed')
+      throw new ResponseError('the status line of the response is malformed')
     const status = Number(code)
     const lines: string[] = []
     let length: string | undefined
@@ -137,32 +137,33 @@ export class ResponseParser {
     for (let at = statusLine.length + 2, next = at; at < text.length; at = next) {
       next = headerLine(text, at, lines)
       if (lines.length >= limits.responseLines * 2)
-        throw new ResponseError('the answer has too many header lines')
+        throw new ResponseError('the response has too many header lines')
       const name = lines[lines.length - 2] as string
       if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue
       const value = lines[lines.length - 1] as string
       const lower = name.toLowerCase()
       if (lower === 'content-length') {
         if (length !== undefined || !LENGTH.test(value))
-          throw new ResponseError('the answer has a bad length')
+          throw new ResponseError('the response has an invalid length')
         length = value
       } else if (lower === 'transfer-encoding') {
         if (coding !== undefined || !CHUNKED.test(text.slice(at, next - 2)) || minor === '0')
-          throw new ResponseError('the answer has a transfer coding that is not understood')
+          throw new ResponseError('the response has an unknown transfer coding')
         coding = value
       } else if (lower === 'connection' && /(?:^|[ \t,])close(?:$|[ \t,])/i.test(value)) close = true
     }
     if (length !== undefined && coding !== undefined)
-      throw new ResponseError('the answer has both a length and a transfer coding')
+      throw new ResponseError('the response has both a length and a transfer coding')
     if (status < 200 && status !== 101) {
       this.#inform(status, lines)
       return
     }
-    if (status === 101 && !this.#upgrade) throw new ResponseError('the app changed protocol unasked')
+    if (status === 101 && !this.#upgrade)
+      throw new ResponseError('the app switched protocols without a request for it')
     const hasBody = !(this.#headRequest || status === 204 || status === 304 || status === 101)
     const size = coding !== undefined ? null : length === undefined ? undefined : Number(length)
     if (hasBody && typeof size === 'number' && following > size)
-      throw new ResponseError('bytes follow the end of the answer')
+      throw new ResponseError('bytes follow the end of the response')
     this.reusable = !close && !(hasBody && size === undefined)
     if (status === 204 && (size === null || (size ?? 0) > 0)) this.reusable = false
     if (!hasBody && following > 0) this.reusable = false
@@ -178,7 +179,7 @@ export class ResponseParser {
 
   #inform(status: number, lines: readonly string[]): void {
     if (++this.#informational > limits.informational)
-      throw new ResponseError('the app sent too many interim answers')
+      throw new ResponseError('the app sent too many interim responses')
     this.#events.oninformational(status, lines)
   }
 
@@ -208,7 +209,7 @@ export class ResponseParser {
     const end = bytes.indexOf('\n')
     const size = end < 0 ? bytes.length : end
     if (size > (this.#state === 'trailers' ? limits.trailerBytes : limits.chunkLineBytes))
-      throw new ResponseError('a chunk of the answer is malformed')
+      throw new ResponseError('a chunk of the response is malformed')
     if (end < 0) {
       if (this.#state === 'data-end' && bytes.length > 1) throw new ResponseError('a chunk does not end')
       this.#held = bytes
@@ -225,7 +226,7 @@ export class ResponseParser {
 
   #takeLine(line: string): void {
     if (this.#state === 'data-end') {
-      if (line !== '') throw new ResponseError('a chunk is longer than it says')
+      if (line !== '') throw new ResponseError('a chunk is longer than its declared size')
       this.#state = 'size'
       return
     }
@@ -259,6 +260,6 @@ export class ResponseParser {
 
 function headerLine(text: string, at: number, lines: string[]): number {
   const next = takeHeaderLine(text, at, lines)
-  if (next < 0) throw new ResponseError('a header line of the answer is malformed')
+  if (next < 0) throw new ResponseError('a header line of the response is malformed')
   return next
 }

@@ -6,7 +6,7 @@ import { Http1Upstream } from './http1-upstream.ts'
 import { Http2Upstream } from './http2-upstream.ts'
 import { alpnFor, type Upstream, versionFor } from './upstream.ts'
 
-/** What an earlier attempt of the same request has taught. */
+/** The result of an earlier attempt at the same request. */
 export interface Attempt {
   /** An agent whose link has just broken. */
   readonly avoid: string | null
@@ -15,8 +15,8 @@ export interface Attempt {
 }
 
 /**
- * Whose share of an app a request takes: a person's or, for a preflight, which carries nobody's identity and which anyone
- * can send, its address's. No user name begins with a line feed.
+ * Names the sharer of an app that a request counts against: the person or, for a preflight, which anyone can send without
+ * an identity, the address. No user name begins with a line feed.
  */
 export function sharerOf({ admission: { subject }, request }: Admitted): string {
   return subject?.user ?? `\n${addressKey(request.clientIp)}`
@@ -24,7 +24,7 @@ export function sharerOf({ admission: { subject }, request }: Admitted): string 
 
 /**
  * Finds a connection to the app of an admitted request: an idle one of the same session, else a new one. Synchronous
- * when an idle connection serves. No byte of the request has left before `done`.
+ * when an idle connection is found. No byte of the request has left before `done`.
  */
 export function openUpstream(
   { tunnel, pool }: Pick<Deps, 'tunnel' | 'pool'>,
@@ -60,7 +60,7 @@ function connect(pipe: Pipe, app: App, key: string, upgrade: boolean): Upstream 
   const problem = new Problem(
     502,
     'http2_unavailable',
-    `${app.name} does not respond in the way it is set up for.`,
+    `${app.name} does not support the version of HTTP that it is configured for.`,
   )
   problem.cause =
     'TLS did not negotiate HTTP/2: set http.version of the app to auto or 1.1, or upgrade the agent'

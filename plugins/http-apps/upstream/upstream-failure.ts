@@ -15,7 +15,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /**
  * Whether a request that has left may be sent once more: it has no body, repeating it changes nothing (RFC 9110
- * section 9.2.2), no byte of an answer came, and the failure says little about the app itself: the link to the agent
+ * section 9.2.2), no byte of a response has arrived, and the failure is probably not the app's: the link to the agent
  * broke, or a connection that had been idle turned out to be dead.
  */
 export function mayRepeat(request: AppRequest, upstream: Upstream, failure: UpstreamFailure): boolean {
@@ -31,8 +31,12 @@ export function failureProblem(app: string, failure: UpstreamFailure): Problem {
 }
 
 function publicProblem(app: string, { broken, linkLost }: UpstreamFailure): Problem {
-  if (broken) return new Problem(502, 'answer_invalid', `${app} gave an answer that is not valid HTTP.`)
+  if (broken) return new Problem(502, 'answer_invalid', `${app} sent a response that is not valid HTTP.`)
   if (linkLost)
-    return new Problem(502, 'link_lost', `The connection to ${app} broke. It may or may not have acted.`)
-  return new Problem(502, 'app_reset', `${app} closed the connection without an answer.`)
+    return new Problem(
+      502,
+      'link_lost',
+      `The connection to ${app} broke. Your request may or may not have been processed.`,
+    )
+  return new Problem(502, 'app_reset', `${app} closed the connection without a response.`)
 }

@@ -19,7 +19,7 @@ export interface Upstream {
   readonly agent: string
   readonly version: '1.1' | '2'
   readonly gone: boolean
-  /** Its link is about to close: it serves no further request. */
+  /** Its link is about to close, so it does not serve another request. */
   readonly going: boolean
   /** The response has begun to arrive. */
   readonly answering: boolean
@@ -33,11 +33,11 @@ export interface Upstream {
   /** Prepares for the response to this request; `send` follows at once, unless the connection is gone. */
   begin(user: UpstreamUser, head: RequestHead): void
   send(head: RequestHead): void
-  /** Of the body, or of a WebSocket. False: wait for `ondrain`. */
+  /** Writes bytes of the body, or of a WebSocket. False: wait for `ondrain`. */
   writeBody(chunk: Buffer): boolean
   /** The body is complete; `trailers` are name and value in turn. */
   endBody(trailers: readonly string[]): void
-  /** Removes the user, who is not notified of anything any more. */
+  /** Removes the user, which receives no further events. */
   leave(): void
   pause(): void
   resume(): void

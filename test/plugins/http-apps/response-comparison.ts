@@ -11,7 +11,7 @@ const stricter: readonly [says: RegExp, may: (head: string, all: string) => bool
         ([, coding], i) => i > 0 || !/^ *chunked *\r?$/i.test(coding ?? ''),
       ),
   ],
-  [/bad length/, (head) => /^content-length:[ \t]*\d{16,}/im.test(head)],
+  [/invalid length/, (head) => /^content-length:[ \t]*\d{16,}/im.test(head)],
   [/chunk size/, (_head, all) => /^0{5,}|;[^\r\n]*=[;\r]/m.test(all)],
   [/bytes follow/, () => true],
 ]

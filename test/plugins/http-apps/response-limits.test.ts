@@ -11,15 +11,19 @@ t.test('no part of an answer is without bound', (t) => {
   const lines = (count: number) => `${OK}Content-Length: 0\r\n${'A: b\r\n'.repeat(count - 1)}\r\n`
   t.equal(read(lines(limits.responseLines - 1)).fault, null)
   t.match(read(lines(limits.responseLines + 1)).fault, /too many header lines/)
-  t.match(read(`${OK}A: `, 'b'.repeat(limits.responseHeadBytes)).fault, /head of the answer is too long/)
+  t.match(read(`${OK}A: `, 'b'.repeat(limits.responseHeadBytes)).fault, /head of the response is too long/)
   const interim = 'HTTP/1.1 103 Early Hints\r\n\r\n'
-  t.match(read(interim.repeat(limits.informational + 1)).fault, /too many interim answers/)
+  t.match(read(interim.repeat(limits.informational + 1)).fault, /too many interim responses/)
   const line = `A: ${'b'.repeat(limits.trailerBytes / 2)}\r\n`
   t.equal(read(`${CHUNKED}0\r\n${line}\r\n`).fault, null)
   t.match(read(`${CHUNKED}0\r\n${line.repeat(2)}\r\n`).fault, /trailers are too long/)
   const extension = `1;a=${'b'.repeat(limits.chunkLineBytes)}`
-  t.match(read(`${CHUNKED}${extension}\r\nx\r\n0\r\n\r\n`).fault, /chunk of the answer is malformed/)
-  t.match(read(CHUNKED, extension).fault, /chunk of the answer is malformed/, 'and is not held until its end')
+  t.match(read(`${CHUNKED}${extension}\r\nx\r\n0\r\n\r\n`).fault, /chunk of the response is malformed/)
+  t.match(
+    read(CHUNKED, extension).fault,
+    /chunk of the response is malformed/,
+    'and is not held until its end',
+  )
   t.end()
 })
 
