@@ -26,10 +26,10 @@ const USED_MS = 60_000
 /** Expired tokens are listed for this long. */
 const KEPT_MS = 30 * 24 * 3_600_000
 
-/** What changes of API tokens touch. */
+/** The kind of record that changes of API tokens touch. */
 const API_TOKEN = 'api-token'
 
-/** The table is created by the core's migrations (`core-access`), from the time when tokens were part of the core. */
+/** The core's migrations (`core-access`) create the table, because tokens were once part of the core. */
 interface TokenRow {
   readonly id: string
   readonly name: string
@@ -55,8 +55,8 @@ export interface ApiToken {
   /** The person who created it; it never has a role that this person lacks now. */
   readonly creator: string
   /**
-   * The identity that held the creator's name then (`User.holder`), empty for nobody and for the operator: the token is not
-   * valid under another one. Null: the token is older than this field, and the name alone counts.
+   * The identity that held the creator's name then (`User.holder`), empty if there was none and for the operator: the token
+   * is not valid under another one. Null: the token is older than this field, and only the name is compared.
    */
   readonly holder: string | null
   /** Milliseconds since the epoch. */
@@ -79,7 +79,7 @@ export interface ListedApiToken extends ApiToken {
 export interface RunningApiTokens extends ApiTokens {
   /**
    * Throws `Problem` 409 `token_exists`, 403 `roles_exceed_own` when the actor lacks one of the roles, 403
-   * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no user any more.
+   * `token_makes_no_token` when a token asks, and 401 `login_required` when the actor is no longer a user.
    */
   create(token: NewApiToken, actor: Actor): Promise<{ readonly token: ApiToken; readonly secret: string }>
   /** Expired ones too, for a month. */
@@ -113,12 +113,12 @@ export function createApiTokens(options: {
         byHash = new Map(rows.map((row) => [row.hash, tokenOf(row as TokenRow)]))
       }
     },
-    // There are few, and they change seldom.
+    // There are few tokens, and they rarely change.
     refresh: (trx) => view.loadAll(trx),
   }
   revisions.addView(view)
 
-  /** Of the token's roles those that its creator has now; none when either of them is locked. */
+  /** The token's roles that its creator still has; none when either of them is locked. */
   function subjectOf({ name, roles, creator }: ApiToken): Subject {
     const holder: Subject = { user: `token:${name}`, roles, kind: 'token', sessionId: null, satisfied: [] }
     const own = creator === OPERATOR ? ['admin'] : users.rolesOf(creator)
@@ -128,7 +128,7 @@ export function createApiTokens(options: {
     return Object.freeze({ ...holder, roles: granted })
   }
 
-  /** A later holder of the name has not created it. */
+  /** False when the creator's name belongs to another person now. */
   const isOfCreator = ({ creator, holder }: ApiToken): boolean =>
     creator === OPERATOR || holder === null || holder === (users.byName(creator)?.holder ?? '')
 

@@ -5,7 +5,7 @@ import type { LoginCodes } from './login-codes.ts'
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/
 const LONGEST_CODE = 128
 
-/** Spends the codes of the page for command lines. */
+/** Redeems the codes of the page for command lines. */
 export function createCommandLogins(deps: {
   readonly codes: Pick<LoginCodes, 'spend'>
   readonly sessions: Pick<Sessions, 'byId'>
@@ -15,10 +15,10 @@ export function createCommandLogins(deps: {
   const { codes, sessions, desk, log } = deps
   return {
     async redeem({ code, verifier, ...input }) {
-      // Logged, not recorded: any stranger can send a code.
+      // Logged but not recorded in the audit, because anyone can send a code.
       const refused = (why: string): Problem => {
         const { requestId, clientIp, method } = input
-        log.info({ request_id: requestId, client_ip: clientIp, method, why }, 'a login code was refused')
+        log.info({ request_id: requestId, client_ip: clientIp, method, why }, 'refused a login code')
         return new Problem(400, 'code_invalid', 'The code is unknown, used or expired. Sign in again.')
       }
       if (typeof code !== 'string' || code === '' || code.length > LONGEST_CODE) throw refused('no code')

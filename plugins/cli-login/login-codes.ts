@@ -14,9 +14,9 @@ type Tables = {
   }
 }
 
-/** Codes are issued to signed-in people only, so strangers cause no rows. */
+/** Codes are issued to signed-in people only, so strangers cannot create rows. */
 export const codeMigrations: Migrations = {
-  // The owner from the time when the codes were part of the core.
+  // The owner is from the time when the codes were part of the core.
   owner: 'sign-in',
   migrations: {
     '0001-cli-codes': {
@@ -52,7 +52,7 @@ export function createLoginCodes(database: Database, clock: Clock) {
       await db.insertInto('sign_in_cli_codes').values(row).execute()
       return code
     },
-    /** Session id of the code, spent in one statement; null for a code that is unknown, used, expired or of another verifier. */
+    /** Redeems a code in one statement. Null: it is unknown, used, expired or of another verifier; else its session id. */
     async spend(code: string, verifier: string): Promise<string | null> {
       const now = clock.now()
       const spent = await db

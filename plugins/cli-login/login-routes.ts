@@ -8,7 +8,7 @@ interface Ask {
   readonly host: string
   readonly program: string
   readonly showCode: boolean
-  /** The connector to sign in with; null leaves the choice to the person. */
+  /** The connector to sign in with; null lets the person choose. */
   readonly connector: string | null
 }
 
@@ -33,7 +33,7 @@ export function loginRoutes(deps: {
     name: 'cli-login',
     prefix: '',
     async routes(web) {
-      // Public, since the guard would send the person to sign in without the connector.
+      // Public, because the guard would redirect to sign-in without the connector.
       web.get('/web/cli', { config: { access: 'public', rate: 'pages' } }, async (request, reply) => {
         const ask = readAsk(request.query)
         const session = await desk.sessionOf(request)
@@ -99,7 +99,7 @@ function allowForm(ask: Ask, user: string) {
   </div>`
 }
 
-/** For a machine whose browser is elsewhere. */
+/** For a machine without a browser of its own. */
 function codeCard({ program }: Ask, code: string) {
   return html`<div class="card">
     <h1>Paste this code into ${program}</h1>
@@ -119,7 +119,7 @@ function readAsk(given: unknown): Ask {
     const detail = 'Part of the address is missing. Start the sign-in again in the terminal.'
     throw new Problem(400, 'bad_cli_login', detail, { title: 'This link is not complete' })
   }
-  // The name is only shown. Control and bidirectional characters could make the sentence lie.
+  // The name is only shown. Control and bidirectional characters could make the sentence misleading.
   const host =
     text('host')
       .replace(/[^\x20-\x7e]/g, '?')

@@ -5,7 +5,7 @@ import type { SigningKey, SigningKeys } from './signing-keys.ts'
 
 const LIFE_SECONDS = 120
 const REUSE_MS = 30_000
-/** So many apps one session may use in turn before it is signed anew for each. */
+/** A session that uses more apps than this in turn gets a new signature for each. */
 const MOST_APPS = 100
 
 interface Kept {
@@ -17,9 +17,9 @@ interface Kept {
 }
 
 /**
- * Signs who is calling: JWS ES256, 120 s, one text for 30 s per (session, app, epoch): kept per subject object, which a
- * session keeps while nothing changes. A change of roles, app or lock moves the epoch, and nothing older is used. Throws
- * `MEZ_ASSERTION_KEYLESS` before the first key is there.
+ * Signs the identity of the caller: JWS ES256, valid for 120 s, reused for 30 s per (session, app, epoch). Kept per subject
+ * object, which a session keeps while nothing changes. A change of roles, app or lock starts a new epoch, in which older
+ * ones are not reused. Throws `MEZ_ASSERTION_KEYLESS` until there is a key.
  */
 export function createAssertion(parts: {
   keys: Pick<SigningKeys, 'current'>
@@ -42,7 +42,7 @@ export function createAssertion(parts: {
       apps = new Map()
       kept.set(subject, apps)
     }
-    // Entries go in by time, so the first one is the oldest.
+    // Entries are added in the order of time, so the first one is the oldest.
     apps.delete(signed.app.id)
     if (apps.size >= MOST_APPS) apps.delete(apps.keys().next().value as string)
     apps.set(signed.app.id, signed)
@@ -80,12 +80,12 @@ export function createAssertion(parts: {
         known?.revision === revision &&
         known.app === app &&
         known.until > now &&
-        // By the wall clock too: what was signed before it was set is early or late for those who verify.
+        // By the wall clock too: after it was set, an older assertion may be early or late for its verifiers.
         Math.abs(wall - known.signedAt) < REUSE_MS
       )
         return known.text
       const text = signNow(subject, app)
-      // Only what cannot change under us may be a key.
+      // Only an object that cannot change may be a key.
       if (Object.isFrozen(subject))
         keep(subject, { app, revision, text, until: now + REUSE_MS, signedAt: wall })
       return text

@@ -18,7 +18,7 @@ const CHECK_MS = 3_600_000
 export default defineHubPlugin({
   name: 'identity-jwt',
   api: 1,
-  summary: 'Signs who is calling on every request',
+  summary: 'Signs the identity of the caller on every request',
   needs: { revisions, publicNames, secretBox },
   provides: { assertion, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
@@ -33,7 +33,9 @@ export default defineHubPlugin({
     provide.webRoutes(keyRoutes(keys))
 
     const tend = () => {
-      keys.tend().catch((error) => log.error({ cause: messageOf(error) }, 'the keys were not looked after'))
+      keys
+        .tend()
+        .catch((error) => log.error({ cause: messageOf(error) }, 'failed to rotate the signing keys'))
     }
     tap.lifecycle.start(async () => {
       await keys.ensure()

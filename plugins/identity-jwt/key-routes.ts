@@ -2,8 +2,8 @@ import type { WebRoutes } from '@mezite/core'
 import { CACHED_MS, type SigningKeys } from './signing-keys.ts'
 
 /**
- * The public keys (RFC 7517): for applications, and for `mezctl auth export --type=app-jwt`; and what `mezctl auth rotate`
- * asks for.
+ * Serves the public keys (RFC 7517), for applications and for `mezctl auth export --type=app-jwt`, and the requests of
+ * `mezctl auth rotate`.
  */
 export function keyRoutes(keys: Pick<SigningKeys, 'published' | 'list' | 'rotate'>): WebRoutes {
   const document = () => JSON.stringify({ keys: keys.published() })

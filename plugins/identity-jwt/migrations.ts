@@ -5,10 +5,10 @@ export type KeyTables = {
     kid: string
     /** JWK as JSON; public part only. */
     public_jwk: string
-    /** PKCS #8 DER, sealed by the vault. */
+    /** PKCS #8 DER, sealed by the secret box. */
     private_key: Uint8Array
     created: number | string
-    /** From when it signs; published before. Milliseconds since the epoch. */
+    /** Signs from this time on; published before. Milliseconds since the epoch. */
     active_from: number | string
   }
 }

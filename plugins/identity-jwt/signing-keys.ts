@@ -11,8 +11,8 @@ import type { KeyTables } from './migrations.ts'
 /** How long verifiers may keep the key set. */
 export const CACHED_MS = 5 * 60_000
 /**
- * A new key is published this long before it signs: longer than any copy of the set without it lives, by what another
- * hub may be behind in its view or its clock.
+ * A new key is published this long before it signs: as long as verifiers may keep a copy of the set without it, plus the
+ * time by which another hub may be behind in its view or its clock.
  */
 const LEAD_MS = CACHED_MS + 60_000
 const KEEP_MS = 7 * 24 * 3_600_000
@@ -30,7 +30,7 @@ export interface SigningKey {
 
 export interface ListedKey {
   readonly kid: string
-  /** `coming`: published, signs later; `overlap`: signs no more, and what it signed still verifies. */
+  /** `coming`: published, signs later; `overlap`: no longer signs, but its signatures still verify. */
   readonly state: 'coming' | 'active' | 'overlap'
   /** Milliseconds since the epoch. */
   readonly activeFrom: number
@@ -77,8 +77,8 @@ export function createSigningKeys(parts: { revisions: Revisions; secretBox: Secr
   }
 
   /**
-   * Adds a key that signs from `activeFromMs`. Hubs take turns, and each looks again at what is there. Without an actor
-   * it is the hub's own doing.
+   * Adds a key that signs from `activeFromMs`. Hubs take turns, and each checks the stored keys again. Without an actor
+   * the hub acts by itself.
    */
   async function add(
     activeFromMs: number,
@@ -132,7 +132,7 @@ export function createSigningKeys(parts: { revisions: Revisions; secretBox: Secr
       const now = clock.now()
       return keys.filter((_, at) => !isFormer(keys, at, now)).map(({ publicJwk }) => publicJwk)
     },
-    /** Makes the very first key, used at once. */
+    /** Creates the very first key, used at once. */
     ensure: () => add(clock.now(), (held) => held.length > 0),
     /** Every key that is published, oldest first, and which one signs. */
     list: (): readonly ListedKey[] => {
@@ -146,7 +146,7 @@ export function createSigningKeys(parts: { revisions: Revisions; secretBox: Secr
           state: kid === signing?.kid ? 'active' : activeFrom > now ? 'coming' : 'overlap',
         }))
     },
-    /** Publishes a new key now, which signs in six minutes; nothing when one is coming already. */
+    /** Publishes a new key, which signs in six minutes; does nothing when one is already coming. */
     rotate: (by: Actor) =>
       add(clock.now() + LEAD_MS, (held) => held.some(({ activeFrom }) => activeFrom > clock.now()), by),
     /** Rotates when the newest key is thirty days old, and removes keys that were replaced a week ago. */

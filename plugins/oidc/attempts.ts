@@ -3,7 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Clock, SecretBox } from '@mezite/core'
 import { cookiesIn } from '@mezite/core/protocol'
 
-/** One sign-in under way in one tab. Lives in the browser only, encrypted, for ten minutes. */
+/** One sign-in under way in one tab. Stored only in the browser, encrypted, for ten minutes. */
 export interface Attempt {
   readonly connector: string
   /** OIDC `state`, also names the cookie. */
@@ -17,7 +17,7 @@ export interface Attempt {
 
 const TTL_MS = 10 * 60_000
 const MAX_ATTEMPTS = 8
-/** All of them together: half of the default limit of a request head. */
+/** Size of all cookies together: half of the default limit of a request head. */
 const MAX_BYTES = 16_384
 const PREFIX = '__Host-mezite_login_'
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
@@ -25,13 +25,13 @@ const place = { table: 'oidc_attempts', id: 'cookie', purpose: 'attempt' }
 
 const random = () => randomBytes(32).toString('base64url')
 
-/** Cookies of sign-ins under way: one each, so that tabs do not overwrite each other; at most eight and 16 KiB. */
+/** Cookies of sign-ins under way: one per sign-in, so that tabs do not overwrite each other; at most eight and 16 KiB. */
 export function createAttempts(secretBox: SecretBox, clock: Clock) {
   return {
     /** A new attempt and its `Set-Cookie` lines, which also remove the oldest ones beyond the limit. */
     begin(connector: string, target: string, cookieHeader: string | undefined) {
       const attempt: Attempt = { connector, state: random(), nonce: random(), verifier: random(), target }
-      // Deflated, for the target is base64 already, and browsers drop a cookie of more than 4,096 bytes.
+      // Deflated, because the target is already base64 and browsers drop cookies of more than 4,096 bytes.
       const text = deflateRawSync(JSON.stringify([clock.now() + TTL_MS, attempt]))
       const value = secretBox.seal(place, text).toString('base64url')
       // The time comes first in the name, so the oldest sorts first.
@@ -56,7 +56,7 @@ export function createAttempts(secretBox: SecretBox, clock: Clock) {
           const [expires, attempt] = JSON.parse(opened.toString('utf8')) as [number, Attempt]
           if (expires > clock.now() && attempt.state === state) return { attempt, removal: expired(name) }
         } catch {
-          // Not sealed by this cluster, or damaged: ignored.
+          // Ignored: it was not sealed by this cluster, or is damaged.
         }
       }
       return null

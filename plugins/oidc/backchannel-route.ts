@@ -41,17 +41,17 @@ export function backchannelRoute(deps: {
     })
     const type: unknown = protectedHeader.typ
     if (typeof type !== 'string' || !TYPES.includes(type.toLowerCase())) {
-      throw new Error('typ is neither logout+jwt nor JWT')
+      throw new Error('typ must be logout+jwt or JWT')
     }
     const { events, nonce, jti } = payload
-    if (nonce !== undefined) throw new Error('a logout token has no nonce')
+    if (nonce !== undefined) throw new Error('a logout token must not contain a nonce')
     const event = typeof events === 'object' && events !== null && Object.hasOwn(events, EVENT)
     if (!event || typeof (events as Record<string, unknown>)[EVENT] !== 'object')
-      throw new Error('no logout event')
+      throw new Error('the logout event is missing')
     const who = { sid: textOf(payload.sid), sub: textOf(payload.sub) }
-    if (who.sid === undefined && who.sub === undefined) throw new Error('neither sid nor sub')
+    if (who.sid === undefined && who.sub === undefined) throw new Error('sid and sub are both missing')
     const once = `${connector.name}\0${jti}`
-    if (await spent.isSpent('jti', once)) throw new Error('jti was used before')
+    if (await spent.isSpent('jti', once)) throw new Error('the jti has been used before')
     return { ...who, once }
   }
 
@@ -66,12 +66,12 @@ export function backchannelRoute(deps: {
         const { logout_token: token } = (request.body ?? {}) as { logout_token?: unknown }
         const connector = connectors.byName(name)
         try {
-          if (!connector) throw new Error('there is no such connector')
-          if (typeof token !== 'string') throw new Error('there is no logout_token')
+          if (!connector) throw new Error('the connector does not exist')
+          if (typeof token !== 'string') throw new Error('logout_token is missing')
           const { once, ...who } = await read(connector, token)
           const ids = await logins.sessionIds(name, who)
           const ended = ids.length === 0 ? 0 : await sessions.end(ids, 'logout', null)
-          // Last, because the provider sends the same token again after a failure.
+          // Done last, because the provider sends the same token again after a failure.
           await spent.spend('jti', once, SPENT_MS)
           log.info({ connector: name, ended }, 'the provider ended sessions')
           return reply.code(200).send()
@@ -82,7 +82,7 @@ export function backchannelRoute(deps: {
             connector: name,
             cause: words(error),
           }
-          log.warn(fields, 'a logout token was refused')
+          log.warn(fields, 'refused a logout token')
           return reply.code(400).send({ error: 'invalid_request' })
         }
       })

@@ -32,7 +32,7 @@ export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
   async function ask(url: URL, options: RequestInit): Promise<Response> {
     const plain = url.protocol === 'http:' && issuerIsLocal && isLoopback(url.hostname)
     if ((url.protocol !== 'https:' && !plain) || isLinkLocal(url.hostname)) {
-      throw new Error(`the provider returns an address that is not allowed: ${url.protocol}//${url.host}`)
+      throw new Error(`the provider returned an address that is not allowed: ${url.protocol}//${url.host}`)
     }
     const deadline = AbortSignal.timeout(deadlineMs)
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline
@@ -44,7 +44,7 @@ export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
     const body = await readCapped(response, url)
     const empty = response.status === 204 || response.status === 205
     const headers = new Headers(response.headers)
-    // Beside a challenge openid-client ignores the body, where `error` and `error_description` are (RFC 6749 section 5.2).
+    // With a challenge, openid-client ignores the body, which contains `error` (RFC 6749 section 5.2).
     if (/^application\/json\b/i.test(headers.get('content-type') ?? '')) headers.delete('www-authenticate')
     return new Response(empty ? null : body, { status: response.status, headers })
   }
@@ -55,7 +55,7 @@ async function readCapped(response: Response, url: URL): Promise<Buffer<ArrayBuf
   let size = 0
   for await (const chunk of response.body ?? []) {
     size += chunk.length
-    // Leaving the loop cancels the stream and with it the connection.
+    // Leaving the loop cancels the stream and closes the connection.
     if (size > MAX_BYTES)
       throw new Error(`${url.origin}${url.pathname} responds with more than ${MAX_BYTES} bytes`)
     chunks.push(chunk)

@@ -8,7 +8,7 @@ import { asClient } from './client-authentication.ts'
 import type { Connector } from './connectors.ts'
 import { type Provider, printable, providerError, SKEW_SECONDS, unreachable } from './providers.ts'
 
-/** What people read; the details are in the log. */
+/** The sentences that people read; the details are in the log. */
 const SENTENCES = {
   token_refused: 'Your identity provider did not complete this sign-in.',
   id_token_refused: 'The identity provider’s statement about you could not be verified.',
@@ -28,7 +28,7 @@ export interface Identity {
 }
 
 /**
- * Exchanges the code and checks everything that came back: state, `iss` (RFC 9207), nonce, PKCE, the ID token's
+ * Exchanges the code and checks everything that the provider returned: state, `iss` (RFC 9207), nonce, PKCE, the ID token's
  * signature and times, and that userinfo is about the same person. Throws `SignInRefused` for a refusal or a wrong
  * response of the provider, `Problem` 502 when it cannot be reached.
  */

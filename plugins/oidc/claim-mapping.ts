@@ -32,7 +32,7 @@ export function userNameOf(spec: ConnectorSpec, claims: Claims): string {
   return name
 }
 
-/** People may write any address at some providers: unless it is verified, the claim `email` gives no name and no role. */
+/** Some providers let people enter any address: unless it is verified, the claim `email` gives neither a name nor a role. */
 function emailCounts(spec: ConnectorSpec, claims: Claims): boolean {
   // Some providers spell the boolean as a string.
   const verified = claims.email_verified === true || claims.email_verified === 'true'

@@ -33,13 +33,13 @@ export function authenticationsOf(
   }
   if (!isPrivateKey(secret) && offered.includes('client_secret_post')) return [named('client_secret_post')]
   throw new Error(
-    `the provider accepts ${offered.join(', ') || 'no client authentication'}, which does not fit the stored secret`,
+    `the provider accepts ${offered.join(', ') || 'no client authentication'}, but the stored secret does not support any of these`,
   )
 }
 
 /**
- * RFC 6749 section 2.3.1 with as little escaped as a decoder needs: `-_.~` and the like stay, a space is `%20`. Providers
- * that do not decode accept most secrets then.
+ * RFC 6749 section 2.3.1 with as little escaping as a decoder needs: `-_.~` and the like stay, a space is `%20`. This way
+ * providers that do not decode still accept most secrets.
  */
 function basic(secret: string): client.ClientAuth {
   return (_as, { client_id }, _body, headers) => {
@@ -50,7 +50,7 @@ function basic(secret: string): client.ClientAuth {
 
 /**
  * Calls the token endpoint with each method in turn until the provider accepts the client; the method that worked is tried
- * first from then on. Rejects with what the first method met when the provider refuses all of them.
+ * first from then on. If the provider refuses all of them, rejects with the error of the first.
  */
 export async function asClient<T>(
   methods: ClientMethod[],
@@ -80,7 +80,7 @@ function prefer(methods: ClientMethod[], method: ClientMethod): void {
   methods.unshift(method)
 }
 
-/** RFC 6749 section 5.2; some providers answer 401 without the code. */
+/** RFC 6749 section 5.2; some providers respond with 401 but without the code. */
 export function isClientRefused(error: unknown): boolean {
   const { error: code, status } = error as { error?: unknown; status?: unknown }
   return code === 'invalid_client' || code === 'unauthorized_client' || status === 401

@@ -9,7 +9,7 @@ const CURVES: Readonly<Record<string, string>> = {
 const MIN_RSA_BITS = 2_048
 const KINDS = 'RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519'
 
-/** What is stored for a connector is either a client secret or, for `private_key_jwt`, a private key. */
+/** The stored secret of a connector is either a client secret or, for `private_key_jwt`, a private key. */
 export const isPrivateKey = (secret: string): boolean => secret.startsWith('-----BEGIN')
 
 /** The key of `private_key_jwt` (RFC 7523 section 2.2). Throws for anything but an unencrypted PEM of a usable kind. */
@@ -18,8 +18,8 @@ export function readPrivateKey(pem: string): KeyObject {
   try {
     key = createPrivateKey(pem)
   } catch {
-    // The cause may quote the text.
-    throw new Error('is no unencrypted private key in PEM')
+    // No cause, because it may quote the text.
+    throw new Error('must be an unencrypted private key in PEM')
   }
   const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   const usable =
@@ -34,17 +34,17 @@ export function readPrivateKey(pem: string): KeyObject {
 export function publicJwkOf(pem: string): JsonWebKey {
   const jwk = createPublicKey(readPrivateKey(pem)).export({ format: 'jwk' })
   const { crv, e, kty, n, x, y } = jwk
-  // Exactly the required members, in the order of their names; those that the kind has not got are left out.
+  // Exactly the required members, in the order of their names; members that the kind lacks are omitted.
   const text = JSON.stringify({ crv, e, kty, n, x, y })
   return { ...jwk, kid: createHash('sha256').update(text).digest('base64url'), use: 'sig' }
 }
 
 type SigningKey = Exclude<Parameters<typeof client.PrivateKeyJwt>[0], { key: unknown }>
 
-/** Authenticates with a signed assertion. An RSA key signs RS256, or PS256 where the provider takes only that. */
+/** Authenticates with a signed assertion. An RSA key signs with RS256, or with PS256 if the provider accepts only that. */
 export function privateKeyJwt(pem: string, metadata: client.ServerMetadata): client.ClientAuth {
   const key = readPrivateKey(pem)
-  // Node's own CryptoKey type and the one of openid-client differ in name only.
+  // The CryptoKey types of Node.js and openid-client differ in name only.
   const use = (...how: Parameters<typeof key.toCryptoKey>) => key.toCryptoKey(...how) as SigningKey
   const taken = metadata.token_endpoint_auth_signing_alg_values_supported
   const pss = taken !== undefined && !taken.includes('RS256') && taken.includes('PS256')

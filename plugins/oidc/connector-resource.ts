@@ -11,7 +11,7 @@ import { RE2JS } from 're2js'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
 import { isLoopback } from './loopback.ts'
 
-/** What sign-ins without a provider have as their connector. */
+/** The connector name of sign-ins without a provider. */
 const PASSKEY = 'passkey'
 const closed = { additionalProperties: false } as const
 
@@ -21,12 +21,12 @@ const Rule = Type.Object(
     value: Type.String({
       minLength: 1,
       maxLength: 1_024,
-      description: 'Value that it must have: exact, "*" or a regular expression ^…$',
+      description: 'Value that the claim must have: exact, "*" or a regular expression ^…$',
     }),
     roles: Type.Array(Type.String({ pattern: ROLE_NAME }), {
       minItems: 1,
       maxItems: 100,
-      description: 'Roles that the user then has until the next sign-in',
+      description: 'Roles that the user gets until the next sign-in',
     }),
   },
   closed,
@@ -45,7 +45,7 @@ export const ConnectorSpec = Type.Object(
     client_id: Type.String({
       minLength: 1,
       maxLength: 512,
-      description: 'Id of this client at the provider',
+      description: 'Client id that the provider has assigned to the hub',
     }),
     token_auth: Type.Unsafe<'auto' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'>({
       type: 'string',
@@ -82,24 +82,26 @@ export type ConnectorSpec = Static<typeof ConnectorSpec>
 export type ConnectorDocument = Resource<ConnectorSpec>
 
 /**
- * Reads a connector document from the API. `secret` is undefined when the document has none (what is stored
- * stays): a client secret, or the PEM of `private_key`. Files and environment variables are read by the CLI, which
- * sends `{ value }`: the hub reads no file that a caller names. Throws `Problem` 400 `resource_invalid` that lists
- * every fault.
+ * Reads a connector document from the API. `secret` is a client secret or the PEM of `private_key`, or undefined when the
+ * document has none (the stored one stays). The CLI reads files and environment variables and sends `{ value }`: the hub
+ * does not read files that a caller names. Throws `Problem` 400 `resource_invalid`, which lists every fault.
  */
 export function readConnector(
   body: unknown,
   options: { readonly name?: string } = {},
 ): { document: ConnectorDocument; secret: string | undefined } {
   const { client_secret, private_key, ...spec } = asObject(asObject(body).spec)
-  // Without a spec the document goes in as it is, and what is wrong with it is said like for every resource.
+  // A document without a spec is passed on as it is, so that its faults are reported as for every resource.
   const input = Object.hasOwn(asObject(body), 'spec') ? { ...asObject(body), spec } : body
   const document = parseResource('oidc', ConnectorSpec, input, options)
   const faults = faultsOf(document)
   const secret = readSecret('client_secret', client_secret, faults)
   const key = readSecret('private_key', private_key, faults)
   if (secret !== undefined && isPrivateKey(secret)) {
-    faults.push({ path: ['spec', 'client_secret'], message: 'is a private key: give it as private_key' })
+    faults.push({
+      path: ['spec', 'client_secret'],
+      message: 'is a private key; use the key private_key for it',
+    })
   }
   if (key !== undefined) {
     try {
@@ -108,7 +110,10 @@ export function readConnector(
       faults.push({ path: ['spec', 'private_key'], message: messageOf(error) })
     }
     if (secret !== undefined) {
-      faults.push({ path: ['spec', 'private_key'], message: 'stands beside client_secret; give one of them' })
+      faults.push({
+        path: ['spec', 'private_key'],
+        message: 'cannot be combined with client_secret; give only one of them',
+      })
     }
   }
   if (faults.length > 0) throw resourceInvalid(faults)
@@ -123,7 +128,7 @@ function readSecret(name: string, given: unknown, faults: Faults): string | unde
   if (typeof value === 'string' && value !== '' && value.length <= 16_384 && Object.keys(rest).length === 0) {
     return value
   }
-  const message = 'over the API is { value: … }; mezctl reads { file: … } and { env: … } itself'
+  const message = 'must be { value: … } in the API; only mezctl accepts { file: … } and { env: … }'
   faults.push({ path: ['spec', name], message })
   return undefined
 }
@@ -132,7 +137,7 @@ function faultsOf({ metadata, spec }: ConnectorDocument): Faults {
   const faults: Faults = []
   const add = (message: string, ...path: string[]) => faults.push({ path: ['spec', ...path], message })
   if (metadata.name === PASSKEY) {
-    const message = `must not be ${PASSKEY}, which sign-ins by passkey have as theirs; choose another name`
+    const message = `must not be ${PASSKEY}, the connector name of sign-ins by passkey; choose another name`
     faults.push({ path: ['metadata', 'name'], message })
   }
   if (metadata.expires !== undefined) {
@@ -150,7 +155,7 @@ function faultsOf({ metadata, spec }: ConnectorDocument): Faults {
     try {
       RE2JS.compile(value)
     } catch {
-      add('is no regular expression (RE2 syntax)', 'claims_to_roles', String(at), 'value')
+      add('is not a regular expression (RE2 syntax)', 'claims_to_roles', String(at), 'value')
     }
   }
   return faults

@@ -8,7 +8,7 @@ import type { Providers } from './providers.ts'
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 
-/** Administration of connectors. A secret is written and never returned. */
+/** Administration of connectors. A secret can be written but is never returned. */
 export function connectorRoutes(deps: {
   connectors: Connectors
   providers: Providers

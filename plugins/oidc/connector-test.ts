@@ -17,14 +17,14 @@ export interface ConnectorReport {
   readonly ok: boolean
   readonly connector: string
   readonly issuer: string
-  /** What to register at the provider. */
+  /** The redirect URI to register at the provider. */
   readonly redirect_uri: string
   readonly post_logout_redirect_uri: string
   readonly backchannel_logout_uri: string
   readonly checks: readonly Check[]
 }
 
-/** Tries everything that needs no person: discovery, keys, features, and the client's credentials. */
+/** Tries everything that works without a person: discovery, keys, features, and the client's credentials. */
 export async function testConnector(
   connector: Connector,
   deps: { providers: Providers; publicNames: PublicNames },
@@ -59,7 +59,7 @@ async function keysCheck({ document }: Connector, { metadata }: Provider): Promi
     const { keys } = (await response.json()) as { keys?: unknown }
     if (Array.isArray(keys) && keys.length > 0)
       return { name, result: 'ok', detail: `${keys.length} published` }
-    return { name, result: 'fail', detail: `${metadata.jwks_uri} publishes no key` }
+    return { name, result: 'fail', detail: `${metadata.jwks_uri} does not contain a key` }
   } catch (error) {
     return { name, result: 'fail', detail: words(error) }
   }
@@ -75,20 +75,26 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
     detail: good ? yes : no,
   })
   return [
-    verdict('signatures', algorithms.length > 0, 'fail', algorithms.join(', '), 'none that is accepted'),
+    verdict(
+      'signatures',
+      algorithms.length > 0,
+      'fail',
+      algorithms.join(', '),
+      'the provider offers no accepted algorithm',
+    ),
     verdict(
       'pkce',
       pkce?.includes('S256') === true,
       'warn',
       'S256',
-      'S256 is not announced; it is sent anyway',
+      'the provider does not announce S256; the hub uses it anyway',
     ),
     verdict(
       'scopes',
       missing.length === 0,
       'warn',
       document.spec.scopes.join(' '),
-      `not announced: ${missing.join(' ')}`,
+      `the provider does not announce: ${missing.join(' ')}`,
     ),
     verdict(
       'userinfo',
@@ -102,14 +108,14 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
       Boolean(metadata.end_session_endpoint),
       'warn',
       'yes',
-      'signing out ends the session here only',
+      'signing out ends only the session at the hub',
     ),
     verdict(
       'backchannel-logout',
       metadata.backchannel_logout_supported === true,
       'warn',
       'yes',
-      'the provider cannot end sessions here',
+      'the provider cannot end sessions at the hub',
     ),
   ]
 }

@@ -23,7 +23,7 @@ export interface Connector {
   readonly sealedSecret: Buffer | null
 }
 
-/** What ends with a connector. */
+/** The services whose data ends with a connector. */
 interface Affected {
   readonly users: Pick<Users, 'dropMappedRoles'>
   readonly sessions: Pick<Sessions, 'listIn' | 'end'>
@@ -76,8 +76,8 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
   }
 
   /**
-   * What rests on the connector's word ends with it: sessions, and mapped roles, which would otherwise last in the API
-   * tokens of people who cannot sign in any more. Returns how many sessions.
+   * Ends the sessions of the connector and removes its mapped roles, which would otherwise stay in the API tokens of people
+   * who can no longer sign in. Returns the number of sessions.
    */
   async function endTrust(
     name: string,
@@ -98,7 +98,7 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
     list: () => [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     secretOf,
 
-    /** What the provider has to know for `private_key_jwt`; null when no private key is stored. */
+    /** The keys that the provider needs for `private_key_jwt`; null when no private key is stored. */
     publicKeysOf(connector: Connector): readonly JsonWebKey[] | null {
       const secret = secretOf(connector)
       return secret !== null && isPrivateKey(secret) ? [publicJwkOf(secret)] : null
@@ -111,8 +111,8 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
     },
 
     /**
-     * Creates or replaces. Without a new secret the stored one stays, but not for another issuer or client. Another issuer
-     * speaks for other people: sessions and mapped roles of the former one end as if the connector were removed.
+     * Creates or replaces a connector. Without a new secret the stored one stays, unless the issuer or the client changes. A
+     * new issuer identifies other people, so sessions and mapped roles end as if the connector were removed.
      */
     async put(
       document: ConnectorDocument,
@@ -126,7 +126,7 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
         const old = (await read(trx, [name]))[0]
         if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
           const detail =
-            'A connector that moves to another issuer or client needs its client_secret or private_key given again.'
+            'A connector with a new issuer or client needs its client_secret or private_key again.'
           throw new Problem(400, 'resource_invalid', detail)
         }
         requireFitting(document, secret ?? (old ? secretOf(old) : null))
@@ -151,7 +151,7 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
       }, by)
     },
 
-    /** Removes it with everything that rests on it; returns how many sessions ended. */
+    /** Removes the connector, its sessions and its mapped roles; returns the number of sessions. */
     async remove(name: string, affected: Affected, by: Actor): Promise<number> {
       return revisions.write(async (trx, change) => {
         const gone = await trx
@@ -178,7 +178,7 @@ export function connectorChanged(): Problem {
   return new Problem(
     403,
     'connector_changed',
-    'The settings of this sign-in were changed meanwhile. Sign in again.',
+    'The settings of this sign-in have just changed. Sign in again.',
   )
 }
 
@@ -188,7 +188,7 @@ function moved(old: ConnectorDocument, next: ConnectorDocument): boolean {
   return old.spec.issuer_url !== next.spec.issuer_url || old.spec.client_id !== next.spec.client_id
 }
 
-/** An authentication method that cannot work with the stored secret is refused now, not at the first sign-in. */
+/** Rejects an authentication method that cannot work with the stored secret now, not at the first sign-in. */
 function requireFitting({ spec }: ConnectorDocument, secret: string | null): void {
   const { token_auth: wanted } = spec
   if (wanted === 'auto') return

@@ -37,7 +37,7 @@ type Request = Parameters<SignInDesk['complete']>[0]
 export const callbackUrl = ({ signInOrigin }: PublicNames, connector: string): string =>
   `${signInOrigin}/v1/webapi/oidc/callback/${connector}`
 
-/** To the provider and back. A choice is a connector's name. */
+/** The redirect to the provider and the return from it. A choice is a connector's name. */
 export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> {
   const { connectors, providers, attempts, spent, logins, users, publicNames, clock, log } = deps
 
@@ -53,7 +53,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
     const { roles, unreadable, unverified } = rolesOf(spec, identity.claims)
     const fields = { request_id: request.id, connector: connector.name }
     if (unreadable.length > 0) {
-      const why = 'claims are not strings or only referred to (distributed); they give no role'
+      const why = 'some claims give no role, because they are not strings or only referred to (distributed)'
       log.warn({ ...fields, claims: unreadable }, why)
     }
     if (unverified) log.warn(fields, 'the e-mail address is not verified; the claim "email" gives no role')
@@ -61,7 +61,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
     const vouched = { name, issuer, sub, connector: connector.name, mappedRoles: roles }
     return (
       users
-        // A connector that was deleted or changed while the person was at the provider maps no roles any more.
+        // A connector that was deleted or changed while the person was at the provider must not map roles.
         .signIn(vouched, (trx) => connectors.requireSame(trx, connector))
         .catch((error: unknown) => {
           throw nameRefused(error, name)
@@ -113,7 +113,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
           state: attempt.target,
           async opened(session) {
             await logins.keep(session, { connector: connector.name, sub, sid, idToken })
-            // Deleted or changed since then: its sessions have ended already.
+            // The connector was deleted or changed since then, and its sessions have already ended.
             if (connectors.byName(connector.name) !== connector) throw connectorChanged()
           },
         }
@@ -124,7 +124,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
   }
 }
 
-/** Refusals that are about the person; the others are about the exchange with the provider. */
+/** Reasons that concern the person; all others concern the exchange with the provider. */
 const ABOUT_PERSON = [
   'name_taken',
   'name_invalid',
@@ -133,7 +133,7 @@ const ABOUT_PERSON = [
   'provider_refused',
 ]
 
-/** With the way to try again, and with what the provider says. */
+/** Adds the link to try again and the provider's error. */
 function asFailure(error: unknown, state: string): unknown {
   const fields = providerError(error)
   if (error instanceof SignInRefused) {

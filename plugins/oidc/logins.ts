@@ -3,7 +3,7 @@ import type { OidcTables } from './migrations.ts'
 
 const KEEP_MS = 8 * 24 * 3_600_000
 
-/** Which hub session came from which session at the provider, for logout in both directions. */
+/** Stores which session at the provider each hub session came from, for logout in both directions. */
 export function createLogins(database: Database, secretBox: SecretBox, clock: Clock) {
   const db = database.withTables<OidcTables>()
   const place = (sessionId: string) => ({ table: 'oidc_logins', id: sessionId, purpose: 'id-token' })
@@ -32,7 +32,7 @@ export function createLogins(database: Database, secretBox: SecretBox, clock: Cl
   return {
     keep,
 
-    /** Makes a second session share the fate of the first. */
+    /** Links a second session to the provider's session of the first, so that both end with it. */
     async adopt(from: Session, made: Session): Promise<void> {
       const first = await row(from.id)
       if (!first) return

@@ -5,7 +5,7 @@ export function isLoopback(hostname: string): boolean {
   return /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
-/** A literal link-local address: metadata services live there, identity providers do not. */
+/** A literal link-local address, which belongs to metadata services and never to identity providers. */
 export function isLinkLocal(hostname: string): boolean {
   return /^169\.254\./.test(hostname) || /^\[(?:fe[89ab]|::ffff:a9fe)/i.test(hostname)
 }

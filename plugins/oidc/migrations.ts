@@ -1,6 +1,6 @@
 import type { Database, Migrations } from '@mezite/core'
 
-/** Tables of the plugin. The client secret and id tokens are sealed by the vault. */
+/** Tables of the plugin. The client secret and ID tokens are sealed by the secret box. */
 export type OidcTables = {
   oidc_connectors: { name: string; document: string; client_secret: Uint8Array | null; updated: number }
   oidc_logins: {

@@ -7,7 +7,7 @@ import { authenticationsOf, type ClientMethod } from './client-authentication.ts
 import type { Connector, Connectors } from './connectors.ts'
 import { isLinkLocal, isLoopback } from './loopback.ts'
 
-/** Signatures that are accepted when the provider announces them. Nothing symmetric, never `none`. */
+/** Signature algorithms that are accepted when the provider announces them: none symmetric, and never `none`. */
 const ALGORITHMS = [
   'RS256',
   'RS384',
@@ -28,16 +28,16 @@ const CONFIG_TTL_MS = 10 * 60_000
 const RETRY_MS = 2_000
 const REFETCH_MS = 30_000
 const JWKS_TTL_MS = 10 * 60_000
-/** How openid-client wraps an error of a fetch. */
+/** The message with which openid-client wraps an error of a fetch. */
 const EMPTY_WRAPPER = 'something went wrong'
 
 /** The heading of every page about a fault of the provider. */
 export const PROVIDER_FAULT = 'Sign-in failed at your provider'
 
-/** What keys are for: logout tokens come from anyone, so they cannot use up the refetch that a sign-in may need. */
+/** The use of a key: anyone can send logout tokens, so they must not use up the refetch that a sign-in may need. */
 export type KeyUse = 'sign-in' | 'logout'
 
-/** What discovery found, ready for use. */
+/** The result of discovery, ready for use. */
 export interface Provider {
   readonly metadata: client.ServerMetadata
   /** Ways to authenticate at the token endpoint, the one that worked last first. See `asClient`. */
@@ -46,7 +46,7 @@ export interface Provider {
   readonly algorithms: readonly string[]
 }
 
-/** Providers by connector version; discovered when first needed, again after ten minutes. */
+/** Providers by connector version, discovered when first needed and again after ten minutes. */
 export function createProviders(deps: { connectors: Connectors; clock: Clock; deadlineMs?: number }) {
   const { connectors, clock, deadlineMs } = deps
   const known = new WeakMap<Connector, { provider: Promise<Provider>; until: number }>()
@@ -55,7 +55,7 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
 
   /**
    * One discovery at a time, however many callers wait for it. Rejects with `Problem` 502 `provider_unreachable` when it
-   * fails and keeps rejecting for two seconds: visitors do not decide how often a provider in trouble is called.
+   * fails and keeps rejecting for two seconds, so that visitors cannot make the hub call a failing provider often.
    */
   function of(connector: Connector): Promise<Provider> {
     const cached = known.get(connector)
@@ -81,7 +81,8 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
       })
       const metadata = found.serverMetadata()
       for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
-        if (!isAllowedUrl(metadata[name], local)) throw new Error(`discovery returns no usable ${name}`)
+        if (!isAllowedUrl(metadata[name], local))
+          throw new Error(`the discovery document does not contain a usable ${name}`)
       }
       const methods = authenticationsOf(connector, metadata, connectors.secretOf(connector)).map(
         ({ name, auth }): ClientMethod => {
@@ -115,7 +116,7 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
   /** The provider's keys. An unknown key id refetches them at once, and again only after 30 s. */
   function keysOf(issuer: string, address: string, boundedFetch: ReturnType<typeof createBoundedFetch>) {
     const remote = jose.createRemoteJWKSet(new URL(address), {
-      // The refetch is ours: the library's would not happen right after a regular fetch.
+      // The hub refetches by itself: the library would not do so right after a regular fetch.
       cooldownDuration: JWKS_TTL_MS,
       cacheMaxAge: JWKS_TTL_MS,
       timeoutDuration: 10_000,
@@ -146,7 +147,7 @@ export function createProviders(deps: { connectors: Connectors; clock: Clock; de
 
 export type Providers = ReturnType<typeof createProviders>
 
-/** What a visitor reads. The cause is for the log and for `mezctl sso test`: it may name hosts inside. */
+/** The problem that a visitor reads. The cause is for the log and for `mezctl sso test`: it may name internal hosts. */
 export function unreachable(connector: string, cause: unknown): Problem {
   const detail = `The identity provider "${connector}" is not responding. Try again in a moment. If this continues, contact your administrator.`
   const problem = new Problem(502, 'provider_unreachable', detail, { title: PROVIDER_FAULT })
@@ -161,7 +162,7 @@ export function isAllowedUrl(address: unknown, local: boolean): address is strin
   return url.protocol === 'https:' || (url.protocol === 'http:' && local && isLoopback(url.hostname))
 }
 
-/** The chain of causes and what the provider says about them, in one line: providers write what they like, so it is cut short. */
+/** The chain of causes, with the provider's own error, in one line, cut short because a provider may write anything. */
 export function words(error: unknown): string {
   const { provider_error: code, provider_error_description: description } = providerError(error)
   const said =

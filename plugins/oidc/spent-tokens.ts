@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto'
 import type { Clock, Database } from '@mezite/core'
 import type { OidcTables } from './migrations.ts'
 
-/** By the clock of a hub that is behind, what is spent may still count for this long. */
+/** By the clock of a hub that is behind, a spent token may still be valid for this long. */
 const KEEP_MS = 10 * 60_000
 
 type Kind = 'state' | 'jti'
 
-/** Remembers what may be used once (states, logout-token ids) until it would be too old anyway. */
+/** Remembers values that may be used once (states, logout-token ids) until they would have expired anyway. */
 export function createSpent(database: Database, clock: Clock) {
   const db = database.withTables<OidcTables>()
   const hashOf = (kind: Kind, value: string) =>
     createHash('sha256').update(`${kind}\0${value}`).digest('base64url')
 
   return {
-    /** Whether it was spent already. For what may be done twice, but not later again. */
+    /** Whether the value was already spent. For work that may run twice at once, but not again later. */
     async isSpent(kind: Kind, value: string): Promise<boolean> {
       const found = await db
         .selectFrom('oidc_spent')

@@ -27,7 +27,7 @@ export function explainRoles(
   }
 }
 
-/** All labels of a side that matches; of one that does not, the labels that stop it. */
+/** All labels of a side that matches; of a side that does not, the labels that do not match. */
 function rulesOf(
   labels: AppLabels | undefined,
   given: Readonly<Record<string, string>>,

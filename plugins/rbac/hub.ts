@@ -5,11 +5,11 @@ import { roleRoutes, roleSchemaRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
 import { createRoles } from './roles.ts'
 
-/** Decides by roles and labels. README.md has the rules. */
+/** Decides access by roles and labels. README.md has the rules. */
 export default defineHubPlugin({
   name: 'rbac',
   api: 1,
-  summary: 'Decides by roles and labels',
+  summary: 'Decides access by roles and labels',
   needs: { revisions },
   provides: { sessionLimits, migrations, webRoutes },
   setup({ use, tap, provide, clock, log }) {

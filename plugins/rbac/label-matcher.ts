@@ -32,19 +32,19 @@ export function compileLabels(labels: AppLabels | undefined): CompiledLabels {
       if (value !== '*') faults.push({ key, message: 'the key "*" takes only the value "*"' })
       continue
     }
-    // No app has such a label, so a deny of it would stop nobody.
-    if (!KEY.test(key)) faults.push({ key, message: 'is no label key; keys are exact, without patterns' })
+    // No app has such a label, so a deny of it would have no effect.
+    if (!KEY.test(key)) faults.push({ key, message: 'is not a label key; keys are exact, without patterns' })
     const values: readonly string[] = typeof value === 'string' ? [value] : value
     const any: Test[] = []
     for (const one of values) {
       const test = compileValue(one)
       if (test) any.push(test)
-      else faults.push({ key, message: 'is no regular expression that takes linear time (RE2 syntax)' })
+      else faults.push({ key, message: 'is not a regular expression in RE2 syntax (linear time)' })
     }
     tests.push([key, (label) => any.some((test) => test(label))])
   }
   const matches: LabelMatcher = (given) =>
-    // Own properties only: a label named `constructor` is a label, and an app without it has none.
+    // Own properties only, so that an app without a label named `constructor` does not have one.
     tests.every(([key, test]) => Object.hasOwn(given, key) && test(given[key] as string))
   return { matches, faults }
 }

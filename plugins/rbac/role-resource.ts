@@ -67,22 +67,22 @@ export const RoleSpec = Type.Object(
             Type.Unsafe<boolean | 'webauthn' | 'hardware_key' | 'off'>({
               enum: [true, false, 'webauthn', 'hardware_key', 'off'],
               description:
-                'Apps that this role opens need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
+                'Apps that this role allows need a confirmation with a passkey for each app session. hardware_key: with one that is not synced. Default: false',
             }),
           ),
           require_device_trust: Type.Optional(
-            Type.Boolean({ description: 'Apps that this role opens need a trusted device. Default: false' }),
+            Type.Boolean({ description: 'Apps that this role allows need a trusted device. Default: false' }),
           ),
           mfa_freshness: Duration(
             0,
-            'A confirmation this fresh is valid for other apps too; 0: each app asks',
+            'How long a confirmation is also valid for other apps; 0: each app asks',
           ),
         },
         { ...closed, description: 'Conditions for users with this role' },
       ),
     ),
-    allow: Condition('opens', 'Apps that the role opens'),
-    deny: Condition('closes', 'Apps that the role closes, whatever other roles open'),
+    allow: Condition('allows', 'Apps that the role allows'),
+    deny: Condition('denies', 'Apps that the role denies, whatever other roles allow'),
   },
   closed,
 )

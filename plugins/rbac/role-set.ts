@@ -9,7 +9,7 @@ interface Match {
   readonly deny: boolean
 }
 
-/** A role, ready to be asked. */
+/** A role, ready to vote. */
 export interface CompiledRole {
   readonly name: string
   match(app: App): Match
@@ -19,7 +19,7 @@ export interface CompiledRole {
   readonly idleMs: number
 }
 
-/** A role that cannot be understood. Whoever has it is let in nowhere. */
+/** A stored role; an unreadable one denies every app to everyone who has it. */
 export type StoredRole = CompiledRole | 'unreadable'
 
 /** Compiles a document that `readRole` has accepted. */
@@ -54,13 +54,13 @@ export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
 
 function matcher(labels: Parameters<typeof compileLabels>[0]): LabelMatcher {
   const { matches, faults } = compileLabels(labels)
-  if (faults.length > 0) throw new Error('the labels of the role cannot be understood')
+  if (faults.length > 0) throw new Error('the labels of the role are invalid')
   return matches
 }
 
 /**
- * Votes of all roles of the subject: a deny of any denies, an allow of any allows, and every allowing role may
- * demand more. `access` reaches all apps, `admin` none by itself, an unknown role grants nothing.
+ * Votes of all roles of the subject: a deny of any role denies, otherwise an allow of any role allows, and every allowing
+ * role may add requirements. `access` reaches all apps, `admin` none by itself, an unknown role grants nothing.
  */
 export function voteByRoles(
   roles: ReadonlyMap<string, StoredRole>,

@@ -11,7 +11,7 @@ import type { RbacTables } from './migrations.ts'
 import { BUILT_IN_ROLES, type RoleDocument, readRole, refuseBuiltIn } from './role-resource.ts'
 import { compileRole, type StoredRole } from './role-set.ts'
 
-/** Roles in memory, true by the change sequence, and what an administrator does with them. */
+/** Roles in memory, kept up to date by the change sequence, and the changes that administrators make. */
 export function createRoles({ revisions, log, now }: { revisions: Revisions; log: Log; now: () => number }) {
   let compiled = new Map<string, StoredRole>()
   let documents = new Map<string, RoleDocument>()
@@ -24,7 +24,7 @@ export function createRoles({ revisions, log, now }: { revisions: Revisions; log
     } catch (error) {
       log.error(
         { role: name, cause: messageOf(error) },
-        'a stored role is unreadable: whoever has it is denied',
+        'a stored role is unreadable: every user who has it is denied access',
       )
       compiled.set(name, 'unreadable')
       documents.delete(name)
@@ -63,7 +63,7 @@ export function createRoles({ revisions, log, now }: { revisions: Revisions; log
     get: (name: string) => documents.get(name),
     list: () => [...documents.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
 
-    /** Creates or replaces. */
+    /** Creates or replaces a role. */
     put(document: RoleDocument, by: Actor): Promise<{ created: boolean }> {
       const { name } = document.metadata
       return revisions.write(async (trx, change) => {

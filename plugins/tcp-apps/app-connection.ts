@@ -5,7 +5,7 @@ import { type Admission, type Pipe, resetStream, StreamPipe, type UnreadBudget }
 import type { Deps } from './deps.ts'
 import { dialFailure, refuseStream } from './stream-refusal.ts'
 
-/** Why a connection ended, in the audit: of its own accord, or what ended it. */
+/** Why a connection ended, in the audit. */
 export type ConnectionEnd =
   | EndReason
   | 'closed'
@@ -21,14 +21,14 @@ export interface ConnectionOptions {
   readonly admission: Admission
   /** The client's whole connection is gone, not just this stream. */
   readonly clientLost: () => boolean
-  /** What all streams of the client's connection may hold unread together. */
+  /** Unread bytes that all streams of the client's connection may hold together. */
   readonly budget: UnreadBudget
   readonly onOver: (connection: AppConnection) => void
 }
 
 /**
  * One admitted connection of a person to a TCP application, from the dial to the last record. Each side closes its own
- * direction; a reset of one side resets the other; a slow reader on one side pauses the other.
+ * direction; a reset of one side resets the other side; a slow reader on one side pauses the other side.
  */
 export class AppConnection {
   readonly #options: ConnectionOptions

@@ -29,12 +29,12 @@ import { PipeDuplex } from './pipe-duplex.ts'
 import { refusalOf, refuseStream, type StreamRefusal } from './stream-refusal.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
-/** As on tunnels, with fewer streams and small heads: these are strangers' programs. */
+/** As on tunnels, but with fewer streams and smaller heads, because the client is not trusted. */
 const http2Options = (streams: number) => ({
   ...tunnelHttp2,
   settings: {
     ...tunnelHttp2.settings,
-    // More are refused by HTTP/2 itself.
+    // HTTP/2 itself refuses more.
     maxConcurrentStreams: streams,
     maxHeaderListSize: limits.headerBytes,
     enableConnectProtocol: false,
@@ -63,7 +63,7 @@ export class ClientConnection {
   readonly #http2: ServerHttp2Session
   readonly #budget: UnreadBudget
   #expiry: NodeJS.Timeout | undefined
-  /** Set once nobody is served here: what every stream gets. */
+  /** Every stream gets this refusal once the connection serves nobody. */
   #refusal: StreamRefusal | null = null
   #learning: Promise<void> | null = null
   #draining = false
@@ -117,14 +117,14 @@ export class ClientConnection {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, limits.learnMs)
     })
-    // Without the database the view is stale, and the gate refuses for that.
+    // Without the database the view is stale, and the gate refuses for that reason.
     await Promise.race([this.#options.parts.revisions.catchUp().catch(() => {}), late])
     clearTimeout(timer)
     this.#learning = null
     this.#checkSession()
   }
 
-  /** The certificate must belong to a session that lives, and to its person. */
+  /** The certificate must belong to a live session and to its person. */
   #checkSession(): void {
     const { parts, certificate } = this.#options
     const session = parts.sessions.byId(this.sessionId)
@@ -192,7 +192,7 @@ export class ClientConnection {
     else this.#connect(stream, outcome, leave)
   }
 
-  /** The code that serves browsers admits and records each request on the stream. */
+  /** Passes the stream to the code that serves browsers, which admits and records each request on it. */
   #carryHttp(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
     const { parts, clientIp } = this.#options
     const { app } = admission
@@ -231,7 +231,7 @@ export class ClientConnection {
     resetStream(stream, constants.NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** No connection outlives its certificate. */
+  /** Ends the connection when its certificate expires. */
   #cutAt(notAfter: number): void {
     const left = notAfter - this.#options.parts.clock.now()
     if (left <= 0) this.end('expired', 'certificate_expired')

@@ -12,9 +12,9 @@ const Count = (value: number, description: string) =>
 /** `plugins: tcp-apps:` in mezhub.yaml. */
 export const TcpAppsConfig = Type.Object(
   {
-    connections_per_person: Count(4_096, 'Connections to applications of one person at a time, on one hub'),
-    connections_per_app: Count(8_000, 'Connections to one application at a time, on one hub'),
-    logins_per_session: Count(64, 'Connections of msh itself with one certificate'),
+    connections_per_person: Count(4_096, 'Concurrent connections of one person to applications, on one hub'),
+    connections_per_app: Count(8_000, 'Concurrent connections to one application, on one hub'),
+    logins_per_session: Count(64, 'Concurrent connections of msh with one certificate'),
   },
   { additionalProperties: false },
 )

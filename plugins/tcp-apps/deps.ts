@@ -3,7 +3,7 @@ import type { Access, Authorities, CertifiedHttp, Load, Tunnel } from '@mezite/c
 import type { TcpAppsSettings } from './config.ts'
 import type { OpenConnections } from './open-connections.ts'
 
-/** What a connection uses, gathered once. */
+/** The services and parts that a connection uses, gathered once. */
 export interface Deps {
   readonly access: Access
   readonly audit: Audit
@@ -16,7 +16,7 @@ export interface Deps {
   readonly open: OpenConnections
   readonly settings: TcpAppsSettings
   readonly load: Load
-  /** Absent: HTTP apps are not served to msh. */
+  /** Absent: msh cannot reach HTTP apps. */
   readonly certifiedHttp: CertifiedHttp | undefined
   readonly clock: Clock
   readonly log: Log

@@ -14,7 +14,7 @@ export type OpenTables = {
   readonly tcp_apps_hubs: { readonly instance: string; readonly seen: number }
 }
 
-/** Connections that are open and the hubs that hold them, so that a killed hub's are ended by another. */
+/** Open connections and the hubs that hold them, so that another hub records the ends of a killed hub's connections. */
 export const tcpAppsMigrations: Migrations = {
   owner: 'tcp-apps',
   migrations: {

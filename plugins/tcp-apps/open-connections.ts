@@ -10,18 +10,18 @@ import {
 } from '@mezite/core'
 import type { OpenTable, OpenTables } from './migrations.ts'
 
-/** Remembers which connections are open, so that each `app.session.start` gets its `app.session.end`. */
+/** Remembers open connections, so that each `app.session.start` gets its `app.session.end`. */
 export interface OpenConnections {
   opened(id: string, event: AuditInput): void
-  /** Records its end, once the database has forgotten that it is open: whoever dies between the two records no end twice. */
+  /** Records its end after its row is deleted, so that a hub that dies in between does not cause a second record. */
   closed(id: string, end: AuditInput): void
-  /** Records all ends that wait, and from now on each at once. Before the audit ends. */
+  /** Records all waiting ends, and each later one at once. Call it before the audit stops. */
   settle(): Promise<void>
 }
 
 export interface RunningOpenConnections extends OpenConnections {
   start(): void
-  /** Writes what is left and forgets this hub. */
+  /** Writes the rest and deletes the row of this hub. */
   stop(): Promise<void>
 }
 
@@ -31,12 +31,12 @@ const LOST_MS = 30_000
 const BATCH = 200
 const MAX_PENDING = 20_000
 
-/** `kept`: the database has it. `unsure`: a statement about it is under way, or failed and may have been carried out. */
+/** `kept`: the database contains it. `unsure`: a statement about it is under way, or failed but may have been executed. */
 type Noted = 'kept' | 'unsure'
 
 /**
- * Batches of a tenth of a second: a connection that is shorter never reaches the database. A hub that has not been
- * seen for half a minute is gone, and whoever notices first records the end of what it held, as `hub_lost` and without
+ * Batches of a tenth of a second: a shorter connection never reaches the database. A hub that has not been seen for half a
+ * minute counts as gone, and the first hub that notices records the ends of its connections, as `hub_lost` and without
  * byte counts. On a database that only one hub can open, every other hub is gone when this one starts.
  */
 export function createOpenConnections(options: {
@@ -51,9 +51,9 @@ export function createOpenConnections(options: {
   const instance = randomUUID()
   const rows = new Map<string, OpenTable>()
   const noted = new Map<string, Noted>()
-  /** With the end that is still to be recorded. */
+  /** Closed connections, each with the end that is still to be recorded. */
   const gone = new Map<string, AuditInput | null>()
-  /** Still open, but with an end that another hub has recorded. */
+  /** Open connections whose end another hub has recorded. */
   const ended = new Set<string>()
   let databaseAheadMs = 0
   let settled = false
@@ -64,7 +64,7 @@ export function createOpenConnections(options: {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   let busy = false
-  /** Told once an outage, not ten times a second. */
+  /** Whether the current outage has been logged. */
   let failing = false
 
   async function flush(): Promise<void> {
@@ -93,14 +93,14 @@ export function createOpenConnections(options: {
       const query = db.deleteFrom('tcp_apps_open').where('id', 'in', closed).returning('id')
       const found = new Set((await query.execute()).map(({ id }) => id))
       for (const id of closed) {
-        // What was kept and is not there was ended by a hub that took this one for gone.
+        // If a kept row is missing, another hub took this one for gone and recorded the end.
         if (found.has(id) || !kept.has(id)) recordEnd(id)
         forget(id)
       }
     }
   }
 
-  /** By the clock of the database: those of hubs may differ. Milliseconds since the epoch. */
+  /** The time by the clock of the database, because those of hubs may differ. Milliseconds since the epoch. */
   async function databaseNow(): Promise<number> {
     const query = db.selectNoFrom((build) => build.fn<Date>('now').as('now'))
     const now = (await query.executeTakeFirstOrThrow()).now.getTime()
@@ -117,7 +117,7 @@ export function createOpenConnections(options: {
       .returning('instance')
       .execute()
     if (own.length > 0) return
-    // Before it is among the hubs again: should one of the two fail, both are repeated.
+    // Done before this hub is registered again, so that both steps are repeated if one fails.
     if (beatAt !== Number.NEGATIVE_INFINITY) await leaveToOthers()
     await db
       .insertInto('tcp_apps_hubs')
@@ -126,7 +126,7 @@ export function createOpenConnections(options: {
       .execute()
   }
 
-  /** Another hub took this one for gone: the ends of what it held are recorded, whatever becomes of the connections. */
+  /** Another hub took this one for gone and has recorded the ends of its connections, even of those that are still open. */
   async function leaveToOthers(): Promise<void> {
     const query = db.selectFrom('tcp_apps_open').select('id').where('instance', '=', instance)
     const left = new Set((await query.execute()).map(({ id }) => id))
@@ -150,7 +150,7 @@ export function createOpenConnections(options: {
     gone.set(id, null)
   }
 
-  /** Ends, in the audit, what hubs held that were seen last before then. */
+  /** Records the ends of the connections of hubs that were last seen before this time. */
   async function reap(before: number): Promise<void> {
     const lost = await db.selectFrom('tcp_apps_hubs').selectAll().where('seen', '<', before).execute()
     for (const hub of lost) {
@@ -181,7 +181,7 @@ export function createOpenConnections(options: {
       await flush()
       const first = okAt === Number.POSITIVE_INFINITY
       const now = clock.monotonic()
-      // After an outage of the database no hub was seen for long; each gets the time to say that it lives.
+      // After an outage of the database no hub has been seen for a while; each gets time to report that it is alive.
       if (now - okAt > 2 * BEAT_MS) steadySince = now
       okAt = now
       if (now - reapAt < BEAT_MS || now - steadySince < LOST_MS) return
@@ -190,11 +190,11 @@ export function createOpenConnections(options: {
     })()
       .then(
         () => {
-          if (failing) log.info('open connections are noted again')
+          if (failing) log.info('open connections are stored again')
           failing = false
         },
         (error) => {
-          if (!failing) log.warn({ cause: messageOf(error) }, 'open connections were not noted')
+          if (!failing) log.warn({ cause: messageOf(error) }, 'failed to store open connections')
           failing = true
         },
       )
@@ -233,7 +233,7 @@ export function createOpenConnections(options: {
         await flush()
         await db.deleteFrom('tcp_apps_hubs').where('instance', '=', instance).execute()
       } catch (error) {
-        log.warn({ cause: messageOf(error) }, 'open connections were not noted')
+        log.warn({ cause: messageOf(error) }, 'failed to store open connections')
       }
     },
   }

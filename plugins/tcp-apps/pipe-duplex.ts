@@ -2,8 +2,8 @@ import { Duplex } from 'node:stream'
 import type { StreamPipe } from '@mezite/core/protocol'
 
 /**
- * A stream of a client as what an HTTP server takes for a socket. Text becomes bytes before it reaches the HTTP/2
- * stream, which would send garbage for it. An end that is not clean is a destruction, never an end.
+ * Presents a stream of a client as a socket to an HTTP server. Converts text to bytes, because the HTTP/2 stream would
+ * corrupt it. An end that is not clean destroys the stream instead of ending it.
  */
 export class PipeDuplex extends Duplex {
   readonly #pipe: StreamPipe

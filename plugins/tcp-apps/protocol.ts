@@ -16,7 +16,7 @@ import { readUserCertificate } from './user-certificate.ts'
 const SETTINGS = 4
 const GOAWAY = 7
 
-/** Takes the connections of msh on the public port: ALPN `mezite-tcp/1`, a certificate of the user CA. */
+/** Accepts the connections of msh on the public port: ALPN `mezite-tcp/1`, a certificate of the user CA. */
 export class TcpApps implements NamedProtocol {
   readonly name = 'tcp-apps'
   readonly takes = 'alpn'
@@ -67,7 +67,7 @@ export class TcpApps implements NamedProtocol {
     this.#clients.set(sessionId, others)
   }
 
-  /** Says and records that somebody showed no certificate, or one that counts for nothing here. */
+  /** Closes, with the reason, and records a connection whose certificate is missing or not accepted. */
   refused(socket: TLSSocket, info: ConnectionInfo): void {
     closeRefused(socket, 'certificate_refused')
     const mine = this.#complaints.take(addressKey(info.clientIp), limits.complaintsPerAddress)
@@ -81,14 +81,14 @@ export class TcpApps implements NamedProtocol {
     })
   }
 
-  /** Ends the connections that stand on a key of the user CA which is trusted no more. */
+  /** Ends the connections whose certificate was signed by a key of the user CA that is no longer trusted. */
   judgeAuthorities(): void {
     for (const client of this.#all())
       if (!this.#parts.authorities.trusts('user-ca', client.authority))
         client.end('revoked', 'certificate_refused')
   }
 
-  /** A session is over: so are its connections. */
+  /** Ends the connections of a session that has ended. */
   ended(sessionId: string, reason: EndReason): void {
     for (const client of [...(this.#clients.get(sessionId) ?? [])]) client.end(reason, 'session_ended')
   }
@@ -113,17 +113,17 @@ export class TcpApps implements NamedProtocol {
 }
 
 /**
- * Closes a connection whose certificate does not count, with the reason in a GOAWAY frame (RFC 9113, 6.8) after the
- * empty SETTINGS frame that a server must begin with. No HTTP/2 session is made for a stranger, and nothing is read.
+ * Closes a connection whose certificate is not accepted, with the reason in a GOAWAY frame (RFC 9113, 6.8) after the
+ * empty SETTINGS frame that a server must send first. It creates no HTTP/2 session for a stranger and parses nothing.
  */
 export function closeRefused(socket: TLSSocket, reason: string): void {
   const text = Buffer.from(reason)
   const end = setTimeout(() => socket.destroy(), limits.closeMs)
   socket.once('close', () => clearTimeout(end))
-  // Last stream 0 and NO_ERROR: nothing was taken.
+  // Last stream 0 and NO_ERROR: no stream was processed.
   const goaway = Buffer.concat([Buffer.alloc(8), text])
   socket.end(Buffer.concat([frame(SETTINGS, Buffer.alloc(0)), frame(GOAWAY, goaway)]))
-  // What the client has sent is let go, or closing would reset the connection before it has read why.
+  // Discards received bytes, or closing would reset the connection before the client has read the reason.
   socket.resume()
 }
 

@@ -1,17 +1,17 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { MESSAGE_HEADER, REASON_HEADER, type Refusal, resetStream } from '@mezite/core/protocol'
 
-/** What a client reads about a stream that does not reach its app. */
+/** The response that a client gets for a stream that does not reach its app. */
 export interface StreamRefusal {
   /** Status code of HTTP. */
   readonly status: number
-  /** A stable reason code, which msh puts into words. */
+  /** A stable reason code, for which msh has a sentence. */
   readonly reason: string
-  /** What the person may read about it, in the words of the lock or the policy. */
+  /** The message of the lock or the policy for the person. */
   readonly message?: string
 }
 
-/** The gate's refusal as the client reads it. */
+/** The gate's refusal as the client receives it. */
 export function refusalOf({ status, code, message, link }: Refusal): StreamRefusal {
   const text = [message, link].filter((part) => part !== null).join(' ')
   return { status, reason: code, ...(text === '' ? {} : { message: text }) }
@@ -37,7 +37,7 @@ export function refuseStream(stream: ServerHttp2Stream, { status, reason, messag
     const more = message === undefined ? {} : { [MESSAGE_HEADER]: encodeURIComponent(message.toWellFormed()) }
     stream.respond({ ':status': status, [REASON_HEADER]: reason, ...more }, { endStream: true })
   } catch {
-    // The client went between the check and here.
+    // The client has disconnected since the check.
     resetStream(stream)
   }
 }

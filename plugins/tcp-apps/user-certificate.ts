@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 
-/** What a user's certificate says: who, and which session it stands for. Never what that person may do. */
+/** The content of a user's certificate: the person and the session, never what the person may do. */
 export interface UserCertificate {
   readonly user: string
   readonly sessionId: string
@@ -15,7 +15,7 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 /**
  * Reads who the peer is from its certificate. Null: TLS did not verify its chain to the user CA, it is for another
- * purpose, it is not valid now, or it is no certificate of a user of this cluster. `issuerOf` finds the key that signed it.
+ * purpose, it is not valid now, or it does not belong to a user of this cluster. `issuerOf` finds the key that signed it.
  */
 export function readUserCertificate(
   socket: TLSSocket,

@@ -1,7 +1,7 @@
 import { defineHubPlugin } from '@mezite/core'
 import { transports } from '@mezite/core/protocol'
 
-/** Carriers are TLS connections to the public port: the core takes them by ALPN, and nothing else is needed. */
+/** Carriers are TLS connections to the public port, which the core accepts by their ALPN name. */
 export default defineHubPlugin({
   name: 'transport-http2',
   api: 1,

@@ -6,7 +6,7 @@ import { agentTransports, type HubTarget } from '@mezite/core/protocol'
 import { WebSocket } from 'ws'
 import { carrierOf, PATH, webSocketOptions } from './carrier.ts'
 
-/** Dials a WebSocket at the hub's own host, which proxies and balancers for the web let pass. */
+/** Dials a WebSocket at the hub's own host, which web proxies and balancers allow. */
 export default defineAgentPlugin({
   name: 'transport-websocket',
   api: 1,
@@ -28,8 +28,8 @@ async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex>
           socket,
           ALPNProtocols: ['http/1.1'],
           ...(isIP(host) === 0 ? { servername: host } : {}),
-          // Agent and hub prove who they are inside, in the tunnel's own TLS. This one only has to pass what lies between
-          // them: also a proxy that decrypts the web, or a hub with a development certificate.
+          // Agent and hub authenticate each other in the tunnel's own TLS. This outer TLS only has to pass everything
+          // between them, such as a proxy that decrypts, and to accept a hub with a development certificate.
           rejectUnauthorized: false,
         }),
     })

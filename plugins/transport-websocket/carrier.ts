@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, type WebSocket } from 'ws'
 
-/** Where the hub takes tunnels over WebSocket. */
+/** The path at which the hub accepts tunnels over WebSocket. */
 export const PATH = '/v1/tunnel/websocket'
 
-/** A message is held in memory until it is whole, also one of a stranger. */
+/** A message is held in memory until it is complete, even before the sender is authenticated. */
 const MESSAGE_BYTES = 64 * 1024
 
-/** Both ends speak alike: the bytes are encrypted already, so that compression would only cost time. */
+/** The same at both ends. The bytes are already encrypted, so compression would only cost time. */
 export const webSocketOptions = { perMessageDeflate: false, maxPayload: MESSAGE_BYTES } as const
 
 /** The bytes of an open WebSocket, which has no half-close, in binary messages of at most `MESSAGE_BYTES`. */

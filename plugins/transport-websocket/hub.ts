@@ -3,7 +3,7 @@ import { transports } from '@mezite/core/protocol'
 import { WebSocketServer } from 'ws'
 import { carrierOf, PATH, webSocketOptions } from './carrier.ts'
 
-/** Takes WebSockets of agents at one path of the hub's own host. */
+/** Accepts WebSockets of agents at one path of the hub's own host. */
 export default defineHubPlugin({
   name: 'transport-websocket',
   api: 1,

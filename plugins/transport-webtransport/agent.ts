@@ -37,7 +37,7 @@ function secure(carrier: Duplex, host: string, signal: AbortSignal): Promise<TLS
       socket: carrier,
       ALPNProtocols: ['h2'],
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      // Agent and hub prove who they are inside, in the tunnel's own TLS; this one only has to get through.
+      // Agent and hub authenticate each other in the tunnel's own TLS; this outer TLS only has to pass.
       rejectUnauthorized: false,
     })
     const abort = (): void => void socket.destroy(signal.reason as Error)
@@ -49,7 +49,7 @@ function secure(carrier: Duplex, host: string, signal: AbortSignal): Promise<TLS
     socket.once('secureConnect', () => {
       signal.removeEventListener('abort', abort)
       if (socket.alpnProtocol === 'h2') resolve(socket)
-      else socket.destroy(new Error('the hub, or a balancer in front of it, does not speak HTTP/2'))
+      else socket.destroy(new Error('the hub, or a balancer in front of it, does not support HTTP/2'))
     })
   })
 }

@@ -3,7 +3,7 @@ import { transports } from '@mezite/core/protocol'
 import { PATH } from './path.ts'
 import { type CarrierServer, createCarrierServer, hasHttp3 } from './web-transport.ts'
 
-/** Takes WebTransport sessions of agents, over HTTP/2, at one path of the hub's own host. */
+/** Accepts WebTransport sessions of agents, over HTTP/2, at one path of the hub's own host. */
 export default defineHubPlugin({
   name: 'transport-webtransport',
   api: 1,

@@ -1,2 +1,2 @@
-/** Where the hub takes tunnels over WebTransport. */
+/** The path at which the hub accepts tunnels over WebTransport. */
 export const PATH = '/v1/tunnel/webtransport'

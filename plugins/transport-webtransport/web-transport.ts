@@ -3,9 +3,9 @@ import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 
 /*
- * Everything that has to be known of @fails-components/webtransport 1.6.8 (HTTP/2 mode) is in this file. Tunnels need one
- * stream that the agent opens, so that these faults of the package do no harm: only 100 streams per session (a closed one is
- * never counted as closed), 5 kB that each stream leaves behind, and lost data on the first stream that a server opens.
+ * This file contains everything that depends on @fails-components/webtransport 1.6.8 (HTTP/2 mode). A tunnel needs one
+ * stream, which the agent opens, so these faults of the package do not matter: only 100 streams per session (closed ones
+ * count too), a leak of 5 kB per stream, and lost data on the first stream that a server opens.
  */
 
 type Package = typeof import('@fails-components/webtransport')
@@ -24,7 +24,7 @@ const windows = {
   sessionFlowControlWindowSizeLimit: WINDOW,
 }
 
-/** What the package keeps to itself, as far as it is used here. */
+/** The internals of the package that are used here. */
 interface NativeClient {
   createTransport(): void
   clientInt: ReturnType<typeof connect>
@@ -55,8 +55,8 @@ interface StreamSession {
 let loaded: Promise<Package> | undefined
 
 /**
- * The package, loaded when it is first used. It prints some 25 lines when its native part for HTTP/3 is not installed,
- * which is the ordinary case: they are dropped.
+ * Loads the package when it is first used. It prints some 25 lines when its native part for HTTP/3 is not installed,
+ * which is the normal case; they are suppressed.
  */
 function loadPackage(): Promise<Package> {
   loaded ??= quietly(async () => {
@@ -90,8 +90,8 @@ export async function hasHttp3(): Promise<boolean> {
 }
 
 /**
- * Opens a WebTransport session on a TLS connection to the hub, and the one stream that carries the tunnel. The package
- * would connect by itself, to where its URL says: without a proxy, with fixed TLS options and windows.
+ * Opens a WebTransport session on a TLS connection to the hub, and the one stream that carries the tunnel. By itself the
+ * package would connect to its URL without a proxy and with fixed TLS options and windows.
  */
 export async function openCarrier(socket: TLSSocket, authority: string, path: string): Promise<Duplex> {
   const { WebTransport } = await loadPackage()
@@ -121,7 +121,7 @@ export async function openCarrier(socket: TLSSocket, authority: string, path: st
   lost.catch(() => {})
   await Promise.race([session.ready, lost])
   const carrier = duplexOf(await Promise.race([session.createBidirectionalStream(), lost]))
-  // A dead connection goes unnoticed by the package, and it leaves the connection open.
+  // The package does not notice a dead connection, and leaves it open.
   socket.once('close', () => carrier.destroy())
   carrier.once('close', () => socket.destroy())
   return carrier
@@ -154,7 +154,7 @@ export interface CarrierServer {
   accept(stream: ServerHttp2Stream, headers: object, deliver: (carrier: Duplex) => void): void
 }
 
-/** The package's server without its listener: it wants a certificate and a key for that, and gets none. */
+/** The package's server without its listener, which would need a certificate and a key. */
 export async function createCarrierServer(): Promise<CarrierServer> {
   const { Http2Server } = await loadPackage()
   const server = new Http2Server({
@@ -179,10 +179,10 @@ export async function createCarrierServer(): Promise<CarrierServer> {
       stream.on('error', () => {})
       const { session } = stream
       if (!session || stream.destroyed) return
-      // The tunnel is alone on its connection: it may use the windows that browsers do not get.
+      // The tunnel is alone on its connection, so it may use larger windows than browsers get.
       session.settings({ initialWindowSize: WINDOW })
       session.setLocalWindowSize(WINDOW)
-      // A path of its own is how the package tells sessions apart.
+      // The package distinguishes sessions by their path.
       accepted += 1
       const path = `/${accepted}`
       const sessions = server.sessionStream(path, { noAutoPaths: true }).getReader()
@@ -216,14 +216,14 @@ async function firstStream(sessions: ReadableStreamDefaultReader<Session>): Prom
   return stream
 }
 
-/** These promises reject when a session ends, which its stream says too. */
+/** These promises reject when a session ends, which its stream reports too. */
 function ignoreEnd({ ready, closed, draining }: Session): void {
   for (const promise of [ready, closed, draining]) promise?.catch(() => {})
 }
 
 /**
- * The package queues all that arrives, however much is unread, and lets the peer send more. With this a stream stops reading
- * while its queue is full, so that the peer gets no new window, and begins again when the queue is empty.
+ * The package queues all received bytes without a limit and lets the peer send more. This makes a stream stop reading while
+ * its queue is full, so that the peer gets no new window, and resume when the queue is empty.
  */
 function limitUnread(session: StreamSession): void {
   const add = session.addStreamObj.bind(session)

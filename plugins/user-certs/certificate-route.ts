@@ -27,8 +27,8 @@ export interface CertificateParts {
 }
 
 /**
- * `POST /v1/webapi/user-certs`: the code of a sign-in and a public key become a session and a certificate that stands
- * for it. What the person may do is never in the certificate.
+ * `POST /v1/webapi/user-certs`: exchanges the code of a sign-in and a public key for a session and its certificate. The
+ * certificate never contains what the person may do.
  */
 export function certificateRoute(parts: CertificateParts): WebRoutes {
   const { audit, authorities, commandLogins, publicNames, sessions, log } = parts
@@ -82,7 +82,7 @@ export function certificateRoute(parts: CertificateParts): WebRoutes {
             token,
           }
         } catch (error) {
-          log.error({ cause: messageOf(error) }, 'a certificate could not be issued')
+          log.error({ cause: messageOf(error) }, 'failed to issue a certificate')
           await sessions.end([session.id], 'denied', null)
           throw new Problem(503, 'certificate_failed', 'The certificate could not be issued. Sign in again.')
         }
@@ -91,19 +91,19 @@ export function certificateRoute(parts: CertificateParts): WebRoutes {
   }
 }
 
-/** Everything that can be wrong is found before the code is spent. */
+/** Validates the whole request before the code is spent. */
 function readAsk(body: unknown) {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Problem(400, 'invalid_request', 'The body must be a JSON object.')
   const unknown = Object.keys(body).find((name) => !FIELDS.has(name))
-  if (unknown !== undefined) throw new Problem(400, 'invalid_request', `There is no field '${unknown}'.`)
+  if (unknown !== undefined) throw new Problem(400, 'invalid_request', `Unknown field "${unknown}".`)
   const fields = body as Readonly<Record<string, unknown>>
   const publicKey = readPublicKey(fields.public_key)
   if (publicKey === null)
     throw new Problem(400, 'public_key_invalid', 'public_key must be a P-256 public key in PEM (SPKI).')
   const { ttl_seconds: ttl = DEFAULT_TTL_MS / 1_000 } = fields
   if (typeof ttl !== 'number' || !Number.isFinite(ttl) || ttl < 1)
-    throw new Problem(400, 'ttl_invalid', 'ttl_seconds must be a number of seconds above 0.')
+    throw new Problem(400, 'ttl_invalid', 'ttl_seconds must be a number above 0.')
   const ttlMs = Math.min(Math.floor(ttl) * 1_000, LONGEST_TTL_MS)
   return { code: fields.code, verifier: fields.verifier, publicKey, ttlMs }
 }

@@ -4,7 +4,7 @@ const LONGEST = 1_024
 
 /** Reads a P-256 public key in PEM (SubjectPublicKeyInfo); null for anything else, private keys included. */
 export function readPublicKey(text: unknown): KeyObject | null {
-  // A private key would be read as well, and its public half taken from it: nobody may send one.
+  // Node.js would also read a private key and derive its public half, but a caller must never send one.
   if (typeof text !== 'string' || text.length > LONGEST || !/^-----BEGIN PUBLIC KEY-----\r?\n/.test(text))
     return null
   try {

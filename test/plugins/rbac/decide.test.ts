@@ -62,7 +62,7 @@ t.test('E69 labels match exactly, or by *, list and anchored expression, and by 
   t.equal(compileLabels({ env: '^(a)\\1$' }).faults.length, 1, 'no backreferences')
   for (const key of ['tie*', 'a b', '', '__proto__']) {
     const { faults } = compileLabels({ [key]: '*' })
-    t.match(faults, [{ key, message: /is no label key/ }], 'a deny that could stop nobody is refused')
+    t.match(faults, [{ key, message: /is not a label key/ }], 'a deny that could stop nobody is refused')
   }
 })
 
@@ -192,7 +192,7 @@ t.test('a wrong role document is refused with every fault and its place', async 
     /idle_timeout.*require_session_mfa/,
   )
   refused('x', { options: { max_session_ttl: '0s' } }, /max_session_ttl: must be above 0/)
-  refused('x', { allow: { app_labels: { env: '^(a$' } } }, /app_labels.env: is no regular/)
+  refused('x', { allow: { app_labels: { env: '^(a$' } } }, /app_labels.env: is not a regular/)
   refused('x', { allow: { app_labels: { '*': 'x' } } }, /takes only/)
   refused('x', { allow: { app_labels: { env: 3 } } }, /app_labels.env/)
   refused('X', {}, /metadata.name/)

@@ -109,7 +109,7 @@ t.test('an outage of the database is one line in the log, and its end another', 
   hub.state.fault = null
   await kept([idOf(91)])
   await hub.connections.stop()
-  t.same(lines, ['open connections were not noted', 'open connections are noted again'])
+  t.same(lines, ['failed to store open connections', 'open connections are stored again'])
 })
 
 t.test('a hub that stood still leaves the ends that another recorded', opts, async (t) => {

@@ -98,5 +98,5 @@ t.test('a certificate that cannot be issued leaves no session', async (t) => {
   t.match(await ask(asked), { status: 503, code: 'certificate_failed' })
   t.strictSame(ended, [[['s-1'], 'denied', null]])
   t.strictSame(recorded, [])
-  t.match(lines.join('\n'), /a certificate could not be issued/)
+  t.match(lines.join('\n'), /failed to issue a certificate/)
 })
