@@ -1,6 +1,6 @@
 import type { Revisions, Sessions, Subject } from '@mezite/core'
 
-/** What a request says about who sent it. */
+/** The sender of a request. */
 export interface Asker {
   readonly subject: Subject
   readonly identifyAgain: () => Promise<Subject | null>
@@ -12,8 +12,8 @@ interface Deps {
 }
 
 /**
- * Makes what says, at every poll, whether who follows is an admin still, whom no lock stops. The operator always is.
- * A lock counts from the second poll on.
+ * Returns a function that checks, at every poll, whether the reader is still an admin and not locked. The operator always
+ * is. A lock takes effect at the second poll.
  */
 export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker) => () => boolean {
   let changed = 0
@@ -31,7 +31,7 @@ export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker
     if (sessionId === null) return poll
     let seen = -1
     return () => {
-      // Asking counts as use, and a forgotten tail must not keep its session: only when there may be a new lock.
+      // Only when there may be a new lock: asking counts as use, and a forgotten tail must not keep its session alive.
       if (seen !== changed) again.ask()
       seen = changed
       const session = sessions?.byId(sessionId)
@@ -41,7 +41,7 @@ export function createAdminWatch({ revisions, sessions }: Deps): (request: Asker
   }
 }
 
-/** Who holds the credentials is asked for again, and the answer counts at the next poll. */
+/** Authenticates the credentials again; the result takes effect at the next poll. */
 function askAgain(request: Asker) {
   const again = {
     allowed: true,

@@ -65,7 +65,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
         },
         async (request) => {
           const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
-          // Stored events never contain it, and PostgreSQL rejects it with an error.
+          // Stored events never contain NUL, and PostgreSQL rejects it with an error.
           if (Object.values(exact).some((value) => value.includes('\0')))
             throw new Problem(400, 'bad_request', 'A filter contains a NUL character.')
           const limit = Number(text)

@@ -10,18 +10,18 @@ export interface TrailRow {
   readonly type: string
   readonly user_name: string | null
   readonly app: string | null
-  /** The very text. */
+  /** The exact text. */
   readonly event: string
   readonly hub: string | null
   readonly n: number | null
   readonly hash: string | null
 }
 
-/** What is wrong with a chain, at its first bad record, or with a checkpoint. */
+/** A fault of a chain, at its first bad record, or of a checkpoint. */
 export interface Finding {
   /**
-   * `edited`, `deleted`, `inserted`, `reordered`: this event; `truncated`: what came after it is gone; `rewritten`: consistent
-   * in itself, but not what was signed; `forged`: not signed by this cluster.
+   * `edited`, `deleted`, `inserted`, `reordered`: this event; `truncated`: the events after it are missing; `rewritten`: the
+   * chain is consistent, but differs from the signed one; `forged`: not signed by this cluster.
    */
   readonly kind: 'edited' | 'deleted' | 'inserted' | 'reordered' | 'truncated' | 'rewritten' | 'forged'
   readonly what: 'event' | 'checkpoint'
@@ -41,14 +41,14 @@ interface Break {
 
 const MOST = 100
 
-/** Follows all chains at once through the trail, oldest event first. A chain that broke is followed, but not judged, further. */
+/** Follows all chains at once through the trail, oldest event first. A broken chain is still followed, but no longer checked. */
 export class ChainCheck {
   events = 0
   unchained = 0
   readonly findings: Finding[] = []
   readonly #start: Start
   readonly #last = new Map<string, Link>()
-  /** Number that a broken chain should have gone on with, and the place of the finding. */
+  /** The next number that a broken chain should have had, and the index of the finding. */
   readonly #broken = new Map<string, Break>()
   #unchainedUntil = Number.POSITIVE_INFINITY
 
@@ -87,13 +87,13 @@ export class ChainCheck {
     else if (!sameColumns(row)) this.#find('edited', row, 'is filed under something else than it says')
   }
 
-  /** The trail has come to the place that a checkpoint speaks of. */
+  /** Compares the chains with a checkpoint, once the trail has been read up to its place. */
   compare({ number, time, seq, chains }: Checkpoint): void {
     if (seq <= this.#start.seq) return
     for (const [hub, link] of Object.entries(chains)) this.#same(hub, link, `checkpoint ${number} of ${time}`)
   }
 
-  /** The end of a chain as its hub keeps it. */
+  /** Compares the end of a chain with the one that its hub has stored. */
   end(hub: string, link: Link): void {
     this.#same(hub, link, 'the last that was recorded')
   }
@@ -119,7 +119,7 @@ export class ChainCheck {
     const { hub, n, seq } = row
     const next = kind === 'truncated' ? (n ?? 0) + 1 : n
     if (hub !== null && next !== null) this.#broken.set(hub, { n: next, at: this.findings.length })
-    // The event that is missing has neither; the next one tells where.
+    // A missing event has neither; the next one shows where it was.
     const id = kind === 'deleted' ? null : row.id
     const time = row.time === null ? null : row.time.toISOString()
     this.#add({ kind, what: 'event', n, hub, seq, id, time, detail })
@@ -129,7 +129,7 @@ export class ChainCheck {
     if (this.findings.length < MOST) this.findings.push(finding)
   }
 
-  /** What goes on after the break tells whether what is missing there was moved, or taken out. */
+  /** The records after the break show whether the missing ones were moved or deleted. */
   #tellMore({ n, at }: Break, row: TrailRow): void {
     const found = this.findings[at]
     if (found?.kind !== 'deleted' && found?.kind !== 'truncated') return
@@ -142,7 +142,7 @@ export class ChainCheck {
   }
 }
 
-/** The columns that filters use must say what the event says. */
+/** Whether the columns that filters use match the event. */
 function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): boolean {
   const said = JSON.parse(event) as Record<string, unknown>
   return (

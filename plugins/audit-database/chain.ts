@@ -6,7 +6,7 @@ export interface Link {
   readonly hash: string
 }
 
-/** Before the first link of a hub's chain: no chain can be passed off as another hub's. */
+/** The start of a hub's chain. It contains the hub, so that one chain cannot be passed off as another hub's. */
 export const beginningOf = (hub: string): Link => ({ n: 0, hash: hashOf(`mezite audit chain of ${hub}`) })
 
 /** The link after `before`, for an event as its exact JSON text. */

@@ -12,7 +12,7 @@ const ID = 'checkpoints'
 const PLACE = { table: 'audit_database_keys', id: ID, purpose: 'checkpoints' }
 
 /**
- * The key of this cluster, made when there is none; of hubs that start together one makes it. Rejects with
+ * Loads the key of this cluster, or creates it; of hubs that start together, one creates it. Rejects with
  * `MEZ_SECRET_UNREADABLE` when it was not sealed by this cluster's encryption key.
  */
 export async function openCheckpointKey(database: Database, secretBox: SecretBox): Promise<CheckpointKey> {

@@ -11,8 +11,8 @@ import type { Noted } from './verification.ts'
 const EVERY_MS = 60_000
 
 /**
- * Signs, once a minute for the whole cluster and when a hub stops, how far each chain has come: from then on nothing of
- * it can be changed or cut off unseen.
+ * Signs the state of all chains, once a minute for the whole cluster and when a hub stops. From then on a change or a
+ * truncation of the signed part is detected.
  */
 export function createCheckpoints(parts: {
   database: Database
@@ -24,7 +24,7 @@ export function createCheckpoints(parts: {
   let timer: NodeJS.Timeout | undefined
   let newest: Noted | null = null
 
-  /** Resolves with the newest one then. */
+  /** Resolves with the newest checkpoint. */
   async function write(trx: Transaction, youngestMs: number): Promise<Noted | null> {
     await lockTrail(trx)
     const last = await lastCheckpoint(trx)
@@ -63,11 +63,11 @@ export function createCheckpoints(parts: {
 
   const tryTo = (youngestMs: number): Promise<void> =>
     take(youngestMs).catch((error) =>
-      log.warn({ error: messageOf(error) }, 'no checkpoint of the audit trail could be written'),
+      log.warn({ error: messageOf(error) }, 'failed to write a checkpoint of the audit trail'),
     )
 
   return {
-    /** The newest that this hub knows of: whoever deletes checkpoints cannot delete it from here. */
+    /** The newest that this hub knows of, kept in memory, where an attacker who deletes checkpoints cannot reach it. */
     newest: () => newest,
     take,
     start() {

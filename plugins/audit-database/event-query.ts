@@ -53,7 +53,7 @@ export async function seqOf(database: Database, id: string): Promise<number | nu
   return row?.seq ?? null
 }
 
-/** A long name is stored as its beginning; older hubs stored all of it. */
+/** Of a long name only the beginning is stored; older hubs stored all of it. */
 const namesOf = (name: string): string[] => [...new Set([filedName(name), name])]
 
 /** The next events after a number, or the newest before one (null: of all); both exclusive. */

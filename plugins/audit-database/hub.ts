@@ -32,7 +32,7 @@ export default defineHubPlugin({
       retention_role: Type.Optional(
         Type.String({
           pattern: '^[a-z_][a-z0-9_]{0,62}$',
-          description: 'role of PostgreSQL that deletes old events, where the role of the hub may not',
+          description: 'PostgreSQL role that deletes old events, if the role of the hub may not',
         }),
       ),
     },
@@ -48,7 +48,7 @@ export default defineHubPlugin({
     }
     let opened: CheckpointKey | undefined
     const key = () => {
-      if (!opened) throw new Error('the key of checkpoints is not there yet')
+      if (!opened) throw new Error('the checkpoint key is not loaded yet')
       return opened
     }
     const retentionRole = config.retention_role ?? null

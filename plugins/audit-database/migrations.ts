@@ -8,7 +8,7 @@ export type AuditTables = {
     readonly id: string
     readonly time: Date
     readonly type: string
-    /** Like `app` bounded by `filedName`, for the index. */
+    /** Like `app`, shortened by `filedName` for the index. */
     readonly user_name: string | null
     readonly app: string | null
     /** The event as JSON; the type `json` keeps its exact text, which the chain needs. */

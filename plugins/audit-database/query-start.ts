@@ -3,7 +3,7 @@ import type { CheckpointKey } from './checkpoint-key.ts'
 import type { AuditTables } from './migrations.ts'
 import { read, type Start, signed, wholeTrail } from './statement.ts'
 
-/** Where the trail begins. Throws when somebody else has said so. */
+/** Reads where the trail begins. Throws when this cluster did not sign it. */
 export async function readStart(trx: Transaction, key: CheckpointKey): Promise<Start> {
   const row = await trx
     .withTables<AuditTables>()
@@ -12,7 +12,7 @@ export async function readStart(trx: Transaction, key: CheckpointKey): Promise<S
     .executeTakeFirst()
   if (!row) return wholeTrail
   const start = read<Start>(key, 'start', row)
-  if (!start) throw new Error('where the audit trail begins is not signed by this cluster')
+  if (!start) throw new Error('the start of the audit trail is not signed by this cluster')
   return start
 }
 

@@ -23,7 +23,7 @@ type Gone = Start['checkpoint']
 export interface PrunerParts {
   readonly database: Database
   readonly retentionMs: number
-  /** A role of PostgreSQL that deletes, where the hub's own role may not. */
+  /** A PostgreSQL role that deletes, if the hub's own role may not. */
   readonly retentionRole: string | null
   readonly key: () => CheckpointKey
   readonly clock: Clock
@@ -31,8 +31,8 @@ export interface PrunerParts {
 }
 
 /**
- * Deletes what is older than the retention, a bounded piece at a time, so that writers never wait long. Each piece signs
- * where the trail begins now, so that what was deleted by rule can be told from what somebody took away.
+ * Deletes events that are older than the retention, a bounded piece at a time, so that writers never wait long. After each
+ * piece it signs the new start of the trail, which distinguishes deletion by retention from deletion by an attacker.
  */
 export function createPruner(parts: PrunerParts) {
   const { database, retentionMs, key, clock, log } = parts
@@ -40,7 +40,7 @@ export function createPruner(parts: PrunerParts) {
   let timer: NodeJS.Timeout | undefined
   let working: Promise<unknown> = Promise.resolve()
 
-  /** Resolves with how many events went. */
+  /** Resolves with the number of deleted events. */
   async function prune(): Promise<number> {
     const before = new Date(clock.now() - retentionMs)
     let gone = 0
@@ -56,7 +56,7 @@ export function createPruner(parts: PrunerParts) {
 
   async function piece(trx: Transaction, before: Date): Promise<number> {
     await lockTrail(trx)
-    // In the order of the trail, up to the first that stays: no chain gets a hole.
+    // In the order of the trail, up to the first event that stays, so that no chain gets a gap.
     const { rows } = await sql<Row>`SELECT seq, hub, n, hash FROM audit_database_events
       WHERE seq < coalesce(
         (SELECT seq FROM audit_database_events WHERE time >= ${before} ORDER BY seq LIMIT 1),
@@ -81,7 +81,7 @@ export function createPruner(parts: PrunerParts) {
     return rows.length
   }
 
-  /** The last checkpoint of those that speak of nothing but what is gone. The newest stays: the next one counts on. */
+  /** The last checkpoint that covers deleted events only. The newest stays, because the next one continues its number. */
   async function lastGone(trx: Transaction, seq: number): Promise<(Gone & { seq: number }) | null> {
     const { rows } = await sql<Signed & { number: number }>`SELECT number, statement, signature
       FROM audit_database_checkpoints
@@ -105,7 +105,9 @@ export function createPruner(parts: PrunerParts) {
   }
 
   function run(): void {
-    working = prune().catch((error) => log.error({ error: messageOf(error) }, 'old audit events stay'))
+    working = prune().catch((error) =>
+      log.error({ error: messageOf(error) }, 'failed to delete old audit events'),
+    )
   }
 
   return {
@@ -122,7 +124,7 @@ export function createPruner(parts: PrunerParts) {
   }
 }
 
-/** Hubs of which neither an event nor a checkpoint is left: should one record again, its chain begins anew. */
+/** Hubs without a remaining event or checkpoint: if such a hub records again, it starts a new chain. */
 async function endedChains(trx: Transaction, seq: number): Promise<string[]> {
   const { rows } = await sql<{ hub: string }>`SELECT hub FROM audit_database_chains
     WHERE seq <= ${seq}`.execute(trx)

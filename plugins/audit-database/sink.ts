@@ -7,15 +7,15 @@ import { filedName } from './stored-name.ts'
 const WRITE_LOCK = 7_264_510_029
 
 /**
- * How long a write waits for a database that is away before it has failed. Decisions are made from memory for as long
- * as that: a restart of the database need not be felt by those who are signed in.
+ * How long a write waits for an unreachable database before it fails. Decisions are made from memory for the same time, so
+ * that people who are signed in do not notice a restart of the database.
  */
 const PATIENCE_MS = 5_000
 const RETRY_MS = 200
 
 /**
- * Held until the commit: numbers become visible in their order, so that a reader that remembers the last one it saw
- * misses none, and a chain grows at one end.
+ * Held until the commit, so that numbers become visible in order: a reader that remembers the last one it saw misses none,
+ * and a chain grows only at its end.
  */
 export async function lockTrail(trx: Transaction): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${WRITE_LOCK})`.execute(trx)
@@ -36,7 +36,7 @@ export function createSink(database: Database): AuditSink {
         } catch (error) {
           if (!isStoredAlready(error)) throw error
         }
-        // A batch whose answer was lost comes a second time: the rest of it makes the links.
+        // A batch whose response was lost is sent again: only its remaining events become links.
         await database.transaction().execute(async (trx) => {
           await lockTrail(trx)
           await append(trx, await missingOf(trx, events))
@@ -45,12 +45,12 @@ export function createSink(database: Database): AuditSink {
     async writeIn(trx, events) {
       await append(trx, events)
     },
-    // What `write` has resolved is committed.
+    // Events are committed when `write` resolves.
     flush: async () => {},
   }
 }
 
-/** The id of an event is there (SQLSTATE 23505, unique_violation). */
+/** The id of an event exists already (SQLSTATE 23505, unique_violation). */
 const isStoredAlready = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '23505'
 
 async function patiently(write: () => Promise<void>): Promise<void> {
@@ -73,7 +73,7 @@ async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<
   const known = await sql<Link>`SELECT n, hash FROM audit_database_chains WHERE hub = ${hub}`.execute(trx)
   const before = known.rows[0] ?? beginningOf(hub)
   const { columns, last } = columnsOf(events, before)
-  // A column that is one empty text comes back without a cell, that is as NULL; every event has a type.
+  // A column that consists of one empty text is read as NULL; every event has a type.
   await sql`INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
     SELECT id::uuid, time::timestamptz, coalesce(type, ''), user_name, app, event::json,
       ${hub}, ${before.n}::bigint + n, hash
@@ -86,15 +86,15 @@ async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<
     ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq`.execute(trx)
 }
 
-/** No event holds either: its texts are escaped, and JSON escapes what it holds. */
+/** Events contain neither separator: their texts are escaped, and so are the strings in JSON. */
 const END_OF_CELL = '\n'
 const NULL = '\u0001'
 
-/** A column as one text: an array is several times as dear to the driver, and JSON to the database. */
+/** A column as one text: an array would cost the driver several times as much, and JSON the database. */
 const cells = (column: readonly string[]) =>
   sql`string_to_table(${column.join(END_OF_CELL)}, ${END_OF_CELL}, ${NULL})`
 
-/** The events by columns, and their last link. An empty name is filed as none. */
+/** The events by columns, and their last link. An empty name is stored as NULL. */
 function columnsOf(events: readonly AuditEvent[], before: Link) {
   const texts = events.map((event) => JSON.stringify(event))
   let last = before

@@ -1,31 +1,31 @@
 import type { Link } from './chain.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 
-/** What a checkpoint says, as JSON: how far the trail had come. */
+/** The content of a checkpoint, as JSON: the state of the trail. */
 export interface Checkpoint {
   readonly kind: 'checkpoint'
   /** From 1 on, without gaps. */
   readonly number: number
-  /** Hash of the statement before; null for the first. */
+  /** Hash of the previous statement; null for the first. */
   readonly previous: string | null
   /** RFC 3339. */
   readonly time: string
   /** Place of the last event. */
   readonly seq: number
-  /** Events up to here may be in no chain: they were there before there were chains. */
+  /** Events up to here may be without a chain, because they are older than chains. */
   readonly unchained: number
-  /** The last link of each chain that has grown since the checkpoint before. */
+  /** The last link of each chain that has grown since the previous checkpoint. */
   readonly chains: Readonly<Record<string, Link>>
 }
 
 /** Where the trail begins since old events were deleted. */
 export interface Start {
   readonly kind: 'start'
-  /** Everything up to here is gone, or about to go. */
+  /** Everything up to here is deleted, or about to be. */
   readonly seq: number
-  /** The last link that is gone, of each chain that goes on. */
+  /** The last deleted link of each chain that continues. */
   readonly chains: Readonly<Record<string, Link>>
-  /** The last checkpoint that is gone. */
+  /** The last deleted checkpoint. */
   readonly checkpoint: { readonly number: number; readonly hash: string | null }
 }
 
@@ -47,7 +47,7 @@ export function signed(key: CheckpointKey, statement: Checkpoint | Start): Signe
   return { statement: text, signature: key.sign(text) }
 }
 
-/** Null when the signature is not ours. */
+/** Null when this cluster did not sign it. */
 export function read<T extends Checkpoint | Start>(
   key: CheckpointKey,
   kind: T['kind'],

@@ -1,9 +1,9 @@
-/** Far more than a name needs, and far less than an entry of an index can hold, whatever the letters. */
+/** Far more than a name needs, and far less than an index entry can contain, in any script. */
 const LONGEST = 200
 
 /**
- * What the name of a user or an app is filed under in the columns that filters use: of a long one the beginning, and
- * never half a surrogate pair.
+ * The name of a user or an app as stored in the columns that filters use: only the beginning of a long one, and never half a
+ * surrogate pair.
  */
 export function filedName(name: string): string {
   if (name.length <= LONGEST) return name
@@ -11,7 +11,7 @@ export function filedName(name: string): string {
   return name.slice(0, end)
 }
 
-/** Whether a column says what the event says. An empty name is filed as none; older hubs filed long ones whole. */
+/** Whether a column matches the event. An empty name is stored as NULL; older hubs stored long names in full. */
 export function isFiledAs(filed: string | null, said: unknown): boolean {
   const name = typeof said === 'string' ? said : ''
   return (filed ?? '') === filedName(name) || filed === name

@@ -6,7 +6,7 @@ import { lastSeq, readEvents } from './event-query.ts'
 const POLL_MS = 500
 const ALIVE_MS = 15_000
 const PAGE = 500
-/** A reader that lags behind by so many bytes is let go; it can ask for what it missed. */
+/** A reader that lags behind by this many bytes is disconnected; it can query the events that it missed. */
 const LAG_BYTES = 4 * 1024 * 1024
 
 interface Follower {
@@ -16,7 +16,7 @@ interface Follower {
 
 /** Follows the trail of the whole cluster for any number of readers with one query every half a second. */
 export interface Tail {
-  /** NDJSON of every event from now on, and an empty line now and then. Ends when `stillAllowed` says no. */
+  /** NDJSON of every event from now on, and an empty line now and then. Ends when `stillAllowed` returns false. */
   follow(stillAllowed: () => boolean): Promise<Readable>
   /** Ends every stream; further ones end at once. */
   end(): void
@@ -37,7 +37,7 @@ export function createTail(
     const { stream } = follower
     if (!follower.stillAllowed()) leave(follower)
     else if (stream.readableLength > LAG_BYTES) {
-      log.warn('a reader of the audit trail is too slow and was let go')
+      log.warn('disconnected a reader of the audit trail that was too slow')
       leave(follower)
     } else stream.push(lines)
   }
@@ -61,7 +61,7 @@ export function createTail(
         quietMs = last ? 0 : quietMs + limits.pollMs
         full = events.length === PAGE
       } catch (error) {
-        log.warn({ error: messageOf(error) }, 'the audit trail cannot be read')
+        log.warn({ error: messageOf(error) }, 'failed to read the audit trail')
         quietMs += limits.pollMs
       }
       for (const follower of followers) if (!follower.stillAllowed()) leave(follower)
@@ -86,7 +86,7 @@ export function createTail(
 
   return {
     async follow(stillAllowed) {
-      // Known before the stream is there: nothing that happens after the answer began is missed.
+      // Read before the stream exists, so that no event after the start of the response is missed.
       const end = await lastSeq(database)
       if (followers.size === 0) seen = end
       const stream = new Readable({ read() {} })
@@ -96,7 +96,7 @@ export function createTail(
         if (followers.size === 0) wake?.()
       })
       stream.on('error', () => followers.delete(follower))
-      // Makes the head of the answer go out.
+      // Makes the hub send the head of the response.
       stream.push('\n')
       if (ended) {
         stream.push(null)

@@ -12,7 +12,7 @@ const Query = Type.Object(
     checkpoint: Type.Optional(
       Type.String({
         pattern: '^[1-9][0-9]{0,14}:[A-Za-z0-9_-]{43}$',
-        description: 'a checkpoint that an earlier check has printed, as NUMBER:HASH: it must still be there',
+        description: 'a checkpoint from an earlier check, as NUMBER:HASH; the trail must still contain it',
       }),
     ),
   },
@@ -42,7 +42,7 @@ export function verifyRoute(parts: Deps): WebRoutes {
         const { value, done } = await reading.next()
         if (done) {
           const { ok, findings } = value
-          if (!ok) parts.log.error({ findings }, 'the audit trail is not what was recorded')
+          if (!ok) parts.log.error({ findings }, 'the audit trail differs from what was recorded')
           yield `${JSON.stringify(value)}\n`
           return
         }
@@ -51,7 +51,7 @@ export function verifyRoute(parts: Deps): WebRoutes {
         yield `${JSON.stringify({ events: value })}\n`
       }
     } catch (error) {
-      parts.log.error({ error: messageOf(error) }, 'the audit trail could not be verified')
+      parts.log.error({ error: messageOf(error) }, 'failed to verify the audit trail')
       throw error
     } finally {
       running = false
@@ -70,7 +70,11 @@ export function verifyRoute(parts: Deps): WebRoutes {
         },
         async (request, reply) => {
           if (running)
-            throw new Problem(429, 'verify_running', 'The trail is being verified already; wait for it.')
+            throw new Problem(
+              429,
+              'verify_running',
+              'The trail is already being verified. Wait until that check has finished.',
+            )
           const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
           const noted = number && hash ? { number: Number(number), hash } : null
           recordRead(parts.audit, request.actor, 'audit/verify')

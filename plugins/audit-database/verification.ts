@@ -9,33 +9,33 @@ import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
 
 const PAGE = 500
 
-/** A checkpoint that somebody remembers. */
+/** A checkpoint that was noted outside the database. */
 export interface Noted {
   readonly number: number
   readonly hash: string
 }
 
-/** Checkpoints that must still be there. */
+/** Checkpoints that the trail must still contain. */
 export interface Remembered {
-  /** By who asks; a finding also when it is older than what is kept. */
+  /** Given by the caller; also a finding when it is older than the kept events. */
   readonly byCaller: Noted | null
   readonly byHub: Noted | null
 }
 
 export interface TrailReport {
   readonly ok: boolean
-  /** Events that were looked at. */
+  /** Number of events that were checked. */
   readonly events: number
-  /** Of them those from before there were chains, which nothing protects. */
+  /** Number of these that are older than chains and therefore not protected. */
   readonly unchained: number
   readonly chains: number
-  /** The newest checkpoint: noted elsewhere, it proves later that the trail still goes back to it. */
+  /** The newest checkpoint: a copy kept elsewhere proves later that the trail still contains it. */
   readonly checkpoint: (Noted & { readonly time: string }) | null
-  /** The first thing that is wrong in each chain, in the order of the trail. */
+  /** The first fault of each chain, in the order of the trail. */
   readonly findings: readonly Finding[]
 }
 
-/** What there was at one moment. */
+/** The extent of the trail at one time. */
 interface Extent {
   readonly start: Start
   readonly seq: number
@@ -45,8 +45,8 @@ interface Extent {
 
 /**
  * Reads the whole trail in pieces and checks each event against its chain, and the chains against the signed checkpoints
- * and their ends. Yields now and then how many events it has seen, and returns the report. What is recorded meanwhile is
- * not looked at; when old events are deleted meanwhile it begins anew.
+ * and their ends. Yields the number of checked events now and then, and returns the report. Does not check events that are
+ * recorded meanwhile; starts again when old events are deleted meanwhile.
  */
 export async function* verifyTrail(
   database: Database,
@@ -110,7 +110,7 @@ async function* verifyExtent(
   return { ok: findings.length === 0, events, unchained, chains, checkpoint: newest, findings }
 }
 
-/** The checkpoints that were signed by this cluster, in order; what is wrong with them becomes a finding. */
+/** Yields the checkpoints that this cluster has signed, in order; reports faults of checkpoints as findings. */
 async function* followCheckpoints(
   database: Database,
   key: CheckpointKey,

@@ -21,7 +21,7 @@ import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
-/** `/web/account`: a person's own keys. Adding and removing take a fresh sign-in and an existing key. */
+/** `/web/account`: a person's own passkeys. Adding and removing require a fresh sign-in and an existing passkey. */
 export function accountRoutes(parts: Deps): WebRoutes {
   const { desk, keys, hardware, ceremonies, pages, sessions, publicNames, firstKey, clock } = parts
   const isFresh = ({ created }: Session) => clock.now() - created <= FRESH_MS
@@ -38,18 +38,22 @@ export function accountRoutes(parts: Deps): WebRoutes {
     throw new Problem(403, 'sign_in_again', 'Your sign-in is more than 10 minutes old. Sign in again first.')
   }
 
-  /** Spends what an existing key confirmed a moment ago; the first key of a person needs none. */
+  /** Spends the confirmation with an existing passkey; the first passkey of a person needs none. */
   async function requirePermit(session: Session, user: User, permit: string | undefined): Promise<void> {
     const has = (await keys.of(user)).length > 0
     if (!has && firstKey === 'admin') {
-      throw new Problem(403, 'first_key_by_admin', 'The first key needs a link from an administrator.')
+      throw new Problem(
+        403,
+        'first_key_by_admin',
+        'To add your first passkey, you need a link from an administrator.',
+      )
     }
     if (has && permit === undefined)
-      throw new Problem(403, 'key_required', 'Confirm with one of your keys first.')
+      throw new Problem(403, 'key_required', 'Confirm with one of your passkeys first.')
     if (permit !== undefined) await ceremonies.spend(permit, bind('permit', session, user))
   }
 
-  /** What ended the session meanwhile, a reset of the keys above all, would be undone by a new key. */
+  /** A session that has ended meanwhile, for example by a reset of the passkeys, must not add a new one. */
   async function requireAlive(trx: Transaction, session: Session): Promise<void> {
     const alive = await sessions.listIn(trx, { user: session.user })
     if (!alive.some(({ id }) => id === session.id)) throw sessionEnded()
@@ -154,7 +158,7 @@ export function accountRoutes(parts: Deps): WebRoutes {
           const { user } = await personOf(parts, request)
           const { id, name } = request.body
           if (!(await keys.rename(user, id, name)))
-            throw new Problem(404, 'key_unknown', 'There is no such key.')
+            throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
           return { id, name }
         },
       )

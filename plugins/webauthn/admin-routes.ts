@@ -12,14 +12,14 @@ type Named = { Params: { name: string } }
 const IssueBody = Type.Object(
   {
     type: Type.Unsafe<'webauthn'>({ type: 'string', enum: ['webauthn'] }),
-    /** The passkey is how this person signs in: the name belongs to nobody at a provider. */
+    /** The person signs in with the passkey, and the name does not belong to a person of a provider. */
     sign_in: Type.Optional(Type.Boolean()),
   },
   closed,
 )
 const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
 
-/** `/v1/webapi/users/:name/mfa`: enrolment links, and what an administrator sees and takes away. */
+/** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
 export function adminRoutes(parts: Deps): WebRoutes {
   const { users, keys, links, hardware, sessions, publicNames } = parts
 
@@ -29,7 +29,7 @@ export function adminRoutes(parts: Deps): WebRoutes {
     throw new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
   }
 
-  /** Gives the name to a person without a provider, as a first sign-in gives it to one of a provider. */
+  /** Assigns the name to a person without a provider, as a first sign-in does for a person of a provider. */
   async function makeLocal(user: User): Promise<User> {
     if (isLocal(user)) return user
     if (user.identity !== null) {
@@ -109,13 +109,13 @@ export function adminRoutes(parts: Deps): WebRoutes {
           const user = known(request.params.name)
           const { id = null } = request.query
           const { actor } = request
-          // First, or a link could add a key right after the reset.
+          // Links first, or a link could add a passkey right after the reset.
           const revoked = await links.revoke(user, id, actor)
           const { gone, ended } = await keys.reset(user, id, actor, (within) =>
             endSessions(user, request, within),
           )
           if (id !== null && gone + revoked === 0) {
-            throw new Problem(404, 'key_unknown', `${user.name} has no key or link ${id}.`)
+            throw new Problem(404, 'key_unknown', `${user.name} does not have a passkey or link ${id}.`)
           }
           return { name: user.name, keys: gone, links: revoked, cut: { sessions: ended } }
         },
@@ -123,7 +123,7 @@ export function adminRoutes(parts: Deps): WebRoutes {
     },
   }
 
-  /** What was opened with a key that is not trusted any more ends with it. */
+  /** Ends the sessions that were opened with a passkey that is no longer trusted. */
   async function endSessions(user: User, request: Request, within: RunningChange): Promise<number> {
     const ids = (await sessions.listIn(within.trx, { user: user.name })).map(({ id }) => id)
     return sessions.end(ids, 'revoked', request.subject, within)

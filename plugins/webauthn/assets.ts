@@ -10,7 +10,7 @@ export interface Assets {
   readonly webRoutes: WebRoutes
 }
 
-/** Reads both scripts, so that a broken installation is found at the start. */
+/** Reads both scripts, so that a broken installation fails at start-up. */
 export function createAssets(): Assets {
   const require = createRequire(import.meta.url)
   const library = join(dirname(require.resolve('@simplewebauthn/browser')), '../dist/bundle/index.umd.min.js')

@@ -2,30 +2,30 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, type Database, Problem, type SecretBox } from '@mezite/core'
 import type { WebauthnTables } from './migrations.ts'
 
-/** What a challenge was made for; an answer counts for exactly this. */
+/** The purpose of a challenge; a response is valid for exactly this. */
 export interface Binding {
   readonly purpose: 'sign-in' | 'session-mfa' | 'program' | 'confirm' | 'permit' | 'enrol'
-  /** Id of the hub session, or the hash of what this browser holds before it has one. */
+  /** Id of the hub session, or the hash of the browser's cookie before it has a session. */
   readonly session: string
-  /** Key of the user; null while that is what is being asked. */
+  /** Key of the user; null while the challenge is to find out the user. */
   readonly user: string | null
-  /** App id of a per-session demand. */
+  /** Id of the app that requires a confirmation per session. */
   readonly app?: string | null
   /** Id of an enrolment link. */
   readonly link?: string | null
 }
 
 const TTL_MS = 60_000
-/** How long a confirmation with an existing key allows the step after it. */
+/** How long a confirmation with an existing passkey permits the next step. */
 const PERMIT_MS = 120_000
-/** By the clock of a hub that is behind, what is spent may still count for this long. */
+/** By the clock of a hub that is behind, a spent challenge may still be valid for this long. */
 const KEEP_MS = 10 * 60_000
 const MAX_SEALED = 4_096
 const place = { table: 'webauthn_ceremonies', id: 'challenge', purpose: 'ceremony' }
 
 /**
- * Challenges under way. They live with the page, sealed, so that a visit costs no row; when one comes back it is
- * spent by one INSERT, whatever the answer was worth: of any number of answers at once, one is looked at.
+ * Challenges under way. The page keeps them, sealed, so that a visit does not cost a row. One INSERT spends a challenge when
+ * it comes back, whether the response is valid or not: of several concurrent responses only one is verified.
  */
 export function createCeremonies(database: Database, secretBox: SecretBox, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
@@ -41,11 +41,11 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
       return { challenge, ceremony: sealed.toString('base64url') }
     },
 
-    /** The challenge, now spent. Throws `Problem` 400 when it is not ours, too old, made for something else, or spent. */
+    /** Spends and returns the challenge. Throws `Problem` 400 when it is unknown, expired, for another purpose, or spent. */
     async spend(ceremony: string, binding: Binding): Promise<string> {
       const { expires, challenge, fields } = open(ceremony)
       const now = clock.now()
-      if (expires <= now) throw refused('challenge_expired', 'That took too long. Try again.')
+      if (expires <= now) throw refused('challenge_expired', 'This took too long. Try again.')
       await db
         .deleteFrom('webauthn_spent')
         .where('expires', '<', now - KEEP_MS)
@@ -57,9 +57,9 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
         .onConflict((conflict) => conflict.column('hash').doNothing())
         .returning('hash')
         .executeTakeFirst()
-      if (!first) throw refused('challenge_spent', 'This answer was used already. Try again.')
+      if (!first) throw refused('challenge_spent', 'This confirmation was already used. Try again.')
       if (JSON.stringify(fields) !== JSON.stringify(fieldsOf(binding))) {
-        throw refused('challenge_foreign', 'This answer belongs to something else. Open the page again.')
+        throw refused('challenge_foreign', 'This confirmation is for another page. Open the page again.')
       }
       return challenge
     },
@@ -72,7 +72,7 @@ export function createCeremonies(database: Database, secretBox: SecretBox, clock
       const [expires, challenge, fields] = JSON.parse(text) as [number, string, unknown]
       return { expires, challenge, fields }
     } catch {
-      throw refused('challenge_unknown', 'This hub did not ask that. Open the page again.')
+      throw refused('challenge_unknown', 'This hub did not request this confirmation. Open the page again.')
     }
   }
 }

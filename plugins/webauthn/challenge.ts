@@ -6,7 +6,7 @@ import type { Deps, Reply, Request } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
 import { verifyAssertion } from './response-verification.ts'
 
-/** Answers to one person in a minute, right or wrong. */
+/** Responses of one person per minute, valid or not. */
 const ANSWERS_PER_MINUTE = 30
 /** Only a person who has signed in this recently can add or remove passkeys. */
 export const FRESH_MS = 10 * 60_000
@@ -23,7 +23,7 @@ export const KeyName = Type.String({
 export const Answer = Type.Object({}, { additionalProperties: true })
 export const text = Text
 
-/** Options of a page: anybody may look, the route itself reads who it is. */
+/** Options of a page: public, because the route itself checks who the person is. */
 export const page = { config: { access: 'public', rate: 'sign_in' } } as const
 
 /** Options of a call that the pages' script makes. */
@@ -34,7 +34,7 @@ export const call = (fields: Parameters<typeof Type.Object>[0]) =>
     schema: { body: Type.Object(fields, closed) },
   }) as const
 
-/** Pages live on the sign-in host alone. True when the browser was sent there. */
+/** Pages are served on the sign-in host only. True when the browser was redirected there. */
 export function sentHome({ publicNames }: Deps, request: Request, reply: Reply): boolean {
   const asked = request.headers[':authority'] ?? request.headers.host
   if (asked === new URL(publicNames.signInOrigin).host) return false
@@ -42,20 +42,20 @@ export function sentHome({ publicNames }: Deps, request: Request, reply: Reply):
   return true
 }
 
-/** Calls come from the sign-in host's own pages, say so, and wait when the hub is behind. Throws `Problem`. */
+/** Accepts calls from the sign-in host's own pages only, and only while the hub's view is fresh. Throws `Problem`. */
 export function requireOwnPage({ publicNames, revisions }: Deps, request: Request): void {
   const asked = request.headers[':authority'] ?? request.headers.host
   if (asked !== new URL(publicNames.signInOrigin).host) {
-    throw new Problem(421, 'wrong_host', `This belongs to ${publicNames.signInOrigin}.`)
+    throw new Problem(421, 'wrong_host', `This page is served at ${publicNames.signInOrigin} only.`)
   }
   if (request.headers.origin !== publicNames.signInOrigin) {
-    throw new Problem(403, 'csrf', 'The call does not come from this host’s own pages.')
+    throw new Problem(403, 'csrf', 'The request does not come from a page of this host.')
   }
   if (!revisions.fresh())
-    throw new Problem(503, 'view_stale', 'The hub is catching up. Try again in a moment.')
+    throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
-/** The signed-in person of this browser. Throws `Problem` 401, with `missing` for the person where there is none. */
+/** The signed-in person of this browser. Throws `Problem` 401, with the text `missing`, when there is none. */
 export async function personOf(
   parts: Deps,
   request: Request,
@@ -70,13 +70,13 @@ export async function personOf(
 export const sessionEnded = (detail = 'Your session has ended. Open the page again.') =>
   new Problem(401, 'login_required', detail)
 
-/** One more answer of this person, or of this address while it is unknown who. Throws `Problem` 429. */
+/** Counts one more response of this person, or of the address while the person is unknown. Throws `Problem` 429. */
 export function takeAnswer({ rates }: Deps, key: string): void {
   if (rates.take(key, ANSWERS_PER_MINUTE)) return
-  throw new Problem(429, 'too_many_requests', 'Too many answers in a minute. Wait a little.')
+  throw new Problem(429, 'too_many_requests', 'Too many attempts. Try again in a minute.')
 }
 
-/** A question for an assertion by one of these keys; none given: any that the browser finds. */
+/** Creates a challenge for an assertion by one of these passkeys; without any, by one that the browser finds. */
 export async function askAssertion(parts: Deps, binding: Binding, keys: readonly KeyRow[]) {
   const { challenge, ceremony } = parts.ceremonies.begin(binding)
   const options = await generateAuthenticationOptions({
@@ -90,9 +90,9 @@ export async function askAssertion(parts: Deps, binding: Binding, keys: readonly
 }
 
 /**
- * Takes an assertion: spends the challenge, verifies, counts. `findKey` says whose key may answer. Records
- * `mfa.verified` or `mfa.failed`. Throws `Problem`. Whoever is not signed in hears the same of a key that is there and
- * of one that is not, unless the signature is right.
+ * Accepts an assertion: spends the challenge, verifies the signature and stores the counter. `findKey` returns the passkey
+ * if it may respond. Records `mfa.verified` or `mfa.failed`. Throws `Problem`. Without a sign-in, the error for an existing
+ * and for an unknown passkey is the same, unless the signature is valid.
  */
 export async function takeAssertion(
   parts: Deps,
@@ -117,7 +117,8 @@ export async function takeAssertion(
     const counter = await verifyAssertion(input.response, challenge, party, found.key)
     verified = true
     if (!(await keys.use(found.key, counter))) {
-      const detail = 'The counter of the key went back: a copy of it may exist. Ask an administrator.'
+      const detail =
+        'The counter of your passkey went back, so a copy of it may exist. Contact your administrator.'
       throw new Problem(400, 'counter_went_back', detail)
     }
     record(true, null)
@@ -128,7 +129,7 @@ export async function takeAssertion(
   }
 
   function record(success: boolean, reason: string | null): void {
-    // What any stranger can send without a key of ours is no event.
+    // A stranger can send this without a registered passkey, so it is not an event.
     if (!found && input.session === null) return
     const subject = input.session ? sessions.subjectOf(input.session) : undefined
     audit.record({
@@ -149,6 +150,6 @@ export async function takeAssertion(
   }
 }
 
-const keyUnknown = () => new Problem(400, 'key_unknown', 'This key is not one of yours here.')
+const keyUnknown = () => new Problem(400, 'key_unknown', 'This passkey is not one of yours.')
 
 export const sha256 = (value: string): string => createHash('sha256').update(value).digest('base64url')

@@ -5,17 +5,17 @@ const closed = { additionalProperties: false } as const
 /** `plugins: webauthn:` in mezhub.yaml. */
 export const WebauthnConfig = Type.Object(
   {
-    /** Who may give a person of an identity provider their first key. */
+    /** Who may add the first passkey of a person of an identity provider. */
     first_key: Type.Optional(
       Type.Unsafe<'self' | 'admin'>({ type: 'string', enum: ['self', 'admin'], default: 'self' }),
     ),
-    /** What counts as `hardware_key`: an attestation that leads to one of the roots. */
+    /** Conditions for `hardware_key`: an attestation that leads to one of the roots. */
     hardware_key: Type.Optional(
       Type.Object(
         {
           /** Files with PEM certificates. */
           roots: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 100 })),
-          /** Only these models; none given: every model below the roots. */
+          /** Only these models; if omitted, every model below the roots. */
           aaguids: Type.Optional(
             Type.Array(Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' }), {
               maxItems: 1_000,

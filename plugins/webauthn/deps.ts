@@ -17,7 +17,7 @@ import type { createPages } from './pages.ts'
 import type { Keys } from './passkeys.ts'
 import type { Party } from './response-verification.ts'
 
-/** What the routes of the plugin work with. */
+/** The services and parts that the routes of the plugin use. */
 export interface Deps {
   readonly ceremonies: Ceremonies
   readonly keys: Keys

@@ -23,8 +23,8 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/
 export const enrolUrl = (signInOrigin: string, token: string): string => `${signInOrigin}/web/enrol#${token}`
 
 /**
- * Where an administrator's link leads. For people without an identity provider the link is enough; a person of a
- * provider must be signed in as well, freshly and as that person.
+ * The page of an administrator's link. For people without an identity provider the link is enough; a person of a provider
+ * must also be freshly signed in as that person.
  */
 export function enrolRoutes(parts: Deps): WebRoutes {
   const { links, users, keys, desk, pages, clock } = parts
@@ -33,7 +33,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
     requireOwnPage(parts, request)
     takeAnswer(parts, `enrol ${addressKey(request.clientIp)}`)
     if (!TOKEN.test(token)) {
-      const detail = 'This link is not complete. Open all of it, or ask an administrator for a new one.'
+      const detail = 'This link is not complete. Copy the whole link, or ask an administrator for a new one.'
       throw new Problem(400, 'link_refused', detail)
     }
     const link = await links.find(token)
@@ -41,13 +41,13 @@ export function enrolRoutes(parts: Deps): WebRoutes {
     if (!link || !user || (link.holder !== null && link.holder !== user.holder)) throw linkRefused()
     let session: string | null = null
     if (!isLocal(user)) {
-      const first = 'Sign in first, then come back to this page and go on.'
+      const first = 'Sign in first, then come back to this page and continue.'
       const person = await personOf(parts, request, first)
       if (person.user.key !== user.key) {
         throw new Problem(
           403,
           'link_of_another',
-          `This link is for somebody else; you are ${person.user.name}.`,
+          `This link is for another person; you are signed in as ${person.user.name}.`,
         )
       }
       if (clock.now() - person.session.created > FRESH_MS) {

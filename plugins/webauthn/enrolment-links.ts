@@ -13,7 +13,7 @@ import type { LinkRow, WebauthnTables } from './migrations.ts'
 const TTL_MS = 15 * 60_000
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
 
-/** One-use enrolment links: 15 minutes, kept as a hash, spent in the transaction that enrols the key. */
+/** One-use enrolment links: valid for 15 minutes, stored as a hash, spent in the transaction that enrols the passkey. */
 export function createLinks(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
 
@@ -37,7 +37,7 @@ export function createLinks(database: Database, revisions: Pick<Revisions, 'writ
       return { id, token, expires }
     },
 
-    /** The link of a token that can still be used, unspent; undefined for any other. */
+    /** The link of a token that can still be used, without spending it; undefined for any other token. */
     async find(token: string): Promise<LinkRow | undefined> {
       return (await usable().where('hash', '=', hashOf(token)).executeTakeFirst()) as LinkRow | undefined
     },
@@ -47,7 +47,7 @@ export function createLinks(database: Database, revisions: Pick<Revisions, 'writ
       return (await usable().where('user_key', '=', user.key).orderBy('created').execute()) as LinkRow[]
     },
 
-    /** Spends it in one statement. Throws `Problem` 400 when somebody was faster, or it was revoked. */
+    /** Spends the link in one statement. Throws `Problem` 400 when it was used or revoked meanwhile. */
     async spend(trx: Transaction, id: string): Promise<void> {
       const now = clock.now()
       const spent = await trx
@@ -62,7 +62,7 @@ export function createLinks(database: Database, revisions: Pick<Revisions, 'writ
       if (!spent) throw linkRefused()
     },
 
-    /** Revokes one link of the name, or all. Returns how many could still have been used. */
+    /** Revokes one link of the name, or all. Returns the number of links that could still be used. */
     async revoke(user: User, id: string | null, by: Actor): Promise<number> {
       return revisions.write(async (trx, change) => {
         let query = trx

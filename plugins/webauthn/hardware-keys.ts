@@ -8,9 +8,9 @@ const MAX_CHAIN = 5
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
 
 /**
- * Which keys count as `hardware_key`: never synced, and attested by a certificate that leads to a configured root.
- * A model number (AAGUID) alone is a claim that any software can make, so without roots nothing qualifies.
- * Transports and attachment are unsigned claims too and decide nothing. Throws when a file of roots cannot be read.
+ * Decides which passkeys count as `hardware_key`: those that are never synced and whose attestation certificate leads to a
+ * configured root. Any software can claim a model number (AAGUID), so without roots nothing qualifies. Transports and
+ * attachment are unsigned claims too and are ignored. Throws when a file of roots cannot be read.
  */
 export function createHardwareKeys(settings: WebauthnSettings['hardware_key'], log: Log) {
   const roots = (settings?.roots ?? []).flatMap((file) => readRoots(file))
@@ -19,14 +19,14 @@ export function createHardwareKeys(settings: WebauthnSettings['hardware_key'], l
   if (settings === undefined) {
     log.info({}, 'no key counts as hardware_key: plugins.webauthn.hardware_key is not configured')
   } else if (roots.length === 0) {
-    log.warn({}, 'no key counts as hardware_key: plugins.webauthn.hardware_key names no roots')
+    log.warn({}, 'no key counts as hardware_key: plugins.webauthn.hardware_key has no roots')
   }
 
   return {
-    /** Ask keys for an attestation at all? */
+    /** Whether passkeys are asked for an attestation. */
     configured: roots.length > 0,
 
-    /** Fingerprint of the root that the certificates (leaf first, DER) lead to now, or null. */
+    /** Fingerprint of the root that the certificates (leaf first, DER) lead to at this time, or null. */
     rootOf(chain: readonly Uint8Array[], now: number): string | null {
       if (chain.length === 0 || chain.length > MAX_CHAIN) return null
       try {
@@ -39,12 +39,12 @@ export function createHardwareKeys(settings: WebauthnSettings['hardware_key'], l
           if (!next || !isIssued(certificate, next)) return null
         }
       } catch {
-        // A certificate that cannot be read proves nothing.
+        // An unreadable certificate does not prove anything.
       }
       return null
     },
 
-    /** Judged at each use, so that a changed configuration holds for old keys too. */
+    /** Checked at each use, so that a changed configuration applies to existing passkeys too. */
     qualifies(key: Pick<KeyRow, 'backup_eligible' | 'attested_root' | 'aaguid'>): boolean {
       if (key.backup_eligible !== 0 || key.attested_root === null || !known.has(key.attested_root))
         return false
@@ -57,7 +57,7 @@ export type HardwareKeys = ReturnType<typeof createHardwareKeys>
 
 function readRoots(file: string): X509Certificate[] {
   const found = readFileSync(file, 'utf8').match(PEM) ?? []
-  if (found.length === 0) throw new Error(`${file} holds no PEM certificate`)
+  if (found.length === 0) throw new Error(`${file} does not contain a PEM certificate`)
   return found.map((pem) => new X509Certificate(pem))
 }
 

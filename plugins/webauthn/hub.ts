@@ -32,11 +32,11 @@ import { createKeys } from './passkeys.ts'
 import { programRoutes } from './program-routes.ts'
 import { signInRoutes, signInUrl } from './sign-in-routes.ts'
 
-/** Passkeys: the demand of a role, answered for each app session, and sign-in without a provider. */
+/** Passkeys: confirmation for each app session, if a role requires it, and sign-in without a provider. */
 export default defineHubPlugin({
   name: 'webauthn',
   api: 1,
-  summary: 'Asks for passkeys and security keys',
+  summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, publicNames, sessions, signInDesk, users, secretBox },
   provides: { homeLinks, migrations, signInMethods, webRoutes },

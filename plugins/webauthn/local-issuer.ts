@@ -1,8 +1,8 @@
 import type { User } from '@mezite/core'
 
-/** Issuer of people without an identity provider: their passkey is how they sign in. */
+/** Issuer of people without an identity provider, who sign in with a passkey. */
 export const LOCAL_ISSUER = 'mezite:local'
-/** What a sign-in by passkey has as its connector. */
+/** The connector name of a sign-in by passkey. */
 export const PASSKEY = 'passkey'
 
 export const isLocal = (user: User): boolean => user.identity?.issuer === LOCAL_ISSUER

@@ -4,16 +4,16 @@ import type { Deps } from './deps.ts'
 import { PASSKEY } from './local-issuer.ts'
 import type { KeyRow } from './migrations.ts'
 
-/** What an assertion by this key leaves in a session; it goes when the key goes. */
+/** The mark that an assertion by this passkey leaves in a session; it is removed with the passkey. */
 export function markOf({ hardware, clock }: Deps, key: KeyRow) {
   const level = hardware.qualifies(key) ? ('hardware_key' as const) : ('webauthn' as const)
   return { name: 'session-mfa', level, at: clock.now(), by: sha256(key.id) }
 }
 
 /**
- * In the change that removes a key, which is trusted no more: what it confirmed counts no more anywhere, and other
- * sign-ins by it end. Those that bear no mark do not say by which key, command lines above all, so they end as well.
- * `kept` is the session of the person who says so.
+ * Runs in the change that removes a passkey, which is no longer trusted: removes its confirmations from all sessions and ends
+ * other sign-ins by it. Sign-ins without a mark, mostly of command lines, may be by any passkey, so they end as well.
+ * `kept` is the session of the person who removes it.
  */
 export async function dropMarks(
   { sessions }: Deps,

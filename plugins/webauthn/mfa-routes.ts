@@ -17,20 +17,20 @@ import { markOf } from './mfa-records.ts'
 
 type Level = 'webauthn' | 'hardware_key'
 
-/** Where a challenge for `session-mfa` sends the browser. The level is asked again of the decision, not of the URL. */
+/** The URL of a challenge for `session-mfa`. The decision sets the level again; the one in the URL is not trusted. */
 export const mfaUrl = (signInOrigin: string, level: Level, state: string): string =>
   `${signInOrigin}/web/mfa?level=${level}&state=${encodeURIComponent(state)}`
 
-/** The demand of a role, answered by an assertion; then the browser goes on to the page first asked for. */
+/** Fulfils the requirement of a role with an assertion, then redirects the browser to the requested page. */
 export function mfaRoutes(parts: Deps): WebRoutes {
   const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = parts
 
-  /** The app behind the state. What the person may do there is decided when the answer has come. */
+  /** The app of the state. Access to it is decided after the response. */
   function appOf(state: string) {
     const opened = desk.open(state)
     const app = opened?.appHost ? catalog.byHost(opened.appHost) : undefined
     if (app) return app
-    throw new Problem(400, 'state_expired', 'This took too long or is not ours. Open the application again.')
+    throw new Problem(400, 'state_expired', 'This page has expired. Open the application again.')
   }
 
   const usable = async (user: User, level: unknown) =>
@@ -40,12 +40,15 @@ export function mfaRoutes(parts: Deps): WebRoutes {
     const all = await keys.of(user)
     if (level === 'hardware_key' && all.length > 0) {
       return {
-        text: 'Your role demands a hardware key of a kind that this cluster knows, and you have none.',
+        text: 'Your role requires a hardware passkey of a model that this cluster accepts, and you have none.',
         addUrl: addUrl(state),
       }
     }
     if (firstKey === 'admin') {
-      return { text: 'You have none yet; an administrator gives you a link for the first.', addUrl: null }
+      return {
+        text: 'You have none yet. Ask an administrator for a link to add your first passkey.',
+        addUrl: null,
+      }
     }
     return { text: 'You have none yet.', addUrl: addUrl(state) }
   }
@@ -93,7 +96,7 @@ export function mfaRoutes(parts: Deps): WebRoutes {
           requireOwnPage(parts, request)
           const { user, binding } = await bind(request, request.body.state)
           const able = await usable(user, request.body.level)
-          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no key yet.')
+          if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
           return askAssertion(parts, binding, able)
         },
       )
@@ -120,10 +123,10 @@ export function mfaRoutes(parts: Deps): WebRoutes {
           const satisfied = markOf(parts, key)
           const location = await desk.meet(request, { session, state, satisfied })
           await sessions.remember(session, satisfied)
-          // Removed meanwhile: who removed it may have looked before this was written.
+          // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
           if (!(await keys.byId(key.id))) {
             await sessions.forget(user.name, satisfied.by)
-            throw new Problem(400, 'key_unknown', 'This key has just been removed.')
+            throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
           }
           return { location }
         },

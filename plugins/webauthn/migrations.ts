@@ -1,11 +1,11 @@
 import type { Database, Migrations } from '@mezite/core'
 
-/** A key of a person. Times in milliseconds since the epoch. */
+/** A passkey of a person. Times in milliseconds since the epoch. */
 export interface KeyRow {
   /** Credential id, base64url. */
   readonly id: string
   readonly user_key: string
-  /** Identity that enrolled it, `User.holder`: who takes over a name does not take over its keys. */
+  /** Identity that enrolled it, `User.holder`: a later holder of the name does not get its passkeys. */
   readonly holder: string
   readonly public_key: Uint8Array
   readonly counter: number
@@ -27,7 +27,7 @@ export interface LinkRow {
   /** SHA-256 of the token, base64url. */
   readonly hash: string
   readonly user_key: string
-  /** Identity that it was made for; null: the name had none yet. */
+  /** Identity that it was created for; null: the name had none yet. */
   readonly holder: string | null
   readonly created: number
   readonly expires: number
@@ -37,7 +37,7 @@ export interface LinkRow {
 export type WebauthnTables = {
   webauthn_keys: KeyRow
   webauthn_links: LinkRow
-  /** Challenges that came back, until they would have expired anyway. */
+  /** Spent challenges, until they would have expired anyway. */
   webauthn_spent: { hash: string; expires: number }
 }
 

@@ -1,7 +1,7 @@
 import { html, type PublicNames, renderPage } from '@mezite/core'
 import type { Assets } from './assets.ts'
 
-/** A key as its owner sees it. */
+/** A passkey as its owner sees it. */
 export interface ShownKey {
   readonly id: string
   readonly name: string
@@ -16,21 +16,21 @@ export interface Account {
   readonly roles: readonly string[]
   readonly keys: readonly ShownKey[]
   readonly local: boolean
-  /** Keys may be changed now; else `againUrl` leads to a fresh sign-in. */
+  /** Passkeys may be changed now; else `againUrl` leads to a fresh sign-in. */
   readonly fresh: boolean
   readonly againUrl: string
-  /** Where the person wanted to go, once there is a key. */
+  /** The page that the person wanted, once there is a passkey. */
   readonly continueUrl: string | null
-  /** The first key takes an administrator. */
+  /** The first passkey needs a link from an administrator. */
   readonly byAdmin: boolean
 }
 
 const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
 const status = () => html`<p class="status" role="status" aria-live="polite"></p>`
 const noScript = () =>
-  html`<noscript><p class="status bad">Keys need JavaScript in this browser.</p></noscript>`
+  html`<noscript><p class="status bad">Passkeys need JavaScript. Enable it in this browser.</p></noscript>`
 
-/** The plugin's pages. Everything that is passed in is escaped; what scripts need stands in data attributes. */
+/** The plugin's pages. All arguments are escaped; scripts read their data from data attributes. */
 export function createPages({
   publicNames,
   assets,
@@ -42,7 +42,7 @@ export function createPages({
     renderPage({ title, clusterName: publicNames.clusterName, body, scripts: assets.paths })
 
   return {
-    /** A role demands a key before this app opens. `missing`: why none of the person's keys can answer. */
+    /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
     confirm: (ask: {
       readonly user: string
       readonly app: string
@@ -51,19 +51,19 @@ export function createPages({
       readonly missing: { readonly text: string; readonly addUrl: string | null } | null
     }) =>
       page(
-        'Confirm with your key',
+        'Confirm with your passkey',
         ask.missing === null
           ? html`<div class="card" data-passkey="mfa" data-state=${ask.state} data-level=${ask.level}>
-              <h1>Confirm with your key</h1>
+              <h1>Confirm with your passkey</h1>
               <p>${ask.app} opens after you confirm that it is you, <strong>${ask.user}</strong>.</p>
-              <div class="actions"><button data-go>Use your key</button><a class="button plain" href="/">Cancel</a></div>
+              <div class="actions"><button data-go>Use your passkey</button><a class="button plain" href="/">Cancel</a></div>
               ${status()}${noScript()}
             </div>`
           : html`<div class="card">
-              <h1>A key is needed</h1>
-              <p>${ask.app} opens after you confirm with a passkey or security key. ${ask.missing.text}</p>
+              <h1>A passkey is needed</h1>
+              <p>${ask.app} opens after you confirm with a passkey. ${ask.missing.text}</p>
               <div class="actions">
-                ${ask.missing.addUrl === null ? null : html`<a class="button" href=${ask.missing.addUrl}>Add a key</a>`}
+                ${ask.missing.addUrl === null ? null : html`<a class="button" href=${ask.missing.addUrl}>Add a passkey</a>`}
                 <a class="button plain" href="/">Your applications</a>
               </div>
             </div>`,
@@ -106,7 +106,7 @@ export function createPages({
         </div>`,
       ),
 
-    /** Where an enrolment link leads. The token is in the fragment, which only the script sees. */
+    /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
     enrol: (signedIn: string | null, signInUrl: string) =>
       page(
         'Add a passkey',
@@ -114,8 +114,8 @@ export function createPages({
           <h1>Add a passkey</h1>
           <div data-form>
             <p>This link works once. Continue on the device, or with the security key, that you want to use from now on.</p>
-            <label for="name">Name of the key</label>
-            <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
+            <label for="name">Name of the passkey</label>
+            <input id="name" name="name" maxlength="64" value="My passkey" autocomplete="off" />
             <div class="actions"><button data-go>Create the passkey</button></div>
           </div>
           ${status()}
@@ -125,18 +125,18 @@ export function createPages({
         </div>`,
       ),
 
-    /** A person's own keys. */
+    /** A person's own passkeys. */
     account: (account: Account) =>
       page(
-        'Your keys',
+        'Your passkeys',
         html`<div class="card" data-passkey="account" data-keys=${String(account.keys.length)}>
-          <h1>Your keys</h1>
+          <h1>Your passkeys</h1>
           <p class="quiet">${account.user}. ${
             account.local
-              ? 'You sign in with a passkey: keep two, in two places.'
-              : 'Applications may ask for a key before they open.'
+              ? 'You sign in with a passkey. Keep two, in different places.'
+              : 'Some applications ask for a passkey before they open.'
           }</p>
-          ${account.keys.length === 0 ? html`<p>You have no key yet.</p>` : keyList(account)}
+          ${account.keys.length === 0 ? html`<p>You have no passkey yet.</p>` : keyList(account)}
           ${
             account.continueUrl !== null && account.keys.length > 0
               ? html`<div class="actions"><a class="button" data-continue href=${account.continueUrl}>Continue</a></div>`
@@ -165,7 +165,7 @@ function keyList({ keys, fresh }: Account) {
           </p>
           ${
             key.hardware || key.synced
-              ? html`<ul class="tags"><li>${key.hardware ? 'hardware key' : 'synced passkey'}</li></ul>`
+              ? html`<ul class="tags"><li>${key.hardware ? 'hardware passkey' : 'synced passkey'}</li></ul>`
               : null
           }
         </div>
@@ -184,15 +184,15 @@ function keyList({ keys, fresh }: Account) {
 
 function revisions({ keys, fresh, againUrl, byAdmin }: Account) {
   if (byAdmin) {
-    return html`<p>An administrator gives you a link for your first key (<code>mezctl users add-mfa</code>).</p>`
+    return html`<p>To add your first passkey, ask an administrator for a link (<code>mezctl users add-mfa</code>).</p>`
   }
   if (!fresh) {
     return html`<p>To add or remove a passkey, sign in again: your sign-in is more than 10 minutes old.</p>
       <div class="actions"><a class="button" href=${againUrl}>Sign in again</a></div>`
   }
-  return html`<label for="name">Name of a new key</label>
-    <input id="name" name="name" maxlength="64" value="My key" autocomplete="off" />
-    ${keys.length > 0 ? html`<p class="quiet">You will be asked for one of your keys first.</p>` : null}
-    ${keys.length === 1 ? html`<p class="quiet">Your last key can be removed by an administrator only.</p>` : null}
-    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>Add a key</button></div>`
+  return html`<label for="name">Name of the new passkey</label>
+    <input id="name" name="name" maxlength="64" value="My passkey" autocomplete="off" />
+    ${keys.length > 0 ? html`<p class="quiet">You will be asked for one of your passkeys first.</p>` : null}
+    ${keys.length === 1 ? html`<p class="quiet">Only an administrator can remove your last passkey.</p>` : null}
+    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>Add a passkey</button></div>`
 }

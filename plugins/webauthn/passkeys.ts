@@ -14,10 +14,10 @@ import type { NewKey } from './response-verification.ts'
 
 const MAX_KEYS = 20
 
-/** Who does it, for the audit. */
+/** The person who makes the change, for the audit. */
 export type Who = Pick<AuditInput, 'user' | 'roles' | 'clientIp' | 'sessionId' | 'requestId'>
 
-/** The keys of people, in the database: they are asked for in ceremonies only. */
+/** The passkeys of people. They are not kept in memory, because only ceremonies read them. */
 export function createKeys(database: Database, revisions: Pick<Revisions, 'write'>, clock: Clock) {
   const db = database.withTables<WebauthnTables>()
   const own = (source: Pick<typeof db, 'selectFrom'>, user: User) =>
@@ -28,18 +28,18 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       .where('holder', '=', user.holder ?? '')
 
   return {
-    /** Keys that this person enrolled; what an earlier holder of the name left behind is not theirs. */
+    /** Passkeys that this person enrolled, without those of earlier holders of the name. */
     async of(user: User): Promise<readonly KeyRow[]> {
       return (await own(db, user).orderBy('created').execute()) as KeyRow[]
     },
 
-    /** A key by its credential id, whoever has it. */
+    /** A passkey of any person by its credential id. */
     async byId(id: string): Promise<KeyRow | undefined> {
       const query = db.selectFrom('webauthn_keys').selectAll().where('id', '=', id)
       return (await query.executeTakeFirst()) as KeyRow | undefined
     },
 
-    /** Enrols. `also` runs in the same transaction, before; when it throws, nothing has happened. */
+    /** Enrols a passkey. `also` runs first in the same transaction; if it throws, nothing is stored. */
     async add(
       user: User,
       key: NewKey & { readonly name: string },
@@ -48,14 +48,14 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       also?: (trx: Transaction) => Promise<void>,
     ): Promise<void> {
       const { holder } = user
-      if (holder === null) throw new Problem(409, 'user_unknown', 'Nobody has signed in with this name yet.')
+      if (holder === null) throw new Problem(409, 'user_unknown', 'This user has never signed in.')
       await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         await also?.(trx)
         const left = tables.deleteFrom('webauthn_keys').where('user_key', '=', user.key)
         await left.where('holder', '!=', holder).execute()
         if ((await own(tables, user).execute()).length >= MAX_KEYS) {
-          throw new Problem(409, 'too_many_keys', `There are ${MAX_KEYS} keys already. Remove one first.`)
+          throw new Problem(409, 'too_many_keys', `There are already ${MAX_KEYS} passkeys. Remove one first.`)
         }
         const row = { ...key, user_key: user.key, holder, created: clock.now(), last_used: null }
         const added = await tables
@@ -64,7 +64,7 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
           .onConflict((conflict) => conflict.column('id').doNothing())
           .returning('id')
           .executeTakeFirst()
-        if (!added) throw new Problem(409, 'key_known', 'This key is enrolled already.')
+        if (!added) throw new Problem(409, 'key_known', 'This passkey has already been added.')
         const fields = { credential_id: key.id, name: user.name, via, aaguid: key.aaguid }
         await change.audit({ ...who, type: 'mfa.enrolled', success: true, fields })
       })
@@ -81,7 +81,7 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       return numUpdatedRows > 0n
     },
 
-    /** Removes one of one's own keys, never the last: that takes an administrator. `also` is part of the change. */
+    /** Removes one of a person's own passkeys, but never the last: only an administrator can. `also` is part of the change. */
     async remove(
       user: User,
       id: string,
@@ -91,9 +91,10 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       await revisions.write(async (trx, change) => {
         const tables = trx.withTables<WebauthnTables>()
         const all = await own(tables, user).execute()
-        if (!all.some((key) => key.id === id)) throw new Problem(404, 'key_unknown', 'There is no such key.')
+        if (!all.some((key) => key.id === id))
+          throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
         if (all.length === 1) {
-          throw new Problem(409, 'last_key', 'The last key is removed by an administrator only.')
+          throw new Problem(409, 'last_key', 'Only an administrator can remove your last passkey.')
         }
         await tables.deleteFrom('webauthn_keys').where('id', '=', id).execute()
         const fields = { credential_id: id, name: user.name }
@@ -103,8 +104,8 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
     },
 
     /**
-     * An administrator's word: removes one key of the name, or all. When one went, `endSessions` is part of the change.
-     * Returns how many went of either.
+     * Removes one passkey of the name, or all, for an administrator. If one was removed, `endSessions` is part of the change.
+     * Returns how many passkeys and sessions ended.
      */
     async reset(
       user: User,
@@ -129,8 +130,8 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
     },
 
     /**
-     * Remembers use. False when the counter did not grow (a copy of the key may exist) or the key is gone. One
-     * statement: of two assertions with one counter, one counts. Authenticators that do not count always say 0.
+     * Stores the use. False when the counter did not grow (a copy of the passkey may exist) or the passkey is gone. One
+     * statement, so of two assertions with the same counter one is valid. Authenticators without a counter always send 0.
      */
     async use(key: KeyRow, counter: number): Promise<boolean> {
       const used = await db

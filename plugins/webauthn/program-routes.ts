@@ -22,7 +22,7 @@ import { markOf } from './mfa-records.ts'
 export function programRoutes(deps: Deps): WebRoutes {
   const { desk, keys, catalog, pages, publicNames, sessions } = deps
 
-  /** The login of this very person, and the app. Throws `Problem` for any other. */
+  /** The login, which must be of the same person, and the app. Throws `Problem` otherwise. */
   async function bind(request: Request, given: { session?: unknown; app?: unknown }) {
     const { session, user } = await personOf(deps, request)
     const program = sessions.byId(String(given.session ?? ''))

@@ -5,7 +5,7 @@ import type { Deps } from './deps.ts'
 import { isLocal } from './local-issuer.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
 
-/** A question for a new key of this person. Passkeys that sign in are kept on the authenticator, others need not be. */
+/** Creates a challenge for a new passkey. A passkey for sign-in must be stored on the authenticator; others need not be. */
 export async function askNewKey(parts: Deps, binding: Binding, user: User) {
   const { ceremonies, keys, hardware, party, publicNames } = parts
   const { challenge, ceremony } = ceremonies.begin(binding)
@@ -31,7 +31,7 @@ export async function askNewKey(parts: Deps, binding: Binding, user: User) {
   return { options, ceremony }
 }
 
-/** Spends the challenge and verifies the new key. Throws `Problem`. */
+/** Spends the challenge and verifies the new passkey. Throws `Problem`. */
 export async function takeNewKey(
   parts: Deps,
   input: { readonly ceremony: string; readonly binding: Binding; readonly response: unknown },

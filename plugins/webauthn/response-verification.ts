@@ -25,8 +25,8 @@ export type NewKey = Pick<
 >
 
 /**
- * Verifies an assertion by this key: origin, RP, user presence and verification, signature and counter. Returns the
- * new counter. Throws `Problem` 400; nothing that a browser sends throws anything else.
+ * Verifies an assertion by this passkey: origin, RP, user presence and verification, signature and counter. Returns the
+ * new counter. Throws `Problem` 400 for every invalid input of a browser.
  */
 export async function verifyAssertion(
   response: unknown,
@@ -42,31 +42,35 @@ export async function verifyAssertion(
   })
   const { userHandle } = given.response
   if (userHandle !== undefined && userHandle !== null && userHandle !== key.holder) {
-    throw new Problem(400, 'user_handle_wrong', 'This key belongs to somebody else.')
+    throw new Problem(400, 'user_handle_wrong', 'This passkey belongs to another person.')
   }
   try {
     const { flags } = parseAuthenticatorData(bytesOf(given.response.authenticatorData))
     if (!flags.uv)
-      throw new Problem(400, 'user_not_verified', 'The key did not check who holds it (PIN or biometry).')
+      throw new Problem(
+        400,
+        'user_not_verified',
+        'Your passkey did not verify you. Use its PIN or your fingerprint.',
+      )
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: given,
       expectedChallenge: challenge,
       expectedOrigin: party.origin,
       expectedRPID: party.rpId,
       requireUserVerification: true,
-      // The counter is compared where it is written, after the signature is known to be good.
+      // The counter is compared when it is stored, after the signature has been verified.
       credential: { id: key.id, publicKey: new Uint8Array(key.public_key), counter: -1 },
     })
     if (!verified) throw new Error('the signature does not match')
     return authenticationInfo.newCounter
   } catch (error) {
-    throw asProblem(error, 'assertion_invalid', 'The answer of the key is not valid.')
+    throw asProblem(error, 'assertion_invalid', 'The response of your passkey is not valid.')
   }
 }
 
 /**
- * Verifies a new key. An attestation is looked at only when it could make a `hardware_key` (format `packed` with
- * certificates); every other statement is set aside, since it would decide nothing. Throws `Problem` 400.
+ * Verifies a new passkey. Reads an attestation only if it could qualify for `hardware_key` (format `packed` with
+ * certificates) and ignores every other, because it would have no effect. Throws `Problem` 400.
  */
 export async function verifyNewKey(
   response: unknown,
@@ -91,7 +95,11 @@ export async function verifyNewKey(
     ])
     const { flags } = parseAuthenticatorData(object.get('authData'))
     if (!flags.uv)
-      throw new Problem(400, 'user_not_verified', 'The key did not check who holds it (PIN or biometry).')
+      throw new Problem(
+        400,
+        'user_not_verified',
+        'Your passkey did not verify you. Use its PIN or your fingerprint.',
+      )
     const attestationObject =
       root === null
         ? Buffer.from(isoCBOR.encode(plain as never)).toString('base64url')
@@ -117,7 +125,7 @@ export async function verifyNewKey(
       attested_root: root,
     }
   } catch (error) {
-    throw asProblem(error, 'key_invalid', 'The new key is not valid.')
+    throw asProblem(error, 'key_invalid', 'The new passkey is not valid.')
   }
 }
 
@@ -133,7 +141,7 @@ function rootOf(
 }
 
 function bytesOf(text: unknown): Uint8Array<ArrayBuffer> {
-  if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('no base64url')
+  if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text)) throw new Error('not base64url')
   return new Uint8Array(Buffer.from(text, 'base64url'))
 }
 

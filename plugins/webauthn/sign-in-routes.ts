@@ -26,8 +26,8 @@ export const signInUrl = (signInOrigin: string, state: string): string =>
   `${signInOrigin}/web/passkey?state=${encodeURIComponent(state)}`
 
 /**
- * Sign-in with a passkey alone, for people without an identity provider. The key of somebody who has one signs
- * nobody in: what the provider has ended would live on.
+ * Sign-in with a passkey alone, for people without an identity provider. A passkey of a person of a provider cannot sign in,
+ * because it would still work after the provider has locked the person out.
  */
 export function signInRoutes(parts: Deps): WebRoutes {
   const { desk, keys, users, pages, sessions, audit } = parts
@@ -89,7 +89,7 @@ export function signInRoutes(parts: Deps): WebRoutes {
             throw refusal
           }
           const { issuer, sub } = user.identity!
-          // By now the key's owner may have lost the name: a key gives it to nobody.
+          // The owner of the passkey may have lost the name meanwhile, and a passkey must not assign it again.
           const known = await users.confirm({
             name: user.name,
             issuer,
@@ -105,9 +105,9 @@ export function signInRoutes(parts: Deps): WebRoutes {
             // Fresh enough for a role with `mfa_freshness`; others ask again.
             async opened(session) {
               await sessions.remember(session, markOf(parts, key))
-              // Removed meanwhile: who removed it may have looked before this was written.
+              // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
               if (!(await keys.byId(key.id)))
-                throw new Problem(400, 'key_unknown', 'This key has just been removed.')
+                throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
             },
           })
         },
@@ -116,14 +116,18 @@ export function signInRoutes(parts: Deps): WebRoutes {
   }
 }
 
-/** Why a good assertion still signs nobody in. */
+/** The reason why a valid assertion does not sign the person in, or null. */
 function refusalFor(user: User, response: object): Problem | null {
   if (!isLocal(user)) {
-    const detail = 'Sign in through your identity provider: this key only confirms that it is you.'
+    const detail = 'Sign in through your identity provider: this passkey can only confirm that it is you.'
     return new Problem(403, 'passkey_not_for_sign_in', detail)
   }
   if (!(response as { response?: { userHandle?: unknown } }).response?.userHandle) {
-    return new Problem(400, 'user_handle_missing', 'This key does not say whose it is. Ask for a new link.')
+    return new Problem(
+      400,
+      'user_handle_missing',
+      'This passkey does not contain its owner. Ask an administrator for a new link.',
+    )
   }
   return null
 }

@@ -333,7 +333,7 @@ t.test('where the role demands a key, the small window asks for it', async (t) =
   t.teardown(() => role({}))
   const key: VirtualKey = await plugIn(page)
   await page.goto(home)
-  await page.getByRole('link', { name: 'Add a key' }).click()
+  await page.getByRole('link', { name: 'Add a passkey' }).click()
   await page.locator('#name').fill('Laptop')
   await page.locator('[data-add]').click()
   await page.locator('[data-name]').waitFor()

@@ -78,7 +78,7 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       run: async () => {
         const page = await visitor().open(`${cluster.vaultUrl}/?from=check`)
         expect(page.url.startsWith(`${cluster.signInUrl}/web/mfa`), `landed on ${page.url}`)
-        expect(page.status === 200 && page.text.includes('A key is needed'), `status ${page.status}`)
+        expect(page.status === 200 && page.text.includes('A passkey is needed'), `status ${page.status}`)
         const answer = await visitor().fetch(`${cluster.vaultUrl}/claims`)
         expect(answer.status === 401, `a script gets ${answer.status}, not 401`)
       },

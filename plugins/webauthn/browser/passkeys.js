@@ -1,4 +1,4 @@
-/** What the passkey pages do. A classic script for strict policies: no inline code, no other host. */
+/** The script of the passkey pages. A classic script for strict policies: no inline code, no other host. */
 ;(() => {
   const card = document.querySelector('[data-passkey]')
   if (!card) return
@@ -8,10 +8,10 @@
   /** Sentences in place of the browser's own, by the name of its error. */
   const REASONS = {
     NotAllowedError:
-      'That was cancelled, took too long, or the key could not check that it is you. Try again.',
-    InvalidStateError: 'This key is enrolled already.',
-    SecurityError: 'This page may not use your key.',
-    AbortError: 'That was cancelled. Try again.',
+      'This was cancelled or took too long, or your passkey could not check that it is you. Try again.',
+    InvalidStateError: 'This passkey has already been added.',
+    SecurityError: 'This page is not allowed to use your passkey.',
+    AbortError: 'This was cancelled. Try again.',
   }
 
   function say(text, bad = false) {
@@ -23,7 +23,7 @@
     for (const one of card.querySelectorAll('[data-when]')) one.hidden = one.dataset.when !== when
   }
 
-  /** Posts JSON; an answer that is a redirect is reported, not followed. */
+  /** Posts JSON; reports a redirect instead of following it. */
   async function post(path, body) {
     const response = await fetch(path, {
       method: 'POST',
@@ -34,16 +34,16 @@
     if (response.type === 'opaqueredirect') return { redirected: true }
     const answer = await response.json().catch(() => ({}))
     if (response.ok) return answer
-    throw Object.assign(new Error(answer.detail ?? 'The hub did not answer. Try again.'), {
+    throw Object.assign(new Error(answer.detail ?? 'The hub did not respond. Try again.'), {
       code: answer.code,
     })
   }
 
   const assert = ({ options }) => startAuthentication({ optionsJSON: options })
   const create = ({ options }) => startRegistration({ optionsJSON: options })
-  const keyName = () => card.querySelector('#name')?.value.trim() || 'My key'
+  const keyName = () => card.querySelector('#name')?.value.trim() || 'My passkey'
 
-  /** Confirmation with a key that is there already. */
+  /** Confirms with an existing passkey. */
   async function confirm() {
     const asked = await post('/web/account/confirm/begin', {})
     const { permit } = await post('/web/account/confirm/finish', {
@@ -91,13 +91,13 @@
       })
       history.replaceState(null, '', '/web/enrol')
       card.querySelector('[data-form]').hidden = true
-      say(`Done. The key belongs to ${user} now.`)
+      say(`Passkey added for ${user}.`)
       show('done')
     },
 
     async add() {
       const permit = card.dataset.keys === '0' ? undefined : await confirm()
-      if (permit) say('Confirmed. Now the new key.')
+      if (permit) say('Confirmed. Now create the new passkey.')
       const asked = await post('/web/account/keys/begin', permit ? { permit } : {})
       const response = await create(asked)
       await post('/web/account/keys/finish', { ceremony: asked.ceremony, response, name: keyName() })
@@ -120,7 +120,7 @@
     if (busy) return
     busy = true
     show('')
-    say(deed === 'rename' ? 'Saving…' : 'Waiting for your key…')
+    say(deed === 'rename' ? 'Saving…' : 'Waiting for your passkey…')
     try {
       await deeds[deed](...args)
     } catch (error) {
@@ -131,7 +131,7 @@
     }
   }
 
-  /** A name is edited in place; the button and Enter keep it, Escape does not. */
+  /** Edits a name in place: the button and Enter save it, Escape cancels. */
   function edit(row, button) {
     const open = row.querySelector('input')
     if (open) return keep(row, open)
@@ -140,7 +140,7 @@
     const input = document.createElement('input')
     input.value = label.textContent
     input.maxLength = 64
-    input.setAttribute('aria-label', 'Name of the key')
+    input.setAttribute('aria-label', 'Name of the passkey')
     label.replaceWith(input)
     input.focus()
     Object.assign(button, { textContent: 'Save', ariaLabel: 'Save the name' })

@@ -407,7 +407,10 @@ for (const make of [pgliteStore, postgresStore]) {
       t.match(old.out, /rewritten +checkpoint 7/)
       await trail.audit.flush()
       t.match(JSON.stringify((await trail.ask('/audit?type=audit.read')).json), /audit\/verify/)
-      await until(() => JSON.stringify(trail.log.lines).includes('not what was recorded'), 'it is told')
+      await until(
+        () => JSON.stringify(trail.log.lines).includes('differs from what was recorded'),
+        'it is told',
+      )
     })
   })
 }

@@ -101,6 +101,9 @@ t.test(
 t.test('a file without a certificate stops the start', (t) => {
   const empty = join(dir, 'empty.pem')
   writeFileSync(empty, 'nothing')
-  t.throws(() => createHardwareKeys({ roots: [empty] }, quiet), /empty\.pem holds no PEM certificate/)
+  t.throws(
+    () => createHardwareKeys({ roots: [empty] }, quiet),
+    /empty\.pem does not contain a PEM certificate/,
+  )
   t.end()
 })

@@ -28,7 +28,7 @@ t.test('D56 a key is enrolled and asked for on the sign-in host alone', async (t
   const key = await plugIn(page)
   await signInAs(page, 'Alice Platform', `${bank.url}/deep?q=1`)
   t.equal(new URL(page.url()).origin, cluster.signInUrl)
-  await page.getByRole('link', { name: 'Add a key' }).click()
+  await page.getByRole('link', { name: 'Add a passkey' }).click()
   await page.locator('[data-add]').click()
   await page.locator('[data-continue]').click()
   await page.locator('[data-go]').click()

@@ -30,7 +30,7 @@ t.test(
       code: 'first_key_by_admin',
     })
     const page = await ann.visitor.fetch((await keys.enter(ann.visitor, 'vault')).href)
-    t.match(page.text, 'an administrator gives you a link')
+    t.match(page.text, 'Ask an administrator for a link')
     const ben = await arrive('ben')
     const token = await keys.link(ann.name)
     t.match(await keys.enrol(ben, token), { status: 403, code: 'link_of_another' })
