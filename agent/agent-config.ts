@@ -31,19 +31,19 @@ type LogLevel = (typeof LOG_LEVELS)[number]
 export interface AgentConfig {
   readonly proxyAddr: string
   readonly token: string | null
-  /** What is wrong with the file that should hold the token; null: nothing, or no file is named. */
+  /** Why the token file cannot be used; null if it can, or if there is none. */
   readonly tokenProblem: string | null
   readonly caPin: string | null
   readonly hostname: string
   readonly dataDir: string
   readonly transports: readonly string[] | null
   readonly allow: readonly string[] | null
-  /** Each with its own slice, checked, defaults filled in. */
+  /** The plugins, each with its own checked configuration, defaults filled in. */
   readonly plugins: readonly LoadedPlugin[]
-  /** `diagnostics.listen_addr`; null: there is no such listener. */
+  /** `diagnostics.listen_addr`, or null if there is no diagnostics listener. */
   readonly diagnosticsAddr: string | null
   readonly logLevel: LogLevel
-  /** For the log, once there is one. */
+  /** Warnings to log once the log exists. */
   readonly warnings: readonly string[]
 }
 
@@ -58,16 +58,16 @@ const flagOptions = {
 } as const
 
 /**
- * Settings of `mezd start`: flags over file, and the environment's token when neither names a file. Whatever is wrong
- * is thrown together: `MEZ_CONFIG_INVALID` with file, line and path of each, and errors of plugins beside it.
- * Also `MEZ_CONFIG_UNREADABLE`, or a parse error of `node:util`.
+ * Settings of `mezd start`: flags override the file, and the token comes from the environment if neither names a token
+ * file. Throws all problems together: `MEZ_CONFIG_INVALID` with the file, line and path of each, and the errors of
+ * plugins. Also throws `MEZ_CONFIG_UNREADABLE`, or a parse error of `node:util`.
  */
 export async function readAgentConfig(
   args: readonly string[],
   options: {
     readonly program: string
     readonly env?: NodeJS.ProcessEnv
-    /** What is wrong with the runtime. Default: what `runtimeProblems` finds. */
+    /** Problems of the runtime. Default: the result of `runtimeProblems`. */
     readonly runtime?: readonly string[]
   },
 ): Promise<AgentConfig> {
@@ -181,7 +181,10 @@ function invalid(problems: readonly (ConfigProblem | ValueProblem)[]): MezError 
 
 const isLogLevel = (text: string): text is LogLevel => LOG_LEVELS.some((level) => level === text)
 
-/** `-` is standard input. A spent token's file may be gone or empty: only an agent that has not joined is told. */
+/**
+ * `-` is standard input. After joining, the token file may be missing or empty, so the problem is reported only if a
+ * token is needed.
+ */
 function readToken(
   file: string | undefined,
   fromEnvironment: string | undefined,
@@ -197,7 +200,7 @@ function readToken(
   }
 }
 
-/** The line that somebody types or pastes: on a terminal the end of the input would never come. */
+/** Reads one typed or pasted line: a terminal does not end the input. */
 function typedLine(): string {
   process.stderr.write('Join token: ')
   const line = Buffer.alloc(4_096)

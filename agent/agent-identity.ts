@@ -4,21 +4,21 @@ import { createIdentityStore, type Identity, validity } from './identity-store.t
 import { connectExpired, connectPinned, joinCluster, renewExpired } from './join.ts'
 import type { TransportChoice } from './transport-choice.ts'
 
-/** The identity of this agent: a stored one, or one that a join token buys. */
+/** The identity of this agent: stored, or obtained with a join token. */
 export interface AgentIdentity {
   /**
-   * The identity while it is valid, else a renewed one or a new one for the token. Rejects as `joinCluster`, or with
+   * Returns the identity if it is valid, otherwise renews it or joins with the token. Rejects like `joinCluster`, or with
    * `MEZ_IDENTITY_MISSING`.
    */
   ensure(signal: AbortSignal): Promise<Identity>
   readonly current: Identity | null
-  /** Stores a renewed one, then uses it. Throws when it cannot be read or stored. */
+  /** Stores a renewed identity, then uses it. Throws if it cannot be read or stored. */
   replace(identity: Identity): void
-  /** The hub did not greet this identity: a token that has not been tried yet is tried, once. */
+  /** Call it when the hub did not greet this identity: a token that has not been used yet is tried once. */
   doubt(): void
 }
 
-/** Reads and keeps the identity in the data directory. */
+/** Loads the identity from the data directory and stores it there. */
 export function createAgentIdentity(options: {
   readonly dataDir: string
   readonly hostname: string
@@ -57,7 +57,7 @@ export function createAgentIdentity(options: {
     return joined
   }
 
-  /** Null: the hub refuses. It renews by proof of the key for some days after the certificate has expired. */
+  /** Null if the hub refuses. For some days after the expiry, the hub renews a certificate for proof of the key. */
   async function renew(expired: Identity, signal: AbortSignal): Promise<Identity | null> {
     store.prepare()
     const renewed = await renewExpired(expired, () =>
@@ -96,7 +96,7 @@ export function createAgentIdentity(options: {
       if (!current) return join(signal)
       if (validity(current).to <= clock.now()) return (await renew(current, signal)) ?? join(signal)
       if (!doubted || tried || !token || !caPin) return current
-      // The agent was removed, say, and is to join again.
+      // For example, the agent was removed and must join again.
       tried = true
       return join(signal).catch((error: unknown) => {
         log.warn(

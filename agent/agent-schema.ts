@@ -2,10 +2,10 @@ import { Type } from 'typebox'
 
 const closed = { additionalProperties: false }
 
-/** Where mezd sends whoever got a key, flag or variable wrong. */
+/** The next step for a wrong key, flag or variable. */
 export const CONFIG_HINT = 'Correct what is listed; `mezd --help` lists the flags.'
 
-/** What may stand in `mezd.yaml`. */
+/** The schema of `mezd.yaml`. */
 export const agentSchema = Type.Object(
   {
     proxy_addr: Type.Optional(Type.String()),

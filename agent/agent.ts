@@ -26,27 +26,30 @@ import { createTransportChoice, selectTransports, type TransportChoice } from '.
 export interface AgentOptions {
   /** `host:port` of the hub. */
   readonly proxyAddr: string
-  /** One-use join token; read only while there is no valid certificate. */
+  /** One-use join token, used only while there is no valid certificate. */
   readonly token?: string
   /** Why there is no token, for the error when one is needed. */
   readonly tokenProblem?: string
-  /** Needed with a token. */
+  /** Required with a token. */
   readonly caPin?: string
   readonly hostname: string
   readonly dataDir: string
-  /** Names of transports, tried in order. Default: all that plugins contribute. */
+  /** Names of transports, tried in order. Default: all transports of the plugins. */
   readonly transports?: readonly string[]
-  /** `apps.allow`; undefined admits all but link-local and metadata addresses. */
+  /** `apps.allow`; undefined allows all addresses except link-local and metadata addresses. */
   readonly allow?: readonly string[]
   readonly plugins: readonly AnyPlugin[]
   readonly configs?: Readonly<Record<string, unknown>>
   readonly version?: string
   readonly heartbeatMs?: number
-  /** How long after a fallback the preferred transport is tried again, in milliseconds. Default 10 s, then doubling. */
+  /**
+   * How long to wait after a fallback before trying the preferred transport again, in milliseconds. Default: 10 s, then
+   * doubling.
+   */
   readonly returnMs?: number
-  /** `HTTPS_PROXY` and `NO_PROXY` are read from it. Default: the environment of the process. */
+  /** Environment with `HTTPS_PROXY` and `NO_PROXY`. Default: the environment of the process. */
   readonly env?: NodeJS.ProcessEnv
-  /** The certificate is void and no retry mends that. The agent keeps trying; a program should exit. */
+  /** Called when the certificate is invalid and retrying cannot help. The agent keeps trying; a program should exit. */
   readonly onFatal?: (error: unknown) => void
   readonly clock?: Clock
   readonly log: Log
@@ -54,23 +57,23 @@ export interface AgentOptions {
 
 export interface RunningAgent {
   /**
-   * Starts the plugins and keeps links to the hubs. Resolves when the first link is up; rejects on a refused
-   * token, pin or missing identity, which no retry mends. Other failures are retried for ever.
+   * Starts the plugins and keeps links to the hubs. Resolves when the first link is up; rejects for a refused token, a
+   * wrong pin or a missing identity, which retrying cannot solve. Retries after other failures without limit.
    */
   start(): Promise<void>
   /** Drains for at most `graceMs` (default 25 s), then closes. Safe at any time. */
   stop(graceMs?: number): Promise<void>
-  /** How many hubs have a link. */
+  /** Number of hubs with a link. */
   readonly links: number
-  /** When the certificate expires, in milliseconds since the epoch; null: the agent has not joined. */
+  /** When the certificate expires, in milliseconds since the epoch; null if the agent has not joined. */
   readonly certificateExpires: number | null
-  /** At least one hub has a link. */
+  /** True if at least one hub has a link. */
   readonly connected: boolean
 }
 
 const GRACE_MS = 25_000
 
-/** An agent that can run inside another program. Throws `MEZ_ALLOW_INVALID` and `MEZ_CONFIG_INVALID`. */
+/** Creates an agent, which can run inside another program. Throws `MEZ_ALLOW_INVALID` and `MEZ_CONFIG_INVALID`. */
 export function createAgent(options: AgentOptions): RunningAgent {
   const { log } = options
   const clock = options.clock ?? systemClock
@@ -83,7 +86,7 @@ export function createAgent(options: AgentOptions): RunningAgent {
     )
   }
   const { env = process.env } = options
-  // Throws here what each dial would throw.
+  // Throws now the error that every dial would throw.
   outboundProxy(address, env)
   const kernel = createKernel({
     tree: agentHooks,

@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net'
 import { MezError } from '@mezite/core/agent'
 
-/** The addresses that this agent may dial, decided by the address that it connects to. */
+/** The addresses that this agent may dial, checked against the resolved address. */
 export interface AllowList {
-  /** `host` is the name or address of the URI, `address` the one that it resolved to. */
+  /** `host` is the name or address in the URI, `address` the resolved address. */
   admits(host: string, address: string, port: number): boolean
 }
 
@@ -14,8 +14,8 @@ interface Entry {
 }
 
 /**
- * Reads entries such as `10.0.3.0/24:*`, `localhost:3000`, `[fd00::1]:443`. Undefined: everything except link-local,
- * multicast, unspecified and metadata addresses, which only an entry that names the address or its network admits.
+ * Reads entries such as `10.0.3.0/24:*`, `localhost:3000`, `[fd00::1]:443`. Undefined allows everything except
+ * link-local, multicast, unspecified and metadata addresses, which require an entry for the address or its network.
  * Throws `MEZ_ALLOW_INVALID`.
  */
 export function createAllowList(allow: readonly string[] | undefined): AllowList {
@@ -35,7 +35,7 @@ export function createAllowList(allow: readonly string[] | undefined): AllowList
   }
 }
 
-/** Networks (RFC 6890 and the metadata services of clouds) that no default may open. */
+/** Networks (RFC 6890 and the metadata services of clouds) that are not allowed by default. */
 const GUARDED_IPV4 = [
   ['0.0.0.0', 8],
   ['100.100.100.200', 32],
@@ -51,7 +51,7 @@ const GUARDED_IPV6 = [
   ['fd00:ec2::', 32],
   ['fd20:ce::254', 128],
   ['ff00::', 8],
-  // Local-use NAT64 (RFC 8215): which IPv4 address is meant depends on the network.
+  // Local-use NAT64 (RFC 8215): the network determines the IPv4 address.
   ['64:ff9b:1::', 48],
 ] as const
 

@@ -5,8 +5,8 @@ import { authorityOf, carriedBy, DialRefusal, type DialTarget, lookupLocalhost }
 import type { AllowList } from './allow-list.ts'
 
 /**
- * Connects to an application over TCP, and TLS for `https:`. The name is resolved once; only addresses that
- * the allow-list admits are dialled, and they are dialled as addresses. Throws `DialRefusal`.
+ * Connects to an application over TCP, and TLS for `https:`. Resolves the name once, and dials only the addresses that
+ * the allow-list admits, so a second lookup cannot return others. Throws `DialRefusal`.
  */
 export async function dialApp(target: DialTarget, allow: AllowList): Promise<Duplex> {
   const authority = authorityOf(target.uri)
@@ -53,7 +53,7 @@ function connectTcp(address: string, port: number, ms: number): Promise<Socket> 
       socket.destroy()
       reject(new DialRefusal('connect_timeout', `${address}:${port} did not answer in time`))
     }, ms)
-    // Stays for the life of the socket.
+    // This listener stays for the life of the socket.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(deadline)
       const refused = error.code === 'ECONNREFUSED'
@@ -95,13 +95,13 @@ function secure(socket: Socket, host: string, { tls }: DialTarget, ms: number): 
   })
 }
 
-/** Errors of verification that end once the app's document names the right authority. */
+/** Verification errors that the right authority in the app's document solves. */
 const UNTRUSTED = [
   ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
   ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_UNTRUSTED'],
 ]
 
-/** What the agent saw, and which key of the app's document is to be set. */
+/** The problem that the agent found, and the key of the app's document that solves it. */
 function tlsFault(name: string, { code = '', message }: NodeJS.ErrnoException): string {
   if (UNTRUSTED.includes(code))
     return `the certificate of ${name} is not trusted: ${message}; set tls.ca of the app to the authority that issued it`

@@ -5,31 +5,31 @@ import type { Message } from './hub-link.ts'
 import { validity } from './identity-store.ts'
 
 const CHECK_MS = 60_000
-/** A refusal that lasts is logged again after so long. */
+/** How often a lasting refusal is logged. */
 const REPEAT_MS = 3_600_000
 
-/** Renews the certificate, with a new key, after two thirds of its life, or when the hub asks for it. */
+/** Renews the certificate with a new key after two thirds of its lifetime, or when the hub requests it. */
 export interface Renewal {
-  /** Requests a renewal when one is due. Runs by itself every minute; called whenever a link comes up. */
+  /** Requests a renewal if one is due. Runs automatically every minute, and must be called when a link comes up. */
   check(): void
   /** Handles a message of the control stream. */
   receive(message: Message): void
   stop(): void
 }
 
-/** Starts to watch the certificate. `onRenewed` runs when a new one is stored. */
+/** Starts watching the certificate. Calls `onRenewed` when a new one is stored. */
 export function createRenewal(options: {
   readonly identity: AgentIdentity
-  /** Null: there is no link to send a request on. */
+  /** Null if there is no link for a request. */
   readonly send: () => ((message: object) => void) | null
   readonly onRenewed: () => void
   readonly clock: Clock
   readonly log: Log
 }): Renewal {
   const { identity, clock, log } = options
-  /** The key of the request under way; empty while it is being made; null without a request. */
+  /** The key of the current request; empty while the key is being generated; null without a request. */
   let pending: string | null = null
-  /** The hub's authority for agents has another key. */
+  /** True when the hub's authority for agents has a new key. */
   let wanted = false
   /** When the last refusal was logged, on the monotonic clock. */
   let loggedAt = Number.NEGATIVE_INFINITY
@@ -45,7 +45,7 @@ export function createRenewal(options: {
       ({ key, csr }) => {
         pending = key
         send({ type: 'renew', csr })
-        // Without a response the next check tries again.
+        // The next check retries if there is no response.
         setTimeout(() => {
           if (pending === key) pending = null
         }, CHECK_MS).unref()
@@ -57,7 +57,7 @@ export function createRenewal(options: {
     )
   }
 
-  /** Refused once a minute, it is a line once an hour. */
+  /** A renewal that is refused every minute is logged once an hour. */
   function refused(code: string): void {
     if (clock.monotonic() - loggedAt < REPEAT_MS) return
     loggedAt = clock.monotonic()

@@ -4,7 +4,7 @@ import * as x509 from '@peculiar/x509'
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
-/** A fresh P-256 key and the request that proves that we hold it; both PEM. */
+/** Generates a P-256 key and a request that proves possession of it, both in PEM. */
 export async function makeKeyRequest(hostname: string): Promise<{ key: string; csr: string }> {
   x509.cryptoProvider.set(webcrypto as Crypto)
   const keys = (await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify'])) as CryptoKeyPair

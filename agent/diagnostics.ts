@@ -10,8 +10,8 @@ export interface Diagnostics {
 }
 
 /**
- * Serves `/healthz` (200 while the program runs), `/readyz` (503 without a link to a hub) and `/metrics` in the text format
- * of Prometheus. Rejects with `MEZ_PORT_UNAVAILABLE`.
+ * Serves `/healthz` (200 while the program runs), `/readyz` (503 without a link to a hub) and `/metrics` in the
+ * Prometheus text format. Rejects with `MEZ_PORT_UNAVAILABLE`.
  */
 export async function openDiagnostics(
   listenAddr: string,

@@ -16,17 +16,17 @@ import { connectOutbound, outboundProxy } from './outbound-connection.ts'
 import { createTransportChoice, likelyCause } from './transport-choice.ts'
 
 const STEP_MS = 10_000
-/** TLS fails with more; certificates of hours are affected by less. */
+/** A larger difference breaks TLS; short-lived certificates are affected even by smaller ones. */
 const CLOCK_SKEW_MS = 60_000
 
-/** One finding: what was tried, and for a failure the reason and who can repair it. */
+/** One finding: the test, and for a failure the reason and who can fix it. */
 export interface Finding {
   readonly step: string
   readonly ok: boolean
   readonly detail: string
 }
 
-/** Tests the way to a hub step by step; `report` gets each finding. True when an agent would get through. */
+/** Tests the path to a hub step by step and passes each finding to `report`. True if an agent can reach the hub. */
 export async function examineHub(
   options: {
     readonly address: HubAddress
@@ -104,7 +104,7 @@ async function addressesOf(host: string): Promise<readonly string[]> {
   )
 }
 
-/** The `Date` of the hub's own host, or of what answers in its place. */
+/** The `Date` header of the hub's own host, or of a device that responds in its place. */
 function serverDate(socket: Awaited<ReturnType<typeof connectOutbound>>, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const servername = isIP(host) === 0 ? host : ''

@@ -4,7 +4,7 @@ export interface HubAddress {
   readonly port: number
 }
 
-/** Reads `host:port` (443 without a port). Null: the text is not an address. */
+/** Parses `host:port` (default port 443). Null if the text is not an address. */
 export function readHubAddress(text: string): HubAddress | null {
   const url = `https://${text}`
   const bare = URL.canParse(url) ? new URL(url) : null

@@ -6,8 +6,8 @@ import type { Message } from './hub-link.ts'
 const MOST = 8
 
 /**
- * Stores the hub authorities that a hub announces on an authenticated link: during a rotation the old key of the hub CA
- * and the coming one, afterwards only the new one. Acknowledged once it is stored.
+ * Stores the hub authorities that a hub announces on an authenticated link: the old and the new key of the hub CA during
+ * a rotation, and only the new one afterwards. Acknowledges them once they are stored.
  */
 export function updateHubCa(
   message: Message,

@@ -4,33 +4,33 @@ import type { AgentIdentity } from './agent-identity.ts'
 import type { HubAddress } from './hub-address.ts'
 import type { TransportChoice } from './transport-choice.ts'
 
-/** A hub that cannot be reached directly is not tried again for so long. */
+/** How long a hub that cannot be reached directly is not dialled directly again. */
 const INDIRECT_MS = 10 * 60_000
-/** A direct connection is a shortcut: it is given up soon. */
+/** The direct connection is optional, so its timeout is short. */
 const DIRECT_MS = 2_000
 
-/** Which hub is dialled. */
+/** The hub to dial. */
 export interface HubWish {
-  /** Id of the hub; null: any. */
+  /** Id of the hub, or null for any hub. */
   readonly instance: string | null
-  /** Where this very hub listens; none: only the public address is known. */
+  /** The address of this hub itself, if known; otherwise the public address is used. */
   readonly direct?: HubAddress | undefined
-  /** Use only transports that are preferred to the one in use. */
+  /** Use only transports that are preferred over the current one. */
   readonly onlyPreferred?: boolean
 }
 
 /** An authenticated connection to a hub. */
 export interface HubConnection {
   readonly socket: TLSSocket
-  /** PEM of the certificate that the agent showed. */
+  /** PEM of the certificate that the agent presented. */
   readonly certificate: string
   readonly transport: string
 }
 
 export interface HubDialer {
   /**
-   * Connects to a hub with this agent's certificate: directly where the hub can be dialled, so that the link does not
-   * depend on another hub, else through the public address, which may lead through another hub. Rejects as
+   * Connects to a hub with this agent's certificate: directly if possible, so that the link does not depend on another
+   * hub, otherwise through the public address, which may lead through another hub. Rejects like
    * `AgentIdentity.ensure` and `TransportChoice.reach`.
    */
   dial(wish: HubWish, signal: AbortSignal): Promise<HubConnection>
@@ -42,7 +42,7 @@ export function createHubDialer(options: {
   readonly choice: Pick<TransportChoice, 'reach'>
 }): HubDialer {
   const { identity, address, choice } = options
-  /** When hubs that cannot be dialled directly may be tried again, by id. */
+  /** When hubs that could not be dialled directly may be tried again, by id. */
   const indirect = new Map<string, number>()
 
   return {

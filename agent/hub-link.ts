@@ -26,7 +26,7 @@ import {
 import { readReason } from './refusals.ts'
 import { type Dial, serveStream } from './stream-handler.ts'
 
-/** Above the time that a hub waits for a fresh view of its agents. */
+/** Longer than a hub waits for a fresh view of its agents. */
 const GREETING_MS = 8_500
 
 export type Message = Readonly<Record<string, unknown>>
@@ -34,17 +34,17 @@ export type Message = Readonly<Record<string, unknown>>
 /** One link to a hub, from the agent's side: HTTP/2 server, control stream and the streams to applications. */
 export interface HubLink {
   send(message: object): void
-  /** Refuses new streams; resolves when the streams under way have ended. */
+  /** Rejects new streams; resolves when the open streams have ended. */
   drain(): Promise<void>
   close(): void
 }
 
-/** Serves a hub on an authenticated connection. `onUp` after its greeting; `onClosed` exactly once, last. */
+/** Serves a hub on an authenticated connection. Calls `onUp` after its greeting, and `onClosed` exactly once, last. */
 export function openHubLink(options: {
   readonly socket: TLSSocket
   readonly dial: Dial
   readonly version: string
-  /** The link takes over from a living one to the same hub. Asked once the hub says which one it is. */
+  /** Whether the link replaces a live link to the same hub. Called once the hub has sent its id. */
   readonly takesOver?: (instance: string) => boolean
   readonly clock: Clock
   readonly log: Log
@@ -84,7 +84,7 @@ export function openHubLink(options: {
     made.on('error', () => {})
     made.once('close', () => socket.destroy())
     releaseListeners(made)
-    // An older hub gives no reason.
+    // An older hub does not send a reason.
     made.on('goaway', (errorCode, _lastStream, data) => {
       const given = readReason(data)
       if (given) reason = given
@@ -123,7 +123,7 @@ export function openHubLink(options: {
 
   function openControl(stream: ServerHttp2Stream): void {
     control = stream
-    // The hub may have reset it already.
+    // The hub may already have reset it.
     if (stream.destroyed || stream.closed) return void close('connection_lost')
     stream.respond({ ':status': 200 }, { endStream: false })
     stream.once('close', () => close('connection_lost'))

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { MezError, messageOf } from '@mezite/core/agent'
 
-/** Who this agent is to its cluster. */
+/** The identity of this agent in its cluster. */
 export interface Identity {
   readonly hostname: string
   readonly clusterName: string
@@ -23,19 +23,19 @@ export interface Identity {
   readonly hubCa: readonly string[]
 }
 
-/** Milliseconds since the epoch between which the certificate of an identity is valid. */
+/** The validity period of an identity's certificate, in milliseconds since the epoch. */
 export function validity(identity: Identity): { readonly from: number; readonly to: number } {
   const { validFrom, validTo } = new X509Certificate(identity.certificate)
   return { from: Date.parse(validFrom), to: Date.parse(validTo) }
 }
 
-/** Keeps the identity in one file, so that key and certificate can never disagree. */
+/** Stores the identity in one file, so that key and certificate always match. */
 export interface IdentityStore {
-  /** Null: there is none. Throws `MEZ_IDENTITY_UNREADABLE`. */
+  /** Null if there is no identity. Throws `MEZ_IDENTITY_UNREADABLE`. */
   read(): Identity | null
-  /** Throws `MEZ_DATA_DIR_UNWRITABLE` when `write` would fail. Called before a one-use token is spent. */
+  /** Throws `MEZ_DATA_DIR_UNWRITABLE` if `write` would fail. Call it before using a one-use token. */
   prepare(): void
-  /** Whole or not at all, also after a power cut. */
+  /** Writes atomically, even across a power cut. */
   write(identity: Identity): void
 }
 
@@ -51,7 +51,7 @@ export function createIdentityStore(dataDir: string): IdentityStore {
         return found
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-        // Not the cause: a JSON error may quote the file, and so the key.
+        // Without the cause: a JSON error may quote the file, including the key.
         const { code } = error as NodeJS.ErrnoException
         throw new MezError('MEZ_IDENTITY_UNREADABLE', `cannot read ${file}${code ? `: ${code}` : ''}`)
       }

@@ -11,13 +11,14 @@ const RESPONSE_BYTES = 256 * 1024
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 
 /**
- * TLS for joining, to a hub of which only the pin is known. Resolves after the hub has proved that an authority with one
- * of the pinned keys issued its certificate; nothing was sent before. Throws `MEZ_PIN_MISMATCH` or `MEZ_HUB_UNREACHABLE`.
+ * Opens TLS for joining to a hub of which only the pin is known. Resolves after the hub has proved that an authority with
+ * one of the pinned keys issued its certificate; no data is sent earlier. Throws `MEZ_PIN_MISMATCH` or
+ * `MEZ_HUB_UNREACHABLE`.
  */
 export async function connectPinned(options: {
   readonly carrier: Duplex
   readonly host: string
-  /** `sha256:` and hex, several separated by commas. */
+  /** `sha256:` and hex; several pins are separated by commas. */
   readonly caPin: string
 }): Promise<TLSSocket> {
   const socket = await shakeHands({ ...options, alpn: [JOIN_ALPN] }, { rejectUnauthorized: false })
@@ -26,7 +27,7 @@ export async function connectPinned(options: {
   throw new MezError('MEZ_PIN_MISMATCH', 'the hub does not show the pinned certificate authority')
 }
 
-/** TLS for a renewal by an identity that has expired. Throws as `connectHub`. */
+/** Opens TLS for renewing an expired identity. Throws like `connectHub`. */
 export function connectExpired(
   carrier: Duplex,
   host: string,
@@ -36,11 +37,11 @@ export function connectExpired(
 }
 
 /**
- * Spends a join token for a certificate. Throws `MEZ_TOKEN_REFUSED`, which no retry mends, or `MEZ_HUB_UNREACHABLE`, and
- * what `connect` throws.
+ * Exchanges a join token for a certificate. Throws `MEZ_TOKEN_REFUSED`, which retrying cannot solve,
+ * `MEZ_HUB_UNREACHABLE`, or the error of `connect`.
  */
 export async function joinCluster(options: {
-  /** A connection whose other end is the pinned hub. */
+  /** Opens a connection to the pinned hub. */
   readonly connect: () => Promise<TLSSocket>
   readonly token: string
   readonly hostname: string
@@ -63,9 +64,9 @@ export async function joinCluster(options: {
 }
 
 /**
- * Renews a certificate that has expired within the grace of the hub: `connect` proves the old key. Null: the hub refuses,
- * since the agent was removed or locked, the grace is over, or the hub is older. Throws `MEZ_HUB_UNREACHABLE`, and what
- * `connect` throws.
+ * Renews an expired certificate within the hub's grace period: `connect` proves the old key. Null if the hub refuses
+ * because the agent was removed or locked, the grace period is over, or the hub is an older version. Throws
+ * `MEZ_HUB_UNREACHABLE`, or the error of `connect`.
  */
 export async function renewExpired(
   expired: Identity,
@@ -98,7 +99,7 @@ function chainHasPin(leaf: X509Certificate | undefined, caPin: string): boolean 
   )
 }
 
-/** Sends one request, and closes the connection. */
+/** Sends one request and closes the connection. */
 async function post(
   socket: TLSSocket,
   path: string,

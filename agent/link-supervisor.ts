@@ -9,7 +9,7 @@ import { doubtsIdentity, isAboutTransport, nextStep } from './refusals.ts'
 import type { Dial } from './stream-handler.ts'
 import type { TransportChoice } from './transport-choice.ts'
 
-/** Errors that no retry mends. */
+/** Errors that retrying cannot solve. */
 const FATAL = [
   'MEZ_TOKEN_REFUSED',
   'MEZ_PIN_MISMATCH',
@@ -19,31 +19,34 @@ const FATAL = [
 ] as const
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 10_000
-/** A hub that restarts is back within seconds: the first retries wait at most this long. */
+/** A restarting hub returns within seconds, so the first retries wait at most this long. */
 const QUICK_RETRY_MS = 1_000
 const QUICK_TRIES = 15
-/** A link that ends sooner counts as a failed try: two agents with one identity would cut each other continually. */
+/**
+ * A link that ends sooner counts as a failed attempt: two agents with one identity would otherwise keep cutting each
+ * other.
+ */
 const STEADY_MS = 1_000
-/** By then each hub has seen that the link to it is a new one. */
+/** By then each hub knows that its link is new. */
 const MOVED_MS = 1_000
 /** More hubs than a cluster has. */
 const MOST_HUBS = 64
-/** When the preferred transport is tried again after a fallback; doubles up to the longest. */
+/** The wait before trying the preferred transport again after a fallback; doubles up to the maximum. */
 const RETURN_MS = 10_000
 const LONGEST_RETURN_MS = 600_000
 
 /** Keeps a link to each hub of the cluster. */
 export interface LinkSupervisor {
-  /** At least one hub has a link. */
+  /** True if at least one hub has a link. */
   readonly connected: boolean
-  /** How many hubs have a link. */
+  /** Number of hubs with a link. */
   readonly links: number
-  /** Opens no new links and streams; resolves when the streams under way have ended. */
+  /** Stops opening links and streams; resolves when the open streams have ended. */
   drain(): Promise<void>
   close(): void
 }
 
-/** The hub that a link is dialled to: the id, or null for any. */
+/** The hub to dial: its id, or null for any hub. */
 type Wish = string | null
 
 export interface LinkSupervisorOptions {
@@ -55,15 +58,15 @@ export interface LinkSupervisorOptions {
   readonly heartbeatMs?: number
   readonly returnMs?: number
   readonly onChanged: (event: LinkChanged) => void
-  /** The certificate is void and the token does not help. The retries go on. */
+  /** Called when the certificate is invalid and the token does not help. Retrying continues. */
   readonly onFatal: (error: unknown) => void
   readonly clock: Clock
   readonly log: Log
 }
 
 /**
- * Starts to connect: first to any hub that answers, then to all hubs that it lists. Each failure is retried, with
- * exponential backoff and full jitter.
+ * Starts connecting: first to any hub, then to all hubs that it lists. Retries each failure with exponential backoff and
+ * full jitter.
  */
 export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   const { identity, dialer, choice, clock, log, returnMs = RETURN_MS } = options
@@ -71,10 +74,10 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   const links = new Set<HubLink>()
   /** The newest link to each hub, by the hub's id. */
   const live = new Map<string, HubLink>()
-  /** The live hubs, as a hub has listed them last, and where they can be dialled directly. */
+  /** The live hubs in the latest list of a hub, with their direct addresses. */
   let hubs: readonly string[] = []
   let addresses: ReadonlyMap<string, HubAddress> = new Map()
-  /** Hubs to which a second link takes over. */
+  /** Hubs whose link is being replaced by a second one. */
   const moving = new Set<string>()
   const tries = new Map<Wish, { timer?: NodeJS.Timeout }>()
   const failures = new Map<Wish, number>()
@@ -82,7 +85,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   let returning: NodeJS.Timeout | undefined
   let returnWaitMs = returnMs
 
-  /** Begins the tries that are due, and ends the others. */
+  /** Starts the attempts that are due, and ends the others. */
   function tend(): void {
     if (stopped.signal.aborted) return
     const due: readonly Wish[] = live.size === 0 ? [null] : [...hubs.filter((id) => !live.has(id)), ...moving]
@@ -154,10 +157,10 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         watchTransport()
       },
       onMessage(message) {
-        // Only the newest link to a hub is followed.
+        // Only the newest link to a hub counts.
         const inUse = instance !== null && live.get(instance) === link ? instance : null
         if (message.type === 'renew_now' && identity.current?.certificate !== certificate) {
-          // The certificate has been renewed already, and the link is yet to be replaced.
+          // The certificate has already been renewed, but the link has not been replaced yet.
           if (inUse !== null) move([inUse])
           return
         }
@@ -174,12 +177,12 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
           warn('the hub did not accept the link', wish, reason)
           return again()
         }
-        // A newer link has taken over.
+        // A newer link has replaced this one.
         if (live.get(instance) !== link) return
         live.delete(instance)
         moving.delete(instance)
         options.onChanged({ instance, connected: false, reason })
-        // An agent that replaces this one again and again must not find it back at once.
+        // An agent that keeps replacing this one must not cause an immediate reconnect.
         if (clock.monotonic() - upSince >= STEADY_MS && reason !== 'replaced') failures.clear()
         if (!stopped.signal.aborted) warn('lost the link to the hub', instance, reason)
         tend()
@@ -193,7 +196,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     log.warn({ instance: id ?? 'unknown', reason, ...(hint && { hint }) }, what)
   }
 
-  /** Follows what a hub says about the cluster. */
+  /** Applies a hub's list of the cluster. */
   function follow({ instances, addresses: listed }: Message): void {
     if (Array.isArray(instances)) {
       hubs = instances.map(String).slice(0, MOST_HUBS)
@@ -208,13 +211,13 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     tend()
   }
 
-  /** Opens a second link to each hub; the hub lets the first one finish its streams. */
+  /** Opens a second link to each hub, which lets the first one finish its streams. */
   function move(instances: Iterable<string>): void {
     for (const id of instances) moving.add(id)
     tend()
   }
 
-  /** After a fallback the preferred transports are tried now and then; links move to one that works. */
+  /** Tries the preferred transports periodically after a fallback, and moves the links to one that works. */
   function watchTransport(): void {
     if (!choice.fellBack) returnWaitMs = returnMs
     if (!choice.fellBack || returning || stopped.signal.aborted) return

@@ -45,7 +45,7 @@ Environment: MEZITE_JOIN_TOKEN (join token), NODE_EXTRA_CA_CERTS, MEZITE_LOG_LEV
 Exit codes: 0 stopped, 1 failed (such as a refused token or pin), 2 wrong usage
 `
 
-/** Folder of this package: here in a checkout, one up when built. */
+/** Folder of this package: this folder in a checkout, its parent when built. */
 const here = dirname(fileURLToPath(import.meta.url))
 
 function version(): string {
@@ -61,7 +61,7 @@ function version(): string {
   return '0.0.0'
 }
 
-/** The program: runs until it is told to stop, and sets the exit code. */
+/** Runs the program until a signal stops it, and sets the exit code. */
 export async function runMezd(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(HELP)
   if (args.includes('--version')) return void process.stdout.write(`mezd ${version()}\n`)
@@ -146,7 +146,7 @@ async function start(args: readonly string[]): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  // An uncaught error leaves the agent in an unknown state: end, so that a supervisor restarts it.
+  // An uncaught error leaves the agent in an unknown state: exit, so that a supervisor restarts it.
   const die = (error: unknown): void => {
     reportCrash(error, config.plugins, log)
     process.exit(1)

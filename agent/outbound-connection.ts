@@ -4,15 +4,15 @@ import { connect as connectTls } from 'node:tls'
 import { lookupLocalhost, MezError, messageOf } from '@mezite/core/agent'
 import type { HubAddress } from './hub-address.ts'
 
-/** A response of a proxy with more bytes than this before its blank line is not read. */
+/** The largest response head that is accepted from a proxy. */
 const RESPONSE_BYTES = 16 * 1024
 
 /** An HTTP proxy for outbound connections, as the environment names it. */
 export interface OutboundProxy {
   readonly address: HubAddress
-  /** The connection to the proxy itself is TLS. */
+  /** Whether the connection to the proxy itself uses TLS. */
   readonly secure: boolean
-  /** Value of `Proxy-Authorization`; null: the URL has no credentials. */
+  /** Value of `Proxy-Authorization`; null if the URL has no credentials. */
   readonly authorization: string | null
 }
 
@@ -45,8 +45,8 @@ export function outboundProxy(target: HubAddress, env: NodeJS.ProcessEnv): Outbo
 }
 
 /**
- * A TCP connection to a hub, through the proxy that the environment names, if any. Names under `.localhost` are loopback
- * (RFC 6761). Rejects with `MEZ_HUB_UNREACHABLE`, or with what ended the signal.
+ * Opens a TCP connection to a hub, through the proxy of the environment, if any. Names under `.localhost` are loopback
+ * (RFC 6761). Rejects with `MEZ_HUB_UNREACHABLE`, or with the reason of the signal.
  */
 export async function connectOutbound(
   target: HubAddress,
@@ -74,7 +74,7 @@ function connectTcp({ host, port }: HubAddress, signal: AbortSignal, through: st
       reject(signal.reason as Error)
     }
     signal.addEventListener('abort', abort, { once: true })
-    // Stays for the life of the socket.
+    // This listener stays for the life of the socket.
     socket.on('error', (cause) => {
       signal.removeEventListener('abort', abort)
       reject(new MezError('MEZ_HUB_UNREACHABLE', `${messageOf(cause)}${through}`, { cause }))
@@ -86,7 +86,7 @@ function connectTcp({ host, port }: HubAddress, signal: AbortSignal, through: st
   })
 }
 
-/** CONNECT (RFC 9110, 9.3.6): resolves when the proxy has reached the target. */
+/** Sends CONNECT (RFC 9110, 9.3.6); resolves when the proxy has reached the target. */
 function openTunnel(
   carrier: Duplex,
   { host, port }: HubAddress,

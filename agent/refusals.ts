@@ -12,7 +12,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   view_stale: 'The hub is catching up with its database; this agent retries by itself.',
 }
 
-/** Joining mends these. An older hub may mean the same by closing before its greeting (`connection_lost`). */
+/** Reasons that joining solves. An older hub may close before its greeting instead (`connection_lost`). */
 const MENDED_BY_JOINING = [
   'agent_unknown',
   'certificate_authority_retired',
@@ -21,21 +21,21 @@ const MENDED_BY_JOINING = [
   'connection_lost',
 ]
 
-/** Another transport may get through. */
+/** Reasons for which another transport may work. */
 const ABOUT_TRANSPORT = ['transport_not_offered', 'connection_lost', 'no_greeting', 'protocol_error']
 
-/** The code in a reason that a hub gives; null: it is not a code. */
+/** The code in a hub's reason, or null if it is not a code. */
 export function readReason(given: unknown): string | null {
   const text = Buffer.isBuffer(given) ? given.toString('latin1') : given
   return typeof text === 'string' && /^[a-z_]{1,64}$/.test(text) ? text : null
 }
 
-/** The next step for a reason, for the log; undefined: the agent retries by itself. */
+/** The next step to log for a reason; undefined if the agent retries by itself. */
 export const nextStep = (reason: string): string | undefined =>
   Object.hasOwn(NEXT_STEPS, reason) ? NEXT_STEPS[reason] : undefined
 
-/** True when an agent that the hub has not greeted should join again. */
+/** True if an agent that the hub did not greet should join again. */
 export const doubtsIdentity = (reason: string): boolean => MENDED_BY_JOINING.includes(reason)
 
-/** True when a link that the hub has not greeted should be tried over another transport. */
+/** True if a link that the hub did not greet should be tried over another transport. */
 export const isAboutTransport = (reason: string): boolean => ABOUT_TRANSPORT.includes(reason)

@@ -18,7 +18,7 @@ import {
 
 export type Dial = (target: DialTarget) => Promise<Duplex>
 
-/** Answers one CONNECT stream: dials, says yes or no, then carries bytes both ways. */
+/** Serves one CONNECT stream: dials the application, reports the result, then relays bytes both ways. */
 export async function serveStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -41,7 +41,7 @@ export async function serveStream(
       error instanceof DialRefusal ? error.message : null,
     )
   }
-  // The hub may have given up meanwhile.
+  // The hub may have given up in the meantime.
   if (stream.destroyed || stream.closed) return void app.destroy()
   app.on('error', () => app.destroy())
   if (app.destroyed) return refuse(stream, 502, 'unreachable')

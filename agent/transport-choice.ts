@@ -4,41 +4,43 @@ import { CONFIG_HINT } from './agent-schema.ts'
 import type { HubAddress } from './hub-address.ts'
 import { connectOutbound } from './outbound-connection.ts'
 
-/** How long one transport may take to dial and to finish its first exchange. */
+/** Timeout of one transport for dialling and its first exchange. */
 const ATTEMPT_MS = 10_000
-/** The same while other transports are there to fall back on. */
+/** The timeout while there are other transports to fall back on. */
 const ATTEMPT_WITH_FALLBACK_MS = 4_000
 
-/** Uses a carrier; throws when the hub at its other end cannot be reached by it. */
+/** Uses a carrier; throws if the hub cannot be reached through it. */
 export type UseCarrier<T> = (carrier: Duplex, transport: string) => Promise<T>
 
 export interface ReachOptions {
   readonly signal: AbortSignal
-  /** Connect here instead of to the public address. Only the transport in use is tried. */
+  /** Connect to this address instead of the public one, with the current transport only. */
   readonly at?: HubAddress
-  /** Try only the transports that are preferred to the one in use. */
+  /** Try only the transports that are preferred over the current one. */
   readonly onlyPreferred?: boolean
-  /** How long each transport may take, in milliseconds. */
+  /** Timeout of each transport, in milliseconds. */
   readonly attemptMs?: number
 }
 
-/** The transports of an agent in the order of its configuration, and the one in use. */
+/** The transports of an agent in the order of its configuration, and the current one. */
 export interface TransportChoice {
   /**
-   * Dials with the transport in use, then with the others in order, until `use` succeeds with a carrier; that transport is
-   * in use from then on. Rejects with the error of the first one that was tried, or at once with one that is not about
-   * the network.
+   * Dials with the current transport, then with the others in order, until `use` succeeds with a carrier; that transport
+   * becomes the current one. Rejects with the error of the first transport, or immediately with an error that is not
+   * about the network.
    */
   reach<T>(use: UseCarrier<T>, options: ReachOptions): Promise<T>
-  /** A link over this transport failed before the hub greeted: the next dial begins with another one. */
+  /**
+   * Call it when a link over this transport failed before the greeting: the next dial starts with another transport.
+   */
   failed(transport: string): void
-  /** A transport that the configuration prefers is not in use. */
+  /** True if a less preferred transport is in use. */
   readonly fellBack: boolean
 }
 
 /**
- * The transports that `tunnel.transports` names, in its order; all when it names none. Throws `MEZ_CONFIG_INVALID` and,
- * when two have one name, `MEZ_SERVICE_TWICE`.
+ * The transports that `tunnel.transports` names, in its order; all transports if it is not set. Throws
+ * `MEZ_CONFIG_INVALID`, and `MEZ_SERVICE_TWICE` if two have the same name.
  */
 export function selectTransports(
   provided: readonly AgentTransport[],
@@ -56,7 +58,7 @@ export function selectTransports(
   })
 }
 
-/** One transport alone is kept whatever happens; of several, each is tried until one gets through. */
+/** With a single transport there is no fallback; with several, each is tried until one works. */
 export function createTransportChoice(options: {
   readonly address: HubAddress
   readonly transports: readonly AgentTransport[]
@@ -65,7 +67,7 @@ export function createTransportChoice(options: {
 }): TransportChoice {
   const { address, transports, log } = options
   let inUse = 0
-  /** After a round without success the network may just be slow. */
+  /** After all transports have failed, the network may just be slow, so the timeouts are longer. */
   let patient = transports.length < 2
 
   async function attempt<T>(
@@ -75,7 +77,7 @@ export function createTransportChoice(options: {
     ms: number,
   ): Promise<T> {
     const late = new AbortController()
-    // Holds the process: with nothing else to wait for, the agent would end.
+    // Keeps the process alive while there is no other open handle.
     const timer = setTimeout(() => late.abort(), ms)
     const ended = AbortSignal.any([signal, late.signal])
     const over = Promise.withResolvers<never>()
@@ -95,7 +97,7 @@ export function createTransportChoice(options: {
       }
       return await Promise.race([use(carrier, transport.name), over.promise])
     } catch (error) {
-      // The carrier may come after its deadline.
+      // The carrier may arrive after the timeout.
       dialled.then(
         (carrier) => carrier?.destroy?.(),
         () => {},
@@ -152,14 +154,14 @@ export function createTransportChoice(options: {
   }
 }
 
-/** Another transport may do better. A refused token, for example, is refused over each. */
+/** True if another transport may help. A refused token, for example, is refused over every transport. */
 function isAboutNetwork(error: unknown): boolean {
   const codes = ['MEZ_HUB_UNREACHABLE', 'MEZ_HUB_UNTRUSTED', 'MEZ_PIN_MISMATCH', 'MEZ_HOOK_FAILED'] as const
   const isOurs = typeof (error as { code?: unknown })?.code === 'string' && isMezError(error)
   return !isOurs || codes.some((code) => isMezError(error, code))
 }
 
-/** What most often causes such an error on the way to a hub, in a sentence for an administrator. */
+/** The most likely cause of an error on the way to a hub, as a sentence for an administrator. */
 export function likelyCause(error: unknown, port: number): string {
   const text = messageOf(error)
   if (/clock/.test(text)) return 'An administrator of this machine can repair it.'

@@ -21,18 +21,18 @@ const PASSED_ON_MS = 500
  * @param {string} entry the main module, relative to `base` and without its ending
  */
 export async function launch(name, base, entry) {
-  // By default Node.js opens its debugger on this signal, to every user of the machine.
+  // By default this signal makes Node.js open its debugger to every user of the machine.
   process.on('SIGUSR1', () => {})
   const version = Number(process.versions.node.split('.')[0])
   if (version < MINIMUM) return relaunch(name)
   if (process.env.MEZITE_RELAUNCHED === '1') deduplicateSignals()
-  // These flags were measured with this V8; another one may not have them.
+  // The flags were measured with this version of V8; others may not have them.
   if (version === MINIMUM) collectForRelays()
   keepCompiled()
   const source = new URL(`${entry}.ts`, base)
   // A checkout runs its sources unbuilt; a published package has only dist.
   if (!existsSync(source)) return import(new URL(`dist/${entry}.js`, base).href)
-  // On the command line the condition costs nothing; a hook runs for each of a thousand modules.
+  // The flag on the command line costs nothing, whereas a hook runs for each of a thousand modules.
   if (!process.execArgv.includes(`--conditions=${SOURCE}`)) preferSources()
   await import(source.href)
 }
@@ -49,8 +49,8 @@ function preferSources() {
 }
 
 /**
- * Relayed bytes live outside V8's heap, but by default V8 counts them against the heap limit: a program with a small
- * heap then runs a full collection for every few megabytes that it relays, which takes half of its time.
+ * Relayed bytes are outside V8's heap, but by default V8 counts them against the heap limit: a program with a small
+ * heap then runs a full collection for every few megabytes relayed, which takes half of its time.
  */
 function collectForRelays() {
   v8.setFlagsFromString('--external-memory-accounted-in-global-limit')
@@ -58,11 +58,11 @@ function collectForRelays() {
 }
 
 /**
- * Keeps compiled code for the next start, which then takes half the time. Node.js runs what is in the cache, so only a
- * folder that no other user can write to will do; without one nothing is kept.
+ * Caches compiled code, which halves the time of the next start. Node.js runs the cached code, so the cache must be in a
+ * folder that no other user can write to; without one, nothing is cached.
  */
 function keepCompiled() {
-  // Node.js itself obeys these.
+  // Node.js itself handles these variables.
   if (process.env.NODE_COMPILE_CACHE || process.env.NODE_DISABLE_COMPILE_CACHE) return
   try {
     const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
@@ -102,8 +102,8 @@ function relaunch(name) {
 }
 
 /**
- * A terminal or a supervisor signals both processes, and the parent forwards its signals too, because a signal may have
- * been sent to the parent alone. Two equal signals in quick succession were sent once.
+ * A terminal or a supervisor signals both processes, and the parent also forwards its signals, because a signal may have
+ * been sent to the parent alone. Two equal signals in quick succession therefore count as one.
  */
 function deduplicateSignals() {
   const seen = new Map()

@@ -1,4 +1,4 @@
-/** What mezd is made of, besides what `@mezite/core` exports. */
+/** The parts of mezd that `@mezite/core` does not export. */
 
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from '../api/agent-hooks.ts'
 export { DialRefusal } from '../api/dial-refusal.ts'
@@ -41,7 +41,7 @@ export { resetStream, StreamPipe } from '../wire/stream-pipe.ts'
 export * from '../wire/tunnel-protocol.ts'
 export { UnreadBudget } from '../wire/unread-budget.ts'
 
-/** Checks of what plugins provide to the agent, by reference. Null: valid. */
+/** Checks of the parts that plugins provide to the agent, by reference. Null means valid. */
 export const agentPartChecks: Readonly<Record<string, (part: unknown) => string | null>> = {
   agentTransports(part) {
     const { name, dial } = Object(part) as Record<string, unknown>

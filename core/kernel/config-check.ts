@@ -9,12 +9,12 @@ import type { AnyPlugin } from './plugin.ts'
 export interface ConfigProblem {
   readonly file: string
   readonly line: number
-  /** Where, as `proxy.listen_addr` or `plugins["./x.js"].from`. */
+  /** The path of the value, such as `proxy.listen_addr` or `plugins["./x.js"].from`. */
   readonly path: string
   readonly message: string
 }
 
-/** The same before its line in the file is known. */
+/** A problem whose line in the file is not known yet. */
 export interface ValueProblem {
   readonly path: readonly string[]
   readonly message: string
@@ -57,7 +57,7 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
     if (!problems.has(key)) problems.set(key, { path: [...at, ...path], message })
   }
   for (const error of errors) {
-    // The reasons why each alternative of a union failed would only confuse.
+    // Omit the errors of each alternative of a union: they would only confuse.
     if (alternatives.some((path) => error.schemaPath.startsWith(`${path}anyOf/`))) continue
     const path = fromPointer(error.instancePath)
     const here = schemaAt(schema as Schema, path)
@@ -80,7 +80,9 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
   return { value, problems: [...problems.values()] }
 }
 
-/** TypeBox stops at eight errors, a setting of the whole process; a configuration lists all of them. */
+/**
+ * Raises the limit of eight errors, which TypeBox keeps for the whole process, to list all errors of a configuration.
+ */
 function allErrors(schema: TSchema, value: unknown) {
   const { maxErrors } = Settings.Get()
   Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER })
@@ -91,7 +93,7 @@ function allErrors(schema: TSchema, value: unknown) {
   }
 }
 
-/** Checks a plugin's own slice; a plugin without a schema takes no configuration. */
+/** Checks a plugin's own configuration; a plugin without a schema takes none. */
 export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugin.name): CheckedValue {
   const at = ['plugins', key]
   const slice = input ?? {}
@@ -128,7 +130,7 @@ const fromPointer = (pointer: string): string[] =>
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 
-/** What the value at this JSON pointer must be, when the schema has words for it. */
+/** The text of the schema for what the value at this JSON pointer must be, if any. */
 export const mustBe = (schema: TSchema, pointer: string): string | undefined =>
   schemaAt(schema as Schema, fromPointer(pointer))?.must
 

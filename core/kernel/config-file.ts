@@ -8,7 +8,7 @@ import { MezError, messageOf } from './error.ts'
 export interface ConfigFile {
   readonly file: string
   readonly value: unknown
-  /** Problems of the YAML itself; with any, `value` must not be used. */
+  /** Problems of the YAML itself; `value` must not be used if there are any. */
   readonly problems: readonly ConfigProblem[]
   /** Adds the line of the key to a problem, or the line of the nearest key above it. */
   locate(problem: ValueProblem): ConfigProblem
@@ -52,7 +52,7 @@ function parseConfigFile(file: string, text: string): ConfigFile {
   }
   const problems: ConfigProblem[] = [...document.errors, ...document.warnings].map((error) => {
     const { line, col } = place(error.pos[0])
-    // For several documents the library's message advises its caller.
+    // The library's message for several documents is meant for programmers.
     const several = error.code === 'MULTIPLE_DOCS' && 'contains several documents; expected one'
     return { file, line, path: `column ${col}`, message: several || error.message.split('\n')[0]! }
   })

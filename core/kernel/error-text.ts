@@ -2,7 +2,7 @@ import { isMezError, MezError, messageOf } from './error.ts'
 
 /**
  * Prints an error for the person at the terminal: `error: WHAT (CODE)` and the next step, on stderr, without a stack.
- * Gives the exit code of the program: 2 for wrong usage, otherwise 1.
+ * Returns the exit code of the program: 2 for wrong usage, otherwise 1.
  */
 export function printError(
   error: unknown,

@@ -19,15 +19,15 @@ export function isMezError(error: unknown, code?: ErrorCode): error is MezError 
 }
 
 /**
- * The messages of an error and of its causes in one line, the most general first, each once. A `Problem` or another error
- * for people counts as its cause; messages in `without` are left out.
+ * The messages of an error and of its causes in one line, the most general first, without duplicates. A `Problem` or
+ * another error for people is replaced by its cause; messages in `without` are omitted.
  */
 export function causesOf(error: unknown, without: readonly string[] = []): string {
   if (!(error instanceof Error)) return messageOf(error)
   const parts = new Set<string>()
   let one: unknown = error.name === 'Problem' && error.cause !== undefined ? error.cause : error
   for (let depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
-    // When all addresses of a host were tried the message is empty, and each attempt has its own.
+    // If all addresses of a host failed, the message is empty and each attempt has its own error.
     const tried =
       one instanceof AggregateError && one.message === '' ? one.errors.map(messageOf).join(', ') : ''
     parts.add(tried || messageOf(one))

@@ -4,7 +4,7 @@ export type HookKind = 'series' | 'parallel' | 'first' | 'waterfall' | 'tells' |
 export interface Hook<K extends HookKind, In, Out> {
   readonly kind: K
   readonly options: HookOptions
-  /** Only carry the types; never set. */
+  /** These only carry the types and are never set. */
   readonly In?: In
   readonly Out?: Out
 }
@@ -14,7 +14,7 @@ export interface HookOptions {
   readonly reverse?: boolean
   /** How long one asynchronous tap may take, in milliseconds. */
   readonly deadlineMs?: number
-  /** `first` only: why an answer is not valid, or null. An invalid answer is a failure of the plugin that gave it. */
+  /** `first` only: why a result is not valid, or null. An invalid result counts as a failure of the plugin. */
   readonly check?: (answer: unknown) => string | null
 }
 
@@ -32,7 +32,7 @@ export const parallel = <In>(options: HookOptions = {}): Hook<'parallel', In, vo
   options: { deadlineMs: DEADLINE_MS, ...options },
 })
 
-/** Calls the taps in order until one answers; `null` and `undefined` mean "not mine". */
+/** Calls the taps in order until one returns a value other than `null` or `undefined`. */
 export const first = <In, Out>(options: HookOptions = {}): Hook<'first', In, Out> => ({
   kind: 'first',
   options: { deadlineMs: DEADLINE_MS, ...options },
@@ -50,7 +50,7 @@ export const tells = <In>(): Hook<'tells', In, void> => ({
   options: {},
 })
 
-/** Gives every tap its own ballot; a tap that throws, rejects, is late or returns a value fails its ballot. */
+/** Gives every tap its own ballot, which fails if the tap throws, rejects, times out or returns a value. */
 export const votes = <In, Ballot>(options: HookOptions = {}): Hook<'votes', In, Ballot> => ({
   kind: 'votes',
   options: { deadlineMs: 2_000, ...options },
@@ -121,9 +121,9 @@ export type CallFn<H> =
     : never
 
 export interface Caller {
-  /** The hook has no tap, so a hot path can skip the call. */
+  /** True if the hook has no taps, so that a hot path can skip the call. */
   readonly empty: boolean
-  /** Every tap is marked as pure. */
+  /** True if every tap is marked as pure. */
   readonly pure: boolean
 }
 

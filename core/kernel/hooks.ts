@@ -10,16 +10,16 @@ import type { Log } from './log.ts'
  */
 export type Around = (plugin: string, run: () => Promise<unknown>) => Promise<unknown>
 
-/** The hooks of one program: the owner calls, plugins tap until `freeze`. Two of them share nothing. */
+/** The hooks of one program: the owner calls them, plugins tap them until `freeze`. Instances share no state. */
 export interface Hooks<Tree extends HookTree> {
   readonly calls: HookCalls<Tree>
-  /** The tree as one plugin gets it: its name is bound, nothing can be called. */
+  /** The tree for one plugin: bound to its name, without the calls. */
   view(plugin: string): TapView<Tree>
-  /** Puts a function around each tap of a `series` or `parallel` hook, `room.verb`. Call it before anything taps. */
+  /** Wraps each tap of a `series` or `parallel` hook, named `room.verb`. Call it before the first tap. */
   intercept(hook: string, around: Around): void
-  /** After this every tap is refused with MEZ_SETUP_OVER. */
+  /** Rejects every later tap with MEZ_SETUP_OVER. */
   freeze(): void
-  /** The names of the plugins on one hook, `room.verb`, in the order in which they run. */
+  /** The names of the plugins that tap the hook `room.verb`, in the order in which they run. */
   taps(hook: string): readonly string[]
 }
 
@@ -82,7 +82,7 @@ interface Entry {
   taps(): readonly string[]
 }
 
-/** The state of one `votes` call; `pending` stays unset while every tap answers synchronously. */
+/** The state of one `votes` call; `pending` stays unset while every tap returns synchronously. */
 interface Poll {
   readonly newBallot: (plugin: string) => unknown
   readonly cast: unknown[]
@@ -184,7 +184,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
           try {
             const ballot = poll.newBallot(plugin)
             const cast = (answer: unknown) => {
-              // `return false` would be lost, so it fails the ballot.
+              // A returned value such as `false` would be ignored, so it fails the ballot.
               if ((answer ?? undefined) !== undefined)
                 throw new TypeError('it returned a value; a tap votes with the methods of its ballot')
               poll.cast.push(ballot)
@@ -242,7 +242,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
   }
 }
 
-/** A part of the program itself has a name in plain words. */
+/** Names with spaces are parts of the program, not plugins. */
 const ownerOf = (name: string): string => (/^[a-z0-9-]+$/.test(name) ? `plugin '${name}'` : name)
 
 function isPromise(value: unknown): value is Promise<unknown> {

@@ -25,16 +25,16 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly tree: Tree
   readonly side: PluginSide
   readonly plugins: readonly AnyPlugin[]
-  /** Each plugin's slice by its name; checked here, defaults filled in. */
+  /** Each plugin's configuration by its name. The kernel checks it and fills in defaults. */
   readonly configs?: Readonly<Record<string, unknown>>
   readonly suggestions?: OrderOptions['suggestions']
-  /** By the id of a reference: why a part that a plugin provides is not valid, or null. */
+  /** Checks by the id of a reference: why a provided part is not valid, or null. */
   readonly checks?: Readonly<Record<string, (part: unknown) => string | null>>
   readonly log: Log
   readonly clock?: Clock
 }
 
-/** One line of `mezctl status --plugins`; lines come in the order of setup. */
+/** One line of `mezctl status --plugins`, in the order of setup. */
 export interface PluginStatus {
   readonly name: string
   readonly api: number
@@ -42,13 +42,13 @@ export interface PluginStatus {
   readonly summary: string
   readonly provides: readonly string[]
   readonly taps: readonly string[]
-  /** Duration of its `lifecycle.start` in milliseconds; null before that, or without one. */
+  /** Duration of its `lifecycle.start` in milliseconds; null before it has run, or if there is none. */
   readonly startMs: number | null
 }
 
 export interface Kernel<Tree extends HookTree> {
   readonly calls: HookCalls<Tree>
-  /** The hook tree for a part of the program itself, such as `the public port`. It taps before `setup` ends. */
+  /** The hook tree for a part of the program itself, such as `the public port`, which must tap before `setup` ends. */
   tap(part: string): TapView<Tree>
   /**
    * Sets up all plugins, then freezes the hooks. Synchronous; call it once. Throws an error that names the plugin.
@@ -60,8 +60,8 @@ export interface Kernel<Tree extends HookTree> {
   start(): Promise<void>
   ready(): Promise<void>
   /**
-   * Runs `lifecycle.drain` and waits at most `deadlineMs` for it. Never rejects: failures and taps that are not finished
-   * by then are logged by name.
+   * Runs `lifecycle.drain` and waits at most `deadlineMs` for it. Never rejects: logs failures and unfinished taps by
+   * name.
    */
   drain(signal: AbortSignal, deadlineMs: number): Promise<void>
   /** Stops in reverse order; one failure does not keep others from stopping. Safe without `start`, and any number of times. */
@@ -71,7 +71,7 @@ export interface Kernel<Tree extends HookTree> {
   /** A service, or undefined when nothing provides it; after `setup`. */
   service<T>(ref: ServiceRef<T>): T | undefined
   describe(): readonly PluginStatus[]
-  /** Names of the plugins on one hook, `room.verb`, in the order in which they run. */
+  /** The names of the plugins that tap the hook `room.verb`, in the order in which they run. */
   tapsOf(hook: string): readonly string[]
 }
 
@@ -94,7 +94,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     if (part === undefined) throw new MezError('MEZ_SERVICE_UNPROVIDED', nothing)
     if (ref.kind === 'slot') return void slots.set(ref.id, [...(slots.get(ref.id) ?? []), part])
     if (services.has(ref.id)) throw new MezError('MEZ_SERVICE_TWICE', `${who} provided '${ref.id}' twice`)
-    // Its users share it: none of them can replace a method for the others.
+    // Its users share it, and none of them may replace a method for the others.
     services.set(ref.id, Object.freeze(part))
   }
   const received = (ref: Ref) =>
@@ -115,7 +115,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
     try {
       const result: unknown = plugin.setup(host)
-      // A generator function has not run a single line.
+      // The body of a generator function has not run at all.
       if (['then', 'next'].some((method) => Object(result)[method] !== undefined)) {
         if (result instanceof Promise) result.catch(() => {})
         throw new MezError('MEZ_SETUP_FAILED', `${who} has an asynchronous setup`, {
@@ -158,7 +158,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   })
   let stopFailure: unknown
   hooks.intercept('lifecycle.stop', async (plugin, run) => {
-    // A plugin that opens something in start is stopped only when its start was reached.
+    // A plugin with a start is stopped only if its start was reached.
     if (hooks.taps('lifecycle.start').includes(plugin) && !reached.has(plugin)) return
     await run().catch((error) => {
       log.error({ plugin, error }, 'a plugin did not stop cleanly')

@@ -2,7 +2,7 @@ import { withDeadline } from './deadline.ts'
 import { messageOf } from './error.ts'
 import type { Log } from './log.ts'
 
-/** Something open that can finish the work in progress. */
+/** A running part that can finish its work in progress. */
 export interface Drainable {
   drain(): Promise<void>
 }
@@ -20,7 +20,7 @@ const START_WAIT_MS = 10_000
 /** How long one closer may take, in milliseconds. */
 const CLOSE_MS = 30_000
 
-/** Opens once and closes once, whatever the order of calls. `open` registers a closer for each thing that it opens. */
+/** Opens once and closes once, in any order of calls. `open` registers a closer for everything that it opens. */
 export function createLifetime<T extends Drainable>(
   open: (onClose: (closer: () => unknown) => void) => Promise<T>,
   log: Log,
@@ -37,7 +37,7 @@ export function createLifetime<T extends Drainable>(
         log.error({ error: messageOf(error) }, 'a part did not close cleanly'),
       )
     }
-    // A start that outlives `stop` still opens things.
+    // A start that continues after `stop` still opens things.
     if (closers.disposed) void close()
     else closers.defer(close)
   }

@@ -5,7 +5,7 @@ import type { Ref } from './reference.ts'
 export interface OrderOptions {
   /** Ids that the program itself provides. */
   readonly provided?: readonly string[]
-  /** By the id of a service: the plugin that the error about its absence suggests. */
+  /** By the id of a service: the plugin that the error about a missing service suggests. */
   readonly suggestions?: Readonly<Record<string, string>>
 }
 
@@ -65,7 +65,7 @@ function arrange(sorted: readonly AnyPlugin[], before: ReadonlyMap<AnyPlugin, re
   return [...done]
 }
 
-/** Every plugin that is left waits for another one that is left, so following them leads into a cycle. */
+/** Every remaining plugin waits for another remaining one, so following them ends in a cycle. */
 function cycle(
   start: AnyPlugin,
   before: ReadonlyMap<AnyPlugin, readonly AnyPlugin[]>,

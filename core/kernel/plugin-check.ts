@@ -14,7 +14,7 @@ const NO_SCHEMA =
 
 /**
  * Checks that a value is a plugin of this side and api version; `source` is its file. Throws MEZ_PLUGIN_INVALID,
- * MEZ_PLUGIN_SIDE, MEZ_PLUGIN_API or, when another one in `all` has its name, MEZ_PLUGIN_TWICE.
+ * MEZ_PLUGIN_SIDE, MEZ_PLUGIN_API, or MEZ_PLUGIN_TWICE if another plugin in `all` has the same name.
  */
 export function checkPlugin(
   value: unknown,
@@ -59,9 +59,9 @@ const NAMED = ['properties', 'patternProperties', '$defs']
 type Node = Readonly<Record<string, unknown>>
 
 /**
- * Why a plugin's slice cannot be checked with this schema, or null. A misspelled key must be reported: no object at any
- * depth may take keys that it does not name, unless its `additionalProperties` allow them. Only schemas that TypeBox has
- * created fill in defaults.
+ * Why a plugin's configuration cannot be checked with this schema, or null. Misspelled keys must be reported, so no
+ * object at any depth may accept unknown keys unless its `additionalProperties` allow them. Only schemas created with
+ * TypeBox fill in defaults.
  */
 function schemaFault(schema: unknown): string | null {
   if (!isNode(schema) || !('~kind' in schema)) return FOREIGN
@@ -83,7 +83,7 @@ function* faultsOf(node: Node, at = '', closedAbove = false): Generator<string> 
     const rest = additionalProperties ?? Object(patternProperties)['^.*$'] ?? unevaluatedProperties
     if (rest === undefined && !closedAbove) yield `${at}takes unknown keys`
   }
-  // Only all parts of an intersection together know every key.
+  // Only the parts of an intersection together define every key.
   const closes = unevaluatedProperties === false
   for (const [key, part] of Object.entries(node)) {
     if (VALUES.includes(key) || !isNode(part)) continue

@@ -7,7 +7,7 @@ import type { Contributed, Received, Refs, ServiceRef } from './reference.ts'
 /** The version of the plugin contract that this kernel supports. */
 export const PLUGIN_API = 1
 
-/** The argument of `setup`. A plugin taps, uses and provides through it, and only while `setup` runs. */
+/** The argument of `setup`, through which a plugin taps, uses and provides while `setup` runs. */
 export interface Host<
   Tree extends HookTree,
   Config extends TSchema,
@@ -15,14 +15,14 @@ export interface Host<
   Wants extends Refs,
   Provides extends Refs,
 > {
-  /** The plugin's own slice of `plugins:`, validated against its schema, defaults filled in. */
+  /** The plugin's own configuration under `plugins:`, validated against its schema, with defaults filled in. */
   readonly config: Static<Config>
   readonly clock: Clock
   /** A log whose lines carry the plugin's name. */
   readonly log: Log
   /** The hook tree; tapping after `setup` throws. */
   readonly tap: TapView<Tree>
-  /** The parts named in `needs` and, possibly undefined, in `wants`. */
+  /** The parts in `needs` and, possibly undefined, in `wants`. */
   readonly use: { readonly [K in keyof Needs]: Received<Needs[K]> } & {
     readonly [K in keyof Wants]: Wants[K] extends ServiceRef<unknown>
       ? Received<Wants[K]> | undefined
@@ -42,20 +42,22 @@ export interface PluginDefinition<
   Wants extends Refs,
   Provides extends Refs,
 > {
-  /** Folder, key under `plugins:`, log prefix and package suffix in one. */
+  /** Used as folder, key under `plugins:`, log prefix and package suffix. */
   readonly name: string
   readonly api: typeof PLUGIN_API
   /** One line for `mezctl status --plugins`. */
   readonly summary: string
   readonly version?: string
-  /** Schema of the plugin's slice; must reject unknown keys. Omitted: the plugin takes no configuration. */
+  /**
+   * Schema of the plugin's configuration, which must reject unknown keys. Omit it if the plugin takes no configuration.
+   */
   readonly config?: Config
   /** The program does not start unless each of these has a provider. */
   readonly needs?: Needs
-  /** May be missing; the plugin is set up after an existing provider. */
+  /** Optional parts. The plugin is set up after their providers. */
   readonly wants?: Wants
   readonly provides?: Provides
-  /** Synchronous wiring; I/O waits for `lifecycle.start`. */
+  /** Synchronous wiring. Do I/O in `lifecycle.start`. */
   setup(host: Host<Tree, Config, Needs, Wants, Provides>): void
 }
 

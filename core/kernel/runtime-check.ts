@@ -1,8 +1,8 @@
 import { url as debuggerUrl } from 'node:inspector'
 
 /**
- * Release lines of Node.js: the day after which a line gets no security fixes
- * (https://nodejs.org/en/about/previous-releases), and its first release without vulnerabilities that matter here.
+ * Release lines of Node.js: the day on which security fixes end (https://nodejs.org/en/about/previous-releases), and the
+ * first release without vulnerabilities that affect this program.
  */
 const LINES: Readonly<Record<number, { readonly ends: string; readonly safeFrom?: string }>> = {
   24: { ends: '2028-04-30', safeFrom: '24.22.3' },
@@ -26,8 +26,8 @@ const thisRuntime = (): Runtime => ({
 })
 
 /**
- * Reasons not to run a gate on this Node.js: no more security fixes, known vulnerabilities, an open debugger. A line that
- * is newer than this program counts as safe.
+ * Reasons not to run a gate on this Node.js: no more security fixes, known vulnerabilities, an open debugger. A release
+ * line newer than this program counts as safe.
  */
 export function runtimeProblems(runtime: Runtime = thisRuntime()): string[] {
   const { version, now } = runtime

@@ -5,8 +5,8 @@ import type { Log } from '../kernel/log.ts'
 import type { LoadedPlugin } from './plugin-loader.ts'
 
 /**
- * Logs an error that no code caught, with its stack and, when a frame of the stack is in a plugin, the name of that plugin.
- * The program is in an unknown state and must end.
+ * Logs an uncaught error with its stack and, if a frame of the stack is in a plugin, the name of that plugin. The
+ * program is in an unknown state and must exit.
  */
 export function reportCrash(error: unknown, plugins: readonly LoadedPlugin[], log: Log): void {
   const stack = error instanceof Error ? (error.stack ?? null) : null
@@ -15,7 +15,7 @@ export function reportCrash(error: unknown, plugins: readonly LoadedPlugin[], lo
   log.error({ ...(plugin === null ? {} : { plugin }), stack }, `${source}, ending: ${messageOf(error)}`)
 }
 
-/** The plugin of the innermost frame that is in one. */
+/** The plugin of the innermost stack frame that belongs to a plugin. */
 function ownerOf(stack: string, plugins: readonly LoadedPlugin[]): string | null {
   const isBelow = (path: string, file: string) => {
     const folder = `${dirname(file)}${sep}`

@@ -8,17 +8,16 @@ const OTHERS_WRITE = 0o002
 const STICKY = 0o1000
 
 export interface PluginTrust {
-  /** Folder of the program. Whoever owns it, or can change a folder that it lies in, is trusted already. */
+  /** Folder of the program. Users who own it, or can change a folder above it, are trusted already. */
   readonly program: string
   /** Whether members of a file's group may write it, as package managers with umask 002 leave packages. */
   readonly groupWrites: boolean
 }
 
 /**
- * The real path of a file that becomes code of this process. Whoever can write it, or swap it or a folder or link on
- * the way to it, has the rights of the program: throws `MEZ_PLUGIN_UNSAFE` unless these are root, the user of this
- * process and the owner of the program alone. In a folder with the sticky bit, such as /tmp, everybody may swap only
- * what is their own.
+ * The real path of a file that is loaded as code. A user who can write it, or replace it or a folder or link on its
+ * path, has the rights of the program: throws `MEZ_PLUGIN_UNSAFE` unless only root, the user of this process and the
+ * owner of the program can. In a folder with the sticky bit, such as /tmp, users can replace only their own files.
  */
 export async function safePluginFile(key: string, path: string, trust: PluginTrust): Promise<string> {
   const real = await realpath(path)
@@ -44,7 +43,7 @@ export async function safePluginFile(key: string, path: string, trust: PluginTru
 const unsafe = (key: string, what: string, hint: string): MezError =>
   new MezError('MEZ_PLUGIN_UNSAFE', `plugin '${key}': ${what}`, { hint })
 
-/** Every folder, link and at last the file that is passed when the path is followed, links of links too. */
+/** Every folder and link on the path, including links to links, and finally the file. */
 function* stepsTo(path: string): Generator<[string, Stats]> {
   let at = '/'
   const rest = path.split(sep)

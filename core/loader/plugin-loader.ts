@@ -10,11 +10,16 @@ export interface LoadOptions {
   readonly side: PluginSide
   /** Names of `@mezite/plugin-<name>` that load without being configured. */
   readonly standard: readonly string[]
-  /** `plugins:` of the configuration: name, package or path to its slice; `false` turns it off. */
+  /**
+   * `plugins:` of the configuration: maps a name, package or path to the plugin's configuration; `false` turns it off.
+   */
   readonly plugins: Readonly<Record<string, unknown>>
-  /** Folder of the configuration file: paths are relative to it, and packages outside the standard set are looked up from it first. */
+  /**
+   * Folder of the configuration file: the base of paths, and the first place to look for packages outside the standard
+   * set.
+   */
   readonly folder: string
-  /** Folder of the program, where packages are looked up next. */
+  /** Folder of the program, the next place to look for packages. */
   readonly program: string
   /** How long the import of one plugin may take, in milliseconds. */
   readonly deadlineMs?: number
@@ -26,7 +31,7 @@ export interface LoadedPlugin {
   /** Its key under `plugins:`. */
   readonly key: string
   readonly file: string
-  /** Its slice of the configuration, not yet checked; undefined when the configuration does not name it. */
+  /** Its configuration, not yet checked; undefined if the configuration does not name the plugin. */
   readonly config: unknown
 }
 
@@ -34,8 +39,8 @@ const OWN = '@mezite/plugin-'
 const IMPORT_DEADLINE_MS = 15_000
 
 /**
- * Loads the standard set and the configured plugins. Every plugin must load: a missing policy must not open the gate.
- * Throws the error, or an AggregateError of all errors, each with the path and the next step.
+ * Loads the standard set and the configured plugins. Every plugin must load, because a missing policy could allow
+ * access. Throws the error, or an AggregateError of all errors, each with the path and the next step.
  */
 export async function loadPlugins(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
   const { standard, plugins } = options
@@ -72,7 +77,9 @@ export async function loadPlugins(options: LoadOptions): Promise<readonly Loaded
   return loaded
 }
 
-/** Loads each configured plugin separately and leaves out the failing ones, so that the other slices can still be checked. */
+/**
+ * Loads each configured plugin separately and omits the failing ones, so that the other configurations can be checked.
+ */
 export async function loadEachPlugin(options: LoadOptions): Promise<readonly LoadedPlugin[]> {
   const each = Object.entries(options.plugins).map(([key, config]) => {
     const standard = options.standard.filter((name) => name === bareName(key))
@@ -83,7 +90,7 @@ export async function loadEachPlugin(options: LoadOptions): Promise<readonly Loa
 
 const bareName = (key: string): string => (key.startsWith(OWN) ? key.slice(OWN.length) : key)
 
-/** A misspelled `name: false` would leave a plugin on that should be off. */
+/** Rejects a misspelled `name: false`, which would leave the plugin on. */
 function refuseSlip(name: string, options: LoadOptions): void {
   const meant = nearMiss(name, options.standard)
   if (meant === null) return
@@ -135,9 +142,9 @@ const CORE = /^@mezite\/core(?:\/|$)/
 let shared = false
 
 /**
- * Resolves `@mezite/core` and its entries to this program's own copy, wherever they are imported from. A plugin beside a
- * configuration file then needs no copy, and errors are `instanceof` one class. The hook runs for every module that is
- * loaded later, so the program installs it only before it loads plugins of others.
+ * Resolves `@mezite/core` and its entries to this program's own copy for every importer, so that a plugin beside a
+ * configuration file does not need a copy, and `instanceof` works for errors. The hook runs for every module that is
+ * loaded later, so the program installs it only before it loads third-party plugins.
  */
 function shareCore(): void {
   if (shared) return

@@ -7,7 +7,7 @@ import type { LoadOptions } from './plugin-loader.ts'
 
 export interface PluginFile {
   readonly path: string
-  /** Of its package.json, where there is one. */
+  /** The version in its package.json, if any. */
   readonly version?: string
 }
 
@@ -19,8 +19,8 @@ type Where = Pick<LoadOptions, 'side' | 'standard' | 'folder' | 'program'>
 
 /**
  * Finds the file of a plugin by its key under `plugins:`: a path (absolute or relative to the configuration file), a
- * scoped package, or a short name, which stands for `@mezite/plugin-<name>` or `mezite-plugin-<name>`. The standard set
- * belongs to the program: no package beside a configuration file replaces one of its plugins.
+ * scoped package, or a short name for `@mezite/plugin-<name>` or `mezite-plugin-<name>`. Plugins of the standard set
+ * always load from the program: a package beside a configuration file cannot replace them.
  */
 export async function locatePlugin(key: string, where: Where): Promise<PluginFile> {
   if (/^(\.{0,2}\/)/.test(key)) return locatePath(key, where)
@@ -111,7 +111,7 @@ async function packageFolder(name: string, base: string): Promise<string | null>
   }
 }
 
-/** Plugins that `packageFolder` would find by a short name, for the sake of suggestions. */
+/** The plugins that `packageFolder` finds by a short name, for suggestions. */
 async function installed(base: string): Promise<string[]> {
   const found: string[] = []
   for (let folder = resolve(base); ; folder = dirname(folder)) {

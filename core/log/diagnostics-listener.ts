@@ -7,14 +7,17 @@ import type { Log } from '../kernel/log.ts'
 const RESPONSE_MS = 10_000
 
 export interface DiagnosticsOptions {
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port`; port 0 selects a free one. */
   readonly listenAddr: string
-  /** `/healthz` and `/readyz` of the program, and what plugins add. Throws `MEZ_CONFIG_INVALID` when two share a path. */
+  /**
+   * `/healthz` and `/readyz` of the program, and the routes of plugins. Throws `MEZ_CONFIG_INVALID` if two share a
+   * path.
+   */
   readonly routes: readonly DiagnosticsRoute[]
   readonly log: Log
 }
 
-/** Plain HTTP for operators: never on the public port. */
+/** Plain HTTP for operators, never on the public port. */
 export interface DiagnosticsListener {
   listen(): Promise<{ readonly port: number }>
   close(): Promise<void>

@@ -13,7 +13,7 @@ export interface LogOptions {
   readonly write?: (line: string) => void
 }
 
-/** Redacted in every line. A second net: the code should log no secret at all. */
+/** Fields that are redacted in every line, as a second safeguard: the code should never log secrets. */
 const SECRETS = [
   'token',
   'password',
@@ -26,10 +26,13 @@ const SECRETS = [
 ]
 const paths = SECRETS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.headers["${key}"]`])
 
-/** Characters that JSON does not escape although terminals obey them or readers cannot see them: C1 controls, direction marks, invisible ones. */
+/**
+ * Characters that JSON does not escape although they control terminals or are invisible: C1 controls, direction marks,
+ * invisible characters.
+ */
 const HAZARDS = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
-/** Escaping them keeps the meaning of a line: they occur inside strings only. */
+/** They occur only inside strings, so escaping them preserves the meaning of a line. */
 const escapeLine = (line: string): string =>
   line.replace(HAZARDS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
@@ -53,7 +56,10 @@ export function createLog({ level = 'info', format = 'json', write }: LogOptions
   return log
 }
 
-/** `2026-11-25T01:00:00.000Z WARN  [rbac] message key=value`; control characters stay escaped, so a line is a line. */
+/**
+ * `2026-11-25T01:00:00.000Z WARN  [rbac] message key=value`; control characters stay escaped, so an entry is always one
+ * line.
+ */
 function textLine(json: string): string {
   const { time, level, plugin, msg = '', ...fields } = JSON.parse(json) as Record<string, unknown>
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${printValue(value)}`)

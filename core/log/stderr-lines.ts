@@ -5,9 +5,9 @@ const MOST_BYTES = 4 * 1024 * 1024
 const AGAIN_MS = 20
 
 /**
- * Writes lines to standard error without blocking the program. A full disk, or a reader that is gone or more than 4 MiB
- * behind, loses lines; `again` gets their number once writing works again. Lines that wait when the process exits are
- * written then; the last ones may appear twice.
+ * Writes lines to standard error without blocking the program. Lines are lost if the disk is full, or if the reader is
+ * gone or more than 4 MiB behind; `again` receives their number once writing works again. Lines still queued at exit
+ * are written then; the last ones may appear twice.
  */
 export function stderrLines(again: (lost: number) => void): { write(line: string): void } {
   let waiting: string[] = []
@@ -49,7 +49,7 @@ export function stderrLines(again: (lost: number) => void): { write(line: string
     try {
       writeSync(STDERR, Buffer.concat([chunk ?? Buffer.alloc(0), Buffer.from(waiting.join(''))]))
     } catch {
-      // Nothing can report this any more.
+      // There is no way left to report this.
     }
   })
 

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 
-/** An answer of the hub's API that is no success. */
+/** An unsuccessful response of the hub's API. */
 export class ApiError extends Error {
   readonly status: number
   /** The stable code of the problem document (RFC 9457). */
@@ -13,12 +13,12 @@ export class ApiError extends Error {
   }
 }
 
-/** Calls the JSON API as the operator; `path` is below `/v1/webapi`. Throws `ApiError` for what is no success. */
+/** Calls the JSON API as the operator; `path` is below `/v1/webapi`. Throws `ApiError` unless the call succeeds. */
 export type AdminClient = <T = unknown>(method: string, path: string, body?: unknown) => Promise<T>
 
 const DEADLINE_MS = 60_000
 
-/** The JSON API over the admin socket `path`, where whoever can open the file is the operator. */
+/** The JSON API over the admin socket `path`. A process that can open the socket acts as the operator. */
 export function adminClient(socketPath: string): AdminClient {
   return <T>(method: string, path: string, body?: unknown) =>
     new Promise<T>((resolve, reject) => {
@@ -54,7 +54,7 @@ export function adminClient(socketPath: string): AdminClient {
     })
 }
 
-/** JSON where it is JSON; PEM and nothing at all are answers too. */
+/** Parses JSON; other text (such as PEM) and an empty body are returned as they are. */
 function read(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,7 +1,7 @@
 import type { AuditEvent, AuditSink } from '../api/audit.ts'
 import type { ConformTest } from './conformance-test.ts'
 
-/** A sink, and a way to read back what it has written. */
+/** A sink, and a way to read back the events that it has written. */
 export interface SinkUnderTest {
   readonly sink: AuditSink
   /** All events that the sink has written, oldest first, as a reader of the trail sees them. */
@@ -9,11 +9,11 @@ export interface SinkUnderTest {
   close(): Promise<void>
 }
 
-/** The most events of one `write`, see `AuditSink.write`. */
+/** The most events in one `write`; see `AuditSink.write`. */
 const BATCH = 200
 const DEADLINE_MS = 30_000
 
-/** Sinks receive escaped strings, so these are the hardest values. */
+/** The hardest values, given that sinks receive escaped strings. */
 const HARD_FIELDS = {
   path: '/a\\u000ab"c\'d`$(e);--%00',
   user_agent: 'Ünïcödé 🔐 \\u202e',
@@ -24,8 +24,8 @@ const HARD_FIELDS = {
 }
 
 /**
- * Checks that a sink writes each event once, whole and in order, before `write` resolves. `open` creates and starts a new
- * one. Delivery, retries and back-pressure belong to the core and are tested there.
+ * Checks that a sink writes each event once, complete and in order, before `write` resolves. `open` creates and starts a
+ * new sink. Delivery, retries and back-pressure belong to the core and are tested there.
  */
 export function conformAuditSink(t: ConformTest, open: () => Promise<SinkUnderTest>): void {
   const withSink = async (run: (under: SinkUnderTest) => Promise<void>): Promise<void> => {
@@ -88,7 +88,7 @@ function event(
 ): AuditEvent {
   const counted = at.toString(16).padStart(12, '0')
   return Object.freeze({
-    // UUIDv7 of the event's own time, so that ids sort as the events happened.
+    // UUIDv7 of the event's time, so that ids sort in the order of events.
     id: `${(START + at)
       .toString(16)
       .padStart(12, '0')

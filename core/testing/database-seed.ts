@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 
 /**
- * Puts an empty embedded database into a data folder that has none, which a hub then opens in half a second instead of
- * making one of its own in three. It is made once for each version of PGlite and kept in `node_modules/.cache`; a test
- * run that names a folder in `MEZITE_TEST_DATABASE` has it copied instead, migrations included.
+ * Puts an empty embedded database into a data folder that has none: a hub opens it in half a second, whereas creating
+ * one takes three. The database is created once for each version of PGlite and cached in `node_modules/.cache`. If
+ * `MEZITE_TEST_DATABASE` names a folder, that folder is copied instead, including its migrations.
  */
 export async function seedDatabase(dataDir: string): Promise<void> {
   const seed = process.env.MEZITE_TEST_DATABASE ?? (await madeSeed())
@@ -29,7 +29,7 @@ function madeSeed(): Promise<string> {
     await mkdir(cache, { recursive: true })
     const own = `${seed}.${process.pid}`
     await (await PGlite.create(own)).close()
-    // Another process may have been faster; what it made is as good.
+    // Another process may have been faster; its database is equivalent.
     await rename(own, seed).catch(() => rm(own, { recursive: true, force: true }))
     return seed
   })()

@@ -1,16 +1,16 @@
 import type { Clock } from '../kernel/clock.ts'
 
-/** A clock that moves only when it is told to. */
+/** A clock that only tests move. */
 export interface FakeClock extends Clock {
-  /** Lets time pass, on both readings; at least 0 milliseconds. */
+  /** Advances both readings by at least 0 milliseconds. */
   advance(ms: number): void
-  /** Makes the wall clock jump, as an administrator or NTP may; the monotonic reading stays. */
+  /** Sets the wall clock, as an administrator or NTP may do; the monotonic reading does not change. */
   jump(now: number): void
 }
 
 /**
- * A clock for tests. Timers are not moved with it: what polls goes on polling in real time and sees the new reading.
- * `now` is where it starts, in milliseconds since the epoch; default: the present, so that certificates are valid.
+ * A clock for tests. It does not move timers: code that polls continues in real time and sees the new reading. `now` is
+ * the initial time in milliseconds since the epoch; by default the current time, so that certificates are valid.
  */
 export function fakeClock(now: number = Date.now()): FakeClock {
   let wall = now

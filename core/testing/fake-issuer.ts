@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net'
 
 type Json = Record<string, unknown>
 
-/** Ways to misbehave; each is asked at its place, and what is not set behaves. */
+/** Ways to misbehave; the issuer behaves correctly where a member is not set. */
 export interface Misbehaviour {
   discovery?: (document: Json) => void
-  /** Parameters of the redirect back. */
+  /** Changes the parameters of the redirect back. */
   authorize?: (parameters: URLSearchParams) => void
   /** Changes claims and header, or returns a whole token. */
   idToken?: (claims: Json, header: Json) => string | undefined
   userinfo?: (claims: Json) => void
-  /** Refuses a token request; `authorization` as sent. Undefined: as usual. */
+  /** Rejects a token request; `authorization` is as sent. Undefined: responds normally. */
   token?: (authorization: string, form: URLSearchParams) => { status: number; body: Json } | undefined
-  /** Takes a request over; true when it did. */
+  /** Handles a request instead of the issuer; returns true if it did. */
   takeOver?: (path: string, response: ServerResponse) => boolean
 }
 
@@ -23,9 +23,9 @@ const json = (response: ServerResponse, value: unknown, status = 200) =>
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A small OpenID provider on loopback that signs `person` in without a question, and can be told to misbehave. */
+/** A small OpenID provider on loopback that signs `person` in without asking, and can misbehave on request. */
 export class FakeIssuer {
-  /** Claims of whoever signs in next. */
+  /** Claims of the next person who signs in. */
   person: Json = {
     sub: 'alice-1',
     email: 'alice@example.com',
@@ -34,9 +34,9 @@ export class FakeIssuer {
   }
   misbehave: Misbehaviour = {}
   readonly clientId = 'mezite'
-  /** With the characters that some providers do not decode. */
+  /** Contains the characters that some providers do not decode. */
   readonly clientSecret = `-_.~${randomBytes(16).toString('base64url')}`
-  /** How often each path was asked. */
+  /** Number of requests by path. */
   readonly asked = new Map<string, number>()
   /** Queries of all authorization requests. */
   readonly authorizations: URLSearchParams[] = []
@@ -57,7 +57,7 @@ export class FakeIssuer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** How a connector names this provider: the `spec` of its document, to which rules are added. */
+  /** The `spec` of a connector document for this provider, without rules. */
   get spec() {
     return { issuer_url: this.url, client_id: this.clientId, client_secret: { value: this.clientSecret } }
   }
@@ -76,7 +76,7 @@ export class FakeIssuer {
     return this.signer()(claims, header)
   }
 
-  /** What signs with the key that is current now, also after it was rotated. */
+  /** A function that keeps signing with the current key, even after a rotation. */
   signer(): (claims: Json, header?: Json) => string {
     const { kid, privateKey } = this.#key
     return (claims, header = {}) => {
@@ -85,7 +85,7 @@ export class FakeIssuer {
     }
   }
 
-  /** HS256 with the public key as secret: the classic confusion. */
+  /** Signs with HS256 and the public key as the secret: an algorithm confusion attack. */
   signConfused(claims: Json): string {
     const text = `${encode({ alg: 'HS256', typ: 'JWT', kid: this.#key.kid })}.${encode(claims)}`
     const pem = this.#key.publicKey.export({ format: 'pem', type: 'spki' })

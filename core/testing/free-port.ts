@@ -1,13 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-// Below the ports that systems hand out by themselves (Linux from 32768, others from 49152): a connection that
-// somebody opens meanwhile, or a server that asks for any port, does not get one of these.
+// Below the ephemeral ports (Linux from 32768, others from 49152), so that neither an outgoing connection nor a server
+// on port 0 takes one of these in the meantime.
 const LOWEST = 20_000
 const HIGHEST = 32_000
 const ATTEMPTS = 100
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago; whoever listens on it must be ready to lose the race. */
+/**
+ * A port of 127.0.0.1 that was free just now. Another program may take it first, so the caller must be able to retry.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, HIGHEST)

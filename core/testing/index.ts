@@ -1,4 +1,4 @@
-/** What authors of plugins test with. Nothing here runs in a hub or an agent. */
+/** Test helpers for plugin authors. None of this runs in a hub or an agent. */
 export { type AdminClient, ApiError, adminClient } from './admin-client.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export type { ConformTest } from './conformance-test.ts'

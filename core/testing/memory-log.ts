@@ -1,14 +1,14 @@
 import type { Log } from '../kernel/log.ts'
 import { createLog } from '../log/program-log.ts'
 
-/** A log that is kept instead of printed. */
+/** A log that is stored instead of printed. */
 export interface MemoryLog {
   readonly log: Log
-  /** Whole lines, as text, oldest first. */
+  /** Complete lines as text, oldest first. */
   readonly lines: readonly string[]
 }
 
-/** The log of a program under test: silent, every level, and there to be looked at when the test fails. */
+/** The log of a program under test: it prints nothing and stores every level, for a test that fails. */
 export function memoryLog(): MemoryLog {
   const lines: string[] = []
   const log = createLog({ level: 'debug', format: 'text', write: (line) => void lines.push(line.trimEnd()) })

@@ -7,13 +7,13 @@ import { openAdmitted } from '../hub/tunnel/agent-selector.ts'
 import { resetSocket } from '../wire/socket-reset.ts'
 
 /**
- * A tunnel without agents: `open` connects to the app's URI from this process. Pipes behave as real ones do, resets
- * included. `failing` names agents whose dials fail, and `connected` may be set to those that are connected.
+ * A tunnel without agents: `open` connects to the app's URI from this process. Pipes behave like real ones, including
+ * resets. `failing` names agents whose dials fail; set `connected` to the agents that are connected.
  */
 export class MemoryTunnel implements Tunnel {
   readonly failing = new Set<string>()
   readonly dials: string[] = []
-  /** With the agent that each goes through. */
+  /** Each socket with its agent. */
   readonly sockets = new Map<Socket, string>()
   connected: readonly string[]
 
@@ -79,7 +79,7 @@ export class MemoryTunnel implements Tunnel {
     return null
   }
 
-  /** The agent is gone at once, and with it every pipe through it. */
+  /** Disconnects the agent immediately and resets every pipe through it. */
   disconnect(hostname: string): void {
     this.connected = this.connected.filter((name) => name !== hostname)
     for (const [socket, agent] of this.sockets) {

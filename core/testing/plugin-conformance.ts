@@ -6,13 +6,13 @@ import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformPlugin`. */
 export interface ConformPluginOptions extends TestHostOptions {
-  /** Slices that the plugin must reject. */
+  /** Configurations that the plugin must reject. */
   readonly refused?: readonly unknown[]
 }
 
 /**
  * Checks the rules for every plugin: a valid definition, a schema that rejects misspelled keys, a setup without side
- * effects, and a lifecycle that works twice in one process. `config` is a valid slice, `use` has the plugin's needs.
+ * effects, and a lifecycle that works twice in one process. `config` is a valid configuration, `use` provides the needs.
  */
 export function conformPlugin(t: ConformTest, plugin: AnyPlugin, options: ConformPluginOptions = {}): void {
   const { refused = [], ...host } = options

@@ -8,26 +8,26 @@ import { freePort } from './free-port.ts'
 const run = promisify(execFile)
 const START_MS = 90_000
 
-/** A real PostgreSQL server of one's own. */
+/** A separate, real PostgreSQL server. */
 export interface TestPostgres {
-  /** URL of a database that nobody else uses. */
+  /** Creates a database that no other test uses, and returns its URL. */
   createDatabase(): Promise<string>
-  /** Path of a program that comes with the server: `pg_dump`. */
+  /** Path of a program of the server, such as `pg_dump`. */
   program(name: string): string
   /** Pid of the server, for stopping it with signals. */
   readonly pid: number
   /** Every process of the server. */
   pids(): Promise<number[]>
-  /** Ends the server as a restart does, and starts it again at the same address. */
+  /** Stops the server as a restart does; `start` starts it again at the same address. */
   stop(): Promise<void>
   start(): Promise<void>
-  /** Ends the server and removes its files. */
+  /** Stops the server and removes its files. */
   close(): Promise<void>
 }
 
 /**
- * Starts a PostgreSQL server with a fresh data directory, on a free port of 127.0.0.1, as the user `postgres` when the
- * caller is root. Throws when no server is installed; `MEZITE_TEST_POSTGRES_BIN` names another folder of its programs.
+ * Starts a PostgreSQL server with a new data directory on a free port of 127.0.0.1, as the user `postgres` if the
+ * caller is root. Throws if no server is installed; `MEZITE_TEST_POSTGRES_BIN` selects another folder of its programs.
  */
 export async function startPostgres(): Promise<TestPostgres> {
   const bin = process.env.MEZITE_TEST_POSTGRES_BIN ?? (await findBin())

@@ -3,14 +3,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** A TCP relay that delays every byte. */
 export interface SlowPath {
   readonly port: number
-  /** Lets no byte pass any more and closes nothing, as a network that drops packets. */
+  /** Stops relaying bytes without closing connections, like a network that drops packets. */
   silence(): void
   close(): void
 }
 
 /**
- * Relays connections to a port of this machine. `delayMs` is the time of one way. Of the pieces that pass, the share `loss`
- * comes `delayMs * 2` later, and everything behind it as well: what TCP makes of a lost packet.
+ * Relays connections to a port of this machine. `delayMs` is the one-way delay. The share `loss` of the chunks, and
+ * everything after each of them, arrives `delayMs * 2` later, as when TCP resends a lost packet.
  */
 export async function openSlowPath(
   port: number,

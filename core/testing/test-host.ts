@@ -9,9 +9,9 @@ import type { Ref, ServiceRef, SlotRef } from '../kernel/reference.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { memoryLog } from './memory-log.ts'
 
-/** What the plugin is set up with. */
+/** The configuration and parts for the plugin. */
 export interface TestHostOptions {
-  /** The plugin's slice of `plugins:`, checked against its schema. */
+  /** The plugin's configuration under `plugins:`, checked against its schema. */
   readonly config?: unknown
   /** Stand-ins by the names under `needs` and `wants`: a service, or the entries of a slot. */
   readonly use?: Readonly<Record<string, unknown>>
@@ -26,7 +26,7 @@ export interface RecordedTap {
   readonly pure: boolean
 }
 
-/** A plugin that was set up alone. */
+/** A plugin set up on its own. */
 export interface TestHost<Side extends PluginSide = 'hub'> {
   /** Calls the plugin's taps as the program does, with deadlines. */
   readonly calls: HookCalls<Side extends 'hub' ? HubHooks : AgentHooks>
@@ -40,14 +40,14 @@ export interface TestHost<Side extends PluginSide = 'hub'> {
   readonly log: readonly string[]
   /** Runs its `lifecycle.start`. */
   start(): Promise<void>
-  /** Runs its `lifecycle.stop`, unless it has a `start` that was not reached. */
+  /** Runs its `lifecycle.stop`, unless it has a `start` that has not run. */
   stop(): Promise<void>
 }
 
 /**
  * Sets up one plugin with the real kernel and stand-ins for its needs, for unit tests. Throws the errors of the kernel:
- * MEZ_CONFIG_INVALID, MEZ_SERVICE_MISSING for a need without a stand-in, MEZ_SETUP_FAILED. For the agent's half of a
- * plugin write `createTestHost<'agent'>(…)`.
+ * MEZ_CONFIG_INVALID, MEZ_SERVICE_MISSING for a need without a stand-in, MEZ_SETUP_FAILED. Use
+ * `createTestHost<'agent'>(…)` for the agent's half of a plugin.
  */
 export function createTestHost<Side extends PluginSide = 'hub'>(
   plugin: AnyPlugin,
@@ -90,7 +90,7 @@ function standIns(plugin: AnyPlugin, use: Readonly<Record<string, unknown>>): (r
 type Tap = (fn: unknown, options?: TapOptions) => void
 type View = Readonly<Record<string, Readonly<Record<string, Tap>>>>
 
-/** The same plugin; its taps are recorded after the kernel has accepted them. */
+/** The same plugin, with its taps recorded after the kernel has accepted them. */
 function recorded(plugin: AnyPlugin, taps: RecordedTap[]): AnyPlugin {
   const watch = (tap: View): View =>
     mapValues(tap, (verbs, room) =>

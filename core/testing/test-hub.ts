@@ -11,7 +11,7 @@ import { freePort } from './free-port.ts'
 import { memoryLog } from './memory-log.ts'
 import { Visitor } from './visitor.ts'
 
-/** A plugin as a value, with its slice of `plugins:`. */
+/** A plugin as a value, with its configuration under `plugins:`. */
 export interface PluginUnderTest {
   readonly plugin: AnyPlugin
   readonly config?: unknown
@@ -19,7 +19,7 @@ export interface PluginUnderTest {
 
 /** Differences from a hub with the default configuration. */
 export interface TestHubOptions {
-  /** Further plugins as values, such as a test file defines or imports. */
+  /** Additional plugins as values, for example defined or imported by a test file. */
   readonly plugins?: readonly (AnyPlugin | PluginUnderTest)[]
   /** Keys of `mezhub.yaml` that differ; sections are merged key by key, `plugins:` can turn standard plugins off. */
   readonly config?: Readonly<Record<string, unknown>>
@@ -34,7 +34,7 @@ export interface TestHub {
   readonly signInUrl: string
   /** Origin of the app with this name, registered or not. */
   appUrl(name: string): string
-  /** PEM of the authority of its development certificate, and the file that has it. */
+  /** PEM of the authority of its development certificate, and its file. */
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
@@ -43,11 +43,11 @@ export interface TestHub {
   readonly api: AdminClient
   /** A person with a new browser that trusts the hub's certificate. */
   visitor(): Visitor
-  /** Resolves when the hub is ready. After a fake clock has moved, it must first read its database again. */
+  /** Resolves when the hub is ready. After a fake clock has moved, the hub must first read its database again. */
   ready(): Promise<void>
   /** Its log lines so far, of every level. */
   readonly log: readonly string[]
-  /** Drains and closes it and removes its files; safe twice. */
+  /** Drains and closes the hub, and removes its files. Safe to call twice. */
   stop(): Promise<void>
 }
 
@@ -55,9 +55,9 @@ const ATTEMPTS = 5
 const READY_MS = 60_000
 
 /**
- * Starts a whole hub in this process: embedded database in a folder of its own, free ports of 127.0.0.1, a development
- * certificate, the standard plugins and yours. Names are below `.localhost`: a `Visitor` resolves them itself. Rejects
- * like `mezhub start`, with all problems of the configuration. Stop it at the end of the test.
+ * Starts a complete hub in this process: embedded database in its own folder, free ports of 127.0.0.1, a development
+ * certificate, the standard plugins and yours. Names are below `.localhost`, which a `Visitor` resolves itself. Rejects
+ * like `mezhub start`, with all problems of the configuration. Stop the hub at the end of the test.
  */
 export async function createTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const dir = await mkdtemp(join(tmpdir(), 'mezite-test-hub-'))
@@ -65,7 +65,7 @@ export async function createTestHub(options: TestHubOptions = {}): Promise<TestH
     await seedDatabase(join(dir, 'data'))
     for (let attempt = 1; ; attempt++) {
       const hub = await launch(dir, options).catch((error: NodeJS.ErrnoException) => {
-        // Another program took the port between its choice and its use.
+        // Another program took the port after it was chosen.
         if (error.code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error
         return null
       })
@@ -81,12 +81,12 @@ async function launch(dir: string, options: TestHubOptions): Promise<TestHub> {
   const file = join(dir, 'mezhub.yaml')
   const dataDir = join(dir, 'data')
   await writeFile(file, stringify(settings(await freePort(), dataDir, options.config)), { mode: 0o600 })
-  // Loaded here, since most of what this package offers needs no hub.
+  // Loaded here, because most of this package does not need a hub.
   const [{ loadConfig }, { createHub }] = await Promise.all([
     import('../hub/config/config-loader.ts'),
     import('../hub/hub.ts'),
   ])
-  // No variable of the machine may reach into a test.
+  // Environment variables of the machine must not affect a test.
   const { config, plugins } = await loadConfig({ file, env: {} })
   const { log, lines } = memoryLog()
   const hub = createHub({
@@ -144,7 +144,7 @@ function settings(port: number, dataDir: string, revisions: Settings = {}): Sett
     diagnostics: { listen_addr: '127.0.0.1:0' },
   }
   const merged = merge(defaults, revisions) as { proxy: { public_addr: string } }
-  // Nobody can name the port in advance.
+  // The port is not known in advance.
   const { public_addr: address } = merged.proxy
   const proxy = { ...merged.proxy, public_addr: address.includes(':') ? address : `${address}:${port}` }
   return { ...merged, proxy }

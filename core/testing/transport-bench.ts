@@ -31,7 +31,7 @@ export interface TransportUnderTest {
   readonly agent: AgentTransport
 }
 
-/** A fresh carrier: the end that the agent dialled, and the end that the hub received. */
+/** A new carrier: the end that the agent dialled, and the end that the hub received. */
 export interface Carrier {
   readonly agent: Duplex
   readonly hub: Duplex
@@ -45,13 +45,13 @@ export interface BenchTunnel extends Carrier {
   close(): void
 }
 
-/** A place where a transport gets its connections as in a hub. */
+/** Gives a transport its connections as a hub does. */
 export interface TransportBench {
   readonly port: number
   /** Dials through `port`, by default the hub's own. */
   open(port?: number): Promise<Carrier>
   dial(signal: AbortSignal, port?: number): Promise<Duplex>
-  /** `echo`: the streams themselves return what they get. */
+  /** With `echo` the streams themselves return the bytes that they receive. */
   tunnel(app: ((socket: Socket) => void) | 'echo', port?: number): Promise<BenchTunnel>
   close(): Promise<void>
 }
@@ -78,7 +78,7 @@ export async function openTransportBench(
   const server = hub.alpn ? createServer({ noDelay: true }, deliver) : webServer()
   await hub.listen?.(deliver)
 
-  /** The hub's own host, as far as transports see it. */
+  /** The parts of the hub's own host that transports use. */
   function webServer() {
     const web = createSecureServer({ key, cert, allowHTTP1: true, settings: { enableConnectProtocol: true } })
     web.on('connection', (socket) => {

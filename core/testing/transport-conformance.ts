@@ -11,21 +11,21 @@ import type { ConformTest } from './conformance-test.ts'
 import { openSlowPath } from './slow-path.ts'
 import { openTransportBench, type TransportBench, type TransportUnderTest } from './transport-bench.ts'
 
-/** Figures that a machine without other work reaches. */
+/** Figures that an idle machine reaches. */
 export interface TransportFigures {
   /** MB/s on one stream at 50 ms round-trip time. */
   readonly slowPathMBs: number
 }
 
-/** A small exchange that waits for the delayed acknowledgement of TCP (Nagle) takes 40 ms each time. */
+/** A small exchange takes 40 ms if it waits for TCP's delayed acknowledgement (Nagle). */
 const NAGLE_MS = 20
-/** At 50 ms round-trip time a window of 64 KiB lets 1.3 MB/s pass. */
+/** At a round-trip time of 50 ms a window of 64 KiB limits a stream to 1.3 MB/s. */
 const SLOW_PATH_MBS = 2
 const BIG = 8 << 20
 
 /**
- * Checks a transport alone, and with the tunnel on it: streams, flow control and heartbeats of the core, over a real
- * connection to a place like the hub's public port. `figures` demands speed as well, for runs on an idle machine.
+ * Checks a transport alone and with the tunnel on it: streams, flow control and heartbeats of the core, over a real
+ * connection to a port like the hub's public port. `figures` also checks the speed, for runs on an idle machine.
  */
 export function conformTransport(
   t: ConformTest,
@@ -52,7 +52,7 @@ export function conformTransport(
       const whole = Buffer.concat(sent)
       const arrived = collect(to, whole.length + 5)
       for (const chunk of sent) from.write(chunk)
-      // What http.request does with a body: a transport that holds strings back must not mix them up.
+      // As http.request does with a body: a transport that buffers strings must keep their order.
       from.cork()
       from.write('body!')
       from.write('')
@@ -90,7 +90,7 @@ export function conformTransport(
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     const { port } = silent.address() as AddressInfo
     const carrier = bench.dial(AbortSignal.timeout(200), port)
-    // A carrier that needs no reply from the hub is there at once.
+    // A carrier that does not need a reply from the hub is ready immediately.
     if (parts.hub.alpn) await carrier
     else await rejects(t, carrier, 'while the hub is silent')
     silent.close()
@@ -253,7 +253,7 @@ function collect(stream: Duplex, length: number): Promise<Buffer> {
   })
 }
 
-/** True when the stream takes more within `ms`. */
+/** True if the stream drains within `ms`. */
 function drained(stream: Duplex, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const late = setTimeout(() => resolve(false), ms)

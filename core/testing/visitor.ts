@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp 
 import { type Agent, request as requestHttps } from 'node:https'
 import { lookupLocalhost } from '../wire/localhost-lookup.ts'
 
-/** What came back, read to its end. */
+/** A complete response. */
 export interface Answer {
   readonly url: string
   readonly status: number
@@ -15,24 +15,24 @@ export interface Ask {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Buffer
-  /** How long the whole exchange may take, in milliseconds. */
+  /** Timeout of the whole exchange, in milliseconds. */
   readonly timeoutMs?: number
-  /** Whose connections to use; a connection of its own when left out. */
+  /** The agent whose connections to use. Default: a new connection. */
   readonly agent?: Agent
 }
 
 const MAX_REDIRECTS = 20
 
 /**
- * A person with a browser, without the browser: cookies by host (as `__Host-` cookies are), redirects,
- * Fetch Metadata and forms. For scripted walks through a cluster; what only a browser enforces it does not.
+ * A simulated browser: cookies by host (like `__Host-` cookies), redirects, Fetch Metadata and forms. For scripts that
+ * use a cluster; it does not enforce the rules that a real browser enforces.
  */
 export class Visitor {
-  /** What it trusts besides the usual authorities, PEM. */
+  /** PEM of the authority to trust in addition to the usual ones. */
   readonly ca: string | undefined
   readonly #cookies = new Map<string, Map<string, string>>()
 
-  /** `ca`: PEM of the authority to trust besides the usual ones. */
+  /** `ca` is the PEM of the authority to trust in addition to the usual ones. */
   constructor(ca?: string) {
     this.ca = ca
   }
@@ -56,7 +56,7 @@ export class Visitor {
     throw new Error(`more than ${MAX_REDIRECTS} redirects from ${url}, the last to ${next}`)
   }
 
-  /** Sends the form that `page` holds whose action matches, as a browser would on a click. */
+  /** Submits the form of `page` whose action matches, as a browser does on a click. */
   submit(page: Answer, action: RegExp, fields: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const form = [...page.text.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gs)]
       .map(([, attributes = '', inner = '']) => ({ target: attribute(attributes, 'action') ?? '', inner }))
@@ -79,7 +79,7 @@ export class Visitor {
     })
   }
 
-  /** One exchange, whole body as text, no redirect followed. */
+  /** One exchange with the whole body as text; does not follow redirects. */
   async fetch(url: string, ask: Ask = {}): Promise<Answer> {
     const response = await this.stream(url, ask)
     const chunks: Buffer[] = []
@@ -92,7 +92,7 @@ export class Visitor {
     }
   }
 
-  /** One exchange; resolves with the head, the body still to be read. */
+  /** One exchange; resolves with the head while the body is still unread. */
   stream(url: string, ask: Ask = {}): Promise<IncomingMessage> {
     const target = new URL(url)
     const request = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, {

@@ -10,7 +10,7 @@ async function dial({ host, port, signal, connect }: HubTarget): Promise<Framed>
   return new Promise((resolve, reject) => {
     const asked = request({
       ...{ host, port, path: PATH, headers: { connection: 'Upgrade', upgrade: 'framed' } },
-      // Agent and hub prove who they are inside, in the tunnel's own TLS.
+      // Agent and hub authenticate each other in the tunnel's own TLS.
       createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
     })
     const abort = (): void => void asked.destroy(signal.reason as Error)

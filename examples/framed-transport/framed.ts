@@ -3,11 +3,11 @@ import { Duplex } from 'node:stream'
 export const PATH = '/v1/tunnel/framed'
 const HEADER = 4
 
-/** The bytes of a connection in frames: a length of four bytes, then so many bytes. */
+/** A connection whose bytes are sent in frames: a length of four bytes, then the data. */
 export class Framed extends Duplex {
   readonly #socket: Duplex
   #header = Buffer.alloc(0)
-  /** Bytes of the current frame that are still to come. */
+  /** Bytes of the current frame that have not arrived yet. */
   #left = 0
 
   constructor(socket: Duplex) {

@@ -2,7 +2,7 @@ import { defineHubPlugin } from '@mezite/core'
 import { transports } from '@mezite/core/protocol'
 import { Framed, PATH } from './framed.ts'
 
-/** Takes tunnels that agents send in frames, behind an HTTP upgrade at one path of the hub's own host. */
+/** Accepts tunnels that agents send in frames after an HTTP upgrade at one path of the hub's own host. */
 export default defineHubPlugin({
   name: 'framed-transport',
   api: 1,

@@ -10,7 +10,7 @@ export default defineHubPlugin({
   summary: 'Blocks paths of applications and rewrites headers',
   config: Type.Object(
     {
-      /** Prefixes that nobody reaches, by the name of the app. */
+      /** Blocked path prefixes, by the name of the app. */
       blocked: Type.Object({}, { additionalProperties: Type.Array(Type.String({ pattern: '^/' })) }),
     },
     { additionalProperties: false },

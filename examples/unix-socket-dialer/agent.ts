@@ -29,7 +29,7 @@ function dial(path: string, target: DialTarget): Promise<Socket> {
       () => socket.destroy(new Error(`${path} did not answer in time`)),
       target.connectMs,
     )
-    // Stays: whoever takes the socket adds its own, and an error must never go unheard in between.
+    // This listener stays, so that an error before the caller adds its own listener is handled.
     socket.on('error', reject)
     socket.on('close', () => clearTimeout(deadline))
     socket.once('connect', () => {

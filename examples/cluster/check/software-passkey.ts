@@ -3,9 +3,9 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 /** The parts of `PublicKeyCredential…OptionsJSON` that an authenticator needs. */
 export interface PasskeyOptions {
   readonly challenge: string
-  /** Of `get`. */
+  /** Set for `get`. */
   readonly rpId?: string
-  /** Of `create`. */
+  /** Set for `create`. */
   readonly rp?: { readonly id: string }
   readonly user?: { readonly id: string }
 }
@@ -21,7 +21,7 @@ const text = (value: string): Buffer => Buffer.concat([head(0x60, value.length),
 const bytes = (value: Buffer): Buffer => Buffer.concat([head(0x40, value.length), value])
 const map = (...entries: readonly Buffer[]): Buffer =>
   Buffer.concat([head(0xa0, entries.length / 2), ...entries])
-/** Small integers, negative ones included. */
+/** Small integers, including negative ones. */
 const int = (value: number): Buffer => (value < 0 ? head(0x20, -1 - value) : head(0, value))
 
 /** A passkey in software (ES256, no attestation), for use without a browser. */
@@ -32,7 +32,7 @@ export class SoftwarePasskey {
   #userHandle = ''
   #counter = 0
 
-  /** `origin`: that of the page, which a browser would add. */
+  /** `origin` is the origin of the page, which a browser would add. */
   constructor(origin: string) {
     this.#origin = origin
   }

@@ -26,7 +26,7 @@ def integer(raw):
 
 
 def verify(assertion, keys, issuer, audience, app, now=None):
-    """The claims; raises ValueError for what was not signed for this app, by this hub, just now."""
+    """Returns the claims. Raises ValueError unless this hub signed the assertion for this app within the last minutes."""
     head, body, signature = assertion.split(".")
     header = json.loads(decode(head))
     # The verifier chooses the algorithm, never the token; "jku" and similar headers are ignored.

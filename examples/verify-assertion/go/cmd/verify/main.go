@@ -1,4 +1,4 @@
-// Command verify prints the claims of an assertion, or says why it is refused and exits 1.
+// Command verify prints the claims of an assertion, or prints why the assertion is rejected and exits 1.
 //
 //	go run ./cmd/verify ISSUER AUDIENCE APP < '{"keys": [...], "assertion": "..."}'
 package main
