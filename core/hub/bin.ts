@@ -4,19 +4,19 @@ import { reportCrash } from '../loader/crash-report.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
 
-/** On a terminal a person waits for the end, and no balancer does. */
+/** On a terminal a person waits for the hub to stop, and there is no balancer. */
 const withoutDelay = (config: HubConfig): HubConfig =>
   process.stdin.isTTY ? { ...config, proxy: { ...config.proxy, shutdownDelayMs: 0 } } : config
 
-// Everything that the hub creates is for its own user only.
+// Only the hub's own user may access the files that it creates.
 process.umask(0o077)
 
-/** Runs until a signal has drained the hub. Only this file touches signals and the exit of the process. */
+/** Runs until a signal has drained the hub. Only this file handles signals and the exit of the process. */
 process.exitCode = await runCli({
   args: process.argv.slice(2),
   start: async (loaded) => {
     const log = startLog(loaded)
-    // An uncaught error leaves a gate in an unknown state: end, so that a supervisor restarts it.
+    // An uncaught error leaves a gate in an unknown state: exit, so that a supervisor restarts it.
     const die = (error: unknown) => {
       reportCrash(error, loaded.plugins, log)
       process.exit(1)
@@ -38,9 +38,9 @@ process.exitCode = await runCli({
       process.on('SIGTERM', onSignal)
       process.on('SIGINT', onSignal)
     })
-    // Without a listener SIGHUP would end the process. Parts that reopen files add their own.
+    // Without a listener, SIGHUP would end the process. Parts that reopen files add their own listeners.
     process.on('SIGHUP', () => log.info('SIGHUP: reopening files'))
-    // A signal during the start ends it in order: stop() waits for the current step.
+    // A signal during start-up stops it in order: stop() waits for the current step.
     const early = stopped.then(() => hub.stop())
     early.catch(() => {})
     await Promise.race([hub.start(), stopped])
@@ -52,11 +52,13 @@ process.exitCode = await runCli({
   },
 })
 
-// Everything is closed now; a handle that is still open must not keep a supervisor waiting.
+// Everything is closed now; a leaked handle must not keep a supervisor waiting.
 const LINGER_MS = 2_000
 setTimeout(() => process.exit(), LINGER_MS).unref()
 
-/** Returns the garbage of loading and migrating, some 40 MB that V8 would keep in an idle hub. Takes about 50 ms. */
+/**
+ * Frees the memory used while loading and migrating: about 40 MB that V8 would keep in an idle hub. Takes about 50 ms.
+ */
 function releaseStartupMemory(): void {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')({ type: 'major', flavor: 'last-resort' })

@@ -88,7 +88,7 @@ async function run(
 
 const isCommand = (text: string): text is Command => Object.hasOwn(HELP, text)
 
-/** The message for a command that is unknown, incomplete, or followed by a file without its flag. */
+/** The message for a command that is unknown or incomplete, or followed by a file without --config. */
 function wrongCommand(given: string): string {
   const begun = Object.keys(HELP).filter((known) => known.startsWith(`${given} `))
   if (begun.length > 0) return `mezhub ${given} is not complete: ${begun.join(' or ')}`

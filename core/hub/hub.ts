@@ -50,11 +50,11 @@ export interface HubOptions {
 
 /** One hub: control plane and proxy in one process. */
 export interface Hub extends Pick<Lifetime<OpenHub>, 'start' | 'stop'> {
-  /** The ports that it listens on, once started. */
+  /** The ports that it listens on; null before the start. */
   readonly ports: OpenHub['ports'] | null
 }
 
-/** How long a lost client or a plugin may delay the end of a drain beyond the grace, in milliseconds. */
+/** How long a lost client or a plugin may delay a drain beyond the grace period, in milliseconds. */
 const CLOSE_MS = 2_000
 
 /** Connects the rooms and the plugins. Opens nothing before `start`. */
@@ -107,7 +107,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   kernel.setup([...parts, [certifiedHttp, certified]])
   await startRooms(rooms, roomsOptions)
   onClose(() => kernel.stop())
-  // Before plugins stop: audit events still reach their sinks.
+  // Runs before plugins stop, so that audit events still reach their sinks.
   onClose(() => audit.close())
   onClose(() => tunnel.close())
   await kernel.start()
@@ -221,7 +221,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     ports: { public: port, diagnostics: diagnosticsPort },
     async drain() {
       state = 'draining'
-      // Until balancers notice /readyz the hub serves their clients, and closes each connection with its response.
+      // Until balancers notice /readyz, the hub serves their clients and closes each connection with its response.
       browsers.announceShutdown()
       await pause(shutdownDelayMs)
       // Agents stop connecting to this hub, and other hubs stop sending their agents here.

@@ -1,4 +1,4 @@
-/** What programs around the hub need; plugin authors import `@mezite/core`. */
+/** Exports for programs that run a hub; plugin authors import `@mezite/core`. */
 
 export { type LoadedConfig, loadConfig } from './config/config-loader.ts'
 export type { Address, HubConfig, Keypair } from './config/hub-config.ts'

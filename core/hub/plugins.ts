@@ -35,7 +35,7 @@ export const standardPlugins: readonly string[] = [
   'webauthn',
 ]
 
-/** Which of them provides a service, for the error about its absence. */
+/** The standard plugin that provides a service, for the error about a missing service. */
 export const standardProviders: Readonly<Record<string, string>> = {
   assertion: 'identity-jwt',
   commandLogins: 'cli-login',
@@ -67,7 +67,7 @@ export type HubServices = { readonly [K in keyof typeof hubServices]: Received<(
 
 type Check = (part: unknown) => string | null
 
-/** Checks that a part has these methods, and its other members with `more`; null: it is valid. */
+/** Checks that a part has these methods, and its other members with `more`. Null means valid. */
 function partWith(
   methods: readonly string[],
   more: Readonly<Record<string, (value: unknown) => boolean>> = {},
@@ -91,7 +91,7 @@ const maybe = (value: unknown) => value === undefined || typeof value === 'funct
 /** Part of the URLs that the hub serves for a method. */
 const pathSegment = (value: unknown) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value)
 
-/** Checks of what plugins provide, by reference: as far as it can be checked before use. Null: valid. */
+/** Checks of the parts that plugins provide, by reference, as far as possible before use. Null means valid. */
 export const hubPartChecks: Readonly<Record<string, Check>> = {
   appKinds: partWith([], {
     name: (value) => typeof value === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value),

@@ -41,7 +41,7 @@ import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
 import { createUsers } from './users/users.ts'
 
-/** Tables of the rooms, in the order in which they are created; those of plugins come after. */
+/** Migrations of the rooms, in order; those of plugins run after them. */
 export const roomMigrations: readonly Migrations[] = [
   keysMigrations,
   catalogMigrations,
@@ -51,7 +51,7 @@ export const roomMigrations: readonly Migrations[] = [
   hubsMigrations,
 ]
 
-/** What the rooms of one hub need besides each other. */
+/** Dependencies of the rooms of one hub, other than each other. */
 interface RoomsOptions {
   readonly config: HubConfig
   readonly instanceId: string
@@ -66,7 +66,7 @@ interface RoomsOptions {
 /** The rooms of one hub, connected. */
 export type Rooms = Awaited<ReturnType<typeof openRooms>>
 
-/** Opens the database and the certificates, and connects the rooms. None of them runs yet. */
+/** Opens the database and the certificates, and connects the rooms without starting them. */
 export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { publicNames, clusterName, dataDir } = config
@@ -240,7 +240,7 @@ export async function startRooms(rooms: Rooms, options: RoomsOptions): Promise<v
   onClose(() => authorities.close())
 }
 
-/** Throws `MEZ_AUDIT_MISSING` when events could be lost and the configuration does not accept that. */
+/** Throws `MEZ_AUDIT_MISSING` if events could be lost and the configuration does not allow that. */
 function checkAuditSinks(sinks: readonly AuditSink[], required: boolean, log: Log): void {
   if (sinks.some(({ guarantee }) => guarantee === 'enforced')) return
   const names = sinks.map(({ name }) => name).join(', ') || 'none'

@@ -40,7 +40,7 @@ export async function readNewest(
   return { events: events.slice(0, limit), cut: events.length > limit }
 }
 
-/** A page of the trail. The hub sends pages oldest first, whichever end of the trail they are from. */
+/** A page of the trail. The hub sends every page oldest first, from either end of the trail. */
 async function readPage(client: HubClient, query: Query, left: number): Promise<readonly Flat[]> {
   const limit = Math.min(left, PAGE)
   return listOf<Flat>(await client.call('GET', '/audit', { query: { ...query, limit } })).slice(0, limit)

@@ -18,11 +18,11 @@ export interface PutResult {
   readonly name: string
   readonly created: boolean
   readonly resource: Resource
-  /** What the change has ended; null if the hub does not report it. */
+  /** The connections that the change has ended; null if the hub does not report them. */
   readonly cut: Cut | null
 }
 
-/** Prints whether a document was created, or replaced and what that ended. */
+/** Prints whether a document was created or replaced, and the connections that this ended. */
 export function printPut(kind: string, result: PutResult): void {
   const text = result.created
     ? `Created ${kind} ${result.name}.`

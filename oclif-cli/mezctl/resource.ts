@@ -31,7 +31,7 @@ export function nameOf(object: Resource | Flat): string {
   return String(metadata?.name ?? name ?? '')
 }
 
-/** What a change has ended: live connections on how many hubs, and how long that took. */
+/** The effect of a change: the number of live connections cut, on how many hubs, and how long that took. */
 export interface Cut {
   readonly streams?: unknown
   readonly hubs?: unknown

@@ -25,9 +25,9 @@ export interface FoundApp {
 }
 
 /**
- * Checks access to an app and finds its protocol, without connecting to the app: asked for an HTTP app, the hub dials
- * nothing before the first request, and for a TCP app that the user may open it answers `protocol_mismatch`. Throws
- * `Refusal`.
+ * Checks access to an app and finds its protocol, without connecting to the app: it requests an HTTP app, for which the
+ * hub dials nothing before the first request; for a TCP app that the user may open the hub responds
+ * `protocol_mismatch`. Throws `Refusal`.
  */
 export async function findApp(options: {
   readonly app: string

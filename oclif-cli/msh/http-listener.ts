@@ -43,10 +43,12 @@ export function serveHttp(origin: LocalOrigin): Server {
   return server
 }
 
-/** How a client begins that knows of HTTP/2 beforehand (RFC 9113 section 3.4); no method of HTTP/1.1 has this name. */
+/**
+ * First bytes of a client with prior knowledge of HTTP/2 (RFC 9113 section 3.4); HTTP/1.1 has no method of this name.
+ */
 const PREFACE = 'PRI '
 
-/** Calls `done` once the first bytes of a connection tell the version of HTTP; they stay unread. */
+/** Calls `done` once the first bytes of a connection show the version of HTTP; they stay unread. */
 function sniffVersion(socket: Socket, done: (isHttp2: boolean) => void): void {
   const drop = (): void => void socket.destroy()
   socket.on('error', drop)
@@ -103,7 +105,7 @@ function serveHttp1(origin: LocalOrigin, agent: AppAgent): HttpServer {
       })
       sent.on('error', (error) => {
         if (outgoing.destroyed || responded) return void outgoing.destroy()
-        // The hub may have closed an idle connection just now; the app has not seen the request.
+        // The hub may have just closed an idle connection; the app has not received the request.
         if (retry && sent.reusedSocket && isRepeatable(incoming)) return send(false)
         sendRejection(outgoing, failureStatus(error), describeFailure(error, origin.app))
       })
@@ -209,7 +211,7 @@ function sendRejection(outgoing: ServerResponse, status: number, text: string): 
   outgoing.end(`${text}\n`)
 }
 
-/** WebSockets: each has a connection of its own, which relays bytes both ways once the app has agreed. */
+/** Gives each WebSocket its own connection, which relays bytes both ways once the app has accepted it. */
 function serveUpgrades(server: HttpServer, origin: LocalOrigin): void {
   const agent = new AppAgent(origin.app, origin.hub, { keepAlive: false })
   server.on('close', () => agent.destroy())

@@ -12,7 +12,7 @@ const noop = () => {}
 
 /**
  * The local origin of an HTTP app for clients that speak HTTP/2 without TLS, as gRPC does. Each stream becomes one request
- * of HTTP/1.1 to the hub, streaming in both directions and with trailers. Takes connections; never listens.
+ * of HTTP/1.1 to the hub, streaming in both directions and with trailers. It receives connections and never listens.
  */
 export function relayHttp2(origin: LocalOrigin, agent: AppAgent): Http2Server {
   const server = createServer({ settings: { enablePush: false, initialWindowSize: 1 << 20 } })

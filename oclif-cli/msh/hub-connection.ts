@@ -152,7 +152,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
       } catch (error) {
         if (stopped.signal.aborted) throw error
         if ((error as CliError).code === 'MEZ_LOGIN_ENDED') end(error as CliError)
-        // Not at every attempt: an unreachable hub takes five seconds not to answer.
+        // Not at every attempt, because the request to an unreachable hub takes five seconds to time out.
         if (tries % 4 === 0 && (await options.hasEnded())) end(ended('it was revoked or has expired'))
         if (!reported) note(`Lost the hub: ${(error as Error).message}. Reconnecting; local ports stay open.`)
         reported = true
@@ -196,7 +196,7 @@ export function createHubConnection(options: HubConnectionOptions): HubConnectio
           const again = error instanceof StreamLost || (error instanceof Refusal && error.passing)
           if (!again || left <= 0 || stopped.signal.aborted || signal?.aborted) throw error
         }
-        // A session that is ending is noticed a moment later.
+        // The end of a session is noticed a moment later.
         await pause(PASSING_MS)
       }
     },

@@ -33,7 +33,7 @@ export interface OpenApp {
  */
 export async function openApps(options: {
   readonly apps: readonly string[]
-  /** For a single app; null: the port of the last time, or a free one. */
+  /** The port of a single app; null for the port of the previous run, or a free one. */
   readonly port: number | null
   readonly identity: Identity
   readonly client: HubClient | null
@@ -44,7 +44,7 @@ export async function openApps(options: {
   const { apps, identity, client, hub, ports, note } = options
   await hub.connect()
   const found: FoundApp[] = []
-  // One after the other: each may need a page of its own.
+  // One after the other, because each may need its own page.
   for (const app of apps) found.push(await findOrConfirm({ app, client, hub, identity }))
   const opened: OpenApp[] = []
   for (const { app, protocol, publicHost } of found) {
@@ -88,7 +88,7 @@ async function findOrConfirm(options: {
   return findApp(options).catch(fail)
 }
 
-/** A requested port must be free; the port of the last time may be taken by now. */
+/** A requested port must be free; the port of the previous run may be in use by now. */
 async function listen(create: () => Server, requested: number | null, last: number | null): Promise<number> {
   if (requested !== null) return listenLoopback(create(), requested)
   try {

@@ -52,7 +52,7 @@ export class Refusal extends Error {
   /** A stable code. */
   readonly reason: string
 
-  /** `message`: what an administrator wrote for the users whom a lock refuses. */
+  /** `message` is the administrator's text for the users whom a lock refuses. */
   constructor(app: string, status: number, reason: string, message = '') {
     const text = (SENTENCES[reason] ?? 'the hub refused the connection to APP').replaceAll('APP', app)
     super(message === '' ? text : `${text}: ${escapeText(message)}`)
@@ -65,7 +65,7 @@ export class Refusal extends Error {
     return this.status === 401
   }
 
-  /** Worth another attempt after a moment. */
+  /** True if another attempt after a moment may succeed. */
   get passing(): boolean {
     return PASSING.has(this.reason)
   }

@@ -10,7 +10,7 @@ import { escapeText } from './text-escaping.ts'
 
 const WAIT_MS = 5 * 60_000
 
-/** What proves to the hub that the user allowed this login. */
+/** The proof for the hub that the user allowed this login. */
 export interface LoginProof {
   readonly code: string
   /** RFC 7636. */
@@ -159,7 +159,7 @@ async function openPage(page: URL): Promise<void> {
   }
 }
 
-/** What every login returns. */
+/** The result of every login. */
 export interface LoginResult {
   readonly token: string
   /** RFC 3339. */

@@ -19,7 +19,7 @@ export class CliError extends Error {
   readonly status: number | null
   readonly members: Readonly<Record<string, unknown>>
 
-  /** Codes from the hub are in lower case, so that a misspelt one of ours does not compile. */
+  /** Codes from the hub are in lower case, so that a misspelt `MEZ_…` code does not compile. */
   constructor(code: ErrorCode | Lowercase<string>, message: string, options: CliErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
@@ -40,9 +40,9 @@ export function messageOf(error: unknown): string {
   return escapeText(error instanceof Error ? error.message : String(error))
 }
 
-/** What a command line consisted of, for hints and suggestions. */
+/** The command line that was run, for hints and suggestions. */
 export interface CommandLine {
-  /** What was run, such as `mezctl apps ls`. */
+  /** The command, such as `mezctl apps ls`. */
   readonly command: string
   /** The words before the first flag, and every command there is: for a command that does not exist. */
   readonly words?: readonly string[]
@@ -64,7 +64,7 @@ export async function reportError(error: unknown, line: CommandLine): Promise<nu
 
 const usageHint = ({ command }: CommandLine): string => `See what it takes: ${command} --help`
 
-/** What oclif's parser throws, as far as it is read here. */
+/** The parts of an error of oclif's parser that are used here. */
 interface ParserError {
   readonly message?: string
   readonly oclif?: object

@@ -42,7 +42,7 @@ const FILE = /^(out|identity)$|file$|dir$/
 /** The other spellings of a verb that `runProgram` accepts. */
 const SYNONYMS: Readonly<Record<string, string>> = { ls: 'list', rm: 'delete' }
 
-/** What a shell needs to know about a program, from the classes of its commands. */
+/** The commands, flags and values of a program for a shell, from the classes of its commands. */
 function completionTree(
   program: string,
   classes: Readonly<Record<string, Command.Class>>,

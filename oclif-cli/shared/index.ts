@@ -1,4 +1,4 @@
-/** What mezctl and msh share. */
+/** Code that mezctl and msh share. */
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
 export { CliError, messageOf, reportError } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 /**
  * The entry of a program: prints `--version` at once, otherwise loads and runs the rest with the arguments and the
  * package's manifest. `base` is `import.meta.url` of the entry, in the folder of its package or in `dist`. It imports
- * nothing of ours, because it runs before the first output.
+ * no module of this repository, because it runs before the first output.
  */
 export async function startProgram(
   name: string,

@@ -25,7 +25,7 @@ export async function ask(prompt: string, signal?: AbortSignal): Promise<string>
     terminal.once('SIGINT', () => terminal.close())
     const question = terminal.question(prompt, signal === undefined ? {} : { signal })
     const answer = await Promise.race([question, closed])
-    // Output that follows starts on a line of its own.
+    // Start the following output on a new line.
     if (answer === null) process.stderr.write('\n')
     return answer?.trim() ?? ''
   } finally {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Subject } from '../../api/subject.ts'
 import { MezError } from '../../kernel/error.ts'
 
-/** Any process that can open the admin socket. */
+/** The subject of every process that can open the admin socket. */
 export const operator: Subject = Object.freeze({
   user: 'operator@socket',
   roles: ['admin'],
@@ -18,7 +18,7 @@ const PROBE_MS = 1_000
 
 /**
  * Listens on the Unix socket `path` with mode 0600, and creates its directory with mode 0700 if it is missing. Replaces
- * the socket of a dead process. Rejects with `MEZ_SOCKET_IN_USE` when another process listens.
+ * the socket of a process that has ended. Rejects with `MEZ_SOCKET_IN_USE` if another process listens.
  */
 export async function listenAdminSocket(path: string, handler: RequestListener): Promise<Server> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -29,7 +29,7 @@ export async function listenAdminSocket(path: string, handler: RequestListener):
   })
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 }, handler)
   server.on('clientError', (_error, socket) => socket.destroy())
-  // With the mask the socket has mode 0600 from the start; listen() binds synchronously.
+  // The mask gives the socket mode 0600 from the start; listen() binds synchronously.
   const mask = process.umask(0o177)
   try {
     await new Promise<void>((resolve, reject) => {
@@ -61,7 +61,7 @@ function answers(path: string): Promise<boolean> {
   })
 }
 
-/** Counts requests of a server from now on; the returned function waits for the last one, or for the signal. */
+/** Counts the requests of a server from now on; the returned function waits until they end or the signal aborts. */
 export function drainServer(server: Server): (signal: AbortSignal) => Promise<void> {
   let open = 0
   let idle: (() => void) | undefined

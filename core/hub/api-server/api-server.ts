@@ -22,7 +22,7 @@ import { setSecurityHeaders } from './security-headers.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
 const BODY_BYTES = 1024 * 1024
-/** In UTF-16: a user name has 256 characters at most, of which each may take two. */
+/** In UTF-16 units: a user name has at most 256 characters, each of which may take two. */
 const LONGEST_NAME = 512
 
 export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revisions' | 'signInUrl'> {
@@ -33,7 +33,7 @@ export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revis
   /** Program version for the OpenAPI document. */
   readonly version: string
   readonly renderError: RenderError
-  /** Asked on routes with `config.cuts`. */
+  /** Used for routes with `config.cuts`. */
   readonly cuts?: CutReports
   readonly limits?: Partial<ProxyLimits>
   readonly log: Log
@@ -42,20 +42,20 @@ export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revis
 
 /** The hub's own host. */
 export interface Web {
-  /** Mounts everything; rejects when a route is unguarded. Call before `serve`. */
+  /** Mounts all routes; rejects if one is unguarded. Call it before `serve`. */
   start(): Promise<void>
-  /** Serves one request that the host router has routed here. */
+  /** Serves one request from the host router. */
   readonly serve: ServeWeb
-  /** Also answers on the unix socket, where the caller is the operator. */
+  /** Also serves requests on the Unix socket, where the caller is the operator. */
   listenSocket(path: string): Promise<void>
-  /** Every route with who may call it. */
+  /** Every route with its access level. */
   readonly routes: readonly Route[]
   /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
-/** Fastify for pages and API; application traffic never comes here. */
+/** Fastify for pages and the API; it never receives application traffic. */
 export function createApiServer(options: ApiServerOptions): Web {
   const { log, clock = systemClock, renderError } = options
   const limits = { ...defaultLimits, ...options.limits }
@@ -126,7 +126,7 @@ export function createApiServer(options: ApiServerOptions): Web {
   }
 }
 
-/** Fastify names a plugin that hangs by the name of its function; what it throws is named here. */
+/** Names the function, by which Fastify reports a hanging plugin, and adds the name to the plugin's errors. */
 function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['routes'] {
   const mount: WebRoutes['routes'] = async (scope, options) => {
     try {
@@ -154,7 +154,7 @@ function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptio
     },
     transform: ({ schema, url }) => ({
       schema: { ...schema, hide: !url.startsWith('/v1/webapi/') || schema?.hide === true },
-      // A route at the prefix itself answers with and without the slash.
+      // A route at the prefix itself works with and without the slash.
       url: url.replace(/\/$/, ''),
     }),
   })

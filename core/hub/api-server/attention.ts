@@ -6,11 +6,11 @@ import type { Rooms } from '../rooms.ts'
 const DAY_MS = 24 * 3_600_000
 const EXPIRY_DAYS = 21
 const CLOCK_MS = 5_000
-/** Half of the events with which a sink accepts no new request. */
+/** Half of the number of events at which a sink accepts no new requests. */
 const QUEUED = 2_000
 const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
-/** One thing that an operator should look at. */
+/** One problem that an operator should look at. */
 export interface Attention {
   readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database'
   /** Name of the agent, app, certificate, sink or hub. */
@@ -86,7 +86,7 @@ export function createAttention(rooms: Watched, hub: string, clock: Clock) {
   }
 
   return {
-    /** Remembers when an agent was connected last; a tap of `tunnel.changed`. */
+    /** Records when an agent was last connected; a tap of `tunnel.changed`. */
     changed: ({ hostname }: TunnelChanged): void => void lastSeen.set(hostname, clock.now()),
     list: (): readonly Attention[] => [...hubs(), ...certificates(), ...audit(), ...agents(), ...apps()],
   }

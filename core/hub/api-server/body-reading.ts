@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 
-/** Bytes a millisecond that a reader of a larger answer must manage. */
+/** Bytes per millisecond at which a client must read a large response. */
 const LEAST_RATE = 10
 
 /**
- * An answer of the hub's own that is not read holds memory and a connection: whoever has not taken it after `waitMs`, and
- * 10 KB a second, is cut off. Answers that are streams end by their own rules.
+ * Closes the connection of a client that does not read a response of the hub, which would hold memory and a connection.
+ * The client gets `waitMs` plus the time that the response takes at 10 KB/s. Streams have their own rules.
  */
 export function demandReading(response: ServerResponse, payload: unknown, waitMs: number): void {
   const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload)

@@ -5,7 +5,7 @@ import type { Registry } from '../cluster/hub-registry.ts'
 import type { Attention } from './attention.ts'
 import type { StatusOptions } from './status-routes.ts'
 
-/** What `mezctl status` shows of the cluster. */
+/** The parts of the cluster's status for `mezctl status`. */
 export function statusParts(options: {
   readonly cluster: string
   readonly version: string

@@ -1,10 +1,10 @@
-/** Name of the hub's own session cookie. `__Host-`: no sibling host can set it. */
+/** Name of the hub's own session cookie. `__Host-` keeps sibling hosts from setting it. */
 export const HUB_COOKIE = '__Host-mezite_session'
 
 /**
- * The cookies of a `Cookie` header in order, names and values exactly as sent: only SP and HTAB are trimmed, names are
- * not decoded, and `$Version` and quotes have no meaning, so a sibling host cannot imitate one of our cookies. Cookies
- * whose value has characters that the hub never sets are left out.
+ * The cookies of a `Cookie` header in order, with names and values exactly as sent: only SP and HTAB are trimmed, names
+ * are not decoded, and `$Version` and quotes have no meaning, so a sibling host cannot imitate a hub cookie. Skips
+ * cookies whose values contain characters that the hub never sets.
  */
 export function* cookiesIn(header: string | undefined): Generator<readonly [name: string, value: string]> {
   for (const pair of header?.split(';') ?? []) {
@@ -15,7 +15,7 @@ export function* cookiesIn(header: string | undefined): Generator<readonly [name
   }
 }
 
-/** The first cookie of exactly this name; undefined when there is none, or its value has characters that the hub never sets. */
+/** The first cookie with exactly this name and a value that the hub could have set; undefined if there is none. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   for (const pair of header?.split(';') ?? []) {
     const at = pair.indexOf('=')

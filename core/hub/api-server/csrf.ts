@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Problem } from '../../api/problem.ts'
 
-/** Header with the token: the hub sends it on safe calls, the page returns it on others. */
+/** Header with the token: the hub sends it in responses to safe calls, the page returns it with other calls. */
 export const CSRF_HEADER = 'x-mezite-csrf'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -27,10 +27,10 @@ export interface CsrfQuestion {
 }
 
 /**
- * Refuses calls that another site, a sibling app included, makes a browser send: SameSite does not protect
- * hosts of one domain from each other. A non-safe call with our cookie needs our exact `Origin`, and on the JSON API the token
- * header too; form posts below `/web/` need the `Origin` alone. A call without our cookie may lack `Origin`,
- * but not name another. Throws `Problem` 403 `csrf`.
+ * Rejects calls that another site, or a sibling app, makes a browser send: SameSite does not protect the hosts of one
+ * domain from each other. A non-safe call with the hub's cookie needs the hub's exact `Origin`, and on the JSON API also
+ * the token header; form posts below `/web/` need only the `Origin`. A call without the cookie may omit `Origin`, but
+ * must not send another one. Throws `Problem` 403 `csrf`.
  */
 export function checkCsrf({ method, path, headers, ownOrigin, cookie }: CsrfQuestion): void {
   if (isSafe(method)) return

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CutReports } from '../cluster/cut-report.ts'
 
 /**
- * Answers of routes with `config.cuts` say in `cut` what the change has ended: `{streams, hubs, ms}` and, when a hub has
- * not confirmed in time, `unconfirmed`. What the handler itself says in `cut` stays.
+ * Adds to responses of routes with `config.cuts` what the change has ended: `cut` has `{streams, hubs, ms}` and, if a
+ * hub did not confirm in time, `unconfirmed`. Keeps the members that the handler itself sets in `cut`.
  */
 export function reportCuts(app: FastifyInstance, cuts: CutReports): void {
   const begun = new WeakMap<FastifyRequest, ReturnType<CutReports['begin']>>()

@@ -5,17 +5,17 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { databaseProblem } from './database-problem.ts'
 
-/** What an error page shows. */
+/** The content of an error page. */
 export interface ErrorPage {
   readonly status: number
-  /** Empty: the heading that goes with the code or status. */
+  /** Empty for the default heading of the code or status. */
   readonly title: string
   readonly code: string
   readonly detail: string
   readonly requestId: string
-  /** Where "Try again" leads; without it the page offers the home page. */
+  /** Target of "Try again"; without it the page offers the home page. */
   readonly retryUrl?: string
-  /** Where to read more. */
+  /** Target of "Learn more". */
   readonly link?: string
 }
 
@@ -29,7 +29,7 @@ const OWN_CODES: Readonly<Record<string, string>> = {
   FST_ERR_VALIDATION: 'invalid_request',
 }
 
-/** Anything thrown as a problem; an error that is not meant for callers becomes a bare 500. */
+/** Converts any thrown value to a problem; an internal error becomes a 500 without details. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
   const ofDatabase = databaseProblem(error)
@@ -43,7 +43,7 @@ export function problemOf(error: unknown): Problem {
   return new Problem(500, 'internal_error', 'Something went wrong. The error was logged.')
 }
 
-/** Sends an error as a page to a person who navigates, and as problem+json (RFC 9457) to every other caller. */
+/** Sends an error as a page to a browser that navigates, and as problem+json (RFC 9457) to every other caller. */
 export function sendError(
   error: unknown,
   request: FastifyRequest,
@@ -69,18 +69,19 @@ export function sendError(
   return reply.serializer(JSON.stringify).send(document)
 }
 
-/** A deliberate refusal is not a fault of the program and needs no stack. */
+/** Logs a deliberate refusal without a stack, because it is not a fault of the program. */
 function logFailure(error: unknown, problem: Problem, { id, subject }: FastifyRequest, log: Log): void {
   const fields = { request_id: id, user: subject?.user ?? null, code: problem.code }
-  if (error instanceof Problem) log.info({ ...fields, detail: problem.message }, 'a web request was refused')
-  else if (problem.status === 503) log.warn({ ...fields, cause: messageOf(error) }, 'a web request must wait')
+  if (error instanceof Problem) log.info({ ...fields, detail: problem.message }, 'a web request was rejected')
+  else if (problem.status === 503)
+    log.warn({ ...fields, cause: messageOf(error) }, 'a web request failed temporarily')
   else {
     const cause = error instanceof Error ? error.stack : String(error)
     log.error({ ...fields, cause }, 'a web request failed')
   }
 }
 
-/** A person's browser asks for a page: not the API, not a script. */
+/** True if a browser navigates to a page: not a call of the API or of a script. */
 function isNavigation({ url, headers }: FastifyRequest): boolean {
   if (url.startsWith('/v1/')) return false
   const mode = headers['sec-fetch-mode']

@@ -15,7 +15,7 @@ import { createMetrics } from './metrics.ts'
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** What a scrape looks at. */
+/** The rooms that a scrape reads. */
 export interface Watched {
   readonly audit: Pick<RunningAudit, 'accepting' | 'sinks'>
   readonly catalog: Pick<Catalog, 'list'>
@@ -29,8 +29,8 @@ export interface Watched {
 }
 
 /**
- * The metrics of a hub; README.md has the table. What happens often is counted in place by those who are told of it, and
- * everything else is looked at when somebody scrapes.
+ * The metrics of a hub; README.md has the table. Frequent events increment counters in place; everything else is read at
+ * each scrape.
  */
 export function createHubMetrics({ version, log }: { readonly version: string; readonly log: Log }) {
   const metrics = createMetrics(log)
@@ -47,13 +47,15 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
   )
   const durations = metrics.histogram(
     'mezite_request_duration_seconds',
-    'From a request that may be forwarded to the end of its answer, WebSockets excepted',
+    'From an admitted request to the end of its response, without WebSockets',
     REQUEST_SECONDS,
   )
   const received = metrics.counters('mezite_received_bytes_total', 'Bytes from people to apps', ['protocol'])
   const sent = metrics.counters('mezite_sent_bytes_total', 'Bytes from apps to people', ['protocol'])
   const connections = metrics.counter('mezite_tcp_connections_total', 'Connections to TCP apps, at their end')
-  const events = metrics.counters('mezite_audit_events_total', 'Audit events, folded ones too', ['type'])
+  const events = metrics.counters('mezite_audit_events_total', 'Audit events, including aggregated ones', [
+    'type',
+  ])
   const decisions = metrics.counters('mezite_access_decisions_total', 'Decisions about access', [
     'effect',
     'reason',
@@ -63,12 +65,12 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
   ])
   const refused = metrics.counters(
     'mezite_refused_connections_total',
-    'Connections that never got through TLS',
+    'Connections that did not complete TLS',
     ['reason'],
   )
   const refusedRequests = metrics.counters(
     'mezite_refused_requests_total',
-    'Requests of browsers that are malformed or for a host that is not served',
+    'Browser requests that are malformed or for a host that is not served',
     ['code', 'reason'],
   )
   const queries = metrics.histogram('mezite_database_query_seconds', 'Queries of the database', QUERY_SECONDS)
@@ -108,7 +110,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       queries.observe(ms / 1_000)
       if (failed) failedQueries.value += 1
     },
-    /** Gauges over rooms that are open. */
+    /** Registers the gauges that read the open rooms. */
     watch({
       audit,
       certificates,
@@ -128,19 +130,19 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       )
       gauge(
         'mezite_audit_queue_events',
-        'Events that wait for a sink',
+        'Events that are queued for a sink',
         bySink(({ queued }) => queued),
         'sink',
       )
       counted(
         'mezite_audit_dropped_total',
-        'Events that a sink never got',
+        'Events that a sink never received',
         bySink(({ dropped }) => dropped),
         'sink',
       )
       counted(
         'mezite_audit_failed_writes_total',
-        'Batches that a sink did not take',
+        'Batches that a sink rejected',
         bySink(({ failures }) => failures),
         'sink',
       )
@@ -159,7 +161,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       gauge('mezite_sessions', 'Sessions of the cluster', () => countBy(sessions.list(), ({ kind }) => kind))
       gauge(
         'mezite_live_streams',
-        'Streams to apps that live on this hub',
+        'Live streams to apps on this hub',
         () => sessions.live.byProtocol(),
         'protocol',
       )
@@ -168,14 +170,12 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'Live streams that were cut because access ended',
         () => sessions.live.revoked,
       )
-      gauge(
-        'mezite_view_age_seconds',
-        'Since access data was last known to be true; over 5 nobody is let in',
-        () => Math.min(revisions.ageMs() / 1_000, 1e9),
+      gauge('mezite_view_age_seconds', 'Age of the access data; above 5 no access is granted', () =>
+        Math.min(revisions.ageMs() / 1_000, 1e9),
       )
       gauge(
         'mezite_change_sequence',
-        'Last change of access data that this hub has applied; compare hubs',
+        'Last change of access data that this hub has applied; compare it between hubs',
         () => revisions.applied,
       )
       gauge(

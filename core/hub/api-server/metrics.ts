@@ -9,7 +9,7 @@ const REPORT_MS = 10 * 60_000
 
 type Family = Omit<MetricFamily, 'samples'> & { readonly read: () => readonly MetricSample[] }
 
-/** The metrics of one hub, without a format: exporters read them with `collect`. */
+/** The metrics of one hub, independent of a format: exporters read them with `collect`. */
 export function createMetrics(log: Log): Metrics {
   const families = new Map<string, Family>()
   const reported = new Map<string, number>()
@@ -96,7 +96,7 @@ export function createMetrics(log: Log): Metrics {
     const now = performance.now()
     if (now - (reported.get(name) ?? Number.NEGATIVE_INFINITY) < REPORT_MS) return
     reported.set(name, now)
-    log.error({ metric: name, error: messageOf(error) }, 'a metric cannot be read and is left out')
+    log.error({ metric: name, error: messageOf(error) }, 'failed to read a metric; leaving it out')
   }
 
   return {

@@ -3,7 +3,7 @@ import { Problem } from '../../api/problem.ts'
 import type { Route } from './route-guard.ts'
 import { matchesPattern } from './route-pattern.ts'
 
-/** Why no route fits: 404, or 405 with `Allow` when the path takes other methods. */
+/** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */
 export function nothingHere(
   { method, url }: FastifyRequest,
   reply: FastifyReply,
@@ -13,7 +13,7 @@ export function nothingHere(
   const fitting = routes.filter((route) => matchesPattern(route.url, path))
   const allowed = new Set(fitting.map((route) => route.method))
   if (allowed.size === 0 || allowed.has(method))
-    return new Problem(404, 'not_found', 'There is nothing here.')
+    return new Problem(404, 'not_found', 'There is nothing at this address.')
   reply.header('allow', [...allowed].sort().join(', '))
-  return new Problem(405, 'method_not_allowed', `${method} is not possible here.`)
+  return new Problem(405, 'method_not_allowed', `${method} is not supported here.`)
 }

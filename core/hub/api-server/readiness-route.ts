@@ -11,14 +11,14 @@ const CHECK_MS = 2_000
 
 export interface ReadinessOptions {
   readonly state: () => 'starting' | 'ready' | 'draining'
-  /** By name; each returns what is wrong, or null. One that throws or takes longer than 2 s has failed. */
+  /** Checks by name; each returns its problem or null. A check that throws or takes longer than 2 s fails. */
   readonly checks: Readonly<Record<string, () => string | null | Promise<string | null>>>
 }
 
 /**
- * `GET /readyz`: 200 while the hub takes requests, 503 with the state while it starts or drains. A failed check leaves the
- * status at 200, since a hub that can still explain itself to people serves them better than a balancer without hubs.
- * `?deep` runs every check, lists each on a line of its own, and responds 503 when one fails.
+ * `GET /readyz`: 200 while the hub accepts requests, 503 with the state while it starts or drains. A failed check does
+ * not change the status, because a hub that shows an error page serves people better than a balancer without hubs.
+ * `?deep` runs every check, lists each on its own line, and responds 503 if one fails.
  */
 export function readinessRoute({ state, checks }: ReadinessOptions): DiagnosticsRoute {
   return {

@@ -16,7 +16,10 @@ import { HUB_COOKIE, readCookie } from './cookie.ts'
 import { CSRF_HEADER, checkCsrf, csrfToken, isSafe } from './csrf.ts'
 import { nothingHere } from './not-found.ts'
 
-/** For callers who are not known: an address may have many calls under way, and each holds the received part of its body. */
+/**
+ * Limit for unknown callers: an address may have many concurrent calls, each of which holds the received part of its
+ * body.
+ */
 const PUBLIC_BODY_BYTES = 64 * 1024
 
 const ACCESS: readonly unknown[] = ['public', 'page', 'user', 'admin'] satisfies RouteAccess[]
@@ -27,17 +30,17 @@ export interface Route {
   readonly access: RouteAccess
 }
 
-/** How a request came: over the admin socket, or routed to the hub's own host with the origin that it named. */
+/** How a request arrived: over the admin socket, or at the hub's own host, with the origin that it named. */
 export type Arrival = 'operator' | { readonly info: ConnectionInfo; readonly origin: string }
 
 export interface GuardOptions {
-  /** Null: nothing has routed the request here, so it is refused. */
+  /** Null if the request was not routed here; it is then rejected. */
   readonly arrivalOf: (request: FastifyRequest) => Arrival | null
-  /** The holder of the credentials, with the roles in force now; null: unknown. */
+  /** The subject of the credentials with its current roles; null if unknown. */
   readonly identify: (credentials: ApiCredentials) => Promise<Subject | null>
-  /** Sessions and roles count only while the view of them is fresh. */
+  /** Sessions and roles are valid only while their view is fresh. */
   readonly revisions: Pick<Revisions, 'fresh'>
-  /** Where a visitor signs in who then continues at this path of the sign-in host. */
+  /** URL at which a visitor signs in and then continues at this path of the sign-in host. */
   readonly signInUrl: (path: string) => string
   readonly signInOrigin: string
   readonly limits: Pick<ProxyLimits, 'callsPerMinute' | 'anonymousRequestsPerAddress'>
@@ -45,9 +48,9 @@ export interface GuardOptions {
 }
 
 /**
- * Puts one guard before every route: host, rate, credentials, freshness, forgery, role, in this order. A route
- * without `config.access` throws `MEZ_ROUTE_UNGUARDED` while it is added. The caller is checked again once the body has
- * arrived. Returns the live table.
+ * Guards every route: checks host, rate, credentials, freshness, forgery and role, in this order. Adding a route
+ * without `config.access` throws `MEZ_ROUTE_UNGUARDED`. Checks the caller again once the body has arrived. Returns the
+ * live table of routes.
  */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): readonly Route[] {
   const { arrivalOf, identify, revisions, limits, signInUrl } = options
@@ -66,7 +69,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
   })
 
   app.addHook('onRequest', async (request, reply) => {
-    // No name has one, and PostgreSQL rejects it.
+    // Names never contain it, and PostgreSQL rejects it.
     if (request.url.includes('%00'))
       throw new Problem(400, 'bad_request', 'The address contains a NUL character.')
     const arrival = arrivalOf(request)
@@ -87,7 +90,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     const cookie = readCookie(headers.cookie, HUB_COOKIE)
 
     const address = addressKey(request.clientIp)
-    /** Until the caller is known, the call counts against its address. */
+    /** Counts the call against its address until the caller is known. */
     const enter = (): void => {
       if (underWay.take(address, limits.anonymousRequestsPerAddress)) return
       reply.header('retry-after', '1')
@@ -102,7 +105,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       if (reply.raw.destroyed) throw new Problem(400, 'client_closed', 'The client has disconnected.')
       enter()
       reply.raw.once('close', () => underWay.give(address))
-      // Before anything of a body is read: no rate limits how much of it would be held here.
+      // Reject before reading the body: unknown routes have no rate limit for the bytes that would be held.
       if (request.is404) throw nothingHere(request, reply, routes)
       const key = `${request.routeOptions.url ?? '*'} ${address}`
       if (!rates.take(key, limits.callsPerMinute[rate])) {
@@ -116,7 +119,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       }
       if (access === 'page' && !isSafe(method) && headers.origin === undefined)
         throw new Problem(403, 'csrf', 'The call has no Origin header.')
-      // No token here: pages post forms, and the routes read the cookie themselves.
+      // Pages post forms without a token header, and the routes read the cookie themselves.
       checkCsrf({ ...forgery, path: '/web/', cookie })
       if (access === 'public') return
     }
@@ -180,7 +183,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
   return routes
 }
 
-/** A token in an `Authorization` header; an empty string when the header is there and unusable. */
+/** The token in an `Authorization` header; an empty string if the header is present but unusable. */
 function bearerOf(authorization: string | undefined): string | undefined {
   if (authorization === undefined) return undefined
   return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(authorization)?.[1] ?? ''

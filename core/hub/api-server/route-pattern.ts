@@ -1,4 +1,4 @@
-/** Does a route pattern (`/apps/:name`, `/files/*`) match the path? For telling 405 from 404 only. */
+/** Whether a route pattern (`/apps/:name`, `/files/*`) matches the path. Used only to distinguish 405 from 404. */
 export function matchesPattern(pattern: string, path: string): boolean {
   const wanted = pattern.split('/')
   const given = path.split('/')

@@ -6,8 +6,8 @@ import { Problem } from '../../api/problem.ts'
 import { mustBe } from '../../kernel/config-check.ts'
 
 /**
- * Validates with TypeBox. Bodies are taken as they are; parameters, query and headers arrive as text and are
- * converted. Nothing is removed silently: an unknown key is refused where the schema says so.
+ * Validates with TypeBox. Bodies are not converted; parameters, query and headers arrive as text and are converted.
+ * Never removes a key silently: rejects unknown keys where the schema does not allow them.
  */
 export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema)
@@ -16,10 +16,10 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     const value = Default(schema, given)
     if (validator.Check(value)) return { value }
     const [first] = validator.Errors(value)
-    // Pages and command lines show it to people: what the caller calls it, without the part of the request.
+    // Pages and command lines show the caller's name for the value, without the part of the request.
     const where = first?.instancePath.slice(1, 200) || (httpPart ?? 'input')
     const must = first && mustBe(schema, first.instancePath)
-    // What TypeBox says of a key that the schema does not have.
+    // TypeBox reports this for a key that is not in the schema.
     const said = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')
     const why = must === undefined ? said : `must be ${must}`
     return { error: new Problem(400, 'invalid_request', `${where} ${why}.`) }

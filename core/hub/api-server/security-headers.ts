@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify'
 
 /**
- * Content-Security-Policy of a hub page. A page whose form leads to a redirect elsewhere names that origin in
- * `formTargets`, since browsers apply `form-action` to redirects as well.
+ * Content-Security-Policy of a hub page. A page whose form causes a redirect to another origin lists that origin in
+ * `formTargets`, because browsers apply `form-action` to redirects as well.
  */
 export function contentSecurityPolicy(formTargets: readonly string[] = []): string {
   return [
@@ -20,11 +20,13 @@ export function contentSecurityPolicy(formTargets: readonly string[] = []): stri
 
 const POLICY = contentSecurityPolicy()
 
-/** Sets what every answer of the hub's own host carries; a route's own policy, caching and referrer stay. */
+/**
+ * Sets the headers of every response of the hub's own host; keeps a route's own policy, caching and referrer headers.
+ */
 export function setSecurityHeaders(reply: FastifyReply, hsts: boolean): void {
   if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', POLICY)
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
-  // Not no-referrer: with it browsers send `Origin: null` from our own forms.
+  // With no-referrer, browsers would send `Origin: null` for the hub's own forms.
   if (!reply.hasHeader('referrer-policy')) reply.header('referrer-policy', 'same-origin')
   reply.header('x-content-type-options', 'nosniff')
   reply.header('x-frame-options', 'DENY')

@@ -7,7 +7,7 @@ import { parseStrictJson } from './strict-json.ts'
 
 const FORM_BYTES = 64 * 1024
 
-/** What all routes of the hub's own host share; `core/api/route.ts` declares it. */
+/** Decorators that all routes of the hub's own host share; `core/api/web-routes.ts` declares them. */
 export const sharedDecorators = fastifyPlugin(
   async (app: FastifyInstance) => {
     app.decorateRequest('subject', null as unknown as Subject)
@@ -29,7 +29,7 @@ export const sharedDecorators = fastifyPlugin(
   { name: 'mezite-shared' },
 )
 
-/** Only JSON and plain forms, each strictly; anything else is 415. */
+/** Parses only JSON and plain forms, both strictly; other types get 415. */
 function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(

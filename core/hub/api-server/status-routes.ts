@@ -5,20 +5,20 @@ import type { PluginStatus } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 
 export interface StatusOptions {
-  /** Each adds one key to the answer: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
+  /** Each adds one key to the response: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
   readonly parts: Readonly<Record<string, () => unknown>>
   /** The plugin table of `mezctl status --plugins`. */
   readonly plugins: () => readonly Partial<PluginStatus>[]
   readonly log: Log
 }
 
-/** GET /v1/webapi/status. A part that fails is null; the rest is still told. */
+/** GET /v1/webapi/status. A part that fails is null; the others are still returned. */
 export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes {
   const ask = async (name: string, part: () => unknown): Promise<[string, unknown]> => {
     try {
       return [name, (await part()) ?? null]
     } catch (error) {
-      log.warn({ part: name, error: messageOf(error) }, 'a part of the status is unknown')
+      log.warn({ part: name, error: messageOf(error) }, 'failed to read a part of the status')
       return [name, null]
     }
   }
@@ -31,7 +31,7 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
         {
           config: { access: 'admin' },
           schema: {
-            summary: 'What this cluster is and does',
+            summary: 'The status of this cluster',
             querystring: Type.Object({ plugins: Type.Optional(Type.String()) }),
           },
         },

@@ -7,8 +7,8 @@ const NUL = /(?<!\\)(?:\\\\)*\\u0000/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * JSON as an API should take it: UTF-8, at most 32 deep, no key twice, no key that reaches a prototype, no NUL
- * character, which PostgreSQL could not store.
+ * Parses JSON strictly: UTF-8, at most 32 levels deep, without duplicate keys, without keys that reach a prototype, and
+ * without NUL characters, which PostgreSQL cannot store.
  * An empty body is undefined. Throws `Problem` 400 `bad_json`.
  */
 export function parseStrictJson(bytes: Buffer): unknown {
@@ -22,11 +22,11 @@ export function parseStrictJson(bytes: Buffer): unknown {
     return value
   } catch (error) {
     if (error instanceof Problem) throw error
-    throw bad('The body is no JSON.')
+    throw bad('The body is not valid JSON.')
   }
 }
 
-/** Before parsing: brackets outside strings. */
+/** Runs before parsing: counts brackets outside strings. */
 function checkDepth(text: string): void {
   let depth = 0
   for (let at = 0; at < text.length; at++) {
@@ -38,7 +38,7 @@ function checkDepth(text: string): void {
   }
 }
 
-/** After parsing, so the text is known to be well formed. */
+/** Runs after parsing, so the text is known to be well formed. */
 function checkKeys(text: string): void {
   const stack: (Set<string> | null)[] = []
   for (let at = 0; at < text.length; at++) {
@@ -60,7 +60,7 @@ function checkKeys(text: string): void {
   }
 }
 
-/** A string in an object is a key when a colon follows it. */
+/** A string in an object is a key if a colon follows it. */
 function isKey(text: string, end: number): boolean {
   let at = end + 1
   while (at < text.length && ' \t\r\n'.includes(text[at]!)) at++

@@ -10,11 +10,11 @@ import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
 import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
 
 const FLUSH_MS = 5_000
-/** The most events that a sink gets in one call. */
+/** The most events in one call of a sink. */
 const MOST_WRITTEN = 200
 
 /**
- * Inputs are turned into events a hundred at a time: one by one, between other work, that takes several times as much
+ * Events are created a hundred at a time: creating them one by one, between other work, takes several times as much
  * processor time.
  */
 const GATHERED = 100
@@ -24,7 +24,7 @@ export interface AuditOptions {
   readonly cluster: string
   /** Name or id of this hub. */
   readonly hub: string
-  /** Called by `open`. */
+  /** Returns the sinks; called by `open`. */
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
   readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
@@ -46,15 +46,15 @@ export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failur
 }
 
 export interface RunningAudit extends Audit {
-  /** Call it when all plugins have contributed their sinks: events recorded until now are delivered. */
+  /** Call it when all plugins have contributed their sinks. Delivers the events recorded so far. */
   open(): void
-  /** The transaction of a change is committed: sinks outside the database get its events. */
+  /** Call it when the transaction of a change has committed. Sinks outside the database then get its events. */
   committed(trx: Transaction): void
   /** Each sink with the state of its queue. */
   readonly sinks: readonly SinkState[]
   /** Resolves when every sink has taken all queued events, or after 5 s. */
   flush(): Promise<void>
-  /** Flushes, logs how many events were not delivered, and ends. Later events are lost, and logged. */
+  /** Flushes, logs how many events were not delivered, and ends. Later events are lost and logged. */
   close(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
   let opened = false
   let closed = false
   let gathered: Gathered[] = []
-  /** Of known people. */
+  /** Number of gathered events of known people. */
   let gatheredKnown = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -83,7 +83,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
   }
 
   function gather(input: AuditInput): void {
-    // It is read later and must not change until then.
+    // It is read later and must not change before that.
     Object.freeze(input)
     Object.freeze(input.fields)
     const ofStranger = isOfStranger(input)
@@ -105,7 +105,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
       try {
         deliver(each)
       } catch (error) {
-        // A plugin may record something that is not an event; the rest of the batch goes on.
+        // A plugin may record something that is not an event; continue with the rest of the batch.
         log.error({ error: messageOf(error), type: each.input.type }, 'an audit event could not be created')
       }
     }
@@ -124,7 +124,7 @@ export function createAudit(options: AuditOptions): RunningAudit {
     for (const each of deliveries) each.push(event, ofStranger)
   }
 
-  /** All changes of the cluster wait for it. */
+  /** All changes of the cluster wait for this write. */
   async function writeIn(sink: AuditSink, trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
     try {
       await withDeadline(async () => sink.writeIn?.(trx, events), limits.writeMs)

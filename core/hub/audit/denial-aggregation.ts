@@ -5,11 +5,13 @@ import { addressKey } from '../limits/address-key.ts'
 const AGGREGATED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected', 'user.login.failed'])
 
 const WINDOW_MS = 60_000
-/** Events of one kind that are recorded one by one in a window. */
+/** Events of one kind that are recorded individually in a window. */
 const EACH = 10
 /** Kinds of known people that are counted at the same time. */
 const KNOWN_KINDS = 5_000
-/** Kinds of strangers that are counted at the same time, and events of theirs that are recorded one by one in a window. */
+/**
+ * Kinds of strangers that are counted at the same time; also their events that are recorded individually in a window.
+ */
 const STRANGER_KINDS = 300
 const STRANGER_EVENTS = 500
 
@@ -19,9 +21,9 @@ interface Kind {
   aggregated: number
 }
 
-/** Between `record` and the sinks. */
+/** Aggregates events between `record` and the sinks. */
 export interface DenialAggregation {
-  /** False when the event is one too many of its kind: it is counted, and recorded with others of its kind later. */
+  /** False if there were too many events of its kind: the event is counted, and recorded later together with others. */
   takes(input: AuditInput): boolean
   /** Records the events that were only counted. */
   flush(): void
@@ -33,10 +35,10 @@ export function isOfStranger({ type, user, by }: AuditInput): boolean {
 }
 
 /**
- * Keeps a flood of denials from filling the trail, without losing sight of it. Of each user, app and reason ten a minute
- * are recorded one by one, and the rest as one event with their number in `repeated`. Events of clients that nobody has
- * signed in on are counted apart, by address; beyond 300 kinds at the same time the address and app are left out. So
- * strangers never make an event of a known person lose its user, app and address.
+ * Keeps a flood of denials from filling the trail, but still records it. For each user, app and reason, ten events a
+ * minute are recorded individually, and the rest as one event with their number in `repeated`. Events of clients that
+ * are not signed in are counted separately, by address; beyond 300 kinds at the same time the address and app are
+ * omitted. Strangers therefore never make an event of a known person lose its user, app and address.
  */
 export function createDenialAggregation(record: (input: AuditInput) => void): DenialAggregation {
   const known = new Map<string, Kind>()

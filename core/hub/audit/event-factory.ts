@@ -23,12 +23,12 @@ const CORE = new Set([
   'reason',
 ])
 
-/** Names of fields that could only carry a secret or personal data. */
+/** Names of fields that can only contain a secret or personal data. */
 const SECRET = /^(set_)?cookies?$|authorization|^query$|^body$|passw|secret|^code(_verifier)?$|^id_token$/
 
-/** Most texts: nothing to escape, and no space, so no credential either. */
+/** Matches most texts: nothing to escape, and no space, so no credential either. */
 const PLAIN = /^[\x21-\x5b\x5d-\x7e]*$/
-/** A credential inside another text. */
+/** Matches a credential inside another text. */
 const CREDENTIAL = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi
 
 type Value = AuditEvent[string]
@@ -40,12 +40,12 @@ type Treatment = 'drop' | 'redact' | 'path' | 'keep'
 const MOST_TREATMENTS = 1_000
 const treatments = new Map<string, Treatment>()
 
-/** A busy hub records many events in one millisecond, which share these texts. */
+/** A busy hub records many events in the same millisecond, which share these texts. */
 let stampedMs = Number.NaN
 let stampedTime = ''
 let idPrefix = ''
 
-/** The hub that records, the same for all its events. */
+/** The recording hub, the same for all its events. */
 export interface Recorder {
   readonly cluster: string
   readonly hub: string
@@ -114,7 +114,7 @@ export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent
   }
 }
 
-/** The event without free text, for when its redaction failed. */
+/** The event without free text, used if its redaction failed. */
 export function withoutFreeText(event: AuditEvent): AuditEvent {
   const { path: _path, user_agent: _userAgent, ...rest } = event
   return rest as AuditEvent
@@ -169,7 +169,7 @@ function text(value: unknown): string {
   return boundText(whole, LONGEST).replace(CREDENTIAL, '$1 [redacted]')
 }
 
-/** The types require strings, but another value must not cost the event. */
+/** The types require strings, but another value must not lose the event. */
 function stringOf(value: unknown): string {
   try {
     return String(value)
@@ -186,6 +186,6 @@ function stamp(nowMs: number): { readonly id: string; readonly time: string } {
     idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
     stampedMs = nowMs
   }
-  // The random bits and the variant of a version 4 are where version 7 needs them.
+  // A version 4 UUID has its random bits and variant in the same places as version 7.
   return { id: idPrefix + randomUUID().slice(15), time: stampedTime }
 }

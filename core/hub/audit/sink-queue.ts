@@ -8,11 +8,11 @@ import type { Log } from '../../kernel/log.ts'
 export interface DeliveryLimits {
   readonly batch: number
   readonly lingerMs: number
-  /** With this many events, an enforced sink accepts no new request, and a best-effort one drops. */
+  /** At this many events, an enforced sink accepts no new requests, and a best-effort sink drops events. */
   readonly full: number
-  /** Current requests may still record up to here; beyond it, an enforced sink loses events, and the log says so. */
+  /** Current requests may record up to this many events; beyond it, an enforced sink loses events, which is logged. */
   readonly overfull: number
-  /** Events of strangers that wait at the same time; they never count as `full`, and further ones are dropped. */
+  /** The most queued events of strangers. They do not count towards `full`; further ones are dropped. */
   readonly strangers: number
   readonly writeMs: number
   readonly firstRetryMs: number
@@ -32,12 +32,12 @@ export const deliveryLimits: DeliveryLimits = {
 
 const REPORT_MS = 10_000
 
-/** Delivers events to one sink, in order and in batches, and retries until the sink takes them. */
+/** Delivers events to one sink, in order and in batches, and retries until the sink accepts them. */
 export interface Delivery {
   readonly sink: AuditSink
-  /** `ofStranger`: a client that nobody has signed in on caused it. */
+  /** `ofStranger`: a client that is not signed in caused the event. */
   push(event: AuditEvent, ofStranger: boolean): void
-  /** False while an enforced sink fails, or is full together with `more` events that are on their way to it. */
+  /** False while an enforced sink fails, or would be full with `more` events that are not queued yet. */
   accepts(more: number): boolean
   readonly queued: number
   readonly dropped: number

@@ -11,7 +11,7 @@ const HOSTILE =
  */
 const BACKSLASHES = /(\\+)(u?)/g
 
-/** Most texts: nothing to escape. */
+/** Matches most texts: nothing to escape. */
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
 
 /** Writes hostile characters as `\uXXXX`; an original `\u` becomes `\\u`, so that the text can be restored. */

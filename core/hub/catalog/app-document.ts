@@ -17,13 +17,13 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/
 /** An app without the id that the catalog gives it. */
 export type AppInput = Omit<App, 'id'>
 
-/** What agents dial by themselves: these documents are valid also while no plugin serves their kind. */
+/** Kinds that agents dial without a plugin: their documents are valid even if no plugin serves the kind. */
 const DIALLED: readonly AppKind[] = [
   { name: 'http', schemes: ['http', 'https'], servedByHub: true },
   { name: 'tcp', schemes: ['tcp', 'http', 'https'], servedByHub: false },
 ]
 
-/** The kind of this name: as a loaded plugin serves it, else as agents dial it. */
+/** The kind with this name: from a loaded plugin, otherwise from `DIALLED`. */
 export const appKind = (name: string, loaded: readonly AppKind[]): AppKind | undefined =>
   [...loaded, ...DIALLED].find((kind) => kind.name === name)
 
@@ -32,7 +32,7 @@ export interface AppOptions extends ResourceOptions {
   readonly kinds?: readonly AppKind[]
 }
 
-/** Reads an app document. Throws `Problem` 400 `resource_invalid` with all faults; uniqueness is the catalog's. */
+/** Reads an app document. Throws `Problem` 400 `resource_invalid` with all faults; the catalog checks uniqueness. */
 export function readApp(body: unknown, names: PublicNames, options: AppOptions = {}): AppInput {
   const { kinds = [], ...resource } = options
   const { metadata, spec } = parseResource('app', AppSpec, body, resource)
@@ -54,7 +54,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
       `must be ${[...new Set(fitting.map(({ name }) => name))].join(' or ')} for ${scheme}://`,
     )
 
-  // An app that browsers do not reach needs no host.
+  // An app that browsers cannot reach does not need a host.
   const hostless = names.appsDomain === null && kind?.servedByHub === false && spec.public_addr === undefined
   const publicAddr = hostless
     ? ''
@@ -121,7 +121,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
   }
 }
 
-/** The document of an app, complete; `readApp` reads it back. */
+/** The complete document of an app, which `readApp` can read. */
 export function appDocument(app: AppInput): Resource<AppSpec> {
   const { tls, timeouts } = app
   return {
@@ -176,7 +176,7 @@ function changeDocument({ set, remove }: HeaderChange): ChangeDocument {
   return { set: { ...set }, remove: [...remove] }
 }
 
-/** Constant lines may replace everything that a client or an app may send, cookies aside. */
+/** Constant lines may replace every header that a client or an app may send, except cookies. */
 function requestNameFault(name: string): string | null {
   if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is not a header name`
   const owner = headerOwner(name.toLowerCase())
@@ -191,7 +191,7 @@ function responseNameFault(name: string): string | null {
     : null
 }
 
-/** A name that the hub reads itself, or that describes the body, cannot carry an identity. */
+/** A header that the hub itself reads, or that describes the body, cannot carry an identity. */
 function identityNameFault(name: string): string | null {
   const read = /^(?:cookie|origin|referer|accept(?:-.*)?|content-.*|sec-.*|access-control-.*)$/
   const fault = requestNameFault(name)

@@ -13,7 +13,7 @@ const cutting = { config: { access: 'admin', cuts: true } } as const
 type Named = { Params: { name: string } }
 type Bound = { Params: { name: string; hostname: string } }
 
-/** `/v1/webapi/apps`. Answers of changes that can end access say so in `cut`. */
+/** `/v1/webapi/apps`. Responses to changes that can end access have `cut`. */
 export function appRoutes(options: {
   readonly catalog: RunningCatalog
   readonly tunnel: Pick<Tunnel, 'links' | 'lastError' | 'stateOf'>
@@ -122,7 +122,10 @@ export function appRoutes(options: {
   }
 }
 
-/** `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add those of their kinds. */
+/**
+ * `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add the schemas of their
+ * kinds.
+ */
 export const appSchemaRoutes: WebRoutes = {
   name: 'app-schema',
   prefix: '/v1/webapi/schemas',

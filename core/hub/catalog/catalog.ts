@@ -25,15 +25,15 @@ export interface CatalogOptions {
   readonly log: Log
 }
 
-/** The apps and what an administrator does with them. Every change is recorded in its own transaction. */
+/** The apps, and the changes that administrators make. Every change is recorded in its own transaction. */
 export interface RunningCatalog extends Catalog {
   /** The kinds that loaded plugins serve. */
   kinds(): readonly AppKind[]
-  /** Also apps that have expired; in order of name. */
+  /** All apps, including expired ones, sorted by name. */
   registered(): readonly App[]
-  /** Whether an app names this agent, also one that has expired, as the transaction sees it. */
+  /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
   bindsIn(trx: Transaction, agent: string): Promise<boolean>
-  /** Creates or replaces; a replaced app keeps its id. `create`: 409 `app_exists` when there is one. */
+  /** Creates or replaces an app; a replaced app keeps its id. With `create`, throws 409 `app_exists` if it exists. */
   put(
     input: AppInput,
     mode: 'create' | 'put',
@@ -44,7 +44,7 @@ export interface RunningCatalog extends Catalog {
   remove(name: string, actor: Actor): Promise<App>
 }
 
-/** Keeps the catalog in memory, true by the change sequence. */
+/** Keeps the catalog in memory, up to date by the change sequence. */
 export function createCatalog(options: CatalogOptions): RunningCatalog {
   const { revisions, publicNames, clock, log } = options
   let byName = new Map<string, App>()
@@ -135,7 +135,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   function warnOfSharedUri(app: App): void {
     const same = registered().filter(({ uri, id }) => uri === app.uri && id !== app.id)
     if (same.length === 0) return
-    // The audience of an assertion is the URI: each of them could use what it received at the other.
+    // The audience of an assertion is the URI, so each app could use its assertions at the other one.
     const others = same.slice(0, 10).map(({ name }) => name)
     log.warn(
       { app: app.name, others },
@@ -213,7 +213,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
           throw new Problem(
             409,
             'app_exists',
-            `There is an app ${input.name} already; \`mezctl apps update\` changes it.`,
+            `The app ${input.name} already exists; \`mezctl apps update\` changes it.`,
           )
         }
         await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
@@ -260,7 +260,7 @@ export function appNotFound(name: string): Problem {
   return new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)
 }
 
-/** A TCP app that was registered without a host keeps none when the hub gets a domain for apps. */
+/** A TCP app that was registered without a host does not get one when the hub gets a domain for apps. */
 function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {
   return host === null ? null : names.appsDomain
 }

@@ -6,7 +6,7 @@ export interface AppTable {
   readonly name: string
   /** Null for a TCP app of a hub without a domain for apps. */
   readonly public_addr: string | null
-  /** The complete document, JSON. */
+  /** The complete document as JSON. */
   readonly document: string
   /** Milliseconds since the epoch, as everywhere in these tables. */
   readonly created: number

@@ -3,7 +3,7 @@ import { Problem } from '../../api/problem.ts'
 import { checkConfig, printPath, type ValueProblem } from '../../kernel/config-check.ts'
 import { DNS_LABEL } from '../config/address.ts'
 
-/** What stands above the `spec` of every resource document. */
+/** The `metadata` of every resource document. */
 export interface ResourceMetadata {
   readonly name: string
   readonly description?: string
@@ -12,7 +12,7 @@ export interface ResourceMetadata {
   readonly expires?: string
 }
 
-/** A resource document, as the API takes and shows it and people keep it in files. */
+/** A resource document, as in the API and in files. */
 export interface Resource<Spec> {
   readonly kind: string
   readonly version: 'v1'
@@ -20,11 +20,11 @@ export interface Resource<Spec> {
   readonly spec: Spec
 }
 
-/** What `parseResource` asks of the name. */
+/** Options of `parseResource`. */
 export interface ResourceOptions {
-  /** What a name looks like; default: that of an app. */
+  /** Pattern of the name. Default: the pattern of an app's name. */
   readonly namePattern?: string
-  /** The name that the path of the request says; another one in the document is a fault. */
+  /** The name in the path of the request, which the document must repeat. */
   readonly name?: string
 }
 
@@ -56,9 +56,9 @@ const envelope = (kind: string, spec: TSchema, namePattern: string) =>
   )
 
 /**
- * Reads a resource document of one kind: envelope and `spec` are checked together and defaults are filled in. A
- * member `status`, which `get` shows, is dropped. Throws `Problem` 400 `resource_invalid` that lists every fault
- * with its path, also in `problems`.
+ * Reads a resource document of one kind: checks envelope and `spec` together, and fills in defaults. Drops the member
+ * `status`, which `get` shows. Throws `Problem` 400 `resource_invalid` that lists every fault with its path, also in
+ * `problems`.
  */
 export function parseResource<Spec extends TSchema>(
   kind: string,
@@ -84,7 +84,7 @@ export function parseResource<Spec extends TSchema>(
   return document
 }
 
-/** The refusal of a document, all faults at once. Values are not repeated: they may be secret. */
+/** The error for a document, with all faults. It does not repeat values, which may be secret. */
 export function resourceInvalid(problems: readonly ValueProblem[]): Problem {
   const lines = problems.slice(0, MAX_SHOWN).map(({ path, message }) => ({
     path: path.length === 0 ? 'the document' : printPath(path),

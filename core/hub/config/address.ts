@@ -5,14 +5,19 @@ import type { Address } from './hub-config.ts'
 export const DNS_LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 const HOST_NAME = new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`)
 
-/** A DNS name in lower case, without port, trailing dot or wildcard; no IP address. Null when it is none. */
+/**
+ * Parses a DNS name, in lower case without port, trailing dot or wildcard. Null for anything else, such as an IP
+ * address.
+ */
 export function parseHostName(text: string): string | null {
   const host = text.toLowerCase()
-  // A last label of digits would be read as an IPv4 address.
+  // Parsers read a name whose last label is a number as an IPv4 address.
   return host.length <= 253 && HOST_NAME.test(host) && !/(^|\.)\d+$/.test(host) ? host : null
 }
 
-/** `HOST:PORT`, `[IPV6]:PORT` or `:PORT` for all interfaces; port 0 picks a free one. Null when it is none. */
+/**
+ * Parses `HOST:PORT`, `[IPV6]:PORT` or `:PORT` (all interfaces); port 0 selects a free one. Null if it is not valid.
+ */
 export function parseListenAddress(text: string): Address | null {
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
@@ -23,7 +28,7 @@ export function parseListenAddress(text: string): Address | null {
   return host === null ? null : { host, port }
 }
 
-/** `HOST` or `HOST:PORT` as browsers reach it; 443 without a port. Null when it is none. */
+/** Parses `HOST` or `HOST:PORT` as browsers reach it; the default port is 443. Null if it is not valid. */
 export function parsePublicAddress(text: string): Address | null {
   const [, name, digits = '443'] = /^([^:]+)(?::(\d{1,5}))?$/.exec(text) ?? []
   const host = parseHostName(name ?? '')
@@ -31,7 +36,7 @@ export function parsePublicAddress(text: string): Address | null {
   return host === null || port < 1 || port > 65_535 ? null : { host, port }
 }
 
-/** True for addresses and names that never leave the machine; names under `.localhost` are. */
+/** True for loopback addresses, and for `localhost` and names under `.localhost`. */
 export function isLoopback(host: string): boolean {
   return host === '::1' || (isIPv4(host) && host.startsWith('127.')) || isLocalhostName(host)
 }

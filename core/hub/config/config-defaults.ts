@@ -21,10 +21,10 @@ export interface Completed {
 }
 
 const STALENESS_FLOOR_MS = 5_000
-/** Timers of Node.js hold 24.8 days; nobody waits that long for a hub to stop. */
+/** Timers of Node.js are limited to 24.8 days; a day is more than enough for a hub to stop. */
 const LONGEST_GRACE_MS = 24 * 3_600_000
 const LONGEST_DELAY_MS = 10 * 60_000
-/** `hub.NAME.mezite.internal` is what certificates of hubs say (RFC 1035: at most 253). */
+/** Certificates of hubs contain `hub.NAME.mezite.internal` (RFC 1035: at most 253 characters). */
 const LONGEST_CLUSTER_NAME = 200
 const CLUSTER_NAME = new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`)
 const NOWHERE: Address = { host: 'invalid', port: 0 }
@@ -123,7 +123,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     else
       problem('cluster_name', `is missing, and the host of proxy.public_addr is too long for it; it ${must}`)
   }
-  // Hosts of applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can take.
+  // Applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can use.
   const covers =
     appsDomain !== null && (publicAddr.host === appsDomain || publicAddr.host.endsWith(`.${appsDomain}`))
   const signInHost = covers ? `login.${appsDomain}` : publicAddr.host

@@ -23,22 +23,22 @@ export interface LoadConfigOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Default: the standard set. */
   readonly standard?: readonly string[]
-  /** What is wrong with the runtime. Default: what `runtimeProblems` finds. */
+  /** Problems of the runtime. Default: the result of `runtimeProblems`. */
   readonly runtime?: readonly string[]
 }
 
-/** A configuration that is good to start with. */
+/** A valid configuration. */
 export interface LoadedConfig {
   readonly config: HubConfig
-  /** Each with its own slice, checked, defaults filled in. */
+  /** The plugins, each with its own checked configuration, defaults filled in. */
   readonly plugins: readonly LoadedPlugin[]
-  /** For the log, once there is one. */
+  /** Warnings to log once the log exists. */
   readonly warnings: readonly string[]
 }
 
 /**
- * Reads the configuration: defaults, then the file, then `MEZITE_*` variables, and loads the plugins that it names.
- * Whatever is wrong is thrown together: MEZ_CONFIG_INVALID with all problems, and errors of plugins beside it.
+ * Reads the configuration (defaults, then the file, then `MEZITE_*` variables) and loads its plugins. Throws all
+ * problems together: MEZ_CONFIG_INVALID with all problems of values, and the errors of plugins.
  */
 export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
   const read = await readConfigFile(options.file)
@@ -78,7 +78,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
     errors.push(...(error instanceof AggregateError ? error.errors : [error]))
     return loadEachPlugin(load)
   })
-  // What is missing because something did not load is not said again.
+  // If plugins failed to load, do not also report the services that are missing as a result.
   if (errors.length === 0) {
     try {
       const definitions = plugins.map(({ plugin }) => plugin)

@@ -3,14 +3,14 @@ import { standardPlugins } from '../plugins.ts'
 import { hubSchema } from './schema.ts'
 
 export interface ConfigSchemaOptions {
-  /** `plugins:` of a configuration, whose schemas are included beside those of the standard set. */
+  /** `plugins:` of a configuration, whose schemas are included in addition to those of the standard set. */
   readonly plugins?: Readonly<Record<string, unknown>>
   /** Folder of that configuration. Default: the working directory. */
   readonly folder?: string
   readonly standard?: readonly string[]
 }
 
-/** The JSON Schema of mezhub.yaml with the slices of all plugins that load, for editors and for people. */
+/** The JSON Schema of mezhub.yaml with the schemas of all plugins that load, for editors and people. */
 export async function configSchema(options: ConfigSchemaOptions = {}): Promise<object> {
   const loaded = await loadPlugins({
     side: 'hub',
@@ -34,7 +34,7 @@ export async function configSchema(options: ConfigSchemaOptions = {}): Promise<o
   }
 }
 
-/** What has a default may be left out of the file, although a plugin always finds it. */
+/** Makes keys with a default optional: they may be missing in the file, although a plugin always receives them. */
 function asWritten(slice: object): object {
   const { required = [], properties = {} } = slice as {
     required?: readonly string[]

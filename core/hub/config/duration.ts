@@ -1,16 +1,16 @@
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** What a duration looks like in configuration files, resources and flags; `0` alone needs no unit. */
+/** The pattern of durations in configuration files, resources and flags; only `0` needs no unit. */
 export const DURATION_PATTERN = '^(0|[0-9]{1,9}(ms|s|m|h|d))$'
 
 const duration = new RegExp(DURATION_PATTERN)
 
-/** Longest duration that is accepted: ten years. Longer ones are slips, and would not fit a timer anyway. */
+/** Longest accepted duration: ten years. Longer ones are mistakes. */
 const LONGEST_MS = 3_650 * UNITS_MS.d
 
 /**
- * `30s`, `15m`, `12h`, `30d` (also `500ms` and a bare `0`) in milliseconds, or null when the text is no duration.
- * Fractions, signs, spaces, combined units and anything over ten years are no durations.
+ * Parses `30s`, `15m`, `12h`, `30d` (also `500ms` and a bare `0`) to milliseconds. Null for anything else, including
+ * fractions, signs, spaces, combined units and more than ten years.
  */
 export function parseDuration(text: string): number | null {
   if (!duration.test(text)) return null
@@ -20,7 +20,7 @@ export function parseDuration(text: string): number | null {
   return ms <= LONGEST_MS ? ms : null
 }
 
-/** The shortest spelling that `parseDuration` reads back: `90m` stays `90m`, 86,400,000 becomes `1d`. */
+/** The shortest text that `parseDuration` reads back: `90m` stays `90m`, 86,400,000 becomes `1d`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0'
   for (const unit of ['d', 'h', 'm', 's'] as const) {

@@ -10,16 +10,16 @@ const ELSEWHERE = ['ENCRYPTION_KEY', 'RELAUNCHED', 'AUTH_TOKEN', 'PROXY', 'CA_FI
 type Leaf = { readonly path: readonly string[]; readonly type: string | undefined }
 
 export interface Environment {
-  /** The value with the variables laid over it. */
+  /** The value, overridden by the variables. */
   readonly value: unknown
   readonly warnings: readonly string[]
-  /** A problem of a key that a variable set belongs to the variable; null for other keys. */
+  /** Attributes a problem to the variable that set the key; null if no variable did. */
   locate(problem: ValueProblem): ConfigProblem | null
 }
 
 /**
- * Lays `MEZITE_*` variables over what the file says: `proxy.apps_domain` is MEZITE_PROXY_APPS_DOMAIN. Lists are
- * comma-separated, an empty variable counts as not set, plugins' keys cannot be set. Unknown ones give a warning.
+ * Overrides values of the file with `MEZITE_*` variables: MEZITE_PROXY_APPS_DOMAIN sets `proxy.apps_domain`. Lists are
+ * comma-separated, an empty variable counts as not set, and keys of plugins cannot be set. Warns about unknown variables.
  */
 export function applyEnvironment(
   input: unknown,
@@ -65,7 +65,7 @@ function convert(text: string, type: string | undefined): unknown {
   return text
 }
 
-/** A file that has something else where a mapping belongs is left alone: the check of the schema says so. */
+/** Skips a file that has another value in place of a mapping: the schema check reports it. */
 function assign(value: unknown, path: readonly string[], leaf: unknown): void {
   if (typeof value !== 'object') return
   let at = value as Record<string, unknown>

@@ -14,8 +14,8 @@ export interface FileFindings {
 }
 
 /**
- * Files must be readable, and those with secrets private: a key, and a configuration with the database's password.
- * Certificates must be such that the hub starts with them.
+ * Checks that files are readable, that files with secrets (keys, and a configuration with the database's password) are
+ * private, and that the hub can start with the certificates.
  */
 export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promise<FileFindings> {
   const problems: ValueProblem[] = []

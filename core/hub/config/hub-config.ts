@@ -2,22 +2,22 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { LogFormat, LogLevel } from '../../log/program-log.ts'
 
-/** Where something listens or is reached. */
+/** An address to listen on or to connect to. */
 export interface Address {
   /** Without brackets, also for IPv6. */
   readonly host: string
   readonly port: number
 }
 
-/** Absolute paths of PEM files. When the configuration was loaded they belonged together, and the key was private. */
+/** Absolute paths of PEM files. When the configuration was loaded, they matched and the key was private. */
 export interface Keypair {
   readonly certFile: string
   readonly keyFile: string
 }
 
-/** The hub's configuration, checked and complete; frozen. Plugins' slices travel with the loaded plugins. */
+/** The hub's configuration: checked, complete and frozen. The loaded plugins carry their own configuration. */
 export interface HubConfig {
-  /** Absolute path of the file that it came from. */
+  /** Absolute path of the configuration file. */
   readonly file: string
   readonly clusterName: string
   /** Absolute path; may not exist yet. */
@@ -31,13 +31,13 @@ export interface HubConfig {
   readonly proxy: {
     readonly listen: Address
     readonly publicAddr: Address
-    /** Where the other hubs reach the public port; null: found out at the start. */
+    /** Where the other hubs reach the public port; null to detect it at start-up. */
     readonly internalAddr: Address | null
-    /** Plain HTTP that redirects to https; null: off. */
+    /** Plain HTTP that redirects to https; null if off. */
     readonly redirectListen: Address | null
     /** How long the port stays open after a signal to stop, while /readyz fails. */
     readonly shutdownDelayMs: number
-    /** Null: a development certificate, which is allowed here. */
+    /** Null for a development certificate, which is allowed here. */
     readonly httpsKeypair: Keypair | null
     readonly appsDomain: string | null
     readonly appsKeypair: Keypair | null
@@ -49,7 +49,7 @@ export interface HubConfig {
   /** Where people sign in, the WebAuthn RP ID: the hub's host or `login.<apps_domain>`. */
   readonly signInHost: string
   readonly publicNames: PublicNames
-  /** `transports` null: all that plugins provide. */
+  /** `transports` is null for all transports of the plugins. */
   readonly tunnel: { readonly transports: readonly string[] | null; readonly streamsPerAgent: number }
   readonly sessions: { readonly streamStalenessMs: number }
   readonly diagnostics: { readonly listen: Address }

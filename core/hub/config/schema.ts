@@ -36,7 +36,7 @@ const Keypair = (description: string) =>
     ),
   )
 
-/** Everything that mezhub.yaml may say but the plugins' own slices. Keys are the public contract. */
+/** All keys of mezhub.yaml except the plugins' own configuration. Keys are the public contract. */
 export const hubSchema = Type.Object(
   {
     cluster_name: Text('Default: the host of proxy.public_addr'),
@@ -47,7 +47,7 @@ export const hubSchema = Type.Object(
         description: 'Encryption key, embedded database, admin socket',
       }),
     ),
-    shutdown_grace: Duration('25s', 'How long live streams may go on after SIGTERM; at most 24h'),
+    shutdown_grace: Duration('25s', 'How long live streams may continue after SIGTERM; at most 24h'),
     strict_runtime: Type.Optional(
       Type.Boolean({
         default: false,
@@ -93,7 +93,7 @@ export const hubSchema = Type.Object(
         ),
         shutdown_delay: Duration(
           '5s',
-          'After SIGTERM /readyz fails for this long before the port closes, so that balancers turn away; at most 10m',
+          'How long /readyz fails after SIGTERM before the port closes, so that balancers stop sending traffic; at most 10m',
         ),
         https_keypair: Keypair('Omitted: a development certificate'),
         apps_domain: Text('Applications are below this domain; omitted: application access is off'),
@@ -155,5 +155,5 @@ export const hubSchema = Type.Object(
   closed,
 )
 
-/** The configuration as it is written, defaults filled in. */
+/** The configuration as written, with defaults filled in. */
 export type RawHubConfig = Static<typeof hubSchema>

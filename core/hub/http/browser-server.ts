@@ -20,22 +20,22 @@ export interface BrowserServerOptions {
   readonly paths?: TransportPaths
   /** Serves the hub's own host. */
   readonly web: ServeWeb
-  /** The one among them that takes apps' hosts serves those; without it they are misdirected. */
+  /** The protocol that serves the hosts of apps, if there is one; without it they get 421. */
   readonly protocols: readonly Protocol[]
   readonly limits?: Partial<ProxyLimits>
-  /** Called once for each request that the router or the parser refuses. */
+  /** Called once for each request that the router or the parser rejects. */
   readonly refused?: (refusal: Refusal) => void
   readonly clock?: Clock
   readonly log: Log
 }
 
-/** Every HTTP request of a browser, on whatever connection, passes through here. */
+/** Handles every HTTP request from a browser, on any connection. */
 export interface BrowserServer extends CertifiedHttp {
   readonly router: HostRouter
   accept(socket: TLSSocket | Duplex, info: ConnectionInfo): void
-  /** Responds to plain HTTP on the TLS port with the https address; `bytes` are its first ones. */
+  /** Responds to plain HTTP on the TLS port with the https address; `bytes` are the first received bytes. */
   refusePlainHttp(socket: Duplex, bytes: Buffer): void
-  /** Responses close their connections from now on, and HTTP/2 clients are asked to leave. */
+  /** From now on, closes each connection with its next response, and sends GOAWAY to HTTP/2 clients. */
   announceShutdown(): void
   /** Waits for requests in flight, and cuts the rest when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>

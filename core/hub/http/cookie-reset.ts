@@ -11,16 +11,16 @@ const RESCUE_BYTES = 1024 * 1024
 const RESCUE_MS = 120_000
 const MOST_OPEN = 16
 const MOST_EXPECTED = 1_000
-/** What browsers accept of a response head, less a margin. */
+/** The size of a response head that browsers accept, minus a margin. */
 const MOST_RESPONSE_BYTES = 128 * 1024
-/** Characters of a cookie's name that can stand in `Set-Cookie` (RFC 6265 section 4.1.1). */
+/** Cookie names that are valid in `Set-Cookie` (RFC 6265 section 4.1.1). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/
-/** The hub's own cookies are small, and who deletes them signs the person out. */
+/** The hub's own cookies are small, and deleting them would sign the person out. */
 const OURS = /^__Host-mezite/i
 
 /**
- * A sibling app can set so many cookies that every request to another host of the domain is too large to be read, also
- * the one that would delete them. So a browser that has just been refused for that may send more on its next
+ * A sibling app can set so many cookies that every request to another host of the domain is too large, including the one
+ * that would delete them. A browser that was just rejected for this may therefore send a larger head on its next
  * connections.
  */
 export class CookieRescue {
@@ -32,14 +32,17 @@ export class CookieRescue {
     this.#clock = clock
   }
 
-  /** This client has just been refused. */
+  /** Call it when this client has been rejected. */
   expect(info: ConnectionInfo): void {
     const [oldest] = this.#expected.keys()
     if (this.#expected.size >= MOST_EXPECTED && oldest !== undefined) this.#expected.delete(oldest)
     this.#expected.set(keyOf(info), this.#clock.monotonic() + RESCUE_MS)
   }
 
-  /** Bytes of a head that this connection may send; null: no more than others. Else `closed` must be called at its end. */
+  /**
+   * The raised head limit of this connection in bytes, or null for the usual one. Unless null, call `closed` at its
+   * end.
+   */
   opened(info: ConnectionInfo): number | null {
     if (this.#expected.size === 0 || this.#open >= MOST_OPEN) return null
     if ((this.#expected.get(keyOf(info)) ?? Number.NEGATIVE_INFINITY) <= this.#clock.monotonic()) return null
@@ -53,9 +56,9 @@ export class CookieRescue {
 }
 
 /**
- * The response to `POST /.mezite/reset`, served on every host, however large the head is: expires each cookie that came
- * by its name, on this host and the domains above it. Only a navigation of this host's own page may ask for it, and the
- * hub's own cookies stay, so an app cannot sign people out. Undefined: the request is not for the reset.
+ * The response to `POST /.mezite/reset`, served on every host for a head of any size: expires each received cookie by
+ * name, on this host and the domains above it. Only a navigation from this host's own page may request it, and the
+ * hub's own cookies stay, so an app cannot sign people out. Undefined if the request is not for the reset.
  */
 export function resetResponse({ method, url, rawHeaders }: RequestHead): HubResponse | undefined {
   if (method !== 'POST' || url !== RESET_PATH) return undefined
@@ -69,7 +72,7 @@ export function resetResponse({ method, url, rawHeaders }: RequestHead): HubResp
     (origin === 'null' && value('sec-fetch-site') === 'same-origin')
   const document = value('sec-fetch-dest') ?? 'document'
   if (!own || value('sec-fetch-mode') !== 'navigate' || document !== 'document') return tooLargeResponse()
-  const text = ['Close other windows of this domain before you go on, or they may set the cookies again.']
+  const text = ['Close other windows of this domain before you continue, or they may set the cookies again.']
   const link = actions('<a href="/">Open the application</a>')
   return {
     kind: 'response',
@@ -79,11 +82,11 @@ export function resetResponse({ method, url, rawHeaders }: RequestHead): HubResp
   }
 }
 
-/** 431 with a way out. */
+/** 431 with a button that deletes the cookies. */
 export function tooLargeResponse(): HubResponse {
   const text = [
     'This site has stored so many cookies in your browser that its requests can no longer be read.',
-    'Delete them to go on. Applications of this domain may ask you to sign in again.',
+    'Delete them to continue. Applications of this domain may ask you to sign in again.',
   ]
   const form = actions(
     `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`,
@@ -96,7 +99,7 @@ export function tooLargeResponse(): HubResponse {
   }
 }
 
-/** `Set-Cookie` lines for each cookie, on the host and on each domain that it could have been set for. */
+/** `Set-Cookie` lines that expire each cookie on the host and on each domain for which it could have been set. */
 function expiries(rawHeaders: readonly string[], host: string): string[] {
   const labels = host.split('.')
   const domains = labels.slice(0, -1).map((_, at) => `; Domain=${labels.slice(at).join('.')}`)

@@ -10,9 +10,9 @@ export type HeadLimits = Pick<ProxyLimits, 'headerCount' | 'headerBytes' | 'uriB
 /** A request to the hub's own host. */
 export interface WebRoute {
   readonly kind: 'web'
-  /** The origin that the client asked for, without its port when that is 443. */
+  /** The requested origin, without port 443. */
   readonly origin: string
-  /** Path and query, beginning with `/`. */
+  /** Path and query, starting with `/`. */
   readonly target: string
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean
@@ -22,37 +22,40 @@ export interface AppRoute extends RoutedRequest {
   readonly kind: 'app'
 }
 
-/** A request that nothing serves. */
+/** A rejected request. */
 export interface RefusedRoute {
   readonly kind: 'refused'
   readonly problem: Problem
-  /** Recorded as a denial: the request named an app's host, and browsers do not send it by themselves. */
+  /**
+   * True if it is recorded as a denial: the request named an app's host, and browsers do not send such requests by
+   * themselves.
+   */
   readonly denial: boolean
 }
 
 export type HostRoute = WebRoute | AppRoute | RefusedRoute
 
 export interface HostRouter {
-  /** Where the hub's own pages are. */
+  /** Origin of the hub's own pages. */
   readonly hubOrigin: string
   /**
    * Routes one request other than CONNECT. The name in the Host header, in an absolute request target and in the TLS
-   * handshake must be the same, unless a trusted proxy made the connection. `bodyFollows` is for
-   * HTTP/2 alone: there a body may come without a declared length (RFC 9113 section 8.1).
+   * handshake must be the same, unless a trusted proxy made the connection. `bodyFollows` is for HTTP/2 only, where a
+   * body may have no declared length (RFC 9113 section 8.1).
    */
   route(head: RequestHead, info: ConnectionInfo, bodyFollows?: boolean): HostRoute
   /** Whether the server name of a TLS handshake is one of the hub's own hosts. */
   isHub(serverName: string | null): boolean
-  /** Whether it is a host below the apps' domain. */
+  /** Whether the server name is a host below the apps' domain. */
   isApp(serverName: string | null): boolean
-  /** Origin that serves the host, given as `Host` has it; that of the hub when nothing serves it. */
+  /** The origin for a host in the form of a `Host` header; the origin of the hub if the host is not served. */
   originOf(host: string): string
 }
 
 const TARGET = /^\/[\x21\x22\x24-\x7e]*$/
 const ABSOLUTE = /^https:\/\/([^/?#]*)/i
 
-/** Builds the only place that decides which host a request is for and whether its head can be read in one way only. */
+/** The only code that decides which host a request is for and whether its head is unambiguous. */
 export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRouter {
   const hubs = new Map(
     [names.hubOrigin, names.signInOrigin].map((origin) => [new URL(origin).hostname, new URL(origin).origin]),
@@ -90,7 +93,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
       const name = rawHeaders[i] as string
       const value = rawHeaders[i + 1] as string
       bytes += name.length + value.length + 4
-      // By length first: few lines need to be lower-cased.
+      // Compare the length first, so that few names are lower-cased.
       if (name.length === 4 && name.toLowerCase() === 'host') {
         hosts += 1
         host ??= value
@@ -122,7 +125,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     if (hosts > 1) return refuse(400, 'host_invalid', 'The request names more than one host.')
     const named = parseHost(host)
     if (typeof named === 'string') return refuse(400, 'host_invalid', named)
-    // As lists they would be valid, but a proxy before the hub may take the first or the last.
+    // Lists would be valid, but a proxy in front of the hub may use the first or the last entry.
     if (framings > 0) return refuse(400, 'framing_invalid', 'The length of the request is ambiguous.')
     const framing = readFraming({ http10: major === 1 && minor === 0, length, encoding, expect })
     if ('status' in framing) return refuse(framing.status, framing.code, framing.detail)
@@ -135,7 +138,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     const trusted = info.trustedProxy || info.serverName === null || info.serverName === named.host
     if (!trusted) return misdirected(info, named.host)
     const origin = hubs.get(named.host)
-    // Operators reach the hub's own host through forwarded ports too; the origin of an app is exact.
+    // Operators may also reach the hub's own host through forwarded ports; the origin of an app must match exactly.
     if (origin !== undefined && info.certified === undefined)
       return { kind: 'web', origin, target, expectsContinue }
     if (!isApp(named.host) || (named.port ?? port) !== port) return misdirected(info, named.host)
@@ -159,7 +162,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
   }
 }
 
-/** Path and query of origin-form, or of absolute-form with the same host (RFC 9112 section 3.2); null: neither. */
+/** Path and query of origin-form, or of absolute-form with the same host (RFC 9112 section 3.2); otherwise null. */
 function targetOf(url: string, host: string): string | null {
   if (url.startsWith('/')) return TARGET.test(url) ? url : null
   const [whole, authority] = ABSOLUTE.exec(url) ?? []

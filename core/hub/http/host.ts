@@ -1,7 +1,7 @@
-/** The host that a request names: lower case, no trailing dot, no user info. */
+/** The host that a request names, in lower case without trailing dot and user info. */
 export interface HostName {
   readonly host: string
-  /** Null when the request names none. */
+  /** Null if the request does not name a port. */
   readonly port: number | null
 }
 
@@ -14,9 +14,8 @@ const MAX_NAME = 253
 const MAX_VALUE = MAX_NAME + ':65535'.length
 
 /**
- * The one parser of `Host` and `:authority` (RFC 9112 section 3.2): a name of letter-digit-hyphen labels or an address,
- * and perhaps a port. It never guesses: for anything else the result is a sentence that says what is wrong, to be sent
- * with 400 `host_invalid`.
+ * The only parser of `Host` and `:authority` (RFC 9112 section 3.2): a name of letter-digit-hyphen labels or an address,
+ * with an optional port. For anything else it returns a sentence about the problem, to send with 400 `host_invalid`.
  */
 export function parseHost(value: string): HostName | string {
   if (value.length > MAX_VALUE || OTHER.test(value)) return 'The host of the request is malformed.'

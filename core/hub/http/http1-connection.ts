@@ -5,29 +5,31 @@ import type { ConnectionInfo } from '../../api/protocol.ts'
 const noop = () => {}
 
 /**
- * One HTTP/1.1 connection and the responses that are still to be written on it. Node.js reads ahead on a pipelined
- * connection: it emits requests behind one that ends the connection, and reports malformed bytes before earlier
- * responses are out. With this, responses keep their order, a refusal comes last, and nothing behind it is served
- * (RFC 9112 sections 9.3.2 and 9.6).
+ * One HTTP/1.1 connection and its pending responses. Node.js reads ahead on a pipelined connection: it emits requests
+ * after one that ends the connection, and reports malformed bytes before earlier responses have been sent. This class
+ * keeps responses in order, sends a refusal last, and ignores everything after it (RFC 9112 sections 9.3.2 and 9.6).
  */
 export class Http1Connection {
   readonly socket: Duplex
   readonly info: ConnectionInfo
-  /** The connection has left HTTP: a protocol owns its bytes. */
+  /** True once the connection is no longer HTTP and a protocol owns its bytes. */
   upgraded = false
   readonly #bodyMs: number
   readonly #pending: ServerResponse[] = []
   #last: ServerResponse | null = null
   #refused = false
 
-  /** `bodyMs`: how long a body may go on after the response to its request. */
+  /** `bodyMs`: how long a body may continue after the response to its request. */
   constructor(socket: Duplex, info: ConnectionInfo, bodyMs: number) {
     this.socket = socket
     this.info = info
     this.#bodyMs = bodyMs
   }
 
-  /** Call for each request. False: the connection ends with an earlier response, so this request must be ignored. */
+  /**
+   * Call it for each request. False if the connection ends with an earlier response, so that this request must be
+   * ignored.
+   */
   take(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#ends) {
       setImmediate(silence, this.socket)
@@ -52,25 +54,25 @@ export class Http1Connection {
     this.socket.once('close', () => clearTimeout(late))
   }
 
-  /** Responses that are not complete yet. */
+  /** Number of responses that are not complete yet. */
   get pending(): number {
     return this.#pending.length
   }
 
-  /** Nothing else may be written: a response is pending, or the connection ends with an earlier one. */
+  /** True if nothing else may be written: a response is pending, or the connection ends with an earlier one. */
   get busy(): boolean {
     return this.#pending.length > 0 || this.#ends
   }
 
-  /** The connection closes with its last pending response. */
+  /** Closes the connection after its last pending response. */
   closeSoon(): void {
     for (const response of this.#pending) response.shouldKeepAlive = false
   }
 
   /**
-   * The bytes that arrived are not HTTP, or none arrived for too long. Between requests, `between` is called once no
-   * response is pending; it responds and ends the connection. Within a body, `inside` may respond to the request that
-   * the body belongs to and return true; otherwise that request gets a bare 400, or is cut when its response has begun.
+   * Call it if the received bytes are not HTTP or the client timed out. Between requests, calls `between`, which responds
+   * and ends the connection, once no response is pending. Within a body, `inside` may respond to the request of that body
+   * and return true; otherwise the request gets a bare 400, or is cut if its response has started.
    */
   refuse(between: () => void, inside: () => boolean): void {
     const [over, ends] = [this.#over, this.#ends]
@@ -78,9 +80,9 @@ export class Http1Connection {
     const last = this.#last
     if (last !== null && this.#pending.length > 0 && !last.req.complete) {
       this.#refused = true
-      // Also when the connection was to end with this very request, because its body is malformed.
+      // Even if the connection was going to end with this request, because its body is malformed.
       if (!over && !inside()) {
-        // A response that ends the connection was given in knowledge of the body.
+        // A response that ends the connection was sent with knowledge of the body.
         if (last.headersSent && !ends) return void this.socket.destroy()
         if (!last.headersSent) last.writeHead(400, ['Connection', 'close', 'Content-Length', '0'])
       }
@@ -103,9 +105,9 @@ export class Http1Connection {
   }
 }
 
-/** Takes a connection from the parser, which would fail on everything that follows, and discards the rest. */
+/** Detaches a connection from the parser, which would fail on all further bytes, and discards them. */
 export function silence(socket: Duplex): void {
-  // Called for each of many pipelined requests: one listener for them all.
+  // Called for each of many pipelined requests, which share one listener.
   socket.off('error', noop)
   socket.on('error', noop)
   readThroughStream(socket)
@@ -114,7 +116,7 @@ export function silence(socket: Duplex): void {
   socket.resume()
 }
 
-/** Reads the rest of a request for `ms` at most and discards it; then calls `done`. */
+/** Reads and discards the rest of a request for at most `ms`, then calls `done`. */
 export function discardRest(message: IncomingMessage, ms: number, done: () => void): void {
   const timer = setTimeout(finish, ms)
   timer.unref()
@@ -129,7 +131,7 @@ export function discardRest(message: IncomingMessage, ms: number, done: () => vo
   message.resume()
 }
 
-/** Node.js lets the parser of a connection read below the stream until a listener asks for data. */
+/** By default the parser of Node.js reads from the connection below the stream; a data listener changes that. */
 function readThroughStream(socket: Duplex): void {
   socket.on('data', noop)
   socket.off('data', noop)

@@ -40,16 +40,16 @@ export interface Http1Options {
 /** The HTTP/1.1 side of every browser connection. */
 export interface Http1Server {
   accept(socket: Duplex, info: ConnectionInfo): void
-  /** From now on each connection closes with its next response. */
+  /** From now on, closes each connection with its next response. */
   announceShutdown(): void
-  /** Waits until nothing is in flight or the signal aborts, then closes every connection. */
+  /** Waits until no request is in flight or the signal aborts, then closes every connection. */
   drain(signal: AbortSignal): Promise<void>
   close(): void
 }
 
 /** How long a connection waits for the next request after the response of an app. */
 const KEEP_ALIVE_MS = 65_000
-/** How long protocols may take after the abort of a drain, for example to send close frames of WebSockets. */
+/** How long protocols may take after a drain is aborted, for example to send WebSocket close frames. */
 const CUT_MS = 700
 const POLL_MS = 50
 const noop = () => {}
@@ -60,13 +60,13 @@ const REQUEST_TIMEOUT = new Problem(408, 'request_timeout', 'The request took to
 const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of the request are too large.')
 
 /**
- * The one HTTP/1.1 server for browsers: routes each request by its host. Its `node:http` server never listens; it gets
- * finished TLS sockets.
+ * The HTTP/1.1 server for browsers, which routes each request by its host. Its `node:http` server never listens; it
+ * receives established TLS sockets.
  */
 export function createHttp1Server(options: Http1Options): Http1Server {
   const { router, paths, web, app, limits, clock, refused } = options
   const connections = new Map<Duplex, Http1Connection>()
-  /** Routes of requests that ask for an upgrade: Node.js asks for those before it emits the request. */
+  /** Routes of upgrade requests: Node.js asks whether to upgrade before it emits the request. */
   const upgrades = new WeakMap<IncomingMessage, HostRoute>()
   const rescue = new CookieRescue(clock)
   let draining = false
@@ -94,14 +94,14 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     }
     limitBody(connection, request, response)
     response.once('finish', () => request.socket.setTimeout(limits.headerMs))
-    // Node.js loses bytes that follow an upgrade that is not accepted.
+    // Node.js loses the bytes after a rejected upgrade.
     if (asksForUpgrade(request)) response.shouldKeepAlive = false
     if (route.expectsContinue) response.writeContinue()
     request.url = route.target
     web(request, response, { info, origin: route.origin })
   }
 
-  /** The body of a request to the hub's own host must arrive by its deadline, whether or not the response is out. */
+  /** Limits how long the body of a request to the hub's own host may take, even after the response. */
   function limitBody(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): void {
     if (!hasBody(request)) return
     const late = setTimeout(() => {
@@ -121,7 +121,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     return requestId
   }
 
-  /** Sends a response that ends the connection; a reset would take it from a client that is still sending. */
+  /** Sends a response that ends the connection. A reset could discard it at a client that is still sending. */
   function send(
     request: IncomingMessage,
     response: ServerResponse,
@@ -148,7 +148,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     return route.kind === 'app' || transportAt(route) !== undefined
   }
 
-  /** The transport that takes an upgrade of a request with this route. */
+  /** The transport that accepts upgrades at this route. */
   const transportAt = (route: HostRoute) =>
     route.kind === 'web' ? paths.get(pathOf(route.target))?.upgrade : undefined
 
@@ -162,24 +162,24 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     }
     const take = transportAt(route)
     if (take === undefined) return void socket.destroy()
-    // The tunnel drains it, after browsers.
+    // The tunnel drains this connection, after the browsers.
     connections.delete(socket)
     take(request, socket, head, connection.info)
   }
 
-  /** Refuses on a connection that has no request to respond to. */
+  /** Sends a refusal on a connection without a request. */
   function refuseBare({ socket, info }: Http1Connection, problem: Problem): void {
     const requestId = note({ problem, denial: router.isApp(info.serverName) }, info.clientIp)
     if (problem.status === 431) sendBytes(socket, tooLargeResponse())
     else refuseBytes(socket, problem, requestId)
   }
 
-  /** The bytes of a connection are not HTTP, or came too late; `code` is that of Node.js. */
+  /** Handles a connection whose bytes are not HTTP or timed out; `code` is the error code of Node.js. */
   function fail(connection: Http1Connection, code: string): void {
     const { socket, info } = connection
     const malformed = code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE'
     const late = code === 'ERR_HTTP_REQUEST_TIMEOUT'
-    // A client that has gone, or that ended in the middle of a request, gets no response.
+    // A client that has disconnected, or ended in the middle of a request, gets no response.
     if (!socket.writable || (!malformed && !late && connection.pending > 0)) return void socket.destroy()
     const tooLarge = code === 'HPE_HEADER_OVERFLOW'
     connection.refuse(
@@ -196,12 +196,12 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
-    // The router says why it refuses a head without a host, or with two.
+    // The router explains why it rejects a head without a host or with two hosts.
     requireHostHeader: false,
     highWaterMark: 64 * 1024,
     shouldUpgradeCallback: routeUpgrade,
   })
-  // Node.js drops lines beyond this; the router refuses half as many.
+  // Node.js drops lines beyond this limit; the router rejects half as many.
   server.maxHeadersCount = 2 * limits.headerCount
   server.on('request', serve)
   server.on('checkContinue', serve)
@@ -217,7 +217,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (connection === undefined) socket.destroy()
     else fail(connection, code)
   })
-  // Without the event its deadlines stay off, because it never listens.
+  // The event starts its timeouts, because the server never listens.
   server.emit('listening')
 
   const close = (): void => {
@@ -239,8 +239,8 @@ export function createHttp1Server(options: Http1Options): Http1Server {
         connections.delete(socket)
         if (rescued !== null) rescue.closed()
       })
-      // Node.js reads it when it sets up the parser of this connection. Twice the limit: between the two the router
-      // refuses the request properly.
+      // Node.js reads this when it creates the parser of the connection. It is twice the limit, so that the router can
+      // send a proper refusal for sizes in between.
       ;(server as { maxHeaderSize?: number }).maxHeaderSize = rescued ?? 2 * limits.headerBytes
       server.emit('connection', socket)
     },
@@ -262,7 +262,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   }
 }
 
-/** The response when the request asks for the cookie reset of a host that is served, or whose head is too large. */
+/** The response if the request is a cookie reset on a served host, or if its head is too large. */
 export function resetOf(route: HostRoute, head: RequestHead, info: ConnectionInfo): HubResponse | undefined {
   if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
     return undefined

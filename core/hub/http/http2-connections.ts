@@ -11,18 +11,21 @@ import { releaseListeners } from '../../wire/listener-release.ts'
 import { FrameBudget } from './frame-budget.ts'
 
 export interface BrowserSessionsOptions {
-  /** Streams at once on one connection. */
+  /** Concurrent streams on one connection. */
   readonly streams: number
   /** From the handshake to the first request. */
   readonly firstRequestMs: number
   readonly clock: Clock
-  /** A client was cut for a flood of frames. */
+  /** Called when a client was cut for a flood of frames. */
   readonly onflood: (info: ConnectionInfo) => void
 }
 
 /** HTTP/2 connections of browsers. */
 export interface BrowserSessions {
-  /** `extendedConnect`: RFC 8441. Browsers then use it for WebSockets too, so hosts that do not serve it must not offer it. */
+  /**
+   * `extendedConnect` enables RFC 8441. Browsers then use it for WebSockets too, so only hosts that serve it may offer
+   * it.
+   */
   open(
     socket: TLSSocket,
     info: ConnectionInfo,
@@ -30,11 +33,11 @@ export interface BrowserSessions {
     take: (request: StreamRequest) => void,
     extendedConnect: boolean,
   ): void
-  /** Asks every client to open no more streams here, without refusing any (RFC 9113 section 6.8). */
+  /** Asks every client to stop opening streams, without rejecting any (RFC 9113 section 6.8). */
   announceShutdown(): void
-  /** Takes no new stream; those in flight go on. */
+  /** Rejects new streams; streams in flight continue. */
   drain(): void
-  /** Closes every connection at once. */
+  /** Closes every connection immediately. */
   close(): void
 }
 
@@ -44,9 +47,9 @@ const IDLE_MS = 65_000
 const END_MS = 500
 const STREAM_WINDOW = 256 * 1024
 const CONNECTION_WINDOW = 1024 * 1024
-/** Decoded. Far above the limit, so that the refusal can be a page; beyond it the stream is reset. */
+/** Decoded size. Far above the limit, so that the refusal can be a page; beyond it the stream is reset. */
 const HEADER_LIST_BYTES = 256 * 1024
-/** Browsers send each cookie as a field of its own. */
+/** Browsers send each cookie as a separate field. */
 const HEADER_PAIRS = 1_024
 
 const {
@@ -58,9 +61,9 @@ const {
 } = constants
 /** Code of nghttp2 for a head of more than nine frames. */
 const TOO_MANY_CONTINUATIONS = -905
-/** Its code for a violation of the protocol, by a stream or by the connection. */
+/** Code of nghttp2 for a protocol violation by a stream or the connection. */
 const PROTOCOL = -505
-/** Of a first GOAWAY: no stream is refused yet. */
+/** Last stream id in a first GOAWAY, which does not reject any stream yet. */
 const ANY_STREAM = 2 ** 31 - 1
 const noop = () => {}
 
@@ -69,19 +72,19 @@ interface Open {
   readonly socket: TLSSocket
   readonly info: ConnectionInfo
   readonly budget: FrameBudget
-  /** An array instead of a Set for the reason that `Roster` gives. */
+  /** An array instead of a Set; see `Roster` for the reason. */
   readonly streams: ServerHttp2Stream[]
-  /** By when it must have a stream, on the monotonic clock. */
+  /** When it must have a stream at the latest, on the monotonic clock. */
   idleEnd: number
-  /** The client has sent a request. */
+  /** True once the client has sent a request. */
   served: boolean
-  /** The client has been asked to open no more streams. */
+  /** True once the client has been asked to stop opening streams. */
   leaving: boolean
 }
 
 /**
- * Speaks HTTP/2 on finished TLS connections through the stream API of Node.js, and bounds what a connection may cost: streams,
- * header bytes, memory, resets, idle time, frames without a purpose (RFC 9113 section 10.5).
+ * Speaks HTTP/2 on established TLS connections through the stream API of Node.js, and limits the cost of a connection:
+ * streams, header bytes, memory, resets, idle time, useless frames (RFC 9113 section 10.5).
  */
 export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
   const { clock } = options
@@ -126,7 +129,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       maxSettings: 32,
       streamResetBurst: 500,
       streamResetRate: 50,
-      // The head reader refuses these; Node.js would silently drop them.
+      // The head reader rejects these; Node.js would silently drop them.
       strictFieldWhitespaceValidation: false,
       strictSingleValueFields: false,
       settings: {
@@ -165,7 +168,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
       let bytes = 0
       for (const text of rawHeaders) bytes += text.length + 2
       one.budget.request(bytes)
-      // The client has reset it already.
+      // The client has already reset it.
       if (stream.destroyed || stream.closed) return
       one.streams.push(stream)
       one.served = true
@@ -182,7 +185,7 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
     if (state === 'draining') session.close()
   }
 
-  /** A flood: GOAWAY says why, and the connection ends. */
+  /** Ends the connection of a flooding client with a GOAWAY that gives the reason. */
   function calm({ session, socket, info }: Open): void {
     if (session.destroyed) return
     options.onflood(info)
@@ -208,10 +211,10 @@ export function createBrowserSessions(options: BrowserSessionsOptions): BrowserS
 }
 
 /**
- * Corrects how Node.js handles two errors. A head of too many frames is fatal to the connection, and Node.js would end it
- * with INTERNAL_ERROR, which a browser shows to the person; after HTTP_1_1_REQUIRED it retries by itself over HTTP/1.1,
- * where the hub can respond. A body that is longer than its `content-length` is an error of its stream alone (RFC 9113
- * section 8.1.1), which nghttp2 has reset already.
+ * Corrects how Node.js handles two errors. A head of too many frames ends the connection, with INTERNAL_ERROR in Node.js,
+ * which a browser shows to the person; after HTTP_1_1_REQUIRED the browser retries over HTTP/1.1, where the hub can
+ * respond. A body longer than its `content-length` is an error of its stream alone (RFC 9113 section 8.1.1), which
+ * nghttp2 has already reset.
  */
 function correctErrors(session: ServerHttp2Session, streams: readonly ServerHttp2Stream[]): void {
   const destroy = session.destroy.bind(session)

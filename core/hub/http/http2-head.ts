@@ -6,10 +6,10 @@ const PADDED = /^[ \t]|[ \t]$/
 const CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /**
- * Turns the fields of an HTTP/2 request other than CONNECT (RFC 9113 sections 8.2 and 8.3) into the head of an HTTP/1.1
- * one: `host` first, then every field that is not a pseudo-header, cookies joined into one. Node.js has reset streams
- * that have a pseudo-header twice or late. For a head that could be read in two ways the result is a sentence that says
- * what is wrong, to be sent with 400: a scheme that is not `https`, a `host` that is not the `:authority`.
+ * Converts the fields of an HTTP/2 request other than CONNECT (RFC 9113 sections 8.2 and 8.3) to an HTTP/1.1 head: `host`
+ * first, then every field that is not a pseudo-header, with cookies joined. Node.js has already reset streams with
+ * duplicate or late pseudo-headers. For an ambiguous head (a scheme other than `https`, or a `host` that differs from
+ * `:authority`) it returns a sentence about the problem, to send with 400.
  */
 export function readStreamHead(fields: readonly string[]): RequestHead | string {
   let method: string | undefined

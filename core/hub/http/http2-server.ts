@@ -21,9 +21,9 @@ export interface Http2Options {
   readonly app: AppHostProtocol | undefined
   readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'requestsPerConnection'>
   readonly refused: (refusal: Refusal) => void
-  /** A client was cut for a flood of frames. */
+  /** Called when a client was cut for a flood of frames. */
   readonly onflood: (info: ConnectionInfo) => void
-  /** A request failed with an error of the program; its stream is closed. */
+  /** Called when a request failed with an error of the program; its stream is closed. */
   readonly onerror: (error: unknown) => void
   readonly clock: Clock
 }
@@ -31,21 +31,21 @@ export interface Http2Options {
 /** The HTTP/2 side of every browser connection. */
 export interface Http2Server {
   accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** Asks clients to open no more streams here, and serves those that come all the same. */
+  /** Asks clients to stop opening streams, but still serves new ones. */
   announceShutdown(): void
-  /** Takes no new stream; waits for those of the hub's own host, and cuts them when the signal aborts. */
+  /** Rejects new streams, waits for those of the hub's own host, and cuts them when the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
   close(): void
 }
 
-/** A body without a declared length is not larger than this: the rest is refused before it is read. */
+/** The largest body without a declared length; the rest is rejected before it is read. */
 const BODY_BYTES = 1024 * 1024
-/** An error, because `close` ends a response first: with END_STREAM it would look complete. */
+/** Destroys a stream with an error, because `close` would first end the response, which would then look complete. */
 const CUT = new Error('the stream is cut')
 
 /**
- * The one HTTP/2 server for browsers: routes each request by its host. Apps get bare streams; only the hub's own host
- * uses the compatibility form of Node.js.
+ * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
+ * uses the compatibility API of Node.js.
  */
 export function createHttp2Server(options: Http2Options): Http2Server {
   const { router, paths, web, app, limits, refused, clock } = options
@@ -87,7 +87,7 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     web(message as never, response as never, { info, origin: route.origin })
   }
 
-  /** The transport that takes an extended CONNECT (RFC 8441) to the hub's own host. */
+  /** The transport that accepts an extended CONNECT (RFC 8441) to the hub's own host. */
   function transportAt({ rawHeaders, headers, ended }: StreamRequest, info: ConnectionInfo) {
     if (headers[':protocol'] === undefined) return undefined
     const head = readStreamHead(rawHeaders)
@@ -107,10 +107,10 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     )
   }
 
-  /** The body of a request to the hub's own host must arrive by its deadline, whether or not the response is out. */
+  /** Limits how long the body of a request to the hub's own host may take, even after the response. */
   function limitBody({ stream, headers, ended, took }: StreamRequest): void {
     if (ended) return
-    // Fastify reads the body, so its bytes are granted beforehand.
+    // Fastify reads the body, so its bytes are granted in advance.
     took(Math.min(Number(headers['content-length'] ?? BODY_BYTES), BODY_BYTES))
     const late = setTimeout(() => stream.destroy(CUT), limits.requestMs)
     stream.once('end', () => clearTimeout(late))

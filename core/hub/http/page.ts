@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-// Like the hub's own pages, but in the page itself: on an app's host every other path belongs to the app.
+// The style of the hub's own pages, but inline: on an app's host every other path belongs to the app.
 const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;\
 --line:light-dark(#dfe3e9,#2b313d);--quiet:light-dark(#5b6472,#9aa4b5);--accent:light-dark(#2451d6,#8fb0ff)}\
 *{box-sizing:border-box}body{margin:0;padding:12vh 1rem 2rem;background:light-dark(#f5f6f8,#101319);color:light-dark(#171b23,#e8ebf1)}\
@@ -18,7 +18,7 @@ const CSP =
   "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
-/** Header lines of every page and answer that the hub itself gives on an app's host. */
+/** Header lines of every page and response of the hub itself on an app's host. */
 export const ownLines: readonly string[] = [
   'Cache-Control',
   'no-store',
@@ -30,23 +30,23 @@ export const ownLines: readonly string[] = [
   'no-referrer',
 ]
 
-/** `ownLines` of a page with a form: without a referrer browsers would send `Origin: null`. */
+/** `ownLines` for a page with a form: without a referrer browsers would send `Origin: null`. */
 export const formLines: readonly string[] = ownLines.map((text) =>
   text === 'no-referrer' ? 'same-origin' : text,
 )
 
-/** `ownLines` of a page with a script of the hub's, from a file on this very host. */
+/** `ownLines` for a page with a script of the hub, from a file on the same host. */
 export const scriptLines: readonly string[] = ownLines.map((text) =>
   text === CSP ? `${CSP}; script-src 'self'` : text,
 )
 
-/** `ownLines` of a page that pages of `ancestors`, sources as in a policy, may show in a frame. */
+/** `ownLines` for a page that pages of `ancestors` (policy sources) may show in a frame. */
 export const framedLines = (ancestors: string): readonly string[] =>
   ownLines.map((text) =>
     text === CSP ? text.replace("frame-ancestors 'none'", `frame-ancestors ${ancestors}`) : text,
   )
 
-/** A small page without inline script. `title` and `sentences` are text; `inner` is HTML of ours. */
+/** A small page without inline script. `title` and `sentences` are text; `inner` is trusted HTML. */
 export function page(title: string, sentences: readonly string[], inner = ''): string {
   const paragraphs = sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join('')
   return (
@@ -57,7 +57,7 @@ export function page(title: string, sentences: readonly string[], inner = ''): s
   )
 }
 
-/** What a person can do next, the best first. Each is a link or a form, as HTML of ours. */
+/** The next steps for the person, the best first: links or forms as trusted HTML. */
 export function actions(...steps: readonly string[]): string {
   return `<div class="actions">${steps.join('')}</div>`
 }

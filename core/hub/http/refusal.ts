@@ -5,16 +5,16 @@ import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/proto
 import { silence } from './http1-connection.ts'
 import { actions, escapeHtml, ownLines, page } from './page.ts'
 
-/** A response of the hub's own, whole. */
+/** A complete response of the hub itself. */
 export interface HubResponse {
   readonly kind: 'response'
   readonly status: number
-  /** Name and value in turn, without the length. */
+  /** Alternating names and values, without the length. */
   readonly lines: readonly string[]
   readonly body: string
 }
 
-/** A refused request: for the audit trail when it is a denial, for the metrics always. */
+/** A rejected request: always for the metrics, and for the audit trail if it is a denial. */
 export interface Refusal {
   readonly clientIp: string
   /** Status and reason code. */
@@ -23,12 +23,12 @@ export interface Refusal {
   readonly denial: boolean
 }
 
-/** How long a client may take to finish a body after its request was refused, in milliseconds. */
+/** How long a client may take to finish a body after its request was rejected, in milliseconds. */
 export const REFUSED_BODY_MS = 500
 /** How long a client may take to close the connection after that. */
 const CLOSE_MS = 5_000
 
-/** What distinguishes a navigation from a request of a script: Fetch Metadata where there is any, else `Accept`. */
+/** The headers that distinguish a navigation from a request of a script: Fetch Metadata, or `Accept` without it. */
 export interface Requester {
   readonly mode: string | undefined
   readonly site: string | undefined
@@ -38,7 +38,7 @@ export interface Requester {
   readonly upgrade?: boolean
 }
 
-/** True when a person looks at the response. */
+/** True if a person sees the response. */
 export function isNavigation({ mode, site, dest, accept, upgrade }: Requester): boolean {
   if (upgrade === true) return false
   if (mode !== undefined) return mode === 'navigate'
@@ -63,7 +63,7 @@ export function clientOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, info: 
   return info.clientOf(lines.length === 0 ? undefined : lines.join())
 }
 
-/** A refusal as a page for people, as problem+json (RFC 9457) for programs. Each kind of host sends the same. */
+/** A refusal as a page for people and as problem+json (RFC 9457) for programs, the same on every kind of host. */
 export function refusalResponse(
   head: RequestHead,
   problem: Problem,
@@ -82,20 +82,20 @@ export function refusalResponse(
     }
   }
   const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
-  // This host has no pages when it is not served.
+  // A host that is not served has no pages.
   const home = status === 421 ? `<a href="${hubOrigin}/">Your applications</a>` : '<a href="/">Start page</a>'
   const body = page(title, [message], actions(home) + codes)
   return { kind: 'response', status, lines: [...ownLines, 'Content-Type', 'text/html; charset=utf-8'], body }
 }
 
-/** Refuses on a bare HTTP/1.1 connection, where there is no request to respond to, and closes it. */
+/** Sends a refusal on an HTTP/1.1 connection without a request, and closes it. */
 export function refuseBytes(socket: Duplex, problem: Problem, requestId: string): void {
   sendBytes(socket, refusalResponse(noHead, problem, requestId, ''))
 }
 
 const noHead: RequestHead = { rawHeaders: [], httpVersionMajor: 1, httpVersionMinor: 1 }
 
-/** Sends a response on a bare connection and closes it, once the client could read it. */
+/** Sends a response on a raw connection, and closes the connection once the client could read it. */
 export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse): void {
   if (socket.writableEnded || !socket.writable) return void socket.destroy()
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
@@ -105,17 +105,17 @@ export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse):
   setTimeout(() => socket.destroy(), CLOSE_MS).unref()
 }
 
-/** Tells a client that speaks plain HTTP to the TLS port the https address, and closes the connection. */
+/** Sends the https address to a client that speaks plain HTTP to the TLS port, and closes the connection. */
 export function refusePlainHttp(socket: Duplex, bytes: Buffer, originOf: (host: string) => string): void {
   const host = /\r?\nhost:[ \t]*([^\r\n]*?)[ \t]*\r?\n/i.exec(bytes.toString('latin1'))?.[1] ?? ''
   const address = `${originOf(host)}/`
   const link = actions(`<a href="${escapeHtml(address)}">${escapeHtml(address)}</a>`)
-  const body = page('Use https', ['This port speaks HTTPS only. The address is:'], link)
+  const body = page('Use https', ['This port only accepts HTTPS. The address is:'], link)
   const lines = [...ownLines, 'Content-Type', 'text/html; charset=utf-8']
   sendBytes(socket, { kind: 'response', status: 400, lines, body })
 }
 
-/** Values of each line with the name, given in lower case. */
+/** The values of all lines with the name, which is given in lower case. */
 export function valuesOf(rawHeaders: readonly string[], wanted: string): string[] {
   const values: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2)
@@ -123,7 +123,7 @@ export function valuesOf(rawHeaders: readonly string[], wanted: string): string[
   return values
 }
 
-/** Sends a response on an HTTP/2 stream; a body that is still to come is refused (RFC 9113 section 8.1). */
+/** Sends a response on an HTTP/2 stream, and rejects the rest of the request body (RFC 9113 section 8.1). */
 export function sendOnStream(request: StreamRequest, { status, lines, body }: HubResponse): void {
   const { stream, headers, ended, took } = request
   if (stream.destroyed || stream.closed) return

@@ -4,23 +4,23 @@ import type { ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import { MezError } from '../../kernel/error.ts'
 
-/** What takes a connection at a path of the hub's own host. */
+/** The handlers of a path of the hub's own host. */
 export interface ReceivingPath {
-  /** Takes an HTTP/1.1 upgrade. */
+  /** Handles an HTTP/1.1 upgrade. */
   upgrade?(request: IncomingMessage, socket: Duplex, head: Buffer, info: ConnectionInfo): void
-  /** Takes an extended CONNECT over HTTP/2. */
+  /** Handles an extended CONNECT over HTTP/2. */
   connect?(request: StreamRequest, info: ConnectionInfo): void
 }
 
-/** By path. */
+/** Handlers by path. */
 export type TransportPaths = ReadonlyMap<string, ReceivingPath>
 
 /** The part of a request target that is compared with the paths of transports. */
 export const pathOf = (target: string): string => target.split('?', 1)[0] as string
 
 /**
- * The paths of the transports that are offered; `deliver` gets each carrier that comes there. Throws `MEZ_SERVICE_TWICE`
- * when two transports claim one path.
+ * The paths of the offered transports; `deliver` receives each carrier from them. Throws `MEZ_SERVICE_TWICE` if two
+ * transports claim the same path.
  */
 export function transportPaths(
   transports: readonly HubTransport[],

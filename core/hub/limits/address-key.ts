@@ -1,13 +1,13 @@
 /**
- * The key under which an address is counted: IPv4 as it is, IPv6 by its /64, which is what one client gets. The address
- * is in canonical text; any other text is its own key.
+ * The key under which an address is counted: the IPv4 address, or the /64 of an IPv6 address, which one client usually
+ * gets. Expects canonical text; any other text is its own key.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address
   return `${words(address).slice(0, 4).join(':')}::/64`
 }
 
-/** The network that an address belongs to, as its owner usually gets it: IPv4 /24, IPv6 /56. */
+/** The network of an address, in the size that one owner usually gets: IPv4 /24, IPv6 /56. */
 export function addressGroup(address: string): string {
   if (!address.includes(':')) return `${address.split('.').slice(0, 3).join('.')}.0/24`
   const [first, second, third, fourth] = words(address) as [string, string, string, string]

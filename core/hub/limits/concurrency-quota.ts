@@ -1,14 +1,14 @@
-/** How much each key has under way: in memory, at constant cost, gone with the last of it. */
+/** Counts concurrent work by key, in memory and at constant cost. */
 export interface ConcurrencyQuota {
-  /** One more under this key; false, and nothing counted, when it has `most` already. */
+  /** Counts one more under this key; returns false without counting if the key already has `most`. */
   take(key: string, most: number): boolean
-  /** One less. Call once for each `take` that was true. */
+  /** Counts one less. Call it once for each `take` that returned true. */
   give(key: string): void
-  /** Keys that have something under way. */
+  /** Number of keys with current work. */
   readonly size: number
 }
 
-/** Counts that start at nothing. Bounded by what is under way, so the caps themselves bound the memory. */
+/** Creates an empty quota. Only keys with current work are stored, so the limits themselves bound the memory. */
 export function createConcurrencyQuota(): ConcurrencyQuota {
   const counts = new Map<string, number>()
   return {

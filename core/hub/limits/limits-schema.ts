@@ -38,7 +38,7 @@ const Wait = (value: string, description: string) =>
 const Section = <T extends Record<string, TSchema>>(properties: T, description: string) =>
   Type.Optional(Type.Object(properties, { ...closed, default: {}, description }))
 
-/** `proxy.limits` in mezhub.yaml. README.md has the table of what happens when one is reached. */
+/** `proxy.limits` in mezhub.yaml. The table in README.md shows what happens when a limit is reached. */
 export const limitsSchema = Section(
   {
     connections: Count(20_000, 'Open connections in all'),
@@ -71,7 +71,7 @@ export const limitsSchema = Section(
       "Calls of one client address to each public route of the hub's own host in a minute",
     ),
   },
-  'How much the public port takes before it refuses',
+  'Limits of the public port',
 )
 
 export type RawLimits = Static<typeof limitsSchema>

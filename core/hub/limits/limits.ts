@@ -6,7 +6,7 @@ import { limitsSchema, type RawLimits } from './limits-schema.ts'
 const LEAST_MS = 100
 const MOST_MS = 10 * 60_000
 
-/** Fills in defaults and reads the durations; `problem` hears of keys whose value makes no sense. */
+/** Fills in defaults and parses the durations; calls `problem` for each invalid value. */
 export function completeLimits(
   raw: RawLimits = {},
   problem: (key: string, message: string) => void = () => {},
@@ -39,5 +39,5 @@ export function completeLimits(
   }
 }
 
-/** What holds when the configuration says nothing. */
+/** The default limits. */
 export const defaultLimits: ProxyLimits = completeLimits()

@@ -3,7 +3,7 @@ import type { Log } from '../../kernel/log.ts'
 
 const LOG_EVERY_MS = 10_000
 
-/** Logs each kind of trouble at most once in ten seconds, because it comes in floods. */
+/** Logs each kind of problem at most once in ten seconds, because clients can cause floods of them. */
 export function rarely(log: Log): (kind: string, message: string, error: unknown) => void {
   const last = new Map<string, number>()
   return (kind, message, error) => {

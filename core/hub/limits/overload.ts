@@ -1,19 +1,19 @@
 import { createConcurrencyQuota } from './concurrency-quota.ts'
 
-/** Why no more is taken: the reason code of the refusal. */
+/** The reason code of a refusal for overload. */
 export type Overload = 'person_limit' | 'app_limit'
 
-/** What is under way on this hub, by person and by app. */
+/** Concurrent requests on this hub, by person and by app. */
 export interface Load {
   /**
-   * One more of this person (null: nobody in particular) to this app. Null: taken, and `give` must follow once, with the
-   * same names; otherwise nothing was counted.
+   * Counts one more request of this person (null for anonymous) to this app. Returns null if it was counted: then call
+   * `give` once with the same arguments. Otherwise nothing was counted.
    */
   take(user: string | null, appId: string): Overload | null
   give(user: string | null, appId: string): void
 }
 
-/** One person's flood is refused before it counts against the app, so it cannot use up the share of the others. */
+/** Rejects one person's flood before it counts against the app, so that it cannot use up the limit of the app. */
 export function createOverload(limits: { readonly perPerson: number; readonly perApp: number }): Load {
   const people = createConcurrencyQuota()
   const apps = createConcurrencyQuota()

@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts'
 export interface RateLimit {
   /** Takes one token; false when the bucket is empty. */
   take(key: string, perMinute: number): boolean
-  /** Whether there is a token to take. */
+  /** Whether the bucket has a token. */
   has(key: string, perMinute: number): boolean
 }
 
@@ -23,7 +23,7 @@ export function createRateLimit(clock: Clock): RateLimit {
       const now = clock.monotonic()
       const tokens = tokensOf(key, perMinute, now)
       buckets.delete(key)
-      // What is refused costs nothing: whoever keeps asking gets the rate, not nothing at all.
+      // Rejected calls are free, so a client that keeps calling still gets the rate.
       buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now })
       if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)
       return tokens >= 1

@@ -1,17 +1,17 @@
 export interface TurnOptions {
-  /** So many pass at the same time. */
+  /** How many may run at the same time. */
   readonly atOnce: number
-  /** So many more wait, in order; others are refused. */
+  /** How many more may wait, in order; others are rejected. */
   readonly waiting: number
-  /** None of them waits longer. */
+  /** The longest wait, in milliseconds. */
   readonly waitMs: number
-  /** Makes the error of who is refused. */
+  /** Creates the error for a rejected caller. */
   readonly refuse: (why: string) => Error
 }
 
 /**
- * Lets few pass at the same time, and few wait. Without it everybody who waits would hold a connection of the database, and
- * none would be left for others. Resolves with the function that passes the turn on.
+ * Limits how many callers run and wait at the same time. Otherwise every waiting caller would hold a database connection,
+ * and none would be left for others. The returned function resolves with the function that ends a turn.
  */
 export function createSemaphore({ atOnce, waiting, waitMs, refuse }: TurnOptions): () => Promise<() => void> {
   const queue: (() => void)[] = []

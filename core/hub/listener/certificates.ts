@@ -18,35 +18,35 @@ export interface CertificatesOptions {
   readonly main: KeyPairFiles | null
   /** `proxy.apps_keypair`; null: the main certificate serves the apps too. */
   readonly apps: KeyPairFiles | null
-  /** `proxy.listen_addr`: a development certificate is free on loopback. */
+  /** `proxy.listen_addr`: on loopback a development certificate is always allowed. */
   readonly listenAddr: string
   /** `proxy.development_certificate`. */
   readonly allowDevelopment?: boolean
   readonly dataDir: string
   readonly log: Log
   readonly clock?: Clock
-  /** How often the files are looked at, in milliseconds. */
+  /** How often the files are checked, in milliseconds. */
   readonly reloadMs?: number
 }
 
 /** The certificates that browsers see. */
 export interface Certificates {
-  /** Options for a browser-facing TLS server; they follow reloads by themselves. */
+  /** Options for a browser-facing TLS server. Reloads apply automatically. */
   browserTls(): TlsOptions
   /** When each certificate that the hub serves expires, in milliseconds since the epoch, by `https_keypair` or `apps_keypair`. */
   expiries(): readonly { readonly subject: string; readonly expires: number }[]
-  /** May an app take the host? `sans` names what is covered. */
+  /** Whether a certificate covers the host of an app; `sans` are the covered names. */
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
-  /** True: no HSTS. */
+  /** True for a development certificate, which disables HSTS. */
   readonly development: boolean
-  /** PEM that clients of a development certificate must trust, or null. */
+  /** PEM of the authority that clients must trust for a development certificate, or null. */
   readonly developmentCa: string | null
   close(): void
 }
 
 /**
- * Reads key pairs and follows their files: a change is taken up within 5 s, a broken file keeps the old pair
- * and is logged. Rejects with `MEZ_CERTIFICATE_…` when the hub must not start with them.
+ * Reads key pairs and watches their files: loads a change within 5 s, and keeps the old pair and logs an error if a file
+ * is broken. Rejects with `MEZ_CERTIFICATE_…` if the hub must not start with them.
  */
 export async function createCertificates(options: CertificatesOptions): Promise<Certificates> {
   const { publicNames, log, clock = systemClock, dataDir } = options
@@ -98,7 +98,7 @@ export async function createCertificates(options: CertificatesOptions): Promise<
       refused.delete(files.certFile)
       if (next.cert === old.cert && next.key === old.key) return old
       if (next.leaf.validToDate.getTime() < clock.now()) throw new Error(`${files.certFile} has expired`)
-      log.info({ file: files.certFile, until: next.leaf.validTo }, 'certificate taken up')
+      log.info({ file: files.certFile, until: next.leaf.validTo }, 'certificate loaded')
       return next
     } catch (error) {
       const reason = messageOf(error)
@@ -128,7 +128,7 @@ export async function createCertificates(options: CertificatesOptions): Promise<
   return {
     browserTls: () => ({
       minVersion: 'TLSv1.2',
-      // Asked for each connection with SNI; the pair below serves those without.
+      // Called for each connection with SNI; the pair below is for connections without it.
       SNICallback: (serverName, done) => done(null, pairFor(serverName).context),
       key: main.key,
       cert: main.cert,
@@ -144,7 +144,7 @@ export async function createCertificates(options: CertificatesOptions): Promise<
   }
 }
 
-/** Throws `MEZ_CERTIFICATE_NAMES` when no app could be served with the pair. */
+/** Throws `MEZ_CERTIFICATE_NAMES` if the pair cannot serve any app. */
 export function checkAppNames({ sans }: KeyPair, appsDomain: string): void {
   if (sans.some((name) => name.endsWith(`.${appsDomain}`))) return
   const names = sans.join(', ') || 'no name'
@@ -157,6 +157,6 @@ function mayDevelop({ listenAddr, allowDevelopment }: CertificatesOptions, names
   if (allowDevelopment || loopback || names.every((name) => /(^|\.)localhost$/i.test(name))) return
   throw new MezError(
     'MEZ_CERTIFICATE_MISSING',
-    `a development certificate is no protection on ${listenAddr} for ${names.join(', ')}`,
+    `a development certificate does not protect ${listenAddr} for ${names.join(', ')}`,
   )
 }

@@ -4,15 +4,17 @@ import type { HeaderVerdict, Peeked } from './connection-preamble.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import { canonicalAddress, type TrustedProxies } from './trusted-proxies.ts'
 
-/** Whose headers ahead of a connection count: those of other hubs always, those of balancers where they are required. */
+/**
+ * Whose headers before a connection are used: those of other hubs always, those of balancers where they are required.
+ */
 export interface SourceOptions {
   readonly peers: Peers | undefined
   readonly proxyProtocol: 'off' | 'required'
-  /** The TCP peer is a trusted proxy. */
+  /** Whether the TCP peer is a trusted proxy. */
   readonly isProxy: boolean
 }
 
-/** Reads the header ahead of a connection. Null: this peer is not served, whatever it sends. */
+/** Reads the header before a connection. Null if this peer is never served. */
 export function sourceReader({
   peers,
   proxyProtocol,
@@ -28,14 +30,14 @@ export function sourceReader({
   return proxyProtocol === 'required' && !isProxy ? null : withoutPeer
 }
 
-/** The client of a connection, after the header ahead of it; `peer` is its TCP peer. */
+/** The client of a connection according to its header; `peer` is its TCP peer. */
 export function clientInfo(
   peer: ConnectionInfo,
   { hello, source }: Peeked,
   trusted: TrustedProxies,
 ): ConnectionInfo {
   const clientIp = source === null ? peer.clientIp : (canonicalAddress(source.address) ?? peer.clientIp)
-  // A client that a header names may lie in a trusted network, but nothing vouches for what it forwards.
+  // A client that a header names may be in a trusted network, but its X-Forwarded-For is not verified.
   const trustedProxy = source === null && trusted.has(clientIp)
   return Object.freeze({
     clientIp,

@@ -7,7 +7,7 @@ export interface ClientHello {
 }
 
 export type HelloVerdict =
-  /** At least `need` bytes in all are required. */
+  /** At least `need` bytes in total are required. */
   | { readonly kind: 'more'; readonly need: number }
   | { readonly kind: 'invalid'; readonly reason: string }
   | { readonly kind: 'hello'; readonly hello: ClientHello }
@@ -15,7 +15,7 @@ export type HelloVerdict =
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const MAX_RECORD = 2 ** 14
-/** Real clients send one, some a few. */
+/** Real clients send one record, some a few. */
 const MOST_RECORDS = 16
 const RECORD_HEADER = 5
 const MESSAGE_HEADER = 4
@@ -23,9 +23,9 @@ const SERVER_NAME = 0
 const ALPN = 16
 
 /**
- * Reads a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1) from the beginning of a connection, over
- * a few records and at most `maxBytes` in all. Stricter than OpenSSL: anything unusual is `invalid`. A caller that waits
- * for `need` bytes calls it about forty times at most. Never throws.
+ * Reads a ClientHello (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1) from the start of a connection, over a few records
+ * and at most `maxBytes` in total. Stricter than OpenSSL: anything unusual is `invalid`. A caller that waits for `need`
+ * bytes calls it at most about forty times. Never throws.
  */
 export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINITY): HelloVerdict {
   const message = joinRecords(bytes, maxBytes)
@@ -37,11 +37,11 @@ export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINI
   }
 }
 
-/** The handshake message of the leading records when it is whole. */
+/** The handshake message in the leading records once it is complete. */
 function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
   const parts: Buffer[] = []
   let have = 0
-  /** Length of the message, once its header is there. */
+  /** Length of the message, once its header has arrived. */
   let whole: number | null = null
   let at = 0
   while (parts.length < MOST_RECORDS) {
@@ -63,10 +63,10 @@ function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
       if (parts.length * RECORD_HEADER + whole > maxBytes) return invalid('ClientHello too long')
     }
     if (whole !== null && have > whole) return invalid('bytes after the ClientHello')
-    // Joined once: joining at each record would have quadratic cost.
+    // Joined only once, because joining at each record would have quadratic cost.
     if (have === whole) return Buffer.concat(parts)
     if (at > bytes.length) {
-      // The declared length of the message is checked before the rest of a record is awaited.
+      // Check the declared length of the message before waiting for the rest of a record.
       const header = bytes.length + MESSAGE_HEADER - have
       return { kind: 'more', need: whole === null ? Math.min(at, header) : at }
     }
@@ -144,7 +144,7 @@ class Reader {
     return this.take(size).readUIntBE(0, size)
   }
 
-  /** Bytes behind a length of `size` bytes. */
+  /** Reads a length of `size` bytes and the bytes that follow it. */
   vector(size: number): Buffer {
     return this.take(this.uint(size))
   }

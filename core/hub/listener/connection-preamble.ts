@@ -5,18 +5,18 @@ import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
 /** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
 export const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
 export const ALERT_DECODE = Buffer.from([21, 3, 1, 0, 2, 2, 50])
-/** Bytes that a client may send before its ClientHello is whole. */
+/** Bytes that a client may send before its ClientHello is complete. */
 export const HELLO_BYTES = 64 * 1024
 
-/** Where a connection came from, by the header ahead of it. */
+/** The origin of a connection according to its header. */
 export interface Source extends ProxySource {
-  /** Id of the hub that relayed it; none: a balancer. */
+  /** Id of the hub that relayed it; undefined for a balancer. */
   readonly via?: string
-  /** Name of the transport that brought the connection to that hub. */
+  /** Name of the transport that carried the connection to that hub. */
   readonly transport?: string
 }
 
-/** `none`: the connection begins at once. */
+/** `none`: the connection starts without a header. */
 export type HeaderVerdict =
   | Exclude<ProxyVerdict, { readonly kind: 'header' }>
   | { readonly kind: 'none' }
@@ -24,24 +24,26 @@ export type HeaderVerdict =
 
 export interface Peeked {
   readonly hello: ClientHello
-  /** From a header; null when there was none, or the balancer itself is the client. */
+  /** From a header; null if there was none, or if the balancer itself is the client. */
   readonly source: Source | null
 }
 
 export interface PeekOptions {
-  /** Reads the first bytes, at least one, until it knows which header is ahead of the ClientHello. */
+  /** Reads the first bytes, at least one, until it knows which header precedes the ClientHello. */
   readonly readHeader: (bytes: Buffer) => HeaderVerdict
-  /** Bytes that a client may send before its ClientHello is whole. */
+  /** Bytes that a client may send before its ClientHello is complete. */
   readonly maxBytes: number
-  /** Called once, with the ClientHello put back into the socket and our listeners gone. */
+  /** Called once, after the ClientHello was put back into the socket and the listeners were removed. */
   readonly found: (peeked: Peeked) => void
-  /** Called once with why the connection cannot be served, and its bytes so far; the socket is still open. */
+  /**
+   * Called once with the reason why the connection cannot be served, and its bytes so far; the socket is still open.
+   */
   readonly refuse: (reason: string, bytes?: Buffer) => void
 }
 
 /**
- * Reads the beginning of a connection and puts it back. The caller owns the deadline and the error handler; for a socket
- * that closes meanwhile neither callback is called.
+ * Reads the start of a connection and puts it back. The caller owns the timeout and the error handler; if the socket
+ * closes before a result, neither callback is called.
  */
 export function peekConnection(socket: Duplex, options: PeekOptions): void {
   const { maxBytes, found, refuse } = options
@@ -68,7 +70,7 @@ export function peekConnection(socket: Duplex, options: PeekOptions): void {
       chunks.push(chunk)
       have += chunk.length
     }
-    // Joining only when enough is there keeps a client that sends single bytes from quadratic cost.
+    // Join only once there are enough bytes, so that single-byte writes do not have quadratic cost.
     if (have >= need) parse(Buffer.concat(chunks))
     else if (have > maxBytes) fail('ClientHello too long')
   }

@@ -6,17 +6,17 @@ import { addressKey } from '../limits/address-key.ts'
 import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 
-/** What one connection counts as. Call each once. */
+/** The count of one connection. Call each method once. */
 export interface Place {
-  /** Its handshake is over, whatever its outcome. */
+  /** Its handshake has ended, successfully or not. */
   secured(): void
-  /** It is closed. */
+  /** The connection has closed. */
   left(): void
 }
 
-/** How much of the public port one client address may use, so that a flood shuts out its sender alone. */
+/** Limits how much of the public port one client address may use, so that a flood affects only its sender. */
 export interface AddressGate {
-  /** Null: the address holds, or has just opened, too many connections. */
+  /** Null if the address has, or has recently opened, too many connections. */
   enter(address: string): Place | null
 }
 
@@ -38,14 +38,14 @@ export function createAddressGate(limits: ProxyLimits, clock: Clock): AddressGat
   }
 }
 
-/** Descriptors for everything else: database, files, the admin socket and Node.js itself. */
+/** Descriptors reserved for the database, files, the admin socket and Node.js itself. */
 const RESERVE = 128
-/** With fewer the hub could not serve anybody. */
+/** With fewer connections the hub could not work. */
 const LEAST = 64
 
 /**
- * How many connections may be open, given the limit of open files of this process: a flood must not take the descriptors
- * that the database and the agents need. Only Linux shows the limit; elsewhere the result is `wanted`.
+ * How many connections may be open under this process's limit of open files: a flood must not use up the descriptors
+ * that the database and the agents need. Only Linux reports the limit; elsewhere the result is `wanted`.
  */
 export function affordableConnections(wanted: number, log: Log): number {
   const descriptors = descriptorLimit()

@@ -32,8 +32,8 @@ export const developmentFiles = {
 } as const
 
 /**
- * The certificate for trying things out: kept in `dataDir` over restarts, renewed 30 days before its end or
- * for other names. Its authority is made for it alone and the authority's key is never written anywhere.
+ * A certificate for development, kept in `dataDir` across restarts, and renewed 30 days before it expires or when the
+ * names change. Its authority is created for it alone, and the authority's key is never written to disk.
  */
 export async function developmentCertificate(
   dataDir: string,

@@ -5,18 +5,18 @@ import { addressGroup, addressKey } from '../limits/address-key.ts'
 /** A connection whose TLS handshake is not finished. */
 export interface Handshake {
   info: ConnectionInfo
-  /** The handshake is over, whatever its outcome. May be called more than once. */
+  /** The handshake has ended, successfully or not. May be called more than once. */
   done(): void
   /** Closes the connection to make room for others. */
   evict(): void
 }
 
 export interface HandshakeTableOptions {
-  /** Handshakes at once. */
+  /** The most concurrent handshakes. */
   readonly most: number
-  /** Addresses with a live session: they keep a share while the table fills. */
+  /** Addresses with a live session, for which a share is reserved while the table fills. */
   readonly sessionAddresses: () => Iterable<string>
-  /** A handshake of this group was closed for another connection. */
+  /** Called when a handshake of this group was closed to make room for another connection. */
   readonly evicted: (group: string) => void
   readonly clock: Pick<Clock, 'monotonic'>
 }
@@ -31,9 +31,9 @@ const MOST_AGENTS = 10_000
  */
 export class HandshakeTable {
   readonly #options: HandshakeTableOptions
-  /** By group, the oldest first; known addresses are not among them. */
+  /** By group, the oldest first, without known addresses. */
   readonly #groups = new Map<string, Set<Handshake>>()
-  /** Groups by how many handshakes they hold. */
+  /** Groups by their number of handshakes. */
   readonly #bySize: Set<string>[] = []
   readonly #groupOf = new Map<Handshake, string | null>()
   /** Addresses from which agents have connected, the newest last. */
@@ -92,7 +92,7 @@ export class HandshakeTable {
   }
 
   #isKnown(address: string): boolean {
-    // Only under pressure: nothing needs the share before.
+    // The share is not needed before the table is half full.
     if (this.size < this.#options.most / 2) return false
     const now = this.#options.clock.monotonic()
     if (now - this.#refreshed > REFRESH_MS) {

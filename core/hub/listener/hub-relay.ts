@@ -5,15 +5,15 @@ import type { OtherHub } from './agent-router.ts'
 const CONNECT_MS = 5_000
 const LAST_WORD_MS = 5_000
 
-/** Connections that this hub relays to others, bytes unchanged: they are encrypted for the other hub. */
+/** Connections that this hub relays to other hubs unchanged, because they are encrypted for the other hub. */
 export interface Relay {
-  /** The two connections end together. */
+  /** Relays a connection to the other hub; both connections end together. */
   handOn(socket: Duplex, to: OtherHub): void
-  /** Resolves when the agents have left, or the signal aborts. */
+  /** Resolves when the agents have disconnected or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>
 }
 
-/** `failed` is called when another hub cannot be reached. */
+/** Calls `failed` if another hub cannot be reached. */
 export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay {
   const sockets = new Set<Duplex>()
   return {
@@ -21,7 +21,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
       const onward = connect({ ...to.address, noDelay: true })
-      const deadline = setTimeout(() => onward.destroy(new Error('no connection in time')), CONNECT_MS)
+      const deadline = setTimeout(() => onward.destroy(new Error('timed out while connecting')), CONNECT_MS)
       let connected = false
       onward.on('error', (error) => {
         if (!connected) failed(to, error)
@@ -29,7 +29,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       socket.once('close', () => onward.destroy())
       onward.once('close', () => {
         clearTimeout(deadline)
-        // The last bytes of the other hub, above all its reason to close, still reach the agent.
+        // The last bytes of the other hub, in particular its reason for closing, still reach the agent.
         socket.end(() => socket.destroy())
         setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
       })

@@ -8,7 +8,7 @@ export interface KeyPairFiles {
   readonly keyFile: string
 }
 
-/** A certificate chain with its key, checked to belong together. */
+/** A certificate chain with its key, checked to match. */
 export interface KeyPair {
   readonly cert: string
   readonly key: string
@@ -19,8 +19,8 @@ export interface KeyPair {
 }
 
 /**
- * Throws `MEZ_CERTIFICATE_INVALID` when a file cannot be read or is not PEM, when the key does not fit the certificate, or
- * when every user of the machine may read the key.
+ * Throws `MEZ_CERTIFICATE_INVALID` if a file cannot be read or is not PEM, if the key does not match the certificate, or
+ * if every user of the machine can read the key.
  */
 export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<KeyPair> {
   try {
@@ -37,7 +37,7 @@ export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<
   }
 }
 
-/** Throws the error of OpenSSL, and a plain sentence when the two files are swapped. */
+/** Throws the error of OpenSSL, or a clear message if the two files are swapped. */
 export function makeKeyPair(cert: string, key: string): KeyPair {
   if (!cert.includes('-----BEGIN CERTIFICATE-----')) throw new Error('the first holds no certificate in PEM')
   if (!key.includes('PRIVATE KEY-----')) throw new Error('the second holds no private key in PEM')
@@ -47,7 +47,7 @@ export function makeKeyPair(cert: string, key: string): KeyPair {
   return { cert, key, leaf, context, sans: dnsNames(leaf) }
 }
 
-/** Whether the certificate covers the host: exactly, or one label under a wildcard; never by its subject. */
+/** Whether the certificate covers the host, exactly or as one label under a wildcard; ignores the subject. */
 export function namesHost({ leaf }: KeyPair, host: string): boolean {
   return leaf.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined
 }

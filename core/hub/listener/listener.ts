@@ -23,30 +23,33 @@ import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
 export interface ListenerOptions {
-  /** `host:port` or `[v6]:port`; port 0 takes a free one. */
+  /** `host:port` or `[v6]:port`; port 0 selects a free one. */
   readonly listenAddr: string
   readonly certificates: Pick<Certificates, 'browserTls'>
-  /** For protocols that demand client certificates. */
+  /** For protocols that require client certificates. */
   readonly authorities: Pick<Authorities, 'hubIdentity' | 'bundle'>
   /** CIDRs. */
   readonly trustedProxies?: readonly string[]
   readonly proxyProtocol?: 'off' | 'required'
   readonly protocols: readonly Protocol[]
-  /** Takes the TLS connections of browsers; ALPN has chosen `h2` or `http/1.1`. */
+  /** Handles the TLS connections of browsers; ALPN has selected `h2` or `http/1.1`. */
   readonly browsers: (socket: TLSSocket, info: ConnectionInfo) => void
   /** Responds to a client that speaks plain HTTP here, given its first bytes, and closes the connection. */
   readonly plainHttp?: (socket: Socket, bytes: Buffer) => void
-  /** Agents, by ALPN name. */
+  /** Handlers of agents, by ALPN name. */
   readonly mezite?: Readonly<Record<string, TakeAgent>>
-  /** Name of the transport whose carriers are connections to this port; null: there is none, and they are refused. */
+  /**
+   * Name of the transport whose carriers are connections to this port; null if there is none, so that they are
+   * rejected.
+   */
   readonly alpnTransport?: string | null
-  /** Addresses of clients with a live session, which keep a share when the port is flooded. */
+  /** Addresses of clients with a live session, for which a share is reserved during a flood. */
   readonly sessionAddresses?: () => Iterable<string>
-  /** The other hubs of the cluster; none: this one is alone. */
+  /** The other hubs of the cluster; undefined if there are none. */
   readonly peers?: Peers
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
-  /** Called for each connection that finished TLS (by ALPN name) or was refused before (by reason). */
+  /** Called for each connection that completed TLS (by ALPN name) or was rejected before (by reason). */
   readonly counted?: (what: 'secured' | 'refused', which: string) => void
   readonly log: Log
 }
@@ -55,11 +58,11 @@ export interface ListenerOptions {
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
   readonly deliver: AgentRouter['deliver']
-  /** Takes no new connection and drains the protocols (not browsers), and connections relayed to other hubs. */
+  /** Stops accepting connections, and drains the protocols (not browsers) and the connections relayed to other hubs. */
   drain(signal: AbortSignal): Promise<void>
-  /** Closes the port and every connection at once. */
+  /** Closes the port and every connection immediately. */
   close(): Promise<void>
-  /** Open connections, whatever their stage. */
+  /** Number of open connections in any stage. */
   readonly connections: number
 }
 
@@ -67,9 +70,9 @@ export interface Listener {
 const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /**
- * Opens nothing until `listen`. Each connection is routed by its ClientHello to exactly one protocol; malformed, late and
- * mixed ones are closed. Throws `MEZ_SERVICE_TWICE` when two protocols claim the same ALPN name, and `MEZ_PART_INVALID`
- * when one claims a name of the core.
+ * Opens nothing until `listen`. Routes each connection by its ClientHello to exactly one protocol, and closes malformed,
+ * late and mixed ones. Throws `MEZ_SERVICE_TWICE` if two protocols claim the same ALPN name, and `MEZ_PART_INVALID` if
+ * one claims a name of the core.
  */
 export function createListener(options: ListenerOptions): Listener {
   const { log, protocols, certificates, authorities, peers, counted = () => {} } = options
@@ -79,12 +82,12 @@ export function createListener(options: ListenerOptions): Listener {
   const mezite = options.mezite ?? {}
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const sockets = new Set<Socket>()
-  /** By both ends: a tls.Server does not say which socket a TLSSocket came from. */
+  /** By both ends of the connection, because a tls.Server does not report which socket a TLSSocket came from. */
   const byEnds = new Map<string, Handshake>()
   const warnRarely = rarely(log)
   const most = affordableConnections(limits.connections, log)
   const table = new HandshakeTable({
-    // A flood of handshakes leaves room for connections that are in use.
+    // A flood of handshakes must leave room for connections in use.
     most: Math.min(limits.handshakes, Math.ceil(most / 2)),
     sessionAddresses: options.sessionAddresses ?? (() => []),
     evicted(group) {
@@ -142,7 +145,7 @@ export function createListener(options: ListenerOptions): Listener {
       counted('secured', socket.alpnProtocol || 'none')
       guard(socket, () => take(socket, pending.info))
     })
-    // A client's TLS errors concern the client alone; the server destroys the socket.
+    // TLS errors of a client affect only that client; the server destroys the socket.
     server.on('tlsClientError', (error, socket) =>
       drop(socket, (error as { code?: string }).code ?? 'tls_error'),
     )
@@ -171,7 +174,7 @@ export function createListener(options: ListenerOptions): Listener {
     const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
     if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
     let place: Place | null = null
-    /** A trusted proxy carries many clients: the clients that it names are counted, not the proxy. */
+    /** A trusted proxy carries many clients, so the clients that it names are counted, not the proxy. */
     const enter = (address: string): boolean => {
       place = gate.enter(address)
       if (place === null) warnRarely('address', `${address} has too many connections`, null)
@@ -191,7 +194,7 @@ export function createListener(options: ListenerOptions): Listener {
       evict: () => socket.destroy(),
     }
     byEnds.set(key, handshake)
-    // The connections of a proxy are those of its clients: they are in the table as soon as they name one.
+    // Connections of a proxy belong to its clients, and enter the table once the client is known.
     if (!isProxy) table.add(handshake, peer)
     sockets.add(socket)
     socket.once('close', () => {
@@ -210,7 +213,7 @@ export function createListener(options: ListenerOptions): Listener {
       found: (peeked) =>
         guard(socket, () => {
           const info = clientInfo(handshake.info, peeked, trusted)
-          // A connection that another hub relays counts as its client's.
+          // A connection that another hub relays counts for its client.
           if (info.via !== undefined && place !== null) {
             place.secured()
             place.left()
@@ -261,7 +264,7 @@ export function createListener(options: ListenerOptions): Listener {
   server.maxConnections = most
   // Also EMFILE on accept: that connection is lost, and the port stays open.
   server.on('error', (error) => {
-    // Before that, `listen` rejects with it.
+    // Before the port listens, `listen` rejects with the error.
     if (server.listening) warnRarely('accept', 'the public port failed to accept a connection', error)
   })
   server.on('drop', () => {

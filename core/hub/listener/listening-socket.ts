@@ -1,15 +1,15 @@
 import type { Server, Socket } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
-/** Next steps where the port is not taken by another program. */
+/** Next steps for errors other than a port that is in use. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['EACCES', 'A port below 1024 takes root or CAP_NET_BIND_SERVICE, as in examples/systemd/mezhub.service.'],
   ['EADDRNOTAVAIL', 'Name an address of this machine, or 0.0.0.0 for all.'],
 ])
 
 /**
- * Listens on `host:port` or `[v6]:port` and resolves with the port taken; `key` is where the address comes from. Rejects
- * with `MEZ_CONFIG_INVALID` when it is not an address, with `MEZ_PORT_UNAVAILABLE` when it cannot be used.
+ * Listens on `host:port` or `[v6]:port` and resolves with the actual port; `key` is the configuration key of the address.
+ * Rejects with `MEZ_CONFIG_INVALID` if it is not an address, and with `MEZ_PORT_UNAVAILABLE` if it cannot be used.
  */
 export function listen(
   server: Server,
@@ -35,7 +35,7 @@ export function listen(
   })
 }
 
-/** A balancer may use one port of its own for several addresses of the hub. */
+/** Includes both ends, because a balancer may use one of its ports for several addresses of the hub. */
 export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }

@@ -6,16 +6,16 @@ import type { NamedProtocol } from '../../api/protocol.ts'
 /** A TLS server for one Mezite protocol. It never listens. */
 export interface MutualTlsServer {
   readonly server: Server
-  /** Loads renewed keys and authorities; cheap when nothing has changed. Call before each connection. */
+  /** Loads renewed keys and authorities; cheap if nothing has changed. Call it before each connection. */
   refresh(): void
 }
 
 type Keys = Pick<Authorities, 'hubIdentity' | 'bundle'>
 
 /**
- * TLS 1.3 with the hub-CA certificate, the client's certificate demanded where the protocol names an
- * authority, and no tickets: a ticket outlives the certificate that it was made from. The caller must check
- * `isTrusted` before it uses a connection: Node.js itself would close it without a reason.
+ * TLS 1.3 with the hub-CA certificate, and with a client certificate if the protocol names an authority. Without
+ * tickets, because a ticket outlives the certificate it was created from. The caller must check `isTrusted` before it
+ * uses a connection: Node.js itself would close it without a reason.
  */
 export function createMutualTlsServer(
   protocol: NamedProtocol,
@@ -41,7 +41,7 @@ export function createMutualTlsServer(
   }
 }
 
-/** Whether the client has shown the certificate that the protocol requires. */
+/** Whether the client has presented the certificate that the protocol requires. */
 export function isTrusted(protocol: NamedProtocol, socket: TLSSocket): boolean {
   return protocol.clientAuthority === null || socket.authorized
 }

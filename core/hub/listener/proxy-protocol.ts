@@ -8,13 +8,13 @@ export interface ProxySource {
 export type ProxyVerdict =
   | { readonly kind: 'more' }
   | { readonly kind: 'invalid'; readonly reason: string }
-  /** `source` null: the balancer itself is the client (LOCAL, UNKNOWN). */
+  /** `source` is null if the balancer itself is the client (LOCAL, UNKNOWN). */
   | { readonly kind: 'header'; readonly length: number; readonly source: ProxySource | null }
 
 const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const V1_START = Buffer.from('PROXY ', 'latin1')
 const V1_MAX = 107
-/** More than any balancer's TLVs; the protocol itself would allow 64 KiB. */
+/** Larger than the TLVs of any balancer; the protocol itself allows 64 KiB. */
 const V2_MAX = 4096
 const MORE: ProxyVerdict = { kind: 'more' }
 
@@ -25,7 +25,7 @@ export function readProxyHeader(bytes: Buffer): ProxyVerdict {
   return invalid('no PROXY protocol header')
 }
 
-/** True when `bytes` is a beginning of `signature`, or the other way round. */
+/** True if one of `bytes` and `signature` is a prefix of the other. */
 function startsAlike(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length)
   return bytes.subarray(0, length).equals(signature.subarray(0, length))

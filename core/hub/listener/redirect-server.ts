@@ -1,13 +1,13 @@
 import { createServer } from 'node:http'
 import { listen } from './listening-socket.ts'
 
-/** `proxy.redirect_addr`: plain HTTP on a port of its own, which only leads to https. */
+/** `proxy.redirect_addr`: plain HTTP on a separate port, which only redirects to https. */
 export interface RedirectServer {
   listen(): Promise<{ readonly port: number }>
   close(): Promise<void>
 }
 
-/** `originOf`: the https address of a host, given as `Host` has it. */
+/** `originOf` returns the https origin for the value of a `Host` header. */
 export function createRedirectServer(listenAddr: string, originOf: (host: string) => string): RedirectServer {
   const server = createServer(
     { headersTimeout: 5_000, requestTimeout: 5_000, maxHeaderSize: 32 * 1024, requireHostHeader: false },

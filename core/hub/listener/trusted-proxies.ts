@@ -1,10 +1,10 @@
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
 
-/** The networks whose X-Forwarded-For and PROXY headers count. */
+/** The networks whose X-Forwarded-For and PROXY headers are used. */
 export interface TrustedProxies {
   has(address: string): boolean
-  /** Walks X-Forwarded-For from its end over trusted proxies; see `ConnectionInfo.clientOf`. */
+  /** Reads X-Forwarded-For from its end and skips trusted proxies; see `ConnectionInfo.clientOf`. */
   clientOf(peer: string, forwardedFor: string | undefined): string
 }
 
@@ -46,7 +46,7 @@ function addNetwork(list: BlockList, cidr: string): void {
   list.addSubnet(network, prefix, family === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** One spelling for each address: IPv4-mapped IPv6 becomes IPv4, IPv6 is compressed, zones are refused. */
+/** One spelling for each address: converts IPv4-mapped IPv6 to IPv4, compresses IPv6, and rejects zones. */
 export function canonicalAddress(text: string): string | null {
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(text)?.[1]
   if (mapped !== undefined) return isIP(mapped) === 4 ? mapped : null

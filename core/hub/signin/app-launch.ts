@@ -10,7 +10,7 @@ import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
-/** For requirements that no plugin of this hub can ask a browser for. */
+/** Errors for requirements that no plugin of this hub can meet in a browser. */
 const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail: string]>> = {
   'session-mfa': [
     'session_mfa_required',
@@ -23,8 +23,8 @@ const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail
 }
 
 /**
- * The way into an app or to the hub's own pages, after `/web/launch` and after each sign-in: sign-in, then what the gate
- * says, then the one-use ticket to the app's host. The order of these responses is public interface.
+ * Leads a browser into an app or to the hub's own pages, after `/web/launch` and after each sign-in: first sign-in, then
+ * the decision of the gate, then the one-use ticket to the app's host. The order of these responses is a public interface.
  */
 export async function launch(
   parts: SignInDeps,
@@ -49,7 +49,7 @@ export async function launch(
   return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
 }
 
-/** Goes on after a requirement of the app was met. Resolves to where the browser goes next; see `SignInDesk.meet`. */
+/** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
 export async function meet(
   parts: SignInDeps,
   desk: Pick<SignInDesk, 'open' | 'seal'>,
@@ -71,7 +71,7 @@ function stale(): Problem {
   return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
-/** Where the browser goes next: to the app with a ticket, or to the page for what is still required. Null: to sign-in. */
+/** The next URL of the browser: the app with a ticket, or the page of an unmet requirement. Null for sign-in. */
 async function nextLocation(
   parts: SignInDeps,
   desk: Pick<SignInDesk, 'seal'>,
@@ -85,7 +85,7 @@ async function nextLocation(
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
-    // An app that no browser reaches is refused for its protocol.
+    // An app that browsers cannot reach is rejected for its protocol.
     protocol: app && catalog.servedByHub(app) ? app.protocol : 'http',
     clientIp: request.clientIp,
     requestId: request.id,
@@ -109,7 +109,7 @@ async function nextLocation(
       throw new Problem(403, code, detail)
     }
     case 'admitted': {
-      // Only what this app demanded goes along, and then counts for this app's session to its end.
+      // The ticket passes on only the requirements of this app, which then count until this app's session ends.
       const satisfied = outcome.met.map((entry) => ({ ...entry, appId: outcome.app.id }))
       outcome.close()
       const code = await sessions.tickets.issue({
@@ -140,7 +140,7 @@ function problemOf({ outcome, status, code, subject, message, link }: Refusal, n
     return new Problem(status, code, 'Access cannot be recorded right now, so nobody gets in.')
   const who = subject?.user ?? 'This user'
   const text = code === 'locked' ? `${who} is locked out of ${name}.` : `${who} may not open ${name}.`
-  // A role helps where none reaches the app, and nowhere else.
+  // A role helps only if no role of the person reaches the app.
   const next =
     code === 'role_missing' || code === 'label_mismatch'
       ? 'If you need it, ask an administrator for a role.'

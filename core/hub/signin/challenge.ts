@@ -2,12 +2,12 @@ import type { Challenge, HubCalls, Reply } from '../../api/hub-hooks.ts'
 import { MezError } from '../../kernel/error.ts'
 
 const LONGEST = 8_192
-/** No space, control character or backslash, which browsers read in their own way. */
+/** Excludes spaces, control characters and backslashes, which browsers interpret in different ways. */
 const PLAIN = /^[\x21-\x5b\x5d-\x7e]+$/
 
 /**
- * Asks the taps of `access.challenge`. What they answer leads to a path of the sign-in host or to another https URL:
- * anything else rejects with `MEZ_HOOK_FAILED`.
+ * Calls the taps of `access.challenge`. Their result must be a path of the sign-in host or an https URL; otherwise rejects
+ * with `MEZ_HOOK_FAILED`.
  */
 export function challengeThrough(
   hook: HubCalls['access']['challenge'],
@@ -22,6 +22,6 @@ export function challengeThrough(
       const path = location.startsWith('/') && url?.origin === signInOrigin
       if (path || (url?.protocol === 'https:' && /^https:\/\//i.test(location))) return { location }
     }
-    throw new MezError('MEZ_HOOK_FAILED', "a plugin's answer to access.challenge is no place to go to")
+    throw new MezError('MEZ_HOOK_FAILED', 'a plugin returned an invalid URL from access.challenge')
   }
 }

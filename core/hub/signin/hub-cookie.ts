@@ -12,7 +12,7 @@ export function clearHubCookie(reply: FastifyReply): void {
   reply.header('set-cookie', `${HUB_COOKIE}=; Max-Age=0; ${ATTRIBUTES}`)
 }
 
-/** The hub session of this browser, if it has one that is alive. Another kind of session does not count. */
+/** The live hub session of this browser, if any. Sessions of other kinds do not count. */
 export async function hubSessionOf(
   request: FastifyRequest,
   sessions: Sessions,

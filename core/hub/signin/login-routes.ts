@@ -13,8 +13,8 @@ const open = { config: { access: 'public', rate: 'sign_in' } } as const
 const UNEXPECTED = 'sign_in_failed'
 
 /**
- * Sends a visitor without a session to sign in: directly when there is one way or one is required, otherwise to
- * the page that lists them. Throws 503 `sign_in_unavailable` while there is no way at all.
+ * Sends a visitor without a session to sign in: directly if there is a single way or one is required, otherwise to the
+ * page that lists them. Throws 503 `sign_in_unavailable` if there is no way to sign in.
  */
 export function beginLogin(
   deps: SignInDeps,
@@ -28,14 +28,14 @@ export function beginLogin(
       'Nobody can sign in yet. An administrator adds an identity provider with `mezctl sso create`.'
     throw new Problem(503, 'sign_in_unavailable', detail)
   }
-  // Only an app's session has to come from the configured connector; the hub's own pages take any.
+  // Only app sessions require the configured connector; the hub's own pages accept any.
   const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)
   if (wanted === null) {
     const listed = choices.map(({ choice: { id, title } }) => ({
       title,
       href: `/web/login?state=${encodeURIComponent(state)}&connector=${encodeURIComponent(id)}`,
     }))
-    // Before sign-in nothing reveals whether the app exists, so its name is not shown.
+    // Omit the app's name: before sign-in, nothing may reveal whether the app exists.
     return sendPage(reply, pages.chooser(listed))
   }
   const found = choices.find(({ choice }) => choice.id === wanted)
@@ -50,7 +50,7 @@ export function beginLogin(
   return reply.redirect(`${publicNames.signInOrigin}${path}?state=${encodeURIComponent(state)}`, 302)
 }
 
-/** Where each sign-in method begins, and where its provider sends the browser back. */
+/** The routes where each sign-in method begins, and to which its provider sends the browser back. */
 export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInDesk): void {
   for (const method of deps.methods()) {
     const base = `/v1/webapi/${method.name}`
@@ -61,7 +61,7 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     app.get<{ Params: { choice: string } }>(`${base}/callback/:choice`, open, (request, reply) =>
       finish(method, request.params.choice, request, reply),
     )
-    // What was registered at the provider before there was a second connector.
+    // The URL that was registered at the provider when there was a single connector.
     app.get(`${base}/callback`, open, (request, reply) =>
       finish(method, onlyOf(method.choices())?.id ?? '', request, reply),
     )
@@ -90,7 +90,7 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     }
   }
 
-  /** Every failure ends as a page and a log line and, once somebody is back from the provider, as a record. */
+  /** Every failure produces a page and a log line and, after the return from the provider, an audit event. */
   function fail(input: {
     readonly method: SignInMethod
     readonly choice: string

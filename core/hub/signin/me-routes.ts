@@ -3,7 +3,7 @@ import type { SignInDeps } from './sign-in-deps.ts'
 
 const user = { config: { access: 'user' } } as const
 
-/** What signed-in people and programs may read about themselves. */
+/** Routes with which signed-in people and programs read their own data. */
 export function meRoutes(app: FastifyInstance, { access, sessions, locks }: SignInDeps): void {
   app.get('/v1/webapi/me', user, async ({ subject }) => {
     const lock = locks.lockFor(subject, null)

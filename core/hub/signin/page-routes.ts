@@ -15,10 +15,10 @@ import type { SignInDeps } from './sign-in-deps.ts'
 const page = { config: { access: 'public', rate: 'pages' } } as const
 const home = { appHost: null, path: '/', nonceHash: null } as const
 
-/** A hub session that ends this soon cannot give an app a longer one. */
+/** With less time than this left in the hub session, the person signs in again before opening an app. */
 const SOON_MS = 10 * 60_000
 
-/** Public pages are on the sign-in host alone; those of access `page` the guard sends there. */
+/** Restricts public pages to the sign-in host; the guard redirects pages with access `page` there. */
 export function servePages(app: FastifyInstance, { publicNames }: SignInDeps): void {
   if (publicNames.signInOrigin === publicNames.hubOrigin) return
   const signInHost = new URL(publicNames.signInOrigin).host
@@ -65,7 +65,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     const renewal = fieldOf(request.query, 'renew') === '1'
     const session = renewal ? await hubSessionOf(request, sessions) : undefined
     if (!session || !endsSoon(session, clock.now())) return launch(deps, desk, request, reply, target)
-    // An app's session never outlives the hub's, so the person signs in again. Nothing is ever extended.
+    // An app session never outlives the hub session, and sessions are never extended, so the person signs in again.
     const connector = publicNames.appsOidcConnector
     return beginLogin(deps, reply.header('cache-control', 'no-store'), {
       state: desk.seal(target),
@@ -106,7 +106,9 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
 
   const ownOf = ({ user }: Session) => sessions.list().filter((each) => each.user === user)
 
-  /** What a sign-out everywhere ends besides this browser's session; those of apps end with theirs. */
+  /**
+   * Counts the sessions that a sign-out everywhere ends in addition to this browser's; app sessions end with theirs.
+   */
   function countOf(session: Session) {
     const others = ownOf(session).filter(({ id }) => id !== session.id)
     const count = (kind: Session['kind']) => others.filter((each) => each.kind === kind).length
@@ -120,7 +122,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
   }
 }
 
-/** Refuses form posts that do not come from the sign-in host's own pages. */
+/** Rejects form posts that do not come from the sign-in host's own pages. */
 function requireOwnOrigin({ publicNames }: SignInDeps, request: FastifyRequest): void {
   if (request.headers.origin === undefined) throw new Problem(403, 'csrf', 'The call has no Origin header.')
   checkCsrf({
@@ -138,7 +140,7 @@ function clearedWhenEnded(request: FastifyRequest, reply: FastifyReply): Fastify
   return reply
 }
 
-/** Less than ten minutes, or than half of it, is left. */
+/** True if less than ten minutes, or less than half of the session, is left. */
 function endsSoon({ created, expires }: Session, now: number): boolean {
   return expires - now < Math.min(SOON_MS, (expires - created) / 2)
 }

@@ -1,6 +1,6 @@
 import type { LoginState } from '../../api/sign-in.ts'
 
-/** With a longer one, the cookie of a sign-in would be larger than browsers accept. */
+/** A longer path would make the cookie of a sign-in larger than browsers accept. */
 const MAX_PATH = 2_400
 const NONCE_HASH = /^[A-Za-z0-9_-]{43}$/
 const HOST = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
@@ -13,8 +13,8 @@ export function fieldOf(query: unknown, name: string): string | undefined {
 }
 
 /**
- * The path when it can only lead to the same host: one `/`, then printable ASCII without a backslash.
- * Anything else (`//host`, `/\host`, a tab that browsers drop, a URL) becomes `/`.
+ * Returns the path if it can only lead to the same host: one `/`, then printable ASCII without a backslash. Returns `/`
+ * for anything else (`//host`, `/\host`, a tab that browsers drop, a URL).
  */
 export function safePath(path: unknown): string {
   if (typeof path !== 'string' || path.length > MAX_PATH) return '/'
@@ -27,8 +27,8 @@ export function isLocalPath(path: string): boolean {
 }
 
 /**
- * Reads the query of `/web/launch`. Null when host or nonce do not have the form that an app's host sends. A host without an
- * app is accepted here: before sign-in all hosts below the domain respond alike.
+ * Reads the query of `/web/launch`. Null if host or nonce does not have the form that an app's host sends. Accepts hosts
+ * without an app, because before sign-in all hosts below the domain respond in the same way.
  */
 export function readTarget(
   query: Readonly<Record<string, unknown>>,

@@ -8,7 +8,7 @@ import type { SignInDeps } from './sign-in-deps.ts'
 const page = { config: { access: 'page' } } as const
 const PATH = '/web/sessions'
 
-/** `/web/sessions`: people see and end their own sessions. Those of other people do not exist here (404). */
+/** `/web/sessions`: people see and end their own sessions. Sessions of other people get 404. */
 export function sessionPageRoutes(app: FastifyInstance, deps: SignInDeps): void {
   const { sessions, catalog, pages, activity, clock } = deps
 

@@ -15,7 +15,7 @@ import type { Locks } from '../access/lock.ts'
 import type { Activity } from '../cluster/activity.ts'
 import type { Pages } from './pages/pages.ts'
 
-/** What this room works with. */
+/** Dependencies of this room. */
 export interface SignInDeps {
   readonly secretBox: SecretBox
   readonly users: Users
@@ -24,9 +24,9 @@ export interface SignInDeps {
   readonly access: Access
   readonly locks: Pick<Locks, 'lockFor'>
   readonly catalog: Catalog
-  /** Called at each sign-in: a plugin provides them, and plugins are set up after this room is made. */
+  /** Called at each sign-in, because plugins, which provide the limits, are set up after this room is created. */
   readonly sessionLimits: () => SessionLimits | undefined
-  /** Null: no tap knows the requirement. */
+  /** Null if no tap knows the requirement. */
   readonly challenge: (challenge: Challenge) => Promise<Reply | null>
   /** Called on each visit. */
   readonly methods: () => readonly SignInMethod[]

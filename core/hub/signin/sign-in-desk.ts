@@ -11,7 +11,7 @@ const STATE_TTL_MS = 10 * 60_000
 const MAX_SEALED = 12_000
 const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
 
-/** The end of every sign-in: sealed return targets, sessions and their terms. */
+/** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
   const { secretBox, users, sessions, locks, publicNames, audit, methods, clock, log } = deps
 
@@ -78,15 +78,15 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
       if (!audit.accepting) throw unrecorded()
       const subject = allowing.kind === 'hub' ? sessions.subjectOf(allowing) : undefined
       if (!subject) throw ended()
-      // A session that is opened under a lock would count as soon as the lock is removed.
+      // A session opened during a lock would become valid as soon as the lock is removed.
       const lock = locks.lockFor(subject, null)
       if (lock !== null) throw new Problem(403, 'locked', lock.message ?? 'Your access is locked.')
       const roles = users.rolesOf(allowing.user)
       const { expires, idleMs } = sessionTerms(deps, roles, longestMs)
-      // The person has not signed in again: the session is as old as theirs and ends no later than one of that age may.
+      // The person has not signed in again, so the new session counts as created at their sign-in.
       const since = allowing.created
       const latest = sessionTerms(deps, roles, Number.POSITIVE_INFINITY).expires - clock.now() + since
-      // No child of the browser's session: closing the browser does not sign the terminal out.
+      // Not a child of the browser's session: signing out of the browser does not sign the terminal out.
       const { session, token } = await sessions.open({
         kind,
         user: allowing.user,
@@ -97,7 +97,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
         expires: Math.min(expires, latest),
         idleMs,
       })
-      // Another hub may have ended it meanwhile; opening a session has brought this hub up to date.
+      // Another hub may have ended it in the meantime; opening a session has brought this hub up to date.
       if (!sessions.byId(allowing.id)) {
         await sessions.end([session.id], 'denied', null)
         throw ended()
@@ -132,8 +132,8 @@ const notKept = () => new Problem(503, 'sign_in_failed', 'The sign-in could not 
 const ended = () => new Problem(401, 'login_required', 'Your sign-in has ended. Sign in again.')
 
 /**
- * How long a session of somebody with these roles may last, at most `longestMs` (12 h); `expires` in milliseconds since
- * the epoch. Throws `MEZ_HOOK_FAILED` when the plugin that knows the limits returns anything else.
+ * The lifetime of a session with these roles, at most `longestMs` (12 h); `expires` is in milliseconds since the epoch.
+ * Throws `MEZ_HOOK_FAILED` if the limits from the plugin are not valid.
  */
 export function sessionTerms(
   { sessionLimits, clock }: Pick<SignInDeps, 'sessionLimits' | 'clock'>,
@@ -144,7 +144,7 @@ export function sessionTerms(
   return { expires: clock.now() + Math.min(ttlMs, longestMs), idleMs }
 }
 
-/** Sends a page of the hub's own host. It is private: no cache keeps it. */
+/** Sends a page of the hub's own host, which caches must not store. */
 export function sendPage(reply: FastifyReply, page: string): FastifyReply {
   return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page)
 }

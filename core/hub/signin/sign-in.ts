@@ -11,11 +11,11 @@ import { createDesk } from './sign-in-desk.ts'
 
 export interface SignInRoom {
   readonly desk: SignInDesk
-  /** Paths are whole; the prefixes are empty. */
+  /** Their paths are complete, with empty prefixes. */
   readonly webRoutes: readonly WebRoutes[]
 }
 
-/** The sign-in host: where every sign-in method begins and ends, the way into apps, and the hub's own pages. */
+/** The sign-in host: the routes of every sign-in method, the launch of apps, and the hub's own pages. */
 export function createSignIn(
   options: Omit<SignInDeps, 'pages'> & Partial<Pick<SignInDeps, 'pages'>>,
 ): SignInRoom {

@@ -2,7 +2,7 @@ import type { Transaction } from '../../api/database.ts'
 import type { Change } from '../../api/revisions.ts'
 import type { AccessTables } from '../access/migrations.ts'
 
-/** Drops the mapped roles of all users whom this connector signed in last; assigned roles stay. */
+/** Drops the mapped roles of all users who last signed in through this connector; assigned roles stay. */
 export async function dropMappedRoles(
   trx: Transaction,
   change: Pick<Change, 'touch'>,

@@ -1,4 +1,4 @@
-/** The pattern of a role's name, for a schema. */
+/** The pattern of a role's name, for schemas. */
 export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
 const ROLE = new RegExp(ROLE_NAME)

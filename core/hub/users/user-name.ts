@@ -1,12 +1,12 @@
-/** A name that was accepted: `key` is what names are compared by. */
+/** A valid name; names are compared by `key`. */
 export interface UserName {
   readonly name: string
   readonly key: string
 }
 
 /**
- * A user name: NFKC, 1 to 256 characters, no control character, no comma, no space at either end;
- * compared case-folded. Null for anything else, and for the names of the operator and of API tokens in the audit trail.
+ * Parses a user name: NFKC, 1 to 256 characters, without control characters, commas or spaces at either end, compared
+ * case-folded. Null for anything else, and for the names of the operator and of API tokens in the audit trail.
  */
 export function parseUserName(text: string): UserName | null {
   if (text.length > 4_096 || !text.isWellFormed()) return null
@@ -18,11 +18,11 @@ export function parseUserName(text: string): UserName | null {
   return RESERVED.test(key) ? null : { name, key }
 }
 
-/** Names in the audit trail that nobody may take. */
+/** Names that are reserved in the audit trail. */
 const RESERVED = /^(operator@socket$|token:)/
 
-/** The key of any text, for looking up. */
+/** The lookup key of any text. */
 export function foldName(text: string): string {
-  // Upper case first: ß, ſ and the like fold as full case folding does.
+  // Convert to upper case first, so that ß, ſ and similar letters fold as in full case folding.
   return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 }

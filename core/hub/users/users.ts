@@ -26,11 +26,11 @@ export interface RunningUsers extends Users {
   create(name: string, roles: readonly string[], actor: Actor): Promise<User>
   /** Replaces the assigned roles. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
   update(name: string, roles: readonly string[], actor: Actor): Promise<User>
-  /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws as `update`. */
+  /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws like `update`. */
   dropMapped(name: string, actor: Actor): Promise<User>
-  /** Lets the next identity that presents the name take it. API tokens of the former identity end. */
+  /** Releases the name to the next identity that presents it, and ends the API tokens of the former identity. */
   relink(name: string, actor: Actor): Promise<User>
-  /** API tokens that the person has created end as well. */
+  /** Removes the user, and ends the API tokens that the user has created. */
   remove(name: string, actor: Actor): Promise<User>
 }
 
@@ -93,7 +93,7 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
     return row
   }
 
-  /** Administrators can lock out neither themselves nor the last administrator. */
+  /** Keeps administrators from locking out themselves or the last administrator. */
   async function guardAdmins(trx: Transaction, row: UserTable, stays: boolean, { subject }: Actor) {
     if (stays || !isAdmin(row)) return
     if (subject.kind !== 'operator' && foldName(subject.user) === row.key) {
@@ -141,7 +141,10 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
     return user
   }
 
-  /** Gives or confirms the name. `loggedIn` null keeps the last login; `known` requires that the identity holds the name already. */
+  /**
+   * Assigns or confirms the name. `loggedIn` null keeps the last login; `known` requires that the identity already
+   * holds the name.
+   */
   async function take(
     { name: given, issuer, sub, connector, mappedRoles }: SignIn,
     loggedIn: number | null,
@@ -172,12 +175,12 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
         await db.insertInto('users').values(fresh).execute()
       }
       const same = row?.issuer === issuer && row.connector === connector && row.mapped_roles === mapped_roles
-      // Every hub shows the last login from memory, but it must not drop all cached decisions.
+      // Every hub shows the last login from memory, but a login must not invalidate all cached decisions.
       if (same) change.noted('user', key)
       else change.touch('user', key)
     })
     const user = now(key, name)
-    // The name may have been taken away since: a session that is opened now would belong to nobody.
+    // The name may have been released since; a session opened now would have no holder.
     if (user.holder !== holderOf({ issuer, sub })) throw takenAway()
     return user
   }
@@ -285,5 +288,5 @@ function isAdmin({ own_roles, mapped_roles }: Pick<UserTable, 'own_roles' | 'map
 }
 
 function takenAway(): Problem {
-  return new Problem(401, 'login_required', 'Your user name was just taken away. Sign in again.')
+  return new Problem(401, 'login_required', 'Your user name was just released. Sign in again.')
 }

@@ -2,17 +2,17 @@ import htm from 'htm'
 import { h, type VNode } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 
-/** What a page is made of. Every value is escaped by Preact; there is no way to pass markup through. */
+/** The markup of a page. Preact escapes every value, so raw HTML cannot be passed in. */
 export type Markup = VNode | VNode[] | string | null
 
-// htm types its default export as CommonJS; what Node imports is the function itself.
+// htm types its default export as CommonJS, but Node.js imports the function itself.
 /** Tagged template for markup: html`<p>${text}</p>`. */
 export const html = (htm as unknown as typeof htm.default).bind(h) as (
   strings: TemplateStringsArray,
   ...values: unknown[]
 ) => VNode | VNode[]
 
-/** The markup as text, escaped. */
+/** The markup as HTML text. */
 export function renderMarkup(markup: Markup): string {
   if (markup === null) return ''
   if (typeof markup === 'string') return renderToString(h('span', null, markup))

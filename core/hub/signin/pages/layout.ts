@@ -6,22 +6,22 @@ export interface Layout {
   readonly title: string
   readonly clusterName: string
   readonly body: Markup
-  /** Where the name of the product leads. Default: the home page of this host. */
+  /** Link target of the product name. Default: the home page of this host. */
   readonly home?: string
   /** A card in the middle (default), or the whole width. */
   readonly wide?: boolean
-  /** Go there at once by itself: works without script, and `form-action` does not govern it. */
+  /** URL to which the page forwards immediately, without script; `form-action` does not apply to it. */
   readonly forwardTo?: string
-  /** Paths on the same host of classic scripts, run in order once the page is parsed. */
+  /** Paths of classic scripts on the same host, which run in order once the page is parsed. */
   readonly scripts?: readonly string[]
 }
 
-/** With a size of its own, since a host that is not the hub's gets no stylesheet either. */
+/** Has its own size, because pages on hosts other than the hub's have no stylesheet. */
 const mark =
   () => html`<svg width="26" height="26" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.2" aria-hidden="true">
   <path d="M4 20V9a8 8 0 0 1 16 0v11" /><path d="M9 20v-9a3 3 0 0 1 6 0v9" /><path d="M2 20h20" /></svg>`
 
-/** A whole page of the hub's own host, as text. */
+/** A complete page of the hub's own host as text. */
 export function renderPage(layout: Layout): string {
   const { title, clusterName, body, home = '/', wide, forwardTo, scripts = [] } = layout
   const page = html`<html lang="en">

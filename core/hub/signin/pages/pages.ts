@@ -11,11 +11,11 @@ export interface HomeApp {
   readonly description: string | null
   readonly labels: Readonly<Record<string, string>>
   readonly enabled: boolean
-  /** Where Launch leads; null for an app that is not for browsers. */
+  /** Target of "Launch"; null for an app that browsers cannot open. */
   readonly url: string | null
 }
 
-/** Headings for people in place of the bare status phrase. */
+/** Headings that replace the plain status phrase. */
 const TITLES: Readonly<Record<string, string>> = {
   app_unknown: 'No such application',
   not_found: 'No such page',
@@ -39,13 +39,13 @@ const TITLES: Readonly<Record<string, string>> = {
   device_trust_required: 'A trusted device is required',
 }
 
-/** The hub's own pages, rendered on the server, without script. Everything that is passed in is escaped. */
+/** The hub's own pages, rendered on the server without script. All values are escaped. */
 export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clusterName' | 'hubOrigin'>) {
   const page = (title: string, body: Parameters<typeof renderPage>[0]['body'], more: object = {}) =>
     renderPage({ title, clusterName, body, ...more })
 
   return {
-    /** Several ways to sign in; `href` of each begins it. */
+    /** Lists the ways to sign in; each `href` starts one. */
     chooser: (choices: readonly { readonly title: string; readonly href: string }[]) =>
       page(
         'Sign in',
@@ -58,7 +58,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
         </div>`,
       ),
 
-    /** The person, their apps, sign-out. `locked`: why no app opens although roles would open some. */
+    /** The person, their apps and sign-out. `locked` explains why the person's roles open no app. */
     home: ({
       user,
       roles,
@@ -104,7 +104,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
     sessions: (...shown: Parameters<typeof sessionsBody>) =>
       page('Your sessions', sessionsBody(...shown), { wide: true }),
 
-    /** GET of the sign-out: only a click ends a session. */
+    /** Page for GET of the sign-out: only a click ends a session. */
     signOut: (user: string, others: { readonly signIns: number; readonly terminals: number }) =>
       page(
         'Sign out',
@@ -137,7 +137,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
         </div>`,
       ),
 
-    /** Signed out here; the browser continues to the provider. */
+    /** Shown after the sign-out here, while the browser continues to the provider. */
     leaving: (url: string) =>
       page(
         'Signing out',
@@ -149,10 +149,10 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
         { forwardTo: url },
       ),
 
-    /** An error in words, with one line that support can search for. */
+    /** An error for a person, with one line that support can search for. */
     error: (problem: ErrorPage) => {
       const title = problem.title || TITLES[problem.code] || STATUS_CODES[problem.status] || 'Error'
-      // The hub has no pages on a host that is not its own.
+      // The hub has no pages on hosts other than its own.
       const home = problem.status === 421 ? `${hubOrigin}/` : '/'
       const { retryUrl } = problem
       return page(

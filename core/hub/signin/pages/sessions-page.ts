@@ -1,22 +1,22 @@
 import { html } from './html.ts'
 
-/** A session on the page of the person it belongs to. */
+/** A session as its person sees it. */
 export interface ShownSession {
   readonly id: string
   readonly title: string
-  /** The session of this browser, or one that ends with it. */
+  /** True for the session of this browser and the sessions that end with it. */
   readonly current: boolean
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly lastUsed: number
   readonly from: string
-  /** A requirement of an app was met in it. */
+  /** True if a requirement of an app was met in the session. */
   readonly confirmed: boolean
-  /** Connections that are open now. */
+  /** Number of open connections. */
   readonly streams: number
 }
 
-/** The list of `/web/sessions`, with "End" at each. */
+/** The list of `/web/sessions`, with an "End" button for each session. */
 export function sessionsBody(
   user: string,
   sessions: readonly ShownSession[],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The one stylesheet of the hub's own pages. No image, font or script: it works under the strictest policy. */
+/** The stylesheet of the hub's own pages. It has no images or fonts, so it works under the strictest policy. */
 export const stylesheet = `:root {
   color-scheme: light dark;
   --ground: light-dark(#f5f6f8, #101319);
