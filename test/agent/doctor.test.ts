@@ -40,12 +40,19 @@ t.test('doctor tests every step to a hub, and each transport', async (t) => {
 t.test('config check reports every problem, and nothing is started', async (t) => {
   const dir = t.testdir({
     'good.yaml': `proxy_addr: ${proxy}\n`,
-    'bad.yaml': 'proxy_addr: a b\ndiagnostics: { listen_addr: nowhere }\nhostnam: x\n',
+    'keys.yaml': `proxy_addr: ${proxy}\nhostnam: x\napps: { alow: [] }\n`,
+    'values.yaml': 'proxy_addr: a b\ndiagnostics: { listen_addr: nowhere }\n',
   })
   t.match(await mezd(['config', 'check', '--config', join(dir, 'good.yaml')]).ended, { code: 0 })
-  const { code, out } = await mezd(['config', 'check', '--config', join(dir, 'bad.yaml')]).ended
-  t.equal(code, 1)
-  for (const key of [/:1: proxy_addr/, /:2: diagnostics\.listen_addr/, /:3: hostnam/]) t.match(out, key)
+  const found = {
+    'keys.yaml': [/:2: hostnam/, /:3: apps\.alow/],
+    'values.yaml': [/:1: proxy_addr/, /:2: diagnostics\.listen_addr/],
+  }
+  for (const [file, problems] of Object.entries(found)) {
+    const { code, out } = await mezd(['config', 'check', '--config', join(dir, file)]).ended
+    t.equal(code, 1)
+    for (const problem of problems) t.match(out, problem)
+  }
   t.match(await mezd(['config', 'chek']).ended, { code: 2 })
 })
 
