@@ -114,7 +114,7 @@ t.test('a hub whose database fails goes on, and stops in order', async () => {
   const { registry, database, log, hear } = await startHub('hub-z')
   await database.close()
   hear()
-  await until(() => log.lines.some(([, line]) => /not say that it lives/.test(String(line))), 'it says so')
+  await until(() => log.lines.some(([, line]) => /heartbeat of this hub/.test(String(line))), 'it says so')
   await registry.stop()
 })
 

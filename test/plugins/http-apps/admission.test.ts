@@ -283,7 +283,7 @@ t.test('hand-over and sign-out below /.mezite/', async (t) => {
       gateway,
       `${anonymous('POST /.mezite/logout', 'Origin: https://a.apps.test', `Cookie: __Host-mezite_app=${OTHER}`)}`,
     ),
-    / 200 [\s\S]*As long as you are signed in to the hub/,
+    / 200 [\s\S]*While you are signed in to the hub/,
     'nobody is told that they are signed in: the app host cannot know',
   )
   t.strictSame(gateway.state.ended, [], 'B32 another site ends nothing, and nobody a session of another app')
