@@ -106,6 +106,7 @@ export async function startRooms() {
   await revisions.start()
   return {
     db: opened.db,
+    migrate: opened.migrate,
     revisions,
     clock,
     locks,

@@ -10,7 +10,7 @@ import { actor, quiet, startRooms } from '../../hub/sessions/start-rooms.ts'
 t.test('B32 a session that another hub has just ended lets no command line in', async (t) => {
   const rooms = await startRooms()
   const { db, clock, users, locks, catalog, access, sessions } = rooms
-  for (const { up } of Object.values(codeMigrations.migrations)) await up(db)
+  await rooms.migrate([codeMigrations])
   const log = quiet
   const revisions = createRevisions({
     ...{ db, reserved: db, dialect: 'embedded', clock, log },
@@ -85,7 +85,7 @@ t.test(
     const rooms = await startRooms()
     t.teardown(() => rooms.stop())
     const { db, clock, users, locks, sessions } = rooms
-    for (const { up } of Object.values(codeMigrations.migrations)) await up(db)
+    await rooms.migrate([codeMigrations])
     await users.create('ann', [], actor)
     const verifier = 'v'.repeat(43)
     const challenge = createHash('sha256').update(verifier).digest('base64url')
