@@ -49,9 +49,7 @@ export class Http1Connection {
     const late = setTimeout(() => {
       if (!request.complete) this.socket.destroy()
     }, this.#bodyMs)
-    late.unref()
-    request.once('end', () => clearTimeout(late))
-    this.socket.once('close', () => clearTimeout(late))
+    clearAfterBody(late, request, this.socket)
   }
 
   /** Number of responses that are not complete yet. */
@@ -135,4 +133,15 @@ export function discardRest(message: IncomingMessage, ms: number, done: () => vo
 function readThroughStream(socket: Duplex): void {
   socket.on('data', noop)
   socket.off('data', noop)
+}
+
+/** Clears the deadline of a body when the body or its connection ends; leaves no listener on a connection that is kept. */
+export function clearAfterBody(deadline: NodeJS.Timeout, request: IncomingMessage, socket: Duplex): void {
+  deadline.unref()
+  const clear = (): void => {
+    clearTimeout(deadline)
+    socket.removeListener('close', clear)
+  }
+  request.once('end', clear)
+  socket.once('close', clear)
 }

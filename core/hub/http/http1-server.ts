@@ -7,7 +7,7 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { CookieRescue, resetResponse, tooLargeResponse } from './cookie-reset.ts'
 import type { HostRoute, HostRouter, RefusedRoute } from './host-router.ts'
-import { discardRest, Http1Connection } from './http1-connection.ts'
+import { clearAfterBody, discardRest, Http1Connection } from './http1-connection.ts'
 import {
   clientOf,
   type HubResponse,
@@ -109,9 +109,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
       if (response.writableEnded) request.socket.destroy()
       else fail(connection, 'ERR_HTTP_REQUEST_TIMEOUT')
     }, limits.requestMs)
-    late.unref()
-    request.once('end', () => clearTimeout(late))
-    request.socket.once('close', () => clearTimeout(late))
+    clearAfterBody(late, request, request.socket)
   }
 
   /** Reports a refusal and returns the id of its request. */

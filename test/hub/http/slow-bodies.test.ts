@@ -56,6 +56,20 @@ const head = (host: string, path: string, version: string, ...lines: string[]) =
     '\r\n',
   ].join('\r\n')
 
+t.test('a connection that is kept does not collect a listener for each body', async (t) => {
+  const warnings: string[] = []
+  const warned = (warning: Error) => void warnings.push(warning.name)
+  process.on('warning', warned)
+  t.teardown(() => process.removeListener('warning', warned))
+  const { socket, got } = await dial()
+  for (let count = 1; count <= 15; count++) {
+    socket.write(`${head('hub.mezite.localhost', '/open/x', '1.1', 'Content-Length: 2')}{}`)
+    await until(() => got().split('HTTP/1.1 200').length > count, `response ${count}`)
+  }
+  socket.destroy()
+  t.notOk(warnings.includes('MaxListenersExceededWarning'))
+})
+
 const ways = [
   ['1.1', 'Connection: keep-alive'],
   ['1.1', 'Connection: close'],
