@@ -79,13 +79,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
   plugins: ['@mezite/core', '@mezite/core/protocol'],
   'oclif-cli/shared': ['@mezite/core/error-codes'],
-  'oclif-cli/mezctl': ['@mezite/cli-shared', '@mezite/cli-shared/*', '@mezite/core/launch'],
-  'oclif-cli/msh': [
-    '@mezite/cli-shared',
-    '@mezite/cli-shared/*',
-    '@mezite/core/launch',
-    '@mezite/core/protocol',
-  ],
+  'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
+  'oclif-cli/msh': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],
   examples: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing'],
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { standardPlugins } from '../core/hub/plugins.ts'
 import { importsOf, root, sourcesOf, textOf } from './read-imports.ts'
 
 interface Manifest {
@@ -10,17 +11,26 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
   readonly oclif?: { readonly plugins: readonly string[] }
 }
 interface Package {
   readonly folder: string
   readonly manifest: Manifest
-  /** What is found by its name, and may never be imported. */
+  /** Packages that are found by name, and that no source imports. */
   readonly unseen: readonly string[]
 }
 
-/** A program that the demo starts, and a script that pages load. */
+const transports = ['http2', 'websocket', 'webtransport'].map((name) => `@mezite/plugin-transport-${name}`)
+const core = JSON.parse(textOf('core/package.json')) as Manifest
+const peersOfCore = Object.keys(core.peerDependencies ?? {})
+/** The plugins of the programs, the packages that the hub's half of the core needs, and a script that pages load. */
 const UNSEEN: Readonly<Record<string, readonly string[]>> = {
+  agent: [...transports, ...peersOfCore],
+  'core/mezhub': [
+    ...peersOfCore,
+    ...['audit-file', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
+  ],
   'examples/cluster': ['@mezite/agent'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
@@ -46,6 +56,7 @@ const needsOf = ({ manifest }: Package): Readonly<Record<string, string>> => ({
   ...manifest.dependencies,
   ...manifest.devDependencies,
   ...manifest.optionalDependencies,
+  ...manifest.peerDependencies,
 })
 
 t.test('P181 a package declares what it imports, and nothing else', (t) => {

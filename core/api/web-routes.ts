@@ -63,6 +63,10 @@ declare module 'fastify' {
     /** Sends a page that caches must not store. Its forms may redirect to the origins in `formTargets`. */
     page(html: string, options?: { readonly formTargets?: readonly string[] }): FastifyReply
   }
+  interface FastifySchema {
+    /** What the route does, for the description of the API. */
+    summary?: string
+  }
   interface FastifyContextConfig {
     access?: RouteAccess
     /**

@@ -9,7 +9,7 @@ import {
   showTable,
   showYaml,
   withProgress,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { chooseEndpoint } from './endpoint-choice.ts'
 import { cutText, listOf } from './resource.ts'

@@ -1,4 +1,4 @@
-import { CliError, type ResourceDocument } from '@mezite/cli-shared'
+import { CliError, type ResourceDocument } from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { listOf, type Resource } from './resource.ts'
 

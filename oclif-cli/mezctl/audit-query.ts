@@ -1,4 +1,4 @@
-import type { HubClient, Query } from '@mezite/cli-shared'
+import type { HubClient, Query } from '@mezite/cli'
 import { type Flat, listOf } from './resource.ts'
 
 const PAGE = 500

@@ -1,4 +1,4 @@
-import { startProgram } from '@mezite/cli-shared/start'
+import { startProgram } from '@mezite/cli/start'
 
 await startProgram('mezctl', import.meta.url, async (argv, manifest) => {
   const { runMezctl } = await import('./program.ts')

@@ -8,7 +8,7 @@ import {
   readDocuments,
   resolveSecrets,
   withProgress,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from './admin-command.ts'
 import { reportNames, strictFlag } from './name-checks.ts'

@@ -9,7 +9,7 @@ import {
   proxyEndpoint,
   readCaFile,
   socketEndpoint,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 
 const DEFAULT_DATA_DIR = '/var/lib/mezite'
 

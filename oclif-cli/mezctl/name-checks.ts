@@ -6,7 +6,7 @@ import {
   path,
   type ResourceDocument,
   suggest,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { type Flat, listOf, nameOf, type Resource } from './resource.ts'
 

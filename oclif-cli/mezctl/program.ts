@@ -1,4 +1,4 @@
-import { type Commands, runProgram } from '@mezite/cli-shared'
+import { type Commands, runProgram } from '@mezite/cli'
 
 const agents = () => import('./commands/agents.ts')
 const apiTokens = () => import('./commands/api-tokens.ts')

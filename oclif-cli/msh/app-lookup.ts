@@ -1,4 +1,4 @@
-import { CliError, type HubClient, withProgress } from '@mezite/cli-shared'
+import { CliError, type HubClient, withProgress } from '@mezite/cli'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
 import { Refusal } from './refusal.ts'

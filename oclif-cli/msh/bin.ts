@@ -1,4 +1,4 @@
-import { startProgram } from '@mezite/cli-shared/start'
+import { startProgram } from '@mezite/cli/start'
 
 await startProgram('msh', import.meta.url, async (argv, manifest) => {
   const { runMsh } = await import('./program.ts')

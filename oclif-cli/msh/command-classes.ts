@@ -1,4 +1,4 @@
-import { commandClasses } from '@mezite/cli-shared'
+import { commandClasses } from '@mezite/cli'
 import { commands } from './program.ts'
 
 /** The class of every command by its oclif id, for help and completion. */

@@ -1,6 +1,6 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
-import { CliError } from '@mezite/cli-shared'
+import { CliError } from '@mezite/cli'
 import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
 import { dialHub } from './hub-dialer.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './hub-stream.ts'

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { CliError, messageOf } from '@mezite/cli-shared'
+import { CliError, messageOf } from '@mezite/cli'
 import {
   connectHub,
   isMezError,

@@ -14,7 +14,7 @@ import {
   proxyEndpoint,
   readPrivateFile,
   writePrivateFile,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 import { Flags } from '@oclif/core'
 
 /** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */

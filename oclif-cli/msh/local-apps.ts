@@ -7,7 +7,7 @@ import {
   makePrivateFolder,
   readPrivateFile,
   writePrivateFile,
-} from '@mezite/cli-shared'
+} from '@mezite/cli'
 import { type FoundApp, findApp } from './app-lookup.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
@@ -79,7 +79,7 @@ async function findOrConfirm(options: {
     const confirmable = error instanceof Refusal && error.reason === 'session_mfa_required'
     if (!confirmable || client === null || identity.sessionId === null) return fail(error)
   }
-  const { waitForRedirect } = await import('@mezite/cli-shared/login')
+  const { waitForRedirect } = await import('@mezite/cli/login')
   const page = new URL(`https://${identity.proxy.name}/web/confirm`)
   page.searchParams.set('session', identity.sessionId)
   page.searchParams.set('app', app)

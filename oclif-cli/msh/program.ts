@@ -1,4 +1,4 @@
-import { type Commands, runProgram } from '@mezite/cli-shared'
+import { type Commands, runProgram } from '@mezite/cli'
 
 /** Every command of msh, in the order of the README. */
 export const commands: Commands = {

@@ -1,4 +1,4 @@
-import { CliError, escapeText } from '@mezite/cli-shared'
+import { CliError, escapeText } from '@mezite/cli'
 
 /** Every reason for which the hub refuses a connection, as a sentence; `APP` stands for the name of the app. */
 const SENTENCES: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseProxy } from '@mezite/cli-shared'
+import { parseProxy } from '@mezite/cli'
 import t from 'tap'
 import { createUserKey, readIdentityFile, writeIdentityFile } from '../../oclif-cli/msh/identity.ts'
 import { makeAuthority } from './stand-in-authorities.ts'

@@ -1,5 +1,5 @@
 /** What mezctl reports after sending documents to the hub. */
-import type { HubClient, ResourceDocument } from '@mezite/cli-shared'
+import type { HubClient, ResourceDocument } from '@mezite/cli'
 import t from 'tap'
 import { printPut, putDocuments } from '../../oclif-cli/mezctl/document-upload.ts'
 

@@ -1,4 +1,4 @@
-import { escapeText, showCell, showTable } from '@mezite/cli-shared'
+import { escapeText, showCell, showTable } from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
 import { type Flat, listOf } from '../resource.ts'

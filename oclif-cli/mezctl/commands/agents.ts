@@ -1,4 +1,4 @@
-import { formatTime, path } from '@mezite/cli-shared'
+import { formatTime, path } from '@mezite/cli'
 import { Args } from '@oclif/core'
 import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'

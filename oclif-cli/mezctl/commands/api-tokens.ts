@@ -1,4 +1,4 @@
-import { CliError, formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli-shared'
+import { CliError, formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'

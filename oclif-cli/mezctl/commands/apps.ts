@@ -1,4 +1,4 @@
-import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabels } from '@mezite/cli-shared'
+import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabels } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { agentsIn, appFlags, appState, changedApp } from '../app-document.ts'

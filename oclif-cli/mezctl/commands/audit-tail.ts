@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { CliError, escapeText, type HubClient, showJsonLine, showYaml } from '@mezite/cli-shared'
+import { CliError, escapeText, type HubClient, showJsonLine, showYaml } from '@mezite/cli'
 import { AdminCommand } from '../admin-command.ts'
 import { readSince } from '../audit-query.ts'
 import type { Flat } from '../resource.ts'

@@ -1,4 +1,4 @@
-import { CliError, escapeText, parseTime, showTable } from '@mezite/cli-shared'
+import { CliError, escapeText, parseTime, showTable } from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
 import { readNewest } from '../audit-query.ts'

@@ -1,4 +1,4 @@
-import { CliError, confirm, escapeText, formatTime, path, showTable } from '@mezite/cli-shared'
+import { CliError, confirm, escapeText, formatTime, path, showTable } from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { AdminCommand, yesFlag } from '../admin-command.ts'
 

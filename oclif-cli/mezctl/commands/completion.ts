@@ -1,4 +1,4 @@
-import { CompletionCommand } from '@mezite/cli-shared'
+import { CompletionCommand } from '@mezite/cli'
 import type { Command } from '@oclif/core'
 
 export class Completion extends CompletionCommand {

@@ -1,4 +1,4 @@
-import { CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli-shared'
+import { CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli'
 import { Args } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
 

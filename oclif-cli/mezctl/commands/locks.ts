@@ -1,4 +1,4 @@
-import { CliError, confirm, escapeText, formatTime, parseDurationSeconds, path } from '@mezite/cli-shared'
+import { CliError, confirm, escapeText, formatTime, parseDurationSeconds, path } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-checks.ts'

@@ -1,4 +1,4 @@
-import { path, showLabels } from '@mezite/cli-shared'
+import { path, showLabels } from '@mezite/cli'
 import { Args } from '@oclif/core'
 import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'

@@ -1,4 +1,4 @@
-import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli-shared'
+import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli'
 import { Args } from '@oclif/core'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'

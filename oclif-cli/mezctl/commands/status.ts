@@ -1,4 +1,4 @@
-import { CliError, formatTime, showFields, showTable } from '@mezite/cli-shared'
+import { CliError, formatTime, showFields, showTable } from '@mezite/cli'
 import { Flags } from '@oclif/core'
 import { AdminCommand } from '../admin-command.ts'
 import { count, type Flat, listOf } from '../resource.ts'

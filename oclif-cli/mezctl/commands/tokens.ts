@@ -1,4 +1,4 @@
-import { formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli-shared'
+import { formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'

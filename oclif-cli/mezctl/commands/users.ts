@@ -1,4 +1,4 @@
-import { CliError, confirm, escapeText, formatTime, path } from '@mezite/cli-shared'
+import { CliError, confirm, escapeText, formatTime, path } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'

@@ -1,11 +1,4 @@
-import {
-  CliError,
-  escapeText,
-  type HubClient,
-  reportError,
-  showJsonLine,
-  showTable,
-} from '@mezite/cli-shared'
+import { CliError, escapeText, type HubClient, reportError, showJsonLine, showTable } from '@mezite/cli'
 import { Args, Flags } from '@oclif/core'
 import { listApps } from '../app-lookup.ts'
 import { createHubConnection } from '../hub-connection.ts'

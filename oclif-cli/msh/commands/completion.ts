@@ -1,4 +1,4 @@
-import { CompletionCommand } from '@mezite/cli-shared'
+import { CompletionCommand } from '@mezite/cli'
 
 export class Completion extends CompletionCommand {
   protected async commands() {

@@ -9,8 +9,8 @@ import {
   proxyEndpoint,
   readCaFile,
   showCell,
-} from '@mezite/cli-shared'
-import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli-shared/login'
+} from '@mezite/cli'
+import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import { Flags } from '@oclif/core'
 import { createUserKey, identityOf, loginStore, type MshProfile, writeIdentityFile } from '../identity.ts'
 

@@ -1,4 +1,4 @@
-import { CliError, formatTime, messageOf, showFields, withProgress } from '@mezite/cli-shared'
+import { CliError, formatTime, messageOf, showFields, withProgress } from '@mezite/cli'
 import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '../identity.ts'
 
 export class Status extends MshCommand {

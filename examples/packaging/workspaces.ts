@@ -1,0 +1,47 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** What this repository reads of a package.json. */
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+  readonly workspaces?: readonly string[]
+  readonly bin?: Readonly<Record<string, string>>
+  readonly exports?: Readonly<Record<string, unknown>>
+  readonly files?: readonly string[]
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+/** One package of this repository. */
+export interface Workspace {
+  /** Path from the root of the repository. */
+  readonly path: string
+  readonly folder: string
+  readonly manifest: Manifest
+}
+
+export const root = resolve(import.meta.dirname, '../..')
+
+export const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+
+/** The packages that are published, each after the packages that it depends on. */
+export function publishedWorkspaces(): readonly Workspace[] {
+  const patterns = (manifestOf(root).workspaces ?? []).map((pattern) => `${pattern}/package.json`)
+  const all = globSync(patterns, { cwd: root })
+    .map((file) => join(file, '..'))
+    .sort()
+    .map((path): Workspace => ({ path, folder: join(root, path), manifest: manifestOf(join(root, path)) }))
+    .filter(({ manifest }) => !manifest.private)
+  const ordered: Workspace[] = []
+  const add = (workspace: Workspace): void => {
+    if (ordered.includes(workspace)) return
+    const needs = { ...workspace.manifest.dependencies, ...workspace.manifest.peerDependencies }
+    for (const other of all) if (other.manifest.name in needs) add(other)
+    ordered.push(workspace)
+  }
+  for (const workspace of all) add(workspace)
+  return ordered
+}
