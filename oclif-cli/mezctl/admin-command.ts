@@ -10,7 +10,9 @@ import {
   showYaml,
   withProgress,
 } from '@mezite/cli'
-import { Args, Flags, type Interfaces } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
+import type * as Interfaces from '@oclif/core/interfaces'
 import { chooseEndpoint } from './endpoint-choice.ts'
 import { cutText, listOf } from './resource.ts'
 

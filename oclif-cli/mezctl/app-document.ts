@@ -1,5 +1,5 @@
 import { CliError, type ResourceDocument } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { listOf, type Resource } from './resource.ts'
 
 /** The parts of an app that `apps register` and `apps update` can set without a file. */

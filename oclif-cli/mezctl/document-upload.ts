@@ -9,7 +9,7 @@ import {
   resolveSecrets,
   withProgress,
 } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand } from './admin-command.ts'
 import { reportNames, strictFlag } from './name-checks.ts'
 import { type Cut, cutText, type Resource, resourceOf } from './resource.ts'

@@ -7,7 +7,7 @@ import {
   type ResourceDocument,
   suggest,
 } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { type Flat, listOf, nameOf, type Resource } from './resource.ts'
 
 /** The flag of every command that checks names. */

@@ -15,7 +15,7 @@ import {
   readPrivateFile,
   writePrivateFile,
 } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 
 /** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */
 export interface Identity {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command, Config, flush, run, settings } from '@oclif/core'
+import { Command } from '@oclif/core/command'
+import { Config } from '@oclif/core/config'
+import { settings } from '@oclif/core/settings'
 import { messageOf, reportError } from './cli-error.ts'
 
 /** Commands by the words that are typed (`apps ls`). Each loads its module only when it runs. */
@@ -35,6 +37,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
   try {
     if (found === null) {
       hideConfigInErrors()
+      const [{ run }, { flush }] = await Promise.all([import('@oclif/core/run'), import('@oclif/core/flush')])
       const oclif = {
         ...pjson.oclif,
         commands: { strategy: 'explicit', target: options.classes, identifier: 'COMMANDS' },

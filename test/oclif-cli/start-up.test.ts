@@ -59,3 +59,21 @@ t.test('without a home, or when it is told so, nothing is kept', async (t) => {
   t.notOk(existsSync(join(dir, 'missing')))
   t.equal(await startAt(home('told'), { NODE_DISABLE_COMPILE_CACHE: '1' }), null)
 })
+
+t.test('a command loads nothing that another one needs', async (t) => {
+  const report = `import module from 'node:module'
+process.on('exit', () => {
+  const loaded = [...Object.keys(module._cache), ...process.moduleLoadList]
+  for (const name of ['oclif/core/lib/index.js', 'semver/', 'NativeModule http2'])
+    if (loaded.some((each) => each.includes(name))) process.stderr.write('loaded ' + name)
+})`
+  const env = {
+    HOME: home('lean'),
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import "data:text/javascript,${encodeURIComponent(report)}"`,
+  }
+  const listed = await runMezctl(['app', 'ls'], env, '', MSH)
+  t.match(listed, { code: 1, err: /MEZ_NOT_LOGGED_IN/ })
+  t.notMatch(listed.err, /loaded/, 'msh')
+  const helped = await runMezctl(['apps', 'ls', '--help'], env)
+  t.match(helped, { code: 0, err: '' }, 'mezctl')
+})

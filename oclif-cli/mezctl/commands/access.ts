@@ -1,5 +1,5 @@
 import { escapeText, showCell, showTable } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand } from '../admin-command.ts'
 import { type Flat, listOf } from '../resource.ts'
 

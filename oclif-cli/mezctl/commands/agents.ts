@@ -1,5 +1,5 @@
 import { formatTime, path } from '@mezite/cli'
-import { Args } from '@oclif/core'
+import * as Args from '@oclif/core/args'
 import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 

@@ -1,5 +1,6 @@
 import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabels } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { agentsIn, appFlags, appState, changedApp } from '../app-document.ts'
 import { PutCommand, putDocuments } from '../document-upload.ts'

@@ -1,5 +1,5 @@
 import { CliError, escapeText, parseTime, showTable } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand } from '../admin-command.ts'
 import { readNewest } from '../audit-query.ts'
 import { count, type Flat } from '../resource.ts'

@@ -1,5 +1,5 @@
 import { CliError, confirm, escapeText, formatTime, path, showTable } from '@mezite/cli'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand, yesFlag } from '../admin-command.ts'
 
 const TYPES = ['app-jwt', 'user-ca', 'agent-ca', 'hub-ca'] as const

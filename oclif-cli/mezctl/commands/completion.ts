@@ -1,5 +1,5 @@
 import { CompletionCommand } from '@mezite/cli'
-import type { Command } from '@oclif/core'
+import type { Command } from '@oclif/core/command'
 
 export class Completion extends CompletionCommand {
   protected async commands() {

@@ -1,5 +1,5 @@
 import { CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli'
-import { Args } from '@oclif/core'
+import * as Args from '@oclif/core/args'
 import { AdminCommand } from '../admin-command.ts'
 
 const KINDS = ['app', 'role', 'oidc']

@@ -1,5 +1,6 @@
 import { CliError, confirm, escapeText, formatTime, parseDurationSeconds, path } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-checks.ts'
 import { cutText, type Flat } from '../resource.ts'

@@ -9,7 +9,7 @@ import {
   showCell,
 } from '@mezite/cli'
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { loginStore } from '../endpoint-choice.ts'
 
 export class Login extends BaseCommand {

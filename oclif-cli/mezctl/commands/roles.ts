@@ -1,5 +1,5 @@
 import { path, showLabels } from '@mezite/cli'
-import { Args } from '@oclif/core'
+import * as Args from '@oclif/core/args'
 import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unmatchedLabels } from '../name-checks.ts'

@@ -1,5 +1,6 @@
 import { formatTime, path } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 

@@ -1,5 +1,5 @@
 import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli'
-import { Args } from '@oclif/core'
+import * as Args from '@oclif/core/args'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unknownMappedRoles } from '../name-checks.ts'

@@ -1,5 +1,6 @@
 import { formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import type { Flat } from '../resource.ts'
 

@@ -1,5 +1,6 @@
 import { CliError, confirm, escapeText, formatTime, path } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
 import { count, cutText, type Flat, nameOf, type Resource } from '../resource.ts'

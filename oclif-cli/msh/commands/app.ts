@@ -1,9 +1,8 @@
 import { CliError, escapeText, type HubClient, reportError, showJsonLine, showTable } from '@mezite/cli'
-import { Args, Flags } from '@oclif/core'
+import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 import { listApps } from '../app-lookup.ts'
-import { createHubConnection } from '../hub-connection.ts'
 import { hubClientOf, MshCommand, mshHome } from '../identity.ts'
-import { createNotes, createPortMemory, LOOPBACK, openApps } from '../local-apps.ts'
 
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
@@ -74,6 +73,9 @@ export class AppLogin extends MshCommand {
     }
     const identity = this.identity(flags)
     const client = hubClientOf(identity)
+    // Listing apps needs none of this, and help neither.
+    const [{ createHubConnection }, { createNotes, createPortMemory, LOOPBACK, openApps }] =
+      await Promise.all([import('../hub-connection.ts'), import('../local-apps.ts')])
     const over = Promise.withResolvers<CliError | null>()
     const note = createNotes((text) => this.note(text))
     const hub = createHubConnection({

@@ -11,7 +11,7 @@ import {
   showCell,
 } from '@mezite/cli'
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
-import { Flags } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
 import { createUserKey, identityOf, loginStore, type MshProfile, writeIdentityFile } from '../identity.ts'
 
 /** The clocks of hub and client may differ by this much. */
