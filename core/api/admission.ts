@@ -1,5 +1,6 @@
 import type { App } from './app.ts'
-import type { AccessContext, Requirement } from './decision.ts'
+import type { AccessContext } from './decision.ts'
+import type { Requirement } from './requirement.ts'
 import type { EndReason, Session, SessionKind } from './sessions.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
 

@@ -1,21 +1,6 @@
 import type { App } from './app.ts'
+import type { Requirement } from './requirement.ts'
 import type { SatisfiedRequirement, Subject } from './subject.ts'
-
-/** Requirements by name, with their details. Plugins add their own by declaration merging. */
-export interface Requirements {
-  'session-mfa': {
-    readonly level: 'webauthn' | 'hardware_key'
-    readonly freshnessMs: number
-  }
-  'trusted-device': Record<never, never>
-}
-
-export type RequirementName = keyof Requirements
-
-/** One requirement with its details. */
-export type Requirement = {
-  [Name in RequirementName]: { readonly name: Name } & Requirements[Name]
-}[RequirementName]
 
 /** How the subject tries to reach the app. */
 export interface AccessContext {
@@ -66,7 +51,10 @@ export interface Vote {
    * the details. Throws `TypeError` for an invalid argument, which fails the ballot and therefore also denies.
    */
   deny(reason: string, details?: DenialDetails): void
-  /** The requirement must be met before access is granted; the strongest of several counts. */
+  /**
+   * The requirement must be met before access is granted. Throws `TypeError` for one that no plugin has registered, which
+   * fails the ballot and therefore denies.
+   */
   require(requirement: Requirement): void
 }
 

@@ -92,7 +92,18 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const counts = createHubMetrics({ version: hubVersion, log })
   const roomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
   const rooms = await openRooms(roomsOptions)
-  const { services, store, certificates, revisions, authorities, audit, catalog, users, locks } = rooms
+  const {
+    services,
+    store,
+    certificates,
+    revisions,
+    authorities,
+    audit,
+    catalog,
+    users,
+    locks,
+    requirements,
+  } = rooms
   const { sessions, tunnel, registry, peers, cuts, activity, pages, signIn } = rooms
   const parts = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
@@ -133,9 +144,17 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       appRoutes({ catalog, tunnel, sessions, publicNames }),
       appSchemaRoutes,
       userRoutes({ users, sessions }),
-      sessionRoutes({ sessions, catalog, activity }),
+      sessionRoutes({ sessions, catalog, activity, requirements }),
       lockRoutes({ locks }),
-      explanationRoutes({ catalog, users, locks, ask: kernel.calls.access.decide, publicNames, clock }),
+      explanationRoutes({
+        catalog,
+        users,
+        locks,
+        requirements,
+        ask: kernel.calls.access.decide,
+        publicNames,
+        clock,
+      }),
       ...tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,

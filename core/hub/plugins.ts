@@ -123,6 +123,14 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   commandLogins: partWith(['redeem']),
   signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe }),
+  requirements: partWith([], {
+    name: pathSegment,
+    reason: (value) => typeof value === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(value),
+    title: name,
+    detail: name,
+    strictest: maybe,
+    isMetBy: maybe,
+  }),
   homeLinks: partWith([], {
     title: name,
     href: (value) => typeof value === 'string' && safePath(value) === value,

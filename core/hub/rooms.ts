@@ -2,6 +2,7 @@ import { appKinds } from '../api/app-kinds.ts'
 import { type AuditSink, auditSinks } from '../api/audit.ts'
 import { type Migrations, migrations } from '../api/database.ts'
 import type { HubHooks } from '../api/hub-hooks.ts'
+import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -13,6 +14,7 @@ import { createAccess } from './access/access.ts'
 import { createDecisions } from './access/decisions.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
+import { registerRequirements } from './access/requirements.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
 import { createCatalog } from './catalog/catalog.ts'
@@ -113,7 +115,9 @@ export async function openRooms(options: RoomsOptions) {
   const users = createUsers({ revisions, released: calls.user.released, clock, log })
   const locks = createLocks({ revisions, clock })
   const { decide } = calls.access
-  const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
+  // Plugins register theirs in setup.
+  const requirements = new Map<string, RequirementKind>()
+  const decisions = createDecisions({ catalog, decide, requirements, locks, revisions, clock, log })
   const sessions = createSessions({
     db,
     revisions,
@@ -171,6 +175,7 @@ export async function openRooms(options: RoomsOptions) {
     activity,
     access,
     locks,
+    requirements,
     catalog,
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
@@ -211,6 +216,7 @@ export async function openRooms(options: RoomsOptions) {
     catalog,
     users,
     locks,
+    requirements,
     sessions,
     tunnel,
     registry,
@@ -227,6 +233,7 @@ export async function startRooms(rooms: Rooms, options: RoomsOptions): Promise<v
   const { config, kernel, log, onClose } = options
   const { store, audit, revisions, sessions, registry, activity, authorities } = rooms
   checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
+  registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
   await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()
   await sayWhatWaits('the first reading of access data', revisions.start(), log)

@@ -1,6 +1,7 @@
-import { defineHubPlugin, migrations, revisions, sessionLimits, webRoutes } from '@mezite/core'
+import { defineHubPlugin, migrations, requirements, revisions, sessionLimits, webRoutes } from '@mezite/core'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
+import { roleRequirements } from './requirements.ts'
 import { roleRoutes, roleSchemaRoutes } from './role-routes.ts'
 import { limitsOf, voteByRoles } from './role-set.ts'
 import { createRoles } from './roles.ts'
@@ -11,10 +12,11 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Decides access by roles and labels',
   needs: { revisions },
-  provides: { sessionLimits, migrations, webRoutes },
+  provides: { sessionLimits, migrations, requirements, webRoutes },
   setup({ use, tap, provide, clock, log }) {
     const roles = createRoles({ revisions: use.revisions, log, now: () => clock.now() })
     provide.migrations(rbacMigrations)
+    for (const kind of roleRequirements) provide.requirements(kind)
     provide.sessionLimits(limitsOf(roles.compiled))
     provide.webRoutes(roleRoutes(roles))
     provide.webRoutes(roleSchemaRoutes)

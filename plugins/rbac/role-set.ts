@@ -1,5 +1,6 @@
 import type { AccessQuery, App, SessionLimits, Vote } from '@mezite/core'
 import { compileLabels, type LabelMatcher } from './label-matcher.ts'
+import type { SessionMfa } from './requirements.ts'
 import { durationMs, type RoleDocument } from './role-resource.ts'
 
 const DEFAULT_TTL_MS = 12 * 3_600_000
@@ -13,7 +14,7 @@ interface Match {
 export interface CompiledRole {
   readonly name: string
   match(app: App): Match
-  readonly mfa: { readonly level: 'webauthn' | 'hardware_key'; readonly freshnessMs: number } | null
+  readonly mfa: SessionMfa | null
   readonly deviceTrust: boolean
   readonly ttlMs: number
   readonly idleMs: number
@@ -43,6 +44,7 @@ export function compileRole({ metadata, spec }: RoleDocument): CompiledRole {
       demand === false || demand === 'off'
         ? null
         : {
+            name: 'session-mfa',
             level: demand === 'hardware_key' ? 'hardware_key' : 'webauthn',
             freshnessMs: durationMs(options.mfa_freshness ?? 0) ?? 0,
           },
@@ -83,7 +85,7 @@ export function voteByRoles(
     if (deny) vote.deny('label_denied')
     if (!allow) continue
     vote.allow(name)
-    if (role.mfa) vote.require({ name: 'session-mfa', ...role.mfa })
+    if (role.mfa) vote.require(role.mfa)
     if (role.deviceTrust) vote.require({ name: 'trusted-device' })
   }
 }

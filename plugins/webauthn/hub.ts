@@ -80,7 +80,13 @@ export default defineHubPlugin({
     })
     tap.access.challenge(({ requirement, state }) =>
       requirement.name === 'session-mfa'
-        ? { location: mfaUrl(publicNames.signInOrigin, requirement.level, state) }
+        ? {
+            location: mfaUrl(
+              publicNames.signInOrigin,
+              requirement.level === 'webauthn' ? 'webauthn' : 'hardware_key',
+              state,
+            ),
+          }
         : null,
     )
     const routes = [mfaRoutes, programRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]

@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defineHubPlugin, type Vote } from '@mezite/core'
+import { defineHubPlugin, Problem, requirements, signInDesk, type Vote, webRoutes } from '@mezite/core'
 import type { HeaderLines, Link } from '@mezite/core/protocol'
 import t from 'tap'
 import { keepRules, makeEvent } from '../../core/hub/audit/event-factory.ts'
@@ -17,8 +17,9 @@ import { startAgent } from '../e2e/start-agent.ts'
 const dir = mkdtempSync(join(tmpdir(), 'mezite-answers-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 
-/** What the plugin answers at the moment. */
+/** The answers of the plugins below. */
 const answers: {
+  challenge?: boolean
   forward?: (lines: HeaderLines) => unknown
   decide?: (vote: Vote) => void
   route?: (links: readonly Link[]) => unknown
@@ -37,6 +38,45 @@ const hostile = defineHubPlugin({
   },
 })
 
+/** A requirement of a third party, with the page that meets it. */
+const terms = defineHubPlugin({
+  name: 'terms',
+  api: 1,
+  summary: 'People accept the terms of use for each app',
+  needs: { signInDesk },
+  provides: { requirements, webRoutes },
+  setup({ clock, tap, use, provide }) {
+    provide.requirements({
+      name: 'terms-of-use',
+      reason: 'terms_not_accepted',
+      title: 'Accept the terms of use',
+      detail: 'Sign the <b>paper</b> at the reception.',
+    })
+    tap.access.challenge(({ requirement, state }) =>
+      answers.challenge && requirement.name === 'terms-of-use'
+        ? { location: `/web/terms?state=${encodeURIComponent(state)}` }
+        : null,
+    )
+    provide.webRoutes({
+      name: 'terms',
+      prefix: '/web/terms',
+      async routes(web) {
+        web.get<{ Querystring: { state: string } }>(
+          '/',
+          { config: { access: 'page' } },
+          async (request, reply) => {
+            const session = await use.signInDesk.sessionOf(request)
+            if (!session) throw new Problem(401, 'login_required', 'Sign in first.')
+            const satisfied = { name: 'terms-of-use', level: 'click', at: clock.now() }
+            const { state } = request.query
+            return reply.redirect(await use.signInDesk.meet(request, { session, state, satisfied }), 303)
+          },
+        )
+      },
+    })
+  },
+})
+
 /** Requests that reached the app: their header lines, doubles too, and in one object. */
 const seen: { raw: readonly string[]; headers: IncomingHttpHeaders }[] = []
 const server = createServer((request, response) => {
@@ -50,7 +90,7 @@ t.teardown(() => {
 })
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
-const hub = await createTestHub({ plugins: [hostile] })
+const hub = await createTestHub({ plugins: [hostile, terms] })
 t.teardown(() => hub.stop())
 await connect(hub.api, issuer)
 await register(hub.api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
@@ -179,10 +219,7 @@ t.test('Q187 access.decide: a vote that cannot be read denies', async (t) => {
   }
   for (const name of ['constructor', 'to-string']) {
     answers.decide = (vote) => vote.require({ name } as never)
-    t.match(await ask(), { status: 401, code: `${name.replace('-', '_')}_required`, reached: 0 })
-    const page = await alice.open(`${app}/`)
-    t.equal(page.status, 403, 'nobody can meet it')
-    t.match(page.text, `${name.replace('-', '_')}_required`)
+    t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 }, 'no plugin has registered it')
   }
   delete answers.decide
   t.match(await ask(), { status: 200 })
@@ -210,6 +247,48 @@ t.test('Q187 tunnel.route: agents are reordered and dropped, never added; else n
     hub.log.some((line) => line.includes('tunnel.route failed')),
     'the operator is told',
   )
+})
+
+t.test('a requirement of a plugin: denied while nothing meets it, met for one app, and listed', async (t) => {
+  answers.decide = (vote) => vote.require({ name: 'terms-of-use' })
+  const refused = await alice.open(`${app}/`)
+  t.equal(refused.status, 403)
+  t.match(refused.text, /<h1>Accept the terms of use<[\s\S]*Sign the &lt;b>paper[\s\S]*terms_not_accepted/)
+  t.match(await ask(), { code: 'terms_not_accepted', reached: 0 })
+  answers.challenge = true
+  const before = seen.length
+  const met = await alice.open(`${app}/`)
+  t.strictSame([met.status, met.text, seen.length - before], [200, 'hello', 1])
+  t.match(await ask(), { status: 200, reached: 1 }, 'the app session keeps it')
+  const sessions = await hub.api<{ mfa: boolean }[]>('GET', '/sessions')
+  t.notOk(
+    sessions.some(({ mfa }) => mfa),
+    'only a kind with `mfa` counts as such',
+  )
+  answers.decide = (vote) => vote.require({ name: 'retina-scan' })
+  t.match(await ask(), { status: 403, code: 'policy_failed', reached: 0 })
+  t.ok(
+    hub.log.some((line) => /registered: .*terms-of-use/.test(line)),
+    'the log names what is registered',
+  )
+})
+
+t.test('two plugins that register one requirement refuse the start', async (t) => {
+  const twin = defineHubPlugin({
+    name: 'twin',
+    api: 1,
+    summary: 'Claims a name of rbac',
+    provides: { requirements },
+    setup: ({ provide }) =>
+      provide.requirements({
+        name: 'session-mfa',
+        reason: 'x',
+        title: 'x',
+        detail: 'x',
+        isMetBy: () => true,
+      }),
+  })
+  await t.rejects(createTestHub({ plugins: [twin] }), { code: 'MEZ_SERVICE_TWICE' })
 })
 
 t.test('Q187 access.challenge leads to the sign-in host or to another https URL', async (t) => {

@@ -54,7 +54,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'http-apps': ['appKinds', 'protocols'],
     metrics: ['diagnosticsRoutes'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
-    rbac: ['sessionLimits', 'migrations', 'webRoutes'],
+    rbac: ['sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
     'transport-http2': ['transports'],
     'transport-websocket': ['transports'],

@@ -1,7 +1,9 @@
-import type { Decision, DenialDetails, Requirement, Vote } from '../../api/decision.ts'
+import type { Decision, DenialDetails, Vote } from '../../api/decision.ts'
+import type { Requirement } from '../../api/requirement.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import type { Ballots } from '../../kernel/hook.ts'
 import { isRoleName } from '../users/role-name.ts'
+import { isMetBy, type Requirements, strictest } from './requirements.ts'
 
 /** A denial by a policy. */
 interface Denial extends DenialDetails {
@@ -12,7 +14,7 @@ interface Denial extends DenialDetails {
 export interface Count {
   readonly roles: readonly string[]
   readonly denial: Denial | null
-  /** The strongest requirement of each name. */
+  /** Combined as far as their kinds allow. */
   readonly requirements: readonly Requirement[]
 }
 
@@ -22,9 +24,11 @@ export class Ballot implements Vote {
   readonly denials: Denial[] = []
   readonly requirements: Requirement[] = []
   #counted = false
+  readonly #kinds: Requirements
   readonly #late: () => void
 
-  constructor(late: () => void) {
+  constructor(kinds: Requirements, late: () => void) {
+    this.#kinds = kinds
     this.#late = late
   }
 
@@ -52,9 +56,11 @@ export class Ballot implements Vote {
   require(requirement: Requirement): void {
     if (this.#isOver()) return
     const { name } = Object(requirement) as { name?: unknown }
-    if (typeof name !== 'string' || !REQUIREMENT.test(name)) {
+    if (typeof name !== 'string' || !this.#kinds.has(name)) {
       this.#denyAsFailed()
-      throw new TypeError('require() needs a requirement with a name')
+      throw new TypeError(
+        `require() needs a registered requirement, not ${JSON.stringify(String(name))} (registered: ${[...this.#kinds.keys()].join(', ') || 'none'})`,
+      )
     }
     this.requirements.push(Object.freeze({ ...requirement }))
   }
@@ -70,15 +76,6 @@ export class Ballot implements Vote {
     return this.#counted
   }
 }
-
-const LEVELS = ['webauthn', 'hardware_key'] as const
-/** How much the clocks of two hubs may differ. */
-const CLOCK_SKEW_MS = 5_000
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['session-mfa', 'session_mfa_required'],
-  ['trusted-device', 'device_trust_required'],
-])
-const REQUIREMENT = /^[a-z][a-z0-9-]{0,63}$/
 
 /** Reason codes appear in responses, metric labels and audit events. */
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
@@ -96,7 +93,11 @@ function detailsOf({ message, link }: DenialDetails): DenialDetails {
 }
 
 /** Denies if any ballot denies or failed, or if none allows. Closes the ballots. `subjectRoles`: the subject's roles. */
-export function countBallots({ cast, failed }: Ballots<Vote>, subjectRoles: readonly string[]): Count {
+export function countBallots(
+  { cast, failed }: Ballots<Vote>,
+  subjectRoles: readonly string[],
+  kinds: Requirements,
+): Count {
   const ballots = cast as readonly Ballot[]
   for (const ballot of ballots) ballot.close()
   const roles = [...new Set(ballots.flatMap((ballot) => ballot.roles))].sort()
@@ -106,7 +107,8 @@ export function countBallots({ cast, failed }: Ballots<Vote>, subjectRoles: read
     failed.length > 0
       ? { reason: 'policy_failed' }
       : (denied ?? (roles.length === 0 ? { reason: unmatched } : null))
-  const requirements = denial === null ? strongest(ballots.flatMap((ballot) => ballot.requirements)) : []
+  const all = denial === null ? ballots.flatMap((ballot) => ballot.requirements) : []
+  const requirements = strictest(all, kinds)
   return Object.freeze({
     roles: Object.freeze(roles),
     denial: denial && Object.freeze(denial),
@@ -118,15 +120,16 @@ export function countBallots({ cast, failed }: Ballots<Vote>, subjectRoles: read
 export function decisionOf(
   count: Count,
   satisfied: readonly SatisfiedRequirement[],
-  appId: string,
-  now: number,
+  context: { readonly appId: string; readonly now: number },
+  kinds: Requirements,
 ): Decision {
   const { roles, denial, requirements } = count
   if (denial !== null) return denied(denial.reason, denial)
-  const unmet = requirements.filter((requirement) => !isMet(requirement, satisfied, appId, now))
+  const meets = (entry: SatisfiedRequirement, one: Requirement) => isMetBy(one, entry, context, kinds)
+  const unmet = requirements.filter((one) => !satisfied.some((entry) => meets(entry, one)))
   const [first] = unmet
   if (!first) {
-    const met = satisfied.filter((entry) => requirements.some((one) => meets(one, entry, appId, now)))
+    const met = satisfied.filter((entry) => requirements.some((one) => meets(entry, one)))
     return Object.freeze({
       effect: 'allow',
       reason: 'allowed',
@@ -135,7 +138,7 @@ export function decisionOf(
       met: Object.freeze(met),
     })
   }
-  const reason = REASONS.get(first.name) ?? `${String(first.name).replaceAll('-', '_')}_required`
+  const reason = kinds.get(first.name)?.reason ?? 'requirement_unknown'
   return Object.freeze({ effect: 'require', reason, roles, requirements: Object.freeze(unmet) })
 }
 
@@ -148,47 +151,4 @@ export function denied(reason: string, { message, link }: DenialDetails = {}): D
     ...(message === undefined ? {} : { message }),
     ...(link === undefined ? {} : { link }),
   })
-}
-
-function strongest(all: readonly Requirement[]): Requirement[] {
-  const byName = new Map<string, Requirement>()
-  for (const requirement of all) {
-    const other = byName.get(requirement.name)
-    byName.set(requirement.name, other ? stronger(other, requirement) : requirement)
-  }
-  return [...byName.values()]
-}
-
-function stronger(a: Requirement, b: Requirement): Requirement {
-  if (a.name !== 'session-mfa' || b.name !== 'session-mfa') return a
-  return Object.freeze({
-    name: 'session-mfa',
-    level: rank(a.level) >= rank(b.level) ? a.level : b.level,
-    freshnessMs: Math.min(a.freshnessMs, b.freshnessMs),
-  })
-}
-
-/** An unknown level of a requirement counts as the strongest, so that it is never met by a weaker one. */
-const rank = (level: string): number => {
-  const at = LEVELS.indexOf(level as (typeof LEVELS)[number])
-  return at < 0 ? LEVELS.length : at
-}
-
-function isMet(
-  requirement: Requirement,
-  satisfied: readonly SatisfiedRequirement[],
-  appId: string,
-  now: number,
-): boolean {
-  return satisfied.some((entry) => meets(requirement, entry, appId, now))
-}
-
-function meets(requirement: Requirement, entry: SatisfiedRequirement, appId: string, now: number): boolean {
-  if (entry.name !== requirement.name) return false
-  if (requirement.name !== 'session-mfa') return entry.appId === null || entry.appId === appId
-  const level = LEVELS.indexOf(entry.level as (typeof LEVELS)[number])
-  if (level < 0 || level < rank(requirement.level)) return false
-  if (entry.appId === appId) return true
-  const age = now - entry.at
-  return requirement.freshnessMs > 0 && age <= requirement.freshnessMs && age >= -CLOCK_SKEW_MS
 }

@@ -10,6 +10,7 @@ import type { Ballots } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Lock, Locks } from './lock.ts'
+import type { Requirements } from './requirements.ts'
 
 /** Decides about access from policies, locks and requirements. Only the gate calls it. */
 export interface Decisions {
@@ -43,18 +44,19 @@ const SLICE = 200
 export function createDecisions(options: {
   readonly catalog: Pick<Catalog, 'list'>
   readonly decide: HubCalls['access']['decide']
+  readonly requirements: Requirements
   readonly locks: Pick<Locks, 'lockFor'>
   readonly revisions: Pick<Revisions, 'revision'>
   readonly clock: Clock
   readonly log: Log
 }): Decisions {
-  const { catalog, decide: vote, locks, revisions, clock, log } = options
+  const { catalog, decide: vote, requirements: kinds, locks, revisions, clock, log } = options
   let cache = new WeakMap<Subject, Map<string, Entry>>()
   const late = new Set<string>()
 
   function newBallot(plugin: string): Ballot {
     if (late.has(plugin)) throw new Error('the policy voted after an earlier decision')
-    return new Ballot(() => {
+    return new Ballot(kinds, () => {
       if (late.has(plugin)) return
       late.add(plugin)
       // The ignored votes may have been denials.
@@ -66,7 +68,8 @@ export function createDecisions(options: {
     })
   }
 
-  function decide({ subject, app, context }: AccessQuery): Decision | Promise<Decision> {
+  function decide(given: AccessQuery): Decision | Promise<Decision> {
+    const { subject, app, context } = given
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return locked(lock)
@@ -78,7 +81,7 @@ export function createDecisions(options: {
         known.protocol === context.protocol &&
         known.clientIp === context.clientIp
       ) {
-        return known.decision ?? decisionOf(known.count, subject.satisfied, app.id, clock.now())
+        return known.decision ?? decisionFrom(known.count, given)
       }
       // No tap can change the query for the others.
       const query = Object.freeze({ subject, app, context: Object.freeze({ ...context }) })
@@ -90,7 +93,7 @@ export function createDecisions(options: {
         )
       }
       const count = countOf(query, ballots)
-      const decision = decisionOf(count, subject.satisfied, app.id, clock.now())
+      const decision = decisionFrom(count, query)
       if (vote.pure && ballots.failed.length === 0) keep(query, revision, count, decision)
       return decision
     } catch (error) {
@@ -102,8 +105,11 @@ export function createDecisions(options: {
     for (const { plugin, error } of ballots.failed) {
       log.error({ plugin, cause: messageOf(error) }, 'a policy failed, so access was denied')
     }
-    return countBallots(ballots, subject.roles)
+    return countBallots(ballots, subject.roles, kinds)
   }
+
+  const decisionFrom = (count: Count, { subject, app }: AccessQuery) =>
+    decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds)
 
   /** A lock may have been created while a tap waited. */
   function decideLater(query: AccessQuery, ballots: Ballots<Vote>): Decision {
@@ -111,7 +117,7 @@ export function createDecisions(options: {
     try {
       const lock = locks.lockFor(subject, app)
       if (lock !== null) return locked(lock)
-      return decisionOf(countOf(query, ballots), subject.satisfied, app.id, clock.now())
+      return decisionFrom(countOf(query, ballots), query)
     } catch (error) {
       return failed(error)
     }

@@ -9,6 +9,7 @@ import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Locks } from './lock.ts'
+import type { Requirements } from './requirements.ts'
 
 const KINDS = { browser: 'session', msh: 'certificate', api: 'token' } as const
 type Way = keyof typeof KINDS
@@ -28,8 +29,8 @@ class ExplainedBallot extends Ballot {
   readonly lines: VoteLine[] = []
   readonly explain = (line: VoteLine): void => void this.lines.push(line)
 
-  constructor(plugin: string) {
-    super(() => {})
+  constructor(plugin: string, kinds: Requirements) {
+    super(kinds, () => {})
     this.plugin = plugin
   }
 
@@ -55,11 +56,12 @@ export function explanationRoutes(options: {
   readonly catalog: Pick<RunningCatalog, 'registered'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
   readonly locks: Pick<Locks, 'lockFor'>
+  readonly requirements: Requirements
   readonly ask: HubCalls['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
 }): WebRoutes {
-  const { catalog, users, locks, ask, clock } = options
+  const { catalog, users, locks, requirements: kinds, ask, clock } = options
   const required = options.publicNames.appsOidcConnector
 
   async function explain(userName: string, appName: string, way: Way) {
@@ -77,17 +79,17 @@ export function explanationRoutes(options: {
     const context: AccessContext = { protocol: way === 'browser' ? 'http' : app.protocol, clientIp: '' }
     const cast: ExplainedBallot[] = []
     const answer = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
-      const ballot = new ExplainedBallot(plugin)
+      const ballot = new ExplainedBallot(plugin, kinds)
       cast.push(ballot)
       return ballot
     })
-    const count = countBallots(answer, subject.roles)
+    const count = countBallots(answer, subject.roles, kinds)
     const lock = locks.lockFor(subject, app)
     const wrongConnector = required !== null && user.connector !== required
     const decision = outcome(app, context, [
       wrongConnector ? denied('connector_not_allowed') : null,
       lock === null ? null : denied('locked'),
-      decisionOf(count, subject.satisfied, app.id, clock.now()),
+      decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds),
     ])
     const failed = answer.failed.map(({ plugin }) => ({
       plugin,

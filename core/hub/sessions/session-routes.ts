@@ -3,6 +3,7 @@ import type { Catalog } from '../../api/catalog.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
+import type { Requirements } from '../access/requirements.ts'
 import type { Activity, Use } from '../cluster/activity.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -17,8 +18,9 @@ export function sessionRoutes(options: {
   readonly sessions: Pick<Sessions, 'list' | 'end'>
   readonly catalog: Pick<Catalog, 'byId'>
   readonly activity: Activity
+  readonly requirements: Requirements
 }): WebRoutes {
-  const { sessions, catalog, activity } = options
+  const { sessions, catalog, activity, requirements } = options
 
   const appOf = ({ appId }: Session) => (appId === null ? null : (catalog.byId(appId)?.name ?? null))
   const show = (session: Session, { streams, lastUsed }: Use) => ({
@@ -30,7 +32,7 @@ export function sessionRoutes(options: {
     last_used: new Date(lastUsed).toISOString(),
     expires: new Date(session.expires).toISOString(),
     client_ip: session.clientIp,
-    mfa: session.satisfied.some(({ name }) => name === 'session-mfa'),
+    mfa: session.satisfied.some(({ name }) => requirements.get(name)?.mfa === true),
     streams,
   })
 

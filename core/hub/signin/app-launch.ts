@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AdmissionQuery, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { RequirementName } from '../../api/decision.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
@@ -10,30 +9,18 @@ import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
-/** Errors for requirements that no plugin of this hub can meet in a browser. */
-const UNANSWERED: Partial<Record<RequirementName, readonly [code: string, detail: string]>> = {
-  'session-mfa': [
-    'session_mfa_required',
-    'This application asks for a passkey, and this hub cannot ask for one.',
-  ],
-  'trusted-device': [
-    'device_trust_required',
-    'This application asks for a trusted device, and this one is not known.',
-  ],
-}
-
 /**
  * Leads a browser into an app or to the hub's own pages, after `/web/launch` and after each sign-in: first sign-in, then
  * the decision of the gate, then the one-use ticket to the app's host. The order of these responses is a public interface.
  */
 export async function launch(
-  parts: SignInDeps,
+  deps: SignInDeps,
   desk: SignInDesk,
   request: FastifyRequest,
   reply: FastifyReply,
   state: LoginState,
 ): Promise<FastifyReply> {
-  const { sessions, catalog, publicNames, revisions } = parts
+  const { sessions, catalog, publicNames, revisions } = deps
   reply.header('cache-control', 'no-store')
   if (!revisions.fresh()) {
     reply.header('retry-after', '2')
@@ -44,25 +31,25 @@ export async function launch(
   const app = state.appHost === null ? undefined : catalog.byHost(state.appHost)
   if (state.appHost === null && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
   const location =
-    state.appHost === null ? null : await nextLocation(parts, desk, request, state, app, session)
-  if (location === null) return beginLogin(parts, reply, { state: desk.seal(state), connector })
+    state.appHost === null ? null : await nextLocation(deps, desk, request, state, app, session)
+  if (location === null) return beginLogin(deps, reply, { state: desk.seal(state), connector })
   return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
 }
 
 /** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
 export async function meet(
-  parts: SignInDeps,
+  deps: SignInDeps,
   desk: Pick<SignInDesk, 'open' | 'seal'>,
   request: FastifyRequest,
   { session, state: sealed, satisfied }: Parameters<SignInDesk['meet']>[1],
 ): Promise<string> {
-  if (!parts.revisions.fresh()) throw stale()
+  if (!deps.revisions.fresh()) throw stale()
   const state = desk.open(sealed)
-  const app = state?.appHost ? parts.catalog.byHost(state.appHost) : undefined
+  const app = state?.appHost ? deps.catalog.byHost(state.appHost) : undefined
   if (!state || !app)
     throw new Problem(400, 'state_expired', 'This sign-in link has expired. Open the page again.')
   const met = [{ ...satisfied, appId: app.id }]
-  const location = await nextLocation(parts, desk, request, state, app, session, met)
+  const location = await nextLocation(deps, desk, request, state, app, session, met)
   if (location !== null) return location
   throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
 }
@@ -73,7 +60,7 @@ function stale(): Problem {
 
 /** The next URL of the browser: the app with a ticket, or the page of an unmet requirement. Null for sign-in. */
 async function nextLocation(
-  parts: SignInDeps,
+  deps: SignInDeps,
   desk: Pick<SignInDesk, 'seal'>,
   request: FastifyRequest,
   state: LoginState,
@@ -81,7 +68,7 @@ async function nextLocation(
   session: Session | undefined,
   met?: readonly SatisfiedRequirement[],
 ): Promise<string | null> {
-  const { access, catalog, sessions, challenge, publicNames } = parts
+  const { access, catalog, sessions, requirements, challenge, publicNames } = deps
   const query: AdmissionQuery = {
     who: session ? { kind: 'hub', sessionId: session.id } : null,
     app: state.nonceHash === null ? undefined : app,
@@ -100,13 +87,14 @@ async function nextLocation(
       const [requirement] = outcome.requirements
       const sealed = desk.seal(state)
       const { subject } = outcome
-      const answer =
+      const reply =
         requirement && app && subject && (await challenge({ requirement, subject, app, state: sealed }))
-      if (answer) return answer.location
-      const known = requirement && Object.hasOwn(UNANSWERED, requirement.name) && UNANSWERED[requirement.name]
-      const [code, detail] = known || [outcome.code, 'A condition of this application is not met.']
+      if (reply) return reply.location
+      const { code } = outcome
       await access.admit({ ...query, objection: code })
-      throw new Problem(403, code, detail)
+      const { title, detail = 'A condition of this application is not met.' } =
+        requirements.get(requirement?.name ?? '') ?? {}
+      throw new Problem(403, code, detail, { title })
     }
     case 'admitted': {
       // The ticket passes on only the requirements of this app, which then count until this app's session ends.

@@ -12,6 +12,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
+import type { Requirements } from '../access/requirements.ts'
 import type { Activity } from '../cluster/activity.ts'
 import type { Pages } from './pages/pages.ts'
 
@@ -23,6 +24,7 @@ export interface SignInDeps {
   readonly activity: Activity
   readonly access: Access
   readonly locks: Pick<Locks, 'lockFor'>
+  readonly requirements: Requirements
   readonly catalog: Catalog
   /** Called at each sign-in, because plugins, which provide the limits, are set up after this room is created. */
   readonly sessionLimits: () => SessionLimits | undefined

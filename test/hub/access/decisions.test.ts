@@ -1,7 +1,9 @@
-import type { AccessQuery, Subject, Vote } from '@mezite/core'
+import assert from 'node:assert'
+import type { AccessQuery, Requirement, RequirementKind, Subject, Vote } from '@mezite/core'
 import t from 'tap'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createDecisions } from '../../../core/hub/access/decisions.ts'
+import { registerRequirements } from '../../../core/hub/access/requirements.ts'
 import { readApp } from '../../../core/hub/catalog/app-document.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
@@ -27,7 +29,7 @@ function decideBy(taps: Readonly<Record<string, (query: AccessQuery, vote: Vote)
     hooks.view(plugin).access.decide(tap as () => void, { pure: true })
   const decisions = createDecisions({
     ...{ catalog: { list: () => [] }, decide: hooks.calls.access.decide, log },
-    ...{ locks: { lockFor: () => null }, revisions: { revision: 1 } },
+    ...{ requirements: new Map(), locks: { lockFor: () => null }, revisions: { revision: 1 } },
     clock: { now: () => 0, monotonic: () => 0 },
   })
   const who = subject()
@@ -41,7 +43,7 @@ const appNamed = (name: string) => ({ ...readApp(appBody(name), publicNames), id
 t.test('decisions', async (t) => {
   const rooms = await startRooms()
   t.teardown(() => rooms.stop())
-  const { access, decisions, catalog, locks, users } = rooms
+  const { access, decisions, catalog, locks, requirements, users } = rooms
   const { app } = await catalog.put(readApp(appBody('one'), publicNames), 'create', actor)
   const decide = async (who = subject()) => decisions.decide({ subject: who, app, context })
 
@@ -128,6 +130,65 @@ t.test('decisions', async (t) => {
     rooms.setPolicy((_, vote) => vote.allow('platform'))
   })
 
+  await t.test(
+    'a requirement that nobody has registered denies, even if its policy swallows the error',
+    async (t) => {
+      rooms.setPolicy((_, vote) => {
+        vote.allow('platform')
+        vote.require({ name: 'retina-scan' })
+      })
+      t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
+      const satisfied = [{ name: 'retina-scan', level: '', appId: null, at: rooms.clock.now() }]
+      t.match(
+        await decide(subject({ satisfied })),
+        { effect: 'deny', reason: 'policy_failed' },
+        'a met one too',
+      )
+      rooms.setPolicy((_, vote) => {
+        vote.allow('platform')
+        try {
+          vote.require({ name: 'retina-scan' })
+        } catch {}
+      })
+      t.match(await decide(), { effect: 'deny', reason: 'policy_failed' })
+      t.same(await access.visible(subject()), [])
+    },
+  )
+
+  await t.test('a kind of requirement decides what meets it, and denies when it fails', async (t) => {
+    const floor = { name: 'floor', reason: 'floor_required', title: 'Go up', detail: 'Take the lift.' }
+    const register = (kind: Partial<RequirementKind>) => requirements.set('floor', { ...floor, ...kind })
+    t.teardown(() => requirements.delete('floor'))
+    const on = (level: string, appId: string | null = null) =>
+      decide(subject({ satisfied: [{ name: 'floor', level, appId, at: rooms.clock.now() }] }))
+    rooms.setPolicy((_, vote) => {
+      vote.allow('platform')
+      for (const least of [1, 3, 3]) vote.require({ name: 'floor', least })
+    })
+    register({})
+    t.match(await decide(), { reason: 'floor_required', requirements: [{ least: 1 }, { least: 3 }] })
+    t.match(await on('0'), { effect: 'allow' }, 'by default any entry for the hub session meets it')
+    t.match(await on('0', 'other'), { effect: 'require' })
+    register({ isMetBy: ({ least }, { level }) => Number(level) >= Number(least) })
+    t.match(await on('2'), { effect: 'require', requirements: [{ least: 3 }] }, 'both must be met')
+    t.match(await on('3'), { effect: 'allow', met: [{ level: '3' }] })
+    register({ strictest: (a, b) => (Number(a.least) > Number(b.least) ? a : b) })
+    t.match(await decide(), { requirements: [{ least: 3 }] })
+    register({ isMetBy: () => 'yes' as unknown as boolean })
+    t.match(await on('3'), { effect: 'require' }, 'only true meets it')
+    for (const broken of [
+      { isMetBy: () => assert.fail('boom') },
+      { strictest: () => assert.fail('boom') },
+      { strictest: () => ({ name: 'trusted-device' }) },
+      { strictest: () => undefined as unknown as Requirement },
+    ]) {
+      register(broken)
+      t.match(await on('3'), { effect: 'deny', reason: 'policy_failed' })
+    }
+    t.throws(() => registerRequirements([floor], requirements), { code: 'MEZ_SERVICE_TWICE' })
+    rooms.setPolicy((_, vote) => vote.allow('platform'))
+  })
+
   await t.test('a lock that comes while a policy thinks counts, and so does an error', async (t) => {
     let end: (error?: Error) => void = () => {}
     const decide = async (_query: unknown, ballot: (plugin: string) => Vote): Promise<Ballots<Vote>> => {
@@ -139,7 +200,7 @@ t.test('decisions', async (t) => {
       return { cast: [vote], failed: [] }
     }
     const slow = createDecisions({
-      ...{ catalog, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
+      ...{ catalog, requirements, locks, revisions: rooms.revisions, clock: rooms.clock, log: quiet },
       decide: Object.assign(decide, { empty: false, pure: true }),
     })
     const ask = () => slow.decide({ subject: subject(), app, context })

@@ -20,7 +20,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     await web.close()
     await rooms.stop()
   })
-  const { catalog, users, sessions, locks } = rooms
+  const { catalog, users, sessions, locks, requirements } = rooms
   const here = { instanceId: 'hub', version: '0', alone: true, log: quiet }
   const registry = createRegistry({ ...rooms, ...here, listen: () => () => {}, notify: async () => {} })
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
@@ -36,7 +36,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   for (const part of [
     appRoutes({ catalog, tunnel: new MemoryTunnel(), sessions, publicNames }),
     userRoutes({ users, sessions }),
-    sessionRoutes({ sessions, catalog, activity: createActivity({ ...rooms, ...here }) }),
+    sessionRoutes({ sessions, catalog, requirements, activity: createActivity({ ...rooms, ...here }) }),
     lockRoutes({ locks }),
   ]) {
     await web.register(part.routes, { prefix: part.prefix })

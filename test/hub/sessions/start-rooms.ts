@@ -19,6 +19,7 @@ import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
 import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 
@@ -84,7 +85,8 @@ export async function startRooms() {
     for (const each of releases) await each(release)
   }
   const users = createUsers({ revisions, released, clock, log })
-  const decisions = createDecisions({ catalog, decide, locks, revisions, clock, log })
+  const requirements = new Map(roleRequirements.map((kind) => [kind.name, kind]))
+  const decisions = createDecisions({ catalog, decide, requirements, locks, revisions, clock, log })
   const sessions = createSessions({
     db: opened.db,
     revisions,
@@ -115,6 +117,7 @@ export async function startRooms() {
     releases,
     access,
     decisions,
+    requirements,
     sessions,
     events,
     ended,

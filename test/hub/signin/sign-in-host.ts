@@ -15,6 +15,7 @@ import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
 import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
+import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
@@ -239,6 +240,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     },
     access,
     locks: { lockFor: () => answers.lock },
+    requirements: new Map(roleRequirements.map((kind) => [kind.name, kind])),
     catalog,
     challenge,
     methods: () => methods,

@@ -71,7 +71,12 @@ t.test('signing in', async (t) => {
     host.answers.decision = { ...host.answers.decision, reason: 'locked', message: 'Call <b>4711' }
     t.match((await open('off')).text, /Your access is locked[\s\S]*locked out of off\. Call &lt;b>4711/)
     const requirement = { name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }
-    host.answers.decision = { effect: 'require', reason: 'x', roles: ['r'], requirements: [requirement] }
+    host.answers.decision = {
+      effect: 'require',
+      reason: 'session_mfa_required',
+      roles: ['r'],
+      requirements: [requirement],
+    }
     const terminal = await open('redis')
     t.equal(terminal.status, 404, 'no session is made for what no browser speaks to')
     t.match(terminal.text, 'msh app login redis')

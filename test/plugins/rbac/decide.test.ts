@@ -3,18 +3,20 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Ballot, countBallots } from '../../../core/hub/access/ballots.ts'
 import { compileLabels } from '../../../plugins/rbac/label-matcher.ts'
+import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
 import { type AppLabels, readRole } from '../../../plugins/rbac/role-resource.ts'
 import { compileRole, limitsOf, type StoredRole, voteByRoles } from '../../../plugins/rbac/role-set.ts'
 
+const kinds = new Map(roleRequirements.map((kind) => [kind.name, kind]))
 const role = (name: string, spec: object) =>
   readRole({ kind: 'role', version: 'v1', metadata: { name }, spec })
 const app = (labels: Record<string, string>) => Object.freeze({ id: 'a', labels }) as unknown as App
 
 function ask(roles: ReadonlyMap<string, StoredRole>, names: string[], labels: Record<string, string>) {
-  const ballot = new Ballot(() => {})
+  const ballot = new Ballot(kinds, () => {})
   const query = { subject: { roles: names }, app: app(labels) } as unknown as AccessQuery
   voteByRoles(roles, query, ballot as Vote)
-  const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names)
+  const { denial, requirements } = countBallots({ cast: [ballot], failed: [] }, names, kinds)
   return { denial: denial?.reason ?? null, requirements }
 }
 

@@ -35,8 +35,6 @@ const TITLES: Readonly<Record<string, string>> = {
   handler_timeout: 'This took too long',
   internal_error: 'Something went wrong',
   sign_in_failed: 'Sign-in failed',
-  session_mfa_required: 'A passkey is required',
-  device_trust_required: 'A trusted device is required',
 }
 
 /** The hub's own pages, rendered on the server without script. All values are escaped. */

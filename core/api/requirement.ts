@@ -1,0 +1,41 @@
+import { slotRef } from '../kernel/reference.ts'
+import type { SatisfiedRequirement } from './subject.ts'
+
+/** A condition that a person must still meet before access is granted, with the details of the policy that requires it. */
+export interface Requirement {
+  /** The name of a registered `RequirementKind`. */
+  readonly name: string
+  readonly [detail: string]: unknown
+}
+
+/**
+ * A kind of requirement, registered by the plugin whose policy uses it. A tap of `access.challenge` leads a browser to
+ * the page that meets it. A vote for an unregistered requirement denies, and so does a method that throws.
+ */
+export interface RequirementKind {
+  /** Small letters, digits and hyphens; unique. */
+  readonly name: string
+  /** The reason code of a refusal, in snake_case. */
+  readonly reason: string
+  /** Heading and text of the page that a person sees when no tap of `access.challenge` answers. */
+  readonly title: string
+  readonly detail: string
+  /** True if meeting it is multi-factor authentication, which lists of sessions show. */
+  readonly mfa?: boolean
+  /**
+   * The weakest requirement that is at least as strict as both. Without it, the person must meet both.
+   */
+  strictest?(a: Requirement, b: Requirement): Requirement
+  /**
+   * Whether an entry of this name in `Subject.satisfied` meets the requirement now. `now` is in milliseconds since the
+   * epoch. Default: an entry for this app or for the whole hub session does.
+   */
+  isMetBy?(
+    requirement: Requirement,
+    entry: SatisfiedRequirement,
+    context: { readonly appId: string; readonly now: number },
+  ): boolean
+}
+
+/** The requirements that policies may use. */
+export const requirements = slotRef<RequirementKind>('requirements')
