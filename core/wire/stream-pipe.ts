@@ -1,6 +1,6 @@
 import { constants, type Http2Stream } from 'node:http2'
 import type { Pipe } from '../api/tunnel.ts'
-import type { UnreadBudget } from './unread-budget.ts'
+import type { StreamAccount, UnreadBudget } from './unread-budget.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CONNECT_ERROR } = constants
 const nothing = (): void => {}
@@ -21,7 +21,7 @@ export class StreamPipe implements Pipe {
   readonly #stream: Http2Stream
   /** Stored here, because a closed stream no longer has it. */
   readonly #session: Http2Stream['session']
-  readonly #budget: UnreadBudget | undefined
+  readonly #account: StreamAccount | undefined
   #ended = false
   #paused = false
   #closed = false
@@ -30,7 +30,7 @@ export class StreamPipe implements Pipe {
   /** `budget`: the budget of the stream's session. */
   constructor(stream: Http2Stream, agent: string, budget?: UnreadBudget) {
     this.#stream = stream
-    this.#budget = budget
+    this.#account = budget?.account()
     this.#session = stream.session
     this.agent = agent
     stream.on('error', (error) => {
@@ -40,7 +40,10 @@ export class StreamPipe implements Pipe {
     stream.once('end', () => this.#atEnd())
     stream.once('close', () => this.#atClose())
     queueMicrotask(() => {
-      stream.on('data', (chunk: Buffer) => this.ondata(chunk))
+      stream.on('data', (chunk: Buffer) => {
+        this.#account?.received(chunk.length)
+        this.ondata(chunk)
+      })
       if (this.#paused) stream.pause()
     })
   }
@@ -53,7 +56,7 @@ export class StreamPipe implements Pipe {
   }
 
   #atClose(): void {
-    if (this.#paused) this.#budget?.resumed()
+    this.#account?.released()
     this.#paused = false
     this.#closed = true
     const { writableEnded, writableFinished, rstCode } = this.#stream
@@ -83,14 +86,14 @@ export class StreamPipe implements Pipe {
   pause(): void {
     if (this.#paused || this.#closed) return
     this.#paused = true
-    this.#budget?.paused()
+    this.#account?.paused()
     this.#stream.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.#budget?.resumed()
+    this.#account?.resumed()
     this.#stream.resume()
   }
 }

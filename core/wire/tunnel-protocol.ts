@@ -22,10 +22,15 @@ export const CONTROL_LINE_BYTES = 64 * 1024
 
 /** Maximum bytes in flight on one stream. */
 export const STREAM_WINDOW = 4 << 20
-/** The window of each stream while too many of a session are not being read. */
-export const STALLED_STREAM_WINDOW = 64 << 10
-/** Maximum bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. */
-export const SESSION_WINDOW = 32 << 20
+/** The window of each stream while very many of a session carry much or are not being read. */
+export const SMALLEST_STREAM_WINDOW = 64 << 10
+/** Maximum unread bytes of all streams of a link; see `UnreadBudget`. */
+export const UNREAD_BYTES = 16 << 20
+/**
+ * Maximum bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. It also limits what still
+ * arrives after the windows of the streams have shrunk.
+ */
+export const SESSION_WINDOW = 16 << 20
 
 /**
  * HTTP/2 options of both sides. At the defaults about 150 stalled downloads make a session refuse every new
