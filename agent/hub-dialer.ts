@@ -17,6 +17,8 @@ export interface HubWish {
   readonly direct?: HubAddress | undefined
   /** Use only transports that are preferred over the current one. */
   readonly onlyPreferred?: boolean
+  /** Use only the direct address. */
+  readonly onlyDirect?: boolean
 }
 
 /** An authenticated connection to a hub. */
@@ -25,6 +27,8 @@ export interface HubConnection {
   /** PEM of the certificate that the agent presented. */
   readonly certificate: string
   readonly transport: string
+  /** The hub has a direct address that could not be reached, so the link may run through another hub. */
+  readonly indirect: boolean
 }
 
 export interface HubDialer {
@@ -42,27 +46,30 @@ export function createHubDialer(options: {
   readonly choice: Pick<TransportChoice, 'reach'>
 }): HubDialer {
   const { identity, address, choice } = options
-  /** When hubs that could not be dialled directly may be tried again, by id. */
+  /** When hubs that could not be dialled directly may be tried again, by id, on the clock of `performance`. */
   const indirect = new Map<string, number>()
 
   return {
-    async dial({ instance, direct, onlyPreferred = false }, signal) {
+    async dial({ instance, direct, onlyPreferred = false, onlyDirect = false }, signal) {
       const me = await identity.ensure(signal)
       const alpn = instance === null ? [TUNNEL_ALPN] : [TUNNEL_ALPN, WISH_ALPN + instance]
       const connect = (at?: HubAddress) =>
         choice.reach(
           async (carrier, transport): Promise<HubConnection> => {
             const socket = await connectHub({ carrier, host: address.host, alpn, ...me })
-            return { socket, certificate: me.certificate, transport }
+            return { socket, certificate: me.certificate, transport, indirect: Boolean(direct && !at) }
           },
           { signal, onlyPreferred, ...(at && { at, attemptMs: DIRECT_MS }) },
         )
-      if (instance !== null && direct && !onlyPreferred && !(Date.now() < (indirect.get(instance) ?? 0))) {
+      const due = onlyDirect || !(performance.now() < (indirect.get(instance ?? '') ?? 0))
+      if (instance !== null && direct && !onlyPreferred && due) {
         try {
-          return await connect(direct)
+          const connection = await connect(direct)
+          indirect.delete(instance)
+          return connection
         } catch (error) {
-          if (signal.aborted) throw error
-          indirect.set(instance, Date.now() + INDIRECT_MS)
+          indirect.set(instance, performance.now() + INDIRECT_MS)
+          if (signal.aborted || onlyDirect) throw error
         }
       }
       return connect()

@@ -3,7 +3,7 @@ import type { AgentIdentity } from './agent-identity.ts'
 import { createRenewal } from './certificate-renewal.ts'
 import { type HubAddress, readHubAddress } from './hub-address.ts'
 import { updateHubCa } from './hub-ca-update.ts'
-import type { HubConnection, HubDialer } from './hub-dialer.ts'
+import type { HubConnection, HubDialer, HubWish } from './hub-dialer.ts'
 import { type HubLink, type Message, openHubLink } from './hub-link.ts'
 import { doubtsIdentity, isAboutTransport, nextStep } from './refusals.ts'
 import type { Dial } from './stream-handler.ts'
@@ -31,7 +31,7 @@ const STEADY_MS = 1_000
 const MOVED_MS = 1_000
 /** More hubs than a cluster has. */
 const MOST_HUBS = 64
-/** The wait before trying the preferred transport again after a fallback; doubles up to the maximum. */
+/** The wait before trying a better path to a hub, such as the preferred transport; doubles up to the maximum. */
 const RETURN_MS = 10_000
 const LONGEST_RETURN_MS = 600_000
 
@@ -77,6 +77,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
   /** The live hubs in the latest list of a hub, with their direct addresses. */
   let hubs: readonly string[] = []
   let addresses: ReadonlyMap<string, HubAddress> = new Map()
+  /** Hubs whose link may run through another hub, because their direct address could not be reached. */
+  const indirect = new Set<string>()
   /** Hubs whose link is being replaced by a second one. */
   const moving = new Set<string>()
   const tries = new Map<Wish, { timer?: NodeJS.Timeout }>()
@@ -131,7 +133,8 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     return Math.random() * Math.min(longest, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
   }
 
-  function open({ socket, certificate, transport }: HubConnection, wish: Wish, again: () => void): void {
+  function open(connection: HubConnection, wish: Wish, again: () => void): void {
+    const { socket, certificate, transport } = connection
     let instance: string | null = null
     let upSince = Number.POSITIVE_INFINITY
     const link = openHubLink({
@@ -147,6 +150,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         upSince = clock.monotonic()
         tries.delete(wish)
         live.set(instance, link)
+        indirect[connection.indirect ? 'add' : 'delete'](instance)
         if (moving.delete(instance) && moving.size === 0) {
           setTimeout(() => link.send({ type: 'moved' }), MOVED_MS).unref()
         }
@@ -154,7 +158,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         options.onChanged({ instance, connected: true, reason: null })
         renewal.check()
         follow(greeting)
-        watchTransport()
+        watchPaths()
       },
       onMessage(message) {
         // Only the newest link to a hub counts.
@@ -180,6 +184,7 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
         // A newer link has replaced this one.
         if (live.get(instance) !== link) return
         live.delete(instance)
+        indirect.delete(instance)
         moving.delete(instance)
         options.onChanged({ instance, connected: false, reason })
         // An agent that keeps replacing this one must not cause an immediate reconnect.
@@ -217,30 +222,43 @@ export function superviseLinks(options: LinkSupervisorOptions): LinkSupervisor {
     tend()
   }
 
-  /** Tries the preferred transports periodically after a fallback, and moves the links to one that works. */
-  function watchTransport(): void {
-    if (!choice.fellBack) returnWaitMs = returnMs
-    if (!choice.fellBack || returning || stopped.signal.aborted) return
-    const wait = returnWaitMs * (0.5 + Math.random() / 2)
-    returnWaitMs = Math.min(returnWaitMs * 2, LONGEST_RETURN_MS)
-    returning = setTimeout(() => void tryPreferred(), wait)
-    returning.unref()
+  /** A better path to try: a preferred transport after a fallback, or the direct address of a hub; null: none is known. */
+  function betterPath(): HubWish | null {
+    const [first] = live.keys()
+    if (first !== undefined && choice.fellBack) return { instance: first, onlyPreferred: true }
+    const instance = [...indirect].find((id) => addresses.has(id))
+    return instance === undefined ? null : { instance, direct: addresses.get(instance), onlyDirect: true }
   }
 
-  async function tryPreferred(): Promise<void> {
-    const [instance] = live.keys()
+  /** Tries better paths periodically, and moves the links to those that work. */
+  function watchPaths(): void {
+    if (!betterPath()) returnWaitMs = returnMs
+    else if (!returning && !stopped.signal.aborted) {
+      const wait = returnWaitMs * (0.5 + Math.random() / 2)
+      returnWaitMs = Math.min(returnWaitMs * 2, LONGEST_RETURN_MS)
+      returning = setTimeout(() => void tryBetterPath(), wait)
+      returning.unref()
+    }
+  }
+
+  async function tryBetterPath(): Promise<void> {
+    const path = betterPath()
     try {
-      if (instance === undefined || !choice.fellBack) return
-      const connection = await dialer.dial({ instance, onlyPreferred: true }, stopped.signal)
-      if (!live.has(instance) || stopped.signal.aborted) return void connection.socket.destroy()
-      log.info({ transport: connection.transport }, 'returning to a preferred transport')
+      if (!path) return
+      const connection = await dialer.dial(path, stopped.signal)
+      const { instance } = path
+      if (instance === null || !live.has(instance) || stopped.signal.aborted) {
+        connection.socket.destroy()
+        return
+      }
+      log.info({ instance, transport: connection.transport }, 'moving to a better path to the hub')
       open(connection, instance, () => {})
-      move([...live.keys()].filter((id) => id !== instance))
+      if (path.onlyPreferred) move([...live.keys()].filter((id) => id !== instance))
     } catch (error) {
-      log.debug({ error: messageOf(error) }, 'the preferred transport still fails')
+      log.debug({ error: messageOf(error) }, 'the better path to the hub still fails')
     } finally {
       returning = undefined
-      watchTransport()
+      watchPaths()
     }
   }
 

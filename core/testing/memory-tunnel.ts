@@ -52,12 +52,10 @@ export class MemoryTunnel implements Tunnel {
   }
 
   open(admission: Admission, options?: OpenOptions): Pipe | Promise<Pipe> {
-    return openAdmitted(
-      admission,
-      options,
-      (app) => this.candidates(app),
-      (app, link, alpn) => this.dial(app, link, alpn),
-    )
+    return openAdmitted(admission, options, {
+      candidates: (app) => this.candidates(app),
+      dial: (app, link, alpn) => this.dial(app, link, alpn),
+    })
   }
 
   links(): readonly Link[] {

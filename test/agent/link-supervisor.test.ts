@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
+import type { Pipe } from '../../core/api/tunnel.ts'
 import type { LiveLink } from '../../core/hub/tunnel/link.ts'
 import { acceptTls } from '../../core/hub/tunnel/tls-acceptor.ts'
 import { drain, joined, startApp } from '../hub/tunnel/start-app.ts'
@@ -33,6 +34,56 @@ async function startPair(t: { teardown(run: () => unknown): void }) {
   }
   return { a, b, cluster, agent, wishesFor, replaceFirst }
 }
+
+t.test('fault 1: a relaying hub that dies fails no connection at the hub that it relayed to', async (t) => {
+  const { a, b } = await startPair(t)
+  t.equal(linkOf(b)?.via, 'hub-1', 'the link to the second hub runs through the first')
+  const echo = await startApp(t, (socket) => socket.pipe(socket))
+  const app = testApp(echo.uri, ['node-1'])
+  for (let round = 0; round < 2; round++) {
+    const before = linkOf(b)
+    // The kernel does the same with the connections of a process that is killed.
+    for (const socket of a.sockets.splice(0)) socket.resetAndDestroy()
+    const opened: Promise<Pipe>[] = []
+    await a.until(() => {
+      opened.push(b.open(app))
+      return before?.session.destroyed === true && linkOf(b) !== undefined
+    }, 'the agent is back')
+    const results = await Promise.allSettled(opened)
+    const failed = results.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
+    t.same(failed, [], `${results.length} connections, opened at any time`)
+    for (const one of results) if (one.status === 'fulfilled') one.value.destroy()
+  }
+  b.tunnel.disconnect('node-1', 'test')
+  await t.rejects(b.open(testApp(echo.uri, ['node-9'])), { code: 'MEZ_AGENT_NONE' })
+})
+
+t.test('fault 40: a link leaves the relaying hub once its own hub can be dialled directly', async (t) => {
+  const a = await startTunnelHub()
+  const b = await startTunnelHub({ beside: a })
+  t.teardown(async () => {
+    await a.close()
+    await b.close()
+  })
+  const announce = (port: number) => {
+    a.cluster.reachable = new Map([
+      ['hub-1', ''],
+      ['hub-2', `127.0.0.1:${port}`],
+    ])
+    for (const listener of a.cluster.listeners) listener()
+  }
+  announce(1)
+  await a.agent({ token: await a.token(), returnMs: 50 }).start()
+  await a.until(() => linkOf(b) !== undefined, 'the second hub has a link')
+  t.equal(linkOf(b)?.via, 'hub-1', 'nothing listens at its own address')
+  const pipe = await b.open(testApp((await startApp(t, (socket) => socket.pipe(socket))).uri, ['node-1']))
+  announce(b.port)
+  await a.until(() => linkOf(b)?.via === null, 'the agent dials the second hub itself')
+  const echo = drain(pipe)
+  pipe.write(Buffer.from('still open'))
+  pipe.end()
+  t.equal((await echo).bytes.toString(), 'still open', 'streams of the old link go on')
+})
 
 t.test(
   'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',

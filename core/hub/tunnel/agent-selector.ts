@@ -2,7 +2,7 @@ import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
 import type { AppHealth } from './app-health.ts'
@@ -20,7 +20,7 @@ const byLoad = (a: LiveLink, b: LiveLink): number =>
 
 /** Chooses among the live links: least streams in use first, then round robin. */
 export function createAgentSelector(options: {
-  readonly links: Pick<LiveLinks, 'get' | 'list'>
+  readonly links: Pick<LiveLinks, 'get' | 'list' | 'returned'>
   readonly hooks: Pick<HubCalls['tunnel'], 'route'>
   readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
   readonly isAgentLocked: (hostname: string) => boolean
@@ -83,7 +83,13 @@ export function createAgentSelector(options: {
 
   return {
     candidates,
-    open: (admission, options) => openAdmitted(admission, options, candidates, dial, use),
+    open: (admission, options) =>
+      openAdmitted(admission, options, {
+        candidates,
+        dial,
+        use,
+        returned: (app) => links.returned(app.agents),
+      }),
     links: () => links.list(),
     stateOf: health.stateOf,
     lastError: health.lastError,
@@ -91,16 +97,25 @@ export function createAgentSelector(options: {
   }
 }
 
+/** How `openAdmitted` reaches apps. */
+interface LinkChoice<L extends Link> {
+  /** The links that may serve the app, best first. */
+  readonly candidates: (app: App) => readonly L[]
+  readonly dial: (app: App, link: L, alpn?: readonly string[]) => Promise<Pipe>
+  readonly use?: (link: L) => void
+  /** Waits for a link of the app that was just lost. False: there is none, or it does not return in time. */
+  readonly returned?: (app: App) => Promise<boolean>
+}
+
 /**
  * `Tunnel.open` over any kind of link. Only a valid admission of the gate can open a connection, and the gate confirms the
- * admission again once the connection is open.
+ * admission again once the connection is open. If all links of the app are lost, for example because they ran through
+ * another hub that was killed, it waits once for one to return: no byte of the request has left yet.
  */
 export function openAdmitted<L extends Link>(
   admission: Admission,
   { idle, avoid = null, alpn }: OpenOptions = {},
-  candidates: (app: App) => readonly L[],
-  dial: (app: App, link: L, alpn?: readonly string[]) => Promise<Pipe>,
-  use: (link: L) => void = () => {},
+  { candidates, dial, use = () => {}, returned = async () => false }: LinkChoice<L>,
 ): Pipe | Promise<Pipe> {
   const state = stateOf(admission)
   if (state === null) return Promise.reject(new TypeError('tunnel.open needs an admission from access.admit'))
@@ -111,34 +126,44 @@ export function openAdmitted<L extends Link>(
       new DialError('MEZ_AGENT_NONE', 'agent_unbound', `no agent is bound to ${app.name}`),
     )
   }
-  let links: readonly L[]
-  try {
-    links = candidates(app)
-  } catch (error) {
-    return Promise.reject(new DialError('MEZ_DIAL_FAILED', 'agent_choice_failed', messageOf(error)))
-  }
-  const last = avoid === null ? undefined : links.find(({ hostname }) => hostname === avoid)
-  const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
-
-  function next(at: number, failure: unknown): Pipe | Promise<Pipe> {
-    const link = ordered[at]
-    if (link === undefined) throw failure
-    const kept = idle?.(link.hostname)
-    if (kept !== undefined) {
-      use(link)
-      return confirmed(state as AdmissionState, kept)
+  /** Throws if no link can be used. */
+  function attempt(): Pipe | Promise<Pipe> {
+    let links: readonly L[]
+    try {
+      links = candidates(app)
+    } catch (error) {
+      throw new DialError('MEZ_DIAL_FAILED', 'agent_choice_failed', messageOf(error))
     }
-    return dial(app, link, alpn).then(
-      (pipe) => confirmed(state as AdmissionState, pipe),
-      (error: unknown) => next(at + 1, error),
-    )
+    const last = avoid === null ? undefined : links.find(({ hostname }) => hostname === avoid)
+    const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
+    function next(at: number, failure: unknown): Pipe | Promise<Pipe> {
+      const link = ordered[at]
+      if (link === undefined) throw failure
+      const kept = idle?.(link.hostname)
+      if (kept !== undefined) {
+        use(link)
+        return confirmed(state as AdmissionState, kept)
+      }
+      return dial(app, link, alpn).then(
+        (pipe) => confirmed(state as AdmissionState, pipe),
+        (error: unknown) => next(at + 1, error),
+      )
+    }
+    return next(0, new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`))
   }
-  if (ordered.length === 0) {
-    return Promise.reject(
-      new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`),
-    )
+
+  async function retry(error: unknown): Promise<Pipe> {
+    const lost = isMezError(error, 'MEZ_LINK_LOST') || isMezError(error, 'MEZ_AGENT_NONE')
+    if (!lost || !(await returned(app))) throw error
+    if (state?.ended != null) throw endedError(state)
+    return attempt()
   }
-  return next(0, null)
+  try {
+    const opened = attempt()
+    return opened instanceof Promise ? opened.catch(retry) : opened
+  } catch (error) {
+    return retry(error)
+  }
 }
 
 /** Access may have ended while the agent dialled. */

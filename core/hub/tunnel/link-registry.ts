@@ -19,6 +19,8 @@ import type { RotationProgress } from './rotation-progress.ts'
 const RENEWALS_PER_MINUTE = 10
 /** How long an agent may take to replace its links to all hubs. */
 const MOVE_MS = 10_000
+/** How long requests wait for an agent whose connection broke. It usually dials again within a second. */
+const RETURN_MS = 3_000
 
 /** The links of this hub by agent, from their hello until they close. */
 export interface LiveLinks {
@@ -29,6 +31,11 @@ export interface LiveLinks {
   get(hostname: string): LiveLink | undefined
   /** One link for each connected agent. */
   list(): readonly LiveLink[]
+  /**
+   * Resolves to true when an agent whose connection broke within the last 3 s is connected again; to false if none of these
+   * agents is such a one, or none returns within these 3 s.
+   */
+  returned(hostnames: readonly string[]): Promise<boolean>
   /** The three callbacks of a link. */
   readonly up: (link: LiveLink) => void
   readonly down: (link: LiveLink, reason: string, ready: boolean) => void
@@ -70,6 +77,8 @@ export function createLinkRegistry(options: {
   /** Serials being confirmed: an agent may repeat the message any number of times, and each would be a change. */
   const confirming = new Set<string>()
   const renewals = createRateLimit(clock)
+  /** Agents whose connection has just broken: resolved when they return, rejected when they do not. */
+  const lost = new Map<string, PromiseWithResolvers<true>>()
 
   const event = (type: string, success: boolean, link: LiveLink) => ({
     type,
@@ -93,6 +102,8 @@ export function createLinkRegistry(options: {
     }
     const before = live.get(link.hostname)
     live.set(link.hostname, link)
+    lost.get(link.hostname)?.resolve(true)
+    lost.delete(link.hostname)
     if (before) replace(before, link)
     audit.record(event('agent.connected', true, link))
     log.info({ agent: link.hostname, transport: link.transport }, 'agent connected')
@@ -133,9 +144,32 @@ export function createLinkRegistry(options: {
     }
     if (live.get(link.hostname) !== link) return
     live.delete(link.hostname)
+    if (link.broken) expectBack(link.hostname)
     audit.record({ ...event('agent.disconnected', true, link), reason })
     log.info({ agent: link.hostname, reason }, 'agent disconnected')
     hooks.changed({ hostname: link.hostname, connected: false, reason })
+  }
+
+  function expectBack(hostname: string): Promise<true> {
+    const known = lost.get(hostname)
+    if (known) return known.promise
+    const back = Promise.withResolvers<true>()
+    back.promise.catch(() => {})
+    lost.set(hostname, back)
+    setTimeout(() => {
+      back.reject(new Error('not back in time'))
+      if (lost.get(hostname) === back) lost.delete(hostname)
+    }, RETURN_MS).unref()
+    return back.promise
+  }
+
+  /** The streams of a broken link are reset before the link itself reports that it is down. */
+  function returned(hostnames: readonly string[]): Promise<boolean> {
+    const expected = hostnames.flatMap((hostname) => {
+      const back = live.get(hostname)?.broken ? expectBack(hostname) : lost.get(hostname)?.promise
+      return back ?? []
+    })
+    return Promise.any(expected).catch(() => false)
   }
 
   /** An agent may send anything: a message that cannot be handled must close its own link and nothing else. */
@@ -206,6 +240,7 @@ export function createLinkRegistry(options: {
     all,
     get: (hostname) => live.get(hostname),
     list: () => [...live.values()],
+    returned,
     up,
     down,
     receive,

@@ -135,6 +135,11 @@ export class LiveLink implements Link {
     return this.#ready && !this.retired && !this.session.closed && !this.session.destroyed
   }
 
+  /** The connection ended without a reason, so the agent is expected to dial again. */
+  get broken(): boolean {
+    return this.session.destroyed && this.#reason === 'connection_lost'
+  }
+
   send(message: object): void {
     const control = this.#control
     if (!control || control.destroyed || control.writableEnded) return

@@ -95,7 +95,7 @@ const pipe = () => {
 }
 const link = { hostname: 'node-1' } as never
 const open = async (admission: Admission, dial: () => Promise<Pipe>) =>
-  openAdmitted(admission, {}, () => [link], dial)
+  openAdmitted(admission, {}, { candidates: () => [link], dial })
 
 t.test(
   'a session of each kind is admitted when all is well, and counts as live and used at once',
