@@ -24,7 +24,7 @@ export async function openSlowPath(
     const schedule = (at: number): void => {
       if (scheduled) return
       scheduled = true
-      setTimeout(pass, at - performance.now())
+      setTimeout(pass, Math.max(0, at - performance.now()))
     }
     const pass = (): void => {
       scheduled = false

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -10,12 +10,7 @@ import type { StreamPipe } from '../wire/stream-pipe.ts'
 import type { ConformTest } from './conformance-test.ts'
 import { openSlowPath } from './slow-path.ts'
 import { openTransportBench, type TransportBench, type TransportUnderTest } from './transport-bench.ts'
-
-/** Figures that an idle machine reaches. */
-export interface TransportFigures {
-  /** MB/s on one stream at 50 ms round-trip time. */
-  readonly slowPathMBs: number
-}
+import { download, timeSmallExchanges } from './transport-figures.ts'
 
 /** A small exchange takes 40 ms if it waits for TCP's delayed acknowledgement (Nagle). */
 const NAGLE_MS = 20
@@ -25,13 +20,9 @@ const BIG = 8 << 20
 
 /**
  * Checks a transport alone and with the tunnel on it: streams, flow control and heartbeats of the core, over a real
- * connection to a port like the hub's public port. `figures` also checks the speed, for runs on an idle machine.
+ * connection to a port like the hub's public port. `measureTransport` measures the speed.
  */
-export function conformTransport(
-  t: ConformTest,
-  parts: TransportUnderTest,
-  figures?: TransportFigures,
-): void {
+export function conformTransport(t: ConformTest, parts: TransportUnderTest): void {
   const test = (name: string, run: (t: ConformTest, bench: TransportBench) => Promise<void>): void =>
     void t.test(name, async (t) => {
       const dataDir = mkdtempSync(join(tmpdir(), 'mezite-transport-'))
@@ -186,46 +177,17 @@ export function conformTransport(
   })
 
   test('small exchanges are not held back (Nagle)', async (t, bench) => {
-    const tunnel = await bench.tunnel((socket) => {
-      let have = 0
-      socket.on('data', (chunk) => {
-        have += chunk.length
-        if (have % 200 === 0) socket.write(Buffer.alloc(100))
-      })
-    })
-    const pipe = await tunnel.dial()
-    const times: number[] = []
-    for (let n = 0; n < 300; n++) {
-      const began = performance.now()
-      const replied = new Promise<void>((resolve) => {
-        pipe.ondata = () => resolve()
-      })
-      pipe.write(Buffer.alloc(100))
-      await new Promise(setImmediate)
-      pipe.write(Buffer.alloc(100))
-      await replied
-      times.push(performance.now() - began)
-    }
-    times.sort((a, b) => a - b)
-    const [median, p99] = [times[150] ?? 0, times[297] ?? 0]
+    const times = await timeSmallExchanges(bench)
+    const median = times[times.length >> 1] ?? Number.NaN
     t.ok(median < NAGLE_MS, `median ${median.toFixed(1)} ms`)
-    if (figures) t.ok(p99 < 5, `p99 ${p99.toFixed(1)} ms`)
-    pipe.destroy()
-    tunnel.close()
   })
 
   test('a long way does not slow a stream down, and late packets break nothing', async (t, bench) => {
     for (const loss of [0, 0.01]) {
-      const path = await openSlowPath(bench.port, { delayMs: 25, loss })
-      const tunnel = await bench.tunnel((socket: Socket) => socket.end(Buffer.alloc(2 * BIG)), path.port)
-      const began = performance.now()
-      const pipe = await tunnel.dial()
-      t.ok((await ended(pipe)).length === 2 * BIG, 'whole')
-      const rate = (2 * BIG) / 1_000 / (performance.now() - began)
-      const wanted = loss === 0 ? (figures?.slowPathMBs ?? SLOW_PATH_MBS) : 0
-      t.ok(rate >= wanted, `${rate.toFixed(1)} MB/s at 50 ms round-trip time, ${loss * 100} % late`)
-      tunnel.close()
-      path.close()
+      const { received, rateMBs } = await download(bench, 2 * BIG, loss)
+      t.ok(received === 2 * BIG, 'whole')
+      const rate = `${rateMBs.toFixed(1)} MB/s at 50 ms round-trip time, ${loss * 100} % late`
+      t.ok(loss > 0 || rateMBs >= SLOW_PATH_MBS, rate)
     }
   })
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from '@mezite/core/testing'
+import { type HubPlace, type HubPlaces, oneHub, twoHubs } from './hub-places.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { findProgram } from './program-lookup.ts'
 import { hubConfig, resources } from './resources.ts'
@@ -23,8 +24,10 @@ export interface ClusterOptions {
   readonly appsBelowHub?: boolean
   /** `plugins:` of the hub's configuration. */
   readonly plugins?: Readonly<Record<string, unknown>>
-  /** URL of a PostgreSQL database; without one the hub embeds its own. */
+  /** URL of a PostgreSQL database; without one a single hub embeds its own. */
   readonly databaseUrl?: string
+  /** Default 1; 2 run behind HAProxy, on a PostgreSQL server that is gone when they stop. */
+  readonly hubs?: 1 | 2
   /** Called before each step. */
   readonly onStep: (title: string) => void
   /** If it aborts during the start, all started programs are stopped, and the start rejects with its reason. */
@@ -45,6 +48,7 @@ export interface Cluster {
   readonly ca: string
   readonly caFile: string
   readonly dataDir: string
+  readonly hubs: readonly HubPlace[]
   /** The programs by name; tests stop and start them one by one. */
   readonly programs: ReadonlyMap<string, Program>
   /** Starts an ended program again with the same options. */
@@ -64,8 +68,8 @@ const MEZCTL_MS = 90_000
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dir, onStep, signal } = options
   const dataDir = join(dir, 'hub')
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const [hubPort, diagnosticsPort] = await Promise.all([options.hubPort || freePort(), freePort()])
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const hubPort = options.hubPort || (await freePort())
   const redisServer = findProgram('redis-server')
   const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
   const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
@@ -74,8 +78,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const caFile = join(dataDir, 'development-ca.pem')
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
+  let places: HubPlaces | null = null
   const stop = async () => {
     for (const program of [...programs.values()].reverse()) await program.stop()
+    await places?.close()
   }
   const start = async (options: ProgramOptions): Promise<number> => {
     const program = await startProgram({ ...options, signal })
@@ -94,27 +100,47 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await start(program)
   }
   const logFile = (name: string) => join(dir, `${name}.log`)
-  const mezctl = async (...args: readonly string[]) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [MEZCTL, ...args], {
-      env: { ...process.env, MEZITE_DATA_DIR: dataDir },
-      timeout: MEZCTL_MS,
-    })
-    return stdout
-  }
+  const mezctlOf =
+    (dataDir: string): Mezctl =>
+    async (...args) => {
+      const { stdout } = await promisify(execFile)(process.execPath, [MEZCTL, ...args], {
+        env: { ...process.env, MEZITE_DATA_DIR: dataDir },
+        timeout: MEZCTL_MS,
+      })
+      return stdout
+    }
+  const mezctl = mezctlOf(dataDir)
 
   try {
-    const database = options.databaseUrl ? 'PostgreSQL' : 'its embedded database'
-    onStep(`Starting the identity provider, and the hub with ${database}`)
+    places =
+      options.hubs === 2 ? await twoHubs(dir, hubPort) : await oneHub(dir, hubPort, options.databaseUrl)
+    const { hubs, databaseUrl, env, balancer } = places
+    const database = databaseUrl ? 'PostgreSQL' : 'its embedded database'
+    onStep(`Starting the identity provider, and ${hubs.length > 1 ? 'two hubs' : 'the hub'} with ${database}`)
     const clientSecret = randomBytes(24).toString('base64url')
-    const configFile = join(dir, 'mezhub.yaml')
-    writeFileSync(
-      configFile,
-      hubConfig({
-        ...{ dataDir, hubHost, hubPort, appsDomain, diagnosticsPort, plugins: options.plugins ?? {} },
-        databaseUrl: options.databaseUrl,
-      }),
-      { mode: 0o600 },
-    )
+    const startHub = async (hub: HubPlace) => {
+      mkdirSync(hub.dataDir, { recursive: true, mode: 0o700 })
+      const configFile = join(dir, hub.name === 'hub' ? 'mezhub.yaml' : `mezhub-${hub.port}.yaml`)
+      const { plugins = {} } = options
+      const config = hubConfig({ hub, hubHost, publicPort: hubPort, appsDomain, plugins, databaseUrl })
+      writeFileSync(configFile, config, { mode: 0o600 })
+      await start({
+        name: hub.name,
+        file: HUB,
+        args: ['start', '--config', configFile],
+        env,
+        logFile: logFile(hub.name.replace(' ', '-')),
+        ready: (signal) => isReady(hub.diagnosticsPort, signal),
+      })
+    }
+    const startHubs = async (): Promise<number> => {
+      for (const hub of hubs) await startHub(hub)
+      if (!balancer) return 0
+      const ready = async (signal: AbortSignal) => {
+        while (!signal.aborted && !(await isTaken(hubPort))) await pause(50)
+      }
+      return start({ ...balancer, logFile: logFile('balancer'), ready })
+    }
     const [idpPort] = await together(
       start({
         name: 'identity provider',
@@ -129,13 +155,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
           HUB_CA: caFile,
         },
       }),
-      start({
-        name: 'hub',
-        file: HUB,
-        args: ['start', '--config', configFile],
-        logFile: logFile('hub'),
-        ready: (signal) => isReady(diagnosticsPort, signal),
-      }),
+      startHubs(),
     )
     const idpUrl = `http://127.0.0.1:${idpPort}`
     const ca = readFileSync(caFile, 'utf8')
@@ -184,7 +204,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       ],
       env: { MEZITE_JOIN_TOKEN: joining.token },
       logFile: logFile('agent'),
-      ready: (signal) => isConnected(mezctl, signal),
+      ready: (signal) => Promise.all(hubs.map(({ dataDir }) => isConnected(mezctlOf(dataDir), signal))),
     })
 
     const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
@@ -201,6 +221,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       ca,
       caFile,
       dataDir,
+      hubs,
       programs,
       restart,
       mezctl,

@@ -5,14 +5,14 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
-import { type Cluster, isTaken, startCluster } from './cluster.ts'
+import { type Cluster, type ClusterOptions, isTaken, startCluster } from './cluster.ts'
 import { passkeyPerson, people } from './people.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME]
+const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME] [-- --hubs N]
 
 Starts a hub, an identity provider, an agent and four applications on this machine.
 
@@ -21,6 +21,7 @@ Starts a hub, an identity provider, an agent and four applications on this machi
   --dir DIR   folder for everything that stays between runs (default examples/cluster/.data)
   --transport NAME
               http2, websocket or webtransport: the agent uses only this one
+  --hubs N    1 or 2; two run behind HAProxy on a PostgreSQL server, and nothing stays between runs
   --help      print this`
 
 async function main(): Promise<number> {
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
       check: { type: 'boolean', default: false },
       port: { type: 'string', default: String(HUB_PORT) },
       transport: { type: 'string' },
+      hubs: { type: 'string', default: '1' },
       dir: { type: 'string', default: fileURLToPath(new URL('.data', import.meta.url)) },
       help: { type: 'boolean', default: false },
     },
@@ -44,32 +46,47 @@ async function main(): Promise<number> {
   if (!values.check && (await isTaken(hubPort))) {
     throw new Error(`port ${hubPort} is taken; choose another: npm run demo -- --port ${hubPort + 1}`)
   }
-  const { transport } = values
-  return values.check ? runCheck(transport) : runDemo(hubPort, resolve(values.dir), transport)
+  if (values.hubs !== '1' && values.hubs !== '2') throw new Error(`--hubs must be 1 or 2, not ${values.hubs}`)
+  const hubs = values.hubs === '2' ? 2 : 1
+  const variant: Variant = { transport: values.transport, hubs }
+  if (values.check) return runCheck(variant)
+  return hubs === 1
+    ? runDemo(hubPort, resolve(values.dir), variant)
+    : inFolder((dir) => runDemo(hubPort, dir, variant))
+}
+
+/** What `--transport` and `--hubs` choose. */
+type Variant = Pick<ClusterOptions, 'transport' | 'hubs'>
+
+/** Runs in a folder that is removed afterwards, unless the status is not 0: it has the logs. */
+async function inFolder(run: (dir: string) => Promise<number>): Promise<number> {
+  const dir = mkdtempSync(join(tmpdir(), 'mezite-demo-'))
+  const status = await run(dir)
+  if (status === 0) rmSync(dir, { recursive: true, force: true })
+  else print(`The logs are in ${dir}`)
+  return status
 }
 
 const onStep = (title: string): void => print(`- ${title}`)
 
-async function runCheck(transport: string | undefined): Promise<number> {
-  const dir = mkdtempSync(join(tmpdir(), 'mezite-check-'))
-  const signal = interruption()
-  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, transport })
-  try {
-    print('')
-    const held = await Promise.race([check(cluster, print), until(signal).then(() => false)])
-    if (held) rmSync(dir, { recursive: true, force: true })
-    else print(`The logs are in ${dir}`)
-    return held ? 0 : 1
-  } finally {
-    await cluster.stop()
-  }
+function runCheck(variant: Variant): Promise<number> {
+  return inFolder(async (dir) => {
+    const signal = interruption()
+    const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, ...variant })
+    try {
+      print('')
+      return (await Promise.race([check(cluster, print), until(signal).then(() => false)])) ? 0 : 1
+    } finally {
+      await cluster.stop()
+    }
+  })
 }
 
-/** `dir` stays between runs, so that the next start is faster and people stay signed in. */
-async function runDemo(hubPort: number, dir: string, transport: string | undefined): Promise<number> {
+/** With one hub, `dir` stays between runs, so that the next start is faster and people stay signed in. */
+async function runDemo(hubPort: number, dir: string, variant: Variant): Promise<number> {
   const signal = interruption()
   const started = performance.now()
-  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, transport })
+  const cluster = await startCluster({ dir, hubPort, idpPort: IDP_PORT, onStep, signal, ...variant })
   try {
     onStep('Creating a link for the person without an identity provider')
     const link = await enrolmentLink(cluster)
@@ -104,7 +121,7 @@ Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host, 
   Live       ${cluster.apps.live}
   Vault      ${cluster.vaultUrl}   (asks for a passkey)
   Hub        ${cluster.hubUrl}
-
+${hubsText(cluster)}
 Who can sign in, and which applications each may open:
 
 ${rows.join('\n')}
@@ -132,6 +149,22 @@ In another terminal, as the operator:
   npx mezctl locks create --user ${people[0].email} --message "coffee break"
 
 Ctrl-C stops everything.`
+}
+
+/** Which hub is which, and how to try the loss of one. */
+function hubsText({ hubs, programs }: Cluster): string {
+  if (hubs.length < 2) return ''
+  const rows = hubs.map(
+    ({ name, port, dataDir }) =>
+      `  ${name.padEnd(11)} port ${port}, process ${programs.get(name)?.pid}, MEZITE_DATA_DIR=${dataDir}`,
+  )
+  return `
+HAProxy sends each new connection to one of two hubs, which share a PostgreSQL database:
+
+${rows.join('\n')}
+
+Kill either, such as with \`kill -9 ${programs.get('second hub')?.pid}\`, and the applications stay open through the other one.
+`
 }
 
 /** Aborts at the first Ctrl-C. A second one has no effect, because it would leave programs running. */

@@ -16,6 +16,7 @@ export interface Program {
 
 export interface ProgramOptions {
   readonly name: string
+  /** A source file for Node.js, or another program that `args` suit. */
   readonly file: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -37,16 +38,16 @@ const STOP_MS = 10_000
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   options.signal?.throwIfAborted()
   const log = openSync(options.logFile, 'a', 0o600)
-  const child = spawn(
-    process.execPath,
-    ['--conditions=mezite-source', options.file, ...(options.args ?? [])],
-    {
-      stdio: ['ignore', options.ready ? log : 'pipe', log],
-      env: { ...process.env, ...options.env },
-      // Ctrl-C must reach the parent only, which stops its children in order.
-      detached: true,
-    },
-  )
+  const { file, args = [] } = options
+  const [command, ...before] = /\.[jt]s$/.test(file)
+    ? [process.execPath, '--conditions=mezite-source', file]
+    : [file]
+  const child = spawn(command, [...before, ...args], {
+    stdio: ['ignore', options.ready ? log : 'pipe', log],
+    env: { ...process.env, ...options.env },
+    // Ctrl-C must reach the parent only, which stops its children in order.
+    detached: true,
+  })
   const exited = new Promise<number>((resolve) => {
     child.on('error', () => resolve(1))
     child.on('exit', (code) => resolve(code ?? -1))

@@ -1,29 +1,31 @@
 import { stringify } from 'yaml'
+import type { HubPlace } from './hub-places.ts'
 
 const document = (kind: string, metadata: object, spec: object): string =>
   stringify({ kind, version: 'v1', metadata, spec })
 
-/** The hub's configuration file. */
+/** The configuration file of one hub. */
 export function hubConfig(options: {
-  dataDir: string
+  hub: HubPlace
   hubHost: string
-  hubPort: number
+  publicPort: number
   appsDomain: string
-  diagnosticsPort: number
   plugins: Readonly<Record<string, unknown>>
   databaseUrl?: string | undefined
 }): string {
+  const { hub, publicPort } = options
   return stringify({
     cluster_name: 'demo',
-    data_dir: options.dataDir,
+    data_dir: hub.dataDir,
     ...(options.databaseUrl ? { database: { driver: 'postgres', url: options.databaseUrl } } : {}),
     proxy: {
-      listen_addr: `127.0.0.1:${options.hubPort}`,
-      public_addr: `${options.hubHost}:${options.hubPort}`,
+      listen_addr: `127.0.0.1:${hub.port}`,
+      public_addr: `${options.hubHost}:${publicPort}`,
       apps_domain: options.appsDomain,
       shutdown_delay: '0',
+      ...hub.proxy,
     },
-    diagnostics: { listen_addr: `127.0.0.1:${options.diagnosticsPort}` },
+    diagnostics: { listen_addr: `127.0.0.1:${hub.diagnosticsPort}` },
     plugins: options.plugins,
   })
 }

@@ -8,6 +8,7 @@ import { outage } from './lines/outage.ts'
 import { reconnects } from './lines/reconnects.ts'
 import { slowClients } from './lines/slow-clients.ts'
 import { slowReaders } from './lines/slow-readers.ts'
+import { transportFigures } from './lines/transport-figures.ts'
 import { webSockets } from './lines/web-sockets.ts'
 
 /** In the order in which they run; the first alone runs when none is named. */
@@ -22,4 +23,5 @@ export const lines: readonly Line[] = [
   flaps,
   reconnects,
   webSockets,
+  transportFigures,
 ]

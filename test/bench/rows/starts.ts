@@ -56,7 +56,8 @@ async function hubStart(
   const [hubPort, diagnosticsPort] = await Promise.all([freePort(), freePort()])
   const names = { hubHost: 'hub.mezite.localhost', appsDomain: 'apps.mezite.localhost' }
   const file = join(dir, 'mezhub.yaml')
-  const text = hubConfig({ dataDir: dir, hubPort, diagnosticsPort, plugins: {}, ...names, databaseUrl })
+  const hub = { name: 'hub', dataDir: dir, port: hubPort, diagnosticsPort, proxy: {} }
+  const text = hubConfig({ hub, publicPort: hubPort, plugins: {}, ...names, databaseUrl })
   writeFileSync(file, text, { mode: 0o600 })
   const once = async () => {
     const begun = performance.now()
