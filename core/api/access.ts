@@ -1,6 +1,7 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { Admission, AdmissionQuery, Refusal } from './admission.ts'
 import type { App } from './app.ts'
+import type { RequirementName } from './decision.ts'
 import type { Subject } from './subject.ts'
 
 /** The only gate to apps: every protocol, and the hub's own launch page, calls `admit`. */
@@ -11,8 +12,18 @@ export interface Access {
    * when session and decision are in memory. Never throws or rejects: a failing policy denies.
    */
   admit(query: AdmissionQuery): Admission | Refusal | Promise<Admission | Refusal>
-  /** Enabled apps of every protocol that the subject may open, ignoring requirements; sorted by name. */
-  visible(subject: Subject): Promise<readonly App[]>
+  /**
+   * Apps of every protocol, disabled ones included, that the subject may open once it has met `requirements`; sorted by
+   * name.
+   */
+  visible(subject: Subject): Promise<readonly VisibleApp[]>
+}
+
+/** An app that a subject may open. */
+export interface VisibleApp {
+  readonly app: App
+  /** Requirements that the subject has not met. */
+  readonly requirements: readonly RequirementName[]
 }
 
 /** Decides who may reach an app. */

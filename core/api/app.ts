@@ -10,6 +10,15 @@ export type IdentityValue = 'user' | 'roles' | 'assertion'
 /** HTTP version towards an app: `h2` over TLS, `h2c` without TLS, `auto` as negotiated by TLS. */
 export type HttpVersion = '1.1' | 'h2' | 'h2c' | 'auto'
 
+/** How the launcher shows an app. Null members have a default: the app's own name and description, initials, no group. */
+export interface AppDisplay {
+  readonly name: string | null
+  readonly description: string | null
+  /** Name of a preset, or a `data:` URL of an image. */
+  readonly icon: string | null
+  readonly group: string | null
+}
+
 /** A registered application. Frozen; a change creates a new object. */
 export interface App {
   /** UUID. An app that is removed and registered again under its old name gets a new one. */
@@ -17,6 +26,8 @@ export interface App {
   /** Unique, lower case. */
   readonly name: string
   readonly description: string | null
+  /** Absent if the document does not say anything about it. */
+  readonly display?: AppDisplay
   readonly labels: Readonly<Record<string, string>>
   /** The URI that the agent dials, byte for byte as registered. */
   readonly uri: string

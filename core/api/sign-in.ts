@@ -152,6 +152,8 @@ export interface HomeLink {
   readonly title: string
   /** Path on the sign-in host. */
   readonly href: string
+  /** Shown only to users with this role. Default: to all. */
+  readonly role?: string
 }
 
 /** Completes every sign-in. */

@@ -1,7 +1,8 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Actor } from './audit.ts'
 import type { CallRate } from './proxy-limits.ts'
+import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
 
 /**
@@ -13,6 +14,28 @@ export interface WebRoutes {
   /** Path prefix: `/v1/webapi/...` or `/web/...`. */
   readonly prefix: string
   readonly routes: FastifyPluginAsync
+  /** Replaces the plain home page of signed-in people. The first plugin that provides it wins. */
+  readonly home?: (reply: FastifyReply, view: HomeView) => FastifyReply
+}
+
+/** What the home page shows to a signed-in person. */
+export interface HomeView {
+  readonly user: string
+  readonly roles: readonly string[]
+  /** Enabled apps that the person may open, sorted by name. */
+  readonly apps: readonly HomeApp[]
+  readonly links: readonly HomeLink[]
+  /** Why a lock keeps the person from opening any app; null if there is no lock. */
+  readonly locked: string | null
+}
+
+/** One card of the home page. */
+export interface HomeApp {
+  readonly name: string
+  readonly description: string | null
+  readonly labels: Readonly<Record<string, string>>
+  /** Target of "Launch"; null for an app that browsers cannot open. */
+  readonly url: string | null
 }
 
 /** The hub's public names, for plugins that build URLs. */
@@ -66,6 +89,8 @@ declare module 'fastify' {
   interface FastifySchema {
     /** What the route does, for the description of the API. */
     summary?: string
+    /** TypeBox schema of the successful response, for the OpenAPI document only: it neither checks nor removes anything. */
+    returns?: unknown
   }
   interface FastifyContextConfig {
     access?: RouteAccess

@@ -137,6 +137,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
           catalog,
           sessions,
           attention: attention.list,
+          ...{ certificates, authorities, revisions, audit },
         }),
         plugins: () => kernel.describe(),
         log,

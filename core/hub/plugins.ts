@@ -22,6 +22,7 @@ export const standardPlugins: readonly string[] = [
   'api-tokens',
   'audit-database',
   'cli-login',
+  'dashboard',
   'http-apps',
   'identity-jwt',
   'metrics',
@@ -116,7 +117,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     guarantee: oneOf('enforced', 'best-effort'),
     writeIn: maybe,
   }),
-  webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string' }),
+  webRoutes: partWith(['routes'], { name, prefix: (value) => typeof value === 'string', home: maybe }),
   migrations: partWith([], { owner: name, migrations: (value) => Object(value) === value }),
   diagnosticsRoutes: partWith(['respond'], {
     path: (value) => typeof value === 'string' && value.startsWith('/'),

@@ -5,6 +5,7 @@ import type { HubHooks } from '../api/hub-hooks.ts'
 import { type RequirementKind, requirements as requirementKinds } from '../api/requirement.ts'
 import { sessionLimits } from '../api/session-limits.ts'
 import { homeLinks, signInMethods } from '../api/sign-in.ts'
+import { webRoutes } from '../api/web-routes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -181,6 +182,8 @@ export async function openRooms(options: RoomsOptions) {
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),
     links: () => kernel.slot(homeLinks),
+    home: () => kernel.slot(webRoutes).find(({ home }) => home)?.home,
+    tunnel,
     publicNames,
     audit,
     revisions,

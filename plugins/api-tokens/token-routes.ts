@@ -21,6 +21,18 @@ const Body = Type.Object(
   },
   { additionalProperties: false },
 )
+const time = Type.Union([Type.String(), Type.Null()])
+const members = {
+  id: Type.String(),
+  name: Type.String(),
+  roles: Type.Array(Type.String()),
+  creator: Type.String(),
+  created: time,
+  expires: time,
+  used_at: time,
+}
+const NewToken = Type.Object({ ...members, token: Type.String() })
+
 interface TokenBody {
   readonly name: string
   readonly roles: readonly string[]
@@ -33,16 +45,21 @@ export function apiTokenRoutes({ apiTokens }: { readonly apiTokens: RunningApiTo
     name: 'api-tokens',
     prefix: '/v1/webapi/api-tokens',
     async routes(web) {
-      web.get('/', admin, async () =>
+      const list = { summary: 'All API tokens', returns: Type.Array(Type.Object(members)) }
+      web.get('/', { ...admin, schema: list }, async () =>
         (await apiTokens.list()).map((token) => ({ ...show(token), used_at: timeOf(token.usedAt) })),
       )
-      web.post<{ Body: TokenBody }>('/', { ...admin, schema: { body: Body } }, async (request, reply) => {
-        const { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS } = request.body
-        const wanted = { name, roles, ttlMs: ttl * 1_000 }
-        const { token, secret } = await apiTokens.create(wanted, request.actor)
-        reply.code(201)
-        return { ...show(token), used_at: null, token: secret }
-      })
+      web.post<{ Body: TokenBody }>(
+        '/',
+        { ...admin, schema: { body: Body, returns: NewToken } },
+        async (request, reply) => {
+          const { name, roles, ttl_seconds: ttl = DEFAULT_TTL_SECONDS } = request.body
+          const wanted = { name, roles, ttlMs: ttl * 1_000 }
+          const { token, secret } = await apiTokens.create(wanted, request.actor)
+          reply.code(201)
+          return { ...show(token), used_at: null, token: secret }
+        },
+      )
       web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
         const { id, name } = await apiTokens.remove(request.params.id, request.actor)
         return { id, name, removed: true }

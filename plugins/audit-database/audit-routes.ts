@@ -36,6 +36,26 @@ const Query = Type.Object(
   { additionalProperties: false },
 )
 
+const Text = Type.Union([Type.String(), Type.Null()])
+/** Members that events of every type have; others depend on the type. */
+const Event = Type.Object(
+  {
+    id: Type.String(),
+    type: Type.String(),
+    time: Type.String(),
+    cluster: Type.String(),
+    hub: Type.String(),
+    user: Text,
+    roles: Type.Union([Type.Array(Type.String()), Type.Null()]),
+    client_ip: Text,
+    session_id: Text,
+    request_id: Text,
+    success: Type.Boolean(),
+    reason: Text,
+  },
+  { additionalProperties: true },
+)
+
 type Search = Partial<Record<keyof (typeof Query)['properties'], string>>
 
 interface Deps {
@@ -61,6 +81,7 @@ export function auditRoutes(parts: Deps): WebRoutes {
           schema: {
             summary: 'The newest matching events of the audit trail, oldest first',
             querystring: Query,
+            returns: Type.Array(Event),
           },
         },
         async (request) => {

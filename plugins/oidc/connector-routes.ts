@@ -1,4 +1,4 @@
-import { Problem, type PublicNames, type Sessions, type Users, type WebRoutes } from '@mezite/core'
+import { Problem, type PublicNames, type Sessions, Type, type Users, type WebRoutes } from '@mezite/core'
 import { ConnectorSpec, readConnector } from './connector-resource.ts'
 import { testConnector } from './connector-test.ts'
 import type { Connector, Connectors } from './connectors.ts'
@@ -7,6 +7,33 @@ import type { Providers } from './providers.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
+
+const ConnectorResource = Type.Object({
+  kind: Type.String(),
+  version: Type.String(),
+  metadata: Type.Object({ name: Type.String(), description: Type.Optional(Type.String()) }),
+  spec: ConnectorSpec,
+  status: Type.Object({
+    redirect_uri: Type.String(),
+    client_secret_stored: Type.Boolean(),
+    private_key_stored: Type.Boolean(),
+  }),
+})
+const ReportResource = Type.Object({
+  ok: Type.Boolean(),
+  connector: Type.String(),
+  issuer: Type.String(),
+  redirect_uri: Type.String(),
+  post_logout_redirect_uri: Type.String(),
+  backchannel_logout_uri: Type.String(),
+  checks: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      result: Type.String({ description: 'ok, warn or fail' }),
+      detail: Type.String(),
+    }),
+  ),
+})
 
 /** Administration of connectors. A secret can be written but is never returned. */
 export function connectorRoutes(deps: {
@@ -46,8 +73,11 @@ export function connectorRoutes(deps: {
     name: 'oidc-connectors',
     prefix: '/v1/webapi/connectors',
     routes: async (app) => {
-      app.get('', admin, async () => connectors.list().map(shown))
-      app.get('/:name', admin, async ({ params }) => shown(found(params)))
+      const list = { summary: 'All connectors', returns: Type.Array(ConnectorResource) }
+      app.get('', { ...admin, schema: list }, async () => connectors.list().map(shown))
+      app.get('/:name', { ...admin, schema: { returns: ConnectorResource } }, async ({ params }) =>
+        shown(found(params)),
+      )
       app.put('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
         const { document, secret } = readConnector(request.body, { name })
@@ -59,7 +89,9 @@ export function connectorRoutes(deps: {
         const ended = await connectors.remove(name, deps, request.actor)
         return { name, removed: true, cut: { sessions: ended } }
       })
-      app.post('/:name/test', admin, async ({ params }) => testConnector(found(params), deps))
+      app.post('/:name/test', { ...admin, schema: { returns: ReportResource } }, async ({ params }) =>
+        testConnector(found(params), deps),
+      )
     },
   }
 }

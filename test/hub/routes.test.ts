@@ -16,7 +16,13 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'GET /v1/webapi/webauthn/login/{choice}',
     'POST /v1/webapi/oidc/backchannel-logout/{connector}',
   ],
-  user: ['GET /v1/webapi/me', 'GET /v1/webapi/me/apps', 'DELETE /v1/webapi/me/session'],
+  user: [
+    'GET /v1/webapi/me',
+    'GET /v1/webapi/me/apps',
+    'GET /v1/webapi/me/apps/{name}/icon',
+    'GET /v1/webapi/events',
+    'DELETE /v1/webapi/me/session',
+  ],
   admin: [
     'GET /v1/webapi/status',
     'GET /v1/webapi/access/explain',

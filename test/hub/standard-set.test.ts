@@ -39,7 +39,8 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps', 'metrics', 'oidc', 'rbac'],
+  ...['api-tokens', 'audit-database', 'cli-login', 'dashboard', 'identity-jwt', 'http-apps'],
+  ...['metrics', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...['user-certs', 'webauthn'],
 ]
@@ -50,6 +51,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'api-tokens': ['apiTokens', 'webRoutes'],
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
+    dashboard: ['homeLinks', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'protocols'],
     metrics: ['diagnosticsRoutes'],
@@ -75,15 +77,15 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     Object.keys(verbs).map((verb) => `${room}.${verb}`),
   )
   t.strictSame(Object.fromEntries(hooks.map((hook) => [hook, kernel.tapsOf(hook)])), {
-    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps', 'tcp-apps'],
+    'lifecycle.start': ['audit-database', 'dashboard', 'identity-jwt', 'http-apps', 'tcp-apps'],
     'lifecycle.ready': [],
-    'lifecycle.drain': ['audit-database'],
-    'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
+    'lifecycle.drain': ['audit-database', 'dashboard'],
+    'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'dashboard', 'audit-database'],
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens'],
     'session.ended': ['tcp-apps'],
-    'tunnel.changed': [],
+    'tunnel.changed': ['dashboard'],
     'tunnel.route': [],
     'http.request': [],
     'http.response': [],

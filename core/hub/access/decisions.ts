@@ -1,4 +1,4 @@
-import type { App } from '../../api/app.ts'
+import type { VisibleApp } from '../../api/access.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
@@ -20,7 +20,7 @@ export interface Decisions {
    */
   decide(query: AccessQuery): Decision | Promise<Decision>
   /** See `Access.visible`. */
-  visible(subject: Subject): Promise<readonly App[]>
+  visible(subject: Subject): Promise<readonly VisibleApp[]>
 }
 
 interface Entry {
@@ -144,14 +144,13 @@ export function createDecisions(options: {
   return {
     decide,
     async visible(subject) {
-      const found = []
+      const found: VisibleApp[] = []
       let count = 0
       for (const app of catalog.list()) {
         if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
-        if (!app.enabled) continue
         const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
-        const { effect } = answer instanceof Promise ? await answer : answer
-        if (effect !== 'deny') found.push(app)
+        const { effect, requirements } = answer instanceof Promise ? await answer : answer
+        if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
       }
       return found
     },

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
+import { Nullable } from '../../api/nullable.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -22,6 +23,37 @@ const Query = Type.Object(
   },
   { additionalProperties: false },
 )
+
+const Explanation = Type.Object({
+  effect: Type.String({ description: 'allow, deny or require' }),
+  reason: Type.String(),
+  votes: Type.Array(
+    Type.Object({
+      plugin: Type.String(),
+      role: Nullable(Type.String()),
+      effect: Type.String({ description: 'allow, deny or none' }),
+      matcher: Nullable(Type.String()),
+      label: Nullable(Type.String()),
+      value: Nullable(Type.String()),
+    }),
+  ),
+  requirements: Type.Array(Type.Object({ name: Type.String(), met: Type.Boolean() })),
+  lock: Nullable(
+    Type.Object({
+      id: Type.String(),
+      target: Type.Record(Type.String(), Type.String()),
+      message: Nullable(Type.String()),
+      expires: Nullable(Type.String()),
+    }),
+  ),
+  connector: Nullable(
+    Type.Object({
+      required: Type.String(),
+      signed_in_with: Nullable(Type.String()),
+      met: Type.Boolean(),
+    }),
+  ),
+})
 
 /** A ballot that keeps what the tap reports about its votes. */
 class ExplainedBallot extends Ballot {
@@ -120,7 +152,11 @@ export function explanationRoutes(options: {
         '/explain',
         {
           config: { access: 'admin' },
-          schema: { summary: 'Whether a user may open an app, and why', querystring: Query },
+          schema: {
+            summary: 'Whether a user may open an app, and why',
+            querystring: Query,
+            returns: Explanation,
+          },
         },
         ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),
       )

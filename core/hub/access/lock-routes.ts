@@ -16,6 +16,13 @@ const Body = Type.Object(
   },
   closed,
 )
+const LockResource = Type.Object({
+  id: Type.String(),
+  target: Type.Object({ user: Target, role: Target, session: Target, app: Target, agent: Target }),
+  message: Type.Union([Type.String(), Type.Null()]),
+  created: Type.String(),
+  expires: Type.Union([Type.String(), Type.Null()]),
+})
 interface LockBody {
   readonly target: Partial<Record<LockKind, string>>
   readonly ttl_seconds?: number | null
@@ -29,24 +36,29 @@ export function lockRoutes(options: { readonly locks: RunningLocks }): WebRoutes
     name: 'locks',
     prefix: '/v1/webapi/locks',
     async routes(web) {
-      web.get('/', admin, async () => locks.list().map(show))
-      web.post<{ Body: LockBody }>('/', { ...cutting, schema: { body: Body } }, async (request, reply) => {
-        const { target, ttl_seconds: ttl = null, message = null } = request.body
-        const given = Object.entries(target) as [LockKind, string][]
-        const [only] = given
-        if (!only || given.length > 1) {
-          throw new Problem(
-            400,
-            'lock_target_invalid',
-            'A lock needs exactly one target: user, role, session, app or agent.',
-          )
-        }
-        const [kind, name] = only
-        const ttlMs = ttl === null ? null : ttl * 1_000
-        const lock = await locks.create({ kind, target: name, message, ttlMs }, request.actor)
-        reply.code(201)
-        return show(lock)
-      })
+      const list = { summary: 'All locks', returns: Type.Array(LockResource) }
+      web.get('/', { ...admin, schema: list }, async () => locks.list().map(show))
+      web.post<{ Body: LockBody }>(
+        '/',
+        { ...cutting, schema: { body: Body, returns: LockResource } },
+        async (request, reply) => {
+          const { target, ttl_seconds: ttl = null, message = null } = request.body
+          const given = Object.entries(target) as [LockKind, string][]
+          const [only] = given
+          if (!only || given.length > 1) {
+            throw new Problem(
+              400,
+              'lock_target_invalid',
+              'A lock needs exactly one target: user, role, session, app or agent.',
+            )
+          }
+          const [kind, name] = only
+          const ttlMs = ttl === null ? null : ttl * 1_000
+          const lock = await locks.create({ kind, target: name, message, ttlMs }, request.actor)
+          reply.code(201)
+          return show(lock)
+        },
+      )
       web.delete<{ Params: { id: string } }>('/:id', admin, async (request) => {
         const lock = await locks.remove(request.params.id, request.actor)
         return { id: lock.id, removed: true }

@@ -153,7 +153,11 @@ function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptio
       security: [{ bearer: [] }],
     },
     transform: ({ schema, url }) => ({
-      schema: { ...schema, hide: !url.startsWith('/v1/webapi/') || schema?.hide === true },
+      schema: {
+        ...schema,
+        hide: !url.startsWith('/v1/webapi/') || schema?.hide === true,
+        ...(schema?.returns ? { response: { '2xx': { description: 'Success', ...schema.returns } } } : {}),
+      },
       // A route at the prefix itself works with and without the slash.
       url: url.replace(/\/$/, ''),
     }),

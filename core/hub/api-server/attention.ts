@@ -8,7 +8,8 @@ const EXPIRY_DAYS = 21
 const CLOCK_MS = 5_000
 /** Half of the number of events at which a sink accepts no new requests. */
 const QUEUED = 2_000
-const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
+/** The authorities whose certificates expire. */
+export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'user-ca']
 
 /** One problem that an operator should look at. */
 export interface Attention {

@@ -15,6 +15,9 @@ export function contentSecurityPolicy(formTargets: readonly string[] = []): stri
     `form-action ${["'self'", ...formTargets].join(' ')}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
+    // Scripts may not turn text into markup or code.
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
   ].join('; ')
 }
 

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { Nullable } from '../../api/nullable.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { PluginStatus } from '../../kernel/kernel.ts'
@@ -11,6 +12,44 @@ export interface StatusOptions {
   readonly plugins: () => readonly Partial<PluginStatus>[]
   readonly log: Log
 }
+
+const Status = Type.Object({
+  cluster: Nullable(Type.String()),
+  version: Nullable(Type.String()),
+  hubs: Nullable(
+    Type.Array(Type.Object({ id: Type.String(), version: Type.String(), since: Type.String() })),
+  ),
+  agents: Nullable(Type.Integer()),
+  apps: Nullable(Type.Integer()),
+  sessions: Nullable(Type.Integer()),
+  attention: Nullable(
+    Type.Array(Type.Object({ kind: Type.String(), subject: Type.String(), message: Type.String() })),
+  ),
+  certificates: Nullable(Type.Array(Type.Object({ subject: Type.String(), expires: Type.String() }))),
+  database: Nullable(Type.Object({ driver: Type.String(), view_age_ms: Type.Number() })),
+  audit: Nullable(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        queued: Type.Integer(),
+        dropped: Type.Integer(),
+        failures: Type.Integer(),
+      }),
+    ),
+  ),
+  plugins: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        version: Nullable(Type.String()),
+        summary: Type.String(),
+        provides: Type.Array(Type.String()),
+        taps: Type.Array(Type.String()),
+        start_ms: Nullable(Type.Number()),
+      }),
+    ),
+  ),
+})
 
 /** GET /v1/webapi/status. A part that fails is null; the others are still returned. */
 export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes {
@@ -33,6 +72,7 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
           schema: {
             summary: 'The status of this cluster',
             querystring: Type.Object({ plugins: Type.Optional(Type.String()) }),
+            returns: Status,
           },
         },
         async (request) => {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { App, HeaderChange } from '../../api/app.ts'
+import type { App, AppDisplay, HeaderChange } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
@@ -94,6 +94,8 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     if (value === null || value < 1) fault(`timeouts.${key}`, 'must be a duration above 0 such as 30s')
     return value ?? 1
   }
+  const { name = null, description = null, icon = null, group = null } = spec.display ?? {}
+  const display = { name, description, icon, group }
   const { connect = '5s', response = '60s', idle = '1h' } = spec.timeouts ?? {}
   const timeouts = {
     connectMs: ms('connect', connect),
@@ -104,6 +106,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
   return {
     name: metadata.name,
     description: metadata.description ?? null,
+    ...(Object.values(display).some((one) => one !== null) ? { display } : {}),
     labels: Object.assign(Object.create(null), metadata.labels),
     uri: spec.uri,
     protocol,
@@ -136,6 +139,7 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
     spec: {
       uri: app.uri,
       ...(app.publicAddr === '' ? {} : { public_addr: app.publicAddr }),
+      ...(app.display ? { display: displayDocument(app.display) } : {}),
       protocol: app.protocol,
       agents: [...app.agents],
       enabled: app.enabled,
@@ -160,6 +164,9 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
     },
   }
 }
+
+const displayDocument = (display: AppDisplay): NonNullable<AppSpec['display']> =>
+  Object.fromEntries(Object.entries(display).filter(([, value]) => value !== null))
 
 type ChangeDocument = NonNullable<NonNullable<AppSpec['headers']>['request']>
 

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
+import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
@@ -7,6 +9,34 @@ import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
 import { AppSpec } from './app-schema.ts'
 import { appNotFound, type RunningCatalog } from './catalog.ts'
+
+const AppResource = Type.Object({
+  kind: Type.String(),
+  version: Type.String(),
+  metadata: Type.Object({
+    name: Type.String(),
+    description: Type.Optional(Type.String()),
+    labels: Type.Record(Type.String(), Type.String()),
+    expires: Type.Optional(Type.String()),
+  }),
+  spec: AppSpec,
+  status: Type.Object({
+    state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
+    reason: Nullable(Type.String()),
+    agents: Type.Array(
+      Type.Object({
+        hostname: Type.String(),
+        connected: Type.Boolean(),
+        since: Nullable(Type.String()),
+        transport: Nullable(Type.String()),
+        rtt_ms: Nullable(Type.Number()),
+        last_error: Nullable(Type.String()),
+      }),
+    ),
+    sessions: Type.Integer(),
+    streams: Type.Integer(),
+  }),
+})
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -62,7 +92,8 @@ export function appRoutes(options: {
     name: 'apps',
     prefix: '/v1/webapi/apps',
     async routes(web) {
-      web.get('/', admin, async () => {
+      const list = { summary: 'All apps with their state', returns: Type.Array(AppResource) }
+      web.get('/', { ...admin, schema: list }, async () => {
         const counts = new Map<string, number>()
         for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
         return catalog.registered().map((app) => show(app, counts.get(app.id) ?? 0))
@@ -76,7 +107,8 @@ export function appRoutes(options: {
         reply.code(201)
         return show(app)
       })
-      web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
+      const get = { summary: 'One app with its state', returns: AppResource }
+      web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const input = readApp(request.body, publicNames, {
           name: request.params.name,

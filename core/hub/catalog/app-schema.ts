@@ -18,6 +18,18 @@ const Duration = (value: string, description: string) =>
 const OneOf = <Value extends string>(values: readonly Value[], description: string, more = {}) =>
   Type.Optional(Type.Unsafe<Value>({ type: 'string', enum: values, description, ...more }))
 
+const Text = (maxLength: number, description: string, examples: readonly string[]) =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength,
+      pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+      must: `at most ${maxLength} characters without control characters`,
+      description,
+      examples,
+    }),
+  )
+
 const HeaderChanges = (messages: string) =>
   Type.Optional(
     Type.Object(
@@ -80,6 +92,28 @@ export const AppSpec = Type.Object(
         description: 'Host names of the agents that may serve the app; requests are spread over all of them',
         examples: [['node-1', 'node-2']],
       }),
+    ),
+    display: Type.Optional(
+      Type.Object(
+        {
+          name: Text(64, 'Name on the card. Default: the name of the app', ['Grafana']),
+          description: Text(256, 'One line below the name. Default: the description in `metadata`', [
+            'Dashboards of the platform team',
+          ]),
+          icon: Type.Optional(
+            Type.String({
+              maxLength: 65_536,
+              pattern: '^([a-z][a-z0-9-]{0,39}|data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})$',
+              must: 'the name of a preset, or a data: URL of a PNG, JPEG or WebP image below 48 KB',
+              description:
+                'Name of a preset, or a data: URL of a PNG, JPEG or WebP image. Default: a preset for well-known apps, otherwise initials',
+              examples: ['chart'],
+            }),
+          ),
+          group: Text(64, 'Heading under which the launcher lists the app', ['Monitoring']),
+        },
+        { ...closed, default: {}, description: 'How the launcher shows the app' },
+      ),
     ),
     enabled: Type.Optional(
       Type.Boolean({ default: true, description: 'false refuses every request and cuts live connections' }),

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -16,6 +17,22 @@ const Body = Type.Object(
   },
   { additionalProperties: false },
 )
+
+const TokenResource = Type.Object({
+  id: Type.String(),
+  name: Type.Null(),
+  roles: Type.Array(Type.String()),
+  agent_hostname: Nullable(Type.String()),
+  created: Type.String(),
+  expires: Type.String(),
+  used_at: Nullable(Type.String()),
+})
+const NewToken = Type.Object({
+  id: Type.String(),
+  token: Type.String(),
+  ca_pin: Type.String(),
+  command: Type.String(),
+})
 
 interface TokenBody {
   readonly roles: readonly 'app'[]
@@ -35,7 +52,8 @@ export function tokenRoutes(options: {
     name: 'tokens',
     prefix: '/v1/webapi/tokens',
     async routes(web) {
-      web.get('/', { config: { access: 'admin' } }, async () =>
+      const list = { summary: 'All join tokens', returns: Type.Array(TokenResource) }
+      web.get('/', { config: { access: 'admin' }, schema: list }, async () =>
         (await tokens.list()).map((row) => ({
           id: row.id,
           name: null,
@@ -48,7 +66,7 @@ export function tokenRoutes(options: {
       )
       web.post<{ Body: TokenBody }>(
         '/',
-        { config: { access: 'admin' }, schema: { body: Body } },
+        { config: { access: 'admin' }, schema: { body: Body, returns: NewToken } },
         async (request, reply) => {
           const { ttl_seconds: ttl = DEFAULT_TTL_SECONDS, agent_hostname: wanted = null } = request.body
           const agentHostname = wanted?.toLowerCase() ?? null

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
+import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -12,6 +13,20 @@ const Filter = Type.Object(
   { user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
   { additionalProperties: false },
 )
+
+const SessionResource = Type.Object({
+  id: Type.String(),
+  kind: Type.String({ description: 'hub, app or cert' }),
+  user: Type.String(),
+  app: Nullable(Type.String()),
+  parent: Nullable(Type.String({ description: 'The sign-in that an app session depends on' })),
+  created: Type.String(),
+  last_used: Type.String(),
+  expires: Type.String(),
+  client_ip: Type.String(),
+  mfa: Type.Boolean(),
+  streams: Type.Integer(),
+})
 
 /** `/v1/webapi/sessions`. Ending a session also ends its child sessions; `cut` includes how many ended in all. */
 export function sessionRoutes(options: {
@@ -28,6 +43,7 @@ export function sessionRoutes(options: {
     kind: session.kind,
     user: session.user,
     app: appOf(session),
+    parent: session.parentId,
     created: new Date(session.created).toISOString(),
     last_used: new Date(lastUsed).toISOString(),
     expires: new Date(session.expires).toISOString(),
@@ -42,7 +58,14 @@ export function sessionRoutes(options: {
     async routes(web) {
       web.get<{ Querystring: { user?: string; app?: string } }>(
         '/',
-        { ...admin, schema: { querystring: Filter } },
+        {
+          ...admin,
+          schema: {
+            summary: 'All live sessions',
+            querystring: Filter,
+            returns: Type.Array(SessionResource),
+          },
+        },
         async ({ query: { user, app } }) => {
           const asked = sessions
             .list()

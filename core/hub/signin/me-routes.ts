@@ -1,27 +1,116 @@
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { App } from '../../api/app.ts'
+import { Nullable } from '../../api/nullable.ts'
+import { Problem } from '../../api/problem.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
-const user = { config: { access: 'user' } } as const
+const access = { config: { access: 'user' } } as const
+const AppsQuery = Type.Object(
+  {
+    disabled: Type.Optional(
+      Type.Boolean({ default: false, description: 'Also list apps that are switched off' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+const Me = Type.Object({
+  user: Type.String(),
+  roles: Type.Array(Type.String()),
+  locked: Nullable(Type.Object({ message: Nullable(Type.String()) })),
+})
+const MyApp = Type.Object({
+  name: Type.String(),
+  protocol: Type.String(),
+  public_addr: Type.String(),
+  labels: Type.Record(Type.String(), Type.String()),
+  display_name: Type.String(),
+  description: Nullable(Type.String()),
+  group: Nullable(Type.String()),
+  icon: Nullable(Type.String({ description: 'A preset, or the path of the uploaded image' })),
+  url: Nullable(Type.String({ description: 'Null for an app that browsers cannot open' })),
+  state: Type.Union([Type.Literal('ready'), Type.Literal('unreachable'), Type.Literal('disabled')]),
+  requirements: Type.Array(Type.String()),
+})
+const DATA_URL = /^data:(image\/(?:png|jpeg|webp));base64,(.+)$/
 
 /** Routes with which signed-in people and programs read their own data. */
-export function meRoutes(app: FastifyInstance, { access, sessions, locks }: SignInDeps): void {
-  app.get('/v1/webapi/me', user, async ({ subject }) => {
-    const lock = locks.lockFor(subject, null)
-    return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
-  })
+export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
+  const { sessions, locks, tunnel } = deps
 
-  app.get('/v1/webapi/me/apps', user, async ({ subject }) => {
-    const apps = await access.visible(subject)
-    return apps.map(({ name, protocol, publicAddr, labels }) => ({
-      name,
-      protocol,
-      public_addr: publicAddr,
-      labels,
-    }))
-  })
+  app.get(
+    '/v1/webapi/me',
+    { ...access, schema: { summary: 'The signed-in person', returns: Me } },
+    async ({ subject }) => {
+      const lock = locks.lockFor(subject, null)
+      return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
+    },
+  )
 
-  app.delete('/v1/webapi/me/session', user, async ({ subject }) => {
+  app.get<{ Querystring: { disabled: boolean } }>(
+    '/v1/webapi/me/apps',
+    {
+      ...access,
+      schema: {
+        summary: 'The apps that the person may open',
+        querystring: AppsQuery,
+        returns: Type.Array(MyApp),
+      },
+    },
+    async ({ subject, query: { disabled } }) => {
+      const visible = await deps.access.visible(subject)
+      return visible
+        .filter(({ app: { enabled } }) => enabled || disabled)
+        .map(({ app: one, requirements }) => ({
+          name: one.name,
+          protocol: one.protocol,
+          public_addr: one.publicAddr,
+          labels: one.labels,
+          ...shown(one),
+          url: launchUrl(deps, one),
+          state: personalState(tunnel.stateOf(one).state),
+          requirements,
+        }))
+    },
+  )
+
+  app.get<{ Params: { name: string } }>(
+    '/v1/webapi/me/apps/:name/icon',
+    { ...access, schema: { summary: 'The uploaded icon of an app that the person may open' } },
+    async ({ subject, params }, reply) => {
+      const visible = await deps.access.visible(subject)
+      const found = visible.find(({ app: { name } }) => name === params.name)
+      const [, type, data] = DATA_URL.exec(found?.app.display?.icon ?? '') ?? []
+      if (type === undefined || data === undefined)
+        throw new Problem(404, 'icon_not_found', `There is no uploaded icon of an app ${params.name}.`)
+      return reply
+        .type(type)
+        .header('cache-control', 'private, max-age=3600')
+        .send(Buffer.from(data, 'base64'))
+    },
+  )
+
+  app.delete('/v1/webapi/me/session', access, async ({ subject }) => {
     const ended = subject.sessionId === null ? 0 : await sessions.end([subject.sessionId], 'logout', subject)
     return { ended }
   })
 }
+
+/** Where a browser opens the app; null if browsers cannot. */
+export function launchUrl({ catalog, publicNames }: Pick<SignInDeps, 'catalog' | 'publicNames'>, app: App) {
+  return catalog.servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null
+}
+
+function shown({ name, description, display }: App) {
+  const icon = display?.icon ?? null
+  return {
+    display_name: display?.name ?? name,
+    description: display?.description ?? description,
+    group: display?.group ?? null,
+    icon: icon?.startsWith('data:') ? `/v1/webapi/me/apps/${name}/icon` : icon,
+  }
+}
+
+/** People need not know whether an agent or the app behind it is missing. */
+const personalState = (state: string) =>
+  state === 'ready' || state === 'disabled' ? state : ('unreachable' as const)

@@ -2,12 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
+import type { HomeView } from '../../api/web-routes.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { HUB_COOKIE, readCookie } from '../api-server/cookie.ts'
 import { checkCsrf, isSafe } from '../api-server/csrf.ts'
 import { launch } from './app-launch.ts'
 import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'
 import { beginLogin, expired } from './login-routes.ts'
+import { launchUrl } from './me-routes.ts'
 import { stylesheet, stylesheetPath } from './pages/style.ts'
 import { fieldOf, readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -47,15 +49,17 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     if (!session) return launch(deps, desk, request, clearedWhenEnded(request, reply), home)
     const subject = sessions.subjectOf(session)
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
-    const apps = await access.visible(subject)
-    const shown = apps.map((one) => ({
-      ...one,
-      url: deps.catalog.servedByHub(one) ? `https://${one.publicAddr}${publicNames.portSuffix}/` : null,
-    }))
-    const links = [{ title: 'Your sessions', href: '/web/sessions' }, ...deps.links()]
+    const apps = (await access.visible(subject))
+      .filter(({ app }) => app.enabled)
+      .map(({ app }) => ({ ...app, url: launchUrl(deps, app) }))
+    const links = [
+      { title: 'Your sessions', href: '/web/sessions' },
+      ...deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role)),
+    ]
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')
-    return reply.page(pages.home({ user: subject.user, roles: subject.roles, apps: shown, links, locked }))
+    const view: HomeView = { user: subject.user, roles: subject.roles, apps, links, locked }
+    return deps.home()?.(reply, view) ?? reply.page(pages.home(view))
   })
 
   app.get('/web/launch', page, async (request, reply) => {

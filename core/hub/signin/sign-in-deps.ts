@@ -7,8 +7,9 @@ import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { HomeLink, SignInMethod } from '../../api/sign-in.ts'
+import type { Tunnel } from '../../api/tunnel.ts'
 import type { Users } from '../../api/users.ts'
-import type { PublicNames } from '../../api/web-routes.ts'
+import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
@@ -33,6 +34,9 @@ export interface SignInDeps {
   /** Called on each visit. */
   readonly methods: () => readonly SignInMethod[]
   readonly links: () => readonly HomeLink[]
+  /** The home page that a plugin provides instead of the plain one. Called on each visit. */
+  readonly home: () => WebRoutes['home']
+  readonly tunnel: Pick<Tunnel, 'stateOf'>
   readonly publicNames: PublicNames
   readonly audit: Audit
   readonly revisions: Pick<Revisions, 'fresh'>

@@ -1,10 +1,24 @@
+import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
+import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Agent, Agents } from './agents.ts'
 import type { TunnelTables } from './migrations.ts'
+
+const AgentResource = Type.Object({
+  hostname: Type.String(),
+  connected: Type.Boolean(),
+  since: Nullable(Type.String()),
+  version: Nullable(Type.String()),
+  transport: Nullable(Type.String()),
+  rtt_ms: Nullable(Type.Number()),
+  streams: Type.Integer(),
+  apps: Type.Array(Type.String()),
+  cert_expires: Type.String(),
+})
 
 /** `/v1/webapi/agents`: list, show and remove agents. Removing an agent revokes its certificate and cuts its links. */
 export function agentRoutes(options: {
@@ -39,10 +53,11 @@ export function agentRoutes(options: {
     name: 'agents',
     prefix: '/v1/webapi/agents',
     async routes(web) {
-      web.get('/', { config: { access: 'admin' } }, async () => agents.list().map(show))
+      const list = { summary: 'All agents that may connect', returns: Type.Array(AgentResource) }
+      web.get('/', { config: { access: 'admin' }, schema: list }, async () => agents.list().map(show))
       web.get<{ Params: { hostname: string } }>(
         '/:hostname',
-        { config: { access: 'admin' } },
+        { config: { access: 'admin' }, schema: { summary: 'One agent', returns: AgentResource } },
         async (request) => {
           const agent = agents.get(request.params.hostname)
           if (!agent) throw missing(request.params.hostname)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { Nullable } from '../../api/nullable.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { User } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -13,6 +14,16 @@ const Role = Type.String({ pattern: ROLE_NAME, must: 'the name of a role' })
 const Roles = Type.Array(Role, { maxItems: 200 })
 const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles: Roles }, closed)
 const UpdateBody = Type.Object({ roles: Roles }, closed)
+const UserResource = Type.Object({
+  name: Type.String(),
+  roles: Type.Array(Type.String(), { description: 'Own and mapped roles together' }),
+  own_roles: Type.Array(Type.String()),
+  mapped_roles: Type.Array(Type.String(), { description: 'From the claims of the last sign-in' }),
+  identity: Nullable(Type.Object({ issuer: Type.String(), sub: Type.String() })),
+  connector: Nullable(Type.String()),
+  created: Type.String(),
+  last_login: Nullable(Type.String()),
+})
 type Named = { Params: { name: string } }
 
 /** `/v1/webapi/users`. Removing and relinking end the person's sessions; `cut` also contains their number. */
@@ -50,7 +61,8 @@ export function userRoutes(options: {
     name: 'users',
     prefix: '/v1/webapi/users',
     async routes(web) {
-      web.get('/', admin, async () => users.list().map(show))
+      const list = { summary: 'All users', returns: Type.Array(UserResource) }
+      web.get('/', { ...admin, schema: list }, async () => users.list().map(show))
       web.post<{ Body: { name: string; roles: string[] } }>(
         '/',
         { ...admin, schema: { body: CreateBody } },
@@ -61,7 +73,8 @@ export function userRoutes(options: {
           return show(user)
         },
       )
-      web.get<Named>('/:name', admin, async ({ params }) => show(known(params.name)))
+      const get = { summary: 'One user', returns: UserResource }
+      web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.patch<Named & { Body: { roles: string[] } }>(
         '/:name',
         { ...cutting, schema: { body: UpdateBody } },

@@ -266,8 +266,8 @@ t.test('decisions', async (t) => {
       if (app.name === 'three') vote.require({ name: 'trusted-device' })
     })
     t.same(
-      (await access.visible(subject())).map(({ name }) => name),
-      ['one', 'three'],
+      (await access.visible(subject())).map(({ app, requirements }) => [app.name, ...requirements]),
+      [['off'], ['one'], ['three', 'trusted-device']],
     )
   })
 

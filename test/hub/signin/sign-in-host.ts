@@ -184,7 +184,10 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   }
   const access: Access = createAccess({
     ...{ catalog, sessions, revisions, audit, publicNames, streamStalenessMs: 30_000 },
-    decisions: { decide: () => answers.decision, visible: async () => apps },
+    decisions: {
+      decide: () => answers.decision,
+      visible: async () => apps.map((app) => ({ app, requirements: [] })),
+    },
     locks: { appLock: () => null },
   })
   const pages = createPages(publicNames)
@@ -230,6 +233,8 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const stops: (() => void)[] = []
   const room = createSignIn({
     sessionLimits: () => undefined,
+    home: () => mounted.find(({ home }) => home)?.home,
+    tunnel: { stateOf: () => ({ state: 'ready', reason: null }) },
     secretBox,
     users,
     sessions,

@@ -14,6 +14,9 @@ export interface Layout {
   readonly forwardTo?: string
   /** Paths of classic scripts on the same host, which run in order once the page is parsed. */
   readonly scripts?: readonly string[]
+  /** Paths of ES modules and of additional stylesheets on the same host. */
+  readonly modules?: readonly string[]
+  readonly styles?: readonly string[]
 }
 
 /** Has its own size, because pages on hosts other than the hub's have no stylesheet. */
@@ -34,6 +37,8 @@ export function renderPage(layout: Layout): string {
       <title>${`${title} · ${clusterName}`}</title>
       <link rel="stylesheet" href=${stylesheetPath} />
       <link rel="icon" href="data:," />
+      ${(layout.styles ?? []).map((href) => html`<link rel="stylesheet" href=${href} />`)}
+      ${(layout.modules ?? []).map((src) => html`<script type="module" src=${src}></script>`)}
       ${scripts.map((src) => html`<script defer src=${src}></script>`)}
     </head>
     <body>

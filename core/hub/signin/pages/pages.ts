@@ -1,19 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import type { HomeLink } from '../../../api/sign-in.ts'
-import type { PublicNames } from '../../../api/web-routes.ts'
+import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'
 import { html } from './html.ts'
 import { renderPage } from './layout.ts'
 import { sessionsBody } from './sessions-page.ts'
-
-export interface HomeApp {
-  readonly name: string
-  readonly description: string | null
-  readonly labels: Readonly<Record<string, string>>
-  readonly enabled: boolean
-  /** Target of "Launch"; null for an app that browsers cannot open. */
-  readonly url: string | null
-}
 
 /** Headings that replace the plain status phrase. */
 const TITLES: Readonly<Record<string, string>> = {
@@ -57,19 +47,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
       ),
 
     /** The person, their apps and sign-out. `locked` explains why the person's roles open no app. */
-    home: ({
-      user,
-      roles,
-      apps,
-      links,
-      locked,
-    }: {
-      readonly user: string
-      readonly roles: readonly string[]
-      readonly apps: readonly HomeApp[]
-      readonly links: readonly HomeLink[]
-      readonly locked: string | null
-    }) =>
+    home: ({ user, roles, apps, links, locked }: HomeView) =>
       page(
         'Your applications',
         html`<div class="card row">
@@ -175,15 +153,14 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 export type Pages = ReturnType<typeof createPages>
 
-function appCard({ name, description, labels, enabled, url }: HomeApp) {
+function appCard({ name, description, labels, url }: HomeApp) {
   const tags = Object.entries(labels)
   return html`<li class="card">
     <h3>${name}</h3>
     ${description ? html`<p class="quiet">${description}</p>` : null}
     ${
-      tags.length > 0 || !enabled
+      tags.length > 0
         ? html`<ul class="tags">
-          ${enabled ? null : html`<li class="off">switched off</li>`}
           ${tags.map(([key, value]) => html`<li>${`${key}: ${value}`}</li>`)}
         </ul>`
         : null

@@ -1,0 +1,126 @@
+import { Readable } from 'node:stream'
+import { type Log, messageOf, Problem, type Revisions, type Sessions, type Subject } from '@mezite/core'
+
+const ALIVE_MS = 15_000
+/** Changes within this time are sent as one event. */
+const GATHER_MS = 50
+const MOST_STREAMS = 2_000
+const MOST_PER_SESSION = 24
+/** Keys are named up to this number; a page then reloads the whole kind. */
+const MOST_KEYS = 50
+/** Changes after which a caller is identified again. */
+const TOUCHING_ACCESS = ['lock', 'role', 'session', 'user', 'connector']
+
+type Touched = ReadonlyMap<string, ReadonlySet<string>>
+
+/** The caller of a stream. */
+export interface Listener {
+  readonly subject: Subject
+  readonly identifyAgain: () => Promise<Subject | null>
+}
+
+interface Follower extends Listener {
+  readonly stream: Readable
+}
+
+/** Server-sent events about changes of access data, for any number of open pages. */
+export interface EventStreams {
+  /**
+   * Opens a stream. `changed` names the kinds of data that changed, for administrators also their keys; `access` says that
+   * the caller's own access may have changed; `ended` is the last event of a session. Throws `Problem` 429
+   * `too_many_streams`.
+   */
+  open(listener: Listener): Readable
+  /** Reports a change to all streams; null: everything may have changed. */
+  publish(touched: Touched | null): void
+  /** Ends every stream; pages connect again, to another hub if this one stops. */
+  end(): void
+}
+
+export function createEventStreams(options: {
+  readonly revisions: Pick<Revisions, 'onApplied'>
+  readonly sessions: Pick<Sessions, 'byId'>
+  readonly log: Log
+}): EventStreams {
+  const { revisions, sessions, log } = options
+  const followers = new Set<Follower>()
+  let gathered: Map<string, Set<string>> | null = new Map()
+  let timer: NodeJS.Timeout | undefined
+
+  const leave = (follower: Follower, last?: string): void => {
+    if (!followers.delete(follower)) return
+    if (last !== undefined) follower.stream.push(last)
+    follower.stream.push(null)
+  }
+
+  function publish(touched: Touched | null): void {
+    if (followers.size === 0) return
+    if (touched === null) gathered = null
+    for (const [kind, keys] of (gathered && touched) ?? [])
+      gathered?.set(kind, new Set([...(gathered.get(kind) ?? []), ...keys]))
+    timer ??= setTimeout(send, GATHER_MS).unref()
+  }
+
+  function send(): void {
+    timer = undefined
+    const changes = gathered
+    gathered = new Map()
+    const kinds = changes === null ? null : [...changes].map(([kind, keys]) => [kind, listed(keys)])
+    const forAdmins = event('changed', { kinds: kinds && Object.fromEntries(kinds) })
+    const touchesAccess = changes === null || TOUCHING_ACCESS.some((kind) => changes.has(kind))
+    for (const follower of followers) {
+      const tell = (subject: Subject) =>
+        follower.stream.push(subject.roles.includes('admin') ? forAdmins : event('access', {}))
+      if (touchesAccess && follower.subject.kind !== 'operator') void again(follower, tell)
+      else tell(follower.subject)
+    }
+  }
+
+  /** Ends the stream of a session that has ended. A locked person stays, without roles. */
+  async function again(follower: Follower, tell: (subject: Subject) => void): Promise<void> {
+    try {
+      const subject = await follower.identifyAgain()
+      if (subject === null) leave(follower, event('ended', {}))
+      else if (followers.has(follower)) tell(subject)
+    } catch (error) {
+      log.warn({ cause: messageOf(error) }, 'failed to identify the reader of an event stream')
+      leave(follower)
+    }
+  }
+
+  /** Expired sessions end without a change of access data. */
+  const beat = setInterval(() => {
+    for (const follower of followers) {
+      const { sessionId } = follower.subject
+      if (sessionId !== null && !sessions.byId(sessionId)) leave(follower, event('ended', {}))
+      else follower.stream.push(': \n\n')
+    }
+  }, ALIVE_MS).unref()
+
+  revisions.onApplied(publish)
+
+  return {
+    publish,
+    open(listener) {
+      const { sessionId } = listener.subject
+      const own = [...followers].filter(({ subject }) => subject.sessionId === sessionId).length
+      if (followers.size >= MOST_STREAMS || own >= MOST_PER_SESSION)
+        throw new Problem(429, 'too_many_streams', 'Too many pages of the dashboard are open.')
+      const stream = new Readable({ read() {} })
+      const follower = { ...listener, stream }
+      followers.add(follower)
+      stream.once('close', () => followers.delete(follower))
+      stream.on('error', () => followers.delete(follower))
+      stream.push(`retry: 1000\n${event('open', {})}`)
+      return stream
+    },
+    end() {
+      clearInterval(beat)
+      clearTimeout(timer)
+      for (const follower of followers) leave(follower)
+    },
+  }
+}
+
+const event = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+const listed = (keys: ReadonlySet<string>) => (keys.size > MOST_KEYS ? null : [...keys])

@@ -1,0 +1,53 @@
+import {
+  defineHubPlugin,
+  homeLinks,
+  Problem,
+  publicNames,
+  renderPage,
+  revisions,
+  sessions,
+  Type,
+  webRoutes,
+} from '@mezite/core'
+import { createAssets } from './assets.ts'
+import { eventRoutes } from './event-routes.ts'
+import { createEventStreams } from './event-streams.ts'
+import { adminPage, launcherPage } from './pages.ts'
+
+/** The launcher of signed-in people at `/`, and the administration below `/web/admin`. */
+export default defineHubPlugin({
+  name: 'dashboard',
+  api: 1,
+  summary: 'The launcher for people and the administration for operators',
+  config: Type.Object({}, { additionalProperties: false }),
+  needs: { publicNames, revisions, sessions },
+  provides: { homeLinks, webRoutes },
+  setup({ log, tap, use, provide }) {
+    const assets = createAssets()
+    const streams = createEventStreams({ ...use, log })
+    const { clusterName } = use.publicNames
+
+    tap.lifecycle.start(assets.load)
+    tap.lifecycle.drain(streams.end)
+    tap.lifecycle.stop(streams.end)
+    tap.tunnel.changed(({ hostname }) => streams.publish(new Map([['agent', new Set([hostname])]])))
+    provide.homeLinks({ title: 'Administration', href: '/web/admin', role: 'admin' })
+    provide.webRoutes(assets.webRoutes)
+    provide.webRoutes(eventRoutes(streams))
+    provide.webRoutes({
+      name: 'dashboard',
+      prefix: '/web/admin',
+      home: (reply, view) =>
+        reply.page(renderPage({ ...launcherPage(view), ...assets.entry('launcher'), clusterName })),
+      async routes(web) {
+        for (const path of ['/', '/*']) {
+          web.get(path, { config: { access: 'page' } }, async ({ subject }, reply) => {
+            if (!subject.roles.includes('admin'))
+              throw new Problem(403, 'access_denied', 'Only administrators can open this page.')
+            return reply.page(renderPage({ ...adminPage(subject), ...assets.entry('admin'), clusterName }))
+          })
+        }
+      },
+    })
+  },
+})

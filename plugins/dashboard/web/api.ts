@@ -1,0 +1,58 @@
+import { signal } from '@preact/signals'
+
+const CSRF = 'x-mezite-csrf'
+const BASE = '/v1/webapi'
+
+/** An error of the hub's API, or of the connection to it (status 0). */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly requestId: string | null
+  /** The problem document of RFC 9457. */
+  readonly problem: Readonly<Record<string, unknown>>
+
+  constructor(status: number, problem: Readonly<Record<string, unknown>>) {
+    super(String(problem.detail ?? ''))
+    this.status = status
+    this.code = String(problem.code ?? 'unknown')
+    this.requestId = typeof problem.request_id === 'string' ? problem.request_id : null
+    this.problem = problem
+  }
+}
+
+/** True once the hub no longer knows this browser's session. */
+export const signedOut = signal(false)
+
+let token: string | null = null
+
+async function send(method: string, path: string, body: unknown): Promise<Response> {
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (method !== 'GET' && token === null) await send('GET', '/me', undefined)
+  if (method !== 'GET' && token !== null) headers[CSRF] = token
+  const init = { method, headers, body: body === undefined ? null : JSON.stringify(body) }
+  const response = await fetch(BASE + path, init).catch((cause) => {
+    throw new ApiError(0, { code: 'offline', detail: String(cause) })
+  })
+  token = response.headers.get(CSRF) ?? token
+  return response
+}
+
+/** Calls the API, and resolves to the response's document. Rejects with `ApiError`. */
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let response = await send(method, path, body)
+  if (response.status === 403 && method !== 'GET') {
+    const problem = await problemOf(response)
+    // The session is another one than that of the token: this browser signed in again in another tab.
+    if (problem.code !== 'csrf') throw new ApiError(403, problem)
+    token = null
+    response = await send(method, path, body)
+  }
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
+  if (response.status === 401) signedOut.value = true
+  throw new ApiError(response.status, await problemOf(response))
+}
+
+async function problemOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  return response.json().catch(() => ({ code: 'unreadable', detail: response.statusText }))
+}

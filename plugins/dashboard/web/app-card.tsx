@@ -1,0 +1,69 @@
+import { AppIcon, Glyph } from './app-icon.tsx'
+import { CopyButton } from './copy-button.tsx'
+import { glyphs } from './glyphs.ts'
+import { rememberApp } from './recents.ts'
+import { t } from './text.ts'
+
+/** An app as `GET /v1/webapi/me/apps` lists it. */
+export interface LauncherApp {
+  readonly name: string
+  readonly display_name: string
+  readonly description: string | null
+  readonly group: string | null
+  readonly icon: string | null
+  readonly protocol: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Null for an app that browsers cannot open. */
+  readonly url: string | null
+  readonly state: 'ready' | 'unreachable' | 'disabled'
+  readonly requirements: readonly string[]
+}
+
+/** One card of the launcher. */
+export function AppCard({ app, user }: { readonly app: LauncherApp; readonly user: string }) {
+  const { name, display_name: title, description, url, state, requirements } = app
+  const command = `msh app login ${name}`
+  return (
+    <li class={`card app ${state}`}>
+      <AppIcon name={title} icon={app.icon} />
+      <div class="app-text">
+        <h3>
+          {isWeb(url) && state !== 'disabled' ? (
+            <a href={url} rel="noreferrer" onClick={() => rememberApp(user, name)}>
+              {title}
+            </a>
+          ) : (
+            title
+          )}
+        </h3>
+        {description !== null && <p class="quiet clamp">{description}</p>}
+        <AppNotes state={state} asksForPasskey={requirements.includes('session-mfa')} />
+        {url === null && state !== 'disabled' && (
+          <div class="command">
+            <code>{command}</code>
+            <CopyButton text={command} label={t('copyCommand', { name: title })} />
+          </div>
+        )}
+      </div>
+    </li>
+  )
+}
+
+/** The hub builds these URLs; anything else than a web address is not a link. */
+const isWeb = (url: string | null): url is string => url?.startsWith('https://') ?? false
+
+function AppNotes({ state, asksForPasskey }: { readonly state: string; readonly asksForPasskey: boolean }) {
+  if (state === 'ready' && !asksForPasskey) return null
+  return (
+    <p class="notes">
+      {state === 'unreachable' && <span class="badge warn">{t('notResponding')}</span>}
+      {state === 'disabled' && <span class="badge">{t('switchedOff')}</span>}
+      {asksForPasskey && (
+        <span class="badge" title={t('asksForPasskey')}>
+          <Glyph path={glyphs.key!} />
+          {t('passkey')}
+        </span>
+      )}
+    </p>
+  )
+}

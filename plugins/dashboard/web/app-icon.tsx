@@ -1,0 +1,65 @@
+import { glyphs } from './glyphs.ts'
+
+/** Well-known apps and their presets, by a part of the name. */
+const KNOWN: readonly (readonly [RegExp, string])[] = [
+  [/grafana|kibana|superset|metabase|dashboard/, 'chart'],
+  [/prometheus|alert|monitor|uptime|zabbix|nagios/, 'pulse'],
+  [/jenkins|argo|drone|ci\b|build|deploy/, 'build'],
+  [/git|gitea|code|sourcegraph|phabricator/, 'code'],
+  [/wiki|docs?\b|confluence|bookstack|handbook|outline/, 'book'],
+  [/postgres|mysql|maria|redis|mongo|sql|database|clickhouse/, 'database'],
+  [/ssh|shell|terminal|console|bastion/, 'terminal'],
+  [/vault|secret|passbolt|bitwarden|identity|keycloak/, 'shield'],
+  [/mail|roundcube|smtp/, 'mail'],
+  [/chat|mattermost|matrix|rocket/, 'chat'],
+  [/file|nextcloud|minio|nas|storage/, 'folder'],
+  [/jira|ticket|issue|redmine|youtrack/, 'check'],
+  [/live|stream|video|camera/, 'play'],
+]
+
+/** Hues of the tiles of initials and presets; each has the same contrast in both themes. */
+const TONES = 8
+
+function toneOf(name: string): number {
+  let sum = 0
+  for (const char of name) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 9_973
+  return sum % TONES
+}
+
+function initialsOf(name: string): string {
+  const words = name.split(/[\s._-]+/).filter(Boolean)
+  const letters =
+    words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...(words[0] ?? '?')].slice(0, 2)
+  return letters.join('').toLocaleUpperCase()
+}
+
+/** An app's uploaded image, preset, or initials. Decoration: the name stands beside it. */
+export function AppIcon({ name, icon }: { readonly name: string; readonly icon: string | null }) {
+  if (icon?.startsWith('/'))
+    return <img class="tile" src={icon} alt="" loading="lazy" width="44" height="44" />
+  const preset = icon ?? KNOWN.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1]
+  const path = preset === undefined ? undefined : glyphs[preset]
+  return (
+    <span class={`tile tone-${toneOf(name)}`} aria-hidden="true">
+      {path === undefined ? initialsOf(name) : <Glyph path={path} />}
+    </span>
+  )
+}
+
+/** A line drawing of 24 by 24 units in the colour of the text. */
+export function Glyph({ path }: { readonly path: string }) {
+  return (
+    <svg
+      class="glyph"
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.8"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
+      <path d={path} />
+    </svg>
+  )
+}

@@ -1,0 +1,38 @@
+import type { Texts } from '../text.ts'
+
+/** German. */
+export const de: Texts = {
+  applications: 'Anwendungen',
+  search: 'Anwendungen suchen',
+  searchHint: '/ drücken, um zu suchen',
+  recent: 'Zuletzt geöffnet',
+  otherApps: 'Weitere',
+  allApps: 'Alle Anwendungen',
+  found: '{count} gefunden',
+  noMatch: 'Keine Anwendung passt zu „{query}“.',
+  clearSearch: 'Suche leeren',
+  open: '{name} öffnen',
+  notResponding: 'Antwortet nicht',
+  switchedOff: 'Abgeschaltet',
+  passkey: 'Passkey',
+  asksForPasskey: 'Fragt nach Ihrem Passkey',
+  copy: 'Kopieren',
+  copied: 'Kopiert',
+  copyCommand: 'Befehl für {name} kopieren',
+  noApps: 'Sie haben noch keine Anwendungen',
+  noAppsHelp:
+    'Anwendungen erscheinen hier, sobald Sie Zugriff bekommen. Fragen Sie Ihre Administratoren, und nennen Sie Ihren Anmeldenamen {user}.',
+  locked: 'Ihr Zugriff ist gesperrt',
+  lockedHelp: 'Fragen Sie Ihre Administratoren nach dem Grund.',
+  administration: 'Verwaltung',
+  more: 'Mehr',
+  signOut: 'Abmelden',
+  signedOutTitle: 'Sie sind abgemeldet',
+  signedOutHelp: 'Ihre Sitzung ist beendet. Diese Seite ist nicht mehr aktuell.',
+  signInAgain: 'Neu anmelden',
+  reconnecting: 'Verbindung verloren. Neuer Versuch …',
+  loadFailed: 'Das konnte nicht geladen werden',
+  tryAgain: 'Noch einmal versuchen',
+  forSupport: 'Für den Support:',
+  loading: 'Wird geladen …',
+}
