@@ -1,7 +1,6 @@
 import { serviceRef } from '../kernel/reference.ts'
 import type { Admission, AdmissionQuery, Refusal } from './admission.ts'
 import type { App } from './app.ts'
-import type { RequirementName } from './decision.ts'
 import type { Subject } from './subject.ts'
 
 /** The only gate to apps: every protocol, and the hub's own launch page, calls `admit`. */
@@ -23,7 +22,7 @@ export interface Access {
 export interface VisibleApp {
   readonly app: App
   /** Requirements that the subject has not met. */
-  readonly requirements: readonly RequirementName[]
+  readonly requirements: readonly string[]
 }
 
 /** Decides who may reach an app. */
