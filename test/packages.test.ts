@@ -42,6 +42,7 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
     '@codemirror/state',
     '@codemirror/view',
   ],
+  'examples/packaging': ['@arethetypeswrong/cli', 'publint'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }
 

@@ -22,6 +22,7 @@ interface Locked extends Manifest {
   readonly link?: boolean
   readonly inBundle?: boolean
   readonly dev?: boolean
+  readonly license?: string
   readonly hasInstallScript?: boolean
 }
 
@@ -60,6 +61,35 @@ t.test('P181 the lock file says what the manifests say', (t) => {
   for (const [folder, manifest] of manifests)
     for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'] as const)
       t.strictSame(packages[folder]?.[kind] ?? {}, manifest[kind] ?? {}, `${folder || 'the root'}: ${kind}`)
+  t.end()
+})
+
+/** Licenses under which a dependency may be passed on with Mezite. */
+const LICENSES = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+]
+
+t.test('the license of every dependency permits to pass it on', (t) => {
+  const permits = (license = '') =>
+    license
+      .replace(/[()]/g, '')
+      .split(' OR ')
+      .some((one) => LICENSES.includes(one))
+  // npm, under the Artistic License 2.0, comes whole and unchanged with the plugin manager of mezctl.
+  const foreign = installed.filter(
+    ([path, { dev, license }]) => !dev && !permits(license) && !/\/npm($|\/)/.test(path),
+  )
+  t.strictSame(
+    foreign.map(([path, { license }]) => `${path}: ${license}`),
+    [],
+  )
   t.end()
 })
 

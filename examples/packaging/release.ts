@@ -1,0 +1,114 @@
+/**
+ * `npm run release -- [--bump major|minor|patch] [--dry-run]`: sets the version of every package, dates the changelog and
+ * adds the subjects of the commits, packs, and writes a bill of materials (CycloneDX) beside the packs. Publishes unless
+ * `--dry-run` is given, which changes no file outside of `dist`.
+ */
+import { execFileSync } from 'node:child_process'
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from './build.ts'
+import { pack, packagesFolder, stageAll } from './staging.ts'
+import { manifestOf, publishedWorkspaces, root } from './workspaces.ts'
+
+const LEVELS = ['major', 'minor', 'patch'] as const
+type Level = (typeof LEVELS)[number]
+
+/** The version after a release of this level. */
+export function bumped(version: string, level: Level): string {
+  const at = LEVELS.indexOf(level)
+  return version
+    .split('.')
+    .map((part, index) => (index < at ? part : index === at ? Number(part) + 1 : 0))
+    .join('.')
+}
+
+/** The changelog with the unreleased changes under a version and a date, followed by the subjects of the commits. */
+export function releasedChangelog(
+  changelog: string,
+  version: string,
+  date: string,
+  subjects: readonly string[],
+): string {
+  const heading = '## Unreleased\n'
+  const start = changelog.indexOf(heading)
+  if (start === -1) throw new Error('CHANGELOG.md has no heading "## Unreleased"')
+  const next = changelog.indexOf('\n## ', start + heading.length)
+  const end = next === -1 ? changelog.length : next
+  const changes = changelog.slice(start + heading.length, end).trim()
+  const commits = subjects.map((subject) => `- ${subject}`).join('\n')
+  const section = `${heading}\n## ${version} (${date})\n\n${changes}\n\nCommits:\n\n${commits}\n`
+  return changelog.slice(0, start) + section + changelog.slice(end)
+}
+
+/** A package.json with the new version, for itself and wherever it names another package of this repository. */
+export function withVersion(text: string, version: string, names: readonly string[]): string {
+  const manifest = JSON.parse(text)
+  manifest.version = version
+  for (const kind of ['dependencies', 'devDependencies', 'peerDependencies']) {
+    for (const name of Object.keys(manifest[kind] ?? {}))
+      if (names.includes(name)) manifest[kind][name] = version
+  }
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
+
+const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+
+function subjectsSinceLastRelease(): string[] {
+  const [last] = git('tag', '--list', 'v*', '--sort=-version:refname').split('\n')
+  return git('log', '--format=%s', '--no-merges', last ? `${last}..HEAD` : 'HEAD').split('\n')
+}
+
+async function release(level: Level, dryRun: boolean): Promise<void> {
+  const say = (line: string) => process.stdout.write(`${line}\n`)
+  const version = bumped(manifestOf(root).version, level)
+  const subjects = subjectsSinceLastRelease()
+  const date = new Date().toISOString().slice(0, 10)
+  const names = publishedWorkspaces().map(({ manifest }) => manifest.name)
+  say(`${manifestOf(root).version} -> ${version}, ${names.length} packages, ${subjects.length} commits`)
+  const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+  const target = dryRun ? join(packagesFolder, 'CHANGELOG.md') : join(root, 'CHANGELOG.md')
+  await build()
+  rmSync(packagesFolder, { recursive: true, force: true })
+  mkdirSync(packagesFolder, { recursive: true })
+  writeFileSync(target, releasedChangelog(changelog, version, date, subjects))
+  const patterns = manifestOf(root).workspaces!.map((pattern) => `${pattern}/package.json`)
+  if (!dryRun) {
+    for (const file of globSync(['package.json', ...patterns], { cwd: root })) {
+      const path = join(root, file)
+      writeFileSync(path, withVersion(readFileSync(path, 'utf8'), version, names))
+    }
+    execFileSync('npm', ['install', '--package-lock-only', '--prefer-offline'], {
+      cwd: root,
+      stdio: 'inherit',
+    })
+  }
+  const folders = stageAll(join(packagesFolder, 'staged'))
+  for (const folder of folders) {
+    const path = join(folder, 'package.json')
+    const text = withVersion(readFileSync(path, 'utf8'), version, names)
+    const publishConfig = { access: 'public', provenance: true }
+    writeFileSync(path, `${JSON.stringify({ ...JSON.parse(text), publishConfig }, null, 2)}\n`)
+  }
+  const tarballs = pack(folders, packagesFolder)
+  writeFileSync(join(packagesFolder, 'sbom.cdx.json'), billOfMaterials())
+  say(`packs, bill of materials and changelog are in ${packagesFolder}`)
+  if (dryRun) return say('dry run: nothing was published, and no file outside of dist was changed')
+  for (const tarball of tarballs) execFileSync('npm', ['publish', tarball], { cwd: root, stdio: 'inherit' })
+  say(`published; commit the new versions and tag the commit v${version}`)
+}
+
+/** What the published packages bring along, without the tools of this repository. */
+function billOfMaterials(): string {
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only']
+  return execFileSync('npm', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 27 })
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { bump: { type: 'string', default: 'minor' }, 'dry-run': { type: 'boolean', default: false } },
+  })
+  const level = LEVELS.find((one) => one === values.bump)
+  if (level === undefined) throw new Error('--bump takes major, minor or patch')
+  await release(level, values['dry-run'])
+}

@@ -1,0 +1,51 @@
+/** `npm run pack`: puts each published package, as npm packs it, into `dist/packages`. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { manifestOf, publishedWorkspaces, root, type Workspace } from './workspaces.ts'
+
+const SOURCE = 'mezite-source'
+
+/** Where `npm run pack` writes folders and tarballs. */
+export const packagesFolder = join(root, 'dist/packages')
+
+/**
+ * Copies a package to `target` as it is published: only its `files`, with the license, and without the export condition
+ * of this repository, which would lead to sources that are not published. Leaves a `dist` that is already there.
+ */
+export function stage({ folder, manifest }: Workspace, target: string): void {
+  mkdirSync(target, { recursive: true })
+  const names = [...(manifest.files ?? []), 'README.md']
+  for (const name of names.filter((name) => existsSync(join(folder, name)))) {
+    if (!existsSync(join(target, name))) cpSync(join(folder, name), join(target, name), { recursive: true })
+  }
+  cpSync(join(root, 'LICENSE'), join(target, 'LICENSE'))
+  const published = JSON.stringify(manifest, (key, value) => (key === SOURCE ? undefined : value), 2)
+  writeFileSync(join(target, 'package.json'), `${published}\n`)
+}
+
+/** Stages every package below `parent` as `<scope>/<name>`; returns their folders. */
+export function stageAll(parent: string): readonly string[] {
+  return publishedWorkspaces().map((workspace) => {
+    const target = join(parent, workspace.manifest.name)
+    stage(workspace, target)
+    return target
+  })
+}
+
+/** Packs staged packages into `target`; returns the paths of the tarballs, in the same order. */
+export function pack(folders: readonly string[], target: string): readonly string[] {
+  const args = ['pack', '--silent', '--pack-destination', target, ...folders]
+  const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8', cwd: target })
+  if (status !== 0) throw new Error(`npm pack failed: ${stderr}`)
+  return folders.map((folder) => {
+    const { name, version } = manifestOf(folder)
+    return join(target, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+  })
+}
+
+if (import.meta.main) {
+  rmSync(packagesFolder, { recursive: true, force: true })
+  const tarballs = pack(stageAll(join(packagesFolder, 'staged')), packagesFolder)
+  process.stdout.write(`${tarballs.join('\n')}\n`)
+}

@@ -1,0 +1,118 @@
+/** The packages as they are published, in a folder that knows nothing of the repository. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { build } from '../../examples/packaging/build.ts'
+import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
+import { stageAll } from '../../examples/packaging/staging.ts'
+import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
+const modules = join(folder, 'node_modules')
+t.teardown(() => rmSync(folder, { recursive: true }))
+
+// `npm run packages-check` installs with npm, which takes a minute; here third-party packages are those of the repository.
+for (const name of readdirSync(join(root, 'node_modules'))) {
+  mkdirSync(modules, { recursive: true })
+  if (!/^(\.|@mezite$)/.test(name)) symlinkSync(join(root, 'node_modules', name), join(modules, name))
+}
+await build({
+  modulesOnly: true,
+  outputOf: ({ manifest }) => join(modules, manifest.name, 'dist'),
+})
+stageAll(modules)
+
+const bins = new Map(
+  publishedWorkspaces().flatMap(({ manifest }) =>
+    Object.entries(manifest.bin ?? {}).map(
+      ([name, file]) => [name, join(modules, manifest.name, file)] as const,
+    ),
+  ),
+)
+
+/** Runs a published program without this repository's export condition. */
+function run(program: string, ...args: string[]): { status: number | null; output: string } {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bins.get(program)!, ...args], {
+    cwd: folder,
+    env: { ...env, HOME: folder },
+    encoding: 'utf8',
+  })
+  return { status, output: stdout + stderr }
+}
+
+t.test('the four programs run', (t) => {
+  t.strictSame([...bins.keys()].sort(), ['mezctl', 'mezd', 'mezhub', 'msh'])
+  for (const program of bins.keys()) {
+    t.match(run(program, '--version'), { status: 0, output: new RegExp(`^${program} \\d+\\.\\d+\\.\\d+\n`) })
+  }
+  t.match(run('mezctl', 'apps', 'register', '--help').status, 0)
+  t.match(run('msh', 'login', '--help').status, 0)
+  t.end()
+})
+
+t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {
+  const plugin = join(modules, 'mezite-plugin-curfew')
+  mkdirSync(plugin)
+  writeFileSync(
+    join(plugin, 'package.json'),
+    '{"type":"module","version":"1.2.3","exports":{"./hub":"./hub.js"}}',
+  )
+  writeFileSync(
+    join(plugin, 'hub.js'),
+    `import { defineHubPlugin } from '@mezite/core'
+export default defineHubPlugin({ name: 'curfew', api: 1, summary: 'Denies', setup({ tap }) {
+  tap.access.decide((_query, vote) => vote.deny('curfew'))
+} })
+`,
+  )
+  const proxy = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
+  writeFileSync(join(folder, 'mezhub.yaml'), `data_dir: data\nproxy: ${proxy}\nplugins: { curfew: }\n`)
+  const { status, output } = run('mezhub', 'config', 'check', '--config', 'mezhub.yaml')
+  t.equal(status, 0, output)
+  t.match(output, /is valid; it loads 15 plugins/)
+  t.end()
+})
+
+t.test('the agent loads its transports', (t) => {
+  writeFileSync(join(folder, 'mezd.yaml'), 'proxy_addr: hub.localhost:443\ndata_dir: agent\n')
+  const { status, output } = run('mezd', 'config', 'check', '--config', 'mezd.yaml')
+  t.equal(status, 0, output)
+  t.end()
+})
+
+t.test('a release sets versions and dates the changelog', (t) => {
+  t.strictSame(
+    (['major', 'minor', 'patch'] as const).map((level) => bumped('1.2.3', level)),
+    ['2.0.0', '1.3.0', '1.2.4'],
+  )
+  const manifest = '{"version":"1.2.3","dependencies":{"@mezite/core":"1.2.3","ws":"8.0.0"}}'
+  t.strictSame(JSON.parse(withVersion(manifest, '1.3.0', ['@mezite/core'])), {
+    version: '1.3.0',
+    dependencies: { '@mezite/core': '1.3.0', ws: '8.0.0' },
+  })
+  const changelog =
+    '# Changelog\n\n## Unreleased\n\n- A change.\n\n## 1.2.3 (2026-01-01)\n\n- An older one.\n'
+  t.equal(
+    releasedChangelog(changelog, '1.3.0', '2026-02-02', ['Change a thing']),
+    `# Changelog
+
+## Unreleased
+
+## 1.3.0 (2026-02-02)
+
+- A change.
+
+Commits:
+
+- Change a thing
+
+## 1.2.3 (2026-01-01)
+
+- An older one.
+`,
+  )
+  t.end()
+})
