@@ -1,6 +1,6 @@
 /** `npm run build [-- FOLDER…]`: compiles published packages to their `dist`: ES modules, declarations, source maps. */
 import { spawn } from 'node:child_process'
-import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, sep } from 'node:path'
 import { publishedWorkspaces, root, type Workspace } from './workspaces.ts'
@@ -53,14 +53,18 @@ async function compile(
   all: readonly Workspace[],
   { outputOf, modulesOnly = false }: BuildOptions,
 ): Promise<void> {
-  const { path, folder } = workspace
+  const { path, folder, manifest } = workspace
   const output = outputOf?.(workspace) ?? join(folder, 'dist')
   rmSync(output, { recursive: true, force: true })
   const nested = all.filter((other) => other.path.startsWith(`${path}${sep}`)).map((other) => other.path)
   const files = globSync(`${path}/**/*.ts`, {
     cwd: root,
-    exclude: (file) => /(^|\/)(node_modules|dist|fixtures)$/.test(file) || nested.includes(file),
-  }).filter((file) => !file.endsWith('.d.ts'))
+    exclude: (file) =>
+      /(^|\/)(node_modules|dist|fixtures)$/.test(file) ||
+      nested.includes(file) ||
+      // Scripts for browsers, which the build of the package itself compiles.
+      existsSync(join(root, file, 'tsconfig.json')),
+  }).filter((file) => !file.endsWith('.d.ts') && file !== join(path, 'build.ts'))
   if (files.length === 0) return
   mkdirSync(projects, { recursive: true })
   const project = join(projects, `${path.replaceAll(sep, '-')}${modulesOnly ? '-modules' : ''}.json`)
@@ -78,9 +82,14 @@ async function compile(
       include: [],
     }),
   )
-  const child = spawn(compiler, ['-p', project, '--singleThreaded'], { stdio: 'inherit' })
+  await run(compiler, ['-p', project, '--singleThreaded'], root)
+  if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
+}
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const child = spawn(command, args, { cwd, stdio: 'inherit' })
   const code = await new Promise((done, fail) => child.on('error', fail).on('close', done))
-  if (code !== 0) throw new Error(`${path} was not compiled`)
+  if (code !== 0) throw new Error(`failed: ${command} ${args.join(' ')}`)
 }
 
 if (import.meta.main) await build({ paths: process.argv.slice(2) })

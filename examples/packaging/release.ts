@@ -60,7 +60,7 @@ function subjectsSinceLastRelease(): string[] {
 }
 
 async function release(level: Level, dryRun: boolean): Promise<void> {
-  const say = (line: string) => process.stdout.write(`${line}\n`)
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const version = bumped(manifestOf(root).version, level)
   const subjects = subjectsSinceLastRelease()
   const date = new Date().toISOString().slice(0, 10)
