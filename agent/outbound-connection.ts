@@ -27,13 +27,14 @@ export function outboundProxy(target: HubAddress, env: NodeJS.ProcessEnv): Outbo
   const exceptions = (env.no_proxy || env.NO_PROXY || '').toLowerCase().split(/[\s,]+/)
   if (exceptions.some((entry) => entry !== '' && matches(entry, target))) return null
   const url = URL.parse(/^[a-z0-9+.-]+:\/\//i.test(text) ? text : `http://${text}`)
-  if (!url || !/^https?:$/.test(url.protocol) || !url.hostname) {
+  const credentials = url && decoded(`${url.username}:${url.password}`)
+  if (!url || !/^https?:$/.test(url.protocol) || !url.hostname || credentials === null) {
+    // The value may contain a password, so it is not repeated.
     throw new MezError('MEZ_CONFIG_INVALID', 'HTTPS_PROXY is not the URL of an HTTP proxy', {
-      hint: 'Set it to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or list the hub in NO_PROXY.',
+      hint: 'Set it to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with % in a password written as %25, or list the hub in NO_PROXY.',
     })
   }
   const secure = url.protocol === 'https:'
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   return {
     address: {
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -41,6 +42,15 @@ export function outboundProxy(target: HubAddress, env: NodeJS.ProcessEnv): Outbo
     },
     secure,
     authorization: url.username ? `Basic ${Buffer.from(credentials).toString('base64')}` : null,
+  }
+}
+
+/** Null if the text is not valid percent-encoding. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
   }
 }
 

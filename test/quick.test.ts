@@ -4,6 +4,7 @@
  */
 import './agent/allow-list.test.ts'
 import './agent/hub-link.test.ts'
+import './agent/outbound-connection.test.ts'
 import './architecture.test.ts'
 import './bench/statistics.test.ts'
 import './bench/table.test.ts'

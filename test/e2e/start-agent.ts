@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Another build of mezd. */
   readonly file?: string
+  /** Puts its command into another network. */
+  readonly inside?: (...command: readonly string[]) => readonly [string, ...string[]]
 }
 
 /** `MEZITE_TEST_TRANSPORT=websocket npm test` runs every test with agents over that transport. */
@@ -46,15 +48,20 @@ export async function startAgent(options: AgentOptions): Promise<Program> {
 export const restartAgent = (options: AgentOptions): Promise<Program> => launch(options, [], {})
 
 function launch(
-  { hostname, api, dir, env, file = MEZD }: AgentOptions,
+  { hostname, api, dir, env, file = MEZD, inside }: AgentOptions,
   args: readonly string[],
   joining: Readonly<Record<string, string>>,
 ): Promise<Program> {
   const folder = join(dir, hostname)
+  const own = ['start', '--config', join(folder, 'mezd.yaml'), '--data-dir', join(folder, 'data'), ...args]
+  const [program, ...rest] = inside?.(process.execPath, '--conditions=mezite-source', file, ...own) ?? [
+    file,
+    ...own,
+  ]
   return startProgram({
     name: hostname,
-    file,
-    args: ['start', '--config', join(folder, 'mezd.yaml'), '--data-dir', join(folder, 'data'), ...args],
+    file: program,
+    args: rest,
     env: { ...env, ...joining },
     logFile: join(folder, 'log'),
     ready: () => until(() => isConnected(api, hostname), `${hostname} connects`),

@@ -56,6 +56,8 @@ export interface SiteOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** The way of a hub to the database, by its name and the straight way. */
   readonly databaseUrl?: (name: string, url: string) => string
+  /** Address that the hubs listen on; default 127.0.0.1. */
+  readonly listenHost?: string
   /** Environment of each, by its name. */
   readonly env?: (name: string) => Readonly<Record<string, string>>
 }
@@ -100,7 +102,7 @@ export async function startSite(
       shutdown_grace: '1s',
       database: { driver: 'postgres', url: options.databaseUrl?.(name, url) ?? url },
       proxy: {
-        listen_addr: `127.0.0.1:${port}`,
+        listen_addr: `${options.listenHost ?? '127.0.0.1'}:${port}`,
         public_addr: `hub.mezite.localhost:${balancer.port}`,
         apps_domain: 'apps.mezite.localhost',
         // Hubs of the version before do not know it.

@@ -4,6 +4,7 @@ import type { Visitor } from '../../core/testing/index.ts'
 export interface Asked {
   /** On the clock of `performance`, when the request was sent. */
   readonly atMs: number
+  readonly tookMs: number
   /** 0 when there was no answer. */
   readonly status: number
   /** The start of the answer, or why there was none. */
@@ -30,7 +31,12 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
     const answer = await retryOnce((kept) =>
       visitor.fetch(url, { headers, ...(kept ? { agent } : {}) }),
     ).catch((error: Error) => ({ status: 0, text: error.message }))
-    asked.push({ atMs, status: answer.status, text: answer.text.slice(0, 300) })
+    asked.push({
+      atMs,
+      tookMs: performance.now() - atMs,
+      status: answer.status,
+      text: answer.text.slice(0, 300),
+    })
   }
   const timer = setInterval(() => {
     if (underWay.size >= MOST) return

@@ -1,8 +1,11 @@
 import type { Line } from './line.ts'
+import { costs } from './lines/costs.ts'
 import { fairness } from './lines/fairness.ts'
 import { flaps } from './lines/flaps.ts'
 import { idleConnections } from './lines/idle-connections.ts'
+import { kills } from './lines/kills.ts'
 import { mixed } from './lines/mixed.ts'
+import { networks } from './lines/networks.ts'
 import { nonsense } from './lines/nonsense.ts'
 import { outage } from './lines/outage.ts'
 import { reconnects } from './lines/reconnects.ts'
@@ -22,6 +25,9 @@ export const lines: readonly Line[] = [
   outage,
   flaps,
   reconnects,
+  kills,
+  networks,
   webSockets,
   transportFigures,
+  costs,
 ]

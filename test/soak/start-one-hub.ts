@@ -22,6 +22,9 @@ export interface OneHub {
   readonly diagnosticsPort: number
   readonly hubWatch: Watch
   readonly agentWatch: Watch
+  /** Environment of a program that `watch` follows. */
+  readonly probes: Readonly<Record<string, string>>
+  watch(name: string, program: Program): Watch
   /** Somebody new who has signed in at the app `live`. */
   signIn(name: string): Promise<Visitor>
   /** The head of a request to the app `live`, without its last empty line. */
@@ -39,8 +42,23 @@ export interface OneHub {
 
 const APP = fileURLToPath(new URL('../../examples/cluster/apps/live-app.ts', import.meta.url))
 
-/** `plugins`: slices that differ from the defaults. */
-export async function startOneHub(run: SoakRun, plugins: object = {}): Promise<OneHub> {
+const ENOUGH = '100000'
+/** Environment of a hub that takes any number of connections from one address. */
+export const unlimited = {
+  MEZITE_PROXY_LIMITS_CONNECTIONS_PER_ADDRESS: ENOUGH,
+  MEZITE_PROXY_LIMITS_CONNECTIONS_PER_ADDRESS_PER_MINUTE: ENOUGH,
+  MEZITE_PROXY_LIMITS_HANDSHAKES_PER_ADDRESS: ENOUGH,
+  MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_TOKENS: ENOUGH,
+  MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_SIGN_IN: ENOUGH,
+  MEZITE_PROXY_LIMITS_CALLS_PER_MINUTE_PAGES: ENOUGH,
+}
+
+/** `plugins`: slices that differ from the defaults; `more`: environment of the hub, and the address that it listens on. */
+export async function startOneHub(
+  run: SoakRun,
+  plugins: object = {},
+  { env: more = {}, listenHost }: { env?: Readonly<Record<string, string>>; listenHost?: string } = {},
+): Promise<OneHub> {
   const { dir, teardown } = run
   const probes = join(dir, 'probes')
   mkdirSync(probes)
@@ -48,7 +66,14 @@ export async function startOneHub(run: SoakRun, plugins: object = {}): Promise<O
   const issuer = await FakeIssuer.start()
   teardown(() => issuer.close())
   const livePort = await freePort()
-  const site = await startSite({ teardown }, { config: { plugins }, env: () => env })
+  const site = await startSite(
+    { teardown },
+    {
+      config: { plugins },
+      env: () => ({ ...env, ...more }),
+      ...(listenHost === undefined ? {} : { listenHost }),
+    },
+  )
   const hub = await site.startHub('hub-a')
   site.balanceTo(hub)
   const live = await startProgram({
@@ -81,6 +106,8 @@ export async function startOneHub(run: SoakRun, plugins: object = {}): Promise<O
     diagnosticsPort: hub.diagnosticsPort,
     hubWatch: watch('hub', hub.program),
     agentWatch: watch('agent', agent),
+    probes: env,
+    watch,
     liveUrl,
     livePort,
     appHost: hostname,

@@ -1,0 +1,120 @@
+import { Agent } from 'node:https'
+import pg from 'pg'
+import { Children, nextMessage } from '../../bench/children.ts'
+import { cpuMicroseconds } from '../../bench/processes.ts'
+import { register } from '../../e2e/resources.ts'
+import { joinToken } from '../../e2e/start-agent.ts'
+import { until } from '../../until.ts'
+import type { Outcome, SoakFigure, SoakRun } from '../line.ts'
+import type { ManyAgentsJob } from '../programs/many-agents.ts'
+import { startOneHub, unlimited } from '../start-one-hub.ts'
+
+const AGENTS = 500
+const APPS = 500
+const PEOPLE = 300
+const REQUESTS = 5_000
+const AT_ONCE = 16
+const IDLE_MS = 60_000
+/** PostgreSQL publishes its counters with a delay. */
+const SETTLE_MS = 3_000
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+export const costs = {
+  name: 'costs',
+  summary: `what one agent, app, person and request cost a hub: ${AGENTS}, ${APPS}, ${PEOPLE} and ${REQUESTS} of them`,
+  async run(run: SoakRun): Promise<Outcome> {
+    const { options, teardown, dir } = run
+    const one = await startOneHub(run, {}, { env: unlimited })
+    const { hub, site } = one
+    const database = new pg.Client(site.databaseUrl)
+    await database.connect()
+    teardown(() => database.end())
+    const children = new Children()
+    teardown(() => children.stop())
+    const figures: SoakFigure[] = []
+    const add = (what: string, value: number, unit: string): void => {
+      figures.push({ what, value, unit, limit: null })
+      options.progress(`  ${what}: ${value.toPrecision(3)} ${unit}`)
+    }
+    const read = async () => {
+      await pause(SETTLE_MS)
+      const { rows } = await database.query<{ rows: string; wal: string }>(
+        `SELECT tup_inserted + tup_updated + tup_deleted AS rows, pg_current_wal_lsn() - '0/0' AS wal
+           FROM pg_stat_database WHERE datname = current_database()`,
+      )
+      const cpu = cpuMicroseconds(hub.program.pid)
+      const memoryKb = (await one.heldMb(hub.program)) * 1024
+      // The collection itself is not a cost.
+      return {
+        cpu,
+        cpuAfter: cpuMicroseconds(hub.program.pid),
+        memoryKb,
+        wal: Number(rows[0]?.wal),
+        rows: Number(rows[0]?.rows),
+      }
+    }
+    /** What `act` costs, divided by `count`. */
+    const each = async (what: string, count: number, act: () => Promise<unknown>) => {
+      const before = await read()
+      await act()
+      const after = await read()
+      add(`memory of ${what}`, (after.memoryKb - before.memoryKb) / count, 'KiB')
+      add(`processor time of ${what}`, (after.cpu - before.cpuAfter) / 1_000 / count, 'ms')
+      add(`rows written for ${what}`, (after.rows - before.rows) / count, '')
+      add(`write-ahead log of ${what}`, (after.wal - before.wal) / 1024 / count, 'KiB')
+    }
+    const idle = async (what: string, count: number) => {
+      const before = await read()
+      await pause(IDLE_MS)
+      const after = await read()
+      const hours = IDLE_MS / 3_600_000
+      add(`processor time of ${what}`, (after.cpu - before.cpuAfter) / 1e6 / count / hours, 's an hour')
+      add(`rows written for ${what}`, (after.rows - before.rows) / count / hours, 'an hour')
+    }
+    const crowd = async (count: number, act: (at: number) => Promise<unknown>, atOnce = AT_ONCE) => {
+      let at = 0
+      const work = async () => {
+        while (at < count && !run.signal.aborted) await act(at++)
+      }
+      await Promise.all(Array.from({ length: atOnce }, work))
+    }
+
+    // What the first of each costs is not what one costs.
+    const alice = await one.signIn('alice')
+    const agent = new Agent({ keepAlive: true, ...(alice.ca === undefined ? {} : { ca: alice.ca }) })
+    teardown(() => agent.destroy())
+    const request = () => alice.fetch(`${one.liveUrl}/download?bytes=1000`, { agent })
+    await crowd(200, request)
+    await idle('a hub without work', 1)
+
+    await each('an agent that joins', AGENTS, async () => {
+      const joins: { hostname: string; token: string }[] = []
+      let pin = ''
+      await crowd(AGENTS, async (at) => {
+        const hostname = `many-${at}`
+        const { token, ca_pin } = await joinToken(hub.api, hostname)
+        joins.push({ hostname, token })
+        pin = ca_pin
+      })
+      const { child } = await children.program(new URL('../programs/many-agents.ts', import.meta.url))
+      const job: ManyAgentsJob = { proxy: `hub.mezite.localhost:${hub.port}`, pin, dir, joins }
+      child.send(job)
+      await nextMessage(child)
+      await until(async () => {
+        const agents = await hub.api<{ connected: boolean }[]>('GET', '/agents')
+        return agents.filter((agent) => agent.connected).length > AGENTS
+      }, 'all agents are connected')
+    })
+    await idle('a connected agent', AGENTS)
+    await each('an app', APPS, () =>
+      crowd(APPS, (at) => register(hub.api, `app-${at}`, one.livePort, { agents: ['node-1'] })),
+    )
+    await each('a person who signs in and opens an app', PEOPLE, () =>
+      // The provider signs in the person that it was given last.
+      crowd(PEOPLE, (at) => one.signIn(`person-${at}`), 1),
+    )
+    await each('a request', REQUESTS, () => crowd(REQUESTS, request))
+    return { growths: [], figures }
+  },
+}
