@@ -30,7 +30,7 @@ export interface AuditInput {
   readonly fields?: Readonly<Record<string, string | number | boolean | null>>
 }
 
-/** An event as sinks receive it and scripts read it: flat, in public spelling, with escaped strings. */
+/** An event as sinks receive it (as JSON) and scripts read it: flat, in public spelling, with escaped strings. */
 export interface AuditEvent {
   readonly id: string
   readonly type: string
@@ -52,16 +52,22 @@ export interface AuditSink {
   readonly name: string
   /** `enforced`: while it cannot keep up, new requests get 503. `best-effort`: dropped events are counted and logged. */
   readonly guarantee: 'enforced' | 'best-effort'
-  /** Resolves when the batch (at most 200 events) is stored as the guarantee promises. */
-  write(events: readonly AuditEvent[]): Promise<void>
-  /** For sinks in the hub's database: writes at most 200 events inside the transaction of a change. */
-  writeIn?(trx: Transaction, events: readonly AuditEvent[]): Promise<void>
+  /** The most events in one call of `write`; 200 by default, at most 1,000. */
+  readonly batch?: number
+  /**
+   * Resolves when the batch is stored as the guarantee promises. `lines` is JSON: one event a line, each ended by a line
+   * feed, oldest first. Batches have numbers from 1 on and come one after the other. A batch that failed, or took longer
+   * than 10 s, comes again unchanged with the same number: what was stored of it must not be stored twice.
+   */
+  write(lines: string, batch: number): Promise<void>
+  /** For sinks in the hub's database: writes at most 200 events, in the same form, inside the transaction of a change. */
+  writeIn?(trx: Transaction, lines: string): Promise<void>
   flush(): Promise<void>
 }
 
 /** Records events. */
 export interface Audit {
-  /** Queues an event. Synchronous and cheap. Freezes the input, because it is read later. */
+  /** Creates an event and queues its text. Synchronous and cheap. */
   record(input: AuditInput): void
   /**
    * Writes administrative events in the transaction of their change; if this fails, the change must fail too. Call it

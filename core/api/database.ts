@@ -22,3 +22,9 @@ export const database = serviceRef<Database>('database')
 
 /** Migrations of the tables that a plugin owns. */
 export const migrations = slotRef<Migrations>('migrations')
+
+/** Where the database is, for a plugin that opens a connection of its own; `url` is null if it is embedded. */
+export const databaseServer = serviceRef<{
+  /** May contain a password: never log it. */
+  readonly url: string | null
+}>('databaseServer')

@@ -2,7 +2,7 @@ import { access, locks } from '../api/access.ts'
 import { audit } from '../api/audit.ts'
 import { catalog } from '../api/catalog.ts'
 import { authorities } from '../api/certificate-authorities.ts'
-import { database } from '../api/database.ts'
+import { database, databaseServer } from '../api/database.ts'
 import { httpHooks } from '../api/http-hooks.ts'
 import { metrics } from '../api/metrics.ts'
 import { proxyLimits } from '../api/proxy-limits.ts'
@@ -50,6 +50,7 @@ export const hubServices = {
   authorities,
   catalog,
   database,
+  databaseServer,
   httpHooks,
   locks,
   metrics,

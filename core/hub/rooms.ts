@@ -197,6 +197,7 @@ export async function openRooms(options: RoomsOptions) {
     authorities,
     catalog,
     database: db,
+    databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
     httpHooks: calls.http,
     locks,
     metrics: counts.metrics,

@@ -10,9 +10,8 @@ export default defineHubPlugin({
     provide.auditSinks({
       name: 'audit-stdout',
       guarantee: 'best-effort',
-      write: (events) =>
+      write: (lines) =>
         new Promise((resolve, reject) => {
-          const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('')
           process.stdout.write(lines, (error) => (error ? reject(error) : resolve()))
         }),
       flush: async () => {},

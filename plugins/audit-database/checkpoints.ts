@@ -2,9 +2,10 @@ import type { Clock, Database, Log, Transaction } from '@mezite/core'
 import { messageOf } from '@mezite/core'
 import { sql } from 'kysely'
 import { hashOf, type Link } from './chain.ts'
+import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import type { AuditTables } from './migrations.ts'
-import { lockTrail } from './sink.ts'
+import { runIn } from './sink.ts'
 import { type Checkpoint, read, type Signed, signed } from './statement.ts'
 import type { Noted } from './verification.ts'
 
@@ -26,7 +27,7 @@ export function createCheckpoints(parts: {
 
   /** Resolves with the newest checkpoint. */
   async function write(trx: Transaction, youngestMs: number): Promise<Noted | null> {
-    await lockTrail(trx)
+    await lockTrail(runIn(trx))
     const last = await lastCheckpoint(trx)
     const before = last && read<Checkpoint>(key(), 'checkpoint', last)
     if (before === null) log.error('the last checkpoint of the audit trail is not signed by this cluster')

@@ -12,6 +12,7 @@ import {
   Type,
   webRoutes,
 } from '@mezite/core'
+import { databaseServer } from '@mezite/core/postgres-session'
 import { auditRoutes } from './audit-routes.ts'
 import { type CheckpointKey, openCheckpointKey } from './checkpoint-key.ts'
 import { createCheckpoints } from './checkpoints.ts'
@@ -38,7 +39,7 @@ export default defineHubPlugin({
     },
     { additionalProperties: false },
   ),
-  needs: { audit, revisions, database, secretBox },
+  needs: { audit, revisions, database, databaseServer, secretBox },
   wants: { sessions },
   provides: { auditSinks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
@@ -56,7 +57,8 @@ export default defineHubPlugin({
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)
-    provide.auditSinks(createSink(use.database))
+    const sink = createSink(use.database, use.databaseServer.url)
+    provide.auditSinks(sink)
     provide.webRoutes(auditRoutes({ ...use, tail }))
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))
     tap.lifecycle.start(async () => {
@@ -69,6 +71,7 @@ export default defineHubPlugin({
       tail.end()
       await pruner.stop()
       await checkpoints.stop()
+      await sink.stop()
     })
   },
 })

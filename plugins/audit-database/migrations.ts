@@ -24,6 +24,9 @@ export type AuditTables = {
     readonly n: number
     readonly hash: string
     readonly seq: number
+    /** The last batch in it, by the start of the hub that wrote it; null before the first. */
+    readonly writer: string | null
+    readonly batch: number | null
   }
   /** Statements about the chains, signed with the checkpoint key. */
   readonly audit_database_checkpoints: {
@@ -102,6 +105,14 @@ export const auditMigrations: Migrations = {
           await sql`CREATE INDEX ${name} ON audit_database_events (left(event ->> ${value}, 200), seq)
             WHERE event ->> ${value} IS NOT NULL`.execute(db)
         }
+      },
+    },
+    // Recognises a batch that comes again after its response was lost.
+    '0004-batches': {
+      async up(db) {
+        await sql`ALTER TABLE audit_database_chains ADD COLUMN writer text, ADD COLUMN batch bigint`.execute(
+          db,
+        )
       },
     },
   },

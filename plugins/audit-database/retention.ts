@@ -3,9 +3,10 @@ import { messageOf } from '@mezite/core'
 import { sql } from 'kysely'
 import type { Link } from './chain.ts'
 import { hashOf } from './chain.ts'
+import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { readStart, writeStart } from './query-start.ts'
-import { lockTrail } from './sink.ts'
+import { runIn } from './sink.ts'
 import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
 
 const EVERY_MS = 10 * 60_000
@@ -55,7 +56,7 @@ export function createPruner(parts: PrunerParts) {
   }
 
   async function piece(trx: Transaction, before: Date): Promise<number> {
-    await lockTrail(trx)
+    await lockTrail(runIn(trx))
     // In the order of the trail, up to the first event that stays, so that no chain gets a gap.
     const { rows } = await sql<Row>`SELECT seq, hub, n, hash FROM audit_database_events
       WHERE seq < coalesce(

@@ -1,10 +1,9 @@
-import { type AuditEvent, type AuditSink, type Database, isMezError, type Transaction } from '@mezite/core'
-import { sql } from 'kysely'
-import { beginningOf, type Link, nextLink } from './chain.ts'
-import { filedName } from './stored-name.ts'
-
-/** An arbitrary number that all hubs agree on. */
-const WRITE_LOCK = 7_264_510_029
+import { randomUUID } from 'node:crypto'
+import { Worker } from 'node:worker_threads'
+import { type AuditSink, type Database, isMezError, MezError, type Transaction } from '@mezite/core'
+import { CompiledQuery } from 'kysely'
+import type { WorkerRequest, WorkerResponse, WorkerStart } from './chain-worker.ts'
+import { appendEvents, type Run } from './chain-writer.ts'
 
 /**
  * How long a write waits for an unreachable database before it fails. Decisions are made from memory for the same time, so
@@ -12,46 +11,47 @@ const WRITE_LOCK = 7_264_510_029
  */
 const PATIENCE_MS = 5_000
 const RETRY_MS = 200
+/** One transaction of this many rows costs the database half as much as five of 200. */
+const BATCH = 1_000
+const STOP_MS = 5_000
 
-/**
- * Held until the commit, so that numbers become visible in order: a reader that remembers the last one it saw misses none,
- * and a chain grows only at its end.
- */
-export async function lockTrail(trx: Transaction): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(${WRITE_LOCK})`.execute(trx)
+/** Stores the lines of one batch; resolves after the commit. */
+type Write = (lines: string, batch: number) => Promise<void>
+
+export interface DatabaseSink extends AuditSink {
+  /** Closes the sink's own connection, if it has one. */
+  stop(): Promise<void>
 }
 
 /**
- * Writes events to the hub's own database, each as a link of its hub's chain: one INSERT for a batch, or one in the
- * transaction of a change.
+ * Writes events to the hub's database, each as a link of its hub's chain. On PostgreSQL (`url`) batches go to a thread with
+ * a connection of its own; the embedded database (null) has a thread already. The events of a change are written in its
+ * transaction.
  */
-export function createSink(database: Database): AuditSink {
+export function createSink(database: Database, url: string | null = null): DatabaseSink {
+  const writer = randomUUID()
+  const thread = url === null ? null : createWriterThread({ url, writer })
+  const write: Write =
+    thread?.write ??
+    ((lines, number) =>
+      database.transaction().execute((trx) => appendEvents(runIn(trx), lines, { writer, number })))
   return {
     name: 'audit-database',
     guarantee: 'enforced',
-    write: (events) =>
-      patiently(async () => {
-        try {
-          return await database.transaction().execute((trx) => append(trx, events))
-        } catch (error) {
-          if (!isStoredAlready(error)) throw error
-        }
-        // A batch whose response was lost is sent again: only its remaining events become links.
-        await database.transaction().execute(async (trx) => {
-          await lockTrail(trx)
-          await append(trx, await missingOf(trx, events))
-        })
-      }),
-    async writeIn(trx, events) {
-      await append(trx, events)
-    },
+    batch: BATCH,
+    write: (lines, batch) => patiently(() => write(lines, batch)),
+    writeIn: (trx, lines) => appendEvents(runIn(trx), lines, null),
     // Events are committed when `write` resolves.
     flush: async () => {},
+    stop: async () => thread?.stop(),
   }
 }
 
-/** The id of an event exists already (SQLSTATE 23505, unique_violation). */
-const isStoredAlready = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '23505'
+/** Runs plain SQL in a transaction of kysely. */
+export const runIn =
+  (trx: Transaction): Run =>
+  async (text, parameters) =>
+    (await trx.executeQuery(CompiledQuery.raw(text, [...parameters]))).rows
 
 async function patiently(write: () => Promise<void>): Promise<void> {
   const until = performance.now() + PATIENCE_MS
@@ -65,61 +65,71 @@ async function patiently(write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Stores the events, all of one hub, at the end of its chain. Rejects when one of them is stored already. */
-async function append(trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
-  const hub = events[0]?.hub
-  if (hub === undefined) return
-  await lockTrail(trx)
-  const known = await sql<Link>`SELECT n, hash FROM audit_database_chains WHERE hub = ${hub}`.execute(trx)
-  const before = known.rows[0] ?? beginningOf(hub)
-  const { columns, last } = columnsOf(events, before)
-  // A column that consists of one empty text is read as NULL; every event has a type.
-  await sql`INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
-    SELECT id::uuid, time::timestamptz, coalesce(type, ''), user_name, app, event::json,
-      ${hub}, ${before.n}::bigint + n, hash
-    FROM ROWS FROM (${sql.join(columns.map(cells))}) WITH ORDINALITY
-      AS given (id, time, type, user_name, app, event, hash, n)
-    ORDER BY n`.execute(trx)
-  // The trail is locked, so the newest event is the last of these.
-  await sql`INSERT INTO audit_database_chains (hub, n, hash, seq)
-    SELECT ${hub}, ${last.n}, ${last.hash}, max(seq) FROM audit_database_events
-    ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq`.execute(trx)
-}
+/** The worker is .ts when run from the sources and .js when run from dist. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+const CONDITIONS =
+  EXTENSION === '.ts' ? ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning'] : []
 
-/** Events contain neither separator: their texts are escaped, and so are the strings in JSON. */
-const END_OF_CELL = '\n'
-const NULL = '\u0001'
+/**
+ * The thread that writes. Responses name their batch. A write rejects when the thread ends, and the next write starts
+ * another one; so does a write that comes while one is waiting, because its caller has given up on a thread that hangs.
+ */
+function createWriterThread(start: WorkerStart) {
+  let worker: Worker | undefined
+  let waiting: { batch: number; settle: (error?: Error) => void } | undefined
 
-/** A column as one text: an array would cost the driver several times as much, and JSON the database. */
-const cells = (column: readonly string[]) =>
-  sql`string_to_table(${column.join(END_OF_CELL)}, ${END_OF_CELL}, ${NULL})`
+  function lose(lost: Worker, why: string): void {
+    if (worker !== lost) return
+    worker = undefined
+    void lost.terminate()
+    waiting?.settle(new Error(`the thread that writes audit events ${why}`))
+  }
 
-/** The events by columns, and their last link. An empty name is stored as NULL. */
-function columnsOf(events: readonly AuditEvent[], before: Link) {
-  const texts = events.map((event) => JSON.stringify(event))
-  let last = before
-  const hashes = texts.map((text) => {
-    last = nextLink(last, text)
-    return last.hash
-  })
-  const columns = [
-    events.map(({ id }) => id),
-    events.map(({ time }) => time),
-    events.map(({ type }) => type),
-    events.map(({ user }) => nameCell(user)),
-    events.map(({ app }) => nameCell(app)),
-    texts,
-    hashes,
-  ]
-  return { columns, last }
-}
+  function startWorker(): Worker {
+    const own = new Worker(new URL(`./chain-worker${EXTENSION}`, import.meta.url), {
+      name: 'audit',
+      workerData: start,
+      execArgv: CONDITIONS,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    })
+    own.unref()
+    own.on('message', ({ batch, error }: WorkerResponse) => {
+      if (waiting?.batch !== batch) return
+      if (error === undefined) waiting.settle()
+      else if (error.unavailable) waiting.settle(new MezError('MEZ_DATABASE_UNAVAILABLE', error.message))
+      else waiting.settle(new Error(error.message))
+    })
+    own.on('error', (error) => lose(own, `failed: ${error.message.slice(0, 200)}`))
+    own.on('exit', () => lose(own, 'ended'))
+    return own
+  }
 
-const nameCell = (name: unknown): string => (typeof name === 'string' && name !== '' ? filedName(name) : NULL)
-
-async function missingOf(trx: Transaction, events: readonly AuditEvent[]): Promise<readonly AuditEvent[]> {
-  const ids = events.map(({ id }) => id)
-  const { rows } = await sql<{ id: string }>`SELECT id FROM audit_database_events
-    WHERE id = ANY (${ids}::uuid[])`.execute(trx)
-  const known = new Set(rows.map(({ id }) => id))
-  return events.filter(({ id }) => !known.has(id))
+  return {
+    write(lines: string, batch: number): Promise<void> {
+      if (worker && waiting) lose(worker, 'did not respond in time')
+      worker ??= startWorker()
+      const own = worker
+      return new Promise((resolve, reject) => {
+        waiting = {
+          batch,
+          settle(error) {
+            waiting = undefined
+            if (error) reject(error)
+            else resolve()
+          },
+        }
+        own.postMessage({ batch, lines } satisfies WorkerRequest)
+      })
+    },
+    /** Lets the thread close its connection. */
+    async stop(): Promise<void> {
+      const own = worker
+      worker = undefined
+      if (!own) return
+      const ended = new Promise((resolve) => own.once('exit', resolve))
+      own.postMessage('end' satisfies WorkerRequest)
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())])
+      await own.terminate()
+    },
+  }
 }

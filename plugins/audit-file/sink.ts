@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditSink } from '@mezite/core'
+import type { AuditSink } from '@mezite/core'
 import { EventFile, type EventFileOptions } from './event-file.ts'
 
 export interface FileSink extends AuditSink {
@@ -16,8 +16,8 @@ export function createSink(
   guarantee: AuditSink['guarantee'],
 ): FileSink {
   const file = new EventFile({ ...options, sync: guarantee === 'enforced' })
-  /** Ids of the last batch: after a missed deadline the same batch comes again. */
-  let written: ReadonlySet<string> = new Set()
+  /** Number of the last batch in the file: after a missed deadline the same batch comes again. */
+  let written = 0
   let turn: Promise<unknown> = Promise.resolve()
 
   /** One after another, also when the one before failed or its caller gave up. */
@@ -30,11 +30,11 @@ export function createSink(
   return {
     name: 'audit-file',
     guarantee,
-    write: (events) =>
+    write: (lines, batch) =>
       inTurn(async () => {
-        const fresh = events.filter(({ id }) => !written.has(id))
-        if (fresh.length > 0) await file.append(linesOf(fresh))
-        written = new Set(events.map(({ id }) => id))
+        if (batch <= written) return
+        if (lines !== '') await file.append(Buffer.from(lines))
+        written = batch
       }),
     // A batch is safe when `write` resolves.
     flush: async () => {},
@@ -44,8 +44,4 @@ export function createSink(
     },
     stop: () => inTurn(() => file.close()),
   }
-}
-
-function linesOf(events: readonly AuditEvent[]): Buffer {
-  return Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
 }

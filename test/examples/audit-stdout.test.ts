@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { type AuditEvent, auditSinks } from '../../core/index.ts'
+import { auditSinks } from '../../core/index.ts'
 import {
   conformAuditSink,
   conformPlugin,
@@ -23,8 +23,8 @@ async function open(): Promise<SinkUnderTest> {
     printed += chunk
   })
   const confirmations = createInterface({ input: child.stderr })[Symbol.asyncIterator]()
-  const write = async (events: readonly AuditEvent[]) => {
-    child.stdin.write(`${JSON.stringify(events)}\n`)
+  const write = async (...batch: [lines: string, batch: number]) => {
+    child.stdin.write(`${JSON.stringify(batch)}\n`)
     const { value } = await confirmations.next()
     if (value !== 'written') throw new Error(`the printer said ${value}`)
   }

@@ -7,7 +7,8 @@ import auditStdout from '../../examples/audit-stdout/hub.ts'
 const [sink] = createTestHost(auditStdout).slot(auditSinks)
 
 for await (const line of createInterface({ input: process.stdin })) {
-  await sink?.write(JSON.parse(line))
+  const [lines, batch] = JSON.parse(line)
+  await sink?.write(lines, batch)
   await sink?.flush()
   process.stderr.write('written\n')
 }

@@ -1,4 +1,5 @@
 import { auditSinks, defineHubPlugin } from '@mezite/core'
+import { eventsIn } from '../event-lines.ts'
 
 /** A plugin whose audit sink takes everything but what it is told to refuse, and thereby undoes changes. */
 export function refusingSink() {
@@ -13,8 +14,8 @@ export function refusingSink() {
         name: 'refusing-sink',
         guarantee: 'best-effort',
         async write() {},
-        async writeIn(_trx, events) {
-          if (events.some(({ type }) => type === refused)) throw new Error(`no ${refused} here`)
+        async writeIn(_trx, lines) {
+          if (eventsIn(lines).some(({ type }) => type === refused)) throw new Error(`no ${refused} here`)
         },
         async flush() {},
       })

@@ -4,19 +4,17 @@ import type { Transaction } from '../../api/database.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
+import type { Caller } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { createDenialAggregation, isOfStranger } from './denial-aggregation.ts'
 import { keepRules, makeEvent, withoutFreeText } from './event-factory.ts'
 import { createDelivery, type Delivery, type DeliveryLimits, deliveryLimits } from './sink-queue.ts'
 
 const FLUSH_MS = 5_000
-/** The most events in one call of a sink. */
+/** The most events in one call of `writeIn`. */
 const MOST_WRITTEN = 200
 
-/**
- * Events are created a hundred at a time: creating them one by one, between other work, takes several times as much
- * processor time.
- */
+/** Texts of events are joined a hundred at a time: one long string is cheaper to keep and to pass on than many. */
 const GATHERED = 100
 const GATHER_MS = 20
 
@@ -27,18 +25,12 @@ export interface AuditOptions {
   /** Returns the sinks; called by `open`. */
   readonly sinks: () => readonly AuditSink[]
   /** Runs the taps of `audit.event`. */
-  readonly event?: (event: AuditEvent, context: undefined) => AuditEvent
+  readonly event?: ((event: AuditEvent, context: undefined) => AuditEvent) & Partial<Pick<Caller, 'empty'>>
   /** Called with every input, before floods are aggregated. */
   readonly recorded?: (input: AuditInput) => void
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<DeliveryLimits>
-}
-
-interface Gathered {
-  readonly input: AuditInput
-  readonly nowMs: number
-  readonly ofStranger: boolean
 }
 
 export interface SinkState extends Pick<Delivery, 'queued' | 'dropped' | 'failures'> {
@@ -62,35 +54,51 @@ export interface RunningAudit extends Audit {
 export function createAudit(options: AuditOptions): RunningAudit {
   const { clock, log } = options
   const limits = { ...deliveryLimits, ...options.limits }
-  const pending = new WeakMap<Transaction, AuditEvent[]>()
+  /** Events of running changes, as text. */
+  const pending = new WeakMap<Transaction, string[]>()
   let deliveries: readonly Delivery[] = []
   let opened = false
   let closed = false
-  let gathered: Gathered[] = []
-  /** Number of gathered events of known people. */
-  let gatheredKnown = 0
+  let gathered: string[] = []
+  /** Whether the gathered events are those of strangers; a chunk has only one kind. */
+  let gatheredOfStranger = false
   let timer: NodeJS.Timeout | undefined
 
-  function make(input: AuditInput, nowMs: number): AuditEvent {
-    const event = makeEvent(input, options, nowMs)
-    if (!options.event) return Object.freeze(event)
+  function make(input: AuditInput): AuditEvent {
+    const event = makeEvent(input, options, clock.now())
+    if (!options.event || options.event.empty) return event
     try {
-      return Object.freeze(keepRules(event, options.event(Object.freeze(event), undefined)))
+      return keepRules(event, options.event(Object.freeze(event), undefined))
     } catch (error) {
       log.error({ error: messageOf(error), event: event.id }, 'a tap of audit.event failed')
-      return Object.freeze(withoutFreeText(event))
+      return withoutFreeText(event)
     }
   }
 
   function gather(input: AuditInput): void {
-    // It is read later and must not change before that.
-    Object.freeze(input)
-    Object.freeze(input.fields)
-    const ofStranger = isOfStranger(input)
-    gathered.push({ input, nowMs: clock.now(), ofStranger })
-    if (!ofStranger) gatheredKnown += 1
+    let event: AuditEvent
+    try {
+      event = make(input)
+    } catch (error) {
+      // A plugin may record something that is not an event.
+      log.error({ error: messageOf(error), type: input.type }, 'an audit event could not be created')
+      return
+    }
+    if (closed) {
+      const fields = { type: event.type, event: event.id }
+      log.error(fields, 'an audit event was recorded after the audit had closed')
+      return
+    }
+    if (event.type === 'access.denied') log.info(denialOf(event), 'access denied')
+    // Before the sinks are known there is one queue for all.
+    const ofStranger = opened && isOfStranger(input)
+    if (ofStranger !== gatheredOfStranger) {
+      deliverGathered()
+      gatheredOfStranger = ofStranger
+    }
+    gathered.push(`${JSON.stringify(event)}\n`)
     if (!opened) return
-    if (closed || gathered.length >= GATHERED) deliverGathered()
+    if (gathered.length >= GATHERED) deliverGathered()
     else timer ??= setTimeout(deliverGathered, GATHER_MS)
   }
 
@@ -98,36 +106,16 @@ export function createAudit(options: AuditOptions): RunningAudit {
   const deliverGathered = AsyncLocalStorage.bind((): void => {
     clearTimeout(timer)
     timer = undefined
-    const batch = gathered
+    if (!opened || gathered.length === 0) return
+    const lines = gathered
     gathered = []
-    gatheredKnown = 0
-    for (const each of batch) {
-      try {
-        deliver(each)
-      } catch (error) {
-        // A plugin may record something that is not an event; continue with the rest of the batch.
-        log.error({ error: messageOf(error), type: each.input.type }, 'an audit event could not be created')
-      }
-    }
+    for (const each of deliveries) each.push(lines, gatheredOfStranger)
   })
 
-  function deliver({ input, nowMs, ofStranger }: Gathered): void {
-    const event = make(input, nowMs)
-    if (closed) {
-      log.error(
-        { type: event.type, event: event.id },
-        'an audit event was recorded after the audit had closed',
-      )
-      return
-    }
-    if (event.type === 'access.denied') log.info(denialOf(event), 'access denied')
-    for (const each of deliveries) each.push(event, ofStranger)
-  }
-
   /** All changes of the cluster wait for this write. */
-  async function writeIn(sink: AuditSink, trx: Transaction, events: readonly AuditEvent[]): Promise<void> {
+  async function writeIn(sink: AuditSink, trx: Transaction, lines: string): Promise<void> {
     try {
-      await withDeadline(async () => sink.writeIn?.(trx, events), limits.writeMs)
+      await withDeadline(async () => sink.writeIn?.(trx, lines), limits.writeMs)
     } catch (error) {
       if (error instanceof MezError) throw error
       throw new Error(`the audit sink "${sink.name}" rejected an event: ${messageOf(error)}`, {
@@ -157,25 +145,24 @@ export function createAudit(options: AuditOptions): RunningAudit {
     },
     async recordIn(trx, inputs) {
       if (!opened) throw new Error('a change cannot be audited before all plugins are set up')
-      const now = clock.now()
-      const events = inputs.map((input) => {
+      const lines = inputs.map((input) => {
         options.recorded?.(input)
-        return make(input, now)
+        return `${JSON.stringify(make(input))}\n`
       })
       for (const { sink } of deliveries) {
-        for (let at = 0; at < events.length; at += MOST_WRITTEN)
-          await writeIn(sink, trx, events.slice(at, at + MOST_WRITTEN))
+        for (let at = 0; at < lines.length; at += MOST_WRITTEN)
+          await writeIn(sink, trx, lines.slice(at, at + MOST_WRITTEN).join(''))
       }
-      pending.set(trx, [...(pending.get(trx) ?? []), ...events])
+      pending.set(trx, [...(pending.get(trx) ?? []), ...lines])
     },
     committed(trx) {
-      for (const event of pending.get(trx) ?? []) {
-        for (const each of deliveries) if (!each.sink.writeIn) each.push(event, false)
-      }
+      const lines = pending.get(trx) ?? []
+      for (const each of deliveries) if (!each.sink.writeIn) each.push(lines, false)
       pending.delete(trx)
     },
     get accepting() {
-      return opened && !closed && deliveries.every((each) => each.accepts(gatheredKnown))
+      const known = gatheredOfStranger ? 0 : gathered.length
+      return opened && !closed && deliveries.every((each) => each.accepts(known))
     },
     get sinks() {
       return deliveries.map(({ sink: { name }, queued, dropped, failures }) => ({

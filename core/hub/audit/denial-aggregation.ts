@@ -92,7 +92,10 @@ export function createDenialAggregation(record: (input: AuditInput) => void): De
 }
 
 function kindOf(kinds: Map<string, Kind>, key: string, input: AuditInput): Kind {
-  const kind = kinds.get(key) ?? { input, recorded: 0, aggregated: 0 }
+  const known = kinds.get(key)
+  if (known) return known
+  // A copy: the input is read again at the end of the window.
+  const kind = { input: { ...input, fields: { ...input.fields } }, recorded: 0, aggregated: 0 }
   kinds.set(key, kind)
   return kind
 }

@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditSink } from '../../api/audit.ts'
+import type { AuditSink } from '../../api/audit.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { withDeadline } from '../../kernel/deadline.ts'
 import { messageOf } from '../../kernel/error.ts'
@@ -6,6 +6,7 @@ import type { Log } from '../../kernel/log.ts'
 
 /** Bounds of one sink's queue; times in milliseconds. */
 export interface DeliveryLimits {
+  /** The most events in one write of a sink that names no number itself. */
   readonly batch: number
   readonly lingerMs: number
   /** At this many events, an enforced sink accepts no new requests, and a best-effort sink drops events. */
@@ -32,11 +33,21 @@ export const deliveryLimits: DeliveryLimits = {
 
 const REPORT_MS = 10_000
 
+const MOST_AT_ONCE = 1_000
+
+/** Events as one text. */
+interface Chunk {
+  readonly lines: string
+  readonly count: number
+  /** Number of these that clients caused who are not signed in. */
+  readonly strangers: number
+}
+
 /** Delivers events to one sink, in order and in batches, and retries until the sink accepts them. */
 export interface Delivery {
   readonly sink: AuditSink
-  /** `ofStranger`: a client that is not signed in caused the event. */
-  push(event: AuditEvent, ofStranger: boolean): void
+  /** `lines`: one event each. `ofStranger`: clients that are not signed in caused them. */
+  push(lines: readonly string[], ofStranger: boolean): void
   /** False while an enforced sink fails, or would be full with `more` events that are not queued yet. */
   accepts(more: number): boolean
   readonly queued: number
@@ -56,8 +67,14 @@ export function createDelivery(
   const { log, clock, limits } = parts
   const enforced = sink.guarantee === 'enforced'
   const most = enforced ? limits.overfull : limits.full
-  const queue: { readonly event: AuditEvent; readonly ofStranger: boolean }[] = []
+  const mostAtOnce = Math.min(sink.batch ?? limits.batch, MOST_AT_ONCE)
+  const queue: Chunk[] = []
+  /** Number of events in the queue and in the batch that is being written; of these, events of strangers. */
+  let queued = 0
   let strangers = 0
+  /** The batch that is being written or has failed. It stays the same until the sink has accepted it. */
+  let batch: Chunk | undefined
+  let batches = 0
   const idle = new Set<() => void>()
   let writing = false
   let failing = false
@@ -76,16 +93,13 @@ export function createDelivery(
     const lost = dropped - reportedDropped
     reportedDropped = dropped
     const { name, guarantee } = sink
-    log.error(
-      { sink: name, guarantee, queued: queue.length, dropped: lost, ...fields },
-      'an audit sink fails',
-    )
+    log.error({ sink: name, guarantee, queued, dropped: lost, ...fields }, 'an audit sink fails')
   }
 
   function recovered(): void {
     const lost = dropped - reportedDropped
     reportedDropped = dropped
-    const fields = { sink: sink.name, queued: queue.length, dropped: lost }
+    const fields = { sink: sink.name, queued, dropped: lost }
     if (lost > 0) log.error(fields, 'an audit sink works again, but events were dropped')
     else log.info(fields, 'an audit sink works again')
   }
@@ -101,16 +115,32 @@ export function createDelivery(
     void write()
   }
 
+  /** Takes whole chunks from the queue, as many as one write may contain. */
+  function nextBatch(): Chunk | undefined {
+    const taken: Chunk[] = []
+    let count = 0
+    while (queue[0] && count + queue[0].count <= mostAtOnce) {
+      count += queue[0].count
+      taken.push(queue.shift()!)
+    }
+    if (count === 0) return undefined
+    batches += 1
+    const lines = taken.map((chunk) => chunk.lines).join('')
+    return { lines, count, strangers: taken.reduce((sum, chunk) => sum + chunk.strangers, 0) }
+  }
+
   async function write(): Promise<void> {
     timer = undefined
     if (writing || closed) return
-    if (queue.length === 0) return settle()
-    const batch = queue.slice(0, limits.batch)
+    const writtenNow = batch ?? nextBatch()
+    if (writtenNow === undefined) return settle()
+    batch = writtenNow
     writing = true
     try {
-      await withDeadline(() => sink.write(batch.map(({ event }) => event)), limits.writeMs)
-      queue.splice(0, batch.length)
-      strangers -= batch.filter(({ ofStranger }) => ofStranger).length
+      await withDeadline(() => sink.write(writtenNow.lines, batches), limits.writeMs)
+      batch = undefined
+      queued -= writtenNow.count
+      strangers -= writtenNow.strangers
       if (failing) recovered()
       failing = false
       retryMs = limits.firstRetryMs
@@ -123,8 +153,8 @@ export function createDelivery(
     if (failing) {
       schedule(retryMs * (0.75 + Math.random() / 2))
       retryMs = Math.min(retryMs * 2, limits.longestRetryMs)
-    } else if (queue.length >= limits.batch || (idle.size > 0 && queue.length > 0)) writeNow()
-    else if (queue.length > 0) schedule(limits.lingerMs)
+    } else if (queued >= mostAtOnce || (idle.size > 0 && queued > 0)) writeNow()
+    else if (queued > 0) schedule(limits.lingerMs)
     else settle()
   }
 
@@ -135,20 +165,28 @@ export function createDelivery(
 
   return {
     sink,
-    push(event, ofStranger) {
-      if (queue.length - strangers >= most || (ofStranger && strangers >= limits.strangers)) {
-        dropped += 1
-        report({ reason: 'the queue is full' })
-        return
+    push(lines, ofStranger) {
+      const room = Math.max(
+        0,
+        Math.min(most - (queued - strangers), ofStranger ? limits.strangers - strangers : lines.length),
+      )
+      for (let at = 0; at < Math.min(room, lines.length); at += mostAtOnce) {
+        const taken = lines.slice(at, Math.min(at + mostAtOnce, room))
+        const count = taken.length
+        queue.push({ lines: taken.join(''), count, strangers: ofStranger ? count : 0 })
+        queued += count
+        if (ofStranger) strangers += count
       }
-      queue.push({ event, ofStranger })
-      if (ofStranger) strangers += 1
-      if (queue.length >= limits.batch && !failing && !writing) writeNow()
-      else schedule(limits.lingerMs)
+      if (room < lines.length) {
+        dropped += lines.length - room
+        report({ reason: 'the queue is full' })
+      }
+      if (queued >= mostAtOnce && !failing && !writing) writeNow()
+      else if (queued > 0) schedule(limits.lingerMs)
     },
-    accepts: (more) => !enforced || (!failing && queue.length - strangers + more < limits.full),
+    accepts: (more) => !enforced || (!failing && queued - strangers + more < limits.full),
     get queued() {
-      return queue.length
+      return queued
     },
     get dropped() {
       return dropped
@@ -157,17 +195,17 @@ export function createDelivery(
       return failures
     },
     async flush(deadlineMs) {
-      if (queue.length > 0 || writing) {
+      if (queued > 0 || writing) {
         const done = new Promise<void>((resolve) => idle.add(resolve))
         if (!writing) writeNow()
         await withDeadline(() => done, deadlineMs).catch(() => {})
       }
       // A flush that throws synchronously must not affect other sinks.
-      if (queue.length === 0)
+      if (queued === 0)
         await withDeadline(() => sink.flush(), deadlineMs).catch((error) =>
           report({ error: messageOf(error) }),
         )
-      return queue.length
+      return queued
     },
     close() {
       closed = true

@@ -3,26 +3,30 @@ import t from 'tap'
 import type { AuditEvent, AuditSink } from '../../../core/api/audit.ts'
 import { type AuditOptions, createAudit } from '../../../core/hub/audit/audit.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
+import { eventsIn } from '../../event-lines.ts'
 import { until } from '../../until.ts'
 import { keptLog } from '../database/stores.ts'
 
 /** A sink that can be told to fail or to hang. */
 function memorySink(guarantee: AuditSink['guarantee'], more: Partial<AuditSink> = {}) {
   const batches: (readonly AuditEvent[])[] = []
+  /** The number that came with each attempt. */
+  const numbers: number[] = []
   const state = { failing: false, hanging: false, attempts: 0 }
   const sink: AuditSink = {
     name: `memory-${guarantee}`,
     guarantee,
-    async write(events) {
+    async write(lines, batch) {
       state.attempts += 1
+      numbers.push(batch)
       if (state.hanging) await new Promise(() => {})
       if (state.failing) throw new Error('disk full')
-      batches.push(events)
+      batches.push(eventsIn(lines))
     },
     flush: async () => {},
     ...more,
   }
-  return { sink, state, batches, events: () => batches.flat() }
+  return { sink, state, batches, numbers, events: () => batches.flat() }
 }
 
 function auditTo(sinks: readonly AuditSink[], options: Partial<AuditOptions> = {}) {
@@ -81,6 +85,14 @@ t.test(
     memory.state.failing = false
     await until(() => audit.accepting, 'accepting again')
     await audit.flush()
+    const again = memory.numbers.filter((number) => number === 1)
+    t.ok(again.length > 3, 'what failed comes again with its number')
+    t.strictSame(
+      memory.batches.map(({ length }) => length),
+      [1, 1],
+      'and unchanged',
+    )
+    t.equal(memory.numbers.at(-1), 2, 'the next batch has the next number')
     t.same(
       memory.events().map(({ type }) => type),
       ['first', 'second'],
@@ -101,7 +113,7 @@ t.test(
     audit.record(event('x'))
     t.notOk(audit.accepting, 'full')
     for (let n = 0; n < 15; n++) audit.record(event('x'))
-    await until(() => JSON.stringify(log.lines).includes('"dropped":1'), 'what is lost is said')
+    await until(() => JSON.stringify(log.lines).includes('"dropped":5'), 'what is lost is said')
     await until(
       () => JSON.stringify(log.lines).includes('timed out after') || memory.state.attempts > 1,
       'the write is given up',
@@ -142,7 +154,9 @@ t.test(
   'an administrative event is written in its transaction, and goes elsewhere after the commit only',
   async (t) => {
     const written: unknown[] = []
-    const inside = memorySink('enforced', { writeIn: async (_trx, events) => void written.push(...events) })
+    const inside = memorySink('enforced', {
+      writeIn: async (_trx, lines) => void written.push(...eventsIn(lines)),
+    })
     const outside = memorySink('best-effort')
     const { audit } = auditTo([inside.sink, outside.sink])
     t.teardown(() => audit.close())
@@ -175,7 +189,7 @@ t.test(
 t.test('many administrative events of one change are written some at a time, in order', async (t) => {
   const batches: string[][] = []
   const sink = memorySink('enforced', {
-    writeIn: async (_trx, events) => void batches.push(events.map(({ type }) => type)),
+    writeIn: async (_trx, lines) => void batches.push(eventsIn(lines).map(({ type }) => type)),
   })
   const { audit } = auditTo([sink.sink])
   t.teardown(() => audit.close())
@@ -225,7 +239,7 @@ t.test('a sink without flush, or whose flush throws, costs the others no event a
     const slow = memorySink('enforced')
     const { audit, log } = auditTo([
       bad.sink,
-      { ...slow.sink, write: async (events) => pause(50).then(() => slow.sink.write(events)) },
+      { ...slow.sink, write: async (...batch) => pause(50).then(() => slow.sink.write(...batch)) },
     ])
     for (let n = 0; n < 1_200; n++) audit.record(event('x'))
     await audit.close()
@@ -265,12 +279,8 @@ t.test('an event is what was recorded, and says when, whatever comes before it i
   const given = { type: 'app.request', success: true, fields: { app: 'wiki' } }
   audit.record(given)
   now += 60_000
-  t.throws(() => {
-    given.success = false
-  }, TypeError)
-  t.throws(() => {
-    given.fields.app = 'grafana'
-  }, TypeError)
+  given.success = false
+  given.fields.app = 'grafana'
   audit.record(event('next'))
   await audit.flush()
   t.match(memory.events(), [
@@ -398,9 +408,9 @@ t.test('a flood of strangers never closes the gate for known people', async (t) 
   })
   t.teardown(() => release())
   const write = memory.sink.write
-  memory.sink.write = async (events) => {
+  memory.sink.write = async (...batch) => {
     await held
-    return write(events)
+    return write(...batch)
   }
   for (let n = 0; n < 20_000; n++)
     audit.record({ type: 'access.denied', success: false, reason: 'sign_in', clientIp: `192.0.2.${n % 250}` })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Sessions } from '@mezite/core'
 import * as ref from '@mezite/core'
+import { databaseServer } from '@mezite/core/postgres-session'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
@@ -45,6 +46,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
   } as unknown as Sessions
   kernel.setup([
     [ref.database, database.db],
+    [databaseServer, { url: config.driver === 'postgres' ? config.url : null }],
     [ref.revisions, revisions],
     [ref.audit, audit],
     [ref.sessions, sessions],

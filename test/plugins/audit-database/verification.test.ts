@@ -15,6 +15,7 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../../../plugins/audit-database/verification.ts'
+import { batchesTo } from '../../event-lines.ts'
 import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import { until } from '../../until.ts'
@@ -40,7 +41,7 @@ async function openTrail(t: Tap, store: Store) {
   const secretBox = createSecretBox(randomBytes(32))
   const key = await openCheckpointKey(db, secretBox)
   const checkpoints = createCheckpoints({ database: db, key: () => key, clock: systemClock, log })
-  const sink = createSink(db)
+  const write = batchesTo(createSink(db))
   const prunerOf = (retentionMs: number, retentionRole: string | null = null, database = db) =>
     createPruner({ database, retentionMs, retentionRole, key: () => key, clock: systemClock, log })
   const verify = async (remembered: Partial<Remembered> = {}): Promise<TrailReport> => {
@@ -55,11 +56,11 @@ async function openTrail(t: Tap, store: Store) {
     for (const table of ['events', 'chains', 'checkpoints', 'start'])
       await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
     for (let n = 1; n <= 10; n += 2) {
-      for (const hub of ['a', 'b']) await sink.write([made(hub, `${hub}${n}`), made(hub, `${hub}${n + 1}`)])
+      for (const hub of ['a', 'b']) await write([made(hub, `${hub}${n}`), made(hub, `${hub}${n + 1}`)])
       if (n === 3 || n === 7) await checkpoints.take()
     }
   }
-  return { database, db, key, secretBox, checkpoints, sink, prunerOf, verify, fill }
+  return { database, db, key, secretBox, checkpoints, write, prunerOf, verify, fill }
 }
 
 /** An event of hub a in SQL. */
@@ -83,8 +84,8 @@ async function tampering(t: Tap, store: Store): Promise<void> {
           { cluster: 'c', hub: 'a' },
           Date.now(),
         )
-      for (const name of names) await trail.sink.write([named(name)])
-      await trail.sink.write(names.map(named))
+      for (const name of names) await trail.write([named(name)])
+      await trail.write(names.map(named))
       t.match(await verify(), { ok: true, events: 20 + 2 * names.length, findings: [] })
       const { rows } = await sql<{
         user_name: string | null
@@ -116,8 +117,8 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       [`${'x'.repeat(198)}😀y`, `${'x'.repeat(198)}😀`],
       ['y'.repeat(200), 'y'.repeat(200)],
     ]
-    for (const [name] of filed) await trail.sink.write([named(name)])
-    await trail.sink.write(filed.map(([name]) => named(name)))
+    for (const [name] of filed) await trail.write([named(name)])
+    await trail.write(filed.map(([name]) => named(name)))
     const { rows } = await sql<{ user_name: string; app: string; event: { user: string } }>`
       SELECT user_name, app, event FROM ${events} WHERE type = 'app.request' ORDER BY seq`.execute(db)
     t.strictSame(
@@ -133,7 +134,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       await fill()
       const user = 'x'.repeat(300)
       const event = makeEvent({ type: 'old', success: true, user }, { cluster: 'c', hub: 'a' }, Date.now())
-      await trail.sink.write([event])
+      await trail.write([event])
       const file = (name: string) =>
         sql`UPDATE ${events} SET user_name = ${name} WHERE type = 'old'`.execute(db)
       await file(user)
@@ -148,8 +149,8 @@ async function tampering(t: Tap, store: Store): Promise<void> {
   await t.test('M161 an event without the name of a type is stored, alone and among others', async (t) => {
     await fill()
     const untyped = () => makeEvent({ type: '', success: true }, { cluster: 'c', hub: 'a' }, Date.now())
-    await trail.sink.write([untyped()])
-    await trail.sink.write([untyped(), untyped(), made('a', 'last')])
+    await trail.write([untyped()])
+    await trail.write([untyped(), untyped(), made('a', 'last')])
     t.match(await verify(), { ok: true, events: 24, findings: { length: 0 } })
   })
 
@@ -296,18 +297,18 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     await sql`DELETE FROM audit_database_chains`.execute(db)
     await sql`DELETE FROM audit_database_checkpoints`.execute(db)
     for (let n = 0; n < 12; n++) {
-      await trail.sink.write(Array.from({ length: 100 }, () => made('a', 'old', old)))
+      await trail.write(Array.from({ length: 100 }, () => made('a', 'old', old)))
       if (n % 4 === 0) await trail.checkpoints.take()
     }
-    await trail.sink.write(Array.from({ length: 200 }, () => made('gone', 'old', old)))
-    await trail.sink.write([made('a', 'young')])
+    await trail.write(Array.from({ length: 200 }, () => made('gone', 'old', old)))
+    await trail.write([made('a', 'young')])
     const before = (await verify()).checkpoint
     await trail.checkpoints.take()
     const pruner = trail.prunerOf(90 * DAY_MS)
     t.equal(await pruner.prune(), 1_400)
     t.match(await verify(), { ok: true, events: 1, checkpoint: { number: 4 } })
     t.notOk((await verify({ byCaller: before })).ok, 'a checkpoint that went too proves nothing any more')
-    await trail.sink.write([made('gone', 'back again'), made('gone', 'and again')])
+    await trail.write([made('gone', 'back again'), made('gone', 'and again')])
     await trail.checkpoints.take()
     t.match(await verify(), { ok: true, events: 3, checkpoint: { number: 5 } })
     await sql`DELETE FROM ${events} WHERE hub = 'a'`.execute(db)
@@ -321,7 +322,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
     await sql`INSERT INTO ${events} (id, time, type, event) VALUES
       ('01890a5d-ac96-774b-bcce-b302099a8057', now(), 'user.login', '{}')`.execute(db)
-    await trail.sink.write([made('a', 'first')])
+    await trail.write([made('a', 'first')])
     await trail.checkpoints.take()
     t.match(await verify(), { ok: true, events: 2, unchained: 1 })
   })
@@ -359,8 +360,8 @@ for (const make of [pgliteStore, postgresStore]) {
       'M161 the role of the hub may neither change nor delete, another one deletes what is old',
       async (t) => {
         const trail = await openTrail(t as unknown as Tap, store)
-        await trail.sink.write([made('a', 'old', Date.now() - 91 * DAY_MS)])
-        await trail.sink.write([made('a', 'young')])
+        await trail.write([made('a', 'old', Date.now() - 91 * DAY_MS)])
+        await trail.write([made('a', 'young')])
         // As the README of the plugin says.
         for (const statement of [
           'CREATE ROLE mezite LOGIN NOINHERIT',
@@ -379,7 +380,7 @@ for (const make of [pgliteStore, postgresStore]) {
         asHub.pathname = `/${rows[0]?.name}`
         const { db, close } = await open({ driver: 'postgres', url: asHub.href })
         t.teardown(() => close())
-        await createSink(db).write([made('a', 'written by the role of the hub')])
+        await batchesTo(createSink(db))([made('a', 'written by the role of the hub')])
         await t.rejects(sql`UPDATE ${events} SET type = 'x'`.execute(db), /permission denied/)
         await t.rejects(sql`DELETE FROM ${events}`.execute(db), /permission denied/)
         await t.rejects(trail.prunerOf(90 * DAY_MS, null, db).prune(), /permission denied/)
@@ -394,7 +395,7 @@ for (const make of [pgliteStore, postgresStore]) {
       const { db } = trail.database
       const mezctl = (...args: string[]) =>
         runMezctl(['audit', 'verify', '--data-dir', trail.folder, ...args], {})
-      await createSink(db).write([made('a', 'first'), made('a', 'second')])
+      await batchesTo(createSink(db))([made('a', 'first'), made('a', 'second')])
       const good = await mezctl()
       t.match(good, { code: 0, out: /^The audit trail is intact: \d+ events in 1 chain\./ })
       await sql`UPDATE ${events} SET event = replace(event::text, 'second', 'third')::json

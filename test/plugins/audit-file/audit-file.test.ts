@@ -21,6 +21,7 @@ import { systemClock } from '../../../core/kernel/clock.ts'
 import { conformAuditSink, conformPlugin, createTestHost, memoryLog } from '../../../core/testing/index.ts'
 import auditFile from '../../../plugins/audit-file/hub.ts'
 import { createSink } from '../../../plugins/audit-file/sink.ts'
+import { batchesTo, linesOf } from '../../event-lines.ts'
 import { until } from '../../until.ts'
 
 const MB = 1_000_000
@@ -83,7 +84,8 @@ t.test('rotation by size keeps so many former files, and no line is split', asyn
   const folder = folderOf(t)
   const path = join(folder, 'audit.jsonl')
   const sink = createSink({ path, maxBytes: 2_000, keep: 3 }, 'best-effort')
-  for (let n = 0; n < 40; n++) await sink.write([made(`n${n}`), made(`m${n}`)])
+  const write = batchesTo(sink)
+  for (let n = 0; n < 40; n++) await write([made(`n${n}`), made(`m${n}`)])
   await sink.stop()
   t.strictSame(readdirSync(folder).toSorted(), [
     'audit.jsonl',
@@ -107,13 +109,14 @@ t.test('SIGHUP: the path is opened anew, and nothing is lost', async (t) => {
   const host = createTestHost(auditFile, { config: { path } })
   await host.start()
   const [sink] = host.slot(auditSinks)
-  await sink?.write([made('a')])
+  const write = batchesTo(sink!)
+  await write([made('a')])
   renameSync(path, `${path}.rotated`)
-  const during = sink?.write([made('b')])
+  const during = write([made('b')])
   process.kill(process.pid, 'SIGHUP')
   await during
   await until(async () => {
-    await sink?.write([made('c')])
+    await write([made('c')])
     return statSync(path, { throwIfNoEntry: false }) !== undefined
   }, 'the new file')
   await host.stop()
@@ -126,13 +129,14 @@ t.test('a file that was deleted or truncated is noticed, and half a line is ende
   const path = join(folderOf(t), 'audit.jsonl')
   writeFileSync(path, '{"half":')
   const sink = createSink({ path, maxBytes: MB, keep: 1 }, 'enforced')
-  await sink.write([made('a')])
+  const write = batchesTo(sink)
+  await write([made('a')])
   t.match(readFileSync(path, 'utf8'), /^\{"half":\n\{"id"/)
   writeFileSync(path, '')
-  await sink.write([made('b')])
+  await write([made('b')])
   t.strictSame(names(path), ['b'])
   rmSync(path)
-  await sink.write([made('c')])
+  await write([made('c')])
   t.strictSame(names(path), ['c'])
   await sink.stop()
 })
@@ -140,8 +144,8 @@ t.test('a file that was deleted or truncated is noticed, and half a line is ende
 t.test('a batch that comes again after a missed deadline is written once', async (t) => {
   const path = join(folderOf(t), 'audit.jsonl')
   const sink = createSink({ path, maxBytes: MB, keep: 1 }, 'enforced')
-  const batch = [made('a'), made('b')]
-  await Promise.all([sink.write(batch), sink.write([...batch, made('c')])])
+  const batch = linesOf([made('a'), made('b')])
+  await Promise.all([sink.write(batch, 1), sink.write(batch, 1), sink.write(linesOf([made('c')]), 2)])
   await sink.stop()
   t.strictSame(names(path), ['a', 'b', 'c'])
 })

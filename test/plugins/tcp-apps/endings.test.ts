@@ -10,6 +10,7 @@ import {
 } from '@mezite/core'
 import t from 'tap'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
+import { eventsIn } from '../../event-lines.ts'
 import { until } from '../../until.ts'
 import { closed, open, startTcpHub } from './start-tcp-hub.ts'
 
@@ -29,8 +30,8 @@ async function startSeen(config = {}) {
       provide.auditSinks({
         name: 'seen',
         guarantee: 'best-effort',
-        async write(batch) {
-          events.push(...batch)
+        async write(lines) {
+          events.push(...eventsIn(lines))
         },
         async flush() {},
       })

@@ -1,0 +1,180 @@
+/** The thread that writes audit events to PostgreSQL: what it holds counts, and its failures close the gate. */
+import { once } from 'node:events'
+import type { Worker } from 'node:worker_threads'
+import { sql } from 'kysely'
+import t from 'tap'
+import { createAudit } from '../../../core/hub/audit/audit.ts'
+import { systemClock } from '../../../core/kernel/clock.ts'
+import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
+import { createSink } from '../../../plugins/audit-database/sink.ts'
+import { linesOf } from '../../event-lines.ts'
+import { keptLog, open, postgresStore } from '../../hub/database/stores.ts'
+import { until } from '../../until.ts'
+
+const store = await postgresStore()
+t.teardown(() => store.close())
+const config = await store.config()
+const url = config.driver === 'postgres' ? config.url : ''
+const database = await open(config)
+t.teardown(() => database.close())
+const { db } = database
+await database.migrate([auditMigrations])
+
+/** Every thread that a sink has started, the newest last. */
+const threads: Worker[] = []
+const keep = (worker: Worker) => void threads.push(worker)
+process.on('worker', keep)
+t.teardown(() => process.off('worker', keep))
+
+type Tap = typeof t
+
+function startSink(t: Tap) {
+  const sink = createSink(db, url)
+  t.teardown(() => sink.stop())
+  return sink
+}
+
+/** An audit that gives up on a write after 400 ms, and is full with ten events. */
+function startAudit(t: Tap) {
+  const sink = startSink(t)
+  const audit = createAudit({
+    ...{ cluster: 'c', hub: 'h', sinks: () => [sink], clock: systemClock, log: keptLog() },
+    limits: { lingerMs: 5, full: 10, overfull: 1_000, writeMs: 400, firstRetryMs: 50, longestRetryMs: 100 },
+  })
+  audit.open()
+  t.teardown(() => audit.close())
+  return audit
+}
+
+async function empty(): Promise<void> {
+  await sql`TRUNCATE audit_database_events, audit_database_chains`.execute(db)
+}
+
+async function names(): Promise<string[]> {
+  const { rows } = await sql<{ type: string }>`SELECT type FROM audit_database_events ORDER BY seq`.execute(
+    db,
+  )
+  return rows.map(({ type }) => type)
+}
+
+/** Keeps the table locked until the returned function is called: writes wait. */
+async function lockTable(): Promise<() => Promise<void>> {
+  const held = Promise.withResolvers<void>()
+  const locked = Promise.withResolvers<void>()
+  const done = db.transaction().execute(async (trx) => {
+    await sql`LOCK TABLE audit_database_events IN EXCLUSIVE MODE`.execute(trx)
+    locked.resolve()
+    await held.promise
+  })
+  await locked.promise
+  return () => {
+    held.resolve()
+    return done
+  }
+}
+
+const isWaiting = async () => {
+  const { rows } = await sql`SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'`.execute(db)
+  return rows.length > 0
+}
+
+const event = (type: string) => ({ type, success: true })
+const lines = (...types: string[]) =>
+  linesOf(
+    types.map((type) => ({
+      ...{ id: crypto.randomUUID(), type, time: new Date().toISOString(), cluster: 'c', hub: 'h' },
+      ...{ user: null, roles: null, client_ip: null, session_id: null, request_id: null, reason: null },
+      success: true,
+    })),
+  )
+
+t.test('a batch whose response was lost with its thread is stored once', async (t) => {
+  await empty()
+  const sink = startSink(t as unknown as Tap)
+  const first = lines('a', 'b')
+  await sink.write(first, 1)
+  await threads.at(-1)?.terminate()
+  await sink.write(first, 1)
+  await sink.write(lines('c'), 2)
+  t.strictSame(await names(), ['a', 'b', 'c'])
+  const after = startSink(t as unknown as Tap)
+  await after.write(lines('d'), 1)
+  t.strictSame(await names(), ['a', 'b', 'c', 'd'], 'the numbers of another start are its own')
+})
+
+t.test('M158 what the thread holds counts: ten events that are not committed close the gate', async (t) => {
+  await empty()
+  const audit = startAudit(t as unknown as Tap)
+  audit.record(event('first'))
+  await audit.flush()
+  const release = await lockTable()
+  for (let n = 0; n < 9; n++) audit.record(event(`n${n}`))
+  t.ok(audit.accepting, 'nine')
+  await until(isWaiting, 'the thread has them')
+  audit.record(event('n9'))
+  t.notOk(audit.accepting, 'ten')
+  await release()
+  await until(() => audit.accepting, 'accepting again')
+  await audit.flush()
+  t.strictSame(await names(), ['first', ...Array.from({ length: 10 }, (_, n) => `n${n}`)])
+})
+
+t.test('M158 a thread that hangs closes the gate; another one stores each event once', async (t) => {
+  await empty()
+  const audit = startAudit(t as unknown as Tap)
+  audit.record(event('first'))
+  await audit.flush()
+  const hung = threads.at(-1)!
+  const ended = once(hung, 'exit')
+  const release = await lockTable()
+  audit.record(event('second'))
+  await until(() => !audit.accepting, 'not accepting')
+  await ended
+  t.notOk(audit.accepting, 'nor is it while the next thread has stored nothing')
+  await release()
+  await until(() => audit.accepting, 'accepting again')
+  t.not(threads.at(-1), hung)
+  audit.record(event('third'))
+  await audit.flush()
+  t.strictSame(await names(), ['first', 'second', 'third'])
+})
+
+t.test('M158 a thread that dies closes the gate until another one has stored its events', async (t) => {
+  await empty()
+  const audit = startAudit(t as unknown as Tap)
+  audit.record(event('first'))
+  await audit.flush()
+  const release = await lockTable()
+  audit.record(event('second'))
+  await until(isWaiting, 'the thread is writing')
+  await threads.at(-1)?.terminate()
+  await until(() => !audit.accepting, 'not accepting')
+  await release()
+  await until(() => audit.accepting, 'accepting again')
+  t.strictSame(await names(), ['first', 'second'])
+})
+
+t.test('M158 an unreachable database closes the gate, and costs no event', async (t) => {
+  await empty()
+  const audit = startAudit(t as unknown as Tap)
+  audit.record(event('first'))
+  await audit.flush()
+  await store.server.stop()
+  audit.record(event('second'))
+  await until(() => !audit.accepting, 'not accepting')
+  await store.server.start()
+  await until(() => audit.accepting, 'accepting again')
+  t.strictSame(await names(), ['first', 'second'])
+})
+
+t.test('a thousand events are one transaction, and the sink ends its connection with the hub', async (t) => {
+  await empty()
+  const sink = startSink(t as unknown as Tap)
+  await sink.write(lines(...Array.from({ length: 1_000 }, (_, n) => `n${n}`)), 1)
+  const { rows } = await sql<{ n: number }>`SELECT count(DISTINCT xmin::text)::int AS n
+    FROM audit_database_events`.execute(db)
+  t.equal(rows[0]?.n, 1)
+  const ended = once(threads.at(-1)!, 'exit')
+  await sink.stop()
+  t.strictSame(await ended, [0], 'without being terminated')
+})
