@@ -45,15 +45,7 @@ export { type Link, type OpenOptions, type Pipe, type Tunnel, tunnel } from './a
 export { cookiesIn, readCookie } from './hub/api-server/cookie.ts'
 export { tooLargeResponse } from './hub/http/cookie-reset.ts'
 export { discardRest } from './hub/http/http1-connection.ts'
-export {
-  actions,
-  escapeHtml,
-  formLines,
-  framedLines,
-  ownLines,
-  page,
-  scriptLines,
-} from './hub/http/page.ts'
+export { formLines, framedLines, ownLines } from './hub/http/page.ts'
 export { type HubResponse, isNavigation, type Requester, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './hub/limits/address-key.ts'
 export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'

@@ -147,7 +147,7 @@ export class SignInFailure extends Problem {
   }
 }
 
-/** A link on the home page of all signed-in users. */
+/** An entry of the navigation for signed-in users. */
 export interface HomeLink {
   readonly title: string
   /** Path on the sign-in host. */
@@ -162,5 +162,5 @@ export const signInDesk = serviceRef<SignInDesk>('signInDesk')
 /** Ways to sign in. */
 export const signInMethods = slotRef<SignInMethod>('signInMethods')
 
-/** Links on the home page. */
+/** Entries of the navigation. */
 export const homeLinks = slotRef<HomeLink>('homeLinks')

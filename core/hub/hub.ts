@@ -104,7 +104,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     locks,
     requirements,
   } = rooms
-  const { sessions, tunnel, registry, peers, cuts, activity, pages, signIn } = rooms
+  const { sessions, tunnel, registry, peers, cuts, activity, pages, signInPages, signIn } = rooms
   const parts = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
@@ -169,7 +169,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })
       return `${publicNames.signInOrigin}/web/login?state=${state}`
     },
-    renderError: pages.error,
+    renderError: signInPages.error,
     cuts,
     limits: config.proxy.limits,
     log,
@@ -179,6 +179,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   onClose(() => web.close())
   const browsers = createBrowserServer({
     publicNames,
+    pages,
     paths: transportPaths(offered, (carrier, from) => front.deliver(carrier, from)),
     protocols: speaking,
     web: web.serve,

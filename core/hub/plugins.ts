@@ -5,6 +5,7 @@ import { authorities } from '../api/certificate-authorities.ts'
 import { database, databaseServer } from '../api/database.ts'
 import { httpHooks } from '../api/http-hooks.ts'
 import { metrics } from '../api/metrics.ts'
+import { pages } from '../api/pages.ts'
 import { proxyLimits } from '../api/proxy-limits.ts'
 import { revisions } from '../api/revisions.ts'
 import { secretBox } from '../api/secret-box.ts'
@@ -54,6 +55,7 @@ export const hubServices = {
   httpHooks,
   locks,
   metrics,
+  pages,
   proxyLimits,
   publicNames,
   revisions,
@@ -136,5 +138,6 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   homeLinks: partWith([], {
     title: name,
     href: (value) => typeof value === 'string' && safePath(value) === value,
+    role: (value) => value === undefined || typeof value === 'string',
   }),
 }

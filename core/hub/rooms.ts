@@ -30,6 +30,7 @@ import type { HubConfig } from './config/hub-config.ts'
 import { prepareDataDir } from './database/data-dir.ts'
 import { openDatabase } from './database/database.ts'
 import { createCertificates } from './listener/certificates.ts'
+import { createPages } from './pages/pages.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
 import { keysMigrations } from './pki/migrations.ts'
 import type { HubServices } from './plugins.ts'
@@ -38,7 +39,7 @@ import { openSecretBox } from './secrets/key-verification.ts'
 import { sessionsMigrations } from './sessions/migrations.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { challengeThrough } from './signin/challenge.ts'
-import { createPages } from './signin/pages/pages.ts'
+import { createSignInPages } from './signin/pages/pages.ts'
 import { createSignIn } from './signin/sign-in.ts'
 import { tunnelMigrations } from './tunnel/migrations.ts'
 import { createTunnel } from './tunnel/tunnel.ts'
@@ -168,7 +169,8 @@ export async function openRooms(options: RoomsOptions) {
   })
   const cuts = createCutReports({ db, revisions, sessions, registry, instanceId, clock, log })
   const activity = createActivity({ db, sessions, instanceId, alone, log })
-  const pages = createPages(publicNames)
+  const pages = createPages({ publicNames, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
+  const signInPages = createSignInPages(pages, publicNames)
   const signIn = createSignIn({
     secretBox,
     users,
@@ -187,7 +189,8 @@ export async function openRooms(options: RoomsOptions) {
     publicNames,
     audit,
     revisions,
-    pages,
+    template: pages,
+    pages: signInPages,
     clock,
     log,
   })
@@ -201,6 +204,7 @@ export async function openRooms(options: RoomsOptions) {
     httpHooks: calls.http,
     locks,
     metrics: counts.metrics,
+    pages,
     proxyLimits: config.proxy.limits,
     publicNames,
     revisions,
@@ -228,6 +232,7 @@ export async function openRooms(options: RoomsOptions) {
     cuts,
     activity,
     pages,
+    signInPages,
     signIn,
   }
 }

@@ -1,6 +1,6 @@
 /** `npm run build [-- FOLDER…]`: compiles published packages to their `dist`: ES modules, declarations, source maps. */
 import { spawn } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, sep } from 'node:path'
 import { publishedWorkspaces, root, type Workspace } from './workspaces.ts'
@@ -83,6 +83,9 @@ async function compile(
     }),
   )
   await run(compiler, ['-p', project, '--singleThreaded'], root)
+  // Modules read the files for browsers beside them.
+  for (const file of globSync('*/**/browser/*', { cwd: folder, exclude: ['dist/**', '**/node_modules/**'] }))
+    cpSync(join(folder, file), join(folder, 'dist', file))
   if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
 }
 

@@ -2,6 +2,7 @@ import {
   database,
   defineHubPlugin,
   migrations,
+  pages,
   publicNames,
   sessions,
   signInDesk,
@@ -16,7 +17,7 @@ export default defineHubPlugin({
   name: 'cli-login',
   api: 1,
   summary: 'Signs in mezctl and msh through the browser',
-  needs: { authorities, database, publicNames, sessions, signInDesk },
+  needs: { authorities, database, pages, publicNames, sessions, signInDesk },
   provides: { commandLogins, migrations, webRoutes },
   setup({ clock, log, use, provide }) {
     const { signInDesk: desk, sessions } = use

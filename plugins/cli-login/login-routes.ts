@@ -1,4 +1,4 @@
-import { html, Problem, type PublicNames, renderPage, type SignInDesk, type WebRoutes } from '@mezite/core'
+import { html, type Pages, Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
 import type { Authorities, CommandLogins } from '@mezite/core/protocol'
 import type { LoginCodes } from './login-codes.ts'
 
@@ -23,11 +23,12 @@ export function loginRoutes(deps: {
   readonly codes: LoginCodes
   readonly logins: CommandLogins
   readonly desk: SignInDesk
+  readonly pages: Pages
   readonly publicNames: PublicNames
 }): WebRoutes {
-  const { authorities, codes, logins, desk, publicNames } = deps
-  const render = (title: string, body: Parameters<typeof renderPage>[0]['body']) =>
-    renderPage({ title, clusterName: publicNames.clusterName, body })
+  const { authorities, codes, logins, desk, pages, publicNames } = deps
+  const render = (title: string, body: Parameters<Pages['render']>[0]['body']) =>
+    pages.render({ title, body })
 
   return {
     name: 'cli-login',

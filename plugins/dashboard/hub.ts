@@ -2,8 +2,7 @@ import {
   defineHubPlugin,
   homeLinks,
   Problem,
-  publicNames,
-  renderPage,
+  pages,
   revisions,
   sessions,
   Type,
@@ -20,12 +19,11 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { publicNames, revisions, sessions },
+  needs: { pages, revisions, sessions },
   provides: { homeLinks, webRoutes },
   setup({ log, tap, use, provide }) {
     const assets = createAssets()
     const streams = createEventStreams({ ...use, log })
-    const { clusterName } = use.publicNames
 
     tap.lifecycle.start(assets.load)
     tap.lifecycle.drain(streams.end)
@@ -38,13 +36,13 @@ export default defineHubPlugin({
       name: 'dashboard',
       prefix: '/web/admin',
       home: (reply, view) =>
-        reply.page(renderPage({ ...launcherPage(view), ...assets.entry('launcher'), clusterName })),
+        reply.page(use.pages.render({ ...launcherPage(view), ...assets.entry('launcher') })),
       async routes(web) {
         for (const path of ['/', '/*']) {
           web.get(path, { config: { access: 'page' } }, async ({ subject }, reply) => {
             if (!subject.roles.includes('admin'))
               throw new Problem(403, 'access_denied', 'Only administrators can open this page.')
-            return reply.page(renderPage({ ...adminPage(subject), ...assets.entry('admin'), clusterName }))
+            return reply.page(use.pages.render({ ...adminPage(subject), ...assets.entry('admin') }))
           })
         }
       },

@@ -1,19 +1,17 @@
-import { html, type Markup, type Subject, type WebRoutes } from '@mezite/core'
+import { html, type Pages, type Subject, type WebRoutes } from '@mezite/core'
 
 type HomeView = Parameters<NonNullable<WebRoutes['home']>>[1]
 
-interface Page {
-  readonly title: string
-  readonly body: Markup
-  readonly wide: true
-}
+type Page = Parameters<Pages['render']>[0]
 
 /** The launcher. Its script lists the apps; without script it is a plain list of links. */
 export function launcherPage({ user, roles, apps, links, locked }: HomeView): Page {
   const data = JSON.stringify({ user, roles, links, locked })
   return {
     title: 'Your applications',
-    wide: true,
+    width: 'wide',
+    current: '/',
+    user: { name: user, roles },
     body: html`<div id="launcher" data-view=${data}></div>
       <noscript>
         <h1>Your applications</h1>
@@ -32,7 +30,9 @@ export function launcherPage({ user, roles, apps, links, locked }: HomeView): Pa
 export function adminPage({ user, roles }: Subject): Page {
   return {
     title: 'Administration',
-    wide: true,
+    width: 'wide',
+    current: '/web/admin',
+    user: { name: user, roles },
     body: html`<div id="admin" data-view=${JSON.stringify({ user, roles })}></div>
       <noscript><p>The administration needs JavaScript. <code>mezctl</code> does the same in a terminal.</p></noscript>`,
   }

@@ -1,4 +1,4 @@
-import type { Audit, Catalog, Clock, Log, PublicNames, Revisions, Sessions } from '@mezite/core'
+import type { Audit, Catalog, Clock, Log, Pages, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type {
   Access,
   Assertion,
@@ -30,6 +30,7 @@ export interface Deps {
   readonly failures: FailureLog
   /** Requests under way, by person and by app. */
   readonly load: Load
+  readonly pages: Pages
   readonly proxyLimits: ProxyLimits
   /** Limits the codes from the sign-in host that one address may present. */
   readonly handovers: RateLimit

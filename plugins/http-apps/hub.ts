@@ -1,4 +1,13 @@
-import { audit, catalog, defineHubPlugin, metrics, publicNames, revisions, sessions } from '@mezite/core'
+import {
+  audit,
+  catalog,
+  defineHubPlugin,
+  metrics,
+  pages,
+  publicNames,
+  revisions,
+  sessions,
+} from '@mezite/core'
 import {
   access,
   appKinds,
@@ -29,6 +38,7 @@ export default defineHubPlugin({
     revisions,
     httpHooks,
     metrics,
+    pages,
     proxyLimits,
     publicNames,
     sessions,

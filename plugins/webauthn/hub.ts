@@ -5,6 +5,7 @@ import {
   defineHubPlugin,
   homeLinks,
   migrations,
+  pages,
   publicNames,
   revisions,
   secretBox,
@@ -38,7 +39,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
-  needs: { audit, catalog, revisions, database, publicNames, sessions, signInDesk, users, secretBox },
+  needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
   provides: { homeLinks, migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
@@ -58,7 +59,7 @@ export default defineHubPlugin({
           return publicNames.signInOrigin
         },
       },
-      pages: createPages({ publicNames, assets }),
+      pages: createPages({ pages: use.pages, publicNames, assets }),
       rates: createRateLimit(clock),
       users: use.users,
       sessions: use.sessions,

@@ -1,4 +1,4 @@
-import { html, type PublicNames, renderPage } from '@mezite/core'
+import { html, type Pages, type PublicNames } from '@mezite/core'
 import type { Assets } from './assets.ts'
 
 /** A passkey as its owner sees it. */
@@ -32,14 +32,16 @@ const noScript = () =>
 
 /** The plugin's pages. All arguments are escaped; scripts read their data from data attributes. */
 export function createPages({
+  pages,
   publicNames,
   assets,
 }: {
+  readonly pages: Pages
   readonly publicNames: Pick<PublicNames, 'clusterName'>
   readonly assets: Pick<Assets, 'paths'>
 }) {
-  const page = (title: string, body: Parameters<typeof renderPage>[0]['body']) =>
-    renderPage({ title, clusterName: publicNames.clusterName, body, scripts: assets.paths })
+  const page = (title: string, body: Parameters<Pages['render']>[0]['body']) =>
+    pages.render({ title, body, scripts: assets.paths })
 
   return {
     /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
@@ -155,7 +157,7 @@ export function createPages({
 }
 
 function keyList({ keys, fresh }: Account) {
-  return html`<ul class="keys">
+  return html`<ul class="list keys">
     ${keys.map(
       (key) => html`<li data-key=${key.id}>
         <div>

@@ -1,27 +1,7 @@
 import type { FastifyReply } from 'fastify'
+import { pagePolicy } from '../pages/policy.ts'
 
-/**
- * Content-Security-Policy of a hub page. A page whose form causes a redirect to another origin lists that origin in
- * `formTargets`, because browsers apply `form-action` to redirects as well.
- */
-export function contentSecurityPolicy(formTargets: readonly string[] = []): string {
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    `form-action ${["'self'", ...formTargets].join(' ')}`,
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-    // Scripts may not turn text into markup or code.
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ].join('; ')
-}
-
-const POLICY = contentSecurityPolicy()
+const POLICY = pagePolicy()
 
 /**
  * Sets the headers of every response of the hub's own host; keeps a route's own policy, caching and referrer headers.

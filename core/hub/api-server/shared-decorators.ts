@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Problem } from '../../api/problem.ts'
 import type { Subject } from '../../api/subject.ts'
-import { contentSecurityPolicy } from './security-headers.ts'
+import { pagePolicy } from '../pages/policy.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 const FORM_BYTES = 64 * 1024
@@ -21,7 +21,7 @@ export const sharedDecorators = fastifyPlugin(
       },
     })
     app.decorateReply('page', function (this: FastifyReply, html: string, { formTargets = [] } = {}) {
-      if (formTargets.length > 0) this.header('content-security-policy', contentSecurityPolicy(formTargets))
+      if (formTargets.length > 0) this.header('content-security-policy', pagePolicy({ formTargets }))
       return this.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(html)
     })
     parseBodies(app)

@@ -42,7 +42,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     if (value === null) problem(path, `must be ${must}`)
     return value ?? fallback
   }
-  const { log, database, proxy, tunnel, sessions, diagnostics, ...top } = raw as Raw
+  const { brand, log, database, proxy, tunnel, sessions, diagnostics, ...top } = raw as Raw
   const listen = (path: string, text: string) =>
     orProblem(path, parseListenAddress(text), NOWHERE, 'HOST:PORT')
   const ms = (path: string, text: string) => orProblem(path, parseDuration(text), 0, 'at most ten years')
@@ -123,6 +123,9 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     else
       problem('cluster_name', `is missing, and the host of proxy.public_addr is too long for it; it ${must}`)
   }
+  const helpUrl = brand.help_url === undefined ? null : URL.parse(brand.help_url)
+  if (brand.help_url !== undefined && helpUrl?.protocol !== 'https:' && helpUrl?.protocol !== 'mailto:')
+    problem('brand.help_url', 'must be an https: or mailto: URL')
   // Applications share cookies and an RP ID with their domain, so sign-in needs a host that no app can use.
   const covers =
     appsDomain !== null && (publicAddr.host === appsDomain || publicAddr.host.endsWith(`.${appsDomain}`))
@@ -135,6 +138,13 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     dataDir: resolve(folder, top.data_dir),
     shutdownGraceMs,
     auditRequired: top.audit === undefined,
+    brand: {
+      name: brand.name!,
+      logoFile: brand.logo_file === undefined ? null : resolve(folder, brand.logo_file),
+      colour: brand.color ?? null,
+      contact: brand.contact ?? null,
+      helpUrl: helpUrl?.href ?? null,
+    },
     log: { level: log.level!, format: log.format! },
     database:
       database.driver === 'postgres'

@@ -1,6 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { messageOf } from '../../kernel/error.ts'
+import { readLogo } from '../pages/logo.ts'
 import { checkCertificates } from './certificate-check.ts'
 import type { HubConfig, Keypair } from './hub-config.ts'
 
@@ -45,6 +46,12 @@ export async function checkFiles(config: HubConfig, urlFromFile: boolean): Promi
   await keypair('apps_keypair', config.proxy.appsKeypair)
   const unusable = (path: string) => problems.some((one) => one.path.join('.').startsWith(`${path}.`))
   problems.push(...(await checkCertificates(config, unusable)))
+  const { logoFile } = config.brand
+  try {
+    if (logoFile !== null) readLogo(logoFile)
+  } catch (error) {
+    problems.push({ path: ['brand', 'logo_file'], message: `cannot be used: ${messageOf(error)}` })
+  }
   const { database } = config
   if (urlFromFile && database.driver === 'postgres' && URL.parse(database.url)?.password) {
     await secret(['database', 'url'], config.file)

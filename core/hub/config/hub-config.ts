@@ -1,6 +1,7 @@
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { LogFormat, LogLevel } from '../../log/program-log.ts'
+import type { BrandConfig } from '../pages/pages.ts'
 
 /** An address to listen on or to connect to. */
 export interface Address {
@@ -25,6 +26,8 @@ export interface HubConfig {
   readonly shutdownGraceMs: number
   /** True: the hub starts only with an enforced audit sink. False: the configuration says `audit: none`. */
   readonly auditRequired: boolean
+  /** `logoFile` is absolute, and was an image when the configuration was loaded. */
+  readonly brand: BrandConfig
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   /** `url` may hold a password: never log it. */
   readonly database: { readonly driver: 'embedded' } | { readonly driver: 'postgres'; readonly url: string }

@@ -17,6 +17,9 @@ const Duration = (value: string, description: string) =>
 const OneOf = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: values, default: values[0], description }))
 
+/** One line without control or bidirectional characters. */
+const PLAIN = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]+$'
+
 const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
 
 const Listen = (value: string, description: string) =>
@@ -40,6 +43,36 @@ const Keypair = (description: string) =>
 export const hubSchema = Type.Object(
   {
     cluster_name: Text('Default: the host of proxy.public_addr'),
+    brand: Section({
+      name: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 64,
+          pattern: PLAIN,
+          default: 'Mezite',
+          description: 'Name in the header and the title of every page',
+          must: 'a line of 1 to 64 characters',
+        }),
+      ),
+      logo_file: Text('PNG, JPEG, WebP or SVG of at most 256 KiB, shown 30 px high'),
+      color: Type.Optional(
+        Type.String({
+          pattern: '^#[0-9A-Fa-f]{6}$',
+          description: 'Colour of links and buttons; each theme uses its nearest readable shade',
+          must: 'a colour such as #0a7d5c',
+        }),
+      ),
+      contact: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 200,
+          pattern: PLAIN,
+          description: 'Line on pages that says whom to ask for help',
+          must: 'a line of 1 to 200 characters',
+        }),
+      ),
+      help_url: Text('https: or mailto: URL of the link "Help"'),
+    }),
     data_dir: Type.Optional(
       Type.String({
         minLength: 1,

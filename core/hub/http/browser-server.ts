@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import type { Pages } from '../../api/pages.ts'
 import type { AppHostProtocol, CertifiedHttp, ConnectionInfo, Protocol } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
@@ -16,6 +17,7 @@ import type { TransportPaths } from './transport-paths.ts'
 
 export interface BrowserServerOptions {
   readonly publicNames: PublicNames
+  readonly pages: Pages
   /** Paths of the hub's own host that belong to transports. */
   readonly paths?: TransportPaths
   /** Serves the hub's own host. */
@@ -44,13 +46,13 @@ export interface BrowserServer extends CertifiedHttp {
 
 /** One HTTP/1.1 and one HTTP/2 server behind one host router. Throws `MEZ_SERVICE_TWICE` for two app-host protocols. */
 export function createBrowserServer(options: BrowserServerOptions): BrowserServer {
-  const { web, clock = systemClock, log, refused = () => {} } = options
+  const { web, pages, clock = systemClock, log, refused = () => {} } = options
   const app = appHostProtocol(options.protocols)
   const limits = { ...defaultLimits, ...options.limits }
   const names = app === undefined ? { ...options.publicNames, appsDomain: null } : options.publicNames
   const router = createHostRouter(names, limits)
   const warnRarely = rarely(log)
-  const common = { router, paths: options.paths ?? new Map(), web, app, limits, refused, clock }
+  const common = { router, paths: options.paths ?? new Map(), pages, web, app, limits, refused, clock }
   const http1 = createHttp1Server(common)
   const http2 = createHttp2Server({
     ...common,
@@ -63,7 +65,7 @@ export function createBrowserServer(options: BrowserServerOptions): BrowserServe
       if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') http2.accept(socket, info)
       else http1.accept(socket, info)
     },
-    refusePlainHttp: (socket, bytes) => refusePlainHttp(socket, bytes, router.originOf),
+    refusePlainHttp: (socket, bytes) => refusePlainHttp(socket, bytes, router.originOf, pages),
     announceShutdown() {
       http1.announceShutdown()
       http2.announceShutdown()

@@ -1,7 +1,9 @@
+import type { Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { html } from '../pages/html.ts'
 import { parseHost } from './host.ts'
-import { actions, formLines, ownLines, page } from './page.ts'
+import { pageElsewhere } from './page.ts'
 import { type HubResponse, valuesOf } from './refusal.ts'
 
 export const RESET_PATH = '/.mezite/reset'
@@ -60,43 +62,49 @@ export class CookieRescue {
  * name, on this host and the domains above it. Only a navigation from this host's own page may request it, and the
  * hub's own cookies stay, so an app cannot sign people out. Undefined if the request is not for the reset.
  */
-export function resetResponse({ method, url, rawHeaders }: RequestHead): HubResponse | undefined {
+export function resetResponse(
+  { method, url, rawHeaders }: RequestHead,
+  pages: Pages,
+): HubResponse | undefined {
   if (method !== 'POST' || url !== RESET_PATH) return undefined
   const value = (name: string): string | undefined => valuesOf(rawHeaders, name)[0]
   const named = parseHost(value('host') ?? '')
-  if (typeof named === 'string') return tooLargeResponse()
+  if (typeof named === 'string') return tooLargeResponse(pages)
   const { host, port } = named
   const origin = value('origin')
   const own =
     origin === `https://${host}${port === null ? '' : `:${port}`}` ||
     (origin === 'null' && value('sec-fetch-site') === 'same-origin')
   const document = value('sec-fetch-dest') ?? 'document'
-  if (!own || value('sec-fetch-mode') !== 'navigate' || document !== 'document') return tooLargeResponse()
-  const text = ['Close other windows of this domain before you continue, or they may set the cookies again.']
-  const link = actions('<a href="/">Open the application</a>')
+  if (!own || value('sec-fetch-mode') !== 'navigate' || document !== 'document')
+    return tooLargeResponse(pages)
+  const title = 'The cookies are deleted'
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p>Close other windows of this domain before you continue, or they may set the cookies again.</p>
+    <div class="actions"><a class="button" href="/">Open the application</a></div>
+  </div>`
+  const response = pageElsewhere(pages, { title, body })
   return {
     kind: 'response',
     status: 200,
-    lines: [...ownLines, 'Content-Type', 'text/html; charset=utf-8', ...expiries(rawHeaders, host)],
-    body: page('The cookies are deleted', text, link),
+    ...response,
+    lines: [...response.lines, ...expiries(rawHeaders, host)],
   }
 }
 
 /** 431 with a button that deletes the cookies. */
-export function tooLargeResponse(): HubResponse {
-  const text = [
-    'This site has stored so many cookies in your browser that its requests can no longer be read.',
-    'Delete them to continue. Applications of this domain may ask you to sign in again.',
-  ]
-  const form = actions(
-    `<form method="post" action="${RESET_PATH}"><button>Delete the cookies</button></form>`,
-  )
-  return {
-    kind: 'response',
-    status: 431,
-    lines: [...formLines, 'Content-Type', 'text/html; charset=utf-8'],
-    body: page('The request is too large', text, form),
-  }
+export function tooLargeResponse(pages: Pages): HubResponse {
+  const title = 'The request is too large'
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p>This site has stored so many cookies in your browser that its requests can no longer be read.</p>
+    <p>Delete them to continue. Applications of this domain may ask you to sign in again.</p>
+    <div class="actions">
+      <form method="post" action=${RESET_PATH}><button>Delete the cookies</button></form>
+    </div>
+  </div>`
+  return { kind: 'response', status: 431, ...pageElsewhere(pages, { title, body }) }
 }
 
 /** `Set-Cookie` lines that expire each cookie on the host and on each domain for which it could have been set. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
 import type { AppHostProtocol, ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
@@ -30,6 +31,7 @@ export interface Http1Options {
   readonly router: HostRouter
   /** Paths of the hub's own host that belong to transports. */
   readonly paths: TransportPaths
+  readonly pages: Pages
   readonly web: ServeWeb
   readonly app: AppHostProtocol | undefined
   readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'headerBytes' | 'headerCount'>
@@ -64,7 +66,7 @@ const HEADERS_TOO_LARGE = new Problem(431, 'headers_too_large', 'The headers of 
  * receives established TLS sockets.
  */
 export function createHttp1Server(options: Http1Options): Http1Server {
-  const { router, paths, web, app, limits, clock, refused } = options
+  const { router, paths, pages, web, app, limits, clock, refused } = options
   const connections = new Map<Duplex, Http1Connection>()
   /** Routes of upgrade requests: Node.js asks whether to upgrade before it emits the request. */
   const upgrades = new WeakMap<IncomingMessage, HostRoute>()
@@ -80,7 +82,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (draining) response.shouldKeepAlive = false
     const { info } = connection
     const route = upgrades.get(request) ?? router.route(request, info)
-    const reset = resetOf(route, request, info)
+    const reset = resetOf(route, request, info, pages)
     if (reset !== undefined) return void send(request, response, reset)
     if (route.kind === 'app') return void app?.request(route, request, response)
     if (route.kind === 'refused') {
@@ -89,7 +91,9 @@ export function createHttp1Server(options: Http1Options): Http1Server {
       return void send(
         request,
         response,
-        tooLarge ? tooLargeResponse() : refusalResponse(request, route.problem, requestId, router.hubOrigin),
+        tooLarge
+          ? tooLargeResponse(pages)
+          : refusalResponse(request, route.problem, requestId, router.hubOrigin, pages),
       )
     }
     limitBody(connection, request, response)
@@ -168,7 +172,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   /** Sends a refusal on a connection without a request. */
   function refuseBare({ socket, info }: Http1Connection, problem: Problem): void {
     const requestId = note({ problem, denial: router.isApp(info.serverName) }, info.clientIp)
-    if (problem.status === 431) sendBytes(socket, tooLargeResponse())
+    if (problem.status === 431) sendBytes(socket, tooLargeResponse(pages))
     else refuseBytes(socket, problem, requestId)
   }
 
@@ -261,10 +265,15 @@ export function createHttp1Server(options: Http1Options): Http1Server {
 }
 
 /** The response if the request is a cookie reset on a served host, or if its head is too large. */
-export function resetOf(route: HostRoute, head: RequestHead, info: ConnectionInfo): HubResponse | undefined {
+export function resetOf(
+  route: HostRoute,
+  head: RequestHead,
+  info: ConnectionInfo,
+  pages: Pages,
+): HubResponse | undefined {
   if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
     return undefined
-  return resetResponse(head)
+  return resetResponse(head, pages)
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
 import type { AppHostProtocol, ConnectionInfo, StreamRequest } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
@@ -17,6 +18,7 @@ export interface Http2Options {
   readonly router: HostRouter
   /** Paths of the hub's own host that belong to transports. */
   readonly paths: TransportPaths
+  readonly pages: Pages
   readonly web: ServeWeb
   readonly app: AppHostProtocol | undefined
   readonly limits: Pick<ProxyLimits, 'headerMs' | 'requestMs' | 'requestsPerConnection'>
@@ -48,7 +50,7 @@ const CUT = new Error('the stream is cut')
  * uses the compatibility API of Node.js.
  */
 export function createHttp2Server(options: Http2Options): Http2Server {
-  const { router, paths, web, app, limits, refused, clock } = options
+  const { router, paths, pages, web, app, limits, refused, clock } = options
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
   const sessions = createBrowserSessions({
@@ -74,7 +76,7 @@ export function createHttp2Server(options: Http2Options): Http2Server {
       return void refuse(request, { kind: 'refused', problem, denial }, info)
     }
     const route = router.route(head, info, !ended)
-    const reset = resetOf(route, head, info)
+    const reset = resetOf(route, head, info, pages)
     if (reset !== undefined) return void sendOnStream(request, reset)
     if (route.kind === 'app') return void app?.stream(route, request)
     if (route.kind === 'refused') return void refuse(request, route, info)
@@ -102,8 +104,8 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     sendOnStream(
       request,
       problem.status === 431
-        ? tooLargeResponse()
-        : refusalResponse(head, problem, requestId, router.hubOrigin),
+        ? tooLargeResponse(pages)
+        : refusalResponse(head, problem, requestId, router.hubOrigin, pages),
     )
   }
 

@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
+import { html } from '../pages/html.ts'
 import { silence } from './http1-connection.ts'
-import { actions, escapeHtml, ownLines, page } from './page.ts'
+import { ownLines, pageElsewhere } from './page.ts'
 
 /** A complete response of the hub itself. */
 export interface HubResponse {
@@ -11,7 +13,7 @@ export interface HubResponse {
   readonly status: number
   /** Alternating names and values, without the length. */
   readonly lines: readonly string[]
-  readonly body: string
+  readonly body: string | Buffer
 }
 
 /** A rejected request: always for the metrics, and for the audit trail if it is a denial. */
@@ -36,6 +38,8 @@ export interface Requester {
   readonly accept: string | undefined
   /** The request asks for a WebSocket. */
   readonly upgrade?: boolean
+  /** Alternating names and values, in which pages find the person's language. */
+  readonly lines?: readonly string[]
 }
 
 /** True if a person sees the response. */
@@ -53,6 +57,7 @@ export function requesterOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>): Re
     site: first('sec-fetch-site'),
     dest: first('sec-fetch-dest'),
     accept: first('accept'),
+    lines: rawHeaders,
   }
 }
 
@@ -69,31 +74,32 @@ export function refusalResponse(
   problem: Problem,
   requestId: string,
   hubOrigin: string,
+  pages: Pages,
 ): HubResponse {
   const { status, code, message } = problem
+  if (!isNavigation(requesterOf(head))) return problemDocument(problem, requestId)
   const title = STATUS_CODES[status] ?? 'Refused'
-  if (!isNavigation(requesterOf(head))) {
-    const body = JSON.stringify({ title, status, code, detail: message, request_id: requestId })
-    return {
-      kind: 'response',
-      status,
-      lines: [...ownLines, 'Content-Type', 'application/problem+json'],
-      body,
-    }
-  }
-  const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
   // A host that is not served has no pages.
-  const home = status === 421 ? `<a href="${hubOrigin}/">Your applications</a>` : '<a href="/">Start page</a>'
-  const body = page(title, [message], actions(home) + codes)
-  return { kind: 'response', status, lines: [...ownLines, 'Content-Type', 'text/html; charset=utf-8'], body }
+  const home = status === 421 ? `${hubOrigin}/` : '/'
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p>${message}</p>
+    <div class="actions"><a class="button" href=${home}>${status === 421 ? 'Your applications' : 'Start page'}</a></div>
+    <dl class="facts"><dt>Reason</dt><dd><code>${code}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>
+  </div>`
+  return { kind: 'response', status, ...pageElsewhere(pages, { title, body }) }
+}
+
+function problemDocument({ status, code, message }: Problem, requestId: string): HubResponse {
+  const title = STATUS_CODES[status] ?? 'Refused'
+  const body = JSON.stringify({ title, status, code, detail: message, request_id: requestId })
+  return { kind: 'response', status, lines: [...ownLines, 'Content-Type', 'application/problem+json'], body }
 }
 
 /** Sends a refusal on an HTTP/1.1 connection without a request, and closes it. */
 export function refuseBytes(socket: Duplex, problem: Problem, requestId: string): void {
-  sendBytes(socket, refusalResponse(noHead, problem, requestId, ''))
+  sendBytes(socket, problemDocument(problem, requestId))
 }
-
-const noHead: RequestHead = { rawHeaders: [], httpVersionMajor: 1, httpVersionMinor: 1 }
 
 /** Sends a response on a raw connection, and closes the connection once the client could read it. */
 export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse): void {
@@ -101,18 +107,26 @@ export function sendBytes(socket: Duplex, { status, lines, body }: HubResponse):
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
   for (let i = 0; i + 1 < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`
   silence(socket)
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  socket.write(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`)
+  socket.end(body)
   setTimeout(() => socket.destroy(), CLOSE_MS).unref()
 }
 
 /** Sends the https address to a client that speaks plain HTTP to the TLS port, and closes the connection. */
-export function refusePlainHttp(socket: Duplex, bytes: Buffer, originOf: (host: string) => string): void {
+export function refusePlainHttp(
+  socket: Duplex,
+  bytes: Buffer,
+  originOf: (host: string) => string,
+  pages: Pages,
+): void {
   const host = /\r?\nhost:[ \t]*([^\r\n]*?)[ \t]*\r?\n/i.exec(bytes.toString('latin1'))?.[1] ?? ''
   const address = `${originOf(host)}/`
-  const link = actions(`<a href="${escapeHtml(address)}">${escapeHtml(address)}</a>`)
-  const body = page('Use https', ['This port only accepts HTTPS. The address is:'], link)
-  const lines = [...ownLines, 'Content-Type', 'text/html; charset=utf-8']
-  sendBytes(socket, { kind: 'response', status: 400, lines, body })
+  const body = html`<div class="card">
+    <h1>Use https</h1>
+    <p>This port only accepts HTTPS. The address is:</p>
+    <div class="actions"><a class="button" href=${address}>${address}</a></div>
+  </div>`
+  sendBytes(socket, { kind: 'response', status: 400, ...pageElsewhere(pages, { title: 'Use https', body }) })
 }
 
 /** The values of all lines with the name, which is given in lower case. */
@@ -128,7 +142,7 @@ export function sendOnStream(request: StreamRequest, { status, lines, body }: Hu
   const { stream, headers, ended, took } = request
   if (stream.destroyed || stream.closed) return
   const headOnly = headers[':method'] === 'HEAD'
-  const bytes = Buffer.from(body)
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const fields = [':status', status, ...lines, 'content-length', String(bytes.length)]
   try {
     stream.respond(fields as never, { endStream: headOnly })

@@ -6,11 +6,11 @@ import type { HomeView } from '../../api/web-routes.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { HUB_COOKIE, readCookie } from '../api-server/cookie.ts'
 import { checkCsrf, isSafe } from '../api-server/csrf.ts'
+import { ASSET_PATHS } from '../pages/pages.ts'
 import { launch } from './app-launch.ts'
 import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'
 import { beginLogin, expired } from './login-routes.ts'
 import { launchUrl } from './me-routes.ts'
-import { stylesheet, stylesheetPath } from './pages/style.ts'
 import { fieldOf, readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
@@ -26,7 +26,7 @@ export function servePages(app: FastifyInstance, { publicNames }: SignInDeps): v
   const signInHost = new URL(publicNames.signInOrigin).host
   app.addHook('onRequest', async (request, reply) => {
     const host = request.headers[':authority'] ?? request.headers.host
-    if (host === signInHost || request.url.startsWith('/web/assets/')) return
+    if (host === signInHost || request.url.startsWith(ASSET_PATHS.hub)) return
     if (!isSafe(request.method))
       throw new Problem(421, 'wrong_host', `This page is at ${publicNames.signInOrigin}.`)
     return reply.redirect(publicNames.signInOrigin + request.url, 302)
@@ -37,12 +37,15 @@ export function servePages(app: FastifyInstance, { publicNames }: SignInDeps): v
 export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInDesk): void {
   const { sessions, access, pages, publicNames, clock } = deps
 
-  app.get(stylesheetPath, page, (_request, reply) =>
-    reply
-      .type('text/css; charset=utf-8')
+  app.get<{ Params: { name: string } }>(`${ASSET_PATHS.hub}:name`, page, (request, reply) => {
+    const asset = deps.template.asset(request.params.name)
+    if (asset === undefined) throw new Problem(404, 'not_found', 'There is no such file.')
+    if (asset.policy !== undefined) reply.header('content-security-policy', asset.policy)
+    return reply
+      .type(asset.type)
       .header('cache-control', 'public, max-age=31536000, immutable')
-      .send(stylesheet),
-  )
+      .send(asset.content)
+  })
 
   app.get('/', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)

@@ -2,6 +2,7 @@ import type { Access } from '../../api/access.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Challenge, Reply } from '../../api/hub-hooks.ts'
+import type { Pages } from '../../api/pages.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { SecretBox } from '../../api/secret-box.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
@@ -15,7 +16,7 @@ import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
 import type { Activity } from '../cluster/activity.ts'
-import type { Pages } from './pages/pages.ts'
+import type { SignInPages } from './pages/pages.ts'
 
 /** Dependencies of this room. */
 export interface SignInDeps {
@@ -40,7 +41,9 @@ export interface SignInDeps {
   readonly publicNames: PublicNames
   readonly audit: Audit
   readonly revisions: Pick<Revisions, 'fresh'>
-  readonly pages: Pages
+  /** The template of every page, and the pages of this room. */
+  readonly template: Pages
+  readonly pages: SignInPages
   readonly clock: Clock
   readonly log: Log
 }

@@ -4,7 +4,6 @@ import { meet } from './app-launch.ts'
 import { loginRoutes } from './login-routes.ts'
 import { meRoutes } from './me-routes.ts'
 import { pageRoutes, servePages } from './page-routes.ts'
-import { createPages } from './pages/pages.ts'
 import { sessionPageRoutes } from './session-page-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
@@ -16,10 +15,7 @@ export interface SignInRoom {
 }
 
 /** The sign-in host: the routes of every sign-in method, the launch of apps, and the hub's own pages. */
-export function createSignIn(
-  options: Omit<SignInDeps, 'pages'> & Partial<Pick<SignInDeps, 'pages'>>,
-): SignInRoom {
-  const deps: SignInDeps = { ...options, pages: options.pages ?? createPages(options.publicNames) }
+export function createSignIn(deps: SignInDeps): SignInRoom {
   const base = createDesk(deps)
   const desk: SignInDesk = { ...base, meet: (request, input) => meet(deps, base, request, input) }
   return {

@@ -117,7 +117,7 @@ export class Http1Client implements Client {
     const response = this.#response
     if (response.headersSent || response.destroyed) return void response.destroy()
     const { headers } = message
-    const body = Buffer.from(given.body, 'utf8')
+    const body = typeof given.body === 'string' ? Buffer.from(given.body) : given.body
     const lines = [...given.lines, 'Content-Length', String(body.length)]
     const small = Number(headers['content-length'] ?? 0) <= limits.discardBytes
     const closes =

@@ -142,7 +142,7 @@ export class Http2Client implements Client, Waiting {
       this.cut()
       return
     }
-    const bytes = Buffer.from(body, 'utf8')
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
     try {
       stream.respond([':status', status, ...lines, 'content-length', String(bytes.length)] as never)
     } catch {

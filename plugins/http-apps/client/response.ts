@@ -1,115 +1,149 @@
 import { STATUS_CODES } from 'node:http'
-import type { Problem } from '@mezite/core'
+import { html, type Pages, type Problem } from '@mezite/core'
 import {
-  actions,
-  escapeHtml,
   formLines,
   framedLines,
   type HubResponse,
   isNavigation,
   ownLines,
-  page,
   type Requester,
-  scriptLines,
 } from '@mezite/core/protocol'
+import { type Advice, texts } from '../texts.ts'
 
 /** Leads to the person's applications on the hub's own host. */
 export const HOME_PATH = '/.mezite/'
-const HOME = `<a href="${HOME_PATH}">Your applications</a>`
-/** The same address again, as a navigation. */
-const RETRY = '<a href="">Try again</a>'
-const OPEN = '<a href="/">Open the application</a>'
+const ASSETS = '/.mezite/assets/'
 
-/** The parts of a refusal's page beside the refusal itself. */
-interface Advice {
-  readonly title: string
-  readonly next: string | null
-  readonly steps: readonly string[]
-}
+/** The signed-in person whom a page names. */
+export type Person = { readonly name: string; readonly roles: readonly string[] } | null
 
-const WAIT = 'Try again in a moment. If this continues, contact your administrator.'
-const ASK = 'If you need it, ask an administrator and give them the two codes below.'
-const LOST = 'Check the address, or ask an administrator whether the application still exists.'
-
-const byStatus: Readonly<Record<number, Advice>> = {
-  403: { title: 'You cannot open this', next: ASK, steps: [HOME] },
-  404: { title: 'There is no such application', next: LOST, steps: [HOME] },
-  429: {
-    title: 'Too much at once',
-    next: 'Close other windows of this application, or wait a moment.',
-    steps: [RETRY, HOME],
-  },
-  502: { title: 'The application cannot be reached', next: WAIT, steps: [RETRY, HOME] },
-  503: { title: 'Not available right now', next: WAIT, steps: [RETRY, HOME] },
-  504: { title: 'The application did not respond in time', next: WAIT, steps: [RETRY, HOME] },
-}
-
-const byCode: Readonly<Record<string, Advice>> = {
-  handover_refused: { title: 'This sign-in link no longer works', next: null, steps: [OPEN, HOME] },
-  locked: { title: 'Your access is locked', next: ASK, steps: [HOME] },
-  not_found: { title: 'There is no such page', next: null, steps: [OPEN, HOME] },
-}
+/** Links of a refusal's page, by the name in the catalogue of texts. */
+const TARGETS = { home: HOME_PATH, open: '/', retry: '' } as const
 
 /** A refusal: a page for people, problem+json (RFC 9457) for programs. */
 export function problemResponse(
+  pages: Pages,
   requester: Requester,
   problem: Problem,
   requestId: string,
   lines: string[] = [],
+  user: Person = null,
 ): HubResponse {
   const { status, code, message, members } = problem
-  const { title, next, steps } = adviceFor(status, code)
   const extra = status === 503 || status === 429 ? ['Retry-After', '5', ...lines] : lines
   if (!isNavigation(requester)) {
+    const { title } = adviceFor('en', status, code)
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
     return answer(status, JSON.stringify(document), 'application/problem+json', extra)
   }
-  const sentences = next === null ? [message] : [message, next]
+  const language = languageOf(pages, requester)
+  const words = texts[language]
+  const { title, next, steps } = adviceFor(language, status, code)
   const { link } = members
-  const more = typeof link === 'string' ? [`<a href="${escapeHtml(link)}">Learn more</a>`] : []
-  const codes = `<dl><dt>Reason</dt><dd><code>${escapeHtml(code)}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`
-  return htmlResponse(status, page(title, sentences, actions(...steps, ...more) + codes), extra)
+  const { contact } = pages.brand
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    <p>${message}</p>
+    ${next === null ? null : html`<p class="quiet">${next}</p>`}
+    <div class="actions">
+      ${steps.map((step, at) => html`<a class=${at === 0 ? 'button' : 'button plain'} href=${TARGETS[step]}>${words.steps[step]}</a>`)}
+      ${typeof link === 'string' ? html`<a class="button plain" href=${link} rel="noreferrer">${words.learnMore}</a>` : null}
+    </div>
+    <dl class="facts">
+      <dt>${words.reason}</dt><dd><code data-copy>${code}</code></dd>
+      <dt>${words.request}</dt><dd><code data-copy>${requestId}</code></dd>
+      ${contact === null ? null : [html`<dt>${words.contact}</dt>`, html`<dd>${contact}</dd>`]}
+    </dl>
+  </div>`
+  return htmlResponse(status, pages.render({ title, body, on: 'app', user, language }), extra)
 }
 
-function adviceFor(status: number, code: string): Advice {
+function adviceFor(language: 'en' | 'de', status: number, code: string): Advice {
+  const { byCode, byStatus, otherwise } = texts[language]
   if (Object.hasOwn(byCode, code)) return byCode[code]!
-  const title = STATUS_CODES[status] ?? 'Refused'
-  return byStatus[status] ?? { title, next: 'Go back and try another way.', steps: [HOME] }
+  return byStatus[status] ?? { ...otherwise, title: STATUS_CODES[status] ?? otherwise.title }
 }
 
-export function htmlResponse(status: number, html: string, lines: readonly string[] = []): HubResponse {
-  return answer(status, html, 'text/html; charset=utf-8', lines)
+/** The language of the person, for pages. */
+export function languageOf(pages: Pages, { lines = [] }: Requester): 'en' | 'de' {
+  const at = lines.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === 'accept-language')
+  return pages.languageOf(at < 0 ? undefined : lines[at + 1])
+}
+
+/** A page of one card with a title and sentences; `more` follows them. */
+export function notice(
+  pages: Pages,
+  requester: Requester,
+  {
+    title,
+    sentences,
+    more = null,
+    scripts = [],
+  }: {
+    readonly title: string
+    readonly sentences: readonly string[]
+    readonly more?: Parameters<Pages['render']>[0]['body']
+    readonly scripts?: readonly string[]
+  },
+): string {
+  const body = html`<div class="card">
+    <h1>${title}</h1>
+    ${sentences.map((sentence) => html`<p>${sentence}</p>`)}
+    ${more}
+  </div>`
+  return pages.render({ title, body, on: 'app', scripts, language: languageOf(pages, requester) })
+}
+
+export function htmlResponse(status: number, page: string, lines: readonly string[] = []): HubResponse {
+  return answer(status, page, 'text/html; charset=utf-8', lines)
 }
 
 /** A page with a form that posts to this very host. */
-export function formResponse(status: number, html: string): HubResponse {
+export function formResponse(status: number, page: string): HubResponse {
   const lines = [...formLines, 'Content-Type', 'text/html; charset=utf-8']
-  return { kind: 'response', status, lines, body: html }
+  return { kind: 'response', status, lines, body: page }
 }
 
 /** A page that pages of `ancestors` (sources as in a policy) may show in a frame. */
 export function framedResponse(
   status: number,
-  html: string,
+  page: string,
   ancestors: string,
   more: readonly string[],
 ): HubResponse {
   const lines = [...framedLines(ancestors), 'Content-Type', 'text/html; charset=utf-8', ...more]
-  return { kind: 'response', status, lines, body: html }
+  return { kind: 'response', status, lines, body: page }
 }
 
-/** A response of the hub for this app's own pages; if it is a page, it may load the hub's script from this host. */
+/** A response of the hub for this app's own pages. */
 export function pageResponse(type: string, body: string): HubResponse {
-  const lines = [...scriptLines, 'Cross-Origin-Resource-Policy', 'same-origin', 'Content-Type', type]
+  const lines = [...ownLines, 'Cross-Origin-Resource-Policy', 'same-origin', 'Content-Type', type]
   return { kind: 'response', status: 200, lines, body }
 }
 
 /** A script for this app's own pages, the same on every host. */
 export function scriptResponse(body: string): HubResponse {
   const { status, lines } = pageResponse('text/javascript; charset=utf-8', '')
-  const kept = lines.map((text) => (text === 'no-store' ? 'public, max-age=3600' : text))
-  return { kind: 'response', status, lines: kept, body }
+  return { kind: 'response', status, lines: cached(lines, 'public, max-age=3600'), body }
 }
+
+/** A file that the hub's pages on this host load; undefined for other paths. */
+export function assetResponse(pages: Pages, path: string): HubResponse | undefined {
+  const asset = path.startsWith(ASSETS) ? pages.asset(path.slice(ASSETS.length)) : undefined
+  if (asset === undefined) return undefined
+  const { status, lines } = pageResponse(asset.type, '')
+  const policy = lines.indexOf('Content-Security-Policy') + 1
+  const own = lines.map((text, at) => (at === policy ? (asset.policy ?? text) : text))
+  return {
+    kind: 'response',
+    status,
+    lines: cached(own, 'public, max-age=31536000, immutable'),
+    body: asset.content,
+  }
+}
+
+const cached = (lines: readonly string[], how: string) =>
+  lines.map((text) => (text === 'no-store' ? how : text))
 
 export function redirectResponse(status: 302 | 303, location: string, lines: readonly string[]): HubResponse {
   return { kind: 'response', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }

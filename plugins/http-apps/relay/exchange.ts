@@ -261,7 +261,11 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
     const tooLarge = problem.code === 'headers_too_large'
-    this.#client.respond(tooLarge ? tooLargeResponse() : problemResponse(request, problem, requestId, lines))
+    this.#client.respond(
+      tooLarge
+        ? tooLargeResponse(this.#deps.pages)
+        : problemResponse(this.#deps.pages, request, problem, requestId, lines),
+    )
   }
 
   /** Closes both sides: a WebSocket with the code, if any, everything else by a reset. */

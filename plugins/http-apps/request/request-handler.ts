@@ -46,7 +46,7 @@ export class RequestHandler {
       const request = readRequest(routed, client.upgrade !== null)
       if (request instanceof Problem) {
         this.#refusals.note(info.clientIp, request.code, requestId)
-        client.respond(problemResponse(requesterOf(head), request, requestId), true)
+        client.respond(problemResponse(this.#deps.pages, requesterOf(head), request, requestId), true)
         return
       }
       if (isHubPath(request.target) && info.certified === undefined) {
@@ -112,13 +112,15 @@ export class RequestHandler {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
       recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
       admission.close()
-      client.respond(problemResponse(request, problem, requestId), true)
+      client.respond(problemResponse(this.#deps.pages, request, problem, requestId), true)
       return
     }
     const overload = this.#deps.load.take(sharerOf(admitted), app.id)
     if (overload !== null) {
       admission.deny(overload)
-      client.respond(problemResponse(request, overloadProblem(overload, app.name), requestId))
+      client.respond(
+        problemResponse(this.#deps.pages, request, overloadProblem(overload, app.name), requestId),
+      )
       return
     }
     let own: OwnPart
@@ -134,7 +136,11 @@ export class RequestHandler {
         admission.close()
       }
       client.respond(
-        problemResponse(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)]),
+        problemResponse(this.#deps.pages, request, problem, requestId, [
+          'Vary',
+          'Origin',
+          ...readableBy(request, app),
+        ]),
       )
       return
     }
@@ -152,7 +158,9 @@ export class RequestHandler {
     if (this.#anonymous.take(address, this.#deps.proxyLimits.anonymousRequestsPerAddress))
       return () => this.#anonymous.give(address)
     this.#refusals.note(request.clientIp, 'address_limit', requestId)
-    client.respond(problemResponse(request, overloadProblem('address_limit', ''), requestId))
+    client.respond(
+      problemResponse(this.#deps.pages, request, overloadProblem('address_limit', ''), requestId),
+    )
     return null
   }
 
@@ -172,7 +180,7 @@ export class RequestHandler {
   #failed(client: Client, head: RequestHead, requestId: string, error: unknown): void {
     this.#deps.log.error({ error: String(error), request_id: requestId }, 'failed to serve a request')
     const problem = new Problem(500, 'internal', 'Something went wrong. The error was logged.')
-    client.respond(problemResponse(requesterOf(head), problem, requestId))
+    client.respond(problemResponse(this.#deps.pages, requesterOf(head), problem, requestId))
   }
 }
 

@@ -1,4 +1,4 @@
-import { type App, Problem } from '@mezite/core'
+import { type App, Problem, type Subject } from '@mezite/core'
 import type {
   Admission,
   AdmissionQuery,
@@ -40,7 +40,12 @@ export function admit(
     app?.protocol === 'http' &&
     (request.host.host !== app.publicAddr || isHubPath(request.target))
   )
-    return refuse(request, requestId, new Problem(421, 'misdirected', `This stream serves ${app.name} only.`))
+    return refuse(
+      deps,
+      request,
+      requestId,
+      new Problem(421, 'misdirected', `This stream serves ${app.name} only.`),
+    )
   const query: AdmissionQuery = {
     who: certified ? { kind: 'cert', sessionId: certified.sessionId } : callerOf(request, app),
     app,
@@ -75,7 +80,7 @@ function responseTo(
   certified: boolean,
 ): HubResponse {
   const { status, code, subject, message, link } = refusal
-  const give = (problem: Problem) => refuse(request, requestId, problem, app)
+  const give = (problem: Problem) => refuse(deps, request, requestId, problem, app, subject)
   const name = app?.name ?? 'This application'
   switch (refusal.outcome) {
     case 'stale':
@@ -113,6 +118,15 @@ function staleProblem(): Problem {
   return new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
 }
 
-function refuse(request: AppRequest, requestId: string, problem: Problem, app?: App): HubResponse {
-  return problemResponse(request, problem, requestId, ['Vary', 'Origin', ...readableBy(request, app)])
+function refuse(
+  { pages }: Deps,
+  request: AppRequest,
+  requestId: string,
+  problem: Problem,
+  app?: App,
+  subject: Subject | null = null,
+): HubResponse {
+  const lines = ['Vary', 'Origin', ...readableBy(request, app)]
+  const person = subject && { name: subject.user, roles: subject.roles }
+  return problemResponse(pages, request, problem, requestId, lines, person)
 }

@@ -1,18 +1,18 @@
-import { databaseProblem, messageOf, Problem } from '@mezite/core'
+import { databaseProblem, html, messageOf, Problem } from '@mezite/core'
 import {
-  actions,
   addressKey,
-  escapeHtml,
   type HubResponse,
   isLocalPath,
   isNavigation,
-  page,
   type SessionTickets,
 } from '@mezite/core/protocol'
 import {
+  assetResponse,
   formResponse,
   HOME_PATH,
   htmlResponse,
+  languageOf,
+  notice,
   problemResponse,
   redirectResponse,
 } from '../client/response.ts'
@@ -20,6 +20,7 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
+import { texts } from '../texts.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
 
@@ -37,9 +38,16 @@ export async function hubRoute(deps: Deps, request: AppRequest, requestId: strin
     return logout(deps, request, requestId)
   if (url.pathname === HOME_PATH && isNavigation(request))
     return redirectResponse(302, `${deps.publicNames.signInOrigin}/`, [])
+  const asset = request.method === 'GET' ? assetResponse(deps.pages, url.pathname) : undefined
+  if (asset !== undefined) return asset
   const soft = sessionRoute(deps, request, requestId, url.pathname)
   if (soft !== undefined) return soft
-  return problemResponse(request, new Problem(404, 'not_found', 'The hub has no such page.'), requestId)
+  return problemResponse(
+    deps.pages,
+    request,
+    new Problem(404, 'not_found', 'The hub has no such page.'),
+    requestId,
+  )
 }
 
 async function exchange(
@@ -62,7 +70,7 @@ async function exchange(
       'This sign-in link was already used, has expired, or belongs to another browser. Open the app again.'
     const problem = redeemed ?? new Problem(400, 'handover_refused', text)
     recordRefusal(deps, request, requestId, problem.code)
-    return problemResponse(request, problem, requestId)
+    return problemResponse(deps.pages, request, problem, requestId)
   }
   return redirectResponse(303, path, ['Set-Cookie', ourCookie(APP_COOKIE, redeemed.token, null)])
 }
@@ -99,36 +107,30 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
   if (request.method === 'POST' && !meant) {
     recordRefusal(deps, request, requestId, 'origin_not_allowed')
     const text = 'Only pages of this app can sign you out of it.'
-    return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
-  if (!meant)
-    return formResponse(
-      200,
-      page(
-        'Sign out of this app?',
-        ['You stay signed in to the hub and to your other applications.'],
-        actions(
-          '<form method="post" action="/.mezite/logout"><button>Sign out</button></form>',
-          '<a href="/">Stay signed in</a>',
-        ),
-      ),
-    )
+  const { pages } = deps
+  const words = texts[languageOf(pages, request)]
+  if (!meant) {
+    const more = html`<div class="actions">
+      <form method="post" action="/.mezite/logout"><button>${words.signOut}</button></form>
+      <a class="button plain" href="/">${words.stay}</a>
+    </div>`
+    const content = { title: words.signOutTitle, sentences: [words.signOutText], more }
+    return formResponse(200, notice(pages, request, content))
+  }
   const token = readCookie(request.cookies, APP_COOKIE)
   const session = token === undefined ? undefined : await deps.sessions.find('app', token)
   const app = deps.catalog.byHost(request.host.host)
   if (session !== undefined && session.appId === app?.id)
     await deps.sessions.end([session.id], 'logout', deps.sessions.subjectOf(session) ?? null)
-  const steps = actions(
-    `<a href="${escapeHtml(deps.publicNames.signInOrigin)}/web/logout">Sign out everywhere</a>`,
-    `<a href="${HOME_PATH}">Your applications</a>`,
-  )
-  const text = [
-    'While you are signed in to the hub, you may be able to open the app again without signing in.',
-  ]
-  return htmlResponse(200, page('You are signed out of this app', text, steps), [
-    'Set-Cookie',
-    ourCookie(APP_COOKIE, '', 0),
-  ])
+  const more = html`<div class="actions">
+    <a class="button" href=${HOME_PATH}>${words.steps.home}</a>
+    <a class="button plain" href=${`${deps.publicNames.signInOrigin}/web/logout`}>${words.everywhere}</a>
+  </div>`
+  const content = { title: words.signedOutTitle, sentences: [words.signedOutText], more }
+  const lines = ['Set-Cookie', ourCookie(APP_COOKIE, '', 0)]
+  return htmlResponse(200, notice(pages, request, content), lines)
 }
 
 function recordRefusal(deps: Deps, request: AppRequest, requestId: string, reason: string): void {

@@ -1,10 +1,11 @@
 import { type App, Problem, type Session } from '@mezite/core'
-import { type HubResponse, page } from '@mezite/core/protocol'
-import { pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
+import type { HubResponse } from '@mezite/core/protocol'
+import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
+import { texts } from '../texts.ts'
 import { renewedScript, sessionScript } from './session-script.ts'
 import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
 
@@ -47,11 +48,11 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
     const text = 'Only pages of this app may ask about its session.'
-    return problemResponse(request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text), requestId)
   }
   if (!deps.revisions.fresh()) {
     const text = 'Sessions cannot be checked right now. Try again in a moment.'
-    return problemResponse(request, new Problem(503, 'view_stale', text), requestId)
+    return problemResponse(deps.pages, request, new Problem(503, 'view_stale', text), requestId)
   }
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)
@@ -63,7 +64,7 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
   if (access.outcome === 'denied') {
     const text =
       access.message || (access.code === 'locked' ? 'Your access is locked.' : 'Your access has ended.')
-    return problemResponse(request, new Problem(403, access.code, text), requestId)
+    return problemResponse(deps.pages, request, new Problem(403, access.code, text), requestId)
   }
   return pageResponse('application/json', JSON.stringify(statusOf(session, deps.clock.now())))
 }
@@ -87,9 +88,9 @@ async function renewed(deps: Deps, request: AppRequest, requestId: string): Prom
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)
   if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
-  const text = ['You can close this window and continue where you left off.']
-  const html = page('You are signed in', text, '<script src="/.mezite/renewed.js"></script>')
-  return pageResponse('text/html; charset=utf-8', html)
+  const { renewedTitle, renewedText } = texts[languageOf(deps.pages, request)]
+  const content = { title: renewedTitle, sentences: [renewedText], scripts: ['/.mezite/renewed.js'] }
+  return pageResponse('text/html; charset=utf-8', notice(deps.pages, request, content))
 }
 
 async function sessionOf(

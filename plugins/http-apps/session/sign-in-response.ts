@@ -1,11 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type App, Problem } from '@mezite/core'
-import { actions, escapeHtml, type HubResponse, isNavigation, page } from '@mezite/core/protocol'
-import { framedResponse, htmlResponse, problemResponse, redirectResponse } from '../client/response.ts'
+import { type App, html, type Pages, Problem } from '@mezite/core'
+import { type HubResponse, isNavigation } from '@mezite/core/protocol'
+import {
+  framedResponse,
+  htmlResponse,
+  languageOf,
+  notice,
+  problemResponse,
+  redirectResponse,
+} from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { readableBy } from '../request/origin.ts'
+import { texts } from '../texts.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
 const NONCE_SECONDS = 600
@@ -45,25 +53,29 @@ export function signInResponse(
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
-  if (!isNavigation(request)) return unauthorized(request, app, url, code, requestId, lines)
-  const link = actions(`<a href="${escapeHtml(url)}" target="_blank" rel="noopener">Sign in</a>`)
+  if (!isNavigation(request)) return unauthorized(deps.pages, request, app, url, code, requestId, lines)
+  const words = texts[languageOf(deps.pages, request)]
+  const more = html`<div class="actions"><a class="button" href=${url} target="_blank" rel="noopener">${words.signIn}</a></div>`
   if (FRAMES.has(request.dest ?? '')) {
-    const text = ['Sign in on a new tab, then come back here and reload this page.']
+    const page = notice(deps.pages, request, {
+      title: words.signInTitle,
+      sentences: [words.signInFrame],
+      more,
+    })
     // Browsers send no session cookie in frames of other sites, so this page can only open a tab.
     const { appsDomain, portSuffix } = deps.publicNames
     const near = `'self' https://*.${appsDomain}${portSuffix}`
-    return framedResponse(401, page('Sign in to continue', text, link), near, lines)
+    return framedResponse(401, page, near, lines)
   }
   if (!safe || request.length !== undefined) {
-    const text = [
-      'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
-    ]
-    return htmlResponse(401, page('Sign in, then send it again', text, link), lines)
+    const content = { title: words.signInAgainTitle, sentences: [words.signInAgain], more }
+    return htmlResponse(401, notice(deps.pages, request, content), lines)
   }
   return redirectResponse(302, url, lines)
 }
 
 function unauthorized(
+  pages: Pages,
   request: AppRequest,
   app: App | undefined,
   url: string,
@@ -76,7 +88,7 @@ function unauthorized(
       ? 'Sign in first: open login_url in a browser. Without one, run `msh app login APP` and use the address that it prints.'
       : 'This needs more than signing in: open login_url in a browser.'
   const problem = new Problem(401, code, detail, { login_url: url })
-  return problemResponse(request, problem, requestId, [...lines, ...readableBy(request, app)])
+  return problemResponse(pages, request, problem, requestId, [...lines, ...readableBy(request, app)])
 }
 
 function launchUrl(deps: Deps, request: AppRequest, safe: boolean, nonce: string, renewal: boolean): string {

@@ -9,7 +9,8 @@ import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { csrfToken } from '../../../core/hub/api-server/csrf.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { statusRoutes } from '../../../core/hub/api-server/status-routes.ts'
-import { createPages } from '../../../core/hub/signin/pages/pages.ts'
+import { createPages } from '../../../core/hub/pages/pages.ts'
+import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { MezError } from '../../../core/kernel/error.ts'
 import { until } from '../../until.ts'
 import { quietLog } from '../listener/quiet-log.ts'
@@ -294,14 +295,17 @@ t.test('the hub’s own host', async (t) => {
   })
 
   await t.test('the page for another host leads to the hub, and does without its stylesheet', async (t) => {
-    const pages = createPages({ clusterName: 'example', hubOrigin: 'https://hub.test' })
+    const names = { clusterName: 'example', hubOrigin: 'https://hub.test', signInOrigin: 'https://hub.test' }
+    const pages = createSignInPages(createPages({ publicNames: names }), names)
     const page = (status: number, code: string) =>
       pages.error({ status, code, title: '', detail: 'Why.', requestId: 'r' })
     const shown = page(421, 'misdirected_request')
     t.match(shown, '<h1>There is nothing at this address</h1>')
     t.notMatch(shown, 'href="/"')
     t.equal(shown.split('href="https://hub.test/"').length, 3, 'brand and button')
-    t.match(shown, '<svg width="26" height="26"')
+    t.match(shown, '<svg width="28" height="28"')
+    t.match(shown, '<style>:root{color-scheme', 'its style comes with it')
+    t.notMatch(shown, '<link rel="stylesheet"')
     t.match(page(404, 'not_found'), 'href="/"')
   })
 

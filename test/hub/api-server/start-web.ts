@@ -9,7 +9,8 @@ import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import type { Refusal } from '../../../core/hub/http/refusal.ts'
 import { createCertificates } from '../../../core/hub/listener/certificates.ts'
 import { createListener, type ListenerOptions } from '../../../core/hub/listener/listener.ts'
-import { createPages } from '../../../core/hub/signin/pages/pages.ts'
+import { createPages } from '../../../core/hub/pages/pages.ts'
+import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { quietLog } from '../listener/quiet-log.ts'
 
 export const names: PublicNames = {
@@ -53,13 +54,14 @@ export async function startWeb(
     log,
   })
   const view = { fresh: true }
+  const pages = createPages({ publicNames: names })
   const theWeb = createApiServer({
     publicNames: names,
     routes,
     hsts: true,
     version: '1.2.3',
     revisions: { fresh: () => view.fresh },
-    renderError: createPages(names).error,
+    renderError: createSignInPages(pages, names).error,
     signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
@@ -70,6 +72,7 @@ export async function startWeb(
   const refusals: Refusal[] = []
   const browsers = createBrowserServer({
     publicNames: names,
+    pages,
     web: theWeb.serve,
     protocols: front.protocols ?? [],
     limits: { ...web.limits, ...front.limits },

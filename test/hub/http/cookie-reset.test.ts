@@ -3,8 +3,11 @@ import type { ConnectionInfo } from '@mezite/core/protocol'
 import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
 import { CookieRescue, RESET_PATH, resetResponse } from '../../../core/hub/http/cookie-reset.ts'
+import { createPages } from '../../../core/hub/pages/pages.ts'
 import { refusesCookies } from '../../../plugins/http-apps/relay/cookie-refusal.ts'
 import type { AppRequest } from '../../../plugins/http-apps/request/app-request.ts'
+
+const pages = createPages({ publicNames: { clusterName: 'test', signInOrigin: 'https://hub.test' } })
 
 const from = (clientIp: string, serverName = 'a.apps.test') => ({ clientIp, serverName }) as ConnectionInfo
 function start() {
@@ -57,7 +60,7 @@ function reset(more: Record<string, string> = {}, head: { method?: string; url?:
   }
   const rawHeaders = Object.entries(lines).flat()
   const version = { httpVersionMajor: 1, httpVersionMinor: 1 }
-  return resetResponse({ method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head })
+  return resetResponse({ method: 'POST', url: RESET_PATH, rawHeaders, ...version, ...head }, pages)
 }
 
 t.test(

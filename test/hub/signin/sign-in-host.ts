@@ -10,7 +10,8 @@ import { createAccess } from '../../../core/hub/access/access.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
 import { sharedDecorators } from '../../../core/hub/api-server/shared-decorators.ts'
-import { createPages } from '../../../core/hub/signin/pages/pages.ts'
+import { createPages } from '../../../core/hub/pages/pages.ts'
+import { createSignInPages } from '../../../core/hub/signin/pages/pages.ts'
 import { createSignIn } from '../../../core/hub/signin/sign-in.ts'
 import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
@@ -190,7 +191,8 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     },
     locks: { appLock: () => null },
   })
-  const pages = createPages(publicNames)
+  const template = createPages({ publicNames, navigation: () => links })
+  const pages = createSignInPages(template, publicNames)
   const server = Fastify({ routerOptions: { maxParamLength: 500 } })
   server.register(sharedDecorators)
   const plenty = 1_000_000
@@ -251,6 +253,8 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     methods: () => methods,
     links: () => links,
     publicNames,
+    template,
+    pages,
     audit,
     revisions,
     clock: systemClock,
@@ -270,6 +274,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       use: {
         ...{ revisions, database, publicNames, sessions, signInDesk: room.desk, users, secretBox },
         authorities: { bundle: () => ['PEM'] },
+        pages: template,
       },
       provide: {
         migrations: (part: Migrations) => owners.push(part),

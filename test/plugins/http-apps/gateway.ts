@@ -14,6 +14,7 @@ import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { createBrowserServer } from '../../../core/hub/http/browser-server.ts'
 import { defaultLimits } from '../../../core/hub/limits/limits.ts'
+import { createPages } from '../../../core/hub/pages/pages.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
 import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
@@ -200,10 +201,12 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
+    pages: createPages({ publicNames }),
   } as unknown as Deps
   const hosts = new AppHosts(deps)
   const browsers = createBrowserServer({
     publicNames,
+    pages: deps.pages,
     web: (_request, response) => response.end('hub'),
     protocols: [hosts],
     limits: deps.proxyLimits,

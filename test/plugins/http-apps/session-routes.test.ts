@@ -131,7 +131,7 @@ t.test('the small window goes to sign-in and comes back to a page that closes it
   const back = await raw(gateway, ask('GET /.mezite/renewed', ...NAVIGATE))
   t.match(
     back,
-    /^HTTP\/1.1 200 [\s\S]*script-src 'self'[\s\S]*<script src="\/.mezite\/renewed.js"><\/script>/,
+    /^HTTP\/1.1 200 [\s\S]*script-src 'self'[\s\S]*<script defer src="\/.mezite\/renewed.js"><\/script>/,
   )
   t.match(await raw(gateway, anonymous('GET /.mezite/renewed', ...NAVIGATE)), /^HTTP\/1.1 302 [\s\S]*renew=1/)
   t.equal(app.requests.length, 0)

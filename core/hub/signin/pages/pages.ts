@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
+import type { PageLayout, Pages } from '../../../api/pages.ts'
 import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'
-import { html } from './html.ts'
-import { renderPage } from './layout.ts'
+import { html } from '../../pages/html.ts'
 import { sessionsBody } from './sessions-page.ts'
 
 /** Headings that replace the plain status phrase. */
@@ -28,9 +28,12 @@ const TITLES: Readonly<Record<string, string>> = {
 }
 
 /** The hub's own pages, rendered on the server without script. All values are escaped. */
-export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clusterName' | 'hubOrigin'>) {
-  const page = (title: string, body: Parameters<typeof renderPage>[0]['body'], more: object = {}) =>
-    renderPage({ title, clusterName, body, ...more })
+export function createSignInPages(
+  template: Pages,
+  { clusterName, hubOrigin }: Pick<PublicNames, 'clusterName' | 'hubOrigin'>,
+) {
+  const page = (title: string, body: PageLayout['body'], more: Partial<PageLayout> = {}) =>
+    template.render({ title, body, ...more })
 
   return {
     /** Lists the ways to sign in; each `href` starts one. */
@@ -73,12 +76,12 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
                 : html`<div class="card"><p>You have no applications yet.</p>
                   <p class="quiet">Ask your administrator for access.</p></div>`
           }`,
-        { wide: true },
+        { width: 'wide' },
       ),
 
     /** A person's own sessions. */
     sessions: (...shown: Parameters<typeof sessionsBody>) =>
-      page('Your sessions', sessionsBody(...shown), { wide: true }),
+      page('Your sessions', sessionsBody(...shown), { width: 'wide' }),
 
     /** Page for GET of the sign-out: only a click ends a session. */
     signOut: (user: string, others: { readonly signIns: number; readonly terminals: number }) =>
@@ -143,7 +146,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
           </div>
           <p class="reference">For support: <code>${`${problem.code} ${problem.requestId}`}</code></p>
         </div>`,
-        { home },
+        problem.status === 421 ? { on: 'elsewhere' } : {},
       )
     },
   }
@@ -151,7 +154,7 @@ export function createPages({ clusterName, hubOrigin }: Pick<PublicNames, 'clust
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-export type Pages = ReturnType<typeof createPages>
+export type SignInPages = ReturnType<typeof createSignInPages>
 
 function appCard({ name, description, labels, url }: HomeApp) {
   const tags = Object.entries(labels)

@@ -1,4 +1,4 @@
-import { html } from './html.ts'
+import { html } from '../../pages/html.ts'
 
 /** A session as its person sees it. */
 export interface ShownSession {
@@ -27,7 +27,7 @@ export function sessionsBody(
   return html`<div class="card">
     <h1>Your sessions</h1>
     <p class="quiet">${user}. Ending a session also cuts its open connections: downloads, live pages, terminals.</p>
-    <ul class="keys">${sessions.map((session) => row(session, now))}</ul>
+    <ul class="list">${sessions.map((session) => row(session, now))}</ul>
     <div class="actions">
       ${
         others

@@ -1,9 +1,7 @@
 import htm from 'htm'
 import { h, type VNode } from 'preact'
 import { renderToString } from 'preact-render-to-string'
-
-/** The markup of a page. Preact escapes every value, so raw HTML cannot be passed in. */
-export type Markup = VNode | VNode[] | string | null
+import type { Markup } from '../../api/pages.ts'
 
 // htm types its default export as CommonJS, but Node.js imports the function itself.
 /** Tagged template for markup: html`<p>${text}</p>`. */

@@ -1,0 +1,142 @@
+/** The parts of a refusal's page beside the refusal itself. */
+export interface Advice {
+  readonly title: string
+  readonly next: string | null
+  /** The best first. */
+  readonly steps: readonly Step[]
+}
+
+export type Step = 'home' | 'open' | 'retry'
+
+interface Texts {
+  readonly steps: Readonly<Record<Step, string>>
+  readonly learnMore: string
+  readonly reason: string
+  readonly request: string
+  readonly contact: string
+  readonly byStatus: Readonly<Record<number, Advice>>
+  readonly byCode: Readonly<Record<string, Advice>>
+  readonly otherwise: Advice
+  readonly signIn: string
+  readonly signInTitle: string
+  readonly signInFrame: string
+  readonly signInAgainTitle: string
+  readonly signInAgain: string
+  readonly signOutTitle: string
+  readonly signOutText: string
+  readonly signOut: string
+  readonly stay: string
+  readonly signedOutTitle: string
+  readonly signedOutText: string
+  readonly everywhere: string
+  readonly renewedTitle: string
+  readonly renewedText: string
+}
+
+const waitEn = 'Try again in a moment. If this continues, contact your administrator.'
+const askEn = 'If you need it, ask an administrator and give them the two codes below.'
+const waitDe =
+  'Versuchen Sie es gleich noch einmal. Wenn es so bleibt, wenden Sie sich an Ihre Administration.'
+const askDe = 'Wenn Sie sie brauchen, wenden Sie sich mit den beiden Codes an Ihre Administration.'
+
+/** The texts of the hub's pages on apps' hosts. */
+export const texts: Readonly<Record<'en' | 'de', Texts>> = {
+  en: {
+    steps: { home: 'Your applications', open: 'Open the application', retry: 'Try again' },
+    learnMore: 'Learn more',
+    reason: 'Reason',
+    request: 'Request',
+    contact: 'Contact',
+    byStatus: {
+      403: { title: 'You cannot open this', next: askEn, steps: ['home'] },
+      404: {
+        title: 'There is no such application',
+        next: 'Check the address, or ask an administrator whether the application still exists.',
+        steps: ['home'],
+      },
+      429: {
+        title: 'Too much at once',
+        next: 'Close other windows of this application, or wait a moment.',
+        steps: ['retry', 'home'],
+      },
+      502: { title: 'The application cannot be reached', next: waitEn, steps: ['retry', 'home'] },
+      503: { title: 'Not available right now', next: waitEn, steps: ['retry', 'home'] },
+      504: { title: 'The application did not respond in time', next: waitEn, steps: ['retry', 'home'] },
+    },
+    byCode: {
+      handover_refused: { title: 'This sign-in link no longer works', next: null, steps: ['open', 'home'] },
+      locked: { title: 'Your access is locked', next: askEn, steps: ['home'] },
+      not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
+    },
+    otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] },
+    signIn: 'Sign in',
+    signInTitle: 'Sign in to continue',
+    signInFrame: 'Sign in on a new tab, then come back here and reload this page.',
+    signInAgainTitle: 'Sign in, then send it again',
+    signInAgain:
+      'Your session has ended, so nothing was sent. Sign in, come back to this page, and send it again.',
+    signOutTitle: 'Sign out of this app?',
+    signOutText: 'You stay signed in to the hub and to your other applications.',
+    signOut: 'Sign out',
+    stay: 'Stay signed in',
+    signedOutTitle: 'You are signed out of this app',
+    signedOutText:
+      'While you are signed in to the hub, you may be able to open the app again without signing in.',
+    everywhere: 'Sign out everywhere',
+    renewedTitle: 'You are signed in',
+    renewedText: 'You can close this window and continue where you left off.',
+  },
+  de: {
+    steps: { home: 'Ihre Anwendungen', open: 'Anwendung öffnen', retry: 'Noch einmal versuchen' },
+    learnMore: 'Mehr dazu',
+    reason: 'Grund',
+    request: 'Anfrage',
+    contact: 'Kontakt',
+    byStatus: {
+      403: { title: 'Sie können das nicht öffnen', next: askDe, steps: ['home'] },
+      404: {
+        title: 'Diese Anwendung gibt es nicht',
+        next: 'Prüfen Sie die Adresse, oder fragen Sie Ihre Administration, ob es die Anwendung noch gibt.',
+        steps: ['home'],
+      },
+      429: {
+        title: 'Zu viel auf einmal',
+        next: 'Schließen Sie andere Fenster dieser Anwendung, oder warten Sie einen Moment.',
+        steps: ['retry', 'home'],
+      },
+      502: { title: 'Die Anwendung ist nicht erreichbar', next: waitDe, steps: ['retry', 'home'] },
+      503: { title: 'Zurzeit nicht verfügbar', next: waitDe, steps: ['retry', 'home'] },
+      504: {
+        title: 'Die Anwendung hat nicht rechtzeitig geantwortet',
+        next: waitDe,
+        steps: ['retry', 'home'],
+      },
+    },
+    byCode: {
+      handover_refused: { title: 'Dieser Anmeldelink gilt nicht mehr', next: null, steps: ['open', 'home'] },
+      locked: { title: 'Ihr Zugang ist gesperrt', next: askDe, steps: ['home'] },
+      not_found: { title: 'Diese Seite gibt es nicht', next: null, steps: ['open', 'home'] },
+    },
+    otherwise: {
+      title: 'Abgelehnt',
+      next: 'Gehen Sie zurück, und versuchen Sie einen anderen Weg.',
+      steps: ['home'],
+    },
+    signIn: 'Anmelden',
+    signInTitle: 'Melden Sie sich an, um fortzufahren',
+    signInFrame: 'Melden Sie sich in einem neuen Tab an, und laden Sie dann diese Seite neu.',
+    signInAgainTitle: 'Melden Sie sich an, und senden Sie es dann noch einmal',
+    signInAgain:
+      'Ihre Sitzung ist beendet, deshalb wurde nichts gesendet. Melden Sie sich an, und senden Sie es auf dieser Seite noch einmal.',
+    signOutTitle: 'Von dieser Anwendung abmelden?',
+    signOutText: 'Am Hub und an Ihren anderen Anwendungen bleiben Sie angemeldet.',
+    signOut: 'Abmelden',
+    stay: 'Angemeldet bleiben',
+    signedOutTitle: 'Sie sind von dieser Anwendung abgemeldet',
+    signedOutText:
+      'Solange Sie am Hub angemeldet sind, können Sie die Anwendung vielleicht ohne Anmeldung wieder öffnen.',
+    everywhere: 'Überall abmelden',
+    renewedTitle: 'Sie sind angemeldet',
+    renewedText: 'Sie können dieses Fenster schließen und dort weitermachen, wo Sie waren.',
+  },
+}
