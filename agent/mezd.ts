@@ -19,15 +19,18 @@ import { lockDataDir } from './data-lock.ts'
 import { openDiagnostics } from './diagnostics.ts'
 import { examineHub } from './doctor.ts'
 import { type HubAddress, readHubAddress } from './hub-address.ts'
+import { writeConfiguration } from './init.ts'
 import { selectTransports } from './transport-choice.ts'
 
 const HELP = `mezd keeps a tunnel to a Mezite hub and dials applications for it.
 
-Usage: mezd start --config mezd.yaml
+Usage: mezd init --proxy HOST:PORT --ca-pin sha256:... [--token-file FILE|-] [--config mezd.yaml]
+       mezd start --config mezd.yaml
        mezd start --proxy HOST:PORT [--token-file FILE|-] [--ca-pin sha256:...]
        mezd config check --config mezd.yaml
        mezd doctor --config mezd.yaml | --proxy HOST:PORT
 
+  init                write a configuration and the join token, and test the way to the hub
   start               connect to the hub and serve applications
   config check        report every problem of the configuration, and do nothing else
   doctor              test DNS, TCP, TLS, proxy, clock and each transport against the hub
@@ -67,13 +70,14 @@ export async function runMezd(args: readonly string[]): Promise<void> {
   if (args.includes('--version')) return void process.stdout.write(`mezd ${version()}\n`)
   const [command = '', ...rest] = args
   const check = command === 'config' && rest[0] === 'check'
-  if (command !== 'start' && command !== 'doctor' && !check) {
+  if (!['init', 'start', 'doctor'].includes(command) && !check) {
     const what = command ? `there is no command '${args.slice(0, 2).join(' ')}'` : 'a command is missing'
     process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))
     return
   }
   try {
     if (command === 'start') await start(rest)
+    else if (command === 'init') await init(rest)
     else if (command === 'doctor') await doctor(rest)
     else await checkConfiguration(rest.slice(1))
   } catch (error) {
@@ -87,7 +91,14 @@ async function checkConfiguration(args: readonly string[]): Promise<void> {
   process.stdout.write('The configuration is valid.\n')
 }
 
-async function doctor(args: readonly string[]): Promise<void> {
+async function init(args: readonly string[]): Promise<void> {
+  const file = await writeConfiguration(args, here)
+  process.stdout.write(`Wrote ${file}. The way to the hub:\n`)
+  await doctor(['--config', file], `Start the agent with: mezd start --config ${file}\n`)
+}
+
+/** @param next printed at the end, before the process exits */
+async function doctor(args: readonly string[], next = ''): Promise<void> {
   const config = await readAgentConfig(args, { program: here })
   const log = createLog({ level: 'error' })
   const kernel = createKernel({
@@ -105,6 +116,7 @@ async function doctor(args: readonly string[]): Promise<void> {
   process.stdout.write(
     through ? 'An agent can reach this hub.\n' : 'No transport gets through to this hub.\n',
   )
+  process.stdout.write(next)
   process.exit(through ? 0 : 1)
 }
 

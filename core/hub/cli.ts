@@ -7,6 +7,7 @@ import { printError } from '../kernel/error-text.ts'
 import { createLog } from '../log/program-log.ts'
 import { loadConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
+import { INIT_HELP, initHub } from './init.ts'
 
 /** Runs the hub for `mezhub start`. */
 export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promise<void>
@@ -23,12 +24,14 @@ const CONFIG = { config: { type: 'string', short: 'c' }, help: { type: 'boolean'
 const HELP = {
   '': `Usage: mezhub <command>
 
+  init                         write a configuration and create the first administrator
   start --config FILE          run the hub
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
 
   --version, --help
 `,
+  init: INIT_HELP,
   start: `Usage: mezhub start --config FILE
 
 Runs the hub until SIGTERM or SIGINT, which drain it; a second signal stops it at once. SIGHUP reopens log files.
@@ -63,6 +66,10 @@ async function run(
   print: (text: string) => void,
   warn: (text: string) => void,
 ): Promise<void> {
+  // It has flags of its own.
+  if (args[0] === 'init' && !args.some((arg) => arg === '--help' || arg === '-h')) {
+    return initHub(args.slice(1), print)
+  }
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,

@@ -1,5 +1,5 @@
 /** Test helpers for plugin authors. None of this runs in a hub or an agent. */
-export { type AdminClient, ApiError, adminClient } from './admin-client.ts'
+export { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export type { ConformTest } from './conformance-test.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'

@@ -13,7 +13,7 @@ import { manifestOf, root } from './workspaces.ts'
 
 /** What a policy and everything that it installs may take, in bytes. */
 const POLICY_BYTES = 10_000_000
-const START_MS = 120_000
+const START_MS = 300_000
 const tool = (name: string) => join(root, 'node_modules/.bin', name)
 const { NODE_OPTIONS: _, ...env } = process.env
 

@@ -1,0 +1,215 @@
+import { lookup } from 'node:dns/promises'
+import { unlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { parseArgs } from 'node:util'
+import { stringify } from 'yaml'
+import { MezError, messageOf } from '../kernel/error.ts'
+import { createLog } from '../log/program-log.ts'
+import { type AdminClient, ApiError, adminClient } from './api-server/admin-client.ts'
+import { formatAddress, isLocalhostName } from './config/address.ts'
+import { type LoadedConfig, loadConfig } from './config/config-loader.ts'
+import type { HubConfig } from './config/hub-config.ts'
+
+export const INIT_HELP = `Usage: mezhub init --public-addr HOST[:PORT] --apps-domain DOMAIN --admin NAME [flags]
+
+Writes a configuration, creates the database with a first administrator, checks names, port and certificate, and
+prints what is left to do. Asks for the three values on a terminal.
+
+  --config FILE          the file to write (default: mezhub.yaml)
+  --public-addr ADDRESS  the hub's own web host, with :PORT when it is not 443
+  --apps-domain DOMAIN   applications are below this domain
+  --admin NAME           the first administrator, who signs in with a passkey
+  --agent HOSTNAME       also print the command that starts the agent of this host
+  --listen-addr ADDRESS  where the hub listens (default: 0.0.0.0 and the port of --public-addr)
+  --cert-file FILE       certificate for the hub and the applications, in PEM, with --key-file FILE
+  --data-dir DIR         encryption key and embedded database (default: /var/lib/mezite)
+  --postgres             use the PostgreSQL of MEZITE_DATABASE_URL, which mezhub start then reads as well
+`
+
+const FLAGS = {
+  config: { type: 'string', default: 'mezhub.yaml' },
+  'public-addr': { type: 'string' },
+  'apps-domain': { type: 'string' },
+  admin: { type: 'string' },
+  agent: { type: 'string' },
+  'listen-addr': { type: 'string' },
+  'cert-file': { type: 'string' },
+  'key-file': { type: 'string' },
+  'data-dir': { type: 'string' },
+  postgres: { type: 'boolean', default: false },
+} as const
+
+const QUESTIONS = {
+  'public-addr': "The hub's public name (mezite.example.com): ",
+  'apps-domain': 'The domain of the applications (apps.example.com): ',
+  admin: 'Name of the first administrator: ',
+} as const
+
+type Flags = ReturnType<typeof parseFlags>
+const parseFlags = (args: readonly string[]) => parseArgs({ args: [...args], options: FLAGS }).values
+
+/** Runs `mezhub init`. Rejects, and removes the configuration again, if a hub cannot start with it. */
+export async function initHub(args: readonly string[], print: (text: string) => void): Promise<void> {
+  const flags = await complete(parseFlags(args))
+  const file = resolve(flags.config!)
+  await writeFile(file, settings(flags), { mode: 0o600, flag: 'wx' }).catch((cause: Error) => {
+    throw new MezError('MEZ_FILE_UNWRITABLE', `cannot write ${file}: ${messageOf(cause)}`, {
+      hint: 'Name another file with --config, or remove this one.',
+      cause,
+    })
+  })
+  try {
+    const loaded = await loadConfig({ file })
+    const checks = await examine(loaded.config)
+    print(report(loaded.config, checks, await firstLogins(loaded, flags.admin!, flags.agent)))
+  } catch (error) {
+    await unlink(file)
+    throw error
+  }
+}
+
+async function complete(flags: Flags): Promise<Flags> {
+  const missing = (Object.keys(QUESTIONS) as (keyof typeof QUESTIONS)[]).filter((name) => !flags[name])
+  if (missing.length > 0 && !process.stdin.isTTY) {
+    throw new MezError(
+      'MEZ_USAGE_WRONG',
+      `mezhub init needs ${missing.map((name) => `--${name}`).join(', ')}`,
+    )
+  }
+  const answers: Partial<Record<keyof typeof QUESTIONS, string>> = {}
+  if (missing.length > 0) {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr })
+    for (const name of missing) answers[name] = (await terminal.question(QUESTIONS[name])).trim()
+    terminal.close()
+  }
+  return { ...flags, ...answers }
+}
+
+function settings(flags: Flags): string {
+  const port = /:(\d+)$/.exec(flags['public-addr']!)?.[1] ?? '443'
+  const keypair = flags['cert-file'] !== undefined || flags['key-file'] !== undefined
+  return stringify({
+    ...(flags['data-dir'] === undefined ? {} : { data_dir: flags['data-dir'] }),
+    ...(flags.postgres ? { database: { driver: 'postgres' } } : {}),
+    proxy: {
+      listen_addr: flags['listen-addr'] ?? `0.0.0.0:${port}`,
+      public_addr: flags['public-addr'],
+      apps_domain: flags['apps-domain'],
+      ...(keypair
+        ? { https_keypair: { cert_file: flags['cert-file'] ?? '', key_file: flags['key-file'] ?? '' } }
+        : {}),
+    },
+  })
+}
+
+interface Check {
+  readonly what: string
+  /** Null if nothing is missing. */
+  readonly missing: string | null
+}
+
+/** Tests what a file cannot say: whether names resolve, and whether the port is free. */
+async function examine({ proxy, signInHost }: HubConfig): Promise<readonly Check[]> {
+  const hosts = new Set([
+    proxy.publicAddr.host,
+    signInHost,
+    ...(proxy.appsDomain ? [`app.${proxy.appsDomain}`] : []),
+  ])
+  const names = [...hosts]
+    .filter((host) => !isLocalhostName(host))
+    .map(async (host): Promise<Check> => {
+      const found = await lookup(host, { all: true }).catch(() => [])
+      const what = `${host} resolves${found.length > 0 ? ` to ${found.map(({ address }) => address).join(', ')}` : ''}`
+      return { what, missing: found.length > 0 ? null : `${host} does not resolve: add the DNS record` }
+    })
+  const address = formatAddress(proxy.listen)
+  const failure = await listens(proxy.listen)
+  const port = { what: `${address} is free`, missing: failure === null ? null : `${address}: ${failure}` }
+  const certificate = {
+    what: 'the certificate covers the hub and its applications',
+    missing: proxy.httpsKeypair
+      ? null
+      : 'browsers warn of the development certificate: get one for both names',
+  }
+  return [...(await Promise.all(names)), port, certificate]
+}
+
+function listens({ host, port }: { host: string; port: number }): Promise<string | null> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', (error) => resolve(messageOf(error)))
+    server.listen({ host, port }, () => server.close(() => resolve(null)))
+  })
+}
+
+interface FirstLogins {
+  readonly passkey: { readonly link: string; readonly expires: string }
+  /** The command of the agent, and the token that it asks for. */
+  readonly agent: { readonly command: string; readonly token: string } | null
+}
+
+/** Starts the hub on a free port of this machine until it has created the first administrator and the join token. */
+async function firstLogins(
+  { config, plugins }: LoadedConfig,
+  admin: string,
+  agent: string | undefined,
+): Promise<FirstLogins> {
+  const anywhere = { host: '127.0.0.1', port: 0 }
+  const proxy = { ...config.proxy, listen: anywhere, redirectListen: null, shutdownDelayMs: 0 }
+  const hidden = { ...config, proxy, diagnostics: { listen: anywhere }, shutdownGraceMs: 0 }
+  const { createHub } = await import('./hub.ts')
+  const hub = createHub({ config: hidden, plugins, log: createLog({ level: 'error', format: 'text' }) })
+  await hub.start()
+  try {
+    const api = adminClient(join(config.dataDir, 'admin.sock'))
+    await createAdministrator(api, admin)
+    const passkey = await api<FirstLogins['passkey']>('POST', `/users/${encodeURIComponent(admin)}/mfa`, {
+      type: 'webauthn',
+      sign_in: true,
+    })
+    const joining = { roles: ['app'], ttl_seconds: 86_400, agent_hostname: agent }
+    return { passkey, agent: agent === undefined ? null : await api('POST', '/tokens', joining) }
+  } finally {
+    await hub.stop()
+  }
+}
+
+/** A repeated init keeps the administrator of the first one. */
+async function createAdministrator(api: AdminClient, name: string): Promise<void> {
+  try {
+    await api('POST', '/users', { name, roles: ['admin', 'access'] })
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 409)) throw error
+  }
+}
+
+function report(
+  { file, proxy, publicNames, database, dataDir }: HubConfig,
+  checks: readonly Check[],
+  logins: FirstLogins,
+): string {
+  const { passkey, agent } = logins
+  const lines = [
+    `Wrote ${file}. The database is ${database.driver === 'embedded' ? `embedded, in ${dataDir}` : 'PostgreSQL'}.`,
+    '',
+    'DNS records, both to the address of this machine:',
+    `  ${proxy.publicAddr.host}.`,
+    `  *.${proxy.appsDomain}.`,
+    '',
+    'Checks:',
+    ...checks.map(({ what, missing }) => (missing === null ? `  ok       ${what}` : `  missing  ${missing}`)),
+    '',
+    'Redirect address for an OpenID provider, whose connector is named sso:',
+    `  ${publicNames.signInOrigin}/v1/webapi/oidc/callback/sso`,
+    '',
+    'Start the hub:',
+    `  mezhub start --config ${file}`,
+    '',
+    `Then create the administrator's passkey with this link, once, until ${passkey.expires}:`,
+    `  ${passkey.link}`,
+  ]
+  if (agent) lines.push('', 'Start the agent, and enter the token:', `  ${agent.command}`, `  ${agent.token}`)
+  return `${lines.join('\n')}\n`
+}

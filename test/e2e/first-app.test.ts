@@ -1,0 +1,133 @@
+/** "Your first application" of the README, each command as printed, with the names and addresses of this machine. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { seedDatabase } from '../../core/testing/database-seed.ts'
+import { freePort } from '../../core/testing/index.ts'
+import { root, textOf } from '../read-imports.ts'
+import { until } from '../until.ts'
+
+const section = textOf('README.md').split('\n## Your first application\n')[1]!.split('\n## ')[0]!
+const commands = [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, block]) =>
+  block!.trim().split('\n'),
+)
+
+const app = createServer((_request, response) => response.end('Grafana')).listen(0, '127.0.0.1')
+await once(app, 'listening')
+t.teardown(() => app.close())
+const cwd = t.testdir()
+const port = await freePort()
+const env = {
+  ...process.env,
+  PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
+  HOME: cwd,
+  MEZITE_DATA_DIR: join(cwd, 'data'),
+  MEZITE_DIAGNOSTICS_LISTEN_ADDR: '127.0.0.1:0',
+}
+await seedDatabase(join(cwd, 'data'))
+
+/** The words of a command, on this machine: loopback names with a development certificate. */
+function wordsOf(command: string): string[] {
+  return command
+    .replace(/ --cert-file \S+ --key-file \S+/, ` --listen-addr 127.0.0.1:${port} --data-dir data`)
+    .replaceAll('mezite.example.com:443', `hub.localhost:${port}`)
+    .replaceAll('mezite.example.com', `hub.localhost:${port}`)
+    .replaceAll('apps.example.com', 'apps.localhost')
+    .replaceAll('10.0.3.12:3000', `127.0.0.1:${(app.address() as AddressInfo).port}`)
+    .split(' ')
+}
+
+async function run(command: string): Promise<string> {
+  const [program, ...args] = wordsOf(command)
+  return (await promisify(execFile)(program!, args, { cwd, env })).stdout
+}
+
+/** Starts a program that runs until the end of the test. */
+function start(command: string, input = ''): void {
+  const [program, ...args] = wordsOf(command)
+  const child = spawn(program!, args, { cwd, env, stdio: ['pipe', 'ignore', 'inherit'] })
+  child.stdin.end(input)
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  })
+}
+
+t.test('the first application takes at most six commands', async (t) => {
+  t.ok(commands.length <= 6, `${commands.length} commands`)
+  const named = (start: string) => commands.find((command) => command.startsWith(start))!
+  t.strictSame(
+    commands.map((command) => command.split(' ').slice(0, 2).join(' ')),
+    ['npm install', 'mezhub init', 'mezhub start', 'mezctl apps', 'npm install', 'mezd start'],
+  )
+
+  const printed = await run(named('mezhub init'))
+  t.match(printed, new RegExp(`https://hub\\.localhost:${port}/v1/webapi/oidc/callback/sso`))
+  t.match(printed, new RegExp(`https://hub\\.localhost:${port}/web/enrol#`), 'the link of the administrator')
+  const [, agent, token] = /^ {2}(mezd start .*)\n {2}(\S+)$/m.exec(printed)!
+  const pin = /sha256:[0-9a-f]{64}/.exec(agent!)![0]
+  t.equal(wordsOf(named('mezd start')).join(' ').replace('sha256:…', pin), agent, 'the command of the agent')
+
+  start(named('mezhub start'))
+  await until(
+    () =>
+      run('mezctl status').then(
+        () => true,
+        () => false,
+      ),
+    'the hub runs',
+  )
+  await run(named('mezctl apps register'))
+  start(`${agent} --data-dir agent`, `${token}\n`)
+  const state = async () => JSON.parse(await run('mezctl apps get grafana --json')).status.state
+  await until(async () => (await state()) === 'ready', 'the agent reaches the application')
+  t.match(JSON.parse(await run('mezctl users get alice --json')), { roles: ['admin', 'access'] })
+})
+
+t.test('init says what is missing, and leaves no file that a hub cannot start with', async (t) => {
+  const failure = (command: string) => run(command).then(t.fail, ({ code, stderr }) => ({ code, stderr }))
+  t.match(await failure('mezhub init'), { code: 2, stderr: /--public-addr, --apps-domain, --admin/ })
+  const names = '--public-addr hub.example.com --apps-domain apps.example.com --admin a'
+  t.match(
+    await failure(`mezhub init ${names}`),
+    { code: 1, stderr: /MEZ_FILE_UNWRITABLE/ },
+    'the file exists',
+  )
+  for (const _ of [1, 2]) {
+    const refused = await failure(`mezhub init ${names} --config other.yaml`)
+    t.match(refused, { code: 1, stderr: /MEZ_CONFIG_INVALID/ }, 'no certificate for a public name')
+  }
+  t.match(await failure('mezd init --proxy hub.localhost'), { code: 2, stderr: /--ca-pin/ })
+})
+
+t.test('the agent writes its configuration, and tests the way to the hub', async (t) => {
+  const { token, ca_pin: pin } = JSON.parse(await run('mezctl tokens create --roles=app --json'))
+  const init = spawn(
+    'mezd',
+    [
+      'init',
+      '--proxy',
+      `hub.localhost:${port}`,
+      '--ca-pin',
+      pin,
+      '--hostname',
+      'node-2',
+      '--data-dir',
+      'node-2',
+    ],
+    { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  init.stdin.end(token)
+  let printed = ''
+  init.stdout.on('data', (text) => {
+    printed += text
+  })
+  const [code] = await once(init, 'close')
+  t.match(printed, /An agent can reach this hub\.\nStart the agent with: mezd start --config .*mezd\.yaml/)
+  t.equal(code, 0)
+  t.equal(await run('mezd config check --config mezd.yaml'), 'The configuration is valid.\n')
+})
