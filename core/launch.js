@@ -13,8 +13,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 const PASSED_ON_MS = 500
 
 /**
- * Starts a program of Mezite: on Node.js 24 or newer in this process, on an older one by starting the
- * Node.js that is pinned in the dependencies. This file must load on Node.js 20.
+ * Starts a program of Mezite: on Node.js 24 or newer in this process, on an older one by running the Node.js that is
+ * pinned in the dependencies, in place of this process if possible. This file must load on Node.js 20.
  *
  * @param {string} name the program, for messages
  * @param {string} base `import.meta.url` of the bin file, at the root of its package
@@ -89,11 +89,15 @@ function relaunch(name) {
     )
     process.exit(1)
   }
-  const child = spawn(node, process.argv.slice(1), {
+  // Since Node.js 22.15. An older one cannot replace itself: it waits, holds about 45 MB, and `mezctl status` reports it.
+  if (process.execve) return process.execve(node, [node, ...process.argv.slice(1)], process.env)
+  let child
+  // First, because a signal may arrive while the child starts.
+  for (const signal of SIGNALS) process.on(signal, () => child?.kill(signal))
+  child = spawn(node, process.argv.slice(1), {
     stdio: 'inherit',
-    env: { ...process.env, MEZITE_RELAUNCHED: '1' },
+    env: { ...process.env, MEZITE_RELAUNCHED: '1', MEZITE_PARENT_NODE: process.versions.node },
   })
-  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     process.stderr.write(`error: cannot start ${node}: ${error.message} (MEZ_NODE_OLD)\n`)
     process.exit(1)

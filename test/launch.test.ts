@@ -7,12 +7,12 @@ import t from 'tap'
 import { cleanEnv } from './oclif-cli/run-program.ts'
 
 const LAUNCH = pathToFileURL(join(import.meta.dirname, '../core/launch.js')).href
-/** What makes the Node.js of this test one that is too old, so that the pinned one is started. */
-const OLD =
-  "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.0.0'}})"
+/** Makes the Node.js of this test too old once, so that the pinned one is started; 22.15 can replace itself. */
+const OLD = (version: string) =>
+  `data:text/javascript,if(!process.env.WAS_OLD){process.env.WAS_OLD='1';Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}});${version < '22' ? 'delete process.execve' : ''}}`
 
 /** Starts a program on a Node.js that is too old, in a process group of its own, as a terminal does; it has begun. */
-async function start(t: { testdir(): string }, entry: string) {
+async function start(t: { testdir(): string }, entry: string, version = '20.0.0') {
   const folder = t.testdir()
   mkdirSync(join(folder, 'dist'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
@@ -23,7 +23,7 @@ async function start(t: { testdir(): string }, entry: string) {
     `import { launch } from ${JSON.stringify(LAUNCH)}\nawait launch('bin', import.meta.url, 'entry')`,
   )
   // The loader of the runner, which it hands on in NODE_OPTIONS, listens for signals itself.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', OLD, bin], {
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', OLD(version), bin], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: cleanEnv({}),
@@ -80,3 +80,17 @@ t.test('death by a signal gives the exit code of shells', async (t) => {
   process.kill(-program.pid, 'SIGINT')
   t.strictSame(await program.closed, [130, null])
 })
+
+t.test(
+  'an old Node.js is replaced and does not wait; only one that cannot replace itself is named',
+  async (t) => {
+    const entry = "console.log('begun', process.pid, process.env.MEZITE_PARENT_NODE ?? 'none')"
+    const replaced = await start(t, entry, '22.15.0')
+    t.strictSame(await replaced.closed, [0, null])
+    t.equal(replaced.said(), `begun ${replaced.pid} none\n`)
+    const waiting = await start(t, entry)
+    t.strictSame(await waiting.closed, [0, null])
+    t.match(waiting.said(), /^begun \d+ 20\.0\.0\n$/)
+    t.notMatch(waiting.said(), `begun ${waiting.pid} `)
+  },
+)

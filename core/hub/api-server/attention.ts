@@ -13,7 +13,7 @@ export const AUTHORITIES: readonly AuthorityName[] = ['hub-ca', 'agent-ca', 'use
 
 /** One problem that an operator should look at. */
 export interface Attention {
-  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database'
+  readonly kind: 'agent' | 'app' | 'certificate' | 'audit' | 'clock' | 'database' | 'runtime'
   /** Name of the agent, app, certificate, sink or hub. */
   readonly subject: string
   readonly message: string
@@ -25,7 +25,12 @@ type Watched = Pick<
 >
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
-export function createAttention(rooms: Watched, hub: string, clock: Clock) {
+export function createAttention(
+  rooms: Watched,
+  hub: string,
+  clock: Clock,
+  parentNode = process.env.MEZITE_PARENT_NODE,
+) {
   const startedMs = clock.now()
   const lastSeen = new Map<string, number>()
 
@@ -83,6 +88,10 @@ export function createAttention(rooms: Watched, hub: string, clock: Clock) {
     }
     if (!rooms.revisions.fresh())
       found.push({ kind: 'database', subject: hub, message: 'access data cannot be read' })
+    if (parentNode !== undefined) {
+      const message = `a process of Node.js ${parentNode} waits beside the hub and holds about 45 MB; start the hub with Node.js 24, or with 22.15 or newer`
+      found.push({ kind: 'runtime', subject: hub, message })
+    }
     return found
   }
 

@@ -37,13 +37,14 @@ t.test('status lists what needs attention', (t) => {
     registry: { clockAheadMs: -7_000 },
     revisions: { fresh: () => false },
   }
-  const attention = createAttention(rooms as never, 'hub-1', clock)
+  const attention = createAttention(rooms as never, 'hub-1', clock, '20.1.0')
   attention.changed({ hostname: 'gone', connected: false, reason: null })
   t.strictSame(
     attention.list().map(({ kind, subject }) => `${kind} ${subject}`),
     [
       'clock hub-1',
       'database hub-1',
+      'runtime hub-1',
       'certificate https_keypair',
       'audit full',
       'agent gone',
