@@ -3,6 +3,7 @@
  * or changes the process, cannot be here. `test/run.ts` runs what is imported here as this one file.
  */
 import './agent/allow-list.test.ts'
+import './agent/certificate-renewal.test.ts'
 import './agent/hub-link.test.ts'
 import './agent/outbound-connection.test.ts'
 import './architecture.test.ts'
