@@ -62,6 +62,31 @@ t.test('a person signs in and lands on the page first asked for', async (t) => {
   await context.close()
 })
 
+t.test('a fragment survives the sign-in, and reaches neither hub nor provider', async (t) => {
+  const { context, page } = await newPerson(browser)
+  const wanted = `${victim.url}/deep/page?q=1#/board/7?tab=a%20b`
+  const sent: string[] = []
+  page.on('request', (request) => sent.push(request.url() + (request.postData() ?? '')))
+  const problems: string[] = []
+  page.on('console', (message) => problems.push(message.text()))
+  await signInAs(page, ALICE, wanted)
+  await page.waitForURL(wanted)
+  t.equal(await page.textContent('#user'), 'alice@example.test')
+  t.strictSame(
+    sent.filter((one) => one.split('#')[0]?.includes('board')),
+    [],
+  )
+  t.strictSame(
+    problems.filter((text) => /Content.Security.Policy/i.test(text)),
+    [],
+  )
+  // With a session at the hub the redirects carry it.
+  await context.clearCookies({ name: SESSION })
+  await page.goto(`${victim.url}/#second`)
+  await page.waitForURL(`${victim.url}/#second`)
+  await context.close()
+})
+
 t.test('B19 a session id does not survive signing in again', async (t) => {
   const { context, page } = await newPerson(browser)
   await signInAs(page, ALICE, cluster.hubUrl)

@@ -8,6 +8,7 @@ import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
+import { sendPage } from './sign-in-desk.ts'
 
 /**
  * Leads a browser into an app or to the hub's own pages, after `/web/launch` and after each sign-in: first sign-in, then
@@ -20,7 +21,7 @@ export async function launch(
   reply: FastifyReply,
   state: LoginState,
 ): Promise<FastifyReply> {
-  const { sessions, catalog, publicNames, revisions } = deps
+  const { sessions, catalog, publicNames, revisions, pages } = deps
   reply.header('cache-control', 'no-store')
   if (!revisions.fresh()) {
     reply.header('retry-after', '2')
@@ -32,8 +33,13 @@ export async function launch(
   if (state.appHost === null && session) return reply.redirect(publicNames.signInOrigin + state.path, 303)
   const location =
     state.appHost === null ? null : await nextLocation(deps, desk, request, state, app, session)
+  // Redirects keep a fragment, and pages lose it.
+  const direct = location?.startsWith(`https://${state.appHost}${publicNames.portSuffix}/`) ?? false
+  if (!direct && mayHaveFragment(request, state))
+    return sendPage(reply, pages.keepFragment(`${request.url}&fragment=`))
   if (location === null) return beginLogin(deps, reply, { state: desk.seal(state), connector })
-  return reply.header('referrer-policy', 'no-referrer').redirect(location, 303)
+  reply.header('referrer-policy', 'no-referrer')
+  return state.fragment ? sendPage(reply, pages.restoreFragment(location)) : reply.redirect(location, 303)
 }
 
 /** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
@@ -52,6 +58,20 @@ export async function meet(
   const location = await nextLocation(deps, desk, request, state, app, session, met)
   if (location !== null) return location
   throw new Problem(401, 'login_required', 'Your session has ended. Open the page again.')
+}
+
+/**
+ * True for a browser that has just come from an app and was not asked for a fragment yet. Every browser sends these three
+ * fields with a navigation; other clients get plain redirects.
+ */
+function mayHaveFragment({ url, headers }: FastifyRequest, { fragment }: LoginState): boolean {
+  return (
+    fragment === undefined &&
+    url.startsWith('/web/launch?') &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document' &&
+    headers['upgrade-insecure-requests'] === '1'
+  )
 }
 
 function stale(): Problem {

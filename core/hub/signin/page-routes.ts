@@ -11,6 +11,7 @@ import { launch } from './app-launch.ts'
 import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'
 import { beginLogin, expired } from './login-routes.ts'
 import { launchUrl } from './me-routes.ts'
+import { fragmentScript, fragmentScriptPath } from './pages/fragment-script.ts'
 import { fieldOf, readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
@@ -46,6 +47,13 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
       .header('cache-control', 'public, max-age=31536000, immutable')
       .send(asset.content)
   })
+
+  app.get(fragmentScriptPath, page, (_request, reply) =>
+    reply
+      .type('text/javascript; charset=utf-8')
+      .header('cache-control', 'public, max-age=31536000, immutable')
+      .send(fragmentScript),
+  )
 
   app.get('/', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)

@@ -40,5 +40,12 @@ export function readTarget(
   const bare = portSuffix !== '' && host.endsWith(portSuffix) ? host.slice(0, -portSuffix.length) : host
   if (bare.length > 253 || !HOST.test(bare) || !bare.endsWith(`.${names.appsDomain}`)) return null
   if (!NONCE_HASH.test(nonce)) return null
-  return { appHost: bare, path: safePath(path), nonceHash: nonce }
+  const { fragment } = query
+  const asked = fragment === '1' || fragment === '0'
+  return {
+    appHost: bare,
+    path: safePath(path),
+    nonceHash: nonce,
+    ...(asked && { fragment: fragment === '1' }),
+  }
 }

@@ -11,13 +11,16 @@ const STATE_TTL_MS = 10 * 60_000
 const MAX_SEALED = 12_000
 const place = { table: 'sign_in', id: 'state', purpose: 'login-state' }
 
+/** What `JSON.stringify` makes of a state; an older hub has sealed no fragment. */
+type Sealed = [expires: number, appHost: string, path: string, nonceHash: string, fragment?: boolean | null]
+
 /** Completes every sign-in: sealed return targets, sessions and their lifetimes. */
 export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
   const { secretBox, users, sessions, locks, publicNames, audit, methods, clock, log } = deps
 
   return {
-    seal: ({ appHost, path, nonceHash }) => {
-      const text = JSON.stringify([clock.now() + STATE_TTL_MS, appHost, safePath(path), nonceHash])
+    seal: ({ appHost, path, nonceHash, fragment }) => {
+      const text = JSON.stringify([clock.now() + STATE_TTL_MS, appHost, safePath(path), nonceHash, fragment])
       return secretBox.seal(place, Buffer.from(text)).toString('base64url')
     },
 
@@ -25,8 +28,9 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
       if (sealed.length > MAX_SEALED || !/^[A-Za-z0-9_-]+$/.test(sealed)) return null
       try {
         const opened = secretBox.open(place, Buffer.from(sealed, 'base64url')).toString('utf8')
-        const [expires, appHost, path, nonceHash] = JSON.parse(opened) as [number, string, string, string]
-        return expires > clock.now() ? ({ appHost, path, nonceHash } satisfies LoginState) : null
+        const [expires, appHost, path, nonceHash, fragment] = JSON.parse(opened) as Sealed
+        if (expires <= clock.now()) return null
+        return { appHost, path, nonceHash, fragment: fragment ?? undefined } satisfies LoginState
       } catch {
         return null
       }

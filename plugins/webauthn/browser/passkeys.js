@@ -59,7 +59,8 @@
       const asked = await post('/web/mfa/begin', { state, level })
       const response = await assert(asked)
       const { location } = await post('/web/mfa/finish', { state, ceremony: asked.ceremony, response })
-      globalThis.location.assign(location)
+      // The fragment of the app's URL has come along with the redirect to this page.
+      globalThis.location.assign(location + globalThis.location.hash)
     },
 
     async program() {

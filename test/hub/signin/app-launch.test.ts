@@ -152,3 +152,26 @@ t.test(
     t.match(leaving.cookies(new URL(host.url).host) ?? '', /^(?!.*mezite_session=\w)/)
   },
 )
+
+t.test(
+  'a browser keeps the fragment before a sign-in and restores it afterwards; others are redirected',
+  async (t) => {
+    const browser = {
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      'upgrade-insecure-requests': '1',
+    }
+    const stranger = new Visitor()
+    t.equal((await stranger.fetch(launch)).status, 302, 'no browser')
+    const kept = await stranger.fetch(launch, { headers: browser })
+    t.equal(kept.status, 200)
+    t.match(kept.text, /data-keep="[^"]+&amp;fragment="/)
+    t.notMatch(kept.text, /<script>|javascript:/)
+    t.equal((await stranger.fetch(`${launch}&fragment=0`, { headers: browser })).status, 302)
+    const signedIn = await stranger.open(`${launch}&fragment=1`)
+    const restored = /data-restore="([^"]+)"/.exec(signedIn.text)?.[1] ?? ''
+    t.equal(new URL(restored).host.split(':')[0], 'grafana.apps.example.com', 'the target is the app alone')
+    const direct = await stranger.fetch(launch, { headers: browser })
+    t.equal(direct.status, 303, 'with a session the redirect carries it')
+  },
+)

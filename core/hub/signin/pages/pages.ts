@@ -3,6 +3,7 @@ import type { PageLayout, Pages } from '../../../api/pages.ts'
 import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'
 import { html } from '../../pages/html.ts'
+import { fragmentScriptPath } from './fragment-script.ts'
 import { sessionsBody } from './sessions-page.ts'
 
 /** Headings that replace the plain status phrase. */
@@ -47,6 +48,28 @@ export function createSignInPages(
             ${choices.map(({ title, href }) => html`<li><a class="button" href=${href}>Continue with ${title}</a></li>`)}
           </ul>
         </div>`,
+      ),
+
+    /** Before a sign-in: stores the fragment of the URL, then continues at `target` followed by 1, or 0 without a fragment. */
+    keepFragment: (target: string) =>
+      page(
+        'Sign in',
+        html`<div class="card" data-fragment data-keep=${target}>
+          <p class="quiet">One moment, please.</p>
+          <noscript><meta http-equiv="refresh" content=${`0; url=${target}0`} /></noscript>
+        </div>`,
+        { scripts: [fragmentScriptPath] },
+      ),
+
+    /** After a sign-in: continues at `target` with the fragment that `keepFragment` stored. */
+    restoreFragment: (target: string) =>
+      page(
+        'Signed in',
+        html`<div class="card" data-fragment data-restore=${target}>
+          <p class="quiet">One moment, please.</p>
+          <noscript><meta http-equiv="refresh" content=${`0; url=${target}`} /></noscript>
+        </div>`,
+        { scripts: [fragmentScriptPath] },
       ),
 
     /** The person, their apps and sign-out. `locked` explains why the person's roles open no app. */
