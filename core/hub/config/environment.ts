@@ -5,7 +5,16 @@ import { hubSchema } from './schema.ts'
 const PREFIX = 'MEZITE_'
 
 /** Variables that other parts and the other programs read. */
-const ELSEWHERE = ['ENCRYPTION_KEY', 'RELAUNCHED', 'PARENT_NODE', 'AUTH_TOKEN', 'PROXY', 'CA_FILE', 'JOIN_TOKEN', 'BROWSER']
+const ELSEWHERE = [
+  'ENCRYPTION_KEY',
+  'RELAUNCHED',
+  'PARENT_NODE',
+  'AUTH_TOKEN',
+  'PROXY',
+  'CA_FILE',
+  'JOIN_TOKEN',
+  'BROWSER',
+]
 
 type Leaf = { readonly path: readonly string[]; readonly type: string | undefined }
 
