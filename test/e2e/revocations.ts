@@ -252,3 +252,31 @@ export async function startRevocations(
     },
   }
 }
+
+/** What many revocations came to: milliseconds to the end of each stream, and what the calls reported. */
+export interface RevocationTally {
+  readonly here: readonly number[]
+  readonly there: readonly number[]
+  readonly missed: readonly string[]
+  /** Milliseconds that each response reports. */
+  readonly reported: readonly number[]
+  /** Share of responses that report what was cut, from 0 to 1. */
+  readonly rightShare: number
+  readonly deafened: number
+}
+
+/** Revokes access in each way in turn; every other turn of all ways, the notification connections are cut before. */
+export async function revokeInRounds({ revoke }: Revocations, rounds: number): Promise<RevocationTally> {
+  const outcomes: Outcome[] = []
+  for (let round = 0; round < rounds; round++)
+    outcomes.push(await revoke(round, Math.floor(round / WAYS) % 2 === 1))
+  const told = outcomes.flatMap(({ told }) => told)
+  return {
+    here: outcomes.flatMap(({ here }) => here),
+    there: outcomes.flatMap(({ there }) => there),
+    missed: outcomes.flatMap(({ missed }, round) => missed.map((each) => `round ${round}, ${each}`)),
+    reported: told.map(({ cut }) => cut?.ms ?? Number.NaN),
+    rightShare: told.filter(({ right }) => right).length / told.length,
+    deafened: outcomes.reduce((sum, { deafened }) => sum + deafened, 0),
+  }
+}

@@ -9,6 +9,7 @@ import { networks } from './lines/networks.ts'
 import { nonsense } from './lines/nonsense.ts'
 import { outage } from './lines/outage.ts'
 import { reconnects } from './lines/reconnects.ts'
+import { revocations } from './lines/revocations.ts'
 import { slowClients } from './lines/slow-clients.ts'
 import { slowReaders } from './lines/slow-readers.ts'
 import { transportFigures } from './lines/transport-figures.ts'
@@ -27,6 +28,7 @@ export const lines: readonly Line[] = [
   reconnects,
   kills,
   networks,
+  revocations,
   webSockets,
   transportFigures,
   costs,
