@@ -6,10 +6,14 @@ import { PGlite } from '@electric-sql/pglite'
 /**
  * Puts an empty embedded database into a data folder that has none: a hub opens it in half a second, whereas creating
  * one takes three. The database is created once for each version of PGlite and cached in `node_modules/.cache`. If
- * `MEZITE_TEST_DATABASE` names a folder, that folder is copied instead, including its migrations.
+ * `MEZITE_TEST_DATABASE` names a folder, `migrated` copies that folder instead, including its migrations.
  */
-export async function seedDatabase(dataDir: string): Promise<void> {
-  const seed = process.env.MEZITE_TEST_DATABASE ?? (await madeSeed())
+export async function seedDatabase(
+  dataDir: string,
+  content: 'migrated' | 'empty' = 'migrated',
+): Promise<void> {
+  const migrated = content === 'migrated' ? process.env.MEZITE_TEST_DATABASE : undefined
+  const seed = migrated ?? (await madeSeed())
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await cp(seed, join(dataDir, 'database'), { recursive: true, errorOnExist: true, force: false })
 }

@@ -9,6 +9,7 @@ import type { AnyPlugin } from '../kernel/plugin.ts'
 import { seedDatabase } from './database-seed.ts'
 import { freePort } from './free-port.ts'
 import { memoryLog } from './memory-log.ts'
+import { createTestDatabase } from './test-database.ts'
 import { Visitor } from './visitor.ts'
 
 /** A plugin as a value, with its configuration under `plugins:`. */
@@ -55,16 +56,28 @@ const ATTEMPTS = 5
 const READY_MS = 60_000
 
 /**
- * Starts a complete hub in this process: embedded database in its own folder, free ports of 127.0.0.1, a development
- * certificate, the standard plugins and yours. Names are below `.localhost`, which a `Visitor` resolves itself. Rejects
- * like `mezhub start`, with all problems of the configuration. Stop the hub at the end of the test.
+ * Starts a complete hub in this process: a database of its own, free ports of 127.0.0.1, a development certificate, the
+ * standard plugins and yours. The database is embedded, unless `MEZITE_TEST_POSTGRES` names one on a PostgreSQL server to
+ * copy; `config.database` selects another. Names are below `.localhost`, which a `Visitor` resolves itself. Rejects like
+ * `mezhub start`, with all problems of the configuration. Stop the hub at the end of the test.
  */
 export async function createTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const dir = await mkdtemp(join(tmpdir(), 'mezite-test-hub-'))
+  let drop = async () => {}
+  const remove = async () => {
+    await drop()
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  }
   try {
-    await seedDatabase(join(dir, 'data'))
+    const config = { ...options.config }
+    const dataDir = join(dir, 'data')
+    if (config.database === undefined) {
+      const { url, ...database } = await createTestDatabase(dataDir)
+      drop = database.drop
+      if (url !== null) config.database = { driver: 'postgres', url }
+    } else if (config.data_dir === undefined) await seedDatabase(dataDir)
     for (let attempt = 1; ; attempt++) {
-      const hub = await launch(dir, options).catch((error: NodeJS.ErrnoException) => {
+      const hub = await launch(dir, { ...options, config }, remove).catch((error: NodeJS.ErrnoException) => {
         // Another program took the port after it was chosen.
         if (error.code !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error
         return null
@@ -72,12 +85,12 @@ export async function createTestHub(options: TestHubOptions = {}): Promise<TestH
       if (hub) return hub
     }
   } catch (error) {
-    await rm(dir, { recursive: true, force: true })
+    await remove()
     throw error
   }
 }
 
-async function launch(dir: string, options: TestHubOptions): Promise<TestHub> {
+async function launch(dir: string, options: TestHubOptions, remove: () => Promise<void>): Promise<TestHub> {
   const file = join(dir, 'mezhub.yaml')
   const dataDir = join(dir, 'data')
   await writeFile(file, stringify(settings(await freePort(), dataDir, options.config)), { mode: 0o600 })
@@ -113,7 +126,7 @@ async function launch(dir: string, options: TestHubOptions): Promise<TestHub> {
     log: lines,
     async stop() {
       await hub.stop()
-      await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+      await remove()
     },
   }
 }

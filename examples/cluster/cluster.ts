@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freePort } from '@mezite/core/testing'
+import { adminClient, freePort } from '@mezite/core/testing'
 import { type HubPlace, type HubPlaces, oneHub, twoHubs } from './hub-places.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { findProgram } from './program-lookup.ts'
@@ -204,7 +204,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       ],
       env: { MEZITE_JOIN_TOKEN: joining.token },
       logFile: logFile('agent'),
-      ready: (signal) => Promise.all(hubs.map(({ dataDir }) => isConnected(mezctlOf(dataDir), signal))),
+      ready: (signal) =>
+        Promise.all(hubs.map(({ dataDir }) => isConnected(join(dataDir, 'admin.sock'), signal))),
     })
 
     const app = (name: string) => `https://${name}.${appsDomain}:${hubPort}`
@@ -261,9 +262,10 @@ async function isReady(port: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function isConnected(mezctl: Mezctl, signal: AbortSignal): Promise<void> {
+async function isConnected(adminSocket: string, signal: AbortSignal): Promise<void> {
+  const api = adminClient(adminSocket)
   while (!signal.aborted) {
-    const agents = JSON.parse(await mezctl('agents', 'ls', '--format', 'json')) as { connected: boolean }[]
+    const agents = await api<{ connected: boolean }[]>('GET', '/agents')
     if (agents.some((agent) => agent.connected)) return
     await pause(100)
   }

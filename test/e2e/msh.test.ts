@@ -11,12 +11,12 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { freePort } from '../../core/testing/free-port.ts'
-import { startPostgres } from '../../core/testing/postgres.ts'
 import { Visitor } from '../../core/testing/visitor.ts'
 import { signIn } from '../../examples/cluster/check/person-steps.ts'
 import { type Person, people } from '../../examples/cluster/people.ts'
 import { Children } from '../bench/children.ts'
 import { startSshd } from '../bench/targets/private-sshd.ts'
+import { postgresStore } from '../hub/database/stores.ts'
 import { openApps, runMsh, startMsh } from '../oclif-cli/msh-program.ts'
 import { until } from '../until.ts'
 import { sshThrough } from './ssh-through.ts'
@@ -33,6 +33,7 @@ const [alice, bob] = people
 const proxy = new URL(cluster.hubUrl).host
 const envOf = ({ id }: { id: string }) => ({ MSH_HOME: join(homes, id), MEZITE_BROWSER: '/bin/true' })
 const env = envOf(alice)
+const PLATFORM = { env: 'demo', team: 'platform' }
 
 /** Signs in with msh, allowing it on the hub's page. */
 async function login(person: Person, ...more: string[]) {
@@ -45,16 +46,16 @@ async function login(person: Person, ...more: string[]) {
   return { page, done, ended: await msh.ended }
 }
 
-const register = (name: string, uri: string, labels: string, ...more: string[]) =>
-  cluster.mezctl(
-    ...['apps', 'register', '--name', name, '--uri', uri, '--labels', labels],
-    ...['--agent-hostname', 'demo-node', ...more],
-  )
+const register = (name: string, uri: string, labels: Record<string, string> = PLATFORM) =>
+  cluster.api('PUT', `/apps/${name}`, {
+    kind: 'app',
+    version: 'v1',
+    metadata: { name, labels },
+    spec: { uri, protocol: 'tcp', agents: ['demo-node'] },
+  })
 
-async function audit(type: string, app: string): Promise<Record<string, unknown>[]> {
-  const asked = ['--type', type, '--app', app, '--limit', '10000']
-  return JSON.parse(await cluster.mezctl('audit', 'ls', ...asked, '--json'))
-}
+const audit = (type: string, app: string) =>
+  cluster.api<Record<string, unknown>[]>('GET', `/audit?type=${type}&app=${app}&limit=10000`)
 
 t.test('login through the connector that is named; the page names msh and this machine', async (t) => {
   const { page, done, ended } = await login(alice, '--auth', 'sso', '--ttl', '2h')
@@ -70,13 +71,7 @@ t.test('login through the connector that is named; the page names msh and this m
 })
 
 t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {
-  await register(
-    'redis-internal',
-    `tcp://127.0.0.1:${redisPort}`,
-    'env=demo,team=platform',
-    '--protocol',
-    'tcp',
-  )
+  await register('redis-internal', `tcp://127.0.0.1:${redisPort}`)
   const listed = JSON.parse((await runMsh(['app', 'ls', '--json'], env)).out)
   const names = listed.map(({ name }: { name: string }) => name)
   t.ok(names.includes('redis-internal') && names.includes('identity'), names)
@@ -136,7 +131,7 @@ async function keepAsking(port: number): Promise<void> {
 }
 
 t.test('what was open when msh, the agent or the hub was killed ends in the audit', async (t) => {
-  await register('redis-busy', `tcp://127.0.0.1:${redisPort}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  await register('redis-busy', `tcp://127.0.0.1:${redisPort}`)
   const first = await openApps(['redis-internal'], env)
   await holdRedis(t, first.ports['redis-internal']!)
   first.child.kill('SIGKILL')
@@ -167,10 +162,10 @@ t.test('what was open when msh, the agent or the hub was killed ends in the audi
 })
 
 t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t) => {
-  const postgres = await startPostgres()
-  t.teardown(() => postgres.close())
-  const url = new URL(await postgres.createDatabase())
-  await register('orders-db', `tcp://${url.host}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  const store = await postgresStore()
+  t.teardown(() => store.close())
+  const url = new URL(((await store.config()) as { url: string }).url)
+  await register('orders-db', `tcp://${url.host}`)
   const file = join(homes, 'ci.pem')
   t.equal((await login(alice, '--out', file)).ended.code, 0)
   const nowhere = { MSH_HOME: join(homes, 'ci'), MSH_IDENTITY: file }
@@ -194,7 +189,7 @@ t.test('psql reaches a PostgreSQL, with an identity file, unattended', async (t)
 t.test('a server that speaks TLS is verified by its client, end to end', async (t) => {
   const { port, caFile, close } = await startTlsServer(homes)
   t.teardown(close)
-  await register('ledger', `tcp://127.0.0.1:${port}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  await register('ledger', `tcp://127.0.0.1:${port}`)
   const msh = await openApps(['ledger'], env)
   const [at, url] = [`ledger.test:${msh.ports.ledger}`, `https://ledger.test:${msh.ports.ledger}/`]
   const curl = (trusted: string, ...args: string[]) => {
@@ -213,7 +208,7 @@ t.test('ssh runs commands on a machine, whose host key it verifies', async (t) =
   const children = new Children()
   t.teardown(() => children.stop())
   const sshd = await startSshd(children, homes)
-  await register('host', `tcp://127.0.0.1:${sshd.port}`, 'env=demo,team=platform', '--protocol', 'tcp')
+  await register('host', `tcp://127.0.0.1:${sshd.port}`)
   const msh = await openApps(['host'], env)
   const ssh = sshThrough(sshd, msh.ports.host!, homes)
   t.same(await ssh('echo $((6 * 7)); exit 3', ''), { code: 3, out: Buffer.from('42\n') })
@@ -231,7 +226,7 @@ t.test('I121 who may not is told why in plain words', async (t) => {
   )
   await cluster.mezctl('roles', 'create', '--from-file', join(homes, 'careful.yaml'))
   await cluster.mezctl('users', 'update', alice.email, '--roles', 'careful')
-  await register('signer', 'tcp://127.0.0.1:9', 'env=signer', '--protocol', 'tcp')
+  await register('signer', 'tcp://127.0.0.1:9', { env: 'signer' })
   t.equal((await login(bob)).ended.code, 0)
   const refusals: [Person, string, RegExp][] = [
     [bob, 'redis-internal', /redis-internal; ask an administrator.*\((role_missing|label_mismatch)\)/],

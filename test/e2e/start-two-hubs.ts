@@ -12,6 +12,7 @@ import {
   type TestPostgres,
   Visitor,
 } from '../../core/testing/index.ts'
+import { createPostgresDatabase } from '../../core/testing/test-database.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
 import './plain-programs.ts'
@@ -30,10 +31,11 @@ export interface RunningHub {
   restart(): Promise<void>
 }
 
-/** PostgreSQL, and one address in front of the hubs that are started on it. */
+/** A PostgreSQL database, and one address in front of the hubs that are started on it. */
 export interface Site {
   readonly dir: string
-  readonly postgres: TestPostgres
+  /** The server of these hubs alone; null: they share one with other tests. */
+  readonly postgres: TestPostgres | null
   readonly databaseUrl: string
   readonly hubUrl: string
   readonly balancer: Balancer
@@ -54,6 +56,8 @@ export interface TwoHubs extends Site {
 export interface SiteOptions {
   /** Added to the configuration of each hub. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** The hubs migrate an empty database; otherwise they start on one that is migrated, if there is one to copy. */
+  readonly emptyDatabase?: true
   /** The way of a hub to the database, by its name and the straight way. */
   readonly databaseUrl?: (name: string, url: string) => string
   /** Address that the hubs listen on; default 127.0.0.1. */
@@ -83,9 +87,10 @@ export async function startSite(
   t.teardown(async () => {
     for (const close of closers.reverse()) await close()
   })
-  const postgres = await startPostgres()
-  closers.push(() => postgres.close())
-  const url = await postgres.createDatabase()
+  const shared = options.emptyDatabase ? null : await createPostgresDatabase()
+  const postgres = shared === null ? await startPostgres() : null
+  closers.push(() => shared?.drop() ?? postgres?.close())
+  const url = shared?.url ?? (await postgres!.createDatabase())
   const balancer = await startBalancer()
   closers.push(() => balancer.close())
 

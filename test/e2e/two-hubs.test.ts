@@ -15,7 +15,7 @@ import { steadyRequests } from './steady-requests.ts'
 
 const CUT_MS = 5_000
 /** Requests a second during the restarts. */
-const RATE = 200
+const RATE = 100
 const ALICE = 'alice@example.com'
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
@@ -47,7 +47,7 @@ t.teardown(() => {
   server.closeAllConnections()
 })
 
-const pair = await startTwoHubs(t, { config: { shutdown_grace: '3s' } })
+const pair = await startTwoHubs(t, { config: { shutdown_grace: '3s' }, emptyDatabase: true })
 const { a, b, dir } = pair
 interface Node {
   readonly hub: RunningHub

@@ -7,7 +7,7 @@ import { oidcMigrations } from '../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../plugins/oidc/spent-tokens.ts'
 import { createCeremonies } from '../../plugins/webauthn/ceremonies.ts'
 import { webauthnMigrations } from '../../plugins/webauthn/migrations.ts'
-import { open, pgliteStore } from '../hub/database/stores.ts'
+import { openTestDatabase } from '../hub/database/stores.ts'
 
 let passed = 0
 const clockAhead = (ms: number) => ({
@@ -16,13 +16,8 @@ const clockAhead = (ms: number) => ({
 })
 
 async function databaseOf(t: { teardown(end: () => unknown): void }, migrations: Migrations) {
-  const store = await pgliteStore()
-  const database = await open(await store.config())
-  t.teardown(async () => {
-    await database.close()
-    await store.close()
-  })
-  await database.migrate([migrations])
+  const database = await openTestDatabase([migrations])
+  t.teardown(database.close)
   return database.db
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { FakeIssuer, freePort, type Visitor } from '../../core/testing/index.ts'
+import { FakeIssuer, freePort, type TestPostgres, type Visitor } from '../../core/testing/index.ts'
 import { type Program, startProgram } from '../../examples/cluster/program.ts'
 import { Children } from '../bench/children.ts'
 import { line } from '../bench/targets/msh-path.ts'
@@ -25,6 +25,7 @@ export interface SoakCluster extends TwoHubs {
   readonly live: Part
   readonly livePort: number
   readonly liveUrl: string
+  readonly postgres: TestPostgres
   /** Between each agent and its hub, in the order of `nodes`. */
   readonly networks: readonly Balancer[]
   /** Resolves when both agents of the hub have their tunnels. */
@@ -53,7 +54,7 @@ export async function startSoakCluster(
   t.teardown(() => children.stop())
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
-  const hubs = await startTwoHubs(t, { ...options, env: () => env })
+  const hubs = await startTwoHubs(t, { ...options, emptyDatabase: true, env: () => env })
   const { a, b } = hubs
   hubs.balanceTo(a, b)
   const networks = await Promise.all(
@@ -146,7 +147,21 @@ export async function startSoakCluster(
       streams: () => streams('node-1'),
     }),
   ]
-  return { ...hubs, nodes, live, livePort, liveUrl, networks, agentsOf, watches, children, signIn, openEcho }
+  const postgres = hubs.postgres!
+  return {
+    ...hubs,
+    postgres,
+    nodes,
+    live,
+    livePort,
+    liveUrl,
+    networks,
+    agentsOf,
+    watches,
+    children,
+    signIn,
+    openEcho,
+  }
 }
 
 async function startPart(

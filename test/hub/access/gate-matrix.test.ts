@@ -72,7 +72,7 @@ const world = defineHubPlugin({
 
 const tcp = await startTcpHub({
   plugins: [acme, world],
-  config: { proxy: { apps_oidc_connector: 'sso' } },
+  config: { proxy: { apps_oidc_connector: 'sso' }, database: { driver: 'embedded' } },
 })
 const { hub } = tcp
 const web = createServer((request, response) => {

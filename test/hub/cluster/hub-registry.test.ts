@@ -8,9 +8,9 @@ import { createPeers } from '../../../core/hub/cluster/peers.ts'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { until } from '../../until.ts'
-import { keptLog, open, postgresStore } from '../database/stores.ts'
+import { keptLog, open, ownPostgresStore } from '../database/stores.ts'
 
-const store = await postgresStore()
+const store = await ownPostgresStore()
 t.teardown(() => store.close())
 const config = await store.config()
 

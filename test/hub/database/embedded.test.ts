@@ -17,7 +17,9 @@ import { keptLog, open } from './stores.ts'
 async function folderFor(t: { teardown(end: () => unknown): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mezite-embedded-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  return join(folder, 'data')
+  const dataDir = join(folder, 'data')
+  await seedDatabase(dataDir, 'empty')
+  return dataDir
 }
 
 function startWriter(dataDir: string) {
@@ -29,23 +31,19 @@ function startWriter(dataDir: string) {
   return { child, lines: createInterface({ input: child.stdout }) }
 }
 
-t.test(
-  'one hub at a time; the second is told who has the directory, which is closed to others',
-  async (t) => {
-    const dataDir = await folderFor(t)
-    const first = await open({ driver: 'embedded', dataDir })
-    t.equal((await stat(dataDir)).mode & 0o777, 0o700)
-    await t.rejects(open({ driver: 'embedded', dataDir }), {
-      code: 'MEZ_DATABASE_LOCKED',
-      message: `the data directory ${dataDir} is in use by the process with pid ${process.pid}`,
-    })
-    await sql`SELECT 1`.execute(first.db)
-    await first.close()
-    await first.close()
-    const again = await open({ driver: 'embedded', dataDir })
-    await again.close()
-  },
-)
+t.test('one hub at a time; the second is told who has the directory', async (t) => {
+  const dataDir = await folderFor(t)
+  const first = await open({ driver: 'embedded', dataDir })
+  await t.rejects(open({ driver: 'embedded', dataDir }), {
+    code: 'MEZ_DATABASE_LOCKED',
+    message: `the data directory ${dataDir} is in use by the process with pid ${process.pid}`,
+  })
+  await sql`SELECT 1`.execute(first.db)
+  await first.close()
+  await first.close()
+  const again = await open({ driver: 'embedded', dataDir })
+  await again.close()
+})
 
 t.test('a data directory that cannot be made is said with the next step', async (t) => {
   await t.rejects(createTestHub({ config: { data_dir: '/dev/null/data' } }), {
@@ -90,7 +88,7 @@ t.test(
 t.test(
   'a transaction under way when the worker is lost fails as a whole, and the database goes on',
   async (t) => {
-    const folder = await folderFor(t)
+    const folder = join(await folderFor(t), 'database')
     const client = createEmbeddedClient({ folder, log: keptLog(), queryMs: 1_000 })
     t.teardown(() => client.close())
     await client.query('CREATE TABLE kept (x integer)')
@@ -106,7 +104,7 @@ t.test(
 )
 
 t.test('a statement that never ends costs its worker, not the hub', async (t) => {
-  const folder = await folderFor(t)
+  const folder = join(await folderFor(t), 'database')
   const log = keptLog()
   const client = createEmbeddedClient({ folder, log, queryMs: 1_000 })
   t.teardown(() => client.close())
@@ -119,7 +117,7 @@ t.test('a statement that never ends costs its worker, not the hub', async (t) =>
 })
 
 t.test('what is asked while the database closes is told that it has', async (t) => {
-  const folder = await folderFor(t)
+  const folder = join(await folderFor(t), 'database')
   const client = createEmbeddedClient({ folder, log: keptLog() })
   await client.query('CREATE TABLE kept (x int)')
   let closing: Promise<void> | undefined
@@ -153,6 +151,7 @@ t.test('a fresh hub is idle below 320 MB, and only its user can read the databas
   for await (const line of createInterface({ input: hub.stderr })) if (line.includes('ready at')) break
   await until(() => residentMb(hub.pid!) < 320, 'little memory', 30_000)
   t.comment(`${residentMb(hub.pid!)} MB`)
+  t.equal((await stat(join(folder, 'data'))).mode & 0o777, 0o700)
   const database = join(folder, 'data', 'database')
   const readable: string[] = []
   for (const entry of await readdir(database, { recursive: true, withFileTypes: true })) {
@@ -166,7 +165,6 @@ t.test('a fresh hub is idle below 320 MB, and only its user can read the databas
 
 t.test('files that an older version left readable become private', async (t) => {
   const dataDir = await folderFor(t)
-  await seedDatabase(dataDir)
   const file = join(dataDir, 'database', 'PG_VERSION')
   await chmod(file, 0o644)
   await (await open({ driver: 'embedded', dataDir })).close()

@@ -4,6 +4,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { ApiError, createTestHub } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 
@@ -31,7 +32,10 @@ t.test(
   'M158, faults 9 and 28: the disk of the embedded database is full, and has room again',
   { skip: !mounted && 'only root may mount a small file system' },
   async (t) => {
-    const hub = await createTestHub({ config: { data_dir: join(small, 'data') } })
+    await seedDatabase(join(small, 'data'))
+    const hub = await createTestHub({
+      config: { data_dir: join(small, 'data'), database: { driver: 'embedded' } },
+    })
     t.teardown(() => hub.stop())
     /** How often the reading of the trail was recorded, by the trail itself. */
     const recorded = async () => (await hub.api<unknown[]>('GET', '/audit?type=audit.read&limit=1000')).length

@@ -10,9 +10,9 @@ import { type OpenDatabase, openDatabase } from '../../../core/hub/database/data
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { until } from '../../until.ts'
 import { loseCommits } from './lose-commits.ts'
-import { changesOf, keptLog, open, postgresStore } from './stores.ts'
+import { changesOf, keptLog, open, ownPostgresStore } from './stores.ts'
 
-const store = await postgresStore()
+const store = await ownPostgresStore()
 t.teardown(() => store.close())
 const limits = { ...postgresLimits, connectMs: 1_000, answerMs: 1_500, statementMs: 1_200 }
 

@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Migrations } from '../../../core/api/database.ts'
 import { type DatabaseConfig, type OpenDatabase, openDatabase } from '../../../core/hub/database/database.ts'
 import { postgresLimits } from '../../../core/hub/database/postgres-pool.ts'
 import { createRevisions, type RevisionsOptions } from '../../../core/hub/revisions/revisions.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
+import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { startPostgres, type TestPostgres } from '../../../core/testing/postgres.ts'
+import { createPostgresDatabase, createTestDatabase } from '../../../core/testing/test-database.ts'
 
 /** A log that keeps its lines. */
 export function keptLog(lines: unknown[][] = []): Log & { lines: unknown[][] } {
@@ -27,12 +30,34 @@ export async function pgliteStore(): Promise<Store> {
   let made = 0
   return {
     name: 'PGlite',
-    config: async () => ({ driver: 'embedded', dataDir: join(folder, String(++made)) }),
+    async config() {
+      const dataDir = join(folder, String(++made))
+      await seedDatabase(dataDir, 'empty')
+      return { driver: 'embedded', dataDir }
+    },
     close: () => rm(folder, { recursive: true, force: true }),
   }
 }
 
-export async function postgresStore(): Promise<Store & { server: TestPostgres }> {
+/** On the server that all tests share, if there is one. */
+export async function postgresStore(): Promise<Store> {
+  if (process.env.MEZITE_TEST_POSTGRES === undefined) return ownPostgresStore()
+  const drops: (() => Promise<void>)[] = []
+  return {
+    name: 'PostgreSQL',
+    async config() {
+      const { url, drop } = (await createPostgresDatabase('empty'))!
+      drops.push(drop)
+      return { driver: 'postgres', url }
+    },
+    async close() {
+      for (const drop of drops) await drop()
+    },
+  }
+}
+
+/** On a server of its own, for tests that stop it. */
+export async function ownPostgresStore(): Promise<Store & { server: TestPostgres }> {
   const server = await startPostgres()
   return {
     name: 'PostgreSQL',
@@ -44,6 +69,26 @@ export async function postgresStore(): Promise<Store & { server: TestPostgres }>
 
 export function open(config: DatabaseConfig, limits = postgresLimits): Promise<OpenDatabase> {
   return openDatabase(config, { log: keptLog(), limits })
+}
+
+/** A database with these tables, for tests that do not depend on its kind; `close` removes it. */
+export async function openTestDatabase(
+  migrations: readonly Migrations[],
+  log: Log = keptLog(),
+): Promise<OpenDatabase & { readonly dataDir: string }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'mezite-database-'))
+  const { config, drop } = await createTestDatabase(dataDir)
+  const database = await openDatabase(config, { log })
+  await database.migrate(migrations)
+  return {
+    ...database,
+    dataDir,
+    async close() {
+      await database.close()
+      await drop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
 }
 
 /** Changes of one hub that audits nowhere. */

@@ -1,12 +1,13 @@
 /** So many sessions that whoever made them could hold everybody up: how they end, and that others are served meanwhile. */
-import { createTestHub, startPostgres } from '@mezite/core/testing'
+import { createTestHub } from '@mezite/core/testing'
 import pg from 'pg'
 import t from 'tap'
 import { until } from '../../until.ts'
+import { postgresStore } from '../database/stores.ts'
 
-const postgres = await startPostgres()
-t.teardown(() => postgres.close())
-const url = await postgres.createDatabase()
+const store = await postgresStore()
+t.teardown(() => store.close())
+const { url } = (await store.config()) as { url: string }
 const hub = await createTestHub({ config: { database: { driver: 'postgres', url } } })
 t.teardown(() => hub.stop())
 const sql = new pg.Client({ connectionString: url })

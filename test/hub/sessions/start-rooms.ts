@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { AccessQuery, Log, SessionLimits, Vote } from '@mezite/core'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { SessionEnded } from '../../../core/api/sessions.ts'
@@ -12,14 +9,13 @@ import { accessMigrations } from '../../../core/hub/access/migrations.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createCatalog } from '../../../core/hub/catalog/catalog.ts'
 import { catalogMigrations } from '../../../core/hub/catalog/migrations.ts'
-import { openDatabase } from '../../../core/hub/database/database.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import { sessionsMigrations } from '../../../core/hub/sessions/migrations.ts'
 import { createSessions } from '../../../core/hub/sessions/sessions.ts'
 import { createUsers } from '../../../core/hub/users/users.ts'
 import type { Ballots } from '../../../core/kernel/hook.ts'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
+import { openTestDatabase } from '../database/stores.ts'
 
 export const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 
@@ -35,12 +31,9 @@ export const publicNames = {
 export { operator }
 export const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
-/** Catalog, access and sessions of one hub on a real embedded database; a hand-moved clock. */
+/** Catalog, access and sessions of one hub on a real database; a hand-moved clock. */
 export async function startRooms() {
-  const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rooms-'))
-  await seedDatabase(dataDir)
-  const opened = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
-  await opened.migrate([catalogMigrations, accessMigrations, sessionsMigrations])
+  const opened = await openTestDatabase([catalogMigrations, accessMigrations, sessionsMigrations])
   let ahead = 0
   const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
   const events: AuditInput[] = []
@@ -137,7 +130,6 @@ export async function startRooms() {
       await sessions.stop()
       await revisions.stop()
       await opened.close()
-      rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }

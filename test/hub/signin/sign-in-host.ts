@@ -1,11 +1,10 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto'
-import { PGlite } from '@electric-sql/pglite'
 import type { App, Migrations, Session, SignInMethod, View, WebRoutes } from '@mezite/core'
 import { MezError } from '@mezite/core'
 import type { Access } from '@mezite/core/protocol'
 import { systemClock } from '@mezite/core/protocol'
 import Fastify from 'fastify'
-import { Kysely, PGliteDialect } from 'kysely'
+import type { Kysely } from 'kysely'
 import { createAccess } from '../../../core/hub/access/access.ts'
 import { sendError } from '../../../core/hub/api-server/error-response.ts'
 import { guardRoutes } from '../../../core/hub/api-server/route-guard.ts'
@@ -17,6 +16,7 @@ import cliLogin from '../../../plugins/cli-login/hub.ts'
 import identityJwt from '../../../plugins/identity-jwt/hub.ts'
 import oidc from '../../../plugins/oidc/hub.ts'
 import { roleRequirements } from '../../../plugins/rbac/requirements.ts'
+import { openTestDatabase } from '../database/stores.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: stands in for rooms with types of their own
 type Loose = any
@@ -47,10 +47,10 @@ export function fakeApp(name: string, more: Partial<App> = {}): App {
   }
 }
 
-/** The sign-in room and the oidc plugin, both real, on a bare Fastify and a real PGlite; other rooms are small fakes. */
+/** The sign-in room and the oidc plugin, both real, on a bare Fastify and a real database; other rooms are small fakes. */
 export async function startSignInHost(options: { appsOidcConnector?: string | null; apps?: App[] } = {}) {
-  const pglite = new PGlite()
-  const database = new Kysely<Loose>({ dialect: new PGliteDialect({ pglite }) })
+  const opened = await openTestDatabase([])
+  const database = opened.db as unknown as Kysely<Loose>
   const key = randomBytes(32)
   const logs: string[] = []
   const events: Loose[] = []
@@ -287,7 +287,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
       },
     } as Loose)
   }
-  for (const { migrations } of owners) for (const one of Object.values(migrations)) await one.up(database)
+  await opened.migrate(owners)
   for (const view of views) (await database.transaction().execute((trx) => view.loadAll(trx)))()
   for (const start of starts) await start()
   for (const { prefix, routes } of mounted) await server.register(routes, { prefix })
@@ -324,7 +324,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     async close() {
       for (const stop of stops) stop()
       await server.close()
-      await database.destroy()
+      await opened.close()
     },
   }
 }

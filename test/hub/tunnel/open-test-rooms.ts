@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { Database, Transaction } from '../../../core/api/database.ts'
 import type { SecretBox } from '../../../core/api/secret-box.ts'
-import { openDatabase } from '../../../core/hub/database/database.ts'
 import { keysMigrations } from '../../../core/hub/pki/migrations.ts'
 import {
   type ChangeAudit,
@@ -17,12 +13,12 @@ import { openSecretBox } from '../../../core/hub/secrets/key-verification.ts'
 import { tunnelMigrations } from '../../../core/hub/tunnel/migrations.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
+import { openTestDatabase } from '../database/stores.ts'
 
 const nothing = (): void => {}
 export const quiet: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => quiet }
 
-/** What lies below the tunnel, all real: an embedded database with its tables, and the vault. */
+/** What lies below the tunnel, all real: a database with its tables, and the secret box. */
 export interface TestRooms {
   readonly db: Database
   readonly secretBox: SecretBox
@@ -33,12 +29,9 @@ export interface TestRooms {
 
 /** Opens them in a folder of their own. */
 export async function openTestRooms(): Promise<TestRooms> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'mezhub-'))
-  await seedDatabase(dataDir)
-  const store = await openDatabase({ driver: 'embedded', dataDir }, { log: quiet })
-  const { db } = store
+  const store = await openTestDatabase([keysMigrations, tunnelMigrations])
+  const { db, dataDir } = store
   const secretBox = await openSecretBox({ db, dataDir, env: {} })
-  await store.migrate([keysMigrations, tunnelMigrations])
   const all: RunningRevisions[] = []
   return {
     db,
@@ -58,7 +51,6 @@ export async function openTestRooms(): Promise<TestRooms> {
     async close() {
       for (const revisions of all) await revisions.stop()
       await store.close()
-      rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }

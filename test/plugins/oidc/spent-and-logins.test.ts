@@ -1,20 +1,17 @@
 /** What the plugin keeps in the database: what may be used once, and where a session came from. */
 import { randomBytes } from 'node:crypto'
-import { PGlite } from '@electric-sql/pglite'
-import type { Database, Session } from '@mezite/core'
+import type { Session } from '@mezite/core'
 import { fakeClock } from '@mezite/core/testing'
-import { Kysely, PGliteDialect } from 'kysely'
 import t from 'tap'
 import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { createLogins } from '../../../plugins/oidc/logins.ts'
 import { type OidcTables, oidcMigrations } from '../../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../../plugins/oidc/spent-tokens.ts'
+import { openTestDatabase } from '../../hub/database/stores.ts'
 
-const db = new Kysely<OidcTables>({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
-t.teardown(() => db.destroy())
-// The plugin's own tables are all that it asks for.
-const database = Object.assign(db, { withTables: () => db }) as unknown as Database
-for (const { up } of Object.values(oidcMigrations.migrations)) await up(database)
+const { db: database, close } = await openTestDatabase([oidcMigrations])
+t.teardown(close)
+const db = database.withTables<OidcTables>()
 const clock = fakeClock()
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE

@@ -1,16 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
-import { openDatabase } from '../../../core/hub/database/database.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import type { AuditInput, Log } from '../../../core/index.ts'
 import { systemClock } from '../../../core/protocol.ts'
-import { seedDatabase } from '../../../core/testing/database-seed.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { createRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
+import { openTestDatabase } from '../../hub/database/stores.ts'
 
 const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
@@ -23,10 +19,7 @@ t.test('stored roles', async (t) => {
     error: (what: object | string) => void errors.push(Object(what)),
     child: () => log,
   }
-  const dataDir = mkdtempSync(join(tmpdir(), 'mezite-rbac-'))
-  await seedDatabase(dataDir)
-  const opened = await openDatabase({ driver: 'embedded', dataDir }, { log })
-  await opened.migrate([rbacMigrations])
+  const opened = await openTestDatabase([rbacMigrations], log)
   const events: AuditInput[] = []
   const audit = () => ({
     recordIn: async (_: unknown, inputs: readonly AuditInput[]) => void events.push(...inputs),
@@ -38,7 +31,6 @@ t.test('stored roles', async (t) => {
   t.teardown(async () => {
     await revisions.stop()
     await opened.close()
-    rmSync(dataDir, { recursive: true, force: true })
   })
   const role = (name: string, env: string) =>
     readRole({ kind: 'role', version: 'v1', metadata: { name }, spec: { allow: { app_labels: { env } } } })

@@ -3,19 +3,16 @@ import type { AuditInput } from '@mezite/core'
 import t from 'tap'
 import { type OpenTables, tcpAppsMigrations } from '../../../plugins/tcp-apps/migrations.ts'
 import { createOpenConnections } from '../../../plugins/tcp-apps/open-connections.ts'
-import { changesOf, open, pgliteStore } from '../../hub/database/stores.ts'
+import { changesOf, openTestDatabase } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 
-const store = await pgliteStore()
-const database = await open(await store.config())
-await database.migrate([tcpAppsMigrations])
+const database = await openTestDatabase([tcpAppsMigrations])
 const db = database.db.withTables<OpenTables>()
 const revisions = changesOf(database)
 await revisions.start()
 t.teardown(async () => {
   await revisions.stop()
   await database.close()
-  await store.close()
 })
 const lines: string[] = []
 const write = (...parts: unknown[]) => void lines.push(String(parts.at(-1)))

@@ -1,6 +1,4 @@
 /** Keys in a real browser against the real cluster: enrol, confirm, and everything that must not work. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Page, Request } from 'playwright-core'
 import t from 'tap'
 import { newPerson, openBrowser, signInAs } from '../../e2e/open-browser.ts'
@@ -17,32 +15,32 @@ const alice = 'alice@example.test'
 const hub = cluster.signInUrl
 
 const publish = (name: string, tier: string) =>
-  cluster
-    .publish(name, (request, response) => {
+  cluster.publish(
+    name,
+    (request, response) => {
       response.writeHead(200, { 'content-type': 'text/html' })
       response.end(
         `<!doctype html><title>${name}</title><p id="user">${String(request.headers['x-mezite-user'])}</p>`,
       )
-    })
-    .then(async (app) => {
-      await cluster.mezctl('apps', 'update', name, '--labels', `env=demo,tier=${tier}`)
-      return app
-    })
+    },
+    { env: 'demo', tier },
+  )
 const bank = await publish('bank', 'bank')
 const safe = await publish('safe', 'safe')
 const evil = await publish('evil', 'evil')
 
-async function putRole(name: string, labels: object, options: object = {}) {
-  const file = join(cluster.dir, `${name}-role.json`)
-  const spec = { options, allow: { app_labels: labels } }
-  writeFileSync(file, JSON.stringify({ kind: 'role', version: 'v1', metadata: { name }, spec }))
-  await cluster.mezctl('roles', 'create', '--from-file', file)
-}
+const putRole = (name: string, labels: object, options: object = {}) =>
+  cluster.api('PUT', `/roles/${name}`, {
+    kind: 'role',
+    version: 'v1',
+    metadata: { name },
+    spec: { options, allow: { app_labels: labels } },
+  })
 const mfa = { require_session_mfa: true }
 await putRole('platform', { tier: 'bank' }, mfa)
 await putRole('rest', { env: 'demo' })
 await putRole('strict', { tier: 'safe' }, mfa)
-await cluster.mezctl('users', 'create', alice, '--roles', 'rest')
+await cluster.api('POST', '/users', { name: alice, roles: ['rest'] })
 
 /** Requests that reached the application, but for the icon that browsers fetch on their own. */
 const pagesOf = ({ requests }: TestApp) => requests.filter(({ url }) => url !== '/favicon.ico').length
@@ -196,7 +194,7 @@ t.test('D64 a demand that comes in mid-session holds for the next request', asyn
   const fetched = () => page.evaluate(() => fetch('/data').then((response) => response.status))
   t.equal(await fetched(), 200)
   const before = pagesOf(safe)
-  await cluster.mezctl('users', 'update', alice, '--roles', 'rest,strict')
+  await cluster.api('PATCH', `/users/${alice}`, { roles: ['rest', 'strict'] })
   const refused = await page.evaluate(async () => {
     const response = await fetch('/data')
     const { status, redirected } = response

@@ -1,6 +1,4 @@
 /** Apps live below the hub's own host: keys belong to the sign-in host, and no app can take its place. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import { newPerson, openBrowser, signInAs } from '../../e2e/open-browser.ts'
 import { startTestCluster } from '../../e2e/start-test-cluster.ts'
@@ -18,9 +16,12 @@ const bank = await cluster.publish('bank', (request, response) => {
   )
 })
 const spec = { options: { require_session_mfa: true }, allow: { app_labels: { env: 'demo' } } }
-const file = join(cluster.dir, 'strict-role.json')
-writeFileSync(file, JSON.stringify({ kind: 'role', version: 'v1', metadata: { name: 'platform' }, spec }))
-await cluster.mezctl('roles', 'create', '--from-file', file)
+await cluster.api('PUT', '/roles/platform', {
+  kind: 'role',
+  version: 'v1',
+  metadata: { name: 'platform' },
+  spec,
+})
 
 t.test('D56 a key is enrolled and asked for on the sign-in host alone', async (t) => {
   t.equal(new URL(cluster.signInUrl).hostname, 'login.mezite.localhost')

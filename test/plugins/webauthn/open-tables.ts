@@ -1,21 +1,18 @@
-import { PGlite } from '@electric-sql/pglite'
-import type { Database, Revisions, User } from '@mezite/core'
+import type { Revisions, User } from '@mezite/core'
 import { fakeClock } from '@mezite/core/testing'
-import { Kysely, PGliteDialect } from 'kysely'
 import type { Test } from 'tap'
 import { webauthnMigrations } from '../../../plugins/webauthn/migrations.ts'
+import { openTestDatabase } from '../../hub/database/stores.ts'
 
-/** The plugin's tables on a real PGlite, with a clock that tests move and changes that are plain transactions. */
+/** The plugin's tables in a real database, with a clock that tests move and changes that are plain transactions. */
 export async function openTables(t: Test) {
-  const db = new Kysely<object>({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
-  t.teardown(() => db.destroy())
-  const database = db as unknown as Database
-  for (const { up } of Object.values(webauthnMigrations.migrations)) await up(database)
+  const { db: database, close } = await openTestDatabase([webauthnMigrations])
+  t.teardown(close)
   const audited: { type: string }[] = []
   const change = { touch() {}, audit: async (event: { type: string }) => void audited.push(event) }
   const revisions = {
     write: (run: (trx: object, change: object) => Promise<unknown>) =>
-      db.transaction().execute((trx) => run(trx, change)),
+      database.transaction().execute((trx) => run(trx, change)),
   } as unknown as Pick<Revisions, 'write'>
   return { database, revisions, clock: fakeClock(), audited }
 }
