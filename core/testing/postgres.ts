@@ -7,6 +7,8 @@ import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
 const START_MS = 90_000
+/** Files of tests need not survive a power cut, and many hubs share a server. */
+const SETTINGS = ['listen_addresses=127.0.0.1', 'fsync=off', 'max_connections=500']
 
 /** A separate, real PostgreSQL server. */
 export interface TestPostgres {
@@ -46,7 +48,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   async function launch() {
     const child = spawn(
       join(bin, 'postgres'),
-      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'],
+      ['-D', data, '-p', String(port), '-k', folder, ...SETTINGS.flatMap((setting) => ['-c', setting])],
       { ...ids, cwd: folder, stdio: 'ignore' },
     )
     const ended = new Promise<void>((resolve) => {

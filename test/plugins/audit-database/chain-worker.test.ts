@@ -8,10 +8,10 @@ import { systemClock } from '../../../core/kernel/clock.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { linesOf } from '../../event-lines.ts'
-import { keptLog, open, postgresStore } from '../../hub/database/stores.ts'
+import { keptLog, open, ownPostgresStore } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 
-const store = await postgresStore()
+const store = await ownPostgresStore()
 t.teardown(() => store.close())
 const config = await store.config()
 const url = config.driver === 'postgres' ? config.url : ''

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { readTally, type Tally } from './tally.ts'
+import type { TestReport } from './test-report.ts'
+
+/** How long a file may take, in seconds; its own tests time out first, and name what was open. */
+const FILE_S = 480
+const OUTPUT_MS = 5_000
+const KILL_AFTER_MS = (FILE_S + 20) * 1_000
+
+/**
+ * Runs test files, each in a process of its own, the first ones first, and reports each as it ends. `tap run` does the
+ * same for twice the processor time, because it loads its coverage into every process.
+ */
+export async function runFiles(
+  files: readonly string[],
+  env: NodeJS.ProcessEnv,
+  report: TestReport,
+): Promise<Tally> {
+  const waiting = [...files]
+  const ended: Tally[] = []
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const started = performance.now()
+      const { lines, tally } = await runFile(file, env)
+      ended.push(tally)
+      const seconds = ((performance.now() - started) / 1_000).toFixed(1)
+      report.line(`# Subtest: ${file}`)
+      for (const line of lines) report.line(`    ${line}`)
+      report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${file} # ${seconds} s`)
+    }
+  }
+  // One more than processors, because tests also wait.
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work))
+  const sum = (of: keyof Tally) => ended.reduce((total, tally) => total + tally[of], 0)
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
+}
+
+/** The file's output, and its tally; a process that ends badly without a failed test counts as one. */
+async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<{ lines: string[]; tally: Tally }> {
+  const child = spawn(process.execPath, [file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...env, TAP_TIMEOUT: String(FILE_S) },
+    timeout: KILL_AFTER_MS,
+    killSignal: 'SIGKILL',
+  })
+  // Whatever the file has started may hold its output open.
+  const ended = once(child, 'exit')
+  const closed = Promise.race([once(child, 'close'), ended.then(() => pause(OUTPUT_MS))])
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  const [code] = await ended
+  await closed
+  const lines = text.split('\n')
+  const found = lines.map(readTally).findLast((tally) => tally !== null)
+  const tally = found ?? { passed: 0, failed: 0, skipped: 0 }
+  if (tally.failed > 0) return { lines, tally }
+  const skipped = lines.some((line) => line.startsWith('1..0 '))
+  if (code === 0 && (found || skipped)) return { lines, tally }
+  lines.push(`the process ended with ${code ?? child.signalCode}${found ? '' : ' before its tests did'}`)
+  return { lines, tally: { ...tally, failed: 1 } }
+}
