@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AdminClient, adminClient } from '../../core/testing/admin-client.ts'
+import { type AdminClient, adminClient } from '../../core/testing/index.ts'
 import { createTestDatabase } from '../../core/testing/test-database.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../../examples/cluster/cluster.ts'
 import './plain-programs.ts'
