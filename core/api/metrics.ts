@@ -51,6 +51,8 @@ export interface Metrics {
   counted(name: string, help: string, read: () => Reading, label?: string): void
   /** `buckets`: upper bounds in ascending order, without infinity. */
   histogram(name: string, help: string, buckets: readonly number[]): Histogram
+  /** Bytes from people to apps (`received`) and back (`sent`) over a protocol; the plugins of all protocols share both. */
+  traffic(protocol: string): { readonly received: Cell; readonly sent: Cell }
   /** Reads all metrics now, for an exporter. */
   collect(): readonly MetricFamily[]
 }

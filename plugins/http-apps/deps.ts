@@ -10,6 +10,7 @@ import type {
 } from '@mezite/core/protocol'
 import type { Deadlines } from './relay/deadlines.ts'
 import type { FailureLog } from './relay/failure-log.ts'
+import type { createRequestMetrics } from './relay/request-metrics.ts'
 import type { PipePool } from './upstream/pipe-pool.ts'
 
 /** The services and parts that the path of a request uses, gathered once. */
@@ -28,6 +29,8 @@ export interface Deps {
   readonly deadlines: Deadlines
   readonly pool: PipePool
   readonly failures: FailureLog
+  /** Counts a finished request. */
+  readonly requestEnded: ReturnType<typeof createRequestMetrics>
   /** Requests under way, by person and by app. */
   readonly load: Load
   readonly pages: Pages

@@ -23,6 +23,7 @@ import { AppHosts } from './client/app-hosts.ts'
 import { HttpAppsConfig } from './config.ts'
 import { Deadlines } from './relay/deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
+import { createRequestMetrics } from './relay/request-metrics.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
 
 export default defineHubPlugin({
@@ -63,11 +64,12 @@ export default defineHubPlugin({
       host.log,
       host.use.metrics.counters('mezite_failed_requests_total', failed, ['reason']),
     )
+    const requestEnded = createRequestMetrics(host.use.metrics)
     const { clock, log } = host
     const handovers = createRateLimit(clock)
     host.provide.appKinds({ name: 'http', schemes: ['http', 'https'], servedByHub: true })
     host.provide.protocols(
-      new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, handovers }),
+      new AppHosts({ ...host.use, clock, log, deadlines, pool, load, failures, requestEnded, handovers }),
     )
   },
 })

@@ -16,7 +16,7 @@ export type ConnectionEnd =
   | 'hub_stopping'
 
 export interface ConnectionOptions {
-  readonly parts: Deps
+  readonly deps: Deps
   readonly stream: ServerHttp2Stream
   readonly admission: Admission
   /** The client's whole connection is gone, not just this stream. */
@@ -43,12 +43,12 @@ export class AppConnection {
   #over = false
 
   constructor(options: ConnectionOptions) {
-    const { parts, admission, stream } = options
+    const { deps, admission, stream } = options
     this.#options = options
-    this.#activeAt = parts.clock.monotonic()
+    this.#activeAt = deps.clock.monotonic()
     stream.once('close', this.#goneEarly)
     admission.bind(this)
-    Promise.resolve(parts.tunnel.open(admission)).then(
+    Promise.resolve(deps.tunnel.open(admission)).then(
       (pipe) => this.#opened(pipe),
       (error: unknown) => this.#failed(error),
     )
@@ -80,10 +80,10 @@ export class AppConnection {
 
   #failed(error: unknown): void {
     if (this.#over) return
-    const { parts, stream, admission } = this.#options
+    const { deps, stream, admission } = this.#options
     stream.removeListener('close', this.#goneEarly)
     const { app, session, requestId } = admission
-    parts.log.info(
+    deps.log.info(
       { app: app.name, session: session?.id, request_id: requestId, error: messageOf(error) },
       'failed to connect to an application',
     )
@@ -92,7 +92,7 @@ export class AppConnection {
   }
 
   #opened(pipe: Pipe): void {
-    const { parts, stream, admission } = this.#options
+    const { deps, stream, admission } = this.#options
     if (this.#over || stream.destroyed || stream.closed) {
       pipe.onclose = () => {}
       pipe.destroy()
@@ -101,11 +101,11 @@ export class AppConnection {
     }
     stream.removeListener('close', this.#goneEarly)
     this.#app = pipe
-    this.#startedAt = parts.clock.monotonic()
+    this.#startedAt = deps.clock.monotonic()
     this.#activeAt = this.#startedAt
     const event = this.#event('app.session.start', {})
-    parts.audit.record(event)
-    parts.open.opened(admission.requestId, event)
+    deps.audit.record(event)
+    deps.open.opened(admission.requestId, event)
     this.#splice(pipe)
   }
 
@@ -152,18 +152,22 @@ export class AppConnection {
   #finish(reason: ConnectionEnd): void {
     if (this.#over) return
     this.#over = true
-    const { parts, admission, onOver } = this.#options
+    const { deps, admission, onOver } = this.#options
     admission.close()
     onOver(this)
     if (this.#app === null) return
     this.#app.destroy()
+    const { ended, received, sent } = deps.counts
+    ended.value += 1
+    received.value += this.#bytesIn
+    sent.value += this.#bytesOut
     const end = this.#event('app.session.end', {
       bytes_in: this.#bytesIn,
       bytes_out: this.#bytesOut,
-      duration_ms: Math.round(parts.clock.monotonic() - this.#startedAt),
+      duration_ms: Math.round(deps.clock.monotonic() - this.#startedAt),
       end_reason: reason,
     })
-    parts.open.closed(admission.requestId, end)
+    deps.open.closed(admission.requestId, end)
   }
 
   #event(type: string, more: Readonly<Record<string, string | number>>) {

@@ -46,7 +46,7 @@ const http2Options = (streams: number) => ({
 })
 
 export interface ClientOptions {
-  readonly parts: Deps
+  readonly deps: Deps
   readonly socket: TLSSocket
   readonly certificate: UserCertificate
   readonly clientIp: string
@@ -70,11 +70,11 @@ export class ClientConnection {
   #closed = false
 
   constructor(options: ClientOptions) {
-    const { parts, socket, certificate } = options
+    const { deps, socket, certificate } = options
     this.#options = options
     this.sessionId = certificate.sessionId
     this.authority = certificate.authority
-    this.#http2 = performServerHandshake(socket, http2Options(parts.settings.connections_per_person))
+    this.#http2 = performServerHandshake(socket, http2Options(deps.settings.connections_per_person))
     this.#budget = new UnreadBudget(this.#http2)
     this.#http2.setLocalWindowSize(SESSION_WINDOW)
     this.#http2.on('error', () => {})
@@ -83,14 +83,14 @@ export class ClientConnection {
     releaseListeners(this.#http2)
     socket.once('close', () => this.#http2.destroy())
     startHeartbeat(this.#http2, {
-      clock: parts.clock,
+      clock: deps.clock,
       intervalMs: limits.heartbeatMs,
       bytesRead: () => socket.bytesRead,
       onDead: () => this.#destroy(),
     })
     this.#cutAt(certificate.notAfter)
     // Another hub may have opened the session a moment ago.
-    if (!parts.sessions.byId(this.sessionId)) this.#learning = this.#learn()
+    if (!deps.sessions.byId(this.sessionId)) this.#learning = this.#learn()
     else this.#checkSession()
   }
 
@@ -118,7 +118,7 @@ export class ClientConnection {
       timer = setTimeout(resolve, limits.learnMs)
     })
     // Without the database the view is stale, and the gate refuses for that reason.
-    await Promise.race([this.#options.parts.revisions.catchUp().catch(() => {}), late])
+    await Promise.race([this.#options.deps.revisions.catchUp().catch(() => {}), late])
     clearTimeout(timer)
     this.#learning = null
     this.#checkSession()
@@ -126,12 +126,12 @@ export class ClientConnection {
 
   /** The certificate must belong to a live session and to its person. */
   #checkSession(): void {
-    const { parts, certificate } = this.#options
-    const session = parts.sessions.byId(this.sessionId)
+    const { deps, certificate } = this.#options
+    const session = deps.sessions.byId(this.sessionId)
     if (session?.kind === 'cert' && session.user === certificate.user) return
-    if (session === undefined && !parts.revisions.fresh()) return
+    if (session === undefined && !deps.revisions.fresh()) return
     const reason = session === undefined ? 'session_ended' : 'certificate_refused'
-    parts.audit.record({
+    deps.audit.record({
       type: 'access.denied',
       success: false,
       reason,
@@ -163,7 +163,7 @@ export class ClientConnection {
     if (headers[':method'] !== 'CONNECT')
       return void refuseStream(stream, { status: 405, reason: 'connect_only' })
     const protocol = headers[APP_PROTOCOL_HEADER] ?? 'tcp'
-    const { access, catalog, certifiedHttp } = this.#options.parts
+    const { access, catalog, certifiedHttp } = this.#options.deps
     if (protocol !== 'tcp' && (protocol !== 'http' || !certifiedHttp))
       return void refuseStream(stream, { status: 400, reason: 'protocol_unknown' })
     const outcome = access.admit({
@@ -182,27 +182,27 @@ export class ClientConnection {
     if (stream.destroyed || stream.closed) return void outcome.close()
     const { app } = outcome
     const user = outcome.subject?.user ?? ''
-    const overload = this.#options.parts.load.take(user, app.id)
+    const overload = this.#options.deps.load.take(user, app.id)
     if (overload !== null) {
       outcome.deny(overload)
       return void refuseStream(stream, { status: overload === 'app_limit' ? 503 : 429, reason: overload })
     }
-    const leave = () => this.#options.parts.load.give(user, app.id)
+    const leave = () => this.#options.deps.load.give(user, app.id)
     if (app.protocol === 'http') this.#carryHttp(stream, outcome, leave)
     else this.#connect(stream, outcome, leave)
   }
 
   /** Passes the stream to the code that serves browsers, which admits and records each request on it. */
   #carryHttp(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
-    const { parts, clientIp } = this.#options
+    const { deps, clientIp } = this.#options
     const { app } = admission
     stream.once('close', leave)
     admission.close()
     stream.respond(
-      { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${parts.publicNames.portSuffix}` },
+      { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${deps.publicNames.portSuffix}` },
       { endStream: false },
     )
-    parts.certifiedHttp?.accept(new PipeDuplex(new StreamPipe(stream, '', this.#budget)), {
+    deps.certifiedHttp?.accept(new PipeDuplex(new StreamPipe(stream, '', this.#budget)), {
       clientIp,
       clientPort: 0,
       trustedProxy: false,
@@ -213,7 +213,7 @@ export class ClientConnection {
 
   #connect(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
     const connection = new AppConnection({
-      parts: this.#options.parts,
+      deps: this.#options.deps,
       stream,
       admission,
       clientLost: () => this.#http2.destroyed,
@@ -227,13 +227,13 @@ export class ClientConnection {
   }
 
   #broken(stream: ServerHttp2Stream, error: unknown): void {
-    this.#options.parts.log.error({ error: messageOf(error) }, 'failed to serve a connection')
+    this.#options.deps.log.error({ error: messageOf(error) }, 'failed to serve a connection')
     resetStream(stream, constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   /** Ends the connection when its certificate expires. */
   #cutAt(notAfter: number): void {
-    const left = notAfter - this.#options.parts.clock.now()
+    const left = notAfter - this.#options.deps.clock.now()
     if (left <= 0) this.end('expired', 'certificate_expired')
     else this.#expiry = setTimeout(() => this.#cutAt(notAfter), Math.min(left, LONGEST_TIMER_MS))
   }

@@ -1,9 +1,9 @@
-import type { Audit, Catalog, Clock, Log, PublicNames, Revisions, Sessions } from '@mezite/core'
+import type { Audit, Catalog, Cell, Clock, Log, PublicNames, Revisions, Sessions } from '@mezite/core'
 import type { Access, Authorities, CertifiedHttp, Load, Tunnel } from '@mezite/core/protocol'
 import type { TcpAppsSettings } from './config.ts'
 import type { OpenConnections } from './open-connections.ts'
 
-/** The services and parts that a connection uses, gathered once. */
+/** The services and deps that a connection uses, gathered once. */
 export interface Deps {
   readonly access: Access
   readonly audit: Audit
@@ -16,6 +16,8 @@ export interface Deps {
   readonly open: OpenConnections
   readonly settings: TcpAppsSettings
   readonly load: Load
+  /** Counters of finished connections and of their bytes. */
+  readonly counts: { readonly ended: Cell; readonly received: Cell; readonly sent: Cell }
   /** Absent: msh cannot reach HTTP apps. */
   readonly certifiedHttp: CertifiedHttp | undefined
   readonly clock: Clock

@@ -3,6 +3,7 @@ import {
   catalog,
   database,
   defineHubPlugin,
+  metrics,
   migrations,
   publicNames,
   revisions,
@@ -27,7 +28,7 @@ export default defineHubPlugin({
   api: 1,
   summary: 'Publishes TCP applications to msh',
   config: TcpAppsConfig,
-  needs: { access, audit, authorities, catalog, revisions, database, publicNames, sessions, tunnel },
+  needs: { access, audit, authorities, catalog, metrics, revisions, database, publicNames, sessions, tunnel },
   wants: { certifiedHttp },
   provides: { appKinds, migrations, protocols },
 
@@ -37,7 +38,9 @@ export default defineHubPlugin({
       perPerson: config.connections_per_person,
       perApp: config.connections_per_app,
     })
-    const protocol = new TcpApps({ ...use, settings: config, load, open, clock, log })
+    const ended = use.metrics.counter('mezite_tcp_connections_total', 'Connections to TCP apps, at their end')
+    const counts = { ended, ...use.metrics.traffic('tcp') }
+    const protocol = new TcpApps({ ...use, settings: config, load, open, counts, clock, log })
     tap.lifecycle.start(() => {
       open.start()
       protocol.start()

@@ -22,15 +22,15 @@ export class TcpApps implements NamedProtocol {
   readonly takes = 'alpn'
   readonly alpn = TCP_ALPN
   readonly clientAuthority = 'user-ca'
-  readonly #parts: Deps
+  readonly #deps: Deps
   readonly #clients = new Map<string, Set<ClientConnection>>()
   readonly #complaints: RateLimit
   #sweeping: NodeJS.Timeout | undefined
   #draining = false
 
-  constructor(parts: Deps) {
-    this.#parts = parts
-    this.#complaints = createRateLimit(parts.clock)
+  constructor(deps: Deps) {
+    this.#deps = deps
+    this.#complaints = createRateLimit(deps.clock)
   }
 
   start(): void {
@@ -45,16 +45,16 @@ export class TcpApps implements NamedProtocol {
   accept(socket: TLSSocket, info: ConnectionInfo): void {
     socket.on('error', () => socket.destroy())
     if (this.#draining || socket.destroyed) return void socket.destroy()
-    const { publicNames, clock, authorities } = this.#parts
+    const { publicNames, clock, authorities } = this.#deps
     const certificate = readUserCertificate(socket, publicNames.clusterName, clock.now(), (shown) =>
       authorities.issuerOf('user-ca', shown),
     )
     if (!certificate) return void this.refused(socket, info)
     const { sessionId } = certificate
     const others = this.#clients.get(sessionId) ?? new Set<ClientConnection>()
-    if (others.size >= this.#parts.settings.logins_per_session) return void socket.destroy()
+    if (others.size >= this.#deps.settings.logins_per_session) return void socket.destroy()
     const client = new ClientConnection({
-      parts: this.#parts,
+      deps: this.#deps,
       socket,
       certificate,
       clientIp: info.clientIp,
@@ -72,7 +72,7 @@ export class TcpApps implements NamedProtocol {
     closeRefused(socket, 'certificate_refused')
     const mine = this.#complaints.take(addressKey(info.clientIp), limits.complaintsPerAddress)
     if (!mine || !this.#complaints.take('*', limits.complaints)) return
-    this.#parts.audit.record({
+    this.#deps.audit.record({
       type: 'access.denied',
       success: false,
       reason: 'certificate_refused',
@@ -84,7 +84,7 @@ export class TcpApps implements NamedProtocol {
   /** Ends the connections whose certificate was signed by a key of the user CA that is no longer trusted. */
   judgeAuthorities(): void {
     for (const client of this.#all())
-      if (!this.#parts.authorities.trusts('user-ca', client.authority))
+      if (!this.#deps.authorities.trusts('user-ca', client.authority))
         client.end('revoked', 'certificate_refused')
   }
 
@@ -98,7 +98,7 @@ export class TcpApps implements NamedProtocol {
     for (const client of this.#all()) client.drain()
     while (this.#clients.size > 0 && !signal.aborted) await new Promise((done) => setTimeout(done, 20))
     for (const client of this.#all()) client.end('hub_stopping')
-    await this.#parts.open.settle()
+    await this.#deps.open.settle()
   }
 
   #all(): ClientConnection[] {
@@ -106,7 +106,7 @@ export class TcpApps implements NamedProtocol {
   }
 
   #sweep(): void {
-    const now = this.#parts.clock.monotonic()
+    const now = this.#deps.clock.monotonic()
     for (const clients of this.#clients.values())
       for (const client of clients) for (const connection of [...client.connections]) connection.sweep(now)
   }

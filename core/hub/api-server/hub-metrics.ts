@@ -12,7 +12,6 @@ import type { RunningRevisions } from '../revisions/revisions.ts'
 import type { RunningSessions } from '../sessions/sessions.ts'
 import { createMetrics } from './metrics.ts'
 
-const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** The rooms that a scrape reads. */
@@ -40,19 +39,6 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     () => ({ [version]: 1 }),
     'version',
   )
-  const requests = metrics.counters(
-    'mezite_requests_total',
-    'Requests that were forwarded to apps, at their end',
-    ['protocol', 'code'],
-  )
-  const durations = metrics.histogram(
-    'mezite_request_duration_seconds',
-    'From an admitted request to the end of its response, without WebSockets',
-    REQUEST_SECONDS,
-  )
-  const received = metrics.counters('mezite_received_bytes_total', 'Bytes from people to apps', ['protocol'])
-  const sent = metrics.counters('mezite_sent_bytes_total', 'Bytes from apps to people', ['protocol'])
-  const connections = metrics.counter('mezite_tcp_connections_total', 'Connections to TCP apps, at their end')
   const events = metrics.counters('mezite_audit_events_total', 'Audit events, including aggregated ones', [
     'type',
   ])
@@ -76,25 +62,11 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
   const queries = metrics.histogram('mezite_database_query_seconds', 'Queries of the database', QUERY_SECONDS)
   const failedQueries = metrics.counter('mezite_database_failed_queries_total', 'Queries that failed')
 
-  function addBytes(protocol: string, { bytes_in, bytes_out }: NonNullable<AuditInput['fields']>): void {
-    if (typeof bytes_in === 'number') received(protocol).value += bytes_in
-    if (typeof bytes_out === 'number') sent(protocol).value += bytes_out
-  }
-
   return {
     metrics,
     /** An event is being recorded. */
-    event({ type, fields = {} }: AuditInput): void {
+    event({ type }: Pick<AuditInput, 'type'>): void {
       events(type).value += 1
-      if (type === 'app.request') {
-        const protocol = typeof fields.upgrade === 'string' ? fields.upgrade : 'http'
-        requests(protocol, classOf(fields.status)).value += 1
-        addBytes(protocol, fields)
-        if (protocol === 'http') durations.observe(Number(fields.duration_ms) / 1_000)
-      } else if (type === 'app.session.end' && fields.protocol === 'tcp') {
-        connections.value += 1
-        addBytes('tcp', fields)
-      }
     },
     decision({ effect, reason }: Decision): void {
       decisions(effect, reason).value += 1
@@ -186,12 +158,6 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       gauge('mezite_database_connections', 'Connections to PostgreSQL', () => store.connections(), 'state')
     },
   }
-}
-
-function classOf(status: unknown): string {
-  return typeof status === 'number' && status >= 100 && status < 600
-    ? `${Math.floor(status / 100)}xx`
-    : 'none'
 }
 
 function countBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Record<string, number> {

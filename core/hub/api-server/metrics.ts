@@ -99,12 +99,16 @@ export function createMetrics(log: Log): Metrics {
     log.error({ metric: name, error: messageOf(error) }, 'failed to read a metric; leaving it out')
   }
 
+  const received = counters('mezite_received_bytes_total', 'Bytes from people to apps', ['protocol'])
+  const sent = counters('mezite_sent_bytes_total', 'Bytes from apps to people', ['protocol'])
+
   return {
     counter: (name, help) => counters(name, help, [])(),
     counters,
     gauge: reading('gauge'),
     counted: reading('counter'),
     histogram,
+    traffic: (protocol) => ({ received: received(protocol), sent: sent(protocol) }),
     collect: () =>
       [...families.values()].flatMap(({ read, ...family }) => {
         try {

@@ -293,7 +293,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#upstream = null
     this.#outcome.bytesIn += this.#relay?.bytesIn ?? 0
     this.#outcome.bytesOut += this.#relay?.bytesOut ?? 0
-    this.#outcome.record(this.#deps.audit, this.#admitted)
+    this.#outcome.record(this.#deps, this.#admitted)
     this.#siblings.splice(this.#siblings.indexOf(this), 1)
     this.#deps.load.give(sharerOf(this.#admitted), this.#app.id)
   }

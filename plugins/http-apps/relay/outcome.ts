@@ -1,4 +1,4 @@
-import type { Audit } from '@mezite/core'
+import type { Deps } from '../deps.ts'
 import type { Admitted } from '../session/admission.ts'
 
 /** The outcome of one admitted request: collected on the way, recorded once at its end. */
@@ -14,10 +14,16 @@ export class Outcome {
   bytesOut = 0
   upgraded = false
 
-  record(audit: Audit, { request, admission }: Admitted): void {
+  record(
+    { audit, requestEnded }: Pick<Deps, 'audit' | 'requestEnded'>,
+    { request, admission }: Admitted,
+  ): void {
     const { app, subject, session, requestId } = admission
     // Access that ended while an agent was looked for is recorded as a denial.
     if (this.agent === null && this.reason === 'revoked') return
+    const durationMs = Math.round(performance.now() - this.#started)
+    const { status, bytesIn, bytesOut, upgraded } = this
+    requestEnded({ status, bytesIn, bytesOut, upgraded, durationMs })
     audit.record({
       type: 'app.request',
       success: this.reason === null,
@@ -32,22 +38,27 @@ export class Outcome {
         agent: this.agent,
         method: request.method,
         path: pathOf(request.target),
-        status: this.status,
-        bytes_in: this.bytesIn,
-        bytes_out: this.bytesOut,
-        duration_ms: Math.round(performance.now() - this.#started),
-        upgrade: this.upgraded ? 'websocket' : null,
+        status,
+        bytes_in: bytesIn,
+        bytes_out: bytesOut,
+        duration_ms: durationMs,
+        upgrade: upgraded ? 'websocket' : null,
       },
     })
   }
 }
 
 /** Records an admitted request that ended before an agent was looked for. `status` null: nobody waited for a response. */
-export function recordUnsent(audit: Audit, admitted: Admitted, status: number | null, reason: string): void {
+export function recordUnsent(
+  deps: Pick<Deps, 'audit' | 'requestEnded'>,
+  admitted: Admitted,
+  status: number | null,
+  reason: string,
+): void {
   const outcome = new Outcome()
   outcome.status = status
   outcome.reason = reason
-  outcome.record(audit, admitted)
+  outcome.record(deps, admitted)
 }
 
 /** A request target without its query. */

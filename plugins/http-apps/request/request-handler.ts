@@ -103,14 +103,14 @@ export class RequestHandler {
     const { request, admission } = admitted
     const { app, requestId } = admission
     if (client.gone) {
-      recordUnsent(this.#deps.audit, admitted, null, 'client_closed')
+      recordUnsent(this.#deps, admitted, null, 'client_closed')
       admission.close()
       return
     }
     const exchanges = this.#exchangesOf(client.connection)
     if (exchanges.length >= this.#deps.proxyLimits.requestsPerConnection) {
       const problem = new Problem(429, 'pipeline_too_long', 'Too many requests wait on this connection.')
-      recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
+      recordUnsent(this.#deps, admitted, problem.status, problem.code)
       admission.close()
       client.respond(problemResponse(this.#deps.pages, request, problem, requestId), true)
       return
@@ -132,7 +132,7 @@ export class RequestHandler {
       if (problem instanceof RefusedByPlugin) admission.deny(problem.code)
       else {
         this.#deps.failures.note(problem, admitted, null)
-        recordUnsent(this.#deps.audit, admitted, problem.status, problem.code)
+        recordUnsent(this.#deps, admitted, problem.status, problem.code)
         admission.close()
       }
       client.respond(

@@ -198,6 +198,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       failed.push(reason)
       return { value: 0 }
     }),
+    requestEnded: () => {},
     load: createOverload({ perPerson: 1_000, perApp: 1_000, ...caps }),
     proxyLimits: { ...defaultLimits, ...caps },
     handovers: createRateLimit(systemClock),
