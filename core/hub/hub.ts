@@ -29,6 +29,7 @@ import { version } from './cli.ts'
 import { ownAddress } from './cluster/internal-address.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
 import { createListener } from './listener/listener.ts'
@@ -104,7 +105,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     locks,
     requirements,
   } = rooms
-  const { sessions, tunnel, registry, peers, cuts, activity, pages, signInPages, signIn } = rooms
+  const { sessions, joins, tunnel, registry, peers, cuts, activity, pages, signInPages, signIn } = rooms
   const parts = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
@@ -121,6 +122,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   // Runs before plugins stop, so that audit events still reach their sinks.
   onClose(() => audit.close())
   onClose(() => tunnel.close())
+  onClose(() => joins.close())
   await kernel.start()
   const offered = tunnel.offer(kernel.slot(transports))
 
@@ -156,7 +158,13 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
         publicNames,
         clock,
       }),
-      ...tunnel.routes,
+      tokenRoutes({
+        tokens: rooms.joinTokens,
+        pin: authorities.pin,
+        publicAddr: formatAddress(config.proxy.publicAddr),
+        clock,
+      }),
+      tunnel.routes,
       authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
       ...signIn.webRoutes,
       ...kernel.slot(webRoutes),
@@ -206,7 +214,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     counted: counts.connection,
     sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
     ...(peers ? { peers } : {}),
-    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: tunnel.acceptJoin },
+    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: joins.accept },
     alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
     limits: config.proxy.limits,
     clock,

@@ -29,6 +29,9 @@ import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { prepareDataDir } from './database/data-dir.ts'
 import { openDatabase } from './database/database.ts'
+import { createEnrolment } from './enrolment/enrolment.ts'
+import { createJoinAcceptor } from './enrolment/join-acceptor.ts'
+import { createJoinTokens } from './enrolment/join-tokens.ts'
 import { createCertificates } from './listener/certificates.ts'
 import { createPages } from './pages/pages.ts'
 import { createAuthorities } from './pki/certificate-authorities.ts'
@@ -147,23 +150,37 @@ export async function openRooms(options: RoomsOptions) {
   const alone = config.database.driver === 'embedded'
   const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })
   const peers = alone ? undefined : createPeers({ registry, secretBox, instanceId, clock })
+  const joinTokens = createJoinTokens({ db, revisions, clock })
+  const enrolment = createEnrolment({ revisions, authorities, catalog, tokens: joinTokens, clock })
+  const { isAgentLocked } = locks
+  const joins = createJoinAcceptor({
+    enrolment,
+    authorities,
+    revisions,
+    audit,
+    isAgentLocked,
+    clusterName,
+    instanceId,
+    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
+    clock,
+    log,
+  })
   const tunnel = createTunnel({
-    db,
     revisions,
     authorities,
+    enrolment,
+    tokens: joinTokens,
     clusterName,
     instanceId,
     hubVersion,
-    publicAddr: formatAddress(config.proxy.publicAddr),
     catalog,
     hubs: registry,
     hooks: calls.tunnel,
     audit,
-    isAgentLocked: locks.isAgentLocked,
+    isAgentLocked,
     agentLost: sessions.live.cutAgent,
     offered: config.tunnel.transports ?? undefined,
     streamsPerAgent: config.tunnel.streamsPerAgent,
-    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
     clock,
     log,
   })
@@ -226,6 +243,8 @@ export async function openRooms(options: RoomsOptions) {
     locks,
     requirements,
     sessions,
+    joinTokens,
+    joins,
     tunnel,
     registry,
     peers,
@@ -245,8 +264,8 @@ export async function startRooms(rooms: Rooms, options: RoomsOptions): Promise<v
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)
   await store.migrate([...roomMigrations, ...kernel.slot(migrations)])
   audit.open()
-  await sayWhatWaits('the first reading of access data', revisions.start(), log)
   onClose(() => revisions.stop())
+  await sayWhatWaits('the first reading of access data', revisions.start(), log)
   sessions.start()
   onClose(() => sessions.stop())
   await registry.start()

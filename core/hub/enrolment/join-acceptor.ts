@@ -10,7 +10,7 @@ import { JOIN_ALPN } from '../../wire/tunnel-protocol.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { readAgentCertificate } from '../tunnel/agent-certificate.ts'
-import { acceptTls } from '../tunnel/tls-acceptor.ts'
+import { acceptTls, createCarriers } from '../tunnel/tls-acceptor.ts'
 import type { Enrolment } from './enrolment.ts'
 import { JoinRefusal } from './join-refusal.ts'
 import { type JoinBody, serveJoin } from './join-request.ts'
@@ -20,6 +20,13 @@ import { type JoinBody, serveJoin } from './join-request.ts'
  * were down for longer than the lifetime of a certificate.
  */
 const RENEWAL_GRACE_MS = 7 * 24 * 3_600_000
+
+export interface JoinAcceptor {
+  /** Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake. */
+  accept(raw: Duplex, from: { readonly clientIp: string }, secured?: () => void): void
+  /** Cuts the open connections, and refuses later ones. */
+  close(): void
+}
 
 /** Accepts the connections of agents that join or renew an expired certificate: TLS, rate limit, one request. */
 export function createJoinAcceptor(options: {
@@ -33,8 +40,10 @@ export function createJoinAcceptor(options: {
   readonly joinsPerMinute: number
   readonly clock: Clock
   readonly log: Log
-}): (raw: Duplex, from: { readonly clientIp: string }, secured: () => void) => void {
+}): JoinAcceptor {
   const { enrolment, authorities, revisions, audit, clusterName, instanceId, clock, log } = options
+  const carriers = createCarriers()
+  let closed = false
   const rates = createRateLimit(clock)
   const mayJoin = (clientIp: string): boolean => rates.take(addressKey(clientIp), options.joinsPerMinute)
 
@@ -78,7 +87,9 @@ export function createJoinAcceptor(options: {
     }
   }
 
-  return (raw, { clientIp }, secured) => {
+  function accept(raw: Duplex, { clientIp }: { readonly clientIp: string }, secured: () => void): void {
+    carriers.add(raw)
+    if (closed) return void raw.destroy()
     acceptTls(raw, {
       authorities,
       alpn: JOIN_ALPN,
@@ -100,5 +111,13 @@ export function createJoinAcceptor(options: {
         })
       },
     })
+  }
+
+  return {
+    accept: (raw, from, secured = () => {}) => accept(raw, from, secured),
+    close() {
+      closed = true
+      carriers.destroy()
+    },
   }
 }

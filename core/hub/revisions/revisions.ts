@@ -49,10 +49,15 @@ export interface RevisionsOptions
   readonly keep?: number
   /** How long a change may take; default 8 s, less than other changes wait for their turn. */
   readonly changeMs?: number
+  /** How long the first reading of all views may take; default 2 min. */
+  readonly startMs?: number
 }
 
 export interface RunningRevisions extends Revisions {
-  /** Loads every view and starts to poll. Call it once, after the migrations and the first `addView`s. */
+  /**
+   * Loads every view and starts to poll. Call it once, after the migrations and the first `addView`s. Rejects with
+   * `MEZ_DATABASE_UNAVAILABLE` when that takes too long.
+   */
   start(): Promise<void>
   /** Stops polling and waits for the current read. The database stays open. */
   stop(): Promise<void>
@@ -63,7 +68,7 @@ export interface RunningRevisions extends Revisions {
 /** The revisions of one hub. The views are not fresh before `start`. */
 export function createRevisions(options: RevisionsOptions): RunningRevisions {
   const { db, reserved, clock, log } = options
-  const { pollMs = 1_000, freshMs = 5_000, keep = 10_000, changeMs = 8_000 } = options
+  const { pollMs = 1_000, freshMs = 5_000, keep = 10_000, changeMs = 8_000, startMs = 120_000 } = options
   const alone = options.dialect === 'embedded'
   const views: View[] = []
   const listeners: ((touched: Touched | null) => void)[] = []
@@ -253,7 +258,12 @@ export function createRevisions(options: RevisionsOptions): RunningRevisions {
     catchUp,
     async start() {
       started = true
-      await catchUp()
+      const late = (ms: number) =>
+        new MezError(
+          'MEZ_DATABASE_UNAVAILABLE',
+          `the first reading of access data timed out after ${ms / 1_000} s`,
+        )
+      await withDeadline(catchUp, startMs, late)
       unlisten = options.listen(CHANNEL, () => {
         if (!stopped) catchUp().catch(() => {})
       })

@@ -59,3 +59,19 @@ export function acceptTls(
   })
   server.emit('connection', raw)
 }
+
+/** The connections of agents that are open, TLS and all. */
+export function createCarriers() {
+  const open = new Set<Duplex>()
+  return {
+    /** Keeps a new connection until it closes. */
+    add(raw: Duplex): void {
+      raw.on('error', () => raw.destroy())
+      open.add(raw)
+      raw.once('close', () => open.delete(raw))
+    },
+    destroy(): void {
+      for (const raw of open) raw.destroy()
+    },
+  }
+}

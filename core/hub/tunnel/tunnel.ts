@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { Database } from '../../api/database.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason } from '../../api/sessions.ts'
@@ -12,10 +11,8 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
-import { createEnrolment } from '../enrolment/enrolment.ts'
-import { createJoinAcceptor } from '../enrolment/join-acceptor.ts'
-import { tokenRoutes } from '../enrolment/join-token-routes.ts'
-import { createJoinTokens } from '../enrolment/join-tokens.ts'
+import type { Enrolment } from '../enrolment/enrolment.ts'
+import type { JoinTokens } from '../enrolment/join-tokens.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
@@ -23,21 +20,18 @@ import { createAppHealth } from './app-health.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
+import { createCarriers } from './tls-acceptor.ts'
 import { offeredTransports } from './transports.ts'
 
 export interface TunnelOptions {
-  readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView' | 'onApplied' | 'catchUp' | 'fresh'>
-  readonly authorities: Pick<
-    Authorities,
-    'bundle' | 'pin' | 'keys' | 'issuerOf' | 'trusts' | 'hubIdentity' | 'issueAgent'
-  >
+  readonly authorities: Pick<Authorities, 'bundle' | 'keys' | 'issuerOf' | 'trusts' | 'hubIdentity'>
+  readonly enrolment: Pick<Enrolment, 'renew' | 'confirm' | 'learnt'>
+  readonly tokens: Pick<JoinTokens, 'list'>
   readonly clusterName: string
   readonly instanceId: string
   readonly hubVersion: string
-  /** `host:port` of the public port, for the `mezd start` line of `tokens create`. */
-  readonly publicAddr: string
-  readonly catalog: Pick<RunningCatalog, 'list' | 'bindsIn'>
+  readonly catalog: Pick<RunningCatalog, 'list'>
   /** The hubs of the cluster; agents keep a link to each. */
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
   readonly hooks: Pick<HubCalls['tunnel'], 'changed' | 'route'>
@@ -50,8 +44,6 @@ export interface TunnelOptions {
   readonly offered?: readonly string[] | undefined
   /** Maximum streams of one agent at a time; further ones use another agent. Default 9,000. */
   readonly streamsPerAgent?: number
-  /** Maximum attempts to join from one address, by `addressKey`. */
-  readonly joinsPerMinute: number
   readonly heartbeatMs?: number
   /** How long an agent may take to send its hello; default 10 s. */
   readonly helloMs?: number
@@ -62,12 +54,10 @@ export interface TunnelOptions {
 export interface RunningTunnel extends Tunnel {
   /** Accepts a connection for `mezite-tunnel/1`, with its ClientHello unread; calls `secured` after the handshake. */
   acceptTunnel(raw: Duplex, from: LinkOrigin, secured?: () => void): void
-  /** The same for `mezite-join/1`. */
-  acceptJoin(raw: Duplex, from: { readonly clientIp: string }, secured?: () => void): void
   /** The offered transports among the provided ones. Throws like `offeredTransports`. */
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
-  /** `/v1/webapi/tokens` and `/v1/webapi/agents`. */
-  readonly routes: readonly WebRoutes[]
+  /** `/v1/webapi/agents`. */
+  readonly routes: WebRoutes
   /** All agents that may connect. */
   agents(): readonly Pick<Agent, 'hostname'>[]
   /** Agents and join tokens that the next step of a rotation would lock out. */
@@ -80,52 +70,28 @@ export interface RunningTunnel extends Tunnel {
 
 /** The live agents of this hub. It does not open a listener: its caller passes it the connections. */
 export function createTunnel(options: TunnelOptions): RunningTunnel {
-  const { db, revisions, catalog, clock, offered } = options
+  const { revisions, catalog, clock, offered } = options
   const agents = createAgents(revisions)
-  const tokens = createJoinTokens({ db, revisions, clock })
-  const enrolment = createEnrolment({ ...options, tokens })
-  const rotation = createRotationProgress({ ...options, agents, enrolment, tokens })
-  const links = createLinkRegistry({ ...options, agents, enrolment, rotation })
+  const rotation = createRotationProgress({ ...options, agents })
+  const links = createLinkRegistry({ ...options, agents, rotation })
   const health = createAppHealth({ links, catalog, clock })
   const selector = createAgentSelector({ ...options, links, health })
   const offers = (transport: string): boolean => offered?.includes(transport) ?? true
-  const carriers = new Set<Duplex>()
+  const carriers = createCarriers()
   let draining = false
   /** Includes this hub even while it is not reachable. */
   const instances = () => [...new Set([options.instanceId, ...options.hubs.reachable.keys()])]
   const acceptLink = createLinkAcceptor({ ...options, links, instances, offers, draining: () => draining })
-  const acceptJoiner = createJoinAcceptor({ ...options, enrolment })
-
-  /** False: the hub is stopping, and the connection was closed. */
-  function track(raw: Duplex): boolean {
-    raw.on('error', () => raw.destroy())
-    if (draining) {
-      raw.destroy()
-      return false
-    }
-    carriers.add(raw)
-    raw.once('close', () => carriers.delete(raw))
-    return true
-  }
 
   return {
     ...selector,
     acceptTunnel(raw, from, secured = () => {}) {
-      if (track(raw)) acceptLink(raw, from, secured)
-    },
-    acceptJoin(raw, from, secured = () => {}) {
-      if (track(raw)) acceptJoiner(raw, from, secured)
+      carriers.add(raw)
+      if (draining) raw.destroy()
+      else acceptLink(raw, from, secured)
     },
     offer: (provided) => offeredTransports(provided, offered),
-    routes: [
-      tokenRoutes({
-        tokens,
-        pin: () => options.authorities.pin(),
-        publicAddr: options.publicAddr,
-        clock,
-      }),
-      agentRoutes({ agents, tunnel: selector, catalog, revisions }),
-    ],
+    routes: agentRoutes({ agents, tunnel: selector, catalog, revisions }),
     agents: agents.list,
     waiting: rotation.waiting,
     async drain(signal) {
@@ -148,7 +114,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
       draining = true
       health.stop()
       for (const link of links.all) link.destroy('hub_stopping')
-      for (const carrier of carriers) carrier.destroy()
+      carriers.destroy()
     },
   }
 }

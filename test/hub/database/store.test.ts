@@ -365,6 +365,20 @@ async function suite(t: Tap, store: Store): Promise<void> {
       })
   })
 
+  await t.test('a start whose first reading takes too long fails, and leaves nothing fresh', async (t) => {
+    const revisions = changesOf(database, { startMs: 50 })
+    const held = Promise.withResolvers<void>()
+    const loadAll = () => held.promise.then(() => () => {})
+    revisions.addView({ name: 'slow', kinds: ['slow'], loadAll, refresh: loadAll })
+    await t.rejects(revisions.start(), {
+      code: 'MEZ_DATABASE_UNAVAILABLE',
+      message: /timed out after 0.05 s/,
+    })
+    t.notOk(revisions.fresh())
+    held.resolve()
+    await revisions.stop()
+  })
+
   await t.test('fault 29: freshness is judged by both clocks', async (t) => {
     const now = { wall: 1_000_000, monotonic: 5 }
     const clock = { now: () => now.wall, monotonic: () => now.monotonic }

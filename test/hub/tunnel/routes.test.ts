@@ -7,7 +7,7 @@ const prefix = '/v1/webapi'
 
 /** The routes as the hub mounts them, and a caller who is an admin unless said otherwise. */
 async function mount(t: { teardown(run: () => unknown): void }, hub: TunnelHub) {
-  const web = await startWeb(hub.tunnel.routes)
+  const web = await startWeb(hub.routes)
   t.teardown(() => web.stop())
   return async (method: string, path: string, body?: unknown, as: 'root' | 'alice' | null = 'root') => {
     const text = body === undefined ? '' : JSON.stringify(body)

@@ -7,7 +7,11 @@ import type { App } from '../../../core/api/app.ts'
 import type { AuditInput } from '../../../core/api/audit.ts'
 import type { Database } from '../../../core/api/database.ts'
 import type { Link, Pipe, TunnelChanged } from '../../../core/api/tunnel.ts'
+import type { WebRoutes } from '../../../core/api/web-routes.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
+import { createEnrolment } from '../../../core/hub/enrolment/enrolment.ts'
+import { createJoinAcceptor } from '../../../core/hub/enrolment/join-acceptor.ts'
+import { tokenRoutes } from '../../../core/hub/enrolment/join-token-routes.ts'
 import { createJoinTokens } from '../../../core/hub/enrolment/join-tokens.ts'
 import { createAuthorities } from '../../../core/hub/pki/certificate-authorities.ts'
 import type { RunningRevisions } from '../../../core/hub/revisions/revisions.ts'
@@ -44,6 +48,7 @@ export function testApp(uri: string, agents: readonly string[] = ['node-1'], mor
 export interface TunnelHub {
   readonly port: number
   readonly tunnel: RunningTunnel
+  readonly routes: readonly WebRoutes[]
   readonly authorities: ReturnType<typeof createAuthorities>
   readonly events: AuditInput[]
   readonly changed: TunnelChanged[]
@@ -91,8 +96,8 @@ function testCluster(): TestCluster {
   return cluster
 }
 
-export interface TunnelHubOptions
-  extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'joinsPerMinute' | 'offered'>> {
+export interface TunnelHubOptions extends Partial<Pick<TunnelOptions, 'heartbeatMs' | 'offered'>> {
+  readonly joinsPerMinute?: number
   readonly agentLifeMs?: number
   readonly clock?: Clock
   readonly log?: Log
@@ -128,16 +133,26 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     empty: false,
     pure: false,
   })
+  const catalog = {
+    list: () => apps,
+    bindsIn: async (_trx: unknown, agent: string) => apps.some(({ agents }) => agents.includes(agent)),
+  }
+  const audit = { record: (event: AuditInput) => void events.push(event) }
+  const isAgentLocked = (hostname: string) => locked.has(hostname)
+  const tokens = createJoinTokens(base)
+  const enrolment = createEnrolment({ ...base, authorities, catalog, tokens })
+  const joinsPerMinute = options.joinsPerMinute ?? 1_000
+  const joins = createJoinAcceptor({
+    ...{ ...base, enrolment, authorities, audit, isAgentLocked, instanceId, joinsPerMinute },
+  })
   const tunnel = createTunnel({
     ...base,
     authorities,
     instanceId,
     hubVersion: '0.1.0',
-    publicAddr: 'hub.example.com:443',
-    catalog: {
-      list: () => apps,
-      bindsIn: async (_trx, agent) => apps.some(({ agents }) => agents.includes(agent)),
-    },
+    enrolment,
+    tokens,
+    catalog,
     hubs: {
       get reachable() {
         return cluster.reachable
@@ -151,10 +166,9 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       }),
       route,
     },
-    audit: { record: (event) => void events.push(event) },
-    isAgentLocked: (hostname) => locked.has(hostname),
+    audit,
+    isAgentLocked,
     helloMs: 2_000,
-    joinsPerMinute: options.joinsPerMinute ?? 1_000,
     ...(options.offered ? { offered: options.offered } : {}),
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   })
@@ -168,7 +182,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
       socket.pause()
       socket.unshift(hello)
       const from = { clientIp: '127.0.0.1', transport: 'http2' }
-      if (hello.includes('mezite-join/1')) return tunnel.acceptJoin(socket, from)
+      if (hello.includes('mezite-join/1')) return joins.accept(socket, from)
       const wish = /mezite-to\/([\w-]+)/.exec(hello.toString('latin1'))?.[1]
       if (wish === undefined) return tunnel.acceptTunnel(socket, from)
       cluster.wishes.push(wish)
@@ -182,6 +196,10 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
   const hub: TunnelHub = {
     port,
     tunnel,
+    routes: [
+      tokenRoutes({ tokens, pin: authorities.pin, publicAddr: 'hub.example.com:443', clock }),
+      tunnel.routes,
+    ],
     authorities,
     events,
     changed,
@@ -229,6 +247,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     },
     async close() {
       await Promise.all(agents.map((agent) => agent.stop(500)))
+      joins.close()
       tunnel.close()
       authorities.close()
       for (const socket of sockets) socket.destroy()
