@@ -51,7 +51,7 @@ export {
 } from './hub/catalog/resource.ts'
 export { parseDuration } from './hub/config/duration.ts'
 export { html } from './hub/pages/html.ts'
-export { ROLE_NAME } from './hub/users/role-name.ts'
+export { ROLE_NAME } from './hub/users/user-name.ts'
 export type { Clock } from './kernel/clock.ts'
 export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { Log } from './kernel/log.ts'

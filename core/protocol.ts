@@ -48,8 +48,13 @@ export { discardRest } from './hub/http/http1-connection.ts'
 export { formLines, framedLines, ownLines } from './hub/http/page.ts'
 export { type HubResponse, isNavigation, type Requester, requesterOf } from './hub/http/refusal.ts'
 export { addressKey } from './hub/limits/address-key.ts'
-export { type ConcurrencyQuota, createConcurrencyQuota } from './hub/limits/concurrency-quota.ts'
-export { createOverload, type Load, type Overload } from './hub/limits/overload.ts'
+export {
+  type ConcurrencyQuota,
+  createConcurrencyQuota,
+  createOverload,
+  type Load,
+  type Overload,
+} from './hub/limits/concurrency-quota.ts'
 export { createRateLimit, type RateLimit } from './hub/limits/rate-limit.ts'
 export { isLocalPath } from './hub/signin/return-target.ts'
 export { type Clock, systemClock } from './kernel/clock.ts'

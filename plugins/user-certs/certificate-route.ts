@@ -1,3 +1,4 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import {
   type Audit,
   type Clock,
@@ -9,7 +10,6 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import type { Authorities, CommandLogins } from '@mezite/core/protocol'
-import { readPublicKey } from './public-key.ts'
 
 const HOUR_MS = 3_600_000
 const DEFAULT_TTL_MS = 12 * HOUR_MS
@@ -106,4 +106,19 @@ function readAsk(body: unknown) {
     throw new Problem(400, 'ttl_invalid', 'ttl_seconds must be a number above 0.')
   const ttlMs = Math.min(Math.floor(ttl) * 1_000, LONGEST_TTL_MS)
   return { code: fields.code, verifier: fields.verifier, publicKey, ttlMs }
+}
+
+const LONGEST = 1_024
+
+/** Reads a P-256 public key in PEM (SubjectPublicKeyInfo); null for anything else, private keys included. */
+function readPublicKey(text: unknown): KeyObject | null {
+  // Node.js would also read a private key and derive its public half, but a caller must never send one.
+  if (typeof text !== 'string' || text.length > LONGEST || !/^-----BEGIN PUBLIC KEY-----\r?\n/.test(text))
+    return null
+  try {
+    const key = createPublicKey({ key: text, format: 'pem' })
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null
+  } catch {
+    return null
+  }
 }

@@ -8,7 +8,7 @@ import { defineHubPlugin, Problem, requirements, signInDesk, type Vote, webRoute
 import type { HeaderLines, Link } from '@mezite/core/protocol'
 import t from 'tap'
 import { keepRules, makeEvent } from '../../core/hub/audit/event-factory.ts'
-import { challengeThrough } from '../../core/hub/signin/challenge.ts'
+import { challengeThrough } from '../../core/hub/signin/app-launch.ts'
 import { sessionTerms } from '../../core/hub/signin/sign-in-desk.ts'
 import { createTestHub, FakeIssuer, fakeClock } from '../../core/testing/index.ts'
 import { connect, register } from '../e2e/resources.ts'

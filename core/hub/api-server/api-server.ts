@@ -1,20 +1,19 @@
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
+import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import type { CutReports } from '../cluster/cut-report.ts'
+import type { CutReports } from '../cluster/cut-reports.ts'
 import type { ServeWeb } from '../http/http1-server.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { drainServer, listenAdminSocket } from './admin-socket.ts'
-import { demandReading } from './body-reading.ts'
 import { reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
-import { limitHandlers } from './handler-deadline.ts'
 import { nothingHere } from './not-found.ts'
 import { type Arrival, type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
 import { checkSchemas } from './schema-check.ts'
@@ -168,5 +167,47 @@ function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptio
       { config: { access: 'public' }, schema: { hide: true } as never },
       async () => app.swagger(),
     )
+  })
+}
+
+/** Bytes per millisecond at which a client must read a large response. */
+const LEAST_RATE = 10
+
+/**
+ * Closes the connection of a client that does not read a response of the hub, which would hold memory and a connection.
+ * The client gets `waitMs` plus the time that the response takes at 10 KB/s. Streams have their own rules.
+ */
+function demandReading(response: ServerResponse, payload: unknown, waitMs: number): void {
+  const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload)
+  if (!isWhole || response.destroyed) return
+  const deadline = setTimeout(() => response.destroy(), waitMs + payload.length / LEAST_RATE)
+  deadline.unref()
+  response.once('close', () => clearTimeout(deadline))
+}
+
+const HANDLER_MS = 60_000
+
+/**
+ * Responds 503 `handler_timeout`, and logs an error with the route, if a handler has not sent anything after 60 s or its
+ * route's `config.deadlineMs`. Does not cut a response that has started.
+ */
+function limitHandlers(app: FastifyInstance, log: Log): void {
+  app.addHook('onRoute', (route) => {
+    const { handler, method, url } = route
+    const waitMs = route.config?.deadlineMs ?? HANDLER_MS
+    if (waitMs === 0) return
+    route.handler = function (request, reply) {
+      const timer = setTimeout(() => {
+        if (reply.sent || reply.raw.headersSent || reply.raw.destroyed) return
+        const fields = { request_id: request.id, route: `${String(method)} ${url}`, waited_ms: waitMs }
+        log.error(fields, 'a route handler did not respond in time')
+        const detail = 'The request took too long. Its changes may still be made.'
+        reply.send(new Problem(503, 'handler_timeout', detail))
+      }, waitMs)
+      // A response that was already destroyed does not emit close.
+      timer.unref()
+      reply.raw.once('close', () => clearTimeout(timer))
+      return handler.call(this, request, reply)
+    }
   })
 }

@@ -1,7 +1,7 @@
 import type { SecretBox } from '../../api/secret-box.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { parseListenAddress } from '../config/address.ts'
-import type { Address } from '../config/hub-config.ts'
+import { formatAddress, parseListenAddress } from '../config/address.ts'
+import type { Address, HubConfig } from '../config/hub-config.ts'
 import type { ProxySource, ProxyVerdict } from '../listener/proxy-protocol.ts'
 import type { Registry } from './hub-registry.ts'
 
@@ -78,4 +78,20 @@ export function createPeers(options: {
         : { kind: 'invalid', reason: 'not a hub of this cluster' }
     },
   }
+}
+
+const ANY = ['0.0.0.0', '::']
+
+/**
+ * `host:port` where the other hubs of the cluster reach this one's public port: the configured address, else the address
+ * that it listens on, else the one from which it connects to the database (null: the database is on this machine).
+ */
+export function ownAddress(
+  { internalAddr, listen }: Pick<HubConfig['proxy'], 'internalAddr' | 'listen'>,
+  port: number,
+  fromDatabase: string | null,
+): string {
+  if (internalAddr) return formatAddress(internalAddr)
+  const host = ANY.includes(listen.host) ? (fromDatabase ?? '127.0.0.1') : listen.host
+  return formatAddress({ host: host.replace(/^::ffff:/, ''), port })
 }

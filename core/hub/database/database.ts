@@ -3,7 +3,7 @@ import { Kysely, type KyselyConfig, PostgresDialect, type PostgresPool, sql } fr
 import type { Database, Migrations } from '../../api/database.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { lockDataDir } from './data-lock.ts'
+import { lockDataDir } from './data-dir.ts'
 import { createEmbeddedClient } from './embedded-client.ts'
 import { EmbeddedDialect } from './embedded-dialect.ts'
 import { prepareFolder } from './embedded-folder.ts'

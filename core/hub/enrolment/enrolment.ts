@@ -4,7 +4,6 @@ import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { TunnelTables } from '../tunnel/migrations.ts'
-import { JoinRefusal } from './join-refusal.ts'
 import type { JoinTokens } from './join-tokens.ts'
 
 /** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
@@ -149,5 +148,18 @@ export function createEnrolment(options: {
           .execute()
         change.touch('agent', hostname)
       }),
+  }
+}
+
+/** Why a request to join or renew was refused. `code` is a stable reason code. */
+export class JoinRefusal extends Error {
+  override readonly name = 'JoinRefusal'
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.status = status
+    this.code = code
   }
 }

@@ -11,8 +11,7 @@ import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { readAgentCertificate } from '../tunnel/agent-certificate.ts'
 import { acceptTls, createCarriers } from '../tunnel/tls-acceptor.ts'
-import type { Enrolment } from './enrolment.ts'
-import { JoinRefusal } from './join-refusal.ts'
+import { type Enrolment, JoinRefusal } from './enrolment.ts'
 import { type JoinBody, serveJoin } from './join-request.ts'
 
 /**

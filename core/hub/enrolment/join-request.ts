@@ -1,7 +1,7 @@
 import { constants, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { releaseListeners } from '../../wire/listener-release.ts'
-import { JoinRefusal } from './join-refusal.ts'
+import { JoinRefusal } from './enrolment.ts'
 
 const BODY_BYTES = 32 * 1024
 const DEADLINE_MS = 15_000

@@ -5,7 +5,7 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
-import { JoinRefusal } from './join-refusal.ts'
+import { JoinRefusal } from './enrolment.ts'
 
 /** One-use tokens that admit an agent. Only their SHA-256 is stored, which is enough for 256 random bits. */
 export interface JoinTokens {

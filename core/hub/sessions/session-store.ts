@@ -1,3 +1,4 @@
+import type { Transaction } from '../../api/database.ts'
 import type { Revisions, View } from '../../api/revisions.ts'
 import type { EndReason, Session, SessionEnded } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -180,4 +181,21 @@ export function sessionOf(row: SessionTable): Session {
     idleMs: row.idle_ms,
     lastUsed: row.last_used,
   }
+}
+
+/** The sessions of a user or a connector that have not ended by `now` (milliseconds since the epoch). */
+export async function listIn(
+  trx: Transaction,
+  of: { readonly user: string } | { readonly connector: string },
+  now: number,
+): Promise<readonly Session[]> {
+  const open = trx
+    .withTables<SessionTables>()
+    .selectFrom('sessions')
+    .selectAll()
+    .where('ended', 'is', null)
+    .where('expires', '>', now)
+  const theirs =
+    'user' in of ? open.where('user_name', '=', of.user) : open.where('connector', '=', of.connector)
+  return (await theirs.execute()).map((row) => sessionOf(row as SessionTable))
 }

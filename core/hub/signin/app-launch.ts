@@ -1,10 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AdmissionQuery, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
+import type { Challenge, HubCalls, Reply } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
+import { MezError } from '../../kernel/error.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -154,4 +156,29 @@ function problemOf({ outcome, status, code, subject, message, link }: Refusal, n
       ? 'If you need it, ask an administrator for a role.'
       : 'Ask an administrator why.'
   return new Problem(status, code, `${text} ${message ?? next}`, link === null ? {} : { link })
+}
+
+const LONGEST = 8_192
+/** Excludes spaces, control characters and backslashes, which browsers interpret in different ways. */
+const PLAIN = /^[\x21-\x5b\x5d-\x7e]+$/
+
+/**
+ * Calls the taps of `access.challenge`. Their result must be a path of the sign-in host or an https URL; otherwise rejects
+ * with `MEZ_HOOK_FAILED`.
+ */
+export function challengeThrough(
+  hook: HubCalls['access']['challenge'],
+  signInOrigin: string,
+): (challenge: Challenge) => Promise<Reply | null> {
+  return async (challenge) => {
+    const answer: unknown = await hook(challenge)
+    if (answer === null) return null
+    const { location } = Object(answer) as { location?: unknown }
+    if (typeof location === 'string' && location.length <= LONGEST && PLAIN.test(location)) {
+      const url = URL.parse(location, signInOrigin)
+      const path = location.startsWith('/') && url?.origin === signInOrigin
+      if (path || (url?.protocol === 'https:' && /^https:\/\//i.test(location))) return { location }
+    }
+    throw new MezError('MEZ_HOOK_FAILED', 'a plugin returned an invalid URL from access.challenge')
+  }
 }

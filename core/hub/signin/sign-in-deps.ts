@@ -15,7 +15,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
-import type { Activity } from '../cluster/activity.ts'
+import type { Activity } from '../cluster/session-activity.ts'
 import type { SignInPages } from './pages/pages.ts'
 
 /** Dependencies of this room. */

@@ -6,10 +6,9 @@ import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
 import type { AppHealth } from './app-health.ts'
-import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
-import { dialThrough } from './tunnel-dialer.ts'
+import { DialError, dialThrough } from './tunnel-dialer.ts'
 
 /** Below the HTTP/2 limit of a link: at that limit a dial would wait instead of using another agent. */
 const STREAMS_PER_AGENT = 9_000

@@ -3,10 +3,9 @@ import type { AppState } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
-import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
-import { probeThrough } from './tunnel-dialer.ts'
+import { DialError, probeThrough } from './tunnel-dialer.ts'
 
 const TICK_MS = 1_000
 /** How often an agent probes each of its apps, and how soon after a failure. */

@@ -7,13 +7,14 @@ import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { REASON_HEADER } from '../../wire/dial-headers.ts'
+import { releaseListeners } from '../../wire/listener-release.ts'
 import { HEARTBEAT_MS, PROTOCOL_VERSION, TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { type AgentCertificate, readAgentCertificate } from './agent-certificate.ts'
-import { LiveLink } from './link.ts'
-import { refuseLink } from './link-refusal.ts'
+import { connectAgent, LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import { acceptTls } from './tls-acceptor.ts'
 
@@ -140,4 +141,27 @@ export function createLinkAcceptor(options: {
       },
     })
   }
+}
+
+/** How long an agent has to read the reason. */
+const CLOSE_MS = 1_000
+
+/**
+ * Sends an agent the reason why it is refused, then closes. The reason is sent on a stream and not in a GOAWAY frame:
+ * older agents treat GOAWAY as a stopping hub, and would not try their join token on a hub that has removed them.
+ */
+function refuseLink(socket: TLSSocket, reason: string): void {
+  const end = (): void => void socket.destroy()
+  const deadline = setTimeout(end, CLOSE_MS)
+  const session = connectAgent(socket, { settings: { enablePush: false } })
+  session.on('error', end)
+  session.once('close', end)
+  releaseListeners(session)
+  socket.once('close', () => {
+    clearTimeout(deadline)
+    session.destroy()
+  })
+  const stream = session.request({ ':method': 'POST', ':path': '/v1/refused', [REASON_HEADER]: reason })
+  stream.on('error', end)
+  stream.once('close', end)
 }

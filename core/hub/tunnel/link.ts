@@ -1,4 +1,10 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionOptions,
+  connect,
+  constants,
+} from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import type { Link } from '../../api/tunnel.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -15,7 +21,6 @@ import {
 } from '../../wire/tunnel-protocol.ts'
 import { UnreadBudget } from '../../wire/unread-budget.ts'
 import type { AgentCertificate } from './agent-certificate.ts'
-import { connectAgent } from './agent-connection.ts'
 
 const HELLO_MS = 10_000
 /** Limits the bytes of messages that an agent has not read: it might request responses and let them pile up. */
@@ -218,4 +223,14 @@ export class LiveLink implements Link {
     if (left <= 0) this.destroy('certificate_expired')
     else this.#timer(() => this.#cutAt(notAfter, clock), Math.min(left, LONGEST_TIMER_MS))
   }
+}
+
+/**
+ * Opens an HTTP/2 session to an agent on the connection that the agent opened. When the peer announces its origins
+ * (RFC 8336), Node.js builds a URL from the connection's server name and throws outside of any handler if the name is not
+ * valid. The agent chose that name, so it is replaced.
+ */
+export function connectAgent(socket: TLSSocket, options: ClientSessionOptions): ClientHttp2Session {
+  ;(socket as { servername?: string | false | null }).servername = 'agent'
+  return connect('https://agent', { createConnection: () => socket, ...options })
 }

@@ -1,7 +1,8 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { App } from '../../api/app.ts'
 import type { Pipe } from '../../api/tunnel.ts'
-import { messageOf } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import type { ErrorCode } from '../../kernel/error-codes.ts'
 import {
   ALPN_HEADER,
   DETAIL_HEADER,
@@ -11,7 +12,6 @@ import {
   readDetail,
 } from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
-import { DialError } from './dial-error.ts'
 import type { LiveLink } from './link.ts'
 
 /** The agent enforces the timeout; the hub adds this much for the round trip. */
@@ -103,4 +103,14 @@ function lost(link: LiveLink, why: string): DialError {
 /** Agents are not trusted: only text in the form of a reason code is passed on. */
 function reasonOf(value: unknown): string {
   return typeof value === 'string' && /^[a-z0-9_]{1,64}$/.test(value) ? value : 'refused'
+}
+
+/** Why a connection to an app failed. `reason` is a reason code of the agent or of the hub. */
+export class DialError extends MezError {
+  readonly reason: string
+
+  constructor(code: ErrorCode, reason: string, message: string) {
+    super(code, message)
+    this.reason = reason
+  }
 }

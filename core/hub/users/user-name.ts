@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** A valid name; names are compared by `key`. */
 export interface UserName {
   readonly name: string
@@ -25,4 +27,19 @@ const RESERVED = /^(operator@socket$|token:)/
 export function foldName(text: string): string {
   // Convert to upper case first, so that ß, ſ and similar letters fold as in full case folding.
   return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+}
+
+/** The pattern of a role's name, for schemas. */
+export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
+
+const ROLE = new RegExp(ROLE_NAME)
+
+/** Whether a value of any type is the name of a role. */
+export const isRoleName = (value: unknown): value is string => typeof value === 'string' && ROLE.test(value)
+
+/** The identity behind a name: 32 bytes in base64url. Sessions and passkeys are bound to it. */
+export function holderOf({ issuer, sub }: { readonly issuer: string; readonly sub: string }): string {
+  return createHash('sha256')
+    .update(JSON.stringify([issuer, sub]))
+    .digest('base64url')
 }

@@ -4,7 +4,7 @@ import { Nullable } from '../../api/nullable.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { User } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import { ROLE_NAME } from './role-name.ts'
+import { ROLE_NAME } from './user-name.ts'
 import { type RunningUsers, userNotFound } from './users.ts'
 
 const admin = { config: { access: 'admin' } } as const

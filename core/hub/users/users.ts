@@ -8,9 +8,7 @@ import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { AccessTables, UserTable } from '../access/migrations.ts'
 import { dropMappedRoles } from './mapped-roles.ts'
-import { holderOf } from './name-holder.ts'
-import { isRoleName } from './role-name.ts'
-import { foldName, parseUserName } from './user-name.ts'
+import { foldName, holderOf, isRoleName, parseUserName } from './user-name.ts'
 
 export interface UsersOptions {
   readonly revisions: Pick<Revisions, 'write' | 'addView'>
