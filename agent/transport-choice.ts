@@ -165,6 +165,9 @@ function isAboutNetwork(error: unknown): boolean {
 export function likelyCause(error: unknown, port: number): string {
   const text = messageOf(error)
   if (/clock/.test(text)) return 'An administrator of this machine can repair it.'
+  if (/expired|not yet valid/.test(text)) {
+    return 'The clock of this machine or of the hub is wrong: compare them with `mezd doctor`.'
+  }
   if (isMezError(error, 'MEZ_HUB_UNTRUSTED') || isMezError(error, 'MEZ_PIN_MISMATCH')) {
     return `A firewall or proxy inspects TLS on port ${port}; ask its administrator to exempt the hub.`
   }

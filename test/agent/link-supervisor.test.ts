@@ -85,6 +85,24 @@ t.test('fault 40: a link leaves the relaying hub once its own hub can be dialled
   t.equal((await echo).bytes.toString(), 'still open', 'streams of the old link go on')
 })
 
+t.test('fault 29: a clock that jumps by three hours costs an agent no link, nor its way back', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  let aheadMs = 0
+  const clock = { now: () => Date.now() + aheadMs, monotonic: () => performance.now() }
+  await hub.agent({ token: await hub.token(), clock }).start()
+  await hub.until(() => linkOf(hub) !== undefined, 'it is connected')
+  for (const hours of [3, -3]) {
+    const before = linkOf(hub)
+    aheadMs = hours * 3_600_000
+    // A heartbeat each way.
+    await new Promise((resolve) => before?.session.ping(resolve))
+    t.equal(linkOf(hub), before, `${hours} h: the link goes on`)
+    before?.destroy('test')
+    await hub.until(() => linkOf(hub) !== undefined && linkOf(hub) !== before, 'it is back')
+  }
+})
+
 t.test(
   'links that end at once are tried for ever more slowly, and one that lasted is replaced quickly',
   async (t) => {
