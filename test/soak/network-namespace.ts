@@ -59,13 +59,20 @@ export function openNamespace(id: number): NetworkNamespace {
     host,
     inside: (...command) => ['ip', 'netns', 'exec', name, ...command],
     set(state) {
-      const action = { open: 'accept', drops: 'drop', resets: 'reject with tcp reset' }[state]
-      const chain = (hook: string, match: string): string =>
-        `chain ${hook} { type filter hook ${hook} priority 0; ${match} ${action}; }`
+      const chain = (hook: string, peer: string): string => {
+        const match = `ip ${peer} ${host} tcp`
+        // A reset must pass, or nobody would see it.
+        const rule = {
+          open: '',
+          drops: `${match} dport 0-65535 drop`,
+          resets: `${match} flags & rst == 0 reject with tcp reset`,
+        }[state]
+        return `chain ${hook} { type filter hook ${hook} priority 0; ${rule}; }`
+      }
       rules(
         `table inet mezite {}\ndelete table inet mezite\ntable inet mezite {
-          ${chain('input', `ip saddr ${host} tcp dport 0-65535`)}
-          ${chain('output', `ip daddr ${host} tcp dport 0-65535`)}
+          ${chain('input', 'saddr')}
+          ${chain('output', 'daddr')}
         }\n`,
       )
     },

@@ -54,23 +54,36 @@ export const costs = {
         rows: Number(rows[0]?.rows),
       }
     }
-    /** What `act` costs, divided by `count`. */
-    const each = async (what: string, count: number, act: () => Promise<unknown>) => {
+    /** What the hub does by itself, in a millisecond. */
+    let background = { cpu: 0, rows: 0 }
+    const elapsed = async (act: () => Promise<unknown>) => {
       const before = await read()
+      const at = performance.now()
       await act()
+      const ms = performance.now() - at
       const after = await read()
-      add(`memory of ${what}`, (after.memoryKb - before.memoryKb) / count, 'KiB')
-      add(`processor time of ${what}`, (after.cpu - before.cpuAfter) / 1_000 / count, 'ms')
-      add(`rows written for ${what}`, (after.rows - before.rows) / count, '')
-      add(`write-ahead log of ${what}`, (after.wal - before.wal) / 1024 / count, 'KiB')
+      return {
+        ms,
+        cpu: after.cpu - before.cpuAfter - background.cpu * ms,
+        rows: after.rows - before.rows - background.rows * ms,
+        memoryKb: after.memoryKb - before.memoryKb,
+        wal: after.wal - before.wal,
+      }
     }
+    /** What `act` costs besides, divided by `count`. */
+    const each = async (what: string, count: number, act: () => Promise<unknown>) => {
+      const cost = await elapsed(act)
+      add(`memory of ${what}`, cost.memoryKb / count, 'KiB')
+      add(`processor time of ${what}`, cost.cpu / 1_000 / count, 'ms')
+      add(`rows written for ${what}`, cost.rows / count, '')
+      add(`write-ahead log of ${what}`, cost.wal / 1024 / count, 'KiB')
+    }
+    /** What they cost while nothing happens. */
     const idle = async (what: string, count: number) => {
-      const before = await read()
-      await pause(IDLE_MS)
-      const after = await read()
-      const hours = IDLE_MS / 3_600_000
-      add(`processor time of ${what}`, (after.cpu - before.cpuAfter) / 1e6 / count / hours, 's an hour')
-      add(`rows written for ${what}`, (after.rows - before.rows) / count / hours, 'an hour')
+      const { ms, cpu, rows } = await elapsed(() => pause(IDLE_MS))
+      add(`processor time of ${what}`, (cpu / 1e6 / count / ms) * 3_600_000, 's an hour')
+      add(`rows written for ${what}`, (rows / count / ms) * 3_600_000, 'an hour')
+      background = { cpu: background.cpu + cpu / ms, rows: background.rows + rows / ms }
     }
     const crowd = async (count: number, act: (at: number) => Promise<unknown>, atOnce = AT_ONCE) => {
       let at = 0
@@ -87,7 +100,11 @@ export const costs = {
     const request = () => alice.fetch(`${one.liveUrl}/download?bytes=1000`, { agent })
     await crowd(200, request)
     await idle('a hub without work', 1)
-
+    await each('a request', REQUESTS, () => crowd(REQUESTS, request))
+    await each('a person who signs in and opens an app', PEOPLE, () =>
+      // The provider signs in the person that it was given last.
+      crowd(PEOPLE, (at) => one.signIn(`person-${at}`), 1),
+    )
     await each('an agent that joins', AGENTS, async () => {
       const joins: { hostname: string; token: string }[] = []
       let pin = ''
@@ -110,11 +127,7 @@ export const costs = {
     await each('an app', APPS, () =>
       crowd(APPS, (at) => register(hub.api, `app-${at}`, one.livePort, { agents: ['node-1'] })),
     )
-    await each('a person who signs in and opens an app', PEOPLE, () =>
-      // The provider signs in the person that it was given last.
-      crowd(PEOPLE, (at) => one.signIn(`person-${at}`), 1),
-    )
-    await each('a request', REQUESTS, () => crowd(REQUESTS, request))
+    await idle('an app of one agent', APPS)
     return { growths: [], figures }
   },
 }
