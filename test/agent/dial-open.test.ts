@@ -1,11 +1,15 @@
+import dns from 'node:dns'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { syncBuiltinESMExports } from 'node:module'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { DialRefusal, defineAgentPlugin } from '@mezite/core'
 import { memoryLog } from '@mezite/core/testing'
 import t from 'tap'
+import { createAllowList } from '../../agent/allow-list.ts'
+import { dialApp } from '../../agent/app-dialer.ts'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import http2Transport from '../../plugins/transport-http2/agent.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
@@ -135,4 +139,43 @@ t.test('dial.open: a plugin may read from its socket before it returns it paused
   const { bytes, error } = await reading
   t.equal(error, null)
   t.equal(`${bytes}`, 'tcp:hi')
+})
+
+t.test('fault 39: each connection goes where the name of the app leads then', async (t) => {
+  const reached: string[] = []
+  const listen = (address: string, port: number) =>
+    new Promise<Server>((resolve) => {
+      const server = createServer((socket) => {
+        reached.push(address)
+        socket.destroy()
+      }).listen(port, address, () => resolve(server))
+    })
+  const first = await listen('127.0.0.2', 0)
+  const { port } = first.address() as AddressInfo
+  const second = await listen('127.0.0.3', port)
+  let address = '127.0.0.2'
+  const { lookup } = dns
+  const set = (next: unknown): void => {
+    Object.assign(dns, { lookup: next })
+    syncBuiltinESMExports()
+  }
+  t.teardown(() => {
+    set(lookup)
+    first.close()
+    second.close()
+  })
+  set((_name: string, _options: object, done: (error: null, found: object[]) => void) =>
+    done(null, [{ address, family: 4 }]),
+  )
+  const target = {
+    ...{ app: 'moving', uri: `tcp://app.example.test:${port}`, connectMs: 5_000 },
+    tls: { verify: true, serverName: null, ca: null },
+  }
+  for (const next of ['127.0.0.2', '127.0.0.3']) {
+    address = next
+    const socket = await dialApp(target, createAllowList(undefined))
+    await new Promise((resolve) => socket.resume().once('end', resolve))
+    socket.destroy()
+  }
+  t.same(reached, ['127.0.0.2', '127.0.0.3'])
 })
