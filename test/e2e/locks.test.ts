@@ -139,7 +139,7 @@ for (const { kind, of, browser, msh } of targets) {
     if (said.code === 'locked') {
       t.match(said.detail, MESSAGE, 'whoever is locked out reads why')
       const page = await who.visitor.fetch(`${app}/`, { headers: { accept: 'text/html' } })
-      t.match(page.text, 'Incident 42: call &#60;the desk&#62;.')
+      t.match(page.text, 'Incident 42: call &lt;the desk>.')
       t.equal(message, MESSAGE, 'with msh too')
     }
     if (kind === 'user' || kind === 'role') {
