@@ -256,6 +256,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       void registry
         .announce(null)
         .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
+      await front.stopAccepting()
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
       await kernel.drain(grace, config.shutdownGraceMs + CLOSE_MS)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))

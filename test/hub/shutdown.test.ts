@@ -2,7 +2,9 @@
 import { once } from 'node:events'
 import { connect as connectHttp2, constants } from 'node:http2'
 import { Agent, request } from 'node:https'
+import { connect as connectTcp } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { createTestHub } from '@mezite/core/testing'
 import t from 'tap'
 
@@ -60,3 +62,24 @@ t.test(
     await t.rejects(get(new Agent()), { code: 'ECONNREFUSED' })
   },
 )
+
+t.test('fault 3: a connection in its TLS handshake when the hub stops gets its first response', async (t) => {
+  const hub = await createTestHub()
+  t.teardown(() => hub.stop())
+  const { hostname } = new URL(hub.url)
+  const raw = connectTcp(hub.ports.public, '127.0.0.1')
+  t.teardown(() => raw.destroy())
+  await once(raw, 'connect')
+  // A later connection has been accepted, so this one has too.
+  await hub.visitor().fetch(hub.url)
+  const stopped = hub.stop()
+  await pause(200)
+  const socket = connectTls({ socket: raw, ca: hub.ca, servername: hostname, ALPNProtocols: ['http/1.1'] })
+  await once(socket, 'secureConnect')
+  await pause(200)
+  socket.write(`GET /v1/webapi/openapi.json HTTP/1.1\r\nHost: ${hostname}:${hub.ports.public}\r\n\r\n`)
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  t.match(text, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/i)
+  await stopped
+})

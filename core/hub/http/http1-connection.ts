@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 
 const noop = () => {}
+/** How long a new connection of a hub that stops may take to send its first request. */
+const NEW_MS = 1_000
 
 /**
  * One HTTP/1.1 connection and its pending responses. Node.js reads ahead on a pipelined connection: it emits requests
@@ -18,6 +20,7 @@ export class Http1Connection {
   readonly #pending: ServerResponse[] = []
   #last: ServerResponse | null = null
   #refused = false
+  readonly #opened = performance.now()
 
   /** `bodyMs`: how long a body may continue after the response to its request. */
   constructor(socket: Duplex, info: ConnectionInfo, bodyMs: number) {
@@ -50,6 +53,11 @@ export class Http1Connection {
       if (!request.complete) this.socket.destroy()
     }, this.#bodyMs)
     clearAfterBody(late, request, this.socket)
+  }
+
+  /** True if the client has just connected and not sent a request yet. */
+  get isNew(): boolean {
+    return this.#last === null && performance.now() - this.#opened < NEW_MS
   }
 
   /** Number of responses that are not complete yet. */

@@ -228,7 +228,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   }
   const inFlight = (): boolean =>
     [...connections.values()].some(
-      ({ pending, upgraded, socket }) => (pending > 0 || upgraded) && !socket.destroyed,
+      ({ pending, upgraded, isNew, socket }) => (pending > 0 || upgraded || isNew) && !socket.destroyed,
     )
 
   return {

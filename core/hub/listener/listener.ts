@@ -18,7 +18,7 @@ import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } fr
 import { affordableConnections, createAddressGate, type Place } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
-import { endsOf, listen } from './listening-socket.ts'
+import { closePort, endsOf, listen, stopAccepting } from './listening-socket.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
@@ -58,7 +58,9 @@ export interface ListenerOptions {
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
   readonly deliver: AgentRouter['deliver']
-  /** Stops accepting connections, and drains the protocols (not browsers) and the connections relayed to other hubs. */
+  /** Accepts no more connections, and waits up to a second for TLS handshakes, whose requests then drain like others. */
+  stopAccepting(): Promise<void>
+  /** Drains the protocols (not browsers) and the connections relayed to other hubs. */
   drain(signal: AbortSignal): Promise<void>
   /** Closes the port and every connection immediately. */
   close(): Promise<void>
@@ -272,18 +274,15 @@ export function createListener(options: ListenerOptions): Listener {
     warnRarely('drop', 'too many connections on the public port', null)
   })
 
-  const closePort = (): Promise<void> =>
-    new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
-
   return {
     listen: () => listen(server, options.listenAddr),
     deliver: agents.deliver,
+    stopAccepting: () => stopAccepting(server, () => byEnds.size === 0),
     async drain(signal) {
-      void closePort()
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
     async close() {
-      const closed = closePort()
+      const closed = closePort(server)
       for (const socket of sockets) socket.destroy()
       await closed
     },
