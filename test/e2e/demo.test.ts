@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { seedDatabase } from '../../core/testing/database-seed.ts'
 import { freePort } from '../../core/testing/index.ts'
 import { until } from '../until.ts'
 
@@ -122,6 +123,8 @@ t.test(
   'Ctrl-C stops every program, and a second start on the same data is warm, also after days',
   async (t) => {
     const port = await freePort()
+    // `--check` starts on an empty folder.
+    await seedDatabase(join(dir, 'hub'))
     const cold = await upAndDown(t, port)
     // As good as the certificate that an agent finds after more than a day.
     rmSync(join(dir, 'agent'), { recursive: true })

@@ -11,7 +11,7 @@ import { isConnected, startAgent } from './start-agent.ts'
 import { type RunningHub, startTwoHubs } from './start-two-hubs.ts'
 import { steadyRequests } from './steady-requests.ts'
 
-const RATE = 100
+const RATE = 50
 const BIG = randomBytes(30 << 20)
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())

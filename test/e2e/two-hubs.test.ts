@@ -15,7 +15,7 @@ import { steadyRequests } from './steady-requests.ts'
 
 const CUT_MS = 5_000
 /** Requests a second during the restarts. */
-const RATE = 100
+const RATE = 50
 const ALICE = 'alice@example.com'
 const issuer = await FakeIssuer.start()
 t.teardown(() => issuer.close())
