@@ -1,5 +1,19 @@
+import assert from 'node:assert/strict'
+
 /** The parts of a test framework that the suites use; a tap test has them. */
 export interface ConformTest {
   test(name: string, run: (t: ConformTest) => Promise<void>): unknown
   ok(value: unknown, message: string): unknown
+}
+
+/**
+ * Lets the suites run under other test frameworks: pass the `test` function of `node:test` or vitest, which registers
+ * each test of a suite by its name. A failure is an `AssertionError`.
+ */
+export function conformTest(test: (name: string, run: () => Promise<void>) => unknown): ConformTest {
+  const t: ConformTest = {
+    test: (name, run) => test(name, () => run(t)),
+    ok: (value, message) => assert.ok(value, message),
+  }
+  return t
 }

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import type { DialTarget } from '../api/agent-hooks.ts'
+import { messageOf } from '../kernel/error.ts'
+import type { AnyPlugin } from '../kernel/plugin.ts'
+import type { ConformTest } from './conformance-test.ts'
+import { createTestHost, type TestHostOptions } from './test-host.ts'
+
+/** Inputs of `conformDialer`. */
+export interface ConformDialerOptions extends TestHostOptions {
+  /** A target of this dialer, which echoes every byte and ends when its input ends. */
+  readonly echo: DialTarget
+  /** A target of this dialer that nothing listens on. */
+  readonly unreachable: DialTarget
+  /** A target that the dialer must leave to the agent. */
+  readonly foreign: DialTarget
+}
+
+const BYTES = 1 << 20
+const DEADLINE_MS = 30_000
+
+/** A target for tests of dialers. Default: 2 s to connect, no TLS. */
+export const testTarget = (app: string, uri: string, changes: Partial<DialTarget> = {}): DialTarget => ({
+  ...{ app, uri, tls: { verify: true, serverName: null, ca: null }, connectMs: 2_000 },
+  ...changes,
+})
+
+/** Checks a tap of the agent's `dial.open`: which targets it takes, and that its streams carry bytes like a socket. */
+export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: ConformDialerOptions): void {
+  const { echo, unreachable, foreign, ...host } = options
+  const dial = async (target: DialTarget): Promise<Duplex | null> =>
+    inTime(createTestHost<'agent'>(plugin, host).calls.dial.open(target), 'dial.open')
+  const open = async (): Promise<Duplex> => {
+    const stream = await dial(echo)
+    if (stream === null) throw new Error(`the dialer did not take ${echo.uri} of ${echo.app}`)
+    stream.on('error', () => {})
+    return stream
+  }
+
+  t.test('it leaves other targets to the agent', async (t) => {
+    t.ok((await dial(foreign)) === null, foreign.uri)
+  })
+
+  t.test('bytes arrive whole in both directions, and after the end of the input', async (t) => {
+    const stream = await open()
+    const sent = randomBytes(BYTES)
+    const received = buffer(stream)
+    stream.end(sent)
+    t.ok((await inTime(received, 'the echo')).equals(sent), `${BYTES} bytes`)
+  })
+
+  t.test('a paused stream holds back its bytes and loses none', async (t) => {
+    const stream = await open()
+    stream.pause()
+    const sent = randomBytes(BYTES)
+    stream.end(sent)
+    await new Promise(setImmediate)
+    t.ok((await inTime(buffer(stream), 'the echo')).equals(sent), `${BYTES} bytes`)
+  })
+
+  t.test('a destroyed stream closes', async (t) => {
+    const stream = await open()
+    const closed = once(stream, 'close')
+    stream.destroy()
+    await inTime(closed, 'the close')
+    t.ok(stream.destroyed, 'closed')
+  })
+
+  t.test('a target that cannot be reached is an error in time', async (t) => {
+    const error = await dial(unreachable).then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    t.ok(error !== null, `it is not null, which would let the agent dial: ${messageOf(error)}`)
+  })
+}
+
+async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${DEADLINE_MS} ms`)), DEADLINE_MS)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
