@@ -21,7 +21,6 @@ export interface EventFilter {
 
 /** Filters on fields of the stored event, which are indexed by their first 200 characters. */
 const FIELDS = {
-  request: 'request_id',
   session: 'session_id',
   ip: 'client_ip',
   agent: 'agent',
@@ -86,6 +85,12 @@ export async function readEvents(
     query = query
       .where(sql<boolean>`left(${stored}, 200) = left(${value}::text, 200)`)
       .where(sql<boolean>`${stored} = ${value}`)
+  }
+  if (filter.request !== undefined) {
+    const stored = sql<string>`event ->> 'request_id'`
+    query = query
+      .where(sql<boolean>`right(${stored}, 4) = right(${filter.request}::text, 4)`)
+      .where(sql<boolean>`${stored} = ${filter.request}`)
   }
   if (filter.user !== undefined) query = query.where('user_name', 'in', namesOf(filter.user))
   if (filter.app !== undefined) query = query.where('app', 'in', namesOf(filter.app))

@@ -125,7 +125,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.same(await found(`request=r-4${long}`), ['192.0.2.4'])
     t.same(await found(`request=r-4${long.slice(1)}`), [])
     const { rows } = await sql<{ 'QUERY PLAN': string }>`EXPLAIN SELECT seq FROM audit_database_events
-      WHERE left(event ->> 'request_id', 200) = left('r', 200) ORDER BY seq DESC LIMIT 10`.execute(db)
+      WHERE right(event ->> 'request_id', 4) = right('r', 4) ORDER BY seq DESC LIMIT 10`.execute(db)
     t.match(JSON.stringify(rows), /audit_database_events_request_id/, 'an index finds it in a long trail')
   })
 

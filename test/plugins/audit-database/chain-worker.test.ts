@@ -4,10 +4,11 @@ import type { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
+import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
-import { linesOf } from '../../event-lines.ts'
+import { batchesTo, linesOf } from '../../event-lines.ts'
 import { keptLog, open, ownPostgresStore } from '../../hub/database/stores.ts'
 import { until } from '../../until.ts'
 
@@ -34,15 +35,17 @@ function startSink(t: Tap) {
   return sink
 }
 
-/** An audit that gives up on a write after 400 ms, and is full with ten events. */
-function startAudit(t: Tap) {
+/** An audit that is full with ten events, and has stored its first one. */
+async function startAudit(t: Tap, writeMs = 20_000) {
   const sink = startSink(t)
   const audit = createAudit({
     ...{ cluster: 'c', hub: 'h', sinks: () => [sink], clock: systemClock, log: keptLog() },
-    limits: { lingerMs: 5, full: 10, overfull: 1_000, writeMs: 400, firstRetryMs: 50, longestRetryMs: 100 },
+    limits: { lingerMs: 5, full: 10, overfull: 1_000, writeMs, firstRetryMs: 50, longestRetryMs: 100 },
   })
   audit.open()
   t.teardown(() => audit.close())
+  audit.record(event('first'))
+  await until(async () => (await names()).includes('first') && audit.accepting, 'the first event')
   return audit
 }
 
@@ -78,6 +81,21 @@ const isWaiting = async () => {
   return rows.length > 0
 }
 
+const request = (n: number) =>
+  makeEvent(
+    {
+      ...{ type: 'app.request', success: true, user: `user${n % 50}@example.com`, roles: ['access'] },
+      ...{ clientIp: `203.0.113.${n % 200}`, sessionId: sessions[n % 50]!, requestId: crypto.randomUUID() },
+      fields: {
+        ...{ app: `app-${n % 20}`, agent: 'node-1', method: 'GET', path: '/api/health', status: 200 },
+        ...{ bytes_in: 0, bytes_out: 1024, duration_ms: 3, upgrade: null },
+      },
+    },
+    { cluster: 'demo.example.com', hub: sessions[0]! },
+    Date.now(),
+  )
+const sessions = Array.from({ length: 50 }, () => crypto.randomUUID())
+
 const event = (type: string) => ({ type, success: true })
 const lines = (...types: string[]) =>
   linesOf(
@@ -104,9 +122,7 @@ t.test('a batch whose response was lost with its thread is stored once', async (
 
 t.test('M158 what the thread holds counts: ten events that are not committed close the gate', async (t) => {
   await empty()
-  const audit = startAudit(t as unknown as Tap)
-  audit.record(event('first'))
-  await audit.flush()
+  const audit = await startAudit(t as unknown as Tap)
   const release = await lockTable()
   for (let n = 0; n < 9; n++) audit.record(event(`n${n}`))
   t.ok(audit.accepting, 'nine')
@@ -121,9 +137,7 @@ t.test('M158 what the thread holds counts: ten events that are not committed clo
 
 t.test('M158 a thread that hangs closes the gate; another one stores each event once', async (t) => {
   await empty()
-  const audit = startAudit(t as unknown as Tap)
-  audit.record(event('first'))
-  await audit.flush()
+  const audit = await startAudit(t as unknown as Tap, 1_000)
   const hung = threads.at(-1)!
   const ended = once(hung, 'exit')
   const release = await lockTable()
@@ -141,9 +155,7 @@ t.test('M158 a thread that hangs closes the gate; another one stores each event 
 
 t.test('M158 a thread that dies closes the gate until another one has stored its events', async (t) => {
   await empty()
-  const audit = startAudit(t as unknown as Tap)
-  audit.record(event('first'))
-  await audit.flush()
+  const audit = await startAudit(t as unknown as Tap)
   const release = await lockTable()
   audit.record(event('second'))
   await until(isWaiting, 'the thread is writing')
@@ -156,9 +168,7 @@ t.test('M158 a thread that dies closes the gate until another one has stored its
 
 t.test('M158 an unreachable database closes the gate, and costs no event', async (t) => {
   await empty()
-  const audit = startAudit(t as unknown as Tap)
-  audit.record(event('first'))
-  await audit.flush()
+  const audit = await startAudit(t as unknown as Tap)
   await store.server.stop()
   audit.record(event('second'))
   await until(() => !audit.accepting, 'not accepting')
@@ -177,4 +187,16 @@ t.test('a thousand events are one transaction, and the sink ends its connection 
   const ended = once(threads.at(-1)!, 'exit')
   await sink.stop()
   t.strictSame(await ended, [0], 'without being terminated')
+})
+
+t.test('a request takes at most 900 bytes in the table and its indexes', async (t) => {
+  await empty()
+  const write = batchesTo(startSink(t as unknown as Tap))
+  const count = 20_000
+  for (let n = 0; n < count; n += 1_000)
+    await write(Array.from({ length: 1_000 }, (_, at) => request(n + at)))
+  const { rows } = await sql<{ size: number }>`SELECT
+    pg_total_relation_size('audit_database_events')::int AS size`.execute(db)
+  const each = (rows[0]?.size ?? 0) / count
+  t.ok(each > 100 && each <= 900, `${Math.round(each)} bytes`)
 })
