@@ -21,13 +21,13 @@ interface Kept {
  * object, which a session keeps while nothing changes. A change of roles, app or lock starts a new epoch, in which older
  * ones are not reused. Throws `MEZ_ASSERTION_KEYLESS` until there is a key.
  */
-export function createAssertion(parts: {
+export function createAssertion(deps: {
   keys: Pick<SigningKeys, 'current'>
   revisions: Pick<Revisions, 'revision'>
   clock: Clock
   publicNames: Pick<PublicNames, 'hubOrigin'>
 }): Assertion {
-  const { keys, revisions, clock, publicNames } = parts
+  const { keys, revisions, clock, publicNames } = deps
   const kept = new WeakMap<Subject, Map<string, Kept>>()
   let header = { kid: '', text: '' }
 

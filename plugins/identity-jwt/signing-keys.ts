@@ -37,8 +37,8 @@ export interface ListedKey {
 }
 
 /** The keys of the assertion: P-256, sealed in the database, the same on every hub. */
-export function createSigningKeys(parts: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
-  const { revisions, secretBox, clock } = parts
+export function createSigningKeys(deps: { revisions: Revisions; secretBox: SecretBox; clock: Clock }) {
+  const { revisions, secretBox, clock } = deps
   /** Oldest first. */
   let keys: readonly SigningKey[] = []
 

@@ -3,13 +3,11 @@ import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
-  call,
   FRESH_MS,
   KeyName,
-  page,
+  personalCall,
+  personalPage,
   personOf,
-  requireOwnPage,
-  sentHome,
   sessionEnded,
   takeAnswer,
   takeAssertion,
@@ -22,8 +20,8 @@ import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 /** `/web/account`: a person's own passkeys. Adding and removing require a fresh sign-in and an existing passkey. */
-export function accountRoutes(parts: Deps): WebRoutes {
-  const { desk, keys, hardware, ceremonies, pages, sessions, publicNames, firstKey, clock } = parts
+export function accountRoutes(deps: Deps): WebRoutes {
+  const { desk, keys, hardware, ceremonies, pages, sessions, firstKey, clock } = deps
   const isFresh = ({ created }: Session) => clock.now() - created <= FRESH_MS
   const bind = (purpose: Binding['purpose'], session: Session, user: User): Binding => ({
     purpose,
@@ -32,8 +30,7 @@ export function accountRoutes(parts: Deps): WebRoutes {
   })
 
   async function freshPerson(request: Request) {
-    requireOwnPage(parts, request)
-    const person = await personOf(parts, request)
+    const person = await personOf(deps, request)
     if (isFresh(person.session)) return person
     throw new Problem(403, 'sign_in_again', 'Your sign-in is more than 10 minutes old. Sign in again first.')
   }
@@ -71,15 +68,12 @@ export function accountRoutes(parts: Deps): WebRoutes {
     name: 'webauthn-account',
     prefix: '/web/account',
     async routes(web) {
-      web.get<{ Querystring: { state?: string } }>('/', page, async (request, reply) => {
-        if (sentHome(parts, request, reply)) return reply
+      web.get<{ Querystring: { state?: string } }>('/', personalPage, async (request, reply) => {
         const state = request.query.state === undefined ? null : String(request.query.state)
         const onward = state !== null && desk.open(state) ? state : null
         const path = onward === null ? '/web/account' : `/web/account?state=${encodeURIComponent(onward)}`
         const againUrl = `/web/login?state=${desk.seal({ appHost: null, path, nonceHash: null })}`
-        const session = await desk.sessionOf(request)
-        if (!session) return reply.redirect(publicNames.signInOrigin + againUrl, 302)
-        const { user } = await personOf(parts, request)
+        const { session, user } = await personOf(deps, request)
         const all = await keys.of(user)
         const shown = pages.account({
           user: user.name,
@@ -101,18 +95,18 @@ export function accountRoutes(parts: Deps): WebRoutes {
         return reply.type('text/html; charset=utf-8').send(shown)
       })
 
-      web.post('/confirm/begin', call({}), async (request) => {
+      web.post('/confirm/begin', personalCall({}), async (request) => {
         const { session, user } = await freshPerson(request)
-        return askAssertion(parts, bind('confirm', session, user), await keys.of(user))
+        return askAssertion(deps, bind('confirm', session, user), await keys.of(user))
       })
 
       web.post<{ Body: { ceremony: string; response: object } }>(
         '/confirm/finish',
-        call({ ceremony: text, response: Answer }),
+        personalCall({ ceremony: text, response: Answer }),
         async (request) => {
           const { session, user } = await freshPerson(request)
-          takeAnswer(parts, user.key)
-          await takeAssertion(parts, request, {
+          takeAnswer(deps, user.key)
+          await takeAssertion(deps, request, {
             ...request.body,
             binding: bind('confirm', session, user),
             session,
@@ -127,22 +121,22 @@ export function accountRoutes(parts: Deps): WebRoutes {
 
       web.post<{ Body: { permit?: string } }>(
         '/keys/begin',
-        call({ permit: Type.Optional(text) }),
+        personalCall({ permit: Type.Optional(text) }),
         async (request) => {
           const { session, user } = await freshPerson(request)
           await requirePermit(session, user, request.body.permit)
-          return askNewKey(parts, bind('enrol', session, user), user)
+          return askNewKey(deps, bind('enrol', session, user), user)
         },
       )
 
       web.post<{ Body: { ceremony: string; response: object; name: string } }>(
         '/keys/finish',
-        call({ ceremony: text, response: Answer, name: KeyName }),
+        personalCall({ ceremony: text, response: Answer, name: KeyName }),
         async (request) => {
           const { session, user } = await freshPerson(request)
-          takeAnswer(parts, user.key)
+          takeAnswer(deps, user.key)
           const { name, ...answer } = request.body
-          const key = await takeNewKey(parts, { ...answer, binding: bind('enrol', session, user) })
+          const key = await takeNewKey(deps, { ...answer, binding: bind('enrol', session, user) })
           await keys.add(user, { ...key, name }, who(request, session), 'account', (trx) =>
             requireAlive(trx, session),
           )
@@ -152,10 +146,9 @@ export function accountRoutes(parts: Deps): WebRoutes {
 
       web.post<{ Body: { id: string; name: string } }>(
         '/keys/rename',
-        call({ id: text, name: KeyName }),
+        personalCall({ id: text, name: KeyName }),
         async (request) => {
-          requireOwnPage(parts, request)
-          const { user } = await personOf(parts, request)
+          const { user } = await personOf(deps, request)
           const { id, name } = request.body
           if (!(await keys.rename(user, id, name)))
             throw new Problem(404, 'key_unknown', 'This passkey does not exist.')
@@ -165,13 +158,13 @@ export function accountRoutes(parts: Deps): WebRoutes {
 
       web.post<{ Body: { id: string; permit: string } }>(
         '/keys/remove',
-        call({ id: text, permit: text }),
+        personalCall({ id: text, permit: text }),
         async (request) => {
           const { session, user } = await freshPerson(request)
           const { id, permit } = request.body
           await requirePermit(session, user, permit)
           await keys.remove(user, id, who(request, session), (within) =>
-            dropMarks(parts, { user, keyId: id, kept: session }, within),
+            dropMarks(deps, { user, keyId: id, kept: session }, within),
           )
           return { id, removed: true }
         },

@@ -20,8 +20,8 @@ const IssueBody = Type.Object(
 const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
-export function adminRoutes(parts: Deps): WebRoutes {
-  const { users, keys, links, hardware, sessions, publicNames } = parts
+export function adminRoutes(deps: Deps): WebRoutes {
+  const { users, keys, links, hardware, sessions, publicNames } = deps
 
   const known = (name: string): User => {
     const user = users.byName(name)

@@ -23,16 +23,20 @@ export const KeyName = Type.String({
 export const Answer = Type.Object({}, { additionalProperties: true })
 export const text = Text
 
-/** Options of a page: public, because the route itself checks who the person is. */
+/** Options of a page for people who may not have signed in yet. */
 export const page = { config: { access: 'public', rate: 'sign_in' } } as const
 
-/** Options of a call that the pages' script makes. */
-export const call = (fields: Parameters<typeof Type.Object>[0]) =>
-  ({
-    config: { access: 'public', rate: 'sign_in' },
-    bodyLimit: BODY_BYTES,
-    schema: { body: Type.Object(fields, closed) },
-  }) as const
+/** Options of a page for signed-in people. */
+export const personalPage = { config: { access: 'page', rate: 'sign_in' } } as const
+
+type Fields = Parameters<typeof Type.Object>[0]
+const bodyOf = (fields: Fields) => ({ bodyLimit: BODY_BYTES, schema: { body: Type.Object(fields, closed) } })
+
+/** Options of a call by the script of `page`, whose route calls `requireOwnPage`. */
+export const call = (fields: Fields) => ({ ...page, ...bodyOf(fields) })
+
+/** Options of a call by the script of `personalPage`. */
+export const personalCall = (fields: Fields) => ({ ...personalPage, ...bodyOf(fields) })
 
 /** Pages are served on the sign-in host only. True when the browser was redirected there. */
 export function sentHome({ publicNames }: Deps, request: Request, reply: Reply): boolean {
@@ -57,12 +61,12 @@ export function requireOwnPage({ publicNames, revisions }: Deps, request: Reques
 
 /** The signed-in person of this browser. Throws `Problem` 401, with the text `missing`, when there is none. */
 export async function personOf(
-  parts: Deps,
+  deps: Deps,
   request: Request,
   missing?: string,
 ): Promise<{ session: Session; user: User }> {
-  const session = await parts.desk.sessionOf(request)
-  const user = session && parts.sessions.subjectOf(session) ? parts.users.byName(session.user) : undefined
+  const session = await deps.desk.sessionOf(request)
+  const user = session && deps.sessions.subjectOf(session) ? deps.users.byName(session.user) : undefined
   if (!session || !user) throw sessionEnded(missing)
   return { session, user }
 }
@@ -77,10 +81,10 @@ export function takeAnswer({ rates }: Deps, key: string): void {
 }
 
 /** Creates a challenge for an assertion by one of these passkeys; without any, by one that the browser finds. */
-export async function askAssertion(parts: Deps, binding: Binding, keys: readonly KeyRow[]) {
-  const { challenge, ceremony } = parts.ceremonies.begin(binding)
+export async function askAssertion(deps: Deps, binding: Binding, keys: readonly KeyRow[]) {
+  const { challenge, ceremony } = deps.ceremonies.begin(binding)
   const options = await generateAuthenticationOptions({
-    rpID: parts.party.rpId,
+    rpID: deps.party.rpId,
     challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
     allowCredentials: keys.map(({ id, transports }) => ({ id, transports: JSON.parse(transports) })),
     userVerification: 'required',
@@ -95,7 +99,7 @@ export async function askAssertion(parts: Deps, binding: Binding, keys: readonly
  * and for an unknown passkey is the same, unless the signature is valid.
  */
 export async function takeAssertion(
-  parts: Deps,
+  deps: Deps,
   request: Request,
   input: {
     readonly ceremony: string
@@ -106,7 +110,7 @@ export async function takeAssertion(
     readonly findKey: (id: string) => Promise<{ key: KeyRow; user: User } | undefined>
   },
 ): Promise<{ key: KeyRow; user: User }> {
-  const { ceremonies, keys, audit, sessions, party } = parts
+  const { ceremonies, keys, audit, sessions, party } = deps
   const id = (input.response as { id?: unknown }).id
   let found: Awaited<ReturnType<typeof input.findKey>>
   let verified = false

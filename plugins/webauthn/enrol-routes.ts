@@ -26,12 +26,12 @@ export const enrolUrl = (signInOrigin: string, token: string): string => `${sign
  * The page of an administrator's link. For people without an identity provider the link is enough; a person of a provider
  * must also be freshly signed in as that person.
  */
-export function enrolRoutes(parts: Deps): WebRoutes {
-  const { links, users, keys, desk, pages, clock } = parts
+export function enrolRoutes(deps: Deps): WebRoutes {
+  const { links, users, keys, desk, pages, clock } = deps
 
   async function open(request: Request, token: string) {
-    requireOwnPage(parts, request)
-    takeAnswer(parts, `enrol ${addressKey(request.clientIp)}`)
+    requireOwnPage(deps, request)
+    takeAnswer(deps, `enrol ${addressKey(request.clientIp)}`)
     if (!TOKEN.test(token)) {
       const detail = 'This link is not complete. Copy the whole link, or ask an administrator for a new one.'
       throw new Problem(400, 'link_refused', detail)
@@ -42,7 +42,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
     let session: string | null = null
     if (!isLocal(user)) {
       const first = 'Sign in first, then come back to this page and continue.'
-      const person = await personOf(parts, request, first)
+      const person = await personOf(deps, request, first)
       if (person.user.key !== user.key) {
         throw new Problem(
           403,
@@ -68,7 +68,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
     prefix: '/web/enrol',
     async routes(web) {
       web.get('/', page, async (request, reply) => {
-        if (sentHome(parts, request, reply)) return reply
+        if (sentHome(deps, request, reply)) return reply
         const session = await desk.sessionOf(request)
         const again = `/web/login?state=${desk.seal({ appHost: null, path: '/web/account', nonceHash: null })}`
         return reply.type('text/html; charset=utf-8').send(pages.enrol(session?.user ?? null, again))
@@ -76,7 +76,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
 
       web.post<{ Body: { token: string } }>('/begin', call({ token: text }), async (request) => {
         const { user, binding } = await open(request, request.body.token)
-        return { ...(await askNewKey(parts, binding, user)), user: user.name }
+        return { ...(await askNewKey(deps, binding, user)), user: user.name }
       })
 
       web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
@@ -85,7 +85,7 @@ export function enrolRoutes(parts: Deps): WebRoutes {
         async (request) => {
           const { token, name, ...answer } = request.body
           const { link, user, session, binding } = await open(request, token)
-          const key = await takeNewKey(parts, { ...answer, binding })
+          const key = await takeNewKey(deps, { ...answer, binding })
           const who = {
             user: user.name,
             clientIp: request.clientIp,

@@ -45,7 +45,7 @@ export default defineHubPlugin({
     const settings: WebauthnSettings = config
     const { publicNames } = use
     const assets = createAssets()
-    const parts: Deps = {
+    const deps: Deps = {
       ceremonies: createCeremonies(use.database, use.secretBox, clock),
       keys: createKeys(use.database, use.revisions, clock),
       links: createLinks(use.database, use.revisions, clock),
@@ -91,7 +91,7 @@ export default defineHubPlugin({
         : null,
     )
     const routes = [mfaRoutes, programRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
-    for (const make of routes) provide.webRoutes(make(parts))
+    for (const make of routes) provide.webRoutes(make(deps))
     provide.webRoutes(assets.webRoutes)
   },
 })

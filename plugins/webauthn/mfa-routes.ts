@@ -3,10 +3,9 @@ import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
-  call,
   page,
+  personalCall,
   personOf,
-  requireOwnPage,
   sentHome,
   takeAnswer,
   takeAssertion,
@@ -22,8 +21,8 @@ export const mfaUrl = (signInOrigin: string, level: Level, state: string): strin
   `${signInOrigin}/web/mfa?level=${level}&state=${encodeURIComponent(state)}`
 
 /** Fulfils the requirement of a role with an assertion, then redirects the browser to the requested page. */
-export function mfaRoutes(parts: Deps): WebRoutes {
-  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = parts
+export function mfaRoutes(deps: Deps): WebRoutes {
+  const { desk, keys, hardware, catalog, pages, publicNames, firstKey, sessions } = deps
 
   /** The app of the state. Access to it is decided after the response. */
   function appOf(state: string) {
@@ -55,7 +54,7 @@ export function mfaRoutes(parts: Deps): WebRoutes {
   const addUrl = (state: string) => `/web/account?state=${encodeURIComponent(state)}`
 
   async function bind(request: Request, state: string) {
-    const { session, user } = await personOf(parts, request)
+    const { session, user } = await personOf(deps, request)
     const app = appOf(state)
     const binding: Binding = { purpose: 'session-mfa', session: session.id, user: user.key, app: app.id }
     return { session, user, app, binding }
@@ -65,8 +64,9 @@ export function mfaRoutes(parts: Deps): WebRoutes {
     name: 'webauthn-mfa',
     prefix: '/web/mfa',
     async routes(web) {
+      // Public: a visitor whose session has ended continues to the sign-in of the app, not of this page.
       web.get<{ Querystring: { state?: string; level?: string } }>('/', page, async (request, reply) => {
-        if (sentHome(parts, request, reply)) return reply
+        if (sentHome(deps, request, reply)) return reply
         const { state = '', level } = request.query
         const app = appOf(String(state))
         const session = await desk.sessionOf(request)
@@ -76,7 +76,7 @@ export function mfaRoutes(parts: Deps): WebRoutes {
             302,
           )
         }
-        const { user } = await personOf(parts, request)
+        const { user } = await personOf(deps, request)
         const able = await usable(user, level)
         const missing = able.length > 0 ? null : await missingFor(user, level, String(state))
         const shown = {
@@ -91,25 +91,23 @@ export function mfaRoutes(parts: Deps): WebRoutes {
 
       web.post<{ Body: { state: string; level?: string } }>(
         '/begin',
-        call({ state: text, level: Type.Optional(text) }),
+        personalCall({ state: text, level: Type.Optional(text) }),
         async (request) => {
-          requireOwnPage(parts, request)
           const { user, binding } = await bind(request, request.body.state)
           const able = await usable(user, request.body.level)
           if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
-          return askAssertion(parts, binding, able)
+          return askAssertion(deps, binding, able)
         },
       )
 
       web.post<{ Body: { state: string; ceremony: string; response: object } }>(
         '/finish',
-        call({ state: text, ceremony: text, response: Answer }),
+        personalCall({ state: text, ceremony: text, response: Answer }),
         async (request) => {
-          requireOwnPage(parts, request)
           const { state, ceremony, response } = request.body
           const { session, user, app, binding } = await bind(request, state)
-          takeAnswer(parts, user.key)
-          const { key } = await takeAssertion(parts, request, {
+          takeAnswer(deps, user.key)
+          const { key } = await takeAssertion(deps, request, {
             ceremony,
             binding,
             response,
@@ -120,7 +118,7 @@ export function mfaRoutes(parts: Deps): WebRoutes {
               return key && { key, user }
             },
           })
-          const satisfied = markOf(parts, key)
+          const satisfied = markOf(deps, key)
           const location = await desk.meet(request, { session, state, satisfied })
           await sessions.remember(session, satisfied)
           // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.

@@ -3,11 +3,9 @@ import type { Binding } from './ceremonies.ts'
 import {
   Answer,
   askAssertion,
-  call,
-  page,
+  personalCall,
+  personalPage,
   personOf,
-  requireOwnPage,
-  sentHome,
   takeAnswer,
   takeAssertion,
   text,
@@ -20,7 +18,7 @@ import { markOf } from './mfa-records.ts'
  * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback.
  */
 export function programRoutes(deps: Deps): WebRoutes {
-  const { desk, keys, catalog, pages, publicNames, sessions } = deps
+  const { keys, catalog, pages, sessions } = deps
 
   /** The login, which must be of the same person, and the app. Throws `Problem` otherwise. */
   async function bind(request: Request, given: { session?: unknown; app?: unknown }) {
@@ -46,14 +44,9 @@ export function programRoutes(deps: Deps): WebRoutes {
     async routes(web) {
       web.get<{ Querystring: { session?: string; app?: string; redirect_port?: string } }>(
         '/',
-        page,
+        personalPage,
         async (request, reply) => {
-          if (sentHome(deps, request, reply)) return reply
           const { session, app, redirect_port } = request.query
-          if (!(await desk.sessionOf(request))) {
-            const state = desk.seal({ appHost: null, path: request.url, nonceHash: null })
-            return reply.redirect(`${publicNames.signInOrigin}/web/login?state=${state}`, 302)
-          }
           const bound = await bind(request, { session, app })
           const hasKey = (await keys.of(bound.user)).length > 0
           const shown = {
@@ -66,9 +59,8 @@ export function programRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { session: string; app: string } }>(
         '/begin',
-        call({ session: text, app: text }),
+        personalCall({ session: text, app: text }),
         async (request) => {
-          requireOwnPage(deps, request)
           const { user, binding } = await bind(request, request.body)
           const able = await keys.of(user)
           if (able.length === 0) throw new Problem(409, 'key_missing', 'You have no passkey yet.')
@@ -78,9 +70,8 @@ export function programRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { session: string; app: string; port: string; ceremony: string; response: object } }>(
         '/finish',
-        call({ session: text, app: text, port: text, ceremony: text, response: Answer }),
+        personalCall({ session: text, app: text, port: text, ceremony: text, response: Answer }),
         async (request) => {
-          requireOwnPage(deps, request)
           const { port, ceremony, response } = request.body
           const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed`
           const { session, user, program, app, binding } = await bind(request, request.body)

@@ -6,8 +6,8 @@ import { isLocal } from './local-issuer.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
 
 /** Creates a challenge for a new passkey. A passkey for sign-in must be stored on the authenticator; others need not be. */
-export async function askNewKey(parts: Deps, binding: Binding, user: User) {
-  const { ceremonies, keys, hardware, party, publicNames } = parts
+export async function askNewKey(deps: Deps, binding: Binding, user: User) {
+  const { ceremonies, keys, hardware, party, publicNames } = deps
   const { challenge, ceremony } = ceremonies.begin(binding)
   const options = await generateRegistrationOptions({
     rpName: publicNames.clusterName,
@@ -33,10 +33,10 @@ export async function askNewKey(parts: Deps, binding: Binding, user: User) {
 
 /** Spends the challenge and verifies the new passkey. Throws `Problem`. */
 export async function takeNewKey(
-  parts: Deps,
+  deps: Deps,
   input: { readonly ceremony: string; readonly binding: Binding; readonly response: unknown },
 ): Promise<NewKey> {
-  const { ceremonies, hardware, party, clock } = parts
+  const { ceremonies, hardware, party, clock } = deps
   const challenge = await ceremonies.spend(input.ceremony, input.binding)
   return verifyNewKey(input.response, challenge, party, hardware, clock.now())
 }

@@ -29,8 +29,8 @@ export const signInUrl = (signInOrigin: string, state: string): string =>
  * Sign-in with a passkey alone, for people without an identity provider. A passkey of a person of a provider cannot sign in,
  * because it would still work after the provider has locked the person out.
  */
-export function signInRoutes(parts: Deps): WebRoutes {
-  const { desk, keys, users, pages, sessions, audit } = parts
+export function signInRoutes(deps: Deps): WebRoutes {
+  const { desk, keys, users, pages, sessions, audit } = deps
 
   function bind(request: Request): Binding {
     const held = readCookie(request.headers.cookie, COOKIE)
@@ -44,7 +44,7 @@ export function signInRoutes(parts: Deps): WebRoutes {
     prefix: '/web/passkey',
     async routes(web) {
       web.get<{ Querystring: { state?: string } }>('/', page, async (request, reply) => {
-        if (sentHome(parts, request, reply)) return reply
+        if (sentHome(deps, request, reply)) return reply
         const state = String(request.query.state ?? '')
         if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
         if (readCookie(request.headers.cookie, COOKIE) === undefined) {
@@ -58,19 +58,19 @@ export function signInRoutes(parts: Deps): WebRoutes {
       })
 
       web.post('/begin', call({}), async (request) => {
-        requireOwnPage(parts, request)
-        return askAssertion(parts, bind(request), [])
+        requireOwnPage(deps, request)
+        return askAssertion(deps, bind(request), [])
       })
 
       web.post<{ Body: { state: string; ceremony: string; response: object } }>(
         '/finish',
         call({ state: text, ceremony: text, response: Answer }),
         async (request, reply) => {
-          requireOwnPage(parts, request)
-          takeAnswer(parts, `sign-in ${addressKey(request.clientIp)}`)
+          requireOwnPage(deps, request)
+          takeAnswer(deps, `sign-in ${addressKey(request.clientIp)}`)
           const { state, ceremony, response } = request.body
           if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
-          const { key, user } = await takeAssertion(parts, request, {
+          const { key, user } = await takeAssertion(deps, request, {
             ceremony,
             binding: bind(request),
             response,
@@ -104,7 +104,7 @@ export function signInRoutes(parts: Deps): WebRoutes {
             state,
             // Fresh enough for a role with `mfa_freshness`; others ask again.
             async opened(session) {
-              await sessions.remember(session, markOf(parts, key))
+              await sessions.remember(session, markOf(deps, key))
               // If the passkey was removed meanwhile, its removal may have missed the entry that was just written.
               if (!(await keys.byId(key.id)))
                 throw new Problem(400, 'key_unknown', 'This passkey has just been removed.')
