@@ -17,7 +17,7 @@ export interface RequirementKind {
   readonly name: string
   /** The reason code of a refusal, in snake_case. */
   readonly reason: string
-  /** Heading and text of the page that a person sees when no tap of `access.challenge` answers. */
+  /** Heading and text of the page that a person sees when no tap of `access.challenge` knows the requirement. */
   readonly title: string
   readonly detail: string
   /** True if meeting it is multi-factor authentication, which lists of sessions show. */

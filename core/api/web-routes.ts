@@ -80,7 +80,7 @@ declare module 'fastify' {
     /**
      * For the guard only: identifies the caller again, or rejects as the guard would. Null if the result cannot change.
      */
-    judgeAgain: (() => Promise<Subject>) | null
+    authorizeAgain: (() => Promise<Subject>) | null
   }
   interface FastifyReply {
     /** Sends a page that caches must not store. Its forms may redirect to the origins in `formTargets`. */

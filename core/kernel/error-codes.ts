@@ -36,7 +36,7 @@ export const errorCodes = {
   MEZ_PART_INVALID: "The provided object does not match its contract; ask the plugin's author.",
   MEZ_START_FAILED: 'The cause says what the plugin could not start.',
   MEZ_HOOK_FAILED: 'The cause is the error that the plugin threw.',
-  MEZ_HOOK_TIMEOUT: 'The plugin did not answer in time; read its log lines.',
+  MEZ_HOOK_TIMEOUT: 'The plugin did not return in time; read its log lines.',
 
   // The hub.
   MEZ_AUDIT_MISSING:
@@ -72,8 +72,7 @@ export const errorCodes = {
   MEZ_LINK_LOST: 'The agent reconnects by itself; read its log if it does not.',
   MEZ_ADMISSION_ENDED: 'Ask for access again: it was taken away, or the request is over.',
   MEZ_AGENT_NONE: 'Start an agent that the app is bound to; `mezctl apps get` lists them.',
-  MEZ_PIN_MISMATCH:
-    'Compare `ca_pin` with `mezctl tokens create`; another server may answer at this address.',
+  MEZ_PIN_MISMATCH: 'Compare `ca_pin` with `mezctl tokens create`; another server may be at this address.',
   MEZ_HUB_UNTRUSTED: 'The server at this address is not the expected hub; tell an administrator.',
   MEZ_HUB_UNREACHABLE: 'Check the address of the hub, and that this machine can reach it.',
   MEZ_TOKEN_REFUSED: 'Create a new join token with `mezctl tokens create --roles=app`.',

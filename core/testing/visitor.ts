@@ -45,13 +45,13 @@ export class Visitor {
       headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...ask.headers },
     }
     for (let hops = 0; hops < MAX_REDIRECTS; hops++) {
-      const answer = await this.fetch(next, current)
-      const { location } = answer.headers
-      if (answer.status < 300 || answer.status > 399 || !location) return answer
+      const response = await this.fetch(next, current)
+      const { location } = response.headers
+      if (response.status < 300 || response.status > 399 || !location) return response
       next = new URL(location, next).href
       const { body: _, method: __, ...rest } = current
       const { origin: ___, 'content-type': ____, ...headers } = rest.headers ?? {}
-      if (answer.status !== 307 && answer.status !== 308) current = { ...rest, headers }
+      if (response.status !== 307 && response.status !== 308) current = { ...rest, headers }
     }
     throw new Error(`more than ${MAX_REDIRECTS} redirects from ${url}, the last to ${next}`)
   }

@@ -135,7 +135,7 @@ export async function unknownLockTarget(client: HubClient, kind: LockKind, name:
   return [`${kind} ${name} does not exist; the lock takes effect when it appears.${meant}`]
 }
 
-/** False if the hub answers 404; null if it gives no answer. */
+/** False if the hub responds with 404; null if it does not respond. */
 async function exists(client: HubClient, target: string): Promise<boolean | null> {
   try {
     await client.call('GET', target)

@@ -143,7 +143,7 @@ export function crossOriginProblem(headers: RawHeaders, port: number): string | 
   if (port === 80) own.push('127.0.0.1', 'localhost')
   const [host] = hosts
   if (hosts.length !== 1 || host === undefined || !own.includes(host)) {
-    return `This port answers to 127.0.0.1:${port} and localhost:${port} only.`
+    return `This port serves 127.0.0.1:${port} and localhost:${port} only.`
   }
   if (valuesOf('origin').some((origin) => origin.toLowerCase() !== `http://${host}`)) {
     return 'Pages of other origins may not use this port.'

@@ -44,11 +44,11 @@ export function transportError(error: unknown, endpoint: HubEndpoint): CliError 
 export function problemError(status: number, body: string, endpoint: HubEndpoint): CliError {
   const problem = parseProblem(body)
   if (problem === null) {
-    const message = `${endpoint.description} answered with status ${status} and no reason`
+    const message = `${endpoint.description} responded with status ${status} and no reason`
     return new CliError('MEZ_HUB_UNEXPECTED', message, { status })
   }
   const { code, title, detail, status: _status, type: _type, ...members } = problem
-  const text = [detail, title, `the hub answered with status ${status}`].find(
+  const text = [detail, title, `the hub responded with status ${status}`].find(
     (part) => typeof part === 'string' && part !== '',
   )
   return new CliError(String(code) as Lowercase<string>, String(text), {

@@ -102,13 +102,13 @@ export class ChainCheck {
     this.#add({ kind, what: 'checkpoint', n: number, hub: null, seq: null, id: null, time: null, detail })
   }
 
-  #same(hub: string, link: Link, said: string): void {
+  #same(hub: string, link: Link, reference: string): void {
     const last = this.#last.get(hub)
     if (this.#broken.has(hub) || (last?.n === link.n && last.hash === link.hash)) return
     const at = { hub, n: last?.n ?? 0, seq: null, id: null, time: null }
     if (last === undefined || last.n < link.n)
-      this.#find('truncated', at, `is the last that is left; ${said} is number ${link.n}`)
-    else this.#find('rewritten', at, `is not what ${said} says of number ${link.n}`)
+      this.#find('truncated', at, `is the last that is left; ${reference} is number ${link.n}`)
+    else this.#find('rewritten', at, `is not what ${reference} says of number ${link.n}`)
   }
 
   #find(
@@ -144,13 +144,13 @@ export class ChainCheck {
 
 /** Whether the columns that filters use match the event. */
 function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): boolean {
-  const said = JSON.parse(event) as Record<string, unknown>
+  const fields = JSON.parse(event) as Record<string, unknown>
   return (
-    said.id === id &&
-    said.time === time.toISOString() &&
-    said.type === type &&
-    isFiledAs(user_name, said.user) &&
-    isFiledAs(app, said.app) &&
-    said.hub === hub
+    fields.id === id &&
+    fields.time === time.toISOString() &&
+    fields.type === type &&
+    isFiledAs(user_name, fields.user) &&
+    isFiledAs(app, fields.app) &&
+    fields.hub === hub
   )
 }

@@ -90,9 +90,9 @@ export function createPruner(parts: PrunerParts) {
       ORDER BY number LIMIT ${CHECKPOINTS}`.execute(trx)
     let gone: (Gone & { seq: number }) | null = null
     for (const row of rows) {
-      const said = read<Checkpoint>(key(), 'checkpoint', row)
-      if (!said || said.seq > seq) break
-      gone = { number: row.number, hash: hashOf(row.statement), seq: said.seq }
+      const checkpoint = read<Checkpoint>(key(), 'checkpoint', row)
+      if (!checkpoint || checkpoint.seq > seq) break
+      gone = { number: row.number, hash: hashOf(row.statement), seq: checkpoint.seq }
     }
     return gone
   }

@@ -12,7 +12,7 @@ export function filedName(name: string): string {
 }
 
 /** Whether a column matches the event. An empty name is stored as NULL; older hubs stored long names in full. */
-export function isFiledAs(filed: string | null, said: unknown): boolean {
-  const name = typeof said === 'string' ? said : ''
+export function isFiledAs(filed: string | null, stored: unknown): boolean {
+  const name = typeof stored === 'string' ? stored : ''
   return (filed ?? '') === filedName(name) || filed === name
 }

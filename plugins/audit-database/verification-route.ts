@@ -38,7 +38,7 @@ export function verifyRoute(parts: Deps): WebRoutes {
   async function* report(byCaller: Noted | null): AsyncGenerator<string> {
     try {
       const reading = verifyTrail(parts.database, parts.key(), { byCaller, byHub: parts.newest() })
-      for (let told = performance.now(); ; ) {
+      for (let reportedAt = performance.now(); ; ) {
         const { value, done } = await reading.next()
         if (done) {
           const { ok, findings } = value
@@ -46,8 +46,8 @@ export function verifyRoute(parts: Deps): WebRoutes {
           yield `${JSON.stringify(value)}\n`
           return
         }
-        if (performance.now() - told < TELL_MS) continue
-        told = performance.now()
+        if (performance.now() - reportedAt < TELL_MS) continue
+        reportedAt = performance.now()
         yield `${JSON.stringify({ events: value })}\n`
       }
     } catch (error) {

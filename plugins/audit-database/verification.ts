@@ -78,9 +78,10 @@ async function* verifyExtent(
   const kept = byHub !== null && byHub.number > start.checkpoint.number ? byHub : null
   const missing = new Set([byCaller, kept].filter((each) => each !== null))
   let newest: TrailReport['checkpoint'] = null
-  const checkpoints = followCheckpoints(database, key, extent, check, (said, hash) => {
-    newest = { number: said.number, hash, time: said.time }
-    for (const each of missing) if (each.number === said.number && each.hash === hash) missing.delete(each)
+  const checkpoints = followCheckpoints(database, key, extent, check, (checkpoint, hash) => {
+    newest = { number: checkpoint.number, hash, time: checkpoint.time }
+    for (const each of missing)
+      if (each.number === checkpoint.number && each.hash === hash) missing.delete(each)
   })
   let { value: next } = await checkpoints.next()
   for (let after = start.seq; ; ) {
@@ -126,19 +127,19 @@ async function* followCheckpoints(
     if (rows.length === 0) return
     for (const row of rows) {
       const { number } = row
-      const said = read<Checkpoint>(key, 'checkpoint', row)
+      const checkpoint = read<Checkpoint>(key, 'checkpoint', row)
       const hash = hashOf(row.statement)
       if (number !== before.number + 1)
         check.findCheckpoint('deleted', before.number + 1, `is missing; ${number} comes next`)
-      else if (said?.number !== number)
+      else if (checkpoint?.number !== number)
         check.findCheckpoint('forged', number, 'is not signed by this cluster')
-      else if (said.previous !== before.hash)
+      else if (checkpoint.previous !== before.hash)
         check.findCheckpoint('rewritten', number, 'does not follow the one before')
       before = { number, hash }
-      if (said?.number !== number) continue
-      check.unchainedUntil(said.unchained)
-      seen(said, hash)
-      yield said
+      if (checkpoint?.number !== number) continue
+      check.unchainedUntil(checkpoint.unchained)
+      seen(checkpoint, hash)
+      yield checkpoint
     }
   }
 }

@@ -45,7 +45,7 @@ export default defineHubPlugin({
       open.start()
       protocol.start()
     })
-    use.revisions.onApplied(() => protocol.judgeAuthorities())
+    use.revisions.onApplied(() => protocol.checkAuthorities())
     tap.session.ended(({ session, reason }) => protocol.ended(session.id, reason))
     tap.lifecycle.stop(async () => {
       protocol.stop()

@@ -82,7 +82,7 @@ export class TcpApps implements NamedProtocol {
   }
 
   /** Ends the connections whose certificate was signed by a key of the user CA that is no longer trusted. */
-  judgeAuthorities(): void {
+  checkAuthorities(): void {
     for (const client of this.#all())
       if (!this.#deps.authorities.trusts('user-ca', client.authority))
         client.end('revoked', 'certificate_refused')

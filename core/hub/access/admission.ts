@@ -31,7 +31,7 @@ export class AdmissionState {
   revision: number
   ended: EndReason | 'closed' | null = null
   /** Its index in the live streams, which set it. */
-  place = -1
+  index = -1
   agent: string | null = null
   #pipe: Pipe | null = null
   #stream: { cut(reason: EndReason): void } | null = null

@@ -148,8 +148,8 @@ export function createDecisions(options: {
       let count = 0
       for (const app of catalog.list()) {
         if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
-        const answer = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
-        const { effect, requirements } = answer instanceof Promise ? await answer : answer
+        const decided = decide({ subject, app, context: { protocol: 'api', clientIp: '' } })
+        const { effect, requirements } = decided instanceof Promise ? await decided : decided
         if (effect !== 'deny') found.push({ app, requirements: requirements.map(({ name }) => name) })
       }
       return found

@@ -110,12 +110,12 @@ export function explanationRoutes(options: {
     })
     const context: AccessContext = { protocol: way === 'browser' ? 'http' : app.protocol, clientIp: '' }
     const cast: ExplainedBallot[] = []
-    const answer = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
+    const ballots = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
       const ballot = new ExplainedBallot(plugin, kinds)
       cast.push(ballot)
       return ballot
     })
-    const count = countBallots(answer, subject.roles, kinds)
+    const count = countBallots(ballots, subject.roles, kinds)
     const lock = locks.lockFor(subject, app)
     const wrongConnector = required !== null && user.connector !== required
     const decision = outcome(app, context, [
@@ -123,7 +123,7 @@ export function explanationRoutes(options: {
       lock === null ? null : denied('locked'),
       decisionOf(count, subject.satisfied, { appId: app.id, now: clock.now() }, kinds),
     ])
-    const failed = answer.failed.map(({ plugin }) => ({
+    const failed = ballots.failed.map(({ plugin }) => ({
       plugin,
       ...{ role: null, effect: 'deny', matcher: 'policy_failed', label: null, value: null },
     }))

@@ -22,7 +22,7 @@ const PROBE_MS = 1_000
  */
 export async function listenAdminSocket(path: string, handler: RequestListener): Promise<Server> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  if (await answers(path))
+  if (await isListening(path))
     throw new MezError('MEZ_SOCKET_IN_USE', `${path}: another mezhub listens on this socket`)
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
@@ -48,12 +48,12 @@ export async function listenAdminSocket(path: string, handler: RequestListener):
   return server
 }
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
-    const end = (answer: boolean): void => {
+    const end = (listening: boolean): void => {
       socket.destroy()
-      resolve(answer)
+      resolve(listening)
     }
     socket.setTimeout(PROBE_MS, () => end(true))
     socket.on('connect', () => end(true))

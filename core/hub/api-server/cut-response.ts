@@ -15,8 +15,8 @@ export function reportCuts(app: FastifyInstance, cuts: CutReports): void {
     if (!finish || reply.statusCode >= 400 || typeof payload !== 'object' || payload === null) return payload
     const report = await finish()
     const { streams, hubs, ms, unconfirmed } = report ?? { streams: 0, hubs: 0, ms: 0, unconfirmed: 0 }
-    const said = (payload as { cut?: object }).cut
-    const cut = { ...said, streams, hubs, ms, ...(unconfirmed > 0 ? { unconfirmed } : {}) }
+    const own = (payload as { cut?: object }).cut
+    const cut = { ...own, streams, hubs, ms, ...(unconfirmed > 0 ? { unconfirmed } : {}) }
     return { ...payload, cut }
   })
 }

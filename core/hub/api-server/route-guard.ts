@@ -136,7 +136,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       reply.header('retry-after', '1')
       throw new Problem(503, 'view_stale', 'Access cannot be checked right now. Try again in a moment.')
     }
-    const judge = (subject: Subject | null): Subject => {
+    const authorize = (subject: Subject | null): Subject => {
       if (subject === null) {
         if (access === 'page')
           throw new Problem(401, 'login_required', 'Your sign-in has ended. Open the page again.')
@@ -167,18 +167,18 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
-    request.subject = judge(subject)
+    request.subject = authorize(subject)
     request.identifyAgain = async () => (revisions.fresh() && credentials ? identify(credentials) : null)
-    request.judgeAgain = async () => {
+    request.authorizeAgain = async () => {
       demandFresh()
-      return judge(credentials ? await identify(credentials) : null)
+      return authorize(credentials ? await identify(credentials) : null)
     }
     if (credentials?.kind === 'hub-cookie' && access !== 'page')
       reply.header(CSRF_HEADER, csrfToken(credentials.token))
   })
   // A lock may have been set while the body arrived.
   app.addHook('preHandler', async (request) => {
-    if (request.judgeAgain) request.subject = await request.judgeAgain()
+    if (request.authorizeAgain) request.subject = await request.authorizeAgain()
   })
   return routes
 }

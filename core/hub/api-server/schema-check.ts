@@ -20,8 +20,8 @@ export const checkSchemas: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
     const where = first?.instancePath.slice(1, 200) || (httpPart ?? 'input')
     const must = first && mustBe(schema, first.instancePath)
     // TypeBox reports this for a key that is not in the schema.
-    const said = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')
-    const why = must === undefined ? said : `must be ${must}`
+    const problem = first?.message === 'schema is false' ? 'is unknown' : (first?.message ?? 'is not valid')
+    const why = must === undefined ? problem : `must be ${must}`
     return { error: new Problem(400, 'invalid_request', `${where} ${why}.`) }
   }
 }

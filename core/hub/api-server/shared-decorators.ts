@@ -13,11 +13,11 @@ export const sharedDecorators = fastifyPlugin(
     app.decorateRequest('subject', null as unknown as Subject)
     app.decorateRequest('clientIp', '')
     app.decorateRequest('identifyAgain', async () => null)
-    app.decorateRequest('judgeAgain', null)
+    app.decorateRequest('authorizeAgain', null)
     app.decorateRequest('actor', {
       getter() {
-        const { subject, clientIp, id, judgeAgain } = this
-        return { subject, clientIp, id, stillMay: async () => void (await judgeAgain?.()) }
+        const { subject, clientIp, id, authorizeAgain } = this
+        return { subject, clientIp, id, stillMay: async () => void (await authorizeAgain?.()) }
       },
     })
     app.decorateReply('page', function (this: FastifyReply, html: string, { formTargets = [] } = {}) {

@@ -55,7 +55,7 @@ export function createCutReports(options: CutReportsOptions): CutReports {
   const db = options.db.withTables<HubTables>()
   const { live } = sessions
   let checked = -1
-  let told = 0
+  let reported = 0
   let watchedUntil = Number.NEGATIVE_INFINITY
   let telling = false
   const own: { readonly after: number; readonly n: number; readonly streams: number }[] = []
@@ -77,8 +77,8 @@ export function createCutReports(options: CutReportsOptions): CutReports {
       const n = revisions.applied
       try {
         if (live.size > 0) await live.recheck()
-        const streams = live.revoked - told
-        told += streams
+        const streams = live.revoked - reported
+        reported += streams
         if (streams > 0) own.push({ after: checked, n, streams })
         if (own.length > 100) own.shift()
         const after = checked

@@ -62,7 +62,7 @@ export function createRegistry(
       VALUES (${instanceId}, ${version}, ${applied}, ${address})
       ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
       RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
-    for (const { ms } of rows) clocks.told(ms, askedAt)
+    for (const { ms } of rows) clocks.observe(ms, askedAt)
   }
 
   /** The last known addresses stay in use while the database is unreachable, because links do not depend on it. */
@@ -179,7 +179,7 @@ export function compareClocks({ clock, log }: { readonly clock: Clock; readonly 
       return aheadMs
     },
     /** Takes the database's time (milliseconds since the epoch) and when it was queried, by `clock.monotonic()`. */
-    told(databaseMs: number, askedAt: number): void {
+    observe(databaseMs: number, askedAt: number): void {
       const now = clock.monotonic()
       const tookMs = now - askedAt
       if (tookMs > QUICK_MS) return

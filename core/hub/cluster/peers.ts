@@ -59,8 +59,8 @@ export function createPeers(options: {
     self: instanceId,
     addressOf: (id) => parseListenAddress(registry.reachable.get(id) ?? ''),
     header(to, { address, port, transport }) {
-      const said = JSON.stringify({ via: instanceId, address, port, transport, at: clock.now() })
-      const sealed = secretBox.seal(placeOf(to), Buffer.from(said))
+      const text = JSON.stringify({ via: instanceId, address, port, transport, at: clock.now() })
+      const sealed = secretBox.seal(placeOf(to), Buffer.from(text))
       return Buffer.concat([START, Buffer.from(`${sealed.toString('base64url')}\r\n`, 'latin1')])
     },
     isHeader(bytes) {

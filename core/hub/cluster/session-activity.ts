@@ -43,21 +43,21 @@ export function createActivity(options: {
   const { instanceId, alone, log } = options
   const { live } = options.sessions
   const db = options.db.withTables<HubTables & SessionTables>()
-  let told: string | null = '{}'
+  let written: string | null = '{}'
   let timer: NodeJS.Timeout | undefined
   let telling: Promise<void> = Promise.resolve()
   let stopped = false
 
   async function tell(): Promise<void> {
     const now = JSON.stringify(live.bySession())
-    if (now === told) return
+    if (now === written) return
     try {
       await sql`INSERT INTO hub_streams (hub, sessions) VALUES (${instanceId}, ${now})
         ON CONFLICT (hub) DO UPDATE SET sessions = excluded.sessions`.execute(db)
-      told = now
+      written = now
     } catch (error) {
       // Another hub may have deleted this hub's row in the meantime.
-      told = null
+      written = null
       log.debug({ cause: messageOf(error) }, 'failed to publish the live streams of this hub')
     }
   }

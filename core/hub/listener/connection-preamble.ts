@@ -76,22 +76,22 @@ export function peekConnection(socket: Duplex, options: PeekOptions): void {
   }
   const parse = (bytes: Buffer) => {
     if (atStart) {
-      const verdict = options.readHeader(bytes)
-      if (verdict.kind === 'invalid') return fail(verdict.reason)
-      if (verdict.kind === 'more') return keep(bytes, bytes.length + 1)
+      const result = options.readHeader(bytes)
+      if (result.kind === 'invalid') return fail(result.reason)
+      if (result.kind === 'more') return keep(bytes, bytes.length + 1)
       atStart = false
-      if (verdict.kind === 'header') {
-        source = verdict.source
-        bytes = bytes.subarray(verdict.length)
+      if (result.kind === 'header') {
+        source = result.source
+        bytes = bytes.subarray(result.length)
         if (bytes.length === 0) return keep(bytes, 1)
       }
     }
-    const verdict = readClientHello(bytes, maxBytes)
-    if (verdict.kind === 'invalid') return fail(verdict.reason, bytes)
-    if (verdict.kind === 'more') return keep(bytes, verdict.need)
+    const result = readClientHello(bytes, maxBytes)
+    if (result.kind === 'invalid') return fail(result.reason, bytes)
+    if (result.kind === 'more') return keep(bytes, result.need)
     stop()
     socket.unshift(bytes)
-    found({ hello: verdict.hello, source })
+    found({ hello: result.hello, source })
   }
   const keep = (bytes: Buffer, wanted: number) => {
     if (wanted > maxBytes) return fail('ClientHello too long')

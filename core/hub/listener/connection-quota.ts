@@ -7,7 +7,7 @@ import { createConcurrencyQuota } from '../limits/concurrency-quota.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 
 /** The count of one connection. Call each method once. */
-export interface Place {
+export interface ConnectionLease {
   /** Its handshake has ended, successfully or not. */
   secured(): void
   /** The connection has closed. */
@@ -17,7 +17,7 @@ export interface Place {
 /** Limits how much of the public port one client address may use, so that a flood affects only its sender. */
 export interface AddressGate {
   /** Null if the address has, or has recently opened, too many connections. */
-  enter(address: string): Place | null
+  enter(address: string): ConnectionLease | null
 }
 
 export function createAddressGate(limits: ProxyLimits, clock: Clock): AddressGate {

@@ -15,7 +15,7 @@ import { checkAlpn, routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
 import { clientInfo, sourceReader } from './client-address.ts'
 import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } from './connection-preamble.ts'
-import { affordableConnections, createAddressGate, type Place } from './connection-quota.ts'
+import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
 import { closePort, endsOf, listen, stopAccepting } from './listening-socket.ts'
@@ -175,12 +175,12 @@ export function createListener(options: ListenerOptions): Listener {
     const isProxy = trusted.has(peer)
     const readHeader = sourceReader({ peers, proxyProtocol: options.proxyProtocol ?? 'off', isProxy })
     if (readHeader === null) return void drop(socket, 'no_trusted_proxy')
-    let place: Place | null = null
+    let lease: ConnectionLease | null = null
     /** A trusted proxy carries many clients, so the clients that it names are counted, not the proxy. */
     const enter = (address: string): boolean => {
-      place = gate.enter(address)
-      if (place === null) warnRarely('address', `${address} has too many connections`, null)
-      return place !== null
+      lease = gate.enter(address)
+      if (lease === null) warnRarely('address', `${address} has too many connections`, null)
+      return lease !== null
     }
     if (!isProxy && !enter(peer)) return void drop(socket, 'address_limit')
     const key = endsOf(socket)
@@ -191,7 +191,7 @@ export function createListener(options: ListenerOptions): Listener {
         clearTimeout(deadline)
         if (!byEnds.delete(key)) return
         table.delete(handshake)
-        place?.secured()
+        lease?.secured()
       },
       evict: () => socket.destroy(),
     }
@@ -202,7 +202,7 @@ export function createListener(options: ListenerOptions): Listener {
     socket.once('close', () => {
       sockets.delete(socket)
       handshake.done()
-      place?.left()
+      lease?.left()
     })
     socket.setNoDelay(true)
     peekConnection(socket, {
@@ -216,12 +216,12 @@ export function createListener(options: ListenerOptions): Listener {
         guard(socket, () => {
           const info = clientInfo(handshake.info, peeked, trusted)
           // A connection that another hub relays counts for its client.
-          if (info.via !== undefined && place !== null) {
-            place.secured()
-            place.left()
-            place = null
+          if (info.via !== undefined && lease !== null) {
+            lease.secured()
+            lease.left()
+            lease = null
           }
-          if (place === null && !info.trustedProxy && !enter(info.clientIp))
+          if (lease === null && !info.trustedProxy && !enter(info.clientIp))
             return void drop(socket, 'address_limit')
           if (isProxy && !info.trustedProxy) table.add(handshake, info.clientIp)
           handshake.info = info

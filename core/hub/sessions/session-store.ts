@@ -114,9 +114,9 @@ export function createSessionStore(options: {
   }
   revisions.addView(view)
   revisions.onApplied(() => {
-    const told = gone
+    const events = gone
     gone = []
-    for (const event of told) ended(event)
+    for (const event of events) ended(event)
   })
 
   /** Sets the lower of the stored limits and those of the user's current roles. False: the limits cannot be determined. */

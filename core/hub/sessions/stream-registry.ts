@@ -3,10 +3,10 @@ import type { AccessContext } from '../../api/decision.ts'
 import type { EndReason, Session, StreamRegistry } from '../../api/sessions.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { type Placed, Roster } from '../../wire/roster.ts'
+import { Roster, type RosterMember } from '../../wire/roster.ts'
 
 /** Something open (a request, a WebSocket, a TCP connection) that ends when its access does. */
-export interface LiveStream extends Placed {
+export interface LiveStream extends RosterMember {
   readonly session: Session
   readonly app: App
   readonly agent: string | null

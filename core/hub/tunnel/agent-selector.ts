@@ -32,8 +32,8 @@ export function createAgentSelector(options: {
   /** A plugin may reorder or drop links but not add any. If its result is unusable, no link is used. */
   function routed(found: readonly LiveLink[], app: App): readonly LiveLink[] {
     try {
-      const answer = new Set<unknown>(hooks.route(Object.freeze([...found]), app))
-      return [...answer].filter((link): link is LiveLink => found.includes(link as LiveLink))
+      const routed = new Set<unknown>(hooks.route(Object.freeze([...found]), app))
+      return [...routed].filter((link): link is LiveLink => found.includes(link as LiveLink))
     } catch (error) {
       log.error({ app: app.name, cause: messageOf(error) }, 'tunnel.route failed, so no agent is used')
       return []

@@ -64,16 +64,16 @@ export function dialThrough(
     // Kept for the life of the stream; `close` reports the failure.
     stream.on('error', () => {})
     stream.once('close', onClose)
-    stream.once('response', (answer) => {
-      if (answer[':status'] === 200) {
+    stream.once('response', (headers) => {
+      if (headers[':status'] === 200) {
         const pipe = new StreamPipe(stream, link.hostname, link.budget)
-        pipe.alpn = readAlpn(answer[ALPN_HEADER])
+        pipe.alpn = readAlpn(headers[ALPN_HEADER])
         pipe.setIdle = link.idleMarker(stream)
         pipe.isGoing = () => link.retired || link.moving
         return settle(() => resolve(pipe))
       }
-      const reason = reasonOf(answer[REASON_HEADER])
-      const detail = readDetail(answer[DETAIL_HEADER])
+      const reason = reasonOf(headers[REASON_HEADER])
+      const detail = readDetail(headers[DETAIL_HEADER])
       const code = reason === 'connect_timeout' ? 'MEZ_DIAL_TIMEOUT' : 'MEZ_DIAL_FAILED'
       refuse(
         new DialError(

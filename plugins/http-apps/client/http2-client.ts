@@ -27,7 +27,7 @@ export class Http2Client implements Client, Waiting {
   complete: boolean
   /** For responses of the hub itself; a response of an app has the deadlines of its exchange. */
   deadline = Number.POSITIVE_INFINITY
-  place = -1
+  index = -1
 
   constructor({ stream, headers, ended, socket, took }: StreamRequest, deadlines: Deadlines) {
     this.#stream = stream

@@ -1,8 +1,8 @@
 import type { Clock } from '@mezite/core'
-import { type Placed, Roster } from '@mezite/core/protocol'
+import { Roster, type RosterMember } from '@mezite/core/protocol'
 
 /** Something that must not wait for ever. Progress moves `deadline`. */
-export interface Waiting extends Placed {
+export interface Waiting extends RosterMember {
   /** On the clock of `Deadlines.now`. */
   deadline: number
   onlate(): void

@@ -49,7 +49,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   #responded = false
   #over = false
   deadline = Number.POSITIVE_INFINITY
-  place = -1
+  index = -1
 
   constructor(deps: Deps, admitted: Admitted, own: OwnPart, client: Client, siblings: HttpExchange[]) {
     this.#deps = deps

@@ -27,7 +27,7 @@ export class PipePool {
   constructor(deadlines: Deadlines, tunnel: Pick<Tunnel, 'candidates'>) {
     this.#deadlines = deadlines
     this.#tunnel = tunnel
-    this.#sweep = { deadline: 0, place: -1, onlate: () => this.#expire() }
+    this.#sweep = { deadline: 0, index: -1, onlate: () => this.#expire() }
     deadlines.add(this.#sweep)
   }
 

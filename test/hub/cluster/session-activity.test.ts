@@ -208,9 +208,9 @@ t.test('a hub whose clock is not that of the database says so, by how much, and 
 
 t.test('an answer that took more than a second says nothing about the clocks', (t) => {
   const clocks = compareClocks({ clock: { now: () => 50_000, monotonic: () => 2_000 }, log: keptLog() })
-  clocks.told(20_000, 999)
+  clocks.observe(20_000, 999)
   t.equal(clocks.aheadMs, 0)
-  clocks.told(20_000, 1_000)
+  clocks.observe(20_000, 1_000)
   t.equal(clocks.aheadMs, 29_500, 'the database said it half way')
   t.end()
 })

@@ -33,7 +33,7 @@ const apiTokens = () => undefined
 function stream(session: Session): EndReason[] {
   const cuts: EndReason[] = []
   const context = { protocol: 'http', clientIp: '10.0.0.9' } as const
-  sessions.live.add({ session, app, agent: null, context, place: -1, cut: (why) => void cuts.push(why) })
+  sessions.live.add({ session, app, agent: null, context, index: -1, cut: (why) => void cuts.push(why) })
   return cuts
 }
 

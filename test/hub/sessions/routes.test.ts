@@ -94,7 +94,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
     })
     const app = catalog.byName('one')!
     const context = { protocol: 'http', clientIp: '' } as const
-    sessions.live.add({ session, app, agent: null, context, place: -1, cut() {} })
+    sessions.live.add({ session, app, agent: null, context, index: -1, cut() {} })
     return session
   }
   const first = await open()

@@ -34,7 +34,7 @@ t.test('sessions', async (t) => {
     const cuts: EndReason[] = []
     const context = { protocol: 'http', clientIp: '10.0.0.9' } as const
     const cut = (why: EndReason) => void cuts.push(why)
-    const added = { session, app: to, agent: 'node-1', context, place: -1, cut }
+    const added = { session, app: to, agent: 'node-1', context, index: -1, cut }
     sessions.live.add(added)
     return { cuts, remove: () => sessions.live.remove(added) }
   }
@@ -391,7 +391,7 @@ t.test('sessions', async (t) => {
       const cuts: EndReason[] = []
       const context = { protocol, clientIp } as const
       const cut = (why: EndReason) => void cuts.push(why)
-      const added = { session, app: other, agent: null, context, place: -1, cut }
+      const added = { session, app: other, agent: null, context, index: -1, cut }
       sessions.live.add(added)
       return { cuts, remove: () => sessions.live.remove(added) }
     }
@@ -418,7 +418,7 @@ t.test('sessions', async (t) => {
     const removals = Array.from({ length: 10_000 }, (_, at) => {
       const { session } = opened[at % opened.length]!
       const context = { protocol: 'http', clientIp: `10.0.${at >> 8}.${at & 255}` } as const
-      const added = { session, app: other, agent: null, context, place: -1, cut() {} }
+      const added = { session, app: other, agent: null, context, index: -1, cut() {} }
       sessions.live.add(added)
       return () => sessions.live.remove(added)
     })
@@ -445,7 +445,7 @@ t.test('sessions', async (t) => {
       app: other,
       agent: null,
       context,
-      place: -1,
+      index: -1,
       cut() {
         throw new Error('boom')
       },

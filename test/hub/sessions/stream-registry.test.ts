@@ -52,7 +52,7 @@ t.test('E71 whatever comes and goes in whatever order, a cut reaches exactly wha
             app: { id: 'app', name: 'app' } as App,
             agent,
             context: { protocol: 'http', clientIp: '10.0.0.1' } as const,
-            place: -1,
+            index: -1,
             cut: (reason: EndReason) => void cuts.push(reason),
           }
           live.add(added)
@@ -96,7 +96,7 @@ function oneStream(endOf: Parameters<typeof createStreamRegistry>[0]['endOf']) {
     session: { id: 's0', expires: Number.POSITIVE_INFINITY } as Session,
     ...{ app: { id: 'app', name: 'app' } as App, agent: null },
     context: { protocol: 'http', clientIp: '10.0.0.1' },
-    place: -1,
+    index: -1,
     cut: (reason) => void cuts.push(reason),
   })
   return { live, cuts }

@@ -12,7 +12,7 @@ t.test('who is late hears of it once, whoever else comes and goes meanwhile', as
   const waits = (name: string, deadline: number, onlate = () => {}): Waiting => {
     const waiting: Waiting = {
       deadline,
-      place: -1,
+      index: -1,
       onlate() {
         told.push(name)
         deadlines.remove(waiting)
