@@ -177,6 +177,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       return `${publicNames.signInOrigin}/web/login?state=${state}`
     },
     renderError: signInPages.error,
+    audit,
     cuts,
     limits: config.proxy.limits,
     log,
@@ -191,10 +192,10 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     protocols: speaking,
     web: web.serve,
     limits: config.proxy.limits,
-    refused: ({ clientIp, problem, requestId, denial }) => {
-      counts.refusedRequest(problem.status, problem.code)
-      const event = { type: 'access.denied', success: false, reason: problem.code } as const
-      if (denial) audit.record({ ...event, clientIp, requestId, fields: { app: null } })
+    refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
+      counts.refusedRequest(status, code)
+      const fields = { app: null, ...(type === 'request.failed' && { status }) }
+      if (type !== null) audit.record({ type, success: false, reason: code, clientIp, requestId, fields })
     },
     clock,
     log,

@@ -29,6 +29,7 @@ export const eventTypes: readonly string[] = [
   'mfa.failed',
   'mfa.removed',
   'mfa.verified',
+  'request.failed',
   'role.created',
   'role.deleted',
   'role.updated',

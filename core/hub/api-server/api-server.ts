@@ -2,6 +2,7 @@ import type { Server, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
+import type { Audit } from '../../api/audit.ts'
 import { Problem } from '../../api/problem.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
@@ -32,6 +33,8 @@ export interface ApiServerOptions extends Pick<GuardOptions, 'identify' | 'revis
   /** Program version for the OpenAPI document. */
   readonly version: string
   readonly renderError: RenderError
+  /** Records each error response. */
+  readonly audit: Pick<Audit, 'record'>
   /** Used for routes with `config.cuts`. */
   readonly cuts?: CutReports
   readonly limits?: Partial<ProxyLimits>
@@ -56,7 +59,7 @@ export interface Web {
 
 /** Fastify for pages and the API; it never receives application traffic. */
 export function createApiServer(options: ApiServerOptions): Web {
-  const { log, clock = systemClock, renderError } = options
+  const { log, clock = systemClock, renderError, audit } = options
   const limits = { ...defaultLimits, ...options.limits }
   const arrivals = new WeakMap<object, Arrival>()
   let admin: Server | undefined
@@ -70,13 +73,15 @@ export function createApiServer(options: ApiServerOptions): Web {
     routerOptions: { maxParamLength: LONGEST_NAME },
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply, options.hsts)
-      sendError(error, request as FastifyRequest, reply, { log, renderError })
+      sendError(error, request as FastifyRequest, reply, { log, renderError, audit })
     },
   }) as unknown as FastifyInstance
 
   app.setValidatorCompiler(checkSchemas as never)
   app.register(sharedDecorators)
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, { log, renderError }))
+  app.setErrorHandler((error, request, reply) =>
+    sendError(error, request, reply, { log, renderError, audit }),
+  )
   app.addHook('onSend', async (request, reply, payload) => {
     demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts)

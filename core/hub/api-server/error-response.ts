@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Audit } from '../../api/audit.ts'
 import { Problem } from '../../api/problem.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -48,9 +49,10 @@ export function sendError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  options: { readonly log: Log; readonly renderError: RenderError },
+  options: { readonly log: Log; readonly renderError: RenderError; readonly audit: Pick<Audit, 'record'> },
 ): FastifyReply {
   const problem = problemOf(error)
+  recordFailure(options.audit, request, problem)
   if (problem.status >= 500) logFailure(error, problem, request, options.log)
   const { status, code, message: detail, members } = problem
   const title = typeof members.title === 'string' ? members.title : ''
@@ -67,6 +69,23 @@ export function sendError(
     ...{ title: heading, status, code, detail, request_id: request.id },
   }
   return reply.serializer(JSON.stringify).send(document)
+}
+
+/** Records an error response as `request.failed`, so that the id on its page leads to the reason. */
+export function recordFailure(
+  audit: Pick<Audit, 'record'>,
+  { id, subject, clientIp, method, url }: FastifyRequest,
+  { status, code }: Problem,
+): void {
+  audit.record({
+    type: 'request.failed',
+    success: false,
+    reason: code,
+    user: subject?.user ?? null,
+    clientIp,
+    requestId: id,
+    fields: { app: null, method, path: url.split('?', 1)[0] ?? '', status },
+  })
 }
 
 /** Logs a deliberate refusal without a stack, because it is not a fault of the program. */

@@ -2,7 +2,14 @@ import type { AuditInput } from '../../api/audit.ts'
 import { addressKey } from '../limits/address-key.ts'
 
 /** Events that any client can cause as often as it likes. */
-const AGGREGATED: ReadonlySet<string> = new Set(['access.denied', 'agent.rejected', 'user.login.failed'])
+const AGGREGATED: ReadonlySet<string> = new Set([
+  'access.denied',
+  'agent.rejected',
+  'request.failed',
+  'user.login.failed',
+])
+/** Of these, the events of people who are signed in count as theirs. */
+const OF_PEOPLE: ReadonlySet<string> = new Set(['access.denied', 'request.failed'])
 
 const WINDOW_MS = 60_000
 /** Events of one kind that are recorded individually in a window. */
@@ -31,7 +38,7 @@ export interface DenialAggregation {
 
 /** Whether a client can cause the event without having signed in. */
 export function isOfStranger({ type, user, by }: AuditInput): boolean {
-  return AGGREGATED.has(type) && (type !== 'access.denied' || (user == null && by == null))
+  return AGGREGATED.has(type) && (!OF_PEOPLE.has(type) || (user == null && by == null))
 }
 
 /**

@@ -26,12 +26,14 @@ export interface AppRoute extends RoutedRequest {
 export interface RefusedRoute {
   readonly kind: 'refused'
   readonly problem: Problem
-  /**
-   * True if it is recorded as a denial: the request named an app's host, and browsers do not send such requests by
-   * themselves.
-   */
-  readonly denial: boolean
+  readonly record: RefusalRecord
 }
+
+/**
+ * The event that records a refusal: a denial if the request named an app's host. Null if browsers cause it themselves and
+ * retry, so that nobody sees the response.
+ */
+export type RefusalRecord = 'access.denied' | 'request.failed' | null
 
 export type HostRoute = WebRoute | AppRoute | RefusedRoute
 
@@ -46,6 +48,8 @@ export interface HostRouter {
   route(head: RequestHead, info: ConnectionInfo, bodyFollows?: boolean): HostRoute
   /** Whether the server name of a TLS handshake is one of the hub's own hosts. */
   isHub(serverName: string | null): boolean
+  /** How a refusal is recorded that happens before a host is read. */
+  recordFor(serverName: string | null): RefusalRecord
   /** Whether the server name is a host below the apps' domain. */
   isApp(serverName: string | null): boolean
   /** The origin for a host in the form of a `Host` header; the origin of the hub if the host is not served. */
@@ -67,8 +71,11 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     host !== null && suffix !== null && host.endsWith(suffix) && !hubs.has(host)
   const isServed = (host: string): boolean => hubs.has(host) || isApp(host)
 
+  const recordFor = (...hosts: readonly (string | null | undefined)[]) =>
+    hosts.some((host) => isApp(host ?? null)) ? 'access.denied' : 'request.failed'
+
   function refused(problem: Problem, { serverName }: ConnectionInfo, host: string | undefined): RefusedRoute {
-    return { kind: 'refused', problem, denial: isApp(serverName) || isApp(host?.toLowerCase() ?? null) }
+    return { kind: 'refused', problem, record: recordFor(serverName, host?.toLowerCase()) }
   }
 
   function misdirected(info: ConnectionInfo, host: string): RefusedRoute {
@@ -77,7 +84,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     // Browsers reuse HTTP/2 connections for other names of the certificate, and retry by themselves.
     const { serverName } = info
     const ordinary = serverName !== null && serverName !== host && isServed(serverName) && isServed(host)
-    return ordinary ? { kind: 'refused', problem, denial: false } : refused(problem, info, host)
+    return ordinary ? { kind: 'refused', problem, record: null } : refused(problem, info, host)
   }
 
   function route(head: RequestHead, info: ConnectionInfo, bodyFollows?: boolean): HostRoute {
@@ -152,6 +159,7 @@ export function createHostRouter(names: PublicNames, limits: HeadLimits): HostRo
     route,
     isHub: (serverName) => serverName !== null && hubs.has(serverName),
     isApp,
+    recordFor,
     originOf(host) {
       const named: HostName | string = parseHost(host)
       if (typeof named === 'string') return names.hubOrigin

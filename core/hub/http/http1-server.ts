@@ -117,9 +117,9 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   }
 
   /** Reports a refusal and returns the id of its request. */
-  function note({ problem, denial }: Pick<RefusedRoute, 'problem' | 'denial'>, clientIp: string): string {
+  function note({ problem, record }: Pick<RefusedRoute, 'problem' | 'record'>, clientIp: string): string {
     const requestId = randomUUID()
-    refused({ clientIp, problem, requestId, denial })
+    refused({ clientIp, problem, requestId, record })
     return requestId
   }
 
@@ -171,7 +171,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
 
   /** Sends a refusal on a connection without a request. */
   function refuseBare({ socket, info }: Http1Connection, problem: Problem): void {
-    const requestId = note({ problem, denial: router.isApp(info.serverName) }, info.clientIp)
+    const requestId = note({ problem, record: router.recordFor(info.serverName) }, info.clientIp)
     if (problem.status === 431) sendBytes(socket, tooLargeResponse(pages))
     else refuseBytes(socket, problem, requestId)
   }

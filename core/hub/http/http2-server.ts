@@ -62,18 +62,18 @@ export function createHttp2Server(options: Http2Options): Http2Server {
 
   function serve(request: StreamRequest, info: ConnectionInfo): void {
     const { stream, rawHeaders, headers, ended } = request
-    const denial = router.isApp(info.serverName)
+    const record = router.recordFor(info.serverName)
     if (headers[':method'] === 'CONNECT') {
       const connect = transportAt(request, info)
       if (connect !== undefined) return void connect(request, info)
       const status = headers[':protocol'] === undefined ? 405 : 501
       const problem = new Problem(status, 'method_not_allowed', 'This method is not supported.')
-      return void refuse(request, { kind: 'refused', problem, denial }, info)
+      return void refuse(request, { kind: 'refused', problem, record }, info)
     }
     const head = readStreamHead(rawHeaders)
     if (typeof head === 'string') {
       const problem = new Problem(400, 'request_invalid', head)
-      return void refuse(request, { kind: 'refused', problem, denial }, info)
+      return void refuse(request, { kind: 'refused', problem, record }, info)
     }
     const route = router.route(head, info, !ended)
     const reset = resetOf(route, head, info, pages)
@@ -97,10 +97,10 @@ export function createHttp2Server(options: Http2Options): Http2Server {
     return route?.kind === 'web' ? paths.get(pathOf(route.target))?.connect : undefined
   }
 
-  function refuse(request: StreamRequest, { problem, denial }: RefusedRoute, info: ConnectionInfo): void {
+  function refuse(request: StreamRequest, { problem, record }: RefusedRoute, info: ConnectionInfo): void {
     const requestId = randomUUID()
     const head = { rawHeaders: request.rawHeaders, httpVersionMajor: 2, httpVersionMinor: 0 }
-    refused({ clientIp: clientOf(head, info), problem, requestId, denial })
+    refused({ clientIp: clientOf(head, info), problem, requestId, record })
     sendOnStream(
       request,
       problem.status === 431

@@ -4,6 +4,7 @@ import type { Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
 import { html } from '../pages/html.ts'
+import type { RefusalRecord } from './host-router.ts'
 import { silence } from './http1-connection.ts'
 import { ownLines, pageElsewhere } from './page.ts'
 
@@ -16,13 +17,13 @@ export interface HubResponse {
   readonly body: string | Buffer
 }
 
-/** A rejected request: always for the metrics, and for the audit trail if it is a denial. */
+/** A rejected request, for the metrics and the audit trail. */
 export interface Refusal {
   readonly clientIp: string
   /** Status and reason code. */
   readonly problem: Problem
   readonly requestId: string
-  readonly denial: boolean
+  readonly record: RefusalRecord
 }
 
 /** How long a client may take to finish a body after its request was rejected, in milliseconds. */

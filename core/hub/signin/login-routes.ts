@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../api/problem.ts'
 import { type SignInChoice, type SignInDesk, SignInFailure, type SignInMethod } from '../../api/sign-in.ts'
 import { causesOf } from '../../kernel/error.ts'
-import { problemOf } from '../api-server/error-response.ts'
+import { problemOf, recordFailure } from '../api-server/error-response.ts'
 import { fieldOf } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { sendPage } from './sign-in-desk.ts'
@@ -112,7 +112,8 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     if (unexpected) deps.log.error(fields, 'a sign-in failed')
     else if (recorded || problem.status >= 500) deps.log.warn(fields, 'a sign-in failed')
     else deps.log.info({ ...fields, client_ip: request.clientIp }, 'a sign-in failed')
-    if (recorded) {
+    if (!recorded) recordFailure(deps.audit, request, problem)
+    else
       deps.audit.record({
         type: 'user.login.failed',
         success: false,
@@ -121,7 +122,6 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
         requestId: request.id,
         fields: { connector, method: method.name, ...failure?.fields },
       })
-    }
     const state = failure?.state ?? input.state
     const retryUrl =
       state !== null && desk.open(state) ? `/web/login?state=${encodeURIComponent(state)}` : '/'

@@ -1,4 +1,6 @@
-import type { Audit } from '@mezite/core'
+import type { App, Audit, Problem, Subject } from '@mezite/core'
+import { pathOf } from '../relay/outcome.ts'
+import type { AppRequest } from './app-request.ts'
 
 /** Records refused requests whose caller is not known: malformed, misdirected or forged. */
 export class RefusalLog {
@@ -12,4 +14,25 @@ export class RefusalLog {
     const fields = { app: null }
     this.#audit.record({ type: 'access.denied', success: false, reason, clientIp, requestId, fields })
   }
+}
+
+/** Records an error response that no other event explains, so that the id on its page leads to the reason. */
+export function recordFailure(
+  audit: Audit,
+  request: AppRequest,
+  { status, code }: Pick<Problem, 'status' | 'code'>,
+  requestId: string,
+  { app, subject }: { readonly app?: App | undefined; readonly subject?: Subject | null } = {},
+): void {
+  const { clientIp, method, target } = request
+  audit.record({
+    type: 'request.failed',
+    success: false,
+    reason: code,
+    user: subject?.user ?? null,
+    roles: subject?.roles ?? null,
+    clientIp,
+    requestId,
+    fields: { app: app?.name ?? null, method, path: pathOf(target), status },
+  })
 }

@@ -6,7 +6,6 @@ import {
   createConcurrencyQuota,
   type HubResponse,
   type Overload,
-  type RequestHead,
   type RoutedRequest,
   requesterOf,
 } from '@mezite/core/protocol'
@@ -55,7 +54,7 @@ export class RequestHandler {
         hubRoute(this.#deps, request, requestId)
           .finally(leave)
           .then((answer) => client.respond(answer))
-          .catch((error: unknown) => this.#failed(client, head, requestId, error))
+          .catch((error: unknown) => this.#failed(client, routed, requestId, error))
         return
       }
       const result = admit(this.#deps, request, requestId, info.certified)
@@ -71,9 +70,9 @@ export class RequestHandler {
       result
         .finally(leave)
         .then((late) => this.#act(client, late))
-        .catch((error: unknown) => this.#failed(client, head, requestId, error))
+        .catch((error: unknown) => this.#failed(client, routed, requestId, error))
     } catch (error) {
-      this.#failed(client, head, requestId, error)
+      this.#failed(client, routed, requestId, error)
     }
   }
 
@@ -177,9 +176,10 @@ export class RequestHandler {
     return made
   }
 
-  #failed(client: Client, head: RequestHead, requestId: string, error: unknown): void {
+  #failed(client: Client, { head, info }: RoutedRequest, requestId: string, error: unknown): void {
     this.#deps.log.error({ error: String(error), request_id: requestId }, 'failed to serve a request')
     const problem = new Problem(500, 'internal', 'Something went wrong. The error was logged.')
+    this.#refusals.note(info.clientIp, problem.code, requestId)
     client.respond(problemResponse(this.#deps.pages, requesterOf(head), problem, requestId))
   }
 }

@@ -12,6 +12,7 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
+import { recordFailure } from '../request/refusal-log.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
 
@@ -81,13 +82,18 @@ function responseTo(
 ): HubResponse {
   const { status, code, subject, message, link } = refusal
   const give = (problem: Problem) => refuse(deps, request, requestId, problem, app, subject)
+  /** Unlike a denial, this is not recorded by the gate. */
+  const fail = (problem: Problem) => {
+    recordFailure(deps.audit, request, problem, requestId, { app, subject })
+    return give(problem)
+  }
   const name = app?.name ?? 'This application'
   switch (refusal.outcome) {
     case 'stale':
-      return give(staleProblem())
+      return fail(staleProblem())
     case 'unauthenticated':
       if (!certified) return signInResponse(deps, request, app, requestId, { code })
-      return give(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
+      return fail(new Problem(status, code, 'This login has ended. Sign in again: msh login'))
     case 'required':
       if (!certified) return signInResponse(deps, request, app, requestId, { code })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
@@ -101,11 +107,11 @@ function responseTo(
       return give(new Problem(status, code, text, link === null ? {} : { link }))
     }
     case 'disabled':
-      return give(new Problem(status, code, `${name} is switched off right now.`))
+      return fail(new Problem(status, code, `${name} is switched off right now.`))
     case 'unavailable':
       if (code === 'audit_unavailable')
-        return give(new Problem(status, code, 'Access cannot be recorded right now. Try again in a moment.'))
-      return give(new Problem(404, 'app_unknown', 'There is no such web application.'))
+        return fail(new Problem(status, code, 'Access cannot be recorded right now. Try again in a moment.'))
+      return fail(new Problem(404, 'app_unknown', 'There is no such web application.'))
   }
 }
 

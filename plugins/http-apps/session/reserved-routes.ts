@@ -20,6 +20,7 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
+import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
 import { sessionRoute } from './session-routes.ts'
 import { nonceHash } from './sign-in-response.ts'
@@ -42,12 +43,9 @@ export async function hubRoute(deps: Deps, request: AppRequest, requestId: strin
   if (asset !== undefined) return asset
   const soft = sessionRoute(deps, request, requestId, url.pathname)
   if (soft !== undefined) return soft
-  return problemResponse(
-    deps.pages,
-    request,
-    new Problem(404, 'not_found', 'The hub has no such page.'),
-    requestId,
-  )
+  const problem = new Problem(404, 'not_found', 'The hub has no such page.')
+  recordFailure(deps.audit, request, problem, requestId)
+  return problemResponse(deps.pages, request, problem, requestId)
 }
 
 async function exchange(

@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
+import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
 import { renewedScript, sessionScript } from './session-script.ts'
 import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
@@ -45,14 +46,18 @@ export function sessionRoute(
  * Only this app's own pages may ask, and asking does not count as use.
  */
 async function status(deps: Deps, request: AppRequest, requestId: string): Promise<HubResponse> {
+  const failed = (problem: Problem): HubResponse => {
+    recordFailure(deps.audit, request, problem, requestId)
+    return problemResponse(deps.pages, request, problem, requestId)
+  }
   const foreign = request.origin !== undefined && request.origin !== ownOrigin(deps, request)
   if (foreign || (request.site !== undefined && request.site !== 'same-origin')) {
     const text = 'Only pages of this app may ask about its session.'
-    return problemResponse(deps.pages, request, new Problem(403, 'origin_not_allowed', text), requestId)
+    return failed(new Problem(403, 'origin_not_allowed', text))
   }
   if (!deps.revisions.fresh()) {
     const text = 'Sessions cannot be checked right now. Try again in a moment.'
-    return problemResponse(deps.pages, request, new Problem(503, 'view_stale', text), requestId)
+    return failed(new Problem(503, 'view_stale', text))
   }
   const app = deps.catalog.byHost(request.host.host)
   const session = await sessionOf(deps, request, app)
@@ -64,6 +69,7 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
   if (access.outcome === 'denied') {
     const text =
       access.message || (access.code === 'locked' ? 'Your access is locked.' : 'Your access has ended.')
+    // Open pages ask again and again, and nobody sees this response.
     return problemResponse(deps.pages, request, new Problem(403, access.code, text), requestId)
   }
   return pageResponse('application/json', JSON.stringify(statusOf(session, deps.clock.now())))

@@ -13,6 +13,7 @@ import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
 import { readableBy } from '../request/origin.ts'
+import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
 
 const NONCE = /^[A-Za-z0-9_-]{43}$/
@@ -53,7 +54,10 @@ export function signInResponse(
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const url = launchUrl(deps, request, safe, hash(nonce), renewal)
-  if (!isNavigation(request)) return unauthorized(deps.pages, request, app, url, code, requestId, lines)
+  if (!isNavigation(request)) {
+    recordFailure(deps.audit, request, { status: 401, code }, requestId, { app })
+    return unauthorized(deps.pages, request, app, url, code, requestId, lines)
+  }
   const words = texts[languageOf(deps.pages, request)]
   const more = html`<div class="actions"><a class="button" href=${url} target="_blank" rel="noopener">${words.signIn}</a></div>`
   if (FRAMES.has(request.dest ?? '')) {

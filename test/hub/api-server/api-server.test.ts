@@ -146,6 +146,7 @@ t.test('the hub’s own host', async (t) => {
       revisions: { fresh: () => true },
       identify: async () => null,
       renderError: () => '',
+      audit: { record: () => {} },
       signInUrl: () => '/',
       log: quietLog(),
     })
@@ -465,7 +466,11 @@ t.test(
       new MezError('MEZ_DATABASE_UNAVAILABLE', 'away'),
       new Error('a fault'),
     ])
-      sendError(error, request as never, reply as never, { log, renderError: () => '' })
+      sendError(error, request as never, reply as never, {
+        log,
+        renderError: () => '',
+        audit: { record: () => {} },
+      })
     t.match(lines, [
       ['info', { request_id: 'r-1', user: 'alice', code: 'view_stale', detail: 'Decided.' }],
       ['warn', { request_id: 'r-1', code: 'database_unavailable', cause: 'away' }],

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { createAttention } from '../../../core/hub/api-server/attention.ts'
 import { createTestHub, fakeClock } from '../../../core/testing/index.ts'
+import type { Ask } from '../../../core/testing/visitor.ts'
+import { until } from '../../until.ts'
 
 const DAY_MS = 86_400_000
 
@@ -60,9 +62,41 @@ t.test('status lists what needs attention', (t) => {
   t.end()
 })
 
+const hub = await createTestHub()
+t.teardown(() => hub.stop())
+
+t.test("the trail has the request id of every error response of the hub's own host", async (t) => {
+  const visitor = hub.visitor()
+  const page = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
+  const shown: [name: string, status: number, text: string][] = []
+  const ask = async (name: string, path: string, ask: Ask = {}) => {
+    const { status, text } = await visitor.fetch(`${hub.url}${path}`, ask)
+    shown.push([name, status, text])
+  }
+  await ask('no page', '/nothing', { headers: page })
+  await ask('no route', '/v1/webapi/nothing')
+  await ask('no credentials', '/v1/webapi/apps')
+  await ask('bad token', '/v1/webapi/apps', { headers: { authorization: 'Bearer nothing' } })
+  await ask('bad method', '/v1/webapi/status', { method: 'DELETE' })
+  await ask('no launch', '/web/launch', { headers: page })
+  await ask('no sign-in', '/web/login', { headers: page })
+  await ask('no connector', '/v1/webapi/oidc/callback/none', { headers: page })
+  await ask('bad header', '/', { headers: { expect: 'nonsense', ...page } })
+  const ids = shown.map(([name, status, text]) => {
+    t.ok(status >= 400, `${name}: ${status}`)
+    return (
+      /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/.exec(text)?.[0] ?? t.fail(`${name} shows no id: ${text}`)
+    )
+  })
+  const found = (id: unknown) => hub.api<object[]>('GET', `/audit?request=${id}`)
+  for (const [at, id] of ids.entries()) {
+    const [name = '', status] = shown[at] ?? []
+    await until(async () => (await found(id)).length > 0, `${name} (${status}) is recorded`)
+    t.match(await found(id), [{ type: 'request.failed', success: false, request_id: id }], name)
+  }
+})
+
 t.test('a hub reports an app without an agent', async (t) => {
-  const hub = await createTestHub()
-  t.teardown(() => hub.stop())
   const attention = async () => (await hub.api<{ attention: unknown[] }>('GET', '/status')).attention
   t.strictSame(await attention(), [])
   await hub.api('POST', '/apps', {

@@ -65,6 +65,7 @@ export async function startWeb(
     signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,
+    audit: { record: () => {} },
     log,
     ...web,
   })

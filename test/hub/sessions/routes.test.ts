@@ -26,7 +26,7 @@ t.test('routes of apps, users, sessions and locks', async (t) => {
   reportCuts(web, createCutReports({ ...rooms, ...here, registry }))
   web.setValidatorCompiler(checkSchemas)
   web.setErrorHandler((error, request, reply) =>
-    sendError(error, request, reply, { log: quiet, renderError: () => '' }),
+    sendError(error, request, reply, { log: quiet, renderError: () => '', audit: { record: () => {} } }),
   )
   web.decorateRequest('actor', { getter: () => actor })
   web.addHook('onRequest', async (request) => {

@@ -217,7 +217,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     clock: { now: () => 0, monotonic: () => 0 },
   })
   server.setErrorHandler((error, request, reply) =>
-    sendError(error, request, reply, { log, renderError: pages.error }),
+    sendError(error, request, reply, { log, renderError: pages.error, audit: { record: () => {} } }),
   )
   const challenges: Loose[] = []
   const challenge: Loose = async (asked: Loose) => {

@@ -61,6 +61,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     routes: kernel.slot(ref.webRoutes),
     identify: async () => null,
     renderError: () => '',
+    audit: { record: () => {} },
     signInUrl: () => '/',
     revisions,
     hsts: false,

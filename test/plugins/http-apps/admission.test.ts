@@ -324,3 +324,33 @@ t.test('F82 F84 F85 F92 what is not served', async (t) => {
   t.equal(app.requests.length, 0)
   t.strictSame(gateway.errors, [])
 })
+
+t.test('every request id that a person or a program sees is recorded', async (t) => {
+  const { app, gateway } = await open(t)
+  const { state } = gateway
+  const page = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Site: none']
+  const cases: [name: string, request: string, before?: () => void][] = [
+    ['no session', anonymous('GET /')],
+    ['no page of the hub', ask('GET /.mezite/nothing')],
+    ['foreign status', ask('GET /.mezite/session-status', 'Sec-Fetch-Site: cross-site')],
+    ['bad code', ask('GET /.mezite/session?code=none', ...page)],
+    ['bad header', ask('GET /', 'X_Mezite_User: evil')],
+    ['other origin', ask('POST /', 'Content-Length: 0', 'Origin: https://b.apps.test')],
+    [
+      'disabled',
+      ask('GET /', ...page),
+      () => gateway.apps.set('a.apps.test', appAt(app.port, { enabled: false })),
+    ],
+    ['stale', ask('GET /', ...page), () => Object.assign(state, { fresh: false })],
+    ['stale status', ask('GET /.mezite/session-status', 'Sec-Fetch-Site: same-origin')],
+  ]
+  for (const [name, request, before] of cases) {
+    before?.()
+    const text = await raw(gateway, request)
+    const id = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/.exec(text)?.[0]
+    t.ok(id, `${name}: ${text}`)
+    t.equal(gateway.records.filter(({ requestId }) => requestId === id).length, 1, name)
+  }
+  const disabled = gateway.records.find(({ reason }) => reason === 'app_disabled')
+  t.match(disabled, { type: 'request.failed', user: 'ann', fields: { app: 'a', status: 503 } })
+})

@@ -211,9 +211,9 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     web: (_request, response) => response.end('hub'),
     protocols: [hosts],
     limits: deps.proxyLimits,
-    refused({ clientIp, problem, requestId, denial }) {
-      const event = { type: 'access.denied', success: false, reason: problem.code } as const
-      if (denial) records.push({ ...event, clientIp, requestId, fields: { app: null } })
+    refused({ clientIp, problem, requestId, record: type }) {
+      if (type === null) return
+      records.push({ type, success: false, reason: problem.code, clientIp, requestId, fields: { app: null } })
     },
     log: log as never,
   })
