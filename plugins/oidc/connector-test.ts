@@ -120,6 +120,9 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
   ]
 }
 
+/** RFC 6749 section 5.2, and what Glewlwyd returns instead. */
+const CODE_REFUSED: ReadonlySet<string> = new Set(['invalid_grant', 'invalid_code'])
+
 /** A made-up code: `invalid_grant` means that the provider accepted the client and refused only the code. */
 async function credentialsCheck({ methods, metadata }: Provider, redirect: string): Promise<Check> {
   const name = 'credentials'
@@ -136,7 +139,7 @@ async function credentialsCheck({ methods, metadata }: Provider, redirect: strin
     })
     return { name, result: 'warn', detail: `${tried.at(-1)}: the provider accepted a made-up code` }
   } catch (error) {
-    if ((error as { error?: unknown }).error === 'invalid_grant') {
+    if (CODE_REFUSED.has(String((error as { error?: unknown }).error))) {
       const before = tried.slice(0, -1)
       const refused = before.length === 0 ? '' : `, after ${before.join(' and ')} was refused`
       return { name, result: 'ok', detail: `accepted (${tried.at(-1)}${refused})` }
