@@ -4,6 +4,7 @@ import type { Actor } from './audit.ts'
 import type { CallRate } from './proxy-limits.ts'
 import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
+import type { AppState } from './tunnel.ts'
 
 /**
  * Routes on the hub's own host: an ordinary Fastify plugin, mounted in its own scope. Every route must set
@@ -36,6 +37,8 @@ export interface HomeApp {
   readonly labels: Readonly<Record<string, string>>
   /** Target of "Launch"; null for an app that browsers cannot open. */
   readonly url: string | null
+  /** Whether an agent reaches the app. */
+  readonly state: AppState['state']
 }
 
 /** The hub's public names, for plugins that build URLs. */

@@ -246,6 +246,7 @@ t.test('K148 what happened stands in /metrics, on the diagnostics listener and n
     'mezite_refused_connections_total{reason="unknown ALPN"}',
     'mezite_sessions{kind="app"}',
     'mezite_apps',
+    'mezite_apps_by_state{state="no_agent"}',
     'mezite_change_sequence',
     'mezite_database_query_seconds_count',
     'nodejs_eventloop_lag_p99_seconds',

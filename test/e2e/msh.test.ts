@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import * as grpc from '@grpc/grpc-js'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { freePort } from '../../core/testing/free-port.ts'
@@ -46,12 +47,17 @@ async function login(person: Person, ...more: string[]) {
   return { page, done, ended: await msh.ended }
 }
 
-const register = (name: string, uri: string, labels: Record<string, string> = PLATFORM) =>
+const register = (
+  name: string,
+  uri: string,
+  labels: Record<string, string> = PLATFORM,
+  more: object = { protocol: 'tcp' },
+) =>
   cluster.api('PUT', `/apps/${name}`, {
     kind: 'app',
     version: 'v1',
     metadata: { name, labels },
-    spec: { uri, protocol: 'tcp', agents: ['demo-node'] },
+    spec: { uri, agents: ['demo-node'], ...more },
   })
 
 const audit = (type: string, app: string) =>
@@ -74,6 +80,92 @@ t.test('login through the connector that is named; the page names msh and this m
   t.ok(left > 7_000_000 && left <= 7_200_000)
   const issued = JSON.parse(await cluster.mezctl('audit', 'ls', '--type', 'user.cert.issued', '--json'))
   t.match(issued, [{ user: alice.email, session_id: status.session_id }])
+})
+
+t.test('gRPC passes through msh and the public port, over the tunnel of a real agent', async (t) => {
+  const bytes = (value: Buffer) => value
+  const method = (name: string, streams: boolean) => ({
+    path: `/test.Echo/${name}`,
+    requestStream: streams,
+    responseStream: streams,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  })
+  const service = { say: method('say', false), chat: method('chat', true) }
+  let cancelled = 0
+  const server = new grpc.Server()
+  server.addService(service, {
+    say({ metadata, request }: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) {
+      const trailer = new grpc.Metadata()
+      trailer.set('x-length', String(request.length))
+      done(null, Buffer.from(`${metadata.get('x-mezite-user')[0]} says ${request}`), trailer)
+    },
+    chat(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
+      call.on('data', (chunk: Buffer) => call.write(Buffer.from(`you said ${chunk}`)))
+      call.on('end', () => call.end())
+      call.on('cancelled', () => {
+        cancelled += 1
+      })
+    },
+  } as never)
+  const port = await promisify(server.bindAsync.bind(server))(
+    '127.0.0.1:0',
+    grpc.ServerCredentials.createInsecure(),
+  )
+  t.teardown(() => server.forceShutdown())
+  await register('rpc', `http://127.0.0.1:${port}`, PLATFORM, { http: { version: 'h2c' } })
+  const msh = await openApps(['rpc'], env)
+  const url = cluster.apps.live.replace('//live.', '//rpc.')
+  const { hostname, host } = new URL(url)
+  const visitor = new Visitor(cluster.ca)
+  await signIn(visitor, alice, url)
+  const cookie = new grpc.Metadata()
+  cookie.set('cookie', String(visitor.cookies(host)))
+  const Client = grpc.makeGenericClientConstructor(service, 'Echo')
+  const authority = { 'grpc.ssl_target_name_override': hostname, 'grpc.default_authority': host }
+  const ways = [
+    ['msh', new Client(`127.0.0.1:${msh.ports.rpc}`, grpc.credentials.createInsecure()), new grpc.Metadata()],
+    [
+      'the public port',
+      new Client(
+        `127.0.0.1:${cluster.hubPort}`,
+        grpc.credentials.createSsl(Buffer.from(cluster.ca)),
+        authority,
+      ),
+      cookie,
+    ],
+  ] as const
+  for (const [at, [way, client, metadata]] of ways.entries()) {
+    const call = client as unknown as grpc.Client & Record<string, (...args: unknown[]) => never>
+    let trailer: grpc.Metadata | undefined
+    const reply = await new Promise<Buffer>((resolve, reject) => {
+      const sent: grpc.ClientUnaryCall = call.say!(
+        Buffer.alloc(200_000, 'x'),
+        metadata,
+        (error: Error | null, value: Buffer) => (error ? reject(error) : resolve(value)),
+      )
+      sent.on('status', (status) => {
+        trailer = status.metadata
+      })
+    })
+    t.match(reply.toString(), /^alice@example\.test says x{100}/, way)
+    await until(() => trailer !== undefined, 'the status has come')
+    t.strictSame(trailer?.get('x-length'), ['200000'], 'with trailers')
+    const chat: grpc.ClientDuplexStream<Buffer, Buffer> = call.chat!(metadata)
+    chat.on('error', () => {})
+    for (const word of ['one', 'two']) {
+      chat.write(Buffer.from(word))
+      t.equal(String((await once(chat, 'data'))[0]), `you said ${word}`, 'while both directions are open')
+    }
+    chat.cancel()
+    await until(() => cancelled === at + 1, 'the server learns of the cancellation')
+    client.close()
+  }
+  const calls = await audit('app.request', 'rpc')
+  t.equal(calls.filter(({ path, agent }) => path === '/test.Echo/say' && agent === 'demo-node').length, 2)
+  t.equal((await msh.stop()).code, 0)
 })
 
 t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', async (t) => {

@@ -12,6 +12,7 @@ import { reconnects } from './lines/reconnects.ts'
 import { revocations } from './lines/revocations.ts'
 import { slowClients } from './lines/slow-clients.ts'
 import { slowReaders } from './lines/slow-readers.ts'
+import { stops } from './lines/stops.ts'
 import { transportFigures } from './lines/transport-figures.ts'
 import { webSockets } from './lines/web-sockets.ts'
 
@@ -29,6 +30,7 @@ export const lines: readonly Line[] = [
   kills,
   networks,
   revocations,
+  stops,
   webSockets,
   transportFigures,
   costs,

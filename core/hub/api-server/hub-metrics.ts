@@ -24,7 +24,7 @@ export interface Watched {
   readonly registry: Pick<Registry, 'clockAheadMs'>
   readonly sessions: Pick<RunningSessions, 'list' | 'live'>
   readonly store: Pick<OpenDatabase, 'connections'>
-  readonly tunnel: Pick<Tunnel, 'links'>
+  readonly tunnel: Pick<Tunnel, 'links' | 'stateOf'>
 }
 
 /**
@@ -128,6 +128,27 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'keypair',
       )
       gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length)
+      gauge(
+        'mezite_apps_by_state',
+        'Apps as their agents on this hub see them: ready, unreachable, no_agent, disabled',
+        () => ({
+          ...{ ready: 0, unreachable: 0, no_agent: 0, disabled: 0 },
+          ...countBy(catalog.list(), (app) => tunnel.stateOf(app).state),
+        }),
+        'state',
+      )
+      gauge(
+        'mezite_app_ready',
+        'Whether an agent of the app reaches it (1) or not (0); apps that are switched off are missing',
+        () =>
+          Object.fromEntries(
+            catalog
+              .list()
+              .filter(({ enabled }) => enabled)
+              .map((app) => [app.name, Number(tunnel.stateOf(app).state === 'ready')]),
+          ),
+        'app',
+      )
       gauge('mezite_agents_connected', 'Agents with a tunnel to this hub', () => tunnel.links().length)
       gauge('mezite_connections_open', 'Connections on the public port', () => front.connections)
       gauge('mezite_sessions', 'Sessions of the cluster', () => countBy(sessions.list(), ({ kind }) => kind))

@@ -62,7 +62,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
     const apps = (await access.visible(subject))
       .filter(({ app }) => app.enabled)
-      .map(({ app }) => ({ ...app, url: launchUrl(deps, app) }))
+      .map(({ app }) => ({ ...app, url: launchUrl(deps, app), state: deps.tunnel.stateOf(app).state }))
     const links = [
       { title: 'Your sessions', href: '/web/sessions' },
       ...deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role)),

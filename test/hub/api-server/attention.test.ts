@@ -106,4 +106,8 @@ t.test('a hub reports an app without an agent', async (t) => {
     spec: { uri: 'http://127.0.0.1:3000', agents: ['db-1'] },
   })
   t.match(await attention(), [{ kind: 'app', subject: 'grafana', message: /no agent/ }])
+  const metrics = await (await fetch(`http://127.0.0.1:${hub.ports.diagnostics}/metrics`)).text()
+  t.match(metrics, /^mezite_app_ready\{app="grafana"\} 0$/m)
+  t.match(metrics, /^mezite_apps_by_state\{state="no_agent"\} 1$/m)
+  t.match(metrics, /^mezite_apps_by_state\{state="ready"\} 0$/m)
 })

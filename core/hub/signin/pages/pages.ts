@@ -179,14 +179,16 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 export type SignInPages = ReturnType<typeof createSignInPages>
 
-function appCard({ name, description, labels, url }: HomeApp) {
+function appCard({ name, description, labels, url, state }: HomeApp) {
   const tags = Object.entries(labels)
+  const away = state !== 'ready'
   return html`<li class="card">
     <h3>${name}</h3>
     ${description ? html`<p class="quiet">${description}</p>` : null}
     ${
-      tags.length > 0
+      tags.length > 0 || away
         ? html`<ul class="tags">
+          ${away ? html`<li class="warn">not responding</li>` : null}
           ${tags.map(([key, value]) => html`<li>${`${key}: ${value}`}</li>`)}
         </ul>`
         : null
