@@ -1,6 +1,6 @@
 /**
  * Tests that take less than a second share a process, which costs more than they do. A file that hooks into every test,
- * or changes the process, cannot be here. `test/run.ts` runs what is imported here as this one file.
+ * or changes the process, cannot be here. `test/run.ts` runs the files that are imported here as this one file.
  */
 import './agent/allow-list.test.ts'
 import './agent/certificate-renewal.test.ts'

@@ -66,12 +66,18 @@ async function step(title: string, command: string, args: readonly string[]): Pr
 
 /** Files that take longest, which must not begin when all others have ended. */
 const LONG =
-  /^test\/(e2e\/|quick|agent\/mezd|hub\/(access\/gate|database)|plugins\/(webauthn\/browser|transport))/
+  /^test\/(e2e\/|quick|rooms|agent\/mezd|hub\/(access\/gate|database)|plugins\/(webauthn\/browser|transport))/
 
-/** Every test file, those that share the process of `quick.test.ts` left out. */
+/** Files whose imports are tests that share a process. */
+const GROUPS = ['quick.test.ts', 'rooms.test.ts']
+
+/** Every test file, except those that a group imports. */
 function allTests(): string[] {
-  const quick = readFileSync(join(import.meta.dirname, 'quick.test.ts'), 'utf8')
-  const shared = [...quick.matchAll(/^import '\.\/(.+)'$/gm)].map(([, file]) => `test/${file}`)
+  const shared = GROUPS.flatMap((group) =>
+    [...readFileSync(join(import.meta.dirname, group), 'utf8').matchAll(/^import '\.\/(.+)'$/gm)].map(
+      ([, file]) => `test/${file}`,
+    ),
+  )
   const files = globSync('test/**/*.test.ts').filter((file) => !shared.includes(file))
   return files.sort(
     (one, other) => Number(LONG.test(other)) - Number(LONG.test(one)) || one.localeCompare(other),
