@@ -4,6 +4,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
 import { eventTypes, storedTypes } from './event-types.ts'
+import { exportEvents, MOST_EXPORTED } from './export.ts'
 import { recordRead } from './read-record.ts'
 import type { Tail } from './tail.ts'
 
@@ -36,6 +37,15 @@ const Query = Type.Object(
   { additionalProperties: false },
 )
 
+const { limit: _limit, after: _after, before: _before, ...filters } = Query.properties
+const ExportQuery = Type.Object(
+  {
+    ...filters,
+    format: Type.Optional(Type.Union([Type.Literal('jsonl'), Type.Literal('csv')], { default: 'jsonl' })),
+  },
+  { additionalProperties: false },
+)
+type ExportSearch = Omit<Search, 'limit' | 'after' | 'before'> & { readonly format?: 'jsonl' | 'csv' }
 const Text = Type.Union([Type.String(), Type.Null()])
 /** Members that events of every type have; others depend on the type. */
 const Event = Type.Object(
@@ -99,6 +109,27 @@ export function auditRoutes(parts: Deps): WebRoutes {
           // One record for a list, however many pages it has.
           if (after === undefined && before === undefined) recordRead(audit, request.actor, 'audit')
           return events.map(({ event }) => event)
+        },
+      )
+      app.get(
+        '/audit/export',
+        {
+          config: { access: 'admin', deadlineMs: 0 },
+          schema: {
+            summary: `Matching events as a file, newest first, at most ${MOST_EXPORTED}`,
+            querystring: ExportQuery,
+          },
+        },
+        async (request, reply) => {
+          const { format = 'jsonl', from, to, ...exact } = request.query as ExportSearch
+          const filter = { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
+          recordRead(audit, request.actor, 'audit/export')
+          const stream = exportEvents(database, filter, format)
+          reply.raw.once('close', () => stream.destroy())
+          return reply
+            .type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson')
+            .header('content-disposition', `attachment; filename="audit.${format}"`)
+            .send(stream)
         },
       )
       app.get(

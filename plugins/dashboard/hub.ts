@@ -12,6 +12,8 @@ import { createAssets } from './assets.ts'
 import { eventRoutes } from './event-routes.ts'
 import { createEventStreams } from './event-streams.ts'
 import { adminPage, launcherPage } from './pages.ts'
+import { createTraffic } from './traffic.ts'
+import { trafficRoutes } from './traffic-routes.ts'
 
 /** The launcher of signed-in people at `/`, and the administration below `/web/admin`. */
 export default defineHubPlugin({
@@ -21,17 +23,24 @@ export default defineHubPlugin({
   config: Type.Object({}, { additionalProperties: false }),
   needs: { pages, revisions, sessions },
   provides: { homeLinks, webRoutes },
-  setup({ log, tap, use, provide }) {
+  setup({ clock, log, tap, use, provide }) {
     const assets = createAssets()
     const streams = createEventStreams({ ...use, log })
 
+    const traffic = createTraffic({ sessions: use.sessions, clock })
+
+    tap.audit.event(traffic.count)
     tap.lifecycle.start(assets.load)
     tap.lifecycle.drain(streams.end)
-    tap.lifecycle.stop(streams.end)
+    tap.lifecycle.stop(() => {
+      streams.end()
+      traffic.stop()
+    })
     tap.tunnel.changed(({ hostname }) => streams.publish(new Map([['agent', new Set([hostname])]])))
     provide.homeLinks({ title: 'Administration', href: '/web/admin', role: 'admin' })
     provide.webRoutes(assets.webRoutes)
     provide.webRoutes(eventRoutes(streams))
+    provide.webRoutes(trafficRoutes(traffic))
     provide.webRoutes({
       name: 'dashboard',
       prefix: '/web/admin',

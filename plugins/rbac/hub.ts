@@ -1,4 +1,13 @@
-import { defineHubPlugin, migrations, requirements, revisions, sessionLimits, webRoutes } from '@mezite/core'
+import {
+  catalog,
+  defineHubPlugin,
+  migrations,
+  requirements,
+  revisions,
+  sessionLimits,
+  users,
+  webRoutes,
+} from '@mezite/core'
 import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { roleRequirements } from './requirements.ts'
@@ -11,14 +20,14 @@ export default defineHubPlugin({
   name: 'rbac',
   api: 1,
   summary: 'Decides access by roles and labels',
-  needs: { revisions },
+  needs: { catalog, revisions, users },
   provides: { sessionLimits, migrations, requirements, webRoutes },
   setup({ use, tap, provide, clock, log }) {
     const roles = createRoles({ revisions: use.revisions, log, now: () => clock.now() })
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)
     provide.sessionLimits(limitsOf(roles.compiled))
-    provide.webRoutes(roleRoutes(roles))
+    provide.webRoutes(roleRoutes(roles, use))
     provide.webRoutes(roleSchemaRoutes)
     tap.access.decide(
       (query, vote) => {

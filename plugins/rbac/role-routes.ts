@@ -1,4 +1,5 @@
-import { Type, type WebRoutes } from '@mezite/core'
+import { type Catalog, Type, type Users, type WebRoutes } from '@mezite/core'
+import { previewRole } from './role-preview.ts'
 import { RoleSpec, readRole } from './role-resource.ts'
 import { type Roles, roleNotFound } from './roles.ts'
 
@@ -14,10 +15,23 @@ const RoleResource = Type.Object({
   }),
   spec: RoleSpec,
 })
+const Rows = Type.Array(Type.Object({ user: Type.String(), app: Type.String() }))
+const preview = {
+  summary: 'Who would gain and who would lose access to what if the role were saved',
+  returns: Type.Object({
+    users: Type.Integer(),
+    gains: Rows,
+    loses: Rows,
+    truncated: Type.Boolean(),
+  }),
+}
 type Named = { Params: { name: string } }
 
 /** `/v1/webapi/roles`. The built-in roles have no document. */
-export function roleRoutes(roles: Roles): WebRoutes {
+export function roleRoutes(
+  roles: Roles,
+  rooms: { readonly users: Pick<Users, 'list' | 'rolesOf'>; readonly catalog: Pick<Catalog, 'list'> },
+): WebRoutes {
   return {
     name: 'roles',
     prefix: '/v1/webapi/roles',
@@ -32,6 +46,9 @@ export function roleRoutes(roles: Roles): WebRoutes {
           if (!document) throw roleNotFound(name)
           return document
         },
+      )
+      web.post('/preview', { ...admin, schema: preview }, async (request) =>
+        previewRole(readRole(request.body), { ...rooms, compiled: roles.compiled() }),
       )
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const document = readRole(request.body, { name: request.params.name })

@@ -4,8 +4,8 @@ import type { App } from '../../api/app.ts'
 import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Sessions } from '../../api/sessions.ts'
-import type { Tunnel } from '../../api/tunnel.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
+import type { RunningTunnel } from '../tunnel/tunnel.ts'
 import { type AppInput, appDocument, readApp } from './app-document.ts'
 import { AppSpec } from './app-schema.ts'
 import { appNotFound, type RunningCatalog } from './catalog.ts'
@@ -39,6 +39,22 @@ const AppResource = Type.Object({
 })
 
 const admin = { config: { access: 'admin' } } as const
+/** Agents of one test. */
+const MOST_TESTED = 20
+const test = {
+  summary: 'Checks an app document and connects to the app from its agents, without saving it',
+  returns: Type.Object({
+    agents: Type.Array(
+      Type.Object({
+        hostname: Type.String(),
+        ok: Type.Boolean(),
+        reason: Nullable(Type.String()),
+        error: Nullable(Type.String()),
+        ms: Type.Integer(),
+      }),
+    ),
+  }),
+}
 const cutting = { config: { access: 'admin', cuts: true } } as const
 type Named = { Params: { name: string } }
 type Bound = { Params: { name: string; hostname: string } }
@@ -46,7 +62,7 @@ type Bound = { Params: { name: string; hostname: string } }
 /** `/v1/webapi/apps`. Responses to changes that can end access have `cut`. */
 export function appRoutes(options: {
   readonly catalog: RunningCatalog
-  readonly tunnel: Pick<Tunnel, 'links' | 'lastError' | 'stateOf'>
+  readonly tunnel: Pick<RunningTunnel, 'links' | 'lastError' | 'stateOf' | 'probe'>
   readonly sessions: Pick<Sessions, 'list' | 'live' | 'end'>
   readonly publicNames: PublicNames
 }): WebRoutes {
@@ -108,6 +124,17 @@ export function appRoutes(options: {
         return show(app)
       })
       const get = { summary: 'One app with its state', returns: AppResource }
+      web.post('/test', { ...admin, schema: test }, async (request) => {
+        const input = readApp(request.body, publicNames, { kinds: catalog.kinds() })
+        catalog.check(input)
+        const app: App = { ...input, id: 'test' }
+        const agents = app.agents.slice(0, MOST_TESTED)
+        return {
+          agents: await Promise.all(
+            agents.map(async (hostname) => ({ hostname, ...(await tunnel.probe(app, hostname)) })),
+          ),
+        }
+      })
       web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const input = readApp(request.body, publicNames, {

@@ -29,6 +29,8 @@ export interface CatalogOptions {
 export interface RunningCatalog extends Catalog {
   /** The kinds that loaded plugins serve. */
   kinds(): readonly AppKind[]
+  /** Throws `Problem` 400 `resource_invalid` or 409 `public_addr_taken` if the app could not be stored. */
+  check(input: AppInput): void
   /** All apps, including expired ones, sorted by name. */
   registered(): readonly App[]
   /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
@@ -159,10 +161,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
         .where('public_addr', '=', input.publicAddr)
         .where('name', '!=', input.name)
         .executeTakeFirst()
-      if (taken) {
-        const detail = `spec.public_addr: ${input.publicAddr} is taken by the app ${taken.name}`
-        throw new Problem(409, 'public_addr_taken', detail)
-      }
+      if (taken) throw addressTaken(input.publicAddr, taken.name)
     }
     const now = clock.now()
     const row = {
@@ -205,6 +204,11 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       return rows.some((row) => read(row as AppTable)?.agents.includes(agent))
     },
 
+    check(input) {
+      checkCertificate(input)
+      const holder = byHost.get(input.publicAddr)
+      if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
+    },
     async put(input, mode, actor) {
       checkCertificate(input)
       const created = await revisions.write(async (trx, change) => {
@@ -255,6 +259,9 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     },
   }
 }
+
+const addressTaken = (host: string, name: string): Problem =>
+  new Problem(409, 'public_addr_taken', `spec.public_addr: ${host} is taken by the app ${name}`)
 
 export function appNotFound(name: string): Problem {
   return new Problem(404, 'app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)

@@ -38,6 +38,30 @@ export interface AppHealth {
   stop(): void
 }
 
+/** Whether an agent reached an app, after how many milliseconds, and otherwise the reason code with a sentence. */
+export interface ProbeResult {
+  readonly ok: boolean
+  readonly reason: string | null
+  readonly error: string | null
+  readonly ms: number
+}
+
+/** One probe through a link, for an operator who tries an app before saving it. Never rejects. */
+export async function probeApp(link: LiveLink | undefined, app: App, clock: Clock): Promise<ProbeResult> {
+  const began = clock.monotonic()
+  const failed = (reason: string, error: string): ProbeResult => ({
+    ...{ ok: false, reason, error },
+    ms: Math.round(clock.monotonic() - began),
+  })
+  if (!link?.usable) return failed('agent_none', 'The agent is not connected to this hub.')
+  try {
+    await probeThrough(link, app)
+    return { ok: true, reason: null, error: null, ms: Math.round(clock.monotonic() - began) }
+  } catch (error) {
+    return failed(error instanceof DialError ? error.reason : 'unreachable', messageOf(error))
+  }
+}
+
 /** Probes each app from each of its agents: connects (TCP, and TLS for https: URIs) without sending any data. */
 export function createAppHealth(options: {
   readonly links: Pick<LiveLinks, 'get'>

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
@@ -16,7 +17,7 @@ import type { JoinTokens } from '../enrolment/join-tokens.ts'
 import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
-import { createAppHealth } from './app-health.ts'
+import { createAppHealth, type ProbeResult, probeApp } from './app-health.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
@@ -58,6 +59,8 @@ export interface RunningTunnel extends Tunnel {
   offer(provided: readonly HubTransport[]): readonly HubTransport[]
   /** `/v1/webapi/agents`. */
   readonly routes: WebRoutes
+  /** Connects an agent to an app, which need not be registered, and closes the connection; no byte is sent. */
+  probe(app: App, hostname: string): Promise<ProbeResult>
   /** All agents that may connect. */
   agents(): readonly Pick<Agent, 'hostname'>[]
   /** Agents and join tokens that the next step of a rotation would lock out. */
@@ -92,6 +95,7 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     },
     offer: (provided) => offeredTransports(provided, offered),
     routes: agentRoutes({ agents, tunnel: selector, catalog, revisions }),
+    probe: (app, hostname) => probeApp(links.get(hostname), app, clock),
     agents: agents.list,
     waiting: rotation.waiting,
     async drain(signal) {

@@ -1,1 +1,16 @@
 import './style.css'
+import './admin.css'
+import { render } from 'preact'
+import { App } from './admin/app.tsx'
+import { followLinks } from './admin/router.ts'
+import { loadAdminTexts } from './admin/text.ts'
+import { connect } from './live.ts'
+import { loadTexts } from './text.ts'
+
+const place = document.querySelector<HTMLElement>('#admin')
+if (place) {
+  await Promise.all([loadTexts(), loadAdminTexts()])
+  connect()
+  followLinks()
+  render(<App />, place)
+}

@@ -1,30 +1,29 @@
 import { en } from './texts/en.ts'
 
-/** All texts of the dashboard, by key. `{name}` stands for a value. */
-export type Texts = Readonly<Record<keyof typeof en, string>>
+/** A catalogue with the keys of the English one. `{name}` in a text stands for a value. */
+export type Catalogue<Texts> = Readonly<Record<keyof Texts, string>>
+type Values = Readonly<Record<string, string | number>>
 
-let texts: Texts = en
-/** BCP 47 tag of the catalogue in use, also for numbers and times. */
-export let language = 'en'
+/** BCP 47 tag of the catalogue in use, also for numbers and times: the first of the browser's languages that there is. */
+export const language =
+  navigator.languages.map((tag) => tag.split('-', 1)[0]!).find((tag) => tag === 'de' || tag === 'en') ?? 'en'
 
-const CATALOGUES: Readonly<Record<string, () => Promise<Texts>>> = {
-  de: async () => (await import('./texts/de.ts')).de,
-}
-
-/** Loads the catalogue of the first of the browser's languages that there is one of. English needs no loading. */
-export async function loadTexts(): Promise<void> {
-  for (const wanted of navigator.languages) {
-    const [short = ''] = wanted.split('-')
-    const catalogue = CATALOGUES[short]
-    if (short !== 'en' && catalogue === undefined) continue
-    if (catalogue) texts = await catalogue()
-    language = short
-    break
+/** A function that returns the text of a key with its values filled in, and one that loads the browser's language. */
+export function createTexts<Texts extends Readonly<Record<string, string>>>(
+  english: Texts,
+  german: () => Promise<Catalogue<Texts>>,
+) {
+  let texts: Catalogue<Texts> = english
+  return {
+    /** Values are text, never markup. */
+    text: (key: keyof Texts, values: Values = {}): string =>
+      texts[key].replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)),
+    async load(): Promise<void> {
+      if (language === 'de') texts = await german()
+      document.documentElement.lang = language
+    },
   }
-  document.documentElement.lang = language
 }
 
-/** The text of a key, with its values filled in. Values are never markup. */
-export function t(key: keyof typeof en, values: Readonly<Record<string, string | number>> = {}): string {
-  return texts[key].replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
-}
+/** Texts of the launcher and of parts that every page uses. */
+export const { text: t, load: loadTexts } = createTexts(en, async () => (await import('./texts/de.ts')).de)

@@ -1,7 +1,8 @@
-import type { Texts } from '../text.ts'
+import type { Catalogue } from '../text.ts'
+import type { en } from './en.ts'
 
 /** German. */
-export const de: Texts = {
+export const de: Catalogue<typeof en> = {
   applications: 'Anwendungen',
   search: 'Anwendungen suchen',
   searchHint: '/ drücken, um zu suchen',

@@ -1,4 +1,4 @@
-/** The texts of the launcher and of parts that every page uses; those of the administration are in `en-admin.ts`. */
+/** Texts of the launcher and of parts that every page uses; those of the administration are in `en-words.ts` and `en-sentences.ts`. */
 export const en = {
   applications: 'Applications',
   search: 'Search applications',

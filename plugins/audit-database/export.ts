@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream'
+import type { AuditEvent, Database } from '@mezite/core'
+import { type EventFilter, readEvents } from './event-query.ts'
+
+const PAGE = 500
+/** Events of one export; a longer one is made in parts by time. */
+export const MOST_EXPORTED = 100_000
+
+const COLUMNS = [
+  ...['time', 'type', 'user', 'app', 'success', 'reason', 'method', 'path', 'status', 'duration_ms'],
+  ...['bytes_in', 'bytes_out', 'agent', 'client_ip', 'session_id', 'request_id', 'id', 'hub'],
+]
+
+/** The events that match, newest first, as JSON lines or as a table. Reads a page only when the reader wants more. */
+export function exportEvents(database: Database, filter: EventFilter, format: 'jsonl' | 'csv'): Readable {
+  return Readable.from(pages(database, filter, format))
+}
+
+async function* pages(database: Database, filter: EventFilter, format: 'jsonl' | 'csv') {
+  if (format === 'csv') yield row(COLUMNS)
+  let before: number | null = null
+  for (let count = 0; count < MOST_EXPORTED; ) {
+    const events = await readEvents(database, filter, { before }, Math.min(PAGE, MOST_EXPORTED - count))
+    const [oldest] = events
+    if (!oldest) return
+    const line = format === 'csv' ? tableRow : (event: AuditEvent) => `${JSON.stringify(event)}\n`
+    yield events
+      .toReversed()
+      .map(({ event }) => line(event))
+      .join('')
+    before = oldest.seq
+    count += events.length
+  }
+}
+
+const tableRow = (event: AuditEvent): string =>
+  row(COLUMNS.map((column) => event[column as keyof AuditEvent] ?? ''))
+
+const row = (cells: readonly unknown[]): string =>
+  `${cells.map((value) => cell(String(value))).join(',')}\r\n`
+
+/**
+ * One cell of RFC 4180. Spreadsheets run what starts with =, +, -, @, a tab or a return as a formula, so that such text
+ * gets an apostrophe before it.
+ */
+export function cell(text: string): string {
+  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert
+}

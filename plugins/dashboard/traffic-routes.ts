@@ -1,0 +1,51 @@
+import { Type, type WebRoutes } from '@mezite/core'
+import { RANGES, type Range, type Traffic } from './traffic.ts'
+
+const Latency = Type.Union([Type.Number(), Type.Null()])
+const Query = Type.Object(
+  {
+    range: Type.Optional(Type.Union([Type.Literal('hour'), Type.Literal('day')], { default: 'hour' })),
+    app: Type.Optional(Type.String({ maxLength: 64 })),
+  },
+  { additionalProperties: false },
+)
+const Series = Type.Object({
+  step_seconds: Type.Integer(),
+  points: Type.Array(
+    Type.Object({
+      time: Type.String(),
+      requests: Type.Integer(),
+      errors: Type.Integer({ description: 'Responses with a status from 500 on' }),
+      p50_ms: Latency,
+      p95_ms: Latency,
+      bytes_in: Type.Integer(),
+      bytes_out: Type.Integer(),
+      sessions: Type.Integer(),
+    }),
+  ),
+})
+
+/** `GET /v1/webapi/traffic`: what this hub forwarded in the last hour or day. */
+export function trafficRoutes(traffic: Traffic): WebRoutes {
+  return {
+    name: 'traffic',
+    prefix: '/v1/webapi/traffic',
+    async routes(web) {
+      web.get<{ Querystring: { range?: Range; app?: string } }>(
+        '/',
+        {
+          config: { access: 'admin' },
+          schema: {
+            summary: 'Requests, errors, latency and bytes of this hub since its start',
+            querystring: Query,
+            returns: Series,
+          },
+        },
+        async ({ query: { range = 'hour', app } }) => ({
+          step_seconds: RANGES[range].stepMs / 1_000,
+          points: traffic.points(range, app),
+        }),
+      )
+    },
+  }
+}

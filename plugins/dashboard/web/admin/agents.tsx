@@ -1,0 +1,223 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { ChoiceField, TextField } from './fields.tsx'
+import {
+  Badges,
+  type Column,
+  Copyable,
+  Facts,
+  Nothing,
+  PageHead,
+  Section,
+  Shown,
+  State,
+  Table,
+  Time,
+} from './parts.tsx'
+import { BASE, go, to } from './router.ts'
+import { a } from './text.ts'
+
+type Agent = Responses['GET /agents'][number]
+
+const columns: readonly Column<Agent>[] = [
+  { title: a('host'), cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a> },
+  { title: a('state'), cell: (agent) => <AgentState agent={agent} /> },
+  { title: a('since'), cell: ({ since }) => <Time at={since} /> },
+  { title: a('version'), cell: ({ version }) => version ?? '–' },
+  { title: a('transport'), cell: ({ transport }) => transport ?? '–' },
+  {
+    title: a('roundTrip'),
+    number: true,
+    cell: ({ rtt_ms }) => (rtt_ms === null ? '–' : `${rtt_ms.toFixed(1)} ms`),
+  },
+  { title: a('streams'), number: true, cell: ({ streams }) => streams },
+  { title: a('apps'), cell: ({ apps }) => <Badges names={apps} href={(name) => to('apps', name)} /> },
+]
+
+const AgentState = ({ agent: { connected } }: { readonly agent: Agent }) => (
+  <State
+    of={connected ? 'connected' : 'disconnected'}
+    text={connected ? a('connected') : a('notConnected')}
+  />
+)
+
+/** All agents, or one. */
+export function Agents({ name }: { readonly name: string }) {
+  const agents = useResource<readonly Agent[]>('/agents', ['agent', 'app'])
+  if (name !== '')
+    return <Shown of={agents}>{(all) => <One agent={all.find(({ hostname }) => hostname === name)} />}</Shown>
+  return (
+    <>
+      <PageHead title={a('agents')} help={a('agentsHelp')}>
+        <AddAgent known={agents.data ?? []} class="" />
+      </PageHead>
+      <Shown of={agents}>
+        {(rows) => (
+          <Table
+            label={a('agents')}
+            columns={columns}
+            rows={rows}
+            keyOf={({ hostname }) => hostname}
+            empty={
+              <Nothing title={a('noAgents')} help={a('noAgentsHelp')}>
+                <AddAgent known={rows} class="" />
+              </Nothing>
+            }
+          />
+        )}
+      </Shown>
+    </>
+  )
+}
+
+function One({ agent }: { readonly agent: Agent | undefined }) {
+  if (!agent) return <Nothing title={a('gone')} />
+  const { hostname } = agent
+  return (
+    <>
+      <PageHead title={hostname} back={[`${BASE}/agents`, a('agents')]}>
+        <DialogButton
+          text={a('remove')}
+          class="plain danger-text"
+          dialog={(close) => (
+            <Confirm
+              title={a('removeAgent', { name: hostname })}
+              verb={a('remove')}
+              name={hostname}
+              onClose={close}
+              confirm={async () => {
+                await call('DELETE', `/agents/${encodeURIComponent(hostname)}`)
+                announce(a('removed', { name: hostname }))
+                go('/agents')
+              }}
+            >
+              <p>{a('removeAgentHelp')}</p>
+            </Confirm>
+          )}
+        />
+      </PageHead>
+      <div class="panel">
+        <Facts
+          rows={[
+            [a('state'), <AgentState key="state" agent={agent} />],
+            [a('since'), <Time key="since" at={agent.since} />],
+            [a('version'), agent.version],
+            [a('transport'), agent.transport],
+            [a('roundTrip'), agent.rtt_ms === null ? null : `${agent.rtt_ms.toFixed(1)} ms`],
+            [a('streams'), agent.streams],
+            [a('certificateExpires'), <Time key="expires" at={agent.cert_expires} />],
+          ]}
+        />
+      </div>
+      <Section title={a('apps')}>
+        <Badges names={agent.apps} href={(name) => to('apps', name)} />
+      </Section>
+    </>
+  )
+}
+
+/** Creates a join token, shows the command that spends it, and notices when the agent has joined. */
+export function AddAgent({
+  known,
+  class: style,
+}: {
+  readonly known: readonly Agent[]
+  readonly class: string
+}) {
+  return (
+    <DialogButton
+      text={a('addAgent')}
+      class={style}
+      dialog={(close) => <Adding known={known} onClose={close} />}
+    />
+  )
+}
+
+function Adding({ known, onClose }: { readonly known: readonly Agent[]; onClose(): void }) {
+  const [hostname, setHostname] = useState('')
+  const [ttl, setTtl] = useState('3600')
+  const [made, setMade] = useState<Responses['POST /tokens'] | null>(null)
+  const [before] = useState(
+    () => new Set(known.filter(({ connected }) => connected).map((one) => one.hostname)),
+  )
+  const agents = useResource<readonly Agent[]>('/agents', ['agent', 'app'])
+  const action = useAction()
+  const joined = agents.data?.find(
+    (agent) =>
+      agent.connected && (hostname === '' ? !before.has(agent.hostname) : agent.hostname === hostname),
+  )
+  const create = () =>
+    action.run(async () => {
+      const body = { roles: ['app'], ttl_seconds: Number(ttl), agent_hostname: hostname || null }
+      setMade(await call('POST', '/tokens', body))
+    })
+  if (made === null)
+    return (
+      <Dialog title={a('addAgent')} onClose={onClose}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            void create()
+          }}
+        >
+          <p class="quiet">{a('addAgentHelp')}</p>
+          <TextField
+            label={a('host')}
+            help={a('hostHelp')}
+            value={hostname}
+            placeholder="node-1"
+            onChange={setHostname}
+          />
+          <ChoiceField
+            label={a('validFor')}
+            value={ttl}
+            options={[
+              ['900', a('minutes', { count: 15 })],
+              ['3600', a('oneHour')],
+              ['86400', a('oneDay')],
+            ]}
+            onChange={setTtl}
+          />
+          <ActionError error={action.error} />
+          <div class="actions">
+            <button type="submit" disabled={action.busy}>
+              {a('createCommand')}
+            </button>
+            <button type="button" class="plain" onClick={onClose}>
+              {a('cancel')}
+            </button>
+          </div>
+        </form>
+      </Dialog>
+    )
+  return (
+    <Dialog title={a('addAgent')} onClose={onClose}>
+      <ol class="steps">
+        <li>
+          <p>{a('runOnHost')}</p>
+          <Copyable text={`echo ${made.token} | ${made.command}`} />
+          <p class="help">{a('tokenOnce')}</p>
+        </li>
+        <li>
+          {joined ? (
+            <p class="notice good" role="status">
+              {a('agentJoined', { name: joined.hostname })}
+            </p>
+          ) : (
+            <p role="status" class="waiting">
+              {a('waitingForAgent')}
+            </p>
+          )}
+        </li>
+      </ol>
+      <div class="actions">
+        <button type="button" class={joined ? '' : 'plain'} onClick={onClose}>
+          {a('done')}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

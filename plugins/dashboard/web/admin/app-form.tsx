@@ -1,0 +1,229 @@
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { ApiError, call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { t } from '../text.ts'
+import type { App } from './apps.tsx'
+import { ActionError, announce, useAction } from './dialogs.tsx'
+import { CheckField, readNames, readPairs, TextField, writePairs } from './fields.tsx'
+import { PageHead, Section, State } from './parts.tsx'
+import { BASE, go, to } from './router.ts'
+import { type Help, SpecFields } from './spec-fields.tsx'
+import { a } from './text.ts'
+
+type Document = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
+type Result = Responses['POST /apps/test']
+type Faults = Readonly<Record<string, string>>
+
+const CHECK_MS = 400
+const empty: Document = {
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: '', labels: {} },
+  spec: { uri: '', agents: [] },
+}
+
+const documentOf = ({ kind, version, metadata, spec }: App): Document => ({ kind, version, metadata, spec })
+
+/** Registers an app, or changes one. The hub checks the document while the person types. */
+export function AppForm({ app, taken }: { readonly app?: App; readonly taken: readonly App[] }) {
+  const [original] = useState(() => (app ? documentOf(app) : empty))
+  const [draft, setDraft] = useState<Document>(original)
+  const [labels, setLabels] = useState(writePairs(original.metadata.labels))
+  const [faults, setFaults] = useState<Faults>({})
+  const [touched, setTouched] = useState(false)
+  const schema = useResource<{ properties: Help }>('/schemas/app', [])
+  const agents = useResource<Responses['GET /agents']>('/agents', ['agent'])
+  const save = useAction()
+  const { metadata, spec } = draft
+  const name = metadata.name
+  const changedMeanwhile =
+    app !== undefined && JSON.stringify(documentOf(app)) !== JSON.stringify(original) && !save.busy
+
+  const setSpec = (change: Partial<Document['spec']>) => {
+    setTouched(true)
+    setDraft((old) => ({ ...old, spec: prune({ ...old.spec, ...change }) as Document['spec'] }))
+  }
+  const setMetadata = (change: Partial<Document['metadata']>) => {
+    setTouched(true)
+    setDraft((old) => ({ ...old, metadata: prune({ ...old.metadata, ...change }) as Document['metadata'] }))
+  }
+  const known = useMemo(
+    () => [
+      ...new Set(taken.flatMap((one) => Object.entries(one.metadata.labels).map((pair) => pair.join('=')))),
+    ],
+    [taken],
+  )
+
+  // The same check as saving makes, so that the form cannot accept what the hub refuses.
+  useEffect(() => {
+    if (!touched || name === '' || spec.uri === '') return
+    const timer = setTimeout(() => {
+      check({ ...draft, spec: { ...spec, agents: [] } }).then(setFaults, () => {})
+    }, CHECK_MS)
+    return () => clearTimeout(timer)
+  }, [draft, touched])
+
+  const submit = async () => {
+    await (app ? call('PUT', `/apps/${encodeURIComponent(name)}`, draft) : call('POST', '/apps', draft))
+    announce(app ? a('saved', { name }) : a('appAdded', { name }))
+    go(`/apps/${encodeURIComponent(name)}`)
+  }
+  const help = schema.data?.properties
+  return (
+    <>
+      <PageHead
+        title={app ? a('editApp', { name }) : a('addApp')}
+        back={app ? [to('apps', name), name] : [`${BASE}/apps`, a('apps')]}
+      />
+      {changedMeanwhile && (
+        <p class="notice warn" role="alert">
+          {a('changedMeanwhile')}
+        </p>
+      )}
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void save.run(submit)
+        }}
+      >
+        <div class="panel">
+          <TextField
+            label={a('name')}
+            help={a('appNameHelp')}
+            value={name}
+            required
+            disabled={app !== undefined}
+            error={
+              taken.some((one) => one.metadata.name === name && !app)
+                ? a('nameTaken')
+                : faults['metadata.name']
+            }
+            placeholder="grafana"
+            onChange={(value) => setMetadata({ name: value })}
+          />
+          <TextField
+            label={a('target')}
+            help={help?.uri?.description}
+            value={spec.uri}
+            required
+            error={faults['spec.uri']}
+            placeholder="http://127.0.0.1:3000"
+            onChange={(uri) => setSpec({ uri })}
+          />
+          <fieldset class="field">
+            <legend>{a('agents')}</legend>
+            <p class="help">{help?.agents?.description}</p>
+            {agents.data?.map(({ hostname, connected }) => (
+              <CheckField
+                key={hostname}
+                label={`${hostname}${connected ? '' : ` (${a('notConnected')})`}`}
+                value={spec.agents?.includes(hostname) ?? false}
+                onChange={(on) =>
+                  setSpec({
+                    agents: on
+                      ? [...(spec.agents ?? []), hostname]
+                      : (spec.agents ?? []).filter((one) => one !== hostname),
+                  })
+                }
+              />
+            ))}
+            {agents.data?.length === 0 && (
+              <p class="notice warn">
+                {a('noAgents')} <a href={`${BASE}/agents`}>{a('addAgent')}</a>
+              </p>
+            )}
+          </fieldset>
+          <TextField
+            label={a('labels')}
+            help={a('labelsHelp', { examples: known.slice(0, 4).join(', ') || 'env=prod' })}
+            lines={3}
+            value={labels}
+            error={Object.entries(faults).find(([path]) => path.startsWith('metadata.labels'))?.[1]}
+            onChange={(text) => {
+              setLabels(text)
+              setMetadata({ labels: readPairs(text) })
+            }}
+          />
+          <TextField
+            label={a('description')}
+            value={metadata.description ?? ''}
+            onChange={(description) => setMetadata({ description })}
+          />
+        </div>
+        {help && <SpecFields spec={spec} help={help} faults={faults} onChange={setSpec} />}
+        <TestFromAgents draft={draft} onFaults={setFaults} />
+        <ActionError error={save.error} />
+        <div class="actions sticky">
+          <button type="submit" disabled={save.busy || name === '' || spec.uri === ''}>
+            {save.busy ? t('loading') : app ? a('save') : a('addApp')}
+          </button>
+          <a class="button plain" href={app ? to('apps', name) : `${BASE}/apps`}>
+            {a('cancel')}
+          </a>
+        </div>
+      </form>
+    </>
+  )
+}
+
+/** Removes empty texts and objects, which mean the default. */
+function prune(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== ''))
+}
+
+async function check(document: Document): Promise<Faults> {
+  try {
+    await call('POST', '/apps/test', document)
+    return {}
+  } catch (error) {
+    return error instanceof ApiError ? faultsOf(error) : {}
+  }
+}
+
+function faultsOf({ message, problem }: ApiError): Faults {
+  const { problems } = problem as { problems?: readonly { path: string; message: string }[] }
+  if (problems) return Object.fromEntries(problems.map((one) => [one.path, one.message]))
+  const [, path, text] = /^(spec\.\w+): (.*)$/.exec(message) ?? []
+  return path && text ? { [path]: text } : {}
+}
+
+function TestFromAgents({ draft, onFaults }: { readonly draft: Document; onFaults(faults: Faults): void }) {
+  const [result, setResult] = useState<Result | null>(null)
+  const action = useAction()
+  const agents = readNames((draft.spec.agents ?? []).join(' '))
+  const run = async () => {
+    setResult(null)
+    try {
+      setResult(await call<Result>('POST', '/apps/test', draft))
+      onFaults({})
+    } catch (error) {
+      if (error instanceof ApiError) onFaults(faultsOf(error))
+      throw error
+    }
+  }
+  return (
+    <Section title={a('testFromAgents')}>
+      <p class="quiet">{a('testHelp')}</p>
+      <button
+        type="button"
+        class="plain"
+        disabled={action.busy || agents.length === 0 || draft.spec.uri === ''}
+        onClick={() => void action.run(run)}
+      >
+        {action.busy ? a('testing') : a('test')}
+      </button>
+      {agents.length === 0 && <p class="help">{a('chooseAgent')}</p>}
+      <ActionError error={action.error} />
+      <div role="status">
+        {result?.agents.map(({ hostname, ok, error, reason, ms }) => (
+          <p key={hostname} class={`notice ${ok ? 'good' : 'bad'}`}>
+            <State of={ok ? 'ok' : 'fail'} text={ok ? a('reached') : a('notReached')} />{' '}
+            <strong>{hostname}</strong> {ok ? `${ms} ms` : `${error} (${reason})`}
+          </p>
+        ))}
+      </div>
+    </Section>
+  )
+}

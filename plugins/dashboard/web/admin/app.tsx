@@ -1,0 +1,139 @@
+import { Component, type ComponentChildren, type ComponentType } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Glyph } from '../app-icon.tsx'
+import { glyphs } from '../glyphs.ts'
+import { ConnectionNotice, SignedOut } from '../states.tsx'
+import { t } from '../text.ts'
+import { Notices } from './dialogs.tsx'
+import { BASE, place } from './router.ts'
+import { a, type Key } from './text.ts'
+
+type Page = ComponentType<{ readonly name: string }>
+
+/** Each page by the first part of its path; loaded when it is opened. The last part is the name of one resource. */
+const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
+  '': async () => (await import('./overview.tsx')).Overview,
+  apps: async () => (await import('./apps.tsx')).Apps,
+  agents: async () => (await import('./agents.tsx')).Agents,
+  people: async () => (await import('./people.tsx')).People,
+  roles: async () => (await import('./roles.tsx')).Roles,
+  'sign-in': async () => (await import('./sign-in.tsx')).SignIn,
+  locks: async () => (await import('./locks.tsx')).Locks,
+  sessions: async () => (await import('./sessions.tsx')).Sessions,
+  requests: async () => (await import('./requests.tsx')).Requests,
+  tokens: async () => (await import('./tokens.tsx')).Tokens,
+  cluster: async () => (await import('./cluster.tsx')).Cluster,
+}
+
+const NAVIGATION: readonly (readonly [Key | null, readonly (readonly [string, Key, string])[]])[] = [
+  [null, [['', 'overview', 'home']]],
+  [
+    'publish',
+    [
+      ['apps', 'apps', 'grid'],
+      ['agents', 'agents', 'server'],
+    ],
+  ],
+  [
+    'decide',
+    [
+      ['people', 'people', 'people'],
+      ['roles', 'roles', 'shield'],
+      ['sign-in', 'signIn', 'signin'],
+      ['locks', 'locks', 'lock'],
+    ],
+  ],
+  [
+    'watch',
+    [
+      ['sessions', 'sessions', 'session'],
+      ['requests', 'requests', 'list'],
+      ['tokens', 'tokens', 'ticket'],
+      ['cluster', 'cluster', 'cloud'],
+    ],
+  ],
+]
+
+/** The frame of the administration: navigation beside the current page. */
+export function App() {
+  const { path } = place.value
+  const [, first = '', ...rest] = path.split('/')
+  const name = decode(rest.join('/'))
+  return (
+    <div class="admin">
+      <ConnectionNotice />
+      <nav class="sidebar" aria-label={t('administration')}>
+        {NAVIGATION.map(([group, pages]) => (
+          <div key={group ?? ''} class="nav-group">
+            {group !== null && <p>{a(group)}</p>}
+            {pages.map(([slug, title, glyph]) => (
+              <a key={slug} href={`${BASE}/${slug}`} aria-current={slug === first ? 'page' : undefined}>
+                <Glyph path={glyphs[glyph]!} />
+                {a(title)}
+              </a>
+            ))}
+          </div>
+        ))}
+      </nav>
+      <div id="admin-main" class="admin-main" tabIndex={-1}>
+        <Guarded key={path}>
+          <Lazy page={first} name={name} />
+        </Guarded>
+      </div>
+      <Notices />
+      <SignedOut />
+    </div>
+  )
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function Lazy({ page, name }: { readonly page: string; readonly name: string }) {
+  const [Found, setFound] = useState<Page | null | undefined>(undefined)
+  useEffect(() => {
+    let current = true
+    const load = PAGES[page]
+    Promise.resolve(load?.()).then((found) => current && setFound(() => found ?? null))
+    return () => {
+      current = false
+    }
+  }, [page])
+  if (Found === undefined) return <p class="loading">{t('loading')}</p>
+  if (Found !== null) return <Found name={name} />
+  return (
+    <section class="empty">
+      <h1>{a('noPage')}</h1>
+      <a class="button" href={BASE}>
+        {a('overview')}
+      </a>
+    </section>
+  )
+}
+
+/** A fault in one page leaves the navigation usable. */
+class Guarded extends Component<{ readonly children: ComponentChildren }, { readonly failed: boolean }> {
+  override state = { failed: false }
+
+  override componentDidCatch(error: unknown): void {
+    console.error(error)
+    this.setState({ failed: true })
+  }
+
+  override render() {
+    if (!this.state.failed) return this.props.children
+    return (
+      <section class="empty" role="alert">
+        <h1>{a('pageFailed')}</h1>
+        <button type="button" onClick={() => location.reload()}>
+          {t('tryAgain')}
+        </button>
+      </section>
+    )
+  }
+}

@@ -1,0 +1,245 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { AppIcon } from '../app-icon.tsx'
+import { useResource } from '../live.ts'
+import { AppForm } from './app-form.tsx'
+import { announce, Confirm, DialogButton } from './dialogs.tsx'
+import { TextField } from './fields.tsx'
+import { AddLock } from './locks.tsx'
+import { type Column, Facts, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
+import { BASE, go, place, to } from './router.ts'
+import { type Session, SessionTable } from './sessions.tsx'
+import { a } from './text.ts'
+import { TrafficCharts } from './traffic.tsx'
+
+export type App = Responses['GET /apps'][number]
+const KINDS = ['app', 'agent', 'session']
+const PAGE = 100
+
+export const appStateText = (state: string): string =>
+  state === 'ready'
+    ? a('ready')
+    : state === 'disabled'
+      ? a('disabled')
+      : state === 'no_agent'
+        ? a('noAgentConnected')
+        : a('unreachable')
+
+const columns: readonly Column<App>[] = [
+  {
+    title: a('app'),
+    cell: ({ metadata: { name, description }, spec: { display } }) => (
+      <a class="app-link" href={to('apps', name)}>
+        <AppIcon
+          name={display?.name ?? name}
+          icon={display?.icon?.startsWith('data:') ? null : (display?.icon ?? null)}
+        />
+        <span>
+          <strong>{name}</strong>
+          {description && <span class="quiet clamp">{description}</span>}
+        </span>
+      </a>
+    ),
+  },
+  { title: a('state'), cell: ({ status: { state } }) => <State of={state} text={appStateText(state)} /> },
+  { title: a('target'), cell: ({ spec: { uri } }) => <code>{uri}</code> },
+  { title: a('labels'), cell: ({ metadata: { labels } }) => <Labels labels={labels} /> },
+  { title: a('sessions'), number: true, cell: ({ status: { sessions } }) => sessions },
+  { title: a('streams'), number: true, cell: ({ status: { streams } }) => streams },
+]
+
+const Labels = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) => (
+  <span class="badges">
+    {Object.entries(labels).map(([key, value]) => (
+      <span key={key} class="badge">
+        {key}={value}
+      </span>
+    ))}
+  </span>
+)
+
+/** All apps, a form for another, or one app. */
+export function Apps({ name }: { readonly name: string }) {
+  const apps = useResource<readonly App[]>('/apps', KINDS)
+  const [shown, setShown] = useState(PAGE)
+  const [query, setQuery] = useState('')
+  if (name === '+') return <AppForm taken={apps.data ?? []} />
+  if (name !== '')
+    return (
+      <Shown of={apps}>
+        {(all) => <One app={all.find(({ metadata }) => metadata.name === name)} all={all} />}
+      </Shown>
+    )
+  const matches = ({ metadata, spec }: App) =>
+    [metadata.name, spec.uri, spec.public_addr, ...Object.entries(metadata.labels).flat()]
+      .join(' ')
+      .toLowerCase()
+      .includes(query.toLowerCase())
+  return (
+    <>
+      <PageHead title={a('apps')} help={a('appsHelp')}>
+        <a class="button" href={to('apps', '+')}>
+          {a('addApp')}
+        </a>
+      </PageHead>
+      <Shown of={apps}>
+        {(all) => {
+          const found = all.filter(matches)
+          return (
+            <>
+              {all.length > 8 && (
+                <div class="filters">
+                  <TextField
+                    label={a('filter')}
+                    value={query}
+                    placeholder={a('appFilter')}
+                    onChange={setQuery}
+                  />
+                </div>
+              )}
+              <Table
+                label={a('apps')}
+                columns={columns}
+                rows={found.slice(0, shown)}
+                keyOf={({ metadata }) => metadata.name}
+                empty={
+                  <Nothing title={a('noApps')} help={a('noAppsHelp')}>
+                    <a class="button" href={to('apps', '+')}>
+                      {a('addApp')}
+                    </a>
+                  </Nothing>
+                }
+              />
+              {found.length > shown && (
+                <button
+                  type="button"
+                  class="plain more-button"
+                  onClick={() => setShown((count) => count + PAGE)}
+                >
+                  {a('showMore', { count: found.length - shown })}
+                </button>
+              )}
+            </>
+          )
+        }}
+      </Shown>
+    </>
+  )
+}
+
+function One({ app, all }: { readonly app: App | undefined; readonly all: readonly App[] }) {
+  if (!app) return <Nothing title={a('gone')} />
+  if (place.value.query.has('edit')) return <AppForm app={app} taken={all} />
+  return <AppPage app={app} />
+}
+
+function AppPage({ app }: { readonly app: App }) {
+  const { metadata, spec, status } = app
+  const { name } = metadata
+  const path = `/apps/${encodeURIComponent(name)}`
+  const sessions = useResource<readonly Session[]>(`/sessions?app=${encodeURIComponent(name)}`, [
+    'session',
+    'lock',
+  ])
+  const off = spec.enabled === false
+  return (
+    <>
+      <PageHead title={name} help={metadata.description ?? ''} back={[`${BASE}/apps`, a('apps')]}>
+        {spec.protocol === 'http' && !off && (
+          <a
+            class="button plain"
+            href={`https://${spec.public_addr}${location.port ? `:${location.port}` : ''}/`}
+            rel="noreferrer"
+          >
+            {a('open')}
+          </a>
+        )}
+        <a class="button plain" href={`${to('apps', name)}?edit`}>
+          {a('edit')}
+        </a>
+        <DialogButton
+          text={off ? a('enable') : a('disable')}
+          dialog={(close) => (
+            <Confirm
+              title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
+              verb={off ? a('enable') : a('disable')}
+              onClose={close}
+              confirm={async () => {
+                await call('POST', `${path}/${off ? 'enable' : 'disable'}`)
+                announce(off ? a('enabled', { name }) : a('disabledNow', { name }))
+              }}
+            >
+              <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
+            </Confirm>
+          )}
+        />
+        <DialogButton
+          text={a('lock')}
+          class="plain danger-text"
+          dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
+        />
+        <DialogButton
+          text={a('remove')}
+          class="plain danger-text"
+          dialog={(close) => (
+            <Confirm
+              title={a('removeApp', { name })}
+              verb={a('remove')}
+              name={name}
+              onClose={close}
+              confirm={async () => {
+                await call('DELETE', path)
+                announce(a('removed', { name }))
+                go('/apps')
+              }}
+            >
+              <p>{a('removeAppHelp', { sessions: status.sessions, count: status.streams })}</p>
+            </Confirm>
+          )}
+        />
+      </PageHead>
+      <div class="panel">
+        <Facts
+          rows={[
+            [a('state'), <State key="state" of={status.state} text={appStateText(status.state)} />],
+            [a('target'), <code key="uri">{spec.uri}</code>],
+            [a('publicName'), spec.public_addr],
+            [a('labels'), <Labels key="labels" labels={metadata.labels} />],
+            [a('sessions'), status.sessions],
+            [a('streams'), status.streams],
+          ]}
+        />
+      </div>
+      <Section title={a('agents')}>
+        <Table
+          label={a('agents')}
+          keyOf={({ hostname }) => hostname}
+          rows={status.agents}
+          empty={<Nothing title={a('noAgentBound')} help={a('noAgentBoundHelp')} />}
+          columns={[
+            { title: a('host'), cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a> },
+            {
+              title: a('state'),
+              cell: ({ connected }) => (
+                <State
+                  of={connected ? 'connected' : 'disconnected'}
+                  text={connected ? a('connected') : a('notConnected')}
+                />
+              ),
+            },
+            { title: a('since'), cell: ({ since }) => <Time at={since} /> },
+            { title: a('lastError'), cell: ({ last_error }) => last_error ?? <span class="quiet">–</span> },
+          ]}
+        />
+      </Section>
+      <TrafficCharts app={name} />
+      <Section
+        title={a('sessions')}
+        tools={<a href={`${BASE}/requests?app=${encodeURIComponent(name)}`}>{a('itsRequests')}</a>}
+      >
+        <Shown of={sessions}>{(rows) => <SessionTable rows={rows} />}</Shown>
+      </Section>
+    </>
+  )
+}

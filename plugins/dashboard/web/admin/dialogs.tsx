@@ -1,0 +1,179 @@
+import { signal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { ApiError } from '../api.ts'
+import { t } from '../text.ts'
+import { a } from './text.ts'
+
+const notices = signal<readonly { readonly id: number; readonly text: string }[]>([])
+let next = 0
+
+/** Shows a short confirmation for a few seconds, also to screen readers. */
+export function announce(text: string): void {
+  next += 1
+  const notice = { id: next, text }
+  notices.value = [...notices.value, notice]
+  setTimeout(() => {
+    notices.value = notices.value.filter(({ id }) => id !== notice.id)
+  }, 5_000)
+}
+
+export const Notices = () => (
+  <div class="notices" role="status">
+    {notices.value.map(({ id, text }) => (
+      <p key={id}>{text}</p>
+    ))}
+  </div>
+)
+
+/** What an action of a person is doing. */
+export interface Running {
+  readonly busy: boolean
+  readonly error: ApiError | null
+  run(action: () => Promise<void>): Promise<void>
+}
+
+/** Runs an action once at a time, and keeps its error for the page. */
+export function useAction(): Running {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<ApiError | null>(null)
+  return {
+    busy,
+    error,
+    async run(action) {
+      setBusy(true)
+      setError(null)
+      try {
+        await action()
+      } catch (failure) {
+        if (!(failure instanceof ApiError)) throw failure
+        setError(failure)
+      } finally {
+        setBusy(false)
+      }
+    },
+  }
+}
+
+/** Why an action failed; faults of a document line by line. */
+export function ActionError({ error }: { readonly error: ApiError | null }) {
+  if (error === null) return null
+  const { problems } = error.problem as { problems?: readonly { path: string; message: string }[] }
+  return (
+    <div class="notice bad" role="alert">
+      {problems ? (
+        <ul>
+          {problems.map(({ path, message }) => (
+            <li key={path + message}>
+              <code>{path}</code> {message}
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p>{error.message || error.code}</p>
+      )}
+    </div>
+  )
+}
+
+interface DialogProps {
+  readonly title: string
+  readonly children?: ComponentChildren
+  onClose(): void
+}
+
+/** A modal dialog. Escape and a click beside it close it. */
+export function Dialog({ title, children, onClose }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby={id}
+      onClose={onClose}
+      onMouseDown={(event) => event.target === dialog.current && onClose()}
+    >
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  )
+}
+
+/** Confirms an action that cannot be undone; with `name`, the person types it first. */
+export function Confirm(
+  props: DialogProps & {
+    readonly verb: string
+    readonly name?: string
+    readonly confirm: () => Promise<void>
+  },
+) {
+  const { title, children, verb, name, confirm, onClose } = props
+  const [typed, setTyped] = useState('')
+  const action = useAction()
+  const id = useId()
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void action.run(async () => {
+            await confirm()
+            onClose()
+          })
+        }}
+      >
+        {children}
+        {name !== undefined && (
+          <p>
+            <label for={id}>{a('typeName', { name })}</label>
+            <input
+              id={id}
+              value={typed}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+          </p>
+        )}
+        <ActionError error={action.error} />
+        <div class="actions">
+          <button
+            type="submit"
+            class="danger"
+            disabled={action.busy || (name !== undefined && typed !== name)}
+          >
+            {action.busy ? t('loading') : verb}
+          </button>
+          <button type="button" class="plain" onClick={onClose}>
+            {a('cancel')}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+/** A button that opens a dialog. */
+export function DialogButton(props: {
+  readonly text: string
+  readonly class?: string
+  readonly label?: string
+  dialog(close: () => void): ComponentChildren
+}) {
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <button
+        type="button"
+        class={props.class ?? 'plain'}
+        aria-label={props.label}
+        onClick={() => setOpen(true)}
+      >
+        {props.text}
+      </button>
+      {open && props.dialog(() => setOpen(false))}
+    </>
+  )
+}

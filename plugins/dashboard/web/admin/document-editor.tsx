@@ -1,0 +1,196 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { parseDocument, stringify } from 'yaml'
+import { ApiError, call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { t } from '../text.ts'
+import { ActionError, announce, useAction } from './dialogs.tsx'
+import { PageHead, Section } from './parts.tsx'
+import { BASE, go, place } from './router.ts'
+import { a } from './text.ts'
+import { type Mark, YamlEditor } from './yaml-editor.tsx'
+
+interface Document {
+  readonly kind: string
+  readonly version: string
+  readonly spec: object
+  readonly metadata: { readonly name: string }
+}
+type Preview = Responses['POST /roles/preview']
+
+const PREVIEW_MS = 400
+const SHOWN_ROWS = 8
+
+/**
+ * Edits a resource as YAML, as files for `mezctl` have it. A change that somebody else saves meanwhile is shown, and
+ * saving asks first. Roles show who gains and who loses access before they are saved.
+ */
+export function DocumentEditor(props: {
+  readonly kind: 'role' | 'oidc'
+  /** Of the API: `/v1/webapi/<path>/<name>`. */
+  readonly path: string
+  readonly document: Document
+  readonly isNew?: boolean
+  /** First part of the path of the list. */
+  readonly back: 'roles' | 'sign-in'
+  readonly children?: ComponentChildren
+}) {
+  const { kind, path, document, isNew = false, back, children } = props
+  const current = useMemo(() => stringify(document), [document])
+  const [original, setOriginal] = useState(current)
+  const [text, setText] = useState(current)
+  const [preview, setPreview] = useState<Preview | null>(null)
+  const [refused, setRefused] = useState<ApiError | null>(null)
+  const schema = useResource<object>(`/schemas/${kind}`, [])
+  const save = useAction()
+  const read = useMemo(() => parseDocument(text), [text])
+  const fault = read.errors[0]
+  const value = fault ? null : (read.toJS() as Document | null)
+  const name = typeof value?.metadata?.name === 'string' ? value.metadata.name : ''
+  const conflict = !isNew && current !== original && current !== text
+
+  useEffect(() => {
+    // Without changes of one's own, the editor follows what others save.
+    if (!conflict || text !== original) return
+    setOriginal(current)
+    setText(current)
+  }, [current])
+
+  useEffect(() => {
+    setRefused(null)
+    if (kind !== 'role' || value === null) return setPreview(null)
+    let latest = true
+    const timer = setTimeout(() => {
+      call<Preview>('POST', '/roles/preview', value).then(
+        (found) => latest && setPreview(found),
+        (error) => {
+          if (!latest) return
+          setPreview(null)
+          if (error instanceof ApiError && error.status === 400) setRefused(error)
+        },
+      )
+    }, PREVIEW_MS)
+    return () => {
+      latest = false
+      clearTimeout(timer)
+    }
+  }, [text])
+
+  const submit = async () => {
+    await call('PUT', `/${path}/${encodeURIComponent(name)}`, value)
+    announce(a('saved', { name }))
+    setOriginal(text)
+    go(`/${back}/${encodeURIComponent(name)}`, !isNew)
+  }
+  const marks = marksOf(refused ?? save.error, read, fault)
+  const title = isNew ? (kind === 'role' ? a('addRole') : a('addConnector')) : document.metadata.name
+  return (
+    <>
+      <PageHead title={title} back={[`${BASE}/${back}`, back === 'roles' ? a('roles') : a('signIn')]}>
+        {children}
+      </PageHead>
+      {conflict && (
+        <div class="notice warn" role="alert">
+          <p>{a('documentChanged')}</p>
+          <div class="actions">
+            <button
+              type="button"
+              class="plain small"
+              onClick={() => {
+                setOriginal(current)
+                setText(current)
+              }}
+            >
+              {a('takeTheirs')}
+            </button>
+            <button type="button" class="plain small" onClick={() => setOriginal(current)}>
+              {a('keepMine')}
+            </button>
+          </div>
+          <pre>{current}</pre>
+        </div>
+      )}
+      <form
+        class="editor"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void save.run(submit)
+        }}
+      >
+        <YamlEditor
+          label={a('document')}
+          text={text}
+          schema={schema.data}
+          marks={marks}
+          at={place.value.query.get('at')}
+          onChange={setText}
+        />
+        <div>
+          <p class="help">{a('editorHelp', { kind })}</p>
+          {kind === 'oidc' && <p class="help">{a('secretHelp')}</p>}
+          {fault && <p class="notice bad">{fault.message.split('\n')[0]}</p>}
+          <ActionError error={refused ?? save.error} />
+          {preview && <Changes preview={preview} />}
+          <div class="actions">
+            <button
+              type="submit"
+              disabled={
+                save.busy || value === null || name === '' || conflict || (text === original && !isNew)
+              }
+            >
+              {save.busy ? t('loading') : a('save')}
+            </button>
+            {text !== original && (
+              <button type="button" class="plain" onClick={() => setText(original)}>
+                {a('discard')}
+              </button>
+            )}
+          </div>
+        </div>
+      </form>
+    </>
+  )
+}
+
+/** Where the faults of a document are in its text. */
+function marksOf(
+  error: ApiError | null,
+  read: ReturnType<typeof parseDocument>,
+  fault: ReturnType<typeof parseDocument>['errors'][number] | undefined,
+): readonly Mark[] {
+  if (fault) return [{ from: fault.pos[0], to: fault.pos[1], message: fault.message.split('\n')[0] ?? '' }]
+  const { problems } = (error?.problem ?? {}) as { problems?: readonly { path: string; message: string }[] }
+  return (problems ?? []).map(({ path, message }) => {
+    const node = read.getIn(path.split('.'), true) as { range?: readonly number[] } | undefined
+    const [from = 0, to = 0] = node?.range ?? []
+    return { from, to, message: `${path}: ${message}` }
+  })
+}
+
+function Changes({ preview: { users, gains, loses, truncated } }: { readonly preview: Preview }) {
+  const list = (title: string, rows: Preview['gains'], tone: string) => (
+    <>
+      <h3>{title}</h3>
+      <ul class={`changes ${tone}`}>
+        {rows.slice(0, SHOWN_ROWS).map(({ user, app }) => (
+          <li key={`${user} ${app}`}>
+            <strong>{user}</strong> → {app}
+          </li>
+        ))}
+        {rows.length > SHOWN_ROWS && <li>{a('andMore', { count: rows.length - SHOWN_ROWS })}</li>}
+      </ul>
+    </>
+  )
+  return (
+    <Section title={a('effect')}>
+      <div role="status">
+        <p class="quiet">{a('peopleWithRole', { count: users })}</p>
+        {gains.length === 0 && loses.length === 0 && <p>{a('noEffect')}</p>}
+        {gains.length > 0 && list(a('gains'), gains, 'good')}
+        {loses.length > 0 && list(a('loses'), loses, 'bad')}
+        {truncated && <p class="quiet">{a('truncated')}</p>}
+      </div>
+    </Section>
+  )
+}

@@ -1,0 +1,114 @@
+import { useState } from 'preact/hooks'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { AddAgent } from './agents.tsx'
+import { Section } from './parts.tsx'
+import { BASE, to } from './router.ts'
+import { a } from './text.ts'
+
+const HIDDEN = 'mezite.first-hour.hidden'
+
+/**
+ * Leads through an empty cluster. Each step is done when the hub says so, so that a person can leave at any time and
+ * continue later, or do a step with `mezctl`.
+ */
+export function FirstHour() {
+  const [hidden, setHidden] = useState(() => localStorage.getItem(HIDDEN) === 'yes')
+  const connectors = useResource<Responses['GET /connectors']>('/connectors', ['connector'])
+  const agents = useResource<Responses['GET /agents']>('/agents', ['agent', 'app'])
+  const apps = useResource<Responses['GET /apps']>('/apps', ['app', 'agent', 'session'])
+  const people = useResource<Responses['GET /users']>('/users', ['user'])
+  const launches = useResource<Responses['GET /audit']>('/audit?type=app.request&limit=1', [
+    'session',
+    'traffic',
+  ])
+  if (hidden || !connectors.data || !agents.data || !apps.data || !people.data || !launches.data) return null
+  const first = apps.data[0]
+  const steps = [
+    {
+      title: a('stepSignIn'),
+      help: a('stepSignInHelp'),
+      done: connectors.data.length > 0 || people.data.some(({ connector }) => connector === 'passkey'),
+      action: (
+        <>
+          <a class="button" href={to('sign-in', '+')}>
+            {a('addConnector')}
+          </a>
+          <a class="button plain" href={`${BASE}/people`}>
+            {a('passkeysOnly')}
+          </a>
+        </>
+      ),
+    },
+    {
+      title: a('stepAgent'),
+      help: a('stepAgentHelp'),
+      done: agents.data.some(({ connected }) => connected),
+      action: <AddAgent known={agents.data} class="" />,
+    },
+    {
+      title: a('stepApp'),
+      help: a('stepAppHelp'),
+      done: apps.data.some(({ status }) => status.state === 'ready'),
+      action: (
+        <a class="button" href={to('apps', '+')}>
+          {a('addApp')}
+        </a>
+      ),
+    },
+    {
+      title: a('stepAccess'),
+      help: a('stepAccessHelp'),
+      done: people.data.some(({ roles }) => roles.some((role) => role !== 'admin')),
+      action: (
+        <a class="button" href={`${BASE}/people`}>
+          {a('people')}
+        </a>
+      ),
+    },
+    {
+      title: a('stepLaunch'),
+      help: a('stepLaunchHelp'),
+      done: launches.data.length > 0,
+      action: (
+        <a class="button" href={first ? to('apps', first.metadata.name) : '/'}>
+          {first ? a('openApp', { name: first.metadata.name }) : a('launcher')}
+        </a>
+      ),
+    },
+  ]
+  const left = steps.filter(({ done }) => !done).length
+  if (left === 0) return null
+  const current = steps.findIndex(({ done }) => !done)
+  const hide = (
+    <button
+      type="button"
+      class="link-button"
+      onClick={() => {
+        localStorage.setItem(HIDDEN, 'yes')
+        setHidden(true)
+      }}
+    >
+      {a('hideSteps')}
+    </button>
+  )
+  return (
+    <Section title={a('firstHour')} tools={hide}>
+      <ol class="first-hour">
+        {steps.map(({ title, help, done, action }, index) => (
+          <li key={title} class={done ? 'done' : ''} aria-current={index === current ? 'step' : undefined}>
+            <span class="mark" aria-hidden="true">
+              {done ? '✓' : index + 1}
+            </span>
+            <div>
+              <strong>{title}</strong>
+              <span class="visually-hidden">{done ? a('stepDone') : ''}</span>
+              {!done && <p class="quiet">{help}</p>}
+              {index === current && <div class="actions">{action}</div>}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Section>
+  )
+}

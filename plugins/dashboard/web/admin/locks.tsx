@@ -1,0 +1,138 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { ChoiceField, TextField } from './fields.tsx'
+import { type Column, Nothing, PageHead, Shown, Table, Time } from './parts.tsx'
+import { a } from './text.ts'
+
+type Lock = Responses['GET /locks'][number]
+export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
+
+const KINDS: readonly (readonly [LockKind, string])[] = [
+  ['user', a('person')],
+  ['role', a('role')],
+  ['app', a('app')],
+  ['agent', a('agent')],
+  ['session', a('session')],
+]
+
+function targetOf(lock: Lock): string {
+  const [[kind, name] = ['', '']] = Object.entries(lock.target)
+  return `${KINDS.find(([each]) => each === kind)?.[1] ?? kind} ${name}`
+}
+
+const columns: readonly Column<Lock>[] = [
+  { title: a('target'), cell: targetOf },
+  { title: a('message'), cell: ({ message }) => message ?? <span class="quiet">–</span> },
+  { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+  { title: a('ends'), cell: ({ expires }) => (expires === null ? a('byHand') : <Time at={expires} />) },
+  {
+    title: a('action'),
+    cell: (lock) => (
+      <DialogButton
+        text={a('unlock')}
+        label={`${a('unlock')}: ${targetOf(lock)}`}
+        class="plain small"
+        dialog={(close) => (
+          <Confirm
+            title={a('unlockTitle', { name: targetOf(lock) })}
+            verb={a('unlock')}
+            onClose={close}
+            confirm={async () => {
+              await call('DELETE', `/locks/${lock.id}`)
+              announce(a('unlocked', { name: targetOf(lock) }))
+            }}
+          >
+            <p>{a('unlockHelp')}</p>
+          </Confirm>
+        )}
+      />
+    ),
+  },
+]
+
+/** All locks. */
+export function Locks() {
+  const locks = useResource<readonly Lock[]>('/locks', ['lock'])
+  return (
+    <>
+      <PageHead title={a('locks')} help={a('locksHelp')}>
+        <DialogButton text={a('addLock')} class="" dialog={(close) => <AddLock onClose={close} />} />
+      </PageHead>
+      <Shown of={locks}>
+        {(rows) => (
+          <Table
+            label={a('locks')}
+            columns={columns}
+            rows={rows}
+            keyOf={({ id }) => id}
+            empty={<Nothing title={a('noLocks')} help={a('noLocksHelp')} />}
+          />
+        )}
+      </Shown>
+    </>
+  )
+}
+
+/** Locks a target that is given or chosen. Says how many live connections it cut. */
+export function AddLock(props: { readonly target?: readonly [LockKind, string]; onClose(): void }) {
+  const { target, onClose } = props
+  const [kind, setKind] = useState<LockKind>(target?.[0] ?? 'user')
+  const [name, setName] = useState(target?.[1] ?? '')
+  const [message, setMessage] = useState('')
+  const [ttl, setTtl] = useState('')
+  const action = useAction()
+  const submit = async () => {
+    const ttl_seconds = ttl === '' ? null : Number(ttl)
+    const body = { target: { [kind]: name }, message: message || null, ttl_seconds }
+    const lock = await call<Lock & { cut?: { streams?: number } }>('POST', '/locks', body)
+    announce(a('locked', { name: targetOf(lock), count: lock.cut?.streams ?? 0 }))
+    onClose()
+  }
+  return (
+    <Dialog title={target ? a('lockTitle', { name }) : a('addLock')} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void action.run(submit)
+        }}
+      >
+        <p class="quiet">{a('lockHelp')}</p>
+        {!target && (
+          <>
+            <ChoiceField
+              label={a('what')}
+              value={kind}
+              options={KINDS}
+              onChange={(value) => setKind(value as LockKind)}
+            />
+            <TextField label={a('name')} value={name} required onChange={setName} />
+          </>
+        )}
+        <TextField label={a('message')} help={a('lockMessageHelp')} value={message} onChange={setMessage} />
+        <ChoiceField
+          label={a('ends')}
+          value={ttl}
+          options={[
+            ['', a('byHand')],
+            ['900', a('minutes', { count: 15 })],
+            ['3600', a('oneHour')],
+            ['86400', a('oneDay')],
+          ]}
+          onChange={setTtl}
+        />
+        <ActionError error={action.error} />
+        <div class="actions">
+          <button type="submit" class="danger" disabled={action.busy || name === ''}>
+            {a('lock')}
+          </button>
+          <button type="button" class="plain" onClick={onClose}>
+            {a('cancel')}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,236 @@
+import type { ComponentChildren } from 'preact'
+import { CopyButton } from '../copy-button.tsx'
+import type { Loaded } from '../live.ts'
+import { Failure } from '../states.tsx'
+import { language, t } from '../text.ts'
+import { a } from './text.ts'
+
+interface Children {
+  readonly children?: ComponentChildren
+}
+
+/** The head of a page: where it is, its title, what it is for, and its actions. */
+export function PageHead(
+  props: Children & {
+    readonly title: string
+    readonly help?: string
+    readonly back?: readonly [string, string]
+  },
+) {
+  const { title, help, back, children } = props
+  return (
+    <div class="page-head">
+      <div>
+        {back && (
+          <a class="back" href={back[0]}>
+            ‹ {back[1]}
+          </a>
+        )}
+        <h1>{title}</h1>
+        {help && <p class="quiet">{help}</p>}
+      </div>
+      {children && <div class="tools">{children}</div>}
+    </div>
+  )
+}
+
+/** Shows a loaded document, or that it is being loaded or could not be. */
+export function Shown<T>(props: { readonly of: Loaded<T>; children(data: T): ComponentChildren }) {
+  const { data, error } = props.of
+  if (data !== undefined)
+    return (
+      <>
+        {error && (
+          <p class="notice warn">
+            {t('loadFailed')}: {error.message}
+          </p>
+        )}
+        {props.children(data)}
+      </>
+    )
+  return error ? <Failure error={error} /> : <p class="loading">{t('loading')}</p>
+}
+
+export interface Column<T> {
+  readonly title: string
+  readonly cell: (row: T) => ComponentChildren
+  /** Aligned to the right, with digits of one width. */
+  readonly number?: boolean
+}
+
+/** A table that becomes a list of cards on narrow screens. */
+export function Table<T>(props: {
+  readonly label: string
+  readonly columns: readonly Column<T>[]
+  readonly rows: readonly T[]
+  readonly keyOf: (row: T) => string
+  readonly empty: ComponentChildren
+}) {
+  const { label, columns, rows, keyOf, empty } = props
+  if (rows.length === 0) return <div class="empty-card">{empty}</div>
+  return (
+    <div class="table-card">
+      <table aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map(({ title, number }) => (
+              <th key={title} scope="col" class={number ? 'number' : ''}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map(({ title, cell, number }) => (
+                <td key={title} data-label={title} class={number ? 'number' : ''}>
+                  {cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+/** How long ago or ahead a time is; the title has the local time and UTC. */
+export function Time({ at }: { readonly at: string | null }) {
+  if (at === null) return <span class="quiet">–</span>
+  const date = new Date(at)
+  const seconds = (date.getTime() - Date.now()) / 1_000
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ['second', 1]
+  return (
+    <time dateTime={at} title={`${date.toLocaleString(language)} (${date.toISOString()})`}>
+      {relative.format(Math.round(seconds / size), unit)}
+    </time>
+  )
+}
+
+/** A local time to the second, for logs. */
+export function Moment({ at }: { readonly at: string }) {
+  const date = new Date(at)
+  const isToday = date.toDateString() === new Date().toDateString()
+  const text = isToday ? date.toLocaleTimeString(language) : date.toLocaleString(language)
+  return (
+    <time dateTime={at} title={`${date.toLocaleString(language)} (${date.toISOString()})`}>
+      {text}
+    </time>
+  )
+}
+
+/** An id or command with a button that copies it. */
+export function Copyable({ text, short }: { readonly text: string; readonly short?: boolean }) {
+  return (
+    <span class="copyable">
+      <code title={text}>{short && text.length > 13 ? `…${text.slice(-12)}` : text}</code>
+      <CopyButton text={text} label={`${t('copy')}: ${text}`} />
+    </span>
+  )
+}
+
+const TONES: Readonly<Record<string, string>> = {
+  ready: 'good',
+  connected: 'good',
+  allow: 'good',
+  ok: 'good',
+  disabled: '',
+  none: '',
+  unreachable: 'bad',
+  deny: 'bad',
+  fail: 'bad',
+  no_agent: 'warn',
+  disconnected: 'warn',
+  require: 'warn',
+  warn: 'warn',
+}
+
+/** A state in words and colour. */
+export const State = ({ of, text }: { readonly of: string; readonly text?: string }) => (
+  <span class={`badge ${TONES[of] ?? ''}`}>{text ?? of}</span>
+)
+
+/** Names as badges, each a link if `href` gives one. */
+export function Badges({ names, href }: { readonly names: readonly string[]; href?(name: string): string }) {
+  if (names.length === 0) return <span class="quiet">–</span>
+  return (
+    <span class="badges">
+      {names.map((name) =>
+        href ? (
+          <a key={name} class="badge" href={href(name)}>
+            {name}
+          </a>
+        ) : (
+          <span key={name} class="badge">
+            {name}
+          </span>
+        ),
+      )}
+    </span>
+  )
+}
+
+/** Facts as pairs of a term and its value. */
+export function Facts({ rows }: { readonly rows: readonly (readonly [string, ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([term, value]) => (
+        <div key={term}>
+          <dt>{term}</dt>
+          <dd>{value ?? '–'}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** A part of a page with its heading. */
+export function Section({
+  title,
+  children,
+  tools,
+}: Children & { readonly title: string; readonly tools?: ComponentChildren }) {
+  return (
+    <section class="part">
+      <div class="part-head">
+        <h2>{title}</h2>
+        {tools}
+      </div>
+      {children}
+    </section>
+  )
+}
+
+const bytes = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
+
+/** A number of bytes with its unit. */
+export function formatBytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  const power = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1)
+  return `${bytes.format(count / 1_000 ** power)} ${units[power]}`
+}
+
+/** Text that nobody wrote: an empty list explains itself. */
+export const Nothing = ({
+  title,
+  help,
+  children,
+}: Children & { readonly title: string; readonly help?: string }) => (
+  <>
+    <h2>{title}</h2>
+    {help && <p class="quiet">{help}</p>}
+    {children}
+  </>
+)
+
+export const yesNo = (value: boolean): string => (value ? a('yes') : a('no'))

@@ -1,0 +1,70 @@
+import 'uplot/dist/uPlot.min.css'
+import uPlot from 'uplot'
+import { formatBytes } from './parts.tsx'
+import type { Line } from './traffic.tsx'
+
+const HEIGHT = 150
+
+/** Draws lines over time into an element, as wide as it is. Returns how to remove them. */
+export function plot(
+  host: HTMLElement,
+  options: {
+    readonly times: readonly number[]
+    readonly lines: readonly Line[]
+    readonly unit: string
+    readonly bytes: boolean
+  },
+): () => void {
+  const { times, lines, unit, bytes } = options
+  const style = getComputedStyle(host)
+  const quiet = style.color
+  const grid = { stroke: 'rgb(128 128 128 / 18%)', width: 1 }
+  const font = `12px ${style.fontFamily}`
+  const value = (number: number | null) =>
+    number === null ? '–' : bytes ? formatBytes(number) : `${number}${unit && ` ${unit}`}`
+  const color = (name: string) => {
+    const probe = document.createElement('span')
+    probe.style.color = `var(${name})`
+    host.append(probe)
+    const found = getComputedStyle(probe).color
+    probe.remove()
+    return found
+  }
+  const chart = new uPlot(
+    {
+      width: host.clientWidth,
+      height: HEIGHT,
+      padding: [8, 8, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false } },
+      legend: { show: true, live: true },
+      axes: [
+        { stroke: quiet, grid: { show: false }, ticks: { show: false }, font, size: 28 },
+        {
+          ...{ stroke: quiet, grid, ticks: { show: false }, font },
+          size: bytes ? 62 : 48,
+          splits: (_chart, _axis, min, max) => [min, (min + max) / 2, max],
+          values: (_chart, splits) => splits.map((each) => value(Math.round(each * 10) / 10)),
+        },
+      ],
+      scales: {
+        y: { range: (_chart, _min, max) => [0, Math.max(bytes ? 1_000 : 2, Math.ceil((max * 1.1) / 2) * 2)] },
+      },
+      series: [
+        {},
+        ...lines.map(({ label, color: name }) => ({
+          ...{ label, stroke: color(name), width: 1.5, spanGaps: true },
+          points: { show: false },
+          value: (_chart: uPlot, number: number | null) => value(number),
+        })),
+      ],
+    },
+    [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData,
+    host,
+  )
+  const watch = new ResizeObserver(() => chart.setSize({ width: host.clientWidth, height: HEIGHT }))
+  watch.observe(host)
+  return () => {
+    watch.disconnect()
+    chart.destroy()
+  }
+}

@@ -1,0 +1,161 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
+import { DocumentEditor } from './document-editor.tsx'
+import { Copyable, Facts, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
+import { BASE, go, place, to } from './router.ts'
+import { a } from './text.ts'
+
+type Connector = Responses['GET /connectors'][number]
+
+const template = {
+  kind: 'oidc',
+  version: 'v1',
+  metadata: { name: 'sso', description: 'Our identity provider' },
+  spec: {
+    issuer_url: 'https://id.example.com',
+    client_id: 'mezite',
+    client_secret: '',
+    claims_to_roles: [{ claim: 'groups', value: 'platform-team', roles: ['platform'] }],
+  },
+}
+
+/** All connectors, or one. */
+export function SignIn({ name }: { readonly name: string }) {
+  const connectors = useResource<readonly Connector[]>('/connectors', ['connector'])
+  if (name === '+')
+    return <DocumentEditor kind="oidc" path="connectors" document={template} isNew back="sign-in" />
+  if (name !== '')
+    return (
+      <Shown of={connectors}>
+        {(all) => <One connector={all.find(({ metadata }) => metadata.name === name)} />}
+      </Shown>
+    )
+  return (
+    <>
+      <PageHead title={a('signIn')} help={a('signInHelp')}>
+        <a class="button" href={to('sign-in', '+')}>
+          {a('addConnector')}
+        </a>
+      </PageHead>
+      <Shown of={connectors}>
+        {(rows) => (
+          <Table
+            label={a('signIn')}
+            rows={rows}
+            keyOf={({ metadata }) => metadata.name}
+            columns={[
+              {
+                title: a('name'),
+                cell: ({ metadata }) => <a href={to('sign-in', metadata.name)}>{metadata.name}</a>,
+              },
+              { title: a('description'), cell: ({ metadata }) => metadata.description ?? '–' },
+              { title: a('issuer'), cell: ({ spec }) => <code>{spec.issuer_url}</code> },
+              { title: a('client'), cell: ({ spec }) => spec.client_id },
+            ]}
+            empty={<Nothing title={a('noConnectors')} help={a('noConnectorsHelp')} />}
+          />
+        )}
+      </Shown>
+    </>
+  )
+}
+
+function One({ connector }: { readonly connector: Connector | undefined }) {
+  if (!connector) return <Nothing title={a('gone')} />
+  const { metadata, spec, status, kind, version } = connector
+  const { name } = metadata
+  if (place.value.query.has('edit'))
+    return (
+      <DocumentEditor
+        kind="oidc"
+        path="connectors"
+        document={{ kind, version, metadata, spec }}
+        back="sign-in"
+      />
+    )
+  return (
+    <>
+      <PageHead title={name} help={metadata.description ?? ''} back={[`${BASE}/sign-in`, a('signIn')]}>
+        <a class="button plain" href={`${to('sign-in', name)}?edit`}>
+          {a('edit')}
+        </a>
+        <DialogButton
+          text={a('remove')}
+          class="plain danger-text"
+          dialog={(close) => (
+            <Confirm
+              title={a('removeConnector', { name })}
+              verb={a('remove')}
+              name={name}
+              onClose={close}
+              confirm={async () => {
+                await call('DELETE', `/connectors/${encodeURIComponent(name)}`)
+                announce(a('removed', { name }))
+                go('/sign-in')
+              }}
+            >
+              <p>{a('removeConnectorHelp')}</p>
+            </Confirm>
+          )}
+        />
+      </PageHead>
+      <div class="panel">
+        <Facts
+          rows={[
+            [a('issuer'), <code key="issuer">{spec.issuer_url}</code>],
+            [a('client'), spec.client_id],
+            [a('redirectUri'), <Copyable key="redirect" text={status.redirect_uri} />],
+          ]}
+        />
+      </div>
+      <TestConnector name={name} />
+      <Section title={a('rolesFromClaims')}>
+        <Table
+          label={a('rolesFromClaims')}
+          rows={spec.claims_to_roles ?? []}
+          keyOf={(rule) => JSON.stringify(rule)}
+          columns={[
+            { title: a('claim'), cell: ({ claim }) => claim },
+            { title: a('value'), cell: ({ value }) => <code>{value}</code> },
+            { title: a('roles'), cell: ({ roles }) => roles.join(', ') },
+          ]}
+          empty={<Nothing title={a('noClaims')} />}
+        />
+      </Section>
+    </>
+  )
+}
+
+function TestConnector({ name }: { readonly name: string }) {
+  const [report, setReport] = useState<Responses['POST /connectors/{name}/test'] | null>(null)
+  const action = useAction()
+  const run = () =>
+    action.run(async () => setReport(await call('POST', `/connectors/${encodeURIComponent(name)}/test`)))
+  return (
+    <Section title={a('testConnector')}>
+      <p class="quiet">{a('testConnectorHelp')}</p>
+      <button type="button" class="plain" disabled={action.busy} onClick={() => void run()}>
+        {action.busy ? a('testing') : a('test')}
+      </button>
+      <ActionError error={action.error} />
+      <div role="status">
+        {report && (
+          <Table
+            label={a('testConnector')}
+            rows={report.checks}
+            keyOf={(check) => check.name}
+            columns={[
+              { title: a('check'), cell: (check) => check.name },
+              { title: a('result'), cell: ({ result }) => <State of={result} /> },
+              { title: a('detail'), cell: ({ detail }) => detail },
+            ]}
+            empty={null}
+          />
+        )}
+      </div>
+    </Section>
+  )
+}

@@ -1,0 +1,161 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { reload, useResource } from '../live.ts'
+import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { ChoiceField, TextField } from './fields.tsx'
+import { Badges, Copyable, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
+import { RoleChoice } from './people.tsx'
+import { BASE } from './router.ts'
+import { a } from './text.ts'
+
+type ApiToken = Responses['GET /api-tokens'][number]
+type JoinToken = Responses['GET /tokens'][number]
+const KINDS = ['token', 'api-token', 'agent']
+
+/** API tokens of programs, and join tokens of agents. */
+export function Tokens() {
+  const tokens = useResource<readonly ApiToken[]>('/api-tokens', KINDS)
+  const joins = useResource<readonly JoinToken[]>('/tokens', KINDS)
+  return (
+    <>
+      <PageHead title={a('tokens')} help={a('tokensHelp')}>
+        <DialogButton text={a('addToken')} class="" dialog={(close) => <AddToken onClose={close} />} />
+      </PageHead>
+      <Section title={a('apiTokens')}>
+        <Shown of={tokens}>
+          {(rows) => (
+            <Table
+              label={a('apiTokens')}
+              rows={rows}
+              keyOf={({ id }) => id}
+              columns={[
+                { title: a('name'), cell: ({ name }) => name },
+                { title: a('roles'), cell: ({ roles }) => <Badges names={roles} /> },
+                { title: a('createdBy'), cell: ({ creator }) => creator },
+                { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+                { title: a('lastUsed'), cell: ({ used_at }) => <Time at={used_at} /> },
+                { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+                {
+                  title: a('action'),
+                  cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
+                },
+              ]}
+              empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
+            />
+          )}
+        </Shown>
+      </Section>
+      <Section title={a('joinTokens')} tools={<a href={`${BASE}/agents`}>{a('addAgent')}</a>}>
+        <Shown of={joins}>
+          {(rows) => (
+            <Table
+              label={a('joinTokens')}
+              rows={rows}
+              keyOf={({ id }) => id}
+              columns={[
+                { title: a('host'), cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost') },
+                { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+                { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+                { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
+                { title: a('id'), cell: ({ id }) => <Copyable text={id} short /> },
+                {
+                  title: a('action'),
+                  cell: ({ id, agent_hostname }) => (
+                    <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />
+                  ),
+                },
+              ]}
+              empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
+            />
+          )}
+        </Shown>
+      </Section>
+    </>
+  )
+}
+
+function Revoke({ path, id, name }: { readonly path: string; readonly id: string; readonly name: string }) {
+  return (
+    <DialogButton
+      text={a('remove')}
+      label={`${a('remove')}: ${name}`}
+      class="plain small danger-text"
+      dialog={(close) => (
+        <Confirm
+          title={a('removeToken', { name })}
+          verb={a('remove')}
+          onClose={close}
+          confirm={async () => {
+            await call('DELETE', `${path}/${id}`)
+            announce(a('removed', { name }))
+            reload(KINDS)
+          }}
+        >
+          <p>{a('removeTokenHelp')}</p>
+        </Confirm>
+      )}
+    />
+  )
+}
+
+function AddToken({ onClose }: { onClose(): void }) {
+  const [name, setName] = useState('')
+  const [roles, setRoles] = useState<readonly string[]>([])
+  const [ttl, setTtl] = useState('2592000')
+  const [secret, setSecret] = useState<string | null>(null)
+  const action = useAction()
+  const submit = async () => {
+    const made = await call<Responses['POST /api-tokens']>('POST', '/api-tokens', {
+      name,
+      roles,
+      ttl_seconds: Number(ttl),
+    })
+    setSecret(made.token)
+    reload(KINDS)
+  }
+  return (
+    <Dialog title={a('addToken')} onClose={onClose}>
+      {secret === null ? (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            void action.run(submit)
+          }}
+        >
+          <TextField label={a('name')} value={name} required placeholder="ci" onChange={setName} />
+          <RoleChoice chosen={roles} onChange={setRoles} />
+          <ChoiceField
+            label={a('validFor')}
+            value={ttl}
+            options={[
+              ['86400', a('oneDay')],
+              ['2592000', a('days', { count: 30 })],
+              ['31536000', a('days', { count: 365 })],
+            ]}
+            onChange={setTtl}
+          />
+          <ActionError error={action.error} />
+          <div class="actions">
+            <button type="submit" disabled={action.busy || name === '' || roles.length === 0}>
+              {a('createToken')}
+            </button>
+            <button type="button" class="plain" onClick={onClose}>
+              {a('cancel')}
+            </button>
+          </div>
+        </form>
+      ) : (
+        <>
+          <p>{a('tokenOnce')}</p>
+          <Copyable text={secret} />
+          <div class="actions">
+            <button type="button" onClick={onClose}>
+              {a('done')}
+            </button>
+          </div>
+        </>
+      )}
+    </Dialog>
+  )
+}

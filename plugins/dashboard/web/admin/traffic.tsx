@@ -1,0 +1,141 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Responses } from '../api-types.ts'
+import { reload, useResource } from '../live.ts'
+import { formatBytes, Section, Shown } from './parts.tsx'
+import { a } from './text.ts'
+
+type Point = Responses['GET /traffic']['points'][number]
+
+/** One line of a chart. */
+export interface Line {
+  readonly label: string
+  /** Name of a custom property of the page with the colour. */
+  readonly color: string
+  readonly values: readonly (number | null)[]
+}
+
+const REFRESH_MS = 15_000
+
+/** Requests, errors, latency, bytes and sessions of the last hour or day; of one app if it is given. */
+export function TrafficCharts({ app }: { readonly app?: string }) {
+  const [range, setRange] = useState<'hour' | 'day'>('hour')
+  const query = app === undefined ? '' : `&app=${encodeURIComponent(app)}`
+  const traffic = useResource<Responses['GET /traffic']>(`/traffic?range=${range}${query}`, ['traffic'])
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || reload(['traffic']), REFRESH_MS)
+    return () => clearInterval(timer)
+  }, [])
+  const choice = (
+    <fieldset class="segmented" aria-label={a('period')}>
+      {(['hour', 'day'] as const).map((one) => (
+        <button key={one} type="button" aria-pressed={range === one} onClick={() => setRange(one)}>
+          {one === 'hour' ? a('lastHour') : a('lastDay')}
+        </button>
+      ))}
+    </fieldset>
+  )
+  return (
+    <Section title={a('traffic')} tools={choice}>
+      <Shown of={traffic}>
+        {({ points }) => <Charts points={points} withSessions={app === undefined} />}
+      </Shown>
+    </Section>
+  )
+}
+
+function Charts({
+  points,
+  withSessions,
+}: {
+  readonly points: readonly Point[]
+  readonly withSessions: boolean
+}) {
+  const times = points.map(({ time }) => Date.parse(time) / 1_000)
+  const sum = (read: (point: Point) => number) => points.reduce((total, point) => total + read(point), 0)
+  const requests = sum((point) => point.requests)
+  const errors = sum((point) => point.errors)
+  const slowest = points.findLast((point) => point.p95_ms !== null)
+  const line = (label: string, color: string, read: (point: Point) => number | null): Line => ({
+    ...{ label, color },
+    values: points.map(read),
+  })
+  return (
+    <div class="charts">
+      <Chart
+        title={a('requestsChart')}
+        figure={a('requestsFigure', { requests, errors })}
+        times={times}
+        lines={[
+          line(a('requestsLine'), '--accent', (point) => point.requests),
+          line(a('errorsLine'), '--d-bad', (point) => point.errors),
+        ]}
+      />
+      <Chart
+        title={a('latencyChart')}
+        figure={slowest ? a('latencyFigure', { p50: slowest.p50_ms ?? 0, p95: slowest.p95_ms ?? 0 }) : '–'}
+        times={times}
+        unit="ms"
+        lines={[
+          line('p50', '--accent', (point) => point.p50_ms),
+          line('p95', '--d-warn', (point) => point.p95_ms),
+        ]}
+      />
+      <Chart
+        title={a('bytesChart')}
+        figure={a('bytesFigure', {
+          in: formatBytes(sum((p) => p.bytes_in)),
+          out: formatBytes(sum((p) => p.bytes_out)),
+        })}
+        times={times}
+        bytes
+        lines={[
+          line(a('bytesOut'), '--accent', (point) => point.bytes_out),
+          line(a('bytesIn'), '--d-good', (point) => point.bytes_in),
+        ]}
+      />
+      {withSessions && (
+        <Chart
+          title={a('sessionsChart')}
+          figure={String(points.at(-1)?.sessions ?? 0)}
+          times={times}
+          lines={[line(a('sessions'), '--accent', (point) => point.sessions)]}
+        />
+      )}
+    </div>
+  )
+}
+
+interface ChartProps {
+  readonly title: string
+  /** The chart in words. */
+  readonly figure: string
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+  readonly unit?: string
+  readonly bytes?: boolean
+}
+
+function Chart({ title, figure, times, lines, unit, bytes }: ChartProps) {
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    let remove: (() => void) | undefined
+    let closed = false
+    void import('./plot.ts').then(({ plot }) => {
+      if (!closed && host.current)
+        remove = plot(host.current, { times, lines, unit: unit ?? '', bytes: bytes ?? false })
+    })
+    return () => {
+      closed = true
+      remove?.()
+    }
+  }, [times.at(-1), times.length, lines.map(({ values }) => values.join()).join(';')])
+  return (
+    <figure class="chart">
+      <figcaption>
+        {title}
+        <strong>{figure}</strong>
+      </figcaption>
+      <div ref={host} class="plot" aria-hidden="true" />
+    </figure>
+  )
+}
