@@ -32,16 +32,6 @@ const UNSEEN: Readonly<Record<string, readonly string[]>> = {
     ...['audit-file', ...standardPlugins].map((name) => `@mezite/plugin-${name}`),
   ],
   'examples/cluster': ['@mezite/agent'],
-  'plugins/dashboard': [
-    'codemirror',
-    'uplot',
-    'yaml',
-    '@codemirror/autocomplete',
-    '@codemirror/lang-yaml',
-    '@codemirror/lint',
-    '@codemirror/state',
-    '@codemirror/view',
-  ],
   'examples/packaging': ['@arethetypeswrong/cli', 'publint'],
   'plugins/webauthn': ['@simplewebauthn/browser'],
 }

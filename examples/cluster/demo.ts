@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { check } from './check/check.ts'
 import { type Cluster, type ClusterOptions, isTaken, startCluster } from './cluster.ts'
-import { passkeyPerson, people } from './people.ts'
+import { administrator, passkeyPerson, people } from './people.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
@@ -117,10 +117,12 @@ function welcome(cluster: Cluster, link: string, seconds: number): string {
   return `
 Ready after ${seconds.toFixed(1)} s. Your browser will warn once for each host, because the certificate is a throw-away one.
 
+  Dashboard  ${cluster.hubUrl}/web/admin   (sign in as ${administrator.name})
+
   Identity   ${cluster.apps.identity}
   Live       ${cluster.apps.live}
   Vault      ${cluster.vaultUrl}   (asks for a passkey)
-  Hub        ${cluster.hubUrl}
+  Launcher   ${cluster.hubUrl}
 ${hubsText(cluster)}
 Who can sign in, and which applications each may open:
 

@@ -24,7 +24,18 @@ export const people = [
     may: [],
     withKey: [],
   },
+  {
+    id: 'dana',
+    name: 'Dana Operator',
+    email: 'dana@example.test',
+    groups: ['operators', 'support-team'],
+    may: ['live'],
+    withKey: [],
+  },
 ] as const
+
+/** The person of the provider who administers the hub. */
+export const administrator = people.find(({ id }) => id === 'dana')!
 
 /** A person without an account at the provider, who signs in with a passkey. */
 export const passkeyPerson = {

@@ -66,6 +66,7 @@ export function resources(options: {
         claims_to_roles: [
           { claim: 'groups', value: 'platform-team', roles: ['platform', 'vault'] },
           { claim: 'groups', value: 'support-team', roles: ['support'] },
+          { claim: 'groups', value: 'operators', roles: ['admin'] },
         ],
       },
     ),

@@ -1,9 +1,11 @@
 import 'uplot/dist/uPlot.min.css'
 import uPlot from 'uplot'
+import { language } from '../text.ts'
 import { formatBytes } from './parts.tsx'
 import type { Line } from './traffic.tsx'
 
 const HEIGHT = 150
+const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' })
 
 /** Draws lines over time into an element, as wide as it is. Returns how to remove them. */
 export function plot(
@@ -36,9 +38,12 @@ export function plot(
       height: HEIGHT,
       padding: [8, 8, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
-      legend: { show: true, live: true },
+      legend: { live: false },
       axes: [
-        { stroke: quiet, grid: { show: false }, ticks: { show: false }, font, size: 28 },
+        {
+          ...{ stroke: quiet, grid: { show: false }, ticks: { show: false }, font, size: 28, space: 70 },
+          values: (_chart, splits) => splits.map((time) => clock.format(time * 1_000)),
+        },
         {
           ...{ stroke: quiet, grid, ticks: { show: false }, font },
           size: bytes ? 62 : 48,
@@ -50,7 +55,7 @@ export function plot(
         y: { range: (_chart, _min, max) => [0, Math.max(bytes ? 1_000 : 2, Math.ceil((max * 1.1) / 2) * 2)] },
       },
       series: [
-        {},
+        { label: '' },
         ...lines.map(({ label, color: name }) => ({
           ...{ label, stroke: color(name), width: 1.5, spanGaps: true },
           points: { show: false },

@@ -42,13 +42,8 @@ const columns: readonly Column<Event>[] = [
   { title: a('time'), cell: ({ time }) => <Moment at={time} /> },
   {
     title: a('event'),
-    cell: (event) => (
-      <a
-        href={`${BASE}/requests/${event.request_id ? encodeURIComponent(event.request_id) : `event-${event.id}`}`}
-      >
-        {event.type}
-      </a>
-    ),
+    cell: (event) =>
+      event.request_id ? <a href={to('requests', event.request_id)}>{event.type}</a> : event.type,
   },
   { title: a('person'), cell: ({ user }) => text(user) || <span class="quiet">–</span> },
   {
@@ -56,7 +51,7 @@ const columns: readonly Column<Event>[] = [
     cell: (event) => (
       <span class="request-line">
         {typeof event.app === 'string' && <strong>{event.app}</strong>}{' '}
-        {event.method ? (
+        {event.path ? (
           <code>{`${text(event.method)} ${text(event.path)}`}</code>
         ) : (
           text(event.agent ?? event.name ?? '')
