@@ -89,13 +89,14 @@ export function createEventStreams(options: {
   }
 
   /** Expired sessions end without a change of access data. */
-  const beat = setInterval(() => {
+  const sendBeat = (): void => {
     for (const follower of followers) {
       const { sessionId } = follower.subject
       if (sessionId !== null && !sessions.byId(sessionId)) leave(follower, event('ended', {}))
       else follower.stream.push(': \n\n')
     }
-  }, ALIVE_MS).unref()
+  }
+  let beat: NodeJS.Timeout | undefined
 
   revisions.onApplied(publish)
 
@@ -109,6 +110,7 @@ export function createEventStreams(options: {
       const stream = new Readable({ read() {} })
       const follower = { ...listener, stream }
       followers.add(follower)
+      beat ??= setInterval(sendBeat, ALIVE_MS).unref()
       stream.once('close', () => followers.delete(follower))
       stream.on('error', () => followers.delete(follower))
       stream.push(`retry: 1000\n${event('open', {})}`)

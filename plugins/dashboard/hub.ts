@@ -30,7 +30,10 @@ export default defineHubPlugin({
     const traffic = createTraffic({ sessions: use.sessions, clock })
 
     tap.audit.event(traffic.count)
-    tap.lifecycle.start(assets.load)
+    tap.lifecycle.start(async () => {
+      await assets.load()
+      traffic.start()
+    })
     tap.lifecycle.drain(streams.end)
     tap.lifecycle.stop(() => {
       streams.end()

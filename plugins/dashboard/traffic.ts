@@ -48,6 +48,8 @@ export interface Traffic {
   count(event: AuditEvent): AuditEvent
   /** One point for each period, oldest first, also for those without traffic. `app` undefined: of all apps. */
   points(range: Range, app?: string): readonly Point[]
+  /** Samples the number of live sessions until `stop`. */
+  start(): void
   stop(): void
 }
 
@@ -94,15 +96,19 @@ export function createTraffic(options: {
     }
   }
 
-  const timer = setInterval(() => {
+  const sample = (): void => {
     const now = sessions.list().length
     for (const range of Object.keys(RANGES) as Range[]) {
       const period = current(range)
       period.sessions = Math.max(period.sessions, now)
     }
-  }, SAMPLE_MS).unref()
+  }
+  let timer: NodeJS.Timeout | undefined
 
   return {
+    start() {
+      timer = setInterval(sample, SAMPLE_MS).unref()
+    },
     count(event) {
       if (event.type === 'app.request' || (event.type === 'app.session.end' && event.protocol === 'tcp'))
         add(event)

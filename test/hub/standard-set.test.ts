@@ -89,7 +89,7 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     'tunnel.route': [],
     'http.request': [],
     'http.response': [],
-    'audit.event': [],
+    'audit.event': ['dashboard'],
   })
   const calls = kernel.calls as unknown as { access: { decide: { pure: boolean } } }
   t.equal(
