@@ -5,7 +5,7 @@ import { reload, useResource } from '../live.ts'
 import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { Badges, Copyable, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
-import { RoleChoice } from './people.tsx'
+import { RoleChoice } from './role-forms.tsx'
 import { BASE } from './router.ts'
 import { a } from './text.ts'
 

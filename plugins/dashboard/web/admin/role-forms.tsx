@@ -1,0 +1,126 @@
+import { useState } from 'preact/hooks'
+import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
+import { useResource } from '../live.ts'
+import { ActionError, announce, Dialog, useAction } from './dialogs.tsx'
+import { CheckField, readNames, TextField } from './fields.tsx'
+import type { Person } from './people.tsx'
+import { go } from './router.ts'
+import { a } from './text.ts'
+
+type Role = Responses['GET /roles'][number]
+
+/** Adds a person who has not signed in yet, with roles. */
+export function AddPerson({ onClose }: { onClose(): void }) {
+  const [name, setName] = useState('')
+  const [roles, setRoles] = useState<readonly string[]>([])
+  const action = useAction()
+  const submit = async () => {
+    await call('POST', '/users', { name, roles })
+    announce(a('personAdded', { name }))
+    onClose()
+    go(`/people/${encodeURIComponent(name)}`)
+  }
+  return (
+    <Dialog title={a('addPerson')} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void action.run(submit)
+        }}
+      >
+        <p class="quiet">{a('addPersonHelp')}</p>
+        <TextField
+          label={a('name')}
+          value={name}
+          required
+          placeholder="carol@example.com"
+          onChange={setName}
+        />
+        <RoleChoice chosen={roles} onChange={setRoles} />
+        <ActionError error={action.error} />
+        <div class="actions">
+          <button type="submit" disabled={action.busy || name === ''}>
+            {a('addPerson')}
+          </button>
+          <button type="button" class="plain" onClick={onClose}>
+            {a('cancel')}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+/** Edits the roles that administrators gave; shows what somebody else changes meanwhile. */
+export function EditRoles({ person, onClose }: { readonly person: Person; onClose(): void }) {
+  const [roles, setRoles] = useState<readonly string[]>(person.own_roles)
+  const [before] = useState(person.own_roles)
+  const action = useAction()
+  const conflict = before.join() !== person.own_roles.join()
+  return (
+    <Dialog title={a('editRolesOf', { name: person.name })} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void action.run(async () => {
+            await call('PATCH', `/users/${encodeURIComponent(person.name)}`, { roles })
+            announce(a('saved', { name: person.name }))
+            onClose()
+          })
+        }}
+      >
+        <p class="quiet">{a('editRolesHelp')}</p>
+        {conflict && (
+          <p class="notice warn" role="alert">
+            {a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
+          </p>
+        )}
+        <RoleChoice chosen={roles} onChange={setRoles} />
+        <ActionError error={action.error} />
+        <div class="actions">
+          <button type="submit" disabled={action.busy}>
+            {a('save')}
+          </button>
+          <button type="button" class="plain" onClick={onClose}>
+            {a('cancel')}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+/** The roles that exist as check boxes, and room for others. */
+export function RoleChoice(props: {
+  readonly chosen: readonly string[]
+  onChange(roles: readonly string[]): void
+}) {
+  const { chosen, onChange } = props
+  const roles = useResource<readonly Role[]>('/roles', ['role'])
+  const known = ['admin', 'access', ...(roles.data ?? []).map(({ metadata }) => metadata.name)]
+  const others = chosen.filter((name) => !known.includes(name))
+  return (
+    <fieldset class="field">
+      <legend>{a('roles')}</legend>
+      {known.map((name) => (
+        <CheckField
+          key={name}
+          label={name}
+          help={name === 'admin' ? a('adminRole') : name === 'access' ? a('accessRole') : undefined}
+          value={chosen.includes(name)}
+          onChange={(on) => onChange(on ? [...chosen, name] : chosen.filter((one) => one !== name))}
+        />
+      ))}
+      {others.length > 0 && (
+        <TextField
+          label={a('otherRoles')}
+          value={others.join(' ')}
+          onChange={(text) =>
+            onChange([...chosen.filter((name) => known.includes(name)), ...readNames(text)])
+          }
+        />
+      )}
+    </fieldset>
+  )
+}
