@@ -17,7 +17,7 @@ export type App = Responses['GET /apps'][number]
 const KINDS = ['app', 'agent', 'session']
 const PAGE = 100
 
-export const appStateText = (state: string): string =>
+const appStateText = (state: string): string =>
   state === 'ready'
     ? a('ready')
     : state === 'disabled'

@@ -3,7 +3,6 @@ import { CopyButton } from '../copy-button.tsx'
 import type { Loaded } from '../live.ts'
 import { Failure } from '../states.tsx'
 import { language, t } from '../text.ts'
-import { a } from './text.ts'
 
 interface Children {
   readonly children?: ComponentChildren
@@ -232,5 +231,3 @@ export const Nothing = ({
     {children}
   </>
 )
-
-export const yesNo = (value: boolean): string => (value ? a('yes') : a('no'))
