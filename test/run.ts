@@ -30,6 +30,7 @@ const PROGRAMS = [
   { name: 'sshd', package: 'openssh-server', found: () => existsSync('/usr/sbin/sshd') },
   { name: 'nginx', package: 'nginx', found: () => existsSync('/usr/sbin/nginx') },
   { name: 'haproxy', package: 'haproxy', found: () => existsSync('/usr/sbin/haproxy') },
+  { name: 'tinyproxy', package: 'tinyproxy', found: () => existsSync('/usr/bin/tinyproxy') },
   { name: 'zsh', package: 'zsh', found: () => existsSync('/usr/bin/zsh') },
   { name: 'fish', package: 'fish', found: () => existsSync('/usr/bin/fish') },
   { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },

@@ -9,12 +9,13 @@ import type { Outcome, SoakFigure, SoakRun } from '../line.ts'
 import type { ManyAgentsJob } from '../programs/many-agents.ts'
 import { startOneHub, unlimited } from '../start-one-hub.ts'
 
-const AGENTS = 500
-const APPS = 500
-const PEOPLE = 300
-const REQUESTS = 5_000
+const AGENTS = 200
+const APPS = 300
+const PEOPLE = 100
+const REQUESTS = 3_000
+const SESSIONS = 50_000
 const AT_ONCE = 16
-const IDLE_MS = 60_000
+const IDLE_MS = 30_000
 /** PostgreSQL publishes its counters with a delay. */
 const SETTLE_MS = 3_000
 
@@ -105,6 +106,23 @@ export const costs = {
       // The provider signs in the person that it was given last.
       crowd(PEOPLE, (at) => one.signIn(`person-${at}`), 1),
     )
+    // As if they had been opened, and further than hubs replay, so that the hub loads them.
+    const holding = await elapsed(async () => {
+      await database.query(
+        `INSERT INTO sessions (id, hash, kind, user_name, connector, app_id, parent_id, client_ip, satisfied, created,
+           expires, idle_ms, last_used)
+         SELECT 'many-' || i, 'many-' || i, 'hub', 'alice', 'sso', NULL, NULL, '127.0.0.1', '[]', $1, $2, 0, $1
+         FROM generate_series(1, $3::int) i`,
+        [Date.now(), Date.now() + 3_600_000, SESSIONS],
+      )
+      await database.query(`UPDATE change_sequence SET n = n + 5000, tag = gen_random_uuid()`)
+      await database.query(
+        `INSERT INTO change_log (n, tag, touched) SELECT n, tag, '[]' FROM change_sequence`,
+      )
+      const listed = async () => (await hub.api<{ sessions: number }>('GET', '/status')).sessions
+      await until(async () => (await listed()) >= SESSIONS, 'the hub knows them')
+    })
+    add('memory of a session', holding.memoryKb / SESSIONS, 'KiB')
     await each('an agent that joins', AGENTS, async () => {
       const joins: { hostname: string; token: string }[] = []
       let pin = ''
