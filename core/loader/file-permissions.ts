@@ -35,7 +35,7 @@ export async function safePluginFile(key: string, path: string, trust: PluginTru
     const sticky = stats.isDirectory() && (stats.mode & STICKY) !== 0
     if (stats.isSymbolicLink() || sticky || (stats.mode & writers) === 0) continue
     const hint = `Run chmod go-w ${step}, and make sure that nobody changed what is in it.`
-    throw unsafe(key, `others than its owner can write ${step}`, hint)
+    throw unsafe(key, `${step} can be written by users other than its owner`, hint)
   }
   return real
 }

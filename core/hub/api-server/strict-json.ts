@@ -18,7 +18,7 @@ export function parseStrictJson(bytes: Buffer): unknown {
     checkDepth(text)
     const value: unknown = JSON.parse(text)
     checkKeys(text)
-    if (NUL.test(text)) throw bad('The body holds a NUL character.')
+    if (NUL.test(text)) throw bad('The body contains a NUL character.')
     return value
   } catch (error) {
     if (error instanceof Problem) throw error
@@ -33,7 +33,7 @@ function checkDepth(text: string): void {
     const char = text[at]
     if (char === '"') at = endOfString(text, at)
     else if (char === '{' || char === '[') {
-      if (++depth > MAX_DEPTH) throw bad(`The body is nested deeper than ${MAX_DEPTH}.`)
+      if (++depth > MAX_DEPTH) throw bad(`The body is nested deeper than ${MAX_DEPTH} levels.`)
     } else if (char === '}' || char === ']') depth--
   }
 }
@@ -52,7 +52,7 @@ function checkKeys(text: string): void {
       if (keys && isKey(text, end)) {
         const key = JSON.parse(text.slice(at, end + 1)) as string
         if (FORBIDDEN.has(key)) throw bad(`The key ${JSON.stringify(key)} is not allowed.`)
-        if (keys.has(key)) throw bad(`The key ${JSON.stringify(key.slice(0, 64))} is there twice.`)
+        if (keys.has(key)) throw bad(`Duplicate key ${JSON.stringify(key.slice(0, 64))}.`)
         keys.add(key)
       }
       at = end

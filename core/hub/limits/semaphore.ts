@@ -28,11 +28,11 @@ export function createSemaphore({ atOnce, waiting, waitMs, refuse }: TurnOptions
       taken += 1
       return pass
     }
-    if (queue.length >= waiting) throw refuse('too many wait')
+    if (queue.length >= waiting) throw refuse('too many others are waiting')
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         queue.splice(queue.indexOf(turn), 1)
-        reject(refuse(`its turn did not come within ${waitMs} ms`))
+        reject(refuse(`timed out after ${waitMs / 1_000} s waiting for others to finish`))
       }, waitMs)
       const turn = () => {
         clearTimeout(timer)

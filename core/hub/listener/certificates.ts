@@ -104,7 +104,7 @@ export async function createCertificates(options: CertificatesOptions): Promise<
       const reason = messageOf(error)
       const before = refused.get(files.certFile)
       if (before?.reason !== reason || clock.monotonic() - before.at > REFUSED_MS) {
-        log.error({ reason }, 'certificate file refused, old one kept')
+        log.error({ reason }, 'failed to load a changed certificate file; still using the old certificate')
         refused.set(files.certFile, { reason, at: clock.monotonic() })
       }
       return old

@@ -29,7 +29,8 @@ export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<
       readFile(keyFile, 'utf8'),
       stat(keyFile),
     ])
-    if ((mode & 0o007) !== 0) throw new Error(`everybody may read ${keyFile}; do chmod o= on it`)
+    if ((mode & 0o007) !== 0)
+      throw new Error(`every user of this machine can read ${keyFile}; run chmod o= ${keyFile}`)
     return makeKeyPair(cert, key)
   } catch (cause) {
     const message = `the certificate ${certFile} with key ${keyFile} cannot be used: ${messageOf(cause)}`
@@ -39,10 +40,11 @@ export async function readKeyPair({ certFile, keyFile }: KeyPairFiles): Promise<
 
 /** Throws the error of OpenSSL, or a clear message if the two files are swapped. */
 export function makeKeyPair(cert: string, key: string): KeyPair {
-  if (!cert.includes('-----BEGIN CERTIFICATE-----')) throw new Error('the first holds no certificate in PEM')
-  if (!key.includes('PRIVATE KEY-----')) throw new Error('the second holds no private key in PEM')
+  if (!cert.includes('-----BEGIN CERTIFICATE-----'))
+    throw new Error('the certificate file does not contain a PEM certificate')
+  if (!key.includes('PRIVATE KEY-----')) throw new Error('the key file does not contain a PEM private key')
   const leaf = new X509Certificate(cert)
-  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key belongs to another certificate')
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key does not match the certificate')
   const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' })
   return { cert, key, leaf, context, sans: dnsNames(leaf) }
 }

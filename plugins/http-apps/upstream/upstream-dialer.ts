@@ -75,13 +75,13 @@ function problemOf(app: string, error: unknown): Problem {
     case 'agent_unbound':
       return new Problem(502, reason, `No agent is bound to ${app}.`)
     case 'agent_none':
-      return new Problem(502, reason, `No agent of ${app} is connected right now.`)
+      return new Problem(502, reason, `${app} is not responding right now.`)
     case 'agent_limit':
       return new Problem(503, reason, `All agents of ${app} are busy right now.`)
   }
   const problem =
     reason === 'agent_choice_failed'
-      ? new Problem(502, reason, `No agent of ${app} could be chosen.`)
+      ? new Problem(502, reason, `${app} is not responding right now.`)
       : new Problem(
           502,
           'app_unreachable',

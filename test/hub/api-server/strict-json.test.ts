@@ -21,7 +21,7 @@ t.test('no key reaches a prototype, wherever and however it is written', (t) => 
 
 t.test('no key is there twice in one object', (t) => {
   for (const text of ['{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"a":[{}],"b":1,"a":2}'])
-    t.throws(() => parse(text), { ...refused, message: /is there twice/ }, text)
+    t.throws(() => parse(text), { ...refused, message: /^Duplicate key/ }, text)
   t.strictSame(parse('[{"a":"a"},{"a":["a","a"]}]'), [{ a: 'a' }, { a: ['a', 'a'] }])
   t.strictSame(parse('{"a\\"":1,"a":{"a":2}}'), { 'a"': 1, a: { a: 2 } })
   t.end()

@@ -11,12 +11,12 @@ t.test('few pass at once, few wait in order, and none for long; others are refus
   })
   const late = take()
   const begun = performance.now()
-  await t.rejects(take(), { message: 'too many wait' })
+  await t.rejects(take(), { message: /waiting/ })
   t.ok(performance.now() - begun < 1_000, 'at once')
   t.same(passed, [], 'nobody passes while two have a turn')
   first()
   const pass = await third
-  await t.rejects(late, { message: 'its turn did not come within 2000 ms' })
+  await t.rejects(late, { message: /after 2 s/ })
   // Who has given up takes no turn from others.
   const next = take()
   second()
