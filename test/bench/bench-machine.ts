@@ -7,10 +7,11 @@ import { Children } from './children.ts'
 import type { BenchOptions } from './options.ts'
 import { missingPrograms } from './programs-needed.ts'
 import type { Target } from './target.ts'
+import { startCaddy } from './targets/caddy.ts'
 import { type CertificateFiles, makeCertificate } from './targets/certificate.ts'
 import { startNginx } from './targets/nginx.ts'
 import { type Ours, startOurs } from './targets/ours.ts'
-import { startPlainProxy } from './targets/plain-proxy.ts'
+import { startPlainHttp2Proxy, startPlainProxy } from './targets/plain-proxy.ts'
 import { type PrivateSshd, startSshd } from './targets/private-sshd.ts'
 
 /** Everything that rows measure, each started when a row first asks for it, and all of it ended by `stop`. */
@@ -65,12 +66,29 @@ export class BenchMachine {
     )
   }
 
+  plainHttp2Proxy(): Promise<Target> {
+    return this.#once('plain http2', async () =>
+      startPlainHttp2Proxy(this.children, this.#certificate(), await this.upstreamPort()),
+    )
+  }
+
   /** Null, with a note, where nginx is not installed; so below for what needs ssh. */
   nginx(): Promise<Target | null> {
     return this.#once('nginx', async () => {
       if (this.#lacks(['nginx'])) return null
       const upstreamPort = await this.upstreamPort()
-      return startNginx(this.children, { ...this.#certificate(), name: 'nginx', dir: this.dir, upstreamPort })
+      const includes = 'TLS, no tunnel, no sign-in, no record'
+      const [dir, name] = [this.dir, 'nginx']
+      return startNginx(this.children, { ...this.#certificate(), name, dir, upstreamPort, includes })
+    })
+  }
+
+  /** Null, with a note, where Caddy is not installed. */
+  caddy(): Promise<Target | null> {
+    return this.#once('caddy', async () => {
+      if (this.#lacks(['caddy'])) return null
+      const upstreamPort = await this.upstreamPort()
+      return startCaddy(this.children, { ...this.#certificate(), dir: this.dir, upstreamPort })
     })
   }
 
@@ -84,6 +102,7 @@ export class BenchMachine {
       const name = 'nginx + ssh -R'
       return startNginx(this.children, {
         ...{ ...this.#certificate(), name, dir: this.dir, upstreamPort: port, more },
+        includes: 'TLS and a tunnel, no sign-in, no record',
       })
     })
   }

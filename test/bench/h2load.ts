@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
 import type { Sample } from './measure.ts'
-import { cpuMicroseconds } from './processes.ts'
+import { cpuMicroseconds, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
 
@@ -40,8 +40,10 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
     ])
   await until(WARM_UP_SECONDS + 0.1)
   const [before, from] = [cpu(), performance.now()]
+  const endWatch = watchMachine()
   await until(WARM_UP_SECONDS + job.seconds - 0.1)
   const [after, to] = [cpu(), performance.now()]
+  const use = endWatch()
   const rate = (await all).reduce((sum, each) => sum + each, 0)
   const perRequest = (at: number) => ((after[at] ?? 0) - (before[at] ?? 0)) / ((rate * (to - from)) / 1000)
   return {
@@ -53,6 +55,7 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
       p99Ms: Number.NaN,
     },
     cpuUs: Object.fromEntries(names.map((name, at) => [name, perRequest(at)])),
+    machine: use,
   }
 }
 

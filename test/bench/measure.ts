@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
 import { nextMessage } from './children.ts'
 import type { LoadJob, LoadReport, LoadResult } from './load-job.ts'
-import { cpuMicroseconds } from './processes.ts'
+import { cpuMicroseconds, type MachineUse, watchMachine } from './processes.ts'
 import { interleave } from './statistics.ts'
 import type { Target } from './target.ts'
 
@@ -10,6 +10,8 @@ import type { Target } from './target.ts'
 export interface Sample extends LoadResult {
   /** Processor time for each exchange, by the process's name, in microseconds. */
   readonly cpuUs: Readonly<Record<string, number>>
+  /** What else happened on the machine meanwhile. */
+  readonly machine: MachineUse
 }
 
 /** Starts a job at a generator; resolves when its warm-up is over. `done` resolves with what it counted. */
@@ -45,34 +47,54 @@ export async function sample(
   const { done } = await begin(load, job)
   const cpu = () => Object.values(target.processes).map(cpuMicroseconds)
   const before = cpu()
+  const machine = watchMachine()
   const result = await done
+  const use = machine()
   const after = cpu()
   const names = Object.keys(target.processes)
   const cpuUs = names.map((name, at) => [
     name,
     ((after[at] ?? 0) - (before[at] ?? 0)) / Math.max(1, result.exchanges),
   ])
-  return { ...result, cpuUs: Object.fromEntries(cpuUs) }
+  return { ...result, cpuUs: Object.fromEntries(cpuUs), machine: use }
+}
+
+/** A round says nothing when more of the machine than this was idle, or used by strangers. */
+const MOST_UNUSED = 0.1
+
+/** Why a sample voids its round; null when it does not. `saturated`: the load is meant to use the whole machine. */
+export function voidReason({ idle, strangers }: MachineUse, saturated: boolean): string | null {
+  const percent = (share: number) => `${Math.round(share * 100)} %`
+  if (strangers > MOST_UNUSED) return `other processes used ${percent(strangers)} of the machine`
+  return saturated && idle > MOST_UNUSED ? `${percent(idle)} of the machine was idle` : null
 }
 
 /**
  * Measures all targets in interleaved rounds, numbered from 0. Round 0 warms everything up and is dropped; a target's samples
- * are in the order of the rounds.
+ * are in the order of the rounds. A round that one sample voids is dropped for every target, with a note.
  */
-export async function inRounds<S>(
-  { options }: Pick<BenchMachine, 'options'>,
+export async function inRounds<S extends { readonly machine?: MachineUse }>(
+  { options, note }: Pick<BenchMachine, 'options' | 'note'>,
   targets: readonly Target[],
   measure: (target: Target, round: number) => Promise<S>,
+  saturated = false,
 ): Promise<(target: Target) => S[]> {
   const samples = new Map<Target, S[]>(targets.map((target) => [target, []]))
   for (const [round, order] of interleave(targets, options.rounds + 1).entries()) {
     options.progress(`  round ${round} of ${options.rounds}`)
+    const measured = new Map<Target, S>()
     for (const target of order) {
-      const measured = await measure(target, round).catch((error: Error) => {
+      const one = await measure(target, round).catch((error: Error) => {
         throw new Error(`through ${target.name}: ${error.message}`)
       })
-      if (round > 0) samples.get(target)?.push(measured)
+      measured.set(target, one)
     }
+    const reasons = present(
+      [...measured.values()].map(({ machine }) => (machine ? voidReason(machine, saturated) : null)),
+    )
+    if (round > 0 && reasons[0] !== undefined)
+      note(`round ${round} of ${targets[0]?.name} is void: ${reasons[0]}`)
+    else if (round > 0) for (const [target, one] of measured) samples.get(target)?.push(one)
   }
   return (target) => samples.get(target) ?? []
 }

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 
 /** Programs that are not ours, with the Debian package that each comes from. */
 const PACKAGES = {
+  caddy: 'caddy',
   nginx: 'nginx',
   ssh: 'openssh-client',
   sshd: 'openssh-server',

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { inRounds, voidReason } from './measure.ts'
+import { cpuMicroseconds, shares } from './processes.ts'
 import { interleave, median, quantile, ratio } from './statistics.ts'
 
 t.test('median is the middle value, whatever the order', async (t) => {
@@ -26,4 +28,50 @@ t.test('interleave reverses the order every other round', async (t) => {
   const targets = ['A', 'B', 'C', 'D']
   t.same(interleave(targets, 3), [targets, ['D', 'C', 'B', 'A'], targets])
   t.same(targets, ['A', 'B', 'C', 'D'], 'what was given stays as it was')
+})
+
+t.test('a round is void when strangers or idleness take more than a tenth of the machine', async (t) => {
+  t.match(shares(50, 950, 920), { idle: 0.05, strangers: 0.03 })
+  t.equal(shares(0, 100, 101).strangers, 0, 'the two are counted differently')
+  t.equal(voidReason({ idle: 0.1, strangers: 0.1 }, true), null)
+  t.match(voidReason({ idle: 0, strangers: 0.11 }, false), '11 %')
+  t.match(voidReason({ idle: 0.4, strangers: 0 }, true), '40 %')
+  t.equal(
+    voidReason({ idle: 0.4, strangers: 0 }, false),
+    null,
+    'unless the load leaves the machine idle on purpose',
+  )
+})
+
+t.test('a void round is dropped for every target, so that ratios stay within rounds', async (t) => {
+  const target = (name: string) => ({
+    ...{ name, port: 1, host: 'x', cookie: null, includes: '', processes: {} },
+  })
+  const [one, other] = [target('one'), target('other')]
+  const notes: string[] = []
+  const options = { rounds: 3, seconds: 1, only: [], json: null, profile: null, progress: () => {} }
+  const of = await inRounds(
+    { options, note: (text) => void notes.push(text) },
+    [one, other],
+    async ({ name }, round) => ({
+      value: `${name}${round}`,
+      machine: { idle: 0, strangers: round === 2 && name === 'other' ? 0.5 : 0 },
+    }),
+  )
+  t.same(
+    [one, other].map((each) => of(each).map(({ value }) => value)),
+    [
+      ['one1', 'one3'],
+      ['other1', 'other3'],
+    ],
+  )
+  t.match(notes, [/^round 2 .* 50 %/])
+})
+
+t.test('processor time grows with work, in microseconds', async (t) => {
+  const [before, from] = [cpuMicroseconds(process.pid), process.cpuUsage()]
+  for (const until = performance.now() + 200; performance.now() < until; );
+  const { user, system } = process.cpuUsage(from)
+  const counted = cpuMicroseconds(process.pid) - before
+  t.ok(Math.abs(counted - user - system) < 0.2 * counted + 5_000, `${counted} and ${user + system}`)
 })

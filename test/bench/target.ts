@@ -6,6 +6,8 @@ export interface Target {
   readonly host: string
   /** The `Cookie` of the connection with this number; null where nobody is asked who they are. */
   readonly cookie: ((connection: number) => string) | null
+  /** What it does for each request, so that a row compares like with like. */
+  readonly includes: string
   /** Whose processor time counts, by name. */
   readonly processes: Readonly<Record<string, number>>
 }

@@ -3,44 +3,50 @@ import { h2load } from '../h2load.ts'
 import { inRounds } from '../measure.ts'
 import { missingPrograms } from '../programs-needed.ts'
 import { type Figure, most } from '../row.ts'
-import { median } from '../statistics.ts'
-import { CONNECTIONS_PER_SESSION } from '../targets/ours.ts'
+import { median, ratio } from '../statistics.ts'
+import { PLAIN_HTTP2 } from '../targets/plain-proxy.ts'
 
 const CONNECTIONS = 8
 const STREAMS = 8
 
 export const http2 = {
   name: 'http2',
-  summary: `processor time over HTTP/2: 1 KiB answers, ${CONNECTIONS} browsers with ${STREAMS} streams at once each`,
+  summary: `processor time over HTTP/2: 1 KiB responses, ${CONNECTIONS} browsers with ${STREAMS} streams at once each`,
   async run(machine: BenchMachine): Promise<Figure[]> {
     const missing = missingPrograms(['h2load'])
     if (missing !== null) {
       machine.note(missing)
       return []
     }
+    // Each browser has one connection and a session of its own.
     const { many } = await machine.ours()
-    const { cookie } = many
-    // A browser has one connection, and so a session of its own.
-    const browsers = {
-      ...many,
-      cookie: cookie && ((connection: number) => cookie(connection * CONNECTIONS_PER_SESSION)),
-    }
-    const of = await inRounds(machine, [browsers], (target, round) =>
-      h2load(machine, target, {
-        ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: STREAMS, http2: true },
-        ...{ seconds: machine.options.seconds, round },
-      }),
+    const plain = await machine.plainHttp2Proxy()
+    const of = await inRounds(
+      machine,
+      [many, plain],
+      (target, round) =>
+        h2load(machine, target, {
+          ...{ path: '/bytes/1024', connections: CONNECTIONS, streams: STREAMS, http2: true },
+          ...{ seconds: machine.options.seconds, round },
+        }),
+      true,
     )
-    const samples = of(browsers)
-    const alone = (what: string, unit: string, ours: number, goal: Figure['goal']): Figure => ({
-      ...{ what, unit, ours, goal, against: null, ratio: null },
+    const cpu = (target: typeof many, name: string) =>
+      of(target).map((each) => each.cpuUs[name] ?? Number.NaN)
+    const rates = (target: typeof many) => of(target).map((each) => each.exchanges / each.seconds)
+    const against = (what: string, unit: string, mine: number[], theirs: number[]): Figure => ({
+      ...{ what, unit, ours: median(mine), goal: null },
+      against: { name: PLAIN_HTTP2, value: median(theirs) },
+      ratio: ratio(mine, theirs),
     })
-    const cpu = (name: string) => median(samples.map((each) => each.cpuUs[name] ?? Number.NaN))
-    const rate = median(samples.map((each) => each.exchanges / each.seconds))
+    const theirs = cpu(plain, 'proxy')
     return [
-      alone('HTTP/2 requests', 'req/s', rate, null),
-      alone('HTTP/2: processor time of the hub', 'us/request', cpu('hub'), most(60, 40)),
-      alone('HTTP/2: processor time of the agent', 'us/request', cpu('agent'), null),
+      against('HTTP/2 requests', 'req/s', rates(many), rates(plain)),
+      {
+        ...against('HTTP/2: processor time of the hub', 'us/request', cpu(many, 'hub'), theirs),
+        goal: most(0.8, 0.6),
+      },
+      against('HTTP/2: processor time of the agent', 'us/request', cpu(many, 'agent'), theirs),
     ]
   },
 }

@@ -23,7 +23,7 @@ export const starts = {
     const postgres = await machine.postgres()
     if (postgres !== null) {
       const databaseUrl = await postgres.createDatabase()
-      figures.push(await hubStart(machine, 'hub start, PostgreSQL', databaseUrl, most(1000, 500)))
+      figures.push(await hubStart(machine, 'hub start, PostgreSQL', databaseUrl, most(700, 500)))
     }
     figures.push(await firstOutput(machine, 'mezctl --help to first output', MEZCTL))
     figures.push(await firstOutput(machine, 'msh --help to first output', MSH))
@@ -98,5 +98,5 @@ async function firstOutput(machine: BenchMachine, what: string, program: string)
       child.on('error', reject)
       child.on('close', () => (first === null ? reject(new Error(`${what}: none`)) : resolve(first)))
     })
-  return alone(what, await repeated(machine, once), most(250, 150))
+  return alone(what, await repeated(machine, once), most(150, 100))
 }

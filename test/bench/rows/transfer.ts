@@ -15,10 +15,10 @@ interface Direction {
 }
 
 const directions: readonly Direction[] = [
-  { name: 'download', line: `GET /bytes/${BODY_BYTES}`, fields: [], bodyBytes: 0, overSsh: least(1.3, 1.5) },
+  { name: 'download', line: `GET /bytes/${BODY_BYTES}`, fields: [], bodyBytes: 0, overSsh: least(1.05, 1.3) },
   {
     ...{ name: 'upload', line: 'POST /upload', bodyBytes: BODY_BYTES },
-    ...{ fields: [`Content-Length: ${BODY_BYTES}`], overSsh: least(0.85, 1.2) },
+    ...{ fields: [`Content-Length: ${BODY_BYTES}`], overSsh: least(1, 1.2) },
   },
 ]
 

@@ -14,6 +14,7 @@ export async function startNginx(
     readonly name: string
     readonly dir: string
     readonly upstreamPort: number
+    readonly includes: string
     readonly more?: Target['processes']
   },
 ): Promise<Target> {
@@ -26,6 +27,7 @@ export async function startNginx(
   await untilListening(port)
   return {
     ...{ name: options.name, port, host: 'baseline.localhost', cookie: null },
+    includes: options.includes,
     processes: { nginx: child.pid ?? 0, ...options.more },
   }
 }

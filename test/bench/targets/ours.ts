@@ -6,9 +6,6 @@ import { people } from '../../../examples/cluster/people.ts'
 import { childRunning, processTree } from '../processes.ts'
 import type { Target } from '../target.ts'
 
-/** Connections that share a session, as those of one browser do. */
-export const CONNECTIONS_PER_SESSION = 6
-
 /** The real programs with the bench's application published: every check is on. */
 export interface Ours {
   readonly cluster: Cluster
@@ -18,14 +15,16 @@ export interface Ours {
   readonly agentPid: number
   /** Origin of the application. */
   readonly url: string
-  /** A session for every six connections, and one for all. */
+  /** 64 sessions, each of another sign-in, and one for all connections. */
   readonly many: Target
   readonly single: Target
   /** Somebody who has just signed in to the application, or to another one whose origin this is. */
   visitor(origin?: string): Promise<Visitor>
 }
 
-const MOST_CONNECTIONS = 64
+const SESSIONS = 64
+/** Sign-ins at the same time. */
+const AT_ONCE = 4
 const ATTEMPTS = 3
 const RETRY_MS = 3_000
 
@@ -60,21 +59,24 @@ export async function startOurs(options: {
       }
     }
     const cookies: string[] = []
-    while (cookies.length * CONNECTIONS_PER_SESSION < MOST_CONNECTIONS) {
-      cookies.push((await visitor()).cookies(host) ?? '')
+    while (cookies.length < SESSIONS) {
+      const signedIn = await Promise.all(Array.from({ length: AT_ONCE }, () => visitor()))
+      cookies.push(...signedIn.map((someone) => someone.cookies(host) ?? ''))
     }
     const [hubPid, agentPid] = [childRunning('mezhub.js', before), childRunning('mezd.js', before)]
     const hubPort = Number(new URL(url).port)
-    const target = (name: string, connectionsPerSession: number): Target => ({
+    const target = (name: string, sessions: number): Target => ({
       ...{ name, port: hubPort, host: hostname },
-      cookie: (connection) => cookies[Math.floor(connection / connectionsPerSession) % cookies.length] ?? '',
+      includes:
+        'TLS, session, decision, tunnel over mutual TLS, identity headers with a signed assertion, audit record',
+      cookie: (connection) => cookies[connection % sessions] ?? '',
       processes: { hub: hubPid, agent: agentPid, ...(postgres ? { database: postgres.pid } : {}) },
     })
     return {
       ...{ cluster, hubPort, hubPid, agentPid, url, visitor },
       api: adminClient(join(cluster.dataDir, 'admin.sock')),
-      many: target('ours', CONNECTIONS_PER_SESSION),
-      single: target('ours, one session', Number.POSITIVE_INFINITY),
+      many: target('ours', SESSIONS),
+      single: target('ours, one session', 1),
     }
   } catch (error) {
     await cluster.stop()
