@@ -407,6 +407,7 @@ t.test('the hub’s own host', async (t) => {
     Object.assign(slow, { began: false, end: promise })
     const running = hub.ask('GET', '/v1/webapi/slow', { connection: 'keep-alive' })
     await until(() => slow.began, 'the request is under way')
+    await hub.front.stopAccepting()
     await hub.front.drain(AbortSignal.timeout(30_000))
     const drained = hub.browsers.drain(AbortSignal.timeout(30_000))
     finish()
