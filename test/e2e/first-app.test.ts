@@ -85,7 +85,7 @@ t.test('the first application takes at most six commands', async (t) => {
   start(`${agent} --data-dir agent`, `${token}\n`)
   const state = async () => JSON.parse(await run('mezctl apps get grafana --json')).status.state
   await until(async () => (await state()) === 'ready', 'the agent reaches the application')
-  t.match(JSON.parse(await run('mezctl users get alice --json')), { roles: ['admin', 'access'] })
+  t.match(JSON.parse(await run('mezctl users get alice --json')), { roles: ['access', 'admin'] })
 })
 
 t.test('init says what is missing, and leaves no file that a hub cannot start with', async (t) => {
