@@ -60,7 +60,7 @@ async function compile(
   const files = globSync(`${path}/**/*.ts`, {
     cwd: root,
     exclude: (file) =>
-      /(^|\/)(node_modules|dist|fixtures)$/.test(file) ||
+      /(^|\/)(node_modules|dist|fixtures|templates)$/.test(file) ||
       nested.includes(file) ||
       // Scripts for browsers, which the build of the package itself compiles.
       existsSync(join(root, file, 'tsconfig.json')),

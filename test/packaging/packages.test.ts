@@ -43,9 +43,11 @@ function run(program: string, ...args: string[]): { status: number | null; outpu
   return { status, output: stdout + stderr }
 }
 
-t.test('the four programs run', (t) => {
-  t.strictSame([...bins.keys()].sort(), ['mezctl', 'mezd', 'mezhub', 'msh'])
-  for (const program of bins.keys()) {
+t.test('the four programs and the generator of plugins run', (t) => {
+  const programs = ['mezctl', 'mezd', 'mezhub', 'msh']
+  t.strictSame([...bins.keys()].sort(), ['create-mezite-plugin', ...programs])
+  t.equal(run('create-mezite-plugin', 'curfew', '--kind', 'policy').status, 0)
+  for (const program of programs) {
     t.match(run(program, '--version'), { status: 0, output: new RegExp(`^${program} \\d+\\.\\d+\\.\\d+\n`) })
   }
   t.end()

@@ -107,16 +107,15 @@ t.test('the suites run under node:test', (t) => {
   const file = join(t.testdir(), 'policy.test.js')
   const kit = pathToFileURL(join(root, 'core/testing/index.ts')).href
   const plugin = pathToFileURL(join(root, 'examples/office-hours/hub.ts')).href
-  writeFileSync(
-    file,
-    `import { test } from 'node:test'
-import { conformPlugin, conformPolicy, conformTest } from '${kit}'
-import plugin from '${plugin}'
-const config = { from: 9, to: 17 }
-conformPlugin(conformTest(test), plugin, { config })
-conformPolicy(conformTest(test), plugin, { config })
-`,
-  )
+  const lines = [
+    "import { test } from 'node:test'",
+    `import { conformPlugin, conformPolicy, conformTest } from '${kit}'`,
+    `import plugin from '${plugin}'`,
+    'const config = { from: 9, to: 17 }',
+    'conformPlugin(conformTest(test), plugin, { config })',
+    'conformPolicy(conformTest(test), plugin, { config })',
+  ]
+  writeFileSync(file, lines.join('\n'))
   const { TAP: _, NODE_TEST_CONTEXT: __, ...env } = process.env
   const { stdout, status } = spawnSync(process.execPath, ['--test-reporter=tap', file], {
     encoding: 'utf8',

@@ -1,0 +1,171 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import module from 'node:module'
+import { basename, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** What the generator can write; each is a folder of templates. */
+export const KINDS = {
+  policy: 'decides who may open which application',
+  'http-hook': 'changes or refuses requests to applications',
+  'audit-sink': 'delivers audit events',
+  'sign-in': 'signs people in',
+  transport: 'carries tunnels between agents and hubs',
+  'app-kind': 'adds a kind of application, and dials it',
+  command: 'adds a command to mezctl',
+} as const
+
+type Kind = keyof typeof KINDS
+
+const USAGE = `Usage: npm create mezite-plugin -- FOLDER --kind KIND [--javascript]
+
+Writes a plugin with its tests into FOLDER, whose name becomes the name of the plugin.
+
+${Object.entries(KINDS)
+  .map(([kind, purpose]) => `  --kind ${kind.padEnd(12)} ${purpose}`)
+  .join('\n')}
+  --javascript        plain JavaScript instead of TypeScript
+`
+
+const NAME = /^[a-z][a-z0-9-]{0,50}$/
+/** The name in the templates. */
+const PLACEHOLDER = 'my-plugin'
+const here = import.meta.dirname
+const packageFolder = basename(here) === 'dist' ? join(here, '..') : here
+const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+  version: string
+}
+
+/** Runs the command line; returns the exit status: 0, 1 for a failure, 2 for wrong usage. */
+export function runGenerator(args: readonly string[]): 0 | 1 | 2 {
+  const refuse = (message: string, status: 1 | 2): 1 | 2 => {
+    process.stderr.write(`error: ${message}\n${status === 2 ? USAGE : ''}`)
+    return status
+  }
+  let parsed: ReturnType<typeof parse>
+  try {
+    parsed = parse(args)
+  } catch (error) {
+    return refuse((error as Error).message, 2)
+  }
+  const { values, positionals } = parsed
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  const [given, ...rest] = positionals
+  const kind = Object.keys(KINDS).find((one): one is Kind => one === values.kind)
+  if (given === undefined || rest.length > 0) return refuse('name one folder', 2)
+  if (kind === undefined) return refuse(`--kind must be one of ${Object.keys(KINDS).join(', ')}`, 2)
+  const folder = resolve(given)
+  const name = basename(folder).replace(/^mezite-plugin-/, '')
+  if (!NAME.test(name)) return refuse(`"${name}" is not a name: use small letters, digits and "-"`, 2)
+  if (existsSync(folder) && readdirSync(folder).length > 0) return refuse(`${folder} is not empty`, 1)
+  writePlugin({ folder, name, kind, javascript: values.javascript })
+  const steps = [`cd ${given}`, 'npm install', ...(values.javascript ? [] : ['npm run build']), 'npm test']
+  process.stdout.write(`Wrote ${folder}. Next:\n${steps.map((step) => `  ${step}\n`).join('')}`)
+  return 0
+}
+
+const parse = (args: readonly string[]) =>
+  parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      kind: { type: 'string' },
+      javascript: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+
+/** Writes the files of a plugin into an empty folder. */
+function writePlugin(options: {
+  readonly folder: string
+  readonly name: string
+  readonly kind: Kind
+  readonly javascript: boolean
+}): void {
+  const { folder, name, kind, javascript } = options
+  const templates = join(packageFolder, 'templates', kind)
+  const files = readdirSync(templates).map((file) => {
+    const text = readFileSync(join(templates, file), 'utf8').replaceAll(PLACEHOLDER, name)
+    return javascript
+      ? ([file.replace(/\.ts$/, '.js'), asJavaScript(text)] as const)
+      : ([file, text] as const)
+  })
+  const sources = files.map(([file]) => file).filter((file) => !file.includes('.test.'))
+  const write = (file: string, text: string) => writeFileSync(join(folder, file), text)
+  mkdirSync(folder, { recursive: true })
+  for (const [file, text] of files) write(file, text)
+  write('package.json', `${JSON.stringify(manifest(name, kind, sources, javascript), null, 2)}\n`)
+  write('.gitignore', 'node_modules/\ndist/\n')
+  write('README.md', readme(name, kind, javascript))
+  if (!javascript) write('tsconfig.json', `${JSON.stringify(TSCONFIG, null, 2)}\n`)
+}
+
+/** Removes types, and the spaces that the removal leaves. */
+function asJavaScript(text: string): string {
+  const { emitWarning } = process
+  // The function is experimental; its result is the same as what Node.js runs.
+  process.emitWarning = () => {}
+  const plain = module.stripTypeScriptTypes(text)
+  process.emitWarning = emitWarning
+  return plain
+    .replace(/(?<=\S) {2,}(?=[\S])/g, ' ')
+    .replace(/(?<=\w) +(?=[),])| +$/gm, '')
+    .replaceAll('static override', 'static')
+    .replace(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'")
+    .replace(/\n{3,}/g, '\n\n')
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    ...{ target: 'es2024', module: 'nodenext', strict: true, skipLibCheck: true, types: ['node'] },
+    ...{ verbatimModuleSyntax: true, erasableSyntaxOnly: true, rewriteRelativeImportExtensions: true },
+    ...{ declaration: true, rootDir: '.', outDir: 'dist' },
+  },
+  include: ['*.ts'],
+}
+
+function manifest(name: string, kind: Kind, sources: readonly string[], javascript: boolean): object {
+  const built = (file: string) =>
+    javascript
+      ? `./${file}`
+      : { types: `./dist/${file.replace('.ts', '.d.ts')}`, default: `./dist/${file.replace('.ts', '.js')}` }
+  const main = kind === 'command' ? '@mezite/cli' : '@mezite/core'
+  const exports = Object.fromEntries(
+    sources.map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
+  )
+  const commands = { strategy: 'pattern', target: javascript ? '.' : './dist', globPatterns: ['hello.js'] }
+  return {
+    name: `mezite-plugin-${name}`,
+    ...{ version: '0.1.0', description: `A plugin of Mezite that ${KINDS[kind]}`, type: 'module' },
+    ...{ license: 'UNLICENSED', engines: { node: '>=24' }, exports },
+    files: javascript ? sources : ['dist'],
+    scripts: { ...(javascript ? {} : { build: 'tsc' }), test: 'node --test' },
+    ...(kind === 'command' ? { oclif: { topicSeparator: ' ', commands } } : {}),
+    peerDependencies: { [main]: version },
+    devDependencies: {
+      [main]: version,
+      // The kit for tests runs a real hub.
+      ...(kind === 'command' ? {} : { '@mezite/hub': version }),
+      ...(javascript ? {} : { '@types/node': '^24.0.0', typescript: '>=5.9' }),
+    },
+  }
+}
+
+function readme(name: string, kind: Kind, javascript: boolean): string {
+  const use =
+    kind === 'command'
+      ? `    mezctl plugins install mezite-plugin-${name}\n`
+      : `    # mezhub.yaml${kind === 'transport' || kind === 'app-kind' ? ', and mezd.yaml for the half of the agent' : ''}\n    plugins:\n      ${name}: {}\n`
+  return `# ${name}
+
+A plugin of Mezite that ${KINDS[kind]}.
+
+    npm install${javascript ? '' : '\n    npm run build'}
+    npm test
+
+Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:
+
+${use}`
+}

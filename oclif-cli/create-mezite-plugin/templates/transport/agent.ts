@@ -1,0 +1,37 @@
+import { request } from 'node:https'
+import { connect as connectTls } from 'node:tls'
+import { defineAgentPlugin } from '@mezite/core'
+import { agentTransports } from '@mezite/core/protocol'
+
+/** Opens tunnels with an HTTP upgrade, through the proxy of the environment if there is one. */
+export default defineAgentPlugin({
+  name: 'my-plugin',
+  api: 1,
+  summary: 'Connects to the hub with an HTTP upgrade',
+  provides: { agentTransports },
+  setup({ provide }) {
+    provide.agentTransports({
+      name: 'my-plugin',
+      async dial({ host, port, signal, connect }) {
+        const socket = await connect()
+        signal.addEventListener('abort', () => socket.destroy(), { once: true })
+        return new Promise((resolve, reject) => {
+          const upgrade = request({
+            ...{ host, port, path: '/v1/tunnel/my-plugin' },
+            headers: { connection: 'Upgrade', upgrade: 'my-plugin' },
+            createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
+          })
+          upgrade.once('upgrade', (_response, stream, head) => {
+            if (head.length > 0) stream.unshift(head)
+            resolve(stream)
+          })
+          upgrade.once('response', ({ statusCode }) =>
+            reject(new Error(`the hub responded with ${statusCode}`)),
+          )
+          upgrade.on('error', reject)
+          upgrade.end()
+        })
+      },
+    })
+  },
+})

@@ -1,0 +1,78 @@
+/** `npm create mezite-plugin`: each kind compiles, and passes its own tests, in TypeScript and in JavaScript. */
+import { execFile, spawnSync } from 'node:child_process'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
+import { root } from '../read-imports.ts'
+
+const program = join(root, 'oclif-cli/create-mezite-plugin/create-mezite-plugin.js')
+const parent = mkdtempSync(join(tmpdir(), 'mezite-create-'))
+t.teardown(() => rmSync(parent, { recursive: true }))
+// A generated plugin resolves packages as after npm install.
+symlinkSync(join(root, 'node_modules'), join(parent, 'node_modules'))
+const create = (...args: string[]) =>
+  spawnSync(process.execPath, [program, ...args], { cwd: parent, encoding: 'utf8' })
+const kinds = Object.keys(KINDS)
+
+t.test('wrong usage exits 2, and a folder with files is left alone', (t) => {
+  for (const args of [[], ['a'], ['a', '--kind', 'none'], ['A B', '--kind', 'policy'], ['--no-such-flag']])
+    t.match(create(...args), { status: 2, stderr: /^error: .*\nUsage:/s })
+  mkdirSync(join(parent, 'full/a'), { recursive: true })
+  t.equal(create('full', '--kind', 'policy').status, 1)
+  t.end()
+})
+
+t.test('every kind is written, in both languages', (t) => {
+  for (const kind of kinds) {
+    t.equal(create(`ts-${kind}`, '--kind', kind).status, 0)
+    t.equal(create(`mezite-plugin-js-${kind}`, '--kind', kind, '--javascript').status, 0)
+    t.strictSame(globSync(`mezite-plugin-js-${kind}/*.ts`, { cwd: parent }), [])
+    const manifest = JSON.parse(readFileSync(join(parent, `ts-${kind}/package.json`), 'utf8'))
+    t.match(manifest, { name: `mezite-plugin-ts-${kind}`, type: 'module' })
+  }
+  t.end()
+})
+
+t.test('they compile', (t) => {
+  const native = `@typescript/typescript-${process.platform}-${process.arch}`
+  const args = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--skipLibCheck',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--types',
+    'node',
+  ]
+  const sources = [
+    '--allowImportingTsExtensions',
+    '--customConditions',
+    'mezite-source',
+    '--erasableSyntaxOnly',
+  ]
+  const files = globSync('ts-*/*.ts', { cwd: parent })
+  const { stdout } = spawnSync(
+    join(root, 'node_modules', native, 'lib/tsc'),
+    [...args, ...sources, '--target', 'es2024', ...files],
+    { cwd: parent, encoding: 'utf8' },
+  )
+  t.equal(stdout, '')
+  t.end()
+})
+
+t.test('they pass their own tests', async (t) => {
+  const { NODE_TEST_CONTEXT: _, TAP: __, ...env } = process.env
+  const written = globSync(['ts-*/*.test.ts', 'mezite-plugin-js-*/*.test.js'], { cwd: parent })
+  t.equal(written.length, 2 * kinds.length)
+  // The tests of a sign-in start a hub, which once is enough.
+  const files = written.filter((file) => !file.includes('js-sign-in'))
+  const args = ['--test', '--test-reporter=tap', '--test-concurrency=2', ...files]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: parent, env }).catch(
+    (error) => error,
+  )
+  t.match(stdout, /^# fail 0$/m, stdout)
+})
