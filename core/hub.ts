@@ -1,0 +1,5 @@
+/** Exports for programs that run a hub; plugin authors import `@mezite/core`. */
+
+export { type LoadedConfig, loadConfig } from './hub/config/config-loader.ts'
+export type { Address, HubConfig, Keypair } from './hub/config/hub-config.ts'
+export { createHub, type Hub, type HubOptions } from './hub/hub.ts'

@@ -1,5 +1,0 @@
-/** Exports for programs that run a hub; plugin authors import `@mezite/core`. */
-
-export { type LoadedConfig, loadConfig } from './config/config-loader.ts'
-export type { Address, HubConfig, Keypair } from './config/hub-config.ts'
-export { createHub, type Hub, type HubOptions } from './hub.ts'
