@@ -68,7 +68,7 @@ let key: VirtualKey
 
 t.test('a person without a key adds one, confirms, and lands on the page first asked for', async (t) => {
   key = await plugIn(page)
-  await signInAs(page, ALICE, `${bank.url}/deep?q=1`)
+  await signInAs(page, ALICE, `${bank.url}/deep?q=1#part-2`)
   t.match(await page.textContent('h1'), 'A passkey is needed')
   t.equal(new URL(page.url()).origin, hub)
   await page.getByRole('link', { name: 'Add a passkey' }).click()
@@ -77,7 +77,7 @@ t.test('a person without a key adds one, confirms, and lands on the page first a
   await page.locator('[data-continue]').click()
   t.match(await page.textContent('h1'), 'Confirm with your passkey')
   await go(page)
-  await page.waitForURL(`${bank.url}/deep?q=1`)
+  await page.waitForURL(`${bank.url}/deep?q=1#part-2`)
   t.equal(await page.textContent('#user'), alice)
   const [credential] = await key.credentials()
   t.equal(credential?.rpId, new URL(hub).hostname, 'the RP is the sign-in host, no parent of apps')
@@ -219,10 +219,10 @@ t.test('D64 a demand that comes in mid-session holds for the next request', asyn
 t.test('two tabs: each answers for itself, and both arrive', async (t) => {
   await context.clearCookies({ domain: 'bank.apps.mezite.localhost' })
   const second = await context.newPage()
-  await page.goto(`${bank.url}/one`)
+  await page.goto(`${bank.url}/one#first`)
   await second.goto(`${bank.url}/two`)
   await go(page)
-  await page.waitForURL(`${bank.url}/one`)
+  await page.waitForURL(`${bank.url}/one#first`)
   const copy = await key.copyTo(second)
   await go(second)
   await second.waitForURL(`${bank.url}/two`)
