@@ -238,7 +238,6 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
   const using = (pattern: RegExp) => sources.filter((file) => pattern.test(textOf(file))).sort()
   t.strictSame(using(/\bdecisions\.decide\(/), ['core/hub/access/access.ts'])
   t.strictSame(using(/\bcalls\.access\b/), [
-    'core/hub/hub.ts',
     'core/hub/rooms.ts',
     // Asks a policy on its own in a test; no part of the kit runs in a hub.
     'core/testing/policy-conformance.ts',

@@ -22,6 +22,8 @@ export interface Session {
   readonly appId: string | null
   readonly parentId: string | null
   readonly clientIp: string
+  /** Browser and system, or the program, as the person knows it; null if it is not known. Never decides anything. */
+  readonly client: string | null
   readonly satisfied: readonly SatisfiedRequirement[]
   /** Milliseconds since the epoch. */
   readonly created: number
@@ -45,6 +47,7 @@ export interface OpenSession {
   readonly appId?: string | null
   readonly parentId?: string | null
   readonly clientIp: string
+  readonly client?: string | null
   readonly satisfied?: readonly SatisfiedRequirement[]
   /**
    * When the person signed in, which becomes the session's creation time. Milliseconds since the epoch; default: now.

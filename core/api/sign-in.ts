@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
+import type { Markup } from './pages.ts'
 import { Problem } from './problem.ts'
 import type { Session } from './sessions.ts'
 import type { SatisfiedRequirement } from './subject.ts'
@@ -81,6 +82,15 @@ export interface SignInChoice {
   readonly id: string
   /** Completes "Continue with …". */
   readonly title: string
+  /** Host name of the provider, from which the page chooses an icon. */
+  readonly host?: string
+}
+
+/** A method's own part of the sign-in page. */
+export interface SignInForm {
+  readonly body: Markup
+  /** Paths of classic scripts on the sign-in host. */
+  readonly scripts: readonly string[]
 }
 
 /** A person whom a method has identified. */
@@ -100,11 +110,21 @@ export interface SignInMethod {
   readonly name: string
   /** Called for every visit. */
   choices(): readonly SignInChoice[]
+  /**
+   * A part of the sign-in page itself, in place of the buttons of the method's choices: shown when there are several ways
+   * to sign in. May set cookies.
+   */
+  form?(reply: FastifyReply, input: { readonly state: string }): SignInForm | null
   /** Sends the browser to the provider, or to a page of the plugin. `state` is opaque; keep it until the person is known. */
   begin(
     request: FastifyRequest,
     reply: FastifyReply,
-    input: { readonly choice: string; readonly state: string },
+    input: {
+      readonly choice: string
+      readonly state: string
+      /** The person wants another account than the one that the provider would choose. */
+      readonly another?: boolean
+    },
   ): FastifyReply | Promise<FastifyReply>
   /**
    * Handles the browser's return from the provider. Rejects with `SignInFailure` or `Problem` when the sign-in fails.

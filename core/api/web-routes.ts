@@ -1,7 +1,9 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Actor } from './audit.ts'
+import type { Markup } from './pages.ts'
 import type { CallRate } from './proxy-limits.ts'
+import type { Session } from './sessions.ts'
 import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
 import type { AppState } from './tunnel.ts'
@@ -17,6 +19,15 @@ export interface WebRoutes {
   readonly routes: FastifyPluginAsync
   /** Replaces the plain home page of signed-in people. The first plugin that provides it wins. */
   readonly home?: (reply: FastifyReply, view: HomeView) => FastifyReply
+  /** Adds a section to the page "My account" of the signed-in person. */
+  readonly account?: (request: FastifyRequest, session: Session) => Promise<AccountSection | null>
+}
+
+/** A section of the page "My account". */
+export interface AccountSection {
+  readonly body: Markup
+  /** Paths of classic scripts on the sign-in host. */
+  readonly scripts: readonly string[]
 }
 
 /** What the home page shows to a signed-in person. */

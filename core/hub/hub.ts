@@ -104,7 +104,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     locks,
     requirements,
   } = rooms
-  const { sessions, joins, tunnel, registry, peers, cuts, activity, pages, signInPages, signIn } = rooms
+  const { sessions, joins, tunnel, registry, peers, cuts, activity, pages, signIn, explain } = rooms
   const parts = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
@@ -148,15 +148,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       userRoutes({ users, sessions }),
       sessionRoutes({ sessions, catalog, activity, requirements }),
       lockRoutes({ locks }),
-      explanationRoutes({
-        catalog,
-        users,
-        locks,
-        requirements,
-        ask: kernel.calls.access.decide,
-        publicNames,
-        clock,
-      }),
+      explanationRoutes(explain),
       tokenRoutes({
         tokens: rooms.joinTokens,
         pin: authorities.pin,
@@ -176,7 +168,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })
       return `${publicNames.signInOrigin}/web/login?state=${state}`
     },
-    renderError: signInPages.error,
+    renderError: signIn.renderError,
     audit,
     cuts,
     limits: config.proxy.limits,

@@ -126,7 +126,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     path: (value) => typeof value === 'string' && value.startsWith('/'),
   }),
   commandLogins: partWith(['redeem']),
-  signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe }),
+  signInMethods: partWith(['choices', 'begin'], { name: pathSegment, callback: maybe, form: maybe }),
   requirements: partWith([], {
     name: pathSegment,
     reason: (value) => typeof value === 'string' && /^[a-z][a-z0-9_]{0,63}$/.test(value),

@@ -13,6 +13,7 @@ import type { Log } from '../kernel/log.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
 import { createDecisions } from './access/decisions.ts'
+import { createExplanation } from './access/explanation.ts'
 import { createLocks } from './access/locks.ts'
 import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
@@ -188,6 +189,7 @@ export async function openRooms(options: RoomsOptions) {
   const activity = createActivity({ db, sessions, instanceId, alone, log })
   const pages = createPages({ publicNames, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
+  const explain = createExplanation({ catalog, users, locks, requirements, ask: decide, publicNames, clock })
   const signIn = createSignIn({
     secretBox,
     users,
@@ -207,7 +209,9 @@ export async function openRooms(options: RoomsOptions) {
     audit,
     revisions,
     template: pages,
-    pages: signInPages,
+    pages: ({ headers }) => signInPages(pages.languageOf(headers['accept-language'])),
+    explain,
+    sections: () => kernel.slot(webRoutes).flatMap(({ account }) => account ?? []),
     clock,
     log,
   })
@@ -251,7 +255,7 @@ export async function openRooms(options: RoomsOptions) {
     cuts,
     activity,
     pages,
-    signInPages,
+    explain,
     signIn,
   }
 }

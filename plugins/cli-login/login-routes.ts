@@ -27,8 +27,8 @@ export function loginRoutes(deps: {
   readonly publicNames: PublicNames
 }): WebRoutes {
   const { authorities, codes, logins, desk, pages, publicNames } = deps
-  const render = (title: string, body: Parameters<Pages['render']>[0]['body']) =>
-    pages.render({ title, body })
+  const render = (user: string, title: string, body: Parameters<Pages['render']>[0]['body']) =>
+    pages.render({ title, body, user: { name: user, roles: [] } })
 
   return {
     name: 'cli-login',
@@ -47,7 +47,7 @@ export function loginRoutes(deps: {
           return reply.redirect(`${publicNames.signInOrigin}/web/login?${query}`, 303)
         }
         const formTargets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
-        return reply.page(render('Allow a command line', allowForm(ask, session.user)), {
+        return reply.page(render(session.user, 'Allow a command line', allowForm(ask, session.user)), {
           formTargets,
         })
       })
@@ -55,7 +55,8 @@ export function loginRoutes(deps: {
       web.post('/web/cli', page, async (request, reply) => {
         const ask = readAsk(request.body)
         const code = await codes.issue(ask.challenge, request.subject.sessionId ?? '')
-        if (ask.redirectPort === null) return reply.page(render('Your code', codeCard(ask, code)))
+        if (ask.redirectPort === null)
+          return reply.page(render(request.subject.user, 'Your code', codeCard(ask, code)))
         return reply.redirect(`http://127.0.0.1:${ask.redirectPort}/callback?code=${code}`, 303)
       })
 

@@ -43,9 +43,11 @@ export default defineHubPlugin({
     provide.signInMethods({
       name: 'oidc',
       choices: () =>
-        connectors
-          .list()
-          .map(({ name, document }) => ({ id: name, title: document.metadata.description || name })),
+        connectors.list().map(({ name, document: { metadata, spec } }) => ({
+          id: name,
+          title: metadata.description || name,
+          host: new URL(spec.issuer_url).hostname,
+        })),
       ...loginSteps(deps),
       signOut,
       adopt: (from, made) => logins.adopt(from, made),

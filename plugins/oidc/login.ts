@@ -70,9 +70,9 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
   }
 
   return {
-    async begin(request, reply, { choice, state }) {
+    async begin(request, reply, { choice, state, another = false }) {
       const connector = connectorOf(choice)
-      const { methods } = await providers.of(connector)
+      const { methods, metadata } = await providers.of(connector)
       const { attempt, cookies } = attempts.begin(connector.name, state, request.headers.cookie)
       const target = client.buildAuthorizationUrl(methods[0]!.config, {
         redirect_uri: callbackUrl(publicNames, connector.name),
@@ -81,6 +81,7 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
         nonce: attempt.nonce,
         code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
         code_challenge_method: 'S256',
+        ...(another ? { prompt: promptFor(metadata) } : {}),
       })
       reply.header('set-cookie', cookies).header('cache-control', 'no-store')
       return reply.redirect(target.href, 302)
@@ -162,4 +163,10 @@ function nameRefused(error: unknown, name: string): unknown {
     return new SignInRefused('name_invalid', detail)
   }
   return error
+}
+
+/** How this provider asks for another account (OpenID Connect Core 1.0, section 3.1.2.1); Google has no `login`. */
+function promptFor({ issuer, prompt_values_supported: values }: client.ServerMetadata): string {
+  const selects = Array.isArray(values) && values.includes('select_account')
+  return selects || issuer === 'https://accounts.google.com' ? 'select_account' : 'login'
 }

@@ -6,7 +6,6 @@ import {
   FRESH_MS,
   KeyName,
   personalCall,
-  personalPage,
   personOf,
   sessionEnded,
   takeAnswer,
@@ -19,9 +18,9 @@ import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
-/** `/web/account`: a person's own passkeys. Adding and removing require a fresh sign-in and an existing passkey. */
+/** A person's own passkeys, on the page "My account". Adding and removing require a fresh sign-in and an existing passkey. */
 export function accountRoutes(deps: Deps): WebRoutes {
-  const { desk, keys, hardware, ceremonies, pages, sessions, firstKey, clock } = deps
+  const { desk, keys, hardware, ceremonies, pages, sessions, users, firstKey, clock } = deps
   const isFresh = ({ created }: Session) => clock.now() - created <= FRESH_MS
   const bind = (purpose: Binding['purpose'], session: Session, user: User): Binding => ({
     purpose,
@@ -67,34 +66,30 @@ export function accountRoutes(deps: Deps): WebRoutes {
   return {
     name: 'webauthn-account',
     prefix: '/web/account',
-    async routes(web) {
-      web.get<{ Querystring: { state?: string } }>('/', personalPage, async (request, reply) => {
-        const state = request.query.state === undefined ? null : String(request.query.state)
-        const onward = state !== null && desk.open(state) ? state : null
-        const path = onward === null ? '/web/account' : `/web/account?state=${encodeURIComponent(onward)}`
-        const againUrl = `/web/login?state=${desk.seal({ appHost: null, path, nonceHash: null })}`
-        const { session, user } = await personOf(deps, request)
-        const all = await keys.of(user)
-        const shown = pages.account({
-          user: user.name,
-          roles: sessions.subjectOf(session)?.roles ?? [],
-          keys: all.map((key) => ({
-            id: key.id,
-            name: key.name,
-            created: key.created,
-            lastUsed: key.last_used,
-            hardware: hardware.qualifies(key),
-            synced: key.backup_eligible !== 0,
-          })),
-          local: isLocal(user),
-          fresh: isFresh(session),
-          againUrl,
-          continueUrl: onward === null ? null : `/web/continue?state=${encodeURIComponent(onward)}`,
-          byAdmin: all.length === 0 && firstKey === 'admin',
-        })
-        return reply.type('text/html; charset=utf-8').send(shown)
+    async account(request, session) {
+      const user = users.byName(session.user)
+      if (!user) return null
+      const { state } = Object(request.query) as { state?: unknown }
+      const onward = typeof state === 'string' && desk.open(state) ? state : null
+      const path = onward === null ? '/web/account' : `/web/account?state=${encodeURIComponent(onward)}`
+      const all = await keys.of(user)
+      return pages.account({
+        keys: all.map((key) => ({
+          id: key.id,
+          name: key.name,
+          created: key.created,
+          lastUsed: key.last_used,
+          hardware: hardware.qualifies(key),
+          synced: key.backup_eligible !== 0,
+        })),
+        local: isLocal(user),
+        fresh: isFresh(session),
+        againUrl: `/web/login?state=${desk.seal({ appHost: null, path, nonceHash: null })}`,
+        continueUrl: onward === null ? null : `/web/continue?state=${encodeURIComponent(onward)}`,
+        byAdmin: all.length === 0 && firstKey === 'admin',
       })
-
+    },
+    async routes(web) {
       web.post('/confirm/begin', personalCall({}), async (request) => {
         const { session, user } = await freshPerson(request)
         return askAssertion(deps, bind('confirm', session, user), await keys.of(user))

@@ -15,7 +15,7 @@ import {
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
-import { isLocal } from './local-issuer.ts'
+import { isLocal, PASSKEY } from './local-issuer.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
@@ -39,6 +39,11 @@ export function enrolRoutes(deps: Deps): WebRoutes {
     const link = await links.find(token)
     const user = link && users.byName(link.user_key)
     if (!link || !user || (link.holder !== null && link.holder !== user.holder)) throw linkRefused()
+    return { link, user }
+  }
+
+  async function openFor(request: Request, token: string) {
+    const { link, user } = await open(request, token)
     let session: string | null = null
     if (!isLocal(user)) {
       const first = 'Sign in first, then come back to this page and continue.'
@@ -69,22 +74,31 @@ export function enrolRoutes(deps: Deps): WebRoutes {
     async routes(web) {
       web.get('/', page, async (request, reply) => {
         if (sentHome(deps, request, reply)) return reply
+        const again = `/web/login?state=${desk.seal({ appHost: null, path: '/web/enrol', nonceHash: null })}`
+        return reply.page(pages.enrol(again))
+      })
+
+      // Reports at once whose link it is, until when it is valid, and whether the person has to sign in first.
+      web.post<{ Body: { token: string } }>('/look', call({ token: text }), async (request) => {
+        const { link, user } = await open(request, request.body.token)
+        const expires = new Date(link.expires).toISOString()
+        if (isLocal(user)) return { user: user.name, expires, sign_in: false }
         const session = await desk.sessionOf(request)
-        const again = `/web/login?state=${desk.seal({ appHost: null, path: '/web/account', nonceHash: null })}`
-        return reply.type('text/html; charset=utf-8').send(pages.enrol(session?.user ?? null, again))
+        const ready = session?.user === user.name && clock.now() - session.created <= FRESH_MS
+        return { user: user.name, expires, sign_in: !ready }
       })
 
       web.post<{ Body: { token: string } }>('/begin', call({ token: text }), async (request) => {
-        const { user, binding } = await open(request, request.body.token)
+        const { user, binding } = await openFor(request, request.body.token)
         return { ...(await askNewKey(deps, binding, user)), user: user.name }
       })
 
       web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
         '/finish',
         call({ token: text, ceremony: text, response: Answer, name: KeyName }),
-        async (request) => {
+        async (request, reply) => {
           const { token, name, ...answer } = request.body
-          const { link, user, session, binding } = await open(request, token)
+          const { link, user, session, binding } = await openFor(request, token)
           const key = await takeNewKey(deps, { ...answer, binding })
           const who = {
             user: user.name,
@@ -93,7 +107,15 @@ export function enrolRoutes(deps: Deps): WebRoutes {
             requestId: request.id,
           }
           await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
-          return { id: key.id, user: user.name }
+          if (!isLocal(user)) return { id: key.id, user: user.name }
+          // Link and passkey together identify the person as a sign-in with the new passkey would.
+          const { issuer, sub } = user.identity ?? { issuer: '', sub: '' }
+          const known = await users.confirm({
+            ...{ name: user.name, issuer, sub },
+            ...{ connector: PASSKEY, mappedRoles: [] },
+          })
+          const state = desk.seal({ appHost: null, path: '/', nonceHash: null })
+          return desk.complete(request, reply, { user: known, connector: PASSKEY, method: 'webauthn', state })
         },
       )
     },

@@ -3,7 +3,6 @@ import {
   catalog,
   database,
   defineHubPlugin,
-  homeLinks,
   migrations,
   pages,
   publicNames,
@@ -31,7 +30,7 @@ import { webauthnMigrations } from './migrations.ts'
 import { createPages } from './pages.ts'
 import { createKeys } from './passkeys.ts'
 import { programRoutes } from './program-routes.ts'
-import { signInRoutes, signInUrl } from './sign-in-routes.ts'
+import { signInForm, signInRoutes, signInUrl } from './sign-in-routes.ts'
 
 /** Passkeys: confirmation for each app session, if a role requires it, and sign-in without a provider. */
 export default defineHubPlugin({
@@ -40,7 +39,7 @@ export default defineHubPlugin({
   summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
-  provides: { homeLinks, migrations, signInMethods, webRoutes },
+  provides: { migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use
@@ -73,10 +72,10 @@ export default defineHubPlugin({
     }
 
     provide.migrations(webauthnMigrations)
-    provide.homeLinks({ title: 'Your passkeys', href: '/web/account' })
     provide.signInMethods({
       name: 'webauthn',
       choices: () => (use.users.list().some(isLocal) ? [{ id: PASSKEY, title: 'a passkey' }] : []),
+      form: (reply, { state }) => (use.users.list().some(isLocal) ? signInForm(deps, reply, state) : null),
       begin: (_request, reply, { state }) => reply.redirect(signInUrl(publicNames.signInOrigin, state), 302),
     })
     tap.access.challenge(({ requirement, state }) =>

@@ -86,7 +86,7 @@ export function mfaRoutes(deps: Deps): WebRoutes {
           level: String(level ?? 'webauthn'),
           missing,
         }
-        return reply.type('text/html; charset=utf-8').send(pages.confirm(shown))
+        return reply.page(pages.confirm(shown))
       })
 
       web.post<{ Body: { state: string; level?: string } }>(

@@ -53,7 +53,7 @@ export function programRoutes(deps: Deps): WebRoutes {
             ...{ user: bound.user.name, app: bound.app.name, session: bound.program.id },
             ...{ port: portOf(redirect_port), hasKey },
           }
-          return reply.type('text/html; charset=utf-8').send(pages.confirmProgram(shown))
+          return reply.page(pages.confirmProgram(shown))
         },
       )
 

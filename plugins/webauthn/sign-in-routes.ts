@@ -14,7 +14,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Deps, Request } from './deps.ts'
+import type { Deps, Reply, Request } from './deps.ts'
 import { isLocal, PASSKEY } from './local-issuer.ts'
 import { markOf } from './mfa-records.ts'
 
@@ -24,6 +24,18 @@ const METHOD = 'webauthn'
 
 export const signInUrl = (signInOrigin: string, state: string): string =>
   `${signInOrigin}/web/passkey?state=${encodeURIComponent(state)}`
+
+function tie({ headers }: Request, reply: Reply): void {
+  if (readCookie(headers.cookie, COOKIE) !== undefined) return
+  const value = randomBytes(32).toString('base64url')
+  reply.header('set-cookie', `${COOKIE}=${value}; Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax`)
+}
+
+/** The part of the sign-in page where a person chooses a passkey, also from the suggestions of the browser. */
+export function signInForm({ pages }: Deps, reply: Reply, state: string) {
+  tie(reply.request, reply)
+  return pages.signInForm(state)
+}
 
 /**
  * Sign-in with a passkey alone, for people without an identity provider. A passkey of a person of a provider cannot sign in,
@@ -47,14 +59,8 @@ export function signInRoutes(deps: Deps): WebRoutes {
         if (sentHome(deps, request, reply)) return reply
         const state = String(request.query.state ?? '')
         if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
-        if (readCookie(request.headers.cookie, COOKIE) === undefined) {
-          const value = randomBytes(32).toString('base64url')
-          reply.header(
-            'set-cookie',
-            `${COOKIE}=${value}; Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax`,
-          )
-        }
-        return reply.type('text/html; charset=utf-8').send(pages.signIn(state))
+        tie(request, reply)
+        return reply.page(pages.signIn(state))
       })
 
       web.post('/begin', call({}), async (request) => {

@@ -62,7 +62,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
     'user-certs': ['webRoutes'],
-    webauthn: ['homeLinks', 'migrations', 'signInMethods', 'webRoutes'],
+    webauthn: ['migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
     kernel.describe().map(({ name }) => name),

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
 import type { HubCalls } from '../../api/hub-hooks.ts'
@@ -24,7 +24,7 @@ const Query = Type.Object(
   { additionalProperties: false },
 )
 
-const Explanation = Type.Object({
+const ExplanationSchema = Type.Object({
   effect: Type.String({ description: 'allow, deny or require' }),
   reason: Type.String(),
   votes: Type.Array(
@@ -55,6 +55,12 @@ const Explanation = Type.Object({
   ),
 })
 
+/** What decides about a user and an app, and why. */
+export type Explanation = Static<typeof ExplanationSchema>
+
+/** Rejects with `Problem` 404 for an unknown user or app. */
+export type Explain = (user: string, app: string, way: Way) => Promise<Explanation>
+
 /** A ballot that keeps what the tap reports about its votes. */
 class ExplainedBallot extends Ballot {
   readonly plugin: string
@@ -81,10 +87,10 @@ class ExplainedBallot extends Ballot {
 }
 
 /**
- * `GET /v1/webapi/access/explain`: what the gate would decide about a user and an app, and why. It counts the same ballots
- * in the same way, for a session that has not met any requirement. It grants and records nothing.
+ * Explains what the gate would decide about a user and an app. It counts the same ballots in the same way, for a session
+ * that has not met any requirement. It grants and records nothing.
  */
-export function explanationRoutes(options: {
+export function createExplanation(options: {
   readonly catalog: Pick<RunningCatalog, 'registered'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
   readonly locks: Pick<Locks, 'lockFor'>
@@ -92,11 +98,11 @@ export function explanationRoutes(options: {
   readonly ask: HubCalls['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
-}): WebRoutes {
+}): Explain {
   const { catalog, users, locks, requirements: kinds, ask, clock } = options
   const required = options.publicNames.appsOidcConnector
 
-  async function explain(userName: string, appName: string, way: Way) {
+  return async (userName, appName, way) => {
     const user = users.byName(userName)
     if (!user) throw userNotFound(userName)
     const app = catalog.registered().find(({ name }) => name === appName)
@@ -143,7 +149,10 @@ export function explanationRoutes(options: {
         required === null ? null : { required, signed_in_with: user.connector, met: !wrongConnector },
     }
   }
+}
 
+/** `GET /v1/webapi/access/explain`. */
+export function explanationRoutes(explain: Explain): WebRoutes {
   return {
     name: 'access-explain',
     prefix: '/v1/webapi/access',
@@ -155,7 +164,7 @@ export function explanationRoutes(options: {
           schema: {
             summary: 'Whether a user may open an app, and why',
             querystring: Query,
-            returns: Explanation,
+            returns: ExplanationSchema,
           },
         },
         ({ query: { user, app, way = 'browser' } }) => explain(user, app, way),

@@ -20,7 +20,8 @@ export interface ErrorPage {
   readonly link?: string
 }
 
-export type RenderError = (page: ErrorPage) => string
+/** `problem` is the cause of the page, for pages with more than `page` contains. */
+export type RenderError = (page: ErrorPage, request: FastifyRequest, problem: Problem) => string
 
 const OWN_CODES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
@@ -59,7 +60,8 @@ export function sendError(
   reply.code(status)
   if (isNavigation(request)) {
     const more = typeof members.link === 'string' ? { link: members.link } : {}
-    return reply.page(options.renderError({ status, title, code, detail, requestId: request.id, ...more }))
+    const page = { status, title, code, detail, requestId: request.id, ...more }
+    return reply.page(options.renderError(page, request, problem))
   }
   reply.type('application/problem+json')
   const heading = title || (STATUS_CODES[status] ?? 'Error')

@@ -4,6 +4,7 @@ import type { Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
 import { html } from '../pages/html.ts'
+import { texts } from '../pages/texts.ts'
 import type { RefusalRecord } from './host-router.ts'
 import { silence } from './http1-connection.ts'
 import { ownLines, pageElsewhere } from './page.ts'
@@ -79,7 +80,8 @@ export function refusalResponse(
 ): HubResponse {
   const { status, code, message } = problem
   if (!isNavigation(requesterOf(head))) return problemDocument(problem, requestId)
-  const title = STATUS_CODES[status] ?? 'Refused'
+  const titles = texts.en.error.titles
+  const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || 'Refused'
   // A host that is not served has no pages.
   const home = status === 421 ? `${hubOrigin}/` : '/'
   const body = html`<div class="card">

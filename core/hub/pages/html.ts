@@ -10,9 +10,15 @@ export const html = (htm as unknown as typeof htm.default).bind(h) as (
   ...values: unknown[]
 ) => VNode | VNode[]
 
-/** The markup as HTML text. */
+/** Characters that turn the direction of the text after them, which would make sentences around a name misleading. */
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g
+
+/** The markup as HTML text, without characters that change the direction of text. */
 export function renderMarkup(markup: Markup): string {
   if (markup === null) return ''
-  if (typeof markup === 'string') return renderToString(h('span', null, markup))
-  return (Array.isArray(markup) ? markup : [markup]).map((node) => renderToString(node)).join('')
+  const nodes = typeof markup === 'string' ? [h('span', null, markup)] : [markup].flat()
+  return nodes
+    .map((node) => renderToString(node))
+    .join('')
+    .replace(DIRECTIONS, '')
 }

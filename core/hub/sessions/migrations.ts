@@ -14,6 +14,8 @@ export interface SessionTable {
   readonly app_id: string | null
   readonly parent_id: string | null
   readonly client_ip: string
+  /** See `Session.client`. */
+  readonly client: string | null
   /** JSON. */
   readonly satisfied: string
   readonly created: number
@@ -83,6 +85,11 @@ export const sessionsMigrations: Migrations = {
     '0003-user-index': {
       async up(db) {
         await sql`CREATE INDEX sessions_user ON sessions (user_name)`.execute(db)
+      },
+    },
+    '0004-client': {
+      async up(db) {
+        await sql`ALTER TABLE sessions ADD COLUMN client text`.execute(db)
       },
     },
   },

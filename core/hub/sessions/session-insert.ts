@@ -37,6 +37,7 @@ export async function insertSession(
       app_id: input.appId ?? null,
       parent_id: input.parentId ?? null,
       client_ip: input.clientIp,
+      client: input.client ?? null,
       satisfied: JSON.stringify(input.satisfied ?? []),
       created: input.since ?? now,
       expires: input.expires,

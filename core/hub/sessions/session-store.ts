@@ -175,6 +175,7 @@ export function sessionOf(row: SessionTable): Session {
     appId: row.app_id,
     parentId: row.parent_id,
     clientIp: row.client_ip,
+    client: row.client ?? null,
     satisfied: Object.freeze(JSON.parse(row.satisfied)),
     created: row.created,
     expires: row.expires,

@@ -6,7 +6,8 @@ import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
-import { MezError } from '../../kernel/error.ts'
+import { MezError, messageOf } from '../../kernel/error.ts'
+import { AccessDenied } from './access-denied.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -38,10 +39,13 @@ export async function launch(
   // Redirects keep a fragment, and pages lose it.
   const direct = location?.startsWith(`https://${state.appHost}${publicNames.portSuffix}/`) ?? false
   if (!direct && mayHaveFragment(request, state))
-    return sendPage(reply, pages.keepFragment(`${request.url}&fragment=`))
-  if (location === null) return beginLogin(deps, reply, { state: desk.seal(state), connector })
+    return sendPage(reply, pages(request).keepFragment(`${request.url}&fragment=`))
+  if (location === null)
+    return beginLogin(deps, reply, { state: desk.seal(state), connector, appHost: state.appHost })
   reply.header('referrer-policy', 'no-referrer')
-  return state.fragment ? sendPage(reply, pages.restoreFragment(location)) : reply.redirect(location, 303)
+  return state.fragment
+    ? sendPage(reply, pages(request).restoreFragment(location))
+    : reply.redirect(location, 303)
 }
 
 /** Continues after a requirement of the app was met. Resolves to the next URL of the browser; see `SignInDesk.meet`. */
@@ -134,15 +138,22 @@ async function nextLocation(
       return target.href
     }
     default:
-      throw problemOf(outcome, app?.name ?? '')
+      throw await problemOf(deps, outcome, app, desk.seal(state))
   }
 }
 
-function problemOf({ outcome, status, code, subject, message, link }: Refusal, name: string): Problem {
+async function problemOf(
+  { explain, log }: Pick<SignInDeps, 'explain' | 'log'>,
+  refusal: Refusal,
+  app: App | undefined,
+  state: string,
+): Promise<Problem> {
+  const { outcome, status, code, subject, message, link } = refusal
+  const name = app?.display?.name ?? app?.name ?? ''
   if (outcome === 'stale') return stale()
   if (code === 'app_unknown') return new Problem(404, code, 'No application has this address.')
   if (code === 'protocol_mismatch') {
-    const detail = `${name} is not a web application. Open it from a terminal: msh app login ${name}`
+    const detail = `${name} is not a web application. Open it from a terminal: msh app login ${app?.name}`
     return new Problem(404, 'app_unknown', detail)
   }
   if (outcome === 'disabled') return new Problem(status, code, `${name} is switched off right now.`)
@@ -155,7 +166,22 @@ function problemOf({ outcome, status, code, subject, message, link }: Refusal, n
     code === 'role_missing' || code === 'label_mismatch'
       ? 'If you need it, ask an administrator for a role.'
       : 'Ask an administrator why.'
-  return new Problem(status, code, `${text} ${message ?? next}`, link === null ? {} : { link })
+  const members = link === null ? {} : { link }
+  const detail = `${text} ${message ?? next}`
+  if (!app || !subject) return new Problem(status, code, detail, members)
+  const found = subject.roles.includes('admin')
+    ? await explain(subject.user, app.name, 'browser').catch((error: unknown) => {
+        log.warn({ cause: messageOf(error) }, 'failed to explain a denial to an administrator')
+        return null
+      })
+    : null
+  const explanation = found && { appName: app.name, found }
+  return new AccessDenied(status, code, detail, members, {
+    app: name,
+    user: subject.user,
+    state,
+    explanation,
+  })
 }
 
 const LONGEST = 8_192

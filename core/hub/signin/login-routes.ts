@@ -19,7 +19,19 @@ const UNEXPECTED = 'sign_in_failed'
 export function beginLogin(
   deps: SignInDeps,
   reply: FastifyReply,
-  { state, connector }: { readonly state: string; readonly connector: string | null },
+  {
+    state,
+    connector,
+    appHost,
+    another = false,
+  }: {
+    readonly state: string
+    readonly connector: string | null
+    /** The app's host that the person asked for, which the page names. */
+    readonly appHost: string | null
+    /** The provider asks which account to use. */
+    readonly another?: boolean
+  },
 ): FastifyReply {
   const { methods, pages, publicNames } = deps
   const choices = methods().flatMap((method) => method.choices().map((choice) => ({ method, choice })))
@@ -31,12 +43,17 @@ export function beginLogin(
   // Only app sessions require the configured connector; the hub's own pages accept any.
   const wanted = connector ?? (choices.length === 1 ? choices[0]!.choice.id : null)
   if (wanted === null) {
-    const listed = choices.map(({ choice: { id, title } }) => ({
-      title,
-      href: `/web/login?state=${encodeURIComponent(state)}&connector=${encodeURIComponent(id)}`,
-    }))
-    // Omit the app's name: before sign-in, nothing may reveal whether the app exists.
-    return sendPage(reply, pages.chooser(listed))
+    const forms = new Map(methods().map((method) => [method, method.form?.(reply, { state }) ?? null]))
+    const query = `state=${encodeURIComponent(state)}${another ? '&another=1' : ''}`
+    const listed = choices
+      .filter(({ method }) => !forms.get(method))
+      .map(({ choice: { id, title, host } }) => ({
+        ...{ title, host },
+        href: `/web/login?${query}&connector=${encodeURIComponent(id)}`,
+      }))
+    // The host is named whether it has an app or not: before sign-in, nothing may reveal whether an app exists.
+    const shown = [...forms.values()].filter((form) => form !== null)
+    return sendPage(reply, pages(reply.request).chooser(listed, shown, appHost))
   }
   const found = choices.find(({ choice }) => choice.id === wanted)
   if (!found) {
@@ -47,7 +64,8 @@ export function beginLogin(
     throw new Problem(required ? 503 : 404, 'sign_in_unavailable', detail)
   }
   const path = `/v1/webapi/${found.method.name}/login/${encodeURIComponent(wanted)}`
-  return reply.redirect(`${publicNames.signInOrigin}${path}?state=${encodeURIComponent(state)}`, 302)
+  const more = another ? '&another=1' : ''
+  return reply.redirect(`${publicNames.signInOrigin}${path}?state=${encodeURIComponent(state)}${more}`, 302)
 }
 
 /** The routes where each sign-in method begins, and to which its provider sends the browser back. */
@@ -72,7 +90,8 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
     try {
       requireChoice(method, choice)
       if (!desk.open(state)) throw expired()
-      return await method.begin(request, reply, { choice, state })
+      const another = fieldOf(request.query, 'another') === '1'
+      return await method.begin(request, reply, { choice, state, another })
     } catch (error) {
       return fail({ method, choice, request, reply, error, state, recorded: false })
     }
@@ -127,7 +146,7 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
       state !== null && desk.open(state) ? `/web/login?state=${encodeURIComponent(state)}` : '/'
     return sendPage(
       reply.code(problem.status),
-      deps.pages.error({
+      deps.pages(request).error({
         status: problem.status,
         title: titleOf(problem),
         code: reason,

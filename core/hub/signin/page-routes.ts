@@ -63,14 +63,11 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     const apps = (await access.visible(subject))
       .filter(({ app }) => app.enabled)
       .map(({ app }) => ({ ...app, url: launchUrl(deps, app), state: deps.tunnel.stateOf(app).state }))
-    const links = [
-      { title: 'Your sessions', href: '/web/sessions' },
-      ...deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role)),
-    ]
+    const links = deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role))
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')
     const view: HomeView = { user: subject.user, roles: subject.roles, apps, links, locked }
-    return deps.home()?.(reply, view) ?? reply.page(pages.home(view))
+    return deps.home()?.(reply, view) ?? reply.page(pages(request).home(view))
   })
 
   app.get('/web/launch', page, async (request, reply) => {
@@ -85,6 +82,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     return beginLogin(deps, reply.header('cache-control', 'no-store'), {
       state: desk.seal(target),
       connector,
+      appHost: target.appHost,
     })
   })
 
@@ -95,29 +93,36 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     const state = sealed === undefined ? home : stateOf(request)
     const chosen = fieldOf(request.query, 'connector') ?? null
     const connector = (state.appHost === null ? null : publicNames.appsOidcConnector) ?? chosen
-    return beginLogin(deps, reply, { state: desk.seal(state), connector })
+    const another = fieldOf(request.query, 'another') === '1'
+    return beginLogin(deps, reply, { state: desk.seal(state), connector, another, appHost: state.appHost })
   })
 
   app.get('/web/logout', page, async (request, reply) => {
     const session = await hubSessionOf(request, sessions)
     if (!session) return reply.redirect('/web/signed-out', 302)
-    return reply.page(pages.signOut(session.user, countOf(session)))
+    return reply.page(pages(request).signOut(session.user, countOf(session)))
   })
 
   app.post('/web/logout', page, async (request, reply) => {
     requireOwnOrigin(deps, request)
     const session = await hubSessionOf(request, sessions)
     clearHubCookie(reply)
+    // Another account for the same target: the session here ends, and the provider asks which one.
+    const again = desk.open(fieldOf(request.body, 'again') ?? '')
+    if (again) {
+      if (session) await sessions.end([session.id], 'logout', sessions.subjectOf(session) ?? null)
+      return reply.redirect(`/web/login?state=${encodeURIComponent(desk.seal(again))}&another=1`, 303)
+    }
     if (!session) return reply.redirect('/web/signed-out', 303)
     const onward = await providerSignOut(deps, session)
     const everywhere = fieldOf(request.body, 'everywhere') === '1'
     const ids = everywhere ? ownOf(session).map(({ id }) => id) : [session.id]
     await sessions.end(ids, 'logout', sessions.subjectOf(session) ?? null)
     if (onward === null) return reply.redirect('/web/signed-out', 303)
-    return reply.page(pages.leaving(onward))
+    return reply.page(pages(request).leaving(onward))
   })
 
-  app.get('/web/signed-out', page, (_request, reply) => reply.page(pages.signedOut()))
+  app.get('/web/signed-out', page, (request, reply) => reply.page(pages(request).signedOut()))
 
   const ownOf = ({ user }: Session) => sessions.list().filter((each) => each.user === user)
 

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Access } from '../../api/access.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
@@ -13,6 +14,7 @@ import type { Users } from '../../api/users.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Log } from '../../kernel/log.ts'
+import type { Explain } from '../access/explanation.ts'
 import type { Locks } from '../access/lock.ts'
 import type { Requirements } from '../access/requirements.ts'
 import type { Activity } from '../cluster/session-activity.ts'
@@ -43,7 +45,11 @@ export interface SignInDeps {
   readonly revisions: Pick<Revisions, 'fresh'>
   /** The template of every page, and the pages of this room. */
   readonly template: Pages
-  readonly pages: SignInPages
+  readonly pages: (request: Pick<FastifyRequest, 'headers'>) => SignInPages
+  /** For administrators, on the page about a denial. */
+  readonly explain: Explain
+  /** What plugins add to the page "My account". Called on each visit. */
+  readonly sections: () => readonly NonNullable<WebRoutes['account']>[]
   readonly clock: Clock
   readonly log: Log
 }

@@ -3,6 +3,7 @@ import { Problem } from '../../api/problem.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { messageOf } from '../../kernel/error.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../limits/role-limits.ts'
+import { clientName } from './client-name.ts'
 import { hubSessionOf, setHubCookie } from './hub-cookie.ts'
 import { safePath } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -51,6 +52,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
         holder: user.holder,
         connector,
         clientIp: request.clientIp,
+        client: clientName(request.headers['user-agent']),
         expires,
         idleMs,
       })
@@ -97,6 +99,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'meet'> {
         holder: allowing.holder,
         connector: allowing.connector,
         clientIp,
+        client: program === 'cli' ? 'mezctl' : program,
         since,
         expires: Math.min(expires, latest),
         idleMs,

@@ -1,15 +1,18 @@
 import type { SignInDesk } from '../../api/sign-in.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
+import type { RenderError } from '../api-server/error-response.ts'
+import { AccessDenied } from './access-denied.ts'
+import { accountRoutes } from './account-routes.ts'
 import { meet } from './app-launch.ts'
 import { loginRoutes } from './login-routes.ts'
 import { meRoutes } from './me-routes.ts'
 import { pageRoutes, servePages } from './page-routes.ts'
-import { sessionPageRoutes } from './session-page-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 import { createDesk } from './sign-in-desk.ts'
 
 export interface SignInRoom {
   readonly desk: SignInDesk
+  readonly renderError: RenderError
   /** Their paths are complete, with empty prefixes. */
   readonly webRoutes: readonly WebRoutes[]
 }
@@ -20,6 +23,12 @@ export function createSignIn(deps: SignInDeps): SignInRoom {
   const desk: SignInDesk = { ...base, meet: (request, input) => meet(deps, base, request, input) }
   return {
     desk,
+    renderError: (page, request, problem) =>
+      problem instanceof AccessDenied
+        ? deps.pages(request).denied(page, problem.details)
+        : deps
+            .pages(request)
+            .error(page, request.subject && { name: request.subject.user, roles: request.subject.roles }),
     webRoutes: [
       {
         name: 'sign-in-pages',
@@ -28,7 +37,7 @@ export function createSignIn(deps: SignInDeps): SignInRoom {
           servePages(app, deps)
           pageRoutes(app, deps, desk)
           loginRoutes(app, deps, desk)
-          sessionPageRoutes(app, deps)
+          accountRoutes(app, deps)
         },
       },
       { name: 'me', prefix: '', routes: async (app) => meRoutes(app, deps) },

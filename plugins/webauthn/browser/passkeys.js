@@ -2,7 +2,8 @@
 ;(() => {
   const card = document.querySelector('[data-passkey]')
   if (!card) return
-  const { startAuthentication, startRegistration, browserSupportsWebAuthn } = globalThis.SimpleWebAuthnBrowser
+  const { startAuthentication, startRegistration, browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } =
+    globalThis.SimpleWebAuthnBrowser
   const status = card.querySelector('.status')
 
   /** Sentences in place of the browser's own, by the name of its error. */
@@ -73,27 +74,19 @@
     },
 
     async 'sign-in'() {
-      const { state } = card.dataset
       const asked = await post('/web/passkey/begin', {})
-      const response = await assert(asked)
-      await post('/web/passkey/finish', { state, ceremony: asked.ceremony, response })
-      globalThis.location.assign(`/web/continue?state=${encodeURIComponent(state)}`)
+      await signedIn(asked, await assert(asked))
     },
 
     async enrol() {
-      const token = globalThis.location.hash.slice(1)
       const asked = await post('/web/enrol/begin', { token })
       const response = await create(asked)
-      const { user } = await post('/web/enrol/finish', {
-        token,
-        ceremony: asked.ceremony,
-        response,
-        name: keyName(),
-      })
-      history.replaceState(null, '', '/web/enrol')
-      card.querySelector('[data-form]').hidden = true
-      say(`Passkey added for ${user}.`)
-      show('done')
+      const ready = card.querySelector('[data-user]').textContent
+      await post('/web/enrol/finish', { token, ceremony: asked.ceremony, response, name: keyName() })
+      sessionStorage.removeItem(TOKEN)
+      token = ''
+      say(`Passkey added for ${ready}.`)
+      after = 'done'
     },
 
     async add() {
@@ -116,17 +109,85 @@
     },
   }
 
+  async function signedIn({ ceremony }, response) {
+    const { state } = card.dataset
+    await post('/web/passkey/finish', { state, ceremony, response })
+    globalThis.location.assign(`/web/continue?state=${encodeURIComponent(state)}`)
+  }
+
+  /** A challenge is valid for a minute, so a new one is offered before it expires. */
+  const OFFER_MS = 50_000
+
+  /** Offers passkeys in the field of the sign-in page until the person chooses one or uses the button. */
+  async function offer() {
+    if (!(await browserSupportsWebAuthnAutofill())) return
+    card.querySelector('[data-autofill]').hidden = false
+    while (!busy) {
+      let asked
+      try {
+        asked = await post('/web/passkey/begin', {})
+      } catch {
+        return
+      }
+      const late = setTimeout(
+        () => globalThis.SimpleWebAuthnBrowser.WebAuthnAbortService.cancelCeremony(),
+        OFFER_MS,
+      )
+      try {
+        const response = await startAuthentication({ optionsJSON: asked.options, useBrowserAutofill: true })
+        busy = true
+        say('Signing in…')
+        await signedIn(asked, response)
+        return
+      } catch (error) {
+        busy = false
+        // The button, or the end of the offer, has cancelled it.
+        if (error.name === 'AbortError') continue
+        return void say(REASONS[error.name] ?? error.message, true)
+      } finally {
+        clearTimeout(late)
+      }
+    }
+  }
+
+  /** The token of an enrolment link survives a sign-in in this tab, and leaves the address bar at once. */
+  const TOKEN = 'mezite-enrolment'
+  let token = ''
+  let after = ''
+
+  async function look() {
+    token = globalThis.location.hash.slice(1) || sessionStorage.getItem(TOKEN) || ''
+    history.replaceState(null, '', '/web/enrol')
+    sessionStorage.setItem(TOKEN, token)
+    try {
+      const { user, expires, sign_in } = await post('/web/enrol/look', { token })
+      for (const one of card.querySelectorAll('[data-user]')) one.textContent = user
+      const time = card.querySelector('[data-expires]')
+      time.dateTime = expires
+      time.title = expires
+      time.textContent = new Date(expires).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
+      after = 'ready'
+      show(sign_in ? 'login_required' : 'ready')
+    } catch (error) {
+      sessionStorage.removeItem(TOKEN)
+      say(error.message, true)
+      show(error.code ?? '')
+    }
+  }
+
   let busy = false
   async function run(deed, ...args) {
     if (busy) return
     busy = true
-    show('')
+    if (deed !== 'enrol') show('')
     say(deed === 'rename' ? 'Saving…' : 'Waiting for your passkey…')
     try {
       await deeds[deed](...args)
+      if (deed === 'enrol') show(after)
     } catch (error) {
       say(REASONS[error.name] ?? error.message, true)
-      show(error.code ?? '')
+      if (deed === 'enrol' && !['login_required', 'link_refused'].includes(error.code)) show('ready')
+      else show(error.code ?? '')
     } finally {
       busy = false
     }
@@ -168,4 +229,6 @@
   })
 
   if (!browserSupportsWebAuthn()) say('This browser cannot use passkeys.', true)
+  else if (card.dataset.passkey === 'sign-in') offer()
+  if (card.dataset.passkey === 'enrol') look()
 })()

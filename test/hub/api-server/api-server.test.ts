@@ -297,7 +297,7 @@ t.test('the hub’s own host', async (t) => {
 
   await t.test('the page for another host leads to the hub, and does without its stylesheet', async (t) => {
     const names = { clusterName: 'example', hubOrigin: 'https://hub.test', signInOrigin: 'https://hub.test' }
-    const pages = createSignInPages(createPages({ publicNames: names }), names)
+    const pages = createSignInPages(createPages({ publicNames: names }), names)('en')
     const page = (status: number, code: string) =>
       pages.error({ status, code, title: '', detail: 'Why.', requestId: 'r' })
     const shown = page(421, 'misdirected_request')

@@ -61,7 +61,7 @@ export async function startWeb(
     hsts: true,
     version: '1.2.3',
     revisions: { fresh: () => view.fresh },
-    renderError: createSignInPages(pages, names).error,
+    renderError: (page) => createSignInPages(pages, names)('en').error(page),
     signInUrl: (path) => `/web/login?state=${encodeURIComponent(path)}`,
     identify: async ({ token }) =>
       token === 'alice' ? subject('alice', ['dev']) : token === 'root' ? subject('root', ['admin']) : null,

@@ -19,6 +19,7 @@ const row = (id: string, more: Partial<SessionTable> = {}): SessionTable => ({
   ...{
     parent_id: null,
     client_ip: '',
+    client: null,
     satisfied: '[]',
     created: 0,
     expires: 10_000,

@@ -147,6 +147,12 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
   const holders = new Map<string, string>()
   const users: Loose = {
     rolesOf: (name: string) => rolesBy.get(name) ?? [],
+    byName: (name: string) => ({
+      name,
+      ownRoles: [],
+      mappedRoles: rolesBy.get(name) ?? [],
+      connector: 'sso',
+    }),
     async signIn({ name, issuer, sub, mappedRoles }: Loose) {
       if (/[,\x00-\x1f]/.test(name)) throw new MezError('MEZ_USER_NAME_INVALID', 'bad name')
       const who = `${issuer}|${sub}`
@@ -165,7 +171,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     list: () => apps,
     servedByHub: ({ protocol }: App) => protocol === 'http',
   }
-  const answers = {
+  const answers: Loose = {
     decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,
     lock: null as Loose,
   }
@@ -217,7 +223,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     clock: { now: () => 0, monotonic: () => 0 },
   })
   server.setErrorHandler((error, request, reply) =>
-    sendError(error, request, reply, { log, renderError: pages.error, audit: { record: () => {} } }),
+    sendError(error, request, reply, { log, renderError: room.renderError, audit: { record: () => {} } }),
   )
   const challenges: Loose[] = []
   const challenge: Loose = async (asked: Loose) => {
@@ -254,7 +260,9 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     links: () => links,
     publicNames,
     template,
-    pages,
+    pages: ({ headers }) => pages(template.languageOf(headers['accept-language'])),
+    explain: async () => answers.explanation,
+    sections: () => mounted.flatMap(({ account }) => account ?? []),
     audit,
     revisions,
     clock: systemClock,

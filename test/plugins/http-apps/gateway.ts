@@ -87,6 +87,7 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
       appId: app.id,
       parentId: null,
       clientIp: '',
+      client: null,
       satisfied: [],
       created: 0,
       expires: Number.POSITIVE_INFINITY,

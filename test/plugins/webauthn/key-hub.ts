@@ -111,7 +111,7 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
     const holder = { name, visitor: hub.visitor(), key: new SoftKey(origin) }
     const token = await link(name, { sign_in: true })
     const enrolled = await enrol(holder, token, lie)
-    if (enrolled.status !== 200) throw new Error(`not enrolled: ${enrolled.code}`)
+    if (enrolled.status !== 303) throw new Error(`not enrolled: ${enrolled.code}`)
     const signedIn = await signIn(holder)
     if (signedIn.status !== 303) throw new Error(`not signed in: ${signedIn.code}`)
     return holder

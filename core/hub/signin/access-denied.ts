@@ -1,0 +1,29 @@
+import { Problem } from '../../api/problem.ts'
+import type { Explanation } from '../access/explanation.ts'
+
+/** What the page about a denial shows beside the problem. */
+export interface DenialDetails {
+  /** As people call the app. */
+  readonly app: string
+  readonly user: string
+  /** Sealed return target, for a sign-in with another account. */
+  readonly state: string
+  /** For administrators: what decided. */
+  readonly explanation: { readonly appName: string; readonly found: Explanation } | null
+}
+
+/** A signed-in person may not open an app. */
+export class AccessDenied extends Problem {
+  readonly details: DenialDetails
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    members: Readonly<Record<string, unknown>>,
+    details: DenialDetails,
+  ) {
+    super(status, code, message, members)
+    this.details = details
+  }
+}

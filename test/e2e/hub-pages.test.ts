@@ -1,0 +1,145 @@
+/** Every page that the hub renders itself, in a real browser: accessible, inert, and within 320 px. */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { BrowserContext, Page } from 'playwright-core'
+import t from 'tap'
+import { plugIn } from '../plugins/webauthn/virtual-key.ts'
+import { openHubPages, type Shot } from '../screenshots/hub-pages.ts'
+import { openBrowser } from './open-browser.ts'
+
+declare const document: {
+  title: string
+  documentElement: { scrollWidth: number; clientWidth: number }
+}
+
+const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const browser = await openBrowser(t)
+const pages = await openHubPages(t, browser)
+const { hub, lists, person, signInThrough, grant, link } = pages
+
+/** Runs axe in a world of its own, which the policy of the page does not restrict. */
+async function violations(page: Page): Promise<string[]> {
+  const cdp = await page.context().newCDPSession(page)
+  const { frameTree } = (await cdp.send('Page.getFrameTree')) as { frameTree: { frame: { id: string } } }
+  const { executionContextId } = await cdp.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id })
+  await cdp.send('Runtime.evaluate', { expression: source, contextId: executionContextId })
+  const { result } = await cdp.send('Runtime.evaluate', {
+    expression:
+      'axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))',
+    contextId: executionContextId,
+    awaitPromise: true,
+    returnByValue: true,
+  })
+  await cdp.detach()
+  return result.value as string[]
+}
+
+async function check(
+  t: Pick<import('tap').Test, 'strictSame' | 'not' | 'ok'>,
+  context: BrowserContext,
+  shots: readonly Shot[],
+) {
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (/Content Security Policy|Trusted/i.test(message.text())) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  await page.setViewportSize({ width: 320, height: 640 })
+  for (const { name, open } of shots) {
+    await open(page)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      t.strictSame(await violations(page), [], `${name}, ${colorScheme}: axe`)
+    }
+    const { title, documentElement } = await page.evaluate(() => ({
+      title: document.title,
+      documentElement: {
+        scrollWidth: document.documentElement.scrollWidth,
+        clientWidth: document.documentElement.clientWidth,
+      },
+    }))
+    t.not(title, 'owned', `${name}: hostile text stays text`)
+    t.ok(documentElement.scrollWidth <= documentElement.clientWidth, `${name}: fits into 320 px`)
+  }
+  t.strictSame(complaints, [], 'nothing on these pages breaks their policy')
+  await page.close()
+}
+
+t.test('150, 151, 156 pages before sign-in', async (t) => {
+  await check(t, await person(), lists.stranger)
+})
+
+t.test('150, 151 pages of a person without a role', async (t) => {
+  const carol = await person()
+  await signInThrough(await carol.newPage(), 'carol@example.com')
+  await check(t, carol, lists.carol)
+  const page = await carol.newPage()
+  await page.goto(`${hub.appUrl('payroll')}/`)
+  t.equal(await page.locator('#why').count(), 0, 'nobody else sees what decided')
+  await page.getByRole('button', { name: 'Use another account' }).click()
+  await page.waitForURL(/\/web\/login\?/)
+  t.match(await page.textContent('main'), 'payroll.apps.mezite.localhost', 'the same application')
+})
+
+t.test('150, 151 pages of an administrator, who sees what decided', async (t) => {
+  const root = await person()
+  await signInThrough(await root.newPage(), 'root@example.com')
+  await grant('root@example.com', ['admin', 'platform', 'strict'])
+  await check(t, root, lists.root)
+  const page = await root.newPage()
+  await page.goto(`${hub.appUrl('payroll')}/`)
+  const why = page.locator('section', { has: page.locator('#why') })
+  t.match(await why.textContent(), /allow team=platform\s*the application has team=finance/)
+  t.equal(
+    await why.getByRole('link', { name: 'platform' }).getAttribute('href'),
+    '/web/admin/roles/platform?at=allow.app_labels.team',
+  )
+})
+
+t.test('an enrolment link names account and deadline, signs in, and says when it was used', async (t) => {
+  const context = await person()
+  const page = await context.newPage()
+  await plugIn(page)
+  const address = await link()
+  await page.goto(address)
+  await page.locator('[data-go]').waitFor()
+  t.match(await page.textContent('main'), /For lena\. This link works once, until \d/)
+  t.notMatch(page.url(), '#', 'the token leaves the address bar')
+  await page.locator('[data-go]').click()
+  await page.locator('[data-when="done"] a').click()
+  await page.waitForURL(`${hub.signInUrl}/`)
+  t.equal(await page.textContent('.menu strong'), 'lena')
+  await page.goto('about:blank')
+  await page.goto(address)
+  await page.locator('[data-when="link_refused"]').waitFor()
+
+  await page.goto(`${hub.signInUrl}/web/account`)
+  t.match(await page.textContent('#sessions'), /Chrome on Linux[\s\S]*this browser/)
+  t.match(await page.textContent('#passkeys'), 'My passkey')
+})
+
+t.test('pages speak German where the browser prefers it', async (t) => {
+  const context = await person({ locale: 'de-DE' })
+  const page = await context.newPage()
+  await page.goto(`${hub.appUrl('grafana')}/`)
+  t.equal(await page.getAttribute('html', 'lang'), 'de')
+  t.match(await page.textContent('main'), 'und weiter zu grafana.apps.mezite.localhost')
+  await page.goto(`${hub.appUrl('grafana')}/.mezite/nothing`)
+  t.match(await page.textContent('h1'), 'Diese Seite gibt es nicht')
+})
+
+t.test('without script the pages say the same', async (t) => {
+  const context = await person({ javaScriptEnabled: false })
+  const page = await context.newPage()
+  await signInThrough(page, 'carol@example.com')
+  await page.goto(`${hub.signInUrl}/web/account`)
+  t.match(await page.textContent('time'), /^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/)
+  await page.locator('#sessions .confirm summary').last().click()
+  await page
+    .getByRole('button', { name: /^End Chrome on Linux/ })
+    .last()
+    .click()
+  await page.waitForURL(/\/web\/(signed-out|account)/)
+})
