@@ -13,7 +13,9 @@ const app = {
 /** The status and the code of the response; `asked` is what the gate was asked. */
 async function respond(refusal: Partial<Refusal>, more: object = {}, known: App | undefined = app) {
   const asked: unknown[] = []
+  const recorded: unknown[] = []
   const deps = {
+    audit: { record: (event: { reason: string }) => recorded.push(event.reason) },
     access: {
       admit(query: unknown) {
         asked.push(query)
@@ -30,7 +32,7 @@ async function respond(refusal: Partial<Refusal>, more: object = {}, known: App 
   const result = await admit(deps, request, 'r', { appId: 'a', sessionId: 's' })
   const { status, body } = result as { status: number; body: string }
   return {
-    asked,
+    ...{ asked, recorded },
     status,
     code: result.kind === 'admitted' ? null : (JSON.parse(body) as { code: string }).code,
   }
@@ -48,16 +50,18 @@ t.test('each refusal is a status and a code, never a redirect', async (t) => {
     [{ outcome: 'unavailable', status: 503, code: 'audit_unavailable' }, 503, 'audit_unavailable'],
   ]
   for (const [refusal, status, code] of refusals) {
-    const { asked, ...response } = await respond(refusal)
+    const { asked, recorded, ...response } = await respond(refusal)
     t.strictSame(response, { status, code })
+    const recordedByTheGate = refusal.outcome === 'denied' || refusal.outcome === 'required'
+    t.strictSame(recorded, recordedByTheGate ? [] : [code], 'its id leads to the reason, recorded once')
     t.match(asked, [{ who: { kind: 'cert', sessionId: 's' }, app, protocol: 'http', objection: null }])
   }
 })
 
 t.test('a stream serves its one app, and none of the paths that the hub reserves', async (t) => {
   for (const more of [{ host: { host: 'b.apps.test' } }, { target: '/.mezite/session' }]) {
-    const { asked, ...response } = await respond({}, more)
+    const { asked, recorded, ...response } = await respond({}, more)
     t.strictSame(response, { status: 421, code: 'misdirected' })
-    t.strictSame(asked, [])
+    t.strictSame({ asked, recorded }, { asked: [], recorded: [] }, 'counted only')
   }
 })
