@@ -9,7 +9,7 @@ import { unlimited } from '../start-one-hub.ts'
 
 const AGENTS = 1_000
 const LIMIT_MS = 30_000
-const RESTARTS = 5
+const RESTARTS = 3
 
 export const reconnects = {
   name: 'reconnects',

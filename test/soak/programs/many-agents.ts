@@ -14,7 +14,7 @@ export interface ManyAgentsJob {
   readonly joins: readonly { readonly hostname: string; readonly token: string }[]
 }
 
-const AT_ONCE = 20
+const AT_ONCE = 8
 
 async function run({ proxy, pin, dir, joins }: ManyAgentsJob): Promise<void> {
   const { log } = memoryLog()
