@@ -39,7 +39,7 @@ t.test('B17 B33 E76 without a session: navigation 302, everything else 401', asy
   const frame = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: iframe']
   const framed = await raw(gateway, anonymous('GET /', ...frame))
   t.match(framed, /^HTTP\/1.1 401 [\s\S]*target="_blank"/)
-  t.match(framed, "frame-ancestors 'self' https://*.apps.test; style-src", 'apps of the domain may show it')
+  t.match(framed, "frame-ancestors 'self' https://*.apps.test;", 'apps of the domain may show it')
   for (const dest of ['frame', 'embed', 'object', 'fencedframe'])
     t.match(
       await raw(gateway, anonymous('GET /', 'Sec-Fetch-Mode: navigate', `Sec-Fetch-Dest: ${dest}`)),
@@ -84,13 +84,16 @@ t.test('the order of answers: denied, requirement, disabled, audit, stale', asyn
   const allowed = state.decision
   state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
   const page = await raw(gateway, ask('GET /', ...NAVIGATE))
-  t.match(page, /^HTTP\/1.1 403 [\s\S]*<code>role_missing<\/code>[\s\S]*Request<\/dt><dd><code>[\w-]{36}</)
-  t.match(page, /<a href="\/.mezite\/">Your applications<\/a>/, 'a next step')
+  t.match(
+    page,
+    /^HTTP\/1.1 403 [\s\S]*<code[^>]*>role_missing<\/code>[\s\S]*Request<\/dt><dd><code[^>]*>[\w-]{36}</,
+  )
+  t.match(page, /<a [^>]*href="\/.mezite\/">Your applications<\/a>/, 'a next step')
   t.notMatch(page, 'Try again', 'where trying again changes nothing')
   t.match(page, /Content-Security-Policy: default-src 'none'/)
   t.match(gateway.records[0], { type: 'access.denied', success: false, reason: 'role_missing', user: 'ann' })
   state.decision = { ...state.decision, reason: 'locked', message: 'Call <b>4711' }
-  t.match(await raw(gateway, ask('GET /', ...NAVIGATE)), /^HTTP\/1.1 403 [\s\S]*Call &#60;b&#62;4711/)
+  t.match(await raw(gateway, ask('GET /', ...NAVIGATE)), /^HTTP\/1.1 403 [\s\S]*Call &lt;b>4711/)
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 [\s\S]*"code":"locked"[\s\S]*Call <b>4711"/)
   state.later = true
   t.match(await raw(gateway, ask('GET /')), /^HTTP\/1.1 403 /, 'a decision that takes time')
