@@ -15,7 +15,9 @@ export const idleClients = {
   name: 'idle-clients',
   summary: `memory of the hub for each of ${CLIENTS} TLS clients that keep their connection after one request`,
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const { many, hubPid } = await machine.ours()
+    const { many, hubPid, agentPid } = await machine.ours()
+    await pause(SETTLE_MS)
+    const agentMb = residentKb(agentPid) / 1_000
     const load = await machine.load()
     const hold = (count: number) =>
       begin(load, {
@@ -32,6 +34,10 @@ export const idleClients = {
     const grown = (residentKb(hubPid) - before) / CLIENTS
     await hold(0)
     return [
+      {
+        what: 'idle agent',
+        ...{ ours: agentMb, unit: 'MB', against: null, ratio: null, goal: most(80, 60) },
+      },
       {
         what: 'memory for an idle TLS client',
         ...{ ours: grown, unit: 'KB', against: null, ratio: null, goal: most(60, 40) },

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../../core/testing/index.ts'
 import { hubConfig } from '../../../examples/cluster/resources.ts'
 import type { BenchMachine } from '../bench-machine.ts'
+import { residentKb } from '../processes.ts'
 import { type Figure, type Goal, most } from '../row.ts'
 import { median } from '../statistics.ts'
 
@@ -14,16 +15,20 @@ const MEZCTL = here('../../../oclif-cli/mezctl/mezctl.js')
 const MSH = here('../../../oclif-cli/msh/msh.js')
 const SOURCE = '--conditions=mezite-source'
 const DEADLINE_MS = 30_000
+const SETTLE_MS = 2_000
 
 export const starts = {
   name: 'starts',
-  summary: 'from start to ready of a hub that has its data, and to the first output of mezctl and msh',
+  summary:
+    'start to ready of a hub that has its data, its memory then, and the first output of mezctl and msh',
   async run(machine: BenchMachine): Promise<Figure[]> {
-    const figures = [await hubStart(machine, 'hub start, embedded database', undefined, most(2000, 1000))]
+    const embedded = { ready: most(2000, 1000), idle: most(260, 200) }
+    const figures = await hubStart(machine, 'embedded database', undefined, embedded)
     const postgres = await machine.postgres()
     if (postgres !== null) {
       const databaseUrl = await postgres.createDatabase()
-      figures.push(await hubStart(machine, 'hub start, PostgreSQL', databaseUrl, most(700, 500)))
+      const goals = { ready: most(700, 500), idle: most(120, 100) }
+      figures.push(...(await hubStart(machine, 'PostgreSQL', databaseUrl, goals)))
     }
     figures.push(await firstOutput(machine, 'mezctl --help to first output', MEZCTL))
     figures.push(await firstOutput(machine, 'msh --help to first output', MSH))
@@ -40,16 +45,16 @@ async function repeated(machine: BenchMachine, once: () => Promise<number>): Pro
   return median(times)
 }
 
-const alone = (what: string, ours: number, goal: Goal): Figure => ({
-  ...{ what, ours, unit: 'ms', against: null, ratio: null, goal },
+const alone = (what: string, ours: number, goal: Goal, unit = 'ms'): Figure => ({
+  ...{ what, ours, unit, against: null, ratio: null, goal },
 })
 
 async function hubStart(
   machine: BenchMachine,
   what: string,
   databaseUrl: string | undefined,
-  goal: Goal,
-): Promise<Figure> {
+  goals: { readonly ready: Goal; readonly idle: Goal },
+): Promise<Figure[]> {
   machine.options.progress(`  ${what}`)
   const dir = join(machine.dir, what.replaceAll(/\W+/g, '-'))
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -59,17 +64,26 @@ async function hubStart(
   const hub = { name: 'hub', dataDir: dir, port: hubPort, diagnosticsPort, proxy: {} }
   const text = hubConfig({ hub, publicPort: hubPort, plugins: {}, ...names, databaseUrl })
   writeFileSync(file, text, { mode: 0o600 })
+  const idle: number[] = []
   const once = async () => {
     const begun = performance.now()
     const child = machine.children.spawn(process.execPath, [SOURCE, HUB, 'start', '--config', file])
     try {
       await ready(diagnosticsPort)
-      return performance.now() - begun
+      const took = performance.now() - begun
+      // What the start alone needed may go.
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+      idle.push(residentKb(child.pid ?? 0) / 1_000)
+      return took
     } finally {
       await machine.children.end(child)
     }
   }
-  return alone(what, await repeated(machine, once), goal)
+  const took = await repeated(machine, once)
+  return [
+    alone(`hub start, ${what}`, took, goals.ready),
+    alone(`idle hub, ${what}`, median(idle), goals.idle, 'MB'),
+  ]
 }
 
 async function ready(port: number): Promise<void> {
