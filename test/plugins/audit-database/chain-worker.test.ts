@@ -137,7 +137,7 @@ t.test('M158 what the thread holds counts: ten events that are not committed clo
 
 t.test('M158 a thread that hangs closes the gate; another one stores each event once', async (t) => {
   await empty()
-  const audit = await startAudit(t as unknown as Tap, 1_000)
+  const audit = await startAudit(t as unknown as Tap, 3_000)
   const hung = threads.at(-1)!
   const ended = once(hung, 'exit')
   const release = await lockTable()
