@@ -71,6 +71,18 @@ export function open(config: DatabaseConfig, limits = postgresLimits): Promise<O
   return openDatabase(config, { log: keptLog(), limits })
 }
 
+/** For tests of other things, on a machine that is busy with other work. */
+const PATIENT = {
+  ...postgresLimits,
+  ...{
+    connectMs: 30_000,
+    statementMs: 60_000,
+    answerMs: 70_000,
+    idleInTransactionMs: 60_000,
+    lockMs: 30_000,
+  },
+}
+
 /** A database with these tables, for tests that do not depend on its kind; `close` removes it. */
 export async function openTestDatabase(
   migrations: readonly Migrations[],
@@ -78,7 +90,7 @@ export async function openTestDatabase(
 ): Promise<OpenDatabase & { readonly dataDir: string }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'mezite-database-'))
   const { config, drop } = await createTestDatabase(dataDir)
-  const database = await openDatabase(config, { log })
+  const database = await openDatabase(config, { log, limits: PATIENT })
   await database.migrate(migrations)
   return {
     ...database,
