@@ -105,7 +105,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     requirements,
   } = rooms
   const { sessions, joins, tunnel, registry, peers, cuts, activity, pages, signIn, explain } = rooms
-  const parts = Object.entries(hubServices).map(
+  const provided = Object.entries(hubServices).map(
     ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
   )
 
@@ -115,7 +115,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
   const certified: CertifiedHttp = { accept: (stream, info) => browsers.accept(stream, info) }
-  kernel.setup([...parts, [certifiedHttp, certified]])
+  kernel.setup([...provided, [certifiedHttp, certified]])
   await startRooms(rooms, roomsOptions)
   onClose(() => kernel.stop())
   // Runs before plugins stop, so that audit events still reach their sinks.

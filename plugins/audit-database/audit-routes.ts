@@ -5,7 +5,7 @@ import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
 import { eventTypes, storedTypes } from './event-types.ts'
 import { exportEvents, MOST_EXPORTED } from './export.ts'
-import { recordRead } from './read-record.ts'
+import { recordRead } from './record-reader.ts'
 import type { Tail } from './tail.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

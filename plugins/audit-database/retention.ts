@@ -21,7 +21,7 @@ interface Row extends Link {
 
 type Gone = Start['checkpoint']
 
-export interface PrunerParts {
+export interface PrunerDeps {
   readonly database: Database
   readonly retentionMs: number
   /** A PostgreSQL role that deletes, if the hub's own role may not. */
@@ -35,8 +35,8 @@ export interface PrunerParts {
  * Deletes events that are older than the retention, a bounded piece at a time, so that writers never wait long. After each
  * piece it signs the new start of the trail, which distinguishes deletion by retention from deletion by an attacker.
  */
-export function createPruner(parts: PrunerParts) {
-  const { database, retentionMs, key, clock, log } = parts
+export function createPruner(deps: PrunerDeps) {
+  const { database, retentionMs, key, clock, log } = deps
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let working: Promise<unknown> = Promise.resolve()
@@ -98,7 +98,7 @@ export function createPruner(parts: PrunerParts) {
   }
 
   async function remove(trx: Transaction, seq: number, checkpoint: number): Promise<void> {
-    const role = parts.retentionRole
+    const role = deps.retentionRole
     if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
     await sql`DELETE FROM audit_database_events WHERE seq <= ${seq}`.execute(trx)
     await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint}`.execute(trx)

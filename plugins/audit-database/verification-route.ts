@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Audit, Database, Log, WebRoutes } from '@mezite/core'
 import { messageOf, Problem, Type } from '@mezite/core'
 import type { CheckpointKey } from './checkpoint-key.ts'
-import { recordRead } from './read-record.ts'
+import { recordRead } from './record-reader.ts'
 import { type Noted, verifyTrail } from './verification.ts'
 
 const TELL_MS = 1_000
@@ -32,17 +32,17 @@ interface Deps {
  * `GET /v1/webapi/audit/verify`, for admins: NDJSON, `{"events": 1200}` about once a second while it reads, then the report.
  * One at a time on each hub (429 `verify_running`).
  */
-export function verifyRoute(parts: Deps): WebRoutes {
+export function verifyRoute(deps: Deps): WebRoutes {
   let running = false
 
   async function* report(byCaller: Noted | null): AsyncGenerator<string> {
     try {
-      const reading = verifyTrail(parts.database, parts.key(), { byCaller, byHub: parts.newest() })
+      const reading = verifyTrail(deps.database, deps.key(), { byCaller, byHub: deps.newest() })
       for (let reportedAt = performance.now(); ; ) {
         const { value, done } = await reading.next()
         if (done) {
           const { ok, findings } = value
-          if (!ok) parts.log.error({ findings }, 'the audit trail differs from what was recorded')
+          if (!ok) deps.log.error({ findings }, 'the audit trail differs from what was recorded')
           yield `${JSON.stringify(value)}\n`
           return
         }
@@ -51,7 +51,7 @@ export function verifyRoute(parts: Deps): WebRoutes {
         yield `${JSON.stringify({ events: value })}\n`
       }
     } catch (error) {
-      parts.log.error({ error: messageOf(error) }, 'failed to verify the audit trail')
+      deps.log.error({ error: messageOf(error) }, 'failed to verify the audit trail')
       throw error
     } finally {
       running = false
@@ -77,7 +77,7 @@ export function verifyRoute(parts: Deps): WebRoutes {
             )
           const [number, hash] = (request.query as { checkpoint?: string }).checkpoint?.split(':') ?? []
           const noted = number && hash ? { number: Number(number), hash } : null
-          recordRead(parts.audit, request.actor, 'audit/verify')
+          recordRead(deps.audit, request.actor, 'audit/verify')
           running = true
           const stream = Readable.from(report(noted))
           stream.on('error', () => {})

@@ -16,7 +16,7 @@ const DEFAULT_TTL_MS = 12 * HOUR_MS
 const LONGEST_TTL_MS = 24 * HOUR_MS
 const FIELDS = new Set(['code', 'verifier', 'public_key', 'ttl_seconds'])
 
-export interface CertificateParts {
+export interface CertificateDeps {
   readonly audit: Pick<Audit, 'record'>
   readonly authorities: Pick<Authorities, 'issueUser' | 'bundle'>
   readonly commandLogins: CommandLogins
@@ -30,8 +30,8 @@ export interface CertificateParts {
  * `POST /v1/webapi/user-certs`: exchanges the code of a sign-in and a public key for a session and its certificate. The
  * certificate never contains what the person may do.
  */
-export function certificateRoute(parts: CertificateParts): WebRoutes {
-  const { audit, authorities, commandLogins, publicNames, sessions, log } = parts
+export function certificateRoute(deps: CertificateDeps): WebRoutes {
+  const { audit, authorities, commandLogins, publicNames, sessions, log } = deps
   const access = { config: { access: 'public', rate: 'tokens' } } as const
 
   return {

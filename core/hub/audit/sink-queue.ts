@@ -62,9 +62,9 @@ export interface Delivery {
 
 export function createDelivery(
   sink: AuditSink,
-  parts: { log: Log; clock: Clock; limits: DeliveryLimits },
+  deps: { log: Log; clock: Clock; limits: DeliveryLimits },
 ): Delivery {
-  const { log, clock, limits } = parts
+  const { log, clock, limits } = deps
   const enforced = sink.guarantee === 'enforced'
   const most = enforced ? limits.overfull : limits.full
   const mostAtOnce = Math.min(sink.batch ?? limits.batch, MOST_AT_ONCE)

@@ -29,7 +29,7 @@ interface StepBody {
   readonly force?: boolean
 }
 
-export interface AuthorityParts {
+export interface AuthorityDeps {
   readonly authorities: Pick<Authorities, 'bundle' | 'keys'> & { readonly rotate: Rotate }
   /** Agents and join tokens that the next step would lock out. */
   readonly waiting: (name: AuthorityName) => Promise<readonly Waiting[]>
@@ -41,8 +41,8 @@ export interface AuthorityParts {
  * `GET /v1/webapi/auth/export/{hub-ca,agent-ca,user-ca}`: certificates as PEM, never keys. `GET` and `POST
  * /v1/webapi/auth/rotate/…`: the state of a rotation, and its next step.
  */
-export function authorityRoutes(parts: AuthorityParts): WebRoutes {
-  const { authorities } = parts
+export function authorityRoutes(deps: AuthorityDeps): WebRoutes {
+  const { authorities } = deps
 
   async function show(name: AuthorityName) {
     const keys = authorities.keys(name)
@@ -57,7 +57,7 @@ export function authorityRoutes(parts: AuthorityParts): WebRoutes {
         expires: timeOf(expires),
       })),
       steps: STEPS_OF[phase],
-      waiting: (await waitingFor(name, parts)).map(({ until, ...who }) => ({ ...who, until: timeOf(until) })),
+      waiting: (await waitingFor(name, deps)).map(({ until, ...who }) => ({ ...who, until: timeOf(until) })),
     }
   }
 
@@ -76,7 +76,7 @@ export function authorityRoutes(parts: AuthorityParts): WebRoutes {
           { ...admin, schema: { body: Body } },
           async (request) => {
             const { step, force = false } = request.body
-            if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, parts)
+            if (!force && step !== 'start' && step !== 'rollback') await refuseLosses(name, step, deps)
             await authorities.rotate(name, step, request.actor)
             return show(name)
           },
@@ -87,7 +87,7 @@ export function authorityRoutes(parts: AuthorityParts): WebRoutes {
 }
 
 /** The agents, join tokens and logins that the next forward step would lock out. */
-async function waitingFor(name: AuthorityName, { authorities, waiting, sessions, clock }: AuthorityParts) {
+async function waitingFor(name: AuthorityName, { authorities, waiting, sessions, clock }: AuthorityDeps) {
   const keys = authorities.keys(name)
   const phase = phaseOf(keys)
   if (phase === 'standby' || (name !== 'hub-ca' && phase === 'started')) return []
@@ -103,10 +103,10 @@ async function waitingFor(name: AuthorityName, { authorities, waiting, sessions,
   return found
 }
 
-async function refuseLosses(name: AuthorityName, step: RotationStep, parts: AuthorityParts): Promise<void> {
+async function refuseLosses(name: AuthorityName, step: RotationStep, deps: AuthorityDeps): Promise<void> {
   // Only forward steps lock anybody out. The rotation itself refuses steps that do not belong to this phase.
-  if (!STEPS_OF[phaseOf(parts.authorities.keys(name))].includes(step)) return
-  const found = await waitingFor(name, parts)
+  if (!STEPS_OF[phaseOf(deps.authorities.keys(name))].includes(step)) return
+  const found = await waitingFor(name, deps)
   if (found.length === 0) return
   const [first] = found
   const who = `${first?.kind} ${first?.name}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`

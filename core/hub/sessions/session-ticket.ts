@@ -14,7 +14,7 @@ const READS = 5
 const WAITING = 200
 const WAIT_MS = 2_000
 
-export interface HandoverParts {
+export interface SessionTicketDeps {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'catchUp'>
   /** The hub session, while it is live and its user name still belongs to the same user. */
@@ -34,8 +34,8 @@ export interface HandoverParts {
  * One-use codes. One UPDATE spends a code, even when it is used with the wrong app or nonce. `redeem` also throws
  * `Problem` 503 `handover_busy`, without spending the code.
  */
-export function createSessionTickets(parts: HandoverParts): SessionTickets {
-  const { db, revisions, living, insert, opened, endReplayed, clock } = parts
+export function createSessionTickets(deps: SessionTicketDeps): SessionTickets {
+  const { db, revisions, living, insert, opened, endReplayed, clock } = deps
   const tables = db.withTables<SessionTables>()
   const takeTurn = createSemaphore({
     ...{ atOnce: READS, waiting: WAITING, waitMs: WAIT_MS },

@@ -4,7 +4,7 @@ import { type AuditInput, Problem } from '@mezite/core'
 import { memoryLog } from '@mezite/core/testing'
 import Fastify from 'fastify'
 import t from 'tap'
-import { type CertificateParts, certificateRoute } from '../../../plugins/user-certs/certificate-route.ts'
+import { type CertificateDeps, certificateRoute } from '../../../plugins/user-certs/certificate-route.ts'
 import { publicPem } from './sign-in-person.ts'
 
 const HOUR_MS = 3_600_000
@@ -39,7 +39,7 @@ async function start(broken = false) {
     publicNames: { clusterName: 'test' },
     sessions: { end: async (...args: unknown[]) => void ended.push(args) },
     log,
-  } as unknown as CertificateParts
+  } as unknown as CertificateDeps
   const web = Fastify()
   web.setErrorHandler((error, _request, reply) => {
     const { status, code } = error instanceof Problem ? error : { status: 500, code: 'internal' }
