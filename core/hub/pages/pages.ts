@@ -137,7 +137,7 @@ export function createPages(options: {
                   html`<a href=${origin + href} aria-current=${href === current ? 'page' : undefined}>${title}</a>`,
               )}</nav>`,
               html`<details class="menu">
-                <summary aria-label=${words.menu(user.name)}><span class="avatar" aria-hidden="true">${initialOf(user.name)}</span><span>${user.name}</span></summary>
+                <summary aria-label=${words.menu(user.name)}><span class="avatar" data-initial=${initialOf(user.name)}></span><span>${user.name}</span></summary>
                 <div>
                   <p><span class="quiet">${words.signedInAs}</span><br /><strong>${user.name}</strong></p>
                   <a href=${`${origin}/web/account`}>${icon('user')} ${words.account}</a>

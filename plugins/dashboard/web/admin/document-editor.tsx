@@ -127,9 +127,8 @@ export function DocumentEditor(props: {
           onChange={setText}
         />
         <div>
-          <p class="help">{a('editorHelp', { kind })}</p>
+          <p class="help">{a('editorHelp')}</p>
           {kind === 'oidc' && <p class="help">{a('secretHelp')}</p>}
-          {fault && <p class="notice bad">{fault.message.split('\n')[0]}</p>}
           <ActionError error={refused ?? save.error} />
           {preview && <Changes preview={preview} />}
           <div class="actions">
@@ -159,12 +158,12 @@ function marksOf(
   read: ReturnType<typeof parseDocument>,
   fault: ReturnType<typeof parseDocument>['errors'][number] | undefined,
 ): readonly Mark[] {
-  if (fault) return [{ from: fault.pos[0], to: fault.pos[1], message: fault.message.split('\n')[0] ?? '' }]
+  if (fault) return [{ from: fault.pos[0], message: fault.message.split('\n')[0] ?? '' }]
   const { problems } = (error?.problem ?? {}) as { problems?: readonly { path: string; message: string }[] }
   return (problems ?? []).map(({ path, message }) => {
     const node = read.getIn(path.split('.'), true) as { range?: readonly number[] } | undefined
-    const [from = 0, to = 0] = node?.range ?? []
-    return { from, to, message: `${path}: ${message}` }
+    const [from = 0] = node?.range ?? []
+    return { from, message: `${path}: ${message}` }
   })
 }
 

@@ -1,20 +1,22 @@
 import { useEffect, useRef } from 'preact/hooks'
-import type { Editor } from './code-mirror.ts'
+import { a } from './text.ts'
 
-/** A fault at a range of characters. */
+/** A fault at a position of the text. */
 export interface Mark {
   readonly from: number
-  readonly to: number
   readonly message: string
 }
 
-/**
- * A text editor for YAML with completion by a JSON Schema. The editor is loaded when it is needed; until then, and if that
- * fails, a plain text field takes its place.
- */
+interface Schema {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+}
+
+/** A text field for YAML that lists its faults by line, and the keys of the document with what they mean. */
 export function YamlEditor(props: {
   readonly label: string
   readonly text: string
+  /** JSON Schema of `spec`. */
   readonly schema: object | undefined
   readonly marks: readonly Mark[]
   /** Path of keys to show first, such as `allow.app_labels.env`. */
@@ -22,41 +24,82 @@ export function YamlEditor(props: {
   onChange(text: string): void
 }) {
   const { label, text, schema, marks, at, onChange } = props
-  const host = useRef<HTMLDivElement>(null)
-  const editor = useRef<Editor | null>(null)
-  const latest = useRef(props)
-  latest.current = props
+  const field = useRef<HTMLTextAreaElement>(null)
 
+  const show = (from: number) => {
+    const end = text.indexOf('\n', from)
+    field.current?.focus()
+    field.current?.setSelectionRange(from, end < 0 ? text.length : end)
+  }
   useEffect(() => {
-    let closed = false
-    void import('./code-mirror.ts').then(({ createEditor }) => {
-      if (closed || !host.current) return
-      editor.current = createEditor(host.current, {
-        label,
-        text: latest.current.text,
-        schema: () => latest.current.schema,
-        onChange: (changed) => latest.current.onChange(changed),
-      })
-      if (at !== null) editor.current.reveal(at)
-    })
-    return () => {
-      closed = true
-      editor.current?.close()
-      editor.current = null
-    }
+    const place = at === null ? null : placeOf(text, at.split('.'))
+    if (place !== null) show(place)
   }, [])
-  useEffect(() => editor.current?.setText(text), [text])
-  useEffect(() => editor.current?.setMarks(marks), [marks, schema])
 
   return (
-    <div ref={host} class="code-editor">
+    <div>
       <textarea
+        ref={field}
+        class="code-editor"
         aria-label={label}
+        aria-invalid={marks.length > 0}
         value={text}
         spellcheck={false}
-        rows={20}
+        rows={Math.max(18, text.split('\n').length + 2)}
         onInput={(event) => onChange(event.currentTarget.value)}
       />
+      {marks.length > 0 && (
+        <ul class="marks" aria-live="polite">
+          {marks.map(({ from, message }) => (
+            <li key={message}>
+              <button type="button" class="link-button" onClick={() => show(from)}>
+                {a('line', { number: text.slice(0, from).split('\n').length })}
+              </button>{' '}
+              {message}
+            </li>
+          ))}
+        </ul>
+      )}
+      {schema && (
+        <details class="keys-help">
+          <summary>{a('keys')}</summary>
+          <Keys of={schema} />
+        </details>
+      )}
     </div>
   )
+}
+
+function Keys({ of }: { readonly of: Schema }) {
+  return (
+    <dl>
+      {Object.entries(of.properties ?? {}).map(([key, inner]) => (
+        <div key={key}>
+          <dt>
+            <code>{key}</code>
+          </dt>
+          <dd>
+            {inner.description}
+            {inner.properties && <Keys of={inner} />}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** Where the line starts that has the last key of the path, the others being above it. */
+function placeOf(text: string, path: readonly string[]): number | null {
+  let found: number | null = null
+  let position = 0
+  let depth = 0
+  for (const line of text.split('\n')) {
+    const key = /^\s*"?([^\s":]+)"?:/.exec(line)?.[1]
+    if (key !== undefined && key === path[depth]) {
+      found = position
+      depth += 1
+    }
+    position += line.length + 1
+  }
+  return found
 }

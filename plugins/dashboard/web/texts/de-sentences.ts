@@ -31,7 +31,7 @@ export const sentences: Catalogue<typeof english> = {
   editApp: '{name} bearbeiten',
   editRolesHelp: 'Rollen vom Identitätsanbieter bleiben unverändert.',
   editRolesOf: 'Rollen von {name}',
-  editorHelp: 'Dasselbe Dokument wie für mezctl. Strg+Leertaste zeigt die Schlüssel ({kind}).',
+  editorHelp: 'Dasselbe Dokument wie für mezctl.',
   enableHelp: 'Personen mit Zugriff können sie wieder öffnen.',
   enableTitle: '{name} einschalten?',
   enabled: '{name} wurde eingeschaltet.',

@@ -26,7 +26,7 @@ export const sentences = {
   editApp: 'Edit {name}',
   editRolesHelp: 'Roles from the identity provider stay as they are.',
   editRolesOf: 'Roles of {name}',
-  editorHelp: 'The same document as for mezctl. Press Ctrl+Space for the keys of a {kind}.',
+  editorHelp: 'The same document as for mezctl.',
   enableHelp: 'People with access can open it again.',
   enableTitle: 'Switch on {name}?',
   enabled: 'Switched on {name}.',
