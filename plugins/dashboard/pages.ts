@@ -6,7 +6,7 @@ type Page = Parameters<Pages['render']>[0]
 
 /** The launcher. Its script lists the apps; without script it is a plain list of links. */
 export function launcherPage({ user, roles, apps, links, locked }: HomeView): Page {
-  const data = JSON.stringify({ user, roles, links, locked })
+  const data = JSON.stringify({ user, roles })
   return {
     title: 'Your applications',
     width: 'wide',

@@ -12,7 +12,6 @@ import { loadTexts, t } from './text.ts'
 interface View {
   readonly user: string
   readonly roles: readonly string[]
-  readonly links: readonly { readonly title: string; readonly href: string }[]
 }
 
 /** From this number of apps on, those that were opened recently are also listed first. */
@@ -175,23 +174,6 @@ function SearchField({ value, onChange }: { readonly value: string; onChange(val
   )
 }
 
-function Links({ links }: Pick<View, 'links'>) {
-  return (
-    <nav class="launcher-links" aria-label={t('more')}>
-      {links.map(({ title, href }) => (
-        <a key={href} href={href}>
-          {title}
-        </a>
-      ))}
-      <form method="post" action="/web/logout">
-        <button type="submit" class="link-button">
-          {t('signOut')}
-        </button>
-      </form>
-    </nav>
-  )
-}
-
 function Waiting() {
   return (
     <div aria-busy="true">
@@ -216,7 +198,6 @@ if (place) {
     <>
       <ConnectionNotice />
       <Launcher {...view} />
-      <Links links={view.links} />
       <SignedOut />
     </>,
     place,

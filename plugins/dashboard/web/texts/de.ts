@@ -26,8 +26,6 @@ export const de: Catalogue<typeof en> = {
   locked: 'Ihr Zugriff ist gesperrt',
   lockedHelp: 'Fragen Sie Ihre Administratoren nach dem Grund.',
   administration: 'Verwaltung',
-  more: 'Mehr',
-  signOut: 'Abmelden',
   signedOutTitle: 'Sie sind abgemeldet',
   signedOutHelp: 'Ihre Sitzung ist beendet. Diese Seite ist nicht mehr aktuell.',
   signInAgain: 'Neu anmelden',

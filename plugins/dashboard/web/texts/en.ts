@@ -23,8 +23,6 @@ export const en = {
   locked: 'Your access is locked',
   lockedHelp: 'Ask your administrator why.',
   administration: 'Administration',
-  more: 'More',
-  signOut: 'Sign out',
   signedOutTitle: 'You are signed out',
   signedOutHelp: 'Your session has ended. Nothing on this page is current any more.',
   signInAgain: 'Sign in again',
