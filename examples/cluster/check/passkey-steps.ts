@@ -31,10 +31,14 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const made = ['users', 'create', name, '--roles', roles.join(), '--passkey', '--format', 'json']
         const { enrolment } = JSON.parse(await cluster.mezctl(...made)) as { enrolment: { link: string } }
         const token = new URL(enrolment.link).hash.slice(1)
-        const { options, ceremony } = await post<Asked>('/web/enrol/begin', { token })
+        const { options, ceremony, user } = await post<Asked & { user: string }>('/web/enrol/begin', {
+          token,
+        })
+        expect(user === name, `the link is for ${user}`)
         const finish = { token, ceremony, response: passkey.create(options), name: 'Check' }
-        const { user } = await post<{ user: string }>('/web/enrol/finish', finish)
-        expect(user === name, `the passkey belongs to ${user}`)
+        await post('/web/enrol/finish', finish)
+        const home = await visitor.open(`${hub}/`)
+        expect(home.status === 200 && home.text.includes(name), `status ${home.status} at ${home.url}`)
       },
     },
     {
