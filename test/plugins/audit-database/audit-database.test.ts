@@ -357,7 +357,8 @@ for (const make of [pgliteStore, postgresStore]) {
 }
 
 t.test('the list of event types has every type that the hub and its plugins record', (t) => {
-  const TYPE = /'((?:access|agent|app|audit|connector|key|lock|mfa|role|session|token|user)\.[a-z_.]+)'/g
+  const TYPE =
+    /'((?:access|agent|app|audit|connector|key|lock|mfa|request|role|session|token|user)\.[a-z_.]+)'/g
   const elsewhere = ['lock.pid', 'session.js']
   const recorded = ['core/hub', 'plugins']
     .flatMap(sourcesOf)

@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls'
 import { defineHubPlugin } from '@mezite/core'
 import { type Authorities, authorities } from '@mezite/core/protocol'
 import t from 'tap'
+import { until } from '../../until.ts'
 import { publicPem } from '../user-certs/sign-in-person.ts'
 import { closed, type Login, open, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
 
@@ -30,7 +31,8 @@ t.before(async () => {
   tcp = await startTcpHub({ plugins: [spy] })
   const echo = {
     listener(socket: Socket) {
-      reached++
+      // The agent's own probes send nothing.
+      socket.once('data', () => reached++)
       socket.pipe(socket)
     },
   }
@@ -44,7 +46,7 @@ t.before(async () => {
 t.teardown(() => tcp?.stop())
 
 const said = (session: ClientHttp2Session, app: string, headers?: object) =>
-  open(session, app, headers).then(
+  open(session, app, headers, 'a byte before the decision').then(
     ({ status, reason, stream }) => {
       stream.destroy()
       return `${status} ${reason}`
@@ -89,6 +91,7 @@ t.test('each answer has its status and reason, in the order of the contract', as
   const ada = await tcp.login('ada', ['platform'])
   const session = tcp.msh(ada)
   t.equal(await said(session, 'echo'), '200 undefined')
+  await until(() => reached === 1, 'what was sent early reaches an app that may be opened')
   t.equal(await said(session, 'missing'), '404 app_unknown')
   t.equal(await said(session, 'secret'), '403 label_mismatch')
   t.equal(await said(session, 'off'), '503 app_disabled')

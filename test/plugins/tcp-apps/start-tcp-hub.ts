@@ -146,13 +146,19 @@ export interface Opened {
 }
 
 /** One CONNECT stream, once it is answered. */
-export function open(session: ClientHttp2Session, app: string, headers: object = {}): Promise<Opened> {
+export function open(
+  session: ClientHttp2Session,
+  app: string,
+  headers: object = {},
+  early = '',
+): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const stream = session.request(
       { ':method': 'CONNECT', ':authority': app, ...headers },
       { endStream: false },
     )
     stream.on('error', () => {})
+    if (early !== '') stream.write(early)
     stream.once('close', () => reject(new Error(`closed unanswered, code ${stream.rstCode}`)))
     stream.once('response', (answer) =>
       resolve({
