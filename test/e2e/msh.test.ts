@@ -63,6 +63,12 @@ const register = (
 const audit = (type: string, app: string) =>
   cluster.api<Record<string, unknown>[]>('GET', `/audit?type=${type}&app=${app}&limit=1000`)
 
+/** Events are written a moment after what they tell of. */
+async function audited(type: string, app: string): Promise<Record<string, unknown>[]> {
+  await until(async () => (await audit(type, app)).length > 0, `${type} of ${app} is recorded`)
+  return audit(type, app)
+}
+
 /** Also more than one response holds. */
 async function wholeAudit(type: string, app: string): Promise<Record<string, unknown>[]> {
   const args = ['--type', type, '--app', app, '--limit', '10000']
@@ -163,8 +169,11 @@ t.test('gRPC passes through msh and the public port, over the tunnel of a real a
     await until(() => cancelled === at + 1, 'the server learns of the cancellation')
     client.close()
   }
-  const calls = await audit('app.request', 'rpc')
-  t.equal(calls.filter(({ path, agent }) => path === '/test.Echo/say' && agent === 'demo-node').length, 2)
+  const calls = async () =>
+    (await audit('app.request', 'rpc')).filter(
+      ({ path, agent }) => path === '/test.Echo/say' && agent === 'demo-node',
+    )
+  await until(async () => (await calls()).length === 2, 'both calls are recorded')
   t.equal((await msh.stop()).code, 0)
 })
 
@@ -193,7 +202,7 @@ t.test('redis-cli and redis-benchmark reach a Redis, counted and recorded', asyn
     '-q',
   ])
   t.match(stdout, /requests per second/)
-  const [start] = await audit('app.session.start', 'redis-internal')
+  const [start] = await audited('app.session.start', 'redis-internal')
   t.match(start, { user: alice.email, agent: 'demo-node', protocol: 'tcp', success: true })
   await until(
     async () => (await audit('app.session.end', 'redis-internal')).length >= 3,
@@ -339,7 +348,7 @@ t.test('I121 who may not is told why in plain words', async (t) => {
   const waiting = startMsh(['app', 'login', 'signer'], env)
   await waiting.err(/signer needs your passkey\.\nOpening https:/)
   t.equal((await waiting.stop()).out, '', 'no port is open before the confirmation')
-  t.match(await audit('access.denied', 'signer'), [{ user: alice.email, reason: 'session_mfa_required' }])
+  t.match(await audited('access.denied', 'signer'), [{ user: alice.email, reason: 'session_mfa_required' }])
 })
 
 t.test(
