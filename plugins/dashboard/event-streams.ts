@@ -8,8 +8,8 @@ const MOST_STREAMS = 2_000
 const MOST_PER_SESSION = 24
 /** Keys are named up to this number; a page then reloads the whole kind. */
 const MOST_KEYS = 50
-/** Changes after which a caller is identified again. */
-const TOUCHING_ACCESS = ['lock', 'role', 'session', 'user', 'connector']
+/** A page that leaves more than this unread, in bytes, is disconnected. */
+const MOST_UNREAD = 256 * 1024
 
 type Touched = ReadonlyMap<string, ReadonlySet<string>>
 
@@ -21,6 +21,8 @@ export interface Listener {
 
 interface Follower extends Listener {
   readonly stream: Readable
+  /** Whether the caller was an administrator, and not locked, when last identified. */
+  admin: boolean
 }
 
 /** Server-sent events about changes of access data, for any number of open pages. */
@@ -39,7 +41,7 @@ export interface EventStreams {
 
 export function createEventStreams(options: {
   readonly revisions: Pick<Revisions, 'onApplied'>
-  readonly sessions: Pick<Sessions, 'byId'>
+  readonly sessions: Pick<Sessions, 'byId' | 'subjectOf'>
   readonly log: Log
 }): EventStreams {
   const { revisions, sessions, log } = options
@@ -67,25 +69,40 @@ export function createEventStreams(options: {
     gathered = new Map()
     const kinds = changes === null ? null : [...changes].map(([kind, keys]) => [kind, listed(keys)])
     const forAdmins = event('changed', { kinds: kinds && Object.fromEntries(kinds) })
-    const touchesAccess = changes === null || TOUCHING_ACCESS.some((kind) => changes.has(kind))
-    for (const follower of followers) {
-      const tell = (subject: Subject) =>
-        follower.stream.push(subject.roles.includes('admin') ? forAdmins : event('access', {}))
-      if (touchesAccess && follower.subject.kind !== 'operator') void again(follower, tell)
-      else tell(follower.subject)
-    }
+    const mayBeLocked = changes === null || changes.has('lock') || changes.has('user')
+    for (const follower of followers) void tell(follower, mayBeLocked, forAdmins)
   }
 
-  /** Ends the stream of a session that has ended. A locked person stays, without roles. */
-  async function again(follower: Follower, tell: (subject: Subject) => void): Promise<void> {
+  function push(follower: Follower, text: string): void {
+    if (follower.stream.readableLength > MOST_UNREAD) leave(follower)
+    else if (followers.has(follower)) follower.stream.push(text)
+  }
+
+  /**
+   * Ends the stream of a session that has ended. A locked person stays, without roles. Callers with a session are identified
+   * only when there may be a new lock: this counts as use, and an open page must not keep its session alive.
+   */
+  async function tell(follower: Follower, mayBeLocked: boolean, forAdmins: string): Promise<void> {
+    const { kind, sessionId } = follower.subject
     try {
-      const subject = await follower.identifyAgain()
-      if (subject === null) leave(follower, event('ended', {}))
-      else if (followers.has(follower)) tell(subject)
+      if (sessionId !== null && !sessions.byId(sessionId)) return leave(follower, event('ended', {}))
+      if (kind !== 'operator' && (mayBeLocked || sessionId === null)) {
+        const subject = await follower.identifyAgain()
+        if (subject === null) return leave(follower, event('ended', {}))
+        follower.admin = subject.roles.includes('admin')
+      }
+      push(follower, isAdmin(follower) ? forAdmins : event('access', {}))
     } catch (error) {
       log.warn({ cause: messageOf(error) }, 'failed to identify the reader of an event stream')
       leave(follower)
     }
+  }
+
+  /** With the roles of today. */
+  function isAdmin({ admin, subject: { sessionId } }: Follower): boolean {
+    if (!admin || sessionId === null) return admin
+    const session = sessions.byId(sessionId)
+    return (session && sessions.subjectOf(session))?.roles.includes('admin') ?? false
   }
 
   /** Expired sessions end without a change of access data. */
@@ -93,7 +110,7 @@ export function createEventStreams(options: {
     for (const follower of followers) {
       const { sessionId } = follower.subject
       if (sessionId !== null && !sessions.byId(sessionId)) leave(follower, event('ended', {}))
-      else follower.stream.push(': \n\n')
+      else push(follower, ': \n\n')
     }
   }
   let beat: NodeJS.Timeout | undefined
@@ -108,7 +125,7 @@ export function createEventStreams(options: {
       if (followers.size >= MOST_STREAMS || own >= MOST_PER_SESSION)
         throw new Problem(429, 'too_many_streams', 'Too many pages of the dashboard are open.')
       const stream = new Readable({ read() {} })
-      const follower = { ...listener, stream }
+      const follower: Follower = { ...listener, stream, admin: listener.subject.roles.includes('admin') }
       followers.add(follower)
       beat ??= setInterval(sendBeat, ALIVE_MS).unref()
       stream.once('close', () => followers.delete(follower))
