@@ -96,13 +96,10 @@ export function auditRoutes(parts: Deps): WebRoutes {
         },
         async (request) => {
           const { from, to, limit: text = '100', after, before, ...exact } = request.query as Search
-          // Stored events never contain NUL, and PostgreSQL rejects it with an error.
-          if (Object.values(exact).some((value) => value.includes('\0')))
-            throw new Problem(400, 'bad_request', 'A filter contains a NUL character.')
           const limit = Number(text)
           if (limit < 1 || limit > LONGEST_LIST)
             throw new Problem(400, 'bad_request', `limit must be from 1 to ${LONGEST_LIST}.`)
-          const filter = { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
+          const filter = filterOf(exact, from, to)
           const range = await rangeOf(database, after, before)
           const events = await readEvents(database, filter, range, limit)
           if (events.length === 0 && exact.type !== undefined) await checkType(database, exact.type)
@@ -122,9 +119,9 @@ export function auditRoutes(parts: Deps): WebRoutes {
         },
         async (request, reply) => {
           const { format = 'jsonl', from, to, ...exact } = request.query as ExportSearch
-          const filter = { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
+          const filter = filterOf(exact, from, to)
           recordRead(audit, request.actor, 'audit/export')
-          const stream = exportEvents(database, filter, format)
+          const stream = exportEvents({ database, filter, format, allowed: watch(request) })
           reply.raw.once('close', () => stream.destroy())
           return reply
             .type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson')
@@ -144,6 +141,13 @@ export function auditRoutes(parts: Deps): WebRoutes {
       )
     },
   }
+}
+
+function filterOf(exact: Readonly<Record<string, string>>, from: string | undefined, to: string | undefined) {
+  // Stored events never contain NUL, and PostgreSQL rejects it with an error.
+  if (Object.values(exact).some((value) => value.includes('\0')))
+    throw new Problem(400, 'bad_request', 'A filter contains a NUL character.')
+  return { ...exact, from: timeOf(from, 'from'), to: timeOf(to, 'to') }
 }
 
 async function rangeOf(

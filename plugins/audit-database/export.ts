@@ -11,15 +11,24 @@ const COLUMNS = [
   ...['bytes_in', 'bytes_out', 'agent', 'client_ip', 'session_id', 'request_id', 'id', 'hub'],
 ]
 
-/** The events that match, newest first, as JSON lines or as a table. Reads a page only when the reader wants more. */
-export function exportEvents(database: Database, filter: EventFilter, format: 'jsonl' | 'csv'): Readable {
-  return Readable.from(pages(database, filter, format))
+interface Export {
+  readonly database: Database
+  readonly filter: EventFilter
+  readonly format: 'jsonl' | 'csv'
+  /** Asked before each page; false breaks the stream off, so that the file is not mistaken for a whole one. */
+  readonly allowed: () => boolean
 }
 
-async function* pages(database: Database, filter: EventFilter, format: 'jsonl' | 'csv') {
+/** The events that match, newest first, as JSON lines or as a table. Reads a page only when the reader wants more. */
+export function exportEvents(options: Export): Readable {
+  return Readable.from(pages(options))
+}
+
+async function* pages({ database, filter, format, allowed }: Export) {
   if (format === 'csv') yield row(COLUMNS)
   let before: number | null = null
   for (let count = 0; count < MOST_EXPORTED; ) {
+    if (!allowed()) throw new Error('the reader of the export is not an administrator any more')
     const events = await readEvents(database, filter, { before }, Math.min(PAGE, MOST_EXPORTED - count))
     const [oldest] = events
     if (!oldest) return

@@ -1,7 +1,9 @@
 /** Whoever may read the audit trail no more does not go on following it either. */
+import { text } from 'node:stream/consumers'
 import { createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
 import { createAdminWatch } from '../../../plugins/audit-database/admin-watch.ts'
+import { exportEvents } from '../../../plugins/audit-database/export.ts'
 import { until } from '../../until.ts'
 
 const WITHIN_MS = 20_000
@@ -50,6 +52,15 @@ t.test('the tail of an admin ends with a lock of the person or the role, and wit
   await hub.api('PATCH', `/users/${name}`, { roles: [] })
   await until(() => tail.ended, 'ended with the role', WITHIN_MS)
   t.pass('ended with the role')
+  await t.rejects(hub.api('GET', '/audit/export?app=%00'), { status: 400, code: 'bad_request' })
+})
+
+t.test('an export breaks off before the page that its reader may not have any more', async (t) => {
+  const stream = exportEvents({
+    ...{ database: null as never, filter: { from: undefined, to: undefined } },
+    ...{ format: 'csv', allowed: () => false },
+  })
+  await t.rejects(text(stream), /not an administrator any more/)
 })
 
 t.test('following is no use of a session: who follows is asked for again only after a change', async (t) => {
