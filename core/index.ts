@@ -12,6 +12,7 @@ export {
   auditSinks,
 } from './api/audit.ts'
 export { type Catalog, catalog } from './api/catalog.ts'
+export { dashboardParts } from './api/dashboard.ts'
 export { type Database, database, type Migrations, migrations, type Transaction } from './api/database.ts'
 export type { AccessQuery, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
@@ -39,7 +40,7 @@ export {
   signInDesk,
   signInMethods,
 } from './api/sign-in.ts'
-export type { SatisfiedRequirement, Subject } from './api/subject.ts'
+export type { Subject } from './api/subject.ts'
 export { type User, type Users, users } from './api/users.ts'
 export { type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
 export { databaseProblem } from './hub/api-server/database-problem.ts'

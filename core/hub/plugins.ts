@@ -135,6 +135,11 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     strictest: maybe,
     isMetBy: maybe,
   }),
+  dashboardParts: partWith(['content'], {
+    title: name,
+    kind: oneOf('page', 'panel'),
+    path: (value) => value === undefined || pathSegment(value),
+  }),
   homeLinks: partWith([], {
     title: name,
     href: (value) => typeof value === 'string' && safePath(value) === value,

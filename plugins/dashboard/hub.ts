@@ -1,4 +1,6 @@
 import {
+  catalog,
+  dashboardParts,
   defineHubPlugin,
   homeLinks,
   Problem,
@@ -12,6 +14,8 @@ import { createAssets } from './assets.ts'
 import { eventRoutes } from './event-routes.ts'
 import { createEventStreams } from './event-streams.ts'
 import { adminPage, launcherPage } from './pages.ts'
+import { partRoutes } from './part-routes.ts'
+import type { Page, Panel } from './parts.ts'
 import { createTraffic } from './traffic.ts'
 import { trafficRoutes } from './traffic-routes.ts'
 
@@ -21,7 +25,8 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { pages, revisions, sessions },
+  needs: { catalog, pages, revisions, sessions },
+  wants: { dashboardParts },
   provides: { homeLinks, webRoutes },
   setup({ clock, log, tap, use, provide }) {
     const assets = createAssets()
@@ -44,6 +49,9 @@ export default defineHubPlugin({
     provide.webRoutes(assets.webRoutes)
     provide.webRoutes(eventRoutes(streams))
     provide.webRoutes(trafficRoutes(traffic))
+    const pages = use.dashboardParts.filter((part): part is Page => part.kind === 'page')
+    const panels = use.dashboardParts.filter((part): part is Panel => part.kind === 'panel')
+    provide.webRoutes(partRoutes({ pages, panels, catalog: use.catalog, log }))
     provide.webRoutes({
       name: 'dashboard',
       prefix: '/web/admin',

@@ -1,6 +1,7 @@
 import {
   audit,
   catalog,
+  dashboardParts,
   database,
   defineHubPlugin,
   migrations,
@@ -20,6 +21,7 @@ import { adminRoutes } from './admin-routes.ts'
 import { createAssets } from './assets.ts'
 import { createCeremonies } from './ceremonies.ts'
 import { WebauthnConfig, type WebauthnSettings } from './config.ts'
+import { dashboardPage } from './dashboard-page.ts'
 import type { Deps } from './deps.ts'
 import { enrolRoutes } from './enrol-routes.ts'
 import { createLinks } from './enrolment-links.ts'
@@ -39,7 +41,7 @@ export default defineHubPlugin({
   summary: 'Asks for passkeys, to confirm and to sign in',
   config: WebauthnConfig,
   needs: { audit, catalog, revisions, database, pages, publicNames, sessions, signInDesk, users, secretBox },
-  provides: { migrations, signInMethods, webRoutes },
+  provides: { dashboardParts, migrations, signInMethods, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
     const settings: WebauthnSettings = config
     const { publicNames } = use
@@ -92,5 +94,6 @@ export default defineHubPlugin({
     const routes = [mfaRoutes, programRoutes, signInRoutes, accountRoutes, enrolRoutes, adminRoutes]
     for (const make of routes) provide.webRoutes(make(deps))
     provide.webRoutes(assets.webRoutes)
+    provide.dashboardParts(dashboardPage(deps))
   },
 })

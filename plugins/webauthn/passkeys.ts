@@ -33,6 +33,16 @@ export function createKeys(database: Database, revisions: Pick<Revisions, 'write
       return (await own(db, user).orderBy('created').execute()) as KeyRow[]
     },
 
+    /** Every person's number of passkeys and last use of one, by key and holder of the name. */
+    async summary() {
+      return db
+        .selectFrom('webauthn_keys')
+        .select(['user_key', 'holder'])
+        .select((row) => [row.fn.countAll().as('count'), row.fn.max('last_used').as('last_used')])
+        .groupBy(['user_key', 'holder'])
+        .execute()
+    },
+
     /** A passkey of any person by its credential id. */
     async byId(id: string): Promise<KeyRow | undefined> {
       const query = db.selectFrom('webauthn_keys').selectAll().where('id', '=', id)

@@ -34,5 +34,6 @@ export const glyphs: Readonly<Record<string, string>> = {
   ticket: 'M4 7h16v3.5a1.5 1.5 0 0 0 0 3V17H4v-3.5a1.5 1.5 0 0 0 0-3zM13 7v10',
   session: 'M4 5h16v11H4zM2 20h20M10 20l.5-4h3l.5 4',
   home: 'M4 11l8-7 8 7v9h-5v-6H9v6H4z',
+  plugin: 'M9 3v5M15 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3',
   compass: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M15.5 8.5l-2 5-5 2 2-5z',
 }

@@ -1,11 +1,13 @@
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import type { Responses } from '../api-types.ts'
 import { Glyph } from '../app-icon.tsx'
 import { glyphs } from '../glyphs.ts'
+import { useResource } from '../live.ts'
 import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
 import { Notices } from './dialogs.tsx'
-import { BASE, place } from './router.ts'
+import { BASE, place, to } from './router.ts'
 import { a, type Key } from './text.ts'
 
 type Page = ComponentType<{ readonly name: string }>
@@ -23,6 +25,7 @@ const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
   requests: async () => (await import('./requests.tsx')).Requests,
   tokens: async () => (await import('./tokens.tsx')).Tokens,
   cluster: async () => (await import('./cluster.tsx')).Cluster,
+  plugins: async () => (await import('./plugin-parts.tsx')).PluginPage,
 }
 
 const NAVIGATION: readonly (readonly [Key | null, readonly (readonly [string, Key, string])[]])[] = [
@@ -74,6 +77,7 @@ export function App() {
             ))}
           </div>
         ))}
+        <PluginLinks current={first === 'plugins' ? name : null} />
       </nav>
       <div id="admin-main" class="admin-main" tabIndex={-1}>
         <Guarded key={path}>
@@ -82,6 +86,23 @@ export function App() {
       </div>
       <Notices />
       <SignedOut />
+    </div>
+  )
+}
+
+/** Pages that plugins add. */
+function PluginLinks({ current }: { readonly current: string | null }) {
+  const { data = [] } = useResource<Responses['GET /dashboard/pages']>('/dashboard/pages', [])
+  if (data.length === 0) return null
+  return (
+    <div class="nav-group">
+      <p>{a('plugins')}</p>
+      {data.map(({ path, title }) => (
+        <a key={path} href={to('plugins', path)} aria-current={path === current ? 'page' : undefined}>
+          <Glyph path={glyphs.plugin!} />
+          {title}
+        </a>
+      ))}
     </div>
   )
 }

@@ -8,6 +8,7 @@ import { announce, Confirm, DialogButton } from './dialogs.tsx'
 import { TextField } from './fields.tsx'
 import { AddLock } from './locks.tsx'
 import { type Column, Facts, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
+import { PluginPanels } from './plugin-parts.tsx'
 import { BASE, go, place, to } from './router.ts'
 import { type Session, SessionTable } from './sessions.tsx'
 import { a } from './text.ts'
@@ -211,6 +212,7 @@ function AppPage({ app }: { readonly app: App }) {
           ]}
         />
       </div>
+      <PluginPanels app={name} />
       <Section title={a('agents')}>
         <Table
           label={a('agents')}

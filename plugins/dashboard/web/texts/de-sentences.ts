@@ -3,6 +3,7 @@ import type { sentences as english } from './en-sentences.ts'
 
 /** German. */
 export const sentences: Catalogue<typeof english> = {
+  panelFailed: 'Das Plugin konnte diesen Abschnitt nicht liefern. Der Fehler steht im Protokoll des Hubs.',
   accessRole: 'Öffnet jede Anwendung',
   addAgentHelp:
     'Ein Agent läuft neben Ihren Anwendungen und verbindet sich mit diesem Hub. Er braucht keinen offenen Port.',

@@ -1,5 +1,6 @@
 /** Sentences of the administration. */
 export const sentences = {
+  panelFailed: 'The plugin failed to provide this panel. The log of the hub has the error.',
   accessRole: 'Opens every application',
   addAgentHelp: 'An agent runs beside your applications and connects to this hub. It needs no open port.',
   addPersonHelp: 'The roles apply as soon as somebody signs in with this name.',

@@ -1,0 +1,72 @@
+import { slotRef } from '../kernel/reference.ts'
+import type { App } from './app.ts'
+
+/** A value that the dashboard shows: text, a link to a path of the hub's own host, a time in milliseconds, or nothing. */
+export type DashboardValue =
+  | string
+  | number
+  | null
+  | { readonly text: string; readonly href: string }
+  | { readonly time: number }
+
+/** An input of a form. The form sends its value as text, number or boolean. */
+export interface DashboardField {
+  /** Key in the body of the call. */
+  readonly name: string
+  readonly label: string
+  /** Default: `text`. */
+  readonly type?: 'text' | 'number' | 'check'
+  readonly value?: string | number | boolean
+  /** The only values that a text can have. */
+  readonly options?: readonly string[]
+}
+
+/** A part of a page or panel. The dashboard renders it; text is text, never markup. */
+export type DashboardBlock =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'facts'; readonly facts: Readonly<Record<string, DashboardValue>> }
+  | {
+      readonly kind: 'table'
+      readonly title: string
+      readonly columns: readonly string[]
+      /** At most 1,000 rows are shown. */
+      readonly rows: readonly (readonly DashboardValue[])[]
+      /** Shown instead of a table without rows. */
+      readonly empty: string
+    }
+  | {
+      /** Calls the plugin's own API with the rights of the administrator, and then loads the page again. */
+      readonly kind: 'form'
+      readonly title: string
+      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+      /** Path below `/v1/webapi/`. */
+      readonly path: string
+      readonly fields: readonly DashboardField[]
+      /** Text of the button. */
+      readonly submit: string
+      /** Shows the button as one that destroys something. Default: false. */
+      readonly destructive?: boolean
+    }
+
+/**
+ * A page of the administration, or a panel on the page of an app. Its content is data, loaded for administrators only,
+ * within 5 s; a plugin that throws or returns anything else loses its page or panel, and the log says why. For a link in
+ * the navigation of everybody, use `homeLinks`.
+ */
+export type DashboardPart =
+  | {
+      readonly kind: 'page'
+      /** Last part of the page's address: small letters, digits and `-`. */
+      readonly path: string
+      readonly title: string
+      readonly content: () => Promise<readonly DashboardBlock[]>
+    }
+  | {
+      readonly kind: 'panel'
+      readonly title: string
+      /** Null for an app that the panel does not concern. */
+      readonly content: (app: App) => Promise<readonly DashboardBlock[] | null>
+    }
+
+/** Pages and panels that plugins add to the dashboard. */
+export const dashboardParts = slotRef<DashboardPart>('dashboardParts')

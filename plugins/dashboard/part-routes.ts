@@ -1,0 +1,106 @@
+import { type Catalog, type Log, Problem, Type, type WebRoutes } from '@mezite/core'
+import { contentOf, type Page, type Panel } from './parts.ts'
+
+const Title = { title: Type.String() }
+const Value = Type.Union([
+  Type.String(),
+  Type.Number(),
+  Type.Null(),
+  Type.Object({ text: Type.String(), href: Type.String() }),
+  Type.Object({ time: Type.Integer({ description: 'Milliseconds since 1970' }) }),
+])
+const Blocks = Type.Array(
+  Type.Union([
+    Type.Object({ kind: Type.Literal('text'), text: Type.String() }),
+    Type.Object({
+      kind: Type.Literal('facts'),
+      facts: Type.Array(Type.Array(Value)),
+    }),
+    Type.Object({
+      kind: Type.Literal('table'),
+      ...Title,
+      columns: Type.Array(Type.String()),
+      rows: Type.Array(Type.Array(Value)),
+      empty: Type.String(),
+    }),
+    Type.Object({
+      kind: Type.Literal('form'),
+      ...Title,
+      method: Type.String(),
+      path: Type.String(),
+      submit: Type.String(),
+      destructive: Type.Boolean(),
+      fields: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          label: Type.String(),
+          type: Type.String(),
+          value: Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
+          options: Type.Optional(Type.Array(Type.String())),
+        }),
+      ),
+    }),
+  ]),
+)
+const admin = { access: 'admin' } as const
+
+/** `/v1/webapi/dashboard`: the pages and panels that plugins add. */
+export function partRoutes(deps: {
+  readonly pages: readonly Page[]
+  readonly panels: readonly Panel[]
+  readonly catalog: Pick<Catalog, 'list'>
+  readonly log: Log
+}): WebRoutes {
+  const { pages, panels, catalog, log } = deps
+  return {
+    name: 'dashboard-parts',
+    prefix: '/v1/webapi/dashboard',
+    async routes(web) {
+      const list = {
+        summary: 'Pages that plugins add to the dashboard',
+        returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
+      }
+      web.get('/pages', { config: admin, schema: list }, async () =>
+        pages.map(({ path, title }) => ({ path, title })),
+      )
+      const get = {
+        summary: 'The content of a page that a plugin adds',
+        returns: Type.Object({ ...Title, blocks: Blocks }),
+      }
+      web.get<{ Params: { path: string } }>(
+        '/pages/:path',
+        { config: admin, schema: get },
+        async ({ params }) => {
+          const page = pages.find(({ path }) => path === params.path)
+          if (!page) throw new Problem(404, 'page_not_found', `No plugin has a page "${params.path}".`)
+          const blocks = await contentOf(page, page.content, log)
+          if (blocks) return { title: page.title, blocks }
+          throw new Problem(
+            502,
+            'plugin_failed',
+            'The plugin failed to provide this page. The log has the error.',
+          )
+        },
+      )
+      const ofApp = {
+        summary: 'The panels that plugins add to the page of an app',
+        returns: Type.Array(Type.Object({ ...Title, blocks: Type.Union([Blocks, Type.Null()]) })),
+      }
+      web.get<{ Params: { name: string } }>(
+        '/panels/:name',
+        { config: admin, schema: ofApp },
+        async ({ params }) => {
+          const app = catalog.list().find(({ name }) => name === params.name)
+          if (!app) return []
+          const shown = await Promise.all(
+            panels.map(async (panel) => {
+              const blocks = await contentOf(panel, () => panel.content(app), log)
+              return blocks === null ? [] : [{ title: panel.title, blocks: blocks ?? null }]
+            }),
+          )
+          return shown.flat()
+        },
+      )
+    },
+  }
+}

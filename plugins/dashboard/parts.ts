@@ -1,0 +1,102 @@
+import { type dashboardParts, type Log, messageOf, type SlotRef } from '@mezite/core'
+
+type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
+export type Page = Extract<Part, { kind: 'page' }>
+export type Panel = Extract<Part, { kind: 'panel' }>
+type Given = Awaited<ReturnType<Page['content']>>[number]
+type Block<Kind extends Given['kind']> = Extract<Given, { kind: Kind }>
+type Value = Block<'facts'>['facts'][string]
+
+const CONTENT_MS = 5_000
+const MOST_ROWS = 1_000
+
+/** The content that a plugin returned, as the dashboard renders it. */
+export type Shown =
+  | Block<'text'>
+  | { readonly kind: 'facts'; readonly facts: readonly (readonly [string, Value])[] }
+  | Block<'table'>
+  | Block<'form'>
+
+/**
+ * The content of a page or panel; null for a panel that does not concern the app. Undefined if the plugin failed, which
+ * the log then reports: the other pages and panels are unaffected.
+ */
+export async function contentOf(
+  part: Pick<Part, 'kind' | 'title'>,
+  load: () => Promise<readonly Given[] | null>,
+  log: Log,
+): Promise<readonly Shown[] | null | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`timed out after ${CONTENT_MS / 1_000} s`)), CONTENT_MS)
+  })
+  try {
+    // In a function, because a plugin may throw at once.
+    const blocks = await Promise.race([(async () => load())(), late])
+    return blocks === null ? null : blocks.map(readBlock)
+  } catch (error) {
+    const { kind, title } = part
+    log.error(
+      { kind, title, cause: messageOf(error) },
+      'a plugin failed to provide its part of the dashboard',
+    )
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Copies the known members with their types, so that a page can rely on them. */
+function readBlock(block: Given): Shown {
+  switch (block.kind) {
+    case 'text':
+      return { kind: 'text', text: String(block.text) }
+    case 'facts':
+      return {
+        kind: 'facts',
+        facts: Object.entries(block.facts).map(([term, value]) => [term, readValue(value)] as const),
+      }
+    case 'table': {
+      const { columns } = block
+      return {
+        kind: 'table',
+        title: String(block.title),
+        columns: columns.map(String),
+        rows: block.rows
+          .slice(0, MOST_ROWS)
+          .map((row) => columns.map((_column, index) => readValue(row[index] ?? null))),
+        empty: String(block.empty),
+      }
+    }
+    case 'form': {
+      const { method, path, destructive = false } = block
+      if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
+        throw new Error(`${method} cannot be the method of a form`)
+      if (!isApiPath(path)) throw new Error(`"${path}" is not a path below /v1/webapi/`)
+      return {
+        ...{ kind: 'form', method, path, title: String(block.title), submit: String(block.submit) },
+        destructive: destructive === true,
+        fields: block.fields.map(({ name, label, type = 'text', value = '', options }) => ({
+          ...{ name: String(name), label: String(label), type, value },
+          ...(options === undefined ? {} : { options: options.map(String) }),
+        })),
+      }
+    }
+    default:
+      throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
+  }
+}
+
+function readValue(value: Value): Value {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value
+  if ('time' in value) return { time: new Date(value.time).getTime() }
+  if (!isOwnPath(value.href)) throw new Error(`"${value.href}" is not a path of the hub's own host`)
+  return { text: String(value.text), href: value.href }
+}
+
+const BASE = 'https://hub.invalid'
+/** Whether a browser stays on the same host when it follows this: not for `//host`, `/\host` or `javascript:`. */
+const isOwnPath = (href: string): boolean =>
+  href.startsWith('/') && URL.canParse(href, BASE) && new URL(href, BASE).origin === BASE
+const isApiPath = (path: string): boolean =>
+  isOwnPath(path) && new URL(path, BASE).pathname.startsWith('/v1/webapi/')

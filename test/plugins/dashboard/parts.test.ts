@@ -1,0 +1,155 @@
+/** Pages and panels that plugins add to the dashboard. */
+import { dashboardParts, defineHubPlugin, webRoutes } from '@mezite/core'
+import { conformPlugin, FakeIssuer } from '@mezite/core/testing'
+import t from 'tap'
+import { createTestHub } from '../../../core/testing/test-hub.ts'
+import appOwners from '../../../examples/app-owners/hub.ts'
+import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
+
+/** What the functions that run in the page see. */
+declare const window: { pwned?: boolean }
+
+const HOSTILE = `<img src=x onerror="window.pwned=true">`
+const saved: unknown[] = []
+
+/** A plugin with a form, with hostile texts, and with pages that fail in different ways. */
+const wide = defineHubPlugin({
+  name: 'wide',
+  api: 1,
+  summary: 'For this test',
+  provides: { dashboardParts, webRoutes },
+  setup({ provide }) {
+    const page = (path: string, content: () => unknown) =>
+      provide.dashboardParts({ kind: 'page', path, title: path, content: content as never })
+    page('hostile', async () => [
+      { kind: 'text', text: HOSTILE },
+      { kind: 'table', title: HOSTILE, columns: [HOSTILE], rows: [[HOSTILE], []], empty: '' },
+    ])
+    page('form', async () => [
+      {
+        kind: 'form',
+        title: 'Quota',
+        method: 'PUT',
+        path: '/v1/webapi/wide',
+        fields: [
+          { name: 'limit', label: 'Limit', type: 'number', value: 5 },
+          { name: 'strict', label: 'Strict', type: 'check', value: true },
+          { name: 'mode', label: 'Mode', value: 'slow', options: ['slow', 'fast'] },
+        ],
+        submit: 'Set the quota',
+      },
+    ])
+    page('throws', () => {
+      throw new Error('broken at once')
+    })
+    page('script-link', async () => [
+      { kind: 'facts', facts: { a: { text: 'x', href: 'javascript:alert(1)' } } },
+    ])
+    page('other-host', async () => [{ kind: 'facts', facts: { a: { text: 'x', href: '/\\evil.example' } } }])
+    page('other-call', async () => [
+      { kind: 'form', title: 'x', method: 'POST', path: '/web/logout', fields: [], submit: 'x' },
+    ])
+    page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
+    provide.dashboardParts({
+      kind: 'panel',
+      title: 'Broken panel',
+      content: () => Promise.reject(new Error('x')),
+    })
+    provide.dashboardParts({ kind: 'panel', title: 'Of others', content: async () => null })
+    provide.webRoutes({
+      name: 'wide',
+      prefix: '/v1/webapi/wide',
+      async routes(web) {
+        web.put('/', { config: { access: 'admin' } }, async ({ body }) => {
+          saved.push(body)
+          return {}
+        })
+      },
+    })
+  },
+})
+
+const issuer = await FakeIssuer.start()
+const hub = await createTestHub({
+  plugins: [{ plugin: appOwners, config: { label: 'owner' } }, { plugin: wide }],
+})
+t.teardown(async () => {
+  await hub.stop()
+  await issuer.close()
+})
+const admin = { sub: 'root-1', email: 'root@example.com', email_verified: true }
+await hub.api('PUT', '/connectors/sso', {
+  kind: 'oidc',
+  version: 'v1',
+  metadata: { name: 'sso' },
+  spec: issuer.spec,
+})
+await hub.api('POST', '/users', { name: admin.email, roles: ['admin'] })
+await hub.api('POST', '/apps', {
+  kind: 'app',
+  version: 'v1',
+  metadata: { name: 'wiki', labels: { owner: 'Docs team' } },
+  spec: { uri: 'http://127.0.0.1:9' },
+})
+issuer.person = { ...admin }
+
+t.test('the example keeps the rules of plugins', async (t) => {
+  conformPlugin(t, appOwners, {
+    config: { label: 'owner' },
+    use: { catalog: {} },
+    refused: [{}, { label: '' }],
+  })
+})
+
+t.test('only administrators load the content', async (t) => {
+  issuer.person = { sub: 'carol-1', email: 'carol@example.com', email_verified: true }
+  const visitor = hub.visitor()
+  await visitor.open(`${hub.url}/`)
+  for (const path of ['pages', 'pages/app-owners', 'panels/wiki'])
+    t.equal((await visitor.fetch(`${hub.url}/v1/webapi/dashboard/${path}`)).status, 403, path)
+  issuer.person = { ...admin }
+})
+
+t.test(
+  'a plugin that throws, or returns what the dashboard cannot show, loses this page alone',
+  async (t) => {
+    for (const path of ['throws', 'script-link', 'other-host', 'other-call', 'unknown-kind'])
+      await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
+    await t.rejects(hub.api('GET', '/dashboard/pages/nothing'), { code: 'page_not_found' })
+    t.strictSame(await hub.api('GET', '/dashboard/panels/wiki'), [
+      { title: 'Owner', blocks: [{ kind: 'facts', facts: [['Owner', 'Docs team']] }] },
+      { title: 'Broken panel', blocks: null },
+    ])
+  },
+)
+
+t.test('L150 L151 pages and panels of plugins in a browser: shown, inert, and usable', async (t) => {
+  const browser = await openBrowser(t)
+  const { page } = await newPerson(browser)
+  const faults: string[] = []
+  await page.goto(`${hub.url}/`)
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
+  page.on('pageerror', (error) => faults.push(error.message))
+
+  await page.goto(`${hub.url}/web/admin/apps/wiki`)
+  await page.getByRole('heading', { name: 'Owner' }).waitFor()
+  t.match(await page.textContent('.admin-main'), 'Docs team')
+  await page.getByText('The plugin failed to provide this panel').waitFor()
+
+  await page.getByRole('link', { name: 'Owners' }).click()
+  await page.getByRole('cell', { name: 'Docs team' }).waitFor()
+  await page.getByRole('link', { name: 'Passkeys' }).click()
+  await page.getByRole('row', { name: /root@example.com 0/ }).waitFor()
+
+  await page.getByRole('link', { name: 'hostile' }).click()
+  await page.locator('.admin-main td', { hasText: '<img' }).waitFor()
+  t.equal(await page.evaluate(() => window.pwned), undefined)
+
+  await page.getByRole('link', { name: 'form' }).click()
+  await page.getByLabel('Limit').fill('7')
+  await page.getByLabel('Mode').selectOption('fast')
+  await page.getByRole('button', { name: 'Set the quota' }).click()
+  await page.getByRole('status').getByText('Done').waitFor()
+  t.strictSame(saved, [{ limit: 7, strict: true, mode: 'fast' }])
+  t.strictSame(faults, [])
+})
