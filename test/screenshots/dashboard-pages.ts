@@ -54,8 +54,14 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     api('PUT', `/roles/${name}`, { kind: 'role', version: 'v1', metadata: { name }, spec })
   await role('engineers', { allow: { app_labels: { team: ['platform', 'dev'] } } })
   await role('everyone', { allow: { app_labels: { audience: 'all' } } })
-  await role('finance', { allow: { app_labels: { team: 'finance' } }, options: { require_session_mfa: true } })
-  await role('interns', { allow: { app_labels: { audience: 'all' } }, deny: { app_labels: { team: 'finance' } } })
+  await role('finance', {
+    allow: { app_labels: { team: 'finance' } },
+    options: { require_session_mfa: true },
+  })
+  await role('interns', {
+    allow: { app_labels: { audience: 'all' } },
+    deny: { app_labels: { team: 'finance' } },
+  })
 
   const app = (name: string, labels: object, display: object, description: string, spec: object = {}) =>
     api('PUT', `/apps/${name}`, {
@@ -67,13 +73,25 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   await app('prometheus', platform, { name: 'Prometheus', group: 'Monitoring' }, 'Metrics and alerts')
   await app('gitlab', { team: 'dev' }, { name: 'GitLab', group: 'Development' }, 'Repositories and reviews')
   const dead = { uri: 'http://127.0.0.1:9' }
-  await app('jenkins', { team: 'dev' }, { name: 'Jenkins', group: 'Development' }, 'Builds of every branch', dead)
+  await app(
+    'jenkins',
+    { team: 'dev' },
+    { name: 'Jenkins', group: 'Development' },
+    'Builds of every branch',
+    dead,
+  )
   await app('wiki', { audience: 'all' }, { name: 'Wiki', group: 'Office' }, 'Handbook and minutes')
   await app('chat', { audience: 'all' }, { name: 'Mattermost', group: 'Office' }, 'Channels of every team')
   await app('payroll', { team: 'finance' }, { name: 'Payroll', group: 'Office' }, 'Salaries and expenses')
-  await app('orders-db', platform, { name: 'Orders database', group: 'Development' }, 'PostgreSQL, read only', {
-    ...{ uri: 'tcp://127.0.0.1:9', protocol: 'tcp' },
-  })
+  await app(
+    'orders-db',
+    platform,
+    { name: 'Orders database', group: 'Development' },
+    'PostgreSQL, read only',
+    {
+      ...{ uri: 'tcp://127.0.0.1:9', protocol: 'tcp' },
+    },
+  )
   await app('zabbix', platform, { name: 'Zabbix', group: 'Monitoring' }, 'Replaced by Prometheus', {
     enabled: false,
   })
@@ -91,7 +109,11 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     await page.close()
     return context
   }
-  const claimsOf = (email: string, groups: readonly string[] = ['engineers']) => ({ sub: email, email, groups })
+  const claimsOf = (email: string, groups: readonly string[] = ['engineers']) => ({
+    sub: email,
+    email,
+    groups,
+  })
   issuer.person = { email_verified: true, ...claimsOf(CAROL, []) }
   await hub.visitor().open(`${hub.appUrl('grafana')}/`)
   for (const [name, paths] of [
@@ -129,7 +151,8 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await then?.(page)
     },
   })
-  const press = (name: string) => (page: Page) => page.getByRole('button', { name, exact: true }).first().click()
+  const press = (name: string) => (page: Page) =>
+    page.getByRole('button', { name, exact: true }).first().click()
   const admin = (name: string, path: string, then?: (page: Page) => Promise<unknown>) =>
     at(name, `/web/admin${path}`, then)
   /** What the hub answers for some paths of its API, for one page. */
@@ -146,7 +169,10 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
         })
       })
       await page.goto(hub.url + path)
-      await page.locator(answer === 'slow' ? '.loading, .placeholder' : '[role=alert]').first().waitFor()
+      await page
+        .locator(answer === 'slow' ? '.loading, .placeholder' : '[role=alert]')
+        .first()
+        .waitFor()
     },
   })
   return [
@@ -191,7 +217,9 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
       await page.getByText('Loses access').waitFor()
     }),
     admin('admin-role-fault', '/roles/+', async (page) => {
-      await page.getByLabel('Document').fill('kind: role\nversion: v1\nmetadata: { name: new-role }\nspec: { alow: {} }')
+      await page
+        .getByLabel('Document')
+        .fill('kind: role\nversion: v1\nmetadata: { name: new-role }\nspec: { alow: {} }')
       await page.locator('.marks').waitFor()
     }),
     admin('admin-sign-in', '/sign-in'),
@@ -200,7 +228,12 @@ export function dashboardShots(hub: { readonly url: string; readonly api: unknow
     admin('admin-locks', '/locks'),
     admin('admin-lock-add', '/locks', press('Add a lock')),
     admin('admin-sessions', '/sessions'),
-    admin('admin-session-end', '/sessions', (page) => page.getByRole('button', { name: /^End: / }).first().click()),
+    admin('admin-session-end', '/sessions', (page) =>
+      page
+        .getByRole('button', { name: /^End: / })
+        .first()
+        .click(),
+    ),
     admin('admin-requests', '/requests'),
     admin('admin-request', '/requests', async (page) => {
       await page.locator('tr', { hasText: 'app.request' }).first().getByRole('link').first().click()

@@ -27,7 +27,8 @@ async function shoot(context: BrowserContext, shots: readonly Shot[]) {
       for (const colorScheme of THEMES) {
         await page.emulateMedia({ colorScheme })
         const path = join(folder, `${name}-${width}-${colorScheme}.png`)
-        await page.screenshot({ path, fullPage: true, animations: 'disabled' })
+        const fullPage = (await page.locator('dialog[open]').count()) === 0
+        await page.screenshot({ path, fullPage, animations: 'disabled' })
         process.stdout.write(`${resolve(path)}\n`)
       }
     }

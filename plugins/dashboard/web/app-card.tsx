@@ -56,10 +56,10 @@ function AppNotes({ state, asksForPasskey }: { readonly state: string; readonly 
   if (state === 'ready' && !asksForPasskey) return null
   return (
     <p class="notes">
-      {state === 'unreachable' && <span class="badge warn">{t('notResponding')}</span>}
-      {state === 'disabled' && <span class="badge">{t('switchedOff')}</span>}
+      {state === 'unreachable' && <span class="tag warn">{t('notResponding')}</span>}
+      {state === 'disabled' && <span class="tag">{t('switchedOff')}</span>}
       {asksForPasskey && (
-        <span class="badge" title={t('asksForPasskey')}>
+        <span class="tag" title={t('asksForPasskey')}>
           <Glyph path={glyphs.key!} />
           {t('passkey')}
         </span>

@@ -1,4 +1,5 @@
 import './style.css'
+import './launcher.css'
 import { render } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { AppCard, type LauncherApp } from './app-card.tsx'

@@ -9,6 +9,7 @@ import {
   type Column,
   Copyable,
   Facts,
+  Gone,
   Nothing,
   PageHead,
   Section,
@@ -74,14 +75,14 @@ export function Agents({ name }: { readonly name: string }) {
 }
 
 function One({ agent }: { readonly agent: Agent | undefined }) {
-  if (!agent) return <Nothing title={a('gone')} />
+  if (!agent) return <Gone />
   const { hostname } = agent
   return (
     <>
       <PageHead title={hostname} back={[`${BASE}/agents`, a('agents')]}>
         <DialogButton
           text={a('remove')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => (
             <Confirm
               title={a('removeAgent', { name: hostname })}

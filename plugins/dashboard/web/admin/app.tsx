@@ -1,5 +1,5 @@
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { Glyph } from '../app-icon.tsx'
 import { glyphs } from '../glyphs.ts'
@@ -62,10 +62,17 @@ export function App() {
   const { path } = place.value
   const [, first = '', ...rest] = path.split('/')
   const name = decode(rest.join('/'))
+  const sidebar = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // On a phone the navigation is one row, which scrolls.
+    const { current: row } = sidebar
+    const entry = row?.querySelector<HTMLElement>('[aria-current]')
+    if (row && entry) row.scrollLeft = entry.offsetLeft - (row.clientWidth - entry.offsetWidth) / 2
+  }, [first])
   return (
     <div class="admin">
       <ConnectionNotice />
-      <nav class="sidebar" aria-label={t('administration')}>
+      <nav class="sidebar" ref={sidebar} aria-label={t('administration')}>
         {NAVIGATION.map(([group, pages]) => (
           <div key={group ?? ''} class="nav-group">
             {group !== null && <p>{a(group)}</p>}

@@ -7,7 +7,7 @@ import { AppForm } from './app-form.tsx'
 import { announce, Confirm, DialogButton } from './dialogs.tsx'
 import { TextField } from './fields.tsx'
 import { AddLock } from './locks.tsx'
-import { type Column, Facts, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
+import { type Column, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { BASE, go, place, to } from './router.ts'
 import { type Session, SessionTable } from './sessions.tsx'
@@ -51,9 +51,9 @@ const columns: readonly Column<App>[] = [
 ]
 
 const Labels = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) => (
-  <span class="badges">
+  <span class="tags">
     {Object.entries(labels).map(([key, value]) => (
-      <span key={key} class="badge">
+      <span key={key} class="tag">
         {key}={value}
       </span>
     ))}
@@ -130,7 +130,7 @@ export function Apps({ name }: { readonly name: string }) {
 }
 
 function One({ app, all }: { readonly app: App | undefined; readonly all: readonly App[] }) {
-  if (!app) return <Nothing title={a('gone')} />
+  if (!app) return <Gone />
   if (place.value.query.has('edit')) return <AppForm app={app} taken={all} />
   return <AppPage app={app} />
 }
@@ -177,12 +177,12 @@ function AppPage({ app }: { readonly app: App }) {
         />
         <DialogButton
           text={a('lock')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
         />
         <DialogButton
           text={a('remove')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => (
             <Confirm
               title={a('removeApp', { name })}

@@ -19,7 +19,7 @@ export function AttentionList({ items }: { readonly items: readonly Attention[] 
         <li key={`${item.kind} ${item.subject} ${item.message}`}>
           <a href={linkOf(item)}>{item.subject}</a>
           <span>{item.message}</span>
-          <span class="badge warn">{item.kind}</span>
+          <span class="tag warn">{item.kind}</span>
         </li>
       ))}
     </ul>

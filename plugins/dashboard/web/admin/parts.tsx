@@ -3,6 +3,7 @@ import { CopyButton } from '../copy-button.tsx'
 import type { Loaded } from '../live.ts'
 import { Failure } from '../states.tsx'
 import { language, t } from '../text.ts'
+import { a } from './text.ts'
 
 interface Children {
   readonly children?: ComponentChildren
@@ -132,7 +133,7 @@ export function Moment({ at }: { readonly at: string }) {
 export function Copyable({ text, short }: { readonly text: string; readonly short?: boolean }) {
   return (
     <span class="copyable">
-      <code title={text}>{short && text.length > 13 ? `…${text.slice(-12)}` : text}</code>
+      <code title={text}>{short && text.length > 9 ? `…${text.slice(-8)}` : text}</code>
       <CopyButton text={text} label={`${t('copy')}: ${text}`} />
     </span>
   )
@@ -156,21 +157,21 @@ const TONES: Readonly<Record<string, string>> = {
 
 /** A state in words and colour. */
 export const State = ({ of, text }: { readonly of: string; readonly text?: string }) => (
-  <span class={`badge ${TONES[of] ?? ''}`}>{text ?? of}</span>
+  <span class={`tag state ${TONES[of] ?? ''}`}>{text ?? of}</span>
 )
 
-/** Names as badges, each a link if `href` gives one. */
+/** Names as tags, each a link if `href` gives one. */
 export function Badges({ names, href }: { readonly names: readonly string[]; href?(name: string): string }) {
   if (names.length === 0) return <span class="quiet">–</span>
   return (
-    <span class="badges">
+    <span class="tags">
       {names.map((name) =>
         href ? (
-          <a key={name} class="badge" href={href(name)}>
+          <a key={name} class="tag" href={href(name)}>
             {name}
           </a>
         ) : (
-          <span key={name} class="badge">
+          <span key={name} class="tag">
             {name}
           </span>
         ),
@@ -218,6 +219,13 @@ export function formatBytes(count: number): string {
   const power = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1)
   return `${bytes.format(count / 1_000 ** power)} ${units[power]}`
 }
+
+/** What a page says whose resource does not exist, or does no longer. */
+export const Gone = () => (
+  <section class="empty">
+    <h1>{a('gone')}</h1>
+  </section>
+)
 
 /** Text that nobody wrote: an empty list explains itself. */
 export const Nothing = ({

@@ -6,7 +6,7 @@ import { announce, Confirm, DialogButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
 import { TextField } from './fields.tsx'
 import { AddLock } from './locks.tsx'
-import { Badges, type Column, Facts, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
+import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
 import { BASE, go, to } from './router.ts'
@@ -81,7 +81,7 @@ export function People({ name }: { readonly name: string }) {
 }
 
 function One({ person }: { readonly person: Person | undefined }) {
-  if (!person) return <Nothing title={a('gone')} />
+  if (!person) return <Gone />
   const { name } = person
   const path = encodeURIComponent(name)
   return (
@@ -93,12 +93,12 @@ function One({ person }: { readonly person: Person | undefined }) {
         />
         <DialogButton
           text={a('lock')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => <AddLock target={['user', name]} onClose={close} />}
         />
         <DialogButton
           text={a('remove')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => (
             <Confirm
               title={a('removePerson', { name })}

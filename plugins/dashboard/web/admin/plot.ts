@@ -7,6 +7,12 @@ import type { Line } from './traffic.tsx'
 const HEIGHT = 150
 const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' })
 
+/** The next of 1, 2, 4, 6, 8, 10, 20, 40… whose half is as plain. */
+function roundUp(value: number): number {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(value, 1)))
+  return unit * ([1, 2, 4, 6, 8].find((step) => value <= step * unit) ?? 10)
+}
+
 /** Draws lines over time into an element, as wide as it is. Returns how to remove them. */
 export function plot(
   host: HTMLElement,
@@ -19,12 +25,12 @@ export function plot(
 ): () => void {
   const { times, lines, unit, bytes } = options
   const style = getComputedStyle(host)
-  const quiet = style.color
   const grid = { stroke: 'rgb(128 128 128 / 18%)', width: 1 }
   const font = `12px ${style.fontFamily}`
   const value = (number: number | null) =>
     number === null ? '–' : bytes ? formatBytes(number) : `${number}${unit && ` ${unit}`}`
-  const color = (name: string) => {
+  /** Computed when it is drawn, because the theme may change. */
+  const color = (name: string) => () => {
     const probe = document.createElement('span')
     probe.style.color = `var(${name})`
     host.append(probe)
@@ -36,29 +42,37 @@ export function plot(
     {
       width: host.clientWidth,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 24, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
-      legend: { live: false },
+      legend: { live: false, show: lines.length > 1 },
       axes: [
         {
-          ...{ stroke: quiet, grid: { show: false }, ticks: { show: false }, font, size: 28, space: 70 },
+          ...{
+            stroke: color('--quiet'),
+            grid: { show: false },
+            ticks: { show: false },
+            font,
+            size: 28,
+            space: 70,
+          },
           values: (_chart, splits) => splits.map((time) => clock.format(time * 1_000)),
         },
         {
-          ...{ stroke: quiet, grid, ticks: { show: false }, font },
+          ...{ stroke: color('--quiet'), grid, ticks: { show: false }, font },
           size: bytes ? 62 : 48,
           splits: (_chart, _axis, min, max) => [min, (min + max) / 2, max],
           values: (_chart, splits) => splits.map((each) => value(Math.round(each * 10) / 10)),
         },
       ],
       scales: {
-        y: { range: (_chart, _min, max) => [0, Math.max(bytes ? 1_000 : 2, Math.ceil((max * 1.1) / 2) * 2)] },
+        y: { range: (_chart, _min, max) => [0, Math.max(bytes ? 1_000 : 2, roundUp(max))] },
       },
       series: [
         { label: '' },
-        ...lines.map(({ label, color: name }) => ({
+        ...lines.map(({ label, color: name, values }) => ({
           ...{ label, stroke: color(name), width: 1.5, spanGaps: true },
-          points: { show: false },
+          // A single value has no line.
+          points: { show: values.filter((each) => each !== null).length === 1, fill: color(name) },
           value: (_chart: uPlot, number: number | null) => value(number),
         })),
       ],
@@ -66,10 +80,14 @@ export function plot(
     [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData,
     host,
   )
+  const theme = matchMedia('(prefers-color-scheme: dark)')
+  const redraw = () => chart.redraw()
+  theme.addEventListener('change', redraw)
   const watch = new ResizeObserver(() => chart.setSize({ width: host.clientWidth, height: HEIGHT }))
   watch.observe(host)
   return () => {
     watch.disconnect()
+    theme.removeEventListener('change', redraw)
     chart.destroy()
   }
 }

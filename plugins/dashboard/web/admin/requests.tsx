@@ -65,13 +65,12 @@ const columns: readonly Column<Event>[] = [
     number: true,
     cell: ({ duration_ms }) => (typeof duration_ms === 'number' ? `${duration_ms} ms` : ''),
   },
-  { title: a('address'), cell: ({ client_ip }) => text(client_ip) },
 ]
 
 function Outcome({ event: { success, reason, status } }: { readonly event: Event }) {
   const failed = !success || (typeof status === 'number' && status >= 500)
   const words = [text(status), text(reason)].filter(Boolean).join(' ') || (success ? a('done') : a('failed'))
-  return <span class={`badge ${failed ? 'bad' : success ? 'good' : ''}`}>{words}</span>
+  return <span class={`tag ${failed ? 'bad' : success ? 'good' : ''}`}>{words}</span>
 }
 
 const filterOf = (query: URLSearchParams): Filter =>

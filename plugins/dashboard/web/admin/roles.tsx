@@ -3,7 +3,7 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { announce, Confirm, DialogButton } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
-import { Badges, Nothing, PageHead, Shown, Table } from './parts.tsx'
+import { Badges, Gone, Nothing, PageHead, Shown, Table } from './parts.tsx'
 import { go, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -36,7 +36,7 @@ export function Roles({ name }: { readonly name: string }) {
       <Shown of={roles}>
         {(all) => {
           const role = all.find(({ metadata }) => metadata.name === name)
-          if (!role) return <Nothing title={a('gone')} />
+          if (!role) return <Gone />
           return (
             <DocumentEditor kind="role" path="roles" document={role} back="roles">
               <RemoveRole name={name} />
@@ -87,7 +87,7 @@ function RemoveRole({ name }: { readonly name: string }) {
   return (
     <DialogButton
       text={a('remove')}
-      class="plain danger-text"
+      class="plain danger"
       dialog={(close) => (
         <Confirm
           title={a('removeRole', { name })}

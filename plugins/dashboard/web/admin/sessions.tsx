@@ -18,11 +18,14 @@ const columns: readonly Column<Session>[] = [
   { title: a('person'), cell: ({ user }) => <a href={to('people', user)}>{user}</a> },
   {
     title: a('kind'),
-    cell: ({ kind, app }) =>
-      app === null ? KIND(kind) : <a href={to('apps', app)}>{`${KIND(kind)}: ${app}`}</a>,
+    cell: ({ kind, app, mfa }) => (
+      <>
+        {app === null ? KIND(kind) : <a href={to('apps', app)}>{app}</a>}{' '}
+        {mfa && <span class="tag good">{a('passkey')}</span>}
+      </>
+    ),
   },
   { title: a('address'), cell: ({ client_ip }) => client_ip },
-  { title: a('passkey'), cell: ({ mfa }) => (mfa ? a('confirmed') : <span class="quiet">–</span>) },
   { title: a('streams'), number: true, cell: ({ streams }) => streams },
   { title: a('lastUsed'), cell: ({ last_used }) => <Time at={last_used} /> },
   { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
@@ -36,7 +39,7 @@ function EndSession({ session: { id, user, kind, app } }: { readonly session: Se
     <DialogButton
       text={a('end')}
       label={`${a('end')}: ${what}`}
-      class="plain small danger-text"
+      class="plain small danger"
       dialog={(close) => (
         <Confirm
           title={a('endSession', { name: what })}

@@ -4,7 +4,7 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
-import { Copyable, Facts, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
+import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
 import { BASE, go, place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -64,7 +64,7 @@ export function SignIn({ name }: { readonly name: string }) {
 }
 
 function One({ connector }: { readonly connector: Connector | undefined }) {
-  if (!connector) return <Nothing title={a('gone')} />
+  if (!connector) return <Gone />
   const { metadata, spec, status, kind, version } = connector
   const { name } = metadata
   if (place.value.query.has('edit'))
@@ -84,7 +84,7 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
         </a>
         <DialogButton
           text={a('remove')}
-          class="plain danger-text"
+          class="plain danger"
           dialog={(close) => (
             <Confirm
               title={a('removeConnector', { name })}

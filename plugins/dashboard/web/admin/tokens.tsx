@@ -80,7 +80,7 @@ function Revoke({ path, id, name }: { readonly path: string; readonly id: string
     <DialogButton
       text={a('remove')}
       label={`${a('remove')}: ${name}`}
-      class="plain small danger-text"
+      class="plain small danger"
       dialog={(close) => (
         <Confirm
           title={a('removeToken', { name })}

@@ -67,7 +67,7 @@ function Charts({
         times={times}
         lines={[
           line(a('requestsLine'), '--accent', (point) => point.requests),
-          line(a('errorsLine'), '--d-bad', (point) => point.errors),
+          line(a('errorsLine'), '--danger', (point) => point.errors),
         ]}
       />
       <Chart
@@ -77,7 +77,7 @@ function Charts({
         unit="ms"
         lines={[
           line('p50', '--accent', (point) => point.p50_ms),
-          line('p95', '--d-warn', (point) => point.p95_ms),
+          line('p95', '--warn', (point) => point.p95_ms),
         ]}
       />
       <Chart
@@ -90,7 +90,7 @@ function Charts({
         bytes
         lines={[
           line(a('bytesOut'), '--accent', (point) => point.bytes_out),
-          line(a('bytesIn'), '--d-good', (point) => point.bytes_in),
+          line(a('bytesIn'), '--good', (point) => point.bytes_in),
         ]}
       />
       {withSessions && (

@@ -41,7 +41,6 @@ export const words: Catalogue<typeof english> = {
   claim: 'Claim',
   client: 'Client',
   cluster: 'Cluster',
-  confirmed: 'Bestätigt',
   connected: 'Verbunden',
   createCommand: 'Befehl erzeugen',
   createLink: 'Link erzeugen',

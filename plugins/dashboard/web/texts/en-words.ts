@@ -38,7 +38,6 @@ export const words = {
   claim: 'Claim',
   client: 'Client',
   cluster: 'Cluster',
-  confirmed: 'Confirmed',
   connected: 'Connected',
   createCommand: 'Create the command',
   createLink: 'Create a link',
