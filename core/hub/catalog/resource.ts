@@ -43,7 +43,10 @@ const envelope = (kind: string, spec: TSchema, namePattern: string) =>
       version: Type.Unsafe<'v1'>({ type: 'string', enum: ['v1'] }),
       metadata: Type.Object(
         {
-          name: Type.String({ pattern: namePattern, must: 'a name of small letters, digits and "-", at most 63' }),
+          name: Type.String({
+            pattern: namePattern,
+            must: 'a name of small letters, digits and "-", at most 63',
+          }),
           description: Type.Optional(Type.String({ maxLength: 1_024 })),
           labels: Type.Optional(Type.Object({}, { additionalProperties: Type.String() })),
           expires: Type.Optional(Type.String({ maxLength: 64 })),
