@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
-import type { Sample } from './measure.ts'
+import { busiestShare, type Sample } from './measure.ts'
 import { cpuMicroseconds, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
@@ -45,7 +45,8 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
   const [after, to] = [cpu(), performance.now()]
   const use = endWatch()
   const rate = (await all).reduce((sum, each) => sum + each, 0)
-  const perRequest = (at: number) => ((after[at] ?? 0) - (before[at] ?? 0)) / ((rate * (to - from)) / 1000)
+  const used = after.map((us, at) => us - (before[at] ?? 0))
+  const perRequest = (at: number) => (used[at] ?? 0) / ((rate * (to - from)) / 1000)
   return {
     ...{
       exchanges: rate * job.seconds,
@@ -56,6 +57,7 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
     },
     cpuUs: Object.fromEntries(names.map((name, at) => [name, perRequest(at)])),
     machine: use,
+    busiest: busiestShare(used, to - from),
   }
 }
 

@@ -33,14 +33,12 @@ t.test('interleave reverses the order every other round', async (t) => {
 t.test('a round is void when strangers or idleness take more than a tenth of the machine', async (t) => {
   t.match(shares(50, 950, 920), { idle: 0.05, strangers: 0.03 })
   t.equal(shares(0, 100, 101).strangers, 0, 'the two are counted differently')
-  t.equal(voidReason({ idle: 0.1, strangers: 0.1 }, true), null)
-  t.match(voidReason({ idle: 0, strangers: 0.11 }, false), '11 %')
-  t.match(voidReason({ idle: 0.4, strangers: 0 }, true), '40 %')
-  t.equal(
-    voidReason({ idle: 0.4, strangers: 0 }, false),
-    null,
-    'unless the load leaves the machine idle on purpose',
-  )
+  t.equal(voidReason({ idle: 0.1, strangers: 0.1 }, true, 0.5), null)
+  t.match(voidReason({ idle: 0, strangers: 0.11 }, false, 1), '11 %')
+  const idle = { idle: 0.4, strangers: 0 }
+  t.match(voidReason(idle, true, 0.84), '40 %')
+  t.equal(voidReason(idle, true, 0.85), null, 'unless one process of the target is at its limit')
+  t.equal(voidReason(idle, false, 0.1), null, 'unless the load leaves the machine idle on purpose')
 })
 
 t.test('a void round is dropped for every target, so that ratios stay within rounds', async (t) => {
