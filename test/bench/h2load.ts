@@ -1,12 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
-import { busiestShare, type Sample } from './measure.ts'
+import type { Sample } from './measure.ts'
 import { cpuMicroseconds, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
 
 const WARM_UP_SECONDS = 1
 const FIRST_ROUND_SECONDS = 12
+/** One process of h2load has one thread, which nginx alone can keep busy. */
+const LEAST_GENERATORS = 4
 
 /** GETs of `path` over and over: `streams` at once on each connection, over HTTP/2 or, with one stream, HTTP/1.1. */
 export interface H2loadJob {
@@ -20,29 +22,30 @@ export interface H2loadJob {
 }
 
 /**
- * Load from h2load, which is written in C and so leaves most of the machine to those who are measured. One process for
- * each cookie. Rejects when an answer was no 2xx. Latencies are not told.
+ * Load from h2load, which is written in C and so leaves most of the machine to those who are measured. Rejects when a response
+ * was not 2xx. It reports no latencies.
  */
 export async function h2load(machine: BenchMachine, target: Target, given: H2loadJob): Promise<Sample> {
   const job = given.round > 0 ? given : { ...given, seconds: Math.max(given.seconds, FIRST_ROUND_SECONDS) }
   const begun = performance.now()
-  const ended = connectionsByCookie(target, job.connections).map(([cookie, connections]) =>
-    run(machine, target, job, cookie, connections),
+  const generators = shareOut(target, job.connections).map(([cookie, connections]) =>
+    start(machine, target, job, cookie, connections),
   )
-  const all = Promise.all(ended)
+  const all = Promise.all(generators.map(rateOf))
   all.catch(() => {})
   const names = Object.keys(target.processes)
   const cpu = () => Object.values(target.processes).map(cpuMicroseconds)
+  const load = () => generators.map(({ pid }) => cpuMicroseconds(pid as number))
   const until = (seconds: number) =>
     Promise.race([
       all,
       new Promise((resolve) => setTimeout(resolve, begun + seconds * 1000 - performance.now())),
     ])
   await until(WARM_UP_SECONDS + 0.1)
-  const [before, from] = [cpu(), performance.now()]
+  const [before, loadBefore, from] = [cpu(), load(), performance.now()]
   const endWatch = watchMachine()
   await until(WARM_UP_SECONDS + job.seconds - 0.1)
-  const [after, to] = [cpu(), performance.now()]
+  const [after, loadAfter, to] = [cpu(), load(), performance.now()]
   const use = endWatch()
   const rate = (await all).reduce((sum, each) => sum + each, 0)
   const used = after.map((us, at) => us - (before[at] ?? 0))
@@ -57,44 +60,46 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
     },
     cpuUs: Object.fromEntries(names.map((name, at) => [name, perRequest(at)])),
     machine: use,
-    busiest: busiestShare(used, to - from),
+    loadShare: Math.max(...loadAfter.map((us, at) => us - (loadBefore[at] ?? 0))) / (to - from) / 1000,
   }
 }
 
-function connectionsByCookie({ cookie }: Target, connections: number): [string | null, number][] {
+/** Each generator's cookie and number of connections: one for each cookie, and several where there is just one. */
+function shareOut({ cookie }: Target, connections: number): [string | null, number][] {
   const counts = new Map<string | null, number>()
   for (let at = 0; at < connections; at++) {
     const text = cookie?.(at) ?? null
     counts.set(text, (counts.get(text) ?? 0) + 1)
   }
-  return [...counts]
+  return [...counts].flatMap(([text, count]) => {
+    const parts = counts.size === 1 ? Math.min(LEAST_GENERATORS, count) : 1
+    return Array.from({ length: parts }, (_, at): [string | null, number] => [
+      text,
+      Math.floor((count + at) / parts),
+    ])
+  })
 }
 
-/** One process; resolves to its requests a second. */
-async function run(
+function start(
   machine: BenchMachine,
   { host, port }: Target,
   job: H2loadJob,
   cookie: string | null,
   connections: number,
-): Promise<number> {
+): ChildProcess {
   const origin = `https://${host}:${port}`
-  const child = machine.children.spawn(findProgram('h2load') ?? 'h2load', [
+  return machine.children.spawn(findProgram('h2load') ?? 'h2load', [
     ...['-c', String(connections), '-m', String(job.streams), '-D', String(job.seconds)],
-    ...[
-      `--warm-up-time=${WARM_UP_SECONDS}`,
-      `--connect-to=127.0.0.1:${port}`,
-      ...(job.http2 ? [] : ['--h1']),
-    ],
-    ...[
-      '-H',
-      `Origin: ${origin}`,
-      '-H',
-      'Accept: */*',
-      ...(cookie === null ? [] : ['-H', `Cookie: ${cookie}`]),
-    ],
+    ...[`--warm-up-time=${WARM_UP_SECONDS}`, `--connect-to=127.0.0.1:${port}`],
+    ...(job.http2 ? [] : ['--h1']),
+    ...['-H', `Origin: ${origin}`, '-H', 'Accept: */*'],
+    ...(cookie === null ? [] : ['-H', `Cookie: ${cookie}`]),
     `${origin}${job.path}`,
   ])
+}
+
+/** Resolves to the requests a second of a generator when it ends. */
+async function rateOf(child: ChildProcess): Promise<number> {
   const text = await output(child)
   const rate = Number(/finished in [\d.]+\w*, ([\d.]+) req\/s/.exec(text)?.[1])
   const [, wrong] = /\n(?:status codes: \d+ 2xx, )(.*)/.exec(text) ?? []

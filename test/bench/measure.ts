@@ -12,8 +12,8 @@ export interface Sample extends LoadResult {
   readonly cpuUs: Readonly<Record<string, number>>
   /** What else happened on the machine meanwhile. */
   readonly machine: MachineUse
-  /** How much of one processor the busiest process of the target used (1: all of it). */
-  readonly busiest: number
+  /** How much of one processor the busiest load generator used (1: all of it). */
+  readonly loadShare: number
 }
 
 /** Starts a job at a generator; resolves when its warm-up is over. `done` resolves with what it counted. */
@@ -47,49 +47,46 @@ export async function sample(
   job: Parameters<typeof begin>[1],
 ): Promise<Sample> {
   const { done } = await begin(load, job)
-  const cpu = () => Object.values(target.processes).map(cpuMicroseconds)
+  const cpu = () => [load.pid as number, ...Object.values(target.processes)].map(cpuMicroseconds)
   const before = cpu()
   const [machine, from] = [watchMachine(), performance.now()]
   const result = await done
   const use = machine()
-  const used = cpu().map((after, at) => after - (before[at] ?? 0))
-  const busiest = busiestShare(used, performance.now() - from)
+  const [loadUs = 0, ...used] = cpu().map((after, at) => after - (before[at] ?? 0))
+  const loadShare = loadUs / (performance.now() - from) / 1000
   const cpuUs = Object.keys(target.processes).map((name, at) => [
     name,
     (used[at] ?? 0) / Math.max(1, result.exchanges),
   ])
-  return { ...result, cpuUs: Object.fromEntries(cpuUs), machine: use, busiest }
+  return { ...result, cpuUs: Object.fromEntries(cpuUs), machine: use, loadShare }
 }
-
-/** How much of one processor the busiest of several processes used, from their microseconds within `ms`. */
-export const busiestShare = (used: readonly number[], ms: number): number =>
-  Math.max(0, ...used) / (ms * 1000)
 
 /** A round says nothing when more of the machine than this was idle, or used by strangers. */
 const MOST_UNUSED = 0.1
-/** A process of one thread that uses this much of a processor is what limits the rate, however idle the others are. */
+/** A load generator of one thread that uses this much of a processor is itself the limit. */
 const AT_ITS_LIMIT = 0.85
 
 /**
- * Why a sample voids its round; null when it does not. `saturated`: the load is meant to bring the target to its limit, so
- * that an idle machine means that something else was too slow.
+ * Why a sample voids its round; null when it does not. `saturated`: the load is meant to bring the target to its limit. A
+ * machine that is partly idle shows that it did not, if the generator had nothing left to give; otherwise the target itself
+ * waits for its own hops.
  */
 export function voidReason(
   { idle, strangers }: MachineUse,
   saturated: boolean,
-  busiest: number,
+  loadShare: number,
 ): string | null {
   const percent = (share: number) => `${Math.round(share * 100)} %`
   if (strangers > MOST_UNUSED) return `other processes used ${percent(strangers)} of the machine`
-  if (!saturated || idle <= MOST_UNUSED || busiest >= AT_ITS_LIMIT) return null
-  return `${percent(idle)} of the machine was idle, and the busiest process used ${percent(busiest)} of one processor`
+  if (!saturated || idle <= MOST_UNUSED || loadShare < AT_ITS_LIMIT) return null
+  return `${percent(idle)} of the machine was idle, while the load generator was at its limit`
 }
 
 /**
  * Measures all targets in interleaved rounds, numbered from 0. Round 0 warms everything up and is dropped; a target's samples
  * are in the order of the rounds. A round that one sample voids is dropped for every target, with a note.
  */
-export async function inRounds<S extends Partial<Pick<Sample, 'machine' | 'busiest'>>>(
+export async function inRounds<S extends Partial<Pick<Sample, 'machine' | 'loadShare'>>>(
   { options, note }: Pick<BenchMachine, 'options' | 'note'>,
   targets: readonly Target[],
   measure: (target: Target, round: number) => Promise<S>,
@@ -105,13 +102,11 @@ export async function inRounds<S extends Partial<Pick<Sample, 'machine' | 'busie
       })
       measured.set(target, one)
     }
-    const reasons = present(
-      [...measured.values()].map(({ machine, busiest = 0 }) =>
-        machine ? voidReason(machine, saturated, busiest) : null,
-      ),
-    )
-    if (round > 0 && reasons[0] !== undefined)
-      note(`round ${round} of ${targets[0]?.name} is void: ${reasons[0]}`)
+    const reasons = [...measured].flatMap(([{ name }, { machine, loadShare = 0 }]) => {
+      const reason = machine ? voidReason(machine, saturated, loadShare) : null
+      return reason === null ? [] : [`through ${name}, ${reason}`]
+    })
+    if (round > 0 && reasons[0] !== undefined) note(`round ${round} is void: ${reasons[0]}`)
     else if (round > 0) for (const [target, one] of measured) samples.get(target)?.push(one)
   }
   return (target) => samples.get(target) ?? []
