@@ -44,11 +44,13 @@ export function createAgentIdentity(options: {
       throw new MezError('MEZ_IDENTITY_MISSING', `${hostname} cannot connect: ${why}, and ${lacking}`)
     }
     store.prepare()
+    const request = await store.joinRequest(hostname)
     const joined = await joinCluster({
       connect: () =>
         choice.reach((carrier) => connectPinned({ carrier, host: address.host, caPin }), { signal }),
       token,
       hostname,
+      request,
     })
     store.write(joined)
     log.info({ hostname, cluster: joined.clusterName }, 'joined the cluster')

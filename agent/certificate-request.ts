@@ -2,8 +2,14 @@ import { webcrypto } from 'node:crypto'
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 
-/** Generates a P-256 key and a request that proves possession of it, both in PEM. */
-export async function makeKeyRequest(hostname: string): Promise<{ key: string; csr: string }> {
+/** A key and a certificate request that proves possession of it, both in PEM. */
+export interface KeyRequest {
+  readonly key: string
+  readonly csr: string
+}
+
+/** Generates a P-256 key and a request for it. */
+export async function makeKeyRequest(hostname: string): Promise<KeyRequest> {
   // Loaded here, because an agent that has a valid certificate starts a quarter faster without the library.
   await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -7,10 +7,12 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { MezError, messageOf } from '@mezite/core/agent'
+import { type KeyRequest, makeKeyRequest } from './certificate-request.ts'
 
 /** The identity of this agent in its cluster. */
 export interface Identity {
@@ -35,6 +37,8 @@ export interface IdentityStore {
   read(): Identity | null
   /** Throws `MEZ_DATA_DIR_UNWRITABLE` if `write` would fail. Call it before using a one-use token. */
   prepare(): void
+  /** The request to join with: the same after a restart until an identity is written. */
+  joinRequest(hostname: string): Promise<KeyRequest>
   /** Writes atomically, even across a power cut. */
   write(identity: Identity): void
 }
@@ -42,7 +46,35 @@ export interface IdentityStore {
 /** The store in the data directory of an agent. */
 export function createIdentityStore(dataDir: string): IdentityStore {
   const file = join(dataDir, 'identity.json')
+  const requestFile = join(dataDir, 'join-request.json')
   const temporary = `${file}.new`
+
+  function writeAtomically(path: string, content: object): void {
+    const handle = openSync(temporary, 'w', 0o600)
+    try {
+      writeFileSync(handle, JSON.stringify(content))
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    renameSync(temporary, path)
+  }
+
+  /** Null if no request for this host name was started, or its file is damaged: a new key can only be refused. */
+  function startedRequest(hostname: string): KeyRequest | null {
+    try {
+      const found = JSON.parse(readFileSync(requestFile, 'utf8')) as Partial<
+        KeyRequest & { hostname: string }
+      >
+      const { key, csr } = found
+      return found.hostname === hostname && typeof csr === 'string' && key && createPrivateKey(key)
+        ? { key, csr }
+        : null
+    } catch {
+      return null
+    }
+  }
+
   return {
     read() {
       try {
@@ -66,15 +98,16 @@ export function createIdentityStore(dataDir: string): IdentityStore {
         throw new MezError('MEZ_DATA_DIR_UNWRITABLE', what, { cause })
       }
     },
+    async joinRequest(hostname) {
+      const started = startedRequest(hostname)
+      if (started) return started
+      const request = await makeKeyRequest(hostname)
+      writeAtomically(requestFile, { hostname, ...request })
+      return request
+    },
     write(identity) {
-      const handle = openSync(temporary, 'w', 0o600)
-      try {
-        writeFileSync(handle, JSON.stringify(identity))
-        fsyncSync(handle)
-      } finally {
-        closeSync(handle)
-      }
-      renameSync(temporary, file)
+      writeAtomically(file, identity)
+      rmSync(requestFile, { force: true })
     },
   }
 }

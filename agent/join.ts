@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { connectHub, JOIN_ALPN, MezError, shakeHands } from '@mezite/core/agent'
-import { makeKeyRequest } from './certificate-request.ts'
+import { type KeyRequest, makeKeyRequest } from './certificate-request.ts'
 import type { Identity } from './identity-store.ts'
 
 const RESPONSE_MS = 15_000
@@ -45,9 +45,11 @@ export async function joinCluster(options: {
   readonly connect: () => Promise<TLSSocket>
   readonly token: string
   readonly hostname: string
+  /** The hub takes a used token again only with the key that it was used with, so that each attempt must use the same. */
+  readonly request: KeyRequest
 }): Promise<Identity> {
   const { hostname, token } = options
-  const { key, csr } = await makeKeyRequest(hostname)
+  const { key, csr } = options.request
   const { status, body } = await post(await options.connect(), '/v1/join', { token, csr, hostname })
   if (status >= 400 && status < 500 && status !== 429) {
     throw new MezError(

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -5,6 +6,8 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { makeKeyRequest } from '../../agent/certificate-request.ts'
+import { createIdentityStore } from '../../agent/identity-store.ts'
 import { connectPinned, joinCluster, renewExpired } from '../../agent/join.ts'
 import { connectOutbound } from '../../agent/outbound-connection.ts'
 import { createTransportChoice } from '../../agent/transport-choice.ts'
@@ -26,10 +29,10 @@ t.test('J126 of 50 that join with one token at once, exactly one gets in', async
   const token = await hub.token()
   const caPin = hub.authorities.pin()
   const results = await Promise.allSettled(
-    Array.from({ length: 50 }, () =>
+    Array.from({ length: 50 }, async () =>
       joinCluster({
         connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-        ...{ token, hostname: 'node-1' },
+        ...{ token, hostname: 'node-1', request: await makeKeyRequest('node-1') },
       }),
     ),
   )
@@ -38,6 +41,59 @@ t.test('J126 of 50 that join with one token at once, exactly one gets in', async
     if (result.status === 'rejected') t.match(result.reason, { code: 'MEZ_TOKEN_REFUSED' })
   t.equal(hub.events.filter((event) => event.type === 'agent.joined').length, 1)
   t.equal(hub.events.filter((event) => event.reason === 'token_refused').length, 49)
+})
+
+t.test('J126 an agent that missed the response joins again with the same token and key', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const caPin = hub.authorities.pin()
+  const [first, other] = [await makeKeyRequest('node-1'), await makeKeyRequest('node-1')]
+  const join = (token: string, request = first, hostname = 'node-1') =>
+    joinCluster({
+      connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
+      ...{ token, hostname, request },
+    })
+  const refused = { code: 'MEZ_TOKEN_REFUSED' }
+  for (const token of [await hub.token('node-1'), await hub.token(null)]) {
+    await hub.db.deleteFrom('agents').execute()
+    const lost = await join(token)
+    await t.rejects(join(token, other), refused, 'another key')
+    await t.rejects(join(token, await makeKeyRequest('node-2'), 'node-2'), refused, 'another host name')
+    const again = await join(token)
+    t.not(again.certificate, lost.certificate)
+    t.same(await hub.db.selectFrom('agents').select('generation').execute(), [{ generation: 2 }])
+    const [row] = await hub.db.selectFrom('agents').select('cert_serial').execute()
+    t.equal(new X509Certificate(again.certificate).serialNumber.toLowerCase(), row?.cert_serial)
+  }
+  const token = await hub.token('node-1')
+  const joined = await join(token)
+  await join(await hub.token('node-1'), other)
+  await t.rejects(join(token), refused, 'the agent has joined with another token since')
+  await hub.db.deleteFrom('agents').execute()
+  await t.rejects(join(token), refused, 'the agent was removed')
+  t.ok(joined.certificate)
+
+  const brief = await hub.token('node-1')
+  await join(brief)
+  await hub.db
+    .updateTable('join_tokens')
+    .set({ expires: new Date(Date.now() - 1) })
+    .execute()
+  await t.rejects(join(brief), refused, 'the token has expired')
+})
+
+t.test('J126 a restarted agent uses the key that it has begun to join with', async (t) => {
+  const hub = await startTunnelHub()
+  t.teardown(() => hub.close())
+  const dataDir = t.testdir()
+  const [token, caPin] = [await hub.token('node-1'), hub.authorities.pin()]
+  const request = await createIdentityStore(dataDir).joinRequest('node-1')
+  t.equal(statSync(join(dataDir, 'join-request.json')).mode & 0o777, 0o600)
+  const connect = () => connectPinned({ carrier: carrier(hub.port), host, caPin })
+  await joinCluster({ connect, token, hostname: 'node-1', request })
+  await hub.agent({ token, dataDir }).start()
+  await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+  t.notOk(readdirSync(dataDir).includes('join-request.json'), 'the next join has a new key')
 })
 
 t.test('H108 a joiner that breaks HTTP/2 and leaves at once leaves nothing behind in memory', async (t) => {
@@ -87,13 +143,13 @@ t.test('J128 a token for a free name gets none that an app waits for, be the app
   type Made = { token: string; ca_pin: string }
   const { token, ca_pin: caPin } = await hub.api<Made>('POST', '/tokens', { roles: ['app'] })
   const address = { host: 'hub.mezite.localhost', port: hub.ports.public }
-  const joinAs = (hostname: string) =>
+  const joinAs = async (hostname: string) =>
     joinCluster({
       connect: async () => {
         const carrier = await connectOutbound(address, AbortSignal.timeout(30_000), {})
         return connectPinned({ carrier, host: address.host, caPin })
       },
-      ...{ token, hostname },
+      ...{ token, hostname, request: await makeKeyRequest(hostname) },
     })
   for (const name of ['lasting', 'brief'])
     await t.rejects(joinAs(`host-of-${name}`), /taken or has apps/, name)
@@ -280,7 +336,7 @@ t.test('J138 a renewal needs the key of a certificate of this cluster', async (t
   t.teardown(() => other.close())
   const stranger = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(other.port), host, caPin: other.authorities.pin() }),
-    ...{ token: await other.token(), hostname: 'node-1' },
+    ...{ token: await other.token(), hostname: 'node-1', request: await makeKeyRequest('node-1') },
   })
   t.equal(await renew({ key: stranger.key, cert: stranger.certificate }), null, 'of another cluster')
   t.equal(hub.events.filter(({ reason }) => reason === 'certificate_refused').length, 3)

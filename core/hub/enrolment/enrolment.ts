@@ -1,13 +1,18 @@
+import { createHash, X509Certificate } from 'node:crypto'
 import type { Authorities, IssuedCertificate } from '../../api/certificate-authorities.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { TunnelTables } from '../tunnel/migrations.ts'
-import type { JoinTokens } from './join-tokens.ts'
+import { type JoinTokens, tokenRefused } from './join-tokens.ts'
 
 /** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
 export interface Enrolment {
+  /**
+   * Exchanges a join token for a certificate. An agent that missed the response may send the same token with the same key
+   * again until the token expires, as long as its certificate has not been replaced since.
+   */
   join(input: {
     readonly token: unknown
     readonly csr: unknown
@@ -27,7 +32,7 @@ export function createEnrolment(options: {
   readonly revisions: Pick<Revisions, 'write'>
   readonly authorities: Pick<Authorities, 'issueAgent' | 'pin'>
   readonly catalog: Pick<RunningCatalog, 'bindsIn'>
-  readonly tokens: Pick<JoinTokens, 'spend'>
+  readonly tokens: Pick<JoinTokens, 'spend' | 'exchanged'>
   readonly clock: Clock
 }): Enrolment {
   const { revisions, authorities, catalog, tokens, clock } = options
@@ -54,13 +59,18 @@ export function createEnrolment(options: {
         const spent = await tokens.spend(trx, token, hostname)
         const [before] = await tables
           .selectFrom('agents')
-          .select('generation')
+          .select(['generation', 'cert_serial'])
           .where('hostname', '=', hostname)
           .execute()
         if (spent.agent_hostname !== null && spent.agent_hostname !== hostname) {
           throw new JoinRefusal(403, 'hostname_refused', 'The join token is for another host name.')
         }
-        if (spent.agent_hostname === null && (before || (await catalog.bindsIn(trx, hostname)))) {
+        const repeated = spent.used_key !== null
+        if (
+          !repeated &&
+          spent.agent_hostname === null &&
+          (before || (await catalog.bindsIn(trx, hostname)))
+        ) {
           throw new JoinRefusal(
             403,
             'hostname_refused',
@@ -69,6 +79,11 @@ export function createEnrolment(options: {
         }
         const generation = (before?.generation ?? 0) + 1
         const issued = await sign(csr, hostname, generation)
+        const key = keyHash(issued)
+        if (repeated && (key !== spent.used_key || before?.cert_serial !== spent.used_serial)) {
+          throw tokenRefused()
+        }
+        await tokens.exchanged(trx, spent.id, { key, serial: issued.serial })
         const row = {
           cert_serial: issued.serial,
           previous_serial: null,
@@ -149,6 +164,12 @@ export function createEnrolment(options: {
         change.touch('agent', hostname)
       }),
   }
+}
+
+/** SHA-256 of the public key (SPKI) in a certificate, hex. */
+function keyHash({ certificate }: IssuedCertificate): string {
+  const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(spki).digest('hex')
 }
 
 /** Why a request to join or renew was refused. `code` is a stable reason code. */

@@ -17,8 +17,17 @@ export interface JoinTokens {
   list(): Promise<readonly JoinTokenTable[]>
   /** Returns false when there is no token with this id. */
   remove(id: string, by: Actor): Promise<boolean>
-  /** Marks the token as used in one statement, so that only one of many uses at once succeeds. Throws `JoinRefusal`. */
+  /**
+   * Marks the token as used in one statement, so that of many agents at once only one succeeds. A token that `hostname`
+   * itself has used is returned too, with a `used_key`: its agent may have missed the response. Throws `JoinRefusal`.
+   */
   spend(trx: Transaction, token: string, hostname: string): Promise<JoinTokenTable>
+  /** Stores what the spent token was exchanged for. */
+  exchanged(
+    trx: Transaction,
+    id: string,
+    result: { readonly key: string; readonly serial: string },
+  ): Promise<void>
 }
 
 /** How long used and expired tokens stay listed. */
@@ -61,6 +70,8 @@ export function createJoinTokens(options: {
             expires: new Date(now + ttlMs),
             used_at: null,
             used_by: null,
+            used_key: null,
+            used_serial: null,
           })
           .execute()
         await change.audit(event('token.created', id, by, agentHostname))
@@ -82,9 +93,9 @@ export function createJoinTokens(options: {
         return true
       }, by),
     async spend(trx, token, hostname) {
+      const tables = trx.withTables<TunnelTables>()
       const now = new Date(clock.now())
-      const [row] = await trx
-        .withTables<TunnelTables>()
+      const [fresh] = await tables
         .updateTable('join_tokens')
         .set({ used_at: now, used_by: hostname })
         .where('hash', '=', hashOf(token))
@@ -92,8 +103,28 @@ export function createJoinTokens(options: {
         .where('expires', '>', now)
         .returningAll()
         .execute()
-      if (!row) throw new JoinRefusal(403, 'token_refused', 'The join token is unknown, expired or used.')
-      return row as JoinTokenTable
+      if (fresh) return fresh as JoinTokenTable
+      const [used] = await tables
+        .selectFrom('join_tokens')
+        .selectAll()
+        .where('hash', '=', hashOf(token))
+        .where('used_by', '=', hostname)
+        .where('used_key', 'is not', null)
+        .where('expires', '>', now)
+        .execute()
+      if (used) return used as JoinTokenTable
+      throw tokenRefused()
+    },
+    async exchanged(trx, id, { key, serial }) {
+      await trx
+        .withTables<TunnelTables>()
+        .updateTable('join_tokens')
+        .set({ used_key: key, used_serial: serial })
+        .where('id', '=', id)
+        .execute()
     },
   }
 }
+
+export const tokenRefused = (): JoinRefusal =>
+  new JoinRefusal(403, 'token_refused', 'The join token is unknown, expired or used.')

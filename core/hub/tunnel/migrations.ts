@@ -26,6 +26,10 @@ export interface JoinTokenTable {
   readonly expires: Date
   readonly used_at: Date | null
   readonly used_by: string | null
+  /** SHA-256 of the public key (SPKI) that the agent joined with, hex; null: not used yet, or by an older hub. */
+  readonly used_key: string | null
+  /** Serial of the certificate that the token was last exchanged for. */
+  readonly used_serial: string | null
 }
 
 export type TunnelTables = {
@@ -62,6 +66,12 @@ export const tunnelMigrations: Migrations = {
       async up(db: Database) {
         await sql`ALTER TABLE agents ADD COLUMN cert_authority text`.execute(db)
         await sql`ALTER TABLE agents ADD COLUMN hub_ca_pins text`.execute(db)
+      },
+    },
+    '0003-repeated-joins': {
+      async up(db: Database) {
+        await sql`ALTER TABLE join_tokens ADD COLUMN used_key text`.execute(db)
+        await sql`ALTER TABLE join_tokens ADD COLUMN used_serial text`.execute(db)
       },
     },
   },

@@ -3,6 +3,7 @@ import { generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
 import { connect } from 'node:net'
 import * as x509 from '@peculiar/x509'
 import t from 'tap'
+import { makeKeyRequest } from '../../../agent/certificate-request.ts'
 import { connectPinned, joinCluster } from '../../../agent/join.ts'
 import { type LeafRequest, makeLeaf, P256, type Signer } from '../../../core/hub/pki/certificate-templates.ts'
 import { offeredTransports, openTransports } from '../../../core/hub/tunnel/transports.ts'
@@ -105,8 +106,7 @@ t.test('J138 an agent of another cluster is refused, and refuses this hub', asyn
   const [token, caPin] = [await other.token('node-1'), other.authorities.pin()]
   const identity = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(other.port), host, caPin }),
-    token,
-    hostname: 'node-1',
+    ...{ token, hostname: 'node-1', request: await makeKeyRequest('node-1') },
   })
   const { key, certificate } = identity
   t.equal(await refusal(hub, { key, certificate }), 'certificate_refused')
@@ -147,11 +147,11 @@ t.test('J127 guessing tokens is limited to 30 a minute from one address', async 
   const hub = await startTunnelHub({ joinsPerMinute: 30 })
   t.teardown(() => hub.close())
   const caPin = hub.authorities.pin()
+  const request = await makeKeyRequest('node-1')
   const guess = (at: number) =>
     joinCluster({
       connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-      token: `guess-${at}`,
-      hostname: 'node-1',
+      ...{ token: `guess-${at}`, hostname: 'node-1', request },
     }).then(
       () => 'joined',
       (error: { code: string }) => error.code,

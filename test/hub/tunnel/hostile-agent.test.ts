@@ -29,8 +29,7 @@ async function start(
   const [token, caPin] = [await hub.token('evil'), hub.authorities.pin()]
   const identity = await joinCluster({
     connect: () => connectPinned({ carrier: carrier(hub.port), host, caPin }),
-    token,
-    hostname: 'evil',
+    ...{ token, hostname: 'evil', request: await makeKeyRequest('evil') },
   })
   await hub.until(() => hub.tunnel.links().length === 1, 'the honest agent is connected')
   return { hub, identity }
