@@ -7,6 +7,7 @@ import {
   publicNames,
   revisions,
   sessions,
+  Type,
 } from '@mezite/core'
 import {
   access,
@@ -20,11 +21,34 @@ import {
   tunnel,
 } from '@mezite/core/protocol'
 import { AppHosts } from './client/app-hosts.ts'
-import { HttpAppsConfig } from './config.ts'
 import { Deadlines } from './relay/deadlines.ts'
 import { FailureLog } from './relay/failure-log.ts'
 import { createRequestMetrics } from './relay/request-metrics.ts'
 import { PipePool } from './upstream/pipe-pool.ts'
+
+const Count = (value: number, description: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: value,
+    description,
+    must: 'a whole number from 1 to 100000',
+  })
+
+/** `plugins: http-apps:` in mezhub.yaml. */
+const HttpAppsConfig = Type.Object(
+  {
+    requests_per_person: Count(
+      1_000,
+      'Concurrent requests of one person on one hub, WebSockets and event streams included',
+    ),
+    requests_per_app: Count(
+      8_000,
+      'Concurrent requests to one application on one hub, of all people together',
+    ),
+  },
+  { additionalProperties: false },
+)
 
 export default defineHubPlugin({
   name: 'http-apps',

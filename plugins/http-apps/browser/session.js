@@ -1,5 +1,5 @@
 // Warns before this app's session ends and renews it in a small window, while the page stays as it is.
-// Served without comments and indentation; see session-script.ts.
+// Served without comments and indentation; see session-routes.ts.
 ;(() => {
   // Absolute, because a page may set its own <base>.
   const base = `${location.origin}/.mezite/`

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { type App, Problem, type Session } from '@mezite/core'
 import type { HubResponse } from '@mezite/core/protocol'
 import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
@@ -7,7 +9,6 @@ import { APP_COOKIE, readCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
-import { renewedScript, sessionScript } from './session-script.ts'
 import { RENEWED_PATH, signInResponse } from './sign-in-response.ts'
 
 const MAX_WARN_MS = 5 * 60_000
@@ -112,4 +113,15 @@ async function sessionOf(
 
 function ownOrigin(deps: Deps, request: AppRequest): string {
   return publicOrigin(request.host.host, deps.publicNames)
+}
+
+/** The script that pages include to be warned before their session ends. */
+export const sessionScript = served('session.js')
+/** The script of the page with which the small window closes. */
+export const renewedScript = served('renewed.js')
+
+/** Reads a script once, so that a broken installation fails at start-up; removes comments and indentation. */
+function served(name: string): string {
+  const file = createRequire(import.meta.url).resolve(`@mezite/plugin-http-apps/browser/${name}`)
+  return readFileSync(file, 'utf8').replace(/^[ \t]*(?:(?:\/\/|\/\*\*).*)?\n?/gm, '')
 }

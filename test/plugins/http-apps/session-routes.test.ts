@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap'
-import { statusOf } from '../../../plugins/http-apps/session/session-routes.ts'
-import { renewedScript, sessionScript } from '../../../plugins/http-apps/session/session-script.ts'
+import { renewedScript, sessionScript, statusOf } from '../../../plugins/http-apps/session/session-routes.ts'
 import { OK, openByteApp } from './byte-app.ts'
 import { appAt, ask, openGateway, raw, TOKEN } from './gateway.ts'
 
