@@ -1,11 +1,18 @@
-import type { Audit, Database, Revisions, Sessions, WebRoutes } from '@mezite/core'
-import { Problem, Type } from '@mezite/core'
+import {
+  type Actor,
+  type Audit,
+  type Database,
+  Problem,
+  type Revisions,
+  type Sessions,
+  Type,
+  type WebRoutes,
+} from '@mezite/core'
 import { closest, distance } from 'fastest-levenshtein'
 import { createAdminWatch } from './admin-watch.ts'
 import { type Range, readEvents, seqOf } from './event-query.ts'
 import { eventTypes, storedTypes } from './event-types.ts'
 import { exportEvents, MOST_EXPORTED } from './export.ts'
-import { recordRead } from './record-reader.ts'
 import type { Tail } from './tail.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -185,4 +192,9 @@ function timeOf(text: string | undefined, name: string): Date | undefined {
     throw new Problem(400, 'bad_request', `${name} is not an RFC 3339 time.`)
   }
   return time
+}
+
+/** Records a read of the trail in the trail. */
+export function recordRead(audit: Audit, by: Actor, resource: string): void {
+  audit.record({ type: 'audit.read', success: true, by, fields: { resource } })
 }

@@ -5,9 +5,8 @@ import type { Link } from './chain.ts'
 import { hashOf } from './chain.ts'
 import { lockTrail } from './chain-writer.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
-import { readStart, writeStart } from './query-start.ts'
 import { runIn } from './sink.ts'
-import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
+import { type Checkpoint, read, readStart, type Signed, type Start, writeStart } from './statement.ts'
 
 const EVERY_MS = 10 * 60_000
 const BATCH = 1_000

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { Audit, Database, Log, WebRoutes } from '@mezite/core'
 import { messageOf, Problem, Type } from '@mezite/core'
+import { recordRead } from './audit-routes.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
-import { recordRead } from './record-reader.ts'
 import { type Noted, verifyTrail } from './verification.ts'
 
 const TELL_MS = 1_000

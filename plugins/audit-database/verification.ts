@@ -4,8 +4,7 @@ import type { Link } from './chain.ts'
 import { hashOf } from './chain.ts'
 import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
-import { readStart } from './query-start.ts'
-import { type Checkpoint, read, type Signed, type Start } from './statement.ts'
+import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'
 
 const PAGE = 500
 

@@ -8,8 +8,8 @@ import {
   Type,
 } from '@mezite/core'
 import { RE2JS } from 're2js'
+import { isLoopback } from './bounded-fetch.ts'
 import { isPrivateKey, readPrivateKey } from './client-key.ts'
-import { isLoopback } from './loopback.ts'
 
 /** The connector name of sign-ins without a provider. */
 const PASSKEY = 'passkey'

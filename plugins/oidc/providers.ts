@@ -2,10 +2,9 @@ import { type Clock, Problem } from '@mezite/core'
 import { causesOf } from '@mezite/core/protocol'
 import * as jose from 'jose'
 import * as client from 'openid-client'
-import { createBoundedFetch } from './bounded-fetch.ts'
+import { createBoundedFetch, isLinkLocal, isLoopback } from './bounded-fetch.ts'
 import { authenticationsOf, type ClientMethod } from './client-authentication.ts'
 import type { Connector, Connectors } from './connectors.ts'
-import { isLinkLocal, isLoopback } from './loopback.ts'
 
 /** Signature algorithms that are accepted when the provider announces them: none symmetric, and never `none`. */
 const ALGORITHMS = [

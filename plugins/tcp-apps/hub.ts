@@ -18,7 +18,7 @@ import {
   protocols,
   tunnel,
 } from '@mezite/core/protocol'
-import { TcpAppsConfig } from './config.ts'
+import { TcpAppsConfig } from './deps.ts'
 import { tcpAppsMigrations } from './migrations.ts'
 import { createOpenConnections } from './open-connections.ts'
 import { TcpApps } from './protocol.ts'

@@ -3,8 +3,7 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { defineAgentPlugin } from '@mezite/core'
 import { agentTransports, type HubTarget } from '@mezite/core/protocol'
-import { PATH } from './path.ts'
-import { openCarrier } from './web-transport.ts'
+import { openCarrier, PATH } from './web-transport.ts'
 
 /** Dials a WebTransport session at the hub's own host, over HTTP/2. */
 export default defineAgentPlugin({

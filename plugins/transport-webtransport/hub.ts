@@ -1,7 +1,6 @@
 import { defineHubPlugin } from '@mezite/core'
 import { transports } from '@mezite/core/protocol'
-import { PATH } from './path.ts'
-import { type CarrierServer, createCarrierServer, hasHttp3 } from './web-transport.ts'
+import { type CarrierServer, createCarrierServer, hasHttp3, PATH } from './web-transport.ts'
 
 /** Accepts WebTransport sessions of agents, over HTTP/2, at one path of the hub's own host. */
 export default defineHubPlugin({

@@ -2,6 +2,9 @@ import { connect, type ServerHttp2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 
+/** The path at which the hub accepts tunnels over WebTransport. */
+export const PATH = '/v1/tunnel/webtransport'
+
 /*
  * This file contains everything that depends on @fails-components/webtransport 1.6.8 (HTTP/2 mode). A tunnel needs one
  * stream, which the agent opens, so these faults of the package do not matter: only 100 streams per session (closed ones

@@ -13,7 +13,7 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
-import { isLocal } from './local-issuer.ts'
+import { isLocal } from './deps.ts'
 import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Deps, Request } from './deps.ts'
+import { isLocal, LOCAL_ISSUER, PASSKEY } from './deps.ts'
 import { enrolUrl } from './enrol-routes.ts'
-import { isLocal, LOCAL_ISSUER, PASSKEY } from './local-issuer.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const

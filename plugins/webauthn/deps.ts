@@ -7,6 +7,7 @@ import type {
   Revisions,
   Sessions,
   SignInDesk,
+  User,
   Users,
 } from '@mezite/core'
 import type { RateLimit } from '@mezite/core/protocol'
@@ -40,3 +41,10 @@ export interface Deps {
 
 export type Request = Parameters<SignInDesk['complete']>[0]
 export type Reply = Parameters<SignInDesk['complete']>[1]
+
+/** Issuer of people without an identity provider, who sign in with a passkey. */
+export const LOCAL_ISSUER = 'mezite:local'
+/** The connector name of a sign-in by passkey. */
+export const PASSKEY = 'passkey'
+
+export const isLocal = (user: User): boolean => user.identity?.issuer === LOCAL_ISSUER

@@ -14,8 +14,8 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
+import { isLocal, PASSKEY } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
-import { isLocal, PASSKEY } from './local-issuer.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/

@@ -15,7 +15,7 @@ import {
   text,
 } from './challenge.ts'
 import type { Deps, Reply, Request } from './deps.ts'
-import { isLocal, PASSKEY } from './local-issuer.ts'
+import { isLocal, PASSKEY } from './deps.ts'
 import { markOf } from './mfa-records.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */
