@@ -1,5 +1,4 @@
 import { type ErrorCode, errorCodes } from '@mezite/core/error-codes'
-import { didYouMean } from './suggestion.ts'
 import { escapeLines, escapeText } from './text-escaping.ts'
 
 export interface CliErrorOptions {
@@ -152,4 +151,20 @@ async function unknownCommand(
 
 function listed(values: readonly string[]): string {
   return [values.slice(0, -1).join(', '), values.at(-1)].filter(Boolean).join(' or ')
+}
+
+/** The candidate that `word` is most likely a misspelling of, or null when none is close. */
+export async function suggest(word: string, candidates: readonly string[]): Promise<string | null> {
+  if (word === '' || candidates.length === 0) return null
+  const { closest, distance } = await import('fastest-levenshtein')
+  const begins = candidates.filter((candidate) => word.length > 1 && candidate.startsWith(word))
+  if (begins.length === 1) return begins[0]!
+  const best = closest(word, [...candidates])
+  return distance(word, best) <= Math.max(best.length < 4 ? 1 : 2, Math.floor(best.length / 3)) ? best : null
+}
+
+/** ` Did you mean "apps ls"?`, or nothing. */
+export async function didYouMean(word: string, candidates: readonly string[]): Promise<string> {
+  const found = await suggest(word, candidates)
+  return found === null ? '' : ` Did you mean ${JSON.stringify(found)}?`
 }

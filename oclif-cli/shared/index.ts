@@ -1,6 +1,6 @@
 /** Code that mezctl and msh share. */
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
-export { CliError, messageOf, reportError } from './cli-error.ts'
+export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
 export { createHubClient, type HubClient, path, type Query } from './hub-client.ts'
@@ -27,7 +27,6 @@ export {
   type ProfileStore,
 } from './profile-store.ts'
 export { type Commands, commandClasses, runProgram } from './program.ts'
-export { didYouMean, suggest } from './suggestion.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
 export { confirm, withProgress } from './terminal.ts'
 export { escapeText } from './text-escaping.ts'
