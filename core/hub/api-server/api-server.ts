@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
+import type { FastifyReply } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import type { Audit } from '../../api/audit.ts'
@@ -12,13 +13,12 @@ import type { Log } from '../../kernel/log.ts'
 import type { CutReports } from '../cluster/cut-reports.ts'
 import type { ServeWeb } from '../http/http1-server.ts'
 import { defaultLimits } from '../limits/limits.ts'
+import { pagePolicy } from '../pages/policy.ts'
 import { drainServer, listenAdminSocket } from './admin-socket.ts'
 import { reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
-import { nothingHere } from './not-found.ts'
-import { type Arrival, type GuardOptions, guardRoutes, type Route } from './route-guard.ts'
+import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
 import { checkSchemas } from './schema-check.ts'
-import { setSecurityHeaders } from './security-headers.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
 const BODY_BYTES = 1024 * 1024
@@ -215,4 +215,21 @@ function limitHandlers(app: FastifyInstance, log: Log): void {
       return handler.call(this, request, reply)
     }
   })
+}
+
+const POLICY = pagePolicy()
+
+/**
+ * Sets the headers of every response of the hub's own host; keeps a route's own policy, caching and referrer headers.
+ */
+function setSecurityHeaders(reply: FastifyReply, hsts: boolean): void {
+  if (!reply.hasHeader('content-security-policy')) reply.header('content-security-policy', POLICY)
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  // With no-referrer, browsers would send `Origin: null` for the hub's own forms.
+  if (!reply.hasHeader('referrer-policy')) reply.header('referrer-policy', 'same-origin')
+  reply.header('x-content-type-options', 'nosniff')
+  reply.header('x-frame-options', 'DENY')
+  reply.header('cross-origin-opener-policy', 'same-origin')
+  reply.header('cross-origin-resource-policy', 'same-origin')
+  if (hsts) reply.header('strict-transport-security', 'max-age=31536000')
 }

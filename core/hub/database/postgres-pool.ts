@@ -3,7 +3,6 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { onStandby } from './standby-check.ts'
 
 /** Deadlines and limits of the connections to PostgreSQL. Times in milliseconds. */
 export interface PostgresLimits {
@@ -171,4 +170,12 @@ function isConnectionLoss(error: unknown): boolean {
 
 function unavailable(why: string, cause?: unknown): MezError {
   return new MezError('MEZ_DATABASE_UNAVAILABLE', `the database is unavailable: ${why}`, { cause })
+}
+
+/** The error for a connection to a standby, whose data may be out of date. */
+export function onStandby(): MezError {
+  return new MezError(
+    'MEZ_DATABASE_UNAVAILABLE',
+    'the database is unavailable: the server is a standby; `database.url` must lead to the primary',
+  )
 }

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
@@ -5,7 +6,17 @@ import type { Change } from '../../api/revisions.ts'
 import type { OpenSession } from '../../api/sessions.ts'
 import type { RunningUsers } from '../users/users.ts'
 import type { SessionTables } from './migrations.ts'
-import { hashToken, newToken } from './session-token.ts'
+
+const TOKEN = /^[A-Za-z0-9_-]{43}$/
+
+/** 256 random bits, base64url. */
+export const newToken = (): string => randomBytes(32).toString('base64url')
+
+/** The stored form of a token: its SHA-256, base64url. */
+export const hashToken = (token: string): string => createHash('sha256').update(token).digest('base64url')
+
+/** Whether the text has the form of a token, so that other text is not hashed. */
+export const isToken = (text: string): boolean => TOKEN.test(text)
 
 /**
  * Writes a new session inside a change; only the hash of its token is stored. `now` in milliseconds since the epoch.
@@ -47,4 +58,33 @@ export async function insertSession(
     .execute()
   change.opened(id)
   return { id, token }
+}
+
+/** For one sign-in and one app. The browser has only the newest cookie, but earlier sessions may have live streams. */
+const MOST_AT_APP = 20
+/** Sign-ins of one user, browsers and command lines together. */
+const MOST_OF_USER = 1_000
+
+/**
+ * The oldest sessions, which must end to make room for a new one. Without a limit, one user could open so many sessions
+ * that the change that ends them would block all others.
+ */
+export async function superseded(
+  trx: Transaction,
+  { kind, user, appId, parentId }: OpenSession,
+): Promise<readonly string[]> {
+  const living = trx
+    .withTables<SessionTables>()
+    .selectFrom('sessions')
+    .select('id')
+    .where('ended', 'is', null)
+  const ofApp = living.where('parent_id', '=', parentId ?? '').where('app_id', '=', appId ?? '')
+  const ofUser = living.where('user_name', '=', user).where('kind', '!=', 'app')
+  const [all, most] = kind === 'app' ? [ofApp, MOST_AT_APP] : [ofUser, MOST_OF_USER]
+  // Ids increase with time.
+  const rows = await all
+    .orderBy('id', 'desc')
+    .offset(most - 1)
+    .execute()
+  return rows.map(({ id }) => id)
 }

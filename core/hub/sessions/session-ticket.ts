@@ -6,7 +6,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { createSemaphore } from '../limits/semaphore.ts'
 import type { HandoverTable, SessionTables } from './migrations.ts'
 import { stillMet } from './satisfied-requirements.ts'
-import { hashToken, isToken, newToken } from './session-token.ts'
+import { hashToken, isToken, newToken } from './session-insert.ts'
 
 const CODE_MS = 30_000
 /** Half of a hub's connections to PostgreSQL: anybody can invent codes, and looking them up must not occupy all of them. */

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { hashToken, isToken } from './session-insert.ts'
 import type { Held, SessionStore } from './session-store.ts'
-import { hashToken, isToken } from './session-token.ts'
 
 /** Tokens whose session is cached, so that requests need not hash them. */
 const MAX_KNOWN = 100_000

@@ -5,7 +5,7 @@ import { addressKey, createConcurrencyQuota, createOverload, createRateLimit } f
 import fc from 'fast-check'
 import t from 'tap'
 import { readCookie } from '../../../core/hub/api-server/cookie.ts'
-import { matchesPattern } from '../../../core/hub/api-server/not-found.ts'
+import { matchesPattern } from '../../../core/hub/api-server/route-guard.ts'
 import { parseStrictJson } from '../../../core/hub/api-server/strict-json.ts'
 import { parseListenAddress, parsePublicAddress } from '../../../core/hub/config/address.ts'
 import { parseDuration } from '../../../core/hub/config/duration.ts'

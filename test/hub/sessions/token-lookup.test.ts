@@ -1,7 +1,7 @@
 /** What tokens that nobody knows may cost: few reads, a bounded wait, and no memory that grows. */
 import t from 'tap'
+import { hashToken } from '../../../core/hub/sessions/session-insert.ts'
 import type { Held } from '../../../core/hub/sessions/session-store.ts'
-import { hashToken } from '../../../core/hub/sessions/session-token.ts'
 import { createTokenFinder } from '../../../core/hub/sessions/token-lookup.ts'
 
 const tokenOf = (n: number) => String(n).padStart(43, 'A')
