@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -7,6 +7,7 @@ import {
   agentTransports,
   createKernel,
   createLog,
+  lockFile,
   MezError,
   messageOf,
   printError,
@@ -15,7 +16,6 @@ import {
 } from '@mezite/core/agent'
 import { createAgent } from './agent.ts'
 import { readAgentConfig } from './agent-config.ts'
-import { lockDataDir } from './data-lock.ts'
 import { openDiagnostics } from './diagnostics.ts'
 import { examineHub } from './doctor.ts'
 import { type HubAddress, readHubAddress } from './hub-address.ts'
@@ -166,6 +166,27 @@ async function start(args: readonly string[]): Promise<void> {
   process.on('uncaughtException', die)
   process.on('unhandledRejection', die)
   const listenAddr = config.diagnosticsAddr
-  if (listenAddr !== null) await openDiagnostics(listenAddr, agent, version())
+  if (listenAddr !== null) await openDiagnostics(listenAddr, agent, version(), log)
   await agent.start()
+}
+
+/** Referenced here, because garbage collection of the object would release the lock. */
+let held: ReturnType<typeof lockFile> = null
+
+/**
+ * Locks the data directory until this process ends. Throws `MEZ_DATA_DIR_UNWRITABLE` if another mezd uses it: the two
+ * would keep replacing each other's link to the hub.
+ */
+function lockDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    held = lockFile(join(dataDir, 'lock'))
+  } catch {
+    // An agent that has joined does not need a writable directory.
+    return
+  }
+  if (held !== null) return
+  throw new MezError('MEZ_DATA_DIR_UNWRITABLE', `another mezd uses the data directory ${dataDir}`, {
+    hint: 'Stop the other mezd, or give this one a data_dir of its own and a join token.',
+  })
 }

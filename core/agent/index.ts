@@ -14,6 +14,7 @@ export {
 export { readConfigFile } from '../kernel/config-file.ts'
 export { isMezError, MezError, messageOf } from '../kernel/error.ts'
 export { printError } from '../kernel/error-text.ts'
+export { lockFile } from '../kernel/file-lock.ts'
 export type { HookCalls } from '../kernel/hook.ts'
 export { createKernel } from '../kernel/kernel.ts'
 export type { Log } from '../kernel/log.ts'
@@ -21,6 +22,7 @@ export type { AnyPlugin } from '../kernel/plugin.ts'
 export { runtimeProblems } from '../kernel/runtime-check.ts'
 export { reportCrash } from '../loader/crash-report.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../loader/plugin-loader.ts'
+export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagnostics-listener.ts'
 export { createLog } from '../log/program-log.ts'
 export {
   ALPN_HEADER,
