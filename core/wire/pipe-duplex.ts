@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream'
 import type { Pipe } from '../api/tunnel.ts'
 
 /**
- * A connection to an app as a stream that node:http and node:http2 can use as a socket. Text is converted to bytes before
+ * A pipe as a stream that node:http and node:http2 can use as a socket. Text is converted to bytes before
  * it reaches the HTTP/2 stream below, which would send garbage instead. A connection that does not end cleanly is an
  * error, never an end.
  */
@@ -13,9 +13,13 @@ export class PipeDuplex extends Duplex {
   /** As on sockets of node:net. */
   timeout = 0
 
-  constructor(pipe: Pipe) {
-    // Like sockets of node:http: when the app's side ends, so does ours, and node:http drops an idle connection.
-    super({ allowHalfOpen: false, decodeStrings: true })
+  /**
+   * `allowHalfOpen`: for a server, which may still respond when the other side has ended. A client ends then, as sockets
+   * of node:http do, so that node:http drops an idle connection.
+   */
+  constructor(pipe: Pipe, { allowHalfOpen = false } = {}) {
+    super({ allowHalfOpen, decodeStrings: true })
+    this.on('error', () => {})
     this.#pipe = pipe
     pipe.pause()
     pipe.ondata = (chunk) => {

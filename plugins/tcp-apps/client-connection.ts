@@ -12,6 +12,7 @@ import {
   type Admission,
   APP_PROTOCOL_HEADER,
   LONGEST_TIMER_MS,
+  PipeDuplex,
   PUBLIC_HOST_HEADER,
   type Refusal,
   releaseListeners,
@@ -25,7 +26,6 @@ import {
 import { AppConnection, type ConnectionEnd } from './app-connection.ts'
 import type { Deps } from './deps.ts'
 import { limits } from './limits.ts'
-import { PipeDuplex } from './pipe-duplex.ts'
 import { refusalOf, refuseStream, type StreamRefusal } from './stream-refusal.ts'
 import type { UserCertificate } from './user-certificate.ts'
 
@@ -202,13 +202,16 @@ export class ClientConnection {
       { ':status': 200, [PUBLIC_HOST_HEADER]: `${app.publicAddr}${deps.publicNames.portSuffix}` },
       { endStream: false },
     )
-    deps.certifiedHttp?.accept(new PipeDuplex(new StreamPipe(stream, '', this.#budget)), {
-      clientIp,
-      clientPort: 0,
-      trustedProxy: false,
-      serverName: null,
-      certified: { sessionId: this.sessionId, appId: app.id },
-    })
+    deps.certifiedHttp?.accept(
+      new PipeDuplex(new StreamPipe(stream, '', this.#budget), { allowHalfOpen: true }),
+      {
+        clientIp,
+        clientPort: 0,
+        trustedProxy: false,
+        serverName: null,
+        certified: { sessionId: this.sessionId, appId: app.id },
+      },
+    )
   }
 
   #connect(stream: ServerHttp2Stream, admission: Admission, leave: () => void): void {
