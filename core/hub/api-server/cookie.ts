@@ -15,9 +15,13 @@ export function* cookiesIn(header: string | undefined): Generator<readonly [name
   }
 }
 
-/** The first cookie with exactly this name and a value that the hub could have set; undefined if there is none. */
+/**
+ * The first cookie with exactly this name, if the hub could have set its value; otherwise undefined, whatever later ones
+ * contain.
+ */
 export function readCookie(header: string | undefined, name: string): string | undefined {
-  for (const pair of header?.split(';') ?? []) {
+  if (!header?.includes(name)) return undefined
+  for (const pair of header.split(';')) {
     const at = pair.indexOf('=')
     if (at < 0 || trim(pair.slice(0, at)) !== name) continue
     return cookiesIn(pair).next().value?.[1]

@@ -1,30 +1,17 @@
-import { trimSpace } from './white-space.ts'
+import { readCookie } from '@mezite/core/protocol'
 
 /** Cookie of an app session on the app's own host. */
 export const APP_COOKIE = '__Host-mezite_app'
 /** Ties a hand-over code to the browser that asked for it. */
 export const NONCE_COOKIE = '__Host-mezite_nonce'
 
-const OURS = '__host-mezite'
-
-/**
- * Value of the first cookie with exactly this name, over all `Cookie` lines in order; later ones never count.
- * Only SP and HTAB are trimmed: other spaces belong to another name (`__Host-` prefixes can be forged with them).
- */
-export function readCookie(lines: readonly string[], name: string): string | undefined {
-  for (const line of lines) {
-    if (!line.includes(name)) continue
-    for (const part of line.split(';')) {
-      const equals = part.indexOf('=')
-      if (equals >= 0 && trimSpace(part.slice(0, equals)) === name) return trimSpace(part.slice(equals + 1))
-    }
-  }
-  return undefined
-}
+/** The value of the first cookie with exactly this name, over all `Cookie` lines in order; undefined if the hub did not set it. */
+export const cookieOf = (lines: readonly string[], name: string): string | undefined =>
+  readCookie(lines.join(';'), name)
 
 /** The line without the hub's cookies, everything else byte for byte; undefined when nothing is left. */
 export function withoutOurCookies(line: string): string | undefined {
-  if (!line.toLowerCase().includes(OURS)) return line
+  if (!/__host-mezite/i.test(line)) return line
   const kept = line.split(';').filter((part) => !isOurs(part))
   const text = kept.join(';').replace(/^[ \t]+/, '')
   return text === '' ? undefined : text
@@ -44,6 +31,5 @@ export function ourCookie(name: string, value: string, maxAgeSeconds: number | n
   return `${name}=${value}; Path=/; Secure; HttpOnly; SameSite=Lax${age}`
 }
 
-function isOurs(part: string): boolean {
-  return trimSpace(part).slice(0, OURS.length).toLowerCase() === OURS
-}
+/** Only SP and HTAB are skipped: with another space in front, it is another name. */
+const isOurs = (part: string): boolean => /^[ \t]*__host-mezite/i.test(part)

@@ -10,7 +10,7 @@ import type {
 import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import { APP_COOKIE, readCookie } from '../request/cookies.ts'
+import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { isHubPath } from './reserved-routes.ts'
@@ -65,7 +65,7 @@ export function admit(
 }
 
 function callerOf(request: AppRequest, app: App | undefined): Caller | null {
-  const token = readCookie(request.cookies, APP_COOKIE)
+  const token = cookieOf(request.cookies, APP_COOKIE)
   if (token !== undefined && TOKEN.test(token)) return { kind: 'app', token }
   const { origin } = request
   const listed = request.preflight && origin !== undefined && app?.origins.includes(origin)

@@ -18,7 +18,7 @@ import {
 } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import { APP_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
+import { APP_COOKIE, cookieOf, ourCookie } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
@@ -117,7 +117,7 @@ async function logout(deps: Deps, request: AppRequest, requestId: string): Promi
     const content = { title: words.signOutTitle, sentences: [words.signOutText], more }
     return formResponse(200, notice(pages, request, content))
   }
-  const token = readCookie(request.cookies, APP_COOKIE)
+  const token = cookieOf(request.cookies, APP_COOKIE)
   const session = token === undefined ? undefined : await deps.sessions.find('app', token)
   const app = deps.catalog.byHost(request.host.host)
   if (session !== undefined && session.appId === app?.id)

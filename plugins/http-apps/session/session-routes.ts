@@ -5,7 +5,7 @@ import type { HubResponse } from '@mezite/core/protocol'
 import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import { APP_COOKIE, readCookie } from '../request/cookies.ts'
+import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
@@ -105,7 +105,7 @@ async function sessionOf(
   request: AppRequest,
   app: App | undefined,
 ): Promise<Session | undefined> {
-  const token = readCookie(request.cookies, APP_COOKIE)
+  const token = cookieOf(request.cookies, APP_COOKIE)
   const session = token === undefined ? undefined : await deps.sessions.find('app', token)
   const isHere = session !== undefined && session.appId === app?.id
   return isHere && deps.sessions.subjectOf(session) !== undefined ? session : undefined

@@ -11,7 +11,7 @@ import {
 } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
-import { NONCE_COOKIE, ourCookie, readCookie } from '../request/cookies.ts'
+import { cookieOf, NONCE_COOKIE, ourCookie } from '../request/cookies.ts'
 import { readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
 import { texts } from '../texts.ts'
@@ -25,7 +25,7 @@ const FRAMES = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 
 /** SHA-256 of the nonce cookie, to which a session ticket is bound; undefined when this browser has none. */
 export function nonceHash(request: AppRequest): string | undefined {
-  const nonce = readCookie(request.cookies, NONCE_COOKIE)
+  const nonce = cookieOf(request.cookies, NONCE_COOKIE)
   return nonce !== undefined && NONCE.test(nonce) ? hash(nonce) : undefined
 }
 
@@ -49,7 +49,7 @@ export function signInResponse(
   { renewal = false, code = 'login_required' }: SignInOptions = {},
 ): HubResponse {
   // An existing nonce is kept, or the second of two tabs would invalidate the first.
-  const had = readCookie(request.cookies, NONCE_COOKIE)
+  const had = cookieOf(request.cookies, NONCE_COOKIE)
   const nonce = had !== undefined && NONCE.test(had) ? had : randomBytes(32).toString('base64url')
   const lines = ['Set-Cookie', ourCookie(NONCE_COOKIE, nonce, NONCE_SECONDS), 'Vary', 'Origin']
   const safe = request.method === 'GET' || request.method === 'HEAD'

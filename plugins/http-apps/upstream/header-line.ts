@@ -1,5 +1,3 @@
-import { isSpace } from '../request/white-space.ts'
-
 const NAME = 1
 const CONTROL = 2
 const COLON = 58
@@ -30,3 +28,6 @@ export function takeHeaderLine(text: string, from: number, lines: string[]): num
   lines.push(name, text.slice(start, end))
   return at + 2
 }
+
+/** SP or HTAB. */
+const isSpace = (code: number): boolean => code === 32 || code === 9
