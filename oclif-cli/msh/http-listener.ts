@@ -10,10 +10,9 @@ import {
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { readFraming, resetSocket } from '@mezite/core/protocol'
-import { AppAgent } from './app-agent.ts'
 import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
-import { relayHttp2 } from './http2-relay.ts'
+import { AppAgent, relayHttp2 } from './http2-relay.ts'
 import type { HubConnection } from './hub-connection.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 

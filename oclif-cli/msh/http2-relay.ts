@@ -1,10 +1,11 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { constants, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
-import { resetStream } from '@mezite/core/protocol'
-import type { AppAgent } from './app-agent.ts'
+import type { Duplex } from 'node:stream'
+import { PipeDuplex, resetStream } from '@mezite/core/protocol'
 import { crossOriginProblem } from './browser-guard.ts'
 import { type OriginNames, towardsApp, towardsClient } from './header-mapping.ts'
 import type { LocalOrigin } from './http-listener.ts'
+import type { HubConnection } from './hub-connection.ts'
 import { describeFailure, failureStatus } from './refusal.ts'
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = constants
@@ -124,4 +125,26 @@ function reject(stream: ServerHttp2Stream, status: number, text: string): void {
   }
   stream.respond(headers)
   stream.end(`${text}\n`)
+}
+
+/** An agent of node:http whose connections go to one HTTP app through the hub. A failed `open` fails the request. */
+export class AppAgent extends Agent {
+  readonly #app: string
+  readonly #hub: Pick<HubConnection, 'open'>
+
+  constructor(app: string, hub: Pick<HubConnection, 'open'>, options: AgentOptions) {
+    super(options)
+    this.#app = app
+    this.#hub = hub
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    this.#hub.open(this.#app, 'http').then(
+      ({ pipe }) => callback?.(null, new PipeDuplex(pipe)),
+      (error: Error) => callback?.(error, undefined as never),
+    )
+  }
 }

@@ -37,7 +37,7 @@ export interface Signed {
 }
 
 /** The trail from its very first event. */
-export const wholeTrail: Start = {
+const wholeTrail: Start = {
   kind: 'start',
   seq: 0,
   chains: {},
