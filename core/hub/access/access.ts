@@ -82,7 +82,7 @@ export function createAccess(options: AccessOptions): RunningAccess {
     const { revision } = revisions
     const state = new AdmissionState(gate, app, session, subject, context, query.requestId, revision)
     const { probe = false } = query
-    if (query.objection) return deny(state, denied(query.objection), probe)
+    if (query.objection != null) return deny(state, denied(query.objection), probe)
     const decision = decide(session, subject, app, context)
     if (!(decision instanceof Promise)) return settle(state, decision, probe)
     return decision.then((late) => settle(state, late, probe))

@@ -33,7 +33,7 @@ export class AdmissionState {
   /** Its index in the live streams, which set it. */
   index = -1
   agent: string | null = null
-  #pipe: Pipe | null = null
+  #pipes: Pipe[] = []
   #stream: { cut(reason: EndReason): void } | null = null
 
   constructor(
@@ -54,10 +54,10 @@ export class AdmissionState {
     this.revision = revision
   }
 
-  /** Sets the connection that serves it. */
+  /** Adds a connection that serves it. */
   carry(pipe: Pipe): void {
     this.agent = pipe.agent
-    this.#pipe = pipe
+    this.#pipes.push(pipe)
   }
 
   bind(stream: { cut(reason: EndReason): void }): void {
@@ -71,35 +71,43 @@ export class AdmissionState {
     this.ended = reason
     // Once an agent serves the request, its own audit event contains how it ended.
     if (this.agent === null && reason !== 'stale_view') this.gate.recordDenial(this, 'revoked')
-    const pipe = this.#pipe
-    if (this.#stream === null) return void pipe?.destroy()
-    if (pipe !== null) setTimeout(() => pipe.destroy(), CUT_MS).unref()
-    this.#stream.cut(reason)
+    const pipes = this.#pipes
+    const reset = () => {
+      for (const pipe of pipes) pipe.destroy()
+    }
+    if (this.#stream === null) reset()
+    else {
+      if (pipes.length > 0) setTimeout(reset, CUT_MS).unref()
+      this.#stream.cut(reason)
+    }
   }
 
   close(): void {
     if (this.ended !== null) return
     this.ended = 'closed'
-    this.#pipe = null
+    this.#pipes = []
     this.gate.release(this)
   }
 }
 
 const KEY = Symbol('gate')
 
+/** The state of an admission; null for anything that the gate did not grant. */
+export let stateOf: (admission: unknown) => AdmissionState | null
+
 /** The only class of `Admission`. Its constructor cannot be used outside this module. */
 class GrantedAdmission implements Omit<Admission, symbol> {
   readonly #state: AdmissionState
 
+  static {
+    // Not a static method, which plugins could call on `admission.constructor`: the state contains what the tunnel dials.
+    stateOf = (admission) =>
+      typeof admission === 'object' && admission !== null && #state in admission ? admission.#state : null
+  }
+
   constructor(key: typeof KEY, state: AdmissionState) {
     if (key !== KEY) throw new TypeError('admissions can only be created by access.admit')
     this.#state = state
-  }
-
-  static stateOf(admission: unknown): AdmissionState | null {
-    return typeof admission === 'object' && admission !== null && #state in admission
-      ? admission.#state
-      : null
   }
 
   get outcome() {
@@ -162,6 +170,3 @@ class GrantedAdmission implements Omit<Admission, symbol> {
 export function grant(state: AdmissionState): Admission {
   return new GrantedAdmission(KEY, state) as unknown as Admission
 }
-
-/** The state of an admission; null for anything that the gate did not grant. */
-export const stateOf: (admission: unknown) => AdmissionState | null = GrantedAdmission.stateOf

@@ -199,6 +199,7 @@ t.test('an objection of the protocol is a denial of the person, before any polic
   t.match(one.records, [{ reason: 'origin_not_allowed', user: 'ann' }])
   t.strictSame(one.asked, [])
   t.match(await one.admit(null, { objection: 'origin_not_allowed' }), { outcome: 'unauthenticated' })
+  t.match(await one.admit(undefined, { objection: '' }), { outcome: 'denied' }, 'without a reason, too')
 })
 
 t.test('what was met just now counts for this decision alone', async (t) => {
@@ -250,6 +251,8 @@ t.test('nothing but a living admission opens a connection', async (t) => {
   const Class = (admission as unknown as { constructor: new (...given: unknown[]) => Admission }).constructor
   for (const key of [undefined, Symbol('gate'), admission])
     t.throws(() => new Class(key, admission), TypeError, 'its class makes no other')
+  const { stateOf } = Class as unknown as { stateOf?: unknown }
+  t.equal(stateOf, undefined, 'its class does not give out the state, which contains the app to dial')
   admission.close()
   await t.rejects(open(admission, dialled as never), { code: 'MEZ_ADMISSION_ENDED', reason: 'closed' })
 })
@@ -320,6 +323,18 @@ t.test('E71 an open stream is cut once; without an owner its connection is reset
   const late: EndReason[] = []
   owned.bind({ cut: (why) => void late.push(why) })
   t.strictSame(late, ['locked'], 'an owner that comes too late')
+})
+
+t.test('E71 a cut resets every connection that an admission without an owner has opened', async (t) => {
+  const one = world()
+  const admission = await admitted(one)
+  const pipes = [pipe(), pipe()]
+  for (const each of pipes) await open(admission, async () => each)
+  for (const stream of [...one.live]) stream.cut('locked')
+  t.strictSame(
+    pipes.map(({ destroyed }) => destroyed),
+    [1, 1],
+  )
 })
 
 t.test('a protocol that gives an admission back has it recorded, once', async (t) => {
