@@ -253,6 +253,11 @@ t.test('E80 only the gate decides, only what it admits opens a connection, and e
     'core/hub/tunnel/agent-selector.ts',
     'core/hub/tunnel/tunnel-dialer.ts',
   ])
+  t.strictSame(
+    using(/\bhttp2Of\(/),
+    ['core/hub/tunnel/tunnel-dialer.ts', 'core/hub/tunnel/tunnel.ts'],
+    'what opens streams of a link, or closes it',
+  )
   t.strictSame(using(/\blive\.add\(/), ['core/hub/access/access.ts'])
   t.strictSame(using(/\baccess\.admit\(/), [
     'core/hub/signin/app-launch.ts',

@@ -44,8 +44,16 @@ export interface LiveLinkOptions {
   readonly helloMs?: number
 }
 
-/** One tunnel to an agent: an HTTP/2 session with the hub as client, and its control stream. */
+/** The HTTP/2 session of a link, whose streams reach every app of the agent. */
+export let http2Of: (link: LiveLink) => ClientHttp2Session
+
+/** One link to an agent: an HTTP/2 session with the hub as client, and its control stream. */
 export class LiveLink implements Link {
+  static {
+    // Not a member: plugins have the links, and must reach apps only with an admission.
+    http2Of = (link) => link.#session
+  }
+
   readonly hostname: string
   readonly transport: string
   readonly certificate: AgentCertificate
@@ -62,7 +70,7 @@ export class LiveLink implements Link {
   turn = 0
   /** The agent opened it while its older link to this hub was alive. */
   takesOver = false
-  readonly session: ClientHttp2Session
+  readonly #session: ClientHttp2Session
   readonly budget: UnreadBudget
   readonly #socket: TLSSocket
   readonly #timers: NodeJS.Timeout[] = []
@@ -81,19 +89,19 @@ export class LiveLink implements Link {
     this.via = options.via
     this.since = clock.now()
     this.#socket = socket
-    this.session = connectAgent(socket, tunnelHttp2)
-    this.budget = new UnreadBudget(this.session)
-    this.session.on('error', () => {})
-    this.session.once('connect', () => {
+    this.#session = connectAgent(socket, tunnelHttp2)
+    this.budget = new UnreadBudget(this.#session)
+    this.#session.on('error', () => {})
+    this.#session.once('connect', () => {
       // The session may already have ended, as with a certificate that has just expired.
-      if (!this.session.destroyed) this.session.setLocalWindowSize(SESSION_WINDOW)
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(SESSION_WINDOW)
     })
-    this.session.once('close', () => this.#closed(options))
-    releaseListeners(this.session)
-    socket.once('close', () => this.session.destroy())
+    this.#session.once('close', () => this.#closed(options))
+    releaseListeners(this.#session)
+    socket.once('close', () => this.#session.destroy())
     this.#timer(() => this.destroy('hello_timeout'), options.helloMs ?? HELLO_MS)
     this.#cutAt(certificate.notAfter, clock)
-    startHeartbeat(this.session, {
+    startHeartbeat(this.#session, {
       clock,
       intervalMs: options.heartbeatMs ?? HEARTBEAT_MS,
       bytesRead: () => socket.bytesRead,
@@ -137,12 +145,12 @@ export class LiveLink implements Link {
 
   /** New streams can be opened. */
   get usable(): boolean {
-    return this.#ready && !this.retired && !this.session.closed && !this.session.destroyed
+    return this.#ready && !this.retired && !this.#session.closed && !this.#session.destroyed
   }
 
   /** The connection ended without a reason, so the agent is expected to dial again. */
   get broken(): boolean {
-    return this.session.destroyed && this.#reason === 'connection_lost'
+    return this.#session.destroyed && this.#reason === 'connection_lost'
   }
 
   send(message: object): void {
@@ -161,18 +169,18 @@ export class LiveLink implements Link {
 
   /** Cuts the link at once; the agent finds the reason in the GOAWAY frame. */
   destroy(reason: string): void {
-    if (!this.session.destroyed) {
+    if (!this.#session.destroyed) {
       this.#reason = reason
-      this.session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(reason))
+      this.#session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(reason))
     }
-    this.session.destroy()
+    this.#session.destroy()
     this.#socket.destroy()
   }
 
   #openControl(options: LiveLinkOptions): void {
     let control: ClientHttp2Stream
     try {
-      control = this.session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
+      control = this.#session.request({ ':method': 'POST', ':path': '/v1/control' }, { endStream: false })
     } catch {
       this.destroy('protocol_error')
       return

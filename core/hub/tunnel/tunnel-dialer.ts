@@ -12,7 +12,7 @@ import {
   readDetail,
 } from '../../wire/dial-headers.ts'
 import { StreamPipe } from '../../wire/stream-pipe.ts'
-import type { LiveLink } from './link.ts'
+import { http2Of, type LiveLink } from './link.ts'
 
 /** The agent enforces the timeout; the hub adds this much for the round trip. */
 const GRACE_MS = 1_000
@@ -36,7 +36,7 @@ export function dialThrough(
   return new Promise((resolve, reject) => {
     let stream: ClientHttp2Stream
     try {
-      stream = link.session.request(headers, { endStream: false })
+      stream = http2Of(link).request(headers, { endStream: false })
     } catch (error) {
       return reject(lost(link, messageOf(error)))
     }

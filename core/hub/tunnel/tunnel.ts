@@ -18,6 +18,7 @@ import { agentRoutes } from './agent-routes.ts'
 import { createAgentSelector } from './agent-selector.ts'
 import { type Agent, createAgents } from './agents.ts'
 import { createAppHealth, type ProbeResult, probeApp } from './app-health.ts'
+import { http2Of } from './link.ts'
 import { createLinkAcceptor, type LinkOrigin } from './link-acceptor.ts'
 import { createLinkRegistry } from './link-registry.ts'
 import { createRotationProgress, type RotationProgress } from './rotation-progress.ts'
@@ -101,11 +102,11 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     async drain(signal) {
       draining = true
       const gone = [...links.all].map(
-        (link) => new Promise<void>((resolve) => link.session.once('close', resolve)),
+        (link) => new Promise<void>((resolve) => http2Of(link).once('close', resolve)),
       )
       for (const link of links.all) {
         // GOAWAY: the agent stops opening links to this hub; open streams continue.
-        if (!link.session.destroyed) link.session.goaway()
+        if (!http2Of(link).destroyed) http2Of(link).goaway()
         link.retire('hub_stopping')
       }
       const aborted = new Promise<void>((resolve) => {

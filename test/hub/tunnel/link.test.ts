@@ -7,7 +7,7 @@ import { mock } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { readAgentCertificate } from '../../../core/hub/tunnel/agent-certificate.ts'
-import { LiveLink } from '../../../core/hub/tunnel/link.ts'
+import { http2Of, LiveLink } from '../../../core/hub/tunnel/link.ts'
 import { encodeLine } from '../../../core/wire/line-reader.ts'
 
 const LIFE_MS = 60_000
@@ -53,7 +53,7 @@ async function open(first: object | null = HELLO, lifeMs = LIFE_MS) {
     session: () => session!,
     /** A stream to an application, answered. */
     async stream() {
-      const stream = link.session.request({ ':method': 'POST', ':path': '/x' }, { endStream: false })
+      const stream = http2Of(link).request({ ':method': 'POST', ':path': '/x' }, { endStream: false })
       stream.on('error', () => {})
       link.hold(stream)
       await once(stream, 'response')
@@ -100,6 +100,12 @@ t.test('a link serves from its hello until its end', async (t) => {
   only.close()
   await once(only, 'close')
   t.same([link.usable, link.version, link.streams], [true, '1.2.3', 0])
+  const members = [link, Object.getPrototypeOf(link)].flatMap((one) => Object.getOwnPropertyNames(one))
+  const reachable = members.map((name) => (link as unknown as Record<string, unknown>)[name])
+  t.notOk(
+    reachable.some((one) => typeof (one as { request?: unknown } | null)?.request === 'function'),
+    'a plugin that has a link reaches no app through it',
+  )
   const news = once(await control, 'data')
   link.send({ type: 'news' })
   t.match(String(await news), /greeting|news/)
@@ -117,7 +123,7 @@ t.test('an agent that says no hello in 10 s loses its link, one that has said it
   await silent.control
   await good.ready
   silent.pass(9_999)
-  t.equal(silent.link.session.destroyed, false)
+  t.equal(http2Of(silent.link).destroyed, false)
   silent.pass(1)
   t.same(await silent.closed, ['hello_timeout', false])
   t.equal(good.link.usable, true)
@@ -161,7 +167,7 @@ t.test('a link that is retired takes nothing new, and ends with its last stream'
   await once(streams[0]!, 'close')
   t.same([link.streams, link.usable], [1, true])
   link.retire('agent_stopping')
-  t.same([link.usable, link.session.destroyed], [false, false])
+  t.same([link.usable, http2Of(link).destroyed], [false, false])
   streams[1]!.close()
   t.same(await closed, ['agent_stopping', true])
 })
@@ -171,9 +177,9 @@ t.test('a link ends when the agent says so, closes its control stream or the con
   await leaving.ready
   await leaving.stream()
   leaving.session().goaway()
-  await once(leaving.link.session, 'goaway')
+  await once(http2Of(leaving.link), 'goaway')
   t.equal(leaving.link.usable, false, 'no new streams, while one goes on')
-  t.equal(leaving.link.session.destroyed, false)
+  t.equal(http2Of(leaving.link).destroyed, false)
 
   const ended = await open()
   await ended.ready
