@@ -1,5 +1,6 @@
 import type { App } from '../api/app.ts'
 import type { AccessQuery, Vote } from '../api/decision.ts'
+import { deepFreeze } from '../hub/config/config-defaults.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
 import type { ConformTest } from './conformance-test.ts'
@@ -154,9 +155,4 @@ async function withDate<T>(now: number, run: () => Promise<T>): Promise<T> {
   } finally {
     globalThis.Date = Real
   }
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze)
-  return value
 }

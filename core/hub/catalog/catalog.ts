@@ -10,6 +10,7 @@ import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { deepFreeze } from '../config/config-defaults.ts'
 import { type AppInput, appDocument, appKind, readApp } from './app-document.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
 import { resourceInvalid } from './resource.ts'
@@ -58,7 +59,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     try {
       const names = { ...publicNames, appsDomain: domainOf(row, publicNames) }
       const app = readApp(JSON.parse(row.document), names, { kinds: options.kinds() })
-      return freeze({ ...app, id: row.id })
+      return deepFreeze<App>({ ...app, id: row.id })
     } catch (error) {
       log.error({ app: row.name, cause: messageOf(error) }, 'a stored app is unreadable and not served')
       return null
@@ -270,13 +271,4 @@ export function appNotFound(name: string): Problem {
 /** A TCP app that was registered without a host does not get one when the hub gets a domain for apps. */
 function domainOf({ public_addr: host }: AppTable, names: PublicNames): string | null {
   return host === null ? null : names.appsDomain
-}
-
-function freeze(app: App): App {
-  Object.freeze(app.labels)
-  Object.freeze(app.agents)
-  Object.freeze(app.tls)
-  Object.freeze(app.origins)
-  Object.freeze(app.timeouts)
-  return Object.freeze(app)
 }

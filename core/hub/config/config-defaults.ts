@@ -192,7 +192,8 @@ function checkDatabase(database: Raw['database'], problem: (path: string, messag
   }
 }
 
-function deepFreeze<T>(value: T): T {
+/** Freezes the value and everything in it. */
+export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.values(Object.freeze(value)).forEach(deepFreeze)
   }

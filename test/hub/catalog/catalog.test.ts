@@ -14,6 +14,9 @@ t.test('the catalog', async (t) => {
     t.ok(created)
     t.equal(catalog.byHost('one.apps.example.com'), app)
     t.equal(catalog.byId(app.id), app)
+    const parts = (value: unknown): unknown[] =>
+      typeof value === 'object' && value !== null ? [value, ...Object.values(value).flatMap(parts)] : []
+    t.ok(parts(app).every(Object.isFrozen), 'no plugin can change it for the others')
     await t.rejects(catalog.put(input('one'), 'create', actor), { status: 409, code: 'app_exists' })
     const again = await catalog.put(input('one', { public_addr: 'uno.apps.example.com' }), 'put', actor)
     t.notOk(again.created)
