@@ -21,6 +21,22 @@ export const appFlags = {
   })(),
 }
 
+export const agentFlag = {
+  'agent-hostname': Flags.string({
+    multiple: true,
+    description: 'Agent that serves the app; repeat the flag for several',
+    helpValue: 'HOST',
+  }),
+}
+
+export const fileFlag = {
+  'from-file': Flags.string({
+    char: 'f',
+    description: 'YAML or JSON file with documents of kind app; - reads standard input',
+    helpValue: 'FILE',
+  }),
+}
+
 export interface AppChange {
   readonly uri?: string | undefined
   readonly 'public-addr'?: string | undefined

@@ -7,6 +7,8 @@ const PREFIX = '/v1/webapi'
 const DEADLINE_MS = 30_000
 const LARGEST_RESPONSE = 256 * 1024 * 1024
 const LONGEST_LINE = 1024 * 1024
+/** A line without a value. */
+const EMPTY = Symbol('empty')
 
 export type Query = Readonly<Record<string, string | number | undefined>>
 
@@ -23,6 +25,8 @@ export interface HubClient {
   text(path: string): Promise<string>
   /** Yields undefined once the hub has accepted, then each value of the NDJSON response as it arrives. */
   follow(path: string, query?: Query): AsyncGenerator<unknown, void, undefined>
+  /** Each line of a long response as it arrives, without the LF that ends it. */
+  lines(path: string, query?: Query): AsyncGenerator<string, void, undefined>
 }
 
 /**
@@ -77,6 +81,31 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
     }
   }
 
+  /** Yields undefined once the hub has accepted, then what `parse` makes of each line. */
+  async function* read<T>(
+    path: string,
+    query: Query,
+    parse: (line: string) => T,
+  ): AsyncGenerator<T | undefined, void, undefined> {
+    const opening = new AbortController()
+    const timer = setTimeout(() => opening.abort(new DOMException('timeout', 'TimeoutError')), DEADLINE_MS)
+    let response: IncomingMessage | null = null
+    try {
+      response = await open('GET', urlOf(path, query), null, opening.signal)
+      clearTimeout(timer)
+      response.socket.setKeepAlive(true, 15_000)
+      if (response.statusCode !== 200)
+        throw problemError(response.statusCode ?? 0, await readAll(response), endpoint)
+      yield undefined
+      for await (const line of readLines(response)) yield parse(line)
+    } catch (error) {
+      throw transportError(error, endpoint)
+    } finally {
+      clearTimeout(timer)
+      response?.destroy()
+    }
+  }
+
   return {
     endpoint,
     async call(method, path, { body, query = {}, deadlineMs = DEADLINE_MS } = {}) {
@@ -91,25 +120,11 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
     },
     text: (path) => textOf('GET', path, {}, undefined, DEADLINE_MS),
     async *follow(path, query = {}) {
-      const opening = new AbortController()
-      const timer = setTimeout(() => opening.abort(new DOMException('timeout', 'TimeoutError')), DEADLINE_MS)
-      let response: IncomingMessage | null = null
-      try {
-        response = await open('GET', urlOf(path, query), null, opening.signal)
-        clearTimeout(timer)
-        response.socket.setKeepAlive(true, 15_000)
-        if (response.statusCode !== 200)
-          throw problemError(response.statusCode ?? 0, await readAll(response), endpoint)
-        yield undefined
-        for await (const line of readLines(response)) {
-          if (line.trim() !== '') yield JSON.parse(line)
-        }
-      } catch (error) {
-        throw transportError(error, endpoint)
-      } finally {
-        clearTimeout(timer)
-        response?.destroy()
-      }
+      const parsed = read(path, query, (line) => (line.trim() === '' ? EMPTY : JSON.parse(line)))
+      for await (const value of parsed) if (value !== EMPTY) yield value
+    },
+    async *lines(path, query = {}) {
+      for await (const line of read(path, query, String)) if (line !== undefined) yield line
     },
   }
 }

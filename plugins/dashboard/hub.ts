@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import {
   catalog,
   dashboardParts,
+  database,
   defineHubPlugin,
   homeLinks,
+  migrations,
   Problem,
   pages,
   revisions,
@@ -18,6 +21,7 @@ import { partRoutes } from './part-routes.ts'
 import type { Page, Panel } from './parts.ts'
 import { createTraffic } from './traffic.ts'
 import { trafficRoutes } from './traffic-routes.ts'
+import { createTrafficStore, trafficMigrations } from './traffic-store.ts'
 
 /** The launcher of signed-in people at `/`, and the administration below `/web/admin`. */
 export default defineHubPlugin({
@@ -25,14 +29,15 @@ export default defineHubPlugin({
   api: 1,
   summary: 'The launcher for people and the administration for operators',
   config: Type.Object({}, { additionalProperties: false }),
-  needs: { catalog, pages, revisions, sessions },
+  needs: { catalog, database, pages, revisions, sessions },
   wants: { dashboardParts },
-  provides: { homeLinks, webRoutes },
+  provides: { homeLinks, migrations, webRoutes },
   setup({ clock, log, tap, use, provide }) {
     const assets = createAssets()
     const streams = createEventStreams({ ...use, log })
 
-    const traffic = createTraffic({ sessions: use.sessions, clock })
+    const store = createTrafficStore(use.database, randomUUID())
+    const traffic = createTraffic({ sessions: use.sessions, store, clock, log })
 
     tap.audit.event(traffic.count)
     tap.lifecycle.start(async () => {
@@ -40,14 +45,15 @@ export default defineHubPlugin({
       traffic.start()
     })
     tap.lifecycle.drain(streams.end)
-    tap.lifecycle.stop(() => {
+    tap.lifecycle.stop(async () => {
       streams.end()
-      traffic.stop()
+      await traffic.stop()
     })
     tap.tunnel.changed(({ hostname }) => streams.publish(new Map([['agent', new Set([hostname])]])))
     provide.homeLinks({ title: 'Administration', href: '/web/admin', role: 'admin' })
     provide.webRoutes(assets.webRoutes)
     provide.webRoutes(eventRoutes(streams))
+    provide.migrations(trafficMigrations)
     provide.webRoutes(trafficRoutes(traffic))
     const pages = use.dashboardParts.filter((part): part is Page => part.kind === 'page')
     const panels = use.dashboardParts.filter((part): part is Panel => part.kind === 'panel')

@@ -9,23 +9,22 @@ const Query = Type.Object(
   },
   { additionalProperties: false },
 )
+const figures = {
+  requests: Type.Integer(),
+  errors: Type.Integer({ description: 'Responses with a status from 500 on' }),
+  p50_ms: Latency,
+  p95_ms: Latency,
+  bytes_in: Type.Integer(),
+  bytes_out: Type.Integer(),
+}
 const Series = Type.Object({
   step_seconds: Type.Integer(),
-  points: Type.Array(
-    Type.Object({
-      time: Type.String(),
-      requests: Type.Integer(),
-      errors: Type.Integer({ description: 'Responses with a status from 500 on' }),
-      p50_ms: Latency,
-      p95_ms: Latency,
-      bytes_in: Type.Integer(),
-      bytes_out: Type.Integer(),
-      sessions: Type.Integer(),
-    }),
-  ),
+  points: Type.Array(Type.Object({ time: Type.String(), ...figures, sessions: Type.Integer() })),
 })
+const Apps = Type.Array(Type.Object({ app: Type.String(), ...figures }))
+const { app: _app, ...AppsQuery } = Query.properties
 
-/** `GET /v1/webapi/traffic`: what this hub forwarded in the last hour or day. */
+/** `GET /v1/webapi/traffic` and `/apps`: what the cluster forwarded in the last hour or day. */
 export function trafficRoutes(traffic: Traffic): WebRoutes {
   return {
     name: 'traffic',
@@ -36,15 +35,27 @@ export function trafficRoutes(traffic: Traffic): WebRoutes {
         {
           config: { access: 'admin' },
           schema: {
-            summary: 'Requests, errors, latency and bytes of this hub since its start',
+            summary: 'Requests, errors, latency and bytes over time, summed over all hubs',
             querystring: Query,
             returns: Series,
           },
         },
         async ({ query: { range = 'hour', app } }) => ({
           step_seconds: RANGES[range].stepMs / 1_000,
-          points: traffic.points(range, app),
+          points: await traffic.points(range, app),
         }),
+      )
+      web.get<{ Querystring: { range?: Range } }>(
+        '/apps',
+        {
+          config: { access: 'admin' },
+          schema: {
+            summary: 'Requests, errors, latency and bytes by app, those with most requests first',
+            querystring: Type.Object(AppsQuery, { additionalProperties: false }),
+            returns: Apps,
+          },
+        },
+        async ({ query: { range = 'hour' } }) => traffic.apps(range),
       )
     },
   }

@@ -1,10 +1,11 @@
-import type { AuditEvent, Clock, Sessions } from '@mezite/core'
+import { type AuditEvent, type Clock, type Log, messageOf, type Sessions } from '@mezite/core'
+import { BOUNDS, type Counters, createCounters, type TrafficRow, type TrafficStore } from './traffic-store.ts'
 
-/** Upper bounds of latency, in milliseconds; a request above all of them counts as the last. */
-const BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000]
 /** Apps of one period that have counters of their own; the others count in the sum alone. */
 const MOST_APPS = 500
-const SAMPLE_MS = 10_000
+const FLUSH_MS = 10_000
+/** The sum over all apps. */
+const ALL = ''
 
 /** The periods that charts show. */
 export const RANGES = {
@@ -12,140 +13,195 @@ export const RANGES = {
   day: { stepMs: 15 * 60_000, points: 96 },
 } as const
 export type Range = keyof typeof RANGES
-
-interface Counters {
-  requests: number
-  errors: number
-  bytesIn: number
-  bytesOut: number
-  readonly latencies: number[]
-}
+const ranges = Object.keys(RANGES) as Range[]
 
 interface Period {
-  /** Milliseconds since the epoch. */
+  /** Start, milliseconds since the epoch. */
   readonly time: number
-  readonly all: Counters
   readonly apps: Map<string, Counters>
   /** Most live sessions at one time. */
   sessions: number
 }
 
-/** One point of a chart. Latencies are null without requests. */
-export interface Point {
-  readonly time: string
+/** Figures of one period or one app. Latencies are null without requests. */
+export interface Figures {
   readonly requests: number
   readonly errors: number
   readonly p50_ms: number | null
   readonly p95_ms: number | null
   readonly bytes_in: number
   readonly bytes_out: number
+}
+/** One point of a chart. */
+export interface Point extends Figures {
+  readonly time: string
   readonly sessions: number
 }
 
-/** What this hub has forwarded in the last hour and day, in memory and of bounded size. */
+/** What the hubs of the cluster have forwarded in the last hour and day. Other hubs' figures are up to 10 s old. */
 export interface Traffic {
   /** A tap of `audit.event`: counts finished requests and connections, and returns the event unchanged. */
   count(event: AuditEvent): AuditEvent
   /** One point for each period, oldest first, also for those without traffic. `app` undefined: of all apps. */
-  points(range: Range, app?: string): readonly Point[]
-  /** Samples the number of live sessions until `stop`. */
+  points(range: Range, app?: string): Promise<readonly Point[]>
+  /** The apps with traffic, those with most requests first, at most 500. */
+  apps(range: Range): Promise<readonly ({ readonly app: string } & Figures)[]>
+  /** Samples the number of live sessions, and stores what was counted, until `stop`. */
   start(): void
-  stop(): void
+  stop(): Promise<void>
 }
 
 export function createTraffic(options: {
   readonly sessions: Pick<Sessions, 'list'>
+  readonly store: TrafficStore
   readonly clock: Clock
+  readonly log: Log
 }): Traffic {
-  const { sessions, clock } = options
-  const rings: Readonly<Record<Range, Period[]>> = { hour: [], day: [] }
+  const { sessions, store, clock, log } = options
+  /** Periods that are not stored yet, the current one last. */
+  const open: Readonly<Record<Range, Period[]>> = { hour: [], day: [] }
+  let changed = false
+  let writing: Promise<void> | null = null
+
+  const startOf = (range: Range) => Math.floor(clock.now() / RANGES[range].stepMs) * RANGES[range].stepMs
+  /** Start of the oldest period of the charts. */
+  const oldestOf = (range: Range) => startOf(range) - (RANGES[range].points - 1) * RANGES[range].stepMs
 
   function current(range: Range): Period {
-    const { stepMs, points } = RANGES[range]
-    const time = Math.floor(clock.now() / stepMs) * stepMs
-    const ring = rings[range]
-    const last = ring.at(-1)
+    const periods = open[range]
+    const time = startOf(range)
+    const last = periods.at(-1)
     if (last && last.time >= time) return last
-    const period: Period = { time, all: counters(), apps: new Map(), sessions: sessions.list().length }
-    ring.push(period)
-    if (ring.length > points) ring.shift()
+    const period: Period = {
+      time,
+      apps: new Map([[ALL, createCounters()]]),
+      sessions: sessions.list().length,
+    }
+    if (period.sessions > 0) changed = true
+    periods.push(period)
+    // While the database is unreachable.
+    if (periods.length > RANGES[range].points) periods.shift()
     return period
   }
 
   function add(event: AuditEvent): void {
-    const request = event.type === 'app.request'
-    const app = typeof event.app === 'string' ? event.app : ''
-    for (const range of Object.keys(RANGES) as Range[]) {
-      const period = current(range)
-      let own = period.apps.get(app)
-      if (!own && period.apps.size < MOST_APPS) {
-        own = counters()
-        period.apps.set(app, own)
-      }
-      for (const each of own ? [period.all, own] : [period.all]) {
-        each.bytesIn += numberOf(event.bytes_in)
-        each.bytesOut += numberOf(event.bytes_out)
-        if (!request) continue
-        each.requests += 1
-        if (numberOf(event.status) >= 500) each.errors += 1
-        if (event.upgrade) continue
-        const at = BOUNDS.findIndex((bound) => numberOf(event.duration_ms) <= bound)
-        const place = at < 0 ? BOUNDS.length - 1 : at
-        each.latencies[place] = (each.latencies[place] ?? 0) + 1
+    changed = true
+    const app = typeof event.app === 'string' ? event.app : ALL
+    for (const range of ranges) {
+      const { apps } = current(range)
+      if (!apps.has(app) && apps.size <= MOST_APPS) apps.set(app, createCounters())
+      for (const name of new Set([ALL, app])) {
+        const counters = apps.get(name)
+        if (counters) addTo(counters, event)
       }
     }
   }
 
   const sample = (): void => {
     const now = sessions.list().length
-    for (const range of Object.keys(RANGES) as Range[]) {
+    for (const range of ranges) {
       const period = current(range)
-      period.sessions = Math.max(period.sessions, now)
+      if (now <= period.sessions) continue
+      period.sessions = now
+      changed = true
     }
   }
+
+  async function write(): Promise<void> {
+    const stored = ranges.map((range) => [range, [...open[range]]] as const)
+    changed = false
+    const rows = stored.flatMap(([range, periods]) => periods.flatMap((period) => rowsOf(range, period)))
+    const oldest = Object.fromEntries(ranges.map((range) => [RANGES[range].stepMs, oldestOf(range)]))
+    try {
+      await store.write(rows, oldest)
+    } catch (error) {
+      changed = true
+      throw error
+    }
+    for (const [range, periods] of stored)
+      for (const period of periods)
+        if (period.time < startOf(range)) open[range].splice(open[range].indexOf(period), 1)
+  }
+
+  /** Stores what was counted; calls at the same time share one write. */
+  async function flush(): Promise<void> {
+    if (writing === null && !changed) return
+    writing ??= write().finally(() => {
+      writing = null
+    })
+    return writing
+  }
+
+  const flushOrWarn = async (): Promise<void> =>
+    flush().catch((error) =>
+      log.warn({ cause: messageOf(error) }, 'failed to store the counters of traffic; trying again later'),
+    )
   let timer: NodeJS.Timeout | undefined
 
   return {
     start() {
-      timer = setInterval(sample, SAMPLE_MS).unref()
+      timer = setInterval(() => {
+        sample()
+        void flushOrWarn()
+      }, FLUSH_MS).unref()
     },
     count(event) {
       if (event.type === 'app.request' || (event.type === 'app.session.end' && event.protocol === 'tcp'))
         add(event)
       return event
     },
-    points(range, app) {
+    async points(range, app = ALL) {
+      await flush()
       const { stepMs, points } = RANGES[range]
-      const last = current(range).time
-      const byTime = new Map(rings[range].map((period) => [period.time, period]))
+      const oldest = oldestOf(range)
+      const found = await store.byTime(stepMs, oldest, app)
+      const byTime = new Map(found.map((sums) => [Number(sums.key), sums]))
       return Array.from({ length: points }, (_, index) => {
-        const time = last - (points - 1 - index) * stepMs
-        const period = byTime.get(time)
-        const found = app === undefined ? period?.all : period?.apps.get(app)
-        return pointOf(time, found ?? counters(), period?.sessions ?? 0)
+        const time = oldest + index * stepMs
+        const sums = byTime.get(time)
+        return {
+          time: new Date(time).toISOString(),
+          ...figuresOf(sums ?? createCounters()),
+          sessions: sums?.sessions ?? 0,
+        }
       })
     },
-    stop: () => clearInterval(timer),
+    async apps(range) {
+      await flush()
+      const found = await store.byApp(RANGES[range].stepMs, oldestOf(range))
+      return found.map((sums) => ({ app: sums.key, ...figuresOf(sums) }))
+    },
+    async stop() {
+      clearInterval(timer)
+      await flushOrWarn()
+    },
   }
 }
 
-const counters = (): Counters => ({ requests: 0, errors: 0, bytesIn: 0, bytesOut: 0, latencies: [] })
+function addTo(counters: Counters, event: AuditEvent): void {
+  counters.bytesIn += numberOf(event.bytes_in)
+  counters.bytesOut += numberOf(event.bytes_out)
+  if (event.type !== 'app.request') return
+  counters.requests += 1
+  if (numberOf(event.status) >= 500) counters.errors += 1
+  if (event.upgrade) return
+  const at = BOUNDS.findIndex((bound) => numberOf(event.duration_ms) <= bound)
+  const place = at < 0 ? BOUNDS.length - 1 : at
+  counters.latencies[place] = (counters.latencies[place] ?? 0) + 1
+}
+
+const rowsOf = (range: Range, { time, apps, sessions }: Period): TrafficRow[] =>
+  [...apps].map(([app, counters]) => ({ stepMs: RANGES[range].stepMs, time, app, counters, sessions }))
+
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
-function pointOf(
-  time: number,
-  { requests, errors, bytesIn, bytesOut, latencies }: Counters,
-  sessions: number,
-): Point {
-  return {
-    time: new Date(time).toISOString(),
-    ...{ requests, errors, sessions },
-    p50_ms: quantile(latencies, 0.5),
-    p95_ms: quantile(latencies, 0.95),
-    bytes_in: bytesIn,
-    bytes_out: bytesOut,
-  }
-}
+const figuresOf = ({ requests, errors, bytesIn, bytesOut, latencies }: Counters): Figures => ({
+  ...{ requests, errors },
+  p50_ms: quantile(latencies, 0.5),
+  p95_ms: quantile(latencies, 0.95),
+  bytes_in: bytesIn,
+  bytes_out: bytesOut,
+})
 
 /** The bound below which this share of the latencies is. */
 function quantile(latencies: readonly number[], share: number): number | null {

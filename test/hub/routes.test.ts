@@ -34,6 +34,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
     'POST /v1/webapi/apps/test',
     'POST /v1/webapi/roles/preview',
     'GET /v1/webapi/traffic',
+    'GET /v1/webapi/traffic/apps',
     'GET /v1/webapi/dashboard/pages',
     'GET /v1/webapi/dashboard/pages/{path}',
     'GET /v1/webapi/dashboard/panels/{name}',

@@ -2,7 +2,7 @@ import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabel
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
-import { agentsIn, appFlags, appState, changedApp } from '../app-document.ts'
+import { agentFlag, agentsIn, appFlags, appState, changedApp, fileFlag } from '../app-document.ts'
 import { PutCommand, putDocuments } from '../document-upload.ts'
 import { reportNames, strictFlag, unknownAgents } from '../name-checks.ts'
 import { cutText, nameOf, type Resource, resourceOf } from '../resource.ts'
@@ -21,16 +21,8 @@ export class AppsRegister extends PutCommand {
   static override flags = {
     name: Flags.string({ description: 'Unique name: small letters, digits and "-"', helpValue: 'NAME' }),
     ...appFlags,
-    'agent-hostname': Flags.string({
-      multiple: true,
-      description: 'Agent that serves the app; repeat the flag for several',
-      helpValue: 'HOST',
-    }),
-    'from-file': Flags.string({
-      char: 'f',
-      description: 'YAML or JSON file with documents of kind app; - reads standard input',
-      helpValue: 'FILE',
-    }),
+    ...agentFlag,
+    ...fileFlag,
     ...strictFlag,
   }
 

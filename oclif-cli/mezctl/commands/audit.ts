@@ -1,8 +1,34 @@
-import { CliError, escapeText, parseTime, showTable } from '@mezite/cli'
+import { CliError, escapeText, parseTime, showJsonLine, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 import { AdminCommand } from '../admin-command.ts'
 import { readNewest } from '../audit-query.ts'
 import { count, type Flat } from '../resource.ts'
+
+const filterFlags = {
+  type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),
+  user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
+  app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
+  agent: Flags.string({ description: 'Host name of the agent', helpValue: 'HOST' }),
+  request: Flags.string({ description: 'Request id', helpValue: 'ID' }),
+  session: Flags.string({ description: 'Session id', helpValue: 'ID' }),
+  ip: Flags.string({ description: 'Address of the client', helpValue: 'ADDRESS' }),
+  reason: Flags.string({ description: 'Reason code of a refusal', helpValue: 'CODE' }),
+  from: Flags.string({
+    description: 'Not before: 24h (ago), a date, or an RFC 3339 time',
+    helpValue: 'TIME',
+  }),
+  to: Flags.string({ description: 'Not after; written like --from', helpValue: 'TIME' }),
+}
+
+/** The parameters of a request for the events that match the flags. */
+function queryOf(flags: { readonly [K in keyof typeof filterFlags]?: string | undefined }) {
+  const { type, user, app, agent, request, session, ip, reason, from, to } = flags
+  return {
+    ...{ type, user, app, agent, request, session, ip, reason },
+    from: from === undefined ? undefined : parseTime(from, '--from'),
+    to: to === undefined ? undefined : parseTime(to, '--to'),
+  }
+}
 
 export class AuditLs extends AdminCommand {
   static override summary = 'Search the audit trail, newest event first'
@@ -14,19 +40,7 @@ export class AuditLs extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --type access.denied --user alice@example.com --all --json',
   ]
   static override flags = {
-    type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),
-    user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
-    app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
-    agent: Flags.string({ description: 'Host name of the agent', helpValue: 'HOST' }),
-    request: Flags.string({ description: 'Request id', helpValue: 'ID' }),
-    session: Flags.string({ description: 'Session id', helpValue: 'ID' }),
-    ip: Flags.string({ description: 'Address of the client', helpValue: 'ADDRESS' }),
-    reason: Flags.string({ description: 'Reason code of a refusal', helpValue: 'CODE' }),
-    from: Flags.string({
-      description: 'Not before: 24h (ago), a date, or an RFC 3339 time',
-      helpValue: 'TIME',
-    }),
-    to: Flags.string({ description: 'Not after; written like --from', helpValue: 'TIME' }),
+    ...filterFlags,
     limit: Flags.integer({
       default: 100,
       min: 1,
@@ -41,14 +55,8 @@ export class AuditLs extends AdminCommand {
     const { flags, metadata } = await this.parse(AuditLs)
     if (flags.all && !metadata.flags.limit?.setFromDefault)
       throw new CliError('MEZ_USAGE_WRONG', '--all cannot be combined with --limit')
-    const { type, user, app, agent, request, session, ip, reason } = flags
-    const query = {
-      ...{ type, user, app, agent, request, session, ip, reason },
-      from: flags.from === undefined ? undefined : parseTime(flags.from, '--from'),
-      to: flags.to === undefined ? undefined : parseTime(flags.to, '--to'),
-    }
     const limit = flags.all ? Number.POSITIVE_INFINITY : flags.limit
-    const { events, cut } = await readNewest(this.hub(flags), query, limit)
+    const { events, cut } = await readNewest(this.hub(flags), queryOf(flags), limit)
     await this.show(flags, events, () =>
       events.length === 0
         ? 'No events match. Search with an earlier --from or fewer filters.'
@@ -56,6 +64,50 @@ export class AuditLs extends AdminCommand {
     )
     if (cut)
       this.note(`note: only the newest ${count(limit, 'event')} shown; use --limit N or --all to see more`)
+  }
+}
+
+/** Events of one export, at most; the hub ends it there. */
+const MOST_EXPORTED = 100_000
+
+export class AuditExport extends AdminCommand {
+  static override summary = 'Write matching events as JSON lines or CSV, newest first'
+  static override description =
+    'At most 100,000 events; export a longer trail in parts with --from and --to. Exits 1 if the hub ends the export early. In CSV, cells that a spreadsheet would run as a formula get an apostrophe.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --from 30d > audit.jsonl',
+    '<%= config.bin %> <%= command.id %> --as csv --type access.denied > denied.csv',
+  ]
+  static override flags = {
+    ...filterFlags,
+    as: Flags.option({
+      options: ['jsonl', 'csv'] as const,
+      default: 'jsonl' as const,
+      description: 'What to write',
+    })(),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(AuditExport)
+    const query = { ...queryOf(flags), format: flags.as }
+    let written = 0
+    if (flags.as === 'csv') {
+      // The hub ends rows with CR LF.
+      for await (const line of this.hub(flags).lines('/audit/export', query)) {
+        this.write(`${escapeText(line.replace(/\r$/, ''))}\r\n`)
+        written += 1
+      }
+      // The head of the table.
+      written -= 1
+    } else {
+      for await (const event of this.hub(flags).follow('/audit/export', query)) {
+        if (event === undefined) continue
+        this.write(showJsonLine(event))
+        written += 1
+      }
+    }
+    if (written >= MOST_EXPORTED)
+      this.note('note: an export has at most 100,000 events; use --to to export the older ones as well')
   }
 }
 

@@ -1,9 +1,9 @@
-import { path, showLabels } from '@mezite/cli'
+import { escapeText, path, readDocuments, showLabels, showTable } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
+import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unmatchedLabels } from '../name-checks.ts'
-import { nameOf, type Resource } from '../resource.ts'
+import { count, type Flat, nameOf, type Resource } from '../resource.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the role' }) }
 
@@ -20,6 +20,49 @@ export class RolesCreate extends PutCommand {
 }
 
 type Rule = { app_labels?: Record<string, unknown> } | undefined
+
+interface Preview {
+  readonly role: string
+  readonly users: number
+  readonly gains: readonly Flat[]
+  readonly loses: readonly Flat[]
+  readonly truncated: boolean
+}
+
+export class RolesPreview extends AdminCommand {
+  static override summary = 'Show who would gain and who would lose access if roles were saved'
+  static override description =
+    'Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Nothing is saved.'
+  static override examples = ['<%= config.bin %> <%= command.id %> --from-file roles.yaml']
+  static override flags = { 'from-file': fileFlags('role')['from-file'] }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RolesPreview)
+    const previews: Preview[] = []
+    for (const { name, value } of await readDocuments(flags['from-file'], ['role'])) {
+      const found = (await this.call(flags, 'POST', '/roles/preview', { body: value })) as Omit<
+        Preview,
+        'role'
+      >
+      previews.push({ role: name, ...found })
+    }
+    await this.show(flags, previews, async () => {
+      const parts = await Promise.all(previews.map(previewText))
+      return parts.join('\n\n')
+    })
+  }
+}
+
+async function previewText({ role, users, gains, loses, truncated }: Preview): Promise<string> {
+  const holders = `${escapeText(role)} (${count(users, 'user')})`
+  if (gains.length + loses.length === 0) return `${holders}: nobody gains or loses access.`
+  const rows = [
+    ...gains.map(({ user, app }) => ['gains', user, app]),
+    ...loses.map(({ user, app }) => ['loses', user, app]),
+  ]
+  const more = truncated ? '\nThere are more; this list is not complete.' : ''
+  return `${holders}\n${await showTable(['access', 'user', 'app'], rows)}${more}`
+}
 
 export class RolesLs extends ListCommand {
   static override summary = 'List the roles'
