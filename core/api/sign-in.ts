@@ -128,8 +128,9 @@ export interface SignInMethod {
   ): FastifyReply | Promise<FastifyReply>
   /**
    * Handles the browser's return from the provider. Rejects with `SignInFailure` or `Problem` when the sign-in fails.
+   * Null: nobody signs in, and the method has sent the response itself.
    */
-  callback?(request: FastifyRequest, reply: FastifyReply, choice: string): Promise<SignedIn>
+  callback?(request: FastifyRequest, reply: FastifyReply, choice: string): Promise<SignedIn | null>
   /**
    * Called before a sign-out ends a hub session. Returns the absolute URL at which the browser also ends the provider's
    * session, or null. May make a network call; a rejection counts as null.

@@ -20,6 +20,7 @@ export const eventTypes: readonly string[] = [
   'audit.read',
   'connector.created',
   'connector.deleted',
+  'connector.tested',
   'connector.updated',
   'key.created',
   'key.rotated',

@@ -13,6 +13,8 @@ export interface Attempt {
   readonly verifier: string
   /** The sealed return target. */
   readonly target: string
+  /** Id of the administrator's session that tests the connector. The return then signs nobody in. */
+  readonly test?: string
 }
 
 const TTL_MS = 10 * 60_000
@@ -29,8 +31,8 @@ const random = () => randomBytes(32).toString('base64url')
 export function createAttempts(secretBox: SecretBox, clock: Clock) {
   return {
     /** A new attempt and its `Set-Cookie` lines, which also remove the oldest ones beyond the limit. */
-    begin(connector: string, target: string, cookieHeader: string | undefined) {
-      const attempt: Attempt = { connector, state: random(), nonce: random(), verifier: random(), target }
+    begin(of: Pick<Attempt, 'connector' | 'target' | 'test'>, cookieHeader: string | undefined) {
+      const attempt: Attempt = { ...of, state: random(), nonce: random(), verifier: random() }
       // Deflated, because the target is already base64 and browsers drop cookies of more than 4,096 bytes.
       const text = deflateRawSync(JSON.stringify([clock.now() + TTL_MS, attempt]))
       const value = secretBox.seal(place, text).toString('base64url')

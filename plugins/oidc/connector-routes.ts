@@ -26,6 +26,7 @@ const ReportResource = Type.Object({
   redirect_uri: Type.String(),
   post_logout_redirect_uri: Type.String(),
   backchannel_logout_uri: Type.String(),
+  sign_in_test_uri: Type.String(),
   checks: Type.Array(
     Type.Object({
       name: Type.String(),

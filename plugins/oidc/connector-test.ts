@@ -21,6 +21,8 @@ export interface ConnectorReport {
   readonly redirect_uri: string
   readonly post_logout_redirect_uri: string
   readonly backchannel_logout_uri: string
+  /** The page where an administrator signs in for a test and sees claims and roles. */
+  readonly sign_in_test_uri: string
   readonly checks: readonly Check[]
 }
 
@@ -48,6 +50,7 @@ export async function testConnector(
     redirect_uri: callbackUrl(publicNames, connector.name),
     post_logout_redirect_uri: `${publicNames.signInOrigin}/web/signed-out`,
     backchannel_logout_uri: `${publicNames.hubOrigin}/v1/webapi/oidc/backchannel-logout/${connector.name}`,
+    sign_in_test_uri: `${publicNames.signInOrigin}/web/oidc/test/${connector.name}`,
     checks,
   }
 }

@@ -1,16 +1,20 @@
 import {
+  audit,
   database,
   defineHubPlugin,
   migrations,
+  pages,
   publicNames,
   revisions,
   type Session,
   secretBox,
   sessions,
+  signInDesk,
   signInMethods,
   users,
   webRoutes,
 } from '@mezite/core'
+import { locks } from '@mezite/core/protocol'
 import * as client from 'openid-client'
 import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
@@ -21,13 +25,14 @@ import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
 import { oidcMigrations } from './migrations.ts'
 import { createProviders, isAllowedUrl } from './providers.ts'
+import { createSignInTest } from './sign-in-test.ts'
 import { createSpent } from './spent-tokens.ts'
 
 export default defineHubPlugin({
   name: 'oidc',
   api: 1,
   summary: 'Signs people in through an OpenID provider',
-  needs: { revisions, database, publicNames, sessions, users, secretBox },
+  needs: { audit, revisions, database, locks, pages, publicNames, sessions, signInDesk, users, secretBox },
   provides: { migrations, signInMethods, webRoutes },
   setup({ clock, log, use, provide }) {
     const { secretBox, database, sessions, publicNames, users } = use
@@ -36,7 +41,12 @@ export default defineHubPlugin({
     const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
     const logins = createLogins(database, secretBox, clock)
-    const deps = { connectors, providers, attempts, spent, logins, users, sessions, publicNames, clock, log }
+    const signInTest = createSignInTest({ ...use, connectors, desk: use.signInDesk, clock })
+    const deps = {
+      ...{ connectors, providers, attempts, spent, logins, signInTest, users, sessions, publicNames },
+      ...{ clock, log },
+    }
+    const { beginTest, ...steps } = loginSteps(deps)
 
     use.revisions.addView(connectors.view)
     provide.migrations(oidcMigrations)
@@ -48,13 +58,14 @@ export default defineHubPlugin({
           title: metadata.description || name,
           host: new URL(spec.issuer_url).hostname,
         })),
-      ...loginSteps(deps),
+      ...steps,
       signOut,
       adopt: (from, made) => logins.adopt(from, made),
     })
     provide.webRoutes(backchannelRoute(deps))
     provide.webRoutes(connectorRoutes(deps))
     provide.webRoutes(connectorSchemaRoutes)
+    provide.webRoutes(signInTest.routes(beginTest))
 
     /** RP-initiated logout, where the provider has an end-session endpoint. */
     async function signOut(session: Session): Promise<string | null> {

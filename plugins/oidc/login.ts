@@ -10,12 +10,13 @@ import {
   type SignInMethod,
 } from '@mezite/core'
 import * as client from 'openid-client'
-import type { createAttempts } from './attempts.ts'
+import type { Attempt, createAttempts } from './attempts.ts'
 import { type Identity, redeemCallback } from './callback.ts'
 import { rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import { type Connector, type Connectors, connectorChanged } from './connectors.ts'
 import type { Logins } from './logins.ts'
 import { PROVIDER_FAULT, type Providers, providerError } from './providers.ts'
+import type { SignInTest } from './sign-in-test.ts'
 import type { Spent } from './spent-tokens.ts'
 
 const STATE_TTL_MS = 11 * 60_000
@@ -27,19 +28,23 @@ export interface LoginDeps {
   readonly spent: Spent
   readonly logins: Logins
   readonly users: Users
+  readonly signInTest: SignInTest
   readonly publicNames: PublicNames
   readonly clock: Clock
   readonly log: Log
 }
 
 type Request = Parameters<SignInDesk['complete']>[0]
+type Reply = Parameters<SignInDesk['complete']>[1]
 
 export const callbackUrl = ({ signInOrigin }: PublicNames, connector: string): string =>
   `${signInOrigin}/v1/webapi/oidc/callback/${connector}`
 
 /** The redirect to the provider and the return from it. A choice is a connector's name. */
-export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> {
-  const { connectors, providers, attempts, spent, logins, users, publicNames, clock, log } = deps
+export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> & {
+  readonly beginTest: Parameters<SignInTest['routes']>[0]
+} {
+  const { connectors, providers, attempts, spent, logins, users, signInTest, publicNames, clock, log } = deps
 
   function connectorOf(name: string): Connector {
     const connector = connectors.byName(name)
@@ -69,23 +74,34 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
     )
   }
 
+  /** Sends the browser to the provider. */
+  async function authorize(
+    request: Request,
+    reply: Reply,
+    { another, ...of }: Pick<Attempt, 'connector' | 'target' | 'test'> & { readonly another: boolean },
+  ) {
+    const connector = connectorOf(of.connector)
+    const { methods, metadata } = await providers.of(connector)
+    const { attempt, cookies } = attempts.begin(of, request.headers.cookie)
+    const target = client.buildAuthorizationUrl(methods[0]!.config, {
+      redirect_uri: callbackUrl(publicNames, connector.name),
+      scope: connector.document.spec.scopes.join(' '),
+      state: attempt.state,
+      nonce: attempt.nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
+      code_challenge_method: 'S256',
+      ...(another ? { prompt: promptFor(metadata) } : {}),
+    })
+    reply.header('set-cookie', cookies).header('cache-control', 'no-store')
+    return reply.redirect(target.href, 302)
+  }
+
   return {
-    async begin(request, reply, { choice, state, another = false }) {
-      const connector = connectorOf(choice)
-      const { methods, metadata } = await providers.of(connector)
-      const { attempt, cookies } = attempts.begin(connector.name, state, request.headers.cookie)
-      const target = client.buildAuthorizationUrl(methods[0]!.config, {
-        redirect_uri: callbackUrl(publicNames, connector.name),
-        scope: connector.document.spec.scopes.join(' '),
-        state: attempt.state,
-        nonce: attempt.nonce,
-        code_challenge: await client.calculatePKCECodeChallenge(attempt.verifier),
-        code_challenge_method: 'S256',
-        ...(another ? { prompt: promptFor(metadata) } : {}),
-      })
-      reply.header('set-cookie', cookies).header('cache-control', 'no-store')
-      return reply.redirect(target.href, 302)
-    },
+    begin: (request, reply, { choice, state, another = false }) =>
+      authorize(request, reply, { connector: choice, target: state, another }),
+
+    beginTest: (request, reply, { connector, session, another }) =>
+      authorize(request, reply, { connector, target: '', test: session, another }),
 
     async callback(request, reply, choice) {
       const connector = connectorOf(choice)
@@ -104,9 +120,16 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
         const detail = 'This sign-in link was already used. Open the page again.'
         throw new SignInFailure(400, 'state_spent', detail, { recorded: false })
       }
-      try {
+      const identify = async () => {
         const provider = await providers.of(connector)
-        const identity = await redeemCallback({ connector, provider, attempt, callbackUrl: url, clock })
+        return redeemCallback({ connector, provider, attempt, callbackUrl: url, clock })
+      }
+      if (attempt.test !== undefined) {
+        await signInTest.finish(request, reply, { connector, attempt, identify })
+        return null
+      }
+      try {
+        const identity = await identify()
         const user = await personOf(connector, identity, request)
         const { sub, sid, idToken } = identity
         return {

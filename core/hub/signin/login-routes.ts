@@ -103,6 +103,7 @@ export function loginRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignIn
       requireChoice(method, choice)
       recorded = true
       const signedIn = await method.callback!(request, reply, choice)
+      if (signedIn === null) return reply
       return await desk.complete(request, reply, { ...signedIn, connector: choice, method: method.name })
     } catch (error) {
       return fail({ method, choice, request, reply, error, state: null, recorded })

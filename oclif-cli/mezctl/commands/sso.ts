@@ -66,6 +66,7 @@ interface TestReport {
   readonly redirect_uri?: string
   readonly post_logout_redirect_uri?: string
   readonly backchannel_logout_uri?: string
+  readonly sign_in_test_uri?: string
   readonly checks?: readonly {
     readonly name?: string
     readonly result?: 'ok' | 'warn' | 'fail'
@@ -77,7 +78,8 @@ const RESULTS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', f
 
 export class SsoTest extends AdminCommand {
   static override summary = 'Check the connection between the hub and an identity provider'
-  static override description = 'Nobody is signed in. Exits 1 if a check fails.'
+  static override description =
+    'Nobody is signed in. Exits 1 if a check fails. Also prints the page where you sign in for a test and see the claims and the roles that they give.'
   static override args = args
 
   async run(): Promise<void> {
@@ -97,6 +99,8 @@ export class SsoTest extends AdminCommand {
         ['back-channel logout URI (optional)', report.backchannel_logout_uri],
       ])
         if (uri) lines.push(`Register at the provider as ${what}: ${escapeText(uri)}`)
+      if (report.sign_in_test_uri)
+        lines.push(`See the claims and roles of a sign-in: ${escapeText(report.sign_in_test_uri)}`)
       if (report.ok !== false) lines.push(`Connector ${escapeText(args.name)} works.`)
       return lines.join('\n')
     })

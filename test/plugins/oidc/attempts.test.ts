@@ -12,7 +12,7 @@ const attempts = createAttempts(secretBox, clock)
 
 /** A sign-in that begins, and its cookie as the browser sends it. */
 function begin(held?: string, target = 'target') {
-  const { attempt, cookies } = attempts.begin('sso', target, held)
+  const { attempt, cookies } = attempts.begin({ connector: 'sso', target }, held)
   return { attempt, cookies, cookie: cookies.at(-1)!.split(';')[0]! }
 }
 

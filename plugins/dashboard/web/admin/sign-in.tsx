@@ -129,17 +129,29 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
   )
 }
 
+/** The link opens a tab where popups are blocked. */
+function openPopup(event: { readonly currentTarget: HTMLAnchorElement; preventDefault(): void }): void {
+  const { href, target } = event.currentTarget
+  if (open(href, target, 'popup,width=560,height=760') !== null) event.preventDefault()
+}
+
 function TestConnector({ name }: { readonly name: string }) {
   const [report, setReport] = useState<Responses['POST /connectors/{name}/test'] | null>(null)
   const action = useAction()
+  const signInTest = `/web/oidc/test/${encodeURIComponent(name)}`
   const run = () =>
     action.run(async () => setReport(await call('POST', `/connectors/${encodeURIComponent(name)}/test`)))
   return (
     <Section title={a('testConnector')}>
       <p class="quiet">{a('testConnectorHelp')}</p>
-      <button type="button" class="plain" disabled={action.busy} onClick={() => void run()}>
-        {action.busy ? a('testing') : a('test')}
-      </button>
+      <div class="actions">
+        <button type="button" class="plain" disabled={action.busy} onClick={() => void run()}>
+          {action.busy ? a('testing') : a('test')}
+        </button>
+        <a class="button plain" href={signInTest} target="mezite-sign-in-test" onClick={openPopup}>
+          {a('testSignIn')}
+        </a>
+      </div>
       <ActionError error={action.error} />
       <div role="status">
         {report && (

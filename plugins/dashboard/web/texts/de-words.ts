@@ -195,6 +195,7 @@ export const words: Catalogue<typeof english> = {
   test: 'Testen',
   testConnector: 'Anbieter testen',
   testFromAgents: 'Von den Agenten aus testen',
+  testSignIn: 'Anmelden und Claims ansehen',
   testing: 'Wird getestet …',
   time: 'Zeit',
   timeouts: 'Zeitgrenzen',

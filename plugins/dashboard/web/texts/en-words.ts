@@ -192,6 +192,7 @@ export const words = {
   test: 'Test',
   testConnector: 'Test the provider',
   testFromAgents: 'Test from the agents',
+  testSignIn: 'Sign in and see the claims',
   testing: 'Testing…',
   time: 'Time',
   timeouts: 'Timeouts',
