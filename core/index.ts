@@ -18,11 +18,18 @@ export type { AccessQuery, Vote } from './api/decision.ts'
 export { defineAgentPlugin, defineHubPlugin } from './api/define-plugin.ts'
 export { diagnosticsRoutes } from './api/diagnostics.ts'
 export { DialRefusal } from './api/dial-refusal.ts'
+export { parseDuration } from './api/duration.ts'
 export type { HttpRequest, HttpResponse } from './api/http-hooks.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
-export { type Pages, pages } from './api/pages.ts'
-export { Problem } from './api/problem.ts'
+export { html, type Pages, pages } from './api/pages.ts'
+export { databaseProblem, Problem } from './api/problem.ts'
 export { type Requirement, type RequirementKind, requirements } from './api/requirement.ts'
+export {
+  LABEL_KEY,
+  parseResource,
+  type Resource,
+  resourceInvalid,
+} from './api/resource.ts'
 export { type Change, type Revisions, revisions, type View } from './api/revisions.ts'
 export { type SecretBox, secretBox } from './api/secret-box.ts'
 export { type SessionLimits, sessionLimits } from './api/session-limits.ts'
@@ -41,18 +48,8 @@ export {
   signInMethods,
 } from './api/sign-in.ts'
 export type { Subject } from './api/subject.ts'
-export { type User, type Users, users } from './api/users.ts'
+export { ROLE_NAME, type User, type Users, users } from './api/users.ts'
 export { type PublicNames, publicNames, type WebRoutes, webRoutes } from './api/web-routes.ts'
-export { databaseProblem } from './hub/api-server/database-problem.ts'
-export {
-  LABEL_KEY,
-  parseResource,
-  type Resource,
-  resourceInvalid,
-} from './hub/catalog/resource.ts'
-export { parseDuration } from './hub/config/duration.ts'
-export { html } from './hub/pages/html.ts'
-export { ROLE_NAME } from './hub/users/user-name.ts'
 export type { Clock } from './kernel/clock.ts'
 export { isMezError, MezError, messageOf } from './kernel/error.ts'
 export type { Log } from './kernel/log.ts'

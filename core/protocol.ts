@@ -18,7 +18,8 @@ export {
 export { type CommandLogins, commandLogins } from './api/command-logins.ts'
 export type { AccessContext } from './api/decision.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
-export { type HeaderLines, type HttpHooks, httpHooks } from './api/http-hooks.ts'
+export type { HeaderLines } from './api/http-hooks.ts'
+export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,

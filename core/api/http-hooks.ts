@@ -1,6 +1,4 @@
-import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
-import type { HubCalls } from './hub-hooks.ts'
 import type { Subject } from './subject.ts'
 
 /** Header lines of a message: alternating names and values, spelled as received. */
@@ -61,12 +59,3 @@ export interface HttpResponseContext {
   /** As sent to the app, without the query. */
   readonly path: string
 }
-
-/** Calls the taps of `http.request` and `http.response`. */
-export type HttpHooks = HubCalls['http']
-
-/**
- * The calls of both hooks, for the protocol that carries the messages, because a plugin cannot call hooks. A call throws
- * the error of a tap and returns the last tap's result unchecked; `empty` is true if there are no taps.
- */
-export const httpHooks = serviceRef<HttpHooks>('httpHooks')

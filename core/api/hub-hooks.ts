@@ -1,5 +1,6 @@
 import type { HookCalls, HookTree } from '../kernel/hook.ts'
 import { first, series, tells, votes, waterfall } from '../kernel/hook.ts'
+import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { AuditEvent } from './audit.ts'
 import type { AccessQuery, Vote } from './decision.ts'
@@ -66,5 +67,12 @@ export const hubHooks = {
 
 /** The type of `hubHooks`. */
 export type HubHooks = typeof hubHooks
-/** The hooks as functions, for the rooms that call them. */
-export type HubCalls = HookCalls<HubHooks>
+
+/** Calls the taps of `http.request` and `http.response`. */
+export type HttpHooks = HookCalls<HubHooks>['http']
+
+/**
+ * The calls of both hooks, for the protocol that carries the messages, because a plugin cannot call hooks. A call throws
+ * the error of a tap and returns the last tap's result unchecked; `empty` is true if there are no taps.
+ */
+export const httpHooks = serviceRef<HttpHooks>('httpHooks')

@@ -1,8 +1,16 @@
-import type { VNode } from 'preact'
+import htm from 'htm'
+import { h, type VNode } from 'preact'
 import { serviceRef } from '../kernel/reference.ts'
 
 /** The markup of a page. Preact escapes every value, so raw HTML cannot be passed in. */
 export type Markup = VNode | VNode[] | string | null
+
+// htm types its default export as CommonJS, but Node.js imports the function itself.
+/** Tagged template for markup: html`<p>${text}</p>`. */
+export const html = (htm as unknown as typeof htm.default).bind(h) as (
+  strings: TemplateStringsArray,
+  ...values: unknown[]
+) => VNode | VNode[]
 
 /** Languages of the hub's own pages. */
 export type Language = 'en' | 'de'

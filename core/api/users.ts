@@ -3,6 +3,9 @@ import type { Actor } from './audit.ts'
 import type { Transaction } from './database.ts'
 import type { Change } from './revisions.ts'
 
+/** The pattern of a role's name, for schemas. */
+export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
+
 /** A person or machine that the hub knows by name. */
 export interface User {
   /** As first presented. Names are compared case-folded after NFKC. */

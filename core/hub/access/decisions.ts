@@ -1,12 +1,12 @@
 import type { VisibleApp } from '../../api/access.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { AccessQuery, Decision, Vote } from '../../api/decision.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { Ballots } from '../../kernel/hook.ts'
+import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { Ballot, type Count, countBallots, decisionOf, denied } from './ballots.ts'
 import type { Lock, Locks } from './lock.ts'
@@ -43,7 +43,7 @@ const SLICE = 200
  */
 export function createDecisions(options: {
   readonly catalog: Pick<Catalog, 'list'>
-  readonly decide: HubCalls['access']['decide']
+  readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly requirements: Requirements
   readonly locks: Pick<Locks, 'lockFor'>
   readonly revisions: Pick<Revisions, 'revision'>

@@ -1,11 +1,12 @@
 import { type Static, Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import type { AccessContext, Decision, VoteLine } from '../../api/decision.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
-import { Nullable } from '../../api/nullable.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { Subject } from '../../api/subject.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import { appNotFound, type RunningCatalog } from '../catalog/catalog.ts'
 import { type RunningUsers, userNotFound } from '../users/users.ts'
 import { Ballot, countBallots, decisionOf, denied } from './ballots.ts'
@@ -95,7 +96,7 @@ export function createExplanation(options: {
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements
-  readonly ask: HubCalls['access']['decide']
+  readonly ask: HookCalls<HubHooks>['access']['decide']
   readonly publicNames: Pick<PublicNames, 'appsOidcConnector'>
   readonly clock: Clock
 }): Explain {

@@ -1,10 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Audit } from '../../api/audit.ts'
-import { Problem } from '../../api/problem.ts'
+import { databaseProblem, Problem } from '../../api/problem.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { databaseProblem } from './database-problem.ts'
 
 /** The content of an error page. */
 export interface ErrorPage {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
-import { Nullable } from '../../api/nullable.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'

@@ -1,13 +1,19 @@
 import { X509Certificate } from 'node:crypto'
 import type { App, AppDisplay, HeaderChange } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
+import { formatDuration, parseDuration } from '../../api/duration.ts'
 import { headerOwner, isReservedInResponse, plainHeaderName } from '../../api/header-names.ts'
+import {
+  parseResource,
+  parseTime,
+  type Resource,
+  type ResourceOptions,
+  resourceInvalid,
+} from '../../api/resource.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
-import { formatDuration, parseDuration } from '../config/duration.ts'
 import { appUriFault, publicAddrFault } from './app-address.ts'
 import { AppSpec } from './app-schema.ts'
-import { parseResource, parseTime, type Resource, type ResourceOptions, resourceInvalid } from './resource.ts'
 
 const AGENT = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
 const HOST = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/

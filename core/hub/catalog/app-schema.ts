@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import type { HttpVersion, IdentityValue } from '../../api/app.ts'
-import { DURATION_PATTERN } from '../config/duration.ts'
+import { DURATION_PATTERN } from '../../api/duration.ts'
 
 const closed = { additionalProperties: false } as const
 const HEADER_VALUE = '^(?:[\\u0021-\\u007e](?:[\\t\\u0020-\\u007e]*[\\u0021-\\u007e])?)?$'

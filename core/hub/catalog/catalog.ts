@@ -5,6 +5,7 @@ import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
+import { resourceInvalid } from '../../api/resource.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -13,7 +14,6 @@ import type { Log } from '../../kernel/log.ts'
 import { deepFreeze } from '../config/config-defaults.ts'
 import { type AppInput, appDocument, appKind, readApp } from './app-document.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
-import { resourceInvalid } from './resource.ts'
 
 export interface CatalogOptions {
   readonly revisions: Pick<Revisions, 'write' | 'addView'>

@@ -1,8 +1,7 @@
 import { isIP, isIPv4 } from 'node:net'
+import { DNS_LABEL } from '../../api/resource.ts'
 import type { Address } from './hub-config.ts'
 
-/** The pattern of one label of a DNS name in lower case (RFC 1123), which is also the name of an app. */
-export const DNS_LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 const HOST_NAME = new RegExp(`^${DNS_LABEL}(\\.${DNS_LABEL})*$`)
 
 /**

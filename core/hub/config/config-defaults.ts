@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path'
+import { parseDuration } from '../../api/duration.ts'
+import { DNS_LABEL } from '../../api/resource.ts'
 import type { ValueProblem } from '../../kernel/config-check.ts'
 import { completeLimits } from '../limits/limits.ts'
 import {
-  DNS_LABEL,
   isCidr,
   isLocalhostName,
   isLoopback,
@@ -10,7 +11,6 @@ import {
   parseListenAddress,
   parsePublicAddress,
 } from './address.ts'
-import { parseDuration } from './duration.ts'
 import type { Address, HubConfig, Keypair } from './hub-config.ts'
 import type { RawHubConfig } from './schema.ts'
 

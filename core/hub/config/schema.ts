@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { DURATION_PATTERN } from '../../api/duration.ts'
 import { limitsSchema } from '../limits/limits-schema.ts'
-import { DURATION_PATTERN } from './duration.ts'
 
 const closed = { additionalProperties: false } as const
 

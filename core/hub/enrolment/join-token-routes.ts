@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'

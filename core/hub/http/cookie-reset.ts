@@ -1,7 +1,7 @@
 import type { Pages } from '../../api/pages.ts'
+import { html } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { html } from '../pages/html.ts'
 import { parseHost } from './host.ts'
 import { pageElsewhere } from './page.ts'
 import { type HubResponse, valuesOf } from './refusal.ts'

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { DURATION_PATTERN } from '../config/duration.ts'
+import { DURATION_PATTERN } from '../../api/duration.ts'
 
 const closed = { additionalProperties: false } as const
 

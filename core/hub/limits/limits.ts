@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value'
+import { parseDuration } from '../../api/duration.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
-import { parseDuration } from '../config/duration.ts'
 import { limitsSchema, type RawLimits } from './limits-schema.ts'
 
 const LEAST_MS = 100

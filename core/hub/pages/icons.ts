@@ -1,4 +1,4 @@
-import { html } from './html.ts'
+import { html } from '../../api/pages.ts'
 
 /** Paths of a 24 by 24 grid, drawn as lines; the hub's own drawings. */
 export const icons = {

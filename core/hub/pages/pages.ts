@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Brand, PageAsset, PageLayout, Pages } from '../../api/pages.ts'
+import { h } from 'preact'
+import { renderToString } from 'preact-render-to-string'
+import type { Brand, Markup, PageAsset, PageLayout, Pages } from '../../api/pages.ts'
+import { html } from '../../api/pages.ts'
 import type { HomeLink } from '../../api/sign-in.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { brandTokens } from './colour.ts'
-import { html, renderMarkup } from './html.ts'
 import { icon, MARK, mark } from './icons.ts'
 import { type Logo, readLogo } from './logo.ts'
 import { pagePolicy } from './policy.ts'
@@ -187,4 +189,17 @@ const logoAsset = ({ type, extension, bytes }: Logo) => assetOf('logo', extensio
 /** The first letter or digit of a name, for the circle in the menu. */
 function initialOf(name: string): string {
   return /[\p{L}\p{N}]/u.exec(name)?.[0]?.toUpperCase() ?? '?'
+}
+
+/** Characters that turn the direction of the text after them, which would make sentences around a name misleading. */
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g
+
+/** The markup as HTML text, without characters that change the direction of text. */
+function renderMarkup(markup: Markup): string {
+  if (markup === null) return ''
+  const nodes = typeof markup === 'string' ? [h('span', null, markup)] : [markup].flat()
+  return nodes
+    .map((node) => renderToString(node))
+    .join('')
+    .replace(DIRECTIONS, '')
 }

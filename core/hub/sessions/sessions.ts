@@ -1,7 +1,7 @@
 import type { Audit } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Database, Transaction } from '../../api/database.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Change, Revisions } from '../../api/revisions.ts'
 import type { SessionLimits } from '../../api/session-limits.ts'
@@ -9,6 +9,7 @@ import type { EndReason, OpenSession, RunningChange, Session, Sessions } from '.
 import type { SatisfiedRequirement, Subject } from '../../api/subject.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Locks } from '../access/lock.ts'
 import { roleLimits } from '../limits/role-limits.ts'
@@ -35,7 +36,7 @@ export interface SessionsOptions {
   /** Why the gate no longer allows a live stream; null: it may go on. */
   readonly endOf: (stream: LiveStream) => EndReason | null | Promise<EndReason | null>
   readonly audit: Pick<Audit, 'record'>
-  readonly hooks: Pick<HubCalls['session'], 'ended'>
+  readonly hooks: Pick<HookCalls<HubHooks>['session'], 'ended'>
   readonly clock: Clock
   readonly log: Log
 }

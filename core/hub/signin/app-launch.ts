@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AdmissionQuery, Refusal } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { Challenge, HubCalls, Reply } from '../../api/hub-hooks.ts'
+import type { Challenge, HubHooks, Reply } from '../../api/hub-hooks.ts'
 import { Problem } from '../../api/problem.ts'
 import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import { AccessDenied } from './access-denied.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
@@ -193,7 +194,7 @@ const PLAIN = /^[\x21-\x5b\x5d-\x7e]+$/
  * with `MEZ_HOOK_FAILED`.
  */
 export function challengeThrough(
-  hook: HubCalls['access']['challenge'],
+  hook: HookCalls<HubHooks>['access']['challenge'],
   signInOrigin: string,
 ): (challenge: Challenge) => Promise<Reply | null> {
   return async (challenge) => {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
-import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const access = { config: { access: 'user' } } as const

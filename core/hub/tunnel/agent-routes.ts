@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
-import { Nullable } from '../../api/nullable.ts'
 import { Problem } from '../../api/problem.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'

@@ -1,8 +1,9 @@
 import type { Admission } from '../../api/admission.ts'
 import type { App } from '../../api/app.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Link, OpenOptions, Pipe, Tunnel } from '../../api/tunnel.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import { type AdmissionState, stateOf } from '../access/admission.ts'
 import type { AppHealth } from './app-health.ts'
@@ -20,7 +21,7 @@ const byLoad = (a: LiveLink, b: LiveLink): number =>
 /** Chooses among the live links: least streams in use first, then round robin. */
 export function createAgentSelector(options: {
   readonly links: Pick<LiveLinks, 'get' | 'list' | 'returned'>
-  readonly hooks: Pick<HubCalls['tunnel'], 'route'>
+  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'route'>
   readonly health: Pick<AppHealth, 'record' | 'stateOf' | 'lastError'>
   readonly isAgentLocked: (hostname: string) => boolean
   readonly streamsPerAgent?: number

@@ -1,10 +1,11 @@
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason } from '../../api/sessions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import { type Enrolment, JoinRefusal } from '../enrolment/enrolment.ts'
@@ -49,7 +50,7 @@ export function createLinkRegistry(options: {
   readonly rotation: Pick<RotationProgress, 'announce' | 'receive'>
   readonly revisions: Pick<Revisions, 'onApplied'>
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
-  readonly hooks: Pick<HubCalls['tunnel'], 'changed'>
+  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed'>
   readonly audit: Pick<Audit, 'record'>
   readonly isAgentLocked: (hostname: string) => boolean
   /** Called before the link of an agent that lost its access is cut. */

@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
-import type { HubCalls } from '../../api/hub-hooks.ts'
+import type { HubHooks } from '../../api/hub-hooks.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { EndReason } from '../../api/sessions.ts'
 import type { HubTransport } from '../../api/transport.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import type { HookCalls } from '../../kernel/hook.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
@@ -36,7 +37,7 @@ export interface TunnelOptions {
   readonly catalog: Pick<RunningCatalog, 'list'>
   /** The hubs of the cluster; agents keep a link to each. */
   readonly hubs: Pick<Registry, 'reachable' | 'onChanged'>
-  readonly hooks: Pick<HubCalls['tunnel'], 'changed' | 'route'>
+  readonly hooks: Pick<HookCalls<HubHooks>['tunnel'], 'changed' | 'route'>
   readonly audit: Pick<Audit, 'record'>
   /** Checked on every connection and again whenever changes were applied. */
   readonly isAgentLocked: (hostname: string) => boolean

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { ROLE_NAME } from '../../api/users.ts'
 
 /** A valid name; names are compared by `key`. */
 export interface UserName {
@@ -28,9 +29,6 @@ export function foldName(text: string): string {
   // Convert to upper case first, so that ß, ſ and similar letters fold as in full case folding.
   return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 }
-
-/** The pattern of a role's name, for schemas. */
-export const ROLE_NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
 const ROLE = new RegExp(ROLE_NAME)
 

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { Nullable } from '../../api/nullable.ts'
+import { Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { User } from '../../api/users.ts'
+import { ROLE_NAME } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import { ROLE_NAME } from './user-name.ts'
 import { type RunningUsers, userNotFound } from './users.ts'
 
 const admin = { config: { access: 'admin' } } as const

@@ -1,5 +1,5 @@
+import { html } from '../../../api/pages.ts'
 import type { Explanation } from '../../access/explanation.ts'
-import { html } from '../../pages/html.ts'
 import type { Texts } from '../../pages/texts.ts'
 
 /** What decided about a person and an app, for administrators; the same as `mezctl access explain`. */

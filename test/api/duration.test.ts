@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatDuration, parseDuration } from '../../../core/hub/config/duration.ts'
+import { formatDuration, parseDuration } from '../../core/api/duration.ts'
 
 t.test('durations of the documentation are milliseconds', (t) => {
   t.equal(parseDuration('30s'), 30_000)

@@ -1,7 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { Problem } from '../../api/problem.ts'
-import { checkConfig, printPath, type ValueProblem } from '../../kernel/config-check.ts'
-import { DNS_LABEL } from '../config/address.ts'
+import { checkConfig, printPath, type ValueProblem } from '../kernel/config-check.ts'
+import { Problem } from './problem.ts'
 
 /** The `metadata` of every resource document. */
 export interface ResourceMetadata {
@@ -28,6 +27,8 @@ export interface ResourceOptions {
   readonly name?: string
 }
 
+/** The pattern of one label of a DNS name in lower case (RFC 1123), which is also the name of an app. */
+export const DNS_LABEL = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?'
 const APP_NAME = `^${DNS_LABEL}$`
 /** The pattern of the key of a label. */
 export const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$'
@@ -123,3 +124,6 @@ function metadataProblems({ labels = {}, expires }: ResourceMetadata): ValueProb
   }
   return problems
 }
+
+/** Schema of a value that may be null. */
+export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
