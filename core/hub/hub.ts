@@ -18,8 +18,8 @@ import { JOIN_ALPN, TUNNEL_ALPN } from '../wire/tunnel-protocol.ts'
 import { createCallerLookup } from './access/caller.ts'
 import { explanationRoutes } from './access/explanation.ts'
 import { lockRoutes } from './access/lock-routes.ts'
-import { createApiServer } from './api-server/api-server.ts'
-import { createAttention } from './api-server/attention.ts'
+import { createApiServer, type Web } from './api-server/api-server.ts'
+import { type Attention, createAttention } from './api-server/attention.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
 import { statusParts, statusRoutes } from './api-server/status-routes.ts'
@@ -29,13 +29,13 @@ import { ownAddress } from './cluster/peers.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { tokenRoutes } from './enrolment/join-token-routes.ts'
-import { createBrowserServer } from './http/browser-server.ts'
+import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
-import { createListener } from './listener/listener.ts'
+import { createListener, type Listener } from './listener/listener.ts'
 import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
-import { hubPartChecks, hubServices, standardProviders } from './plugins.ts'
-import { openRooms, startRooms } from './rooms.ts'
+import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
+import { openRooms, type Rooms, type RoomsOptions, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
@@ -73,170 +73,69 @@ interface OpenHub extends Drainable {
   readonly ports: { readonly public: number; readonly diagnostics: number }
 }
 
+/** The start of a hub from its first file to its last port, in order. */
 async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<OpenHub> {
-  const { config, plugins, log, clock = systemClock } = options
-  const { publicNames, clusterName, dataDir } = config
-  const instanceId = uuidv7()
-  const hubVersion = await version()
+  const { config, log, clock = systemClock } = options
+  const [instanceId, hubVersion] = [uuidv7(), await version()]
   let state: 'starting' | 'ready' | 'draining' = 'starting'
-  const kernel = createKernel({
-    tree: hubHooks,
-    side: 'hub',
-    plugins: plugins.map(({ plugin }) => plugin),
-    configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
-    suggestions: standardProviders,
-    checks: hubPartChecks,
-    log,
-    clock,
-  })
-  const counts = createHubMetrics({ version: hubVersion, log })
-  const roomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
-  const rooms = await openRooms(roomsOptions)
-  const {
-    services,
-    store,
-    certificates,
-    revisions,
-    authorities,
-    audit,
-    catalog,
-    users,
-    locks,
-    requirements,
-  } = rooms
-  const { sessions, joins, tunnel, registry, peers, cuts, activity, pages, signIn, explain } = rooms
-  const provided = Object.entries(hubServices).map(
-    ([name, ref]) => [ref, services[name as keyof typeof services]] as const,
-  )
 
+  const kernel = hubKernel(options, clock)
+  const counts = createHubMetrics({ version: hubVersion, log })
+  const base: RoomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
+  const rooms = await openRooms(base)
   const attention = createAttention(rooms, instanceId, clock)
   kernel.tap('the status').tunnel.changed(attention.changed)
-  kernel.tap('the public port').lifecycle.drain((signal) => front.drain(signal))
+  kernel.tap('the public port').lifecycle.drain((signal) => listener.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
   const certified: CertifiedHttp = { accept: (stream, info) => browsers.accept(stream, info) }
-  kernel.setup([...provided, [certifiedHttp, certified]])
-  await startRooms(rooms, roomsOptions)
+  kernel.setup([...provided(rooms.services), [certifiedHttp, certified]])
+
+  await startRooms(rooms)
   onClose(() => kernel.stop())
   // Runs before plugins stop, so that audit events still reach their sinks.
-  onClose(() => audit.close())
-  onClose(() => tunnel.close())
-  onClose(() => joins.close())
+  onClose(() => rooms.audit.close())
+  onClose(() => rooms.tunnel.close())
+  onClose(() => rooms.joins.close())
   await kernel.start()
-  const offered = tunnel.offer(kernel.slot(transports))
 
-  const speaking = kernel.slot(protocols)
-  const web = createApiServer({
-    publicNames,
-    routes: [
-      statusRoutes({
-        parts: statusParts({
-          cluster: clusterName,
-          version: hubVersion,
-          registry,
-          tunnel,
-          catalog,
-          sessions,
-          attention: attention.list,
-          ...{ certificates, authorities, revisions, audit },
-        }),
-        plugins: () => kernel.describe(),
-        log,
-      }),
-      appRoutes({ catalog, tunnel, sessions, publicNames }),
-      appSchemaRoutes,
-      userRoutes({ users, sessions }),
-      sessionRoutes({ sessions, catalog, activity, requirements }),
-      lockRoutes({ locks }),
-      explanationRoutes(explain),
-      tokenRoutes({
-        tokens: rooms.joinTokens,
-        pin: authorities.pin,
-        publicAddr: formatAddress(config.proxy.publicAddr),
-        clock,
-      }),
-      tunnel.routes,
-      authorityRoutes({ authorities, waiting: tunnel.waiting, sessions, clock }),
-      ...signIn.webRoutes,
-      ...kernel.slot(webRoutes),
-    ],
-    identify: createCallerLookup({ apiTokens: () => kernel.service(apiTokens), sessions, locks }),
-    revisions,
-    hsts: !certificates.development,
-    version: hubVersion,
-    signInUrl: (path) => {
-      const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })
-      return `${publicNames.signInOrigin}/web/login?state=${state}`
-    },
-    renderError: signIn.renderError,
-    audit,
-    cuts,
-    limits: config.proxy.limits,
-    log,
-    clock,
-  })
+  const offered = rooms.tunnel.offer(kernel.slot(transports))
+  const web = apiServer(rooms, attention.list)
   await web.start()
   onClose(() => web.close())
-  const browsers = createBrowserServer({
-    publicNames,
-    pages,
-    paths: transportPaths(offered, (carrier, from) => front.deliver(carrier, from)),
-    protocols: speaking,
+  const browsers = browserServer(rooms, {
     web: web.serve,
-    limits: config.proxy.limits,
-    refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
-      counts.refusedRequest(status, code)
-      const fields = { app: null, ...(type === 'request.failed' && { status }) }
-      if (type !== null) audit.record({ type, success: false, reason: code, clientIp, requestId, fields })
-    },
-    clock,
-    log,
+    paths: transportPaths(offered, (carrier, from) => listener.deliver(carrier, from)),
   })
   onClose(() => browsers.close())
-
-  const front = createListener({
-    listenAddr: formatAddress(config.proxy.listen),
-    certificates,
-    authorities,
-    trustedProxies: config.proxy.trustedProxies,
-    proxyProtocol: config.proxy.proxyProtocol,
-    protocols: speaking,
-    browsers: browsers.accept,
-    plainHttp: browsers.refusePlainHttp,
-    counted: counts.connection,
-    sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
-    ...(peers ? { peers } : {}),
-    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: joins.accept },
-    alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
-    limits: config.proxy.limits,
-    clock,
-    log,
-  })
-  onClose(() => front.close())
-  counts.watch({ audit, certificates, catalog, revisions, front, registry, sessions, store, tunnel })
+  const listener = publicListener(rooms, browsers)
+  onClose(() => listener.close())
+  counts.watch({ ...rooms, listener })
   const diagnostics = createDiagnosticsListener({
     listenAddr: formatAddress(config.diagnostics.listen),
     routes: [
       healthRoute,
-      readinessRoute({ state: () => state, checks: readinessChecks({ store, revisions, audit }) }),
+      readinessRoute({ state: () => state, checks: readinessChecks(rooms) }),
       ...kernel.slot(diagnosticsRoutes),
     ],
     log,
   })
   onClose(() => diagnostics.close())
-  const [{ port }, { port: diagnosticsPort }] = await Promise.all([front.listen(), diagnostics.listen()])
+
+  const [{ port }, { port: diagnosticsPort }] = await Promise.all([listener.listen(), diagnostics.listen()])
   const { redirectListen, shutdownDelayMs } = config.proxy
   if (redirectListen) {
     const redirect = createRedirectServer(formatAddress(redirectListen), browsers.router.originOf)
     onClose(() => redirect.close())
     await redirect.listen()
   }
-  await openTransports(offered, front.deliver)
-  await web.listenSocket(join(dataDir, 'admin.sock'))
+  await openTransports(offered, listener.deliver)
+  await web.listenSocket(join(config.dataDir, 'admin.sock'))
   await kernel.ready()
+  const { registry, store, tunnel } = rooms
   await registry.announce(ownAddress(config.proxy, port, store.localAddress()))
   state = 'ready'
-  log.info({ port, instance: instanceId, version: hubVersion }, `ready at ${publicNames.hubOrigin}`)
+  log.info({ port, instance: instanceId, version: hubVersion }, `ready at ${config.publicNames.hubOrigin}`)
 
   return {
     ports: { public: port, diagnostics: diagnosticsPort },
@@ -249,10 +148,97 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
       void registry
         .announce(null)
         .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
-      await front.stopAccepting()
+      await listener.stopAccepting()
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
       await kernel.drain(grace, config.shutdownGraceMs + CLOSE_MS)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
     },
   }
+}
+
+/** The rooms' own services, by reference. */
+const provided = (services: HubServices) =>
+  Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]] as const)
+
+const hubKernel = ({ plugins, log }: HubOptions, clock: Clock) =>
+  createKernel({
+    tree: hubHooks,
+    side: 'hub',
+    plugins: plugins.map(({ plugin }) => plugin),
+    configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
+    suggestions: standardProviders,
+    checks: hubPartChecks,
+    log,
+    clock,
+  })
+
+/** Fastify with every route of the hub's own host. */
+function apiServer(rooms: Rooms, attention: () => readonly Attention[]): Web {
+  const { certificates, config, kernel, publicNames, signIn } = rooms
+  return createApiServer({
+    ...rooms,
+    routes: [
+      statusRoutes({
+        ...rooms,
+        parts: statusParts({ ...rooms, attention }),
+        plugins: () => kernel.describe(),
+      }),
+      appRoutes(rooms),
+      appSchemaRoutes,
+      userRoutes(rooms),
+      sessionRoutes(rooms),
+      lockRoutes(rooms),
+      explanationRoutes(rooms.explain),
+      tokenRoutes({ ...rooms, publicAddr: formatAddress(config.proxy.publicAddr) }),
+      rooms.tunnel.routes,
+      authorityRoutes({ ...rooms, waiting: rooms.tunnel.waiting }),
+      ...signIn.webRoutes,
+      ...kernel.slot(webRoutes),
+    ],
+    identify: createCallerLookup({ ...rooms, apiTokens: () => kernel.service(apiTokens) }),
+    hsts: !certificates.development,
+    version: rooms.hubVersion,
+    signInUrl: (path) => {
+      const state = signIn.desk.seal({ appHost: null, path, nonceHash: null })
+      return `${publicNames.signInOrigin}/web/login?state=${state}`
+    },
+    renderError: signIn.renderError,
+    limits: config.proxy.limits,
+  })
+}
+
+/** HTTP from browsers: the hub's own host and the hosts of apps. */
+function browserServer(rooms: Rooms, own: Pick<BrowserServerOptions, 'web' | 'paths'>): BrowserServer {
+  const { audit, config, counts, kernel } = rooms
+  return createBrowserServer({
+    ...rooms,
+    ...own,
+    protocols: kernel.slot(protocols),
+    limits: config.proxy.limits,
+    refused: ({ clientIp, problem: { status, code }, requestId, record: type }) => {
+      counts.refusedRequest(status, code)
+      const fields = { app: null, ...(type === 'request.failed' && { status }) }
+      if (type !== null) audit.record({ type, success: false, reason: code, clientIp, requestId, fields })
+    },
+  })
+}
+
+/** The public port, and what takes its connections. */
+function publicListener(rooms: Rooms, browsers: BrowserServer): Listener {
+  const { config, counts, joins, kernel, sessions, tunnel } = rooms
+  const { listen, trustedProxies, proxyProtocol, limits } = config.proxy
+  return createListener({
+    ...rooms,
+    listenAddr: formatAddress(listen),
+    trustedProxies,
+    proxyProtocol,
+    protocols: kernel.slot(protocols),
+    browsers: browsers.accept,
+    plainHttp: browsers.refusePlainHttp,
+    counted: counts.connection,
+    sessionAddresses: () => sessions.list().map(({ clientIp }) => clientIp),
+    mezite: { [TUNNEL_ALPN]: tunnel.acceptTunnel, [JOIN_ALPN]: joins.accept },
+    alpnTransport: kernel.slot(transports).find(({ alpn }) => alpn)?.name ?? null,
+    limits,
+  })
 }

@@ -60,7 +60,7 @@ export const roomMigrations: readonly Migrations[] = [
 ]
 
 /** Dependencies of the rooms of one hub, other than each other. */
-interface RoomsOptions {
+export interface RoomsOptions {
   readonly config: HubConfig
   readonly instanceId: string
   readonly hubVersion: string
@@ -77,192 +77,121 @@ export type Rooms = Awaited<ReturnType<typeof openRooms>>
 /** Opens the database and the certificates, and connects the rooms without starting them. */
 export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
-  const { publicNames, clusterName, dataDir } = config
-  await prepareDataDir(dataDir)
   const { calls } = kernel
-  const store = await openDatabase(
-    config.database.driver === 'embedded' ? { driver: 'embedded', dataDir } : config.database,
-    { log, asked: counts.query },
-  )
+  const { clusterName, dataDir, proxy, publicNames, sessions: limits } = config
+  /** What most rooms need. */
+  const base = { clusterName, publicNames, instanceId, hubVersion, clock, log }
+
+  await prepareDataDir(dataDir)
+  const alone = config.database.driver === 'embedded'
+  const target =
+    config.database.driver === 'embedded' ? { driver: 'embedded' as const, dataDir } : config.database
+  const store = await openDatabase(target, { log, asked: counts.query })
   onClose(() => store.close())
   const { db } = store
   const certificates = await createCertificates({
-    publicNames,
-    main: config.proxy.httpsKeypair,
-    apps: config.proxy.appsKeypair,
-    listenAddr: formatAddress(config.proxy.listen),
-    allowDevelopment: config.proxy.httpsKeypair === null,
+    ...base,
+    main: proxy.httpsKeypair,
+    apps: proxy.appsKeypair,
+    listenAddr: formatAddress(proxy.listen),
+    allowDevelopment: proxy.httpsKeypair === null,
     dataDir,
-    log,
-    clock,
   })
   onClose(() => certificates.close())
 
-  const revisions = createRevisions({ ...store, clock, log, audit: () => audit })
+  const revisions = createRevisions({ ...base, ...store, audit: () => audit })
   const secretBox = await openSecretBox({ dataDir, db })
-  const authorities = createAuthorities({ db, revisions, secretBox, clusterName, clock, log })
+  const authorities = createAuthorities({ ...base, db, revisions, secretBox })
   const audit = createAudit({
+    ...base,
     cluster: clusterName,
     hub: instanceId,
     sinks: () => kernel.slot(auditSinks),
     event: calls.audit.event,
     recorded: counts.event,
-    clock,
-    log,
   })
+
   const catalog = createCatalog({
+    ...base,
     revisions,
-    publicNames,
     kinds: () => kernel.slot(appKinds),
     certificateCovers: certificates.covers,
-    clock,
-    log,
   })
-  const users = createUsers({ revisions, released: calls.user.released, clock, log })
-  const locks = createLocks({ revisions, clock })
-  const { decide } = calls.access
+  const users = createUsers({ ...base, revisions, released: calls.user.released })
+  const locks = createLocks({ ...base, revisions })
   // Plugins register theirs in setup.
   const requirements = new Map<string, RequirementKind>()
-  const decisions = createDecisions({ catalog, decide, requirements, locks, revisions, clock, log })
+  const { decide } = calls.access
+  const decisions = createDecisions({ ...base, catalog, decide, requirements, locks, revisions })
   const sessions = createSessions({
-    db,
-    revisions,
-    users,
-    locks,
-    catalog,
-    audit,
+    ...{ ...base, db, revisions, users, locks, catalog, audit },
     hooks: calls.session,
     sessionLimits: () => kernel.service(sessionLimits),
     endOf: (stream) => access.endOf(stream),
-    clock,
-    log,
   })
   const access = createAccess({
-    catalog,
-    decisions,
-    sessions,
-    locks,
-    revisions,
-    audit,
-    publicNames,
+    ...{ ...base, catalog, decisions, sessions, locks, revisions, audit },
     decided: counts.decision,
-    streamStalenessMs: config.sessions.streamStalenessMs,
+    streamStalenessMs: limits.streamStalenessMs,
   })
-  const alone = config.database.driver === 'embedded'
-  const registry = createRegistry({ ...store, instanceId, version: hubVersion, alone, clock, log })
-  const peers = alone ? undefined : createPeers({ registry, secretBox, instanceId, clock })
-  const joinTokens = createJoinTokens({ db, revisions, clock })
-  const enrolment = createEnrolment({ revisions, authorities, catalog, tokens: joinTokens, clock })
+
+  const registry = createRegistry({ ...base, ...store, version: hubVersion, alone })
+  const peers = alone ? undefined : createPeers({ ...base, registry, secretBox })
+  const joinTokens = createJoinTokens({ ...base, db, revisions })
+  const enrolment = createEnrolment({ ...base, revisions, authorities, catalog, tokens: joinTokens })
   const { isAgentLocked } = locks
   const joins = createJoinAcceptor({
-    enrolment,
-    authorities,
-    revisions,
-    audit,
-    isAgentLocked,
-    clusterName,
-    instanceId,
-    joinsPerMinute: config.proxy.limits.callsPerMinute.tokens,
-    clock,
-    log,
+    ...{ ...base, enrolment, authorities, revisions, audit, isAgentLocked },
+    joinsPerMinute: proxy.limits.callsPerMinute.tokens,
   })
   const tunnel = createTunnel({
-    revisions,
-    authorities,
-    enrolment,
+    ...{ ...base, revisions, authorities, enrolment, catalog, audit, isAgentLocked },
     tokens: joinTokens,
-    clusterName,
-    instanceId,
-    hubVersion,
-    catalog,
     hubs: registry,
     hooks: calls.tunnel,
-    audit,
-    isAgentLocked,
     agentLost: sessions.live.cutAgent,
     offered: config.tunnel.transports ?? undefined,
     streamsPerAgent: config.tunnel.streamsPerAgent,
-    clock,
-    log,
   })
-  const cuts = createCutReports({ db, revisions, sessions, registry, instanceId, clock, log })
-  const activity = createActivity({ db, sessions, instanceId, alone, log })
-  const pages = createPages({ publicNames, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
+  const cuts = createCutReports({ ...base, db, revisions, sessions, registry })
+  const activity = createActivity({ ...base, db, sessions, alone })
+
+  const pages = createPages({ ...base, brand: config.brand, navigation: () => kernel.slot(homeLinks) })
   const signInPages = createSignInPages(pages, publicNames)
-  const explain = createExplanation({ catalog, users, locks, requirements, ask: decide, publicNames, clock })
+  const explain = createExplanation({ ...base, catalog, users, locks, requirements, ask: decide })
   const signIn = createSignIn({
-    secretBox,
-    users,
-    sessions,
-    activity,
-    access,
-    locks,
-    requirements,
-    catalog,
+    ...{ ...base, secretBox, users, sessions, activity, access, locks, requirements, catalog },
+    ...{ tunnel, audit, revisions, explain },
     sessionLimits: () => kernel.service(sessionLimits),
     challenge: challengeThrough(calls.access.challenge, publicNames.signInOrigin),
     methods: () => kernel.slot(signInMethods),
     links: () => kernel.slot(homeLinks),
     home: () => kernel.slot(webRoutes).find(({ home }) => home)?.home,
-    tunnel,
-    publicNames,
-    audit,
-    revisions,
     template: pages,
     pages: ({ headers }) => signInPages(pages.languageOf(headers['accept-language'])),
-    explain,
     sections: () => kernel.slot(webRoutes).flatMap(({ account }) => account ?? []),
-    clock,
-    log,
   })
+
   const services: HubServices = {
-    access,
-    audit,
-    authorities,
-    catalog,
+    ...{ access, audit, authorities, catalog, locks, pages, publicNames, revisions, secretBox, sessions },
+    ...{ tunnel, users },
     database: db,
     databaseServer: { url: config.database.driver === 'postgres' ? config.database.url : null },
     httpHooks: calls.http,
-    locks,
     metrics: counts.metrics,
-    pages,
-    proxyLimits: config.proxy.limits,
-    publicNames,
-    revisions,
-    secretBox,
-    sessions,
+    proxyLimits: proxy.limits,
     signInDesk: signIn.desk,
-    tunnel,
-    users,
   }
   return {
-    services,
-    store,
-    certificates,
-    revisions,
-    authorities,
-    audit,
-    catalog,
-    users,
-    locks,
-    requirements,
-    sessions,
-    joinTokens,
-    joins,
-    tunnel,
-    registry,
-    peers,
-    cuts,
-    activity,
-    pages,
-    explain,
-    signIn,
+    ...{ ...options, ...base, services, store, certificates, revisions, authorities, audit, catalog, users },
+    ...{ locks, requirements, sessions, joinTokens, joins, tunnel, registry, peers, cuts, activity, pages },
+    ...{ explain, signIn },
   }
 }
 
 /** Creates the tables and starts the rooms in dependency order, once the plugins are set up. */
-export async function startRooms(rooms: Rooms, options: RoomsOptions): Promise<void> {
-  const { config, kernel, log, onClose } = options
+export async function startRooms(rooms: Rooms): Promise<void> {
+  const { config, kernel, log, onClose } = rooms
   const { store, audit, revisions, sessions, registry, activity, authorities } = rooms
   checkAuditSinks(kernel.slot(auditSinks), config.auditRequired, log)
   registerRequirements(kernel.slot(requirementKinds), rooms.requirements)

@@ -20,7 +20,7 @@ export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
   readonly certificates: Pick<Certificates, 'expiries'>
   readonly revisions: Pick<RunningRevisions, 'ageMs' | 'applied' | 'fresh'>
-  readonly front: Pick<Listener, 'connections'>
+  readonly listener: Pick<Listener, 'connections'>
   readonly registry: Pick<Registry, 'clockAheadMs'>
   readonly sessions: Pick<RunningSessions, 'list' | 'live'>
   readonly store: Pick<OpenDatabase, 'connections'>
@@ -88,7 +88,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       certificates,
       catalog,
       revisions,
-      front,
+      listener,
       registry,
       sessions,
       store,
@@ -150,7 +150,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'app',
       )
       gauge('mezite_agents_connected', 'Agents with a tunnel to this hub', () => tunnel.links().length)
-      gauge('mezite_connections_open', 'Connections on the public port', () => front.connections)
+      gauge('mezite_connections_open', 'Connections on the public port', () => listener.connections)
       gauge('mezite_sessions', 'Sessions of the cluster', () => countBy(sessions.list(), ({ kind }) => kind))
       gauge(
         'mezite_live_streams',

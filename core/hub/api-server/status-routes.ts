@@ -101,8 +101,8 @@ const shown = ({ startMs, ...plugin }: Partial<PluginStatus>) => ({ ...plugin, s
 
 /** The parts of the cluster's status for `mezctl status`. */
 export function statusParts(options: {
-  readonly cluster: string
-  readonly version: string
+  readonly clusterName: string
+  readonly hubVersion: string
   readonly registry: Pick<Registry, 'list'>
   readonly tunnel: Pick<Tunnel, 'links'>
   readonly catalog: Pick<Catalog, 'list'>
@@ -113,11 +113,11 @@ export function statusParts(options: {
   readonly revisions: Pick<Revisions, 'alone' | 'ageMs'>
   readonly audit: Pick<RunningAudit, 'sinks'>
 }): StatusOptions['parts'] {
-  const { cluster, version, registry, tunnel, catalog, sessions, attention } = options
+  const { clusterName, hubVersion, registry, tunnel, catalog, sessions, attention } = options
   const { certificates, authorities, revisions, audit } = options
   return {
-    cluster: () => cluster,
-    version: () => version,
+    cluster: () => clusterName,
+    version: () => hubVersion,
     hubs: async () =>
       (await registry.list()).map(({ id, version: its, since }) => ({
         id,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Authorities } from '../../api/certificate-authorities.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -42,12 +43,12 @@ interface TokenBody {
 
 /** `/v1/webapi/tokens`: join tokens. A token is shown once, on creation. */
 export function tokenRoutes(options: {
-  readonly tokens: JoinTokens
-  readonly pin: () => string
+  readonly joinTokens: JoinTokens
+  readonly authorities: Pick<Authorities, 'pin'>
   readonly publicAddr: string
   readonly clock: Clock
 }): WebRoutes {
-  const { tokens, pin, publicAddr } = options
+  const { joinTokens: tokens, authorities, publicAddr } = options
   return {
     name: 'tokens',
     prefix: '/v1/webapi/tokens',
@@ -76,9 +77,9 @@ export function tokenRoutes(options: {
           const { id, token } = await tokens.create({ agentHostname, ttlMs: ttl * 1_000, by: request.actor })
           const host = agentHostname === null ? '' : ` --hostname ${agentHostname}`
           // The token is passed on standard input, because other users can see command-line arguments.
-          const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${pin()}${host}`
+          const command = `mezd start --proxy ${publicAddr} --token-file - --ca-pin ${authorities.pin()}${host}`
           reply.code(201)
-          return { id, token, ca_pin: pin(), command }
+          return { id, token, ca_pin: authorities.pin(), command }
         },
       )
       web.delete<{ Params: { id: string } }>(

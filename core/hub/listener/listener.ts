@@ -46,7 +46,7 @@ export interface ListenerOptions {
   /** Addresses of clients with a live session, for which a share is reserved during a flood. */
   readonly sessionAddresses?: () => Iterable<string>
   /** The other hubs of the cluster; undefined if there are none. */
-  readonly peers?: Peers
+  readonly peers?: Peers | undefined
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
   /** Called for each connection that completed TLS (by ALPN name) or was rejected before (by reason). */

@@ -197,7 +197,7 @@ export async function startTunnelHub(options: TunnelHubOptions = {}): Promise<Tu
     port,
     tunnel,
     routes: [
-      tokenRoutes({ tokens, pin: authorities.pin, publicAddr: 'hub.example.com:443', clock }),
+      tokenRoutes({ joinTokens: tokens, authorities, publicAddr: 'hub.example.com:443', clock }),
       tunnel.routes,
     ],
     authorities,
