@@ -12,7 +12,7 @@ const stricter: readonly [says: RegExp, may: (head: string, all: string) => bool
       ),
   ],
   [/invalid length/, (head) => /^content-length:[ \t]*\d{16,}/im.test(head)],
-  [/chunk size/, (_head, all) => /^0{5,}|;[^\r\n]*=[;\r]/m.test(all)],
+  [/chunk size/, (_head, all) => /^0{5,}|;[^\r\n]*=[;\r]|;;/m.test(all)],
   [/bytes follow/, () => true],
 ]
 
