@@ -51,7 +51,7 @@ function connectTcp(address: string, port: number, ms: number): Promise<Socket> 
     const socket = connect({ host: address, port, allowHalfOpen: true, noDelay: true })
     const deadline = setTimeout(() => {
       socket.destroy()
-      reject(new DialRefusal('connect_timeout', `${address}:${port} did not answer in time`))
+      reject(new DialRefusal('connect_timeout', `${address}:${port} did not respond in time`))
     }, ms)
     // This listener stays for the life of the socket.
     socket.on('error', (error: NodeJS.ErrnoException) => {

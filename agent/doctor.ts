@@ -71,7 +71,7 @@ export async function examineHub(
     const alpn = [TUNNEL_ALPN]
     const socket = await shakeHands({ carrier: await connect(), host, alpn }, { rejectUnauthorized: false })
     socket.destroy()
-    return 'a hub answers, and nothing on the way inspects TLS'
+    return 'a hub responds, and nothing on the way inspects TLS'
   })
   await step('Clock', async () => clockDifference(await serverDate(await connect(), host)))
   let through = false
@@ -108,18 +108,18 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 function serverDate(socket: Awaited<ReturnType<typeof connectOutbound>>, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const servername = isIP(host) === 0 ? host : ''
-    const asked = request({
+    const probe = request({
       ...{ host, method: 'HEAD', path: '/', timeout: STEP_MS, headers: { host } },
       createConnection: () =>
         connectTls({ socket, servername, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false }),
     })
-    asked.once('response', (response) => {
+    probe.once('response', (response) => {
       resolve(Date.parse(response.headers.date ?? ''))
-      asked.destroy()
+      probe.destroy()
     })
-    asked.once('timeout', () => asked.destroy(new Error('the hub did not respond in time')))
-    asked.on('error', reject)
-    asked.end()
+    probe.once('timeout', () => probe.destroy(new Error('the hub did not respond in time')))
+    probe.on('error', reject)
+    probe.end()
   })
 }
 

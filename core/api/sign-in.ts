@@ -14,7 +14,7 @@ export interface LoginState {
   readonly path: string
   /** SHA-256 (base64url) of the nonce cookie on the app's host; null for the hub's own pages. */
   readonly nonceHash: string | null
-  /** Whether the browser has stored a fragment for the end of the sign-in; undefined before it was asked. */
+  /** Whether the browser has stored a fragment for the end of the sign-in; undefined while that is not known. */
   readonly fragment?: boolean | undefined
 }
 

@@ -86,7 +86,7 @@ export async function openRooms(options: RoomsOptions) {
   const alone = config.database.driver === 'embedded'
   const target =
     config.database.driver === 'embedded' ? { driver: 'embedded' as const, dataDir } : config.database
-  const store = await openDatabase(target, { log, asked: counts.query })
+  const store = await openDatabase(target, { log, onQuery: counts.query })
   onClose(() => store.close())
   const { db } = store
   const certificates = await createCertificates({

@@ -41,7 +41,7 @@ export class FakeIssuer {
   /** Queries of all authorization requests. */
   readonly authorizations: URLSearchParams[] = []
   readonly #server = createServer((request, response) => {
-    this.#answer(request, response).catch(() => response.destroy())
+    this.#respond(request, response).catch(() => response.destroy())
   })
   readonly #codes = new Map<string, { query: URLSearchParams; person: Json }>()
   readonly #tokens = new Map<string, Json>()
@@ -97,7 +97,7 @@ export class FakeIssuer {
     return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url)
     const path = url.pathname
     this.asked.set(path, (this.asked.get(path) ?? 0) + 1)

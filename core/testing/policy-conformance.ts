@@ -8,7 +8,7 @@ import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformPolicy`. */
 export interface ConformPolicyOptions extends TestHostOptions {
-  /** Queries that the policy answers. Default: two people and two apps. */
+  /** Queries that the policy votes on. Default: two people and two apps. */
   readonly queries?: readonly AccessQuery[]
 }
 

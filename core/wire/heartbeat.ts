@@ -41,12 +41,12 @@ export function startHeartbeat(
     } else if (!waiting) ask()
   }
   const ask = (): void => {
-    const asked = clock.monotonic()
+    const sentAt = clock.monotonic()
     waiting = true
     try {
       session.ping((error) => {
         waiting = false
-        if (!error) options.onRtt?.(clock.monotonic() - asked)
+        if (!error) options.onRtt?.(clock.monotonic() - sentAt)
       })
     } catch {
       // The session is closing; its `close` event notifies the owner.

@@ -70,8 +70,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     await Promise.race([
       options.ready
         ? options.ready(over)
-        : saidPort(child).then((said) => {
-            port = said
+        : portOf(child).then((ready) => {
+            port = ready
           }),
       exited.then((code) => Promise.reject(new Error(`${options.name} ended with code ${code}`))),
       new Promise((_, reject) => {
@@ -89,11 +89,11 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
 }
 
 /** Resolves to the port that the child reports once it is ready; 0 without one. */
-function saidPort(child: ChildProcess): Promise<number> {
+function portOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      const said = /^ready(?: (\d+))?$/.exec(line)
-      if (said) resolve(Number(said[1] ?? 0))
+      const ready = /^ready(?: (\d+))?$/.exec(line)
+      if (ready) resolve(Number(ready[1] ?? 0))
     })
   })
 }

@@ -8,21 +8,21 @@ async function dial({ host, port, signal, connect }: HubTarget): Promise<Framed>
   const socket = await connect()
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   return new Promise((resolve, reject) => {
-    const asked = request({
+    const outgoing = request({
       ...{ host, port, path: PATH, headers: { connection: 'Upgrade', upgrade: 'framed' } },
       // Agent and hub authenticate each other in the tunnel's own TLS.
       createConnection: () => connectTls({ socket, servername: host, rejectUnauthorized: false }),
     })
-    const abort = (): void => void asked.destroy(signal.reason as Error)
+    const abort = (): void => void outgoing.destroy(signal.reason as Error)
     signal.addEventListener('abort', abort, { once: true })
-    asked.once('upgrade', (_response, stream, head) => {
+    outgoing.once('upgrade', (_response, stream, head) => {
       signal.removeEventListener('abort', abort)
       if (head.length > 0) stream.unshift(head)
       resolve(new Framed(stream))
     })
-    asked.once('response', ({ statusCode }) => reject(new Error(`the hub responded with ${statusCode}`)))
-    asked.on('error', (error) => reject(socket.destroy() && error))
-    asked.end()
+    outgoing.once('response', ({ statusCode }) => reject(new Error(`the hub responded with ${statusCode}`)))
+    outgoing.on('error', (error) => reject(socket.destroy() && error))
+    outgoing.end()
   })
 }
 

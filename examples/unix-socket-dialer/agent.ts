@@ -26,7 +26,7 @@ function dial(path: string, target: DialTarget): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true })
     const deadline = setTimeout(
-      () => socket.destroy(new Error(`${path} did not answer in time`)),
+      () => socket.destroy(new Error(`${path} did not respond in time`)),
       target.connectMs,
     )
     // This listener stays, so that an error before the caller adds its own listener is handled.

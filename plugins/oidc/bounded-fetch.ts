@@ -4,19 +4,19 @@ const DEADLINE_MS = 10_000
 const MAX_BYTES = 1 << 20
 
 /** The provider sent no readable response; `cause` says why. */
-class NoAnswer extends Error {}
+class NoResponse extends Error {}
 
 /** True when the provider sent no readable response anywhere in the chain of causes. */
-export function gaveNoAnswer(error: unknown): boolean {
+export function gaveNoResponse(error: unknown): boolean {
   for (let one = error, depth = 0; one instanceof Error && depth < 8; one = one.cause, depth++) {
-    if (one instanceof NoAnswer) return true
+    if (one instanceof NoResponse) return true
   }
   return false
 }
 
 /**
  * A `fetch` for a provider that may be hostile: ten seconds for everything, the last byte included; at most
- * 1 MiB; no redirect; https, or http to loopback when the issuer itself is there. Rejects with `NoAnswer` otherwise.
+ * 1 MiB; no redirect; https, or http to loopback when the issuer itself is there. Rejects with `NoResponse` otherwise.
  */
 export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
   const issuerIsLocal = isLoopback(new URL(issuer).hostname)
@@ -24,7 +24,7 @@ export function createBoundedFetch(issuer: string, deadlineMs = DEADLINE_MS) {
     try {
       return await ask(new URL(address), options)
     } catch (cause) {
-      throw new NoAnswer(messageOf(cause), { cause })
+      throw new NoResponse(messageOf(cause), { cause })
     }
   }
 

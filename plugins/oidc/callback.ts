@@ -2,7 +2,7 @@ import type { Clock } from '@mezite/core'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 import type { Attempt } from './attempts.ts'
-import { gaveNoAnswer } from './bounded-fetch.ts'
+import { gaveNoResponse } from './bounded-fetch.ts'
 import { type Claims, SignInRefused } from './claim-mapping.ts'
 import { asClient } from './client-authentication.ts'
 import type { Connector } from './connectors.ts'
@@ -45,7 +45,7 @@ export async function redeemCallback(input: {
     try {
       return await step()
     } catch (error) {
-      if (gaveNoAnswer(error)) throw unreachable(connector.name, error)
+      if (gaveNoResponse(error)) throw unreachable(connector.name, error)
       if (error instanceof client.AuthorizationResponseError) throw refusedByProvider(error)
       throw refused(reason, error)
     }
@@ -100,6 +100,6 @@ function refused(reason: keyof typeof SENTENCES, cause: unknown): SignInRefused 
 
 function refusedByProvider(error: client.AuthorizationResponseError): SignInRefused {
   const { provider_error: code = '', provider_error_description: description = '' } = providerError(error)
-  const said = printable(`${code} ${description}`)
-  return new SignInRefused('provider_refused', `Your identity provider refused: ${said}`, { cause: error })
+  const reason = printable(`${code} ${description}`)
+  return new SignInRefused('provider_refused', `Your identity provider refused: ${reason}`, { cause: error })
 }

@@ -72,48 +72,48 @@ function featureChecks({ document }: Connector, { metadata, algorithms }: Provid
   const pkce = metadata.code_challenge_methods_supported
   const offered = metadata.scopes_supported
   const missing = document.spec.scopes.filter((scope) => offered && !offered.includes(scope))
-  const verdict = (name: string, good: boolean, bad: 'warn' | 'fail', yes: string, no: string): Check => ({
+  const checked = (name: string, good: boolean, bad: 'warn' | 'fail', yes: string, no: string): Check => ({
     name,
     result: good ? 'ok' : bad,
     detail: good ? yes : no,
   })
   return [
-    verdict(
+    checked(
       'signatures',
       algorithms.length > 0,
       'fail',
       algorithms.join(', '),
       'the provider offers no accepted algorithm',
     ),
-    verdict(
+    checked(
       'pkce',
       pkce?.includes('S256') === true,
       'warn',
       'S256',
       'the provider does not announce S256; the hub uses it anyway',
     ),
-    verdict(
+    checked(
       'scopes',
       missing.length === 0,
       'warn',
       document.spec.scopes.join(' '),
       `the provider does not announce: ${missing.join(' ')}`,
     ),
-    verdict(
+    checked(
       'userinfo',
       Boolean(metadata.userinfo_endpoint),
       'warn',
       'yes',
       'none: claims come from the ID token only',
     ),
-    verdict(
+    checked(
       'logout',
       Boolean(metadata.end_session_endpoint),
       'warn',
       'yes',
       'signing out ends only the session at the hub',
     ),
-    verdict(
+    checked(
       'backchannel-logout',
       metadata.backchannel_logout_supported === true,
       'warn',

@@ -164,9 +164,8 @@ export function isAllowedUrl(address: unknown, local: boolean): address is strin
 /** The chain of causes, with the provider's own error, in one line, cut short because a provider may write anything. */
 export function words(error: unknown): string {
   const { provider_error: code, provider_error_description: description } = providerError(error)
-  const said =
-    code === undefined ? '' : `: the provider says ${code}${description ? ` (${description})` : ''}`
-  return (printable(causesOf(error, [EMPTY_WRAPPER])) + said).slice(0, 600)
+  const own = code === undefined ? '' : `: the provider says ${code}${description ? ` (${description})` : ''}`
+  return (printable(causesOf(error, [EMPTY_WRAPPER])) + own).slice(0, 600)
 }
 
 /** The provider's own `error` and `error_description` (RFC 6749 sections 4.1.2.1 and 5.2), as fields of the audit. */

@@ -1,14 +1,14 @@
 import { Problem, type Session, type Transaction, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  Answer,
   askAssertion,
+  countResponse,
   FRESH_MS,
   KeyName,
+  PasskeyResponse,
   personalCall,
   personOf,
   sessionEnded,
-  takeAnswer,
   takeAssertion,
   text,
 } from './challenge.ts'
@@ -97,10 +97,10 @@ export function accountRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { ceremony: string; response: object } }>(
         '/confirm/finish',
-        personalCall({ ceremony: text, response: Answer }),
+        personalCall({ ceremony: text, response: PasskeyResponse }),
         async (request) => {
           const { session, user } = await freshPerson(request)
-          takeAnswer(deps, user.key)
+          countResponse(deps, user.key)
           await takeAssertion(deps, request, {
             ...request.body,
             binding: bind('confirm', session, user),
@@ -126,12 +126,12 @@ export function accountRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { ceremony: string; response: object; name: string } }>(
         '/keys/finish',
-        personalCall({ ceremony: text, response: Answer, name: KeyName }),
+        personalCall({ ceremony: text, response: PasskeyResponse, name: KeyName }),
         async (request) => {
           const { session, user } = await freshPerson(request)
-          takeAnswer(deps, user.key)
-          const { name, ...answer } = request.body
-          const key = await takeNewKey(deps, { ...answer, binding: bind('enrol', session, user) })
+          countResponse(deps, user.key)
+          const { name, ...proof } = request.body
+          const key = await takeNewKey(deps, { ...proof, binding: bind('enrol', session, user) })
           await keys.add(user, { ...key, name }, who(request, session), 'account', (trx) =>
             requireAlive(trx, session),
           )

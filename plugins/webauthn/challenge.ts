@@ -7,7 +7,7 @@ import type { KeyRow } from './migrations.ts'
 import { verifyAssertion } from './response-verification.ts'
 
 /** Responses of one person per minute, valid or not. */
-const ANSWERS_PER_MINUTE = 30
+const RESPONSES_PER_MINUTE = 30
 /** Only a person who has signed in this recently can add or remove passkeys. */
 export const FRESH_MS = 10 * 60_000
 const BODY_BYTES = 65_536
@@ -20,7 +20,7 @@ export const KeyName = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f]+$',
   must: '1 to 64 characters, none of them a control character',
 })
-export const Answer = Type.Object({}, { additionalProperties: true })
+export const PasskeyResponse = Type.Object({}, { additionalProperties: true })
 export const text = Text
 
 /** Options of a page for people who may not have signed in yet. */
@@ -40,16 +40,16 @@ export const personalCall = (fields: Fields) => ({ ...personalPage, ...bodyOf(fi
 
 /** Pages are served on the sign-in host only. True when the browser was redirected there. */
 export function sentHome({ publicNames }: Deps, request: Request, reply: Reply): boolean {
-  const asked = request.headers[':authority'] ?? request.headers.host
-  if (asked === new URL(publicNames.signInOrigin).host) return false
+  const host = request.headers[':authority'] ?? request.headers.host
+  if (host === new URL(publicNames.signInOrigin).host) return false
   reply.redirect(publicNames.signInOrigin + request.url, 302)
   return true
 }
 
 /** Accepts calls from the sign-in host's own pages only, and only while the hub's view is fresh. Throws `Problem`. */
 export function requireOwnPage({ publicNames, revisions }: Deps, request: Request): void {
-  const asked = request.headers[':authority'] ?? request.headers.host
-  if (asked !== new URL(publicNames.signInOrigin).host) {
+  const host = request.headers[':authority'] ?? request.headers.host
+  if (host !== new URL(publicNames.signInOrigin).host) {
     throw new Problem(421, 'wrong_host', `This page is served at ${publicNames.signInOrigin} only.`)
   }
   if (request.headers.origin !== publicNames.signInOrigin) {
@@ -75,8 +75,8 @@ export const sessionEnded = (detail = 'Your session has ended. Open the page aga
   new Problem(401, 'login_required', detail)
 
 /** Counts one more response of this person, or of the address while the person is unknown. Throws `Problem` 429. */
-export function takeAnswer({ rates }: Deps, key: string): void {
-  if (rates.take(key, ANSWERS_PER_MINUTE)) return
+export function countResponse({ rates }: Deps, key: string): void {
+  if (rates.take(key, RESPONSES_PER_MINUTE)) return
   throw new Problem(429, 'too_many_requests', 'Too many attempts. Try again in a minute.')
 }
 

@@ -2,15 +2,15 @@ import { Problem, type WebRoutes } from '@mezite/core'
 import { addressKey } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
-  Answer,
   call,
+  countResponse,
   FRESH_MS,
   KeyName,
+  PasskeyResponse,
   page,
   personOf,
   requireOwnPage,
   sentHome,
-  takeAnswer,
   text,
 } from './challenge.ts'
 import type { Deps, Request } from './deps.ts'
@@ -31,7 +31,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
 
   async function open(request: Request, token: string) {
     requireOwnPage(deps, request)
-    takeAnswer(deps, `enrol ${addressKey(request.clientIp)}`)
+    countResponse(deps, `enrol ${addressKey(request.clientIp)}`)
     if (!TOKEN.test(token)) {
       const detail = 'This link is not complete. Copy the whole link, or ask an administrator for a new one.'
       throw new Problem(400, 'link_refused', detail)
@@ -95,11 +95,11 @@ export function enrolRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { token: string; ceremony: string; response: object; name: string } }>(
         '/finish',
-        call({ token: text, ceremony: text, response: Answer, name: KeyName }),
+        call({ token: text, ceremony: text, response: PasskeyResponse, name: KeyName }),
         async (request, reply) => {
-          const { token, name, ...answer } = request.body
+          const { token, name, ...proof } = request.body
           const { link, user, session, binding } = await openFor(request, token)
-          const key = await takeNewKey(deps, { ...answer, binding })
+          const key = await takeNewKey(deps, { ...proof, binding })
           const who = {
             user: user.name,
             clientIp: request.clientIp,

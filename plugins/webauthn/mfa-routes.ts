@@ -1,13 +1,13 @@
 import { Problem, Type, type User, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  Answer,
   askAssertion,
+  countResponse,
+  PasskeyResponse,
   page,
   personalCall,
   personOf,
   sentHome,
-  takeAnswer,
   takeAssertion,
   text,
 } from './challenge.ts'
@@ -102,11 +102,11 @@ export function mfaRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { state: string; ceremony: string; response: object } }>(
         '/finish',
-        personalCall({ state: text, ceremony: text, response: Answer }),
+        personalCall({ state: text, ceremony: text, response: PasskeyResponse }),
         async (request) => {
           const { state, ceremony, response } = request.body
           const { session, user, app, binding } = await bind(request, state)
-          takeAnswer(deps, user.key)
+          countResponse(deps, user.key)
           const { key } = await takeAssertion(deps, request, {
             ceremony,
             binding,

@@ -1,12 +1,12 @@
 import { Problem, type Session, type WebRoutes } from '@mezite/core'
 import type { Binding } from './ceremonies.ts'
 import {
-  Answer,
   askAssertion,
+  countResponse,
+  PasskeyResponse,
   personalCall,
   personalPage,
   personOf,
-  takeAnswer,
   takeAssertion,
   text,
 } from './challenge.ts'
@@ -70,12 +70,12 @@ export function programRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { session: string; app: string; port: string; ceremony: string; response: object } }>(
         '/finish',
-        personalCall({ session: text, app: text, port: text, ceremony: text, response: Answer }),
+        personalCall({ session: text, app: text, port: text, ceremony: text, response: PasskeyResponse }),
         async (request) => {
           const { port, ceremony, response } = request.body
           const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed`
           const { session, user, program, app, binding } = await bind(request, request.body)
-          takeAnswer(deps, user.key)
+          countResponse(deps, user.key)
           const { key } = await takeAssertion(deps, request, {
             ...{ ceremony, binding, response, session, app: app.name },
             findKey: async (id) => {

@@ -3,14 +3,14 @@ import { Problem, type User, type WebRoutes } from '@mezite/core'
 import { addressKey, readCookie } from '@mezite/core/protocol'
 import type { Binding } from './ceremonies.ts'
 import {
-  Answer,
   askAssertion,
   call,
+  countResponse,
+  PasskeyResponse,
   page,
   requireOwnPage,
   sentHome,
   sha256,
-  takeAnswer,
   takeAssertion,
   text,
 } from './challenge.ts'
@@ -70,10 +70,10 @@ export function signInRoutes(deps: Deps): WebRoutes {
 
       web.post<{ Body: { state: string; ceremony: string; response: object } }>(
         '/finish',
-        call({ state: text, ceremony: text, response: Answer }),
+        call({ state: text, ceremony: text, response: PasskeyResponse }),
         async (request, reply) => {
           requireOwnPage(deps, request)
-          takeAnswer(deps, `sign-in ${addressKey(request.clientIp)}`)
+          countResponse(deps, `sign-in ${addressKey(request.clientIp)}`)
           const { state, ceremony, response } = request.body
           if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
           const { key, user } = await takeAssertion(deps, request, {

@@ -86,8 +86,8 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
         },
         async (request) => {
           const wanted = { ...parts }
-          const { plugins: asked } = request.query as { plugins?: string }
-          if (asked === '1' || asked === 'true') wanted.plugins = () => plugins().map(shown)
+          const { plugins: listed } = request.query as { plugins?: string }
+          if (listed === '1' || listed === 'true') wanted.plugins = () => plugins().map(shown)
           return Object.fromEntries(
             await Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
           )

@@ -57,12 +57,12 @@ export function createRegistry(
   }
 
   async function say(): Promise<void> {
-    const askedAt = clock.monotonic()
+    const queriedAt = clock.monotonic()
     const { rows } = await sql<{ ms: number }>`INSERT INTO hubs (id, version, applied, address)
       VALUES (${instanceId}, ${version}, ${applied}, ${address})
       ON CONFLICT (id) DO UPDATE SET seen = now(), applied = excluded.applied, address = excluded.address
       RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms`.execute(db)
-    for (const { ms } of rows) clocks.observe(ms, askedAt)
+    for (const { ms } of rows) clocks.observe(ms, queriedAt)
   }
 
   /** The last known addresses stay in use while the database is unreachable, because links do not depend on it. */
@@ -179,9 +179,9 @@ export function compareClocks({ clock, log }: { readonly clock: Clock; readonly 
       return aheadMs
     },
     /** Takes the database's time (milliseconds since the epoch) and when it was queried, by `clock.monotonic()`. */
-    observe(databaseMs: number, askedAt: number): void {
+    observe(databaseMs: number, queriedAt: number): void {
       const now = clock.monotonic()
-      const tookMs = now - askedAt
+      const tookMs = now - queriedAt
       if (tookMs > QUICK_MS) return
       aheadMs = Math.round(clock.now() - tookMs / 2 - databaseMs)
       if (Math.abs(aheadMs) <= TOLERATED_MS || now - reportedAt < REPORT_MS) return

@@ -2,7 +2,7 @@ import type { SecretBox } from '../../api/secret-box.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { formatAddress, parseListenAddress } from '../config/address.ts'
 import type { Address, HubConfig } from '../config/hub-config.ts'
-import type { ProxySource, ProxyVerdict } from '../listener/proxy-protocol.ts'
+import type { ProxyResult, ProxySource } from '../listener/proxy-protocol.ts'
 import type { Registry } from './hub-registry.ts'
 
 /** Starts the line that a hub sends ahead of a forwarded connection. The rest is sealed, so that nobody can forge it. */
@@ -18,8 +18,8 @@ export interface PeerSource extends ProxySource {
   readonly transport?: string
 }
 
-export type PeerVerdict =
-  | Exclude<ProxyVerdict, { readonly kind: 'header' }>
+export type PeerResult =
+  | Exclude<ProxyResult, { readonly kind: 'header' }>
   | { readonly kind: 'header'; readonly length: number; readonly source: PeerSource }
 
 /** The other hubs of the cluster. This hub forwards the connections of agents that ask for one of them. */
@@ -33,7 +33,7 @@ export interface Peers {
   /** True when the bytes may be the start of a header; `read` decides. */
   isHeader(bytes: Buffer): boolean
   /** Reads the header of another hub. Never throws. */
-  read(bytes: Buffer): PeerVerdict
+  read(bytes: Buffer): PeerResult
 }
 
 export function createPeers(options: {

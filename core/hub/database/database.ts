@@ -46,12 +46,12 @@ export interface OpenDatabase {
 }
 
 /** Called after every query, except those of migrations, with its duration and whether it failed. */
-type Asked = (ms: number, failed: boolean) => void
+type QueryObserver = (ms: number, failed: boolean) => void
 
 interface OpenOptions {
   readonly log: Log
   readonly limits?: PostgresLimits
-  readonly asked?: Asked
+  readonly onQuery?: QueryObserver
 }
 
 /** Migrations may take long, but while one waits for a table lock, all readers of the table wait behind it. */
@@ -64,12 +64,12 @@ const MIGRATION_LOCK_MS = 2_000
  */
 export async function openDatabase(
   config: DatabaseConfig,
-  { log, limits = postgresLimits, asked }: OpenOptions,
+  { log, limits = postgresLimits, onQuery }: OpenOptions,
 ): Promise<OpenDatabase> {
   const opened =
     config.driver === 'embedded'
-      ? await openEmbedded(config.dataDir, log, asked)
-      : openPostgres(config.url, limits, log, asked)
+      ? await openEmbedded(config.dataDir, log, onQuery)
+      : openPostgres(config.url, limits, log, onQuery)
   try {
     await sql`SELECT 1`.execute(opened.db)
     return opened
@@ -82,7 +82,11 @@ export async function openDatabase(
   }
 }
 
-async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined): Promise<OpenDatabase> {
+async function openEmbedded(
+  dataDir: string,
+  log: Log,
+  onQuery: QueryObserver | undefined,
+): Promise<OpenDatabase> {
   const lock = lockDataDir(dataDir)
   const folder = join(dataDir, 'database')
   try {
@@ -94,7 +98,7 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
   const client = createEmbeddedClient({ folder, log })
   const db: Database = new Kysely({
     dialect: new EmbeddedDialect({ pglite: client as never }),
-    ...telling(asked),
+    ...loggingTo(onQuery),
   })
   const listeners = new Map<string, Set<(payload: string) => void>>()
   let closing: Promise<void> | undefined
@@ -126,15 +130,20 @@ async function openEmbedded(dataDir: string, log: Log, asked: Asked | undefined)
   }
 }
 
-function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Asked | undefined): OpenDatabase {
-  const open = (pool: PostgresPool, asked?: Asked): Database =>
+function openPostgres(
+  url: string,
+  limits: PostgresLimits,
+  log: Log,
+  onQuery: QueryObserver | undefined,
+): OpenDatabase {
+  const open = (pool: PostgresPool, onQuery?: QueryObserver): Database =>
     new Kysely({
-      dialect: new PostgresDialect({ pool: guarded(pool, asked) }),
-      ...telling(asked),
+      dialect: new PostgresDialect({ pool: guarded(pool, onQuery) }),
+      ...loggingTo(onQuery),
     })
   const pool = createPostgresPool(url, limits, log)
-  const db = open(pool, asked)
-  const reserved = open(createPostgresPool(url, { ...limits, connections: 1 }, log), asked)
+  const db = open(pool, onQuery)
+  const reserved = open(createPostgresPool(url, { ...limits, connections: 1 }, log), onQuery)
   const listener = createPostgresListener(url, log)
   let closing: Promise<void> | undefined
   return {
@@ -146,7 +155,7 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
         ...limits,
         connections: 2,
         statementMs: MIGRATION_MS,
-        answerMs: MIGRATION_MS + 1_000,
+        responseMs: MIGRATION_MS + 1_000,
         idleInTransactionMs: MIGRATION_MS,
         lockMs: MIGRATION_LOCK_MS,
       }
@@ -170,13 +179,13 @@ function openPostgres(url: string, limits: PostgresLimits, log: Log, asked: Aske
   }
 }
 
-function telling(asked: Asked | undefined): Pick<KyselyConfig, 'log'> {
-  if (!asked) return {}
-  return { log: ({ level, queryDurationMillis }) => asked(queryDurationMillis, level === 'error') }
+function loggingTo(onQuery: QueryObserver | undefined): Pick<KyselyConfig, 'log'> {
+  if (!onQuery) return {}
+  return { log: ({ level, queryDurationMillis }) => onQuery(queryDurationMillis, level === 'error') }
 }
 
 /** Refuses connections outside the transaction of a change. Reports failed connects, since kysely does not log them. */
-function guarded(pool: PostgresPool, asked: Asked | undefined): PostgresPool {
+function guarded(pool: PostgresPool, onQuery: QueryObserver | undefined): PostgresPool {
   return {
     ...pool,
     async connect() {
@@ -185,7 +194,7 @@ function guarded(pool: PostgresPool, asked: Asked | undefined): PostgresPool {
       try {
         return await pool.connect()
       } catch (error) {
-        asked?.(performance.now() - began, true)
+        onQuery?.(performance.now() - began, true)
         throw error
       }
     },

@@ -13,7 +13,7 @@ export interface PostgresLimits {
   /** The server ends a statement after this long. */
   readonly statementMs: number
   /** The client drops a connection when a response takes this long; more than `statementMs`. */
-  readonly answerMs: number
+  readonly responseMs: number
   /** The server ends a transaction that is idle for this long: a stopped hub must not block the others. */
   readonly idleInTransactionMs: number
   readonly lockMs: number
@@ -24,7 +24,7 @@ export const postgresLimits: PostgresLimits = {
   waiting: 500,
   connectMs: 5_000,
   statementMs: 7_000,
-  answerMs: 8_000,
+  responseMs: 8_000,
   idleInTransactionMs: 8_000,
   lockMs: 5_000,
 }
@@ -85,8 +85,8 @@ export function createPostgresPool(url: string, limits: PostgresLimits, log: Log
         if (strikes < 2) return
         clearInterval(timer)
         broken.add(client)
-        reject(unavailable(`no response within ${limits.answerMs} ms`))
-      }, limits.answerMs / 2)
+        reject(unavailable(`no response within ${limits.responseMs} ms`))
+      }, limits.responseMs / 2)
       client.query(sql, parameters as unknown[]).then(
         (result) => {
           clearInterval(timer)

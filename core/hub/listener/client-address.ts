@@ -1,6 +1,6 @@
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
-import type { HeaderVerdict, Peeked } from './connection-preamble.ts'
+import type { HeaderResult, Peeked } from './connection-preamble.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import { canonicalAddress, type TrustedProxies } from './trusted-proxies.ts'
 
@@ -19,13 +19,13 @@ export function sourceReader({
   peers,
   proxyProtocol,
   isProxy,
-}: SourceOptions): ((bytes: Buffer) => HeaderVerdict) | null {
+}: SourceOptions): ((bytes: Buffer) => HeaderResult) | null {
   const withoutPeer =
     proxyProtocol === 'off'
-      ? (): HeaderVerdict => ({ kind: 'none' })
+      ? (): HeaderResult => ({ kind: 'none' })
       : isProxy
         ? readProxyHeader
-        : (): HeaderVerdict => ({ kind: 'invalid', reason: 'no_trusted_proxy' })
+        : (): HeaderResult => ({ kind: 'invalid', reason: 'no_trusted_proxy' })
   if (peers) return (bytes) => (peers.isHeader(bytes) ? peers.read(bytes) : withoutPeer(bytes))
   return proxyProtocol === 'required' && !isProxy ? null : withoutPeer
 }

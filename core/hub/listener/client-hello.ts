@@ -6,7 +6,7 @@ export interface ClientHello {
   readonly alpn: readonly string[]
 }
 
-export type HelloVerdict =
+export type HelloResult =
   /** At least `need` bytes in total are required. */
   | { readonly kind: 'more'; readonly need: number }
   | { readonly kind: 'invalid'; readonly reason: string }
@@ -27,7 +27,7 @@ const ALPN = 16
  * and at most `maxBytes` in total. Stricter than OpenSSL: anything unusual is `invalid`. A caller that waits for `need`
  * bytes calls it at most about forty times. Never throws.
  */
-export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINITY): HelloVerdict {
+export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINITY): HelloResult {
   const message = joinRecords(bytes, maxBytes)
   if (!Buffer.isBuffer(message)) return message
   try {
@@ -38,7 +38,7 @@ export function readClientHello(bytes: Buffer, maxBytes = Number.POSITIVE_INFINI
 }
 
 /** The handshake message in the leading records once it is complete. */
-function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloVerdict {
+function joinRecords(bytes: Buffer, maxBytes: number): Buffer | HelloResult {
   const parts: Buffer[] = []
   let have = 0
   /** Length of the message, once its header has arrived. */
@@ -150,6 +150,6 @@ class Reader {
   }
 }
 
-function invalid(reason: string): HelloVerdict {
+function invalid(reason: string): HelloResult {
   return { kind: 'invalid', reason }
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { type ClientHello, readClientHello } from './client-hello.ts'
-import type { ProxySource, ProxyVerdict } from './proxy-protocol.ts'
+import type { ProxyResult, ProxySource } from './proxy-protocol.ts'
 
 /** Fatal alerts (RFC 8446, 6.2): no_application_protocol and decode_error. */
 export const ALERT_ALPN = Buffer.from([21, 3, 1, 0, 2, 2, 120])
@@ -17,8 +17,8 @@ export interface Source extends ProxySource {
 }
 
 /** `none`: the connection starts without a header. */
-export type HeaderVerdict =
-  | Exclude<ProxyVerdict, { readonly kind: 'header' }>
+export type HeaderResult =
+  | Exclude<ProxyResult, { readonly kind: 'header' }>
   | { readonly kind: 'none' }
   | { readonly kind: 'header'; readonly length: number; readonly source: Source | null }
 
@@ -30,7 +30,7 @@ export interface Peeked {
 
 export interface PeekOptions {
   /** Reads the first bytes, at least one, until it knows which header precedes the ClientHello. */
-  readonly readHeader: (bytes: Buffer) => HeaderVerdict
+  readonly readHeader: (bytes: Buffer) => HeaderResult
   /** Bytes that a client may send before its ClientHello is complete. */
   readonly maxBytes: number
   /** Called once, after the ClientHello was put back into the socket and the listeners were removed. */

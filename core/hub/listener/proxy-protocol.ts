@@ -5,7 +5,7 @@ export interface ProxySource {
   readonly port: number
 }
 
-export type ProxyVerdict =
+export type ProxyResult =
   | { readonly kind: 'more' }
   | { readonly kind: 'invalid'; readonly reason: string }
   /** `source` is null if the balancer itself is the client (LOCAL, UNKNOWN). */
@@ -16,10 +16,10 @@ const V1_START = Buffer.from('PROXY ', 'latin1')
 const V1_MAX = 107
 /** Larger than the TLVs of any balancer; the protocol itself allows 64 KiB. */
 const V2_MAX = 4096
-const MORE: ProxyVerdict = { kind: 'more' }
+const MORE: ProxyResult = { kind: 'more' }
 
 /** Reads a PROXY protocol header, version 1 or 2 (haproxy.org, proxy-protocol.txt). Never throws. */
-export function readProxyHeader(bytes: Buffer): ProxyVerdict {
+export function readProxyHeader(bytes: Buffer): ProxyResult {
   if (startsAlike(bytes, V2_SIGNATURE)) return bytes.length < 16 ? MORE : readV2(bytes)
   if (startsAlike(bytes, V1_START)) return readV1(bytes)
   return invalid('no PROXY protocol header')
@@ -31,7 +31,7 @@ function startsAlike(bytes: Buffer, signature: Buffer): boolean {
   return bytes.subarray(0, length).equals(signature.subarray(0, length))
 }
 
-function readV1(bytes: Buffer): ProxyVerdict {
+function readV1(bytes: Buffer): ProxyResult {
   const end = bytes.subarray(0, V1_MAX).indexOf('\r\n')
   if (end < 0) return bytes.length >= V1_MAX ? invalid('PROXY line too long') : MORE
   const length = end + 2
@@ -46,7 +46,7 @@ function readV1(bytes: Buffer): ProxyVerdict {
   return { kind: 'header', length, source: { address: from, port: Number(fromPort) } }
 }
 
-function readV2(bytes: Buffer): ProxyVerdict {
+function readV2(bytes: Buffer): ProxyResult {
   const version = bytes[12]! >> 4
   const command = bytes[12]! & 15
   if (version !== 2 || command > 1) return invalid('bad PROXY version or command')
@@ -67,11 +67,11 @@ function readV2(bytes: Buffer): ProxyVerdict {
   return invalid('bad PROXY address family')
 }
 
-function source(length: number, address: string, port: number): ProxyVerdict {
+function source(length: number, address: string, port: number): ProxyResult {
   if (isIP(address) === 0) return invalid('bad PROXY address')
   return { kind: 'header', length, source: { address, port } }
 }
 
-function invalid(reason: string): ProxyVerdict {
+function invalid(reason: string): ProxyResult {
   return { kind: 'invalid', reason }
 }

@@ -67,13 +67,13 @@ export function sessionRoutes(options: {
           },
         },
         async ({ query: { user, app } }) => {
-          const asked = sessions
+          const listed = sessions
             .list()
             .filter(
               (one) => (user === undefined || one.user === user) && (app === undefined || appOf(one) === app),
             )
-          const use = await activity.of(asked)
-          return asked.map((one) => show(one, use(one)))
+          const use = await activity.of(listed)
+          return listed.map((one) => show(one, use(one)))
         },
       )
       web.delete<{ Params: { id: string } }>('/:id', cutting, async (request) => {

@@ -23,9 +23,9 @@ export async function endSessions(
   now: number,
 ): Promise<number> {
   const own = trx.withTables<SessionTables>()
-  const asked = new Set(ids)
+  const chosen = new Set(ids)
   const ended: SessionTable[] = []
-  let next: readonly string[] = [...asked]
+  let next: readonly string[] = [...chosen]
   let column: 'id' | 'parent_id' = 'id'
   while (next.length > 0) {
     const rows = (await own
@@ -44,7 +44,7 @@ export async function endSessions(
   const followed = reason === 'logout' || reason === 'superseded'
   for (const row of ended) {
     change.touch('session', row.id)
-    if (asked.has(row.id) && !(followed && row.kind === 'app')) {
+    if (chosen.has(row.id) && !(followed && row.kind === 'app')) {
       await change.audit({
         type: reason === 'logout' ? 'user.logout' : 'session.revoked',
         success: true,

@@ -173,10 +173,10 @@ export function createSessions(options: SessionsOptions): RunningSessions {
     },
 
     find(kind, token) {
-      const judgeHeld = (held: Held | undefined): Session | undefined =>
+      const livingOf = (held: Held | undefined): Session | undefined =>
         held?.session.kind === kind ? living(held.session.id) : undefined
       const found = findHeld(token)
-      return found instanceof Promise ? found.then(judgeHeld) : judgeHeld(found)
+      return found instanceof Promise ? found.then(livingOf) : livingOf(found)
     },
     byId: living,
     whyOver: store.whyDead,

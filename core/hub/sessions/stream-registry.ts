@@ -90,7 +90,7 @@ export function createStreamRegistry(options: {
   }
 
   /** One result applies to all streams of the same session, app, protocol and address. */
-  async function ask(sample: LiveStream): Promise<number> {
+  async function check(sample: LiveStream): Promise<number> {
     let reason: EndReason | null
     try {
       const found = endOf(sample)
@@ -108,18 +108,18 @@ export function createStreamRegistry(options: {
   }
 
   async function passOver(): Promise<number> {
-    const asked: Promise<number>[] = []
+    const checks: Promise<number>[] = []
     let until = performance.now() + SLICE_MS
     for (const held of [...bySession.values()]) {
       held.samples ??= samplesOf(held.entries.members)
       for (const sample of held.samples) {
-        asked.push(ask(sample))
+        checks.push(check(sample))
         if (performance.now() < until) continue
         await new Promise((resolve) => setImmediate(resolve))
         until = performance.now() + SLICE_MS
       }
     }
-    return (await Promise.all(asked)).reduce((sum, count) => sum + count, 0)
+    return (await Promise.all(checks)).reduce((sum, count) => sum + count, 0)
   }
 
   function recheck(): Promise<number> {
@@ -150,9 +150,9 @@ export function createStreamRegistry(options: {
     },
     remove: (stream) => remove(stream),
     countBy({ sessionId, appId, agent }) {
-      const asked = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
+      const groups = sessionId === undefined ? bySession.values() : [bySession.get(sessionId)]
       let count = 0
-      for (const held of asked) {
+      for (const held of groups) {
         for (const stream of held?.entries.members ?? []) {
           if (appId !== undefined && stream.app.id !== appId) continue
           if (agent === undefined || stream.agent === agent) count += 1

@@ -41,11 +41,11 @@ export function readTarget(
   if (bare.length > 253 || !HOST.test(bare) || !bare.endsWith(`.${names.appsDomain}`)) return null
   if (!NONCE_HASH.test(nonce)) return null
   const { fragment } = query
-  const asked = fragment === '1' || fragment === '0'
+  const known = fragment === '1' || fragment === '0'
   return {
     appHost: bare,
     path: safePath(path),
     nonceHash: nonce,
-    ...(asked && { fragment: fragment === '1' }),
+    ...(known && { fragment: fragment === '1' }),
   }
 }

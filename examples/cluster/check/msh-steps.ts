@@ -37,8 +37,11 @@ export function mshSteps(cluster: Cluster, person: Person): Step[] {
         const msh = start('app', 'login', 'redis')
         try {
           const port = Number(await lineOf(msh, /Tunnel open: 127\.0\.0\.1:(\d+) -> redis/))
-          const answer = await ask(port, 'PING\r\n')
-          expect(answer === (cluster.redis === 'redis' ? '+PONG\r\n' : 'PING\r\n'), `it responded ${answer}`)
+          const response = await ask(port, 'PING\r\n')
+          expect(
+            response === (cluster.redis === 'redis' ? '+PONG\r\n' : 'PING\r\n'),
+            `it responded ${response}`,
+          )
         } finally {
           msh.kill('SIGINT')
           await ended(msh)
@@ -78,12 +81,12 @@ function lineOf(child: ChildProcess, pattern: RegExp): Promise<string> {
 function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(command))
-    socket.setTimeout(STEP_MS, () => socket.destroy(new Error('no answer in time')))
+    socket.setTimeout(STEP_MS, () => socket.destroy(new Error('no response in time')))
     socket.once('error', reject)
     socket.once('data', (chunk) => {
       resolve(String(chunk))
       socket.destroy()
     })
-    socket.once('close', () => reject(new Error('closed without an answer')))
+    socket.once('close', () => reject(new Error('closed without a response')))
   })
 }

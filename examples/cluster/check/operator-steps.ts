@@ -68,15 +68,15 @@ export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: 
           events.resume()
         })
         const question = await visitor().open(`${cluster.idpUrl}/session/end`)
-        const asked = Date.now()
+        const began = Date.now()
         await visitor().submit(question, /\/session\/end\/confirm/, { logout: 'yes' })
         await ended
-        const took = Date.now() - asked
+        const took = Date.now() - began
         expect(took < cutMs(cluster), `it took ${took} ms`)
-        const answer = await visitor().fetch(`${cluster.apps.live}/`, {
+        const response = await visitor().fetch(`${cluster.apps.live}/`, {
           headers: { accept: 'application/json' },
         })
-        expect(answer.status === 401, `status ${answer.status} afterwards`)
+        expect(response.status === 401, `status ${response.status} afterwards`)
       },
     },
   ]

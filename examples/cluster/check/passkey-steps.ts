@@ -4,7 +4,7 @@ import { passkeyPerson } from '../people.ts'
 import { expect, type Step } from './person-steps.ts'
 import { type PasskeyOptions, SoftwarePasskey } from './software-passkey.ts'
 
-interface Asked {
+interface Begun {
   readonly options: PasskeyOptions
   readonly ceremony: string
 }
@@ -16,11 +16,11 @@ export function passkeySteps(cluster: Cluster): Step[] {
   const visitor = new Visitor(cluster.ca)
   const passkey = new SoftwarePasskey(hub)
 
-  async function post<Said>(path: string, body: object): Promise<Said> {
+  async function post<Body>(path: string, body: object): Promise<Body> {
     const headers = { origin: hub, 'content-type': 'application/json' }
-    const answer = await visitor.fetch(hub + path, { method: 'POST', headers, body: JSON.stringify(body) })
-    expect(answer.status < 400, `${path} answered ${answer.status}: ${answer.text}`)
-    return (answer.text === '' ? {} : JSON.parse(answer.text)) as Said
+    const response = await visitor.fetch(hub + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(response.status < 400, `${path} responded ${response.status}: ${response.text}`)
+    return (response.text === '' ? {} : JSON.parse(response.text)) as Body
   }
   const stateOf = (url: string): string => new URL(url).searchParams.get('state') ?? ''
 
@@ -31,7 +31,7 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const made = ['users', 'create', name, '--roles', roles.join(), '--passkey', '--format', 'json']
         const { enrolment } = JSON.parse(await cluster.mezctl(...made)) as { enrolment: { link: string } }
         const token = new URL(enrolment.link).hash.slice(1)
-        const { options, ceremony, user } = await post<Asked & { user: string }>('/web/enrol/begin', {
+        const { options, ceremony, user } = await post<Begun & { user: string }>('/web/enrol/begin', {
           token,
         })
         expect(user === name, `the link is for ${user}`)
@@ -46,12 +46,12 @@ export function passkeySteps(cluster: Cluster): Step[] {
       run: async () => {
         const page = await visitor.open(`${hub}/web/login?connector=passkey`)
         const state = stateOf(page.url)
-        const { options, ceremony } = await post<Asked>('/web/passkey/begin', {})
+        const { options, ceremony } = await post<Begun>('/web/passkey/begin', {})
         await post('/web/passkey/finish', { state, ceremony, response: passkey.get(options) })
         const live = await visitor.open(`${cluster.apps.live}/`)
         expect(live.status === 200 && live.text.includes(name), `status ${live.status} at ${live.url}`)
         const identity = await visitor.open(`${cluster.apps.identity}/`)
-        expect(identity.status === 403, `identity answers ${identity.status}, not 403`)
+        expect(identity.status === 403, `identity responds with ${identity.status}, not 403`)
       },
     },
     {
@@ -61,7 +61,7 @@ export function passkeySteps(cluster: Cluster): Step[] {
         const page = await visitor.open(wanted)
         expect(page.url.startsWith(`${hub}/web/mfa`), `landed on ${page.url}`)
         const state = stateOf(page.url)
-        const { options, ceremony } = await post<Asked>('/web/mfa/begin', { state, level: 'webauthn' })
+        const { options, ceremony } = await post<Begun>('/web/mfa/begin', { state, level: 'webauthn' })
         const finish = { state, ceremony, response: passkey.get(options) }
         const { location } = await post<{ location: string }>('/web/mfa/finish', finish)
         const vault = await visitor.open(location)

@@ -68,9 +68,9 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
     {
       name: 'The application verifies the signed identity',
       run: async () => {
-        const answer = await visitor().fetch(`${cluster.apps.identity}/claims`)
-        expect(answer.status === 200, `status ${answer.status}: ${answer.text}`)
-        expect(JSON.parse(answer.text).sub === person.email, `claims ${answer.text}`)
+        const response = await visitor().fetch(`${cluster.apps.identity}/claims`)
+        expect(response.status === 200, `status ${response.status}: ${response.text}`)
+        expect(JSON.parse(response.text).sub === person.email, `claims ${response.text}`)
       },
     },
     {
@@ -79,8 +79,8 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
         const page = await visitor().open(`${cluster.vaultUrl}/?from=check`)
         expect(page.url.startsWith(`${cluster.signInUrl}/web/mfa`), `landed on ${page.url}`)
         expect(page.status === 200 && page.text.includes('A passkey is needed'), `status ${page.status}`)
-        const answer = await visitor().fetch(`${cluster.vaultUrl}/claims`)
-        expect(answer.status === 401, `a script gets ${answer.status}, not 401`)
+        const response = await visitor().fetch(`${cluster.vaultUrl}/claims`)
+        expect(response.status === 401, `a script gets ${response.status}, not 401`)
       },
     },
     {
@@ -110,14 +110,14 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       name: 'An upload of 8 MiB arrives whole',
       run: async () => {
         const body = randomBytes(8 << 20)
-        const answer = await visitor().fetch(`${cluster.apps.live}/upload`, {
+        const response = await visitor().fetch(`${cluster.apps.live}/upload`, {
           method: 'POST',
           body,
           headers: { origin: cluster.apps.live, 'content-length': String(body.length) },
         })
-        expect(answer.status === 200, `status ${answer.status}: ${answer.text}`)
+        expect(response.status === 200, `status ${response.status}: ${response.text}`)
         const sha256 = createHash('sha256').update(body).digest('hex')
-        expect(JSON.parse(answer.text).sha256 === sha256, 'the checksum differs')
+        expect(JSON.parse(response.text).sha256 === sha256, 'the checksum differs')
       },
     },
     {

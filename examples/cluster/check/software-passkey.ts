@@ -37,7 +37,7 @@ export class SoftwarePasskey {
     this.#origin = origin
   }
 
-  /** Answers `navigator.credentials.create` as JSON. */
+  /** The result of `navigator.credentials.create` as JSON. */
   create({ challenge, rp, user }: PasskeyOptions): object {
     this.#userHandle = user?.id ?? ''
     const length = Buffer.from([0, this.#id.length])
@@ -54,19 +54,19 @@ export class SoftwarePasskey {
       ...[text('authData'), bytes(authData)],
     )
     const clientData = this.#clientData('webauthn.create', challenge)
-    return this.#answer({
+    return this.#response({
       clientDataJSON: clientData.toString('base64url'),
       attestationObject: object.toString('base64url'),
     })
   }
 
-  /** Answers `navigator.credentials.get` as JSON. */
+  /** The result of `navigator.credentials.get` as JSON. */
   get({ challenge, rpId }: PasskeyOptions): object {
     this.#counter++
     const authData = this.#authData(rpId ?? '', 0)
     const clientData = this.#clientData('webauthn.get', challenge)
     const signature = sign('sha256', Buffer.concat([authData, sha256(clientData)]), this.#keys.privateKey)
-    return this.#answer({
+    return this.#response({
       clientDataJSON: clientData.toString('base64url'),
       authenticatorData: authData.toString('base64url'),
       signature: signature.toString('base64url'),
@@ -74,7 +74,7 @@ export class SoftwarePasskey {
     })
   }
 
-  #answer(response: object): object {
+  #response(response: object): object {
     const id = this.#id.toString('base64url')
     return { id, rawId: id, type: 'public-key', clientExtensionResults: {}, response }
   }

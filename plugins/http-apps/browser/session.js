@@ -74,14 +74,14 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     try {
       const res = await (!document.hidden &&
         fetch(`${base}session-status`, { signal: AbortSignal.timeout(9e3) }))
-      const said = res && (await res.json())
+      const body = res && (await res.json())
       if (mine !== turn) return
-      if (res) denied = res.status === 403 && said.detail
+      if (res) denied = res.status === 403 && body.detail
       if (res.ok) {
-        whose = said.user
+        whose = body.user
         user ??= whose
-        ends = Date.now() + said.seconds_left * 1e3
-        warns = ends - said.warn_seconds * 1e3
+        ends = Date.now() + body.seconds_left * 1e3
+        warns = ends - body.warn_seconds * 1e3
       } else if (res.status === 401) ends = 0
     } catch {}
     if (mine !== turn) return

@@ -49,11 +49,11 @@ export class Http2Client implements Client, Waiting {
   watch(watcher: ClientWatcher): void {
     this.#watcher = watcher
     this.#stream.on('close', () => {
-      const told = this.#watcher
+      const watcher = this.#watcher
       // Node.js keeps some closed streams in memory for a while; they must not retain the objects of the request.
       this.#watcher = null
       this.#reader = null
-      told?.onclientgone()
+      watcher?.onclientgone()
     })
   }
 

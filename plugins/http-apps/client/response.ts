@@ -34,7 +34,7 @@ export function problemResponse(
   if (!isNavigation(requester)) {
     const { title } = adviceFor('en', status, code)
     const document = { title, status, code, detail: message, request_id: requestId, ...members }
-    return answer(status, JSON.stringify(document), 'application/problem+json', extra)
+    return textResponse(status, JSON.stringify(document), 'application/problem+json', extra)
   }
   const language = languageOf(pages, requester)
   const words = texts[language]
@@ -95,7 +95,7 @@ export function notice(
 }
 
 export function htmlResponse(status: number, page: string, lines: readonly string[] = []): HubResponse {
-  return answer(status, page, 'text/html; charset=utf-8', lines)
+  return textResponse(status, page, 'text/html; charset=utf-8', lines)
 }
 
 /** A page with a form that posts to this very host. */
@@ -149,6 +149,6 @@ export function redirectResponse(status: 302 | 303, location: string, lines: rea
   return { kind: 'response', status, lines: [...ownLines, 'Location', location, ...lines], body: '' }
 }
 
-function answer(status: number, body: string, type: string, lines: readonly string[]): HubResponse {
+function textResponse(status: number, body: string, type: string, lines: readonly string[]): HubResponse {
   return { kind: 'response', status, lines: [...ownLines, 'Content-Type', type, ...lines], body }
 }

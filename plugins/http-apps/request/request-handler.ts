@@ -53,7 +53,7 @@ export class RequestHandler {
         if (leave === null) return
         hubRoute(this.#deps, request, requestId)
           .finally(leave)
-          .then((answer) => client.respond(answer))
+          .then((response) => client.respond(response))
           .catch((error: unknown) => this.#failed(client, routed, requestId, error))
         return
       }

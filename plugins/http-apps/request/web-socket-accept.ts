@@ -4,14 +4,14 @@ import type { ResponseHead } from '../upstream/response-parser.ts'
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** Whether a request is a handshake that an app can answer (RFC 6455 section 4.2.1). */
+/** Whether a request is a handshake that an app can accept (RFC 6455 section 4.2.1). */
 export function asksForWebSocket(lines: readonly string[]): boolean {
   const [key, second] = valuesOf(lines, 'sec-websocket-key')
   const [version] = valuesOf(lines, 'sec-websocket-version')
   return key !== undefined && second === undefined && KEY.test(key) && version === '13'
 }
 
-/** Whether a 101 really answers this handshake (RFC 6455 section 4.1): exact upgrade token, exact accept value. */
+/** Whether a 101 really accepts this handshake (RFC 6455 section 4.1): exact upgrade token, exact accept value. */
 export function acceptsWebSocket(head: ResponseHead, requestLines: readonly string[]): boolean {
   const expected = createHash('sha1')
     .update(valuesOf(requestLines, 'sec-websocket-key').join() + GUID)

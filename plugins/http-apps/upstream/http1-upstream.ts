@@ -52,7 +52,7 @@ export class Http1Upstream implements Upstream {
     return this.pipe.isGoing?.() === true
   }
 
-  get answering(): boolean {
+  get responding(): boolean {
     return this.#parser.started
   }
 

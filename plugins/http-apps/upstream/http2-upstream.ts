@@ -30,7 +30,7 @@ export class Http2Upstream implements Upstream {
   #sent = false
   #ended = false
   gone = false
-  answering = false
+  responding = false
   reused = false
   idleSince = 0
   ongone: (upstream: Upstream) => void = () => {}
@@ -79,7 +79,7 @@ export class Http2Upstream implements Upstream {
     this.#headOnly = method === 'HEAD'
     this.#sent = false
     this.#ended = false
-    this.answering = false
+    this.responding = false
     this.#informational = 0
     this.#trailersIn = []
     this.#trailersOut = []
@@ -124,7 +124,7 @@ export class Http2Upstream implements Upstream {
     stream.on('drain', () => current((user) => user.ondrain()))
     stream.on('end', () => {
       // A reset ends the readable side as well.
-      if (stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR || !this.answering) return
+      if (stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR || !this.responding) return
       current((user) => this.#onend(user))
     })
     stream.on('close', () =>
@@ -173,7 +173,7 @@ export class Http2Upstream implements Upstream {
     flags: number,
     raw: string[],
   ): void {
-    this.answering = true
+    this.responding = true
     const status = headers[':status'] as number
     const lines = plainLines(raw)
     const given = headers['content-length']

@@ -19,7 +19,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
  * broke, or a connection that had been idle turned out to be dead.
  */
 export function mayRepeat(request: AppRequest, upstream: Upstream, failure: UpstreamFailure): boolean {
-  if (failure.broken || upstream.answering || request.upgrade || request.length !== undefined) return false
+  if (failure.broken || upstream.responding || request.upgrade || request.length !== undefined) return false
   return (failure.linkLost || upstream.reused) && IDEMPOTENT.has(request.method)
 }
 

@@ -22,7 +22,7 @@ export interface Upstream {
   /** Its link is about to close, so it does not serve another request. */
   readonly going: boolean
   /** The response has begun to arrive. */
-  readonly answering: boolean
+  readonly responding: boolean
   /** It may serve another request, now that the response is complete. */
   readonly reusable: boolean
   /** It has served another request before. */

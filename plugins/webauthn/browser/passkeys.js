@@ -33,10 +33,10 @@
       redirect: 'manual',
     })
     if (response.type === 'opaqueredirect') return { redirected: true }
-    const answer = await response.json().catch(() => ({}))
-    if (response.ok) return answer
-    throw Object.assign(new Error(answer.detail ?? 'The hub did not respond. Try again.'), {
-      code: answer.code,
+    const result = await response.json().catch(() => ({}))
+    if (response.ok) return result
+    throw Object.assign(new Error(result.detail ?? 'The hub did not respond. Try again.'), {
+      code: result.code,
     })
   }
 
@@ -46,10 +46,10 @@
 
   /** Confirms with an existing passkey. */
   async function confirm() {
-    const asked = await post('/web/account/confirm/begin', {})
+    const begun = await post('/web/account/confirm/begin', {})
     const { permit } = await post('/web/account/confirm/finish', {
-      ceremony: asked.ceremony,
-      response: await assert(asked),
+      ceremony: begun.ceremony,
+      response: await assert(begun),
     })
     return permit
   }
@@ -57,32 +57,32 @@
   const deeds = {
     async mfa() {
       const { state, level } = card.dataset
-      const asked = await post('/web/mfa/begin', { state, level })
-      const response = await assert(asked)
-      const { location } = await post('/web/mfa/finish', { state, ceremony: asked.ceremony, response })
+      const begun = await post('/web/mfa/begin', { state, level })
+      const response = await assert(begun)
+      const { location } = await post('/web/mfa/finish', { state, ceremony: begun.ceremony, response })
       // The fragment of the app's URL has come along with the redirect to this page.
       globalThis.location.assign(location + globalThis.location.hash)
     },
 
     async program() {
       const { session, app, port } = card.dataset
-      const asked = await post('/web/confirm/begin', { session, app })
-      const response = await assert(asked)
-      const done = { session, app, port, ceremony: asked.ceremony, response }
+      const begun = await post('/web/confirm/begin', { session, app })
+      const response = await assert(begun)
+      const done = { session, app, port, ceremony: begun.ceremony, response }
       const { location } = await post('/web/confirm/finish', done)
       globalThis.location.assign(location)
     },
 
     async 'sign-in'() {
-      const asked = await post('/web/passkey/begin', {})
-      await signedIn(asked, await assert(asked))
+      const begun = await post('/web/passkey/begin', {})
+      await signedIn(begun, await assert(begun))
     },
 
     async enrol() {
-      const asked = await post('/web/enrol/begin', { token })
-      const response = await create(asked)
+      const begun = await post('/web/enrol/begin', { token })
+      const response = await create(begun)
       const ready = card.querySelector('[data-user]').textContent
-      await post('/web/enrol/finish', { token, ceremony: asked.ceremony, response, name: keyName() })
+      await post('/web/enrol/finish', { token, ceremony: begun.ceremony, response, name: keyName() })
       sessionStorage.removeItem(TOKEN)
       token = ''
       say(`Passkey added for ${ready}.`)
@@ -92,9 +92,9 @@
     async add() {
       const permit = card.dataset.keys === '0' ? undefined : await confirm()
       if (permit) say('Confirmed. Now create the new passkey.')
-      const asked = await post('/web/account/keys/begin', permit ? { permit } : {})
-      const response = await create(asked)
-      await post('/web/account/keys/finish', { ceremony: asked.ceremony, response, name: keyName() })
+      const begun = await post('/web/account/keys/begin', permit ? { permit } : {})
+      const response = await create(begun)
+      await post('/web/account/keys/finish', { ceremony: begun.ceremony, response, name: keyName() })
       globalThis.location.reload()
     },
 
@@ -123,9 +123,9 @@
     if (!(await browserSupportsWebAuthnAutofill())) return
     card.querySelector('[data-autofill]').hidden = false
     while (!busy) {
-      let asked
+      let begun
       try {
-        asked = await post('/web/passkey/begin', {})
+        begun = await post('/web/passkey/begin', {})
       } catch {
         return
       }
@@ -134,10 +134,10 @@
         OFFER_MS,
       )
       try {
-        const response = await startAuthentication({ optionsJSON: asked.options, useBrowserAutofill: true })
+        const response = await startAuthentication({ optionsJSON: begun.options, useBrowserAutofill: true })
         busy = true
         say('Signing in…')
-        await signedIn(asked, response)
+        await signedIn(begun, response)
         return
       } catch (error) {
         busy = false

@@ -14,7 +14,7 @@ import { changesOf, keptLog, open, ownPostgresStore } from './stores.ts'
 
 const store = await ownPostgresStore()
 t.teardown(() => store.close())
-const limits = { ...postgresLimits, connectMs: 1_000, answerMs: 1_500, statementMs: 1_200 }
+const limits = { ...postgresLimits, connectMs: 1_000, responseMs: 1_500, statementMs: 1_200 }
 
 t.test(
   'fault 6: a server that is stopped and answers nothing: stale after 5 s, and fresh again after it goes on',
@@ -23,7 +23,7 @@ t.test(
     const database = await openDatabase(await store.config(), {
       log: keptLog(),
       limits,
-      asked: (_ms, hasFailed) => {
+      onQuery: (_ms, hasFailed) => {
         if (hasFailed) failed += 1
       },
     })

@@ -77,7 +77,7 @@ const PATIENT = {
   ...{
     connectMs: 30_000,
     statementMs: 60_000,
-    answerMs: 70_000,
+    responseMs: 70_000,
     idleInTransactionMs: 60_000,
     lockMs: 30_000,
   },
