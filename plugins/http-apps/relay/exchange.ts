@@ -1,6 +1,5 @@
 import { type App, Problem, type Subject } from '@mezite/core'
-import type { EndReason } from '@mezite/core/protocol'
-import { tooLargeResponse } from '@mezite/core/protocol'
+import { type EndReason, tooLargeResponse } from '@mezite/core/protocol'
 import type { Client, ClientWatcher } from '../client/client.ts'
 import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
@@ -34,7 +33,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   readonly #mapping: AppMapping
   /** The exchanges of the same connection. */
   readonly #siblings: HttpExchange[]
-  readonly #outcome = new Outcome()
+  readonly #outcome: Outcome
   readonly #response: ResponseRelay
   /** The result of the plugins for `#subject`. */
   #own: OwnPart | null
@@ -54,6 +53,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   constructor(deps: Deps, admitted: Admitted, own: OwnPart, client: Client, siblings: HttpExchange[]) {
     this.#deps = deps
     this.#admitted = admitted
+    this.#outcome = new Outcome(admitted.request.receivedAt)
     this.#own = own
     this.#subject = admitted.admission.subject
     this.#client = client
@@ -127,6 +127,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   }
 
   onhead(head: ResponseHead): void {
+    this.#outcome.responding()
     if (head.status === 101) return void this.#switch(head)
     if (refusesCookies(head, this.#admitted.request)) {
       this.#refuse(new Problem(431, 'headers_too_large', `The app refused the cookies (${head.status}).`))
@@ -218,7 +219,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     // The connection may have ended while access was decided again.
     if (upstream.gone)
       return void this.onfail({ broken: false, linkLost: false, detail: 'closed before use' })
-    this.#outcome.agent = upstream.agent
+    this.#outcome.sending(upstream.agent)
     this.deadline = this.#deps.deadlines.now + this.#app.timeouts.responseMs
     upstream.send(head)
     if (request.length === undefined) return
@@ -260,9 +261,8 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
     this.#response.ended = true
     if (this.#body !== null && !this.#client.complete) this.#client.abandonBody()
     const lines = ['Vary', 'Origin', ...readableBy(request, app)]
-    const tooLarge = problem.code === 'headers_too_large'
     this.#client.respond(
-      tooLarge
+      problem.code === 'headers_too_large'
         ? tooLargeResponse(this.#deps.pages)
         : problemResponse(this.#deps.pages, request, problem, requestId, lines),
     )

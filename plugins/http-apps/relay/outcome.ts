@@ -4,6 +4,10 @@ import type { Admitted } from '../session/admission.ts'
 /** The outcome of one admitted request: collected on the way, recorded once at its end. */
 export class Outcome {
   readonly #started = performance.now()
+  /** When the hub had read the head of the request. */
+  readonly #received: number
+  #sent: number | null = null
+  #responding: number | null = null
   /** Null while no agent has taken the request. */
   agent: string | null = null
   status: number | null = null
@@ -13,6 +17,35 @@ export class Outcome {
   bytesIn = 0
   bytesOut = 0
   upgraded = false
+
+  /** `received` is on the clock of `performance.now()`. */
+  constructor(received: number) {
+    this.#received = received
+  }
+
+  /** An agent has a connection to the app, and the request is sent. */
+  sending(agent: string): void {
+    this.agent = agent
+    this.#sent ??= performance.now()
+  }
+
+  /** The app's response has begun. */
+  responding(): void {
+    this.#responding ??= performance.now()
+  }
+
+  /** Where the time went, in milliseconds; parts below half a millisecond are left out, because most are. */
+  #timings(): Record<string, number> {
+    const timings: Record<string, number> = {}
+    const add = (name: string, from: number, to: number | null) => {
+      const ms = to === null ? 0 : Math.round(to - from)
+      if (ms > 0) timings[name] = ms
+    }
+    add('decide_ms', this.#received, this.#started)
+    add('dial_ms', this.#started, this.#sent)
+    add('first_byte_ms', this.#sent ?? 0, this.#responding)
+    return timings
+  }
 
   record(
     { audit, requestEnded }: Pick<Deps, 'audit' | 'requestEnded'>,
@@ -42,6 +75,7 @@ export class Outcome {
         bytes_in: bytesIn,
         bytes_out: bytesOut,
         duration_ms: durationMs,
+        ...this.#timings(),
         upgrade: upgraded ? 'websocket' : null,
       },
     })
@@ -55,7 +89,7 @@ export function recordUnsent(
   status: number | null,
   reason: string,
 ): void {
-  const outcome = new Outcome()
+  const outcome = new Outcome(admitted.request.receivedAt)
   outcome.status = status
   outcome.reason = reason
   outcome.record(deps, admitted)

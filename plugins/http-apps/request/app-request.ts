@@ -27,6 +27,8 @@ export interface AppRequest {
   readonly trailers: boolean
   /** Bytes of the body, null when it is chunked, undefined when there is none. */
   readonly length: number | null | undefined
+  /** When its head had been read, on the clock of `performance.now()`. */
+  readonly receivedAt: number
 }
 
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
@@ -141,6 +143,7 @@ export function readRequest(routed: RoutedRequest, upgrade: boolean): AppRequest
     expectsContinue: routed.expectsContinue,
     trailers,
     length,
+    receivedAt: performance.now(),
   }
 }
 

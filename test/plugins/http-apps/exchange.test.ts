@@ -282,3 +282,18 @@ t.test('F94 compressed bytes pass untouched, and a reset is never a clean end', 
   t.notMatch(await raw(gateway, ask('GET /reset')), /\r\n0\r\n\r\n$/)
   t.match((await gateway.recorded(2))[1], { success: false, reason: 'app_reset' })
 })
+
+t.test('the record of a request says where its time went', async (t) => {
+  const gateway = await openNode(t, (_request, response) => {
+    // The app waits before its first byte, and again before the last.
+    setTimeout(() => response.write('a'), 40)
+    setTimeout(() => response.end('b'), 90)
+  })
+  await raw(gateway, ask('GET /slow'))
+  await until(() => gateway.records.length === 1, 'it is recorded')
+  const fields = gateway.records[0]?.fields as Record<string, number>
+  const { first_byte_ms = 0, dial_ms = 0, decide_ms = 0, duration_ms = 0 } = fields
+  t.ok(first_byte_ms >= 38, `first byte after ${first_byte_ms} ms`)
+  t.ok(duration_ms >= first_byte_ms + 40, `${duration_ms} ms in all`)
+  for (const ms of [first_byte_ms, dial_ms, decide_ms]) t.ok(Number.isInteger(ms))
+})

@@ -219,6 +219,7 @@ function OneRequest({ id }: { readonly id: string }) {
                 <div class="panel">
                   <Outcome event={event} />
                   <Facts rows={factsOf(event)} />
+                  {event.type === 'app.request' && <Timings event={event} />}
                   {event.type === 'access.denied' && event.user && (
                     <p>
                       <a href={to('people', event.user)}>{a('whyAccess')}</a>
@@ -234,7 +235,32 @@ function OneRequest({ id }: { readonly id: string }) {
   )
 }
 
-const LEFT_OUT = ['id', 'type', 'success', 'request_id', 'cluster']
+const LEFT_OUT = ['id', 'type', 'success', 'request_id', 'cluster', 'decide_ms', 'dial_ms', 'first_byte_ms']
+
+/** Where the time of a forwarded request went. The event leaves out parts below half a millisecond. */
+function Timings({ event }: { readonly event: Event }) {
+  const ms = (name: string) => (typeof event[name] === 'number' ? event[name] : 0)
+  const before = ms('dial_ms') + ms('first_byte_ms')
+  const rows: readonly (readonly [Key, number])[] = [
+    ['timeToDecide', ms('decide_ms')],
+    ['timeToDial', ms('dial_ms')],
+    ['timeToFirstByte', ms('first_byte_ms')],
+    ['timeOfRest', Math.max(0, ms('duration_ms') - before)],
+    ['timeInAll', ms('decide_ms') + ms('duration_ms')],
+  ]
+  return (
+    <Table
+      label={a('timings')}
+      rows={rows}
+      keyOf={([name]) => name}
+      columns={[
+        { title: a('timings'), cell: ([name]) => a(name) },
+        { title: a('duration'), number: true, cell: ([, time]) => (time === 0 ? '< 1 ms' : `${time} ms`) },
+      ]}
+      empty={null}
+    />
+  )
+}
 
 function factsOf(event: Event): readonly (readonly [string, string | preact.JSX.Element])[] {
   return Object.entries(event)

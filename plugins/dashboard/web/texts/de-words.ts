@@ -3,6 +3,12 @@ import type { words as english } from './en-words.ts'
 
 /** German. */
 export const words: Catalogue<typeof english> = {
+  timeInAll: 'Insgesamt',
+  timeOfRest: 'Rest der Antwort',
+  timeToDecide: 'Entscheidung über den Zugriff',
+  timeToDial: 'Verbindung zur Anwendung',
+  timeToFirstByte: 'Erstes Byte der Antwort',
+  timings: 'Wo die Zeit blieb',
   action: 'Aktion',
   addAgent: 'Agent hinzufügen',
   addApp: 'Anwendung hinzufügen',

@@ -1,5 +1,11 @@
 /** Words and short labels of the administration. */
 export const words = {
+  timeInAll: 'In all',
+  timeOfRest: 'Rest of the response',
+  timeToDecide: 'Decision about access',
+  timeToDial: 'Connection to the application',
+  timeToFirstByte: 'First byte of the response',
+  timings: 'Where the time went',
   action: 'Action',
   addAgent: 'Add an agent',
   addApp: 'Add an application',
