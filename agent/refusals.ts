@@ -13,7 +13,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
 }
 
 /** Reasons that joining solves. An older hub may close before its greeting instead (`connection_lost`). */
-const MENDED_BY_JOINING = [
+const FIXED_BY_JOINING = [
   'agent_unknown',
   'certificate_authority_retired',
   'certificate_expired',
@@ -35,7 +35,7 @@ export const nextStep = (reason: string): string | undefined =>
   Object.hasOwn(NEXT_STEPS, reason) ? NEXT_STEPS[reason] : undefined
 
 /** True if an agent that the hub did not greet should join again. */
-export const doubtsIdentity = (reason: string): boolean => MENDED_BY_JOINING.includes(reason)
+export const doubtsIdentity = (reason: string): boolean => FIXED_BY_JOINING.includes(reason)
 
 /** True if a link that the hub did not greet should be tried over another transport. */
 export const isAboutTransport = (reason: string): boolean => ABOUT_TRANSPORT.includes(reason)

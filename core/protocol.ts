@@ -1,5 +1,5 @@
 /**
- * What a protocol, a transport or a program that speaks to a hub needs beside `@mezite/core`: byte streams, framing,
+ * For protocols, transports and programs that speak to a hub, in addition to `@mezite/core`: byte streams, framing,
  * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
  */
 export { type Access, access, type LockView, locks } from './api/access.ts'

@@ -19,7 +19,7 @@ export interface AccessQuery {
 export interface VoteLine {
   readonly role: string | null
   readonly effect: 'allow' | 'deny' | 'none'
-  /** What the rule requires of the label, or a reason code. */
+  /** The value that the rule requires of the label, or a reason code. */
   readonly matcher: string | null
   /** The label that the rule checks, with the app's value; null if the app does not have the label. */
   readonly label: string | null

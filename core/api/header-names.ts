@@ -28,7 +28,7 @@ const IDENTITY =
 const ODD = /[^a-z0-9-]/
 
 /**
- * Who may set a request header, by its lower-case name: `own` (an identity header) and `hub` only the hub; `operator`
+ * The party that may set a request header, by its lower-case name: `own` (an identity header) and `hub` only the hub; `operator`
  * only the app's document or a plugin, because applications trust it to name the user; `anybody` clients too. Spellings
  * that a CGI-style server reads as the same name, such as `x_mezite.user`, are treated as that name.
  */

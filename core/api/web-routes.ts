@@ -30,7 +30,7 @@ export interface AccountSection {
   readonly scripts: readonly string[]
 }
 
-/** What the home page shows to a signed-in person. */
+/** The content of the home page of a signed-in person. */
 export interface HomeView {
   readonly user: string
   readonly roles: readonly string[]
@@ -69,7 +69,7 @@ export interface PublicNames {
 }
 
 /**
- * Who may call a route on the hub's own host.
+ * The callers that a route on the hub's own host accepts.
  * - `public`: anyone; credentials are not read.
  * - `page`: people signed in with a browser; the hub sends others to sign in and back. Only on the sign-in host,
  *   by cookie only, and a call that is not safe (RFC 9110 section 9.2.1) must come from that host's own pages.
@@ -101,7 +101,7 @@ declare module 'fastify' {
     page(html: string, options?: { readonly formTargets?: readonly string[] }): FastifyReply
   }
   interface FastifySchema {
-    /** What the route does, for the description of the API. */
+    /** The purpose of the route, for the description of the API. */
     summary?: string
     /** TypeBox schema of the successful response, for the OpenAPI document only: it neither checks nor removes anything. */
     returns?: unknown

@@ -79,7 +79,7 @@ export async function openRooms(options: RoomsOptions) {
   const { config, instanceId, hubVersion, kernel, counts, clock, log, onClose } = options
   const { calls } = kernel
   const { clusterName, dataDir, proxy, publicNames, sessions: limits } = config
-  /** What most rooms need. */
+  /** Most rooms need these. */
   const base = { clusterName, publicNames, instanceId, hubVersion, clock, log }
 
   await prepareDataDir(dataDir)

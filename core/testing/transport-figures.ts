@@ -12,7 +12,7 @@ const BULK = 192 << 20
 /** Enough for the compiler of Node.js. */
 const WARM_UP = 16 << 20
 
-/** What one transport reaches. Comparable only on a machine that does nothing else. */
+/** The figures of one transport. Comparable only on a machine that does nothing else. */
 export interface TransportFigures {
   /** 99th percentile of an exchange of 200 bytes for 100, on loopback, in milliseconds. */
   readonly smallP99Ms: number

@@ -80,7 +80,7 @@ function windowFor(streams: number): number {
   return window
 }
 
-/** What one stream contributes to the budget of its session. It counts while it is not read, or receives much. */
+/** The share of one stream in the budget of its session. It counts while it is not read, or receives much. */
 export class StreamAccount {
   readonly #mark: (account: StreamAccount, bulk: boolean) => void
   #bytes = 0

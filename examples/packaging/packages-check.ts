@@ -20,7 +20,7 @@ import { build } from './build.ts'
 import { pack, packagesFolder, stageAll } from './staging.ts'
 import { manifestOf, root } from './workspaces.ts'
 
-/** What a policy and everything that it installs may take, in bytes. */
+/** The most bytes that a policy and everything that it installs may take. */
 const POLICY_BYTES = 10_000_000
 const START_MS = 300_000
 const tool = (name: string) => join(root, 'node_modules/.bin', name)

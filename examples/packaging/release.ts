@@ -98,7 +98,7 @@ async function release(level: Level, dryRun: boolean): Promise<void> {
   say(`published; commit the new versions and tag the commit v${version}`)
 }
 
-/** What the published packages bring along, without the tools of this repository. */
+/** The dependencies of the published packages, without the tools of this repository. */
 function billOfMaterials(): string {
   const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only']
   return execFileSync('npm', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 27 })

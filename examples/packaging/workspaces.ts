@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-/** What this repository reads of a package.json. */
+/** The members of a package.json that this repository reads. */
 export interface Manifest {
   readonly name: string
   readonly version: string

@@ -3,7 +3,7 @@ import module from 'node:module'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-/** What the generator can write; each is a folder of templates. */
+/** The kinds of plugin; each is a folder of templates. */
 export const KINDS = {
   policy: 'decides who may open which application',
   'http-hook': 'changes or refuses requests to applications',

@@ -20,7 +20,7 @@ import { type TestFailure, type TestResult, testPage } from './sign-in-test-page
 type Request = Parameters<SignInDesk['complete']>[0]
 type Reply = Parameters<SignInDesk['complete']>[1]
 
-/** A test shows what a provider says about a person, so it needs a sign-in that is no older. */
+/** A test shows what a provider says about a person, so it needs a recent sign-in. */
 const FRESH_MS = 10 * 60_000
 const UNEXPECTED = 'sign_in_failed'
 

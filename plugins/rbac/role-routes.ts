@@ -85,7 +85,7 @@ interface Row {
   readonly app: string
 }
 
-/** What changes when a role is saved, as far as roles decide; locks and other policies are not considered. */
+/** The changes of access when a role is saved, as far as roles decide; locks and other policies are not considered. */
 interface RolePreview {
   /** How many users have the role. */
   readonly users: number

@@ -5,7 +5,7 @@ const closed = { additionalProperties: false } as const
 /** `plugins: webauthn:` in mezhub.yaml. */
 export const WebauthnConfig = Type.Object(
   {
-    /** Who may add the first passkey of a person of an identity provider. */
+    /** The people who may add the first passkey of a person of an identity provider. */
     first_key: Type.Optional(
       Type.Unsafe<'self' | 'admin'>({ type: 'string', enum: ['self', 'admin'], default: 'self' }),
     ),

@@ -56,7 +56,7 @@ const ExplanationSchema = Type.Object({
   ),
 })
 
-/** What decides about a user and an app, and why. */
+/** The votes and conditions that decide about a user and an app. */
 export type Explanation = Static<typeof ExplanationSchema>
 
 /** Rejects with `Problem` 404 for an unknown user or app. */

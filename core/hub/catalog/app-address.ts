@@ -20,7 +20,7 @@ export function appUriFault(uri: string, schemes: readonly string[]): string | n
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * What is wrong with a host name of an app, given in lower case, or null: it must be one or more labels below the
+ * The fault of a host name of an app, given in lower case, or null: it must be one or more labels below the
  * apps' domain, and neither the hub's own nor the sign-in host.
  */
 export function publicAddrFault(host: string, names: PublicNames): string | null {

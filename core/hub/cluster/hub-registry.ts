@@ -73,7 +73,7 @@ export function createRegistry(
     if (!same) for (const listener of listeners) listener()
   }
 
-  async function tidy(): Promise<void> {
+  async function deleteOld(): Promise<void> {
     await sql`DELETE FROM hubs WHERE seen < now() - interval '1 minute'`.execute(db)
     await sql`DELETE FROM hub_cuts WHERE at < now() - interval '1 minute'`.execute(db)
     await sql`DELETE FROM hub_streams WHERE hub NOT IN (SELECT id FROM hubs)`.execute(db)
@@ -82,7 +82,7 @@ export function createRegistry(
   function schedule(): void {
     timer = setTimeout(() => {
       beating = beat()
-        .then(tidy)
+        .then(deleteOld)
         .then(look)
         .catch((error) => log.debug({ cause: messageOf(error) }, 'failed to write the heartbeat of this hub'))
         .finally(() => {

@@ -118,7 +118,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
 
   const clusterName = top.cluster_name ?? publicAddr.host
   if (clusterName.length > LONGEST_CLUSTER_NAME || !CLUSTER_NAME.test(clusterName)) {
-    const must = `must be labels of small letters, digits and hyphens with dots between them, at most ${LONGEST_CLUSTER_NAME} characters: it stands in certificates`
+    const must = `must be labels of small letters, digits and hyphens with dots between them, at most ${LONGEST_CLUSTER_NAME} characters, because certificates contain it`
     if (top.cluster_name !== undefined) problem('cluster_name', must)
     else
       problem('cluster_name', `is missing, and the host of proxy.public_addr is too long for it; it ${must}`)

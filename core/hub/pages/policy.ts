@@ -1,4 +1,4 @@
-/** What a page may load and do, in addition to the hub's default. */
+/** Sources that a page may use in addition to the hub's default. */
 export interface PolicyOptions {
   /** Origins to which forms may lead, because browsers apply `form-action` to redirects as well. */
   readonly formTargets?: readonly string[]

@@ -1,7 +1,7 @@
 import { Problem } from '../../api/problem.ts'
 import type { Explanation } from '../access/explanation.ts'
 
-/** What the page about a denial shows beside the problem. */
+/** The details on the page about a denial, beside the problem. */
 export interface DenialDetails {
   /** As people call the app. */
   readonly app: string

@@ -48,7 +48,7 @@ export interface SignInDeps {
   readonly pages: (request: Pick<FastifyRequest, 'headers'>) => SignInPages
   /** For administrators, on the page about a denial. */
   readonly explain: Explain
-  /** What plugins add to the page "My account". Called on each visit. */
+  /** The sections that plugins add to the page "My account". Called on each visit. */
   readonly sections: () => readonly NonNullable<WebRoutes['account']>[]
   readonly clock: Clock
   readonly log: Log

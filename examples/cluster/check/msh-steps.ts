@@ -10,7 +10,7 @@ import { expect, type Step, signIn } from './person-steps.ts'
 const MSH = fileURLToPath(new URL('../../../oclif-cli/msh/msh.js', import.meta.url))
 const STEP_MS = 60_000
 
-/** What a person does with msh: sign in through a browser, and open the TCP application on a local port. */
+/** The steps of a person with msh: sign in through a browser, and open the TCP application on a local port. */
 export function mshSteps(cluster: Cluster, person: Person): Step[] {
   const start = (...args: readonly string[]): ChildProcess =>
     spawn(process.execPath, [MSH, ...args], {

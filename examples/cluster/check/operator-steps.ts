@@ -7,7 +7,7 @@ import { expect, nextMessages, openSocket, type Step } from './person-steps.ts'
 const cutMs = ({ hubs }: Cluster): number => (hubs.length > 1 ? 2_000 : 1_000)
 const MESSAGE = 'Back at ten.'
 
-/** What an operator does: a lock that cuts live connections, and a look at the audit trail. */
+/** The steps of an operator: a lock that cuts live connections, and a look at the audit trail. */
 export function operatorSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
   let lockId = ''
   return [

@@ -62,7 +62,7 @@ export function personSteps(cluster: Cluster, visitors: Map<string, Visitor>): S
   })
 }
 
-/** What one person does with the apps: identity, WebSocket, events, upload, download. */
+/** The steps of one person with the apps: identity, WebSocket, events, upload, download. */
 export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: Person): Step[] {
   return [
     {

@@ -3,7 +3,7 @@
 ;(() => {
   // Absolute, because a page may set its own <base>.
   const base = `${location.origin}/.mezite/`
-  let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, anew
+  let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, again
   let turn = 0
 
   function build() {
@@ -88,8 +88,8 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     look()
     const now = Date.now()
     // A renewal before the end has cut open streams too. The session of another person does not count.
-    if (now < ends && user === whose && (anew || was <= now)) {
-      anew = 0
+    if (now < ends && user === whose && (again || was <= now)) {
+      again = 0
       dispatchEvent(new Event('mezite-renewed'))
     }
     const next = [warns, ends].find((at) => at > now) - now || 6e4
@@ -98,7 +98,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
 
   try {
     new BroadcastChannel('mezite-session').onmessage = () => {
-      anew = 1
+      again = 1
       ask()
     }
   } catch {}

@@ -2,7 +2,7 @@ import { html } from '../../../api/pages.ts'
 import type { Explanation } from '../../access/explanation.ts'
 import type { Texts } from '../../pages/texts.ts'
 
-/** What decided about a person and an app, for administrators; the same as `mezctl access explain`. */
+/** The votes about a person and an app, for administrators; the same as `mezctl access explain`. */
 export function explanationBody(words: Texts['explanation'], found: Explanation, user: string, app: string) {
   const { votes, requirements, lock, connector } = found
   return html`<section class="card" aria-labelledby="why">
