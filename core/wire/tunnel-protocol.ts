@@ -23,9 +23,9 @@ export const CONTROL_LINE_BYTES = 64 * 1024
 /** Maximum bytes in flight on one stream. */
 export const STREAM_WINDOW = 4 << 20
 /** The window of each stream while very many of a session carry much or are not being read. */
-export const SMALLEST_STREAM_WINDOW = 64 << 10
+export const SMALLEST_STREAM_WINDOW = 32 << 10
 /** Maximum unread bytes of all streams of a link; see `UnreadBudget`. */
-export const UNREAD_BYTES = 16 << 20
+export const UNREAD_BYTES = 8 << 20
 /**
  * Maximum bytes in flight on a whole link; set with `session.setLocalWindowSize` once connected. It also limits what still
  * arrives after the windows of the streams have shrunk.
