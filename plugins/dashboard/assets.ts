@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { MezError, type WebRoutes } from '@mezite/core'
+import { isCurrent } from './build-state.ts'
 
 const PREFIX = '/web/dashboard/'
 const TYPES: Readonly<Record<string, string>> = {
@@ -42,10 +43,11 @@ export function createAssets(): Assets {
   const isPackage = basename(here) === 'dist'
   const folder = join(here, isPackage ? 'web' : 'dist/web')
   let manifest: Manifest = {}
-  const files = new Map<string, { readonly plain: Buffer; readonly zipped: Buffer }>()
+  const files = new Map<string, Buffer>()
 
   async function load(): Promise<void> {
-    if (!isPackage) await promisify(execFile)(process.execPath, [join(here, 'build.ts')], { cwd: here })
+    if (!isPackage && !isCurrent(here))
+      await promisify(execFile)(process.execPath, [join(here, 'build.ts')], { cwd: here })
     const list = join(folder, '.vite/manifest.json')
     if (!existsSync(list))
       throw new MezError('MEZ_PLUGIN_BROKEN', `the scripts of the dashboard are missing: ${list}`, {
@@ -54,8 +56,7 @@ export function createAssets(): Assets {
     manifest = JSON.parse(readFileSync(list, 'utf8'))
     for (const { file, css = [], assets = [] } of Object.values(manifest)) {
       for (const name of [file, ...css, ...assets]) {
-        const plain = readFileSync(join(folder, name))
-        files.set(name, { plain, zipped: gzipSync(plain) })
+        files.set(name, readFileSync(join(folder, name)))
       }
     }
   }
@@ -79,9 +80,11 @@ export function createAssets(): Assets {
       name: 'dashboard-assets',
       prefix: PREFIX.slice(0, -1),
       async routes(web) {
-        for (const [name, { plain, zipped }] of files) {
+        for (const [name, plain] of files) {
+          let zipped: Buffer | undefined
           web.get(`/${name}`, { config: { access: 'public', rate: 'pages' } }, async (request, reply) => {
             const zips = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+            if (zips) zipped ??= gzipSync(plain)
             reply
               .type(TYPES[extname(name)] ?? 'application/octet-stream')
               .header('vary', 'accept-encoding')

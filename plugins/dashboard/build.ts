@@ -1,23 +1,16 @@
 /** `npm run build -w @mezite/plugin-dashboard`: compiles the scripts and styles in `web` into `dist/web`, if they changed. */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { isCurrent, modified } from './build-state.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const web = join(folder, 'web')
 const output = join(folder, 'dist/web')
 const lock = join(folder, 'dist/.building')
 const LOCK_MS = 120_000
-
-const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-
-function isCurrent(): boolean {
-  const built = modified(join(output, '.vite/manifest.json'))
-  const sources = readdirSync(web, { recursive: true, encoding: 'utf8' }).map((name) => join(web, name))
-  return [join(folder, 'build.ts'), ...sources].every((path) => modified(path) < built)
-}
 
 /** Many test processes may start at once; one of them builds. */
 async function locked(run: () => Promise<void>): Promise<void> {
@@ -65,4 +58,4 @@ async function compile(): Promise<void> {
   renameSync(made, output)
 }
 
-if (!isCurrent()) await locked(async () => void (isCurrent() || (await compile())))
+if (!isCurrent(folder)) await locked(async () => void (isCurrent(folder) || (await compile())))

@@ -140,7 +140,10 @@ function namedRoutes(name: string, mounted: WebRoutes['routes']): WebRoutes['rou
       throw new MezError(code, `the web routes '${name}' are not mounted: ${messageOf(cause)}`, { cause })
     }
   }
-  return Object.defineProperty(mount, 'name', { value: `web routes ${name}` })
+  const label = `web routes ${name}`
+  // Without a display name, Fastify looks for the function among the exports of every loaded CommonJS module.
+  const named = Object.assign(mount, { [Symbol.for('fastify.display-name')]: label })
+  return Object.defineProperty(named, 'name', { value: label })
 }
 
 function describe(app: FastifyInstance, { version, publicNames }: ApiServerOptions): void {
