@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
+import { bundleDependencies } from './bundled-dependencies.ts'
 import { coverageOf } from './coverage.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
 import { runFiles } from './test-files.ts'
@@ -70,10 +71,10 @@ async function step(title: string, command: string, args: readonly string[]): Pr
  * to make more calls within the database's lock timeout than may wait.
  */
 const LONG =
-  /^test\/(e2e\/(?!database-faults)|quick|rooms|agent\/mezd|hub\/(access\/gate|database)|plugins\/(webauthn\/browser|transport))/
+  /^test\/(e2e\/(?!database-faults)|quick|rooms|(plugin-)?hubs|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
 
 /** Files whose imports are tests that share a process. */
-const GROUPS = ['quick.test.ts', 'rooms.test.ts']
+const GROUPS = ['quick.test.ts', 'rooms.test.ts', 'hubs.test.ts', 'plugin-hubs.test.ts']
 
 /** Every test file, except those that a group imports. */
 function allTests(): string[] {
@@ -110,9 +111,11 @@ async function migrateDatabases(folder: string, postgres: TestPostgres): Promise
 
 /** Null: no test ran. */
 async function runTests(files: readonly string[], databases: MigratedDatabases): Promise<Tally | null> {
+  const preload = await bundleDependencies()
   const env = {
     ...process.env,
-    NODE_OPTIONS,
+    NODE_OPTIONS: `${NODE_OPTIONS} --import=${preload}`,
+    MEZITE_TEST_PRELOAD: preload,
     // Hundreds of programs load the same sources.
     NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.cache/compiled'),
     MEZITE_TEST_DATABASE: databases.folder,

@@ -7,8 +7,16 @@ import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
 const START_MS = 90_000
-/** Files of tests need not survive a power cut, and many hubs share a server. */
-const SETTINGS = ['listen_addresses=127.0.0.1', 'fsync=off', 'max_connections=500']
+/**
+ * Files of tests need not survive a power cut, many hubs share a server, and their databases are too short-lived and too
+ * small for the upkeep of a server to pay.
+ */
+const SETTINGS = [
+  'listen_addresses=127.0.0.1',
+  'max_connections=500',
+  ...['fsync=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0', 'checkpoint_timeout=1h'],
+  ...['autovacuum=off', 'jit=off', 'bgwriter_lru_maxpages=0'],
+]
 
 /** A separate, real PostgreSQL server. */
 export interface TestPostgres {

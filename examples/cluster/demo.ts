@@ -10,6 +10,7 @@ import { administrator, passkeyPerson, people } from './people.ts'
 
 const HUB_PORT = 3080
 const IDP_PORT = 3090
+const DATA_DIR = fileURLToPath(new URL('.data', import.meta.url))
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const HELP = `Usage: npm run demo [-- --check] [-- --port N] [-- --dir DIR] [-- --transport NAME] [-- --hubs N]
@@ -18,7 +19,7 @@ Starts a hub, an identity provider, an agent and four applications on this machi
 
   --check     start on free ports, try everything as each person, print a table, exit 0 or 1
   --port N    port of the hub (default ${HUB_PORT})
-  --dir DIR   folder for everything that stays between runs (default examples/cluster/.data)
+  --dir DIR   folder for everything that stays between runs (default examples/cluster/.data; of --check, none)
   --transport NAME
               http2, websocket or webtransport: the agent uses only this one
   --hubs N    1 or 2; two run behind HAProxy on a PostgreSQL server, and nothing stays between runs
@@ -31,7 +32,7 @@ async function main(): Promise<number> {
       port: { type: 'string', default: String(HUB_PORT) },
       transport: { type: 'string' },
       hubs: { type: 'string', default: '1' },
-      dir: { type: 'string', default: fileURLToPath(new URL('.data', import.meta.url)) },
+      dir: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -49,10 +50,12 @@ async function main(): Promise<number> {
   if (values.hubs !== '1' && values.hubs !== '2') throw new Error(`--hubs must be 1 or 2, not ${values.hubs}`)
   const hubs = values.hubs === '2' ? 2 : 1
   const variant: Variant = { transport: values.transport, hubs }
-  if (values.check) return runCheck(variant)
+  const { dir } = values
+  if (values.check)
+    return dir ? runCheck(resolve(dir), variant) : inFolder((folder) => runCheck(folder, variant))
   return hubs === 1
-    ? runDemo(hubPort, resolve(values.dir), variant)
-    : inFolder((dir) => runDemo(hubPort, dir, variant))
+    ? runDemo(hubPort, dir ? resolve(dir) : DATA_DIR, variant)
+    : inFolder((folder) => runDemo(hubPort, folder, variant))
 }
 
 /** What `--transport` and `--hubs` choose. */
@@ -69,17 +72,15 @@ async function inFolder(run: (dir: string) => Promise<number>): Promise<number> 
 
 const onStep = (title: string): void => print(`- ${title}`)
 
-function runCheck(variant: Variant): Promise<number> {
-  return inFolder(async (dir) => {
-    const signal = interruption()
-    const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, ...variant })
-    try {
-      print('')
-      return (await Promise.race([check(cluster, print), until(signal).then(() => false)])) ? 0 : 1
-    } finally {
-      await cluster.stop()
-    }
-  })
+async function runCheck(dir: string, variant: Variant): Promise<number> {
+  const signal = interruption()
+  const cluster = await startCluster({ dir, hubPort: 0, idpPort: 0, onStep, signal, ...variant })
+  try {
+    print('')
+    return (await Promise.race([check(cluster, print), until(signal).then(() => false)])) ? 0 : 1
+  } finally {
+    await cluster.stop()
+  }
 }
 
 /** With one hub, `dir` stays between runs, so that the next start is faster and people stay signed in. */

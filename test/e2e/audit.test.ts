@@ -12,8 +12,8 @@ import { isConnected, startAgent } from './start-agent.ts'
 import { startHttpApp } from './start-http-app.ts'
 import { startSite } from './start-two-hubs.ts'
 
-const REQUESTS = 8_000
-const KILL_AFTER = 5_000
+const REQUESTS = 3_000
+const KILL_AFTER = 2_000
 const CONNECTIONS = 16
 /** One batch: so many records, or those of the last moment, which a busy machine takes longer to write than 100 ms. */
 const MOST_LOST = 200

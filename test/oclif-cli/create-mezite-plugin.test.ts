@@ -68,9 +68,9 @@ t.test('they pass their own tests', async (t) => {
   const { NODE_TEST_CONTEXT: _, TAP: __, ...env } = process.env
   const written = globSync(['ts-*/*.test.ts', 'mezite-plugin-js-*/*.test.js'], { cwd: parent })
   t.equal(written.length, 2 * kinds.length)
-  // The tests of a sign-in start a hub, which once is enough.
+  // The tests of a sign-in start a hub, which once is enough. One process loads the core once.
   const files = written.filter((file) => !file.includes('js-sign-in'))
-  const args = ['--test', '--test-reporter=tap', '--test-concurrency=2', ...files]
+  const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: parent, env }).catch(
     (error) => error,
   )

@@ -255,11 +255,13 @@ for (const [name, layout] of [
   })
 }
 
-for (const [name, send] of [
-  ['PROXY protocol 1', 'send-proxy'],
-  ['PROXY protocol 2', 'send-proxy-v2'],
-  ['no PROXY protocol', ''],
-] as const) {
+for (const [turn, [name, send]] of (
+  [
+    ['PROXY protocol 1', 'send-proxy'],
+    ['PROXY protocol 2', 'send-proxy-v2'],
+    ['no PROXY protocol', ''],
+  ] as const
+).entries()) {
   t.test(`F95 HAProxy that passes TLS through, ${name}`, async (t) => {
     const { hub, port } = await start(t, {
       program: 'haproxy',
@@ -271,9 +273,10 @@ for (const [name, send] of [
     t.equal(address, send === '' ? '127.0.0.1' : '127.9.9.9', 'the address of the client, or of the balancer')
     await overHttp2(t, port)
     await eachAtOnce(
-      // Who has just been told 431 may send more from its address, which is everybody's here.
+      // The three pass the same bytes on, so each request goes through one of them. A client that has just got 431 may send
+      // more from its address, which without the protocol is everybody's.
       cases
-        .filter(({ name }) => send !== '' || !name.includes('64 KB'))
+        .filter(({ name }, at) => (name.includes('64 KB') ? send !== '' && turn === at % 2 : turn === at % 3))
         .map((one, at) => async () => {
           const { host, bytes, marker, from } = fillCase(one, at, 'app')
           const { statuses } = await talk(port, host, from, bytes + marker)

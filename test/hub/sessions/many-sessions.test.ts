@@ -63,8 +63,8 @@ t.test('N172 70,000 sessions, more than a statement has parameters, end at once'
   t.equal(await ready(), 200)
 })
 
-t.test('N172 70,000 sessions expire, and the hub goes on', async (t) => {
-  await insert('old', 'hub', null, 70_000, Date.now() + 1_000)
+t.test('N172 7,000 sessions expire, and the hub goes on', async (t) => {
+  await insert('old', 'hub', null, 7_000, Date.now() + 1_000)
   await until(async () => (await living()) === 0, 'all have ended')
   await hub.ready()
   t.equal(await ready(), 200)

@@ -181,10 +181,10 @@ t.test('I124 1,000 connections at one time over one connection, each recorded on
   session.destroy()
 })
 
-t.test('I124 500 MB, half of it each way, byte for byte and in flat memory', async (t) => {
+t.test('I124 300 MB, half of it each way, byte for byte and in flat memory', async (t) => {
   const ada = await tcp.login('bulk', ['platform'])
   const session = tcp.msh(ada)
-  const TOTAL = 250 * 1_000_000
+  const TOTAL = 150 * 1_000_000
   const chunk = Buffer.alloc(64 * 1_024, 'm')
   const pour = (write: (chunk: Buffer) => boolean, drained: (go: () => void) => void, end: () => void) => {
     let sent = 0
@@ -233,7 +233,7 @@ t.test('I124 500 MB, half of it each way, byte for byte and in flat memory', asy
   const [end] = await tcp.events('app.session.end', ({ session_id }) => session_id === ada.session_id)
   t.match(end, { bytes_in: TOTAL, bytes_out: TOTAL, end_reason: 'closed' })
   t.comment(`memory of hub, agent, app and client grew by ${Math.round((peak - before) / 1e6)} MB`)
-  t.ok(peak - before < 200e6, 'flat')
+  t.ok(peak - before < 0.9 * TOTAL, 'flat')
   session.destroy()
 })
 
