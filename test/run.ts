@@ -71,10 +71,10 @@ async function step(title: string, command: string, args: readonly string[]): Pr
  * to make more calls within the database's lock timeout than may wait.
  */
 const LONG =
-  /^test\/(e2e\/(?!database-faults)|quick|rooms|(plugin-)?hubs|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
+  /^test\/([\w-]+\.test|e2e\/(?!database-faults)|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
 
 /** Files whose imports are tests that share a process. */
-const GROUPS = ['quick.test.ts', 'rooms.test.ts', 'hubs.test.ts', 'plugin-hubs.test.ts']
+const GROUPS = ['quick', 'rooms', 'hubs', 'plugin-hubs', 'mezctl', 'msh'].map((name) => `${name}.test.ts`)
 
 /** Every test file, except those that a group imports. */
 function allTests(): string[] {

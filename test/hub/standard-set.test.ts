@@ -39,10 +39,10 @@ async function wired(plugins: Readonly<Record<string, unknown>> = {}) {
 }
 
 const ORDER = [
-  ...['api-tokens', 'audit-database', 'cli-login', 'dashboard', 'identity-jwt', 'http-apps'],
+  ...['api-tokens', 'audit-database', 'cli-login', 'identity-jwt', 'http-apps'],
   ...['metrics', 'oidc', 'rbac'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
-  ...['user-certs', 'webauthn'],
+  ...['user-certs', 'webauthn', 'dashboard'],
 ]
 
 t.test('the order of setup, and what each provides', async (t) => {
@@ -51,7 +51,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'api-tokens': ['apiTokens', 'webRoutes'],
     'audit-database': ['auditSinks', 'migrations', 'webRoutes'],
     'cli-login': ['commandLogins', 'migrations', 'webRoutes'],
-    dashboard: ['homeLinks', 'webRoutes'],
+    dashboard: ['homeLinks', 'migrations', 'webRoutes'],
     'identity-jwt': ['assertion', 'migrations', 'webRoutes'],
     'http-apps': ['appKinds', 'protocols'],
     metrics: ['diagnosticsRoutes'],
@@ -62,7 +62,7 @@ t.test('the order of setup, and what each provides', async (t) => {
     'transport-websocket': ['transports'],
     'transport-webtransport': ['transports'],
     'user-certs': ['webRoutes'],
-    webauthn: ['migrations', 'signInMethods', 'webRoutes'],
+    webauthn: ['dashboardParts', 'migrations', 'signInMethods', 'webRoutes'],
   })
   t.strictSame(
     kernel.describe().map(({ name }) => name),
@@ -77,10 +77,10 @@ t.test('the taps of every hook, in the order in which they run', async (t) => {
     Object.keys(verbs).map((verb) => `${room}.${verb}`),
   )
   t.strictSame(Object.fromEntries(hooks.map((hook) => [hook, kernel.tapsOf(hook)])), {
-    'lifecycle.start': ['audit-database', 'dashboard', 'identity-jwt', 'http-apps', 'tcp-apps'],
+    'lifecycle.start': ['audit-database', 'identity-jwt', 'http-apps', 'tcp-apps', 'dashboard'],
     'lifecycle.ready': [],
     'lifecycle.drain': ['audit-database', 'dashboard'],
-    'lifecycle.stop': ['tcp-apps', 'http-apps', 'identity-jwt', 'dashboard', 'audit-database'],
+    'lifecycle.stop': ['dashboard', 'tcp-apps', 'http-apps', 'identity-jwt', 'audit-database'],
     'access.decide': ['rbac'],
     'access.challenge': ['webauthn'],
     'user.released': ['api-tokens'],
