@@ -23,8 +23,9 @@ export type { HttpRequest, HttpResponse } from './api/http-hooks.ts'
 export { type Cell, type Metrics, metrics } from './api/metrics.ts'
 export { html, type Pages, pages } from './api/pages.ts'
 export { databaseProblem, Problem } from './api/problem.ts'
-export { type Requirement, type RequirementKind, requirements } from './api/requirement.ts'
+export { type RequirementKind, requirements } from './api/requirement.ts'
 export {
+  entityTags,
   LABEL_KEY,
   parseResource,
   type Resource,

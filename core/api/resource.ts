@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Static, type TSchema, Type } from 'typebox'
 import { checkConfig, printPath, type ValueProblem } from '../kernel/config-check.ts'
 import { Problem } from './problem.ts'
@@ -127,3 +128,36 @@ function metadataProblems({ labels = {}, expires }: ResourceMetadata): ValueProb
 
 /** Schema of a value that may be null. */
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+/** The headers of a request that make a change depend on what is stored. */
+export interface Preconditions {
+  readonly 'if-match'?: string | undefined
+  readonly 'if-none-match'?: string | undefined
+}
+
+/** Versions of documents, so that a change does not undo another one that its author has not seen. */
+export const entityTags = {
+  /** The `ETag` of a document (RFC 9110 section 8.8.3): the same for the same content. */
+  of(document: unknown): string {
+    return `"${createHash('sha256').update(JSON.stringify(document)).digest('base64url').slice(0, 22)}"`
+  },
+
+  /**
+   * Checks `If-Match` and `If-None-Match` (RFC 9110 sections 13.1.1 and 13.1.2) against the stored document, undefined if
+   * there is none. Call it in the transaction of the change. Throws `Problem` 412 `changed_meanwhile`.
+   */
+  check(headers: Preconditions, stored: unknown): void {
+    const exists = stored !== undefined
+    const tag = exists ? entityTags.of(stored) : ''
+    const lists = (header: string) => header.split(',').some((one) => ['*', tag].includes(one.trim()))
+    const { 'if-match': wanted, 'if-none-match': unwanted } = headers
+    if (wanted !== undefined && !(exists && lists(wanted)))
+      throw new Problem(
+        412,
+        'changed_meanwhile',
+        'Somebody else has changed this meanwhile. Look at their change first.',
+      )
+    if (unwanted !== undefined && exists && lists(unwanted))
+      throw new Problem(412, 'changed_meanwhile', 'Something with this name exists already.')
+  },
+}

@@ -1,5 +1,6 @@
 import {
   BaseCommand,
+  type CallOptions,
   confirm,
   createHubClient,
   escapeText,
@@ -51,7 +52,7 @@ export abstract class AdminCommand extends BaseCommand {
     flags: Pick<AdminFlags, 'data-dir'>,
     method: string,
     path: string,
-    options: { body?: unknown; query?: Query; deadlineMs?: number } = {},
+    options: CallOptions = {},
   ): Promise<unknown> {
     return withProgress('Waiting for the hub', this.hub(flags).call(method, path, options))
   }

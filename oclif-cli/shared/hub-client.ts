@@ -12,15 +12,19 @@ const EMPTY = Symbol('empty')
 
 export type Query = Readonly<Record<string, string | number | undefined>>
 
+export interface CallOptions {
+  readonly body?: unknown
+  readonly query?: Query
+  readonly deadlineMs?: number
+  /** Version that a change replaces; the hub refuses it if there is another one by now. */
+  readonly ifMatch?: string | undefined
+}
+
 /** The JSON API of one hub. Every method throws `CliError` for anything but a complete 2xx response. */
 export interface HubClient {
   readonly endpoint: HubEndpoint
   /** The JSON body of the response; null without a body. */
-  call(
-    method: string,
-    path: string,
-    options?: { body?: unknown; query?: Query; deadlineMs?: number },
-  ): Promise<unknown>
+  call(method: string, path: string, options?: CallOptions): Promise<unknown>
   /** GET, with the body as text. */
   text(path: string): Promise<string>
   /** Yields undefined once the hub has accepted, then each value of the NDJSON response as it arrives. */
@@ -47,6 +51,7 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
     target: string,
     body: string | null,
     signal: AbortSignal,
+    ifMatch?: string,
   ): Promise<IncomingMessage> {
     const headers: Record<string, string> = {
       ...(endpoint.request.headers as Record<string, string>),
@@ -56,6 +61,7 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
       headers['content-type'] = 'application/json'
       headers['content-length'] = String(Buffer.byteLength(body))
     }
+    if (ifMatch !== undefined) headers['if-match'] = ifMatch
     if (endpoint.token !== null) headers.authorization = `Bearer ${endpoint.token}`
     // Importing either module would also load fetch and WebSocket: a fifth of the time of a short command.
     const { request: send } = process.getBuiltinModule(endpoint.secure ? 'node:https' : 'node:http')
@@ -67,11 +73,12 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
     })
   }
 
-  async function textOf(method: string, path: string, query: Query, body: unknown, deadlineMs: number) {
+  async function textOf(method: string, path: string, options: CallOptions) {
+    const { body, query = {}, deadlineMs = DEADLINE_MS, ifMatch } = options
     const sent = body === undefined ? null : JSON.stringify(body)
     const signal = AbortSignal.timeout(deadlineMs)
     try {
-      const response = await open(method, urlOf(path, query), sent, signal)
+      const response = await open(method, urlOf(path, query), sent, signal, ifMatch)
       const text = await readAll(response)
       const { statusCode: status = 0 } = response
       if (status < 200 || status > 299) throw problemError(status, text, endpoint)
@@ -108,8 +115,8 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
 
   return {
     endpoint,
-    async call(method, path, { body, query = {}, deadlineMs = DEADLINE_MS } = {}) {
-      const text = await textOf(method, path, query, body, deadlineMs)
+    async call(method, path, options = {}) {
+      const text = await textOf(method, path, options)
       if (text.trim() === '') return null
       try {
         return JSON.parse(text)
@@ -118,7 +125,7 @@ export function createHubClient(endpoint: HubEndpoint): HubClient {
         throw new CliError('MEZ_HUB_UNEXPECTED', message, { cause })
       }
     },
-    text: (path) => textOf('GET', path, {}, undefined, DEADLINE_MS),
+    text: (path) => textOf('GET', path, {}),
     async *follow(path, query = {}) {
       const parsed = read(path, query, (line) => (line.trim() === '' ? EMPTY : JSON.parse(line)))
       for await (const value of parsed) if (value !== EMPTY) yield value

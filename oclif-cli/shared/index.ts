@@ -3,7 +3,7 @@ export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
-export { createHubClient, type HubClient, path, type Query } from './hub-client.ts'
+export { type CallOptions, createHubClient, type HubClient, path, type Query } from './hub-client.ts'
 export {
   type HubEndpoint,
   type ProxyAddress,

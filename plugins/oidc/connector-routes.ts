@@ -1,4 +1,12 @@
-import { Problem, type PublicNames, type Sessions, Type, type Users, type WebRoutes } from '@mezite/core'
+import {
+  entityTags,
+  Problem,
+  type PublicNames,
+  type Sessions,
+  Type,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
 import { ConnectorSpec, readConnector } from './connector-resource.ts'
 import { testConnector } from './connector-test.ts'
 import type { Connector, Connectors } from './connectors.ts'
@@ -14,6 +22,7 @@ const ConnectorResource = Type.Object({
   metadata: Type.Object({ name: Type.String(), description: Type.Optional(Type.String()) }),
   spec: ConnectorSpec,
   status: Type.Object({
+    etag: Type.String({ description: 'For If-Match of a change' }),
     redirect_uri: Type.String(),
     client_secret_stored: Type.Boolean(),
     private_key_stored: Type.Boolean(),
@@ -51,6 +60,7 @@ export function connectorRoutes(deps: {
     return {
       ...connector.document,
       status: {
+        etag: entityTags.of(connector.document),
         redirect_uri: callbackUrl(publicNames, connector.name),
         client_secret_stored: connector.sealedSecret !== null && keys === null,
         private_key_stored: keys !== null,
@@ -82,7 +92,13 @@ export function connectorRoutes(deps: {
       app.put('/:name', cutting, async (request) => {
         const { name } = request.params as { name: string }
         const { document, secret } = readConnector(request.body, { name })
-        const { created, ended } = await connectors.put(document, secret, deps, request.actor)
+        const { created, ended } = await connectors.put(
+          document,
+          secret,
+          deps,
+          request.actor,
+          request.headers,
+        )
         return { created, resource: shown(found(request.params)), cut: { sessions: ended } }
       })
       app.delete('/:name', cutting, async (request) => {

@@ -11,7 +11,7 @@ import type {
   Users,
   View,
 } from '@mezite/core'
-import { Problem } from '@mezite/core'
+import { entityTags, Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
 import type { OidcTables } from './migrations.ts'
@@ -119,11 +119,13 @@ export function createConnectors(deps: { revisions: Revisions; secretBox: Secret
       secret: string | undefined,
       affected: Affected,
       by: Actor,
+      preconditions: Parameters<typeof entityTags.check>[0] = {},
     ): Promise<{ created: boolean; ended: number }> {
       const { name } = document.metadata
       return revisions.write(async (trx, change) => {
         const db = trx.withTables<OidcTables>()
         const old = (await read(trx, [name]))[0]
+        entityTags.check(preconditions, old?.document)
         if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
           const detail =
             'A connector with a new issuer or client needs its client_secret or private_key again.'

@@ -1,4 +1,12 @@
-import { type App, type Catalog, type Subject, Type, type Users, type WebRoutes } from '@mezite/core'
+import {
+  type App,
+  type Catalog,
+  entityTags,
+  type Subject,
+  Type,
+  type Users,
+  type WebRoutes,
+} from '@mezite/core'
 import { type RoleDocument, RoleSpec, readRole } from './role-resource.ts'
 import { compileRole, type StoredRole, voteByRoles } from './role-set.ts'
 import { type Roles, roleNotFound } from './roles.ts'
@@ -14,6 +22,7 @@ const RoleResource = Type.Object({
     labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   }),
   spec: RoleSpec,
+  status: Type.Object({ etag: Type.String({ description: 'For If-Match of a change' }) }),
 })
 const Rows = Type.Array(Type.Object({ user: Type.String(), app: Type.String() }))
 const preview = {
@@ -25,6 +34,7 @@ const preview = {
     truncated: Type.Boolean(),
   }),
 }
+const shown = (document: RoleDocument) => ({ ...document, status: { etag: entityTags.of(document) } })
 type Named = { Params: { name: string } }
 
 /** `/v1/webapi/roles`. The built-in roles have no document. */
@@ -37,14 +47,14 @@ export function roleRoutes(
     prefix: '/v1/webapi/roles',
     async routes(web) {
       const list = { summary: 'All roles with a document', returns: Type.Array(RoleResource) }
-      web.get('/', { ...admin, schema: list }, async () => roles.list())
+      web.get('/', { ...admin, schema: list }, async () => roles.list().map(shown))
       web.get<Named>(
         '/:name',
         { ...admin, schema: { returns: RoleResource } },
         async ({ params: { name } }) => {
           const document = roles.get(name)
           if (!document) throw roleNotFound(name)
-          return document
+          return shown(document)
         },
       )
       web.post('/preview', { ...admin, schema: preview }, async (request) =>
@@ -52,9 +62,9 @@ export function roleRoutes(
       )
       web.put<Named>('/:name', cutting, async (request, reply) => {
         const document = readRole(request.body, { name: request.params.name })
-        const { created } = await roles.put(document, request.actor)
+        const { created } = await roles.put(document, request.actor, request.headers)
         if (created) reply.code(201)
-        return { created, resource: document }
+        return { created, resource: shown(document) }
       })
       web.delete<Named>('/:name', cutting, async (request) => {
         const { name } = request.params

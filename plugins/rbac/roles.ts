@@ -1,5 +1,6 @@
 import {
   type Actor,
+  entityTags,
   type Log,
   messageOf,
   Problem,
@@ -10,6 +11,8 @@ import {
 import type { RbacTables } from './migrations.ts'
 import { BUILT_IN_ROLES, type RoleDocument, readRole, refuseBuiltIn } from './role-resource.ts'
 import { compileRole, type StoredRole } from './role-set.ts'
+
+type Preconditions = Parameters<typeof entityTags.check>[0]
 
 /** Roles in memory, kept up to date by the change sequence, and the changes that administrators make. */
 export function createRoles({ revisions, log, now }: { revisions: Revisions; log: Log; now: () => number }) {
@@ -64,16 +67,17 @@ export function createRoles({ revisions, log, now }: { revisions: Revisions; log
     list: () => [...documents.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
 
     /** Creates or replaces a role. */
-    put(document: RoleDocument, by: Actor): Promise<{ created: boolean }> {
+    put(document: RoleDocument, by: Actor, preconditions: Preconditions = {}): Promise<{ created: boolean }> {
       const { name } = document.metadata
       return revisions.write(async (trx, change) => {
         const db = trx.withTables<RbacTables>()
         const row = { document: JSON.stringify(document), updated: now() }
         const old = await db
           .selectFrom('rbac_roles')
-          .select('name')
+          .select('document')
           .where('name', '=', name)
           .executeTakeFirst()
+        entityTags.check(preconditions, old && stored(name, old.document))
         if (old) await db.updateTable('rbac_roles').set(row).where('name', '=', name).execute()
         else
           await db
@@ -101,6 +105,15 @@ export function createRoles({ revisions, log, now }: { revisions: Revisions; log
         await change.audit({ type: 'role.deleted', success: true, by, fields: { name, role: name } })
       }, by)
     },
+  }
+}
+
+/** As `get` shows it; an unreadable one matches no tag. */
+function stored(name: string, text: string): object {
+  try {
+    return readRole(JSON.parse(text), { name })
+  } catch {
+    return { text }
   }
 }
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import { Problem } from '../../api/problem.ts'
-import { Nullable } from '../../api/resource.ts'
+import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import type { RunningTunnel } from '../tunnel/tunnel.ts'
@@ -21,6 +21,7 @@ const AppResource = Type.Object({
   }),
   spec: AppSpec,
   status: Type.Object({
+    etag: Type.String({ description: 'For If-Match of a change' }),
     state: Type.String({ description: 'ready, unreachable, no_agent or disabled' }),
     reason: Nullable(Type.String()),
     agents: Type.Array(
@@ -70,9 +71,11 @@ export function appRoutes(options: {
 
   function show(app: App, sessionCount = sessionsOf(app).length) {
     const links = tunnel.links()
+    const document = appDocument(app)
     return {
-      ...appDocument(app),
+      ...document,
       status: {
+        etag: entityTags.of(document),
         ...tunnel.stateOf(app),
         agents: app.agents.map((hostname) => {
           const link = links.find((each) => each.hostname === hostname)
@@ -141,7 +144,7 @@ export function appRoutes(options: {
           name: request.params.name,
           kinds: catalog.kinds(),
         })
-        const { created, app } = await catalog.put(input, 'put', request.actor)
+        const { created, app } = await catalog.put(input, 'put', request.actor, request.headers)
         if (created) reply.code(201)
         return { created, resource: show(app) }
       })

@@ -5,7 +5,7 @@ import type { Actor } from '../../api/audit.ts'
 import type { Catalog } from '../../api/catalog.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
-import { resourceInvalid } from '../../api/resource.ts'
+import { entityTags, type Preconditions, resourceInvalid } from '../../api/resource.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -36,11 +36,15 @@ export interface RunningCatalog extends Catalog {
   registered(): readonly App[]
   /** Whether an app, even an expired one, names this agent, as the transaction sees it. */
   bindsIn(trx: Transaction, agent: string): Promise<boolean>
-  /** Creates or replaces an app; a replaced app keeps its id. With `create`, throws 409 `app_exists` if it exists. */
+  /**
+   * Creates or replaces an app; a replaced app keeps its id. With `create`, throws 409 `app_exists` if it exists. Throws 412
+   * `changed_meanwhile` if `preconditions` are not met.
+   */
   put(
     input: AppInput,
     mode: 'create' | 'put',
     actor: Actor,
+    preconditions?: Preconditions,
   ): Promise<{ readonly created: boolean; readonly app: App }>
   /** Changes one app. Throws `Problem` 404 `app_not_found`. */
   change(name: string, next: (app: App) => AppInput, actor: Actor): Promise<App>
@@ -210,10 +214,12 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       const holder = byHost.get(input.publicAddr)
       if (holder && holder.name !== input.name) throw addressTaken(input.publicAddr, holder.name)
     },
-    async put(input, mode, actor) {
+    async put(input, mode, actor, preconditions = {}) {
       checkCertificate(input)
       const created = await revisions.write(async (trx, change) => {
         const old = await find(trx, input.name)
+        const before = old && read(old)
+        entityTags.check(preconditions, before ? appDocument(before) : old)
         if (old && mode === 'create') {
           throw new Problem(
             409,

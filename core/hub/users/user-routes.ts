@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { Nullable } from '../../api/resource.ts'
+import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import type { User } from '../../api/users.ts'
 import { ROLE_NAME } from '../../api/users.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
-import { type RunningUsers, userNotFound } from './users.ts'
+import { type RunningUsers, rolesText, userNotFound } from './users.ts'
 
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
@@ -16,6 +16,7 @@ const CreateBody = Type.Object({ name: Type.String({ maxLength: 4_096 }), roles:
 const UpdateBody = Type.Object({ roles: Roles }, closed)
 const UserResource = Type.Object({
   name: Type.String(),
+  etag: Type.String({ description: 'For If-Match of a change of own_roles' }),
   roles: Type.Array(Type.String(), { description: 'Own and mapped roles together' }),
   own_roles: Type.Array(Type.String()),
   mapped_roles: Type.Array(Type.String(), { description: 'From the claims of the last sign-in' }),
@@ -35,6 +36,7 @@ export function userRoutes(options: {
 
   const show = (user: User) => ({
     name: user.name,
+    etag: entityTags.of(rolesText(user.ownRoles)),
     roles: users.rolesOf(user.name),
     own_roles: user.ownRoles,
     mapped_roles: user.mappedRoles,
@@ -78,7 +80,8 @@ export function userRoutes(options: {
       web.patch<Named & { Body: { roles: string[] } }>(
         '/:name',
         { ...cutting, schema: { body: UpdateBody } },
-        async (request) => show(await users.update(request.params.name, request.body.roles, request.actor)),
+        async ({ params, body, actor, headers }) =>
+          show(await users.update(params.name, body.roles, actor, headers)),
       )
       web.post<Named>('/:name/relink', cutting, async (request) => {
         const user = await users.relink(request.params.name, request.actor)

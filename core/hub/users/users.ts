@@ -1,6 +1,7 @@
 import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
 import { Problem } from '../../api/problem.ts'
+import { entityTags, type Preconditions } from '../../api/resource.ts'
 import type { Change, Revisions, View } from '../../api/revisions.ts'
 import type { NameRelease, SignIn, User, Users } from '../../api/users.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -23,7 +24,7 @@ export interface RunningUsers extends Users {
   /** Throws `Problem` 409 `user_exists` and 400 `user_name_invalid`. */
   create(name: string, roles: readonly string[], actor: Actor): Promise<User>
   /** Replaces the assigned roles. Throws `Problem` 404, and 409 `last_admin` or `self_lockout`. */
-  update(name: string, roles: readonly string[], actor: Actor): Promise<User>
+  update(name: string, roles: readonly string[], actor: Actor, preconditions?: Preconditions): Promise<User>
   /** Drops the roles that were mapped at the last sign-in; the next one maps them again. Throws like `update`. */
   dropMapped(name: string, actor: Actor): Promise<User>
   /** Releases the name to the next identity that presents it, and ends the API tokens of the former identity. */
@@ -115,14 +116,14 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
     name: string,
     actor: Actor,
     set: Partial<UserTable>,
-    also?: (trx: Transaction, change: Change, key: string) => Promise<void>,
+    also?: (trx: Transaction, change: Change, key: string, before: UserTable) => Promise<void>,
   ): Promise<User> {
     const key = foldName(name)
     await revisions.write(async (trx, change) => {
       const row = await existing(trx, name)
       await guardAdmins(trx, row, isAdmin({ ...row, ...set }), actor)
       await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
-      await also?.(trx, change, key)
+      await also?.(trx, change, key, row)
       await note(change, 'user.updated', row, actor)
     }, actor)
     return now(key, name)
@@ -218,7 +219,10 @@ export function createUsers({ revisions, released, clock, log }: UsersOptions): 
       return now(key, name)
     },
 
-    update: (name, roles, actor) => alter(name, actor, { own_roles: rolesText(roles) }),
+    update: (name, roles, actor, preconditions = {}) =>
+      alter(name, actor, { own_roles: rolesText(roles) }, async (_trx, _change, _key, row) =>
+        entityTags.check(preconditions, row.own_roles),
+      ),
     dropMapped: (name, actor) => alter(name, actor, { mapped_roles: '[]' }),
     // Mapped roles came from the former identity.
     relink: (name, actor) =>
@@ -268,7 +272,8 @@ export function userNotFound(name: string): Problem {
   return new Problem(404, 'user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
 
-const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
+/** As stored: also the content of `etag`. */
+export const rolesText = (roles: readonly string[]) => JSON.stringify([...new Set(roles)].sort())
 
 function rolesIn(text: string): readonly string[] {
   const roles: unknown = JSON.parse(text)

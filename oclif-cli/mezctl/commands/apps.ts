@@ -97,7 +97,11 @@ export class AppsUpdate extends AdminCommand {
       const [done] = await putDocuments(client, '/apps', documents, () => {})
       return this.show(flags, done!.resource, () => doneText(done))
     }
-    const response = await this.call(flags, 'PUT', target, { body: changedApp(app, flags) })
+    const { etag } = app.status ?? {}
+    const response = await this.call(flags, 'PUT', target, {
+      body: changedApp(app, flags),
+      ifMatch: typeof etag === 'string' ? etag : undefined,
+    })
     await this.show(flags, resourceOf(response), () => doneText(response))
   }
 }

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals'
 
 const CSRF = 'x-mezite-csrf'
 const BASE = '/v1/webapi'
+type Headers = Readonly<Record<string, string>>
 
 /** An error of the hub's API, or of the connection to it (status 0). */
 export class ApiError extends Error {
@@ -25,8 +26,8 @@ export const signedOut = signal(false)
 
 let token: string | null = null
 
-async function send(method: string, path: string, body: unknown): Promise<Response> {
-  const headers: Record<string, string> = { accept: 'application/json' }
+async function send(method: string, path: string, body: unknown, more: Headers = {}): Promise<Response> {
+  const headers: Record<string, string> = { accept: 'application/json', ...more }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method !== 'GET' && token === null) await send('GET', '/me', undefined)
   if (method !== 'GET' && token !== null) headers[CSRF] = token
@@ -38,15 +39,22 @@ async function send(method: string, path: string, body: unknown): Promise<Respon
   return response
 }
 
+/**
+ * Headers of a change: it replaces the version with this tag only, or nothing that exists. The hub refuses others with 412, so
+ * that nobody's change is lost.
+ */
+export const replaces = (tag: string | null): Headers =>
+  tag === null ? { 'if-none-match': '*' } : { 'if-match': tag }
+
 /** Calls the API, and resolves to the response's document. Rejects with `ApiError`. */
-export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  let response = await send(method, path, body)
+export async function call<T>(method: string, path: string, body?: unknown, headers?: Headers): Promise<T> {
+  let response = await send(method, path, body, headers)
   if (response.status === 403 && method !== 'GET') {
     const problem = await problemOf(response)
     // The session is another one than that of the token: this browser signed in again in another tab.
     if (problem.code !== 'csrf') throw new ApiError(403, problem)
     token = null
-    response = await send(method, path, body)
+    response = await send(method, path, body, headers)
   }
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
   if (response.status === 401) signedOut.value = true

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { readApp } from '../../../core/hub/catalog/app-document.ts'
+import { entityTags } from '../../../core/api/resource.ts'
+import { appDocument, readApp } from '../../../core/hub/catalog/app-document.ts'
 import { actor, appBody, publicNames, startRooms } from '../sessions/start-rooms.ts'
 
 t.test('the catalog', async (t) => {
@@ -27,6 +28,25 @@ t.test('the catalog', async (t) => {
     t.equal(catalog.byHost('uno.apps.example.com'), undefined)
     await t.rejects(catalog.remove('one', actor), { code: 'app_not_found' })
     t.same(rooms.types(), ['app.created', 'app.updated', 'app.deleted'], 'each change is recorded once')
+  })
+
+  await t.test('a change of a version that its author has not seen is refused', async (t) => {
+    const { app } = await catalog.put(input('shared'), 'create', actor)
+    const seen = entityTags.of(appDocument(app))
+    const theirs = await catalog.put(input('shared', { agents: ['node-1'] }), 'put', actor, {
+      'if-match': seen,
+    })
+    const mine = catalog.put(input('shared', { agents: ['node-2'] }), 'put', actor, { 'if-match': seen })
+    await t.rejects(mine, { status: 412, code: 'changed_meanwhile' })
+    const another = catalog.put(input('shared'), 'put', actor, { 'if-none-match': '*' })
+    await t.rejects(another, { status: 412, code: 'changed_meanwhile' })
+    t.equal(catalog.byName('shared'), theirs.app)
+    const now = entityTags.of(appDocument(theirs.app))
+    await catalog.put(input('shared'), 'put', actor, { 'if-match': `"other", ${now}` })
+    await t.rejects(catalog.put(input('nothing'), 'put', actor, { 'if-match': '*' }), {
+      ...{ status: 412, code: 'changed_meanwhile' },
+    })
+    t.equal(catalog.byName('nothing'), undefined)
   })
 
   await t.test('E72 an app that is registered again is another app', async (t) => {

@@ -1,6 +1,7 @@
 /** Users as they are stored: who is kept an administrator, and what is left when something is wrong. */
 import type { Subject } from '@mezite/core'
 import t from 'tap'
+import { entityTags } from '../../../core/api/resource.ts'
 import type { SignIn } from '../../../core/api/users.ts'
 import { actor, operator, startRooms } from '../sessions/start-rooms.ts'
 
@@ -29,6 +30,14 @@ t.test(
     t.match(await users.relink('mia', actor), { identity: null, connector: null, mappedRoles: [] })
   },
 )
+
+t.test('roles that somebody else has changed meanwhile are not overwritten', async (t) => {
+  const { ownRoles } = await users.create('fay', ['dev'], actor)
+  const seen = { 'if-match': entityTags.of(JSON.stringify(ownRoles)) }
+  await users.update('fay', ['dev', 'ops'], actor, seen)
+  await t.rejects(users.update('fay', [], actor, seen), { status: 412, code: 'changed_meanwhile' })
+  t.same(users.rolesOf('fay'), ['dev', 'ops'])
+})
 
 t.test('C54 with a connector go the roles that it mapped, and no others', async (t) => {
   await users.signIn(identity('ann', ['ops']))

@@ -91,6 +91,8 @@ await hub.api('POST', '/apps', {
   metadata: { name: 'wiki', labels: { owner: 'Docs team' } },
   spec: { uri: 'http://127.0.0.1:9' },
 })
+const role = (spec: object) => ({ kind: 'role', version: 'v1', metadata: { name: 'staff' }, spec })
+await hub.api('PUT', '/roles/staff', role({ allow: { app_labels: { env: 'prod' } } }))
 issuer.person = { ...admin }
 
 t.test('the example keeps the rules of plugins', async (t) => {
@@ -120,6 +122,54 @@ t.test(
       { title: 'Owner', blocks: [{ kind: 'facts', facts: [['Owner', 'Docs team']] }] },
       { title: 'Broken panel', blocks: null },
     ])
+  },
+)
+
+t.test(
+  'two administrators change an app and roles at once: both changes are shown, and none is lost',
+  async (t) => {
+    const browser = await openBrowser(t)
+    const { page } = await newPerson(browser)
+    await page.goto(`${hub.url}/`)
+    await page.goto(`${hub.url}/web/admin/apps/wiki?edit`)
+    await page.getByLabel('Description').first().fill('mine')
+    const wiki = await hub.api<{ spec: object; status: object }>('GET', '/apps/wiki')
+    await hub.api('PUT', '/apps/wiki', { ...wiki, spec: { ...wiki.spec, agents: ['node-9'] } })
+    const alert = page.getByRole('alert')
+    await alert.getByText('node-9').waitFor()
+    const save = page.getByRole('button', { name: 'Save' })
+    t.ok(await save.isDisabled())
+    t.equal(await page.getByLabel('Description').first().inputValue(), 'mine')
+    await alert.getByRole('button', { name: 'Use theirs' }).click()
+    await page.getByLabel('Description').first().fill('mine, after theirs')
+    await save.click()
+    await page.getByRole('heading', { name: 'wiki' }).waitFor()
+    t.match(await hub.api('GET', '/apps/wiki'), {
+      metadata: { description: 'mine, after theirs' },
+      spec: { agents: ['node-9'] },
+    })
+
+    await hub.api('POST', '/users', { name: 'dave', roles: ['a'] })
+    await page.goto(`${hub.url}/web/admin/people/dave`)
+    await page.getByRole('button', { name: 'Edit roles' }).click()
+    await hub.api('PATCH', '/users/dave', { roles: ['a', 'b'] })
+    await page.getByRole('alert').getByRole('button', { name: 'Keep mine' }).click()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    t.match(await hub.api('GET', '/users/dave'), { own_roles: ['a'] })
+
+    // The page has not heard of the change yet: the hub refuses.
+    await page.route('**/v1/webapi/events', (route) => route.abort())
+    await page.goto(`${hub.url}/web/admin/roles/staff`)
+    const editor = page.getByLabel('Document')
+    await editor.fill((await editor.inputValue()).replace('prod', 'mine'))
+    await hub.api('PUT', '/roles/staff', role({ allow: { app_labels: { env: 'theirs' } } }))
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page
+      .getByRole('alert')
+      .getByText(/changed this meanwhile/)
+      .waitFor()
+    t.match(await hub.api('GET', '/roles/staff'), { spec: { allow: { app_labels: { env: 'theirs' } } } })
   },
 )
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { entityTags } from '../../../core/api/resource.ts'
 import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
 import type { AuditInput, Log } from '../../../core/index.ts'
@@ -78,4 +79,18 @@ t.test('stored roles', async (t) => {
     'the audit trail names the role as it names every resource',
   )
   t.equal(events.length, 3)
+
+  await roles.put(role('shared', 'prod'), actor)
+  const seen = { 'if-match': entityTags.of(roles.get('shared')) }
+  await roles.put(role('shared', 'stage'), actor, seen)
+  await t.rejects(roles.put(role('shared', 'test'), actor, seen), { code: 'changed_meanwhile' })
+  await t.rejects(roles.put(role('shared', 'test'), actor, { 'if-none-match': '*' }), {
+    status: 412,
+    code: 'changed_meanwhile',
+  })
+  t.same(
+    roles.get('shared')?.spec.allow,
+    { app_labels: { env: 'stage' } },
+    'the change of somebody else stays',
+  )
 })

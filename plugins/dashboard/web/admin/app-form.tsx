@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { ApiError, call } from '../api.ts'
+import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { t } from '../text.ts'
@@ -37,8 +37,14 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
   const save = useAction()
   const { metadata, spec } = draft
   const name = metadata.name
-  const changedMeanwhile =
-    app !== undefined && JSON.stringify(documentOf(app)) !== JSON.stringify(original) && !save.busy
+  const tag = app?.status.etag ?? null
+  /** Version that the person has seen, and that saving replaces. */
+  const [seen, setSeen] = useState(tag)
+  const conflict = seen !== tag && !save.busy
+  const take = (document: Document) => {
+    setDraft(document)
+    setLabels(writePairs(document.metadata.labels))
+  }
 
   const setSpec = (change: Partial<Document['spec']>) => {
     setTouched(true)
@@ -65,7 +71,9 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
   }, [draft, touched])
 
   const submit = async () => {
-    await (app ? call('PUT', `/apps/${encodeURIComponent(name)}`, draft) : call('POST', '/apps', draft))
+    await (app
+      ? call('PUT', `/apps/${encodeURIComponent(name)}`, draft, replaces(seen))
+      : call('POST', '/apps', draft))
     announce(app ? a('saved', { name }) : a('appAdded', { name }))
     go(`/apps/${encodeURIComponent(name)}`)
   }
@@ -76,10 +84,26 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
         title={app ? a('editApp', { name }) : a('addApp')}
         back={app ? [to('apps', name), name] : [`${BASE}/apps`, a('apps')]}
       />
-      {changedMeanwhile && (
-        <p class="notice warn" role="alert">
-          {a('changedMeanwhile')}
-        </p>
+      {conflict && app && (
+        <div class="notice warn" role="alert">
+          <p>{a('documentChanged')}</p>
+          <div class="actions">
+            <button
+              type="button"
+              class="plain small"
+              onClick={() => {
+                take(documentOf(app))
+                setSeen(tag)
+              }}
+            >
+              {a('takeTheirs')}
+            </button>
+            <button type="button" class="plain small" onClick={() => setSeen(tag)}>
+              {a('keepMine')}
+            </button>
+          </div>
+          <pre>{JSON.stringify(documentOf(app), null, 2)}</pre>
+        </div>
       )}
       <form
         class="form"
@@ -156,7 +180,7 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
         <TestFromAgents draft={draft} onFaults={setFaults} />
         <ActionError error={save.error} />
         <div class="actions sticky">
-          <button type="submit" disabled={save.busy || name === '' || spec.uri === ''}>
+          <button type="submit" disabled={save.busy || conflict || name === '' || spec.uri === ''}>
             {save.busy ? t('loading') : app ? a('save') : a('addApp')}
           </button>
           <a class="button plain" href={app ? to('apps', name) : `${BASE}/apps`}>

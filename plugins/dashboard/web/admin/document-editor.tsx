@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { parseDocument, stringify } from 'yaml'
-import { ApiError, call } from '../api.ts'
+import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { t } from '../text.ts'
@@ -31,13 +31,18 @@ export function DocumentEditor(props: {
   /** Of the API: `/v1/webapi/<path>/<name>`. */
   readonly path: string
   readonly document: Document
-  readonly isNew?: boolean
+  /** Version of the document; null for one that does not exist yet. */
+  readonly tag: string | null
   /** First part of the path of the list. */
   readonly back: 'roles' | 'sign-in'
   readonly children?: ComponentChildren
 }) {
-  const { kind, path, document, isNew = false, back, children } = props
+  const { kind, path, document, tag, back, children } = props
+  const isNew = tag === null
   const current = useMemo(() => stringify(document), [document])
+  /** Versions that the person has seen or saved. Saving replaces the last of them. */
+  const [seen, setSeen] = useState([tag])
+  const see = (version: string | null) => setSeen((before) => [...before, version])
   const [original, setOriginal] = useState(current)
   const [text, setText] = useState(current)
   const [preview, setPreview] = useState<Preview | null>(null)
@@ -48,12 +53,13 @@ export function DocumentEditor(props: {
   const fault = read.errors[0]
   const value = fault ? null : (read.toJS() as Document | null)
   const name = typeof value?.metadata?.name === 'string' ? value.metadata.name : ''
-  const conflict = !isNew && current !== original && current !== text
+  const conflict = !seen.includes(tag)
 
   useEffect(() => {
     // Without changes of one's own, the editor follows what others save.
     if (!conflict || text !== original) return
     setOriginal(current)
+    see(tag)
     setText(current)
   }, [current])
 
@@ -78,9 +84,15 @@ export function DocumentEditor(props: {
   }, [text])
 
   const submit = async () => {
-    await call('PUT', `/${path}/${encodeURIComponent(name)}`, value)
+    const { resource } = await call<{ resource: { status: { etag: string } } }>(
+      'PUT',
+      `/${path}/${encodeURIComponent(name)}`,
+      value,
+      replaces(name === document.metadata.name ? seen.at(-1)! : null),
+    )
     announce(a('saved', { name }))
     setOriginal(text)
+    see(resource.status.etag)
     go(`/${back}/${encodeURIComponent(name)}`, !isNew)
   }
   const marks = marksOf(refused ?? save.error, read, fault)
@@ -99,12 +111,20 @@ export function DocumentEditor(props: {
               class="plain small"
               onClick={() => {
                 setOriginal(current)
+                see(tag)
                 setText(current)
               }}
             >
               {a('takeTheirs')}
             </button>
-            <button type="button" class="plain small" onClick={() => setOriginal(current)}>
+            <button
+              type="button"
+              class="plain small"
+              onClick={() => {
+                setOriginal(current)
+                see(tag)
+              }}
+            >
               {a('keepMine')}
             </button>
           </div>

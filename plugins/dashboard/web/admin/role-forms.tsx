@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { call } from '../api.ts'
+import { call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, announce, Dialog, useAction } from './dialogs.tsx'
@@ -55,16 +55,18 @@ export function AddPerson({ onClose }: { onClose(): void }) {
 /** Edits the roles that administrators gave; shows what somebody else changes meanwhile. */
 export function EditRoles({ person, onClose }: { readonly person: Person; onClose(): void }) {
   const [roles, setRoles] = useState<readonly string[]>(person.own_roles)
-  const [before] = useState(person.own_roles)
+  /** Version that the person has seen, and that saving replaces. */
+  const [seen, setSeen] = useState(person.etag)
   const action = useAction()
-  const conflict = before.join() !== person.own_roles.join()
+  const conflict = seen !== person.etag
   return (
     <Dialog title={a('editRolesOf', { name: person.name })} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault()
           void action.run(async () => {
-            await call('PATCH', `/users/${encodeURIComponent(person.name)}`, { roles })
+            const path = `/users/${encodeURIComponent(person.name)}`
+            await call('PATCH', path, { roles }, replaces(seen))
             announce(a('saved', { name: person.name }))
             onClose()
           })
@@ -72,14 +74,29 @@ export function EditRoles({ person, onClose }: { readonly person: Person; onClos
       >
         <p class="quiet">{a('editRolesHelp')}</p>
         {conflict && (
-          <p class="notice warn" role="alert">
-            {a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
-          </p>
+          <div class="notice warn" role="alert">
+            <p>{a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}</p>
+            <div class="actions">
+              <button
+                type="button"
+                class="plain small"
+                onClick={() => {
+                  setRoles(person.own_roles)
+                  setSeen(person.etag)
+                }}
+              >
+                {a('takeTheirs')}
+              </button>
+              <button type="button" class="plain small" onClick={() => setSeen(person.etag)}>
+                {a('keepMine')}
+              </button>
+            </div>
+          </div>
         )}
         <RoleChoice chosen={roles} onChange={setRoles} />
         <ActionError error={action.error} />
         <div class="actions">
-          <button type="submit" disabled={action.busy}>
+          <button type="submit" disabled={action.busy || conflict}>
             {a('save')}
           </button>
           <button type="button" class="plain" onClick={onClose}>

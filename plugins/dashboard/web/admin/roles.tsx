@@ -16,6 +16,8 @@ const template = {
   spec: { allow: { app_labels: { env: 'prod' } } },
 }
 
+const withoutStatus = ({ kind, version, metadata, spec }: Role) => ({ kind, version, metadata, spec })
+
 const rules = (labels: Readonly<Record<string, unknown>> | undefined): readonly string[] =>
   Object.entries(labels ?? {}).map(([key, value]) => `${key}=${[value].flat().join('|')}`)
 
@@ -23,7 +25,8 @@ const rules = (labels: Readonly<Record<string, unknown>> | undefined): readonly 
 export function Roles({ name }: { readonly name: string }) {
   const roles = useResource<readonly Role[]>('/roles', ['role'])
   const people = useResource<Responses['GET /users']>('/users', ['user'])
-  if (name === '+') return <DocumentEditor kind="role" path="roles" document={template} isNew back="roles" />
+  if (name === '+')
+    return <DocumentEditor kind="role" path="roles" document={template} tag={null} back="roles" />
   if (name === 'admin' || name === 'access')
     return (
       <>
@@ -38,7 +41,13 @@ export function Roles({ name }: { readonly name: string }) {
           const role = all.find(({ metadata }) => metadata.name === name)
           if (!role) return <Gone />
           return (
-            <DocumentEditor kind="role" path="roles" document={role} back="roles">
+            <DocumentEditor
+              kind="role"
+              path="roles"
+              document={withoutStatus(role)}
+              tag={role.status.etag}
+              back="roles"
+            >
               <RemoveRole name={name} />
             </DocumentEditor>
           )

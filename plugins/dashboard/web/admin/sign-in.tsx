@@ -26,7 +26,7 @@ const template = {
 export function SignIn({ name }: { readonly name: string }) {
   const connectors = useResource<readonly Connector[]>('/connectors', ['connector'])
   if (name === '+')
-    return <DocumentEditor kind="oidc" path="connectors" document={template} isNew back="sign-in" />
+    return <DocumentEditor kind="oidc" path="connectors" document={template} tag={null} back="sign-in" />
   if (name !== '')
     return (
       <Shown of={connectors}>
@@ -73,6 +73,7 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
         kind="oidc"
         path="connectors"
         document={{ kind, version, metadata, spec }}
+        tag={status.etag}
         back="sign-in"
       />
     )

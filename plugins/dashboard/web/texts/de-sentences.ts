@@ -19,8 +19,6 @@ export const sentences: Catalogue<typeof english> = {
   builtIn: 'Diese Rolle ist eingebaut und kann nicht geändert werden.',
   bytesFigure: '{in} hin, {out} zurück',
   ca: 'Vertrauenswürdige Zertifikate (PEM)',
-  changedMeanwhile:
-    'Jemand anderes hat diese Anwendung inzwischen geändert. Ihre Eingaben sind noch da; Speichern ersetzt die andere Änderung.',
   chooseAgent: 'Wählen Sie zum Testen einen Agenten und geben Sie das Ziel an.',
   clusterHelp: 'Hubs, Zertifikate, Warteschlangen und Plugins.',
   days: '{count} Tage',

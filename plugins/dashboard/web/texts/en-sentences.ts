@@ -15,8 +15,6 @@ export const sentences = {
   builtIn: 'This role is built in and cannot be changed.',
   bytesFigure: '{in} in, {out} out',
   ca: 'Trusted certificates (PEM)',
-  changedMeanwhile:
-    'Somebody else changed this application while you were editing. Your text is still here; saving replaces their change.',
   chooseAgent: 'Choose an agent and enter the target to test.',
   clusterHelp: 'Hubs, certificates, queues and plugins.',
   days: '{count} days',
