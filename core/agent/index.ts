@@ -12,8 +12,7 @@ export {
   type ValueProblem,
 } from '../kernel/config-check.ts'
 export { readConfigFile } from '../kernel/config-file.ts'
-export { isMezError, MezError, messageOf } from '../kernel/error.ts'
-export { printError } from '../kernel/error-text.ts'
+export { isMezError, MezError, messageOf, printError } from '../kernel/error.ts'
 export { lockFile } from '../kernel/file-lock.ts'
 export type { HookCalls } from '../kernel/hook.ts'
 export { createKernel } from '../kernel/kernel.ts'

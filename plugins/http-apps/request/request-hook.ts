@@ -4,8 +4,7 @@ import type { Deps } from '../deps.ts'
 import type { AppMapping } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
 import { withoutOurCookies } from './cookies.ts'
-import { isReserved } from './header-names.ts'
-import { isHeaderLine } from './header-text.ts'
+import { isHeaderLine, isReserved } from './header-names.ts'
 
 const REASON = /^[a-z][a-z0-9_]{0,63}$/
 const PATH = /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/

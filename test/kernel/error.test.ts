@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import t from 'tap'
-import { MezError } from '../../core/kernel/error.ts'
-import { printError } from '../../core/kernel/error-text.ts'
+import { MezError, printError } from '../../core/kernel/error.ts'
 
 function printed(error: unknown) {
   let text = ''
