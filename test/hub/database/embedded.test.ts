@@ -58,7 +58,7 @@ t.test(
   async (t) => {
     const dataDir = await folderFor(t)
     let acknowledged = 0
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const { child, lines } = startWriter(dataDir)
       t.teardown(() => child.kill('SIGKILL'))
       const started = acknowledged
@@ -95,7 +95,7 @@ t.test(
     await client.query('INSERT INTO kept VALUES (1)')
     const dying = client.transaction(async (trx) => {
       await trx.query('INSERT INTO kept VALUES (2)')
-      await trx.query('SELECT count(*) FROM generate_series(1, 1000000000000)').catch(() => {})
+      await trx.query('SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) endless').catch(() => {})
       await trx.query('INSERT INTO kept VALUES (3)')
     })
     await t.rejects(dying, { code: 'MEZ_DATABASE_UNAVAILABLE' })
@@ -109,7 +109,7 @@ t.test('a statement that never ends costs its worker, not the hub', async (t) =>
   const client = createEmbeddedClient({ folder, log, queryMs: 1_000 })
   t.teardown(() => client.close())
   await client.query('SELECT 1')
-  await t.rejects(client.query('SELECT count(*) FROM generate_series(1, 1000000000000)'), {
+  await t.rejects(client.query('SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) endless'), {
     code: 'MEZ_DATABASE_UNAVAILABLE',
   })
   t.match(JSON.stringify(log.lines), /embedded database has stopped/)
