@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { readAgentConfig } from '../../agent/agent-config.ts'
 import { agentSchema } from '../../agent/agent-schema.ts'
 import { printError } from '../../core/kernel/error.ts'
+import '../e2e/plain-programs.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
 import { until } from '../until.ts'
@@ -22,7 +23,7 @@ interface Program {
 }
 
 function startMezd(args: readonly string[], env: Record<string, string> = {}, input = ''): Program {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(MEZITE_|NODE_OPTIONS|TAP)/.test(name))
+  const kept = Object.entries(process.env).filter(([name]) => !/^(MEZITE_|TAP)/.test(name))
   const child = spawn(process.execPath, [MEZD, ...args], {
     env: { ...Object.fromEntries(kept), ...env },
     timeout: 60_000,
@@ -299,7 +300,6 @@ t.test('on a terminal it asks for the token, and a line is enough', async (t) =>
   const mezd = [process.execPath, MEZD, ...flags(hub, t.testdir({})), '--token-file', '-']
   const terminal = spawn('/usr/bin/python3', ['-c', TERMINAL, await hub.token(), ...mezd], {
     stdio: 'ignore',
-    env: { ...process.env, NODE_OPTIONS: '' },
   })
   const ended = once(terminal, 'exit')
   t.teardown(() => terminal.kill())
