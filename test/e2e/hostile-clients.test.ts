@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { seedDatabase } from '../../core/testing/database-seed.ts'
 import { startProgram } from '../../examples/cluster/program.ts'
 import { until } from '../until.ts'
 import { fuzzListeners } from './fuzz-listeners.ts'
@@ -50,6 +51,7 @@ const readyz = () =>
     () => 0,
   )
 
+await seedDatabase(join(dir, 'data'))
 const hub = await startProgram({
   name: 'hub',
   file: BIN,

@@ -47,9 +47,15 @@ export async function runMigrations(
     owners.add(owner)
   }
   const run = async () => {
-    const newer = new Map<string, string[]>()
-    for (const each of all) newer.set(each.owner, await newerOf(db, each))
-    for (const each of all) await migrateOwner(db, each, newer.get(each.owner) ?? [], log)
+    const states = new Map<Migrations, OwnerState>()
+    for (const each of all) states.set(each, await stateOf(db, each))
+    for (const [each, { newer, isCurrent }] of states) {
+      const { owner } = each
+      if (newer.length > 0)
+        log.warn({ owner, migrations: newer }, 'the database was migrated by a newer version')
+      // The migrator reads the catalog of the database several times before it knows that.
+      if (!isCurrent) await migrateOwner(db, each, newer, log)
+    }
   }
   // The embedded database has one connection and one hub.
   if (dialect === 'embedded') return run()
@@ -66,15 +72,23 @@ export async function runMigrations(
 
 const tableOf = (owner: string) => `${owner.replaceAll('-', '_')}_migrations`
 
-/** Names of migrations that a newer version has run. */
-async function newerOf(db: Database, { owner, migrations }: Migrations): Promise<string[]> {
+interface OwnerState {
+  /** Names of migrations that a newer version has run. */
+  readonly newer: readonly string[]
+  /** Whether every migration of this version has run. */
+  readonly isCurrent: boolean
+}
+
+async function stateOf(db: Database, { owner, migrations }: Migrations): Promise<OwnerState> {
   const table = tableOf(owner)
   const known = await sql<{ there: unknown }>`SELECT to_regclass(${table}) AS there`.execute(db)
-  if (known.rows[0]?.there == null) return []
+  if (known.rows[0]?.there == null) return { newer: [], isCurrent: false }
   const { rows } = await sql<{ name: string }>`SELECT name FROM ${sql.table(table)} ORDER BY name`.execute(db)
-  const newer = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name))
+  const done = new Set(rows.map(({ name }) => name))
+  const newer = [...done].filter((name) => !Object.hasOwn(migrations, name))
   const breaking = newer.find((name) => name.endsWith(BREAKING))
-  if (breaking === undefined) return newer
+  if (breaking === undefined)
+    return { newer, isCurrent: Object.keys(migrations).every((name) => done.has(name)) }
   throw new MezError(
     'MEZ_DATABASE_NEWER',
     `the migration '${breaking}' of '${owner}' by a newer version makes the database incompatible with this version`,
@@ -87,7 +101,6 @@ async function migrateOwner(
   newer: readonly string[],
   log: Log,
 ): Promise<void> {
-  if (newer.length > 0) log.warn({ owner, migrations: newer }, 'the database was migrated by a newer version')
   // The migrator requires all migrations that have run.
   const waited = Object.entries(migrations).map(([name, migration]): [string, Migration] => {
     const up: Migration['up'] = (trx) =>

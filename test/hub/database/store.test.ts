@@ -85,6 +85,14 @@ async function suite(t: Tap, store: Store): Promise<void> {
     }
     await database.migrate([things, more])
     t.equal(await count(db), 0)
+
+    await sql`DROP TABLE other_owner_migrations_lock`.execute(db)
+    await database.migrate([things, more])
+    const lock = sql<{ there: unknown }>`SELECT to_regclass('other_owner_migrations_lock') AS there`
+    t.equal((await lock.execute(db)).rows[0]?.there, null, 'without pending migrations no migrator runs')
+    const next = { up: (db: Database) => db.schema.createTable('next_things').execute() }
+    await database.migrate([things, { ...more, migrations: { ...more.migrations, '0002-next': next } }])
+    t.not((await lock.execute(db)).rows[0]?.there, null, 'and with one it does')
     await t.rejects(database.migrate([things, things]), { code: 'MEZ_MIGRATION_FAILED', message: /'things'/ })
   })
 
