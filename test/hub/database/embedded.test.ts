@@ -95,7 +95,9 @@ t.test(
     await client.query('INSERT INTO kept VALUES (1)')
     const dying = client.transaction(async (trx) => {
       await trx.query('INSERT INTO kept VALUES (2)')
-      await trx.query('SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) endless').catch(() => {})
+      await trx
+        .query('SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) endless')
+        .catch(() => {})
       await trx.query('INSERT INTO kept VALUES (3)')
     })
     await t.rejects(dying, { code: 'MEZ_DATABASE_UNAVAILABLE' })
