@@ -95,6 +95,8 @@ const role = (spec: object) => ({ kind: 'role', version: 'v1', metadata: { name:
 await hub.api('PUT', '/roles/staff', role({ allow: { app_labels: { env: 'prod' } } }))
 issuer.person = { ...admin }
 
+const browser = await openBrowser(t)
+
 t.test('the example keeps the rules of plugins', async (t) => {
   conformPlugin(t, appOwners, {
     config: { label: 'owner' },
@@ -128,7 +130,6 @@ t.test(
 t.test(
   'two administrators change an app and roles at once: both changes are shown, and none is lost',
   async (t) => {
-    const browser = await openBrowser(t)
     const { page } = await newPerson(browser)
     await page.goto(`${hub.url}/`)
     await page.goto(`${hub.url}/web/admin/apps/wiki?edit`)
@@ -143,7 +144,7 @@ t.test(
     await alert.getByRole('button', { name: 'Use theirs' }).click()
     await page.getByLabel('Description').first().fill('mine, after theirs')
     await save.click()
-    await page.getByRole('heading', { name: 'wiki' }).waitFor()
+    await page.getByRole('heading', { name: 'wiki', exact: true }).waitFor()
     t.match(await hub.api('GET', '/apps/wiki'), {
       metadata: { description: 'mine, after theirs' },
       spec: { agents: ['node-9'] },
@@ -173,8 +174,42 @@ t.test(
   },
 )
 
+t.test('the editor of roles suggests keys and values, by keyboard and by mouse', async (t) => {
+  const { context, page } = await newPerson(browser)
+  await page.goto(`${hub.url}/`)
+  await page.goto(`${hub.url}/web/admin/roles/+`)
+  const editor = page.getByLabel('Document')
+  await editor.fill('kind: role\nversion: v1\nmetadata:\n  name: strict\nspec:\n')
+  await editor.press('End')
+  await editor.pressSequentially('  op')
+  await page.getByRole('option', { name: 'options' }).waitFor()
+  await editor.press('Enter')
+  await editor.pressSequentially('mf')
+  await editor.press('Escape')
+  t.equal(await page.getByRole('option').count(), 0)
+  await editor.press('Backspace')
+  await editor.press('Backspace')
+  await editor.press('Control+ ')
+  await page.getByRole('option', { name: 'require_session_mfa' }).click()
+  await page.getByRole('option', { name: 'hardware_key' }).waitFor()
+  while ((await page.getByRole('option', { selected: true }).textContent())?.trim() !== 'hardware_key')
+    await editor.press('ArrowDown')
+  await editor.press('Enter')
+  t.equal(
+    await editor.inputValue(),
+    'kind: role\nversion: v1\nmetadata:\n  name: strict\nspec:\n  options:\n    require_session_mfa: hardware_key',
+  )
+  await editor.fill(
+    'kind: role\nversion: v1\nmetadata: { name: strict }\nspec: { options: { idle_timeout: soon } }',
+  )
+  await page
+    .getByText(/idle_timeout/)
+    .first()
+    .waitFor()
+  await context.close()
+})
+
 t.test('L150 L151 pages and panels of plugins in a browser: shown, inert, and usable', async (t) => {
-  const browser = await openBrowser(t)
   const { page } = await newPerson(browser)
   const faults: string[] = []
   await page.goto(`${hub.url}/`)

@@ -5,6 +5,7 @@ import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { t } from '../text.ts'
+import type { Schema } from './completion.ts'
 import { ActionError, announce, useAction } from './dialogs.tsx'
 import { PageHead, Section } from './parts.tsx'
 import { BASE, go, place } from './router.ts'
@@ -47,7 +48,7 @@ export function DocumentEditor(props: {
   const [text, setText] = useState(current)
   const [preview, setPreview] = useState<Preview | null>(null)
   const [refused, setRefused] = useState<ApiError | null>(null)
-  const schema = useResource<object>(`/schemas/${kind}`, [])
+  const schema = useResource<Schema>(`/schemas/${kind}`, [])
   const save = useAction()
   const read = useMemo(() => parseDocument(text), [text])
   const fault = read.errors[0]
@@ -141,6 +142,7 @@ export function DocumentEditor(props: {
         <YamlEditor
           label={a('document')}
           text={text}
+          kind={kind}
           schema={schema.data}
           marks={marks}
           at={place.value.query.get('at')}

@@ -3,6 +3,7 @@ import type { sentences as english } from './en-sentences.ts'
 
 /** German. */
 export const sentences: Catalogue<typeof english> = {
+  suggestionCount: 'Vorschläge: {count}. Pfeiltasten und Eingabetaste wählen aus.',
   panelFailed: 'Das Plugin konnte diesen Abschnitt nicht liefern. Der Fehler steht im Protokoll des Hubs.',
   accessRole: 'Öffnet jede Anwendung',
   addAgentHelp:

@@ -3,6 +3,7 @@ import type { words as english } from './en-words.ts'
 
 /** German. */
 export const words: Catalogue<typeof english> = {
+  suggestions: 'Vorschläge',
   timeInAll: 'Insgesamt',
   timeOfRest: 'Rest der Antwort',
   timeToDecide: 'Entscheidung über den Zugriff',

@@ -1,5 +1,6 @@
 /** Sentences of the administration. */
 export const sentences = {
+  suggestionCount: 'Suggestions: {count}. Use the arrow keys and Enter.',
   panelFailed: 'The plugin failed to provide this panel. The log of the hub has the error.',
   accessRole: 'Opens every application',
   addAgentHelp: 'An agent runs beside your applications and connects to this hub. It needs no open port.',

@@ -1,5 +1,6 @@
 /** Words and short labels of the administration. */
 export const words = {
+  suggestions: 'Suggestions',
   timeInAll: 'In all',
   timeOfRest: 'Rest of the response',
   timeToDecide: 'Decision about access',

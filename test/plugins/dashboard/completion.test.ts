@@ -1,0 +1,44 @@
+/** What the editor of the dashboard suggests at a place of a document. */
+import t from 'tap'
+import { type Schema, suggestionsAt } from '../../../plugins/dashboard/web/admin/completion.ts'
+import { ConnectorSpec } from '../../../plugins/oidc/connector-resource.ts'
+import { RoleSpec } from '../../../plugins/rbac/role-resource.ts'
+
+const role = { properties: { kind: {}, metadata: { properties: { name: {} } }, spec: RoleSpec as Schema } }
+const connector = { properties: { spec: ConnectorSpec as Schema } }
+
+/** Names that are suggested at `|`. */
+const namesAt = (text: string, schema: Schema = role) =>
+  suggestionsAt(text.replace('|', ''), text.indexOf('|'), schema).map(({ name }) => name)
+
+t.test('keys of the object around the caret that it does not have yet', async (t) => {
+  t.strictSame(namesAt('|'), ['kind', 'metadata', 'spec'])
+  t.strictSame(namesAt('kind: role\nme|'), ['metadata'])
+  t.strictSame(namesAt('kind: role\nmetadata:\n  name: x\nspec:\n  |'), ['options', 'allow', 'deny'])
+  t.strictSame(namesAt('spec:\n  allow:\n    app_labels:\n      env: prod\n  |\n  deny: {}'), ['options'])
+  t.strictSame(namesAt('spec:\n  options:\n    mfa|'), ['mfa_freshness'])
+  t.strictSame(namesAt('spec:\n  allow:\n    |'), ['app_labels'])
+  t.strictSame(namesAt('spec:\n  allow:\n    app_labels:\n      |'), [])
+})
+
+t.test('values of a key', async (t) => {
+  const values = namesAt('spec:\n  options:\n    require_session_mfa: |')
+  for (const value of ['true', 'false', 'webauthn', 'hardware_key']) t.ok(values.includes(value), value)
+  t.strictSame(namesAt('spec:\n  options:\n    require_session_mfa: hard|'), ['hardware_key'])
+  t.strictSame(namesAt('spec:\n  options:\n    idle_timeout: |'), [])
+})
+
+t.test('keys of an item of a list', async (t) => {
+  t.strictSame(namesAt('spec:\n  claims_to_roles:\n    - |', connector), ['claim', 'value', 'roles'])
+  t.strictSame(namesAt('spec:\n  claims_to_roles:\n    - claim: groups\n      |', connector), [
+    'value',
+    'roles',
+  ])
+})
+
+t.test('nothing in the middle of a line, and an object begins on its own line', async (t) => {
+  t.strictSame(namesAt('sp|ec: {}'), [])
+  t.strictSame(namesAt('# a comment |'), [])
+  const text = 'spec:\n  al'
+  t.match(suggestionsAt(text, text.length, role), [{ insert: 'allow:\n    ', from: 8 }])
+})
