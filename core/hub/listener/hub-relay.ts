@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { OtherHub } from './agent-router.ts'
@@ -41,14 +42,7 @@ export function createRelay(failed: (to: OtherHub, error: Error) => void): Relay
       })
     },
     async drain(signal) {
-      const over = [...sockets].map(
-        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-      )
-      const aborted = new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-      await Promise.race([Promise.all(over), aborted])
+      await Promise.allSettled([...sockets].map((socket) => once(socket, 'close', { signal })))
     },
   }
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { App } from '../../api/app.ts'
 import type { Audit } from '../../api/audit.ts'
@@ -102,19 +103,13 @@ export function createTunnel(options: TunnelOptions): RunningTunnel {
     waiting: rotation.waiting,
     async drain(signal) {
       draining = true
-      const gone = [...links.all].map(
-        (link) => new Promise<void>((resolve) => http2Of(link).once('close', resolve)),
-      )
+      const gone = [...links.all].map((link) => once(http2Of(link), 'close', { signal }))
       for (const link of links.all) {
         // GOAWAY: the agent stops opening links to this hub; open streams continue.
         if (!http2Of(link).destroyed) http2Of(link).goaway()
         link.retire('hub_stopping')
       }
-      const aborted = new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-      await Promise.race([Promise.all(gone), aborted])
+      await Promise.allSettled(gone)
     },
     close() {
       draining = true
