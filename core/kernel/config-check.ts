@@ -105,8 +105,8 @@ export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugi
 /** All problems in one error, one line each. */
 export function configError(problems: readonly (ConfigProblem | ValueProblem)[]): MezError {
   const lines = problems.map((problem) => {
-    const place = 'file' in problem ? `${problem.file}${problem.line > 0 ? `:${problem.line}` : ''}: ` : ''
-    return `  ${place}${typeof problem.path === 'string' ? problem.path : printPath(problem.path)}: ${problem.message}`
+    const position = 'file' in problem ? `${problem.file}${problem.line > 0 ? `:${problem.line}` : ''}: ` : ''
+    return `  ${position}${typeof problem.path === 'string' ? problem.path : printPath(problem.path)}: ${problem.message}`
   })
   return new MezError('MEZ_CONFIG_INVALID', `the configuration is not valid\n${lines.join('\n')}`)
 }

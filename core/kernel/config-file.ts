@@ -26,7 +26,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
 function parseConfigFile(file: string, text: string): ConfigFile {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
-  const place = (offset: number) => lines.linePos(offset)
+  const position = (offset: number) => lines.linePos(offset)
   const locate = ({ path, message }: ValueProblem): ConfigProblem => ({
     file,
     line: lineOf(path),
@@ -40,18 +40,18 @@ function parseConfigFile(file: string, text: string): ConfigFile {
       if (isMap(node)) {
         const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
         if (!isScalar(pair?.key)) break
-        line = place(pair.key.range?.[0] ?? 0).line
+        line = position(pair.key.range?.[0] ?? 0).line
         node = pair.value
       } else if (isSeq(node)) {
         node = node.items[Number(key)]
         const range = (node as { range?: [number, number, number] } | undefined)?.range
-        if (range) line = place(range[0]).line
+        if (range) line = position(range[0]).line
       } else break
     }
     return line
   }
   const problems: ConfigProblem[] = [...document.errors, ...document.warnings].map((error) => {
-    const { line, col } = place(error.pos[0])
+    const { line, col } = position(error.pos[0])
     // The library's message for several documents is meant for programmers.
     const several = error.code === 'MULTIPLE_DOCS' && 'contains several documents; expected one'
     return { file, line, path: `column ${col}`, message: several || error.message.split('\n')[0]! }

@@ -104,14 +104,14 @@ export async function putDocuments(
 function problemsOf(document: ResourceDocument, error: CliError): string[] {
   const list = error.members.problems ?? error.members.errors
   if (!Array.isArray(list) || list.length === 0) {
-    const place = document.place('metadata.name')
-    return [`${place}: ${document.kind} ${document.name}: ${error.message} (${error.code})`]
+    const position = document.position('metadata.name')
+    return [`${position}: ${document.kind} ${document.name}: ${error.message} (${error.code})`]
   }
   return list.map((problem: { path?: unknown; message?: unknown; detail?: unknown }) => {
-    if (typeof problem === 'string') return `${document.place('')}: ${problem}`
+    if (typeof problem === 'string') return `${document.position('')}: ${problem}`
     const at = String(problem.path ?? '')
       .replace(/^[/.]/, '')
       .replaceAll('/', '.')
-    return `${document.place(at)}: ${at === '' ? '' : `${at}: `}${String(problem.message ?? problem.detail ?? '')}`
+    return `${document.position(at)}: ${at === '' ? '' : `${at}: `}${String(problem.message ?? problem.detail ?? '')}`
   })
 }

@@ -14,7 +14,7 @@ export interface ResourceDocument {
   readonly name: string
   readonly value: Record<string, unknown>
   /** `file:line` of a path such as `spec.allow`, or of its nearest parent that exists. */
-  place(path: string): string
+  position(path: string): string
 }
 
 /**
@@ -67,26 +67,26 @@ function readOne(
   lines: LineCounter,
   kinds: readonly string[],
 ): ResourceDocument | string[] {
-  const place = (path: string) => `${file}:${lineOf(document, path, lines)}`
+  const position = (path: string) => `${file}:${lineOf(document, path, lines)}`
   let value: unknown
   try {
     value = document.toJS({ maxAliasCount: 100 })
   } catch (error) {
-    return [`${place('')}: ${(error as Error).message}`]
+    return [`${position('')}: ${(error as Error).message}`]
   }
   try {
     JSON.stringify(value)
   } catch {
-    return [`${place('')}: an alias (*) refers to an anchor (&) that contains it`]
+    return [`${position('')}: an alias (*) refers to an anchor (&) that contains it`]
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return [`${place('')}: a document must be a mapping with kind, version, metadata and spec`]
+    return [`${position('')}: a document must be a mapping with kind, version, metadata and spec`]
   }
   const fields = value as Record<string, unknown>
   const metadata = fields.metadata as Record<string, unknown> | null | undefined
   const problems: string[] = []
   const expect = (holds: boolean, path: string, text: string) => {
-    if (!holds) problems.push(`${place(path)}: ${path}: ${text}`)
+    if (!holds) problems.push(`${position(path)}: ${path}: ${text}`)
   }
   expect(kinds.includes(fields.kind as string), 'kind', `must be ${kinds.join(' or ')}`)
   expect(fields.version === 'v1', 'version', 'must be v1')
@@ -99,7 +99,7 @@ function readOne(
   }
   if (problems.length > 0) return problems
   const { status: _status, ...sent } = fields
-  return { file, kind: fields.kind as string, name: metadata!.name as string, value: sent, place }
+  return { file, kind: fields.kind as string, name: metadata!.name as string, value: sent, position }
 }
 
 function lineOf(document: Document, path: string, lines: LineCounter): number {
@@ -122,29 +122,31 @@ export function resolveSecrets(document: ResourceDocument): Record<string, unkno
   for (const key of SECRETS) {
     const source = spec[key] as { file?: unknown; env?: unknown } | undefined
     if (typeof source !== 'object' || source === null) continue
-    const place = `${document.place(`spec.${key}`)}: spec.${key}`
-    if (typeof source.file === 'string') spec[key] = { value: readSecret(source.file, document.file, place) }
-    else if (typeof source.env === 'string') spec[key] = { value: secretFromEnvironment(source.env, place) }
+    const position = `${document.position(`spec.${key}`)}: spec.${key}`
+    if (typeof source.file === 'string')
+      spec[key] = { value: readSecret(source.file, document.file, position) }
+    else if (typeof source.env === 'string')
+      spec[key] = { value: secretFromEnvironment(source.env, position) }
   }
   return { ...document.value, spec }
 }
 
-function readSecret(path: string, file: string, place: string): string {
+function readSecret(path: string, file: string, position: string): string {
   const found = resolve(file === STDIN ? '.' : dirname(file), path)
   let text: string
   try {
     text = readFileSync(found, 'utf8').replace(/\r?\n$/, '')
   } catch (cause) {
-    const message = `${place}: cannot read the secret file ${found}: ${(cause as Error).message}`
+    const message = `${position}: cannot read the secret file ${found}: ${(cause as Error).message}`
     throw new CliError('MEZ_SECRET_MISSING', message, { cause })
   }
-  if (text === '') throw new CliError('MEZ_SECRET_MISSING', `${place}: the secret file ${found} is empty`)
+  if (text === '') throw new CliError('MEZ_SECRET_MISSING', `${position}: the secret file ${found} is empty`)
   return text
 }
 
-function secretFromEnvironment(name: string, place: string): string {
+function secretFromEnvironment(name: string, position: string): string {
   const value = process.env[name]
   if (!value)
-    throw new CliError('MEZ_SECRET_MISSING', `${place}: the environment variable ${name} is not set`)
+    throw new CliError('MEZ_SECRET_MISSING', `${position}: the environment variable ${name} is not set`)
   return value
 }

@@ -11,7 +11,7 @@ const answers: Record<string, object> = {
 }
 const client = { call: async (_method: string, path: string) => answers[path] } as unknown as HubClient
 const documents = ['old', 'new', 'quiet'].map(
-  (name) => ({ kind: 'role', name, value: {}, place: () => name }) as unknown as ResourceDocument,
+  (name) => ({ kind: 'role', name, value: {}, position: () => name }) as unknown as ResourceDocument,
 )
 
 t.test('scripts get the hub’s figures of what a change ended, people get a sentence', async (t) => {

@@ -8,12 +8,15 @@ const BYTES = 32
 /** The hub's key file, used when the environment does not contain a key. */
 export const keyFileOf = (dataDir: string): string => join(dataDir, 'encryption-key')
 
-/** Reads 32 bytes in base64, base64url or hex. Throws `MEZ_ENCRYPTION_KEY_INVALID` with the place but without the key. */
-export function parseEncryptionKey(text: string, place: string): Buffer {
+/** Reads 32 bytes in base64, base64url or hex. Throws `MEZ_ENCRYPTION_KEY_INVALID` that names the source but not the key. */
+export function parseEncryptionKey(text: string, source: string): Buffer {
   const trimmed = text.trim()
   if (/^[0-9a-f]{64}$/i.test(trimmed)) return Buffer.from(trimmed, 'hex')
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(trimmed)) return Buffer.from(trimmed, 'base64')
-  throw new MezError('MEZ_ENCRYPTION_KEY_INVALID', `${place} is not a key of ${BYTES} bytes in base64 or hex`)
+  throw new MezError(
+    'MEZ_ENCRYPTION_KEY_INVALID',
+    `${source} is not a key of ${BYTES} bytes in base64 or hex`,
+  )
 }
 
 /**

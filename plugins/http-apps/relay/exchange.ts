@@ -5,7 +5,7 @@ import { problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import { readableBy } from '../request/origin.ts'
 import { type BodyWatcher, RequestBody } from '../request/request-body.ts'
-import { headProblem, type OwnPart, requestHead } from '../request/request-head.ts'
+import { type ClientHead, headProblem, requestHead } from '../request/request-head.ts'
 import { acceptsWebSocket, switchingHead } from '../request/web-socket-accept.ts'
 import { type Admitted, endedProblem } from '../session/admission.ts'
 import type { ResponseHead } from '../upstream/response-parser.ts'
@@ -36,7 +36,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   readonly #outcome: Outcome
   readonly #response: ResponseRelay
   /** The result of the plugins for `#subject`. */
-  #own: OwnPart | null
+  #own: ClientHead | null
   #subject: Subject | null
   /** The target as it was sent to the app. */
   #target = ''
@@ -50,7 +50,7 @@ export class HttpExchange implements UpstreamUser, BodyWatcher, ClientWatcher, W
   deadline = Number.POSITIVE_INFINITY
   index = -1
 
-  constructor(deps: Deps, admitted: Admitted, own: OwnPart, client: Client, siblings: HttpExchange[]) {
+  constructor(deps: Deps, admitted: Admitted, own: ClientHead, client: Client, siblings: HttpExchange[]) {
     this.#deps = deps
     this.#admitted = admitted
     this.#outcome = new Outcome(admitted.request.receivedAt)

@@ -21,7 +21,7 @@ import { sharerOf } from '../upstream/upstream-dialer.ts'
 import { type AppRequest, readRequest } from './app-request.ts'
 import { readableBy } from './origin.ts'
 import type { RefusalLog } from './refusal-log.ts'
-import { headProblem, type OwnPart, ownPart } from './request-head.ts'
+import { type ClientHead, clientHead, headProblem } from './request-head.ts'
 import { RefusedByPlugin } from './request-hook.ts'
 
 /** Takes each request through the same steps for every version of HTTP: read, admit, forward or respond. */
@@ -122,9 +122,9 @@ export class RequestHandler {
       )
       return
     }
-    let own: OwnPart
+    let own: ClientHead
     try {
-      own = ownPart(this.#deps, admitted, mappingOf(app, this.#deps.publicNames))
+      own = clientHead(this.#deps, admitted, mappingOf(app, this.#deps.publicNames))
     } catch (error) {
       this.#deps.load.give(sharerOf(admitted), app.id)
       const problem = headProblem(this.#deps, admitted, error)

@@ -35,13 +35,13 @@ export interface RequestHead {
 }
 
 /** Target and header lines of a request as the client, and then plugins, set them. */
-export interface OwnPart {
+export interface ClientHead {
   readonly target: string
   readonly lines: readonly string[]
 }
 
 /** Runs `http.request`. Throws `RefusedByPlugin`, another Problem for a result that cannot be sent, and what a tap throws. */
-export function ownPart(deps: Deps, admitted: Admitted, mapping: AppMapping): OwnPart {
+export function clientHead(deps: Deps, admitted: Admitted, mapping: AppMapping): ClientHead {
   const { request, admission } = admitted
   const { subject } = admission
   const lines = ownLines(request, subject, mapping)
@@ -54,16 +54,16 @@ export function requestHead(
   deps: Deps,
   admitted: Admitted,
   mapping: AppMapping,
-  own: OwnPart | null,
+  own: ClientHead | null,
 ): RequestHead | Problem {
   try {
-    return build(deps, admitted, mapping, own ?? ownPart(deps, admitted, mapping))
+    return build(deps, admitted, mapping, own ?? clientHead(deps, admitted, mapping))
   } catch (error) {
     return headProblem(deps, admitted, error)
   }
 }
 
-function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart): RequestHead {
+function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: ClientHead): RequestHead {
   const { request, admission } = admitted
   const { app, subject, requestId } = admission
   const { method, length, upgrade, trailers } = request
@@ -79,7 +79,7 @@ function build(deps: Deps, admitted: Admitted, mapping: AppMapping, own: OwnPart
   return { method, target: own.target, host: mapping.upstreamHost, lines, length, upgrade, trailers }
 }
 
-/** The Problem for the browser when `ownPart` or `requestHead` threw; anything but a Problem is logged. */
+/** The Problem for the browser when `clientHead` or `requestHead` threw; anything but a Problem is logged. */
 export function headProblem({ log }: Deps, { admission }: Admitted, error: unknown): Problem {
   if (error instanceof Problem) return error
   log.error({ error: messageOf(error), request_id: admission.requestId }, 'failed to prepare a request')
