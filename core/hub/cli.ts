@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
+import { version } from '../kernel/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
 import { loadConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
@@ -110,16 +110,6 @@ async function pluginsOf(file: string) {
   const { value } = await readConfigFile(file)
   const { plugins = {} } = (value ?? {}) as { plugins?: Record<string, unknown> }
   return { plugins, folder: dirname(resolve(file)) }
-}
-
-/** The version of this package, whether it runs from its sources or from dist. */
-export async function version(): Promise<string> {
-  for (const path of ['../package.json', '../../package.json']) {
-    const text = await readFile(new URL(path, import.meta.url), 'utf8').catch(() => null)
-    const manifest = text === null ? null : (JSON.parse(text) as { name?: string; version?: string })
-    if (manifest?.name === '@mezite/core' && manifest.version) return manifest.version
-  }
-  return 'unknown'
 }
 
 /** Creates the configured log and writes the warnings of the configuration to it. */

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { url as debuggerUrl } from 'node:inspector'
 
 /**
@@ -55,4 +56,14 @@ function isBefore(version: string, other: string): boolean {
     if (mine !== part) return mine < part
   }
   return false
+}
+
+/** The version of this package, whether it runs from its sources or from dist. */
+export async function version(): Promise<string> {
+  for (const path of ['../package.json', '../../package.json']) {
+    const text = await readFile(new URL(path, import.meta.url), 'utf8').catch(() => null)
+    const manifest = text === null ? null : (JSON.parse(text) as { name?: string; version?: string })
+    if (manifest?.name === '@mezite/core' && manifest.version) return manifest.version
+  }
+  return 'unknown'
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import type { TunnelTables } from '../tunnel/migrations.ts'
-import { type JoinTokens, tokenRefused } from './join-tokens.ts'
+import { JoinRefusal, type JoinTokens, tokenRefused } from './join-tokens.ts'
 
 /** Issues the certificates of agents. All methods throw `JoinRefusal` when they refuse the agent. */
 export interface Enrolment {
@@ -170,17 +170,4 @@ export function createEnrolment(options: {
 function keyHash({ certificate }: IssuedCertificate): string {
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
   return createHash('sha256').update(spki).digest('hex')
-}
-
-/** Why a request to join or renew was refused. `code` is a stable reason code. */
-export class JoinRefusal extends Error {
-  override readonly name = 'JoinRefusal'
-  readonly code: string
-  readonly status: number
-
-  constructor(status: number, code: string, message: string) {
-    super(message)
-    this.status = status
-    this.code = code
-  }
 }

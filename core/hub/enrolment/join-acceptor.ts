@@ -14,7 +14,8 @@ import { addressKey } from '../limits/address-key.ts'
 import { createRateLimit } from '../limits/rate-limit.ts'
 import { readAgentCertificate } from '../tunnel/agent-certificate.ts'
 import { acceptTls, createCarriers } from '../tunnel/tls-acceptor.ts'
-import { type Enrolment, JoinRefusal } from './enrolment.ts'
+import type { Enrolment } from './enrolment.ts'
+import { JoinRefusal } from './join-tokens.ts'
 
 /**
  * How long an expired certificate can still be renewed by proof of its key, so that agents can return after their hubs

@@ -5,7 +5,19 @@ import type { Database, Transaction } from '../../api/database.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { JoinTokenTable, TunnelTables } from '../tunnel/migrations.ts'
-import { JoinRefusal } from './enrolment.ts'
+
+/** Why a request to join or renew was refused. `code` is a stable reason code. */
+export class JoinRefusal extends Error {
+  override readonly name = 'JoinRefusal'
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.status = status
+    this.code = code
+  }
+}
 
 /** One-use tokens that admit an agent. Only their SHA-256 is stored, which is enough for 256 random bits. */
 export interface JoinTokens {
