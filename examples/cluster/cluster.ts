@@ -20,8 +20,6 @@ export interface ClusterOptions {
   readonly hubPort: number
   /** Port of the identity provider; if it is 0 or taken, a free one is used. */
   readonly idpPort: number
-  /** Puts apps below the hub's own host instead of a separate domain; sign-in then has a separate host. */
-  readonly appsBelowHub?: boolean
   /** `plugins:` of the hub's configuration. */
   readonly plugins?: Readonly<Record<string, unknown>>
   /** URL of a PostgreSQL database; without one a single hub embeds its own. */
@@ -36,8 +34,6 @@ export interface ClusterOptions {
 
 export interface Cluster {
   readonly hubUrl: string
-  /** Origin of the host where people sign in and use their passkeys. */
-  readonly signInUrl: string
   readonly apps: Readonly<Record<'identity' | 'live', string>>
   /** An application that opens only after a confirmation with a passkey. */
   readonly vaultUrl: string
@@ -71,10 +67,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const hubPort = options.hubPort || (await freePort())
   const redisServer = findProgram('redis-server')
-  const hubHost = options.appsBelowHub ? 'mezite.localhost' : 'hub.mezite.localhost'
-  const appsDomain = options.appsBelowHub ? hubHost : 'apps.mezite.localhost'
+  const hubHost = 'hub.mezite.localhost'
+  const appsDomain = 'apps.mezite.localhost'
   const hubUrl = `https://${hubHost}:${hubPort}`
-  const signInUrl = options.appsBelowHub ? `https://login.${appsDomain}:${hubPort}` : hubUrl
   const caFile = join(dataDir, 'development-ca.pem')
   const programs = new Map<string, Program>()
   const started = new Map<string, ProgramOptions>()
@@ -149,9 +144,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         env: {
           PORT: String(options.idpPort),
           CLIENT_SECRET: clientSecret,
-          REDIRECT_URI: `${signInUrl}/v1/webapi/oidc/callback/sso`,
-          POST_LOGOUT_URI: `${signInUrl}/web/signed-out`,
-          LOGOUT_URI: `${signInUrl}/v1/webapi/oidc/backchannel-logout/sso`,
+          REDIRECT_URI: `${hubUrl}/v1/webapi/oidc/callback/sso`,
+          POST_LOGOUT_URI: `${hubUrl}/web/signed-out`,
+          LOGOUT_URI: `${hubUrl}/v1/webapi/oidc/backchannel-logout/sso`,
           HUB_CA: caFile,
         },
       }),
@@ -214,7 +209,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const redis = redisServer === null ? 'echo' : 'redis'
     return {
       hubUrl,
-      signInUrl,
       vaultUrl,
       redis,
       idpUrl,

@@ -33,7 +33,7 @@ export interface TestCluster extends Cluster {
 /** The example's cluster, built programs and all, on free ports in a folder of its own; gone with the test. */
 export async function startTestCluster(
   t: { teardown(fn: () => unknown): void },
-  options: Pick<ClusterOptions, 'appsBelowHub' | 'plugins'> = {},
+  options: Pick<ClusterOptions, 'plugins'> = {},
 ): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'mezite-e2e-'))
   const dataDir = join(dir, 'hub')

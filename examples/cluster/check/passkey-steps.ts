@@ -12,7 +12,7 @@ interface Begun {
 /** A person without an identity provider adds a passkey with a link, signs in with it, and opens an app that requires it. */
 export function passkeySteps(cluster: Cluster): Step[] {
   const { name, roles } = passkeyPerson
-  const hub = cluster.signInUrl
+  const hub = cluster.hubUrl
   const visitor = new Visitor(cluster.ca)
   const passkey = new SoftwarePasskey(hub)
 

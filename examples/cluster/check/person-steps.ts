@@ -77,7 +77,7 @@ export function trafficSteps(cluster: Cluster, visitor: () => Visitor, person: P
       name: 'The vault asks for a passkey and does not open without one',
       run: async () => {
         const page = await visitor().open(`${cluster.vaultUrl}/?from=check`)
-        expect(page.url.startsWith(`${cluster.signInUrl}/web/mfa`), `landed on ${page.url}`)
+        expect(page.url.startsWith(`${cluster.hubUrl}/web/mfa`), `landed on ${page.url}`)
         expect(page.status === 200 && page.text.includes('A passkey is needed'), `status ${page.status}`)
         const response = await visitor().fetch(`${cluster.vaultUrl}/claims`)
         expect(response.status === 401, `a script gets ${response.status}, not 401`)

@@ -12,7 +12,7 @@ const cluster = await startTestCluster(t)
 const browser = await openBrowser(t)
 const ALICE = 'Alice Platform'
 const alice = 'alice@example.test'
-const hub = cluster.signInUrl
+const hub = cluster.hubUrl
 
 const publish = (name: string, tier: string) =>
   cluster.publish(
