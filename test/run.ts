@@ -73,13 +73,10 @@ async function step(title: string, command: string, args: readonly string[]): Pr
 const LONG =
   /^test\/([\w-]+\.test|e2e\/(?!database-faults)|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
 
-/** Files whose imports are tests that share a process. */
-const GROUPS = ['quick', 'rooms', 'hubs', 'plugin-hubs', 'mezctl', 'msh'].map((name) => `${name}.test.ts`)
-
-/** Every test file, except those that a group imports. */
+/** Every test file, except those that another one imports so that they share its process. */
 function allTests(): string[] {
-  const shared = GROUPS.flatMap((group) =>
-    [...readFileSync(join(import.meta.dirname, group), 'utf8').matchAll(/^import '\.\/(.+)'$/gm)].map(
+  const shared = globSync('test/*.test.ts').flatMap((group) =>
+    [...readFileSync(group, 'utf8').matchAll(/^import '\.\/(.+\.test\.ts)'$/gm)].map(
       ([, file]) => `test/${file}`,
     ),
   )
