@@ -8,16 +8,36 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { startAgent } from '../e2e/start-agent.ts'
 import type { Shot } from './hub-pages.ts'
 
+/** What the functions that run in the page see. */
+declare const history: { pushState(state: null, title: string, url: string): void }
+declare function dispatchEvent(event: Event): void
+
 const DOMAIN = 'northwind.example'
 const ADMIN = `dana@${DOMAIN}`
 const CAROL = `carol@${DOMAIN}`
 
-/** Opens a page of the dashboard, and waits until it shows what it loads. */
+/**
+ * Opens a page of the dashboard, and waits until it shows what it loads. From page to page of the administration the
+ * document stays, as with a click on a link.
+ */
 export async function openPage(page: Page, url: string): Promise<void> {
   await page.unrouteAll({ behavior: 'ignoreErrors' })
-  await page.goto(url)
+  const { pathname, origin } = new URL(url)
+  const isAdmin = pathname.startsWith('/web/admin')
+  if (isAdmin && page.url().startsWith(`${origin}/web/admin`) && (await page.locator('.sidebar').count())) {
+    await follow(page, '/web/admin/nowhere')
+    await page.locator('.admin-main .empty h1').waitFor()
+    await follow(page, url)
+  } else await page.goto(url)
   await page.locator('main h1').first().waitFor()
   await page.locator('.loading').first().waitFor({ state: 'detached' })
+}
+
+async function follow(page: Page, url: string): Promise<void> {
+  await page.evaluate((to) => {
+    history.pushState(null, '', to)
+    dispatchEvent(new Event('popstate'))
+  }, url)
 }
 
 /** A hub with a provider, a database, an agent of its own process, applications, people, and traffic. */
@@ -99,13 +119,19 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     t.teardown(() => agent.stop()),
   )
 
+  const visitor = async (claims: object) => {
+    issuer.person = { email_verified: true, ...claims }
+    const signedIn = hub.visitor()
+    await signedIn.open(`${hub.signInUrl}/web/login?connector=sso`)
+    return signedIn
+  }
   const person = async (claims: object, options: object = {}): Promise<BrowserContext> => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options })
     context.setDefaultTimeout(60_000)
     t.teardown(() => context.close())
     issuer.person = { email_verified: true, ...claims }
     const page = await context.newPage()
-    await page.goto(`${hub.url}/`)
+    await page.goto(`${hub.signInUrl}/web/login?connector=sso`)
     await page.close()
     return context
   }
@@ -114,17 +140,15 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
     email,
     groups,
   })
-  issuer.person = { email_verified: true, ...claimsOf(CAROL, []) }
-  await hub.visitor().open(`${hub.appUrl('grafana')}/`)
+  await (await visitor(claimsOf(CAROL, []))).open(`${hub.appUrl('grafana')}/`)
   for (const [name, paths] of [
     ['lena', ['grafana/', 'grafana/d/orders', 'gitlab/groups/shop', 'jenkins/', 'payroll/']],
     ['marc', ['wiki/handbook/travel', 'wiki/404', 'grafana/500', 'prometheus/alerts']],
   ] as const) {
-    issuer.person = { email_verified: true, ...claimsOf(`${name}@${DOMAIN}`) }
-    const visitor = hub.visitor()
+    const signedIn = await visitor(claimsOf(`${name}@${DOMAIN}`))
     for (const path of paths) {
       const [host = '', ...rest] = path.split('/')
-      await visitor.open(`${hub.appUrl(host)}/${rest.join('/')}`)
+      await signedIn.open(`${hub.appUrl(host)}/${rest.join('/')}`)
     }
   }
   await api('POST', '/users', { name: `nils@${DOMAIN}`, roles: ['interns'] })
@@ -136,7 +160,7 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   await api('POST', '/tokens', { roles: ['app'], ttl_seconds: 3_600, agent_hostname: 'berlin-2' })
 
   return {
-    ...{ hub, issuer, api, app, role, person, claimsOf, target, dir },
+    ...{ hub, issuer, api, app, role, person, visitor, claimsOf, target, dir },
     admin: () => person(claimsOf(ADMIN)),
     carol: () => person(claimsOf(CAROL, [])),
   }

@@ -1,0 +1,247 @@
+/** What an administrator does on the pages, against a real hub with an agent, a provider and a database. */
+import { readFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { openPage } from '../../screenshots/dashboard-pages.ts'
+import { until } from '../../until.ts'
+import { plugIn } from '../webauthn/virtual-key.ts'
+import { api, browser, dashboard, hub, openTab } from './browser.ts'
+
+const at = (page: Page, path: string) => openPage(page, `${hub.url}/web/admin${path}`)
+const dialogOf = (page: Page) => page.locator('dialog[open]')
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).first().click()
+/** What the page says has happened. */
+const said = (page: Page, text: string) => page.locator('.notices', { hasText: text }).waitFor()
+
+t.test(
+  'an application is added, tested from its agent, changed, switched off and on, and removed',
+  async (t) => {
+    const { page, faults } = await openTab(t)
+    const { page: launcher } = await openTab(t)
+    await openPage(launcher, `${hub.url}/`)
+
+    await at(page, '/apps/+')
+    const add = page.locator('form button[type=submit]')
+    await page.getByLabel('Name *').first().fill('Bad Name')
+    await page.getByLabel('Target *').fill('ftp://registry')
+    await page.getByText(/small letters, digits and "-"/).waitFor()
+    await page.getByLabel('Name *').first().fill('grafana')
+    await page.getByText('This name is taken.').waitFor()
+    await page.getByLabel('Name *').first().fill('registry')
+    await page.getByText(/must be SCHEME/).waitFor()
+    await page.getByLabel('Target *').fill(dashboard.target)
+    await page.getByLabel('Labels').fill('team=platform')
+    await page.getByLabel('berlin-1').check()
+    await press(page, 'Test')
+    await page.getByText('Reached', { exact: true }).waitFor()
+    await add.click()
+    await page.getByRole('heading', { name: 'registry', exact: true }).waitFor()
+    await page.locator('.panel .tag.state.good').waitFor()
+    await launcher.getByRole('link', { name: 'registry' }).waitFor()
+
+    await page.getByRole('link', { name: 'Edit', exact: true }).click()
+    await page.getByLabel('Description').first().fill('Images of every service')
+    await page.locator('summary', { hasText: 'Timeouts' }).click()
+    await add.click()
+    await said(page, 'Saved registry.')
+    await launcher.getByText('Images of every service').waitFor()
+
+    await press(page, 'Switch off')
+    await dialogOf(page).getByRole('button', { name: 'Switch off' }).click()
+    await said(page, 'Switched off registry.')
+    await launcher.locator('.card.disabled', { hasText: 'registry' }).waitFor()
+    await press(page, 'Switch on')
+    await dialogOf(page).getByRole('button', { name: 'Switch on' }).click()
+    await launcher.getByRole('link', { name: 'registry' }).waitFor()
+
+    await press(page, 'Remove')
+    const remove = dialogOf(page).getByRole('button', { name: 'Remove' })
+    t.ok(await remove.isDisabled())
+    await dialogOf(page).getByRole('textbox').fill('Registry')
+    t.ok(await remove.isDisabled(), 'the name has to be the same')
+    await dialogOf(page).getByRole('textbox').fill('registry')
+    await remove.click()
+    await said(page, 'Removed registry.')
+    await launcher.getByRole('link', { name: 'registry' }).waitFor({ state: 'detached' })
+    t.strictSame(faults, [])
+  },
+)
+
+t.test('a role is written with a preview, a person gets it, and it is removed', async (t) => {
+  const { page } = await openTab(t)
+  await at(page, '/roles/+')
+  const editor = page.getByLabel('Document')
+  const save = page.getByRole('button', { name: 'Save' })
+  await editor.fill('kind: role\nversion: v1\nmetadata:\n  name: auditors\nspec:\n  alow: {}\n')
+  await page.getByText(/Line 6/).waitFor()
+  await editor.fill(
+    'kind: role\nversion: v1\nmetadata:\n  name: auditors\nspec:\n  allow:\n    app_labels:\n      team: finance\n',
+  )
+  await page.getByText('0 people have this role.').waitFor()
+  await save.click()
+  await said(page, 'Saved auditors.')
+
+  await at(page, '/people')
+  await press(page, 'Add a person')
+  await dialogOf(page).getByLabel('Name *').fill('erik@northwind.example')
+  await dialogOf(page).getByLabel('auditors').check()
+  await dialogOf(page).getByRole('button', { name: 'Add a person' }).click()
+  await page.getByRole('heading', { name: 'erik@northwind.example' }).waitFor()
+  await page.getByLabel('Application').selectOption('payroll')
+  await page.locator('.answer', { hasText: 'Allowed' }).waitFor()
+
+  await at(page, '/roles/auditors')
+  await editor.fill((await editor.inputValue()).replace('finance', 'nobody'))
+  await page.locator('.changes.bad', { hasText: 'erik@northwind.example' }).waitFor()
+  await press(page, 'Remove')
+  await dialogOf(page).getByRole('textbox').fill('auditors')
+  await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
+  await said(page, 'Removed auditors.')
+  await at(page, '/people/erik@northwind.example')
+  await press(page, 'Remove')
+  await dialogOf(page).getByRole('textbox').fill('erik@northwind.example')
+  await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
+  await said(page, 'Removed erik@northwind.example.')
+})
+
+t.test('a lock denies a person, is lifted, and a session is ended', async (t) => {
+  const { page } = await openTab(t)
+  const lena = await dashboard.visitor(dashboard.claimsOf('lena@northwind.example'))
+  await lena.open(`${hub.appUrl('grafana')}/`)
+  const status = async () => (await lena.fetch(`${hub.appUrl('grafana')}/`)).status
+  t.equal(await status(), 200)
+
+  await at(page, '/locks')
+  await press(page, 'Add a lock')
+  await dialogOf(page).getByLabel('Name *').fill('lena@northwind.example')
+  await dialogOf(page).getByLabel('Message').fill('Ask the service desk')
+  await dialogOf(page).getByRole('button', { name: 'Lock', exact: true }).click()
+  await said(page, 'Locked Person lena@northwind.example.')
+  t.equal(await status(), 403)
+  await page.getByRole('button', { name: 'Unlock: Person lena@northwind.example' }).click()
+  await dialogOf(page).getByRole('button', { name: 'Unlock' }).click()
+  await said(page, 'Unlocked')
+  t.equal(await status(), 200)
+
+  await at(page, '/sessions')
+  await page.getByLabel('Filter').fill('lena')
+  const mine = page.getByRole('button', { name: 'End: Sign-in, lena@northwind.example' }).first()
+  await mine.click()
+  await dialogOf(page).getByRole('button', { name: 'End' }).click()
+  await said(page, 'Ended')
+  t.not(await status(), 200)
+})
+
+t.test('a provider is added, tested, changed and removed', async (t) => {
+  const { page } = await openTab(t)
+  const { spec } = dashboard.issuer
+  await at(page, '/sign-in/+')
+  const editor = page.getByLabel('Document')
+  const document = { kind: 'oidc', version: 'v1', metadata: { name: 'partner' }, spec }
+  await editor.fill(JSON.stringify({ ...document, spec: { ...spec, issuer_url: 'ftp://id' } }))
+  await press(page, 'Save')
+  await page.locator('.notice.bad').waitFor()
+  await editor.fill(JSON.stringify(document))
+  await press(page, 'Save')
+  await page.getByRole('heading', { name: 'partner' }).waitFor()
+  await press(page, 'Test')
+  await page
+    .getByRole('table', { name: 'Test the provider' })
+    .getByText('ok', { exact: true })
+    .first()
+    .waitFor()
+  t.notMatch(await page.content(), spec.client_secret, 'the secret stays in the hub')
+  await press(page, 'Remove')
+  await dialogOf(page).getByRole('textbox').fill('partner')
+  await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
+  await said(page, 'Removed partner.')
+})
+
+t.test('an API token works until it is removed, and a passkey link enrols', async (t) => {
+  const { page } = await openTab(t)
+  await at(page, '/tokens')
+  await press(page, 'Add an API token')
+  await dialogOf(page).getByLabel('Name *').fill('ci')
+  await dialogOf(page).getByLabel('admin').check()
+  await dialogOf(page).getByRole('button', { name: 'Create the token' }).click()
+  const token = await dialogOf(page).locator('.copyable code').textContent()
+  await press(page, 'Done')
+  const use = () =>
+    hub.visitor().fetch(`${hub.url}/v1/webapi/apps`, { headers: { authorization: `Bearer ${token}` } })
+  t.equal((await use()).status, 200)
+  await page.getByRole('button', { name: 'Remove: ci' }).click()
+  await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
+  await said(page, 'Removed ci.')
+  t.equal((await use()).status, 401)
+  t.notMatch(await page.content(), token ?? '', 'the token is not shown again')
+
+  await at(page, '/people/nils@northwind.example')
+  await press(page, 'Enrolment link')
+  await page.getByLabel('Signs in with this passkey').check()
+  await press(page, 'Create a link')
+  const link = (await dialogOf(page).locator('.copyable code').textContent()) ?? ''
+  t.match(link, `${hub.signInUrl}/web/enrol#`)
+  const context = await browser.newContext({ ignoreHTTPSErrors: true })
+  t.teardown(() => context.close())
+  const nils = await context.newPage()
+  await plugIn(nils)
+  await nils.goto(link)
+  await nils.locator('[data-go]').click()
+  await nils.locator('[data-when="done"] a').click()
+  await nils.locator('h1').waitFor()
+  t.match(await nils.textContent('main'), 'On leave until Monday', 'signed in, and locked')
+})
+
+t.test('requests are found by filter and live, and exported', async (t) => {
+  const { page } = await openTab(t)
+  await at(page, '/requests?type=app.request')
+  await page.getByLabel('Reason').waitFor()
+  await page.getByLabel('Application', { exact: true }).fill('jenkins')
+  await page.locator('tbody tr', { hasText: 'app_unreachable' }).first().waitFor()
+  await until(async () => (await page.locator('tbody tr', { hasText: 'grafana' }).count()) === 0, 'one app')
+  for (const [name, mark] of [
+    ['CSV', /^"?id|type/],
+    ['JSON', /^\{"/],
+  ] as const) {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name, exact: true }).click(),
+    ])
+    const text = readFileSync(await download.path(), 'utf8')
+    t.match(text, mark)
+    t.match(text, 'jenkins', 'the export has the filter of the page')
+    t.notMatch(text, 'gitlab')
+  }
+  await page.getByLabel('Application', { exact: true }).fill('')
+  await press(page, 'Follow live')
+  const marc = await dashboard.visitor(dashboard.claimsOf('marc@northwind.example'))
+  t.equal((await marc.open(`${hub.appUrl('grafana')}/just-now`)).status, 200)
+  const row = page.locator('tbody tr', { hasText: '/just-now' })
+  await row.waitFor()
+  await row.getByRole('link').click()
+  await page.getByText('/just-now').waitFor()
+})
+
+t.test('two administrators: each sees the other’s change, and a conflict loses nothing', async (t) => {
+  const { page: one } = await openTab(t)
+  await at(one, '/roles/interns')
+  const editor = one.getByLabel('Document')
+  await editor.fill(`${await editor.inputValue()}# mine\n`)
+  await dashboard.role('interns', { allow: { app_labels: { audience: ['all', 'stage'] } } })
+  const alert = one.getByRole('alert')
+  await alert.getByText('stage').waitFor({ timeout: 2_000 })
+  t.match(await editor.inputValue(), '# mine')
+  t.ok(await one.getByRole('button', { name: 'Save' }).isDisabled())
+  await alert.getByRole('button', { name: 'Use theirs' }).click()
+  t.match(await editor.inputValue(), 'stage')
+
+  await at(one, '/apps/wiki?edit')
+  await one.getByLabel('Description').first().fill('Mine')
+  const wiki = await api<{ metadata: { labels: object }; spec: object }>('GET', '/apps/wiki')
+  await api('PUT', '/apps/wiki', {
+    ...{ kind: 'app', version: 'v1', spec: wiki.spec },
+    metadata: { name: 'wiki', description: 'Theirs', labels: wiki.metadata.labels },
+  })
+  await one.getByRole('alert').getByText('Somebody else changed this application').waitFor({ timeout: 2_000 })
+  t.equal(await one.getByLabel('Description').first().inputValue(), 'Mine')
+})

@@ -1,0 +1,145 @@
+/** The launcher as people use it. */
+import t from 'tap'
+import { openPage } from '../../screenshots/dashboard-pages.ts'
+import { administrator, api, browser, dashboard, HOSTILE, hub, openTab, violations } from './browser.ts'
+
+const { claimsOf, person } = dashboard
+const names = (page: import('playwright-core').Page) => page.locator('.card.app h3').allTextContents()
+
+t.test('a person finds their own applications, and nothing else', async (t) => {
+  const { page, faults } = await openTab(t)
+  await openPage(page, `${hub.url}/`)
+  const mine = [
+    ...['GitLab', 'Jenkins', 'Orders database', 'Grafana', 'Prometheus', 'Zabbix'],
+    ...['Mattermost', 'Payroll', 'Wiki'],
+  ]
+  t.strictSame(await names(page), mine)
+  const card = (name: string) => page.locator('.card', { hasText: name })
+  t.equal(await page.getByRole('link', { name: 'Grafana' }).getAttribute('href'), `${hub.appUrl('grafana')}/`)
+  t.match(await card('Orders database').textContent(), 'msh app login orders-db')
+  t.match(await card('Jenkins').textContent(), 'Not responding')
+  t.match(await card('Payroll').textContent(), 'Passkey')
+  t.equal(await page.getByRole('link', { name: 'Zabbix' }).count(), 0, 'an app that is switched off')
+
+  await page.keyboard.press('/')
+  await page.keyboard.type('moni')
+  t.strictSame(await names(page), ['Grafana', 'Prometheus', 'Zabbix'])
+  await page.keyboard.press('Tab')
+  t.equal(await page.evaluate('document.activeElement.textContent'), 'Grafana', '156 the card is next')
+  await page.keyboard.press('/')
+  await page.keyboard.press('Escape')
+  t.equal((await names(page)).length, mine.length, 'Escape clears the search')
+
+  await page.getByRole('link', { name: 'Wiki' }).click()
+  await page.waitForURL(`${hub.appUrl('wiki')}/`)
+  faults.length = 0
+  await openPage(page, `${hub.url}/`)
+  t.strictSame(await names(page), ['Wiki', ...mine], 'opened recently')
+  t.strictSame(faults, [])
+})
+
+t.test('151 153 the pages run only files of the hub, and nobody can frame them', async (t) => {
+  const { page } = await openTab(t)
+  for (const path of ['/', '/web/admin']) {
+    const headers = (await page.goto(hub.url + path))!.headers()
+    const policy = headers['content-security-policy'] ?? ''
+    t.match(policy, "script-src 'self'")
+    t.notMatch(policy, /unsafe|https:|\*/)
+    for (const part of ["frame-ancestors 'none'", "require-trusted-types-for 'script'"]) t.match(policy, part)
+    t.match(headers, {
+      'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin',
+      'cache-control': 'no-store',
+    })
+  }
+})
+
+t.test('155 a lock and the end of a session reach an open page within two seconds', async (t) => {
+  const name = 'olga@northwind.example'
+  const { page } = await openTab(t, await person(claimsOf(name)))
+  await openPage(page, `${hub.url}/`)
+  const lock = await api<{ id: string }>('POST', '/locks', {
+    target: { user: name },
+    message: 'coffee break',
+  })
+  await page.getByText('coffee break').waitFor({ timeout: 2_000 })
+  t.equal(await page.locator('.card.app').count(), 0)
+  await api('DELETE', `/locks/${lock.id}`)
+  await page.getByRole('link', { name: 'Grafana' }).waitFor({ timeout: 2_000 })
+  for (const { id } of await api<{ id: string }[]>('GET', `/sessions?user=${name}`))
+    await api('DELETE', `/sessions/${id}`).catch(() => {})
+  await page.getByRole('dialog', { name: 'You are signed out' }).waitFor({ timeout: 2_000 })
+  t.strictSame(await violations(page), [])
+})
+
+t.test('a person without an application is told what to do, and cannot administer', async (t) => {
+  const { page } = await openTab(t, await dashboard.carol())
+  await page.goto(`${hub.url}/`)
+  await page.getByRole('heading', { name: 'You have no applications yet' }).waitFor()
+  t.match(await page.textContent('main'), 'carol@northwind.example')
+  t.strictSame(await violations(page), [])
+  t.equal((await page.goto(`${hub.url}/web/admin`))?.status(), 403)
+})
+
+t.test('while the hub does not respond the page says so, and continues by itself', async (t) => {
+  const { page } = await openTab(t)
+  let fails = true
+  await page.route('**/v1/webapi/me/apps*', (route) =>
+    fails ? route.fulfill({ status: 503, json: { code: 'database', detail: HOSTILE } }) : route.fallback(),
+  )
+  await page.goto(`${hub.url}/`)
+  t.match(await page.getByRole('alert').textContent(), HOSTILE)
+  fails = false
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('link', { name: 'Grafana' }).waitFor()
+})
+
+t.test('without script the applications are links', async (t) => {
+  const storageState = await administrator.storageState()
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    javaScriptEnabled: false,
+    storageState,
+  })
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  await page.goto(`${hub.url}/`)
+  t.equal(await page.getByRole('link', { name: 'wiki' }).getAttribute('href'), `${hub.appUrl('wiki')}/`)
+  t.match(await page.textContent('main'), 'msh app login orders-db')
+  await page.goto(`${hub.url}/web/admin`)
+  t.match(await page.textContent('main'), 'mezctl')
+})
+
+t.test('2,000 applications: a page of cards at once, the others as the person scrolls', async (t) => {
+  const { page } = await openTab(t)
+  const apps = Array.from({ length: 2_000 }, (_, index) => ({
+    ...{
+      name: `app-${index}`,
+      display_name: `App ${index}`,
+      description: 'One of many',
+      group: `G${index % 40}`,
+    },
+    ...{ icon: null, protocol: 'http', labels: { env: 'prod' }, state: 'ready', requirements: [] },
+    url: hub.appUrl(`app-${index}`),
+  }))
+  await page.route('**/v1/webapi/me/apps*', (route) => route.fulfill({ json: apps }))
+  await page.goto(`${hub.url}/`)
+  await page.locator('.card.app a').first().waitFor()
+  const shown = await page.locator('.card.app').count()
+  t.ok(shown <= 240, `${shown} cards`)
+  await page.getByRole('searchbox').fill('app 1999')
+  t.strictSame(await names(page), ['App 1999'])
+  await page.getByRole('searchbox').fill('')
+  await page.mouse.wheel(0, 100_000)
+  await page.locator('.card.app').nth(shown).waitFor()
+})
+
+t.test('152 154 no link runs a script, and a table of events runs no formula', async (t) => {
+  await t.rejects(dashboard.app('script', {}, {}, '', { uri: 'javascript:alert(1)' }))
+  await dashboard.visitor(claimsOf('=cmd()@northwind.example'))
+  const dana = await dashboard.visitor(claimsOf('dana@northwind.example'))
+  const { headers, text } = await dana.fetch(`${hub.url}/v1/webapi/audit/export?format=csv&type=user.login`)
+  t.match(headers['content-disposition'], 'attachment; filename="audit.csv"')
+  t.match(text, /,'=cmd\(\)@northwind\.example,/)
+  t.notMatch(text, /(^|,)=cmd/m)
+})
