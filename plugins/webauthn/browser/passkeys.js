@@ -13,6 +13,7 @@
     InvalidStateError: 'This passkey has already been added.',
     SecurityError: 'This page is not allowed to use your passkey.',
     AbortError: 'This was cancelled. Try again.',
+    NotSupportedError: 'This browser cannot use this kind of passkey.',
   }
 
   function say(text, bad = false) {
@@ -143,6 +144,11 @@
         busy = false
         // The button, or the end of the offer, has cancelled it.
         if (error.name === 'AbortError') continue
+        // Nobody has asked for it yet, and the button remains.
+        if (error.name === 'NotSupportedError') {
+          card.querySelector('[data-autofill]').hidden = true
+          return
+        }
         return void say(REASONS[error.name] ?? error.message, true)
       } finally {
         clearTimeout(late)
