@@ -29,7 +29,15 @@ function Launcher({ user }: View) {
   ])
   const me = useResource<{ locked: { message: string | null } | null }>('/me', ['user', 'lock', 'role'])
   const found = useMemo(() => matching(data ?? [], query), [data, query])
-  if (!data) return error ? <Failure error={error} /> : <Waiting />
+  if (!data)
+    return (
+      <>
+        <div class="page-head">
+          <h1>{t('applications')}</h1>
+        </div>
+        {error ? <Failure error={error} /> : <Waiting />}
+      </>
+    )
   const locked = me.data?.locked
   if (data.length === 0)
     return (

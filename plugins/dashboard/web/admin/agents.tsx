@@ -120,7 +120,7 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
   )
 }
 
-/** Creates a join token, shows the command that spends it, and notices when the agent has joined. */
+/** A button that opens the dialog. */
 export function AddAgent({
   known,
   class: style,
@@ -132,12 +132,13 @@ export function AddAgent({
     <DialogButton
       text={a('addAgent')}
       class={style}
-      dialog={(close) => <Adding known={known} onClose={close} />}
+      dialog={(close) => <AddAgentDialog known={known} onClose={close} />}
     />
   )
 }
 
-function Adding({ known, onClose }: { readonly known: readonly Agent[]; onClose(): void }) {
+/** Creates a join token, shows the command that spends it, and notices when the agent has joined. */
+export function AddAgentDialog({ known, onClose }: { readonly known: readonly Agent[]; onClose(): void }) {
   const [hostname, setHostname] = useState('')
   const [ttl, setTtl] = useState('3600')
   const [made, setMade] = useState<Responses['POST /tokens'] | null>(null)

@@ -64,10 +64,17 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
   // The same check as saving makes, so that the form cannot accept what the hub refuses.
   useEffect(() => {
     if (!touched || name === '' || spec.uri === '') return
+    let latest = true
     const timer = setTimeout(() => {
-      check({ ...draft, spec: { ...spec, agents: [] } }).then(setFaults, () => {})
+      check({ ...draft, spec: { ...spec, agents: [] } }).then(
+        (found) => latest && setFaults(found),
+        () => {},
+      )
     }, CHECK_MS)
-    return () => clearTimeout(timer)
+    return () => {
+      latest = false
+      clearTimeout(timer)
+    }
   }, [draft, touched])
 
   const submit = async () => {

@@ -4,12 +4,16 @@ type Event = Responses['GET /audit'][number]
 
 const RETRY_MS = 2_000
 
-/** Calls back with events as they happen, until the returned function is called. Connects again after a failure. */
-export function followAudit(onEvents: (events: readonly Event[]) => void): () => void {
+/**
+ * Calls back with events as they happen, until the returned function is called. Connects again after a failure. Events from
+ * before a connection do not arrive on it: `onOpen` is when to load them.
+ */
+export function followAudit(onEvents: (events: readonly Event[]) => void, onOpen: () => void): () => void {
   const stop = new AbortController()
   const read = async () => {
     const response = await fetch('/v1/webapi/audit/tail', { signal: stop.signal })
     if (!response.ok || !response.body) throw new Error(`status ${response.status}`)
+    onOpen()
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let rest = ''
     for (;;) {

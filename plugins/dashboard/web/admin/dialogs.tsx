@@ -86,7 +86,12 @@ interface DialogProps {
 export function Dialog({ title, children, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  useEffect(() => {
+    const { current } = dialog
+    current?.showModal()
+    // Returns the focus to the button that opened it, whatever has closed it.
+    return () => current?.close()
+  }, [])
   return (
     <dialog
       ref={dialog}

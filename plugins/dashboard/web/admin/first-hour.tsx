@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { AddAgent } from './agents.tsx'
+import { AddAgentDialog } from './agents.tsx'
 import { Section } from './parts.tsx'
 import { BASE, to } from './router.ts'
 import { a } from './text.ts'
@@ -14,6 +14,8 @@ const HIDDEN = 'mezite.first-hour.hidden'
  */
 export function FirstHour() {
   const [hidden, setHidden] = useState(() => localStorage.getItem(HIDDEN) === 'yes')
+  /** The dialog stays when its step is done, to say so. */
+  const [adding, setAdding] = useState(false)
   const connectors = useResource<Responses['GET /connectors']>('/connectors', ['connector'])
   const agents = useResource<Responses['GET /agents']>('/agents', ['agent', 'app'])
   const apps = useResource<Responses['GET /apps']>('/apps', ['app', 'agent', 'session'])
@@ -44,7 +46,11 @@ export function FirstHour() {
       title: a('stepAgent'),
       help: a('stepAgentHelp'),
       done: agents.data.some(({ connected }) => connected),
-      action: <AddAgent known={agents.data} class="" />,
+      action: (
+        <button type="button" onClick={() => setAdding(true)}>
+          {a('addAgent')}
+        </button>
+      ),
     },
     {
       title: a('stepApp'),
@@ -109,6 +115,7 @@ export function FirstHour() {
           </li>
         ))}
       </ol>
+      {adding && <AddAgentDialog known={agents.data} onClose={() => setAdding(false)} />}
     </Section>
   )
 }

@@ -2,18 +2,22 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import { useResource } from '../live.ts'
 import { ActionError, Dialog, DialogButton, useAction } from './dialogs.tsx'
+import { CheckField } from './fields.tsx'
 import { Copyable, Nothing, Section, Shown, Table, Time } from './parts.tsx'
+import type { Person } from './people.tsx'
 import { a } from './text.ts'
 
 interface Passkey {
   readonly id: string
-  readonly name: string
+  /** Null for an enrolment link that nobody has used yet. */
+  readonly name: string | null
   readonly created: string
   readonly last_used: string | null
 }
 
 /** A person's passkeys, and a link with which they add one. Nothing without the plugin for passkeys. */
-export function Passkeys({ user }: { readonly user: string }) {
+export function Passkeys({ person }: { readonly person: Person }) {
+  const { name: user } = person
   const keys = useResource<readonly Passkey[]>(`/users/${encodeURIComponent(user)}/mfa`, [
     'user',
     'key',
@@ -27,7 +31,7 @@ export function Passkeys({ user }: { readonly user: string }) {
         <DialogButton
           text={a('enrolmentLink')}
           class="plain small"
-          dialog={(close) => <EnrolmentLink user={user} onClose={close} />}
+          dialog={(close) => <EnrolmentLink person={person} onClose={close} />}
         />
       }
     >
@@ -38,7 +42,7 @@ export function Passkeys({ user }: { readonly user: string }) {
             rows={rows}
             keyOf={({ id }) => id}
             columns={[
-              { title: a('name'), cell: (key) => key.name },
+              { title: a('name'), cell: (key) => key.name ?? a('enrolmentLink') },
               { title: a('created'), cell: (key) => <Time at={key.created} /> },
               { title: a('lastUsed'), cell: (key) => <Time at={key.last_used} /> },
             ]}
@@ -50,19 +54,32 @@ export function Passkeys({ user }: { readonly user: string }) {
   )
 }
 
-function EnrolmentLink({ user, onClose }: { readonly user: string; onClose(): void }) {
+function EnrolmentLink({ person, onClose }: { readonly person: Person; onClose(): void }) {
+  const { name: user, connector } = person
   const [link, setLink] = useState<string | null>(null)
+  const connectors = useResource<readonly unknown[]>('/connectors', ['connector'])
+  const [chosen, setChosen] = useState<boolean | null>(null)
+  const signsIn = chosen ?? connectors.data?.length === 0
   const action = useAction()
   const create = () =>
     action.run(async () => {
       const made = await call<{ link: string }>('POST', `/users/${encodeURIComponent(user)}/mfa`, {
         type: 'webauthn',
+        ...(connector === null && signsIn ? { sign_in: true } : {}),
       })
       setLink(made.link)
     })
   return (
     <Dialog title={a('enrolmentLink')} onClose={onClose}>
       <p>{a('enrolmentHelp', { name: user })}</p>
+      {connector === null && link === null && (
+        <CheckField
+          label={a('passkeyOnly')}
+          help={a('passkeyOnlyHelp')}
+          value={signsIn}
+          onChange={setChosen}
+        />
+      )}
       {link && <Copyable text={link} />}
       <ActionError error={action.error} />
       <div class="actions">

@@ -134,7 +134,7 @@ function One({ person }: { readonly person: Person | undefined }) {
         />
       </div>
       <Explain user={name} />
-      <Passkeys user={name} />
+      <Passkeys person={person} />
       <PersonSessions user={name} />
     </>
   )

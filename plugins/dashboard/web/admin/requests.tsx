@@ -85,6 +85,9 @@ const matches = (event: Event, filter: Filter): boolean =>
     return event[member] === value
   })
 
+/** An event may arrive with a page of the trail and live. */
+const distinct = (events: readonly Event[]) => [...new Map(events.map((event) => [event.id, event])).values()]
+
 /** The audit trail with its filters, live or by pages; or all events of one request. */
 export function Requests({ name }: { readonly name: string }) {
   return name === '' ? <Trail /> : <OneRequest id={name} />
@@ -113,10 +116,13 @@ function Trail() {
   useEffect(() => void load(), [search])
   useEffect(() => {
     if (!live) return
-    return followAudit((fresh) => {
-      const wanted = fresh.filter((event) => matches(event, filter))
-      if (wanted.length > 0) setEvents((old) => [...wanted.toReversed(), ...(old ?? [])].slice(0, MOST_LIVE))
-    })
+    return followAudit(
+      (fresh) => {
+        const wanted = fresh.filter((event) => matches(event, filter)).toReversed()
+        if (wanted.length > 0) setEvents((old) => distinct([...wanted, ...(old ?? [])]).slice(0, MOST_LIVE))
+      },
+      () => void load(),
+    )
   }, [live, search])
 
   const set = (name: string, value: string) => {

@@ -69,6 +69,8 @@ export const sentences: Catalogue<typeof english> = {
   noTokensHelp: 'Programme rufen damit die API auf.',
   noVotesHelp: 'Die Person hat keine Rolle, daher wird der Zugriff verweigert.',
   openApp: '{name} anzeigen',
+  passkeyOnly: 'Meldet sich mit diesem Passkey an',
+  passkeyOnlyHelp: 'Für Personen ohne Konto bei einem Identitätsanbieter.',
   peopleHelp: 'Alle, die sich angemeldet haben oder hinzugefügt wurden.',
   peopleWithRole: '{count} Personen haben diese Rolle.',
   personAdded: '{name} wurde hinzugefügt.',

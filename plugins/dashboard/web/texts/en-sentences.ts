@@ -63,6 +63,8 @@ export const sentences = {
   noTokensHelp: 'Programs use them to call the API.',
   noVotesHelp: 'The person has no role, so access is denied.',
   openApp: 'Show {name}',
+  passkeyOnly: 'Signs in with this passkey',
+  passkeyOnlyHelp: 'For people without an account at an identity provider.',
   peopleHelp: 'Everybody who has signed in or was added.',
   peopleWithRole: '{count} people have this role.',
   personAdded: 'Added {name}.',
