@@ -242,6 +242,6 @@ t.test('two administrators: each sees the other’s change, and a conflict loses
     ...{ kind: 'app', version: 'v1', spec: wiki.spec },
     metadata: { name: 'wiki', description: 'Theirs', labels: wiki.metadata.labels },
   })
-  await one.getByRole('alert').getByText('Somebody else changed this application').waitFor({ timeout: 2_000 })
+  await one.getByRole('alert').getByText('Somebody else saved this').waitFor({ timeout: 2_000 })
   t.equal(await one.getByLabel('Description').first().inputValue(), 'Mine')
 })

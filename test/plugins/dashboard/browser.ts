@@ -9,9 +9,13 @@ import { openDashboard } from '../../screenshots/dashboard-pages.ts'
 /** What the functions that run in the page see. */
 declare const window: { pwned?: boolean; axe?: unknown }
 declare const axe: {
-  run(options: object): Promise<{ violations: { id: string; nodes: { target: unknown }[] }[] }>
+  run(
+    context: unknown,
+    options: object,
+  ): Promise<{ violations: { id: string; nodes: { target: unknown }[] }[] }>
 }
 declare const document: {
+  querySelector(selector: string): unknown
   querySelectorAll(selector: string): { length: number }
   documentElement: { scrollWidth: number; clientWidth: number }
 }
@@ -49,10 +53,13 @@ export async function openTab(
   return { page, faults }
 }
 
-/** Ids of the accessibility rules that the page breaks. */
+/** Ids of the accessibility rules that the page breaks, or its open dialog, which makes the rest inert. */
 export async function violations(page: Page, rules: object = { runOnly: RULES }): Promise<string[]> {
   if (await page.evaluate(() => window.axe === undefined)) await page.evaluate(AXE)
-  const { violations: found } = await page.evaluate((options) => axe.run(options), rules)
+  const { violations: found } = await page.evaluate(
+    (options) => axe.run(document.querySelector('dialog[open]') ?? document, options),
+    rules,
+  )
   return found.map(
     ({ id, nodes }) => `${id} ${JSON.stringify(nodes.slice(0, 3).map(({ target }) => target))}`,
   )
