@@ -121,7 +121,7 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 }
 
 /** A button that opens the dialog. */
-export function AddAgent({
+function AddAgent({
   known,
   class: style,
 }: {
