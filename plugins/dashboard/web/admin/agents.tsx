@@ -121,13 +121,7 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 }
 
 /** A button that opens the dialog. */
-function AddAgent({
-  known,
-  class: style,
-}: {
-  readonly known: readonly Agent[]
-  readonly class: string
-}) {
+function AddAgent({ known, class: style }: { readonly known: readonly Agent[]; readonly class: string }) {
   return (
     <DialogButton
       text={a('addAgent')}
