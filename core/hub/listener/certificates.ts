@@ -39,8 +39,6 @@ export interface Certificates {
   covers(host: string): { readonly ok: boolean; readonly sans: readonly string[] }
   /** True for a development certificate, which disables HSTS. */
   readonly development: boolean
-  /** PEM of the authority that clients must trust for a development certificate, or null. */
-  readonly developmentCa: string | null
   close(): void
 }
 
@@ -136,7 +134,6 @@ export async function createCertificates(options: CertificatesOptions): Promise<
     expiries,
     covers: (host) => ({ ok: namesHost(appsPair(), host), sans: appsPair().sans }),
     development,
-    developmentCa: development ? (main.cert.split(/(?=-----BEGIN)/)[1] ?? null) : null,
     close() {
       clearInterval(timer)
       clearInterval(warning)

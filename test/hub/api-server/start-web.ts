@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -91,13 +91,14 @@ export async function startWeb(
     ...front,
   })
   const { port } = await theFront.listen()
+  const ca = readFileSync(join(dataDir, 'development-ca.pem'), 'utf8')
   /** Sends text over TLS, resolves with everything that came back. */
   const raw = (text: string, servername: string | null = 'hub.mezite.localhost'): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = connect({
         port,
         host: '127.0.0.1',
-        ca: certificates.developmentCa!,
+        ca,
         ...(servername === null ? { checkServerIdentity: () => undefined } : { servername }),
       })
       let got = ''
@@ -137,7 +138,7 @@ export async function startWeb(
     /** Requests that the host router or the parser refused. */
     refusals,
     front: theFront,
-    ca: certificates.developmentCa!,
+    ca,
     async stop() {
       await theFront.close()
       browsers.close()
