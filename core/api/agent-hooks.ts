@@ -1,6 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { HookTree } from '../kernel/hook.ts'
-import { first, tells } from '../kernel/hook.ts'
+import { first, type HookTree, tells } from '../kernel/hook.ts'
 import { lifecycleHooks } from './lifecycle-hooks.ts'
 
 /** The target that the agent connects to for one stream of the tunnel. */

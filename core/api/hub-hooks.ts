@@ -1,5 +1,4 @@
-import type { HookCalls, HookTree } from '../kernel/hook.ts'
-import { first, series, tells, votes, waterfall } from '../kernel/hook.ts'
+import { first, type HookCalls, type HookTree, series, tells, votes, waterfall } from '../kernel/hook.ts'
 import { serviceRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { AuditEvent } from './audit.ts'

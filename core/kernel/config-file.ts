@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { ConfigProblem, ValueProblem } from './config-check.ts'
-import { printPath } from './config-check.ts'
+import { type ConfigProblem, printPath, type ValueProblem } from './config-check.ts'
 import { MezError, messageOf } from './error.ts'
 
 /** A configuration file: its value, and the line of each key. */

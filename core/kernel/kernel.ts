@@ -1,5 +1,4 @@
-import type { Clock } from './clock.ts'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { checkPluginConfig, configError } from './config-check.ts'
 import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'

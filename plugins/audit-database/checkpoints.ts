@@ -1,5 +1,4 @@
-import type { Clock, Database, Log, Transaction } from '@mezite/core'
-import { messageOf } from '@mezite/core'
+import { type Clock, type Database, type Log, messageOf, type Transaction } from '@mezite/core'
 import { sql } from 'kysely'
 import { hashOf, type Link } from './chain.ts'
 import { lockTrail } from './chain-writer.ts'

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Database, Log } from '@mezite/core'
-import { messageOf } from '@mezite/core'
+import { type Database, type Log, messageOf } from '@mezite/core'
 import { lastSeq, readEvents } from './event-query.ts'
 
 const POLL_MS = 500

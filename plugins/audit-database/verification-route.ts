@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Audit, Database, Log, WebRoutes } from '@mezite/core'
-import { messageOf, Problem, Type } from '@mezite/core'
+import { type Audit, type Database, type Log, messageOf, Problem, Type, type WebRoutes } from '@mezite/core'
 import { recordRead } from './audit-routes.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { type Noted, verifyTrail } from './verification.ts'

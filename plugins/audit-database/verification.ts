@@ -1,7 +1,6 @@
 import type { Database, Transaction } from '@mezite/core'
 import { sql } from 'kysely'
-import type { Link } from './chain.ts'
-import { hashOf } from './chain.ts'
+import { hashOf, type Link } from './chain.ts'
 import { ChainCheck, type Finding, type TrailRow } from './chain-check.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 import { type Checkpoint, read, readStart, type Signed, type Start } from './statement.ts'

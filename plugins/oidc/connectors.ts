@@ -1,17 +1,18 @@
 import type { JsonWebKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type {
-  Actor,
-  Clock,
-  Revisions,
-  RunningChange,
-  SecretBox,
-  Sessions,
-  Transaction,
-  Users,
-  View,
+import {
+  type Actor,
+  type Clock,
+  entityTags,
+  Problem,
+  type Revisions,
+  type RunningChange,
+  type SecretBox,
+  type Sessions,
+  type Transaction,
+  type Users,
+  type View,
 } from '@mezite/core'
-import { entityTags, Problem } from '@mezite/core'
 import { isPrivateKey, publicJwkOf } from './client-key.ts'
 import type { ConnectorDocument } from './connector-resource.ts'
 import type { OidcTables } from './migrations.ts'

@@ -1,4 +1,3 @@
-import type { SignInDesk, Users } from '@mezite/core'
 import {
   type Clock,
   databaseProblem,
@@ -6,8 +5,10 @@ import {
   type Log,
   Problem,
   type PublicNames,
+  type SignInDesk,
   SignInFailure,
   type SignInMethod,
+  type Users,
 } from '@mezite/core'
 import * as client from 'openid-client'
 import type { Attempt, createAttempts } from './attempts.ts'

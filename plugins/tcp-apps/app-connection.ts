@@ -1,7 +1,13 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '@mezite/core'
-import type { EndReason } from '@mezite/core/protocol'
-import { type Admission, type Pipe, resetStream, StreamPipe, type UnreadBudget } from '@mezite/core/protocol'
+import {
+  type Admission,
+  type EndReason,
+  type Pipe,
+  resetStream,
+  StreamPipe,
+  type UnreadBudget,
+} from '@mezite/core/protocol'
 import type { Deps } from './deps.ts'
 import { dialFailure, refuseStream } from './stream-refusal.ts'
 

@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls'
-import type { EndReason } from '@mezite/core/protocol'
 import {
   addressKey,
   type ConnectionInfo,
   createRateLimit,
+  type EndReason,
   type NamedProtocol,
   type RateLimit,
   TCP_ALPN,

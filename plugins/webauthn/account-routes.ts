@@ -12,8 +12,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Deps, Request } from './deps.ts'
-import { isLocal } from './deps.ts'
+import { type Deps, isLocal, type Request } from './deps.ts'
 import { dropMarks } from './mfa-records.ts'
 import type { Who } from './passkeys.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isMezError, Problem, type RunningChange, Type, type User, type WebRoutes } from '@mezite/core'
-import type { Deps, Request } from './deps.ts'
-import { isLocal, LOCAL_ISSUER, PASSKEY } from './deps.ts'
+import { type Deps, isLocal, LOCAL_ISSUER, PASSKEY, type Request } from './deps.ts'
 import { enrolUrl } from './enrol-routes.ts'
 
 const admin = { config: { access: 'admin' } } as const

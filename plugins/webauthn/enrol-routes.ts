@@ -13,8 +13,7 @@ import {
   sentHome,
   text,
 } from './challenge.ts'
-import type { Deps, Request } from './deps.ts'
-import { isLocal, PASSKEY } from './deps.ts'
+import { type Deps, isLocal, PASSKEY, type Request } from './deps.ts'
 import { linkRefused } from './enrolment-links.ts'
 import { askNewKey, takeNewKey } from './registration-challenge.ts'
 

@@ -1,7 +1,6 @@
 import type { RunningChange, Session, User } from '@mezite/core'
 import { sha256 } from './challenge.ts'
-import type { Deps } from './deps.ts'
-import { PASSKEY } from './deps.ts'
+import { type Deps, PASSKEY } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
 
 /** The mark that an assertion by this passkey leaves in a session; it is removed with the passkey. */

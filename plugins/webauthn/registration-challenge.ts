@@ -1,8 +1,7 @@
 import type { User } from '@mezite/core'
 import { generateRegistrationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
-import type { Deps } from './deps.ts'
-import { isLocal } from './deps.ts'
+import { type Deps, isLocal } from './deps.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
 
 /** Creates a challenge for a new passkey. A passkey for sign-in must be stored on the authenticator; others need not be. */

@@ -14,8 +14,7 @@ import {
   takeAssertion,
   text,
 } from './challenge.ts'
-import type { Deps, Reply, Request } from './deps.ts'
-import { isLocal, PASSKEY } from './deps.ts'
+import { type Deps, isLocal, PASSKEY, type Reply, type Request } from './deps.ts'
 import { markOf } from './mfa-records.ts'
 
 /** Ties a sign-in to the browser that began it, before there is a session. */

@@ -1,5 +1,4 @@
-import type { Pages } from '../../api/pages.ts'
-import { html } from '../../api/pages.ts'
+import { html, type Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { parseHost } from './host.ts'

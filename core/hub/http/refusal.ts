@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Pages } from '../../api/pages.ts'
-import { html } from '../../api/pages.ts'
+import { html, type Pages } from '../../api/pages.ts'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo, RequestHead, StreamRequest } from '../../api/protocol.ts'
 import { texts } from '../pages/texts.ts'

@@ -2,8 +2,14 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
-import type { Brand, Markup, PageAsset, PageLayout, Pages } from '../../api/pages.ts'
-import { html } from '../../api/pages.ts'
+import {
+  type Brand,
+  html,
+  type Markup,
+  type PageAsset,
+  type PageLayout,
+  type Pages,
+} from '../../api/pages.ts'
 import type { HomeLink } from '../../api/sign-in.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
 import { brandTokens } from './colour.ts'

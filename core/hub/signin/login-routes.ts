@@ -59,7 +59,7 @@ export function beginLogin(
   if (!found) {
     const required = publicNames.appsOidcConnector === wanted
     const detail = required
-      ? `Applications require the connector ${wanted}, which does not exist.`
+      ? `Sign-in to applications is not available. Ask your administrator: \`proxy.apps_oidc_connector\` names ${wanted}, which does not exist.`
       : 'This way to sign in no longer exists. Open the page again.'
     throw new Problem(required ? 503 : 404, 'sign_in_unavailable', detail)
   }

@@ -1,5 +1,4 @@
-import type { Markup } from '../../../api/pages.ts'
-import { html } from '../../../api/pages.ts'
+import { html, type Markup } from '../../../api/pages.ts'
 import { icon } from '../../pages/icons.ts'
 import type { Texts } from '../../pages/texts.ts'
 

@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { Language, Markup, PageLayout, Pages } from '../../../api/pages.ts'
-import { html } from '../../../api/pages.ts'
+import { html, type Language, type Markup, type PageLayout, type Pages } from '../../../api/pages.ts'
 import type { SignInForm } from '../../../api/sign-in.ts'
 import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'

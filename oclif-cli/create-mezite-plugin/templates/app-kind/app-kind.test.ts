@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { conformDialer, conformPlugin, conformTest, testTarget } from '@mezite/core/testing'
 import agent from './agent.ts'
