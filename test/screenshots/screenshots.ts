@@ -4,9 +4,10 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { BrowserContext } from 'playwright-core'
+import type { BrowserContext, Page, Route } from 'playwright-core'
 import { openBrowser } from '../e2e/open-browser.ts'
-import { dashboardShots, openDashboard } from './dashboard-pages.ts'
+import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
+import { openEmptyHub } from './empty-hub.ts'
 import { openHubPages, type Shot } from './hub-pages.ts'
 
 const WIDTHS = [320, 1280] as const
@@ -36,16 +37,57 @@ async function shoot(context: BrowserContext, shots: readonly Shot[]) {
   await page.close()
 }
 
-const wanted = (prefix: RegExp) => names.length === 0 || names.some((name) => prefix.test(name))
-const DASHBOARD = /^(launcher|admin)/
+const wanted = (name: RegExp) => names.length === 0 || names.some((each) => name.test(each))
+
+/** A working day in place of the seconds that this hub has run. */
+async function sampleTraffic(route: Route): Promise<void> {
+  const stepMs = /range=day/.test(route.request().url()) ? 900_000 : 60_000
+  const count = stepMs === 60_000 ? 60 : 96
+  const now = Math.floor(Date.now() / stepMs) * stepMs
+  const points = Array.from({ length: count }, (_, index) => {
+    const wave = 1 + 0.6 * Math.sin(index / 9) + 0.25 * Math.sin(index / 2.3)
+    const requests = Math.round(140 * wave)
+    return {
+      time: new Date(now - (count - 1 - index) * stepMs).toISOString(),
+      ...{ requests, errors: index % 13 === 5 ? 6 : index % 4 === 0 ? 1 : 0 },
+      ...{ p50_ms: Math.round(11 + 4 * wave), p95_ms: Math.round(48 + 30 * wave) },
+      ...{ bytes_in: requests * 900, bytes_out: requests * 21_000, sessions: Math.round(30 + 9 * wave) },
+    }
+  })
+  await route.fulfill({ json: { step_seconds: stepMs / 1_000, points } })
+}
 
 try {
   const browser = await openBrowser(t)
-  if (wanted(DASHBOARD)) {
-    const { hub, admin } = await openDashboard(t, browser)
-    await shoot(await admin(), dashboardShots(hub))
+  if (wanted(/^(launcher|admin)/)) {
+    const { hub, admin, carol, person, claimsOf } = await openDashboard(t, browser)
+    const administrator = await admin()
+    await administrator.route('**/v1/webapi/traffic?*', sampleTraffic)
+    await shoot(administrator, dashboardShots(hub))
+    const home = (name: string): Shot => ({ name, open: (page) => openPage(page, `${hub.url}/`) })
+    await shoot(await carol(), [home('launcher-no-applications')])
+    await shoot(await person(claimsOf('nils@northwind.example')), [home('launcher-locked')])
   }
-  if (wanted(/^(?!launcher|admin)/)) {
+  if (wanted(/^first-hour/)) {
+    const { hub, page } = await openEmptyHub(t, browser)
+    const pages = [
+      '',
+      '/apps',
+      '/agents',
+      '/sign-in',
+      '/roles',
+      '/sessions',
+      '/requests',
+      '/tokens',
+      '/locks',
+    ]
+    const open = (path: string) => (page: Page) => openPage(page, `${hub.url}/web/admin${path}`)
+    await shoot(
+      page.context(),
+      pages.map((path) => ({ name: `first-hour${path.replace('/', '-')}`, open: open(path) })),
+    )
+  }
+  if (wanted(/^(?!launcher|admin|first-hour)/)) {
     const { lists, person, signInThrough, grant } = await openHubPages(t, browser)
     await shoot(await person(), lists.stranger)
     const carol = await person()
