@@ -20,6 +20,7 @@ export type { AccessContext } from './api/decision.ts'
 export { headerOwner, isReservedInResponse, plainHeaderName } from './api/header-names.ts'
 export type { HeaderLines } from './api/http-hooks.ts'
 export { type HttpHooks, httpHooks } from './api/hub-hooks.ts'
+export { type ListOrder, PageQuery, pageOf } from './api/paging.ts'
 export {
   type AppHostProtocol,
   type CertifiedHttp,

@@ -1,4 +1,5 @@
 import { ROLE_NAME, Type, type WebRoutes } from '@mezite/core'
+import { PageQuery, pageOf } from '@mezite/core/protocol'
 import type { ApiToken, RunningApiTokens } from './api-tokens.ts'
 
 const admin = { config: { access: 'admin' } } as const
@@ -45,9 +46,16 @@ export function apiTokenRoutes({ apiTokens }: { readonly apiTokens: RunningApiTo
     name: 'api-tokens',
     prefix: '/v1/webapi/api-tokens',
     async routes(web) {
-      const list = { summary: 'All API tokens', returns: Type.Array(Type.Object(members)) }
-      web.get('/', { ...admin, schema: list }, async () =>
-        (await apiTokens.list()).map((token) => ({ ...show(token), used_at: timeOf(token.usedAt) })),
+      const list = {
+        summary: 'All API tokens',
+        querystring: PageQuery,
+        returns: Type.Array(Type.Object(members)),
+      }
+      web.get('/', { ...admin, schema: list }, async (request, reply) =>
+        pageOf(request, reply, await apiTokens.list(), {
+          keyOf: ({ name, id }) => `${name} ${id}`,
+          textOf: ({ name, id, roles, creator }) => [name, id, creator, ...roles].join(' '),
+        }).map((token) => ({ ...show(token), used_at: timeOf(token.usedAt) })),
       )
       web.post<{ Body: TokenBody }>(
         '/',

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { PageQuery, pageOf } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { Lock, LockKind } from './lock.ts'
@@ -36,8 +37,14 @@ export function lockRoutes(options: { readonly locks: RunningLocks }): WebRoutes
     name: 'locks',
     prefix: '/v1/webapi/locks',
     async routes(web) {
-      const list = { summary: 'All locks', returns: Type.Array(LockResource) }
-      web.get('/', { ...admin, schema: list }, async () => locks.list().map(show))
+      const list = { summary: 'All locks', querystring: PageQuery, returns: Type.Array(LockResource) }
+      web.get('/', { ...admin, schema: list }, async (request, reply) =>
+        pageOf(request, reply, locks.list().map(show), {
+          keyOf: ({ created, id }) => `${created} ${id}`,
+          textOf: ({ id, target, message }) => [id, ...Object.values(target), message ?? ''].join(' '),
+          descending: true,
+        }),
+      )
       web.post<{ Body: LockBody }>(
         '/',
         { ...cutting, schema: { body: Body, returns: LockResource } },

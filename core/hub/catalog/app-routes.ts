@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
+import { NamedPageQuery, pageOf } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
@@ -111,11 +112,20 @@ export function appRoutes(options: {
     name: 'apps',
     prefix: '/v1/webapi/apps',
     async routes(web) {
-      const list = { summary: 'All apps with their state', returns: Type.Array(AppResource) }
-      web.get('/', { ...admin, schema: list }, async () => {
+      const list = {
+        summary: 'All apps with their state',
+        querystring: NamedPageQuery,
+        returns: Type.Array(AppResource),
+      }
+      web.get('/', { ...admin, schema: list }, async (request, reply) => {
         const counts = new Map<string, number>()
         for (const { appId } of sessions.list()) if (appId) counts.set(appId, (counts.get(appId) ?? 0) + 1)
-        return catalog.registered().map((app) => show(app, counts.get(app.id) ?? 0))
+        const page = pageOf(request, reply, catalog.registered(), {
+          keyOf: (app) => app.name,
+          textOf: ({ name, uri, publicAddr, labels }) =>
+            [name, uri, publicAddr, ...Object.entries(labels).flat()].join(' '),
+        })
+        return page.map((app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
         const { app } = await catalog.put(

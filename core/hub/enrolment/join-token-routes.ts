@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Authorities } from '../../api/certificate-authorities.ts'
+import { PageQuery, pageOf } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
@@ -53,9 +54,17 @@ export function tokenRoutes(options: {
     name: 'tokens',
     prefix: '/v1/webapi/tokens',
     async routes(web) {
-      const list = { summary: 'All join tokens', returns: Type.Array(TokenResource) }
-      web.get('/', { config: { access: 'admin' }, schema: list }, async () =>
-        (await tokens.list()).map((row) => ({
+      const list = {
+        summary: 'All join tokens',
+        querystring: PageQuery,
+        returns: Type.Array(TokenResource),
+      }
+      web.get('/', { config: { access: 'admin' }, schema: list }, async (request, reply) =>
+        pageOf(request, reply, await tokens.list(), {
+          keyOf: ({ created, id }) => `${created.toISOString()} ${id}`,
+          textOf: ({ id, agent_hostname }) => `${id} ${agent_hostname ?? ''}`,
+          descending: true,
+        }).map((row) => ({
           id: row.id,
           name: null,
           roles: ['app'],

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
+import { pageOf, pageQuery } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { Session, Sessions } from '../../api/sessions.ts'
@@ -10,7 +11,7 @@ import type { Activity, Use } from '../cluster/session-activity.ts'
 const admin = { config: { access: 'admin' } } as const
 const cutting = { config: { access: 'admin', cuts: true } } as const
 const Filter = Type.Object(
-  { user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
+  { ...pageQuery, user: Type.Optional(Type.String()), app: Type.Optional(Type.String()) },
   { additionalProperties: false },
 )
 
@@ -66,12 +67,18 @@ export function sessionRoutes(options: {
             returns: Type.Array(SessionResource),
           },
         },
-        async ({ query: { user, app } }) => {
-          const listed = sessions
+        async (request, reply) => {
+          const { user, app } = request.query
+          const matching = sessions
             .list()
             .filter(
               (one) => (user === undefined || one.user === user) && (app === undefined || appOf(one) === app),
             )
+          const listed = pageOf(request, reply, matching, {
+            keyOf: ({ created, id }) => `${new Date(created).toISOString()} ${id}`,
+            textOf: (one) => [one.user, appOf(one) ?? '', one.clientIp, one.id].join(' '),
+            descending: true,
+          })
           const use = await activity.of(listed)
           return listed.map((one) => show(one, use(one)))
         },

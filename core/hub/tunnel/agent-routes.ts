@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../api/catalog.ts'
+import { NamedPageQuery, pageOf } from '../../api/paging.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
 import type { Revisions } from '../../api/revisions.ts'
@@ -53,8 +54,15 @@ export function agentRoutes(options: {
     name: 'agents',
     prefix: '/v1/webapi/agents',
     async routes(web) {
-      const list = { summary: 'All agents that may connect', returns: Type.Array(AgentResource) }
-      web.get('/', { config: { access: 'admin' }, schema: list }, async () => agents.list().map(show))
+      const list = {
+        summary: 'All agents that may connect',
+        querystring: NamedPageQuery,
+        returns: Type.Array(AgentResource),
+      }
+      web.get('/', { config: { access: 'admin' }, schema: list }, async (request, reply) => {
+        const keyOf = ({ hostname }: Agent) => hostname
+        return pageOf(request, reply, agents.list(), { keyOf, textOf: keyOf }).map(show)
+      })
       web.get<{ Params: { hostname: string } }>(
         '/:hostname',
         { config: { access: 'admin' }, schema: { summary: 'One agent', returns: AgentResource } },

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { NamedPageQuery, pageOf } from '../../api/paging.ts'
 import { entityTags, Nullable } from '../../api/resource.ts'
 import type { Sessions } from '../../api/sessions.ts'
 import { ROLE_NAME, type User } from '../../api/users.ts'
@@ -62,8 +63,14 @@ export function userRoutes(options: {
     name: 'users',
     prefix: '/v1/webapi/users',
     async routes(web) {
-      const list = { summary: 'All users', returns: Type.Array(UserResource) }
-      web.get('/', { ...admin, schema: list }, async () => users.list().map(show))
+      const list = { summary: 'All users', querystring: NamedPageQuery, returns: Type.Array(UserResource) }
+      web.get('/', { ...admin, schema: list }, async (request, reply) => {
+        const page = pageOf(request, reply, users.list(), {
+          keyOf: (user) => user.name,
+          textOf: (user) => [user.name, ...users.rolesOf(user.name)].join(' '),
+        })
+        return page.map(show)
+      })
       web.post<{ Body: { name: string; roles: string[] } }>(
         '/',
         { ...admin, schema: { body: CreateBody } },

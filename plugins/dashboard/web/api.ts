@@ -46,6 +46,14 @@ async function send(method: string, path: string, body: unknown, more: Headers =
 export const replaces = (tag: string | null): Headers =>
   tag === null ? { 'if-none-match': '*' } : { 'if-match': tag }
 
+/** Loads a page of a list, and the path of the next one; null after the last. Rejects with `ApiError`. */
+export async function loadPage<T>(path: string): Promise<{ rows: readonly T[]; next: string | null }> {
+  const response = await send('GET', path, undefined)
+  const rows = await read<readonly T[]>(response)
+  const [, next] = /^<([^>]*)>; rel="next"$/.exec(response.headers.get('link') ?? '') ?? []
+  return { rows, next: next?.startsWith(BASE) ? next.slice(BASE.length) : null }
+}
+
 /** Calls the API, and resolves to the response's document. Rejects with `ApiError`. */
 export async function call<T>(method: string, path: string, body?: unknown, headers?: Headers): Promise<T> {
   let response = await send(method, path, body, headers)
@@ -56,6 +64,10 @@ export async function call<T>(method: string, path: string, body?: unknown, head
     token = null
     response = await send(method, path, body, headers)
   }
+  return read(response)
+}
+
+async function read<T>(response: Response): Promise<T> {
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
   if (response.status === 401) signedOut.value = true
   throw new ApiError(response.status, await problemOf(response))

@@ -1,6 +1,6 @@
 import { type Signal, signal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
-import { ApiError, call, signedOut } from './api.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ApiError, call, loadPage, signedOut } from './api.ts'
 
 /** State of one resource of the API that pages show. */
 export interface Loaded<T> {
@@ -11,6 +11,7 @@ export interface Loaded<T> {
 }
 
 interface Entry {
+  readonly load: () => Promise<unknown>
   readonly state: Signal<Loaded<unknown>>
   readonly kinds: readonly string[]
   readers: number
@@ -31,11 +32,52 @@ export const connected = signal(true)
  * one of these kinds. A null path loads nothing.
  */
 export function useResource<T>(path: string | null, kinds: readonly string[]): Loaded<T> {
-  const entry = path === null ? null : entryOf(path, kinds)
+  return useEntry<T>(path, kinds, () => call('GET', path!))
+}
+
+/** A list, of which more pages are loaded on demand. */
+export interface LoadedList<T> extends Loaded<readonly T[]> {
+  /** Loads another page; null if the list is complete. */
+  readonly more: (() => void) | null
+}
+
+const PAGE = 100
+interface Pages<T> {
+  readonly rows: readonly T[]
+  readonly complete: boolean
+}
+
+/** The list at a path of the API, page by page; loaded again like other resources. */
+export function useList<T>(path: string, kinds: readonly string[]): LoadedList<T> {
+  const [count, setCount] = useState({ path, pages: 1 })
+  const pages = count.path === path ? count.pages : 1
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${PAGE}`
+  const loaded = useEntry<Pages<T>>(`${first} ${pages}`, kinds, async () => {
+    const rows: T[] = []
+    let next: string | null = first
+    for (let page = 0; page < pages && next !== null; page++) {
+      const found: Awaited<ReturnType<typeof loadPage<T>>> = await loadPage<T>(next)
+      rows.push(...found.rows)
+      next = found.next
+    }
+    return { rows, complete: next === null }
+  })
+  // While another page is loaded, or another search runs, the table does not disappear.
+  const shown = useRef<Pages<T> | undefined>(undefined)
+  if (loaded.data) shown.current = loaded.data
+  const data = loaded.data ?? shown.current
+  return {
+    ...{ data: data?.rows, error: loaded.error, loading: loaded.loading },
+    more: data && !data.complete ? () => setCount({ path, pages: pages + 1 }) : null,
+  }
+}
+
+function useEntry<T>(path: string | null, kinds: readonly string[], load: () => Promise<unknown>): Loaded<T> {
+  const entry = path === null ? null : entryOf(path, kinds, load)
   useEffect(() => {
     if (path === null || entry === null) return
     entry.readers += 1
-    if (entry.readers === 1) void load(path, entry)
+    if (entry.readers === 1) void loadEntry(path, entry)
     return () => {
       entry.readers -= 1
       if (entry.readers === 0) setTimeout(() => entry.readers === 0 && entries.delete(path), 5_000)
@@ -45,12 +87,12 @@ export function useResource<T>(path: string | null, kinds: readonly string[]): L
 }
 const nothing: Loaded<never> = { data: undefined, error: undefined, loading: false }
 
-function entryOf(path: string, kinds: readonly string[]): Entry {
+function entryOf(path: string, kinds: readonly string[], load: Entry['load']): Entry {
   const known = entries.get(path)
   if (known) return known
   const made = {
     state: signal<Loaded<unknown>>({ ...nothing, loading: true }),
-    kinds,
+    ...{ kinds, load },
     readers: 0,
     stale: false,
   }
@@ -58,12 +100,12 @@ function entryOf(path: string, kinds: readonly string[]): Entry {
   return made
 }
 
-async function load(path: string, entry: Entry): Promise<void> {
+async function loadEntry(path: string, entry: Entry): Promise<void> {
   const { state } = entry
   state.value = { ...state.peek(), loading: true }
   entry.stale = false
   try {
-    const data = await call('GET', path)
+    const data = await entry.load()
     state.value = { data, error: undefined, loading: false }
   } catch (error) {
     const failure =
@@ -77,7 +119,7 @@ async function load(path: string, entry: Entry): Promise<void> {
 function refresh(path: string, entry: Entry): void {
   if (entry.readers === 0) entries.delete(path)
   else if (entry.state.peek().loading) entry.stale = true
-  else void load(path, entry)
+  else void loadEntry(path, entry)
 }
 
 /** Loads the resources of these kinds again; null: all. */

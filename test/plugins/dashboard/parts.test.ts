@@ -209,6 +209,34 @@ t.test('the editor of roles suggests keys and values, by keyboard and by mouse',
   await context.close()
 })
 
+t.test('a long list is loaded page by page, and searched by the hub', async (t) => {
+  for (let number = 0; number < 120; number += 20)
+    await Promise.all(
+      Array.from({ length: 20 }, (_, at) => {
+        const name = `person-${String(number + at).padStart(3, '0')}`
+        return hub.api('POST', '/users', { name, roles: at === 7 ? ['rare'] : [] })
+      }),
+    )
+  const { context, page } = await newPerson(browser)
+  await page.goto(`${hub.url}/`)
+  await page.goto(`${hub.url}/web/admin/people`)
+  const rows = page.locator('.admin-main tbody tr')
+  await rows.nth(99).waitFor()
+  t.equal(await rows.count(), 100)
+  await page.getByRole('button', { name: 'Show more' }).click()
+  await page.getByRole('row', { name: 'person-119' }).waitFor()
+  t.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0)
+  await hub.api('DELETE', '/users/person-119')
+  await page.getByRole('row', { name: 'person-119' }).waitFor({ state: 'detached' })
+  await page.getByLabel('Filter').fill('rare')
+  await page.getByRole('row', { name: 'person-000' }).waitFor({ state: 'detached' })
+  t.equal(await rows.count(), 6)
+  t.match(await rows.first().textContent(), 'person-007')
+  await page.getByLabel('Filter').fill('nobody has this')
+  await page.getByText('Nothing matches').waitFor()
+  await context.close()
+})
+
 t.test('L150 L151 pages and panels of plugins in a browser: shown, inert, and usable', async (t) => {
   const { page } = await newPerson(browser)
   const faults: string[] = []

@@ -1,9 +1,10 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
+import { Listing } from './listing.tsx'
 import {
   Badges,
   type Column,
@@ -15,13 +16,13 @@ import {
   Section,
   Shown,
   State,
-  Table,
   Time,
 } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
 import { a } from './text.ts'
 
 type Agent = Responses['GET /agents'][number]
+const KINDS = ['agent', 'app']
 
 const columns: readonly Column<Agent>[] = [
   { title: a('host'), cell: ({ hostname }) => <a href={to('agents', hostname)}>{hostname}</a> },
@@ -47,31 +48,32 @@ const AgentState = ({ agent: { connected } }: { readonly agent: Agent }) => (
 
 /** All agents, or one. */
 export function Agents({ name }: { readonly name: string }) {
-  const agents = useResource<readonly Agent[]>('/agents', ['agent', 'app'])
-  if (name !== '')
-    return <Shown of={agents}>{(all) => <One agent={all.find(({ hostname }) => hostname === name)} />}</Shown>
+  if (name !== '') return <Found name={name} />
   return (
     <>
       <PageHead title={a('agents')} help={a('agentsHelp')}>
-        <AddAgent known={agents.data ?? []} class="" />
+        <AddAgent class="" />
       </PageHead>
-      <Shown of={agents}>
-        {(rows) => (
-          <Table
-            label={a('agents')}
-            columns={columns}
-            rows={rows}
-            keyOf={({ hostname }) => hostname}
-            empty={
-              <Nothing title={a('noAgents')} help={a('noAgentsHelp')}>
-                <AddAgent known={rows} class="" />
-              </Nothing>
-            }
-          />
-        )}
-      </Shown>
+      <Listing<Agent>
+        path="/agents"
+        kinds={KINDS}
+        label={a('agents')}
+        columns={columns}
+        keyOf={({ hostname }) => hostname}
+        search={a('host')}
+        empty={
+          <Nothing title={a('noAgents')} help={a('noAgentsHelp')}>
+            <AddAgent class="" />
+          </Nothing>
+        }
+      />
     </>
   )
+}
+
+function Found({ name }: { readonly name: string }) {
+  const found = useResource<readonly Agent[]>(`/agents?name=${encodeURIComponent(name)}`, KINDS)
+  return <Shown of={found}>{([agent]) => <One agent={agent} />}</Shown>
 }
 
 function One({ agent }: { readonly agent: Agent | undefined }) {
@@ -121,29 +123,28 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 }
 
 /** A button that opens the dialog. */
-function AddAgent({ known, class: style }: { readonly known: readonly Agent[]; readonly class: string }) {
-  return (
-    <DialogButton
-      text={a('addAgent')}
-      class={style}
-      dialog={(close) => <AddAgentDialog known={known} onClose={close} />}
-    />
-  )
-}
+const AddAgent = ({ class: style }: { readonly class: string }) => (
+  <DialogButton text={a('addAgent')} class={style} dialog={(close) => <AddAgentDialog onClose={close} />} />
+)
 
 /** Creates a join token, shows the command that spends it, and notices when the agent has joined. */
-export function AddAgentDialog({ known, onClose }: { readonly known: readonly Agent[]; onClose(): void }) {
+export function AddAgentDialog({ onClose }: { onClose(): void }) {
   const [hostname, setHostname] = useState('')
   const [ttl, setTtl] = useState('3600')
   const [made, setMade] = useState<Responses['POST /tokens'] | null>(null)
-  const [before] = useState(
-    () => new Set(known.filter(({ connected }) => connected).map((one) => one.hostname)),
-  )
-  const agents = useResource<readonly Agent[]>('/agents', ['agent', 'app'])
+  const agents = useResource<readonly Agent[]>('/agents', KINDS)
+  /** Agents that were connected when the dialog opened; null until they are known. */
+  const [before, setBefore] = useState<ReadonlySet<string> | null>(null)
+  useEffect(() => {
+    const connected = agents.data?.filter((one) => one.connected).map((one) => one.hostname)
+    if (connected && before === null) setBefore(new Set(connected))
+  }, [agents.data])
   const action = useAction()
   const joined = agents.data?.find(
     (agent) =>
-      agent.connected && (hostname === '' ? !before.has(agent.hostname) : agent.hostname === hostname),
+      agent.connected &&
+      before !== null &&
+      (hostname === '' ? !before.has(agent.hostname) : agent.hostname === hostname),
   )
   const create = () =>
     action.run(async () => {

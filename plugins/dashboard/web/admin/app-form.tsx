@@ -26,7 +26,7 @@ const empty: Document = {
 const documentOf = ({ kind, version, metadata, spec }: App): Document => ({ kind, version, metadata, spec })
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
-export function AppForm({ app, taken }: { readonly app?: App; readonly taken: readonly App[] }) {
+export function AppForm({ app }: { readonly app?: App }) {
   const [original] = useState(() => (app ? documentOf(app) : empty))
   const [draft, setDraft] = useState<Document>(original)
   const [labels, setLabels] = useState(writePairs(original.metadata.labels))
@@ -54,11 +54,21 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
     setTouched(true)
     setDraft((old) => ({ ...old, metadata: prune({ ...old.metadata, ...change }) as Document['metadata'] }))
   }
+  const others = useResource<readonly App[]>('/apps?limit=100', ['app'])
+  const same = useResource<readonly App[]>(
+    app || name === '' ? null : `/apps?name=${encodeURIComponent(name)}`,
+    ['app'],
+  )
+  const taken = (same.data?.length ?? 0) > 0
   const known = useMemo(
     () => [
-      ...new Set(taken.flatMap((one) => Object.entries(one.metadata.labels).map((pair) => pair.join('=')))),
+      ...new Set(
+        (others.data ?? []).flatMap((one) =>
+          Object.entries(one.metadata.labels).map((pair) => pair.join('=')),
+        ),
+      ),
     ],
-    [taken],
+    [others.data],
   )
 
   // The same check as saving makes, so that the form cannot accept what the hub refuses.
@@ -126,11 +136,7 @@ export function AppForm({ app, taken }: { readonly app?: App; readonly taken: re
             value={name}
             required
             disabled={app !== undefined}
-            error={
-              taken.some((one) => one.metadata.name === name && !app)
-                ? a('nameTaken')
-                : faults['metadata.name']
-            }
+            error={taken ? a('nameTaken') : faults['metadata.name']}
             placeholder="grafana"
             onChange={(value) => setMetadata({ name: value })}
           />

@@ -1,22 +1,20 @@
-import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { AppIcon } from '../app-icon.tsx'
 import { useResource } from '../live.ts'
 import { AppForm } from './app-form.tsx'
 import { announce, Confirm, DialogButton } from './dialogs.tsx'
-import { TextField } from './fields.tsx'
+import { Listing } from './listing.tsx'
 import { AddLock } from './locks.tsx'
 import { type Column, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table, Time } from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
 import { BASE, go, place, to } from './router.ts'
-import { type Session, SessionTable } from './sessions.tsx'
+import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 import { TrafficCharts } from './traffic.tsx'
 
 export type App = Responses['GET /apps'][number]
 const KINDS = ['app', 'agent', 'session']
-const PAGE = 100
 
 const appStateText = (state: string): string =>
   state === 'ready'
@@ -62,21 +60,8 @@ const Labels = ({ labels }: { readonly labels: Readonly<Record<string, string>> 
 
 /** All apps, a form for another, or one app. */
 export function Apps({ name }: { readonly name: string }) {
-  const apps = useResource<readonly App[]>('/apps', KINDS)
-  const [shown, setShown] = useState(PAGE)
-  const [query, setQuery] = useState('')
-  if (name === '+') return <AppForm taken={apps.data ?? []} />
-  if (name !== '')
-    return (
-      <Shown of={apps}>
-        {(all) => <One app={all.find(({ metadata }) => metadata.name === name)} all={all} />}
-      </Shown>
-    )
-  const matches = ({ metadata, spec }: App) =>
-    [metadata.name, spec.uri, spec.public_addr, ...Object.entries(metadata.labels).flat()]
-      .join(' ')
-      .toLowerCase()
-      .includes(query.toLowerCase())
+  if (name === '+') return <AppForm />
+  if (name !== '') return <One name={name} />
   return (
     <>
       <PageHead title={a('apps')} help={a('appsHelp')}>
@@ -84,65 +69,40 @@ export function Apps({ name }: { readonly name: string }) {
           {a('addApp')}
         </a>
       </PageHead>
-      <Shown of={apps}>
-        {(all) => {
-          const found = all.filter(matches)
-          return (
-            <>
-              {all.length > 8 && (
-                <div class="filters">
-                  <TextField
-                    label={a('filter')}
-                    value={query}
-                    placeholder={a('appFilter')}
-                    onChange={setQuery}
-                  />
-                </div>
-              )}
-              <Table
-                label={a('apps')}
-                columns={columns}
-                rows={found.slice(0, shown)}
-                keyOf={({ metadata }) => metadata.name}
-                empty={
-                  <Nothing title={a('noApps')} help={a('noAppsHelp')}>
-                    <a class="button" href={to('apps', '+')}>
-                      {a('addApp')}
-                    </a>
-                  </Nothing>
-                }
-              />
-              {found.length > shown && (
-                <button
-                  type="button"
-                  class="plain more-button"
-                  onClick={() => setShown((count) => count + PAGE)}
-                >
-                  {a('showMore', { count: found.length - shown })}
-                </button>
-              )}
-            </>
-          )
-        }}
-      </Shown>
+      <Listing<App>
+        path="/apps"
+        kinds={KINDS}
+        label={a('apps')}
+        columns={columns}
+        keyOf={({ metadata }) => metadata.name}
+        search={a('appFilter')}
+        empty={
+          <Nothing title={a('noApps')} help={a('noAppsHelp')}>
+            <a class="button" href={to('apps', '+')}>
+              {a('addApp')}
+            </a>
+          </Nothing>
+        }
+      />
     </>
   )
 }
 
-function One({ app, all }: { readonly app: App | undefined; readonly all: readonly App[] }) {
-  if (!app) return <Gone />
-  if (place.value.query.has('edit')) return <AppForm app={app} taken={all} />
-  return <AppPage app={app} />
+function One({ name }: { readonly name: string }) {
+  const found = useResource<readonly App[]>(`/apps?name=${encodeURIComponent(name)}`, KINDS)
+  return (
+    <Shown of={found}>
+      {([app]) =>
+        !app ? <Gone /> : place.value.query.has('edit') ? <AppForm app={app} /> : <AppPage app={app} />
+      }
+    </Shown>
+  )
 }
 
 function AppPage({ app }: { readonly app: App }) {
   const { metadata, spec, status } = app
   const { name } = metadata
   const path = `/apps/${encodeURIComponent(name)}`
-  const sessions = useResource<readonly Session[]>(`/sessions?app=${encodeURIComponent(name)}`, [
-    'session',
-    'lock',
-  ])
   const off = spec.enabled === false
   return (
     <>
@@ -240,7 +200,7 @@ function AppPage({ app }: { readonly app: App }) {
         title={a('sessions')}
         tools={<a href={`${BASE}/requests?app=${encodeURIComponent(name)}`}>{a('itsRequests')}</a>}
       >
-        <Shown of={sessions}>{(rows) => <SessionTable rows={rows} />}</Shown>
+        <SessionList filter={`app=${encodeURIComponent(name)}`} />
       </Section>
     </>
   )

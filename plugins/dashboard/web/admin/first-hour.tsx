@@ -17,9 +17,9 @@ export function FirstHour() {
   /** The dialog stays when its step is done, to say so. */
   const [adding, setAdding] = useState(false)
   const connectors = useResource<Responses['GET /connectors']>('/connectors', ['connector'])
-  const agents = useResource<Responses['GET /agents']>('/agents', ['agent', 'app'])
-  const apps = useResource<Responses['GET /apps']>('/apps', ['app', 'agent', 'session'])
-  const people = useResource<Responses['GET /users']>('/users', ['user'])
+  const agents = useResource<Responses['GET /agents']>('/agents?limit=1000', ['agent', 'app'])
+  const apps = useResource<Responses['GET /apps']>('/apps?limit=1000', ['app', 'agent', 'session'])
+  const people = useResource<Responses['GET /users']>('/users?limit=1000', ['user'])
   const launches = useResource<Responses['GET /audit']>('/audit?type=app.request&limit=1', [
     'session',
     'traffic',
@@ -115,7 +115,7 @@ export function FirstHour() {
           </li>
         ))}
       </ol>
-      {adding && <AddAgentDialog known={agents.data} onClose={() => setAdding(false)} />}
+      {adding && <AddAgentDialog onClose={() => setAdding(false)} />}
     </Section>
   )
 }

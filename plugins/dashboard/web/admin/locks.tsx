@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
-import { useResource } from '../live.ts'
 import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
-import { type Column, Nothing, PageHead, Shown, Table, Time } from './parts.tsx'
+import { Listing } from './listing.tsx'
+import { type Column, Nothing, PageHead, Time } from './parts.tsx'
 import { a } from './text.ts'
 
 type Lock = Responses['GET /locks'][number]
@@ -55,23 +55,19 @@ const columns: readonly Column<Lock>[] = [
 
 /** All locks. */
 export function Locks() {
-  const locks = useResource<readonly Lock[]>('/locks', ['lock'])
   return (
     <>
       <PageHead title={a('locks')} help={a('locksHelp')}>
         <DialogButton text={a('addLock')} class="" dialog={(close) => <AddLock onClose={close} />} />
       </PageHead>
-      <Shown of={locks}>
-        {(rows) => (
-          <Table
-            label={a('locks')}
-            columns={columns}
-            rows={rows}
-            keyOf={({ id }) => id}
-            empty={<Nothing title={a('noLocks')} help={a('noLocksHelp')} />}
-          />
-        )}
-      </Shown>
+      <Listing<Lock>
+        path="/locks"
+        kinds={['lock']}
+        label={a('locks')}
+        columns={columns}
+        keyOf={({ id }) => id}
+        empty={<Nothing title={a('noLocks')} help={a('noLocksHelp')} />}
+      />
     </>
   )
 }

@@ -1,20 +1,18 @@
-import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { announce, Confirm, DialogButton } from './dialogs.tsx'
 import { Explain } from './explanation.tsx'
-import { TextField } from './fields.tsx'
+import { Listing } from './listing.tsx'
 import { AddLock } from './locks.tsx'
-import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
+import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
 import { BASE, go, to } from './router.ts'
-import { type Session, SessionTable } from './sessions.tsx'
+import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 
 export type Person = Responses['GET /users'][number]
-const PAGE = 100
 
 const columns: readonly Column<Person>[] = [
   { title: a('name'), cell: ({ name }) => <a href={to('people', name)}>{name}</a> },
@@ -29,55 +27,28 @@ const columns: readonly Column<Person>[] = [
 
 /** All people, or one. */
 export function People({ name }: { readonly name: string }) {
-  const people = useResource<readonly Person[]>('/users', ['user'])
-  const [query, setQuery] = useState('')
-  const [shown, setShown] = useState(PAGE)
-  if (name !== '')
-    return <Shown of={people}>{(all) => <One person={all.find((one) => one.name === name)} />}</Shown>
+  if (name !== '') return <Found name={name} />
   return (
     <>
       <PageHead title={a('people')} help={a('peopleHelp')}>
         <DialogButton text={a('addPerson')} class="" dialog={(close) => <AddPerson onClose={close} />} />
       </PageHead>
-      <Shown of={people}>
-        {(all) => {
-          const found = all.filter((one) =>
-            `${one.name} ${one.roles.join(' ')}`.toLowerCase().includes(query.toLowerCase()),
-          )
-          return (
-            <>
-              {all.length > 8 && (
-                <div class="filters">
-                  <TextField
-                    label={a('filter')}
-                    value={query}
-                    placeholder={a('peopleFilter')}
-                    onChange={setQuery}
-                  />
-                </div>
-              )}
-              <Table
-                label={a('people')}
-                columns={columns}
-                rows={found.slice(0, shown)}
-                keyOf={(one) => one.name}
-                empty={<Nothing title={a('noPeople')} help={a('noPeopleHelp')} />}
-              />
-              {found.length > shown && (
-                <button
-                  type="button"
-                  class="plain more-button"
-                  onClick={() => setShown((count) => count + PAGE)}
-                >
-                  {a('showMore', { count: found.length - shown })}
-                </button>
-              )}
-            </>
-          )
-        }}
-      </Shown>
+      <Listing<Person>
+        path="/users"
+        kinds={['user']}
+        label={a('people')}
+        columns={columns}
+        keyOf={(one) => one.name}
+        search={a('peopleFilter')}
+        empty={<Nothing title={a('noPeople')} help={a('noPeopleHelp')} />}
+      />
     </>
   )
+}
+
+function Found({ name }: { readonly name: string }) {
+  const found = useResource<readonly Person[]>(`/users?name=${encodeURIComponent(name)}`, ['user'])
+  return <Shown of={found}>{([person]) => <One person={person} />}</Shown>
 }
 
 function One({ person }: { readonly person: Person | undefined }) {
@@ -141,17 +112,12 @@ function One({ person }: { readonly person: Person | undefined }) {
 }
 
 function PersonSessions({ user }: { readonly user: string }) {
-  const sessions = useResource<readonly Session[]>(`/sessions?user=${encodeURIComponent(user)}`, [
-    'session',
-    'lock',
-    'user',
-  ])
   return (
     <Section
       title={a('sessions')}
       tools={<a href={`${BASE}/requests?user=${encodeURIComponent(user)}`}>{a('itsRequests')}</a>}
     >
-      <Shown of={sessions}>{(rows) => <SessionTable rows={rows} />}</Shown>
+      <SessionList filter={`user=${encodeURIComponent(user)}`} />
     </Section>
   )
 }

@@ -1,15 +1,12 @@
-import { useMemo, useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
-import { useResource } from '../live.ts'
 import { announce, Confirm, DialogButton } from './dialogs.tsx'
-import { TextField } from './fields.tsx'
-import { type Column, Copyable, Nothing, PageHead, Shown, Table, Time } from './parts.tsx'
+import { Listing } from './listing.tsx'
+import { type Column, Copyable, Nothing, PageHead, Time } from './parts.tsx'
 import { place, to } from './router.ts'
 import { a } from './text.ts'
 
-export type Session = Responses['GET /sessions'][number]
-const PAGE = 100
+type Session = Responses['GET /sessions'][number]
 
 const KIND = (kind: string): string =>
   kind === 'app' ? a('appSession') : kind === 'cert' ? a('terminalSession') : a('signInSession')
@@ -60,43 +57,27 @@ function EndSession({ session: { id, user, kind, app } }: { readonly session: Se
   )
 }
 
-/** Sessions in a table, newest first, more of them on demand. */
-export function SessionTable({ rows }: { readonly rows: readonly Session[] }) {
-  const [shown, setShown] = useState(PAGE)
-  const sorted = useMemo(() => rows.toSorted((one, other) => (one.created < other.created ? 1 : -1)), [rows])
+const SESSION_KINDS = ['session', 'lock', 'user', 'app']
+
+/** Live sessions, newest first. `filter` is a query such as `user=ann`. */
+export function SessionList({ filter = '', search }: { readonly filter?: string; readonly search?: string }) {
   return (
-    <>
-      <Table
-        label={a('sessions')}
-        columns={columns}
-        rows={sorted.slice(0, shown)}
-        keyOf={({ id }) => id}
-        empty={<Nothing title={a('noSessions')} />}
-      />
-      {rows.length > shown && (
-        <button type="button" class="plain more-button" onClick={() => setShown((count) => count + PAGE)}>
-          {a('showMore', { count: rows.length - shown })}
-        </button>
-      )}
-    </>
+    <Listing<Session>
+      path={`/sessions${filter === '' ? '' : `?${filter}`}`}
+      kinds={SESSION_KINDS}
+      label={a('sessions')}
+      columns={columns}
+      keyOf={({ id }) => id}
+      {...(search === undefined ? {} : { search, query: place.value.query.get('q') ?? '' })}
+      empty={<Nothing title={a('noSessions')} />}
+    />
   )
 }
 
 /** All live sessions. */
-export function Sessions() {
-  const [query, setQuery] = useState(place.value.query.get('q') ?? '')
-  const sessions = useResource<readonly Session[]>('/sessions', ['session', 'lock', 'user', 'app'])
-  const matches = (session: Session) =>
-    `${session.user} ${session.app ?? ''} ${session.client_ip} ${session.id}`
-      .toLowerCase()
-      .includes(query.toLowerCase())
-  return (
-    <>
-      <PageHead title={a('sessions')} help={a('sessionsHelp')} />
-      <div class="filters">
-        <TextField label={a('filter')} value={query} placeholder={a('sessionFilter')} onChange={setQuery} />
-      </div>
-      <Shown of={sessions}>{(rows) => <SessionTable rows={rows.filter(matches)} />}</Shown>
-    </>
-  )
-}
+export const Sessions = () => (
+  <>
+    <PageHead title={a('sessions')} help={a('sessionsHelp')} />
+    <SessionList search={a('sessionFilter')} />
+  </>
+)

@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
-import { reload, useResource } from '../live.ts'
+import { reload } from '../live.ts'
 import { ActionError, announce, Confirm, Dialog, DialogButton, useAction } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
-import { Badges, Copyable, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
+import { Listing } from './listing.tsx'
+import { Badges, Copyable, Nothing, PageHead, Section, Time } from './parts.tsx'
 import { RoleChoice } from './role-forms.tsx'
 import { BASE } from './router.ts'
 import { a } from './text.ts'
@@ -15,61 +16,51 @@ const KINDS = ['token', 'api-token', 'agent']
 
 /** API tokens of programs, and join tokens of agents. */
 export function Tokens() {
-  const tokens = useResource<readonly ApiToken[]>('/api-tokens', KINDS)
-  const joins = useResource<readonly JoinToken[]>('/tokens', KINDS)
   return (
     <>
       <PageHead title={a('tokens')} help={a('tokensHelp')}>
         <DialogButton text={a('addToken')} class="" dialog={(close) => <AddToken onClose={close} />} />
       </PageHead>
       <Section title={a('apiTokens')}>
-        <Shown of={tokens}>
-          {(rows) => (
-            <Table
-              label={a('apiTokens')}
-              rows={rows}
-              keyOf={({ id }) => id}
-              columns={[
-                { title: a('name'), cell: ({ name }) => name },
-                { title: a('roles'), cell: ({ roles }) => <Badges names={roles} /> },
-                { title: a('createdBy'), cell: ({ creator }) => creator },
-                { title: a('created'), cell: ({ created }) => <Time at={created} /> },
-                { title: a('lastUsed'), cell: ({ used_at }) => <Time at={used_at} /> },
-                { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
-                {
-                  title: a('action'),
-                  cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
-                },
-              ]}
-              empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
-            />
-          )}
-        </Shown>
+        <Listing<ApiToken>
+          path="/api-tokens"
+          kinds={KINDS}
+          label={a('apiTokens')}
+          keyOf={({ id }) => id}
+          columns={[
+            { title: a('name'), cell: ({ name }) => name },
+            { title: a('roles'), cell: ({ roles }) => <Badges names={roles} /> },
+            { title: a('createdBy'), cell: ({ creator }) => creator },
+            { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+            { title: a('lastUsed'), cell: ({ used_at }) => <Time at={used_at} /> },
+            { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+            {
+              title: a('action'),
+              cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
+            },
+          ]}
+          empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
+        />
       </Section>
       <Section title={a('joinTokens')} tools={<a href={`${BASE}/agents`}>{a('addAgent')}</a>}>
-        <Shown of={joins}>
-          {(rows) => (
-            <Table
-              label={a('joinTokens')}
-              rows={rows}
-              keyOf={({ id }) => id}
-              columns={[
-                { title: a('host'), cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost') },
-                { title: a('created'), cell: ({ created }) => <Time at={created} /> },
-                { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
-                { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
-                { title: a('id'), cell: ({ id }) => <Copyable text={id} short /> },
-                {
-                  title: a('action'),
-                  cell: ({ id, agent_hostname }) => (
-                    <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />
-                  ),
-                },
-              ]}
-              empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
-            />
-          )}
-        </Shown>
+        <Listing<JoinToken>
+          path="/tokens"
+          kinds={KINDS}
+          label={a('joinTokens')}
+          keyOf={({ id }) => id}
+          columns={[
+            { title: a('host'), cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost') },
+            { title: a('created'), cell: ({ created }) => <Time at={created} /> },
+            { title: a('ends'), cell: ({ expires }) => <Time at={expires} /> },
+            { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
+            { title: a('id'), cell: ({ id }) => <Copyable text={id} short /> },
+            {
+              title: a('action'),
+              cell: ({ id, agent_hostname }) => <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />,
+            },
+          ]}
+          empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
+        />
       </Section>
     </>
   )

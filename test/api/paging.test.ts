@@ -1,0 +1,53 @@
+/** Lists by pages. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import t from 'tap'
+import { pageOf } from '../../core/api/paging.ts'
+
+interface Row {
+  readonly name: string
+}
+const order = { keyOf: ({ name }: Row) => name, textOf: ({ name }: Row) => `${name} in the list` }
+
+/** The page, and the query of the next one. */
+function page(rows: readonly Row[], query: Record<string, unknown>, more: object = {}) {
+  let link = ''
+  const reply = {
+    header(_name: string, value: string) {
+      link = value
+    },
+  } as unknown as FastifyReply
+  const search = new URLSearchParams(query as Record<string, string>)
+  const request = { url: `/v1/webapi/rows?${search}`, query } as unknown as FastifyRequest
+  const names = pageOf(request, reply, rows, { ...order, ...more }).map(({ name }) => name)
+  const [, next] = /^<\/v1\/webapi\/rows\?(.*)>; rel="next"$/.exec(link) ?? []
+  const parameters = next && Object.fromEntries(new URLSearchParams(next))
+  return { names, next: parameters ? { ...parameters, limit: Number(parameters.limit) } : null }
+}
+const rows = ['d', 'b', 'a', 'ä&?', 'c', 'e'].map((name) => ({ name }))
+
+t.test('pages follow each other in order, and the last has no next one', async (t) => {
+  const first = page(rows, { limit: 2 })
+  t.strictSame(first.names, ['a', 'b'])
+  const second = page(rows, first.next!)
+  t.strictSame(second.names, ['c', 'd'])
+  const third = page(rows, second.next!)
+  t.strictSame(third, { names: ['e', 'ä&?'], next: null })
+  t.strictSame(page(rows, { limit: 2 }, { descending: true }).names, ['ä&?', 'e'])
+})
+
+t.test('K163 what comes and goes between two pages shifts nothing', async (t) => {
+  const { next } = page(rows, { limit: 2 })
+  const changed = [...rows.filter(({ name }) => name !== 'b'), { name: 'aa' }]
+  t.strictSame(page(changed, next!).names, ['c', 'd'], 'none twice, and none left out')
+})
+
+t.test('a search is kept from page to page; without a limit, the list is complete', async (t) => {
+  const many = Array.from({ length: 30 }, (_, number) => ({ name: `App-${number}` }))
+  const { names, next } = page(many, { limit: 5, q: 'aPP-1' })
+  t.equal(names.length, 5)
+  t.match(next, { q: 'aPP-1', after: names.at(-1)! })
+  t.equal(page(many, next!).names.length, 5)
+  t.strictSame(page(many, { q: 'app-29' }).names, ['App-29'])
+  t.strictSame(page(many, { name: 'App-2' }).names, ['App-2'])
+  t.equal(page(many, {}).names.length, 30)
+})
