@@ -4,7 +4,7 @@ import type { Claims } from './claim-mapping.ts'
 const MOST_CLAIMS = 200
 const LONGEST_CLAIM = 1_000
 
-/** What a sign-in with these claims would do. */
+/** The effect of a sign-in with these claims. */
 export interface TestResult {
   readonly claims: Claims
   /** Null if the claims give no name; `problem` then says why. */

@@ -31,7 +31,7 @@ interface TestedIdentity {
   readonly sub: string
 }
 
-/** What the test of a sign-in needs. */
+/** Dependencies of the test of a sign-in. */
 export interface SignInTestDeps {
   readonly connectors: Pick<Connectors, 'byName'>
   readonly sessions: Pick<Sessions, 'byId' | 'subjectOf'>
@@ -55,7 +55,7 @@ export interface SignInTest {
     input: {
       readonly connector: Connector
       readonly attempt: Attempt
-      /** What the provider says; rejects as a sign-in would. */
+      /** Resolves to the identity from the provider; rejects as a sign-in would. */
       readonly identify: () => Promise<TestedIdentity>
     },
   ): Promise<void>
