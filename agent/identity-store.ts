@@ -2,7 +2,6 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -50,13 +49,7 @@ export function createIdentityStore(dataDir: string): IdentityStore {
   const temporary = `${file}.new`
 
   function writeAtomically(path: string, content: object): void {
-    const handle = openSync(temporary, 'w', 0o600)
-    try {
-      writeFileSync(handle, JSON.stringify(content))
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
+    writeFileSync(temporary, JSON.stringify(content), { mode: 0o600, flush: true })
     renameSync(temporary, path)
   }
 

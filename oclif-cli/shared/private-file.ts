@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fstatSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -48,13 +47,7 @@ export function readPrivateFile(file: string): string | null {
 export function writePrivateFile(file: string, text: string): void {
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   try {
-    const handle = openSync(draft, 'wx', 0o600)
-    try {
-      writeFileSync(handle, text)
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
+    writeFileSync(draft, text, { flag: 'wx', mode: 0o600, flush: true })
     renameSync(draft, file)
   } catch (cause) {
     rmSync(draft, { force: true })

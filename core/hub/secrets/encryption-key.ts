@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, lstat, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MezError } from '../../kernel/error.ts'
 
@@ -50,13 +50,7 @@ export async function makeEncryptionKey(dataDir: string): Promise<{ key: Buffer;
   const path = keyFileOf(dataDir)
   const draft = `${path}.${randomBytes(6).toString('hex')}`
   const key = randomBytes(BYTES)
-  const file = await open(draft, 'wx', 0o600)
-  try {
-    await file.writeFile(`${key.toString('base64')}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await writeFile(draft, `${key.toString('base64')}\n`, { flag: 'wx', mode: 0o600, flush: true })
   try {
     await chmod(draft, 0o600)
     await link(draft, path)
