@@ -1,8 +1,9 @@
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { DiagnosticsResponse, DiagnosticsRoute } from '../api/diagnostics.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
+import { listen } from './listening-port.ts'
 
 const RESPONSE_MS = 10_000
 
@@ -75,7 +76,7 @@ export function createDiagnosticsListener({
   server.maxConnections = 200
   server.on('clientError', (_error, socket) => socket.destroy())
   return {
-    listen: () => listen(server, listenAddr),
+    listen: () => listen(server, listenAddr, 'diagnostics.listen_addr', '127.0.0.1'),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()
@@ -83,22 +84,4 @@ export function createDiagnosticsListener({
         else resolve()
       }),
   }
-}
-
-function listen(server: Server, listenAddr: string): Promise<{ port: number }> {
-  const colon = listenAddr.lastIndexOf(':')
-  const host = listenAddr.slice(0, colon).replace(/^\[|\]$/g, '')
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => {
-      const message = `diagnostics cannot listen on ${listenAddr}: ${cause.message}`
-      reject(new MezError('MEZ_PORT_UNAVAILABLE', message, { cause }))
-    }
-    server.once('error', failed)
-    server.listen({ host: host || '127.0.0.1', port: Number(listenAddr.slice(colon + 1)) }, () => {
-      server.removeListener('error', failed)
-      server.on('error', () => {})
-      const address = server.address()
-      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
-    })
-  })
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import t from 'tap'
-import { listen } from '../../../core/hub/listener/listening-socket.ts'
+import { listen } from '../../core/log/listening-port.ts'
 
 /** A server that the system refuses the port; root is refused none. */
 const refused = (code: string) =>
@@ -14,13 +14,16 @@ const refused = (code: string) =>
 t.test('a port that cannot be had says what to do about it', async (t) => {
   const taken = createServer()
   t.teardown(() => taken.close())
-  const { port } = await listen(taken, '127.0.0.1:0')
+  const { port } = await listen(taken, '127.0.0.1:0', 'proxy.listen_addr')
   const reasons: [Server, RegExp][] = [
     [createServer(), /^Stop the other program on the port/],
     [refused('EACCES'), /below 1024 takes root or CAP_NET_BIND_SERVICE/],
     [refused('EADDRNOTAVAIL'), /an address of this machine/],
   ]
   for (const [server, hint] of reasons) {
-    await t.rejects(listen(server, `127.0.0.1:${port}`), { code: 'MEZ_PORT_UNAVAILABLE', hint })
+    await t.rejects(listen(server, `127.0.0.1:${port}`, 'proxy.listen_addr'), {
+      code: 'MEZ_PORT_UNAVAILABLE',
+      hint,
+    })
   }
 })

@@ -7,6 +7,7 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
+import { listen } from '../../log/listening-port.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { rarely } from '../limits/log-throttle.ts'
@@ -18,7 +19,7 @@ import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } fr
 import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
-import { closePort, endsOf, listen, stopAccepting } from './listening-socket.ts'
+import { closePort, endsOf, stopAccepting } from './listening-socket.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
@@ -275,7 +276,7 @@ export function createListener(options: ListenerOptions): Listener {
   })
 
   return {
-    listen: () => listen(server, options.listenAddr),
+    listen: () => listen(server, options.listenAddr, 'proxy.listen_addr'),
     deliver: agents.deliver,
     stopAccepting: () => stopAccepting(server, () => byEnds.size === 0),
     async drain(signal) {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { listen } from './listening-socket.ts'
+import { listen } from '../../log/listening-port.ts'
 
 /** `proxy.redirect_addr`: plain HTTP on a separate port, which only redirects to https. */
 export interface RedirectServer {
