@@ -14,7 +14,7 @@ const START_MS = 90_000
 const SETTINGS = [
   'listen_addresses=127.0.0.1',
   'max_connections=500',
-  ...['fsync=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0', 'checkpoint_timeout=1h'],
+  ...['fsync=off', 'full_page_writes=off', 'checkpoint_timeout=1h'],
   ...['autovacuum=off', 'jit=off', 'bgwriter_lru_maxpages=0'],
 ]
 
