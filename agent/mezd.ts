@@ -71,7 +71,7 @@ export async function runMezd(args: readonly string[]): Promise<void> {
   const [command = '', ...rest] = args
   const check = command === 'config' && rest[0] === 'check'
   if (!['init', 'start', 'doctor'].includes(command) && !check) {
-    const what = command ? `there is no command '${args.slice(0, 2).join(' ')}'` : 'a command is missing'
+    const what = command ? `unknown command '${args.slice(0, 2).join(' ')}'` : 'a command is missing'
     process.exitCode = printError(new MezError('MEZ_USAGE_WRONG', what))
     return
   }
