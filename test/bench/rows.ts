@@ -1,6 +1,7 @@
 import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
 import { besideDownload } from './rows/beside-download.ts'
+import { dashboard } from './rows/dashboard.ts'
 import { deciding } from './rows/deciding.ts'
 import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
@@ -33,4 +34,5 @@ export const rows: readonly Row[] = [
   revocation,
   deciding,
   starts,
+  dashboard,
 ]
