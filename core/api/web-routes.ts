@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
+import type { AppDisplay } from './app.ts'
 import type { Actor } from './audit.ts'
 import type { Markup } from './pages.ts'
 import type { CallRate } from './proxy-limits.ts'
@@ -44,6 +45,8 @@ export interface HomeView {
 /** One card of the home page. */
 export interface HomeApp {
   readonly name: string
+  /** Absent if the document does not say anything about it. */
+  readonly display?: AppDisplay
   readonly description: string | null
   readonly labels: Readonly<Record<string, string>>
   /** Target of "Launch"; null for an app that browsers cannot open. */

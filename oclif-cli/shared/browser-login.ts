@@ -105,7 +105,12 @@ export async function waitForRedirect<T>(
       try {
         const done = await redeem(code)
         afterResponse(() => resolve(done))
-        respond(200, 'You are signed in. Close this page and return to the terminal.\n')
+        // A hub that has a page for the end of the sign-in says so.
+        if (isDone(request)) response.setHeader('location', new URL('/web/cli/done', page).href)
+        respond(
+          isDone(request) ? 303 : 200,
+          'You are signed in. Close this page and return to the terminal.\n',
+        )
       } catch (error) {
         const { code: reason, status } = error instanceof CliError ? error : { code: '', status: null }
         if (reason === 'code_invalid') {
@@ -145,6 +150,8 @@ function codeOf(request: IncomingMessage, port: number): string | 403 | 404 {
   const code = target?.pathname === '/callback' ? target.searchParams.get('code') : null
   return code || 404
 }
+
+const isDone = ({ url = '' }: IncomingMessage) => /[?&]done=1$/.test(url)
 
 /** Opens the system's browser, or the program that MEZITE_BROWSER names. */
 async function openPage(page: URL): Promise<void> {

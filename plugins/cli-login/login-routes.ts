@@ -1,6 +1,11 @@
 import { html, type Pages, Problem, type PublicNames, type SignInDesk, type WebRoutes } from '@mezite/core'
 import type { Authorities, CommandLogins } from '@mezite/core/protocol'
 import type { LoginCodes } from './login-codes.ts'
+import { texts } from './texts.ts'
+
+type Request = Parameters<SignInDesk['sessionOf']>[0]
+type Body = Parameters<Pages['render']>[0]['body']
+type Words = (typeof texts)['en']
 
 interface Ask {
   readonly challenge: string
@@ -27,8 +32,12 @@ export function loginRoutes(deps: {
   readonly publicNames: PublicNames
 }): WebRoutes {
   const { authorities, codes, logins, desk, pages, publicNames } = deps
-  const render = (user: string, title: string, body: Parameters<Pages['render']>[0]['body']) =>
-    pages.render({ title, body, user: { name: user, roles: [] } })
+  const languageOf = ({ headers }: Request) => pages.languageOf(headers['accept-language'])
+  const render = (request: Request, user: string | null, title: string, body: Body) =>
+    pages.render({
+      ...{ title, body, language: languageOf(request) },
+      user: user === null ? null : { name: user, roles: [] },
+    })
 
   return {
     name: 'cli-login',
@@ -46,18 +55,32 @@ export function loginRoutes(deps: {
           })
           return reply.redirect(`${publicNames.signInOrigin}/web/login?${query}`, 303)
         }
-        const formTargets = ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`]
-        return reply.page(render(session.user, 'Allow a command line', allowForm(ask, session.user)), {
+        const words = texts[languageOf(request)]
+        // The form leads to the program, which sends the browser to the hub's last page.
+        const formTargets =
+          ask.redirectPort === null ? [] : [`http://127.0.0.1:${ask.redirectPort}`, publicNames.hubOrigin]
+        return reply.page(render(request, session.user, words.title, allowForm(words, ask, session.user)), {
           formTargets,
         })
       })
 
       web.post('/web/cli', page, async (request, reply) => {
         const ask = readAsk(request.body)
+        const words = texts[languageOf(request)]
         const code = await codes.issue(ask.challenge, request.subject.sessionId ?? '')
         if (ask.redirectPort === null)
-          return reply.page(render(request.subject.user, 'Your code', codeCard(ask, code)))
-        return reply.redirect(`http://127.0.0.1:${ask.redirectPort}/callback?code=${code}`, 303)
+          return reply.page(
+            render(request, request.subject.user, words.codeTitle, codeCard(words, ask, code)),
+          )
+        // `done`: the program sends the browser to the page below when it has redeemed the code.
+        return reply.redirect(`http://127.0.0.1:${ask.redirectPort}/callback?code=${code}&done=1`, 303)
+      })
+
+      web.get('/web/cli/done', { config: { access: 'public', rate: 'pages' } }, async (request, reply) => {
+        const session = await desk.sessionOf(request)
+        const words = texts[languageOf(request)]
+        const card = html`<div class="card"><h1>${words.done}</h1><p>${words.close}</p></div>`
+        return reply.page(render(request, session?.user ?? null, words.done, card))
       })
 
       web.post('/v1/webapi/cli/token', { config: { access: 'public', rate: 'tokens' } }, async (request) => {
@@ -82,7 +105,7 @@ export function loginRoutes(deps: {
   }
 }
 
-function allowForm(ask: Ask, user: string) {
+function allowForm(words: Words, ask: Ask, user: string) {
   const fields = {
     challenge: ask.challenge,
     host: ask.host,
@@ -91,22 +114,22 @@ function allowForm(ask: Ask, user: string) {
     ...(ask.showCode ? { no_browser: '1' } : {}),
   }
   return html`<div class="card">
-    <h1>Allow ${ask.program} on ${ask.host}?</h1>
-    <p>It will act as <strong>${user}</strong> until its credential expires.</p>
-    <p class="quiet">Continue only if you have just started this sign-in yourself, on that machine.</p>
+    <h1>${words.question(ask.program, ask.host)}</h1>
+    <p>${words.actsAs[0]}<strong>${user}</strong>${words.actsAs[1]}</p>
+    <p class="quiet">${words.onlyIf}</p>
     <form class="actions" method="post" action="/web/cli">
       ${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name=${name} value=${value} />`)}
-      <button>Allow</button><a class="button plain" href="/">Cancel</a>
+      <button>${words.allow}</button><a class="button plain" href="/">${words.cancel}</a>
     </form>
   </div>`
 }
 
 /** For a machine without a browser of its own. */
-function codeCard({ program }: Ask, code: string) {
+function codeCard(words: Words, { program }: Ask, code: string) {
   return html`<div class="card">
-    <h1>Paste this code into ${program}</h1>
+    <h1>${words.paste(program)}</h1>
     <span class="code">${code}</span>
-    <p class="quiet">The code works once, within two minutes, and only in the terminal where you started the sign-in.</p>
+    <p class="quiet">${words.once}</p>
   </div>`
 }
 

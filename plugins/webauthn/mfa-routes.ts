@@ -81,7 +81,7 @@ export function mfaRoutes(deps: Deps): WebRoutes {
         const missing = able.length > 0 ? null : await missingFor(user, level, String(state))
         const shown = {
           user: user.name,
-          app: app.name,
+          app: app.display?.name ?? app.name,
           state: String(state),
           level: String(level ?? 'webauthn'),
           missing,

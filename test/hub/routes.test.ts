@@ -8,6 +8,7 @@ type Access = 'public' | 'user' | 'admin'
 /** The table. A new route fails here until it is listed with who may call it. */
 const TABLE: Readonly<Record<Access, readonly string[]>> = {
   public: [
+    'GET /v1/webapi/brand',
     'POST /v1/webapi/cli/token',
     'POST /v1/webapi/user-certs',
     'GET /v1/webapi/oidc/login/{choice}',
@@ -165,4 +166,16 @@ t.test('E77 a person sees themselves, and paths that are no routes are 404', asy
   t.equal(JSON.parse(me.text).user, 'alice@example.com')
   for (const path of ['/v1/webapi/nothing', '/v1/webapi/apps/a/b/c', '/v2/apps', '/v1'])
     t.ok([400, 401, 403, 404].includes(await call(`GET ${path}`, user)), path)
+})
+
+t.test('anyone may read how the operator presents the hub', async (t) => {
+  const { status, text } = await hub.visitor().fetch(`${hub.url}/v1/webapi/brand`)
+  t.equal(status, 200)
+  t.strictSame(JSON.parse(text), {
+    name: 'Mezite',
+    cluster: 'test',
+    logo: null,
+    contact: null,
+    help_url: null,
+  })
 })

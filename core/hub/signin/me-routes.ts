@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import type { App } from '../../api/app.ts'
 import { Problem } from '../../api/problem.ts'
 import { Nullable } from '../../api/resource.ts'
+import { ASSET_PATHS } from '../pages/pages.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
 
 const access = { config: { access: 'user' } } as const
@@ -32,11 +33,39 @@ const MyApp = Type.Object({
   state: Type.Union([Type.Literal('ready'), Type.Literal('unreachable'), Type.Literal('disabled')]),
   requirements: Type.Array(Type.String()),
 })
+const BrandResource = Type.Object({
+  name: Type.String(),
+  cluster: Type.String(),
+  logo: Nullable(Type.String({ description: 'Path on the hub' })),
+  contact: Nullable(Type.String()),
+  help_url: Nullable(Type.String()),
+})
 const DATA_URL = /^data:(image\/(?:png|jpeg|webp));base64,(.+)$/
 
 /** Routes with which signed-in people and programs read their own data. */
 export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
-  const { sessions, locks, tunnel } = deps
+  const { sessions, locks, tunnel, template, publicNames } = deps
+
+  app.get(
+    '/v1/webapi/brand',
+    {
+      config: { access: 'public', rate: 'pages' },
+      schema: {
+        summary: 'How the operator presents the hub, for programs that sign people in',
+        returns: BrandResource,
+      },
+    },
+    async () => {
+      const { name, logo, contact, helpUrl } = template.brand
+      return {
+        name,
+        cluster: publicNames.clusterName,
+        logo: logo === null ? null : ASSET_PATHS.hub + logo,
+        contact,
+        help_url: helpUrl,
+      }
+    },
+  )
 
   app.get(
     '/v1/webapi/me',

@@ -203,17 +203,19 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
       },
     }
 
-    function appCard({ name, description, labels, url, state }: HomeApp) {
+    function appCard({ name, display, description: own, labels, url, state }: HomeApp) {
+      const title = display?.name ?? name
+      const description = display?.description ?? own
       const tags = Object.entries(labels)
       const away = state !== 'ready'
       return html`<li class="card">
-        <h2>${name}</h2>
+        <h2>${title}</h2>
         ${description ? html`<p class="quiet">${description}</p>` : null}
         ${away || tags.length > 0 ? html`<ul class="tags">${away ? html`<li class="warn">${home.away}</li>` : null}${tags.map(([key, value]) => html`<li>${`${key}: ${value}`}</li>`)}</ul>` : null}
         ${
           url === null
             ? html`<p class="go"><code data-copy>${`msh app login ${name}`}</code></p>`
-            : html`<p class="go"><a class="button" href=${url} aria-label=${home.launchNamed(name)}>${home.launch}</a></p>`
+            : html`<p class="go"><a class="button" href=${url} aria-label=${home.launchNamed(title)}>${home.launch}</a></p>`
         }
       </li>`
     }
