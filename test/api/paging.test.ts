@@ -35,7 +35,7 @@ t.test('pages follow each other in order, and the last has no next one', async (
   t.strictSame(page(rows, { limit: 2 }, { descending: true }).names, ['ä&?', 'e'])
 })
 
-t.test('K163 what comes and goes between two pages shifts nothing', async (t) => {
+t.test('M163 what comes and goes between two pages shifts nothing', async (t) => {
   const { next } = page(rows, { limit: 2 })
   const changed = [...rows.filter(({ name }) => name !== 'b'), { name: 'aa' }]
   t.strictSame(page(changed, next!).names, ['c', 'd'], 'none twice, and none left out')
