@@ -77,8 +77,14 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'core/agent': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   'core/hub': ['core/api', 'core/kernel', 'core/loader', 'core/log', 'core/wire'],
   agent: ['@mezite/core/agent', '@mezite/core/launch'],
-  // A thread of a plugin loads the entry for connections to the database alone, to stay small.
-  plugins: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/postgres-session'],
+  // A thread of a plugin loads the entry for connections to the database alone, to stay small; scripts of pages that of the
+  // hub's line drawings.
+  plugins: [
+    '@mezite/core',
+    '@mezite/core/protocol',
+    '@mezite/core/postgres-session',
+    '@mezite/core/drawings',
+  ],
   'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
   'oclif-cli/msh': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],

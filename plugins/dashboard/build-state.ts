@@ -4,10 +4,11 @@ import { join } from 'node:path'
 /** When the file last changed, in milliseconds since 1970; 0 if it does not exist. */
 export const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-/** Whether `dist/web` in the plugin's folder is newer than `build.ts` and everything in `web`. */
+/** Whether `dist/web` in the plugin's folder is newer than `build.ts`, everything in `web`, and the drawings of the hub. */
 export function isCurrent(folder: string): boolean {
   const built = modified(join(folder, 'dist/web/.vite/manifest.json'))
   const web = join(folder, 'web')
   const sources = readdirSync(web, { recursive: true, encoding: 'utf8' }).map((name) => join(web, name))
-  return [join(folder, 'build.ts'), ...sources].every((path) => modified(path) < built)
+  const drawings = join(folder, '../../core/hub/pages/drawings.ts')
+  return [join(folder, 'build.ts'), drawings, ...sources].every((path) => modified(path) < built)
 }

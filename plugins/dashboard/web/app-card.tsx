@@ -1,6 +1,6 @@
+import { drawings } from '@mezite/core/drawings'
 import { AppIcon, Glyph } from './app-icon.tsx'
 import { CopyButton } from './copy-button.tsx'
-import { glyphs } from './glyphs.ts'
 import { rememberApp } from './recents.ts'
 import { t } from './text.ts'
 
@@ -60,7 +60,7 @@ function AppNotes({ state, asksForPasskey }: { readonly state: string; readonly 
       {state === 'disabled' && <span class="tag">{t('switchedOff')}</span>}
       {asksForPasskey && (
         <span class="tag" title={t('asksForPasskey')}>
-          <Glyph path={glyphs.key!} />
+          <Glyph path={drawings.key} />
           {t('passkey')}
         </span>
       )}

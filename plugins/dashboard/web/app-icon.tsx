@@ -1,4 +1,4 @@
-import { glyphs } from './glyphs.ts'
+import { drawings } from '@mezite/core/drawings'
 
 /** Well-known apps and their presets, by a part of the name. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
@@ -38,7 +38,7 @@ export function AppIcon({ name, icon }: { readonly name: string; readonly icon: 
   if (icon?.startsWith('/'))
     return <img class="tile" src={icon} alt="" loading="lazy" width="44" height="44" />
   const preset = icon ?? KNOWN.find(([pattern]) => pattern.test(name.toLowerCase()))?.[1]
-  const path = preset === undefined ? undefined : glyphs[preset]
+  const path = preset === undefined ? undefined : (drawings as Readonly<Record<string, string>>)[preset]
   return (
     <span class={`tile tone-${toneOf(name)}`} aria-hidden="true">
       {path === undefined ? initialsOf(name) : <Glyph path={path} />}

@@ -1,6 +1,6 @@
+import { drawings } from '@mezite/core/drawings'
 import { useEffect, useState } from 'preact/hooks'
 import { Glyph } from './app-icon.tsx'
-import { glyphs } from './glyphs.ts'
 import { t } from './text.ts'
 
 /** Copies a text to the clipboard at a click, and confirms it. */
@@ -18,7 +18,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
     )
   return (
     <button type="button" class="icon-button" aria-label={label} title={label} onClick={copy}>
-      <Glyph path={copied ? 'M4 12l5 5L20 6' : glyphs.copy!} />
+      <Glyph path={copied ? 'M4 12l5 5L20 6' : drawings.copy} />
       <span class="visually-hidden" role="status">
         {copied ? t('copied') : ''}
       </span>

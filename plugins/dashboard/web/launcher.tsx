@@ -1,10 +1,10 @@
 import './style.css'
 import './launcher.css'
+import { drawings } from '@mezite/core/drawings'
 import { render } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { AppCard, type LauncherApp } from './app-card.tsx'
 import { Glyph } from './app-icon.tsx'
-import { glyphs } from './glyphs.ts'
 import { connect, useResource } from './live.ts'
 import { recentApps } from './recents.ts'
 import { ConnectionNotice, Failure, SignedOut } from './states.tsx'
@@ -163,7 +163,7 @@ function SearchField({ value, onChange }: { readonly value: string; onChange(val
   }, [])
   return (
     <search class="search">
-      <Glyph path={glyphs.search!} />
+      <Glyph path={drawings.search} />
       <input
         ref={field}
         type="search"

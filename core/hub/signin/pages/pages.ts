@@ -38,7 +38,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
         return page(
           signIn.title,
           html`<div class="card">
-            <div class="badge">${icon('sign_in')}</div>
+            <div class="badge">${icon('signin')}</div>
             <h1>${signIn.title}</h1>
             <p class="quiet">${appHost === null ? signIn.to(brand.name) : [before, html`<strong>${host}</strong>`, after]}</p>
             ${forms.map(({ body }) => body)}
@@ -240,6 +240,6 @@ const KNOWN: readonly (readonly [host: string, path: string])[] = [
 function providerIcon(host: string | undefined) {
   const found = KNOWN.find(([known]) => host === known || host?.endsWith(`.${known}`))
   return found === undefined
-    ? icon('sign_in')
+    ? icon('signin')
     : html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${found[1]} /></svg>`
 }

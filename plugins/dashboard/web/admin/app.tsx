@@ -1,8 +1,8 @@
+import { drawings } from '@mezite/core/drawings'
 import { Component, type ComponentChildren, type ComponentType } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { Glyph } from '../app-icon.tsx'
-import { glyphs } from '../glyphs.ts'
 import { useResource } from '../live.ts'
 import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
@@ -28,7 +28,10 @@ const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
   plugins: async () => (await import('./plugin-parts.tsx')).PluginPage,
 }
 
-const NAVIGATION: readonly (readonly [Key | null, readonly (readonly [string, Key, string])[]])[] = [
+const NAVIGATION: readonly (readonly [
+  Key | null,
+  readonly (readonly [string, Key, keyof typeof drawings])[],
+])[] = [
   [null, [['', 'overview', 'home']]],
   [
     'publish',
@@ -78,7 +81,7 @@ export function App() {
             {group !== null && <p>{a(group)}</p>}
             {pages.map(([slug, title, glyph]) => (
               <a key={slug} href={`${BASE}/${slug}`} aria-current={slug === first ? 'page' : undefined}>
-                <Glyph path={glyphs[glyph]!} />
+                <Glyph path={drawings[glyph]} />
                 {a(title)}
               </a>
             ))}
@@ -106,7 +109,7 @@ function PluginLinks({ current }: { readonly current: string | null }) {
       <p>{a('plugins')}</p>
       {data.map(({ path, title }) => (
         <a key={path} href={to('plugins', path)} aria-current={path === current ? 'page' : undefined}>
-          <Glyph path={glyphs.plugin!} />
+          <Glyph path={drawings.plugin} />
           {title}
         </a>
       ))}

@@ -1,5 +1,5 @@
-/** Line drawings by name, each one path. The first group can be named as `display.icon` of an app. */
-export const glyphs: Readonly<Record<string, string>> = {
+/** Line drawings of a 24 by 24 grid by name, each one path: the hub's own, for its pages and the dashboard's. */
+export const drawings = {
   chart: 'M4 4v16h16M8 16v-4M12 16V8M16 16v-6',
   pulse: 'M3 12h4l3-8 4 16 3-8h4',
   build:
@@ -21,19 +21,28 @@ export const glyphs: Readonly<Record<string, string>> = {
   server: 'M4 4h16v7H4zM4 13h16v7H4zM8 7.5h.01M8 16.5h.01',
   calendar: 'M4 6h16v14H4zM4 10h16M8 3v4M16 3v4',
   money: 'M3 6h18v12H3zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6M6 12h.01M18 12h.01',
-  key: 'M14.5 4a5.5 5.5 0 1 0-4 9.3L4 20h4v-2h2v-2h2l1.3-1.3A5.5 5.5 0 0 0 14.5 4M15.5 8.5h.01',
-  search: 'M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M20 20l-4.8-4.8',
-  copy: 'M8 8h12v12H8zM16 8V4H4v12h4',
+  apps: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z',
+  clock: 'M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18M12 7v5l3.5 2',
   close: 'M6 6l12 12M18 6L6 18',
+  compass: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M15.5 8.5l-2 5-5 2 2-5z',
+  copy: 'M9 9h10v11H9zM5 15V4h10',
+  device: 'M4 5h16v11H4zM9 20h6M12 16v4',
+  grid: 'M4 4h6.5v6.5H4zM13.5 4H20v6.5h-6.5zM4 13.5h6.5V20H4zM13.5 13.5H20V20h-6.5z',
+  home: 'M4 11l8-7 8 7v9h-5v-6H9v6H4z',
+  key: 'M14.5 4a5.5 5.5 0 1 0-4 9.3L4 20h4v-2h2v-2h2l1.3-1.3A5.5 5.5 0 0 0 14.5 4M15.5 8.5h.01',
+  list: 'M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01',
+  lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
+  passkey:
+    'M9 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M2.5 20c0-3.6 2.9-6 6.5-6c1.2 0 2.3.3 3.3.7M17 10.5a2.75 2.75 0 1 0 0 5.5a2.75 2.75 0 0 0 0-5.5M17 16v5l1.6-1.4',
   people:
     'M9 5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7M2.5 20c.4-3.6 3-5.5 6.5-5.5s6.1 1.9 6.5 5.5M16 5.3a3.5 3.5 0 0 1 0 6.4M18 14.8c2 .8 3.2 2.6 3.5 5.2',
-  lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
-  grid: 'M4 4h6.5v6.5H4zM13.5 4H20v6.5h-6.5zM4 13.5h6.5V20H4zM13.5 13.5H20V20h-6.5z',
-  list: 'M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01',
+  plugin: 'M9 3v5M15 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3',
+  refused: 'M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18M5.7 5.7l12.6 12.6',
+  search: 'M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M20 20l-4.8-4.8',
+  session: 'M4 5h16v11H4zM2 20h20M10 20l.5-4h3l.5 4',
+  sign_out: 'M13 4H5v16h8M10 12h10.5M17 8.5l3.5 3.5l-3.5 3.5',
   signin: 'M14 4h6v16h-6M3 12h12M11 8l4 4-4 4',
   ticket: 'M4 7h16v3.5a1.5 1.5 0 0 0 0 3V17H4v-3.5a1.5 1.5 0 0 0 0-3zM13 7v10',
-  session: 'M4 5h16v11H4zM2 20h20M10 20l.5-4h3l.5 4',
-  home: 'M4 11l8-7 8 7v9h-5v-6H9v6H4z',
-  plugin: 'M9 3v5M15 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3',
-  compass: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M15.5 8.5l-2 5-5 2 2-5z',
-}
+  user: 'M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M4.5 20.5c.4-3.8 3.5-6 7.5-6s7.1 2.2 7.5 6',
+  warning: 'M12 4L2.5 20h19zM12 10v4.5M12 17.2v.1',
+} as const
