@@ -2,7 +2,6 @@
  * Tests of hub and agent that start a hub each share a process, under the conditions of `quick.test.ts`: a hub starts there
  * for a quarter of the processor time that loading its sources takes.
  */
-import './agent/join.test.ts'
 import './agent/refusals.test.ts'
 import './examples/audit-stdout.test.ts'
 import './examples/framed-transport.test.ts'

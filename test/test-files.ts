@@ -5,8 +5,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { readTally, type Tally } from './tally.ts'
 import type { TestReport } from './test-report.ts'
 
-/** How long a file may take, in seconds; its own tests time out first, and name what was open. */
-const FILE_S = 480
+/**
+ * How long a file may take, in seconds: ten times what the longest group of files takes on an idle machine. Its own tests
+ * time out first, and name what was open.
+ */
+const FILE_S = 900
 const OUTPUT_MS = 5_000
 const KILL_AFTER_MS = (FILE_S + 20) * 1_000
 
