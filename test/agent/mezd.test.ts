@@ -107,6 +107,17 @@ t.test('the example file has every key and is accepted', async (t) => {
   t.match(config, { proxyAddr: 'mezite.example.com:443', hostname: 'node-1', transports: ['http2'] })
 })
 
+t.test(
+  'the file for a container is accepted, and the health check of the image asks its address',
+  async (t) => {
+    const folder = join(import.meta.dirname, '../../examples/containers')
+    const file = join(folder, 'mezd.yaml')
+    await readAgentConfig(['--config', file], { program: join(import.meta.dirname, '../../agent') })
+    const [, agentImage = ''] = readFileSync(join(folder, 'Dockerfile'), 'utf8').split(' AS agent\n')
+    t.match(agentImage, `http://${parse(readFileSync(file, 'utf8')).diagnostics.listen_addr}/healthz`)
+  },
+)
+
 t.test('K147 all that is wrong with the configuration, with file, line and path', async (t) => {
   const dir = t.testdir({
     'keys.yaml': 'proxy_adr: hub\nhostname: [a]\napps:\n  alow: []\n',

@@ -493,3 +493,14 @@ t.test('an expired certificate is a problem of the configuration', async (t) => 
     message: /proxy\.https_keypair: .*has expired/,
   })
 })
+
+t.test('the example for containers lacks nothing but the certificate', async (t) => {
+  const file = join(import.meta.dirname, '../../../examples/containers/mezhub.yaml')
+  const env = { MEZITE_DATABASE_URL: 'postgres://mezite@postgres/mezite' }
+  const error: Error = await loadConfig({ file, env, standard: [] })
+    .then(() => new Error('it loaded'))
+    .catch((reason) => reason)
+  const [, ...lines] = error.message.split('\n')
+  t.match(lines, [/cert_file.*ENOENT.*fullchain\.pem/, /key_file.*ENOENT.*privkey\.pem/])
+  t.equal(lines.length, 2)
+})
