@@ -88,6 +88,7 @@ async function upAndDown(t: Tap, port: number): Promise<number> {
     until(() => demo.output().includes('Ctrl-C stops everything'), 'the demo is ready', 90_000),
     demo.exited.then((code) => Promise.reject(new Error(`it ended with ${code}: ${demo.output()}`))),
   ])
+  t.match(demo.output(), /Ready after [^\n]*\n\n {2}Dashboard {2}https:/, 'the dashboard comes first')
   const started = family(demo.child.pid ?? 0)
   const lines = [...started.values()].join('\n')
   for (const program of PROGRAMS) t.match(lines, program, `${program} runs`)
