@@ -16,6 +16,26 @@ const IssueBody = Type.Object(
   },
   closed,
 )
+const Text = Type.Union([Type.String(), Type.Null()])
+const IssuedLink = Type.Object({
+  id: Type.String(),
+  link: Type.String(),
+  expires: Type.String(),
+  needs_sign_in: Type.Boolean({ description: 'The person must be signed in as themselves to use it' }),
+})
+const Listed = Type.Object({
+  id: Type.String(),
+  kind: Type.Union([Type.Literal('key'), Type.Literal('link')]),
+  type: Type.String(),
+  name: Text,
+  level: Text,
+  synced: Type.Union([Type.Boolean(), Type.Null()]),
+  aaguid: Text,
+  created: Text,
+  last_used: Text,
+  expires: Text,
+})
+const list = { summary: 'Passkeys and open enrolment links of a user', returns: Type.Array(Listed) }
 const Which = Type.Object({ id: Type.Optional(Type.String({ maxLength: 1_400 })) }, closed)
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
@@ -59,7 +79,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
     async routes(web) {
       web.post<Named & { Body: { type: string; sign_in?: boolean } }>(
         '/:name/mfa',
-        { ...admin, schema: { body: IssueBody } },
+        { ...admin, schema: { body: IssueBody, returns: IssuedLink } },
         async (request, reply) => {
           const found = known(request.params.name)
           const user = request.body.sign_in === true ? await makeLocal(found) : found
@@ -70,7 +90,7 @@ export function adminRoutes(deps: Deps): WebRoutes {
         },
       )
 
-      web.get<Named>('/:name/mfa', admin, async (request) => {
+      web.get<Named>('/:name/mfa', { ...admin, schema: list }, async (request) => {
         const user = known(request.params.name)
         const [held, open] = await Promise.all([keys.of(user), links.of(user)])
         return [

@@ -63,6 +63,8 @@ export interface Responses {
   'GET /users': readonly ({ readonly name: string; readonly etag: string; readonly roles: readonly (string)[]; readonly own_roles: readonly (string)[]; readonly mapped_roles: readonly (string)[]; readonly identity: { readonly issuer: string; readonly sub: string } | null; readonly connector: string | null; readonly created: string; readonly last_login: string | null })[]
   /** One user */
   'GET /users/{name}': { readonly name: string; readonly etag: string; readonly roles: readonly (string)[]; readonly own_roles: readonly (string)[]; readonly mapped_roles: readonly (string)[]; readonly identity: { readonly issuer: string; readonly sub: string } | null; readonly connector: string | null; readonly created: string; readonly last_login: string | null }
+  /** Passkeys and open enrolment links of a user */
+  'GET /users/{name}/mfa': readonly ({ readonly id: string; readonly kind: "key" | "link"; readonly type: string; readonly name: string | null; readonly level: string | null; readonly synced: boolean | null; readonly aaguid: string | null; readonly created: string | null; readonly last_used: string | null; readonly expires: string | null })[]
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
   /** Checks an app document and connects to the app from its agents, without saving it */
   'POST /apps/test': { readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
@@ -71,4 +73,5 @@ export interface Responses {
   /** Who would gain and who would lose access to what if the role were saved */
   'POST /roles/preview': { readonly users: number; readonly gains: readonly ({ readonly user: string; readonly app: string })[]; readonly loses: readonly ({ readonly user: string; readonly app: string })[]; readonly truncated: boolean }
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
+  'POST /users/{name}/mfa': { readonly id: string; readonly link: string; readonly expires: string; readonly needs_sign_in: boolean }
 }

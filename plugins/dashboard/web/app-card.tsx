@@ -1,23 +1,12 @@
 import { drawings } from '@mezite/core/drawings'
+import type { Responses } from './api-types.ts'
 import { AppIcon, Glyph } from './app-icon.tsx'
 import { CopyButton } from './copy-button.tsx'
 import { rememberApp } from './recents.ts'
 import { t } from './text.ts'
 
 /** An app as `GET /v1/webapi/me/apps` lists it. */
-export interface LauncherApp {
-  readonly name: string
-  readonly display_name: string
-  readonly description: string | null
-  readonly group: string | null
-  readonly icon: string | null
-  readonly protocol: string
-  readonly labels: Readonly<Record<string, string>>
-  /** Null for an app that browsers cannot open. */
-  readonly url: string | null
-  readonly state: 'ready' | 'unreachable' | 'disabled'
-  readonly requirements: readonly string[]
-}
+export type LauncherApp = Responses['GET /me/apps'][number]
 
 /** One card of the launcher. */
 export function AppCard({ app, user }: { readonly app: LauncherApp; readonly user: string }) {

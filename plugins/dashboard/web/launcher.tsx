@@ -3,6 +3,7 @@ import './launcher.css'
 import { drawings } from '@mezite/core/drawings'
 import { render } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { Responses } from './api-types.ts'
 import { AppCard, type LauncherApp } from './app-card.tsx'
 import { Glyph } from './app-icon.tsx'
 import { connect, useResource } from './live.ts'
@@ -27,7 +28,7 @@ function Launcher({ user }: View) {
     'agent',
     'lock',
   ])
-  const me = useResource<{ locked: { message: string | null } | null }>('/me', ['user', 'lock', 'role'])
+  const me = useResource<Responses['GET /me']>('/me', ['user', 'lock', 'role'])
   const found = useMemo(() => matching(data ?? [], query), [data, query])
   if (!data)
     return (

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, Dialog, DialogButton, useAction } from './dialogs.tsx'
 import { CheckField } from './fields.tsx'
@@ -7,13 +8,7 @@ import { Copyable, Nothing, Section, Shown, Table, Time } from './parts.tsx'
 import type { Person } from './people.tsx'
 import { a } from './text.ts'
 
-interface Passkey {
-  readonly id: string
-  /** Null for an enrolment link that nobody has used yet. */
-  readonly name: string | null
-  readonly created: string
-  readonly last_used: string | null
-}
+type Passkey = Responses['GET /users/{name}/mfa'][number]
 
 /** A person's passkeys, and a link with which they add one. Nothing without the plugin for passkeys. */
 export function Passkeys({ person }: { readonly person: Person }) {
@@ -63,10 +58,14 @@ function EnrolmentLink({ person, onClose }: { readonly person: Person; onClose()
   const action = useAction()
   const create = () =>
     action.run(async () => {
-      const made = await call<{ link: string }>('POST', `/users/${encodeURIComponent(user)}/mfa`, {
-        type: 'webauthn',
-        ...(connector === null && signsIn ? { sign_in: true } : {}),
-      })
+      const made = await call<Responses['POST /users/{name}/mfa']>(
+        'POST',
+        `/users/${encodeURIComponent(user)}/mfa`,
+        {
+          type: 'webauthn',
+          ...(connector === null && signsIn ? { sign_in: true } : {}),
+        },
+      )
       setLink(made.link)
     })
   return (
