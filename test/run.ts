@@ -67,11 +67,14 @@ async function step(title: string, command: string, args: readonly string[]): Pr
 }
 
 /**
- * Files that take longest, which must not begin when all others have ended. `database-faults` runs beside short ones: it has
- * to make more calls within the database's lock timeout than may wait.
+ * Files that take long, which must not begin when all others have ended. `database-faults` runs beside short ones: it has to
+ * make more calls within the database's lock timeout than may wait.
  */
 const LONG =
-  /^test\/([\w-]+\.test|e2e\/(?!database-faults)|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
+  /^test\/(e2e\/(?!database-faults)|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
+
+/** Files that share a process take longest. */
+const rank = (file: string): number => (/^test\/[^/]+$/.test(file) ? 2 : Number(LONG.test(file)))
 
 /** Every test file, except those that another one imports so that they share its process. */
 function allTests(): string[] {
@@ -81,9 +84,7 @@ function allTests(): string[] {
     ),
   )
   const files = globSync('test/**/*.test.ts').filter((file) => !shared.includes(file))
-  return files.sort(
-    (one, other) => Number(LONG.test(other)) - Number(LONG.test(one)) || one.localeCompare(other),
-  )
+  return files.sort((one, other) => rank(other) - rank(one) || one.localeCompare(other))
 }
 
 const NODE_OPTIONS = '--conditions=mezite-source --disable-warning=ExperimentalWarning'

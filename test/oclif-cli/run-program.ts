@@ -30,7 +30,7 @@ export function startMezctl(
 }
 
 function start(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, args, { env: cleanEnv(env), timeout: 240_000 })
+  return spawn(process.execPath, args, { env: cleanEnv(env), timeout: 900_000 })
 }
 
 /** Runs mezctl, or another program of ours, to its end. */
