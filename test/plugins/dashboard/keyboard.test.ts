@@ -71,6 +71,7 @@ t.test('156 a dialog holds the focus, Escape closes it, and the focus returns', 
   t.equal(await focused(page), 'Add a lock')
 
   await page.keyboard.press('Enter')
+  await page.locator('dialog[open]').waitFor()
   await page.getByLabel('Name *').focus()
   await page.keyboard.type('carol@northwind.example')
   await page.keyboard.press('Enter')
