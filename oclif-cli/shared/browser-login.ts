@@ -105,8 +105,8 @@ export async function waitForRedirect<T>(
       try {
         const done = await redeem(code)
         afterResponse(() => resolve(done))
-        // A hub that has a page for the end of the sign-in says so.
-        if (isDone(request)) response.setHeader('location', new URL('/web/cli/done', page).href)
+        // A hub that has a page for the end says so.
+        if (isDone(request)) response.setHeader('location', new URL(`${page.pathname}/done`, page).href)
         respond(
           isDone(request) ? 303 : 200,
           'You are signed in. Close this page and return to the terminal.\n',

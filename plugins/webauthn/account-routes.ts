@@ -72,7 +72,7 @@ export function accountRoutes(deps: Deps): WebRoutes {
       const onward = typeof state === 'string' && desk.open(state) ? state : null
       const path = onward === null ? '/web/account' : `/web/account?state=${encodeURIComponent(onward)}`
       const all = await keys.of(user)
-      return pages.account({
+      return pages(request).account({
         keys: all.map((key) => ({
           id: key.id,
           name: key.name,

@@ -74,7 +74,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
       web.get('/', page, async (request, reply) => {
         if (sentHome(deps, request, reply)) return reply
         const again = `/web/login?state=${desk.seal({ appHost: null, path: '/web/enrol', nonceHash: null })}`
-        return reply.page(pages.enrol(again))
+        return reply.page(pages(request).enrol(again))
       })
 
       // Reports at once whose link it is, until when it is valid, and whether the person has to sign in first.

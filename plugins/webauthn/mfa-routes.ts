@@ -38,18 +38,10 @@ export function mfaRoutes(deps: Deps): WebRoutes {
   async function missingFor(user: User, level: unknown, state: string) {
     const all = await keys.of(user)
     if (level === 'hardware_key' && all.length > 0) {
-      return {
-        text: 'Your role requires a hardware passkey of a model that this cluster accepts, and you have none.',
-        addUrl: addUrl(state),
-      }
+      return { why: 'hardware', addUrl: addUrl(state) } as const
     }
-    if (firstKey === 'admin') {
-      return {
-        text: 'You have none yet. Ask an administrator for a link to add your first passkey.',
-        addUrl: null,
-      }
-    }
-    return { text: 'You have none yet.', addUrl: addUrl(state) }
+    if (firstKey === 'admin') return { why: 'byAdmin', addUrl: null } as const
+    return { why: 'none', addUrl: addUrl(state) } as const
   }
   const addUrl = (state: string) => `/web/account?state=${encodeURIComponent(state)}`
 
@@ -86,7 +78,7 @@ export function mfaRoutes(deps: Deps): WebRoutes {
           level: String(level ?? 'webauthn'),
           missing,
         }
-        return reply.page(pages.confirm(shown))
+        return reply.page(pages(request).confirm(shown))
       })
 
       web.post<{ Body: { state: string; level?: string } }>(

@@ -1,5 +1,7 @@
 import { html, type Pages, type PublicNames } from '@mezite/core'
 import type { Assets } from './assets.ts'
+import type { Request } from './deps.ts'
+import { texts, type Words } from './texts.ts'
 
 /** A passkey as its owner sees it. */
 export interface ShownKey {
@@ -28,8 +30,8 @@ export interface Account {
 type Body = Parameters<Pages['render']>[0]['body']
 
 const status = () => html`<p class="status" role="status" aria-live="polite"></p>`
-const noScript = () =>
-  html`<noscript><p class="status bad">Passkeys need JavaScript. Enable it in this browser.</p></noscript>`
+const noScript = ({ noScript: text }: Words) => html`<noscript><p class="status bad">${text}</p></noscript>`
+const scriptWords = ({ script, keyName }: Words) => JSON.stringify({ ...script, keyName })
 const glyph = () => html`<div class="badge"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
   <path d="M9 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M2.5 20c0-3.6 2.9-6 6.5-6c1.2 0 2.3.3 3.3.7M17 10.5a2.75 2.75 0 1 0 0 5.5a2.75 2.75 0 0 0 0-5.5M17 16v5l1.6-1.4" /></svg></div>`
 const day = (at: number) => {
@@ -37,7 +39,7 @@ const day = (at: number) => {
   return html`<time datetime=${text} data-show="day">${text.slice(0, 10)}</time>`
 }
 
-/** The plugin's pages. All arguments are escaped; scripts read their data from data attributes. */
+/** The plugin's pages, in the language of a request. All arguments are escaped; scripts read their data from data attributes. */
 export function createPages({
   pages,
   publicNames,
@@ -48,168 +50,188 @@ export function createPages({
   readonly assets: Pick<Assets, 'paths'>
 }) {
   const scripts = assets.paths
-  const page = (title: string, body: Body, user: string | null = null) =>
-    pages.render({ title, body, scripts, user: user === null ? null : { name: user, roles: [] } })
   const { contact } = pages.brand
 
-  return {
-    /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
-    confirm: (ask: {
-      readonly user: string
-      readonly app: string
-      readonly state: string
-      readonly level: string
-      readonly missing: { readonly text: string; readonly addUrl: string | null } | null
-    }) =>
-      page(
-        'Confirm with your passkey',
-        ask.missing === null
-          ? html`<div class="card" data-passkey="mfa" data-state=${ask.state} data-level=${ask.level}>
-              ${glyph()}
-              <h1>Confirm with your passkey</h1>
-              <p>${ask.app} opens after you confirm that it is you, <strong>${ask.user}</strong>.</p>
-              <div class="actions"><button data-go>Use your passkey</button><a class="button plain" href="/">Cancel</a></div>
-              ${status()}${noScript()}
-            </div>`
-          : html`<div class="card">
-              ${glyph()}
-              <h1>A passkey is needed</h1>
-              <p>${ask.app} opens after you confirm with a passkey. ${ask.missing.text}</p>
-              <div class="actions">
-                ${ask.missing.addUrl === null ? null : html`<a class="button" href=${ask.missing.addUrl}>Add a passkey</a>`}
-                <a class="button plain" href="/">Your applications</a>
-              </div>
-            </div>`,
-        ask.user,
-      ),
+  return ({ headers }: Pick<Request, 'headers'>) => {
+    const language = pages.languageOf(headers['accept-language'])
+    const words = texts[language]
+    const { confirm, enrol } = words
+    const page = (title: string, body: Body, user: string | null = null) =>
+      pages.render({ title, body, language, scripts, user: user === null ? null : { name: user, roles: [] } })
+    const needed = (app: string, missing: string, addUrl: string | null) => html`<div class="card">
+      ${glyph()}
+      <h1>${confirm.missingTitle}</h1>
+      <p>${confirm.needs(app)} ${missing}</p>
+      <div class="actions">
+        ${addUrl === null ? null : html`<a class="button" href=${addUrl}>${words.add}</a>`}
+        <a class="button plain" href="/">${words.apps}</a>
+      </div>
+    </div>`
+    const useKey =
+      () => html`<div class="actions"><button data-go>${confirm.use}</button><a class="button plain" href="/">${confirm.cancel}</a></div>
+      ${status()}${noScript(words)}`
 
-    /** A login of `msh` needs a passkey before this app opens. */
-    confirmProgram: (ask: {
-      readonly user: string
-      readonly app: string
-      readonly session: string
-      readonly port: number
-      readonly hasKey: boolean
-    }) =>
-      page(
-        'Confirm with your passkey',
-        ask.hasKey
-          ? html`<div class="card" data-passkey="program" data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port)}>
-              ${glyph()}
-              <h1>Confirm with your passkey</h1>
-              <p>msh opens ${ask.app} in your terminal after you confirm that it is you, <strong>${ask.user}</strong>.</p>
-              <p class="quiet">Continue only if you have just started msh app login yourself.</p>
-              <div class="actions"><button data-go>Use your passkey</button><a class="button plain" href="/">Cancel</a></div>
-              ${status()}${noScript()}
-            </div>`
-          : html`<div class="card">
-              ${glyph()}
-              <h1>A passkey is needed</h1>
-              <p>${ask.app} opens after you confirm with a passkey. You have none yet.</p>
-              <div class="actions"><a class="button" href="/web/account">Add a passkey</a><a class="button plain" href="/">Your applications</a></div>
-            </div>`,
-        ask.user,
-      ),
+    return {
+      /** A role requires a passkey before this app opens. `missing`: why the person has no passkey for it. */
+      confirm: (ask: {
+        readonly user: string
+        readonly app: string
+        readonly state: string
+        readonly level: string
+        readonly missing: {
+          readonly why: keyof Words['confirm']['missing']
+          readonly addUrl: string | null
+        } | null
+      }) => {
+        const [before, after] = confirm.opens(ask.app)
+        return page(
+          confirm.title,
+          ask.missing === null
+            ? html`<div class="card" data-passkey="mfa" data-words=${scriptWords(words)} data-state=${ask.state} data-level=${ask.level}>
+                ${glyph()}
+                <h1>${confirm.title}</h1>
+                <p>${before}<strong>${ask.user}</strong>${after}</p>
+                ${useKey()}
+              </div>`
+            : needed(ask.app, confirm.missing[ask.missing.why], ask.missing.addUrl),
+          ask.user,
+        )
+      },
 
-    /** Sign-in of people without an identity provider. */
-    signIn: (state: string) =>
-      page(
-        'Sign in with a passkey',
-        html`<div class="card">
-          ${glyph()}
-          <h1>Sign in</h1>
-          <p class="quiet">to ${publicNames.clusterName}, with the passkey on this device or on your security key</p>
-          ${signInForm(state, true)}
-        </div>`,
-      ),
+      /** A login of `msh` needs a passkey before this app opens. */
+      confirmProgram: (ask: {
+        readonly user: string
+        readonly app: string
+        readonly session: string
+        readonly port: number
+        readonly hasKey: boolean
+      }) => {
+        const [before, after] = confirm.opensInTerminal(ask.app)
+        return page(
+          confirm.title,
+          ask.hasKey
+            ? html`<div class="card" data-passkey="program" data-words=${scriptWords(words)} data-session=${ask.session} data-app=${ask.app} data-port=${String(ask.port)}>
+                ${glyph()}
+                <h1>${confirm.title}</h1>
+                <p>${before}<strong>${ask.user}</strong>${after}</p>
+                <p class="quiet">${confirm.onlyIf}</p>
+                ${useKey()}
+              </div>`
+            : needed(ask.app, confirm.missing.none, '/web/account'),
+          ask.user,
+        )
+      },
 
-    /** The part of the hub's sign-in page for passkeys. */
-    signInForm: (state: string) => ({ body: signInForm(state, false), scripts }),
+      /** The end of a confirmation for `msh`. */
+      confirmed: (user: string | null) =>
+        page(
+          confirm.doneTitle,
+          html`<div class="card"><h1>${confirm.doneTitle}</h1><p>${confirm.done}</p></div>`,
+          user,
+        ),
 
-    /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
-    enrol: (signInUrl: string) =>
-      page(
-        'Add a passkey',
-        html`<div class="card" data-passkey="enrol">
-          ${glyph()}
-          <h1>Add a passkey</h1>
-          <p data-when="ready" hidden>For <strong data-user></strong>. This link works once, until <time data-expires></time>.</p>
-          <p data-when="login_required" hidden>This link is for <strong data-user></strong>. Sign in first; then you come back here.</p>
-          <div data-when="ready" hidden>
-            <p class="quiet">Continue on the device, or with the security key, that you want to use from now on.</p>
-            <label for="name">Name of the passkey</label>
-            <input id="name" name="name" maxlength="64" value="My passkey" autocomplete="off" />
-            <div class="actions"><button data-go>Create the passkey</button></div>
-          </div>
-          ${status()}
-          <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl}>Sign in</a></div>
-          <div class="actions" data-when="done" hidden><a class="button" href="/">Your applications</a></div>
-          <div data-when="link_refused" hidden>
-            <p class="quiet">Each link works once and for 15 minutes.${contact === null ? '' : ` Contact: ${contact}`}</p>
-            <div class="actions"><a class="button plain" href="/">Sign in</a></div>
-          </div>
-          ${noScript()}
-        </div>`,
-      ),
+      /** Sign-in of people without an identity provider. */
+      signIn: (state: string) =>
+        page(
+          words.signIn.pageTitle,
+          html`<div class="card">
+            ${glyph()}
+            <h1>${words.signIn.title}</h1>
+            <p class="quiet">${words.signIn.to(publicNames.clusterName)}</p>
+            ${signInForm(words, state, true)}
+          </div>`,
+        ),
 
-    /** A person's own passkeys, a section of "My account". */
-    account: (account: Account) => ({
-      scripts,
-      body: html`<section class="card" id="passkeys" data-passkey="account" data-keys=${String(account.keys.length)}>
-        <h2>Passkeys</h2>
-        <p class="quiet small">${
-          account.local
-            ? 'You sign in with a passkey. Keep two, in different places.'
-            : 'Some applications ask for a passkey before they open.'
-        }</p>
-        ${account.keys.length === 0 ? html`<p>You have no passkey yet.</p>` : keyList(account)}
-        ${
-          account.continueUrl !== null && account.keys.length > 0
-            ? html`<div class="actions"><a class="button" data-continue href=${account.continueUrl}>Continue</a></div>`
-            : null
-        }
-        ${additions(account)}
-        ${status()}
-        ${noScript()}
-      </section>`,
-    }),
+      /** The part of the hub's sign-in page for passkeys. */
+      signInForm: (state: string) => ({ body: signInForm(words, state, false), scripts }),
+
+      /** The page of an enrolment link. The token is in the fragment, which only the script sees. */
+      enrol: (signInUrl: string) =>
+        page(
+          words.add,
+          html`<div class="card" data-passkey="enrol" data-words=${scriptWords(words)}>
+            ${glyph()}
+            <h1>${words.add}</h1>
+            <p data-when="ready" hidden>${enrol.for[0]}<strong data-user></strong>${enrol.for[1]}<time data-expires></time>${enrol.for[2]}</p>
+            <p data-when="login_required" hidden>${enrol.signInFirst[0]}<strong data-user></strong>${enrol.signInFirst[1]}</p>
+            <div data-when="ready" hidden>
+              <p class="quiet">${enrol.device}</p>
+              ${nameField(words, words.keyName)}
+              <div class="actions"><button data-go>${enrol.create}</button></div>
+            </div>
+            ${status()}
+            <div class="actions" data-when="login_required" hidden><a class="button" href=${signInUrl}>${words.signIn.title}</a></div>
+            <div class="actions" data-when="done" hidden><a class="button" href="/">${words.apps}</a></div>
+            <div data-when="link_refused" hidden>
+              <p class="quiet">${enrol.once}${contact === null ? '' : ` ${enrol.contact}: ${contact}`}</p>
+              <div class="actions"><a class="button plain" href="/">${words.signIn.title}</a></div>
+            </div>
+            ${noScript(words)}
+          </div>`,
+        ),
+
+      /** A person's own passkeys, a section of "My account". */
+      account: (account: Account) => ({ scripts, body: accountSection(words, account) }),
+    }
   }
 }
 
 /** The browser suggests passkeys in the field, and the button asks for one directly. */
-function signInForm(state: string, alone: boolean) {
-  return html`<div data-passkey="sign-in" data-state=${state}>
+function signInForm(words: Words, state: string, alone: boolean) {
+  const { field, select, use } = words.signIn
+  return html`<div data-passkey="sign-in" data-words=${scriptWords(words)} data-state=${state}>
     <div data-autofill hidden>
-      <label for="passkey-user">Passkey</label>
-      <input id="passkey-user" name="username" autocomplete="username webauthn" autocapitalize="none" spellcheck="false" placeholder="Select one that this browser knows" />
+      <label for="passkey-user">${field}</label>
+      <input id="passkey-user" name="username" autocomplete="username webauthn" autocapitalize="none" spellcheck="false" placeholder=${select} />
     </div>
-    <div class="actions"><button data-go class=${alone ? '' : 'wide'}>Use a passkey</button></div>
-    ${status()}${noScript()}
+    <div class="actions"><button data-go class=${alone ? '' : 'wide'}>${use}</button></div>
+    ${status()}${noScript(words)}
   </div>`
 }
 
-function keyList({ keys, fresh }: Account) {
+const nameField = ({ newName }: Words, label: string) => html`<label for="name">${label}</label>
+  <input id="name" name="name" maxlength="64" value=${newName} autocomplete="off" />`
+
+function accountSection(words: Words, account: Account) {
+  const { title, local, confirms, none, continue: onward } = words.account
+  const { keys, continueUrl } = account
+  return html`<section class="card" id="passkeys" data-passkey="account" data-words=${scriptWords(words)} data-keys=${String(keys.length)}>
+    <h2>${title}</h2>
+    <p class="quiet small">${account.local ? local : confirms}</p>
+    ${keys.length === 0 ? html`<p>${none}</p>` : keyList(words.account, account)}
+    ${
+      continueUrl !== null && keys.length > 0
+        ? html`<div class="actions"><a class="button" data-continue href=${continueUrl}>${onward}</a></div>`
+        : null
+    }
+    ${additions(words, account)}
+    ${status()}
+    ${noScript(words)}
+  </section>`
+}
+
+function keyList(words: Words['account'], { keys, fresh }: Account) {
   return html`<ul class="list keys">
     ${keys.map(
       (key) => html`<li data-key=${key.id}>
         <div>
           <strong data-name>${key.name}</strong>
-          <p class="quiet">Added ${day(key.created)}, ${key.lastUsed === null ? 'not used yet' : html`last used ${day(key.lastUsed)}`}</p>
+          <p class="quiet">${words.added} ${day(key.created)}, ${key.lastUsed === null ? words.unused : html`${words.lastUsed} ${day(key.lastUsed)}`}</p>
           ${
             key.hardware || key.synced
-              ? html`<ul class="tags"><li>${key.hardware ? 'hardware passkey' : 'synced passkey'}</li></ul>`
+              ? html`<ul class="tags"><li>${key.hardware ? words.hardware : words.synced}</li></ul>`
               : null
           }
         </div>
         <div class="tools">
-          <button class="plain small" data-rename aria-label=${`Rename ${key.name}`}>Rename</button>
+          <button class="plain small" data-rename aria-label=${words.renameNamed(key.name)}>${words.rename}</button>
           ${
             fresh && keys.length > 1
               ? html`<details class="confirm">
-                <summary class="danger plain" aria-label=${`Remove ${key.name}`}>Remove</summary>
+                <summary class="danger plain" aria-label=${words.removeNamed(key.name)}>${words.remove}</summary>
                 <div>
-                  <p>This removes ${key.name} for good. You confirm with one of your passkeys.</p>
-                  <button class="danger small" data-remove>Remove ${key.name}</button>
+                  <p>${words.removeText(key.name)}</p>
+                  <button class="danger small" data-remove>${words.removeNamed(key.name)}</button>
                 </div>
               </details>`
               : null
@@ -220,17 +242,15 @@ function keyList({ keys, fresh }: Account) {
   </ul>`
 }
 
-function additions({ keys, fresh, againUrl, byAdmin }: Account) {
-  if (byAdmin) {
-    return html`<p>To add your first passkey, ask an administrator for a link (<code>mezctl users add-mfa</code>).</p>`
-  }
+function additions(words: Words, { keys, fresh, againUrl, byAdmin }: Account) {
+  const { byAdmin: ask, stale, again, newKeyName, firstConfirm, last } = words.account
+  if (byAdmin) return html`<p>${ask[0]}<code>mezctl users add-mfa</code>${ask[1]}</p>`
   if (!fresh) {
-    return html`<p class="note">To add or remove a passkey, sign in again: your sign-in is more than 10 minutes old.</p>
-      <div class="actions"><a class="button plain" href=${againUrl}>Sign in again</a></div>`
+    return html`<p class="note">${stale}</p>
+      <div class="actions"><a class="button plain" href=${againUrl}>${again}</a></div>`
   }
-  return html`<label for="name">Name of the new passkey</label>
-    <input id="name" name="name" maxlength="64" value="My passkey" autocomplete="off" />
-    ${keys.length > 0 ? html`<p class="quiet small">You will be asked for one of your passkeys first.</p>` : null}
-    ${keys.length === 1 ? html`<p class="quiet small">Only an administrator can remove your last passkey.</p>` : null}
-    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>Add a passkey</button></div>`
+  return html`${nameField(words, newKeyName)}
+    ${keys.length > 0 ? html`<p class="quiet small">${firstConfirm}</p>` : null}
+    ${keys.length === 1 ? html`<p class="quiet small">${last}</p>` : null}
+    <div class="actions"><button data-add class=${keys.length > 0 ? 'plain' : ''}>${words.add}</button></div>`
 }

@@ -4,6 +4,7 @@ import {
   askAssertion,
   countResponse,
   PasskeyResponse,
+  page,
   personalCall,
   personalPage,
   personOf,
@@ -18,7 +19,7 @@ import { markOf } from './mfa-records.ts'
  * confirmation counts in that login, for that app, and then the browser returns to the port of `msh` on loopback.
  */
 export function programRoutes(deps: Deps): WebRoutes {
-  const { keys, catalog, pages, sessions } = deps
+  const { desk, keys, catalog, pages, sessions } = deps
 
   /** The login, which must be of the same person, and the app. Throws `Problem` otherwise. */
   async function bind(request: Request, given: { session?: unknown; app?: unknown }) {
@@ -53,9 +54,15 @@ export function programRoutes(deps: Deps): WebRoutes {
             ...{ user: bound.user.name, app: bound.app.name, session: bound.program.id },
             ...{ port: portOf(redirect_port), hasKey },
           }
-          return reply.page(pages.confirmProgram(shown))
+          return reply.page(pages(request).confirmProgram(shown))
         },
       )
+
+      // The program sends the browser here when it has the confirmation.
+      web.get('/done', page, async (request, reply) => {
+        const session = await desk.sessionOf(request)
+        return reply.page(pages(request).confirmed(session?.user ?? null))
+      })
 
       web.post<{ Body: { session: string; app: string } }>(
         '/begin',
@@ -73,7 +80,7 @@ export function programRoutes(deps: Deps): WebRoutes {
         personalCall({ session: text, app: text, port: text, ceremony: text, response: PasskeyResponse }),
         async (request) => {
           const { port, ceremony, response } = request.body
-          const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed`
+          const location = `http://127.0.0.1:${portOf(port)}/callback?code=confirmed&done=1`
           const { session, user, program, app, binding } = await bind(request, request.body)
           countResponse(deps, user.key)
           const { key } = await takeAssertion(deps, request, {

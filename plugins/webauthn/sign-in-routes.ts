@@ -33,7 +33,7 @@ function tie({ headers }: Request, reply: Reply): void {
 /** The part of the sign-in page where a person chooses a passkey, also from the suggestions of the browser. */
 export function signInForm({ pages }: Deps, reply: Reply, state: string) {
   tie(reply.request, reply)
-  return pages.signInForm(state)
+  return pages(reply.request).signInForm(state)
 }
 
 /**
@@ -59,7 +59,7 @@ export function signInRoutes(deps: Deps): WebRoutes {
         const state = String(request.query.state ?? '')
         if (!desk.open(state)) throw new Problem(400, 'state_expired', 'Open the page that you want again.')
         tie(request, reply)
-        return reply.page(pages.signIn(state))
+        return reply.page(pages(request).signIn(state))
       })
 
       web.post('/begin', call({}), async (request) => {

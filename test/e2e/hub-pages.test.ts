@@ -128,6 +128,18 @@ t.test('pages speak German where the browser prefers it', async (t) => {
   t.match(await page.textContent('main'), 'und weiter zu grafana.apps.mezite.localhost')
   await page.goto(`${hub.appUrl('grafana')}/.mezite/nothing`)
   t.match(await page.textContent('h1'), 'Diese Seite gibt es nicht')
+
+  await plugIn(page)
+  await page.goto(await link())
+  await page.locator('[data-go]').click()
+  await page.locator('.status', { hasText: 'Passkey hinzugefügt für lena.' }).waitFor()
+  await page.goto(`${hub.signInUrl}/web/account`)
+  t.match(await page.textContent('#passkeys'), /Mein Passkey[\s\S]*Name des neuen Passkeys/)
+  await page.goto(`${hub.appUrl('vault')}/`)
+  t.match(await page.textContent('main'), /vault öffnet sich, wenn Sie bestätigen, dass Sie es sind: lena/)
+  await page.goto('about:blank')
+  await page.goto(`${hub.signInUrl}/web/enrol#${'x'.repeat(43)}`)
+  await page.locator('.status.bad', { hasText: 'Bitten Sie Ihre Administration' }).waitFor()
 })
 
 t.test('without script the pages say the same', async (t) => {

@@ -6,15 +6,10 @@
     globalThis.SimpleWebAuthnBrowser
   const status = card.querySelector('.status')
 
-  /** Sentences in place of the browser's own, by the name of its error. */
-  const REASONS = {
-    NotAllowedError:
-      'This was cancelled or took too long, or your passkey could not check that it is you. Try again.',
-    InvalidStateError: 'This passkey has already been added.',
-    SecurityError: 'This page is not allowed to use your passkey.',
-    AbortError: 'This was cancelled. Try again.',
-    NotSupportedError: 'This browser cannot use this kind of passkey.',
-  }
+  /** The texts of this page's language. */
+  const words = JSON.parse(card.dataset.words)
+  const { reasons, problems } = words
+  const reasonOf = ({ name, code, message }) => reasons[name] ?? problems[code] ?? message
 
   function say(text, bad = false) {
     status.textContent = text
@@ -36,14 +31,17 @@
     if (response.type === 'opaqueredirect') return { redirected: true }
     const result = await response.json().catch(() => ({}))
     if (response.ok) return result
-    throw Object.assign(new Error(result.detail ?? 'The hub did not respond. Try again.'), {
+    throw Object.assign(new Error(result.detail ?? words.noResponse), {
       code: result.code,
     })
   }
 
   const assert = ({ options }) => startAuthentication({ optionsJSON: options })
   const create = ({ options }) => startRegistration({ optionsJSON: options })
-  const keyName = () => card.querySelector('#name')?.value.trim() || 'My passkey'
+  const keyName = () => {
+    const field = card.querySelector('#name')
+    return field.value.trim() || field.defaultValue
+  }
 
   /** Confirms with an existing passkey. */
   async function confirm() {
@@ -86,13 +84,13 @@
       await post('/web/enrol/finish', { token, ceremony: begun.ceremony, response, name: keyName() })
       sessionStorage.removeItem(TOKEN)
       token = ''
-      say(`Passkey added for ${ready}.`)
+      say(words.addedFor.join(ready))
       after = 'done'
     },
 
     async add() {
       const permit = card.dataset.keys === '0' ? undefined : await confirm()
-      if (permit) say('Confirmed. Now create the new passkey.')
+      if (permit) say(words.confirmed)
       const begun = await post('/web/account/keys/begin', permit ? { permit } : {})
       const response = await create(begun)
       await post('/web/account/keys/finish', { ceremony: begun.ceremony, response, name: keyName() })
@@ -137,7 +135,7 @@
       try {
         const response = await startAuthentication({ optionsJSON: begun.options, useBrowserAutofill: true })
         busy = true
-        say('Signing in…')
+        say(words.signingIn)
         await signedIn(begun, response)
         return
       } catch (error) {
@@ -149,7 +147,7 @@
           card.querySelector('[data-autofill]').hidden = true
           return
         }
-        return void say(REASONS[error.name] ?? error.message, true)
+        return void say(reasonOf(error), true)
       } finally {
         clearTimeout(late)
       }
@@ -176,7 +174,7 @@
       show(sign_in ? 'login_required' : 'ready')
     } catch (error) {
       sessionStorage.removeItem(TOKEN)
-      say(error.message, true)
+      say(reasonOf(error), true)
       show(error.code ?? '')
     }
   }
@@ -186,12 +184,12 @@
     if (busy) return
     busy = true
     if (deed !== 'enrol') show('')
-    say(deed === 'rename' ? 'Saving…' : 'Waiting for your passkey…')
+    say(deed === 'rename' ? words.saving : words.waiting)
     try {
       await deeds[deed](...args)
       if (deed === 'enrol') show(after)
     } catch (error) {
-      say(REASONS[error.name] ?? error.message, true)
+      say(reasonOf(error), true)
       if (deed === 'enrol' && !['login_required', 'link_refused'].includes(error.code)) show('ready')
       else show(error.code ?? '')
     } finally {
@@ -208,10 +206,10 @@
     const input = document.createElement('input')
     input.value = label.textContent
     input.maxLength = 64
-    input.setAttribute('aria-label', 'Name of the passkey')
+    input.setAttribute('aria-label', words.keyName)
     label.replaceWith(input)
     input.focus()
-    Object.assign(button, { textContent: 'Save', ariaLabel: 'Save the name' })
+    Object.assign(button, { textContent: words.save, ariaLabel: words.saveName })
     input.addEventListener('keydown', ({ key }) => {
       if (key === 'Enter') keep(row, input)
       if (key !== 'Escape') return
@@ -234,7 +232,7 @@
     else if ('rename' in button.dataset) edit(row, button)
   })
 
-  if (!browserSupportsWebAuthn()) say('This browser cannot use passkeys.', true)
+  if (!browserSupportsWebAuthn()) say(words.unsupported, true)
   else if (card.dataset.passkey === 'sign-in') offer()
   if (card.dataset.passkey === 'enrol') look()
 })()

@@ -46,7 +46,9 @@ t.test('msh opens the page, waits for the passkey, and goes on', { timeout: 60_0
   t.equal(asked.get('session'), ann.session)
   const done = await confirm(ann, ann.session, 'vault', asked.get('redirect_port')!)
   t.equal(done.status, 200)
-  t.match((await fetch(done.location)).status, 200)
+  const answer = await fetch(done.location, { redirect: 'manual' })
+  t.equal(answer.headers.get('location'), `${new URL(address).origin}/web/confirm/done`)
+  t.match((await ann.visitor.open(`${keys.origin}/web/confirm/done`)).text, /<h1>Confirmed<\/h1>/)
   await msh.out(/^Tunnel open: http:\/\/127\.0\.0\.1:\d+ -> vault\n/)
   await msh.stop()
 
@@ -68,7 +70,7 @@ t.test('a TCP app that needs a passkey opens no port before the confirmation', a
   const [, address = ''] = await msh.err(/db needs your passkey\.\nOpening (https:\S+)/)
   const port = new URL(address).searchParams.get('redirect_port')!
   const { location } = await confirm(dan, dan.session, 'db', port)
-  t.equal((await fetch(location)).status, 200)
+  t.equal((await fetch(location, { redirect: 'manual' })).status, 303)
   await msh.out(/^Tunnel open: 127\.0\.0\.1:\d+ -> db\n/)
   await msh.stop()
 })

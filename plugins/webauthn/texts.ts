@@ -1,0 +1,217 @@
+/** Texts of the pages for passkeys. Values that a page emphasizes stand between the parts of a sentence. */
+const en = {
+  noScript: 'Passkeys need JavaScript. Enable it in this browser.',
+  confirm: {
+    title: 'Confirm with your passkey',
+    opens: (app: string) => [`${app} opens after you confirm that it is you, `, '.'],
+    opensInTerminal: (app: string) => [
+      `msh opens ${app} in your terminal after you confirm that it is you, `,
+      '.',
+    ],
+    onlyIf: 'Continue only if you have just started msh app login yourself.',
+    use: 'Use your passkey',
+    cancel: 'Cancel',
+    missingTitle: 'A passkey is needed',
+    needs: (app: string) => `${app} opens after you confirm with a passkey.`,
+    missing: {
+      none: 'You have none yet.',
+      byAdmin: 'You have none yet. Ask an administrator for a link to add your first passkey.',
+      hardware:
+        'Your role requires a hardware passkey of a model that this cluster accepts, and you have none.',
+    },
+    doneTitle: 'Confirmed',
+    done: 'Close this page and return to the terminal.',
+  },
+  apps: 'Your applications',
+  add: 'Add a passkey',
+  signIn: {
+    pageTitle: 'Sign in with a passkey',
+    title: 'Sign in',
+    to: (cluster: string) => `to ${cluster}, with the passkey on this device or on your security key`,
+    field: 'Passkey',
+    select: 'Select one that this browser knows',
+    use: 'Use a passkey',
+  },
+  enrol: {
+    for: ['For ', '. This link works once, until ', '.'],
+    signInFirst: ['This link is for ', '. Sign in first; then you come back here.'],
+    device: 'Continue on the device, or with the security key, that you want to use from now on.',
+    create: 'Create the passkey',
+    once: 'Each link works once and for 15 minutes.',
+    contact: 'Contact',
+  },
+  keyName: 'Name of the passkey',
+  newName: 'My passkey',
+  account: {
+    title: 'Passkeys',
+    local: 'You sign in with a passkey. Keep two, in different places.',
+    confirms: 'Some applications ask for a passkey before they open.',
+    none: 'You have no passkey yet.',
+    continue: 'Continue',
+    added: 'Added',
+    unused: 'not used yet',
+    lastUsed: 'last used',
+    hardware: 'hardware passkey',
+    synced: 'synced passkey',
+    rename: 'Rename',
+    renameNamed: (name: string) => `Rename ${name}`,
+    remove: 'Remove',
+    removeNamed: (name: string) => `Remove ${name}`,
+    removeText: (name: string) => `This removes ${name} for good. You confirm with one of your passkeys.`,
+    byAdmin: ['To add your first passkey, ask an administrator for a link (', ').'],
+    stale: 'To add or remove a passkey, sign in again: your sign-in is more than 10 minutes old.',
+    again: 'Sign in again',
+    newKeyName: 'Name of the new passkey',
+    firstConfirm: 'You will be asked for one of your passkeys first.',
+    last: 'Only an administrator can remove your last passkey.',
+  },
+  /** For the script of the pages. */
+  script: {
+    /** In place of the browser's own sentences, by the name of its error. */
+    reasons: {
+      NotAllowedError:
+        'This was cancelled or took too long, or your passkey could not check that it is you. Try again.',
+      InvalidStateError: 'This passkey has already been added.',
+      SecurityError: 'This page is not allowed to use your passkey.',
+      AbortError: 'This was cancelled. Try again.',
+      NotSupportedError: 'This browser cannot use this kind of passkey.',
+    },
+    /** In place of the hub's own sentences, which are English, by reason code. */
+    problems: {} as Readonly<Record<string, string>>,
+    noResponse: 'The hub did not respond. Try again.',
+    addedFor: ['Passkey added for ', '.'],
+    confirmed: 'Confirmed. Now create the new passkey.',
+    signingIn: 'Signing in…',
+    saving: 'Saving…',
+    waiting: 'Waiting for your passkey…',
+    save: 'Save',
+    saveName: 'Save the name',
+    unsupported: 'This browser cannot use passkeys.',
+  },
+}
+
+export type Words = typeof en
+
+const de: Words = {
+  noScript: 'Passkeys brauchen JavaScript. Erlauben Sie es in diesem Browser.',
+  confirm: {
+    title: 'Mit Ihrem Passkey bestätigen',
+    opens: (app) => [`${app} öffnet sich, wenn Sie bestätigen, dass Sie es sind: `, '.'],
+    opensInTerminal: (app) => [
+      `msh öffnet ${app} in Ihrem Terminal, wenn Sie bestätigen, dass Sie es sind: `,
+      '.',
+    ],
+    onlyIf: 'Fahren Sie nur fort, wenn Sie msh app login gerade selbst gestartet haben.',
+    use: 'Passkey verwenden',
+    cancel: 'Abbrechen',
+    missingTitle: 'Ein Passkey wird gebraucht',
+    needs: (app) => `${app} öffnet sich, wenn Sie mit einem Passkey bestätigen.`,
+    missing: {
+      none: 'Sie haben noch keinen.',
+      byAdmin:
+        'Sie haben noch keinen. Bitten Sie Ihre Administration um einen Link für Ihren ersten Passkey.',
+      hardware:
+        'Ihre Rolle verlangt einen Hardware-Passkey, dessen Modell hier zugelassen ist, und Sie haben keinen.',
+    },
+    doneTitle: 'Bestätigt',
+    done: 'Schließen Sie diese Seite und kehren Sie zum Terminal zurück.',
+  },
+  apps: 'Ihre Anwendungen',
+  add: 'Passkey hinzufügen',
+  signIn: {
+    pageTitle: 'Mit einem Passkey anmelden',
+    title: 'Anmelden',
+    to: (cluster) => `bei ${cluster}, mit dem Passkey auf diesem Gerät oder auf Ihrem Sicherheitsschlüssel`,
+    field: 'Passkey',
+    select: 'Einen auswählen, den dieser Browser kennt',
+    use: 'Passkey verwenden',
+  },
+  enrol: {
+    for: ['Für ', '. Dieser Link gilt einmal, bis ', '.'],
+    signInFirst: ['Dieser Link ist für ', '. Melden Sie sich zuerst an; danach kommen Sie hierher zurück.'],
+    device:
+      'Fahren Sie auf dem Gerät oder mit dem Sicherheitsschlüssel fort, den Sie von jetzt an verwenden wollen.',
+    create: 'Passkey anlegen',
+    once: 'Jeder Link gilt einmal und 15 Minuten lang.',
+    contact: 'Kontakt',
+  },
+  keyName: 'Name des Passkeys',
+  newName: 'Mein Passkey',
+  account: {
+    title: 'Passkeys',
+    local: 'Sie melden sich mit einem Passkey an. Halten Sie zwei bereit, an verschiedenen Orten.',
+    confirms: 'Manche Anwendungen verlangen einen Passkey, bevor sie sich öffnen.',
+    none: 'Sie haben noch keinen Passkey.',
+    continue: 'Weiter',
+    added: 'Hinzugefügt',
+    unused: 'noch nicht benutzt',
+    lastUsed: 'zuletzt benutzt',
+    hardware: 'Hardware-Passkey',
+    synced: 'synchronisierter Passkey',
+    rename: 'Umbenennen',
+    renameNamed: (name) => `${name} umbenennen`,
+    remove: 'Entfernen',
+    removeNamed: (name) => `${name} entfernen`,
+    removeText: (name) => `Das entfernt ${name} endgültig. Sie bestätigen es mit einem Ihrer Passkeys.`,
+    byAdmin: ['Bitten Sie Ihre Administration um einen Link für Ihren ersten Passkey (', ').'],
+    stale:
+      'Um einen Passkey hinzuzufügen oder zu entfernen, melden Sie sich noch einmal an: Ihre Anmeldung ist mehr als 10 Minuten alt.',
+    again: 'Noch einmal anmelden',
+    newKeyName: 'Name des neuen Passkeys',
+    firstConfirm: 'Sie werden zuerst nach einem Ihrer Passkeys gefragt.',
+    last: 'Nur die Administration kann Ihren letzten Passkey entfernen.',
+  },
+  script: {
+    reasons: {
+      NotAllowedError:
+        'Das wurde abgebrochen oder hat zu lange gedauert, oder Ihr Passkey konnte nicht prüfen, dass Sie es sind. Versuchen Sie es noch einmal.',
+      InvalidStateError: 'Dieser Passkey wurde schon hinzugefügt.',
+      SecurityError: 'Diese Seite darf Ihren Passkey nicht verwenden.',
+      AbortError: 'Das wurde abgebrochen. Versuchen Sie es noch einmal.',
+      NotSupportedError: 'Dieser Browser kann diese Art von Passkey nicht verwenden.',
+    },
+    problems: {
+      address_limit: 'Zu viel auf einmal. Warten Sie einen Moment.',
+      challenge_foreign: 'Diese Bestätigung gehört zu einer anderen Seite. Öffnen Sie die Seite noch einmal.',
+      challenge_spent: 'Diese Bestätigung wurde schon verwendet. Versuchen Sie es noch einmal.',
+      challenge_unknown: 'Der Hub hat diese Bestätigung nicht verlangt. Öffnen Sie die Seite noch einmal.',
+      cookie_missing: 'Zum Anmelden werden Cookies gebraucht. Öffnen Sie die Seite noch einmal.',
+      counter_went_back:
+        'Der Zähler Ihres Passkeys ging zurück, es gibt also vielleicht eine Kopie. Wenden Sie sich an Ihre Administration.',
+      first_key_by_admin: 'Für Ihren ersten Passkey brauchen Sie einen Link Ihrer Administration.',
+      key_known: 'Dieser Passkey wurde schon hinzugefügt.',
+      key_missing: 'Sie haben noch keinen Passkey.',
+      key_required: 'Bestätigen Sie zuerst mit einem Ihrer Passkeys.',
+      key_unknown: 'Dieser Passkey ist keiner von Ihren.',
+      last_key: 'Nur die Administration kann Ihren letzten Passkey entfernen.',
+      link_of_another: 'Dieser Link ist für jemand anderen als das Konto, mit dem Sie angemeldet sind.',
+      link_refused:
+        'Dieser Link ist unvollständig, abgelaufen, widerrufen oder schon benutzt. Bitten Sie Ihre Administration um einen neuen.',
+      login_required: 'Ihre Anmeldung ist beendet oder zu alt. Melden Sie sich noch einmal an.',
+      passkey_not_for_sign_in:
+        'Melden Sie sich über Ihren Identitätsanbieter an: Mit diesem Passkey können Sie nur bestätigen, dass Sie es sind.',
+      session_unknown: 'Diese Anmeldung ist beendet. Führen Sie im Terminal noch einmal msh login aus.',
+      sign_in_again: 'Ihre Anmeldung ist mehr als 10 Minuten alt. Melden Sie sich zuerst noch einmal an.',
+      state_expired: 'Diese Seite ist abgelaufen. Öffnen Sie die Anwendung noch einmal.',
+      too_many_keys: 'Sie haben schon so viele Passkeys wie erlaubt. Entfernen Sie zuerst einen.',
+      too_many_requests: 'Zu viele Versuche. Versuchen Sie es in einer Minute noch einmal.',
+      user_handle_missing:
+        'Dieser Passkey enthält seinen Besitzer nicht. Bitten Sie Ihre Administration um einen neuen Link.',
+      user_handle_wrong: 'Dieser Passkey gehört jemand anderem.',
+      user_not_verified:
+        'Ihr Passkey hat Sie nicht geprüft. Verwenden Sie seine PIN oder Ihren Fingerabdruck.',
+      view_stale: 'Der Zugang kann gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
+    },
+    noResponse: 'Der Hub hat nicht geantwortet. Versuchen Sie es noch einmal.',
+    addedFor: ['Passkey hinzugefügt für ', '.'],
+    confirmed: 'Bestätigt. Legen Sie jetzt den neuen Passkey an.',
+    signingIn: 'Anmeldung läuft …',
+    saving: 'Wird gespeichert …',
+    waiting: 'Warten auf Ihren Passkey …',
+    save: 'Speichern',
+    saveName: 'Namen speichern',
+    unsupported: 'Dieser Browser kann keine Passkeys verwenden.',
+  },
+}
+
+export const texts: Readonly<Record<'en' | 'de', Words>> = { en, de }
