@@ -31,6 +31,9 @@ interface Texts {
   readonly everywhere: string
   readonly renewedTitle: string
   readonly renewedText: string
+  /** For open pages, whose script asks. */
+  readonly accessLocked: string
+  readonly accessEnded: string
 }
 
 const waitEn = 'Try again in a moment. If this continues, contact your administrator.'
@@ -85,6 +88,8 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     everywhere: 'Sign out everywhere',
     renewedTitle: 'You are signed in',
     renewedText: 'You can close this window and continue where you left off.',
+    accessLocked: 'Your access is locked.',
+    accessEnded: 'Your access has ended.',
   },
   de: {
     steps: { home: 'Ihre Anwendungen', open: 'Anwendung öffnen', retry: 'Noch einmal versuchen' },
@@ -138,5 +143,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     everywhere: 'Überall abmelden',
     renewedTitle: 'Sie sind angemeldet',
     renewedText: 'Sie können dieses Fenster schließen und dort weitermachen, wo Sie waren.',
+    accessLocked: 'Ihr Zugang ist gesperrt.',
+    accessEnded: 'Ihr Zugang ist beendet.',
   },
 }

@@ -251,7 +251,7 @@ t.test('pages come over HTTP/2, and WebSockets beside them over HTTP/1.1', async
 
 t.test('E74 a browser that shares a connection between apps tries again by itself after 421', async (t) => {
   const sharing = await openBrowser(t, await publicKeyHash(cluster.hubPort, new URL(victim.url).hostname))
-  const { context, page } = await newPerson(sharing, false)
+  const { context, page } = await newPerson(sharing, { ignoreHTTPSErrors: false })
   await signInAs(page, ALICE, victim.url)
   await signInAs(page, ALICE, evil.url)
   const outcome = await page.evaluate(

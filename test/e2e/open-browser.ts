@@ -1,5 +1,11 @@
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core'
 
 const DEADLINE_MS = 60_000
 
@@ -29,12 +35,12 @@ export async function openBrowser(t: { teardown(fn: () => unknown): void }, spki
   return browser
 }
 
-/** A fresh profile that accepts the development certificate. */
+/** A fresh profile that accepts the development certificate, unless `options` say otherwise. */
 export async function newPerson(
   browser: Browser,
-  ignoreHTTPSErrors = true,
+  options: BrowserContextOptions = {},
 ): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser.newContext({ ignoreHTTPSErrors })
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options })
   context.setDefaultTimeout(DEADLINE_MS)
   return { context, page: await context.newPage() }
 }

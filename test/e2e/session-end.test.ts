@@ -195,21 +195,21 @@ t.test('B33 fetch, XHR, EventSource and WebSocket see 401 and are never redirect
   await context.close()
 })
 
-for (const [kind, url] of [
-  ['a page', home],
-  ['a page with an opener policy', `${home}apart`],
+for (const [kind, url, locale, ended] of [
+  ['a page', home, 'en-US', 'Your session has ended'],
+  ['a page of a German browser, with an opener policy', `${home}apart`, 'de-DE', 'Ihre Sitzung ist beendet'],
 ] as const) {
   t.test(
     `${kind} whose session is revoked: the banner asks, the small window renews, the page stays`,
     async (t) => {
-      const { context, page } = await newPerson(browser)
+      const { context, page } = await newPerson(browser, { locale })
       const { problems, cookie } = await openPage(context, page, url)
       t.equal(await banner(page).count(), 0)
       const before = await cookie()
       await revoke('app')
       t.equal(await dataOf(page), 401)
       await check(page)
-      await banner(page).getByText('Your session has ended').waitFor()
+      await banner(page).getByText(ended).waitFor()
       await renew(context, page)
       t.equal(await dataOf(page), 200)
       t.not(await cookie(), before)
@@ -317,7 +317,7 @@ t.test('somebody else who signs in in the small window is named, and the page is
   const opened = context.waitForEvent('page')
   await banner(page).getByRole('link', { name: 'Sign in' }).click()
   await opened
-  await banner(page).getByText('You are signed in as bob@example.com now.').waitFor()
+  await banner(page).getByText('You are now signed in as bob@example.com.').waitFor()
   t.equal(await page.evaluate(() => window.renewed), 0, 'nothing is opened again as somebody else')
   await isAsItWas(t, page)
   const pages = context.pages().length

@@ -3,17 +3,40 @@
 ;(() => {
   // Absolute, because a page may set its own <base>.
   const base = `${location.origin}/.mezite/`
+  const lang = navigator.languages.find((one) => /^(de|en)\b/.test(one)) ?? 'en'
+  const [over, signIn, other, reload, soon, renew, close] = /^de/.test(lang)
+    ? [
+        'Ihre Sitzung ist beendet. Diese Seite bleibt, wie sie ist.',
+        'Anmelden',
+        'Sie sind jetzt angemeldet als ',
+        'Neu laden',
+        'Ihre Sitzung endet um ',
+        'Erneuern',
+        'Schließen',
+      ]
+    : [
+        'Your session has ended. This page stays as it is.',
+        'Sign in',
+        'You are now signed in as ',
+        'Reload',
+        'Your session ends at ',
+        'Renew',
+        'Close',
+      ]
   let user, whose, ends, warns, denied, host, text, link, shown, closed, timer, again
   let turn = 0
 
   function build() {
     host = document.createElement('mezite-session')
+    host.lang = lang
     const root = host.attachShadow({ mode: 'open' })
-    // A constructed style sheet, because the policy of a page may forbid inline styles.
+    // A constructed style sheet, because the policy of a page may forbid inline styles. Its values are the hub's design tokens.
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(`:host{all:initial;position:fixed;z-index:2147483647;right:1rem;bottom:1rem;max-width:calc(100vw - 2rem);color-scheme:light dark}
-p{display:flex;gap:1rem;align-items:center;margin:0;padding:.75rem 1rem;font:1rem/1.4 system-ui,sans-serif;background:Canvas;color:CanvasText;border:2px solid;border-radius:.5rem}
-a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
+p{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center;margin:0;padding:.75rem 1rem;font:1rem/1.55 system-ui,sans-serif;background:light-dark(#fff,#151920);color:light-dark(#12161d,#e9ecf2);border:1px solid light-dark(#e2e5eb,#272d38);border-radius:.875rem;box-shadow:0 .5rem 1.5rem #0003}
+span{flex:1 12rem}
+a,button{font:inherit;font-weight:550;padding:.25rem 1rem;border:1px solid light-dark(#8a93a3,#68728a);border-radius:.5rem;background:none;color:inherit;cursor:pointer}
+a{text-decoration:none;border-color:#0000;background:light-dark(#2f55d4,#93adff);color:light-dark(#fff,#0b1124)}`)
     root.adoptedStyleSheets = [sheet]
     const box = document.createElement('p')
     const add = (name) => box.appendChild(document.createElement(name))
@@ -24,7 +47,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
     link.target = '_blank'
     link.rel = 'noopener'
     link.onclick = (event) => {
-      if (shown === 'other' || denied) location.reload()
+      if (link.textContent === reload) location.reload()
       else {
         const small = open(link.href, '_blank', 'popup,width=520,height=720')
         // Where small windows are blocked, the link opens a tab.
@@ -33,13 +56,14 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
       }
       event.preventDefault()
     }
-    const close = add('button')
-    close.textContent = 'Close'
-    close.onclick = () => hide(shown)
+    const button = add('button')
+    button.textContent = close
+    button.onclick = () => hide(shown)
     root.append(box)
   }
 
-  function show(state, words, label) {
+  /** `state` is what the person can close until something else is to be said. */
+  function show(state, label, words = state) {
     if (state === shown || state === closed) return
     if (!host) build()
     document.documentElement.append(host)
@@ -50,7 +74,7 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
 
   function hide(state) {
     closed = state
-    shown = undefined
+    shown = 0
     host?.remove()
   }
 
@@ -58,11 +82,10 @@ a{color:LinkText;white-space:nowrap}button{font:inherit;padding:.25rem .5rem}`)
   function look() {
     const now = Date.now()
     const time = { hour: 'numeric', minute: '2-digit' }
-    if (denied) show(denied, denied, 'Reload')
-    else if (now >= ends) show('over', 'Your session has ended. This page stays as it is.', 'Sign in')
-    else if (user !== whose) show('other', `You are signed in as ${whose} now.`, 'Reload')
-    else if (now >= warns)
-      show('soon', `Your session ends at ${new Date(ends).toLocaleTimeString([], time)}.`, 'Renew')
+    if (denied) show(denied, reload)
+    else if (now >= ends) show(over, signIn)
+    else if (user !== whose) show(other, reload, `${other + whose}.`)
+    else if (now >= warns) show(soon, renew, `${soon + new Date(ends).toLocaleTimeString([], time)}.`)
     else hide()
   }
 

@@ -68,8 +68,8 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
   const query = { who, app, protocol: 'http', clientIp, requestId, probe: true } as const
   const access = await deps.access.admit(query)
   if (access.outcome === 'denied') {
-    const text =
-      access.message || (access.code === 'locked' ? 'Your access is locked.' : 'Your access has ended.')
+    const { accessLocked, accessEnded } = texts[languageOf(deps.pages, request)]
+    const text = access.message || (access.code === 'locked' ? accessLocked : accessEnded)
     // Open pages ask again and again, and nobody sees this response.
     return problemResponse(deps.pages, request, new Problem(403, access.code, text), requestId)
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { renewedScript, sessionScript, statusOf } from '../../../plugins/http-apps/session/session-routes.ts'
 import { OK, openByteApp } from './byte-app.ts'
@@ -27,13 +28,27 @@ function anonymous(line: string, ...headers: string[]): string {
 
 const bodyOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
 
-t.test('the scripts weigh at most 3 KB, evaluate nothing and name no other host', async (t) => {
-  for (const script of [sessionScript, renewedScript]) {
+t.test('the scripts are small, evaluate nothing and name no other host', async (t) => {
+  for (const [script, most] of [
+    // 3 KB without the German texts and the colours of both themes.
+    [sessionScript, 3_840],
+    [renewedScript, 1_024],
+  ] as const) {
     t.ok(script.length > 50)
-    t.ok(Buffer.byteLength(script) <= 3 * 1_024, `${Buffer.byteLength(script)} bytes`)
+    t.ok(Buffer.byteLength(script) <= most, `${Buffer.byteLength(script)} bytes`)
     t.notMatch(script, /eval|Function\(|innerHTML|https?:|localStorage|sessionStorage|\n[ \t]|\/\*\*/)
     t.doesNotThrow(() => new Function(script))
   }
+})
+
+t.test('the notice has the design tokens of the hub', async (t) => {
+  const url = new URL('../../../core/hub/pages/browser/tokens.css', import.meta.url)
+  const tokens = readFileSync(url, 'utf8').replaceAll('#ffffff', '#fff').replace(/, /g, ',')
+  const colours = sessionScript.match(/light-dark\([^)]*\)/g) ?? []
+  t.equal(colours.length, 6)
+  for (const colour of colours) t.ok(tokens.includes(colour), colour)
+  for (const [, radius] of sessionScript.matchAll(/border-radius:([\d.]+rem)/g))
+    t.ok(tokens.includes(`: 0${radius};`), radius)
 })
 
 t.test('the script is the same on every host, with and without a session', async (t) => {
@@ -186,6 +201,9 @@ t.test(
     const locked = await raw(gateway, ask('GET /.mezite/session-status', ...OWN))
     t.match(locked, /^HTTP\/1.1 403 /)
     t.match(bodyOf(locked), { code: 'locked', detail: 'Your laptop was reported lost.' })
+    gateway.state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
+    const german = await raw(gateway, ask('GET /.mezite/session-status', 'Accept-Language: de', ...OWN))
+    t.match(bodyOf(german), { code: 'role_missing', detail: 'Ihr Zugang ist beendet.' })
     t.strictSame(gateway.records, [])
     gateway.state.decision = { ...gateway.state.decision, effect: 'allow', reason: 'ok' }
     t.match(await raw(gateway, ask('GET /.mezite/session-status', ...OWN)), /^HTTP\/1.1 200 /)
