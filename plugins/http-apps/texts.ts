@@ -17,6 +17,9 @@ interface Texts {
   readonly byStatus: Readonly<Record<number, Advice>>
   readonly byCode: Readonly<Record<string, Advice>>
   readonly otherwise: Advice
+  /** In place of a problem's own sentence, which is English, by reason code. */
+  readonly sentences: Readonly<Record<string, string>>
+  readonly denied: (user: string, app: string) => string
   readonly signIn: string
   readonly signInTitle: string
   readonly signInFrame: string
@@ -72,6 +75,8 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       not_found: { title: 'There is no such page', next: null, steps: ['open', 'home'] },
     },
     otherwise: { title: 'Refused', next: 'Go back and try another way.', steps: ['home'] },
+    sentences: {},
+    denied: (user, app) => `You are signed in as ${user}, but you may not use ${app}.`,
     signIn: 'Sign in',
     signInTitle: 'Sign in to continue',
     signInFrame: 'Sign in on a new tab, then come back here and reload this page.',
@@ -127,6 +132,34 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
       next: 'Gehen Sie zurück, und versuchen Sie einen anderen Weg.',
       steps: ['home'],
     },
+    sentences: {
+      address_limit: 'Von dieser Adresse sind zu viele Anfragen zugleich unterwegs.',
+      agent_choice_failed: 'Die Anwendung antwortet zurzeit nicht.',
+      agent_limit: 'Die Wege zu dieser Anwendung sind zurzeit ausgelastet.',
+      agent_none: 'Die Anwendung antwortet zurzeit nicht.',
+      agent_unbound: 'Für diese Anwendung ist kein Weg eingerichtet.',
+      answer_invalid: 'Die Anwendung hat etwas gesendet, das kein gültiges HTTP ist.',
+      app_disabled: 'Diese Anwendung ist zurzeit abgeschaltet.',
+      app_limit: 'Diese Anwendung hat die Grenze gleichzeitiger Anfragen erreicht.',
+      app_reset: 'Die Anwendung hat die Verbindung ohne Antwort geschlossen.',
+      app_timeout: 'Die Anwendung hat nicht rechtzeitig geantwortet.',
+      app_unknown: 'Unter dieser Adresse gibt es keine Web-Anwendung.',
+      app_unreachable: 'Die Verbindung zu dieser Anwendung kam nicht zustande.',
+      audit_unavailable: 'Zugriffe können zurzeit nicht aufgezeichnet werden.',
+      handover_refused:
+        'Dieser Link wurde schon benutzt, ist abgelaufen oder gehört zu einem anderen Browser. Öffnen Sie die Anwendung noch einmal.',
+      headers_too_large: 'Die Anwendung hat die Cookies abgelehnt, weil sie zu groß sind.',
+      link_lost:
+        'Die Verbindung zu dieser Anwendung ist abgebrochen. Vielleicht wurde Ihre Anfrage trotzdem ausgeführt.',
+      not_found: 'Unter dieser Adresse hat der Hub keine Seite.',
+      origin_not_allowed: 'Die Seite, von der diese Anfrage kommt, darf das nicht.',
+      person_limit: 'Sie haben zu viele Anfragen zugleich unterwegs.',
+      revoked: 'Ihr Zugang ist gerade beendet worden.',
+      roles_too_long: 'Ihre Rollen passen nicht in eine Anfrage. Bitten Sie Ihre Administration um weniger.',
+      too_many_requests: 'Das waren zu viele Anfragen. Laden Sie diese Seite gleich noch einmal.',
+      view_stale: 'Der Zugang kann gerade nicht geprüft werden.',
+    },
+    denied: (user, app) => `Sie sind angemeldet als ${user}, dürfen ${app} aber nicht benutzen.`,
     signIn: 'Anmelden',
     signInTitle: 'Melden Sie sich an, um fortzufahren',
     signInFrame: 'Melden Sie sich in einem neuen Tab an, und laden Sie dann diese Seite neu.',

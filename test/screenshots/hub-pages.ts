@@ -130,6 +130,7 @@ export async function openHubPages(t: { teardown(fn: () => unknown): void }, bro
         await page.locator('.menu summary').click()
       },
     },
+    { name: 'confirmed', open: (page) => page.goto(`${hub.signInUrl}/web/confirm/done`) },
     { name: 'sign-out', open: (page) => page.goto(`${hub.signInUrl}/web/logout`) },
     {
       name: 'command-line',

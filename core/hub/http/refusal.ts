@@ -79,17 +79,18 @@ export function refusalResponse(
 ): HubResponse {
   const { status, code, message } = problem
   if (!isNavigation(requesterOf(head))) return problemDocument(problem, requestId)
-  const titles = texts.en.error.titles
-  const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || 'Refused'
+  const language = pages.languageOf(valuesOf(head.rawHeaders, 'accept-language')[0])
+  const { titles, details, ...words } = texts[language].error
+  const title = (Object.hasOwn(titles, code) && titles[code]) || STATUS_CODES[status] || words.refused
   // A host that is not served has no pages.
   const home = status === 421 ? `${hubOrigin}/` : '/'
   const body = html`<div class="card">
     <h1>${title}</h1>
-    <p>${message}</p>
-    <div class="actions"><a class="button" href=${home}>${status === 421 ? 'Your applications' : 'Start page'}</a></div>
-    <dl class="facts"><dt>Reason</dt><dd><code>${code}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>
+    <p>${Object.hasOwn(details, code) ? details[code] : message}</p>
+    <div class="actions"><a class="button" href=${home}>${status === 421 ? words.home : words.start}</a></div>
+    <dl class="facts"><dt>${words.reason}</dt><dd><code>${code}</code></dd><dt>${words.request}</dt><dd><code>${requestId}</code></dd></dl>
   </div>`
-  return { kind: 'response', status, ...pageElsewhere(pages, { title, body }) }
+  return { kind: 'response', status, ...pageElsewhere(pages, { title, body, language }) }
 }
 
 function problemDocument({ status, code, message }: Problem, requestId: string): HubResponse {

@@ -1,15 +1,30 @@
 import { Problem } from '../../api/problem.ts'
 import type { Explanation } from '../access/explanation.ts'
+import type { Texts } from '../pages/texts.ts'
 
 /** The details on the page about a denial, beside the problem. */
 export interface DenialDetails {
   /** As people call the app. */
   readonly app: string
   readonly user: string
+  /** From the policy or the lock that denied. */
+  readonly message: string | null
   /** Sealed return target, for a sign-in with another account. */
   readonly state: string
   /** For administrators: what decided. */
   readonly explanation: { readonly appName: string; readonly found: Explanation } | null
+}
+
+/** Says who may not open which app, and the message of the operator or the next step. */
+export function denialText(
+  words: Texts['error'],
+  code: string,
+  { app, user, message }: Pick<DenialDetails, 'app' | 'user' | 'message'>,
+): string {
+  const text = code === 'locked' ? words.lockedText(user, app) : words.deniedText(user, app)
+  // A role helps only if no role of the person reaches the app.
+  const next = code === 'role_missing' || code === 'label_mismatch' ? words.askForRole : words.askWhy
+  return `${text} ${message ?? next}`
 }
 
 /** A signed-in person may not open an app. */

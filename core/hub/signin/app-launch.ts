@@ -8,7 +8,8 @@ import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import type { SatisfiedRequirement } from '../../api/subject.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { HookCalls } from '../../kernel/hook.ts'
-import { AccessDenied } from './access-denied.ts'
+import { texts } from '../pages/texts.ts'
+import { AccessDenied, denialText } from './access-denied.ts'
 import { hubSessionOf } from './hub-cookie.ts'
 import { beginLogin } from './login-routes.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -160,15 +161,9 @@ async function problemOf(
   if (outcome === 'disabled') return new Problem(status, code, `${name} is switched off right now.`)
   if (outcome === 'unavailable')
     return new Problem(status, code, 'Access cannot be recorded right now, so nobody gets in.')
-  const who = subject?.user ?? 'This user'
-  const text = code === 'locked' ? `${who} is locked out of ${name}.` : `${who} may not open ${name}.`
-  // A role helps only if no role of the person reaches the app.
-  const next =
-    code === 'role_missing' || code === 'label_mismatch'
-      ? 'If you need it, ask an administrator for a role.'
-      : 'Ask an administrator why.'
+  const who = { app: name, user: subject?.user ?? 'This user', message }
   const members = link === null ? {} : { link }
-  const detail = `${text} ${message ?? next}`
+  const detail = denialText(texts.en.error, code, who)
   if (!app || !subject) return new Problem(status, code, detail, members)
   const found = subject.roles.includes('admin')
     ? await explain(subject.user, app.name, 'browser').catch((error: unknown) => {
@@ -178,8 +173,7 @@ async function problemOf(
     : null
   const explanation = found && { appName: app.name, found }
   return new AccessDenied(status, code, detail, members, {
-    app: name,
-    user: subject.user,
+    ...who,
     state,
     explanation,
   })

@@ -40,10 +40,11 @@ export function problemResponse(
   const words = texts[language]
   const { title, next, steps } = adviceFor(language, status, code)
   const { link } = members
+  const sentence = Object.hasOwn(words.sentences, code) ? words.sentences[code] : message
   const { contact } = pages.brand
   const body = html`<div class="card">
     <h1>${title}</h1>
-    <p>${message}</p>
+    <p>${sentence}</p>
     ${next === null ? null : html`<p class="quiet">${next}</p>`}
     <div class="actions">
       ${steps.map((step, at) => html`<a class=${at === 0 ? 'button' : 'button plain'} href=${TARGETS[step]}>${words.steps[step]}</a>`)}

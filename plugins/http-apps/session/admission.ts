@@ -1,18 +1,20 @@
 import { type App, Problem, type Subject } from '@mezite/core'
-import type {
-  Admission,
-  AdmissionQuery,
-  Caller,
-  ConnectionInfo,
-  HubResponse,
-  Refusal,
+import {
+  type Admission,
+  type AdmissionQuery,
+  type Caller,
+  type ConnectionInfo,
+  type HubResponse,
+  isNavigation,
+  type Refusal,
 } from '@mezite/core/protocol'
-import { problemResponse } from '../client/response.ts'
+import { languageOf, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
 import type { AppRequest } from '../request/app-request.ts'
 import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
+import { texts } from '../texts.ts'
 import { isHubPath } from './reserved-routes.ts'
 import { signInResponse } from './sign-in-response.ts'
 
@@ -98,12 +100,11 @@ function responseTo(
       if (!certified) return signInResponse(deps, request, app, requestId, { code })
       return give(new Problem(status, code, `${name} has requirements that a login of msh cannot meet.`))
     case 'denied': {
+      const words = texts[isNavigation(request) ? languageOf(deps.pages, request) : 'en']
       const text =
         code === 'origin_not_allowed'
           ? `The page that sent this request may not use ${name}.`
-          : [`You are signed in as ${subject?.user}, but you may not use ${name}.`, message ?? '']
-              .join(' ')
-              .trimEnd()
+          : [words.denied(subject?.user ?? '', name), message ?? ''].join(' ').trimEnd()
       return give(new Problem(status, code, text, link === null ? {} : { link }))
     }
     case 'disabled':

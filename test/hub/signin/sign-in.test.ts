@@ -70,6 +70,11 @@ t.test('signing in', async (t) => {
     t.notMatch(text, 'for a role', 'no role helps where a policy denies')
     host.answers.decision = { ...host.answers.decision, reason: 'locked', message: 'Call <b>4711' }
     t.match((await open('off')).text, /Your access is locked[\s\S]*locked out of off\. Call &lt;b>4711/)
+    const german = { headers: { 'accept-language': 'de', accept: 'text/html' } }
+    const denied = await visitor.open(host.launch('off.apps.example.com'), german)
+    t.match(denied.text, /Ihr Zugang ist gesperrt[\s\S]*ist für off gesperrt\. Call &lt;b>4711/)
+    const unknown = await visitor.open(host.launch('nothing.apps.example.com'), german)
+    t.match(unknown.text, 'Unter dieser Adresse gibt es keine Anwendung')
     const requirement = { name: 'session-mfa', level: 'webauthn', freshnessMs: 0 }
     host.answers.decision = {
       effect: 'require',

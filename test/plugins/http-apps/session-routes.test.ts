@@ -208,6 +208,9 @@ t.test(
     gateway.state.decision = { ...gateway.state.decision, effect: 'allow', reason: 'ok' }
     t.match(await raw(gateway, ask('GET /.mezite/session-status', ...OWN)), /^HTTP\/1.1 200 /)
     t.equal(gateway.live.size, 0, 'nothing stays open')
+    gateway.state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
+    const page = await raw(gateway, ask('GET /', 'Accept-Language: de', 'Accept: text/html', ...NAVIGATE))
+    t.match(page, /Sie sind angemeldet als ann, dürfen \S+ aber nicht benutzen\./)
     t.equal(touched, 0)
   },
 )

@@ -5,7 +5,7 @@ import type { HomeApp, HomeView, PublicNames } from '../../../api/web-routes.ts'
 import type { ErrorPage } from '../../api-server/error-response.ts'
 import { icon } from '../../pages/icons.ts'
 import { texts } from '../../pages/texts.ts'
-import type { DenialDetails } from '../access-denied.ts'
+import { type DenialDetails, denialText } from '../access-denied.ts'
 import { type Account, accountBody } from './account-page.ts'
 import { explanationBody } from './explanation.ts'
 import { fragmentScriptPath } from './fragment-script.ts'
@@ -149,14 +149,17 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
       error: (problem: ErrorPage, person: Person | null = null) => {
         const { code, status, retryUrl, link } = problem
         const known = Object.hasOwn(error.titles, code) ? error.titles[code] : undefined
-        const title = problem.title || known || STATUS_CODES[status] || 'Error'
+        // A problem's own heading is English.
+        const title =
+          (language !== 'en' && known) || problem.title || known || STATUS_CODES[status] || error.refused
+        const detail = Object.hasOwn(error.details, code) ? error.details[code] : problem.detail
         // The hub has no pages on hosts other than its own.
         const there = status === 421 ? `${hubOrigin}/` : '/'
         return page(
           title,
           html`<div class="card">
             <h1>${title}</h1>
-            <p>${problem.detail}</p>
+            <p>${detail}</p>
             <div class="actions">
               ${retryUrl === undefined ? null : html`<a class="button" href=${retryUrl}>${error.tryAgain}</a>`}
               <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${there}>${error.home}</a>
@@ -169,7 +172,8 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
       },
 
       /** A person may not open an app. Administrators see what decided. */
-      denied: (problem: ErrorPage, { app, user, state, explanation: why }: DenialDetails) => {
+      denied: (problem: ErrorPage, details: DenialDetails) => {
+        const { app, user, state, explanation: why } = details
         const title = (problem.code === 'locked' && error.titles.locked) || error.denied(app)
         return page(
           title,
@@ -177,7 +181,7 @@ export function createSignInPages(template: Pages, { hubOrigin }: Pick<PublicNam
             <div class="card">
               <div class="badge bad">${icon(problem.code === 'locked' ? 'lock' : 'refused')}</div>
               <h1>${title}</h1>
-              <p>${problem.detail}</p>
+              <p>${denialText(error, problem.code, details)}</p>
               <div class="actions">
                 <a class="button" href="/">${error.home}</a>
                 ${problem.link ? html`<a class="button plain" href=${problem.link} rel="noreferrer">${error.learnMore}</a>` : null}
