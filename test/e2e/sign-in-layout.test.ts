@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestHub, FakeIssuer } from '../../core/testing/index.ts'
+import { startMsh } from '../oclif-cli/msh-program.ts'
 import { plugIn } from '../plugins/webauthn/virtual-key.ts'
 import { newPerson, openBrowser } from './open-browser.ts'
 import { connect, register } from './resources.ts'
@@ -126,36 +127,47 @@ t.test('no app takes the sign-in host or the hub’s own', async (t) => {
   t.equal(await attempt('sly', { public_addr: HUB }), 'resource_invalid')
 })
 
-t.test('D56 a key is enrolled and asked for on the sign-in host alone', async (t) => {
-  await hub.api('PUT', '/roles/strict', {
-    kind: 'role',
-    version: 'v1',
-    metadata: { name: 'strict' },
-    spec: { options: { require_session_mfa: true }, allow: { app_labels: { env: 'test' } } },
-  })
-  await connect(hub.api, issuer, 'strict')
-  const { page } = await newPerson(await openBrowser(t))
-  const key = await plugIn(page)
-  await page.goto(`${wiki}/deep?q=1`)
-  t.equal(new URL(page.url()).origin, hub.signInUrl)
-  await page.getByRole('link', { name: 'Add a passkey' }).click()
-  await page.locator('[data-add]').click()
-  await page.locator('[data-continue]').click()
-  await page.locator('[data-go]').click()
-  await page.waitForURL(`${wiki}/deep?q=1`)
-  t.equal(await page.textContent('p'), 'alice@example.com sees /deep?q=1')
-  const rpId = new URL(hub.signInUrl).hostname
-  t.strictSame(
-    (await key.credentials()).map((credential) => credential.rpId),
-    [rpId],
-  )
-  const attempt = (rpId: string) =>
-    navigator.credentials.get({ publicKey: { challenge: new Uint8Array(32), rpId } }).then(
-      () => 'an assertion',
-      (error: Error) => error.name,
+t.test(
+  'D56 in a browser: a key is enrolled and asked for, and msh let in, on the sign-in host alone',
+  async (t) => {
+    await hub.api('PUT', '/roles/strict', {
+      kind: 'role',
+      version: 'v1',
+      metadata: { name: 'strict' },
+      spec: { options: { require_session_mfa: true }, allow: { app_labels: { env: 'test' } } },
+    })
+    await connect(hub.api, issuer, 'strict')
+    const { page } = await newPerson(await openBrowser(t))
+    const key = await plugIn(page)
+    await page.goto(`${wiki}/deep?q=1`)
+    t.equal(new URL(page.url()).origin, hub.signInUrl)
+    await page.getByRole('link', { name: 'Add a passkey' }).click()
+    await page.locator('[data-add]').click()
+    await page.locator('[data-continue]').click()
+    await page.locator('[data-go]').click()
+    await page.waitForURL(`${wiki}/deep?q=1`)
+    t.equal(await page.textContent('p'), 'alice@example.com sees /deep?q=1')
+    const rpId = new URL(hub.signInUrl).hostname
+    t.strictSame(
+      (await key.credentials()).map((credential) => credential.rpId),
+      [rpId],
     )
-  t.equal(await page.evaluate(attempt, rpId), 'SecurityError', 'an app may not use the key')
-  const home = await page.goto(`${hub.url}/web/account`)
-  t.equal(new URL(page.url()).origin, hub.signInUrl, 'pages of keys send people to the sign-in host')
-  t.equal(home?.status(), 200)
-})
+    const attempt = (rpId: string) =>
+      navigator.credentials.get({ publicKey: { challenge: new Uint8Array(32), rpId } }).then(
+        () => 'an assertion',
+        (error: Error) => error.name,
+      )
+    t.equal(await page.evaluate(attempt, rpId), 'SecurityError', 'an app may not use the key')
+    const login = ['login', '--proxy', new URL(hub.url).host, '--ca-file', hub.caFile]
+    const msh = startMsh(login, { MSH_HOME: join(dir, 'msh'), MEZITE_BROWSER: '/bin/true' })
+    const [, address = ''] = await msh.err(/Opening (https:\S+)/)
+    await page.goto(address)
+    t.equal(new URL(page.url()).origin, hub.signInUrl)
+    await page.getByRole('button', { name: 'Allow' }).click()
+    await page.waitForURL(`${hub.url}/web/cli/done`)
+    t.match(await msh.ended, { code: 0 }, 'the form of a login may lead to the program and to the hub')
+    const home = await page.goto(`${hub.url}/web/account`)
+    t.equal(new URL(page.url()).origin, hub.signInUrl, 'pages of keys send people to the sign-in host')
+    t.equal(home?.status(), 200)
+  },
+)

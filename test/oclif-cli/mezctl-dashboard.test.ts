@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTestHub } from '@mezite/core/testing'
 import t from 'tap'
+import { startAgent } from '../e2e/start-agent.ts'
+import { startHttpApp } from '../e2e/start-http-app.ts'
 import { runLines } from './run-program.ts'
 
 const hub = await createTestHub()
@@ -20,6 +22,11 @@ const file = (name: string, ...documents: object[]) => {
   writeFileSync(path, documents.map((one) => JSON.stringify(one)).join('\n---\n'))
   return path
 }
+const port = await startHttpApp(t, (_request, response) => response.end())
+const agent = await startAgent({
+  ...{ hostname: 'node-2', proxy: new URL(hub.url).host, api: hub.api, dir: hub.dataDir },
+})
+t.teardown(() => agent.stop())
 await hub.api('POST', '/apps', app('wiki'))
 await hub.api('PUT', '/roles/staff', role('staff', { allow: { app_labels: { env: 'prod' } } }))
 await hub.api('POST', '/users', { name: 'carol', roles: ['staff'] })
@@ -48,6 +55,7 @@ const lines = [
   'traffic --range day --json',
   'traffic --app wiki --json',
   'traffic --total --app wiki',
+  `apps test wiki --uri http://127.0.0.1:${port} --agent-hostname node-2`,
 ]
 const results = new Map((await runLines(lines, env)).map((result, at) => [lines[at], result]))
 const of = (line: string) => results.get(line)!
@@ -60,6 +68,7 @@ t.test('apps test reports each agent, and saves nothing', async (t) => {
   t.match(JSON.parse(changed.out), [{ name: 'wiki', agents: [{ hostname: 'node-1', ok: false }] }])
   t.match(of('apps test wiki'), { code: 2, err: /--agent-hostname/ })
   t.match(of(lines[3]!), { code: 1, out: /new +node-1/ }, 'an app that is not registered yet')
+  t.match(of(lines.at(-1)!), { code: 0, out: /wiki +node-2 +reached +\d+ ms/ })
   t.match(of('apps test missing'), { code: 1, err: /app_not_found/ })
   t.equal(of(lines[5]!).code, 2)
   const saved = await hub.api<{ metadata: { name: string }; spec: { agents: string[] } }[]>('GET', '/apps')

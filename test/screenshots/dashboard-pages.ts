@@ -49,8 +49,11 @@ export async function openDashboard(t: { teardown(fn: () => unknown): void }, br
   const hub = await createTestHub({ config: { cluster_name: 'northwind' } })
   t.teardown(() => hub.stop())
   const upstream = createServer((request, response) => {
-    const status = Number(/^\/(\d{3})/.exec(request.url ?? '')?.[1] ?? 200)
-    response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'.repeat(200))
+    const path = request.url ?? ''
+    const status = Number(/^\/(\d{3})/.exec(path)?.[1] ?? 200)
+    const respond = () =>
+      response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'.repeat(200))
+    setTimeout(respond, path.startsWith('/slow/') ? 20 : 0)
   })
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {

@@ -151,6 +151,21 @@ t.test('a provider is added, tested, changed and removed', async (t) => {
     .first()
     .waitFor()
   t.notMatch(await page.content(), spec.client_secret, 'the secret stays in the hub')
+
+  await at(page, '/sign-in')
+  await page.getByRole('link', { name: 'sso', exact: true }).click()
+  dashboard.issuer.person = { email_verified: true, ...dashboard.claimsOf('tess@northwind.example') }
+  const [popup] = await Promise.all([
+    page.waitForEvent('popup'),
+    page.getByRole('link', { name: 'Sign in and see the claims' }).click(),
+  ])
+  await popup.getByRole('heading', { name: 'Test of a sign-in' }).waitFor()
+  t.match(await popup.textContent('main'), /tess@northwind\.example[\s\S]*engineers, everyone/)
+  await popup.getByRole('definition').getByText('["engineers"]').waitFor()
+  t.equal(await popup.textContent('.menu strong'), 'dana@northwind.example', 'nobody was signed in')
+  await popup.close()
+
+  await at(page, '/sign-in/partner')
   await press(page, 'Remove')
   await dialogOf(page).getByRole('textbox').fill('partner')
   await dialogOf(page).getByRole('button', { name: 'Remove' }).click()
@@ -215,11 +230,14 @@ t.test('requests are found by filter and live, and exported', async (t) => {
   await page.getByLabel('Application', { exact: true }).fill('')
   await press(page, 'Follow live')
   const marc = await dashboard.visitor(dashboard.claimsOf('marc@northwind.example'))
-  t.equal((await marc.open(`${hub.appUrl('grafana')}/just-now`)).status, 200)
+  t.equal((await marc.open(`${hub.appUrl('grafana')}/slow/just-now`)).status, 200)
   const row = page.locator('tbody tr', { hasText: '/just-now' })
   await row.waitFor()
   await row.getByRole('link').click()
   await page.getByText('/just-now').waitFor()
+  const timings = page.getByRole('table', { name: 'Where the time went' })
+  for (const name of ['First byte of the response', 'In all'])
+    t.match(await timings.getByRole('row', { name }).textContent(), /[1-9]\d* ms$/, name)
 })
 
 t.test('two administrators: each sees the other’s change, and a conflict loses nothing', async (t) => {

@@ -28,6 +28,27 @@ t.test('each attempt is named when all addresses of a host were tried', (t) => {
   t.end()
 })
 
+t.test('a change of a version that its author has not seen is refused', async (t) => {
+  const change = async (description: string, headers: Record<string, string>) => {
+    const answer = await fetch(`${host.url}/v1/webapi/connectors/shared`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ kind: 'oidc', version: 'v1', metadata: { name: 'shared', description }, spec }),
+    })
+    const body = (await answer.json()) as { code?: string; resource?: { status: { etag: string } } }
+    return { status: answer.status, code: body.code, etag: body.resource?.status.etag ?? '' }
+  }
+  const { etag } = await change('first', { 'if-none-match': '*' })
+  t.match(etag, /^"[\w-]+"$/)
+  t.equal((await change('theirs', { 'if-match': etag })).status, 200)
+  t.match(await change('mine', { 'if-match': etag }), { status: 412, code: 'changed_meanwhile' })
+  t.match(await change('mine', { 'if-none-match': '*' }), { status: 412, code: 'changed_meanwhile' })
+  const { metadata } = await fetch(`${host.url}/v1/webapi/connectors/shared`).then(
+    (answer) => answer.json() as Promise<{ metadata: object }>,
+  )
+  t.match(metadata, { description: 'theirs' })
+})
+
 t.test('a connector cannot have the name that sign-ins by passkey have', async (t) => {
   const { status, body } = await host.connect('passkey', spec)
   t.equal(status, 400)
