@@ -6,8 +6,11 @@ import type { TransportChoice } from './transport-choice.ts'
 
 /** How long a hub that cannot be reached directly is not dialled directly again. */
 const INDIRECT_MS = 10 * 60_000
-/** The direct connection is optional, so its timeout is short. */
-const DIRECT_MS = 2_000
+/**
+ * The direct connection is optional, so its timeout is short. It covers the dial alone: a hub that has just started may
+ * need longer for the handshakes of all its agents, and giving up would make it start over.
+ */
+const DIRECT_DIAL_MS = 2_000
 
 /** The hub to dial. */
 export interface HubWish {
@@ -59,7 +62,7 @@ export function createHubDialer(options: {
             const socket = await connectHub({ carrier, host: address.host, alpn, ...me })
             return { socket, certificate: me.certificate, transport, indirect: Boolean(direct && !at) }
           },
-          { signal, onlyPreferred, ...(at && { at, attemptMs: DIRECT_MS }) },
+          { signal, onlyPreferred, ...(at && { at, dialMs: DIRECT_DIAL_MS }) },
         )
       const due = onlyDirect || !(performance.now() < (indirect.get(instance ?? '') ?? 0))
       if (instance !== null && direct && !onlyPreferred && due) {

@@ -18,8 +18,8 @@ export interface ReachOptions {
   readonly at?: HubAddress
   /** Try only the transports that are preferred over the current one. */
   readonly onlyPreferred?: boolean
-  /** Timeout of each transport, in milliseconds. */
-  readonly attemptMs?: number
+  /** Timeout of the dial alone, in milliseconds; the first exchange then has the usual one. */
+  readonly dialMs?: number
 }
 
 /** The transports of an agent in the order of its configuration, and the current one. */
@@ -73,12 +73,13 @@ export function createTransportChoice(options: {
   async function attempt<T>(
     transport: AgentTransport,
     use: UseCarrier<T>,
-    { signal, at = address }: ReachOptions,
-    ms: number,
+    { signal, at = address, dialMs }: ReachOptions,
+    attemptMs: number,
   ): Promise<T> {
     const late = new AbortController()
+    let ms = dialMs ?? attemptMs
     // Keeps the process alive while there is no other open handle.
-    const timer = setTimeout(() => late.abort(), ms)
+    let timer = setTimeout(() => late.abort(), ms)
     const ended = AbortSignal.any([signal, late.signal])
     const over = Promise.withResolvers<never>()
     const end = () =>
@@ -94,6 +95,11 @@ export function createTransportChoice(options: {
       const carrier: unknown = await Promise.race([dialled, over.promise])
       if (!(carrier instanceof Duplex)) {
         throw new MezError('MEZ_HOOK_FAILED', `the transport '${transport.name}' did not return a stream`)
+      }
+      if (dialMs !== undefined) {
+        clearTimeout(timer)
+        ms = attemptMs
+        timer = setTimeout(() => late.abort(), ms)
       }
       return await Promise.race([use(carrier, transport.name), over.promise])
     } catch (error) {
@@ -123,7 +129,7 @@ export function createTransportChoice(options: {
         : at
           ? transports.slice(inUse, inUse + 1)
           : [...transports.slice(inUse), ...transports.slice(0, inUse)]
-      const ms = reach.attemptMs ?? (patient ? ATTEMPT_MS : ATTEMPT_WITH_FALLBACK_MS)
+      const ms = at || patient ? ATTEMPT_MS : ATTEMPT_WITH_FALLBACK_MS
       const failures: { transport: string; error: unknown }[] = []
       for (const transport of candidates) {
         try {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { makeKeyRequest } from '../../agent/certificate-request.ts'
@@ -250,11 +251,21 @@ t.test(
     const late = Promise.withResolvers<PassThrough>()
     const stopped = new AbortController()
     const transport = (name: string, dial: () => unknown) => ({ name, dial: dial as never })
-    const reach = (attemptMs: number, ...transports: ReturnType<typeof transport>[]) =>
+    const reach = (dialMs: number, ...transports: ReturnType<typeof transport>[]) =>
       createTransportChoice({ address: { host, port: 1 }, transports, env: {}, log }).reach(
-        async (carrier) => carrier,
-        { signal: stopped.signal, attemptMs },
+        async (carrier) => {
+          await pause(150)
+          return carrier
+        },
+        { signal: stopped.signal, dialMs },
       )
+    t.ok(
+      await reach(
+        50,
+        transport('quick', async () => new PassThrough()),
+      ),
+      'the exchange after the dial may take longer',
+    )
     const hanging = transport('hanging', () => late.promise)
     const tried = reach(
       50,
