@@ -114,7 +114,7 @@ export const sentences: Catalogue<typeof english> = {
   testHelp: 'Jeder Agent verbindet sich mit dem Ziel und trennt wieder. Nichts wird gespeichert.',
   tokenOnce: 'Das Token wird nur einmal angezeigt.',
   tokensHelp: 'Zugangsdaten von Programmen und neuen Agenten.',
-  traffic: 'Verkehr durch diesen Hub',
+  traffic: 'Verkehr',
   truncated: 'Es gibt mehr; diese Liste ist gekürzt.',
   typeName: 'Zur Bestätigung {name} eingeben',
   unlockHelp: 'Über den Zugriff entscheiden wieder die Rollen.',

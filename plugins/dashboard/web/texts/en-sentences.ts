@@ -109,7 +109,7 @@ export const sentences = {
   testHelp: 'Each agent connects to the target and closes the connection. Nothing is saved.',
   tokenOnce: 'The token is shown once.',
   tokensHelp: 'Credentials of programs and of new agents.',
-  traffic: 'Traffic through this hub',
+  traffic: 'Traffic',
   truncated: 'There are more; this list is cut.',
   typeName: 'Type {name} to confirm',
   unlockHelp: 'Access is decided by roles again.',
