@@ -53,7 +53,7 @@ const smaller = (css: string) =>
     .replaceAll(';}', '}')
 /** Enough for a page of one card. */
 const cardStyle = smaller(read('tokens.css') + read('page.css'))
-const partsStyle = smaller(read('parts.css'))
+const partsStyle = smaller(['navigation.css', 'lists.css', 'forms.css'].map(read).join(''))
 const script = read('page.js').replace(/^[ \t]*(?:\/\/|\/\*\*).*\n|^[ \t]+/gm, '')
 
 /** The one template of every page, with the operator's brand. Reads its files, so a broken installation fails at start-up. */
