@@ -138,6 +138,8 @@ export function openAdmitted<L extends Link>(
     const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
     function next(at: number, failure: unknown): Pipe | Promise<Pipe> {
       const link = ordered[at]
+      if (link === undefined && at === 0)
+        throw new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`)
       if (link === undefined) throw failure
       const kept = idle?.(link.hostname)
       if (kept !== undefined) {
@@ -149,7 +151,8 @@ export function openAdmitted<L extends Link>(
         (error: unknown) => next(at + 1, error),
       )
     }
-    return next(0, new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`))
+    // An error costs its stack, which each request would pay.
+    return next(0, null)
   }
 
   async function retry(error: unknown): Promise<Pipe> {
