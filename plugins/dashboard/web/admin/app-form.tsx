@@ -6,7 +6,7 @@ import { t } from '../text.ts'
 import type { App } from './apps.tsx'
 import { ActionError, announce, useAction } from './dialogs.tsx'
 import { CheckField, readNames, readPairs, TextField, writePairs } from './fields.tsx'
-import { PageHead, Section, State } from './parts.tsx'
+import { ConflictNotice, PageHead, Section, State } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
 import { type Help, SpecFields } from './spec-fields.tsx'
 import { a } from './text.ts'
@@ -102,25 +102,15 @@ export function AppForm({ app }: { readonly app?: App }) {
         back={app ? [to('apps', name), name] : [`${BASE}/apps`, a('apps')]}
       />
       {conflict && app && (
-        <div class="notice warn" role="alert">
-          <p>{a('documentChanged')}</p>
-          <div class="actions">
-            <button
-              type="button"
-              class="plain small"
-              onClick={() => {
-                take(documentOf(app))
-                setSeen(tag)
-              }}
-            >
-              {a('takeTheirs')}
-            </button>
-            <button type="button" class="plain small" onClick={() => setSeen(tag)}>
-              {a('keepMine')}
-            </button>
-          </div>
-          <pre>{JSON.stringify(documentOf(app), null, 2)}</pre>
-        </div>
+        <ConflictNotice
+          text={a('documentChanged')}
+          theirs={JSON.stringify(documentOf(app), null, 2)}
+          onTake={() => {
+            take(documentOf(app))
+            setSeen(tag)
+          }}
+          onKeep={() => setSeen(tag)}
+        />
       )}
       <form
         class="form"

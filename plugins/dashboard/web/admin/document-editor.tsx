@@ -7,7 +7,7 @@ import { useResource } from '../live.ts'
 import { t } from '../text.ts'
 import type { Schema } from './completion.ts'
 import { ActionError, announce, useAction } from './dialogs.tsx'
-import { PageHead, Section } from './parts.tsx'
+import { ConflictNotice, PageHead, Section } from './parts.tsx'
 import { BASE, go, place } from './router.ts'
 import { a } from './text.ts'
 import { type Mark, YamlEditor } from './yaml-editor.tsx'
@@ -104,33 +104,19 @@ export function DocumentEditor(props: {
         {children}
       </PageHead>
       {conflict && (
-        <div class="notice warn" role="alert">
-          <p>{a('documentChanged')}</p>
-          <div class="actions">
-            <button
-              type="button"
-              class="plain small"
-              onClick={() => {
-                setOriginal(current)
-                see(tag)
-                setText(current)
-              }}
-            >
-              {a('takeTheirs')}
-            </button>
-            <button
-              type="button"
-              class="plain small"
-              onClick={() => {
-                setOriginal(current)
-                see(tag)
-              }}
-            >
-              {a('keepMine')}
-            </button>
-          </div>
-          <pre>{current}</pre>
-        </div>
+        <ConflictNotice
+          text={a('documentChanged')}
+          theirs={current}
+          onTake={() => {
+            setOriginal(current)
+            see(tag)
+            setText(current)
+          }}
+          onKeep={() => {
+            setOriginal(current)
+            see(tag)
+          }}
+        />
       )}
       <form
         class="editor"

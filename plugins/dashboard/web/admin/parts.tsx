@@ -239,3 +239,27 @@ export const Nothing = ({
     {children}
   </>
 )
+
+/** Says that somebody else saved meanwhile, and asks whose version to keep. Nothing can be saved before that. */
+export function ConflictNotice(props: {
+  readonly text: string
+  /** What they saved. */
+  readonly theirs?: string
+  onTake(): void
+  onKeep(): void
+}) {
+  return (
+    <div class="notice warn" role="alert">
+      <p>{props.text}</p>
+      <div class="actions">
+        <button type="button" class="plain small" onClick={props.onTake}>
+          {a('takeTheirs')}
+        </button>
+        <button type="button" class="plain small" onClick={props.onKeep}>
+          {a('keepMine')}
+        </button>
+      </div>
+      {props.theirs === undefined ? null : <pre>{props.theirs}</pre>}
+    </div>
+  )
+}

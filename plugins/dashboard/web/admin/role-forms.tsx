@@ -4,6 +4,7 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { ActionError, announce, Dialog, useAction } from './dialogs.tsx'
 import { CheckField, readNames, TextField } from './fields.tsx'
+import { ConflictNotice } from './parts.tsx'
 import type { Person } from './people.tsx'
 import { go } from './router.ts'
 import { a } from './text.ts'
@@ -74,24 +75,14 @@ export function EditRoles({ person, onClose }: { readonly person: Person; onClos
       >
         <p class="quiet">{a('editRolesHelp')}</p>
         {conflict && (
-          <div class="notice warn" role="alert">
-            <p>{a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}</p>
-            <div class="actions">
-              <button
-                type="button"
-                class="plain small"
-                onClick={() => {
-                  setRoles(person.own_roles)
-                  setSeen(person.etag)
-                }}
-              >
-                {a('takeTheirs')}
-              </button>
-              <button type="button" class="plain small" onClick={() => setSeen(person.etag)}>
-                {a('keepMine')}
-              </button>
-            </div>
-          </div>
+          <ConflictNotice
+            text={a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
+            onTake={() => {
+              setRoles(person.own_roles)
+              setSeen(person.etag)
+            }}
+            onKeep={() => setSeen(person.etag)}
+          />
         )}
         <RoleChoice chosen={roles} onChange={setRoles} />
         <ActionError error={action.error} />
