@@ -141,12 +141,14 @@ export function SpecFields(props: {
           <div key={way}>
             <TextField
               label={way === 'request' ? a('setRequestHeaders') : a('setResponseHeaders')}
+              help={help.headers?.properties?.[way]?.properties?.set?.description}
               value={writePairs(headers[way]?.set)}
               lines={2}
               onChange={(value) => part('headers', { [way]: { ...headers[way], set: readPairs(value) } })}
             />
             <TextField
               label={way === 'request' ? a('removeRequestHeaders') : a('removeResponseHeaders')}
+              help={help.headers?.properties?.[way]?.properties?.remove?.description}
               value={(headers[way]?.remove ?? []).join(' ')}
               onChange={(value) => part('headers', { [way]: { ...headers[way], remove: readNames(value) } })}
             />
