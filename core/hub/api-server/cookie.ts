@@ -10,8 +10,8 @@ export function* cookiesIn(header: string | undefined): Generator<readonly [name
   for (const pair of header?.split(';') ?? []) {
     const at = pair.indexOf('=')
     if (at < 0) continue
-    const value = trim(pair.slice(at + 1))
-    if (/^[A-Za-z0-9_.~-]{1,4096}$/.test(value)) yield [trim(pair.slice(0, at)), value]
+    const value = cookieValue(pair, at)
+    if (value !== undefined) yield [trim(pair.slice(0, at)), value]
   }
 }
 
@@ -24,9 +24,15 @@ export function readCookie(header: string | undefined, name: string): string | u
   for (const pair of header.split(';')) {
     const at = pair.indexOf('=')
     if (at < 0 || trim(pair.slice(0, at)) !== name) continue
-    return cookiesIn(pair).next().value?.[1]
+    return cookieValue(pair, at)
   }
   return undefined
+}
+
+/** The value after the `=` at `at`, if the hub could have set it. */
+function cookieValue(pair: string, at: number): string | undefined {
+  const value = trim(pair.slice(at + 1))
+  return /^[A-Za-z0-9_.~-]{1,4096}$/.test(value) ? value : undefined
 }
 
 function trim(text: string): string {
