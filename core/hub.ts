@@ -1,4 +1,8 @@
-/** Exports for programs that run a hub; plugin authors import `@mezite/core`. */
+/**
+ * Exports for programs that run a hub; plugin authors import `@mezite/core`.
+ *
+ * @internal
+ */
 
 export { type LoadedConfig, loadConfig } from './hub/config/config-loader.ts'
 export type { Address, HubConfig, Keypair } from './hub/config/hub-config.ts'

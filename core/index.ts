@@ -1,4 +1,8 @@
-/** Everything that a plugin author imports. A protocol needs `@mezite/core/protocol` as well. */
+/**
+ * Everything that a plugin author imports. A protocol needs `@mezite/core/protocol` as well.
+ *
+ * @public
+ */
 export { type Static, Type } from 'typebox'
 export type { DialTarget } from './api/agent-hooks.ts'
 export type { App } from './api/app.ts'

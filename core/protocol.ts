@@ -1,6 +1,8 @@
 /**
  * For protocols, transports and programs that speak to a hub, in addition to `@mezite/core`: byte streams, framing,
  * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
+ *
+ * @beta
  */
 export { type Access, access, type LockView, locks } from './api/access.ts'
 export type { Admission, AdmissionQuery, Caller, Refusal, RefusalReason } from './api/admission.ts'

@@ -88,7 +88,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
   'oclif-cli/msh': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],
-  examples: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing'],
+  // The reference lists the error codes.
+  examples: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],
 }
 
 t.test('each part loads only what the map allows', (t) => {

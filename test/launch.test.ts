@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -94,3 +94,18 @@ t.test(
     t.notMatch(waiting.said(), `begun ${waiting.pid} `)
   },
 )
+
+t.test('an old Node.js that finds no newer one says so', async (t) => {
+  const bin = join(t.testdir({ 'bin.js': '' }), 'bin.js')
+  writeFileSync(
+    bin,
+    `import { launch } from ${JSON.stringify(LAUNCH)}\nawait launch('bin', import.meta.url, 'entry')`,
+  )
+  const args = ['-u', 'NODE_OPTIONS', process.execPath, '--import', OLD('20.0.0'), bin]
+  const { status, stderr } = spawnSync('env', args, {
+    encoding: 'utf8',
+    env: cleanEnv({ MEZITE_RELAUNCHED: '1' }),
+  })
+  t.equal(status, 1)
+  t.match(stderr, /MEZ_NODE_OLD/)
+})

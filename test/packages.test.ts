@@ -3,6 +3,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { standardPlugins } from '../core/hub/plugins.ts'
+import {
+  fingerprints,
+  readSurface,
+  releasedSurface,
+  renderReference,
+  unannounced,
+} from '../examples/packaging/reference.ts'
 import { importsOf, root, sourcesOf, textOf } from './read-imports.ts'
 
 interface Manifest {
@@ -84,5 +91,24 @@ t.test('all use one version of a package', (t) => {
       chosen.set(name, version)
     }
   }
+  t.end()
+})
+
+t.test('core/reference.md is the surface of the sources, and the changelog names what has changed', (t) => {
+  const surface = readSurface()
+  t.ok(textOf('core/reference.md') === renderReference(surface), 'run npm run reference')
+  const changed = unannounced(releasedSurface(), fingerprints(surface), textOf('CHANGELOG.md'))
+  t.strictSame(changed, [], 'name these in backticks under "Unreleased" of CHANGELOG.md')
+  t.end()
+})
+
+t.test('a changed, new or removed name of the surface needs a line in the changelog', (t) => {
+  const released = { '@mezite/core html': '1', '@mezite/core Log': '2', Hook: '3' }
+  const current = { '@mezite/core html': '9', '@mezite/core Cell': '4', Hook: '3' }
+  const log = (text: string) => `# Changelog\n\n## Unreleased\n\n- ${text}\n\n## 1.0.0\n\n- \`Cell\`\n`
+  const [html, cell, gone] = ['@mezite/core html', '@mezite/core Cell', '@mezite/core Log']
+  t.strictSame([...unannounced(released, current, log('html, Cell, Log'))].sort(), [cell, gone, html])
+  t.strictSame(unannounced(released, current, log('`html` escapes; a `Log` and `Cell.add()`')), [])
+  t.strictSame(unannounced(released, released, log('')), [])
   t.end()
 })

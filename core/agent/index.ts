@@ -1,4 +1,8 @@
-/** The parts of mezd that `@mezite/core` does not export. */
+/**
+ * The parts of mezd that `@mezite/core` does not export.
+ *
+ * @internal
+ */
 
 export { type AgentHooks, agentHooks, type DialTarget, type LinkChanged } from '../api/agent-hooks.ts'
 export { DialRefusal } from '../api/dial-refusal.ts'

@@ -2,6 +2,8 @@
  * Every error code of hub, agent and command lines with its general next step, which an error can replace by a better one.
  * A code is `MEZ_<NOUN>_<PROBLEM>`, stands for one problem, and never changes its meaning. CONTRIBUTING.md says how to add
  * one.
+ *
+ * @public
  */
 export const errorCodes = {
   // All programs.
@@ -105,5 +107,5 @@ export const errorCodes = {
   MEZ_CLI_FAULT: 'This is a bug in the program; please report it with the command that you ran.',
 } as const satisfies Record<string, string>
 
-/** A code of `errorCodes`. */
+/** A code of `errorCodes`. @public */
 export type ErrorCode = keyof typeof errorCodes

@@ -4,6 +4,8 @@ export type HookKind = 'series' | 'parallel' | 'first' | 'waterfall' | 'tells' |
 export interface Hook<K extends HookKind, In, Out> {
   readonly kind: K
   readonly options: HookOptions
+  /** Set if plugins should no longer tap the hook: what to do instead. */
+  readonly deprecated?: string
   /** These only carry the types and are never set. */
   readonly In?: In
   readonly Out?: Out

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { checkPluginConfig, configError } from './config-check.ts'
 import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
-import type { Hook, HookCalls, HookTree, TapView } from './hook.ts'
+import type { AnyHook, Hook, HookCalls, HookTree, TapView } from './hook.ts'
 import { createHooks } from './hooks.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
@@ -99,6 +99,25 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   const received = (ref: Ref) =>
     ref.kind === 'slot' ? Object.freeze([...(slots.get(ref.id) ?? [])]) : services.get(ref.id)
 
+  /** Once for each plugin and thing: an operator sees which plugin needs an update. */
+  const warnOfDeprecated = (plugin: AnyPlugin) => {
+    const refs = Object.values({ ...plugin.needs, ...plugin.wants, ...plugin.provides })
+    const hookOf = (name: string) =>
+      name.split('.').reduce<unknown>((at, key) => Object(at)[key], options.tree)
+    const things: (readonly [name: string, deprecated: string | undefined])[] = [
+      ...refs.map(({ kind, id, deprecated }) => [`the ${kind} '${id}'`, deprecated] as const),
+      ...tapsOf(plugin).map((name) => [`the hook '${name}'`, (hookOf(name) as AnyHook).deprecated] as const),
+    ]
+    for (const [thing, instead] of new Map(things))
+      if (instead !== undefined)
+        log.warn(
+          { plugin: plugin.name },
+          `plugin '${plugin.name}' uses ${thing}, which is deprecated: ${instead}`,
+        )
+  }
+  const tapsOf = ({ name }: AnyPlugin) =>
+    hookNames(options.tree).filter((hook) => hooks.taps(hook).includes(name))
+
   const setUp = (plugin: AnyPlugin, config: unknown) => {
     const who = `plugin '${plugin.name}'`
     let over = false
@@ -192,6 +211,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
       order = orderPlugins(plugins, { provided: provided.map(([ref]) => ref.id), suggestions })
       for (const [ref, part] of provided) hand(ref, part, 'the program')
       for (const plugin of order) setUp(plugin, configs.get(plugin.name))
+      for (const plugin of order) warnOfDeprecated(plugin)
       hooks.freeze()
     },
     async start() {
@@ -216,7 +236,7 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         version: plugin.version ?? null,
         summary: plugin.summary,
         provides: Object.values(plugin.provides ?? {}).map((ref) => ref.id),
-        taps: hookNames(options.tree).filter((hook) => hooks.taps(hook).includes(plugin.name)),
+        taps: tapsOf(plugin),
         startMs: startMs.has(plugin.name) ? Math.round(startMs.get(plugin.name)! * 10) / 10 : null,
       })),
     tapsOf: hooks.taps,

@@ -82,14 +82,18 @@ export interface AnyPlugin {
 // biome-ignore lint/complexity/noBannedTypes: no entries, unlike Record<string, never>
 type None = {}
 
+/** Takes the definition of one half of a plugin, and infers the types of its `setup`. */
+export type PluginDefiner<Tree extends HookTree> = <
+  Config extends TSchema = TSchema,
+  const Needs extends Refs = None,
+  const Wants extends Refs = None,
+  const Provides extends Refs = None,
+>(
+  definition: PluginDefinition<Tree, Config, Needs, Wants, Provides>,
+) => AnyPlugin
+
 /** Creates the `define…Plugin` function of one side, for its hook tree. */
-export function pluginDefiner<Tree extends HookTree>(side: PluginSide) {
-  return <
-    Config extends TSchema = TSchema,
-    const Needs extends Refs = None,
-    const Wants extends Refs = None,
-    const Provides extends Refs = None,
-  >(
-    definition: PluginDefinition<Tree, Config, Needs, Wants, Provides>,
-  ): AnyPlugin => Object.freeze({ ...definition, side })
-}
+export const pluginDefiner =
+  <Tree extends HookTree>(side: PluginSide): PluginDefiner<Tree> =>
+  (definition) =>
+    Object.freeze({ ...definition, side })

@@ -2,6 +2,8 @@
 export interface ServiceRef<T> {
   readonly kind: 'service'
   readonly id: string
+  /** Set if plugins should no longer use it: what to do instead. */
+  readonly deprecated?: string
   /** Carries the type only; never set. */
   readonly T?: T
 }
@@ -10,6 +12,8 @@ export interface ServiceRef<T> {
 export interface SlotRef<T> {
   readonly kind: 'slot'
   readonly id: string
+  /** Set if plugins should no longer use it: what to do instead. */
+  readonly deprecated?: string
   /** Carries the type only; never set. */
   readonly T?: T
 }

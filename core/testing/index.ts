@@ -1,4 +1,8 @@
-/** Test helpers for plugin authors. None of this runs in a hub or an agent. */
+/**
+ * Test helpers for plugin authors. None of this runs in a hub or an agent.
+ *
+ * @beta
+ */
 export { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin-client.ts'
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export { type ConformTest, conformTest } from './conformance-test.ts'

@@ -74,6 +74,8 @@ async function release(level: Level, dryRun: boolean): Promise<void> {
   writeFileSync(target, releasedChangelog(changelog, version, date, subjects))
   const patterns = manifestOf(root).workspaces!.map((pattern) => `${pattern}/package.json`)
   if (!dryRun) {
+    const { recordRelease } = await import('./reference.ts')
+    recordRelease()
     for (const file of globSync(['package.json', ...patterns], { cwd: root })) {
       const path = join(root, file)
       writeFileSync(path, withVersion(readFileSync(path, 'utf8'), version, names))

@@ -1,3 +1,8 @@
+/**
+ * The browser logins of mezctl and msh.
+ *
+ * @internal
+ */
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'

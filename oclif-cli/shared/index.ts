@@ -1,4 +1,8 @@
-/** Code that mezctl and msh share. */
+/**
+ * Code that mezctl and msh share.
+ *
+ * @internal
+ */
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'

@@ -1,3 +1,8 @@
+/**
+ * The entry of the programs, which loads the rest.
+ *
+ * @internal
+ */
 import { existsSync, readFileSync } from 'node:fs'
 
 /**

@@ -31,6 +31,16 @@ t.test('every code of the list is used', (t) => {
   t.end()
 })
 
+t.test('a test provokes every code', (t) => {
+  const tests = sourcesOf('test').filter((file) => file !== 'test/kernel/error-codes.test.ts')
+  const provoked = new Set(tests.flatMap((file) => textOf(file).match(CODE) ?? []))
+  t.strictSame(
+    Object.keys(errorCodes).filter((code) => !provoked.has(code)),
+    [],
+  )
+  t.end()
+})
+
 t.test('a code names a thing and its problem, and has a next step', (t) => {
   for (const [code, hint] of Object.entries(errorCodes)) {
     t.match(code, /^MEZ(_[A-Z]+){2,}$/)

@@ -396,6 +396,42 @@ t.test('a service cannot be changed by those who use it', (t) => {
   t.end()
 })
 
+t.test(
+  'a deprecated hook or reference is reported once for each plugin that uses it, with what to do',
+  (t) => {
+    const { log, lines } = memoryLog()
+    const old = slotRef<string>('old')
+    const aged = {
+      ...tree,
+      room: { ask: { ...tree.room.ask, deprecated: 'tap room.answer' } },
+    } satisfies Tree
+    const plugins = ['one', 'two'].map((name) =>
+      define({
+        name,
+        api: 1,
+        summary: '',
+        wants: {
+          first: { ...old, deprecated: 'provide words' },
+          second: { ...old, deprecated: 'provide words' },
+        },
+        setup({ tap }) {
+          tap.room.ask(() => null)
+          tap.room.ask(() => null)
+        },
+      }),
+    )
+    kernelOf([...plugins, recorder('three', [])], { tree: aged, log }).setup()
+    t.strictSame(
+      lines.map((line) => line.slice(line.indexOf('WARN'))),
+      ['one', 'two'].flatMap((name) => [
+        `WARN  [${name}] plugin '${name}' uses the slot 'old', which is deprecated: provide words`,
+        `WARN  [${name}] plugin '${name}' uses the hook 'room.ask', which is deprecated: tap room.answer`,
+      ]),
+    )
+    t.end()
+  },
+)
+
 t.test('two kernels in one process share nothing', async (t) => {
   const seen: string[] = []
   const plugin = define({

@@ -3,7 +3,9 @@ import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { loginWithBrowser } from '../../oclif-cli/shared/browser-login.ts'
-import { CliError } from '../../oclif-cli/shared/cli-error.ts'
+import { CliError, reportError } from '../../oclif-cli/shared/cli-error.ts'
+import { proxyEndpoint } from '../../oclif-cli/shared/hub-endpoint.ts'
+import { transportError } from '../../oclif-cli/shared/hub-errors.ts'
 import { until } from '../until.ts'
 
 process.env.MEZITE_BROWSER = '/bin/true'
@@ -123,4 +125,23 @@ t.test('every other error of the hub ends the login with its reason', opts, asyn
     t.match(await visit('right'), { status: 502, text: /terminal shows the reason/ }, String(status))
     await t.rejects(login, { code: 'some_reason', message: 'Refused.' })
   }
+})
+
+t.test('an error of the network, of oclif or of the program itself has a code of its own', async (t) => {
+  const endpoint = proxyEndpoint(
+    { host: 'hub.test', port: 443, name: 'hub.test' },
+    { token: null, ca: null, why: '', renewHint: '' },
+  )
+  const network = (error: object) => transportError(Object.assign(new Error('failed'), error), endpoint).code
+  t.equal(network({ name: 'TimeoutError' }), 'MEZ_HUB_TIMEOUT')
+  t.equal(network({ code: 'EACCES' }), 'MEZ_SOCKET_DENIED')
+  const report = async (error: Error) => {
+    const written = t.capture(process.stderr, 'write', () => true)
+    const status = await reportError(error, { command: 'mezctl apps ls' })
+    written.restore()
+    return [status, /\((MEZ_\w+)\)/.exec(String(written()[0]?.args[0]))?.[1]]
+  }
+  const ofOclif = Object.assign(new Error('the package has no commands'), { oclif: {} })
+  t.strictSame(await report(ofOclif), [1, 'MEZ_COMMAND_FAILED'])
+  t.strictSame(await report(new TypeError('x is not a function')), [1, 'MEZ_CLI_FAULT'])
 })

@@ -47,8 +47,9 @@ async function login(args: readonly string[]) {
     page = /https:\/\/\S+/.exec(line)?.[0] ?? page
     if (page !== '') break
   }
-  child.stderr!.resume()
-  return { child, page, ended, out: () => out }
+  let err = ''
+  child.stderr!.on('data', (chunk) => (err += chunk))
+  return { child, page, ended, out: () => out, err: () => err }
 }
 
 t.test(
@@ -87,6 +88,10 @@ t.test('logout ends the session at the hub and forgets the credential', async (t
 })
 
 t.test('login --no-browser takes the code that the page shows', async (t) => {
+  const none = await login(['--no-browser'])
+  none.child.stdin!.write('\n')
+  t.equal(await none.ended, 1)
+  t.match(none.err(), /MEZ_LOGIN_FAILED/)
   const { child, page, ended } = await login(['--no-browser'])
   t.notOk(new URL(page).searchParams.has('redirect_port'))
   child.stdin!.write(`${(await visit(page)).text}\n`)

@@ -1,4 +1,8 @@
-/** For a plugin that opens a connection of its own to the hub's PostgreSQL database. Unstable until 1.0. */
+/**
+ * For a plugin that opens a connection of its own to the hub's PostgreSQL database. Unstable until 1.0.
+ *
+ * @beta
+ */
 import type { Log } from '../../kernel/log.ts'
 import { createPostgresPool, postgresLimits } from './postgres-pool.ts'
 

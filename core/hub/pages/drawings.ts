@@ -1,4 +1,4 @@
-/** Line drawings of a 24 by 24 grid by name, each one path: the hub's own, for its pages and the dashboard's. */
+/** Line drawings of a 24 by 24 grid by name, each one path: the hub's own, for its pages and the dashboard's. @internal */
 export const drawings = {
   chart: 'M4 4v16h16M8 16v-4M12 16V8M16 16v-6',
   pulse: 'M3 12h4l3-8 4 16 3-8h4',

@@ -46,6 +46,11 @@ t.test('private keys are sealed, and another key does not open them', async (t) 
   await t.rejects(make({ secretBox: createSecretBox(randomBytes(32)) }).load())
 })
 
+t.test('an authority that is not loaded issues nothing', async (t) => {
+  const { make } = await two(t)
+  t.throws(() => make().bundle('hub-ca'), { code: 'MEZ_AUTHORITY_UNREADABLE' })
+})
+
 t.test('certificates have one purpose each', async (t) => {
   const { make } = await two(t)
   const authorities = make()

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { fakeApp, startSignInHost } from '../../hub/signin/sign-in-host.ts'
@@ -27,6 +28,16 @@ const expected = { keys, issuer: host.url, audience: app.uri, app: app.name }
 const decode = (token: string, part = 1) =>
   JSON.parse(Buffer.from(token.split('.')[part] ?? '', 'base64url').toString())
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+t.test('nothing is signed before there is a key', async (t) => {
+  const keyless = createAssertion({
+    keys: { current: () => undefined },
+    revisions: { revision: 1 },
+    clock: fakeClock(),
+    publicNames: { hubOrigin: host.url },
+  })
+  t.throws(() => keyless.sign(subject, app), { code: 'MEZ_ASSERTION_KEYLESS' })
+})
 
 t.test('the claims are exactly the contract’s, and the keys are public', async (t) => {
   const token = host.assertion.sign(subject, app)
