@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
 import type { Sample } from './measure.ts'
-import { cpuMicroseconds, watchMachine } from './processes.ts'
+import { cpuMicrosecondsOfEach, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
 
@@ -34,19 +34,18 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
   const all = Promise.all(generators.map(rateOf))
   all.catch(() => {})
   const names = Object.keys(target.processes)
-  const cpu = () => Object.values(target.processes).map(cpuMicroseconds)
-  const load = () => generators.map(({ pid }) => cpuMicroseconds(pid as number))
+  const pids = [...Object.values(target.processes), ...generators.map(({ pid }) => pid as number)]
   const until = (seconds: number) =>
     Promise.race([
       all,
-      new Promise((resolve) => setTimeout(resolve, begun + seconds * 1000 - performance.now())),
+      new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + seconds * 1000 - performance.now()))),
     ])
   await until(WARM_UP_SECONDS + 0.1)
-  const [before, loadBefore, from] = [cpu(), load(), performance.now()]
+  const [before, from] = [cpuMicrosecondsOfEach(pids), performance.now()]
   const endWatch = watchMachine()
-  await until(WARM_UP_SECONDS + job.seconds - 0.1)
-  const [after, loadAfter, to] = [cpu(), load(), performance.now()]
-  const use = endWatch()
+  await until(WARM_UP_SECONDS + job.seconds - 0.2)
+  const machineUse = endWatch()
+  const [after, to] = [cpuMicrosecondsOfEach(pids), performance.now()]
   const rate = (await all).reduce((sum, each) => sum + each, 0)
   const used = after.map((us, at) => us - (before[at] ?? 0))
   const perRequest = (at: number) => (used[at] ?? 0) / ((rate * (to - from)) / 1000)
@@ -59,8 +58,8 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
       p99Ms: Number.NaN,
     },
     cpuUs: Object.fromEntries(names.map((name, at) => [name, perRequest(at)])),
-    machine: use,
-    loadShare: Math.max(...loadAfter.map((us, at) => us - (loadBefore[at] ?? 0))) / (to - from) / 1000,
+    machine: machineUse,
+    loadShare: Math.max(...used.slice(names.length)) / (to - from) / 1000,
   }
 }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { BenchMachine } from './bench-machine.ts'
 import { nextMessage } from './children.ts'
 import type { LoadJob, LoadReport, LoadResult } from './load-job.ts'
-import { cpuMicroseconds, type MachineUse, watchMachine } from './processes.ts'
+import { cpuMicrosecondsOfEach, type MachineUse, watchMachine } from './processes.ts'
 import { interleave } from './statistics.ts'
 import type { Target } from './target.ts'
 
@@ -47,7 +47,7 @@ export async function sample(
   job: Parameters<typeof begin>[1],
 ): Promise<Sample> {
   const { done } = await begin(load, job)
-  const cpu = () => [load.pid as number, ...Object.values(target.processes)].map(cpuMicroseconds)
+  const cpu = () => cpuMicrosecondsOfEach([load.pid as number, ...Object.values(target.processes)])
   const before = cpu()
   const [machine, from] = [watchMachine(), performance.now()]
   const result = await done

@@ -32,14 +32,19 @@ function schedMicroseconds(folder: string): number {
   }
 }
 
-/** The process and all that hang on it, now. */
-export function processTree(root: number): number[] {
+/** The child processes of every process, now. */
+function readChildren(): Map<number, number[]> {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     const pid = Number(name)
     const parent = Number.isInteger(pid) ? readParent(pid) : null
     if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), pid])
   }
+  return children
+}
+
+/** The process and all that hang on it, now. */
+export function processTree(root: number, children = readChildren()): number[] {
   const found = [root]
   for (const pid of found) found.push(...(children.get(pid) ?? []))
   return found
@@ -63,8 +68,15 @@ function commandLine(pid: number): string[] {
 }
 
 /** Processor time that the process and those below it have used so far, user and system, in microseconds. */
-export function cpuMicroseconds(root: number): number {
-  return processTree(root).reduce((sum, pid) => sum + ownMicroseconds(pid), 0)
+export const cpuMicroseconds = (root: number): number => cpuMicrosecondsOfEach([root])[0] ?? 0
+
+/**
+ * The same for several processes. It reads who started whom once for all of them: with a reading for each of dozens of load
+ * generators, the first ones had ended before the last was read.
+ */
+export function cpuMicrosecondsOfEach(roots: readonly number[]): number[] {
+  const children = readChildren()
+  return roots.map((root) => processTree(root, children).reduce((sum, pid) => sum + ownMicroseconds(pid), 0))
 }
 
 /** How a stretch of the machine's time was spent, as shares of the whole (0 to 1). */
