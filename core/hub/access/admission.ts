@@ -8,6 +8,8 @@ import type { Pipe } from '../../api/tunnel.ts'
 /** A cut stream that has not closed after this time is reset. */
 const CUT_MS = 1_000
 
+const NONE: readonly Pipe[] = []
+
 /** The part of the gate that an admission uses. */
 export interface Gate {
   /** Decides again when access data has changed since the last decision. False: the admission has ended. */
@@ -33,7 +35,9 @@ export class AdmissionState {
   /** Its index in the live streams, which set it. */
   index = -1
   agent: string | null = null
-  #pipes: Pipe[] = []
+  /** The connections that serve it: mostly one, so that no array is needed for each request. */
+  #pipe: Pipe | null = null
+  #earlier: readonly Pipe[] = NONE
   #stream: { cut(reason: EndReason): void } | null = null
 
   constructor(
@@ -57,7 +61,8 @@ export class AdmissionState {
   /** Adds a connection that serves it. */
   carry(pipe: Pipe): void {
     this.agent = pipe.agent
-    this.#pipes.push(pipe)
+    if (this.#pipe !== null) this.#earlier = [...this.#earlier, this.#pipe]
+    this.#pipe = pipe
   }
 
   bind(stream: { cut(reason: EndReason): void }): void {
@@ -71,7 +76,7 @@ export class AdmissionState {
     this.ended = reason
     // Once an agent serves the request, its own audit event contains how it ended.
     if (this.agent === null && reason !== 'stale_view') this.gate.recordDenial(this, 'revoked')
-    const pipes = this.#pipes
+    const pipes = this.#pipe === null ? NONE : [...this.#earlier, this.#pipe]
     const reset = () => {
       for (const pipe of pipes) pipe.destroy()
     }
@@ -85,7 +90,8 @@ export class AdmissionState {
   close(): void {
     if (this.ended !== null) return
     this.ended = 'closed'
-    this.#pipes = []
+    this.#pipe = null
+    this.#earlier = NONE
     this.gate.release(this)
   }
 }

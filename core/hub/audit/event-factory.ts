@@ -53,12 +53,13 @@ export interface Recorder {
 
 /** The event of an input, with a new id: bounded, escaped, without credentials and query strings. Never throws. */
 export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: number): AuditEvent {
-  const { id, time } = stamp(nowMs)
+  stamp(nowMs)
   const who = input.by == null ? input : whoOf(input.by)
-  return {
-    id,
+  const event: Record<string, Value> = {
+    // A version 4 UUID has its random bits and variant in the same places as version 7.
+    id: idPrefix + randomUUID().slice(15),
     type: text(input.type),
-    time,
+    time: stampedTime,
     cluster: text(cluster),
     hub: text(hub),
     user: orNull(who.user),
@@ -68,8 +69,9 @@ export function makeEvent(input: AuditInput, { cluster, hub }: Recorder, nowMs: 
     request_id: orNull(who.requestId),
     success: input.success === true,
     reason: orNull(input.reason),
-    ...fieldsOf(input.fields ?? {}),
   }
+  if (input.fields != null) addFields(event, input.fields)
+  return event as AuditEvent
 }
 
 function whoOf({ subject, clientIp, id }: Actor) {
@@ -98,7 +100,7 @@ export function keepRules(original: AuditEvent, changed: AuditEvent): AuditEvent
   for (const [name, value] of Object.entries(changed)) {
     if (CORE.has(name)) continue
     if (Object.hasOwn(original, name) && value === original[name]) fields[name] = value
-    else Object.assign(fields, fieldsOf({ [name]: value as string }))
+    else addFields(fields, { [name]: value })
   }
   const sameRoles = roles === original.roles || roles == null
   return {
@@ -120,8 +122,7 @@ export function withoutFreeText(event: AuditEvent): AuditEvent {
   return rest as AuditEvent
 }
 
-function fieldsOf(fields: Readonly<Record<string, unknown>>): Record<string, Value> {
-  const made: Record<string, Value> = {}
+function addFields(made: Record<string, Value>, fields: Readonly<Record<string, unknown>>): void {
   let left = MOST_FIELDS
   for (const name of Object.keys(fields)) {
     if (left-- === 0) break
@@ -134,7 +135,6 @@ function fieldsOf(fields: Readonly<Record<string, unknown>>): Record<string, Val
     else if (treatment === 'path' && typeof value === 'string') made[name] = pathOf(value)
     else made[name] = orNull(value)
   }
-  return made
 }
 
 function treatmentOf(name: string): Treatment {
@@ -178,14 +178,11 @@ function stringOf(value: unknown): string {
   }
 }
 
-/** A time, and an id that is a UUID version 7 (RFC 9562, 5.7) of the same millisecond. */
-function stamp(nowMs: number): { readonly id: string; readonly time: string } {
-  if (nowMs !== stampedMs) {
-    const hex = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12)
-    stampedTime = new Date(nowMs).toISOString()
-    idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
-    stampedMs = nowMs
-  }
-  // A version 4 UUID has its random bits and variant in the same places as version 7.
-  return { id: idPrefix + randomUUID().slice(15), time: stampedTime }
+/** Sets the time, and the beginning of ids that are UUIDs version 7 (RFC 9562, 5.7) of the same millisecond. */
+function stamp(nowMs: number): void {
+  if (nowMs === stampedMs) return
+  const hex = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12)
+  stampedTime = new Date(nowMs).toISOString()
+  idPrefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+  stampedMs = nowMs
 }

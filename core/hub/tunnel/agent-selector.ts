@@ -81,15 +81,16 @@ export function createAgentSelector(options: {
     }
   }
 
+  const choice: LinkChoice<LiveLink> = {
+    candidates,
+    dial,
+    use,
+    returned: (app) => links.returned(app.agents),
+  }
+
   return {
     candidates,
-    open: (admission, options) =>
-      openAdmitted(admission, options, {
-        candidates,
-        dial,
-        use,
-        returned: (app) => links.returned(app.agents),
-      }),
+    open: (admission, options) => openAdmitted(admission, options, choice),
     links: () => links.list(),
     stateOf: health.stateOf,
     lastError: health.lastError,
@@ -114,74 +115,98 @@ interface LinkChoice<L extends Link> {
  */
 export function openAdmitted<L extends Link>(
   admission: Admission,
-  { idle, avoid = null, alpn }: OpenOptions = {},
-  { candidates, dial, use = () => {}, returned = async () => false }: LinkChoice<L>,
+  options: OpenOptions = {},
+  choice: LinkChoice<L>,
 ): Pipe | Promise<Pipe> {
   const state = stateOf(admission)
   if (state === null) return Promise.reject(new TypeError('tunnel.open needs an admission from access.admit'))
   if (state.ended !== null) return Promise.reject(endedError(state))
-  const { app } = state
-  if (app.agents.length === 0) {
+  if (state.app.agents.length === 0) {
     return Promise.reject(
-      new DialError('MEZ_AGENT_NONE', 'agent_unbound', `no agent is bound to ${app.name}`),
+      new DialError('MEZ_AGENT_NONE', 'agent_unbound', `no agent is bound to ${state.app.name}`),
     )
   }
-  /** Throws if no link can be used. */
-  function attempt(): Pipe | Promise<Pipe> {
-    let links: readonly L[]
-    try {
-      links = candidates(app)
-    } catch (error) {
-      throw new DialError('MEZ_DIAL_FAILED', 'agent_choice_failed', messageOf(error))
-    }
-    const last = avoid === null ? undefined : links.find(({ hostname }) => hostname === avoid)
-    const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
-    function next(at: number, failure: unknown): Pipe | Promise<Pipe> {
-      const link = ordered[at]
-      if (link === undefined && at === 0)
-        throw new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`)
-      if (link === undefined) throw failure
-      const kept = idle?.(link.hostname)
-      if (kept !== undefined) {
-        use(link)
-        return confirmed(state as AdmissionState, kept)
-      }
-      return dial(app, link, alpn).then(
-        (pipe) => confirmed(state as AdmissionState, pipe),
-        (error: unknown) => next(at + 1, error),
-      )
-    }
-    // An error costs its stack, which each request would pay.
-    return next(0, null)
-  }
-
-  async function retry(error: unknown): Promise<Pipe> {
-    const lost = isMezError(error, 'MEZ_LINK_LOST') || isMezError(error, 'MEZ_AGENT_NONE')
-    if (!lost || !(await returned(app))) throw error
-    if (state?.ended != null) throw endedError(state)
-    return attempt()
-  }
   try {
-    const opened = attempt()
-    return opened instanceof Promise ? opened.catch(retry) : opened
+    const opened = attempt(state, options, choice)
+    return opened instanceof Promise
+      ? opened.catch((error: unknown) => retry(state, options, choice, error))
+      : opened
   } catch (error) {
-    return retry(error)
+    return retry(state, options, choice, error)
   }
+}
+
+/** Tries every link that may serve the app. Throws if no link can be used. */
+function attempt<L extends Link>(
+  state: AdmissionState,
+  options: OpenOptions,
+  choice: LinkChoice<L>,
+): Pipe | Promise<Pipe> {
+  const { app } = state
+  const { avoid = null } = options
+  let links: readonly L[]
+  try {
+    links = choice.candidates(app)
+  } catch (error) {
+    throw new DialError('MEZ_DIAL_FAILED', 'agent_choice_failed', messageOf(error))
+  }
+  // Its stack makes the error too expensive to create beforehand.
+  if (links.length === 0)
+    throw new DialError('MEZ_AGENT_NONE', 'agent_none', `no agent of ${app.name} is connected`)
+  const last = avoid === null ? undefined : links.find(({ hostname }) => hostname === avoid)
+  const ordered = last === undefined ? links : [...links.filter((link) => link !== last), last]
+  return openThrough(ordered, 0, state, options, choice)
+}
+
+function openThrough<L extends Link>(
+  links: readonly L[],
+  at: number,
+  state: AdmissionState,
+  options: OpenOptions,
+  choice: LinkChoice<L>,
+): Pipe | Promise<Pipe> {
+  const link = links[at] as L
+  const kept = options.idle?.(link.hostname)
+  if (kept !== undefined) {
+    choice.use?.(link)
+    return confirmed(state, kept)
+  }
+  return choice.dial(state.app, link, options.alpn).then(
+    (pipe) => confirmed(state, pipe),
+    (error: unknown) => {
+      if (at + 1 === links.length) throw error
+      return openThrough(links, at + 1, state, options, choice)
+    },
+  )
+}
+
+async function retry<L extends Link>(
+  state: AdmissionState,
+  options: OpenOptions,
+  choice: LinkChoice<L>,
+  error: unknown,
+): Promise<Pipe> {
+  const lost = isMezError(error, 'MEZ_LINK_LOST') || isMezError(error, 'MEZ_AGENT_NONE')
+  if (!lost || !(await choice.returned?.(state.app))) throw error
+  if (state.ended !== null) throw endedError(state)
+  return attempt(state, options, choice)
 }
 
 /** Access may have ended while the agent dialled. */
 function confirmed(state: AdmissionState, pipe: Pipe): Pipe | Promise<Pipe> {
-  const settle = (holds: boolean): Pipe => {
-    if (!holds) {
-      pipe.destroy()
-      throw endedError(state)
-    }
-    state.carry(pipe)
-    return pipe
-  }
   const holds = state.gate.confirm(state)
-  if (holds === true) return settle(true)
-  return Promise.resolve(holds).then(settle)
+  return holds instanceof Promise
+    ? holds.then((late) => carried(state, pipe, late))
+    : carried(state, pipe, holds)
+}
+
+function carried(state: AdmissionState, pipe: Pipe, holds: boolean): Pipe {
+  if (!holds) {
+    pipe.destroy()
+    throw endedError(state)
+  }
+  state.carry(pipe)
+  return pipe
 }
 
 function endedError({ app, ended }: AdmissionState): DialError {

@@ -34,19 +34,6 @@ export class Outcome {
     this.#responding ??= performance.now()
   }
 
-  /** Where the time went, in milliseconds; parts below half a millisecond are left out, because most are. */
-  #timings(): Record<string, number> {
-    const timings: Record<string, number> = {}
-    const add = (name: string, from: number, to: number | null) => {
-      const ms = to === null ? 0 : Math.round(to - from)
-      if (ms > 0) timings[name] = ms
-    }
-    add('decide_ms', this.#received, this.#started)
-    add('dial_ms', this.#started, this.#sent)
-    add('first_byte_ms', this.#sent ?? 0, this.#responding)
-    return timings
-  }
-
   record(
     { audit, requestEnded }: Pick<Deps, 'audit' | 'requestEnded'>,
     { request, admission }: Admitted,
@@ -57,6 +44,18 @@ export class Outcome {
     const durationMs = Math.round(performance.now() - this.#started)
     const { status, bytesIn, bytesOut, upgraded } = this
     requestEnded({ status, bytesIn, bytesOut, upgraded, durationMs })
+    const fields: Record<string, string | number | null> = {
+      app: app.name,
+      agent: this.agent,
+      method: request.method,
+      path: pathOf(request.target),
+      status,
+      bytes_in: bytesIn,
+      bytes_out: bytesOut,
+      duration_ms: durationMs,
+    }
+    this.#addTimings(fields)
+    fields.upgrade = upgraded ? 'websocket' : null
     audit.record({
       type: 'app.request',
       success: this.reason === null,
@@ -66,20 +65,26 @@ export class Outcome {
       clientIp: request.clientIp,
       sessionId: session?.id ?? null,
       requestId,
-      fields: {
-        app: app.name,
-        agent: this.agent,
-        method: request.method,
-        path: pathOf(request.target),
-        status,
-        bytes_in: bytesIn,
-        bytes_out: bytesOut,
-        duration_ms: durationMs,
-        ...this.#timings(),
-        upgrade: upgraded ? 'websocket' : null,
-      },
+      fields,
     })
   }
+
+  /** Where the time went, in milliseconds; parts below half a millisecond are left out, because most are. */
+  #addTimings(fields: Record<string, string | number | null>): void {
+    addTiming(fields, 'decide_ms', this.#received, this.#started)
+    addTiming(fields, 'dial_ms', this.#started, this.#sent)
+    addTiming(fields, 'first_byte_ms', this.#sent ?? 0, this.#responding)
+  }
+}
+
+function addTiming(
+  fields: Record<string, string | number | null>,
+  name: string,
+  from: number,
+  to: number | null,
+): void {
+  const ms = to === null ? 0 : Math.round(to - from)
+  if (ms > 0) fields[name] = ms
 }
 
 /** Records an admitted request that ended before an agent was looked for. `status` null: nobody waited for a response. */

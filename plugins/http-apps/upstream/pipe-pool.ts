@@ -81,7 +81,8 @@ export class PipePool {
   }
 
   #remove(stack: Upstream[], at: number): void {
-    const [upstream] = stack.splice(at, 1) as [Upstream]
+    const last = at === stack.length - 1
+    const upstream = (last ? stack.pop() : stack.splice(at, 1)[0]) as Upstream
     upstream.ongone = ignore
     upstream.pipe.setIdle?.(false)
     const { id } = upstream.app
