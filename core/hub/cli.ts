@@ -27,6 +27,7 @@ const HELP = {
   start --config FILE          run the hub
   config check --config FILE   list all problems of a configuration
   config schema                print the JSON Schema of the configuration
+  dev --plugin PATH            run a hub for developing a plugin
 
   --version, --help
 `,
@@ -45,6 +46,7 @@ Checks FILE, the environment and the configured plugins. Exits 1 when it finds a
 
 Prints the JSON Schema of the configuration, with the plugins of FILE if given.
 `,
+  dev: `mezhub dev`,
 } as const
 
 type Command = keyof typeof HELP
@@ -65,9 +67,10 @@ async function run(
   print: (text: string) => void,
   warn: (text: string) => void,
 ): Promise<void> {
-  // It has flags of its own.
-  if (args[0] === 'init' && !args.some((arg) => arg === '--help' || arg === '-h')) {
-    return initHub(args.slice(1), print)
+  // These have flags of their own.
+  if (!args.some((arg) => arg === '--help' || arg === '-h')) {
+    if (args[0] === 'init') return initHub(args.slice(1), print)
+    if (args[0] === 'dev') return (await import('../dev/dev-command.ts')).runDev(args.slice(1), print)
   }
   const { values, positionals } = parseArgs({
     args: [...args],

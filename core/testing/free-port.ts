@@ -8,9 +8,11 @@ const HIGHEST = 32_000
 const ATTEMPTS = 100
 
 /**
- * A port of 127.0.0.1 that was free just now. Another program may take it first, so the caller must be able to retry.
+ * A port of 127.0.0.1 that was free just now: `preferred` if it is. Another program may take it first, so the caller must
+ * be able to retry.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(preferred?: number): Promise<number> {
+  if (preferred !== undefined && (await isFree(preferred))) return preferred
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, HIGHEST)
     if (await isFree(port)) return port

@@ -48,6 +48,12 @@ t.test('wrong usage exits 2 with a next step', async (t) => {
       args.join(' '),
     )
   }
+  t.match(await run(['dev']), { code: 2, err: /mezhub dev needs --plugin PATH/ })
+  t.match(await run(['dev', '--plugin', '.', '--port', '0']), { code: 2, err: /--port 0/ })
+  t.match(await run(['dev', '--plugin', join(t.testdir(), 'none')]), { code: 1, err: /MEZ_PLUGIN_NOT_FOUND/ })
+  process.env.NODE_ENV = 'production'
+  t.match(await run(['dev', '--plugin', '.']), { code: 2, err: /Use mezhub start in production/ })
+  delete process.env.NODE_ENV
   t.match((await run(['config'])).err, 'mezhub config is not complete: config check or config schema')
   t.match((await run(['config', 'check', 'a.yaml'])).err, /does not take 'a\.yaml'; .* --config FILE/)
 })

@@ -1,0 +1,82 @@
+/** `mezhub dev`, from outside: a hub for the developer of a plugin. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { Visitor } from '../../core/testing/index.ts'
+import { root } from '../read-imports.ts'
+import { until } from '../until.ts'
+
+const MEZHUB = join(root, 'core/mezhub.js')
+const folder = t.testdir()
+const source = (body: string) => `import { defineHubPlugin, Type } from '@mezite/core'
+export default defineHubPlugin({
+  name: 'header',
+  api: 1,
+  summary: 'Adds a header',
+  config: Type.Object({ value: Type.String() }, { additionalProperties: false }),
+  setup({ config, tap }) {
+    tap.http.request((request) => { ${body} })
+  },
+})
+`
+const adds = (name: string, first = '') =>
+  source(`${first}
+      return { ...request, headers: [...request.headers, '${name}', config.value] }`)
+const write = (text: string) => writeFileSync(join(folder, 'hub.ts'), text)
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+writeFileSync(join(folder, 'dev.yaml'), 'value: seen\n')
+write(adds('X-First'))
+
+t.test('it signs the developer in, and restarts with each change of the plugin', async (t) => {
+  const config = join(folder, 'dev.yaml')
+  const child = spawn(process.execPath, [MEZHUB, 'dev', '--plugin', folder, '--config', config])
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  const printed = async (pattern: RegExp, since = 0) => {
+    await until(() => pattern.test(output.slice(since)), String(pattern)).catch((error) => {
+      throw new Error(`${error.message}: ${output.slice(since)}`)
+    })
+    return pattern.exec(output.slice(since))!
+  }
+  /** Changes the plugin, and waits for the line about it. */
+  const change = async (text: string, pattern: RegExp) => {
+    const since = output.length
+    write(text)
+    return printed(pattern, since)
+  }
+
+  await printed(/Ready after/)
+  t.match(output, /FOR DEVELOPMENT ONLY/)
+  const [, link = ''] = await printed(/sign in +(https:\S+)/)
+  const [, dataDir = ''] = await printed(/MEZITE_DATA_DIR=(\S+)/)
+  const [, application = ''] = await printed(/application +(https:\S+)/)
+  const visitor = new Visitor(readFileSync(join(dataDir, 'development-ca.pem'), 'utf8'))
+  const { origin } = new URL(link)
+  t.equal((await visitor.open(link.slice(0, -1))).status, 404, 'only the whole link signs in')
+  t.equal((await visitor.open(link)).status, 200)
+  const me = () => visitor.fetch(`${origin}/v1/webapi/me`)
+  t.match(JSON.parse((await me()).text), { user: 'developer', roles: ['access', 'admin'] })
+  t.match((await visitor.open(application)).text, /^X-First: seen$/m, 'the application receives the header')
+
+  await change('this is not a program', /does not run\. Waiting/)
+  t.match(output, /hub\.ts:1\nthis is not a program/, 'the line with the error')
+  const fails = "if (request.path === '/fails') throw new Error('on purpose')"
+  const [, seconds = ''] = await change(adds('X-Second', fails), /Restarted in ([\d.]+) s/)
+  t.comment(`restarted in ${seconds} s`)
+  t.equal((await me()).status, 200, 'the session outlives a restart')
+  t.match((await visitor.open(application)).text, /^X-Second: seen$/m)
+  const since = output.length
+  await visitor.open(`${application}/fails`)
+  await printed(/plugin 'header' failed in http\.request:\nError: on purpose\n +at .*hub\.ts:8/, since)
+
+  child.kill('SIGINT')
+  const [status] = await once(child, 'exit')
+  t.equal(status, 0)
+  t.notOk(existsSync(dataDir), 'its data is removed')
+})
