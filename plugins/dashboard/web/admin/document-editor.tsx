@@ -137,7 +137,8 @@ export function DocumentEditor(props: {
         <div>
           <p class="help">{a('editorHelp')}</p>
           {kind === 'oidc' && <p class="help">{a('secretHelp')}</p>}
-          <ActionError error={refused ?? save.error} />
+          {/* The editor lists faults that have a place in the text. */}
+          {marks.length === 0 && <ActionError error={refused ?? save.error} />}
           {preview && <Changes preview={preview} />}
           <div class="actions">
             <button

@@ -28,9 +28,10 @@ export function Listing<T>(props: {
   }, [query])
   const more = sent === '' ? '' : `${path.includes('?') ? '&' : '?'}q=${encodeURIComponent(sent)}`
   const list = useList<T>(path + more, kinds)
+  const nothingToFind = query === '' && sent === '' && list.data?.length === 0
   return (
     <>
-      {search !== undefined && (
+      {search !== undefined && !nothingToFind && (
         <div class="filters">
           <TextField label={a('filter')} value={query} placeholder={search} onChange={setQuery} />
         </div>

@@ -1,27 +1,14 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
-import type { Responses } from '../api-types.ts'
-import { useResource } from '../live.ts'
 import { Failure } from '../states.tsx'
 import { t } from '../text.ts'
 import { followAudit } from './audit-tail.ts'
 import { ChoiceField, TextField } from './fields.tsx'
-import {
-  type Column,
-  Copyable,
-  Facts,
-  formatBytes,
-  Moment,
-  Nothing,
-  PageHead,
-  Section,
-  Shown,
-  Table,
-} from './parts.tsx'
-import { BASE, go, place, to } from './router.ts'
+import { type Column, Moment, Nothing, PageHead, Table } from './parts.tsx'
+import { type Event, OneRequest, Outcome, text } from './request.tsx'
+import { go, place, to } from './router.ts'
 import { a, type Key } from './text.ts'
 
-export type Event = Responses['GET /audit'][number]
 const FILTERS = ['type', 'user', 'app', 'session', 'request', 'ip', 'agent', 'reason', 'from', 'to'] as const
 type Filter = Partial<Record<(typeof FILTERS)[number], string>>
 const SHOWN: readonly (readonly [(typeof FILTERS)[number], Key])[] = [
@@ -35,8 +22,6 @@ const SHOWN: readonly (readonly [(typeof FILTERS)[number], Key])[] = [
 const PAGE = 100
 const MOST_LIVE = 500
 const DAY = 86_400_000
-
-const text = (value: unknown): string => (value === null || value === undefined ? '' : String(value))
 
 const columns: readonly Column<Event>[] = [
   { title: a('time'), cell: ({ time }) => <Moment at={time} /> },
@@ -66,12 +51,6 @@ const columns: readonly Column<Event>[] = [
     cell: ({ duration_ms }) => (typeof duration_ms === 'number' ? `${duration_ms} ms` : ''),
   },
 ]
-
-function Outcome({ event: { success, reason, status } }: { readonly event: Event }) {
-  const failed = !success || (typeof status === 'number' && status >= 500)
-  const words = [text(status), text(reason)].filter(Boolean).join(' ') || (success ? a('done') : a('failed'))
-  return <span class={`tag ${failed ? 'bad' : success ? 'good' : ''}`}>{words}</span>
-}
 
 const filterOf = (query: URLSearchParams): Filter =>
   Object.fromEntries(FILTERS.flatMap((name) => (query.get(name) ? [[name, query.get(name)!]] : [])))
@@ -206,83 +185,4 @@ function Trail() {
       )}
     </>
   )
-}
-
-function OneRequest({ id }: { readonly id: string }) {
-  const found = useResource<readonly Event[]>(`/audit?request=${encodeURIComponent(id)}`, [])
-  return (
-    <>
-      <PageHead title={a('oneRequest')} back={[`${BASE}/requests`, a('requests')]}>
-        <Copyable text={id} />
-      </PageHead>
-      <Shown of={found}>
-        {(events) =>
-          events.length === 0 ? (
-            <Nothing title={a('noEvents')} help={a('noRequestHelp')} />
-          ) : (
-            events.map((event) => (
-              <Section key={event.id} title={event.type}>
-                <div class="panel">
-                  <Outcome event={event} />
-                  <Facts rows={factsOf(event)} />
-                  {event.type === 'app.request' && <Timings event={event} />}
-                  {event.type === 'access.denied' && event.user && (
-                    <p>
-                      <a href={to('people', event.user)}>{a('whyAccess')}</a>
-                    </p>
-                  )}
-                </div>
-              </Section>
-            ))
-          )
-        }
-      </Shown>
-    </>
-  )
-}
-
-const LEFT_OUT = ['id', 'type', 'success', 'request_id', 'cluster', 'decide_ms', 'dial_ms', 'first_byte_ms']
-
-/** Where the time of a forwarded request went. The event leaves out parts below half a millisecond. */
-function Timings({ event }: { readonly event: Event }) {
-  const ms = (name: string) => (typeof event[name] === 'number' ? event[name] : 0)
-  const before = ms('dial_ms') + ms('first_byte_ms')
-  const rows: readonly (readonly [Key, number])[] = [
-    ['timeToDecide', ms('decide_ms')],
-    ['timeToDial', ms('dial_ms')],
-    ['timeToFirstByte', ms('first_byte_ms')],
-    ['timeOfRest', Math.max(0, ms('duration_ms') - before)],
-    ['timeInAll', ms('decide_ms') + ms('duration_ms')],
-  ]
-  return (
-    <Table
-      label={a('timings')}
-      rows={rows}
-      keyOf={([name]) => name}
-      columns={[
-        { title: a('timings'), cell: ([name]) => a(name) },
-        { title: a('duration'), number: true, cell: ([, time]) => (time === 0 ? '< 1 ms' : `${time} ms`) },
-      ]}
-      empty={null}
-    />
-  )
-}
-
-function factsOf(event: Event): readonly (readonly [string, string | preact.JSX.Element])[] {
-  return Object.entries(event)
-    .filter(([name, value]) => !LEFT_OUT.includes(name) && value !== null && value !== undefined)
-    .map(([name, value]) => {
-      if (name === 'time') return [name, <Moment key={name} at={String(value)} />] as const
-      if (name === 'duration_ms') return [a('duration'), `${value} ms`] as const
-      if (/^bytes_/.test(name)) return [name, formatBytes(Number(value))] as const
-      if (name === 'session_id') return [name, <Copyable key={name} text={String(value)} />] as const
-      return [
-        name,
-        Array.isArray(value)
-          ? value.join(', ')
-          : typeof value === 'object'
-            ? JSON.stringify(value)
-            : String(value),
-      ] as const
-    })
 }
