@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 export interface Manifest {
   readonly name: string
   readonly version: string
+  readonly license?: string
   readonly private?: boolean
   readonly workspaces?: readonly string[]
   readonly bin?: Readonly<Record<string, string>>
@@ -12,7 +13,9 @@ export interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>
   readonly files?: readonly string[]
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
 }
 
 /** One package of this repository. */

@@ -1,10 +1,21 @@
 /** The packages as they are published, in a folder that knows nothing of the repository. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { build } from '../../examples/packaging/build.ts'
+import { writeExecutables } from '../../examples/packaging/executables.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
 import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
@@ -81,6 +92,28 @@ t.test('the agent loads its transports', (t) => {
   const { status, output } = run('mezd', 'config', 'check', '--config', 'mezd.yaml')
   t.equal(status, 0, output)
   t.end()
+})
+
+t.test('a single executable unpacks its program once, for its user alone', async (t) => {
+  const architectures = [process.arch === 'arm64' ? 'arm64' : 'x64'] as const
+  const [executable] = await writeExecutables({
+    ...{ program: 'msh', architectures, staged: modules, target: folder, level: 1 },
+  })
+  const cache = join(folder, 'cache')
+  const start = (...args: string[]) =>
+    spawnSync(executable!, args, { encoding: 'utf8', env: { XDG_CACHE_HOME: cache, HOME: folder } })
+  t.match(start('--version'), { status: 0, stdout: /^msh \d/ })
+  t.match(start('app', '--help'), { status: 0, stdout: /app login/ })
+  t.match(start('app', 'log'), { status: 2, stderr: /MEZ_USAGE_WRONG/ })
+  const [manifest] = globSync('mezite/msh-*/node_modules/@mezite/msh/package.json', { cwd: cache })
+
+  t.comment('what a power cut has emptied is unpacked again')
+  truncateSync(join(cache, manifest!))
+  t.equal(start('--version').status, 0)
+
+  t.comment('code that others could have changed does not run')
+  chmodSync(join(cache, 'mezite'), 0o777)
+  t.match(start('--version'), { status: 1, stdout: '', stderr: /MEZ_FILE_UNWRITABLE/ })
 })
 
 t.test('a release sets versions and dates the changelog', (t) => {

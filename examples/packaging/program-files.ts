@@ -1,0 +1,113 @@
+/** The files that a program needs, without npm: its package and everything that it depends on, as they are installed here. */
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { type Manifest, manifestOf, publishedWorkspaces, root } from './workspaces.ts'
+
+/** The packages of the programs, by program. Each has the program's name as its `bin`. */
+export const programs = {
+  mezhub: '@mezite/hub',
+  mezd: '@mezite/agent',
+  mezctl: '@mezite/mezctl',
+  msh: '@mezite/msh',
+} as const
+export type Program = keyof typeof programs
+
+/** A file by its path below the folder of the program, which is `node_modules/…`. */
+export interface ProgramFile {
+  readonly path: string
+  readonly source: string
+}
+
+/** Files that no program reads. */
+const UNREAD = /(?:\.map|\.d\.[cm]?ts|\.flow|\.tsbuildinfo|\/(?:CHANGELOG|README|HISTORY)[^/]*)$/i
+const LICENSES = /^(?:licen[cs]e|copying|notice)/i
+
+/**
+ * The files of programs, each once, without types, source maps and documentation.
+ *
+ * @param staged the folder that contains the packages of this repository as they are published, by name
+ */
+export function programFiles(names: readonly Program[], staged: string): readonly ProgramFile[] {
+  return installedPackages(names, staged).flatMap(({ folder, target, own }) =>
+    globSync('**/*', {
+      cwd: folder,
+      withFileTypes: true,
+      exclude: (entry) =>
+        entry.name === 'node_modules' || (own && entry.name === 'testing' && entry.isDirectory()),
+    })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .filter((path) => !UNREAD.test(`/${path}`))
+      .sort()
+      .map((path) => ({ path: join(target, path), source: join(folder, path) })),
+  )
+}
+
+/** The text of every license in these packages, for the copyright file of a distribution. */
+export function licenseTexts(
+  names: readonly Program[],
+  staged: string,
+): readonly { readonly name: string; readonly license: string; readonly text: string }[] {
+  return installedPackages(names, staged).map(({ folder, manifest }) => {
+    const files = globSync('*', { cwd: folder }).filter((name) => LICENSES.test(name))
+    const text = files
+      .sort()
+      .map((name) => readFileSync(join(folder, name), 'utf8').trim())
+      .join('\n\n')
+    return { name: `${manifest.name} ${manifest.version}`, license: manifest.license ?? 'unknown', text }
+  })
+}
+
+interface InstalledPackage {
+  readonly manifest: Manifest
+  readonly folder: string
+  /** Its folder below that of the program. */
+  readonly target: string
+  /** Whether it is a package of this repository. */
+  readonly own: boolean
+}
+
+function installedPackages(names: readonly Program[], staged: string): readonly InstalledPackage[] {
+  const workspaces = new Map(publishedWorkspaces().map((each) => [each.manifest.name, each]))
+  const found = new Map<string, InstalledPackage>()
+  /** @param from the folder of the package that needs it, in this repository */
+  const add = (name: string, from: string, optional: boolean): void => {
+    const workspace = workspaces.get(name)
+    const origin = workspace?.folder ?? lookUp(name, from)
+    if (origin === null) {
+      if (optional) return
+      throw new Error(`${name}, which ${relative(root, from)} needs, is not installed; run npm ci`)
+    }
+    if (found.has(origin)) return
+    const folder = workspace ? join(staged, name) : origin
+    const manifest = manifestOf(folder)
+    found.set(origin, { manifest, folder, target: targetOf(origin), own: workspace !== undefined })
+    const optionalPeers = manifest.peerDependenciesMeta ?? {}
+    for (const each of Object.keys(manifest.dependencies ?? {}))
+      add(each, origin, each in (manifest.optionalDependencies ?? {}))
+    for (const each of Object.keys(manifest.optionalDependencies ?? {})) add(each, origin, true)
+    for (const each of Object.keys(manifest.peerDependencies ?? {})) {
+      if (!optionalPeers[each]?.optional) add(each, origin, true)
+    }
+  }
+  const targetOf = (origin: string): string => {
+    for (const { folder, manifest } of workspaces.values()) {
+      if (origin === folder) return join('node_modules', manifest.name)
+      // Versions that only one package of this repository uses are installed below it.
+      if (origin.startsWith(join(folder, 'node_modules') + sep))
+        return join('node_modules', manifest.name, relative(folder, origin))
+    }
+    return relative(root, origin)
+  }
+  for (const name of names) add(programs[name], root, false)
+  return [...found.values()]
+}
+
+/** The folder of a package as Node.js finds it from another folder. */
+function lookUp(name: string, from: string): string | null {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name)
+    if (existsSync(join(candidate, 'package.json'))) return candidate
+    if (folder === root || folder === dirname(folder)) return null
+  }
+}
