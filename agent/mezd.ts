@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
   agentHooks,
@@ -12,6 +13,7 @@ import {
   messageOf,
   printError,
   reportCrash,
+  reportServiceState,
   systemClock,
 } from '@mezite/core/agent'
 import { createAgent } from './agent.ts'
@@ -148,6 +150,7 @@ async function start(args: readonly string[]): Promise<void> {
       process.exit(1)
     }
     log.info({ signal }, 'draining')
+    void reportServiceState('STOPPING=1', log)
     agent.stop().then(
       () => process.exit(0),
       (error) => {
@@ -167,8 +170,19 @@ async function start(args: readonly string[]): Promise<void> {
   process.on('unhandledRejection', die)
   const listenAddr = config.diagnosticsAddr
   if (listenAddr !== null) await openDiagnostics(listenAddr, agent, version(), log)
-  await agent.start()
+  const linked = agent.start()
+  const late = new AbortController()
+  await Promise.race([linked, setTimeout(READY_MS, undefined, { signal: late.signal })])
+  late.abort()
+  if (signals === 0) await reportServiceState('READY=1', log)
+  await linked
 }
+
+/**
+ * How long a service waits for the first link before it counts as started, in milliseconds. Without this limit, a machine
+ * would not finish booting while the hub is unreachable.
+ */
+const READY_MS = 20_000
 
 /** Referenced here, because garbage collection of the object would release the lock. */
 let held: ReturnType<typeof lockFile> = null

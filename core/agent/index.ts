@@ -27,6 +27,7 @@ export { reportCrash } from '../loader/crash-report.ts'
 export { type LoadedPlugin, loadEachPlugin, loadPlugins } from '../loader/plugin-loader.ts'
 export { createDiagnosticsListener, healthRoute, plainText } from '../log/diagnostics-listener.ts'
 export { createLog } from '../log/program-log.ts'
+export { reportServiceState } from '../log/service-state.ts'
 export {
   ALPN_HEADER,
   authorityOf,

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { reportCrash } from '../loader/crash-report.ts'
+import { reportServiceState } from '../log/service-state.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
 
@@ -44,9 +45,11 @@ process.exitCode = await runCli({
     const early = stopped.then(() => hub.stop())
     early.catch(() => {})
     await Promise.race([hub.start(), stopped])
+    if (signals === 0) await reportServiceState('READY=1', log)
     releaseStartupMemory()
     const signal = await stopped
     log.info({ signal }, 'draining')
+    void reportServiceState('STOPPING=1', log)
     await early
     log.info('stopped')
   },

@@ -11,6 +11,7 @@ import { printError } from '../../core/kernel/error.ts'
 import '../e2e/plain-programs.ts'
 import { drain, startApp } from '../hub/tunnel/start-app.ts'
 import { startTunnelHub, type TunnelHub, testApp } from '../hub/tunnel/start-tunnel-hub.ts'
+import { startServiceManager } from '../log/service-manager.ts'
 import { until } from '../until.ts'
 
 const MEZD = fileURLToPath(new URL('../../agent/mezd.js', import.meta.url))
@@ -222,8 +223,10 @@ t.test(
       }),
       'mezd.yaml',
     )
-    const mezd = startMezd(['start', '--config', config], { MEZITE_JOIN_TOKEN: token })
+    const manager = startServiceManager(t.testdir())
+    const mezd = startMezd(['start', '--config', config], { MEZITE_JOIN_TOKEN: token, ...manager.env })
     await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
+    await hub.until(() => manager.states().length > 0, 'systemd learns that it runs')
     t.notOk(readFileSync(`/proc/${mezd.child.pid}/cmdline`, 'utf8').includes(token))
     t.equal(hub.tunnel.links()[0]?.version, '0.1.0')
     t.equal(hub.tunnel.links()[0]?.hostname, 'node-1')
@@ -240,6 +243,7 @@ t.test(
     t.equal(error, null)
     const { code, out, err } = await mezd.ended
     t.equal(code, 0)
+    t.strictSame(manager.states(), ['READY=1', 'STOPPING=1'])
     t.notOk(`${out}${err}`.includes(token), 'no token in the log')
     t.notMatch(err, /"level":"warn"(?!.*known security holes)/, 'a stop is not reported as a lost hub')
 

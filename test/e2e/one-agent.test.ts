@@ -5,6 +5,7 @@ import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { FakeIssuer, type Visitor } from '../../core/testing/index.ts'
+import { startServiceManager } from '../log/service-manager.ts'
 import { until } from '../until.ts'
 import { connect, register } from './resources.ts'
 import { isConnected, startAgent } from './start-agent.ts'
@@ -28,7 +29,11 @@ t.teardown(() => {
   server.closeAllConnections()
 })
 
-const pair = await startTwoHubs(t, { config: { shutdown_grace: '4s' } })
+const manager = startServiceManager(t.testdir())
+const pair = await startTwoHubs(t, {
+  config: { shutdown_grace: '4s' },
+  env: (name) => (name === 'hub-a' ? manager.env : {}),
+})
 const { a, b, dir, balancer } = pair
 pair.balanceTo(a)
 const hostname = 'node-1'
@@ -113,6 +118,7 @@ t.test('faults 3 and 4: hubs are restarted one after the other under load, with 
     pair.balanceTo(other)
     hub.program.signal('SIGTERM')
     t.equal(await hub.program.exited, 0, `${hub.name} ends in order`)
+    if (hub === a) t.strictSame(manager.states(), ['READY=1', 'STOPPING=1'], 'systemd knows its state')
     await hub.restart()
     await until(() => isConnected(hub.api, hostname), `the agent is back at ${hub.name}`)
     pair.balanceTo(a, b)
