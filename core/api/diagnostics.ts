@@ -14,8 +14,16 @@ export interface DiagnosticsResponse {
 export interface DiagnosticsRoute {
   /** Starts with `/`; `/healthz` and `/readyz` are reserved. */
   readonly path: string
-  /** The client gets 500 when it rejects or takes longer than 10 s. */
-  respond(query: URLSearchParams): Promise<DiagnosticsResponse>
+  /**
+   * With `proxy.processes`, any of the processes gets a request. This is what the others add to its response, as a value
+   * that JSON can carry. Missing: the response does not depend on the process.
+   */
+  contribute?(query: URLSearchParams): unknown
+  /**
+   * `others`: the contributions of the other processes; without some of them if they fail. The client gets 500 when it
+   * rejects or takes longer than 10 s.
+   */
+  respond(query: URLSearchParams, others: readonly unknown[]): Promise<DiagnosticsResponse>
 }
 
 /** Further paths of the diagnostics listener. */

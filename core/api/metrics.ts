@@ -21,11 +21,15 @@ export interface MetricSample {
   readonly value: number
 }
 
+/** How the values of several processes on one public port become one; `first`: any one of them stands for all. */
+export type Combination = 'sum' | 'max' | 'min' | 'first'
+
 /** All time series of one name. */
 export interface MetricFamily {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly combined: Combination
   readonly samples: readonly MetricSample[]
 }
 
@@ -44,9 +48,10 @@ export interface Metrics {
   counters(name: string, help: string, labels: readonly string[]): (...values: readonly string[]) => Cell
   /**
    * `read` is synchronous and called at each scrape; a gauge whose `read` throws is missing from that scrape. `label` is
-   * the label whose values are the keys of a record.
+   * the label whose values are the keys of a record. `combined` is for `proxy.processes` and by default `sum`, which
+   * suits what each process counts for itself.
    */
-  gauge(name: string, help: string, read: () => Reading, label?: string): void
+  gauge(name: string, help: string, read: () => Reading, label?: string, combined?: Combination): void
   /** Like `gauge`, for a counter that is kept elsewhere and only increases. */
   counted(name: string, help: string, read: () => Reading, label?: string): void
   /** `buckets`: upper bounds in ascending order, without infinity. */

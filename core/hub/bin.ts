@@ -1,9 +1,9 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { reportCrash } from '../loader/crash-report.ts'
 import { reportServiceState } from '../log/service-state.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
+import { joinGroup } from './processes/group-member.ts'
+import { releaseStartupMemory } from './startup-memory.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */
 const withoutDelay = (config: HubConfig): HubConfig =>
@@ -12,9 +12,15 @@ const withoutDelay = (config: HubConfig): HubConfig =>
 // Only the hub's own user may access the files that it creates.
 process.umask(0o077)
 
-/** Runs until a signal has drained the hub. Only this file handles signals and the exit of the process. */
+/** Which of several processes this is, from 1; undefined for a hub in one process, and for the parent of several. */
+const member = process.env.MEZITE_PROCESS
+
+/** Runs until a signal has drained the hub. Only this file and the parent handle signals and the exit of a process. */
 process.exitCode = await runCli({
   args: process.argv.slice(2),
+  ...(member === undefined && {
+    startGroup: async (config: HubConfig) => (await import('./process-group.ts')).runProcesses(config),
+  }),
   start: async (loaded) => {
     const log = startLog(loaded)
     // An uncaught error leaves a gate in an unknown state: exit, so that a supervisor restarts it.
@@ -25,19 +31,23 @@ process.exitCode = await runCli({
     process.on('uncaughtException', die)
     process.on('unhandledRejection', die)
     const { createHub } = await import('./hub.ts')
-    const hub = createHub({ config: withoutDelay(loaded.config), plugins: loaded.plugins, log })
+    const group = member === undefined ? undefined : await joinGroup(Number(member) - 1, log)
+    const { plugins } = loaded
+    const hub = createHub({ config: withoutDelay(loaded.config), plugins, log, ...(group && { group }) })
     let signals = 0
     const stopped = new Promise<NodeJS.Signals>((resolve) => {
       const onSignal = (signal: NodeJS.Signals) => {
         signals += 1
-        if (signals > 1) {
+        // The parent also stops a process that a supervisor has sent the signal itself.
+        if (signals > 1 && !group) {
           log.warn({ signal }, 'second signal, ending at once')
           process.exit(1)
         }
         resolve(signal)
       }
       process.on('SIGTERM', onSignal)
-      process.on('SIGINT', onSignal)
+      process.on('SIGINT', group ? () => {} : onSignal)
+      void group?.stopped.then(() => resolve('SIGTERM'))
     })
     // Without a listener, SIGHUP would end the process. Parts that reopen files add their own listeners.
     process.on('SIGHUP', () => log.info('SIGHUP: reopening files'))
@@ -58,11 +68,3 @@ process.exitCode = await runCli({
 // Everything is closed now; a leaked handle must not keep a supervisor waiting.
 const LINGER_MS = 2_000
 setTimeout(() => process.exit(), LINGER_MS).unref()
-
-/**
- * Frees the memory used while loading and migrating: about 40 MB that V8 would keep in an idle hub. Takes about 50 ms.
- */
-function releaseStartupMemory(): void {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')({ type: 'major', flavor: 'last-resort' })
-}

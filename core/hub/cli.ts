@@ -4,8 +4,9 @@ import { readConfigFile } from '../kernel/config-file.ts'
 import { MezError, printError } from '../kernel/error.ts'
 import { version } from '../kernel/runtime-check.ts'
 import { createLog } from '../log/program-log.ts'
-import { loadConfig } from './config/config-loader.ts'
+import { loadConfig, readConfig } from './config/config-loader.ts'
 import { configSchema } from './config/config-schema.ts'
+import type { HubConfig } from './config/hub-config.ts'
 import { INIT_HELP, initHub } from './init.ts'
 
 /** Runs the hub for `mezhub start`. */
@@ -14,6 +15,8 @@ export type StartHub = (loaded: Awaited<ReturnType<typeof loadConfig>>) => Promi
 export interface CliOptions {
   readonly args: readonly string[]
   readonly start: StartHub
+  /** Runs several processes instead; without it, this program is one of them. */
+  readonly startGroup?: (config: HubConfig) => Promise<void>
   readonly print?: (text: string) => void
   readonly printToStderr?: (text: string) => void
 }
@@ -35,6 +38,7 @@ const HELP = {
   start: `Usage: mezhub start --config FILE
 
 Runs the hub until SIGTERM or SIGINT, which drain it; a second signal stops it at once. SIGHUP reopens log files.
+With proxy.processes, SIGUSR2 replaces one process after the other, so that a new configuration applies.
 Every key of FILE except those under plugins can be set as an environment variable: proxy.apps_domain is
 MEZITE_PROXY_APPS_DOMAIN.
 `,
@@ -63,7 +67,7 @@ export async function runCli(options: CliOptions): Promise<0 | 1 | 2> {
 }
 
 async function run(
-  { args, start }: CliOptions,
+  { args, start, startGroup }: CliOptions,
   print: (text: string) => void,
   warn: (text: string) => void,
 ): Promise<void> {
@@ -89,6 +93,9 @@ async function run(
     return print(`${JSON.stringify(schema, null, 2)}\n`)
   }
   if (file === undefined) throw usage(`mezhub ${command} needs --config FILE`)
+  // The parent of several processes stays small: it loads no plugins, and the processes report every problem.
+  const own = command === 'start' && startGroup ? await readConfig(file) : null
+  if (own && own.proxy.processes > 1) return startGroup?.(own)
   const loaded = await loadConfig({ file })
   if (command === 'start') return start(loaded)
   for (const warning of loaded.warnings) warn(`warning: ${warning}\n`)
@@ -116,7 +123,7 @@ async function pluginsOf(file: string) {
 }
 
 /** Creates the configured log and writes the warnings of the configuration to it. */
-export function startLog({ config, warnings }: Parameters<StartHub>[0]) {
+export function startLog({ config, warnings }: Pick<Parameters<StartHub>[0], 'config' | 'warnings'>) {
   const log = createLog(config.log)
   for (const warning of warnings) log.warn(warning)
   return log

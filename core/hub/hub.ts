@@ -1,8 +1,9 @@
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { apiTokens } from '../api/api-tokens.ts'
-import { diagnosticsRoutes } from '../api/diagnostics.ts'
+import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { hubHooks } from '../api/hub-hooks.ts'
 import { type CertifiedHttp, certifiedHttp, protocols } from '../api/protocol.ts'
 import { transports } from '../api/transport.ts'
@@ -23,18 +24,20 @@ import { createApiServer, type Web } from './api-server/api-server.ts'
 import { type Attention, createAttention } from './api-server/attention.ts'
 import { createHubMetrics } from './api-server/hub-metrics.ts'
 import { readinessChecks, readinessRoute } from './api-server/readiness-route.ts'
-import { statusParts, statusRoutes } from './api-server/status-routes.ts'
+import { combinedParts, statusParts, statusRoutes } from './api-server/status-routes.ts'
 import { appRoutes, appSchemaRoutes } from './catalog/app-routes.ts'
-import { ownAddress } from './cluster/peers.ts'
+import { internalListenAddress, ownAddress } from './cluster/peers.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { tokenRoutes } from './enrolment/join-token-routes.ts'
 import { type BrowserServer, type BrowserServerOptions, createBrowserServer } from './http/browser-server.ts'
 import { transportPaths } from './http/transport-paths.ts'
 import { createListener, type Listener } from './listener/listener.ts'
+import { listenOn } from './listener/listening-socket.ts'
 import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
 import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
+import type { GroupMember } from './processes/group-member.ts'
 import { openRooms, type Rooms, type RoomsOptions, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
@@ -46,6 +49,8 @@ export interface HubOptions {
   readonly plugins: readonly LoadedPlugin[]
   readonly log: Log
   readonly clock?: Clock
+  /** The group of processes on one public port that this hub is in. */
+  readonly group?: GroupMember
 }
 
 /** One hub: control plane and proxy in one process. */
@@ -75,7 +80,7 @@ interface OpenHub extends Drainable {
 
 /** The start of a hub from its first file to its last port, in order. */
 async function open(options: HubOptions, onClose: (closer: () => unknown) => void): Promise<OpenHub> {
-  const { config, log, clock = systemClock } = options
+  const { config, log, clock = systemClock, group } = options
   const [instanceId, hubVersion] = [uuidv7(), await version()]
   let state: 'starting' | 'ready' | 'draining' = 'starting'
 
@@ -85,6 +90,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const rooms = await openRooms(base)
   const attention = createAttention(rooms, instanceId, clock)
   kernel.tap('the status').tunnel.changed(attention.changed)
+  if (group) kernel.tap('the other processes').tunnel.changed(() => group.linked(rooms.tunnel.links().length))
   kernel.tap('the public port').lifecycle.drain((signal) => listener.drain(signal))
   kernel.tap('browsers').lifecycle.drain((signal) => browsers.drain(signal))
   kernel.tap('the routes of the hub').lifecycle.drain((signal) => web.drain(signal))
@@ -100,7 +106,7 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   await kernel.start()
 
   const offered = rooms.tunnel.offer(kernel.slot(transports))
-  const web = apiServer(rooms, attention.list)
+  const web = apiServer(rooms, attention.list, group)
   await web.start()
   onClose(() => web.close())
   const browsers = browserServer(rooms, {
@@ -108,47 +114,60 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
     paths: transportPaths(offered, (carrier, from) => listener.deliver(carrier, from)),
   })
   onClose(() => browsers.close())
-  const listener = publicListener(rooms, browsers)
+  const listener = publicListener(rooms, browsers, group)
   onClose(() => listener.close())
   counts.watch({ ...rooms, listener })
+  const routes: readonly DiagnosticsRoute[] = [
+    healthRoute,
+    readinessRoute({ state: () => state, checks: readinessChecks(rooms) }),
+    ...kernel.slot(diagnosticsRoutes),
+  ]
+  for (const route of routes)
+    group?.answer(route.path, (query) => route.contribute?.(new URLSearchParams(query)))
   const diagnostics = createDiagnosticsListener({
-    listenAddr: formatAddress(config.diagnostics.listen),
-    routes: [
-      healthRoute,
-      readinessRoute({ state: () => state, checks: readinessChecks(rooms) }),
-      ...kernel.slot(diagnosticsRoutes),
-    ],
-    log,
+    ...{ listenAddr: formatAddress(config.diagnostics.listen), routes, log },
+    ...(group && { contributions: group.ask }),
   })
   onClose(() => diagnostics.close())
 
-  const [{ port }, { port: diagnosticsPort }] = await Promise.all([listener.listen(), diagnostics.listen()])
+  /** Listens on the socket that the processes of the group share, instead of an address. */
+  const inherited = (key: string) => {
+    const handle = group?.sockets.get(key)
+    return handle && ((server: Server) => listenOn(server, handle))
+  }
+  const [{ port }, { port: diagnosticsPort }] = await Promise.all([
+    listener.listen(),
+    diagnostics.listen(inherited('diagnostics.listen_addr')),
+  ])
   const { redirectListen, shutdownDelayMs } = config.proxy
   if (redirectListen) {
     const redirect = createRedirectServer(formatAddress(redirectListen), browsers.router.originOf)
     onClose(() => redirect.close())
-    await redirect.listen()
+    await redirect.listen(inherited('proxy.redirect_addr'))
   }
   await openTransports(offered, listener.deliver)
-  await web.listenSocket(join(config.dataDir, 'admin.sock'))
+  await web.listenSocket(inherited('admin.sock') ?? join(config.dataDir, 'admin.sock'))
   await kernel.ready()
   const { registry, store, tunnel } = rooms
-  await registry.announce(ownAddress(config.proxy, port, store.localAddress()))
+  await registry.announce(ownAddress(config.proxy, port, store.localAddress(), group?.index))
   state = 'ready'
+  group?.ready(instanceId, listener.adopt, listener.take)
+  group?.linked(tunnel.links().length)
   log.info({ port, instance: instanceId, version: hubVersion }, `ready at ${config.publicNames.hubOrigin}`)
 
   return {
-    ports: { public: port, diagnostics: diagnosticsPort },
+    ports: { public: group?.port ?? port, diagnostics: diagnosticsPort },
     async drain() {
       state = 'draining'
       // Until balancers notice /readyz, the hub serves their clients and closes each connection with its response.
       browsers.announceShutdown()
-      await pause(shutdownDelayMs)
+      if (!group?.replaced) await pause(shutdownDelayMs)
       // Agents stop connecting to this hub, and other hubs stop sending their agents here.
       void registry
         .announce(null)
         .catch((error) => log.debug({ cause: messageOf(error) }, 'hub deregistration failed'))
       await listener.stopAccepting()
+      group?.closed()
       const grace = AbortSignal.timeout(config.shutdownGraceMs)
       await kernel.drain(grace, config.shutdownGraceMs + CLOSE_MS)
       await tunnel.drain(AbortSignal.timeout(CLOSE_MS))
@@ -173,15 +192,17 @@ const hubKernel = ({ plugins, log }: HubOptions, clock: Clock) =>
   })
 
 /** Fastify with every route of the hub's own host. */
-function apiServer(rooms: Rooms, attention: () => readonly Attention[]): Web {
+function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: GroupMember): Web {
   const { certificates, config, kernel, publicNames, signIn } = rooms
+  const parts = statusParts({ ...rooms, attention })
+  group?.answer('status', () => combinedParts(parts))
   return createApiServer({
     ...rooms,
     routes: [
       statusRoutes({
         ...rooms,
-        parts: statusParts({ ...rooms, attention }),
-        plugins: () => kernel.describe(),
+        ...{ parts, plugins: () => kernel.describe() },
+        ...(group && { others: () => group.ask('status') }),
       }),
       appRoutes(rooms),
       appSchemaRoutes,
@@ -224,12 +245,15 @@ function browserServer(rooms: Rooms, own: Pick<BrowserServerOptions, 'web' | 'pa
 }
 
 /** The public port, and what takes its connections. */
-function publicListener(rooms: Rooms, browsers: BrowserServer): Listener {
-  const { config, counts, joins, kernel, sessions, tunnel } = rooms
+function publicListener(rooms: Rooms, browsers: BrowserServer, group?: GroupMember): Listener {
+  const { config, counts, joins, kernel, sessions, store, tunnel } = rooms
   const { listen, trustedProxies, proxyProtocol, limits } = config.proxy
   return createListener({
     ...rooms,
-    listenAddr: formatAddress(listen),
+    listenAddr: group
+      ? internalListenAddress(config.proxy, store.localAddress(), group.index)
+      : formatAddress(listen),
+    group,
     trustedProxies,
     proxyProtocol,
     protocols: kernel.slot(protocols),

@@ -1,4 +1,5 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { DiagnosticsResponse, DiagnosticsRoute } from '../api/diagnostics.ts'
 import { withDeadline } from '../kernel/deadline.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
@@ -15,12 +16,15 @@ export interface DiagnosticsOptions {
    * path.
    */
   readonly routes: readonly DiagnosticsRoute[]
+  /** What other processes on the same port contribute to the response of a path. Default: nothing. */
+  readonly contributions?: (path: string, query: string) => Promise<readonly unknown[]>
   readonly log: Log
 }
 
 /** Plain HTTP for operators, never on the public port. */
 export interface DiagnosticsListener {
-  listen(): Promise<{ readonly port: number }>
+  /** `onto` listens on an inherited socket instead of the address. */
+  listen(onto?: (server: Server) => Promise<unknown>): Promise<{ readonly port: number }>
   close(): Promise<void>
 }
 
@@ -39,6 +43,7 @@ export function plainText(status: number, body: string): DiagnosticsResponse {
 export function createDiagnosticsListener({
   listenAddr,
   routes,
+  contributions = async () => [],
   log,
 }: DiagnosticsOptions): DiagnosticsListener {
   const byPath = new Map<string, DiagnosticsRoute>()
@@ -57,7 +62,10 @@ export function createDiagnosticsListener({
     const route = byPath.get(path)
     if (!route) return plainText(404, [...byPath.keys()].join(' '))
     try {
-      return await withDeadline(() => route.respond(new URLSearchParams(query)), RESPONSE_MS)
+      return await withDeadline(async () => {
+        const others = route.contribute ? await contributions(path, query) : []
+        return route.respond(new URLSearchParams(query), others)
+      }, RESPONSE_MS)
     } catch (error) {
       log.error({ path, error: messageOf(error) }, 'a request to the diagnostics listener failed')
       return plainText(500, 'failed')
@@ -76,7 +84,11 @@ export function createDiagnosticsListener({
   server.maxConnections = 200
   server.on('clientError', (_error, socket) => socket.destroy())
   return {
-    listen: () => listen(server, listenAddr, 'diagnostics.listen_addr', '127.0.0.1'),
+    async listen(onto) {
+      if (!onto) return listen(server, listenAddr, 'diagnostics.listen_addr', '127.0.0.1')
+      await onto(server)
+      return { port: (server.address() as AddressInfo).port }
+    },
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()

@@ -1,3 +1,4 @@
+import { join, parse } from 'node:path'
 import { auditSinks, defineHubPlugin, Type } from '@mezite/core'
 import { createSink } from './sink.ts'
 
@@ -32,7 +33,8 @@ export default defineHubPlugin({
   ),
   provides: { auditSinks },
   setup({ config, log, tap, provide }) {
-    const { path, keep, guarantee } = config
+    const { keep, guarantee } = config
+    const path = ownPath(config.path, process.env.MEZITE_PROCESS)
     const sink = createSink({ path, maxBytes: parseSize(config.max_size), keep }, guarantee)
     const onHangUp = () => {
       log.info({ path }, 'reopening the audit file')
@@ -49,6 +51,12 @@ export default defineHubPlugin({
     })
   },
 })
+
+/** Processes that share a port must not share a file, because each rotates its own: the second writes `audit-2.jsonl`. */
+function ownPath(path: string, process = '1'): string {
+  const { dir, name, ext } = parse(path)
+  return process === '1' ? path : join(dir, `${name}-${process}${ext}`)
+}
 
 /** The bytes of a size such as `100MB`; units are powers of 1,000. */
 function parseSize(text: string): number {

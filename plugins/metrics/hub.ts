@@ -1,5 +1,11 @@
 import { defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
-import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  type Metric,
+  type MetricObject,
+  Registry,
+} from 'prom-client'
 
 /** Serves the hub's metrics and those of its process in the Prometheus text format. README.md lists them. */
 export default defineHubPlugin({
@@ -12,20 +18,30 @@ export default defineHubPlugin({
   setup({ use, provide }) {
     const ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })
+    const registries = () => {
+      const ofHub = new Registry()
+      for (const family of use.metrics.collect()) ofHub.registerMetric(asMetric(family))
+      return [ofHub, ofProcess]
+    }
+    const contribute = async () =>
+      (await Promise.all(registries().map((registry) => registry.getMetricsAsJSON()))).flat()
     provide.diagnosticsRoutes({
       path: '/metrics',
-      async respond() {
-        const ofHub = new Registry()
-        for (const family of use.metrics.collect()) ofHub.registerMetric(asMetric(family))
-        const body = (await Promise.all([ofHub.metrics(), ofProcess.metrics()])).join('')
-        return { status: 200, contentType: ofHub.contentType, body }
+      contribute,
+      async respond(_query, others) {
+        const all =
+          others.length === 0
+            ? registries()
+            : [AggregatorRegistry.aggregate([await contribute(), ...(others as MetricObject[][])])]
+        const body = (await Promise.all(all.map((registry) => registry.metrics()))).join('')
+        return { status: 200, contentType: ofProcess.contentType, body }
       },
     })
   },
 })
 
 /** The part of a prom-client metric that its registry reads. */
-function asMetric({ name, help, type, samples }: ReturnType<Metrics['collect']>[number]): Metric {
+function asMetric({ name, help, type, samples, combined }: ReturnType<Metrics['collect']>[number]): Metric {
   const values = samples.map((sample) => ({ ...sample, metricName: sample.name }))
-  return { name, get: async () => ({ name, help, type, values, aggregator: 'sum' }) } as unknown as Metric
+  return { name, get: async () => ({ name, help, type, values, aggregator: combined }) } as unknown as Metric
 }

@@ -62,6 +62,8 @@ export interface SiteOptions {
   readonly databaseUrl?: (name: string, url: string) => string
   /** Address that the hubs listen on; default 127.0.0.1. */
   readonly listenHost?: string
+  /** Added to `proxy` of each. */
+  readonly proxy?: Readonly<Record<string, unknown>>
   /** Environment of each, by its name. */
   readonly env?: (name: string) => Readonly<Record<string, string>>
 }
@@ -112,6 +114,7 @@ export async function startSite(
         apps_domain: 'apps.mezite.localhost',
         // Hubs of the version before do not know it.
         ...(mezhub === MEZHUB && { shutdown_delay: '0' }),
+        ...options.proxy,
       },
       diagnostics: { listen_addr: `127.0.0.1:${diagnosticsPort}` },
       ...options.config,

@@ -16,36 +16,57 @@ export const operator: Subject = Object.freeze({
 
 const PROBE_MS = 1_000
 
+/** Serves the admin socket on a server that `listen` makes listen. */
+export async function serveAdminSocket(
+  handler: RequestListener,
+  listen: (server: Server) => Promise<unknown>,
+): Promise<Server> {
+  const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 }, handler)
+  server.on('clientError', (_error, socket) => socket.destroy())
+  await listen(server)
+  server.on('error', () => {})
+  return server
+}
+
+/** Listens on the Unix socket `path`. Rejects like `claimSocket`. */
+export const listenAdminSocket = (path: string, handler: RequestListener): Promise<Server> =>
+  serveAdminSocket(handler, (server) =>
+    claimSocket(
+      path,
+      () =>
+        new Promise<void>((resolve, reject) => {
+          server.once('error', reject)
+          server.listen(path, () => {
+            server.removeListener('error', reject)
+            resolve()
+          })
+        }),
+    ),
+  )
+
 /**
- * Listens on the Unix socket `path` with mode 0600, and creates its directory with mode 0700 if it is missing. Replaces
- * the socket of a process that has ended. Rejects with `MEZ_SOCKET_IN_USE` if another process listens.
+ * Binds the Unix socket `path` with mode 0600, and creates its directory with mode 0700 if it is missing. Replaces the
+ * socket of a process that has ended. `bind` must bind synchronously. Rejects with `MEZ_SOCKET_IN_USE` if another process
+ * listens.
  */
-export async function listenAdminSocket(path: string, handler: RequestListener): Promise<Server> {
+export async function claimSocket<T>(path: string, bind: () => T): Promise<Awaited<T>> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   if (await isListening(path))
     throw new MezError('MEZ_SOCKET_IN_USE', `${path}: another mezhub listens on this socket`)
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   })
-  const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 }, handler)
-  server.on('clientError', (_error, socket) => socket.destroy())
-  // The mask gives the socket mode 0600 from the start; listen() binds synchronously.
+  // The mask gives the socket mode 0600 from the start.
   const mask = process.umask(0o177)
+  let bound: T
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(path, () => {
-        server.removeListener('error', reject)
-        resolve()
-      })
-      process.umask(mask)
-    })
+    bound = bind()
   } finally {
     process.umask(mask)
   }
-  server.on('error', () => {})
+  const result = await bound
   await chmod(path, 0o600)
-  return server
+  return result
 }
 
 function isListening(path: string): Promise<boolean> {

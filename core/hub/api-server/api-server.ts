@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import type { FastifyReply } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -14,7 +14,7 @@ import type { CutReports } from '../cluster/cut-reports.ts'
 import type { ServeWeb } from '../http/http1-server.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { pagePolicy } from '../pages/policy.ts'
-import { drainServer, listenAdminSocket } from './admin-socket.ts'
+import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
 import { reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
 import { type Arrival, type GuardOptions, guardRoutes, nothingHere, type Route } from './route-guard.ts'
@@ -48,8 +48,8 @@ export interface Web {
   start(): Promise<void>
   /** Serves one request from the host router. */
   readonly serve: ServeWeb
-  /** Also serves requests on the Unix socket, where the caller is the operator. */
-  listenSocket(path: string): Promise<void>
+  /** Also serves requests on the Unix socket, where the caller is the operator: at its path, or as inherited. */
+  listenSocket(at: string | ((server: Server) => Promise<unknown>)): Promise<void>
   /** Every route with its access level. */
   readonly routes: readonly Route[]
   /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
@@ -112,11 +112,12 @@ export function createApiServer(options: ApiServerOptions): Web {
       arrivals.set(request, arrival)
       app.routing(request, response)
     },
-    async listenSocket(path) {
-      admin = await listenAdminSocket(path, (request, response) => {
+    async listenSocket(at) {
+      const handler: RequestListener = (request, response) => {
         arrivals.set(request, 'operator')
         app.routing(request, response)
-      })
+      }
+      admin = await (typeof at === 'string' ? listenAdminSocket(at, handler) : serveAdminSocket(handler, at))
       drainAdmin = drainServer(admin)
     },
     async drain(signal) {

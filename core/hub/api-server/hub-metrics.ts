@@ -38,6 +38,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     'Always 1, with the version of the hub',
     () => ({ [version]: 1 }),
     'version',
+    'first',
   )
   const events = metrics.counters('mezite_audit_events_total', 'Audit events, including aggregated ones', [
     'type',
@@ -97,8 +98,12 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
       const bySink = (read: (sink: RunningAudit['sinks'][number]) => number) => () =>
         Object.fromEntries(audit.sinks.map((sink) => [sink.name, read(sink)]))
       const { gauge, counted } = metrics
-      gauge('mezite_audit_accepting', '0: new requests get 503 because nothing can be recorded', () =>
-        Number(audit.accepting),
+      gauge(
+        'mezite_audit_accepting',
+        '0: new requests get 503 because nothing can be recorded',
+        () => Number(audit.accepting),
+        undefined,
+        'min',
       )
       gauge(
         'mezite_audit_queue_events',
@@ -126,8 +131,9 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
             certificates.expiries().map(({ subject, expires }) => [subject, expires / 1_000]),
           ),
         'keypair',
+        'min',
       )
-      gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length)
+      gauge('mezite_apps', 'Apps that are registered', () => catalog.list().length, undefined, 'max')
       gauge(
         'mezite_apps_by_state',
         'Apps as their agents on this hub see them: ready, unreachable, no_agent, disabled',
@@ -136,6 +142,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
           ...countBy(catalog.list(), (app) => tunnel.stateOf(app).state),
         }),
         'state',
+        'first',
       )
       gauge(
         'mezite_app_ready',
@@ -148,10 +155,23 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
               .map((app) => [app.name, Number(tunnel.stateOf(app).state === 'ready')]),
           ),
         'app',
+        'min',
       )
-      gauge('mezite_agents_connected', 'Agents with a tunnel to this hub', () => tunnel.links().length)
+      gauge(
+        'mezite_agents_connected',
+        'Agents with a tunnel to this hub',
+        () => tunnel.links().length,
+        undefined,
+        'max',
+      )
       gauge('mezite_connections_open', 'Connections on the public port', () => listener.connections)
-      gauge('mezite_sessions', 'Sessions of the cluster', () => countBy(sessions.list(), ({ kind }) => kind))
+      gauge(
+        'mezite_sessions',
+        'Sessions of the cluster',
+        () => countBy(sessions.list(), ({ kind }) => kind),
+        undefined,
+        'max',
+      )
       gauge(
         'mezite_live_streams',
         'Live streams to apps on this hub',
@@ -163,18 +183,26 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
         'Live streams that were cut because access ended',
         () => sessions.live.revoked,
       )
-      gauge('mezite_view_age_seconds', 'Age of the access data; above 5 no access is granted', () =>
-        Math.min(revisions.ageMs() / 1_000, 1e9),
+      gauge(
+        'mezite_view_age_seconds',
+        'Age of the access data; above 5 no access is granted',
+        () => Math.min(revisions.ageMs() / 1_000, 1e9),
+        undefined,
+        'max',
       )
       gauge(
         'mezite_change_sequence',
         'Last change of access data that this hub has applied; compare it between hubs',
         () => revisions.applied,
+        undefined,
+        'min',
       )
       gauge(
         'mezite_clock_difference_seconds',
         "By how much this hub's clock is ahead of the database's",
         () => registry.clockAheadMs / 1_000,
+        undefined,
+        'first',
       )
       gauge('mezite_database_connections', 'Connections to PostgreSQL', () => store.connections(), 'state')
     },

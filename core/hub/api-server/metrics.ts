@@ -1,4 +1,4 @@
-import type { Cell, MetricFamily, MetricSample, Metrics, Reading } from '../../api/metrics.ts'
+import type { Cell, Combination, MetricFamily, MetricSample, Metrics, Reading } from '../../api/metrics.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 
@@ -19,8 +19,9 @@ export function createMetrics(log: Log): Metrics {
     name: string,
     help: string,
     read: () => readonly Omit<MetricSample, 'name'>[],
+    combined: Combination = 'sum',
   ): void {
-    addFamily({ type, name, help, read: () => read().map((sample) => ({ name, ...sample })) })
+    addFamily({ type, name, help, combined, read: () => read().map((sample) => ({ name, ...sample })) })
   }
 
   function addFamily(family: Family): void {
@@ -53,8 +54,8 @@ export function createMetrics(log: Log): Metrics {
 
   const reading =
     (type: 'gauge' | 'counter') =>
-    (name: string, help: string, read: () => Reading, label = 'kind'): void =>
-      add(type, name, help, () => samplesOf(read(), label))
+    (name: string, help: string, read: () => Reading, label = 'kind', combined?: Combination): void =>
+      add(type, name, help, () => samplesOf(read(), label), combined)
 
   function histogram(name: string, help: string, buckets: readonly number[]) {
     const counts = buckets.map(() => 0)
@@ -62,6 +63,7 @@ export function createMetrics(log: Log): Metrics {
     let count = 0
     addFamily({
       type: 'histogram',
+      combined: 'sum',
       name,
       help,
       read() {

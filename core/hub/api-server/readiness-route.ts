@@ -15,26 +15,44 @@ export interface ReadinessOptions {
   readonly checks: Readonly<Record<string, () => string | null | Promise<string | null>>>
 }
 
+/** What one process of several on a port contributes. */
+interface Readiness {
+  readonly state: ReturnType<ReadinessOptions['state']>
+  /** The problem of each check by name, or null; empty unless asked for. */
+  readonly results: Readonly<Record<string, string | null>>
+}
+
 /**
  * `GET /readyz`: 200 while the hub accepts requests, 503 with the state while it starts or drains. A failed check does
  * not change the status, because a hub that shows an error page serves people better than a balancer without hubs.
- * `?deep` runs every check, lists each on its own line, and responds 503 if one fails.
+ * `?deep` runs every check, lists each on its own line, and responds 503 if one fails. Of several processes on one port,
+ * one must accept requests, and the checks of all count.
  */
-export function readinessRoute({ state, checks }: ReadinessOptions): DiagnosticsRoute {
+export function readinessRoute({ state, checks }: ReadinessOptions): Required<DiagnosticsRoute> {
+  async function contribute(query: URLSearchParams): Promise<Readiness> {
+    const names = query.has('deep') ? Object.keys(checks) : []
+    const results = await Promise.all(
+      names.map(async (name) => {
+        const problem = await withDeadline(async () => checks[name]?.() ?? null, CHECK_MS).catch(messageOf)
+        return [name, problem] as const
+      }),
+    )
+    return { state: state(), results: Object.fromEntries(results) }
+  }
   return {
     path: '/readyz',
-    async respond(query) {
-      const current = state()
-      if (current !== 'ready') return plainText(503, current)
+    contribute,
+    async respond(query, others) {
+      const all = [await contribute(query), ...(others as readonly Readiness[])]
+      const ready = all.filter((process) => process.state === 'ready')
+      if (ready.length === 0) return plainText(503, state())
       if (!query.has('deep')) return plainText(200, 'ready')
-      const results = await Promise.all(
-        Object.entries(checks).map(async ([name, check]) => {
-          const problem = await withDeadline(async () => check(), CHECK_MS).catch(messageOf)
-          return { failed: problem !== null, line: `${name}: ${problem ?? 'ok'}` }
-        }),
-      )
-      const status = results.some(({ failed }) => failed) ? 503 : 200
-      return plainText(status, results.map(({ line }) => line).join('\n'))
+      const problems = Object.keys(checks).map((name) => ({
+        name,
+        problem: ready.map(({ results }) => results[name]).find((problem) => problem),
+      }))
+      const status = problems.some(({ problem }) => problem) ? 503 : 200
+      return plainText(status, problems.map(({ name, problem }) => `${name}: ${problem ?? 'ok'}`).join('\n'))
     },
   }
 }

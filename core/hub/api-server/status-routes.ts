@@ -19,7 +19,46 @@ export interface StatusOptions {
   readonly parts: Readonly<Record<string, () => unknown>>
   /** The plugin table of `mezctl status --plugins`. */
   readonly plugins: () => readonly Partial<PluginStatus>[]
+  /** What other processes on the same port report: each some of the parts. Default: nothing. */
+  readonly others?: () => Promise<readonly unknown[]>
   readonly log: Log
+}
+
+type Parts = Readonly<Record<string, unknown>>
+
+/** How the parts of several processes on one port become one. The other parts are the same in each. */
+const COMBINED: Readonly<Record<string, (values: readonly never[]) => unknown>> = {
+  agents: (counts) => Math.max(...counts),
+  attention: (lists: readonly Attention[][]) => [
+    ...new Map(lists.flat().map((one) => [JSON.stringify(one), one])).values(),
+  ],
+  audit: (lists: readonly RunningAudit['sinks'][]) =>
+    lists[0]?.map((sink, at) => {
+      const all = lists.map((list) => list[at] ?? sink)
+      const sum = (of: (one: typeof sink) => number) => all.reduce((total, one) => total + of(one), 0)
+      return {
+        name: sink.name,
+        queued: sum(({ queued }) => queued),
+        dropped: sum(({ dropped }) => dropped),
+        failures: sum(({ failures }) => failures),
+      }
+    }),
+  database: (views: readonly { readonly view_age_ms: number }[]) =>
+    views.toSorted((a, b) => b.view_age_ms - a.view_age_ms)[0],
+}
+
+/** The parts that a process contributes to the status of another. */
+export async function combinedParts(parts: StatusOptions['parts']): Promise<Parts> {
+  const names = Object.keys(COMBINED)
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await parts[name]?.()])))
+}
+
+function combine(own: Parts, others: readonly Parts[]): Parts {
+  const combined = Object.entries(COMBINED).map(([name, together]) => {
+    const values = [own, ...others].map((parts) => parts[name]).filter((value) => value != null)
+    return [name, values.length === 0 ? null : together(values as never[])]
+  })
+  return { ...own, ...Object.fromEntries(combined) }
 }
 
 const Status = Type.Object({
@@ -61,7 +100,7 @@ const Status = Type.Object({
 })
 
 /** GET /v1/webapi/status. A part that fails is null; the others are still returned. */
-export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes {
+export function statusRoutes({ parts, plugins, others = async () => [], log }: StatusOptions): WebRoutes {
   const ask = async (name: string, part: () => unknown): Promise<[string, unknown]> => {
     try {
       return [name, (await part()) ?? null]
@@ -88,9 +127,11 @@ export function statusRoutes({ parts, plugins, log }: StatusOptions): WebRoutes 
           const wanted = { ...parts }
           const { plugins: listed } = request.query as { plugins?: string }
           if (listed === '1' || listed === 'true') wanted.plugins = () => plugins().map(shown)
-          return Object.fromEntries(
-            await Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
-          )
+          const [own, theirs] = await Promise.all([
+            Promise.all(Object.entries(wanted).map(([name, part]) => ask(name, part))),
+            others(),
+          ])
+          return combine(Object.fromEntries(own), theirs as readonly Parts[])
         },
       )
     },

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parseDuration } from '../../api/duration.ts'
 import { DNS_LABEL } from '../../api/resource.ts'
@@ -88,6 +89,15 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
     warnings.push(`diagnostics are served to the network on ${diagnostics.listen_addr}, without any login`)
   }
   checkDatabase(database, problem)
+  const alone = database.driver === 'embedded'
+  const most = alone ? 1 : availableParallelism()
+  const processes = proxy.processes === 'auto' ? most : (proxy.processes ?? 1)
+  const firstInternal = internalAddr?.port ?? 0
+  const takesPublic = firstInternal <= proxyListen.port && proxyListen.port < firstInternal + processes
+  if (processes > 1 && internalAddr && takesPublic)
+    problem('proxy.internal_addr', 'must leave the public port free; each process takes one port from it on')
+  if (alone && processes > 1)
+    problem('proxy.processes', 'must be 1 or auto without database.driver: postgres')
   proxy.trusted_proxies!.forEach((cidr, at) => {
     if (!isCidr(cidr)) problem(`proxy.trusted_proxies.${at}`, 'must be a CIDR such as 10.0.0.0/8')
   })
@@ -154,6 +164,7 @@ export function completeConfig(file: string, raw: RawHubConfig): Completed {
       listen: proxyListen,
       publicAddr,
       internalAddr,
+      processes,
       redirectListen,
       shutdownDelayMs,
       httpsKeypair: keypair(proxy.https_keypair),

@@ -102,12 +102,23 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   return { config: config!, plugins: withSlices, warnings }
 }
 
+/** The configuration without its plugins and files; null if a value is not valid, which `loadConfig` reports. */
+export async function readConfig(file: string, env = process.env): Promise<HubConfig | null> {
+  const { value, problems } = await readConfigFile(file)
+  if (problems.length > 0) return null
+  const checked = checkConfig(hubSchema, applyEnvironment(value, env).value)
+  if (checked.problems.length > 0) return null
+  const completed = completeConfig(file, checked.value as RawHubConfig)
+  return completed.problems.length > 0 ? null : completed.config
+}
+
 const PREFIX = 'MEZITE_'
 
 /** Variables that other parts and the other programs read. */
 const ELSEWHERE = [
   'ENCRYPTION_KEY',
   'RELAUNCHED',
+  'PROCESS',
   'PARENT_NODE',
   'AUTH_TOKEN',
   'PROXY',
@@ -159,9 +170,16 @@ function leaves(schema: TSchema, path: readonly string[] = []): Map<string, Leaf
     const here = [...path, key]
     if ('properties' in inner) for (const [name, leaf] of leaves(inner, here)) found.set(name, leaf)
     else if (key !== 'plugins')
-      found.set(PREFIX + here.join('_').toUpperCase(), { path: here, type: inner.type })
+      found.set(PREFIX + here.join('_').toUpperCase(), { path: here, type: typeOf(inner) })
   }
   return found
+}
+
+/** Of several types, the first. */
+function typeOf(
+  schema: TSchema & { type?: string; anyOf?: readonly { type?: string }[] },
+): string | undefined {
+  return schema.type ?? schema.anyOf?.[0]?.type
 }
 
 function convert(text: string, type: string | undefined): unknown {

@@ -36,6 +36,8 @@ export interface HubConfig {
     readonly publicAddr: Address
     /** Where the other hubs reach the public port; null to detect it at start-up. */
     readonly internalAddr: Address | null
+    /** Processes that share the public port; with the embedded database 1. */
+    readonly processes: number
     /** Plain HTTP that redirects to https; null if off. */
     readonly redirectListen: Address | null
     /** How long the port stays open after a signal to stop, while /readyz fails. */

@@ -118,6 +118,15 @@ export const hubSchema = Type.Object(
             must: 'HOST:PORT',
           }),
         ),
+        processes: Type.Optional(
+          Type.Unsafe<number | 'auto'>({
+            anyOf: [{ type: 'integer', minimum: 1, maximum: 64 }, { const: 'auto' }],
+            default: 1,
+            description:
+              'Processes that share the public port; auto: one for each processor. More than 1 needs driver postgres',
+            must: 'a whole number from 1 to 64, or auto',
+          }),
+        ),
         redirect_addr: Type.Optional(
           Type.String({
             description: 'Plain HTTP on this address, such as :80, redirects to https; omitted: off',

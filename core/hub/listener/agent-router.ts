@@ -1,8 +1,10 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import { TUNNEL_ALPN } from '../../wire/tunnel-protocol.ts'
 import type { Peers } from '../cluster/peers.ts'
 import type { Address } from '../config/hub-config.ts'
+import type { GroupMember } from '../processes/group-member.ts'
 import { type AlpnRoute, routeAlpn } from './alpn-router.ts'
 import { peekConnection } from './connection-preamble.ts'
 import type { Relay } from './hub-relay.ts'
@@ -49,6 +51,8 @@ export function createAgentRouter(options: {
   readonly alpnTransport: string | null | undefined
   readonly peers: Peers | undefined
   readonly relay: Pick<Relay, 'handOn'>
+  /** The other processes on the same port. */
+  readonly group: Pick<GroupMember, 'isSibling' | 'pass'> | undefined
   readonly maxBytes: number
   readonly handshakeMs: number
   /** Carriers that may be in their handshake at a time. */
@@ -58,7 +62,7 @@ export function createAgentRouter(options: {
   readonly drop: (carrier: Duplex, reason: string) => void
   readonly refuse: (carrier: Duplex, reason: string) => void
 }): AgentRouter {
-  const { takers, alpnTransport, peers, drop, refuse } = options
+  const { takers, alpnTransport, peers, group, drop, refuse } = options
   const names = new Set(Object.keys(takers))
   let open = 0
 
@@ -72,15 +76,28 @@ export function createAgentRouter(options: {
     if (hub.kind === 'none') return hub.reason
     if (hub.kind === 'other') {
       done()
-      options.relay.handOn(raw, hub)
+      if (!passOn(raw, hub)) options.relay.handOn(raw, hub)
       return null
     }
-    takers[target.alpn]?.(raw, info, () => {
+    takers[target.alpn]?.(raw, withoutSibling(info), () => {
       done()
       if (target.alpn === TUNNEL_ALPN) options.linked(info.clientIp)
     })
     return null
   }
+
+  /** Another process on this port gets the connection itself, so that this one need not relay its bytes. */
+  const passOn = (raw: Duplex, { id, header }: OtherHub): boolean => {
+    if (!(raw instanceof Socket) || !group?.isSibling(id)) return false
+    const hello = (raw.read() as Buffer | null) ?? Buffer.alloc(0)
+    if (group.pass(raw, id, Buffer.concat([header, hello]))) return true
+    raw.unshift(hello)
+    return false
+  }
+
+  /** The link does not depend on the process that has passed its connection on. */
+  const withoutSibling = ({ via, ...info }: ConnectionInfo): ConnectionInfo =>
+    Object.freeze(via === undefined || group?.isSibling(via) ? info : { ...info, via })
 
   return {
     names,

@@ -1,4 +1,4 @@
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { Authorities } from '../../api/certificate-authorities.ts'
@@ -7,10 +7,11 @@ import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
-import { listen } from '../../log/listening-port.ts'
 import type { Peers } from '../cluster/peers.ts'
 import { defaultLimits } from '../limits/limits.ts'
 import { rarely } from '../limits/log-throttle.ts'
+import type { GroupMember } from '../processes/group-member.ts'
+import type { Handle } from '../processes/node-handles.ts'
 import { type AgentRouter, createAgentRouter, type TakeAgent } from './agent-router.ts'
 import { checkAlpn, routeAlpn } from './alpn-router.ts'
 import type { Certificates } from './certificates.ts'
@@ -19,7 +20,7 @@ import { ALERT_ALPN, ALERT_DECODE, HELLO_BYTES, type Peeked, peekConnection } fr
 import { affordableConnections, type ConnectionLease, createAddressGate } from './connection-quota.ts'
 import { type Handshake, HandshakeTable } from './handshake-table.ts'
 import { createRelay } from './hub-relay.ts'
-import { closePort, endsOf, stopAccepting } from './listening-socket.ts'
+import { createPublicPort, endsOf } from './listening-socket.ts'
 import { createMutualTlsServer, isTrusted, type MutualTlsServer } from './mutual-tls-server.ts'
 import { canonicalAddress, createTrustedProxies } from './trusted-proxies.ts'
 
@@ -39,15 +40,14 @@ export interface ListenerOptions {
   readonly plainHttp?: (socket: Socket, bytes: Buffer) => void
   /** Handlers of agents, by ALPN name. */
   readonly mezite?: Readonly<Record<string, TakeAgent>>
-  /**
-   * Name of the transport whose carriers are connections to this port; null if there is none, so that they are
-   * rejected.
-   */
+  /** Name of the transport whose carriers are connections to this port; null: there is none, they are rejected. */
   readonly alpnTransport?: string | null
   /** Addresses of clients with a live session, for which a share is reserved during a flood. */
   readonly sessionAddresses?: () => Iterable<string>
   /** The other hubs of the cluster; undefined if there are none. */
   readonly peers?: Peers | undefined
+  /** The other processes on the same port; undefined if there are none. */
+  readonly group?: Pick<GroupMember, 'isSibling' | 'pass'> | undefined
   readonly limits?: Partial<ProxyLimits>
   readonly clock?: Clock
   /** Called for each connection that completed TLS (by ALPN name) or was rejected before (by reason). */
@@ -58,8 +58,12 @@ export interface ListenerOptions {
 /** The one public port. */
 export interface Listener {
   listen(): Promise<{ readonly port: number }>
+  /** Accepts from an inherited socket too, until the returned function is called. */
+  adopt(handle: Handle): Promise<() => void>
+  /** Takes a connection that another process has accepted. */
+  take(socket: Socket): void
   readonly deliver: AgentRouter['deliver']
-  /** Accepts no more connections, and waits up to a second for TLS handshakes, whose requests then drain like others. */
+  /** Accepts no more, and waits up to a second for TLS handshakes, whose requests then drain like others. */
   stopAccepting(): Promise<void>
   /** Drains the protocols (not browsers) and the connections relayed to other hubs. */
   drain(signal: AbortSignal): Promise<void>
@@ -69,7 +73,6 @@ export interface Listener {
   readonly connections: number
 }
 
-/** How a request of plain HTTP begins. */
 const PLAIN_HTTP = /^[A-Z]{3,20} \//
 
 /**
@@ -85,7 +88,7 @@ export function createListener(options: ListenerOptions): Listener {
   const mezite = options.mezite ?? {}
   const trusted = createTrustedProxies(options.trustedProxies ?? [])
   const sockets = new Set<Socket>()
-  /** By both ends of the connection, because a tls.Server does not report which socket a TLSSocket came from. */
+  /** By both ends, because a tls.Server does not report which socket a TLSSocket came from. */
   const byEnds = new Map<string, Handshake>()
   const warnRarely = rarely(log)
   const most = affordableConnections(limits.connections, log)
@@ -130,8 +133,7 @@ export function createListener(options: ListenerOptions): Listener {
   const agents = createAgentRouter({
     takers: mezite,
     alpnTransport: options.alpnTransport,
-    ...{ peers, relay, drop, maxBytes: HELLO_BYTES },
-    ...{ handshakeMs: limits.handshakeMs, handshakes: limits.handshakes },
+    ...{ peers, relay, drop, maxBytes: HELLO_BYTES, group: options.group, ...limits },
     linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
@@ -171,6 +173,8 @@ export function createListener(options: ListenerOptions): Listener {
 
   function accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
+    // The limit of a server does not count the connections of other sockets.
+    if (sockets.size >= most) return void tooMany(socket)
     const peer = canonicalAddress(socket.remoteAddress ?? '')
     if (peer === null) return void drop(socket, 'address_unknown')
     const isProxy = trusted.has(peer)
@@ -239,7 +243,7 @@ export function createListener(options: ListenerOptions): Listener {
       const refusal = agents.route(socket, info, target, handshake.done)
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
-    if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
+    if (info.via) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
     if (target.kind === 'browser') {
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)
@@ -263,27 +267,29 @@ export function createListener(options: ListenerOptions): Listener {
     socket.end(alert, () => socket.destroy())
   }
 
-  const server = createServer({ pauseOnConnect: false }, (socket) => accept(socket))
-  server.maxConnections = most
-  // Also EMFILE on accept: that connection is lost, and the port stays open.
-  server.on('error', (error) => {
-    // Before the port listens, `listen` rejects with the error.
-    if (server.listening) warnRarely('accept', 'the public port failed to accept a connection', error)
-  })
-  server.on('drop', () => {
-    counted('refused', 'connections_limit')
+  function tooMany(socket?: Socket): void {
     warnRarely('drop', 'too many connections on the public port', null)
+    counted('refused', 'connections_limit')
+    socket?.destroy()
+  }
+
+  const port = createPublicPort({
+    ...{ listenAddr: options.listenAddr, most, accept },
+    failed: (error) => warnRarely('accept', 'the public port failed to accept a connection', error),
+    dropped: () => tooMany(),
   })
 
   return {
-    listen: () => listen(server, options.listenAddr, 'proxy.listen_addr'),
+    listen: port.listen,
+    adopt: port.adopt,
+    take: accept,
     deliver: agents.deliver,
-    stopAccepting: () => stopAccepting(server, () => byEnds.size === 0),
+    stopAccepting: () => port.stopAccepting(() => byEnds.size === 0),
     async drain(signal) {
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
     async close() {
-      const closed = closePort(server)
+      const closed = port.close()
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -1,9 +1,11 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { listen } from '../../log/listening-port.ts'
 
 /** `proxy.redirect_addr`: plain HTTP on a separate port, which only redirects to https. */
 export interface RedirectServer {
-  listen(): Promise<{ readonly port: number }>
+  /** `onto` listens on an inherited socket instead of the address. */
+  listen(onto?: (server: Server) => Promise<unknown>): Promise<{ readonly port: number }>
   close(): Promise<void>
 }
 
@@ -28,7 +30,11 @@ export function createRedirectServer(listenAddr: string, originOf: (host: string
   server.on('clientError', (_error, socket) => socket.destroy())
   server.on('connect', (_request, socket) => socket.destroy())
   return {
-    listen: () => listen(server, listenAddr, 'proxy.redirect_addr'),
+    async listen(onto) {
+      if (!onto) return listen(server, listenAddr, 'proxy.redirect_addr')
+      await onto(server)
+      return server.address() as AddressInfo
+    },
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../../core/hub/config/config-loader.ts'
@@ -503,4 +504,30 @@ t.test('the example for containers lacks nothing but the certificate', async (t)
   const [, ...lines] = error.message.split('\n')
   t.match(lines, [/cert_file.*ENOENT.*fullchain\.pem/, /key_file.*ENOENT.*privkey\.pem/])
   t.equal(lines.length, 2)
+})
+
+t.test('proxy.processes: several need PostgreSQL, auto is one for each processor', async (t) => {
+  const yaml = (processes: string, driver = 'postgres', more = '') =>
+    `${MINIMAL}  processes: ${processes}\n${more}database: { driver: ${driver}${driver === 'postgres' ? ', url: "postgres://db/mezite"' : ''} }\n`
+  const count = async (text: string, env = {}) => (await load(t, text, env)).config.proxy.processes
+  t.equal(await count(MINIMAL), 1)
+  t.equal(await count(yaml('3')), 3)
+  t.equal(await count(yaml('auto')), availableParallelism())
+  t.equal(await count(yaml('auto', 'embedded')), 1)
+  t.equal(await count(yaml('1', 'embedded')), 1)
+  t.equal(await count(yaml('1'), { MEZITE_PROXY_PROCESSES: '2' }), 2)
+  t.equal(await count(yaml('3', 'embedded'), { MEZITE_PROXY_PROCESSES: 'auto' }), 1)
+  for (const [wrong, path] of [
+    [yaml('2', 'embedded'), 'proxy.processes'],
+    [yaml('0'), 'proxy.processes'],
+    [yaml('many'), 'proxy.processes'],
+    [
+      yaml('2', 'postgres', '  internal_addr: 10.0.0.1:443\n').replace('127.0.0.1:0', '127.0.0.1:444'),
+      'proxy.internal_addr',
+    ],
+  ] as const) {
+    const found = await problems(t, wrong)
+    t.equal(found.length, 1, found.join('\n'))
+    t.match(found[0], path)
+  }
 })

@@ -1,0 +1,149 @@
+/** One hub in two processes on one public port, from outside: traffic goes on whatever happens to one of them. */
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { FakeIssuer, freePort } from '../../core/testing/index.ts'
+import { until } from '../until.ts'
+import { connect, register } from './resources.ts'
+import { startAgent } from './start-agent.ts'
+import { startSite } from './start-two-hubs.ts'
+import { steadyRequests } from './steady-requests.ts'
+
+const RATE = 100
+const server = createServer((request, response) => {
+  request.resume()
+  setTimeout(() => response.end('ok'), 10)
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+const issuer = await FakeIssuer.start()
+t.teardown(() => issuer.close())
+t.teardown(() => {
+  server.close()
+  server.closeAllConnections()
+})
+
+// Nobody listens on the internal address as it is announced, so that links come only through the public port, and a
+// process can serve only those that another one passes on.
+const site = await startSite(t, {
+  config: { shutdown_grace: '2s' },
+  proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePort()}` },
+})
+const hub = await site.startHub('hub')
+site.balanceTo(hub)
+const { api } = hub
+const proxy = `hub.mezite.localhost:${hub.port}`
+const agent = await startAgent({ hostname: 'node-1', proxy, api, dir: site.dir })
+t.teardown(() => agent.stop())
+await connect(api, issuer, 'team')
+await api('PUT', '/roles/team', {
+  kind: 'role',
+  version: 'v1',
+  metadata: { name: 'team' },
+  spec: { allow: { app_labels: { env: 'test' } } },
+})
+await register(api, 'app', (server.address() as AddressInfo).port, { agents: ['node-1'] })
+const app = `${site.appUrl('app')}/`
+const visitor = site.visitor()
+
+import { copyFileSync } from 'node:fs'
+
+setInterval(() => copyFileSync(join(site.dir, 'hub.log'), '/tmp/t/processes-hub.log'), 1000).unref()
+const pids = (): readonly number[] =>
+  readFileSync(`/proc/${hub.program.pid}/task/${hub.program.pid}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+const hubs = async () => (await api<{ hubs: { id: string }[] }>('GET', '/status')).hubs.map(({ id }) => id)
+const metric = async (line: string): Promise<number> => {
+  const text = await (await fetch(`http://127.0.0.1:${hub.diagnosticsPort}/metrics`)).text()
+  return Number(
+    text
+      .split('\n')
+      .find((one) => one.startsWith(line))
+      ?.split(' ')
+      .at(-1) ?? 0,
+  )
+}
+/** Both processes run, and get connections. */
+const complete = () =>
+  until(async () => {
+    const before = await served()
+    for (let n = 0; n < 8; n++) await visitor.fetch(app, { headers: { accept: 'application/json' } })
+    const after = await served()
+    return (await hubs()).filter((id) => (after.get(id) ?? 0) > (before.get(id) ?? 0)).length === 2
+  }, 'both processes serve')
+/** Requests by hub, from the audit trail. */
+async function served(): Promise<ReadonlyMap<string, number>> {
+  const events = await api<{ hub: string }[]>('GET', '/audit?type=app.request&limit=1000')
+  const counts = new Map<string, number>()
+  for (const { hub: id } of events) counts.set(id, (counts.get(id) ?? 0) + 1)
+  return counts
+}
+
+t.test('two processes serve one port, and each has a link of the agent', async (t) => {
+  t.equal((await visitor.open(app)).status, 200)
+  await complete()
+  t.equal(pids().length, 2)
+  t.match(await api('GET', '/status'), { agents: 1, attention: [] }, 'one status')
+})
+
+t.test('the metrics of both are added up, whichever process is asked', async (t) => {
+  const handshakes = () => metric('mezite_tls_handshakes_total{alpn="none"}')
+  const before = await handshakes()
+  for (let n = 0; n < 10; n++) await visitor.fetch(app, { headers: { accept: 'application/json' } })
+  t.equal((await handshakes()) - before, 10)
+  t.equal(await metric('mezite_agents_connected'), 1, 'what both see counts once')
+})
+
+t.test(
+  'a process is killed under traffic: only the requests that it carried fail, and it comes back',
+  async (t) => {
+    const steady = steadyRequests(visitor, app, RATE)
+    await until(() => steady.asked.length > RATE / 4, 'requests are served')
+    const [victim = 0] = pids()
+    const killed = performance.now()
+    process.kill(victim, 'SIGKILL')
+    await complete()
+    const asked = await steady.stop()
+    t.not(pids().includes(victim), true)
+    t.same(
+      asked.filter(({ atMs, status }) => status !== 200 && atMs > killed),
+      [],
+      `${asked.length} requests`,
+    )
+    t.match(readFileSync(join(site.dir, 'hub.log'), 'utf8'), /ended unexpectedly \(SIGKILL\)/)
+  },
+)
+
+t.test('SIGUSR2 replaces one process after the other, and no request fails', async (t) => {
+  const before = pids()
+  const steady = steadyRequests(visitor, app, RATE)
+  hub.program.signal('SIGUSR2')
+  await until(() => pids().length === 2 && pids().every((pid) => !before.includes(pid)), 'both are new')
+  await complete()
+  const asked = await steady.stop()
+  t.same(
+    asked.filter(({ status }) => status !== 200),
+    [],
+    `${asked.length} requests`,
+  )
+})
+
+t.test('SIGTERM drains all; a parent that is killed takes its processes along', async (t) => {
+  hub.program.signal('SIGTERM')
+  t.equal(await hub.program.exited, 0)
+  await hub.restart()
+  await until(() => pids().length === 2, 'both run')
+  const all = pids()
+  hub.program.signal('SIGKILL')
+  const runs = (pid: number) => {
+    try {
+      return process.kill(pid, 0)
+    } catch {
+      return false
+    }
+  }
+  await until(() => !all.some(runs), 'both are gone')
+})
