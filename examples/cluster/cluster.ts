@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly plugins?: Readonly<Record<string, unknown>>
   /** URL of a PostgreSQL database; without one a single hub embeds its own. */
   readonly databaseUrl?: string
+  /** Keys of `proxy:` of a single hub. */
+  readonly proxy?: Readonly<Record<string, unknown>>
   /** Default 1; 2 run behind HAProxy, on a PostgreSQL server that is gone when they stop. */
   readonly hubs?: 1 | 2
   /** Called before each step. */
@@ -107,8 +109,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const mezctl = mezctlOf(dataDir)
 
   try {
-    places =
-      options.hubs === 2 ? await twoHubs(dir, hubPort) : await oneHub(dir, hubPort, options.databaseUrl)
+    places = options.hubs === 2 ? await twoHubs(dir, hubPort) : await oneHub(dir, hubPort, options)
     const { hubs, databaseUrl, env, balancer } = places
     const database = databaseUrl ? 'PostgreSQL' : 'its embedded database'
     onStep(`Starting the identity provider, and ${hubs.length > 1 ? 'two hubs' : 'the hub'} with ${database}`)

@@ -33,12 +33,12 @@ export interface HubPlaces {
 export async function oneHub(
   dir: string,
   publicPort: number,
-  databaseUrl: string | undefined,
+  options: { readonly databaseUrl?: string; readonly proxy?: HubPlace['proxy'] },
 ): Promise<HubPlaces> {
   const dataDir = join(dir, 'hub')
   const diagnosticsPort = await freePort()
-  const hub = { name: 'hub', dataDir, port: publicPort, diagnosticsPort, proxy: {} }
-  return { hubs: [hub], databaseUrl, env: {}, balancer: null, close: async () => {} }
+  const hub = { name: 'hub', dataDir, port: publicPort, diagnosticsPort, proxy: options.proxy ?? {} }
+  return { hubs: [hub], databaseUrl: options.databaseUrl, env: {}, balancer: null, close: async () => {} }
 }
 
 /**

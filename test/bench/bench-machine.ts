@@ -7,6 +7,7 @@ import { Children } from './children.ts'
 import type { BenchOptions } from './options.ts'
 import { missingPrograms } from './programs-needed.ts'
 import type { Target } from './target.ts'
+import { APACHE, type Apache, startApache } from './targets/apache.ts'
 import { startCaddy } from './targets/caddy.ts'
 import { type CertificateFiles, makeCertificate } from './targets/certificate.ts'
 import { startNginx } from './targets/nginx.ts'
@@ -43,6 +44,16 @@ export class BenchMachine {
       if (postgres === null) return this.#oursEmbedded()
       const url = await postgres.createDatabase()
       return this.#startOurs('ours', { url, pid: postgres.pid })
+    })
+  }
+
+  /** Two processes on one port; null, with a note, where PostgreSQL is not installed. */
+  oursInTwoProcesses(): Promise<Ours | null> {
+    return this.#once('ours in two processes', async () => {
+      const postgres = await this.postgres()
+      if (postgres === null) return null
+      const url = await postgres.createDatabase()
+      return this.#startOurs('ours-twice', { url, pid: postgres.pid }, 2)
     })
   }
 
@@ -92,6 +103,36 @@ export class BenchMachine {
     })
   }
 
+  /** Null, with a note, where Apache or its module is not installed. */
+  apache(): Promise<Apache | null> {
+    return this.#once('apache', async () => {
+      if (this.#lacks(['apache2'])) return null
+      const includes = 'TLS, session cookie, claims as headers, access log, no tunnel, no signed assertion'
+      const upstreamPort = await this.upstreamPort()
+      return startApache(this.children, {
+        ...this.#certificate(),
+        name: APACHE,
+        dir: this.dir,
+        upstreamPort,
+        includes,
+      })
+    })
+  }
+
+  apacheOverSsh(): Promise<Apache | null> {
+    return this.#once('apache over ssh', async () => {
+      if (this.#lacks(['apache2', 'ssh', 'sshd', 'ssh-keygen'])) return null
+      const sshd = await this.sshd()
+      if (!sshd) return null
+      const { port, pid } = await sshd.reverse(await this.upstreamPort())
+      return startApache(this.children, {
+        ...{ ...this.#certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port },
+        more: { sshd: sshd.pid, ssh: pid },
+        includes: 'TLS, session cookie, claims as headers, access log and a tunnel, no signed assertion',
+      })
+    })
+  }
+
   nginxOverSsh(): Promise<Target | null> {
     return this.#once('nginx over ssh', async () => {
       if (this.#lacks(['nginx', 'ssh', 'sshd', 'ssh-keygen'])) return null
@@ -124,15 +165,23 @@ export class BenchMachine {
     this.#stopped = true
     const made = <T>(name: string) =>
       (this.#made.get(name) as Promise<T | null> | undefined)?.catch(() => null)
-    const clusters = await Promise.all([made<Ours>('ours'), made<Ours>('ours embedded')])
+    const names = ['ours', 'ours embedded', 'ours in two processes']
+    const clusters = await Promise.all(names.map((name) => made<Ours>(name)))
     await Promise.all([...new Set(clusters)].map((ours) => ours?.cluster.stop()))
     await this.children.stop()
+    const apaches = await Promise.all([made<Apache>('apache'), made<Apache>('apache over ssh')])
+    await Promise.all(apaches.map((apache) => apache?.issuer.close()))
     await (await made<TestPostgres>('postgres'))?.close()
     rmSync(this.dir, { recursive: true, force: true })
   }
 
-  async #startOurs(name: string, postgres: { url: string; pid: number } | null): Promise<Ours> {
-    return startOurs({ dir: join(this.dir, name), upstreamPort: await this.upstreamPort(), postgres })
+  async #startOurs(
+    name: string,
+    postgres: { url: string; pid: number } | null,
+    processes = 1,
+  ): Promise<Ours> {
+    const upstreamPort = await this.upstreamPort()
+    return startOurs({ dir: join(this.dir, name), upstreamPort, postgres, processes })
   }
 
   #certificate(): CertificateFiles {

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 
 /** Programs that are not ours, with the Debian package that each comes from. */
 const PACKAGES = {
+  apache2: 'apache2 libapache2-mod-auth-openidc',
   caddy: 'caddy',
   nginx: 'nginx',
   ssh: 'openssh-client',

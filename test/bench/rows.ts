@@ -7,6 +7,8 @@ import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
 import { msh } from './rows/msh.ts'
+import { peers } from './rows/peers.ts'
+import { processes } from './rows/processes.ts'
 import { requests } from './rows/requests.ts'
 import { revocation } from './rows/revocation.ts'
 import { starts } from './rows/starts.ts'
@@ -24,6 +26,8 @@ export interface Row {
 export const rows: readonly Row[] = [
   idleClients,
   requests,
+  peers,
+  processes,
   http2,
   download,
   upload,

@@ -34,12 +34,14 @@ export async function startOurs(options: {
   readonly upstreamPort: number
   /** Null: the hub embeds its database. */
   readonly postgres: { readonly url: string; readonly pid: number } | null
+  /** `proxy.processes` of the hub. */
+  readonly processes?: number
 }): Promise<Ours> {
-  const { dir, upstreamPort, postgres } = options
+  const { dir, upstreamPort, postgres, processes = 1 } = options
   const before = new Set(processTree(process.pid))
   const cluster = await startCluster({
     ...{ dir, hubPort: 0, idpPort: 0, onStep: () => {} },
-    ...(postgres ? { databaseUrl: postgres.url } : {}),
+    ...(postgres ? { databaseUrl: postgres.url, proxy: { processes } } : {}),
   })
   try {
     await cluster.mezctl(
@@ -75,7 +77,7 @@ export async function startOurs(options: {
     return {
       ...{ cluster, hubPort, hubPid, agentPid, url, visitor },
       api: adminClient(join(cluster.dataDir, 'admin.sock')),
-      many: target('ours', SESSIONS),
+      many: target(processes === 1 ? 'ours' : `ours, ${processes} processes`, SESSIONS),
       single: target('ours, one session', 1),
     }
   } catch (error) {
