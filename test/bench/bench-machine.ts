@@ -22,6 +22,7 @@ export class BenchMachine {
   readonly children: Children = new Children()
   readonly dir: string = mkdtempSync(join(tmpdir(), 'mezite-bench-'))
   readonly #made = new Map<string, Promise<unknown>>()
+  #files: CertificateFiles | undefined
   #stopped = false
 
   /** `note` gets what a reader of the table should know: what was left out, and why. */
@@ -73,44 +74,44 @@ export class BenchMachine {
 
   plainProxy(): Promise<Target> {
     return this.#once('plain', async () =>
-      startPlainProxy(this.children, this.#certificate(), await this.upstreamPort()),
+      startPlainProxy(this.children, this.certificate(), await this.upstreamPort()),
     )
   }
 
   plainHttp2Proxy(): Promise<Target> {
     return this.#once('plain http2', async () =>
-      startPlainHttp2Proxy(this.children, this.#certificate(), await this.upstreamPort()),
+      startPlainHttp2Proxy(this.children, this.certificate(), await this.upstreamPort()),
     )
   }
 
   /** Null, with a note, where nginx is not installed; so below for what needs ssh. */
   nginx(): Promise<Target | null> {
     return this.#once('nginx', async () => {
-      if (this.#lacks(['nginx'])) return null
+      if (this.lacks(['nginx'])) return null
       const upstreamPort = await this.upstreamPort()
       const includes = 'TLS, no tunnel, no sign-in, no record'
       const [dir, name] = [this.dir, 'nginx']
-      return startNginx(this.children, { ...this.#certificate(), name, dir, upstreamPort, includes })
+      return startNginx(this.children, { ...this.certificate(), name, dir, upstreamPort, includes })
     })
   }
 
   /** Null, with a note, where Caddy is not installed. */
   caddy(): Promise<Target | null> {
     return this.#once('caddy', async () => {
-      if (this.#lacks(['caddy'])) return null
+      if (this.lacks(['caddy'])) return null
       const upstreamPort = await this.upstreamPort()
-      return startCaddy(this.children, { ...this.#certificate(), dir: this.dir, upstreamPort })
+      return startCaddy(this.children, { ...this.certificate(), dir: this.dir, upstreamPort })
     })
   }
 
   /** Null, with a note, where Apache or its module is not installed. */
   apache(): Promise<Apache | null> {
     return this.#once('apache', async () => {
-      if (this.#lacks(['apache2'])) return null
+      if (this.lacks(['apache2'])) return null
       const includes = 'TLS, session cookie, claims as headers, access log, no tunnel, no signed assertion'
       const upstreamPort = await this.upstreamPort()
       return startApache(this.children, {
-        ...this.#certificate(),
+        ...this.certificate(),
         name: APACHE,
         dir: this.dir,
         upstreamPort,
@@ -121,12 +122,12 @@ export class BenchMachine {
 
   apacheOverSsh(): Promise<Apache | null> {
     return this.#once('apache over ssh', async () => {
-      if (this.#lacks(['apache2', 'ssh', 'sshd', 'ssh-keygen'])) return null
+      if (this.lacks(['apache2', 'ssh', 'sshd', 'ssh-keygen'])) return null
       const sshd = await this.sshd()
       if (!sshd) return null
       const { port, pid } = await sshd.reverse(await this.upstreamPort())
       return startApache(this.children, {
-        ...{ ...this.#certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port },
+        ...{ ...this.certificate(), name: `${APACHE} + ssh -R`, dir: this.dir, upstreamPort: port },
         more: { sshd: sshd.pid, ssh: pid },
         includes: 'TLS, session cookie, claims as headers, access log and a tunnel, no signed assertion',
       })
@@ -135,14 +136,14 @@ export class BenchMachine {
 
   nginxOverSsh(): Promise<Target | null> {
     return this.#once('nginx over ssh', async () => {
-      if (this.#lacks(['nginx', 'ssh', 'sshd', 'ssh-keygen'])) return null
+      if (this.lacks(['nginx', 'ssh', 'sshd', 'ssh-keygen'])) return null
       const sshd = await this.sshd()
       if (!sshd) return null
       const { port, pid } = await sshd.reverse(await this.upstreamPort())
       const more = { sshd: sshd.pid, ssh: pid }
       const name = 'nginx + ssh -R'
       return startNginx(this.children, {
-        ...{ ...this.#certificate(), name, dir: this.dir, upstreamPort: port, more },
+        ...{ ...this.certificate(), name, dir: this.dir, upstreamPort: port, more },
         includes: 'TLS and a tunnel, no sign-in, no record',
       })
     })
@@ -150,7 +151,7 @@ export class BenchMachine {
 
   sshd(): Promise<PrivateSshd | null> {
     return this.#once('sshd', async () =>
-      this.#lacks(['ssh', 'sshd', 'ssh-keygen']) ? null : startSshd(this.children, this.dir),
+      this.lacks(['ssh', 'sshd', 'ssh-keygen']) ? null : startSshd(this.children, this.dir),
     )
   }
 
@@ -184,11 +185,14 @@ export class BenchMachine {
     return startOurs({ dir: join(this.dir, name), upstreamPort, postgres, processes })
   }
 
-  #certificate(): CertificateFiles {
-    return makeCertificate(this.dir)
+  /** The same files for every baseline. */
+  certificate(): CertificateFiles {
+    this.#files ??= makeCertificate(this.dir)
+    return this.#files
   }
 
-  #lacks(programs: Parameters<typeof missingPrograms>[0]): boolean {
+  /** Notes what is missing of these programs. */
+  lacks(programs: Parameters<typeof missingPrograms>[0]): boolean {
     const missing = missingPrograms(programs)
     if (missing !== null) this.note(missing)
     return missing !== null

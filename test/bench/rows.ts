@@ -7,6 +7,7 @@ import { farAgent } from './rows/far-agent.ts'
 import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
 import { msh } from './rows/msh.ts'
+import { page } from './rows/page.ts'
 import { peers } from './rows/peers.ts'
 import { processes } from './rows/processes.ts'
 import { requests } from './rows/requests.ts'
@@ -39,4 +40,5 @@ export const rows: readonly Row[] = [
   deciding,
   starts,
   dashboard,
+  page,
 ]

@@ -14,9 +14,13 @@ const BROWSERS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium']
 
 /**
  * Chromium, quiet towards the network; closed with the test. It accepts every certificate, but then shares no connection
- * between hosts: with `spki`, the SHA-256 of a public key in base64, it accepts that key only.
+ * between hosts: with `spki`, the SHA-256 of a public key in base64, it accepts that key only. `more`: further flags.
  */
-export async function openBrowser(t: { teardown(fn: () => unknown): void }, spki?: string): Promise<Browser> {
+export async function openBrowser(
+  t: { teardown(fn: () => unknown): void },
+  spki?: string,
+  more: readonly string[] = [],
+): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: BROWSERS.find((file) => existsSync(file)) ?? 'chromium',
     args: [
@@ -29,6 +33,7 @@ export async function openBrowser(t: { teardown(fn: () => unknown): void }, spki
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   })
   t.teardown(() => browser.close())

@@ -69,7 +69,7 @@ function configuration(
   const { folder, port, upstreamPort, issuer, keyFile, certFile } = options
   const modules = [
     ...['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'socache_shmcb', 'ssl', 'proxy', 'proxy_http'],
-    'auth_openidc',
+    ...['auth_openidc', 'http2'],
   ]
   return `${modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`).join('\n')}
 ServerRoot ${folder}
@@ -81,6 +81,7 @@ LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\"" c
 CustomLog ${folder}/access.log combined
 ${process.getuid?.() === 0 ? 'User www-data\nGroup www-data' : ''}
 Listen 127.0.0.1:${port}
+Protocols h2 http/1.1
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60

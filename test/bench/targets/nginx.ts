@@ -49,7 +49,7 @@ http {
   map $http_upgrade $connection_field { default upgrade; '' ''; }
   upstream app { server 127.0.0.1:${upstreamPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} ssl; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+    listen 127.0.0.1:${port} ssl; http2 on; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
     location / {
       proxy_pass http://app; proxy_http_version 1.1; proxy_request_buffering off; proxy_max_temp_file_size 0;
       proxy_set_header Host $host; proxy_set_header Upgrade $http_upgrade;
