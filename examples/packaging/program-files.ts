@@ -1,5 +1,5 @@
 /** The files that a program needs, without npm: its package and everything that it depends on, as they are installed here. */
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { type Manifest, manifestOf, publishedWorkspaces, root } from './workspaces.ts'
 
@@ -29,19 +29,22 @@ const LICENSES = /^(?:licen[cs]e|copying|notice)/i
  */
 export function programFiles(names: readonly Program[], staged: string): readonly ProgramFile[] {
   return installedPackages(names, staged).flatMap(({ folder, target, own }) =>
-    globSync('**/*', {
-      cwd: folder,
-      withFileTypes: true,
-      exclude: (entry) =>
-        entry.name === 'node_modules' || (own && entry.name === 'testing' && entry.isDirectory()),
-    })
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    filesBelow(folder, own ? ['node_modules', 'testing'] : ['node_modules'])
       .filter((path) => !UNREAD.test(`/${path}`))
       .sort()
       .map((path) => ({ path: join(target, path), source: join(folder, path) })),
   )
 }
+
+/** Paths of files, also of hidden ones, without those in folders with these names. */
+const filesBelow = (folder: string, excluded: readonly string[]): readonly string[] =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() && !excluded.includes(entry.name)
+      ? filesBelow(join(folder, entry.name), excluded).map((path) => join(entry.name, path))
+      : entry.isFile()
+        ? [entry.name]
+        : [],
+  )
 
 /** The text of every license in these packages, for the copyright file of a distribution. */
 export function licenseTexts(
@@ -49,11 +52,10 @@ export function licenseTexts(
   staged: string,
 ): readonly { readonly name: string; readonly license: string; readonly text: string }[] {
   return installedPackages(names, staged).map(({ folder, manifest }) => {
-    const files = globSync('*', { cwd: folder }).filter((name) => LICENSES.test(name))
-    const text = files
+    const files = filesBelow(folder, [])
+      .filter((path) => LICENSES.test(path))
       .sort()
-      .map((name) => readFileSync(join(folder, name), 'utf8').trim())
-      .join('\n\n')
+    const text = files.map((name) => readFileSync(join(folder, name), 'utf8').trim()).join('\n\n')
     return { name: `${manifest.name} ${manifest.version}`, license: manifest.license ?? 'unknown', text }
   })
 }

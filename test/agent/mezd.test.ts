@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -223,7 +223,7 @@ t.test(
       }),
       'mezd.yaml',
     )
-    const manager = startServiceManager(t.testdir())
+    const manager = startServiceManager(dirname(config))
     const mezd = startMezd(['start', '--config', config], { MEZITE_JOIN_TOKEN: token, ...manager.env })
     await hub.until(() => hub.tunnel.links().length === 1, 'it is connected')
     await hub.until(() => manager.states().length > 0, 'systemd learns that it runs')
