@@ -90,10 +90,8 @@ export function createTraffic(options: {
     for (const range of ranges) {
       const { apps } = current(range)
       if (!apps.has(app) && apps.size <= MOST_APPS) apps.set(app, createCounters())
-      for (const name of new Set([ALL, app])) {
-        const counters = apps.get(name)
-        if (counters) addTo(counters, event)
-      }
+      addTo(apps.get(ALL), event)
+      if (app !== ALL) addTo(apps.get(app), event)
     }
   }
 
@@ -178,7 +176,8 @@ export function createTraffic(options: {
   }
 }
 
-function addTo(counters: Counters, event: AuditEvent): void {
+function addTo(counters: Counters | undefined, event: AuditEvent): void {
+  if (counters === undefined) return
   counters.bytesIn += numberOf(event.bytes_in)
   counters.bytesOut += numberOf(event.bytes_out)
   if (event.type !== 'app.request') return

@@ -21,10 +21,16 @@ export function* cookiesIn(header: string | undefined): Generator<readonly [name
  */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   if (!header?.includes(name)) return undefined
-  for (const pair of header.split(';')) {
-    const at = pair.indexOf('=')
-    if (at < 0 || trim(pair.slice(0, at)) !== name) continue
-    return cookieValue(pair, at)
+  for (let from = 0; from < header.length; ) {
+    const semicolon = header.indexOf(';', from)
+    const end = semicolon < 0 ? header.length : semicolon
+    // Most cookies are those of the app, so the name is compared in place.
+    const start = afterSpace(header, from, end)
+    if (header.startsWith(name, start)) {
+      const at = afterSpace(header, start + name.length, end)
+      if (at < end && header[at] === '=') return cookieValue(header.slice(0, end), at)
+    }
+    from = end + 1
   }
   return undefined
 }
@@ -36,9 +42,16 @@ function cookieValue(pair: string, at: number): string | undefined {
 }
 
 function trim(text: string): string {
-  let from = 0
+  const from = afterSpace(text, 0, text.length)
   let to = text.length
-  while (from < to && (text[from] === ' ' || text[from] === '\t')) from++
-  while (to > from && (text[to - 1] === ' ' || text[to - 1] === '\t')) to--
+  while (to > from && isSpace(text, to - 1)) to--
   return text.slice(from, to)
 }
+
+function afterSpace(text: string, from: number, to: number): number {
+  let at = from
+  while (at < to && isSpace(text, at)) at++
+  return at
+}
+
+const isSpace = (text: string, at: number): boolean => text[at] === ' ' || text[at] === '\t'

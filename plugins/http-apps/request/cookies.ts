@@ -7,7 +7,7 @@ export const NONCE_COOKIE = '__Host-mezite_nonce'
 
 /** The value of the first cookie with exactly this name, over all `Cookie` lines in order; undefined if the hub did not set it. */
 export const cookieOf = (lines: readonly string[], name: string): string | undefined =>
-  readCookie(lines.join(';'), name)
+  readCookie(lines.length === 1 ? lines[0] : lines.join(';'), name)
 
 /** The line without the hub's cookies, everything else byte for byte; undefined when nothing is left. */
 export function withoutOurCookies(line: string): string | undefined {
