@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { type Runtime, runtimeProblems } from '../../core/kernel/runtime-check.ts'
+import { type Runtime, runtimeProblems } from '../../core/loader/runtime-check.ts'
 
 const at = (version: string, day = '2026-11-25', more: Partial<Runtime> = {}): string[] =>
   runtimeProblems({ version, now: Date.parse(day), debuggerUrl: undefined, ...more })
