@@ -3,7 +3,7 @@
  *
  * @public
  */
-export { type Static, Type } from 'typebox'
+export type { Static } from 'typebox'
 export type { DialTarget } from './api/agent-hooks.ts'
 export type { App } from './api/app.ts'
 export {
@@ -16,6 +16,7 @@ export {
   auditSinks,
 } from './api/audit.ts'
 export { type Catalog, catalog } from './api/catalog.ts'
+export { Type } from './api/config-types.ts'
 export { dashboardParts } from './api/dashboard.ts'
 export { type Database, database, type Migrations, migrations, type Transaction } from './api/database.ts'
 export type { AccessQuery, Vote } from './api/decision.ts'

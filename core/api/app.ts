@@ -57,6 +57,8 @@ export interface App {
     readonly responseMs: number
     readonly idleMs: number
   }
+  /** Configuration of plugins for this app, by their names, as written. A plugin reads its own with `use.appConfig`. */
+  readonly plugins?: Readonly<Record<string, unknown>>
   /** Milliseconds since the epoch, or null: never. */
   readonly expires: number | null
 }

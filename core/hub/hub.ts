@@ -86,7 +86,20 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
 
   const kernel = hubKernel(options, clock)
   const counts = createHubMetrics({ version: hubVersion, log })
-  const base: RoomsOptions = { config, instanceId, hubVersion, kernel, counts, clock, log, onClose }
+  const appConfigs = Object.fromEntries(
+    options.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
+  )
+  const base: RoomsOptions = {
+    config,
+    instanceId,
+    hubVersion,
+    kernel,
+    appConfigs,
+    counts,
+    clock,
+    log,
+    onClose,
+  }
   const rooms = await openRooms(base)
   const attention = createAttention(rooms, instanceId, clock)
   kernel.tap('the status').tunnel.changed(attention.changed)
@@ -193,7 +206,7 @@ const hubKernel = ({ plugins, log }: HubOptions, clock: Clock) =>
 
 /** Fastify with every route of the hub's own host. */
 function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: GroupMember): Web {
-  const { certificates, config, kernel, publicNames, signIn } = rooms
+  const { catalog, certificates, config, kernel, publicNames, signIn } = rooms
   const parts = statusParts({ ...rooms, attention })
   group?.answer('status', () => combinedParts(parts))
   return createApiServer({
@@ -205,7 +218,7 @@ function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: 
         ...(group && { others: () => group.ask('status') }),
       }),
       appRoutes(rooms),
-      appSchemaRoutes,
+      appSchemaRoutes(catalog),
       userRoutes(rooms),
       sessionRoutes(rooms),
       lockRoutes(rooms),

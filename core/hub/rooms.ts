@@ -19,6 +19,7 @@ import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
+import type { AppConfigs } from './catalog/app-document.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
 import { createCutReports } from './cluster/cut-reports.ts'
@@ -65,6 +66,7 @@ export interface RoomsOptions {
   readonly instanceId: string
   readonly hubVersion: string
   readonly kernel: Kernel<HubHooks>
+  readonly appConfigs: AppConfigs
   readonly counts: ReturnType<typeof createHubMetrics>
   readonly clock: Clock
   readonly log: Log
@@ -115,6 +117,7 @@ export async function openRooms(options: RoomsOptions) {
     ...base,
     revisions,
     kinds: () => kernel.slot(appKinds),
+    appConfigs: options.appConfigs,
     certificateCovers: certificates.covers,
   })
   const users = createUsers({ ...base, revisions, released: calls.user.released })

@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import type { TSchema } from 'typebox'
 import { Settings } from 'typebox/system'
 import { Value } from 'typebox/value'
-import { MezError } from './error.ts'
+import { MezError, messageOf } from './error.ts'
 import type { AnyPlugin } from './plugin.ts'
 
 /** One problem of a configuration. `line` is 0 when the value is not in a file. */
@@ -33,6 +33,8 @@ type Schema = TSchema & {
   enum?: unknown[]
   /** Completes "must be …" in messages, in place of a pattern. */
   must?: string
+  /** Turns a valid value into the one that the plugin receives. Throws why it cannot. */
+  decode?: (value: unknown) => unknown
 }
 
 /** The name in `known` that `word` probably misspells, or null. */
@@ -46,7 +48,7 @@ export function nearMiss(word: string, known: readonly string[]): string | null 
 /** Checks a value against a schema and lists every problem. Messages never repeat values: they may be secret. */
 export function checkConfig(schema: TSchema, input: unknown, at: readonly string[] = []): CheckedValue {
   const value = Value.Default(schema, structuredClone(input))
-  if (Value.Check(schema, value)) return { value, problems: [] }
+  if (Value.Check(schema, value)) return decoded(schema as Schema, value, at)
   const errors = allErrors(schema, value)
   const alternatives = errors
     .filter(({ keyword }) => keyword === 'anyOf')
@@ -80,6 +82,30 @@ export function checkConfig(schema: TSchema, input: unknown, at: readonly string
   return { value, problems: [...problems.values()] }
 }
 
+/** Decodes a valid value, member by member. */
+function decoded(schema: Schema, whole: unknown, at: readonly string[]): CheckedValue {
+  const problems: ValueProblem[] = []
+  const decode = (one: Schema | undefined, value: unknown, path: readonly string[]): unknown => {
+    if (one === undefined || value === undefined) return value
+    try {
+      if (one.decode) return one.decode(value)
+    } catch (error) {
+      problems.push({ path, message: messageOf(error) })
+      return undefined
+    }
+    if (Array.isArray(value))
+      return value.map((item, index) => decode(one.items, item, [...path, String(index)]))
+    if (typeof value !== 'object' || value === null) return value
+    const { properties = {}, additionalProperties } = one
+    const members = Object.entries(value).map(([key, member]) => {
+      const its = Object.hasOwn(properties, key) ? properties[key] : additionalProperties
+      return [key, decode(its, member, [...path, key])] as const
+    })
+    return Object.assign(value, Object.fromEntries(members))
+  }
+  return { value: decode(schema, whole, at), problems }
+}
+
 /**
  * Raises the limit of eight errors, which TypeBox keeps for the whole process, to list all errors of a configuration.
  */
@@ -93,13 +119,29 @@ function allErrors(schema: TSchema, value: unknown) {
   }
 }
 
-/** Checks a plugin's own configuration; a plugin without a schema takes none. */
+/** Checks a plugin's own configuration, also with its `validate`; a plugin without a schema takes none. */
 export function checkPluginConfig(plugin: AnyPlugin, input: unknown, key = plugin.name): CheckedValue {
   const at = ['plugins', key]
   const slice = input ?? {}
-  if (plugin.config) return checkConfig(plugin.config, slice, at)
+  if (plugin.config) {
+    const checked = checkConfig(plugin.config, slice, at)
+    return checked.problems.length > 0
+      ? checked
+      : { ...checked, problems: ownProblems(plugin, checked.value, at) }
+  }
   const isEmpty = typeof slice === 'object' && Object.keys(slice).length === 0
   return { value: {}, problems: isEmpty ? [] : [{ path: at, message: 'the plugin takes no configuration' }] }
+}
+
+function ownProblems(plugin: AnyPlugin, config: unknown, at: readonly string[]): readonly ValueProblem[] {
+  try {
+    const found = plugin.validate?.(config) ?? []
+    return [...found].map(({ path, message }) => ({ path: [...at, ...path], message }))
+  } catch (error) {
+    return [
+      { path: at, message: `plugin '${plugin.name}' cannot check its configuration: ${messageOf(error)}` },
+    ]
+  }
 }
 
 /** All problems in one error, one line each. */

@@ -1,12 +1,13 @@
+import type { TSchema } from 'typebox'
 import { type Clock, systemClock } from './clock.ts'
-import { checkPluginConfig, configError } from './config-check.ts'
+import { checkConfig, checkPluginConfig, configError } from './config-check.ts'
 import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
 import type { AnyHook, Hook, HookCalls, HookTree, TapView } from './hook.ts'
 import { createHooks } from './hooks.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
-import type { AnyPlugin, PluginSide } from './plugin.ts'
+import type { AnyPlugin, AppConfigReader, ConfiguredApp, PluginSide } from './plugin.ts'
 import { checkPlugin } from './plugin-check.ts'
 import type { Ref, Refs, ServiceRef, SlotRef } from './reference.ts'
 
@@ -128,7 +129,10 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         throw new MezError('MEZ_PART_INVALID', `${who} provided an invalid '${ref.id}' entry: ${fault}`)
       hand(ref, part, who)
     })
-    const use = mapRefs({ ...plugin.wants, ...plugin.needs }, received)
+    const use = Object.freeze({
+      ...mapRefs({ ...plugin.wants, ...plugin.needs }, received),
+      ...(plugin.appConfig && { appConfig: appConfigReader(plugin.name, plugin.appConfig) }),
+    })
     const tap = hooks.view(plugin.name)
     const host = Object.freeze({ config, clock, log: log.child({ plugin: plugin.name }), tap, use, provide })
     try {
@@ -240,6 +244,20 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
         startMs: startMs.has(plugin.name) ? Math.round(startMs.get(plugin.name)! * 10) / 10 : null,
       })),
     tapsOf: hooks.taps,
+  }
+}
+
+/** Reads each app once: a changed app is another object. */
+function appConfigReader(name: string, schema: TSchema): AppConfigReader<unknown>['appConfig'] {
+  const read = new WeakMap<ConfiguredApp, unknown>()
+  return (app) => {
+    const { plugins = {} } = app
+    if (!Object.hasOwn(plugins, name)) return null
+    if (read.has(app)) return read.get(app)
+    const { value, problems } = checkConfig(schema, plugins[name], ['spec', 'plugins', name])
+    if (problems.length > 0) throw configError(problems)
+    read.set(app, value)
+    return value
   }
 }
 

@@ -44,8 +44,13 @@ export function checkPlugin(
     for (const [name, ref] of Object.entries(definition[member] ?? {}))
       if (!['service', 'slot'].includes(ref?.kind))
         throw invalid(`has no reference as '${name}' of its '${member}'`, NO_REF)
-  const fault = definition.config === undefined ? null : schemaFault(definition.config)
-  if (fault !== null) throw invalid(`has a config schema that ${fault}`, NO_SCHEMA)
+  for (const member of ['config', 'appConfig'] as const) {
+    const schema = definition[member]
+    const fault = schema === undefined ? null : schemaFault(schema, member === 'config')
+    if (fault !== null) throw invalid(`has a ${member} schema that ${fault}`, NO_SCHEMA)
+  }
+  if (!['undefined', 'function'].includes(typeof definition.validate))
+    throw invalid("has no valid 'validate'")
   if (all.some((other) => other !== value && other.name === definition.name)) {
     throw new MezError('MEZ_PLUGIN_TWICE', `there are two plugins named '${definition.name}'${from}`)
   }
@@ -63,10 +68,10 @@ type Node = Readonly<Record<string, unknown>>
  * object at any depth may accept unknown keys unless its `additionalProperties` allow them. Only schemas created with
  * TypeBox fill in defaults.
  */
-function schemaFault(schema: unknown): string | null {
+function schemaFault(schema: unknown, mayReadSecrets: boolean): string | null {
   if (!isNode(schema) || !('~kind' in schema)) return FOREIGN
   try {
-    return faultsOf(schema).next().value ?? null
+    return faultsOf(schema, mayReadSecrets).next().value ?? null
   } catch (error) {
     return `is broken: ${messageOf(error)}`
   }
@@ -75,8 +80,10 @@ function schemaFault(schema: unknown): string | null {
 const FOREIGN = 'is not made with Type of @mezite/core'
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null
 
-function* faultsOf(node: Node, at = '', closedAbove = false): Generator<string> {
+function* faultsOf(node: Node, mayReadSecrets: boolean, at = '', closedAbove = false): Generator<string> {
   const { type, properties, pattern, additionalProperties, patternProperties, unevaluatedProperties } = node
+  // Callers of the API write documents of apps, and must not make the hub read its files for them.
+  if (node.secret === true && !mayReadSecrets) yield `${at}reads a secret`
   if (typeof pattern === 'string') new RegExp(pattern, 'u')
   if (properties !== undefined || [type].flat().includes('object')) {
     if (!('~kind' in node)) yield `${at}${FOREIGN}`
@@ -89,6 +96,7 @@ function* faultsOf(node: Node, at = '', closedAbove = false): Generator<string> 
     if (VALUES.includes(key) || !isNode(part)) continue
     const named = NAMED.includes(key)
     for (const [name, inner] of named || Array.isArray(part) ? Object.entries(part) : [[key, part] as const])
-      if (isNode(inner)) yield* faultsOf(inner, named ? `${at}at ${name} ` : at, closes && key === 'allOf')
+      if (isNode(inner))
+        yield* faultsOf(inner, mayReadSecrets, named ? `${at}at ${name} ` : at, closes && key === 'allOf')
   }
 }

@@ -3,9 +3,7 @@ import {
   auditSinks,
   database,
   defineHubPlugin,
-  MezError,
   migrations,
-  parseDuration,
   revisions,
   secretBox,
   sessions,
@@ -29,7 +27,7 @@ export default defineHubPlugin({
   summary: 'Keeps audit events in the database',
   config: Type.Object(
     {
-      retention: Type.String({ default: '90d', pattern: '^[1-9][0-9]{0,8}(m|h|d)$' }),
+      retention: Type.Duration({ default: '90d', min: '1m', description: 'how long events are kept' }),
       retention_role: Type.Optional(
         Type.String({
           pattern: '^[a-z_][a-z0-9_]{0,62}$',
@@ -43,17 +41,20 @@ export default defineHubPlugin({
   wants: { sessions },
   provides: { auditSinks, migrations, webRoutes },
   setup({ config, clock, log, tap, use, provide }) {
-    const retentionMs = parseDuration(config.retention)
-    if (retentionMs === null) {
-      throw new MezError('MEZ_CONFIG_INVALID', `retention: '${config.retention}' is longer than ten years`)
-    }
     let opened: CheckpointKey | undefined
     const key = () => {
       if (!opened) throw new Error('the checkpoint key is not loaded yet')
       return opened
     }
     const retentionRole = config.retention_role ?? null
-    const pruner = createPruner({ database: use.database, retentionMs, retentionRole, key, clock, log })
+    const pruner = createPruner({
+      database: use.database,
+      retentionMs: config.retention,
+      retentionRole,
+      key,
+      clock,
+      log,
+    })
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)

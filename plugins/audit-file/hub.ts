@@ -2,9 +2,6 @@ import { join, parse } from 'node:path'
 import { auditSinks, defineHubPlugin, Type } from '@mezite/core'
 import { createSink } from './sink.ts'
 
-const UNITS = { KB: 1_000, MB: 1_000_000, GB: 1_000_000_000 }
-const SIZE_PATTERN = '^[1-9][0-9]{0,5}(KB|MB|GB)$'
-
 /** Writes audit events to a file, for a log collector. README.md says what is guaranteed. */
 export default defineHubPlugin({
   name: 'audit-file',
@@ -13,11 +10,7 @@ export default defineHubPlugin({
   config: Type.Object(
     {
       path: Type.String({ pattern: '^/.', description: 'absolute path of the file' }),
-      max_size: Type.String({
-        default: '100MB',
-        pattern: SIZE_PATTERN,
-        description: 'KB, MB or GB, at which the file is rotated',
-      }),
+      max_size: Type.Size({ default: '100MB', min: '1KB', description: 'size at which the file is rotated' }),
       keep: Type.Integer({
         default: 10,
         minimum: 1,
@@ -35,7 +28,7 @@ export default defineHubPlugin({
   setup({ config, log, tap, provide }) {
     const { keep, guarantee } = config
     const path = ownPath(config.path, process.env.MEZITE_PROCESS)
-    const sink = createSink({ path, maxBytes: parseSize(config.max_size), keep }, guarantee)
+    const sink = createSink({ path, maxBytes: config.max_size, keep }, guarantee)
     const onHangUp = () => {
       log.info({ path }, 'reopening the audit file')
       sink.reopen()
@@ -56,9 +49,4 @@ export default defineHubPlugin({
 function ownPath(path: string, process = '1'): string {
   const { dir, name, ext } = parse(path)
   return process === '1' ? path : join(dir, `${name}-${process}${ext}`)
-}
-
-/** The bytes of a size such as `100MB`; units are powers of 1,000. */
-function parseSize(text: string): number {
-  return Number(text.slice(0, -2)) * UNITS[text.slice(-2) as keyof typeof UNITS]
 }

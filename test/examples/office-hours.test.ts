@@ -1,11 +1,14 @@
 import t from 'tap'
+import type { Ballots } from '../../core/kernel/hook.ts'
 import {
   conformPlugin,
   createTestHost,
   createTestHub,
   FakeIssuer,
   fakeClock,
+  testQuery,
 } from '../../core/testing/index.ts'
+import changeWindow from '../../examples/change-window/hub.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
 
 const at = (hour: number) => new Date(2026, 10, 25, hour, 30).getTime()
@@ -15,6 +18,32 @@ t.test('it keeps the rules of plugins', async (t) => {
     config: { from: 9, to: 17 },
     refused: [{}, { from: 9 }, { from: -1, to: 25 }],
   })
+  conformPlugin(t, changeWindow, { refused: [{ exempt_roles: 'admin' }] })
+})
+
+t.test('change-window denies outside the window of the app, across midnight too', async (t) => {
+  const clock = fakeClock(Date.UTC(2026, 10, 25, 23))
+  const { calls } = createTestHost(changeWindow, { config: { exempt_roles: ['oncall'] }, clock })
+  const denied = (window: object | null, roles: readonly string[] = []) => {
+    let reason: string | null = null
+    const ballot = { allow() {}, require() {}, explain() {}, deny: (why: string) => void (reason = why) }
+    const app = window === null ? {} : { plugins: { 'change-window': window } }
+    const query = testQuery({ app, subject: { roles } })
+    const { failed } = calls.access.decide(query, () => ballot) as Ballots<unknown>
+    return failed.length > 0 ? failed[0]!.error : reason
+  }
+  const [night, day] = [
+    { from: 22, to: 6 },
+    { from: 6, to: 22 },
+  ]
+  t.equal(denied(null), null)
+  t.equal(denied(night), null)
+  t.equal(denied(day), 'outside_change_window')
+  t.equal(denied(day, ['oncall']), null)
+  clock.advance(7 * 3_600_000)
+  t.equal(denied(night), 'outside_change_window')
+  t.equal(denied(day), null)
+  t.match(denied({ from: 'noon', to: 6 }), { code: 'MEZ_HOOK_FAILED' }, 'a window that cannot be read denies')
 })
 
 t.test('it denies outside the hours, and is asked again each time', async (t) => {
@@ -41,7 +70,10 @@ t.test('a hub with it refuses a person at night and lets the same person in by d
   const config = { from: hour, to: hour + 1 }
   const issuer = await FakeIssuer.start()
   t.teardown(() => issuer.close())
-  const hub = await createTestHub({ plugins: [{ plugin: officeHours, config }], clock })
+  const hub = await createTestHub({
+    plugins: [{ plugin: officeHours, config }, changeWindow],
+    clock,
+  })
   t.teardown(() => hub.stop())
   await hub.api('PUT', '/connectors/sso', {
     kind: 'oidc',
@@ -59,9 +91,38 @@ t.test('a hub with it refuses a person at night and lets the same person in by d
     spec: { uri: 'http://127.0.0.1:9', agents: [] },
   })
 
+  // The provider's tokens have the real time, and a busy machine takes a while to start a hub.
+  clock.jump(Date.now())
+  await hub.ready()
   const visitor = hub.visitor()
   const byDay = await visitor.open(`${hub.appUrl('wiki')}/`)
   t.equal(byDay.status, 502, 'let in; no agent serves the app')
+
+  const put = (plugins: object) =>
+    hub.api('PUT', '/apps/wiki', {
+      kind: 'app',
+      version: 'v1',
+      metadata: { name: 'wiki' },
+      spec: { uri: 'http://127.0.0.1:9', agents: [], plugins },
+    })
+  const utc = new Date(clock.now()).getUTCHours()
+  const closed = { from: (utc + 2) % 24, to: (utc + 3) % 24 }
+  await put({ 'change-window': closed })
+  const outside = await visitor.open(`${hub.appUrl('wiki')}/`)
+  t.equal(outside.status, 403, 'a slice of the document takes effect without a restart')
+  t.match(outside.text, 'outside_change_window')
+  t.match(await hub.api('GET', '/apps/wiki'), { spec: { plugins: { 'change-window': closed } } })
+  const invalid = { 'change-window': { from: 25 }, nobody: {} }
+  t.match(await put(invalid).catch((error) => error), {
+    code: 'resource_invalid',
+    message: /spec\.plugins\.nobody/,
+  })
+  t.match(await hub.api('GET', '/schemas/app'), {
+    properties: { plugins: { properties: { 'change-window': { properties: { from: { maximum: 23 } } } } } },
+  })
+  await put({})
+  t.equal((await visitor.open(`${hub.appUrl('wiki')}/`)).status, 502)
+
   clock.advance(60 * 60_000)
   await hub.ready()
   const byNight = await visitor.open(`${hub.appUrl('wiki')}/`)

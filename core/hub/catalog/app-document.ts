@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import type { TSchema } from 'typebox'
 import type { App, AppDisplay, HeaderChange } from '../../api/app.ts'
 import type { AppKind } from '../../api/app-kinds.ts'
 import { formatDuration, parseDuration } from '../../api/duration.ts'
@@ -11,7 +12,7 @@ import {
   resourceInvalid,
 } from '../../api/resource.ts'
 import type { PublicNames } from '../../api/web-routes.ts'
-import type { ValueProblem } from '../../kernel/config-check.ts'
+import { checkConfig, type ValueProblem } from '../../kernel/config-check.ts'
 import { appUriFault, publicAddrFault } from './app-address.ts'
 import { AppSpec } from './app-schema.ts'
 
@@ -36,11 +37,16 @@ export const appKind = (name: string, loaded: readonly AppKind[]): AppKind | und
 export interface AppOptions extends ResourceOptions {
   /** The kinds that loaded plugins serve. */
   readonly kinds?: readonly AppKind[]
+  /** Schemas of the plugins that have a part in `spec.plugins`. Omitted for stored documents: the plugins check these. */
+  readonly appConfigs?: AppConfigs
 }
+
+/** Schemas of the parts that plugins have in the documents of apps, by the name of the plugin. */
+export type AppConfigs = Readonly<Record<string, TSchema>>
 
 /** Reads an app document. Throws `Problem` 400 `resource_invalid` with all faults; the catalog checks uniqueness. */
 export function readApp(body: unknown, names: PublicNames, options: AppOptions = {}): AppInput {
-  const { kinds = [], ...resource } = options
+  const { kinds = [], appConfigs, ...resource } = options
   const { metadata, spec } = parseResource('app', AppSpec, body, resource)
   const problems: ValueProblem[] = []
   const fault = (path: string, message: string | null) => {
@@ -108,6 +114,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     responseMs: ms('response', response),
     idleMs: ms('idle', idle),
   }
+  if (appConfigs) problems.push(...slicesProblems({ ...spec.plugins }, appConfigs))
   if (problems.length > 0) throw resourceInvalid(problems)
   return {
     name: metadata.name,
@@ -126,6 +133,7 @@ export function readApp(body: unknown, names: PublicNames, options: AppOptions =
     headers,
     origins: [...new Set(spec.origins)],
     timeouts,
+    ...(Object.keys(spec.plugins ?? {}).length > 0 ? { plugins: { ...spec.plugins } } : {}),
     expires: metadata.expires === undefined ? null : parseTime(metadata.expires),
   }
 }
@@ -167,8 +175,21 @@ export function appDocument(app: AppInput): Resource<AppSpec> {
         response: formatDuration(timeouts.responseMs),
         idle: formatDuration(timeouts.idleMs),
       },
+      ...(app.plugins ? { plugins: { ...app.plugins } } : {}),
     },
   }
+}
+
+function slicesProblems(
+  slices: Readonly<Record<string, unknown>>,
+  schemas: AppConfigs,
+): readonly ValueProblem[] {
+  return Object.entries(slices).flatMap(([name, slice]) => {
+    const path = ['spec', 'plugins', name]
+    if (Object.hasOwn(schemas, name)) return checkConfig(schemas[name]!, slice, path).problems
+    const known = Object.keys(schemas).join(', ') || 'none'
+    return [{ path, message: `no loaded plugin with this name configures apps (available: ${known})` }]
+  })
 }
 
 const displayDocument = (display: AppDisplay): NonNullable<AppSpec['display']> =>

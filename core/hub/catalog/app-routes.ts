@@ -100,6 +100,14 @@ export function appRoutes(options: {
     if (!app) throw appNotFound(name)
     return app
   }
+  const read = (body: unknown, name?: string): AppInput => {
+    const { appConfigs } = catalog
+    return readApp(body, publicNames, {
+      kinds: catalog.kinds(),
+      appConfigs,
+      ...(name !== undefined && { name }),
+    })
+  }
   const toggle = (enabled: boolean) => async (request: FastifyRequest<Named>) => {
     const before = known(request.params.name)
     const app = before.enabled === enabled ? before : await change(request, (old) => ({ ...old, enabled }))
@@ -128,17 +136,13 @@ export function appRoutes(options: {
         return page.map((app) => show(app, counts.get(app.id) ?? 0))
       })
       web.post('/', admin, async (request, reply) => {
-        const { app } = await catalog.put(
-          readApp(request.body, publicNames, { kinds: catalog.kinds() }),
-          'create',
-          request.actor,
-        )
+        const { app } = await catalog.put(read(request.body), 'create', request.actor)
         reply.code(201)
         return show(app)
       })
       const get = { summary: 'One app with its state', returns: AppResource }
       web.post('/test', { ...admin, schema: test }, async (request) => {
-        const input = readApp(request.body, publicNames, { kinds: catalog.kinds() })
+        const input = read(request.body)
         catalog.check(input)
         const app: App = { ...input, id: 'test' }
         const agents = app.agents.slice(0, MOST_TESTED)
@@ -150,10 +154,7 @@ export function appRoutes(options: {
       })
       web.get<Named>('/:name', { ...admin, schema: get }, async ({ params }) => show(known(params.name)))
       web.put<Named>('/:name', cutting, async (request, reply) => {
-        const input = readApp(request.body, publicNames, {
-          name: request.params.name,
-          kinds: catalog.kinds(),
-        })
+        const input = read(request.body, request.params.name)
         const { created, app } = await catalog.put(input, 'put', request.actor, request.headers)
         if (created) reply.code(201)
         return { created, resource: show(app) }
@@ -198,10 +199,14 @@ export function appRoutes(options: {
  * `/v1/webapi/schemas/app`: the JSON Schema of an app's `spec`, for `mezctl explain`. Plugins add the schemas of their
  * kinds.
  */
-export const appSchemaRoutes: WebRoutes = {
-  name: 'app-schema',
-  prefix: '/v1/webapi/schemas',
-  async routes(web) {
-    web.get('/app', admin, async () => AppSpec)
-  },
+export const appSchemaRoutes = ({ appConfigs }: Pick<RunningCatalog, 'appConfigs'>): WebRoutes => {
+  const { plugins } = AppSpec.properties
+  const properties = { ...AppSpec.properties, plugins: { ...plugins, properties: appConfigs } }
+  return {
+    name: 'app-schema',
+    prefix: '/v1/webapi/schemas',
+    async routes(web) {
+      web.get('/app', admin, async () => ({ ...AppSpec, properties }))
+    },
+  }
 }

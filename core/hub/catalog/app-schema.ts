@@ -221,6 +221,18 @@ export const AppSpec = Type.Object(
         { ...closed, default: {}, description: 'Deadlines of requests and connections' },
       ),
     ),
+    plugins: Type.Optional(
+      Type.Object(
+        {},
+        {
+          additionalProperties: Type.Unknown(),
+          maxProperties: 50,
+          default: {},
+          description: 'Configuration of plugins for this app, by the name of the plugin',
+          examples: [{ 'office-hours': { from: 9, to: 17 } }],
+        },
+      ),
+    ),
   },
   closed,
 )

@@ -12,7 +12,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import { deepFreeze } from '../config/config-defaults.ts'
-import { type AppInput, appDocument, appKind, readApp } from './app-document.ts'
+import { type AppConfigs, type AppInput, appDocument, appKind, readApp } from './app-document.ts'
 import type { AppTable, CatalogTables } from './migrations.ts'
 
 export interface CatalogOptions {
@@ -20,6 +20,7 @@ export interface CatalogOptions {
   readonly publicNames: PublicNames
   /** The kinds that loaded plugins serve. */
   readonly kinds: () => readonly AppKind[]
+  readonly appConfigs: AppConfigs
   /** Whether a certificate of the public port covers the host; `sans` are the names that are covered. */
   readonly certificateCovers: (host: string) => { readonly ok: boolean; readonly sans: readonly string[] }
   readonly clock: Clock
@@ -30,6 +31,8 @@ export interface CatalogOptions {
 export interface RunningCatalog extends Catalog {
   /** The kinds that loaded plugins serve. */
   kinds(): readonly AppKind[]
+  /** Schemas of the parts that loaded plugins have in documents. */
+  readonly appConfigs: AppConfigs
   /** Throws `Problem` 400 `resource_invalid` or 409 `public_addr_taken` if the app could not be stored. */
   check(input: AppInput): void
   /** All apps, including expired ones, sorted by name. */
@@ -202,6 +205,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
       return all.some(({ expires }) => expires !== null && expires <= now) ? all.filter(living) : all
     },
     kinds: options.kinds,
+    appConfigs: options.appConfigs,
     registered,
     servedByHub: (app) => appKind(app.protocol, options.kinds())?.servedByHub ?? false,
     async bindsIn(trx, agent) {

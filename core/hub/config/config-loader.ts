@@ -30,7 +30,7 @@ export interface LoadConfigOptions {
 /** A valid configuration. */
 export interface LoadedConfig {
   readonly config: HubConfig
-  /** The plugins, each with its own checked configuration, defaults filled in. */
+  /** The plugins, each with its own configuration as written, which is valid. */
   readonly plugins: readonly LoadedPlugin[]
   /** Warnings to log once the log exists. */
   readonly warnings: readonly string[]
@@ -90,16 +90,13 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
       errors.push(error)
     }
   }
-  const withSlices = plugins.map((loaded) => {
-    const slice = checkPluginConfig(loaded.plugin, loaded.config, loaded.key)
-    problems.push(...slice.problems.map(locate))
-    return { ...loaded, config: slice.value }
-  })
+  for (const { plugin, config, key } of plugins)
+    problems.push(...checkPluginConfig(plugin, config, key).problems.map(locate))
 
   if (problems.length > 0) errors.unshift(configError(problems.toSorted((a, b) => a.line - b.line)))
   if (errors.length > 1) throw new AggregateError(errors, 'the configuration is not valid')
   if (errors.length === 1) throw errors[0]
-  return { config: config!, plugins: withSlices, warnings }
+  return { config: config!, plugins, warnings }
 }
 
 /** The configuration without its plugins and files; null if a value is not valid, which `loadConfig` reports. */

@@ -66,6 +66,7 @@ export async function startRooms() {
     revisions,
     publicNames,
     kinds: () => [{ name: 'http', schemes: ['http', 'https'], servedByHub: true }],
+    appConfigs: {},
     certificateCovers: (host) => ({ ok: host.split('.').length === 4, sans: ['*.apps.example.com'] }),
     clock,
     log,

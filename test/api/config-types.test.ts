@@ -1,0 +1,104 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { Type } from '../../core/api/config-types.ts'
+import { defineHubPlugin } from '../../core/index.ts'
+import { checkPluginConfig } from '../../core/kernel/config-check.ts'
+import { createTestHost } from '../../core/testing/index.ts'
+
+const closed = { additionalProperties: false } as const
+const plugin = defineHubPlugin({
+  name: 'p',
+  api: 1,
+  summary: '',
+  config: Type.Object(
+    {
+      every: Type.Duration({ default: '90d', min: '1m', max: '1000d' }),
+      largest: Type.Optional(Type.Size({ min: '1KB' })),
+      key: Type.Optional(Type.Secret()),
+      each: Type.Optional(Type.Array(Type.Duration())),
+      byName: Type.Optional(Type.Object({}, { additionalProperties: Type.Size() })),
+    },
+    closed,
+  ),
+  validate: ({ every, largest = 0 }) =>
+    every < largest ? [{ path: ['largest'], message: 'must not exceed `every`' }] : [],
+  setup() {},
+})
+const check = (config: unknown) => checkPluginConfig(plugin, config)
+const messages = (config: unknown) =>
+  check(config).problems.map(({ path, message }) => `${path.join('.')}: ${message}`)
+
+t.test('durations and sizes reach the plugin as numbers, at every depth', (t) => {
+  t.match(check({ largest: '2KB', each: ['1s', '0'], byName: { a: '3GB' } }), {
+    value: { every: 90 * 86_400_000, largest: 2_000, each: [1_000, 0], byName: { a: 3_000_000_000 } },
+    problems: [],
+  })
+  t.end()
+})
+
+t.test('a value without a unit, or beyond a bound, is a problem of its key', (t) => {
+  t.match(messages({ every: '90' }), [/^plugins\.p\.every: must be a duration such as/])
+  t.match(messages({ every: '99999d' }), [/^plugins\.p\.every: must be a duration .*ten years/])
+  t.strictSame(messages({ every: '59s', largest: '999B' }), [
+    'plugins.p.every: must be at least 1m',
+    'plugins.p.largest: must be at least 1KB',
+  ])
+  t.strictSame(messages({ every: '1001d' }), ['plugins.p.every: must be at most 1000d'])
+  t.match(messages({ each: ['1s', 'x'] }), [/^plugins\.p\.each\.1: must be a duration/])
+  t.throws(() => Type.Duration({ default: '5' }), TypeError, 'of the author')
+  t.end()
+})
+
+t.test('a secret comes from a private file or from the environment, and from nowhere else', (t) => {
+  const file = join(t.testdir(), 'key')
+  writeFileSync(file, 'hunter2\n', { mode: 0o600 })
+  t.match(check({ key: { file } }), { value: { key: 'hunter2' }, problems: [] })
+  process.env.TEST_SECRET = 'of the environment'
+  t.teardown(() => delete process.env.TEST_SECRET)
+  t.match(check({ key: { env: 'TEST_SECRET' } }), { value: { key: 'of the environment' } })
+  const open = join(t.testdir(), 'open')
+  writeFileSync(open, 'x', { mode: 0o644 })
+  t.match(messages({ key: { file: open } }), [/^plugins\.p\.key: everybody can read or write .*chmod 600/])
+  t.match(messages({ key: { file: '/nowhere' } }), [/^plugins\.p\.key: the file cannot be read/])
+  t.match(messages({ key: { env: 'TEST_UNSET' } }), [/TEST_UNSET is not set/])
+  for (const key of ['hunter2', {}, { file, env: 'X' }, { file: 'relative' }, { value: 'hunter2' }]) {
+    t.match(messages({ key }), [/^plugins\.p\.key/], JSON.stringify(key))
+    t.notMatch(messages({ key }).join(), 'hunter2')
+  }
+  t.end()
+})
+
+t.test('a plugin checks values against each other; a check that fails is a problem too', (t) => {
+  t.strictSame(messages({ every: '1m', largest: '1GB' }), ['plugins.p.largest: must not exceed `every`'])
+  const broken = { ...plugin, validate: () => [].at(0)!['x'] }
+  t.match(checkPluginConfig(broken, {}).problems, [{ path: ['plugins', 'p'], message: /'p' cannot check/ }])
+  t.throws(() => createTestHost(plugin, { config: { every: '1m', largest: '1GB' } }), {
+    code: 'MEZ_CONFIG_INVALID',
+  })
+  t.end()
+})
+
+t.test('a plugin reads its slice of an app, again when the app has changed, and no secret', (t) => {
+  let read: (app: object) => unknown = () => {}
+  const windows = defineHubPlugin({
+    name: 'windows',
+    api: 1,
+    summary: '',
+    appConfig: Type.Object({ for: Type.Duration({ default: '1h' }) }, closed),
+    setup({ use }) {
+      read = use.appConfig
+    },
+  })
+  createTestHost(windows)
+  t.equal(read({}), null)
+  t.equal(read({ plugins: { other: {} } }), null)
+  const app = { plugins: { windows: {} } }
+  t.strictSame(read(app), { for: 3_600_000 })
+  t.equal(read(app), read(app), 'read once for each version of the app')
+  t.strictSame(read({ plugins: { windows: { for: '5s' } } }), { for: 5_000 })
+  t.throws(() => read({ plugins: { windows: { for: 5 } } }), { code: 'MEZ_CONFIG_INVALID' })
+  const secret = Type.Object({ key: Type.Secret() }, closed)
+  t.throws(() => createTestHost({ ...windows, appConfig: secret }), { code: 'MEZ_PLUGIN_INVALID' })
+  t.end()
+})
