@@ -26,7 +26,10 @@ t.test('change-window denies outside the window of the app, across midnight too'
   const { calls } = createTestHost(changeWindow, { config: { exempt_roles: ['oncall'] }, clock })
   const denied = (window: object | null, roles: readonly string[] = []) => {
     let reason: string | null = null
-    const ballot = { allow() {}, require() {}, explain() {}, deny: (why: string) => void (reason = why) }
+    const deny = (why: string) => {
+      reason = why
+    }
+    const ballot = { allow() {}, require() {}, explain() {}, deny }
     const app = window === null ? {} : { plugins: { 'change-window': window } }
     const query = testQuery({ app, subject: { roles } })
     const { failed } = calls.access.decide(query, () => ballot) as Ballots<unknown>
