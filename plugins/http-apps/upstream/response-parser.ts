@@ -1,5 +1,5 @@
+import { takeHeaderLine } from '@mezite/core/protocol'
 import { limits } from '../limits.ts'
-import { takeHeaderLine } from './header-line.ts'
 
 /** Head of a final response. */
 export interface ResponseHead {
