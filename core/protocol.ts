@@ -28,6 +28,7 @@ export {
   type CertifiedHttp,
   type ConnectionInfo,
   certifiedHttp,
+  type LaneResponse,
   type NamedProtocol,
   type Protocol,
   protocols,
@@ -64,7 +65,7 @@ export { isLocalPath } from './hub/signin/return-target.ts'
 export { type Clock, systemClock } from './kernel/clock.ts'
 export { causesOf, isMezError } from './kernel/error.ts'
 export { REASON_HEADER } from './wire/dial-headers.ts'
-export { takeHeaderLine } from './wire/header-line.ts'
+export { isHeaderLine, takeHeaderLine } from './wire/header-line.ts'
 export { startHeartbeat } from './wire/heartbeat.ts'
 export { connectHub, type HubReach } from './wire/hub-connection.ts'
 export { releaseListeners } from './wire/listener-release.ts'

@@ -70,6 +70,42 @@ export interface RoutedRequest {
   readonly expectsContinue: boolean
 }
 
+/** Is notified of a response on its way to the client. */
+export interface LaneWatcher {
+  /** The client accepts more after `write` returned false. */
+  onclientdrain(): void
+  /** Called once: the response is complete, or the connection is gone. */
+  onclientgone(): void
+}
+
+/**
+ * The response to a request that the hub has read itself, without the streams of Node.js. The caller sends one final head,
+ * then writes, then ends; to cut the response, it destroys the socket. Nothing here throws.
+ */
+export interface LaneResponse {
+  readonly socket: Duplex
+  watcher: LaneWatcher | null
+  /** The final head has been accepted. */
+  readonly begun: boolean
+  /** Sends an interim response, unless its lines cannot be sent. */
+  inform(status: number, lines: readonly string[]): void
+  /**
+   * Accepts the final head, which leaves with the first bytes of the body; `lines` are alternating names and values
+   * without `Connection` and `Transfer-Encoding`. Returns false if they cannot be sent.
+   */
+  head(status: number, reason: string, lines: readonly string[], body: 'none' | 'sized' | 'chunked'): boolean
+  /** Sends the head at the end of this turn even if no body has come. */
+  flushSoon(): void
+  /** Returns false if the client is slow: wait for `onclientdrain`. */
+  write(chunk: Buffer): boolean
+  /** Ends the response with its last bytes; trailers are sent if it is chunked. */
+  end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void
+  /** Closes the connection after this response; call it before `head`. */
+  closeAfter(): void
+  /** Limits how long a rejected client may take to read the response and to send another request. */
+  hurry(): void
+}
+
 /** Accepts streams that carry HTTP/1.1 to one app from a person whom a certificate identified. */
 export interface CertifiedHttp {
   accept(stream: Duplex, info: ConnectionInfo & Required<Pick<ConnectionInfo, 'certified'>>): void
@@ -87,6 +123,10 @@ export interface AppHostProtocol {
   readonly takes: 'app-hosts'
   /** One request over HTTP/1.1. The connection is closed after a response without `shouldKeepAlive`. */
   request(routed: RoutedRequest, message: IncomingMessage, response: ServerResponse): void
+  /**
+   * One GET or HEAD request without a body over HTTP/1.1. Without this method, the hub leaves these to `request` too.
+   */
+  bodyless?(routed: RoutedRequest, response: LaneResponse): void
   /** One upgrade over HTTP/1.1; the protocol owns the socket from here. */
   upgrade(routed: RoutedRequest, message: IncomingMessage, socket: Duplex, head: Buffer): void
   /** One request over HTTP/2. */

@@ -31,3 +31,16 @@ export function takeHeaderLine(text: string, from: number, lines: string[]): num
 
 /** SP or HTAB. */
 const isSpace = (code: number): boolean => code === 32 || code === 9
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Whether this name and value can be sent (RFC 9110 section 5). */
+export function isHeaderLine(name: string, value: string): boolean {
+  return TOKEN.test(name) && isHeaderValue(value)
+}
+
+/** Whether this text can be sent as a value or as a reason phrase. */
+export function isHeaderValue(value: string): boolean {
+  return VALUE.test(value)
+}

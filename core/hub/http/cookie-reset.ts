@@ -2,6 +2,7 @@ import { html, type Pages } from '../../api/pages.ts'
 import type { ConnectionInfo, RequestHead } from '../../api/protocol.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { parseHost } from './host.ts'
+import type { HostRoute } from './host-router.ts'
 import { pageElsewhere } from './page.ts'
 import { type HubResponse, valuesOf } from './refusal.ts'
 
@@ -54,6 +55,18 @@ export class CookieRescue {
   closed(): void {
     this.#open--
   }
+}
+
+/** The response if the request is a cookie reset on a served host, or if its head is too large. */
+export function resetOf(
+  route: HostRoute,
+  head: RequestHead,
+  info: ConnectionInfo,
+  pages: Pages,
+): HubResponse | undefined {
+  if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
+    return undefined
+  return resetResponse(head, pages)
 }
 
 /**

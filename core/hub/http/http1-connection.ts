@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectionInfo } from '../../api/protocol.ts'
+import type { Lane } from './lane.ts'
 
 const noop = () => {}
 /** How long a new connection of a hub that stops may take to send its first request. */
@@ -16,6 +17,10 @@ export class Http1Connection {
   readonly info: ConnectionInfo
   /** True once the connection is no longer HTTP and a protocol owns its bytes. */
   upgraded = false
+  /** Reads the connection until it passes to node:http. */
+  lane: Lane | null = null
+  /** When the head that the lane passed on must be complete, on the clock of `performance.now()`. */
+  headBy = Number.POSITIVE_INFINITY
   readonly #bodyMs: number
   readonly #pending: ServerResponse[] = []
   #last: ServerResponse | null = null
@@ -34,6 +39,7 @@ export class Http1Connection {
    * ignored.
    */
   take(request: IncomingMessage, response: ServerResponse): boolean {
+    this.headBy = Number.POSITIVE_INFINITY
     if (this.#ends) {
       setImmediate(silence, this.socket)
       return false
@@ -57,12 +63,13 @@ export class Http1Connection {
 
   /** True if the client has just connected and not sent a request yet. */
   get isNew(): boolean {
-    return this.#last === null && performance.now() - this.#opened < NEW_MS
+    const silent = this.#last === null && this.lane?.served !== true
+    return silent && performance.now() - this.#opened < NEW_MS
   }
 
   /** Number of responses that are not complete yet. */
   get pending(): number {
-    return this.#pending.length
+    return this.#pending.length + (this.lane?.busy ? 1 : 0)
   }
 
   /** True if nothing else may be written: a response is pending, or the connection ends with an earlier one. */
@@ -70,8 +77,26 @@ export class Http1Connection {
     return this.#pending.length > 0 || this.#ends
   }
 
+  /**
+   * Whether a head is late that node:http does not time, because the lane reads it or has passed it on. Also closes a lane
+   * whose client is late with something else.
+   */
+  isLate(now: number): boolean {
+    const { lane } = this
+    if (lane === null ? now <= this.headBy : now <= lane.deadline) return false
+    if (lane?.served) {
+      this.socket.destroy()
+      return false
+    }
+    lane?.leave()
+    this.lane = null
+    this.headBy = Number.POSITIVE_INFINITY
+    return true
+  }
+
   /** Closes the connection after its last pending response. */
   closeSoon(): void {
+    this.lane?.closeSoon()
     for (const response of this.#pending) response.shouldKeepAlive = false
   }
 
@@ -152,4 +177,12 @@ export function clearAfterBody(deadline: NodeJS.Timeout, request: IncomingMessag
   }
   request.once('end', clear)
   socket.once('close', clear)
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+export function asksForUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? '')
 }

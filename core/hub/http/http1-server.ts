@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { Duplex } from 'node:stream'
 import type { Pages } from '../../api/pages.ts'
 import { Problem } from '../../api/problem.ts'
-import type { AppHostProtocol, ConnectionInfo, RequestHead } from '../../api/protocol.ts'
+import type { AppHostProtocol, ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { CookieRescue, resetResponse, tooLargeResponse } from './cookie-reset.ts'
+import { CookieRescue, resetOf, tooLargeResponse } from './cookie-reset.ts'
 import type { HostRoute, HostRouter, RefusedRoute } from './host-router.ts'
-import { clearAfterBody, discardRest, Http1Connection } from './http1-connection.ts'
+import { asksForUpgrade, clearAfterBody, discardRest, Http1Connection, hasBody } from './http1-connection.ts'
+import { Lane, type LaneServer } from './lane.ts'
+import { KEEP_ALIVE_MS } from './lane-response.ts'
 import {
   clientOf,
   type HubResponse,
@@ -49,8 +51,6 @@ export interface Http1Server {
   close(): void
 }
 
-/** How long a connection waits for the next request after the response of an app. */
-const KEEP_ALIVE_MS = 65_000
 /** How long protocols may take after a drain is aborted, for example to send WebSocket close frames. */
 const CUT_MS = 700
 const POLL_MS = 50
@@ -160,6 +160,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     if (connection === undefined || connection.busy || route === undefined) return void socket.destroy()
     if (route.kind === 'app') {
       connection.upgraded = true
+      connection.headBy = Number.POSITIVE_INFINITY
       return void app?.upgrade(route, request, socket, head)
     }
     const take = transportAt(route)
@@ -193,11 +194,19 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     )
   }
 
+  const checkMs = Math.min(1_000, limits.headerMs)
+  const clockwork = setInterval(() => {
+    const now = performance.now()
+    for (const connection of connections.values())
+      if (connection.isLate(now)) fail(connection, 'ERR_HTTP_REQUEST_TIMEOUT')
+  }, checkMs)
+  clockwork.unref()
+
   const server = createServer({
     headersTimeout: limits.headerMs,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
+    connectionsCheckingInterval: checkMs,
     // The router explains why it rejects a head without a host or with two hosts.
     requireHostHeader: false,
     highWaterMark: 64 * 1024,
@@ -222,7 +231,29 @@ export function createHttp1Server(options: Http1Options): Http1Server {
   // The event starts its timeouts, because the server never listens.
   server.emit('listening')
 
+  /** Lets node:http read the connection, with a raised limit of its heads if it is rescued. */
+  function parse(socket: Duplex, rescued: number | null): void {
+    // Node.js reads this when it creates the parser of the connection. It is twice the limit, so that the router can send a
+    // proper refusal for sizes in between.
+    ;(server as { maxHeaderSize?: number }).maxHeaderSize = rescued ?? 2 * limits.headerBytes
+    server.emit('connection', socket)
+  }
+
+  const lanes: LaneServer | null = app?.bodyless === undefined ? null : { router, app, limits, handOver }
+
+  /** Passes a connection from its lane to node:http, with the bytes that it must read first. */
+  function handOver(socket: Duplex, bytes: Buffer, headBy: number): void {
+    const connection = connections.get(socket)
+    if (connection === undefined) return void socket.destroy()
+    connection.lane = null
+    connection.headBy = headBy
+    parse(socket, null)
+    // All at once: of an upgrade, Node.js passes on what is behind it in the same chunk.
+    socket.emit('data', bytes)
+  }
+
   const close = (): void => {
+    clearInterval(clockwork)
     for (const socket of connections.keys()) socket.destroy()
     server.close(noop)
   }
@@ -235,16 +266,16 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     accept(socket, info) {
       socket.on('error', noop)
       if (socket.destroyed) return
-      connections.set(socket, new Http1Connection(socket, info, limits.requestMs))
+      const connection = new Http1Connection(socket, info, limits.requestMs)
+      connections.set(socket, connection)
       const rescued = rescue.opened(info)
       socket.once('close', () => {
         connections.delete(socket)
         if (rescued !== null) rescue.closed()
       })
-      // Node.js reads this when it creates the parser of the connection. It is twice the limit, so that the router can
-      // send a proper refusal for sizes in between.
-      ;(server as { maxHeaderSize?: number }).maxHeaderSize = rescued ?? 2 * limits.headerBytes
-      server.emit('connection', socket)
+      if (rescued !== null || draining || router.isHub(info.serverName) || lanes === null)
+        return parse(socket, rescued)
+      connection.lane = new Lane(socket, info, lanes)
     },
     announceShutdown() {
       draining = true
@@ -254,6 +285,7 @@ export function createHttp1Server(options: Http1Options): Http1Server {
       let end = Number.POSITIVE_INFINITY
       while (performance.now() < end) {
         server.closeIdleConnections()
+        for (const { lane, socket } of connections.values()) if (lane?.idle) socket.destroy()
         if (!inFlight()) break
         if (signal.aborted) end = Math.min(end, performance.now() + CUT_MS)
         await new Promise((resolve) => setTimeout(resolve, POLL_MS))
@@ -262,24 +294,4 @@ export function createHttp1Server(options: Http1Options): Http1Server {
     },
     close,
   }
-}
-
-/** The response if the request is a cookie reset on a served host, or if its head is too large. */
-export function resetOf(
-  route: HostRoute,
-  head: RequestHead,
-  info: ConnectionInfo,
-  pages: Pages,
-): HubResponse | undefined {
-  if (info.certified !== undefined || (route.kind === 'refused' && route.problem.status !== 431))
-    return undefined
-  return resetResponse(head, pages)
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-}
-
-function asksForUpgrade({ headers }: IncomingMessage): boolean {
-  return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? '')
 }

@@ -34,7 +34,8 @@ export function createTokenFinder({
 
   function remember(token: string, held: Held): Held {
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string)
-    known.set(token, held)
+    // The token may be a part of a whole request head, which V8 would keep in memory with it.
+    known.set(Buffer.from(token, 'latin1').toString('latin1'), held)
     return held
   }
 

@@ -1,13 +1,14 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Problem } from '@mezite/core'
-import type { AppHostProtocol, RoutedRequest, StreamRequest } from '@mezite/core/protocol'
+import type { AppHostProtocol, LaneResponse, RoutedRequest, StreamRequest } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import { limits } from '../limits.ts'
 import { RefusalLog } from '../request/refusal-log.ts'
 import { RequestHandler } from '../request/request-handler.ts'
 import { Http1Client } from './http1-client.ts'
 import { Http2Client } from './http2-client.ts'
+import { LaneClient } from './lane-client.ts'
 
 const POLL_MS = 20
 const noop = () => {}
@@ -26,6 +27,10 @@ export class AppHosts implements AppHostProtocol {
 
   request(routed: RoutedRequest, message: IncomingMessage, response: ServerResponse): void {
     this.#handler.serve(new Http1Client(message, response, null, this.#deps.proxyLimits), routed)
+  }
+
+  bodyless(routed: RoutedRequest, response: LaneResponse): void {
+    this.#handler.serve(new LaneClient(response, routed.head), routed)
   }
 
   upgrade(routed: RoutedRequest, message: IncomingMessage, socket: Duplex, head: Buffer): void {

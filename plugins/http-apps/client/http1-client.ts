@@ -165,7 +165,7 @@ export class Http1Client implements Client {
 }
 
 /** Node.js throws when a response announces trailers but its body cannot have any. */
-function dropTrailer(lines: string[]): void {
+export function dropTrailer(lines: string[]): void {
   for (let i = lines.length - 2; i >= 0; i -= 2)
     if (lines[i]?.length === 7 && lines[i]?.toLowerCase() === 'trailer') lines.splice(i, 2)
 }

@@ -1,10 +1,10 @@
 import { type HttpRequest, Problem } from '@mezite/core'
-import type { HeaderLines } from '@mezite/core/protocol'
+import { type HeaderLines, isHeaderLine } from '@mezite/core/protocol'
 import type { Deps } from '../deps.ts'
 import type { AppMapping } from '../relay/app-mapping.ts'
 import type { Admitted } from '../session/admission.ts'
 import { withoutOurCookies } from './cookies.ts'
-import { isHeaderLine, isReserved } from './header-names.ts'
+import { isReserved } from './header-names.ts'
 
 const REASON = /^[a-z][a-z0-9_]{0,63}$/
 const PATH = /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, PublicNames, Session } from '@mezite/core'
-import type { EndReason, ProxyLimits } from '@mezite/core/protocol'
+import type { AppHostProtocol, EndReason, ProxyLimits } from '@mezite/core/protocol'
 import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
 import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
@@ -67,8 +67,33 @@ export function appAt(port: number, more: Partial<App> = {}): App {
 /** Limits that differ from the defaults. */
 export type Caps = Partial<ProxyLimits> & { readonly perPerson?: number; readonly perApp?: number }
 
+/** The protocol as the hub sees it, and what it got without node:http. Without a lane, node:http reads every request. */
+function countLane(hosts: AppHosts, lane: boolean) {
+  const onLane: string[] = []
+  const protocol: AppHostProtocol = {
+    ...{ name: hosts.name, takes: hosts.takes },
+    request: (...all) => hosts.request(...all),
+    upgrade: (...all) => hosts.upgrade(...all),
+    stream: (...all) => hosts.stream(...all),
+    breakBody: (...all) => hosts.breakBody(...all),
+    drain: (signal) => hosts.drain(signal),
+    ...(lane && {
+      bodyless(routed, response) {
+        onLane.push(`${routed.head.method} ${routed.target}`)
+        hosts.bodyless(routed, response)
+      },
+    }),
+  }
+  return { onLane, protocol }
+}
+
 /** The protocol behind a real TLS port and a real gate, with the other rooms as plain memory. */
-export async function openGateway(app: App, names: Partial<PublicNames> = {}, caps: Caps = {}) {
+export async function openGateway(
+  app: App,
+  names: Partial<PublicNames> = {},
+  caps: Caps = {},
+  lane: 'lane' | 'no lane' = 'lane',
+) {
   const tunnel = new MemoryTunnel()
   const apps = new Map([[app.publicAddr, app]])
   const records: AuditInput[] = []
@@ -206,11 +231,12 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     pages: createPages({ publicNames }),
   } as unknown as Deps
   const hosts = new AppHosts(deps)
+  const { onLane, protocol } = countLane(hosts, lane === 'lane')
   const browsers = createBrowserServer({
     publicNames,
     pages: deps.pages,
     web: (_request, response) => response.end('hub'),
-    protocols: [hosts],
+    protocols: [protocol],
     limits: deps.proxyLimits,
     refused({ clientIp, problem, requestId, record: type }) {
       if (type === null) return
@@ -241,6 +267,9 @@ export async function openGateway(app: App, names: Partial<PublicNames> = {}, ca
     failed,
     warnings,
     hosts,
+    protocol,
+    /** Method and target of each request that the hub read itself. */
+    onLane,
     deps,
     decisions,
     cutAll: (reason: EndReason) => {

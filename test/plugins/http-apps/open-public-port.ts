@@ -19,9 +19,15 @@ const answerAll: Answer = (request) =>
 export async function openPublicPort(
   front: Pick<ListenerOptions, 'trustedProxies' | 'proxyProtocol'> = {},
   answer = answerAll,
+  lane: 'lane' | 'no lane' = 'lane',
 ) {
   const app = await openByteApp(answer)
-  const gateway = await openGateway(appAt(app.port, { publicAddr: APP_HOST }), { ...names, hsts: true })
+  const gateway = await openGateway(
+    appAt(app.port, { publicAddr: APP_HOST }),
+    { ...names, hsts: true },
+    {},
+    lane,
+  )
   const served: string[] = []
   const open: WebRoutes = {
     name: 'open',
@@ -38,7 +44,7 @@ export async function openPublicPort(
       })
     },
   }
-  const hub = await startWeb([open], {}, { ...front, protocols: [gateway.hosts] })
+  const hub = await startWeb([open], {}, { ...front, protocols: [gateway.protocol] })
   return {
     app,
     gateway,

@@ -6,6 +6,7 @@ import { APP_HOST, HUB_HOST } from './open-public-port.ts'
 import type { RequestCase } from './request-case.ts'
 
 const LONGEST_MS = 60_000
+const NO_RESPONSE_MS = 200
 
 /** A case as one of the public port's hosts is sent it, with a sound request that follows on the same connection. */
 export function fillCase({ bytes }: RequestCase, at: number, side: 'app' | 'hub') {
@@ -27,8 +28,11 @@ export function fillCase({ bytes }: RequestCase, at: number, side: 'app' | 'hub'
   }
 }
 
-/** Sends bytes over TLS from an address of 127.0.0.0/8: everything that came until the connection closed, and whether it was the server that closed it. */
-export async function talk(port: number, host: string, from: string, bytes: string) {
+/**
+ * Sends bytes over TLS from an address of 127.0.0.0/8: everything that came until the connection closed, and whether the
+ * server failed to close it. Sends `more` when the first bytes of a response have come, or none come.
+ */
+export async function talk(port: number, host: string, from: string, bytes: string, more = '') {
   const socket: TLSSocket = connect({
     socket: connectTcp({ port, host: '127.0.0.1', localAddress: from }),
     servername: host,
@@ -44,8 +48,14 @@ export async function talk(port: number, host: string, from: string, bytes: stri
     socket.destroy()
   }, LONGEST_MS)
   await once(socket, 'secureConnect')
+  const closed = once(socket, 'close')
   socket.write(bytes, 'latin1')
-  await once(socket, 'close')
+  if (more !== '') {
+    const signal = AbortSignal.timeout(NO_RESPONSE_MS)
+    await Promise.race([closed, once(socket, 'data', { signal }).catch(() => {})])
+    if (!socket.destroyed) socket.write(more, 'latin1')
+  }
+  await closed
   clearTimeout(timer)
   const text = Buffer.concat(chunks).toString('latin1')
   const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))

@@ -1,0 +1,158 @@
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { LaneResponse, LaneWatcher } from '../../api/protocol.ts'
+import { isHeaderLine, isHeaderValue } from '../../wire/header-line.ts'
+
+/** How long a connection waits for the next request after the response of an app. */
+export const KEEP_ALIVE_MS = 65_000
+
+/** The connection of a response. */
+export interface ResponseLane {
+  readonly socket: Duplex
+  /** The client waits for no response after this one. */
+  readonly closing: boolean
+  /** The whole response has been written to the socket. */
+  readonly onflushed: (error?: Error | null) => void
+  hurry(): void
+}
+
+/** A body up to this size is copied behind its head, which costs less than a second write. */
+const COPIED_BYTES = 16 * 1024
+const KEEP = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1_000}\r\n`
+const CLOSE = 'Connection: close\r\n'
+
+/** Writes one response to the connection of a lane (RFC 9112), the head together with the first bytes of its body. */
+export class LaneWriter implements LaneResponse {
+  readonly socket: Duplex
+  readonly #lane: ResponseLane
+  /** The head, until it is written. */
+  #head = ''
+  #chunked = false
+  #closes = false
+  #over = false
+  begun = false
+  watcher: LaneWatcher | null = null
+
+  constructor(lane: ResponseLane) {
+    this.#lane = lane
+    this.socket = lane.socket
+  }
+
+  /** The connection carries another request after this response. */
+  get keepsAlive(): boolean {
+    return !this.#closes
+  }
+
+  inform(status: number, lines: readonly string[]): void {
+    const text = this.#over || this.begun ? null : linesText(lines)
+    if (text === null) return
+    this.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${text}\r\n`, 'latin1')
+  }
+
+  head(
+    status: number,
+    reason: string,
+    lines: readonly string[],
+    body: 'none' | 'sized' | 'chunked',
+  ): boolean {
+    if (this.#over) return true
+    const text = isHeaderValue(reason) ? linesText(lines) : null
+    if (text === null) return false
+    this.begun = true
+    if (this.#lane.closing) this.#closes = true
+    this.#chunked = body === 'chunked'
+    const date = names(lines, 'date') ? '' : `Date: ${httpDate()}\r\n`
+    const coding = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
+    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${text}${date}${this.#closes ? CLOSE : KEEP}${coding}\r\n`
+    return true
+  }
+
+  flushSoon(): void {
+    queueMicrotask(() => {
+      if (this.#head !== '' && !this.#over) this.#send(null, '')
+    })
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#over || this.#send(chunk, '')
+  }
+
+  end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void {
+    if (this.#over) return
+    const last = this.#chunked ? `0\r\n${linesText(trailers.flat()) ?? ''}\r\n` : ''
+    this.#send(chunk, last, this.#lane.onflushed)
+    this.#over = true
+  }
+
+  closeAfter(): void {
+    this.#closes = true
+  }
+
+  hurry(): void {
+    this.#lane.hurry()
+  }
+
+  /** Call it once: the response is complete, or the connection is gone. */
+  finish(): void {
+    this.#over = true
+    this.#head = ''
+    const { watcher } = this
+    this.watcher = null
+    watcher?.onclientgone()
+  }
+
+  #send(chunk: Buffer | null, last: string, done?: (error?: Error | null) => void): boolean {
+    const { socket } = this
+    const size = chunk?.length ?? 0
+    const framed = this.#chunked && size > 0
+    const before = framed ? `${this.#head}${size.toString(16)}\r\n` : this.#head
+    const after = framed ? `\r\n${last}` : last
+    this.#head = ''
+    if (chunk === null || size <= COPIED_BYTES) {
+      const bytes = Buffer.allocUnsafe(before.length + size + after.length)
+      bytes.write(before, 0, 'latin1')
+      chunk?.copy(bytes, before.length)
+      bytes.write(after, before.length + size, 'latin1')
+      return socket.write(bytes, done)
+    }
+    socket.cork()
+    if (before !== '') socket.write(before, 'latin1')
+    let more = socket.write(chunk, after === '' ? done : undefined)
+    if (after !== '') more = socket.write(after, 'latin1', done)
+    socket.uncork()
+    return more
+  }
+}
+
+/** Null if a line cannot be sent. */
+function linesText(lines: readonly string[]): string | null {
+  let text = ''
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const name = lines[i] as string
+    const value = lines[i + 1] as string
+    if (!isHeaderLine(name, value)) return null
+    text += `${name}: ${value}\r\n`
+  }
+  return text
+}
+
+function names(lines: readonly string[], wanted: string): boolean {
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i] as string
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return true
+  }
+  return false
+}
+
+let dateText = ''
+let dateSecond = 0
+
+/** The current time in the format of RFC 9110 section 5.6.7. */
+function httpDate(): string {
+  const second = Math.floor(Date.now() / 1_000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateText = new Date(second * 1_000).toUTCString()
+  }
+  return dateText
+}
