@@ -28,6 +28,7 @@ export async function launch(name, base, entry) {
   if (process.env.MEZITE_RELAUNCHED === '1') deduplicateSignals()
   // The flags were measured with this version of V8; others may not have them.
   if (version === MINIMUM) collectForRelays()
+  leaveOutUndici()
   keepCompiled()
   const source = new URL(`${entry}.ts`, base)
   // A checkout runs its sources unbuilt; a published package has only dist.
@@ -55,6 +56,18 @@ function preferSources() {
 function collectForRelays() {
   v8.setFlagsFromString('--external-memory-accounted-in-global-limit')
   v8.setFlagsFromString('--heap-growing-percent=300')
+}
+
+/**
+ * An import of `node:http` reads every export, and these three load the `fetch` of Node.js (undici): 10 MB of memory and
+ * 25 ms of a start. The global `fetch` and `WebSocket` work as before.
+ */
+function leaveOutUndici() {
+  const http = process.getBuiltinModule('node:http')
+  for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) {
+    if (Object.getOwnPropertyDescriptor(http, name)?.configurable)
+      Object.defineProperty(http, name, { value: undefined })
+  }
 }
 
 /**

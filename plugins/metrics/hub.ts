@@ -1,11 +1,5 @@
 import { defineHubPlugin, diagnosticsRoutes, type Metrics, metrics, Type } from '@mezite/core'
-import {
-  AggregatorRegistry,
-  collectDefaultMetrics,
-  type Metric,
-  type MetricObject,
-  Registry,
-} from 'prom-client'
+import type { Metric, MetricObject } from 'prom-client'
 
 /** Serves the hub's metrics and those of its process in the Prometheus text format. README.md lists them. */
 export default defineHubPlugin({
@@ -16,22 +10,29 @@ export default defineHubPlugin({
   needs: { metrics },
   provides: { diagnosticsRoutes },
   setup({ use, provide }) {
-    const ofProcess = new Registry()
-    collectDefaultMetrics({ register: ofProcess })
-    const registries = () => {
+    // Loaded with the first scrape, because many hubs are never scraped. Counters of the process start then too.
+    const load = lazily(async () => {
+      const client = await import('prom-client')
+      const ofProcess = new client.Registry()
+      client.collectDefaultMetrics({ register: ofProcess })
+      return { ...client, ofProcess }
+    })
+    const registries = async () => {
+      const { Registry, ofProcess } = await load()
       const ofHub = new Registry()
       for (const family of use.metrics.collect()) ofHub.registerMetric(asMetric(family))
       return [ofHub, ofProcess]
     }
     const contribute = async () =>
-      (await Promise.all(registries().map((registry) => registry.getMetricsAsJSON()))).flat()
+      (await Promise.all((await registries()).map((registry) => registry.getMetricsAsJSON()))).flat()
     provide.diagnosticsRoutes({
       path: '/metrics',
       contribute,
       async respond(_query, others) {
+        const { AggregatorRegistry, ofProcess } = await load()
         const all =
           others.length === 0
-            ? registries()
+            ? await registries()
             : [AggregatorRegistry.aggregate([await contribute(), ...(others as MetricObject[][])])]
         const body = (await Promise.all(all.map((registry) => registry.metrics()))).join('')
         return { status: 200, contentType: ofProcess.contentType, body }
@@ -39,6 +40,14 @@ export default defineHubPlugin({
     })
   },
 })
+
+function lazily<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined
+  return () => {
+    loading ??= load()
+    return loading
+  }
+}
 
 /** The part of a prom-client metric that its registry reads. */
 function asMetric({ name, help, type, samples, combined }: ReturnType<Metrics['collect']>[number]): Metric {

@@ -3,8 +3,7 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { defineAgentPlugin } from '@mezite/core'
 import { agentTransports, type HubTarget } from '@mezite/core/protocol'
-import { WebSocket } from 'ws'
-import { carrierOf, PATH, webSocketOptions } from './carrier.ts'
+import { PATH } from './path.ts'
 
 /** Dials a WebSocket at the hub's own host, which web proxies and balancers allow. */
 export default defineAgentPlugin({
@@ -18,6 +17,11 @@ export default defineAgentPlugin({
 })
 
 async function dial({ host, port, signal, connect }: HubTarget): Promise<Duplex> {
+  // Loaded with the first dial, because most agents use another transport.
+  const [{ WebSocket }, { carrierOf, webSocketOptions }] = await Promise.all([
+    import('ws'),
+    import('./carrier.ts'),
+  ])
   const socket = await connect()
   const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
   return new Promise((resolve, reject) => {

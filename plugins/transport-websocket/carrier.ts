@@ -1,8 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createWebSocketStream, type WebSocket } from 'ws'
-
-/** The path at which the hub accepts tunnels over WebSocket. */
-export const PATH = '/v1/tunnel/websocket'
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 
 /** A message is held in memory until it is complete, even before the sender is authenticated. */
 const MESSAGE_BYTES = 64 * 1024
@@ -22,4 +20,11 @@ export function carrierOf(socket: WebSocket): Duplex {
   }
   carrier.on('error', () => carrier.destroy())
   return carrier
+}
+
+/** Accepts the WebSockets of upgrades. */
+export function createCarrierServer() {
+  const server = new WebSocketServer({ noServer: true, ...webSocketOptions })
+  return (request: IncomingMessage, socket: Duplex, head: Buffer, deliver: (carrier: Duplex) => void): void =>
+    server.handleUpgrade(request, socket, head, (made) => deliver(carrierOf(made)))
 }

@@ -1,7 +1,7 @@
 import { defineHubPlugin } from '@mezite/core'
 import { transports } from '@mezite/core/protocol'
-import { WebSocketServer } from 'ws'
-import { carrierOf, PATH, webSocketOptions } from './carrier.ts'
+import type { createCarrierServer } from './carrier.ts'
+import { PATH } from './path.ts'
 
 /** Accepts WebSockets of agents at one path of the hub's own host. */
 export default defineHubPlugin({
@@ -10,7 +10,8 @@ export default defineHubPlugin({
   summary: 'Carries tunnels in WebSockets on the hub’s own host',
   provides: { transports },
   setup({ provide }) {
-    const server = new WebSocketServer({ noServer: true, ...webSocketOptions })
+    /** Loaded with the first WebSocket, because most hubs never get one. */
+    let accepting: Promise<ReturnType<typeof createCarrierServer>> | undefined
     provide.transports({
       name: 'websocket',
       path: {
@@ -21,7 +22,9 @@ export default defineHubPlugin({
             socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
             return
           }
-          server.handleUpgrade(request, socket, head, (made) => deliver(carrierOf(made)))
+          socket.on('error', () => socket.destroy())
+          accepting ??= import('./carrier.ts').then(({ createCarrierServer }) => createCarrierServer())
+          accepting.then((accept) => accept(request, socket, head, deliver)).catch(() => socket.destroy())
         },
       },
     })

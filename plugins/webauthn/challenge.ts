@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { Problem, type Session, Type, type User } from '@mezite/core'
-import { generateAuthenticationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
 import type { Deps, Reply, Request } from './deps.ts'
 import type { KeyRow } from './migrations.ts'
@@ -83,6 +82,8 @@ export function countResponse({ rates }: Deps, key: string): void {
 /** Creates a challenge for an assertion by one of these passkeys; without any, by one that the browser finds. */
 export async function askAssertion(deps: Deps, binding: Binding, keys: readonly KeyRow[]) {
   const { challenge, ceremony } = deps.ceremonies.begin(binding)
+  // Loaded with the first ceremony, because many hubs never have one.
+  const { generateAuthenticationOptions } = await import('@simplewebauthn/server')
   const options = await generateAuthenticationOptions({
     rpID: deps.party.rpId,
     challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),

@@ -1,5 +1,4 @@
 import type { User } from '@mezite/core'
-import { generateRegistrationOptions } from '@simplewebauthn/server'
 import type { Binding } from './ceremonies.ts'
 import { type Deps, isLocal } from './deps.ts'
 import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.ts'
@@ -8,6 +7,7 @@ import { ALGORITHMS, type NewKey, verifyNewKey } from './response-verification.t
 export async function askNewKey(deps: Deps, binding: Binding, user: User) {
   const { ceremonies, keys, hardware, party, publicNames } = deps
   const { challenge, ceremony } = ceremonies.begin(binding)
+  const { generateRegistrationOptions } = await import('@simplewebauthn/server')
   const options = await generateRegistrationOptions({
     rpName: publicNames.clusterName,
     rpID: party.rpId,

@@ -1,11 +1,5 @@
 import { Problem } from '@mezite/core'
-import {
-  type AuthenticationResponseJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
-import { decodeAttestationObject, isoCBOR, parseAuthenticatorData } from '@simplewebauthn/server/helpers'
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import type { HardwareKeys } from './hardware-keys.ts'
 import type { KeyRow } from './migrations.ts'
 
@@ -44,6 +38,7 @@ export async function verifyAssertion(
     throw new Problem(400, 'user_handle_wrong', 'This passkey belongs to another person.')
   }
   try {
+    const { parseAuthenticatorData } = await import('@simplewebauthn/server/helpers')
     const { flags } = parseAuthenticatorData(bytesOf(given.response.authenticatorData))
     if (!flags.uv)
       throw new Problem(
@@ -51,6 +46,7 @@ export async function verifyAssertion(
         'user_not_verified',
         'Your passkey did not verify you. Use its PIN or your fingerprint.',
       )
+    const { verifyAuthenticationResponse } = await import('@simplewebauthn/server')
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: given,
       expectedChallenge: challenge,
@@ -85,6 +81,8 @@ export async function verifyNewKey(
     origin: party.origin,
   })
   try {
+    const helpers = await import('@simplewebauthn/server/helpers')
+    const { decodeAttestationObject, isoCBOR, parseAuthenticatorData } = helpers
     const object = decodeAttestationObject(new Uint8Array(bytesOf(given.response.attestationObject)))
     const root = rootOf(object, hardware, now)
     const plain = new Map<string, unknown>([
@@ -103,6 +101,7 @@ export async function verifyNewKey(
       root === null
         ? Buffer.from(isoCBOR.encode(plain as never)).toString('base64url')
         : given.response.attestationObject
+    const { verifyRegistrationResponse } = await import('@simplewebauthn/server')
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response: { ...given, response: { ...given.response, attestationObject } },
       expectedChallenge: challenge,
@@ -129,7 +128,7 @@ export async function verifyNewKey(
 }
 
 function rootOf(
-  object: ReturnType<typeof decodeAttestationObject>,
+  object: ReturnType<typeof import('@simplewebauthn/server/helpers').decodeAttestationObject>,
   hardware: HardwareKeys,
   now: number,
 ): string | null {

@@ -54,6 +54,7 @@ export async function combinedParts(parts: StatusOptions['parts']): Promise<Part
 }
 
 function combine(own: Parts, others: readonly Parts[]): Parts {
+  if (others.length === 0) return own
   const combined = Object.entries(COMBINED).map(([name, together]) => {
     const values = [own, ...others].map((parts) => parts[name]).filter((value) => value != null)
     return [name, values.length === 0 ? null : together(values as never[])]
