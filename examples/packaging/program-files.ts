@@ -18,9 +18,14 @@ export interface ProgramFile {
   readonly source: string
 }
 
-/** Files that no program reads. */
-const UNREAD = /(?:\.map|\.d\.[cm]?ts|\.flow|\.tsbuildinfo|\/(?:CHANGELOG|README|HISTORY)[^/]*)$/i
-const LICENSES = /^(?:licen[cs]e|copying|notice)/i
+/** Files that no program reads: types, source maps, documentation; and of other projects their tools and tests. */
+const UNREAD = /(?:\.map|\.d\.[cm]?ts|\.flow|\.tsbuildinfo|(?:^|\/)(?:CHANGELOG|README|HISTORY)[^/]*)$/i
+const TOOLS =
+  /^(?:tests?|spec|docs|examples?|bench(?:marks?)?|integration)\/|(?:^|\/)\.|\.(?:sh|ps1|cmd|html)$/
+
+/** Whether a file is the license of its package, by its path. */
+export const isLicense = (path: string): boolean =>
+  /(?:^|\/)(?:licen[cs]e|copying|notice)[^/]*$/i.test(path) && !/\.[cm]?js$/.test(path)
 
 /**
  * The files of programs, each once, without types, source maps and documentation.
@@ -30,7 +35,7 @@ const LICENSES = /^(?:licen[cs]e|copying|notice)/i
 export function programFiles(names: readonly Program[], staged: string): readonly ProgramFile[] {
   return installedPackages(names, staged).flatMap(({ folder, target, own }) =>
     filesBelow(folder, own ? ['node_modules', 'testing'] : ['node_modules'])
-      .filter((path) => !UNREAD.test(`/${path}`))
+      .filter((path) => !UNREAD.test(path) && (own || !TOOLS.test(path)))
       .sort()
       .map((path) => ({ path: join(target, path), source: join(folder, path) })),
   )
@@ -46,15 +51,17 @@ const filesBelow = (folder: string, excluded: readonly string[]): readonly strin
         : [],
   )
 
+export interface LicenseText {
+  /** Name and version of the package. */
+  readonly name: string
+  readonly license: string
+  readonly text: string
+}
+
 /** The text of every license in these packages, for the copyright file of a distribution. */
-export function licenseTexts(
-  names: readonly Program[],
-  staged: string,
-): readonly { readonly name: string; readonly license: string; readonly text: string }[] {
+export function licenseTexts(names: readonly Program[], staged: string): readonly LicenseText[] {
   return installedPackages(names, staged).map(({ folder, manifest }) => {
-    const files = filesBelow(folder, [])
-      .filter((path) => LICENSES.test(path))
-      .sort()
+    const files = filesBelow(folder, []).filter(isLicense).sort()
     const text = files.map((name) => readFileSync(join(folder, name), 'utf8').trim()).join('\n\n')
     return { name: `${manifest.name} ${manifest.version}`, license: manifest.license ?? 'unknown', text }
   })

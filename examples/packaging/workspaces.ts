@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 export interface Manifest {
   readonly name: string
   readonly version: string
+  readonly description?: string
   readonly license?: string
   readonly private?: boolean
   readonly workspaces?: readonly string[]

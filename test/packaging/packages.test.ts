@@ -2,11 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -15,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { build } from '../../examples/packaging/build.ts'
+import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
 import { writeExecutables } from '../../examples/packaging/executables.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
 import { stageAll } from '../../examples/packaging/staging.ts'
@@ -114,6 +118,39 @@ t.test('a single executable unpacks its program once, for its user alone', async
   t.comment('code that others could have changed does not run')
   chmodSync(join(cache, 'mezite'), 0o777)
   t.match(start('--version'), { status: 1, stdout: '', stderr: /MEZ_FILE_UNWRITABLE/ })
+})
+
+t.test('the Debian package of the agent is installed, removed and purged', async (t) => {
+  const root = join(folder, 'root')
+  const admin = join(root, 'var/lib/dpkg')
+  mkdirSync(join(admin, 'info'), { recursive: true })
+  mkdirSync(join(admin, 'updates'))
+  writeFileSync(join(admin, 'status'), '')
+  const file = writeDebianPackage(debianPackages.mezd, { staged: modules, target: folder, fast: true })
+  const dpkg = (...args: string[]) => {
+    // Scripts run outside of the root, which has no shell.
+    const options = [`--root=${root}`, '--force-script-chrootless', '--force-not-root', '--force-depends']
+    const { status, stderr } = spawnSync('dpkg', [...options, '--no-triggers', ...args], { encoding: 'utf8' })
+    t.equal(status, 0, stderr)
+  }
+  const there = (path: string) => existsSync(join(root, path))
+  dpkg('--install', file)
+  t.match(readFileSync(join(root, 'etc/passwd'), 'utf8'), /^mezite-agent:.*:\/var\/lib\/mezite-agent:/m)
+  t.match(readFileSync(join(root, 'etc/group'), 'utf8'), /^mezite-agent:/m)
+  t.match(readFileSync(join(root, 'usr/lib/systemd/system/mezd.service'), 'utf8'), /^Type=notify$/m)
+  t.equal(statSync(join(root, 'usr/bin/mezd')).mode & 0o777, 0o755)
+  const entry = readFileSync(join(root, 'usr/bin/mezd'), 'utf8').split(' ')[2]!
+  const started = spawnSync(process.execPath, [join(root, entry), '--version'], { encoding: 'utf8' })
+  t.match(started, { status: 0, stdout: /^mezd \d/ })
+
+  for (const path of ['var/lib/mezite-agent', 'etc/mezite']) mkdirSync(join(root, path), { recursive: true })
+  for (const path of ['var/lib/mezite-agent/key', 'etc/mezite/mezd.yaml']) writeFileSync(join(root, path), '')
+  dpkg('--remove', 'mezd')
+  t.notOk(there('usr/bin/mezd'))
+  t.notOk(there('usr/lib/mezd'), 'no file is left behind')
+  t.ok(there('etc/mezite/mezd.yaml') && there('var/lib/mezite-agent/key'), 'the agent can be installed again')
+  dpkg('--purge', 'mezd')
+  t.notOk(there('etc/mezite') || there('var/lib/mezite-agent'))
 })
 
 t.test('a release sets versions and dates the changelog', (t) => {
