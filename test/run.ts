@@ -59,11 +59,30 @@ function provideProgramsOrSay(): void {
   if (done.status !== 0) process.exit(1)
 }
 
-/** Runs a step with its output shown; resolves to whether it succeeded. */
-async function step(title: string, command: string, args: readonly string[]): Promise<boolean> {
-  process.stdout.write(`\n# ${title}\n`)
-  const [code] = await once(spawn(command, args, { stdio: 'inherit' }), 'close')
+/** Runs a check beside the tests, and shows its output when it has ended; resolves to whether it succeeded. */
+async function check(title: string, command: string, args: readonly string[]): Promise<boolean> {
+  // The compiler is written in Go; collecting its garbage takes longer than what is left of the machine's memory is worth.
+  const env = { ...process.env, GOGC: 'off', GOMEMLIMIT: '2GiB' }
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const [code] = await once(child, 'close')
+  process.stdout.write(`# ${title}: ${code === 0 ? 'passed' : 'failed'}\n${output}`)
   return code === 0
+}
+
+/** One after the other, and the compiler with one thread: its threads check the same declarations several times. */
+async function runChecks(): Promise<readonly boolean[]> {
+  const types = ['--noEmit', '--singleThreaded', '-p']
+  return [
+    await check('Format and lint', 'biome', ['check', '--error-on-warnings', '.']),
+    await check('Types', 'tsc', [...types, 'tsconfig.json']),
+    await check('Types of the dashboard', 'tsc', [...types, 'plugins/dashboard/web/tsconfig.json']),
+  ]
 }
 
 /**
@@ -87,8 +106,6 @@ function allTests(): string[] {
   return files.sort((one, other) => rank(other) - rank(one) || one.localeCompare(other))
 }
 
-const NODE_OPTIONS = '--conditions=mezite-source --disable-warning=ExperimentalWarning'
-
 /** Databases that have been migrated once, for tests to copy: migrations take a hub as long as the rest of its start. */
 interface MigratedDatabases {
   /** Folder of an embedded one. */
@@ -97,28 +114,33 @@ interface MigratedDatabases {
   readonly url: string
 }
 
-async function migrateDatabases(folder: string, postgres: TestPostgres): Promise<MigratedDatabases> {
+async function migrateDatabases(
+  folder: string,
+  postgres: TestPostgres,
+  env: NodeJS.ProcessEnv,
+): Promise<MigratedDatabases> {
   const program = join(import.meta.dirname, 'hub/database/migrated-database.ts')
   const url = await postgres.createDatabase()
-  const env = { ...process.env, NODE_OPTIONS }
   const child = spawn('node', [program, join(folder, 'seed'), url], { stdio: 'inherit', env })
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error('the databases for the tests were not created')
   return { folder: join(folder, 'seed', 'database'), url }
 }
 
-/** Null: no test ran. */
-async function runTests(files: readonly string[], databases: MigratedDatabases): Promise<Tally | null> {
+/** The environment of every test, and of the programs that tests start. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
   const preload = await bundleDependencies()
-  const env = {
+  return {
     ...process.env,
-    NODE_OPTIONS: `${NODE_OPTIONS} --import=${preload}`,
+    NODE_OPTIONS: `--conditions=mezite-source --disable-warning=ExperimentalWarning --import=${preload}`,
     MEZITE_TEST_PRELOAD: preload,
     // Hundreds of programs load the same sources.
     NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.cache/compiled'),
-    MEZITE_TEST_DATABASE: databases.folder,
-    MEZITE_TEST_POSTGRES: databases.url,
   }
+}
+
+/** Null: no test ran. */
+async function runTests(files: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally | null> {
   const report = new TestReport((line) => process.stdout.write(`${line}\n`))
   const tally = await (values.coverage ? runWithCoverage : runFiles)(files, env, report)
   const failures = report.failures()
@@ -154,21 +176,22 @@ function coverageHolds(): boolean {
 }
 
 provideProgramsOrSay()
+const checking = runChecks()
 const folder = mkdtempSync(join(tmpdir(), 'mezite-tests-'))
-const postgres = await startPostgres()
-const migrating = migrateDatabases(folder, postgres)
-const checks = [
-  await step('Format and lint', 'biome', ['check', '--error-on-warnings', '.']),
-  await step('Types', 'tsc', ['--noEmit', '-p', 'tsconfig.json']),
-  await step('Types of the dashboard', 'tsc', ['--noEmit', '-p', 'plugins/dashboard/web/tsconfig.json']),
-  // Hubs of the tests would otherwise all wait for the first one that compiles it.
-  await step('Scripts of the dashboard', 'node', ['plugins/dashboard/build.ts']),
-]
-const databases = await migrating
-process.stdout.write('\n# Tests\n')
-const tally = await runTests(positionals.length > 0 ? positionals : allTests(), databases)
+const [postgres, env] = await Promise.all([startPostgres(), environment()])
+const [databases, built] = await Promise.all([
+  migrateDatabases(folder, postgres, env),
+  // Hubs of the tests would otherwise all wait for the first one that compiles them.
+  check('Scripts of the dashboard', 'node', ['plugins/dashboard/build.ts']),
+])
+const tally = await runTests(positionals.length > 0 ? positionals : allTests(), {
+  ...env,
+  MEZITE_TEST_DATABASE: databases.folder,
+  MEZITE_TEST_POSTGRES: databases.url,
+})
 await postgres.close()
 rmSync(folder, { recursive: true, force: true })
+const checks = [built, ...(await checking)]
 if (values.coverage) checks.push(coverageHolds())
 const failedChecks = checks.filter((held) => !held).length
 process.stdout.write(`\n${closingLine(tally, failedChecks)}\n`)

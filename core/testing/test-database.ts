@@ -32,7 +32,8 @@ export async function createPostgresDatabase(
   if (template === undefined) return null
   const original = decodeURIComponent(new URL(template).pathname.slice(1))
   const name = `test_${randomBytes(8).toString('hex')}`
-  const from = content === 'empty' ? '' : ` TEMPLATE ${pg.escapeIdentifier(original)}`
+  // A copy of the files takes half the processor time of a copy that is logged.
+  const from = content === 'empty' ? '' : ` TEMPLATE ${pg.escapeIdentifier(original)} STRATEGY FILE_COPY`
   await runBeside(template, `CREATE DATABASE ${name}${from}`)
   return {
     url: siblingOf(template, name),
