@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
-import { type Agent, request as requestHttps } from 'node:https'
+import { Agent, request as requestHttps } from 'node:https'
+import { createSecureContext } from 'node:tls'
 import { lookupLocalhost } from '../wire/localhost-lookup.ts'
 
 /** A complete response. */
@@ -22,6 +23,20 @@ export interface Ask {
 }
 
 const MAX_REDIRECTS = 20
+/** Authorities whose TLS sessions are kept. */
+const MAX_AGENTS = 20
+
+/** One for each authority: resumes TLS sessions, as browsers do, and keeps no connection. */
+const agents = new Map<string | undefined, Agent>()
+
+function agentFor(ca: string | undefined): Agent {
+  const known = agents.get(ca)
+  if (known !== undefined) return known
+  const agent = new Agent(ca === undefined ? {} : { secureContext: createSecureContext({ ca }) })
+  if (agents.size === MAX_AGENTS) agents.clear()
+  agents.set(ca, agent)
+  return agent
+}
 
 /**
  * A simulated browser: cookies by host (like `__Host-` cookies), redirects, Fetch Metadata and forms. For scripts that
@@ -99,9 +114,9 @@ export class Visitor {
       method: ask.method ?? 'GET',
       headers: { ...this.#cookieHeader(target), ...ask.headers },
       lookup: lookupLocalhost,
-      agent: ask.agent ?? false,
+      agent: ask.agent ?? (target.protocol === 'https:' ? agentFor(this.ca) : false),
       signal: AbortSignal.timeout(ask.timeoutMs ?? 60_000),
-      ...(this.ca === undefined ? {} : { ca: this.ca }),
+      ...(ask.agent === undefined || this.ca === undefined ? {} : { ca: this.ca }),
     })
     return new Promise((resolve, reject) => {
       request.on('error', reject)
