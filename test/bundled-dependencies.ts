@@ -9,6 +9,14 @@ import 'reflect-metadata'
 /** Entries of the dependencies of hub and agent that consist of many modules: more than all of the sources together. */
 const ENTRIES = [
   '@fastify/swagger',
+  '@oclif/core/args',
+  '@oclif/core/command',
+  '@oclif/core/config',
+  '@oclif/core/flags',
+  '@oclif/core/flush',
+  '@oclif/core/help',
+  '@oclif/core/run',
+  '@oclif/core/settings',
   '@peculiar/x509',
   '@simplewebauthn/server',
   '@simplewebauthn/server/helpers',
