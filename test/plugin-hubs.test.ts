@@ -1,19 +1,23 @@
+import { runTogether } from './together.ts'
+
 /** Tests of plugins that start a hub each, in one process for the reason that `hubs.test.ts` gives. */
-import './plugins/api-tokens/api-token-changes.test.ts'
-import './plugins/api-tokens/api-tokens.test.ts'
-import './plugins/audit-database/tail-ends.test.ts'
-import './plugins/audit-database/verification.test.ts'
-import './plugins/dashboard/api-types.test.ts'
-import './plugins/dashboard/event-streams.test.ts'
-import './plugins/identity-jwt/assertion.test.ts'
-import './plugins/metrics/metrics.test.ts'
-import './plugins/oidc/sign-in.test.ts'
-import './plugins/oidc/whole-hub.test.ts'
-import './plugins/tcp-apps/admission.test.ts'
-import './plugins/tcp-apps/http-streams.test.ts'
-import './plugins/tcp-apps/limits.test.ts'
-import './plugins/tcp-apps/refusals.test.ts'
-import './plugins/user-certs/user-certs.test.ts'
-import './plugins/webauthn/hardware.test.ts'
-import './plugins/webauthn/program.test.ts'
-import './plugins/webauthn/responses.test.ts'
+await runTogether(import.meta.url, [
+  './plugins/api-tokens/api-token-changes.test.ts',
+  './plugins/api-tokens/api-tokens.test.ts',
+  './plugins/audit-database/tail-ends.test.ts',
+  './plugins/audit-database/verification.test.ts',
+  './plugins/dashboard/api-types.test.ts',
+  './plugins/dashboard/event-streams.test.ts',
+  './plugins/identity-jwt/assertion.test.ts',
+  './plugins/metrics/metrics.test.ts',
+  './plugins/oidc/sign-in.test.ts',
+  './plugins/oidc/whole-hub.test.ts',
+  './plugins/tcp-apps/admission.test.ts',
+  './plugins/tcp-apps/http-streams.test.ts',
+  './plugins/tcp-apps/limits.test.ts',
+  './plugins/tcp-apps/refusals.test.ts',
+  './plugins/user-certs/user-certs.test.ts',
+  './plugins/webauthn/hardware.test.ts',
+  './plugins/webauthn/program.test.ts',
+  './plugins/webauthn/responses.test.ts',
+])

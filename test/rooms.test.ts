@@ -1,32 +1,36 @@
+import { runTogether } from './together.ts'
+
 /**
  * Tests of rooms and plugins on a database of their own share a process, like those in `quick.test.ts` and under the same
  * conditions: loading the sources takes longer than most of them do.
  */
-import './hub/access/decisions.test.ts'
-import './hub/access/locks.test.ts'
-import './hub/catalog/catalog.test.ts'
-import './hub/cluster/session-activity.test.ts'
-import './hub/database/two-hubs.test.ts'
-import './hub/pki/certificate-authorities.test.ts'
-import './hub/secrets/secret-box.test.ts'
-import './hub/sessions/lifetimes.test.ts'
-import './hub/sessions/routes.test.ts'
-import './hub/sessions/session-ticket.test.ts'
-import './hub/sessions/sessions.test.ts'
-import './hub/signin/app-launch.test.ts'
-import './hub/signin/session-page.test.ts'
-import './hub/signin/session-renewal.test.ts'
-import './hub/tunnel/client-ip.test.ts'
-import './hub/users/users.test.ts'
-import './plugins/cli-login/command-logins.test.ts'
-import './plugins/dashboard/traffic.test.ts'
-import './plugins/identity-jwt/key-rotation.test.ts'
-import './plugins/oidc/backchannel.test.ts'
-import './plugins/oidc/connectors.test.ts'
-import './plugins/oidc/spent-and-logins.test.ts'
-import './plugins/rbac/decide.test.ts'
-import './plugins/rbac/roles.test.ts'
-import './plugins/spent.test.ts'
-import './plugins/tcp-apps/cut-off-hub.test.ts'
-import './plugins/webauthn/ceremonies.test.ts'
-import './plugins/webauthn/passkeys.test.ts'
+await runTogether(import.meta.url, [
+  './hub/access/decisions.test.ts',
+  './hub/access/locks.test.ts',
+  './hub/catalog/catalog.test.ts',
+  './hub/cluster/session-activity.test.ts',
+  './hub/database/two-hubs.test.ts',
+  './hub/pki/certificate-authorities.test.ts',
+  './hub/secrets/secret-box.test.ts',
+  './hub/sessions/lifetimes.test.ts',
+  './hub/sessions/routes.test.ts',
+  './hub/sessions/session-ticket.test.ts',
+  './hub/sessions/sessions.test.ts',
+  './hub/signin/app-launch.test.ts',
+  './hub/signin/session-page.test.ts',
+  './hub/signin/session-renewal.test.ts',
+  './hub/tunnel/client-ip.test.ts',
+  './hub/users/users.test.ts',
+  './plugins/cli-login/command-logins.test.ts',
+  './plugins/dashboard/traffic.test.ts',
+  './plugins/identity-jwt/key-rotation.test.ts',
+  './plugins/oidc/backchannel.test.ts',
+  './plugins/oidc/connectors.test.ts',
+  './plugins/oidc/spent-and-logins.test.ts',
+  './plugins/rbac/decide.test.ts',
+  './plugins/rbac/roles.test.ts',
+  './plugins/spent.test.ts',
+  './plugins/tcp-apps/cut-off-hub.test.ts',
+  './plugins/webauthn/ceremonies.test.ts',
+  './plugins/webauthn/passkeys.test.ts',
+])

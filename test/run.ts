@@ -95,10 +95,10 @@ const LONG =
 /** Files that share a process take longest. */
 const rank = (file: string): number => (/^test\/[^/]+$/.test(file) ? 2 : Number(LONG.test(file)))
 
-/** Every test file, except those that another one imports so that they share its process. */
+/** Every test file, except those that another one runs in its process. */
 function allTests(): string[] {
   const shared = globSync('test/*.test.ts').flatMap((group) =>
-    [...readFileSync(group, 'utf8').matchAll(/^import '\.\/(.+\.test\.ts)'$/gm)].map(
+    [...readFileSync(group, 'utf8').matchAll(/^(?:import| ) '\.\/(.+\.test\.ts)',?$/gm)].map(
       ([, file]) => `test/${file}`,
     ),
   )
