@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fuzzListeners } from '../../e2e/fuzz-listeners.ts'
+import { compareHeads, randomHeads } from '../../hub/http/random-heads.ts'
 import type { Outcome, SoakRun } from '../line.ts'
 import { startOneHub } from '../start-one-hub.ts'
 
 const ROUND = 2_000
+const HEADS = 1_000_000
 
 export const nonsense = {
   name: 'nonsense',
@@ -26,8 +28,14 @@ export const nonsense = {
     const until = performance.now() + run.options.minutes * 60_000
     let seed = Date.now() % 1_000_000
     let connections = 0
+    let heads = 0
+    let different = 0
     while (performance.now() < until && !run.signal.aborted && exits === 0) {
       run.options.progress(`  seed ${seed}`)
+      const compared = compareHeads(randomHeads(seed), HEADS)
+      for (const each of compared.different) run.options.progress(`  read differently: ${each}`)
+      heads += HEADS
+      different += compared.different.length
       connections += await fuzzListeners(targets, seed++, ROUND)
       if (exits === 0) await cluster.hubWatch.sample()
     }
@@ -39,6 +47,13 @@ export const nonsense = {
       growths: exits === 0 ? cluster.hubWatch.growths() : [],
       figures: [
         { what: 'connections', value: connections, unit: '', limit: { kind: 'least', value: ROUND } },
+        {
+          what: 'request heads compared with llhttp',
+          value: heads,
+          unit: '',
+          limit: { kind: 'least', value: HEADS },
+        },
+        { what: 'heads read differently', value: different, ...none },
         { what: 'exits of the hub', value: exits, ...none },
         { what: 'errors in its log', value: errors, ...none },
       ],
