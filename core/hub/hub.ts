@@ -36,9 +36,9 @@ import { createListener, type Listener } from './listener/listener.ts'
 import { listenOn } from './listener/listening-socket.ts'
 import { createRedirectServer } from './listener/redirect-server.ts'
 import { authorityRoutes } from './pki/authority-routes.ts'
-import { type HubServices, hubPartChecks, hubServices, standardProviders } from './plugins.ts'
+import { type HubServices, hubPartChecks, hubServices, pluginRows, standardProviders } from './plugins.ts'
 import type { GroupMember } from './processes/group-member.ts'
-import { openRooms, type Rooms, type RoomsOptions, startRooms } from './rooms.ts'
+import { openRooms, type Rooms, startRooms } from './rooms.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import { openTransports } from './tunnel/transports.ts'
 import { userRoutes } from './users/user-routes.ts'
@@ -84,22 +84,9 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
   const [instanceId, hubVersion] = [uuidv7(), await version()]
   let state: 'starting' | 'ready' | 'draining' = 'starting'
 
-  const kernel = hubKernel(options, clock)
   const counts = createHubMetrics({ version: hubVersion, log })
-  const appConfigs = Object.fromEntries(
-    options.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
-  )
-  const base: RoomsOptions = {
-    config,
-    instanceId,
-    hubVersion,
-    kernel,
-    appConfigs,
-    counts,
-    clock,
-    log,
-    onClose,
-  }
+  const kernel = hubKernel(options, clock, counts.slowTap)
+  const base = { ...options, instanceId, hubVersion, kernel, counts, clock, onClose }
   const rooms = await openRooms(base)
   const attention = createAttention(rooms, instanceId, clock)
   kernel.tap('the status').tunnel.changed(attention.changed)
@@ -192,7 +179,11 @@ async function open(options: HubOptions, onClose: (closer: () => unknown) => voi
 const provided = (services: HubServices) =>
   Object.entries(hubServices).map(([name, ref]) => [ref, services[name as keyof HubServices]] as const)
 
-const hubKernel = ({ plugins, log }: HubOptions, clock: Clock) =>
+const hubKernel = (
+  { plugins, log }: HubOptions,
+  clock: Clock,
+  slowTap: (plugin: string, hook: string, ms: number) => void,
+) =>
   createKernel({
     tree: hubHooks,
     side: 'hub',
@@ -200,6 +191,7 @@ const hubKernel = ({ plugins, log }: HubOptions, clock: Clock) =>
     configs: Object.fromEntries(plugins.map(({ plugin, config }) => [plugin.name, config])),
     suggestions: standardProviders,
     checks: hubPartChecks,
+    slowTap,
     log,
     clock,
   })
@@ -214,7 +206,7 @@ function apiServer(rooms: Rooms, attention: () => readonly Attention[], group?: 
     routes: [
       statusRoutes({
         ...rooms,
-        ...{ parts, plugins: () => kernel.describe() },
+        ...{ parts, plugins: () => pluginRows(kernel.describe(), rooms.plugins) },
         ...(group && { others: () => group.ask('status') }),
       }),
       appRoutes(rooms),

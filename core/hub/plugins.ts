@@ -15,7 +15,9 @@ import { tunnel } from '../api/tunnel.ts'
 import { users } from '../api/users.ts'
 import { publicNames } from '../api/web-routes.ts'
 import { messageOf } from '../kernel/error.ts'
+import type { PluginStatus } from '../kernel/kernel.ts'
 import type { Received } from '../kernel/reference.ts'
+import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { safePath } from './signin/return-target.ts'
 
 /** Plugins that load without configuration; each is `@mezite/plugin-<name>` and can be set to false under `plugins:`. */
@@ -145,4 +147,47 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     href: (value) => typeof value === 'string' && safePath(value) === value,
     role: (value) => value === undefined || typeof value === 'string',
   }),
+}
+
+/** The references and hooks that give a plugin a right, for `mezctl status --plugins`. */
+const RIGHTS: Readonly<Record<string, readonly string[]>> = {
+  'grants access': [
+    ...[
+      'access.decide',
+      'access.challenge',
+      'apiTokens',
+      'assertion',
+      'authorities',
+      'commandLogins',
+      'protocols',
+    ],
+    ...['sessions', 'signInDesk', 'signInMethods', 'users'],
+  ],
+  'writes the database': ['database', 'databaseServer', 'migrations', 'revisions', 'user.released'],
+  'sees bodies': ['certifiedHttp', 'dial.open', 'protocols', 'transports', 'tunnel'],
+}
+
+/** One row of `mezctl status --plugins`. */
+export interface PluginRow extends PluginStatus {
+  /** The file that the hub has loaded. */
+  readonly source: string | null
+  /**
+   * The rights that the plugin has by what it needs, provides and taps. They say what to look at in its code: a plugin
+   * runs in the process of the hub and could do more.
+   */
+  readonly rights: readonly string[]
+}
+
+/** The loaded plugins in the order of their setup, with where they come from and what they may do. */
+export function pluginRows(
+  rows: readonly PluginStatus[],
+  loaded: readonly LoadedPlugin[],
+): readonly PluginRow[] {
+  return rows.map((row) => {
+    const { plugin, file = null } = loaded.find(({ plugin: { name } }) => name === row.name) ?? {}
+    const refs = Object.values({ ...plugin?.needs, ...plugin?.wants, ...plugin?.provides })
+    const named = [...row.taps, ...refs.map(({ id }) => id)]
+    const rights = Object.entries(RIGHTS).filter(([, by]) => named.some((one) => by.includes(one)))
+    return { ...row, source: file, rights: rights.map(([right]) => right) }
+  })
 }

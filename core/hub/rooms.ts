@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { MezError } from '../kernel/error.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Log } from '../kernel/log.ts'
+import type { LoadedPlugin } from '../loader/plugin-loader.ts'
 import { sayWhatWaits } from '../log/wait-notice.ts'
 import { createAccess } from './access/access.ts'
 import { createDecisions } from './access/decisions.ts'
@@ -19,7 +20,6 @@ import { accessMigrations } from './access/migrations.ts'
 import { registerRequirements } from './access/requirements.ts'
 import type { createHubMetrics } from './api-server/hub-metrics.ts'
 import { createAudit } from './audit/audit.ts'
-import type { AppConfigs } from './catalog/app-document.ts'
 import { createCatalog } from './catalog/catalog.ts'
 import { catalogMigrations } from './catalog/migrations.ts'
 import { createCutReports } from './cluster/cut-reports.ts'
@@ -66,7 +66,7 @@ export interface RoomsOptions {
   readonly instanceId: string
   readonly hubVersion: string
   readonly kernel: Kernel<HubHooks>
-  readonly appConfigs: AppConfigs
+  readonly plugins: readonly LoadedPlugin[]
   readonly counts: ReturnType<typeof createHubMetrics>
   readonly clock: Clock
   readonly log: Log
@@ -117,7 +117,9 @@ export async function openRooms(options: RoomsOptions) {
     ...base,
     revisions,
     kinds: () => kernel.slot(appKinds),
-    appConfigs: options.appConfigs,
+    appConfigs: Object.fromEntries(
+      options.plugins.flatMap(({ plugin: { name, appConfig } }) => (appConfig ? [[name, appConfig]] : [])),
+    ),
     certificateCovers: certificates.covers,
   })
   const users = createUsers({ ...base, revisions, released: calls.user.released })

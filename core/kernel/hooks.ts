@@ -21,7 +21,18 @@ export interface Hooks<Tree extends HookTree> {
   freeze(): void
   /** The names of the plugins that tap the hook `room.verb`, in the order in which they run. */
   taps(hook: string): readonly string[]
+  /** What to do instead of tapping the hook, if it is deprecated. */
+  deprecated(hook: string): string | undefined
 }
+
+export interface HooksOptions {
+  readonly log: Log
+  /** A tap took more than `SLOW_MS`, until its promise settled if it returned one. Not called for `lifecycle`. */
+  readonly slow?: (plugin: string, hook: string, ms: number) => void
+}
+
+/** A tap that takes longer than this holds up the program or the request, and is reported. In milliseconds. */
+const SLOW_MS = 50
 
 // biome-ignore lint/suspicious/noExplicitAny: the typed tree is the boundary; inside, all hooks are alike
 type Fn = (...args: any[]) => any
@@ -31,9 +42,9 @@ const OPTIONS = ['stage', 'pure']
 const ASYNC: readonly string[] = ['series', 'first', 'parallel']
 const noop = () => {}
 
-export function createHooks<Tree extends HookTree>(tree: Tree, options: { readonly log: Log }): Hooks<Tree> {
+export function createHooks<Tree extends HookTree>(tree: Tree, options: HooksOptions): Hooks<Tree> {
   const entries = Object.entries(tree).flatMap(([room, verbs]) =>
-    Object.entries(verbs).map(([verb, hook]) => createEntry(room, verb, hook, options.log)),
+    Object.entries(verbs).map(([verb, hook]) => createEntry(room, verb, hook, options)),
   )
   let frozen = false
   const find = (hook: string) => entries.find(({ room, verb }) => `${room}.${verb}` === hook)
@@ -60,6 +71,7 @@ export function createHooks<Tree extends HookTree>(tree: Tree, options: { readon
       frozen = true
     },
     taps: (hook) => find(hook)?.taps() ?? [],
+    deprecated: (hook) => find(hook)?.deprecated,
   }
 }
 
@@ -80,6 +92,7 @@ interface Entry {
   add(plugin: string, fn: Fn, options: TapOptions): void
   intercept(around: Around): void
   taps(): readonly string[]
+  readonly deprecated: string | undefined
 }
 
 /** The state of one `votes` call; `pending` stays unset while every tap returns synchronously. */
@@ -90,8 +103,31 @@ interface Poll {
   pending?: Promise<void>[]
 }
 
-function createEntry(room: string, verb: string, { kind, options }: AnyHook, log: Log): Entry {
+function createEntry(
+  room: string,
+  verb: string,
+  { kind, options, deprecated }: AnyHook,
+  { log, slow }: HooksOptions,
+): Entry {
   const name = `${room}.${verb}`
+  const finished = (plugin: string, begun: number, ms = performance.now() - begun) =>
+    ms > SLOW_MS && slow?.(plugin, name, ms)
+  /** Reads the clock twice and creates nothing: taps of `http.request` run for every request. */
+  const timed = (plugin: string, fn: Fn) => (one: unknown, two: unknown) => {
+    const begun = performance.now()
+    let waits = false
+    try {
+      const answer = fn(one, two)
+      if (answer instanceof Promise) {
+        waits = true
+        const settled = () => finished(plugin, begun)
+        answer.then(settled, settled)
+      }
+      return answer
+    } finally {
+      if (!waits) finished(plugin, begun)
+    }
+  }
   let pure = true
   const failure = (plugin: string, error: unknown): MezError =>
     isMezError(error, 'MEZ_HOOK_TIMEOUT')
@@ -226,7 +262,8 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
       // Plugins are set up in dependency order, so the order of taps within a stage is already right.
       const position = (options.reverse ? -1 : 1) * (STAGES[tap.stage ?? 'normal'] * 1e6 + hook.taps.length)
       const described = { name: plugin, stage: position }
-      const wrapped = wrap(plugin, fn) as Fn
+      // The duration of a start is in the status; a drain waits for others.
+      const wrapped = wrap(plugin, room === 'lifecycle' ? fn : timed(plugin, fn)) as Fn
       if (ASYNC.includes(kind)) (hook as AsyncSeriesHook<unknown>).tapPromise(described, wrapped)
       else (hook as SyncHook<unknown>).tap(described, wrapped)
       pure &&= tap.pure === true
@@ -238,6 +275,7 @@ function createEntry(room: string, verb: string, { kind, options }: AnyHook, log
           fn: (...args: unknown[]) => around(tap.name, async () => tap.fn(...args)),
         }),
       }),
+    deprecated,
     taps: () => hook.taps.map((tap) => tap.name),
   }
 }

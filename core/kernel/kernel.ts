@@ -3,7 +3,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { checkConfig, checkPluginConfig, configError } from './config-check.ts'
 import { withDeadline } from './deadline.ts'
 import { isMezError, MezError, messageOf } from './error.ts'
-import type { AnyHook, Hook, HookCalls, HookTree, TapView } from './hook.ts'
+import type { Hook, HookCalls, HookTree, TapView } from './hook.ts'
 import { createHooks } from './hooks.ts'
 import type { Log } from './log.ts'
 import { type OrderOptions, orderPlugins } from './order.ts'
@@ -30,6 +30,8 @@ export interface KernelOptions<Tree extends HookTree & LifecycleHooks> {
   readonly suggestions?: OrderOptions['suggestions']
   /** Checks by the id of a reference: why a provided part is not valid, or null. */
   readonly checks?: Readonly<Record<string, (part: unknown) => string | null>>
+  /** Called for every tap that takes more than 50 ms, which the kernel logs at most once a minute. */
+  readonly slowTap?: (plugin: string, hook: string, ms: number) => void
   readonly log: Log
   readonly clock?: Clock
 }
@@ -75,12 +77,23 @@ export interface Kernel<Tree extends HookTree> {
   tapsOf(hook: string): readonly string[]
 }
 
+/** A slow tap is logged at most this often, in milliseconds. */
+const SLOW_LOG_MS = 60_000
+
 /** Sets up plugins in order and runs their lifecycle, without knowing what they do. Several kernels fit in one process. */
 export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   options: KernelOptions<Tree>,
 ): Kernel<Tree> {
   const { log, clock = systemClock } = options
-  const hooks = createHooks(options.tree, { log })
+  const slowLogged = new Map<string, number>()
+  const slow = (plugin: string, hook: string, ms: number) => {
+    options.slowTap?.(plugin, hook, ms)
+    const [key, now] = [`${plugin} ${hook}`, performance.now()]
+    if (now < (slowLogged.get(key) ?? 0) + SLOW_LOG_MS && slowLogged.has(key)) return
+    slowLogged.set(key, now)
+    log.warn({ plugin, hook, ms: Math.round(ms) }, `'${plugin}' was slow in ${hook}: ${Math.round(ms)} ms`)
+  }
+  const hooks = createHooks(options.tree, { log, slow })
   const services = new Map<string, unknown>()
   const slots = new Map<string, unknown[]>()
   const startMs = new Map<string, number>()
@@ -103,18 +116,13 @@ export function createKernel<const Tree extends HookTree & LifecycleHooks>(
   /** Once for each plugin and thing: an operator sees which plugin needs an update. */
   const warnOfDeprecated = (plugin: AnyPlugin) => {
     const refs = Object.values({ ...plugin.needs, ...plugin.wants, ...plugin.provides })
-    const hookOf = (name: string) =>
-      name.split('.').reduce<unknown>((at, key) => Object(at)[key], options.tree)
     const things: (readonly [name: string, deprecated: string | undefined])[] = [
       ...refs.map(({ kind, id, deprecated }) => [`the ${kind} '${id}'`, deprecated] as const),
-      ...tapsOf(plugin).map((name) => [`the hook '${name}'`, (hookOf(name) as AnyHook).deprecated] as const),
+      ...tapsOf(plugin).map((hook) => [`the hook '${hook}'`, hooks.deprecated(hook)] as const),
     ]
+    const who = `plugin '${plugin.name}'`
     for (const [thing, instead] of new Map(things))
-      if (instead !== undefined)
-        log.warn(
-          { plugin: plugin.name },
-          `plugin '${plugin.name}' uses ${thing}, which is deprecated: ${instead}`,
-        )
+      if (instead) log.warn({ plugin: plugin.name }, `${who} uses ${thing}, which is deprecated: ${instead}`)
   }
   const tapsOf = ({ name }: AnyPlugin) =>
     hookNames(options.tree).filter((hook) => hooks.taps(hook).includes(name))

@@ -1,4 +1,5 @@
 /** What loads without being named, in which order it is set up, and who stands on which hook in which order. */
+import { isAbsolute } from 'node:path'
 import t from 'tap'
 import { hubHooks } from '../../core/api/hub-hooks.ts'
 import { defaultLimits } from '../../core/hub/limits/limits.ts'
@@ -111,17 +112,31 @@ t.test('each can be turned off, and a provider that is missing is named', async 
   })
 })
 
+interface Row {
+  readonly name: string
+  readonly start_ms: number | null
+  readonly source: string
+  readonly rights: readonly string[]
+}
+
 t.test('a running hub tells the same', async (t) => {
   const hub = await createTestHub()
   t.teardown(() => hub.stop())
-  const { plugins } = await hub.api<{ plugins: { name: string; start_ms: number | null }[] }>(
-    'GET',
-    '/status?plugins=1',
-  )
+  const { plugins } = await hub.api<{ plugins: Row[] }>('GET', '/status?plugins=1')
   t.strictSame(
     plugins.map(({ name }) => name),
     ORDER,
   )
   t.ok(plugins.some(({ start_ms }) => typeof start_ms === 'number'))
   t.ok(plugins.every(({ start_ms }) => start_ms === null || start_ms >= 0))
+  const rowOf = (name: string) => plugins.find((row) => row.name === name)
+  const [grants, writes, bodies] = ['grants access', 'writes the database', 'sees bodies']
+  t.match(rowOf('rbac'), {
+    source: /plugins\/rbac\/hub\.ts$/,
+    taps: ['access.decide'],
+    rights: [grants, writes],
+  })
+  t.match(rowOf('http-apps'), { rights: [grants, writes, bodies] })
+  t.strictSame(rowOf('metrics')?.rights, [])
+  t.ok(plugins.every(({ source }) => isAbsolute(source)))
 })

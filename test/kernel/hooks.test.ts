@@ -236,3 +236,40 @@ t.test('a view cannot call, cannot be changed, and two trees share nothing', (t)
   t.equal(Object.isFrozen(one.a), true)
   t.end()
 })
+
+t.test(
+  'a tap that takes more than 50 ms is reported by its plugin and hook, except in the life cycle',
+  async (t) => {
+    const slow: string[] = []
+    const hooks = createHooks(
+      { ...tree, lifecycle: { start: series<void>() } },
+      {
+        log: createLog({ write: () => {} }),
+        slow: (plugin, hook, ms) => void slow.push(`${plugin} ${hook} ${ms > 50}`),
+      },
+    )
+    const busy = () => {
+      const until = performance.now() + 55
+      while (performance.now() < until);
+      return undefined
+    }
+    const { room, lifecycle } = hooks.view('a')
+    room.waterfall(busy)
+    room.tells(() => {
+      busy()
+      throw new Error('and fails')
+    })
+    room.votes(busy)
+    room.parallel(() => delay(65).then(() => Promise.reject(new Error('and fails'))))
+    lifecycle.start(() => delay(65))
+    hooks.view('quick').room.waterfall(() => undefined)
+    const { calls } = hooks
+    calls.room.waterfall('x', 1)
+    calls.room.tells('x')
+    await calls.room.votes('x', ballot)
+    await t.rejects(calls.room.parallel('x'))
+    await calls.lifecycle.start()
+    const reported = ['waterfall', 'tells', 'votes', 'parallel'].map((hook) => `a room.${hook} true`)
+    t.strictSame(slow, reported)
+  },
+)

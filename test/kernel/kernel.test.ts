@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Static, type TSchema, Type } from 'typebox'
-import { first, parallel, series } from '../../core/kernel/hook.ts'
+import { first, parallel, series, tells } from '../../core/kernel/hook.ts'
 import { createKernel, type KernelOptions } from '../../core/kernel/kernel.ts'
 import { type AnyPlugin, type Host, pluginDefiner } from '../../core/kernel/plugin.ts'
 import { type Refs, serviceRef, slotRef } from '../../core/kernel/reference.ts'
@@ -431,6 +431,34 @@ t.test(
     t.end()
   },
 )
+
+t.test('a slow tap is logged once a minute, and counted each time', (t) => {
+  const { log, lines } = memoryLog()
+  const counted: string[] = []
+  const watched = { ...tree, room: { ...tree.room, told: tells<string>() } }
+  const plugin = pluginDefiner<typeof watched>('hub')({
+    name: 'sloth',
+    api: 1,
+    summary: '',
+    setup({ tap }) {
+      tap.room.told(() => {
+        const until = performance.now() + 55
+        while (performance.now() < until);
+      })
+    },
+  })
+  const kernel = createKernel({
+    ...{ tree: watched, side: 'hub', plugins: [plugin], log },
+    slowTap: (...of) => void counted.push(of.slice(0, 2).join(' ')),
+  })
+  kernel.setup()
+  kernel.calls.room.told('x')
+  kernel.calls.room.told('x')
+  t.strictSame(counted, ['sloth room.told', 'sloth room.told'])
+  t.match(lines, [/WARN .*sloth.*room\.told/])
+  t.equal(lines.length, 1)
+  t.end()
+})
 
 t.test('two kernels in one process share nothing', async (t) => {
   const seen: string[] = []

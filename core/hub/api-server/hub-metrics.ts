@@ -13,6 +13,7 @@ import type { RunningSessions } from '../sessions/sessions.ts'
 import { createMetrics } from './metrics.ts'
 
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const SLOW_TAP_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** The rooms that a scrape reads. */
 export interface Watched {
@@ -61,6 +62,15 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     ['code', 'reason'],
   )
   const queries = metrics.histogram('mezite_database_query_seconds', 'Queries of the database', QUERY_SECONDS)
+  const slowTaps = metrics.counters('mezite_slow_taps_total', 'Taps of plugins that took more than 50 ms', [
+    'plugin',
+    'hook',
+  ])
+  const slowTapSeconds = metrics.histogram(
+    'mezite_slow_tap_seconds',
+    'How long taps of plugins took that took more than 50 ms',
+    SLOW_TAP_SECONDS,
+  )
   const failedQueries = metrics.counter('mezite_database_failed_queries_total', 'Queries that failed')
 
   return {
@@ -78,6 +88,10 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     },
     refusedRequest(status: number, reason: string): void {
       refusedRequests(String(status), reason).value += 1
+    },
+    slowTap(plugin: string, hook: string, ms: number): void {
+      slowTaps(plugin, hook).value += 1
+      slowTapSeconds.observe(ms / 1_000)
     },
     query(ms: number, failed: boolean): void {
       queries.observe(ms / 1_000)

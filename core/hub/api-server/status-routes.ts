@@ -7,18 +7,18 @@ import type { Sessions } from '../../api/sessions.ts'
 import type { Tunnel } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import { messageOf } from '../../kernel/error.ts'
-import type { PluginStatus } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningAudit } from '../audit/audit.ts'
 import type { Registry } from '../cluster/hub-registry.ts'
 import type { Certificates } from '../listener/certificates.ts'
+import type { PluginRow } from '../plugins.ts'
 import { type Attention, AUTHORITIES } from './attention.ts'
 
 export interface StatusOptions {
   /** Each adds one key to the response: `cluster`, `version`, `hubs`, `agents`, `apps`, `sessions`. */
   readonly parts: Readonly<Record<string, () => unknown>>
   /** The plugin table of `mezctl status --plugins`. */
-  readonly plugins: () => readonly Partial<PluginStatus>[]
+  readonly plugins: () => readonly Partial<PluginRow>[]
   /** What other processes on the same port report: each some of the parts. Default: nothing. */
   readonly others?: () => Promise<readonly unknown[]>
   readonly log: Log
@@ -94,6 +94,8 @@ const Status = Type.Object({
         summary: Type.String(),
         provides: Type.Array(Type.String()),
         taps: Type.Array(Type.String()),
+        source: Nullable(Type.String({ description: 'The file that the hub has loaded' })),
+        rights: Type.Array(Type.String({ description: 'grants access, writes the database or sees bodies' })),
         start_ms: Nullable(Type.Number()),
       }),
     ),
@@ -139,7 +141,7 @@ export function statusRoutes({ parts, plugins, others = async () => [], log }: S
   }
 }
 
-const shown = ({ startMs, ...plugin }: Partial<PluginStatus>) => ({ ...plugin, start_ms: startMs ?? null })
+const shown = ({ startMs, ...plugin }: Partial<PluginRow>) => ({ ...plugin, start_ms: startMs ?? null })
 
 /** The parts of the cluster's status for `mezctl status`. */
 export function statusParts(options: {

@@ -63,11 +63,12 @@ function countOf(value: unknown): unknown {
 }
 
 function pluginTable(plugins: readonly Flat[]): Promise<string> {
-  const rows = plugins.map(({ name, version, api, provides, taps, start_ms }, at) => [
-    ...[at + 1, name, version, api, provides, taps],
+  const rows = plugins.map(({ name, version, api, provides, taps, rights, source, start_ms }, at) => [
+    ...[at + 1, name, version, api, provides, taps, rights],
     start_ms === null ? null : `${start_ms} ms`,
+    source,
   ])
-  return showTable(['order', 'name', 'version', 'api', 'provides', 'taps', 'start'], rows)
+  return showTable(['order', 'name', 'version', 'api', 'provides', 'taps', 'rights', 'start', 'source'], rows)
 }
 
 /** A table whose columns are the fields of the first row. */
