@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditSink } from '../api/audit.ts'
-import type { ConformTest } from './conformance-test.ts'
+import { type ConformTest, inTime } from './conformance-test.ts'
 
 /** A sink, and a way to read back the events that it has written. */
 export interface SinkUnderTest {
@@ -11,7 +11,6 @@ export interface SinkUnderTest {
 
 /** The most events in one `write`; see `AuditSink.batch`. */
 const BATCH = 200
-const DEADLINE_MS = 30_000
 
 /** The hardest values, given that sinks receive escaped strings. */
 const HARD_FIELDS = {
@@ -130,15 +129,3 @@ function event(
 /** Equal for equal fields in any order. */
 const canonical = (value: AuditEvent | undefined): string =>
   JSON.stringify(Object.entries(value ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-
-async function inTime(promise: Promise<void>, what: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${DEADLINE_MS} ms`)), DEADLINE_MS)
-  })
-  try {
-    await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { withDeadline } from '../kernel/deadline.ts'
 
 /** The parts of a test framework that the suites use; a tap test has them. */
 export interface ConformTest {
@@ -17,3 +18,13 @@ export function conformTest(test: (name: string, run: () => Promise<void>) => un
   }
   return t
 }
+
+const DEADLINE_MS = 30_000
+
+/** The result of `promise`, or a rejection that names `what` after `ms` milliseconds (default 30 s). */
+export const inTime = <T>(promise: Promise<T>, what: string, ms: number = DEADLINE_MS): Promise<T> =>
+  withDeadline(
+    () => promise,
+    ms,
+    () => new Error(`${what} took more than ${ms} ms`),
+  )

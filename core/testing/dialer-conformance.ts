@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import type { DialTarget } from '../api/agent-hooks.ts'
 import { messageOf } from '../kernel/error.ts'
 import type { AnyPlugin } from '../kernel/plugin.ts'
-import type { ConformTest } from './conformance-test.ts'
+import { type ConformTest, inTime } from './conformance-test.ts'
 import { createTestHost, type TestHostOptions } from './test-host.ts'
 
 /** Inputs of `conformDialer`. */
@@ -19,7 +19,6 @@ export interface ConformDialerOptions extends TestHostOptions {
 }
 
 const BYTES = 1 << 20
-const DEADLINE_MS = 30_000
 
 /** A target for tests of dialers. Default: 2 s to connect, no TLS. */
 export const testTarget = (app: string, uri: string, changes: Partial<DialTarget> = {}): DialTarget => ({
@@ -77,16 +76,4 @@ export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: Confor
     )
     t.ok(error !== undefined, `an error, because after null the agent dials itself: ${error}`)
   })
-}
-
-async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${DEADLINE_MS} ms`)), DEADLINE_MS)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

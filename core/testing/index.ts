@@ -7,6 +7,12 @@ export { type AdminClient, ApiError, adminClient } from '../hub/api-server/admin
 export { conformAuditSink, type SinkUnderTest } from './audit-sink-conformance.ts'
 export { type ConformTest, conformTest } from './conformance-test.ts'
 export { type ConformDialerOptions, conformDialer, testTarget } from './dialer-conformance.ts'
+export {
+  type Attestation,
+  BACKUP_ELIGIBLE,
+  FakeAuthenticator,
+  type ResponseChanges,
+} from './fake-authenticator.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { FakeIssuer, type Misbehaviour } from './fake-issuer.ts'
 export { freePort } from './free-port.ts'
@@ -16,6 +22,15 @@ export { conformPackage } from './package-conformance.ts'
 export { type ConformPluginOptions, conformPlugin } from './plugin-conformance.ts'
 export { type ConformPolicyOptions, conformPolicy, testQuery } from './policy-conformance.ts'
 export { startPostgres, type TestPostgres } from './postgres.ts'
+export { connectIssuer, type ProgramLogin, programLogin } from './program-login.ts'
+export {
+  type ConformProtocolOptions,
+  conformProtocol,
+  openProtocolBench,
+  type ProtocolBench,
+  type ProtocolVisit,
+} from './protocol-conformance.ts'
+export { type ConformSignInOptions, conformSignIn, type SignInVisit } from './sign-in-conformance.ts'
 export { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.ts'
 export { createTestHost, type RecordedTap, type TestHost, type TestHostOptions } from './test-host.ts'
 export { createTestHub, type PluginUnderTest, type TestHub, type TestHubOptions } from './test-hub.ts'

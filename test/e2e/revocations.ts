@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { FakeIssuer } from '../../core/testing/index.ts'
+import { programLogin } from '../../core/testing/program-login.ts'
 import { type Login, mshSession, mshTls } from '../plugins/tcp-apps/connect-msh.ts'
-import { login } from '../plugins/user-certs/sign-in-person.ts'
 import {
   BROWSER_KINDS,
   CUT,
@@ -129,7 +129,7 @@ export async function startRevocations(
       if (page.status !== 200) throw new Error(`not signed in: ${page.status} ${page.text.slice(0, 200)}`)
       isSignedIn = true
     }
-    certificate ??= await login({ url: pair.hubUrl, visitor: pair.visitor }, {}, visitor)
+    certificate ??= await programLogin({ url: pair.hubUrl, visitor: pair.visitor }, {}, visitor)
     return certificate
   }
 

@@ -6,8 +6,8 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import pg from 'pg'
 import t from 'tap'
 import { FakeIssuer } from '../../core/testing/index.ts'
+import { type ProgramLogin, programLogin } from '../../core/testing/program-login.ts'
 import { MSH, runMezctl, startMezctl } from '../oclif-cli/run-program.ts'
-import { type Issued, login } from '../plugins/user-certs/sign-in-person.ts'
 import { until } from '../until.ts'
 import { connect, register } from './resources.ts'
 import { isConnected, joinToken, startAgent } from './start-agent.ts'
@@ -15,7 +15,7 @@ import { startHttpApp } from './start-http-app.ts'
 import { startTwoHubs } from './start-two-hubs.ts'
 
 type Name = 'hub-ca' | 'agent-ca' | 'user-ca'
-type Login = Issued & { readonly key: string }
+type Login = ProgramLogin
 interface Rotation {
   readonly phase: string
   readonly keys: readonly { state: string; pin: string }[]
@@ -233,7 +233,7 @@ t.test('fault 31 the authority of hubs: agents learn the new key before it is us
 t.test('the authority of msh: logins go on until the end, and then hear why', async (t) => {
   pair.balanceTo(a)
   const who = { url: pair.hubUrl, visitor: () => pair.visitor() }
-  const alice = await login(who)
+  const alice = await programLogin(who)
   const old = identityFile('old.pem', alice)
   pair.balanceTo(a, b)
   await step('user-ca', 'start')
@@ -241,7 +241,7 @@ t.test('the authority of msh: logins go on until the end, and then hear why', as
   await until(async () => (await rotation('user-ca', b.api)).phase === 'switched', 'the other hub knows')
   const open = await mshLogin(old)
   t.match(open.said(), 'Tunnel open', 'the old certificate counts')
-  const fresh = await mshLogin(identityFile('new.pem', await login(who)))
+  const fresh = await mshLogin(identityFile('new.pem', await programLogin(who)))
   t.match(fresh.said(), 'Tunnel open', 'the new one too')
 
   await t.rejects(step('user-ca', 'finish'), { code: 'rotation_waiting' })

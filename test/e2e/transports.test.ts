@@ -4,16 +4,20 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { type AgentOptions, createAgent } from '../../agent/agent.ts'
-import { createTestHub, freePort, memoryLog, type TestHub } from '../../core/testing/index.ts'
+import { createAgent } from '../../agent/agent.ts'
+import {
+  createTestAgent,
+  createTestHub,
+  freePort,
+  memoryLog,
+  type TestAgentOptions,
+  type TestHub,
+} from '../../core/testing/index.ts'
 import http2 from '../../plugins/transport-http2/agent.ts'
-import websocket from '../../plugins/transport-websocket/agent.ts'
-import webtransport from '../../plugins/transport-webtransport/agent.ts'
 import { until } from '../until.ts'
 import { joinToken } from './start-agent.ts'
 
 const host = 'hub.mezite.localhost'
-const plugins = [http2, websocket, webtransport]
 interface Test {
   testdir(): string
   teardown(run: () => unknown): void
@@ -26,20 +30,13 @@ interface Shown {
 
 let agents = 0
 /** An agent in this process, joined and connected. */
-async function start(t: Test, hub: TestHub, options: Partial<AgentOptions> = {}) {
+async function start(t: Test, hub: TestHub, options: TestAgentOptions = {}) {
   agents += 1
   const hostname = `node-${agents}`
-  const { token, ca_pin: caPin } = await joinToken(hub.api, hostname)
-  const { log, lines } = memoryLog()
-  const agent = createAgent({
-    ...{ proxyAddr: `${host}:${hub.ports.public}`, token, caPin, hostname, plugins, log, env: {} },
-    dataDir: t.testdir(),
-    ...options,
-  })
+  const agent = await createTestAgent(hub, { hostname, ...options })
   t.teardown(() => agent.stop(500))
-  await agent.start()
   const shown = () => hub.api<Shown>('GET', `/agents/${hostname}`)
-  return { agent, lines, shown, hostname }
+  return { agent, lines: agent.log, shown, hostname }
 }
 
 /** A program that is killed with the test; resolves when its port accepts connections. */
@@ -140,7 +137,6 @@ t.test(
       const { shown } = await start(t, hub, {
         ...{ proxyAddr: `${name}:${target}`, transports: [transport] },
         env: { HTTPS_PROXY: `http://agent:s3cret@127.0.0.1:${port}` },
-        dataDir: join(dir, transport),
       })
       await until(async () => (await shown()).connected, 'the hub sees it')
       t.match(await shown(), { connected: true, transport })

@@ -10,8 +10,8 @@ import type { TLSSocket } from 'node:tls'
 import { defineHubPlugin } from '@mezite/core'
 import { type Authorities, authorities } from '@mezite/core/protocol'
 import t from 'tap'
+import { publicPem } from '../../../core/testing/program-login.ts'
 import { until } from '../../until.ts'
-import { publicPem } from '../user-certs/sign-in-person.ts'
 import { closed, type Login, open, startTcpHub, type TcpHub } from './start-tcp-hub.ts'
 
 let tcp: TcpHub

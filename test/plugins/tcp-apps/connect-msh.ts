@@ -1,8 +1,8 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import type { Issued } from '../user-certs/sign-in-person.ts'
+import type { ProgramLogin } from '../../../core/testing/program-login.ts'
 
-export type Login = Issued & { readonly key: string }
+export type Login = ProgramLogin
 
 /** TLS to a hub's public port on 127.0.0.1 as msh opens it. */
 export function mshTls(port: number, who: Partial<Login>, more: ConnectionOptions = {}): TLSSocket {

@@ -1,19 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import { createAgent, type RunningAgent } from '../../../agent/agent.ts'
 import {
+  createTestAgent,
   createTestHub,
   FakeIssuer,
-  memoryLog,
+  type TestAgent,
   type TestHub,
   type TestHubOptions,
 } from '../../../core/testing/index.ts'
-import http2Transport from '../../../plugins/transport-http2/agent.ts'
-import { addProvider, login } from '../user-certs/sign-in-person.ts'
+import { connectIssuer, programLogin } from '../../../core/testing/program-login.ts'
 import { type Login, mshSession, mshTls } from './connect-msh.ts'
 
 export type { Login } from './connect-msh.ts'
@@ -23,7 +19,7 @@ export type Event = Readonly<Record<string, unknown>>
 export interface TcpHub {
   readonly hub: TestHub
   readonly issuer: FakeIssuer
-  readonly agent: RunningAgent
+  readonly agent: TestAgent
   /** Signs a person in; roles are what the groups say. */
   login(name: string, groups: readonly string[], more?: object): Promise<Login>
   /** Serves `listener` on loopback and publishes it; `labels` default to what role `platform` reaches. */
@@ -53,25 +49,11 @@ export const ROLES = {
 export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub> {
   const issuer = await FakeIssuer.start()
   const hub = await createTestHub(options)
-  await addProvider(hub, issuer, ROLES)
+  await connectIssuer(hub, issuer, ROLES)
   const servers: Server[] = []
   const sockets = new Set<Socket>()
   const sessions = new Set<ClientHttp2Session>()
-  const dataDir = mkdtempSync(join(tmpdir(), 'mezd-tcp-'))
-  const { token, ca_pin } = await hub.api<{ token: string; ca_pin: string }>('POST', '/tokens', {
-    roles: ['app'],
-    agent_hostname: 'node-1',
-  })
-  const agent = createAgent({
-    proxyAddr: `127.0.0.1:${hub.ports.public}`,
-    token,
-    caPin: ca_pin,
-    hostname: 'node-1',
-    dataDir,
-    plugins: [http2Transport],
-    log: memoryLog().log,
-  })
-  await agent.start()
+  const agent = await createTestAgent(hub, { transports: ['http2'] })
 
   const tls = (who: Partial<Login>, more?: ConnectionOptions) => mshTls(hub.ports.public, who, more)
 
@@ -81,7 +63,7 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
     agent,
     async login(name, groups, more) {
       issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
-      return login(hub, more)
+      return programLogin(hub, more)
     },
     async publish(name, listener, more = {}) {
       const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -132,7 +114,6 @@ export async function startTcpHub(options: TestHubOptions = {}): Promise<TcpHub>
       for (const server of servers) server.close()
       await hub.stop()
       await issuer.close()
-      rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }

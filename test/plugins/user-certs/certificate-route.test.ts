@@ -4,8 +4,8 @@ import { type AuditInput, Problem } from '@mezite/core'
 import { memoryLog } from '@mezite/core/testing'
 import Fastify from 'fastify'
 import t from 'tap'
+import { publicPem } from '../../../core/testing/program-login.ts'
 import { type CertificateDeps, certificateRoute } from '../../../plugins/user-certs/certificate-route.ts'
-import { publicPem } from './sign-in-person.ts'
 
 const HOUR_MS = 3_600_000
 const public_key = publicPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)

@@ -1,7 +1,13 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
-import { addProvider, allowCommandLine, askCertificate, login, publicPem } from './sign-in-person.ts'
+import {
+  allowCommandLine,
+  connectIssuer,
+  programLogin,
+  publicPem,
+  requestCertificate,
+} from '../../../core/testing/program-login.ts'
 
 let hub: TestHub
 let issuer: FakeIssuer
@@ -10,7 +16,7 @@ const HOUR = 3_600_000
 t.before(async () => {
   issuer = await FakeIssuer.start()
   hub = await createTestHub({ config: { proxy: { limits: { calls_per_minute: { tokens: 30 } } } } })
-  await addProvider(hub, issuer, {
+  await connectIssuer(hub, issuer, {
     platform: { options: { max_session_ttl: '24h' }, allow: { app_labels: { '*': '*' } } },
     short: { options: { max_session_ttl: '1h' } },
   })
@@ -43,7 +49,7 @@ t.test(
   'a code and a key become a certificate for clients only, which names person and session',
   async (t) => {
     person("o'brien", 'platform')
-    const issued = await login(hub)
+    const issued = await programLogin(hub)
     t.match(issued, { user: "o'brien@example.com", roles: ['platform'], cluster: 'test' })
     const certificate = new X509Certificate(issued.certificate)
     t.strictSame(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2'])
@@ -75,7 +81,7 @@ t.test(
 t.test('it lasts as long as was asked, at most 24 h, and never longer than the roles allow', async (t) => {
   person('ttl', 'platform')
   const lasts = async (ttl_seconds: number) =>
-    Date.parse((await login(hub, { ttl_seconds })).expires) - Date.now()
+    Date.parse((await programLogin(hub, { ttl_seconds })).expires) - Date.now()
   t.ok(near(await lasts(600), 600_000))
   t.ok(near(await lasts(20 * 3_600), 20 * HOUR))
   t.ok(near(await lasts(1e9), 24 * HOUR))
@@ -87,7 +93,7 @@ t.test('it lasts as long as was asked, at most 24 h, and never longer than the r
 
 t.test('the token is the session: it reads and ends itself, and gives no more than the roles', async (t) => {
   person('tess', 'platform')
-  const { token, session_id } = await login(hub)
+  const { token, session_id } = await programLogin(hub)
   t.match(JSON.parse((await bearer(token, '/me')).text), { user: 'tess@example.com', roles: ['platform'] })
   t.equal((await bearer(token, '/me/apps')).status, 200)
   t.equal((await bearer(token, '/users')).status, 403)
@@ -102,10 +108,10 @@ t.test('the token is the session: it reads and ends itself, and gives no more th
 
 t.test('B what ends a person ends the session behind the certificate', async (t) => {
   person('leo', 'platform')
-  const first = await login(hub)
+  const first = await programLogin(hub)
   await hub.api('DELETE', `/sessions/${first.session_id}`)
   t.equal((await bearer(first.token, '/me')).status, 401)
-  const second = await login(hub)
+  const second = await programLogin(hub)
   await hub.api('DELETE', '/users/leo@example.com')
   t.equal((await bearer(second.token, '/me')).status, 401)
 })
@@ -115,14 +121,14 @@ t.test(
   async (t) => {
     person('rita', 'platform')
     const browser = hub.visitor()
-    const old = await login(hub, {}, browser)
+    const old = await programLogin(hub, {}, browser)
     type Rotation = { phase: string; waiting: readonly { kind: string; name: string }[] }
     const step = (name: string) => hub.api<Rotation>('POST', '/auth/rotate/user-ca', { step: name })
     await step('start')
     const { waiting } = await step('switch')
     const those = (list: Rotation['waiting']) => list.filter(({ name }) => name.startsWith('rita')).length
     t.equal(those(waiting), 1)
-    await login(hub, {}, browser)
+    await programLogin(hub, {}, browser)
     t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 1, 'the old one still')
     await hub.api('DELETE', `/sessions/${old.session_id}`)
     t.equal(those((await hub.api<Rotation>('GET', '/auth/rotate/user-ca')).waiting), 0, 'the new one not')
@@ -136,7 +142,7 @@ t.test('K a code counts once, for its verifier, and is not spent by a bad reques
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const public_key = publicPem(publicKey)
   const refused = async (body: object, code: string) => {
-    const answer = await askCertificate(hub, program, body)
+    const answer = await requestCertificate(hub, program, body)
     t.match(JSON.parse(answer.text), { status: 400, code }, code)
   }
   const proof = await allowCommandLine(hub, visitor)
@@ -153,14 +159,14 @@ t.test('K a code counts once, for its verifier, and is not spent by a bad reques
   await refused({ ...proof, public_key, user: 'root' }, 'invalid_request')
   await refused({ code: proof.code, public_key }, 'code_invalid')
   const answers = await Promise.all(
-    Array.from({ length: 5 }, () => askCertificate(hub, program, { ...proof, public_key })),
+    Array.from({ length: 5 }, () => requestCertificate(hub, program, { ...proof, public_key })),
   )
   t.strictSame(answers.map(({ status }) => status).sort(), [200, 400, 400, 400, 400])
   const stolen = await allowCommandLine(hub, visitor)
   await refused({ code: stolen.code, verifier: 'v'.repeat(43), public_key }, 'code_invalid')
   await refused({ ...stolen, public_key }, 'code_invalid')
   const limited = await Promise.all(
-    Array.from({ length: 40 }, () => askCertificate(hub, program, { ...stolen, public_key })),
+    Array.from({ length: 40 }, () => requestCertificate(hub, program, { ...stolen, public_key })),
   )
   t.ok(limited.some(({ status }) => status === 429))
 })

@@ -3,10 +3,10 @@ import { webcrypto } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Attestation, BACKUP_ELIGIBLE, type ResponseChanges } from '@mezite/core/testing'
 import t from 'tap'
 import { startKeyHub } from './key-hub.ts'
 import { makeCertificate } from './make-certificate.ts'
-import { type Attestation, BACKUP_ELIGIBLE, type Lie } from './soft-key.ts'
 
 const MODEL = '01020304-0506-0708-090a-0b0c0d0e0f10'
 const OTHER_MODEL = 'ffffffff-0506-0708-090a-0b0c0d0e0f10'
@@ -50,7 +50,7 @@ t.test(
 
 t.test('everything else enrols, and counts as a passkey only', async (t) => {
   const own = await stranger.attest(MODEL)
-  const claims: Record<string, Lie> = {
+  const claims: Record<string, ResponseChanges> = {
     none: {},
     synced: { flags: BACKUP_ELIGIBLE, attestation: await trusted.attest(MODEL) },
     stranger: { attestation: own },

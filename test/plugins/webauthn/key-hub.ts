@@ -1,12 +1,13 @@
 import {
   createTestHub,
+  FakeAuthenticator,
   type FakeClock,
   fakeClock,
+  type ResponseChanges,
   type TestHub,
   type TestHubOptions,
   type Visitor,
 } from '@mezite/core/testing'
-import { type Lie, SoftKey } from './soft-key.ts'
 
 /** What the plugin's calls answer, as far as tests look. */
 export interface Said {
@@ -22,7 +23,7 @@ export interface Said {
 export interface Holder {
   readonly name: string
   readonly visitor: Visitor
-  readonly key: SoftKey
+  readonly key: FakeAuthenticator
 }
 
 /** A hub in this process with the plugin, two apps behind a role that demands a key, and a clock that tests move. */
@@ -77,7 +78,7 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
   const finish = (holder: Holder, state: string, { ceremony }: Said, response: unknown) =>
     post(holder.visitor, '/web/mfa/finish', { state, ceremony, response })
   /** One whole confirmation with a lie in it. */
-  async function confirm(holder: Holder, lie: Lie = {}, name = 'vault'): Promise<Said> {
+  async function confirm(holder: Holder, lie: ResponseChanges = {}, name = 'vault'): Promise<Said> {
     const state = await stateFor(holder, name)
     const asked = await begin(holder, state)
     return finish(holder, state, asked, holder.key.get(asked.options, lie))
@@ -87,7 +88,7 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
     const made = await hub.api<{ link: string }>('POST', `/users/${name}/mfa`, { type: 'webauthn', ...more })
     return made.link.split('#')[1]!
   }
-  async function enrol(holder: Holder, token: string, lie: Lie = {}): Promise<Said> {
+  async function enrol(holder: Holder, token: string, lie: ResponseChanges = {}): Promise<Said> {
     const asked = await post(holder.visitor, '/web/enrol/begin', { token })
     if (asked.status !== 200) return asked
     const response = holder.key.create(asked.options, lie)
@@ -98,7 +99,7 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
       response,
     })
   }
-  async function signIn(holder: Holder, lie: Lie = {}): Promise<Said> {
+  async function signIn(holder: Holder, lie: ResponseChanges = {}): Promise<Said> {
     const page = await holder.visitor.open(`${origin}/web/login?connector=passkey`)
     const state = new URL(page.url).searchParams.get('state') ?? ''
     const asked = await post(holder.visitor, '/web/passkey/begin', {})
@@ -106,9 +107,13 @@ export async function startKeyHub(config: object | false = {}, plugins: TestHubO
     return post(holder.visitor, '/web/passkey/finish', { state, ceremony: asked.ceremony, response })
   }
   /** A new person with a key, signed in. */
-  async function person(name: string, roles: readonly string[] = ['strict'], lie: Lie = {}): Promise<Holder> {
+  async function person(
+    name: string,
+    roles: readonly string[] = ['strict'],
+    lie: ResponseChanges = {},
+  ): Promise<Holder> {
     await hub.api('POST', '/users', { name, roles })
-    const holder = { name, visitor: hub.visitor(), key: new SoftKey(origin) }
+    const holder = { name, visitor: hub.visitor(), key: new FakeAuthenticator(origin) }
     const token = await link(name, { sign_in: true })
     const enrolled = await enrol(holder, token, lie)
     if (enrolled.status !== 303) throw new Error(`not enrolled: ${enrolled.code}`)

@@ -1,9 +1,8 @@
 /** People of an identity provider: what links and keys do for them, and what they never do. */
-import { FakeIssuer, type Visitor } from '@mezite/core/testing'
+import { FakeAuthenticator, FakeIssuer, type Visitor } from '@mezite/core/testing'
 import t from 'tap'
 import { connect } from '../../e2e/resources.ts'
 import { type Holder, startKeyHub } from './key-hub.ts'
-import { SoftKey } from './soft-key.ts'
 
 const keys = await startKeyHub({ first_key: 'admin' })
 const issuer = await FakeIssuer.start()
@@ -18,7 +17,7 @@ async function arrive(name: string, visitor: Visitor = keys.hub.visitor()): Prom
   issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups: ['platform-team'] }
   const page = await visitor.open(`${keys.origin}/web/login?connector=sso`)
   t.match(page.text, `${name}@example.com`)
-  return { name: `${name}@example.com`, visitor, key: new SoftKey(keys.origin) }
+  return { name: `${name}@example.com`, visitor, key: new FakeAuthenticator(keys.origin) }
 }
 
 t.test(

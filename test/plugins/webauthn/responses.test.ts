@@ -1,13 +1,13 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
 import type { Revisions, Users } from '@mezite/core'
+import { BACKUP_ELIGIBLE, FakeAuthenticator, type ResponseChanges } from '@mezite/core/testing'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/users/users.ts'
+import { programLogin } from '../../../core/testing/program-login.ts'
 import webauthn from '../../../plugins/webauthn/hub.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
 import { refusingSink } from '../refusing-sink.ts'
-import { login } from '../user-certs/sign-in-person.ts'
 import { type Holder, type Said, startKeyHub } from './key-hub.ts'
-import { BACKUP_ELIGIBLE, type Lie, SoftKey } from './soft-key.ts'
 
 /** What happens, once, before the plugin's next look-up of a user or its next change. */
 const before: { byName?: (users: Users) => void; write?: () => Promise<unknown> } = {}
@@ -101,7 +101,7 @@ t.test('D57 a challenge of another session, app, person or purpose, or older tha
 
 t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async (t) => {
   const eve = await keys.person('eve')
-  const lies: [string, Lie][] = [
+  const lies: [string, ResponseChanges][] = [
     ['origin_wrong', { origin: keys.hub.appUrl('vault') }],
     ['origin_wrong', { origin: keys.origin.replace('https:', 'http:') }],
     ['origin_wrong', { origin: `${keys.origin}.evil.example` }],
@@ -124,7 +124,10 @@ t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async
     "another's key",
   )
   t.match(
-    await keys.confirm({ ...eve, key: Object.assign(new SoftKey(keys.origin), { id: eve.key.id }) }),
+    await keys.confirm({
+      ...eve,
+      key: Object.assign(new FakeAuthenticator(keys.origin), { id: eve.key.id }),
+    }),
     { status: 400, code: 'assertion_invalid' },
     'another private key under the id of hers',
   )
@@ -135,8 +138,8 @@ t.test('D56 D58 D59 D60 D61 lies in the answer are refused, and recorded', async
 
 t.test('K143 at the sign-in a key that is there and one that is not are refused alike', async (t) => {
   const kate = await keys.person('kate')
-  const stranger = { ...kate, visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
-  const thief = { ...stranger, key: Object.assign(new SoftKey(keys.origin), { id: kate.key.id }) }
+  const stranger = { ...kate, visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
+  const thief = { ...stranger, key: Object.assign(new FakeAuthenticator(keys.origin), { id: kate.key.id }) }
   const heard = new Set<string>()
   for (const [holder, lie] of [
     [stranger, {}],
@@ -185,9 +188,9 @@ t.test('D62 a counter that does not grow is refused and recorded', async (t) => 
 
 t.test('D61 D67 hostile registrations end as 4xx, and the hub lives', async (t) => {
   await keys.hub.api('POST', '/users', { name: 'hank', roles: ['strict'] })
-  const hank = { name: 'hank', visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
+  const hank = { name: 'hank', visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
   const token = await keys.link('hank', { sign_in: true })
-  const lies: Lie[] = [
+  const lies: ResponseChanges[] = [
     { type: 'webauthn.get' },
     { origin: keys.hub.appUrl('vault') },
     { crossOrigin: true },
@@ -226,7 +229,7 @@ t.test('D61 D67 hostile registrations end as 4xx, and the hub lives', async (t) 
 
 t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => {
   const ida = await keys.person('ida')
-  const spare = { ...ida, visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
+  const spare = { ...ida, visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
   const [late, revoked] = [await keys.link('ida'), await keys.link('ida')]
   const listed = await keys.hub.api<{ id: string; kind: string }[]>('GET', '/users/ida/mfa')
   t.strictSame(
@@ -241,7 +244,7 @@ t.test('D66 links: once, 15 minutes, revocable, for one identity', async (t) => 
   )
   const made = await Promise.all(
     asked.map(({ ceremony, options }) => {
-      const response = new SoftKey(keys.origin).create(options)
+      const response = new FakeAuthenticator(keys.origin).create(options)
       return keys.post(spare.visitor, '/web/enrol/finish', { token: race, name: 'K', ceremony, response })
     }),
   )
@@ -267,7 +270,7 @@ t.test(
     const lastLogin = async () =>
       (await keys.hub.api<{ last_login: string | null }>('GET', '/users/lea')).last_login
     await keys.hub.api('POST', '/users', { name: 'lea', roles: ['strict'] })
-    const lea = { name: 'lea', visitor: keys.hub.visitor(), key: new SoftKey(keys.origin) }
+    const lea = { name: 'lea', visitor: keys.hub.visitor(), key: new FakeAuthenticator(keys.origin) }
     const token = await keys.link('lea', { sign_in: true })
     t.equal(await lastLogin(), null)
     t.equal((await keys.enrol(lea, token)).status, 303)
@@ -298,7 +301,7 @@ t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) 
     code: 'last_key',
   })
   t.match(await beginKey({ permit: allowed }), { status: 400, code: 'challenge_spent' })
-  const second = new SoftKey(keys.origin)
+  const second = new FakeAuthenticator(keys.origin)
   const { ceremony, options } = await beginKey({ permit: await permit() })
   const body = { ceremony, response: second.create(options), name: 'Second' }
   t.equal((await keys.post(jane.visitor, '/web/account/keys/finish', body)).status, 200)
@@ -318,8 +321,8 @@ t.test('D66 changing keys takes a fresh sign-in and an existing key', async (t) 
 
 t.test('D66 a key that its owner removes takes along what it has opened, and nothing else', async (t) => {
   const lena = await keys.person('lena')
-  const second = new SoftKey(keys.origin)
-  const permitWith = async (key: SoftKey) => {
+  const second = new FakeAuthenticator(keys.origin)
+  const permitWith = async (key: FakeAuthenticator) => {
     const asked = await keys.post(lena.visitor, '/web/account/confirm/begin', {})
     const body = { ceremony: asked.ceremony, response: key.get(asked.options) }
     return (await keys.post(lena.visitor, '/web/account/confirm/finish', body)).permit
@@ -346,7 +349,7 @@ t.test('D66 a key that its owner removes takes along what it has opened, and not
   for (const one of all) await enterApp(one)
   const admitted = '502 agent_none'
   t.same(await Promise.all(all.map(ask)), [admitted, admitted, admitted])
-  const { session_id: terminal } = await login(keys.hub, {}, elsewhere.visitor)
+  const { session_id: terminal } = await programLogin(keys.hub, {}, elsewhere.visitor)
   const terminals = async () =>
     (await keys.hub.api<{ id: string }[]>('GET', '/sessions')).filter(({ id }) => id === terminal).length
   t.equal(await terminals(), 1)
@@ -389,7 +392,7 @@ t.test('D66 a key that is on its way while all are reset does not arrive', async
   })
   const { ceremony, options } = await keys.post(nora.visitor, '/web/account/keys/begin', { permit })
   before.write = () => keys.hub.api('DELETE', '/users/nora/mfa')
-  const body = { ceremony, response: new SoftKey(keys.origin).create(options), name: 'Late' }
+  const body = { ceremony, response: new FakeAuthenticator(keys.origin).create(options), name: 'Late' }
   t.match(await keys.post(nora.visitor, '/web/account/keys/finish', body), {
     status: 401,
     code: 'login_required',

@@ -1,10 +1,13 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import type { Answer, FakeIssuer, TestHub, Visitor } from '../../../core/testing/index.ts'
+import type { FakeIssuer } from './fake-issuer.ts'
+import type { TestHub } from './test-hub.ts'
+import type { Answer, Visitor } from './visitor.ts'
 
+/** The public key as the hub takes it. */
 export const publicPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string
 
-/** Registers the provider, roles by group, and one role for each name of `roles`. */
-export async function addProvider(
+/** Registers roles and the connector `sso` for a `FakeIssuer`, whose groups become roles of the same name. */
+export async function connectIssuer(
   hub: TestHub,
   issuer: FakeIssuer,
   roles: Readonly<Record<string, object>>,
@@ -24,25 +27,26 @@ export async function addProvider(
   })
 }
 
-export interface Proof {
+interface Proof {
   readonly code: string
   readonly verifier: string
 }
 
-/** What a person does for msh in any browser: signs in, reads who asks, says yes, and reads the code. */
+/** Allows msh to sign in, in a browser without a redirect to this machine, and reads the code. */
 export async function allowCommandLine(hub: Pick<TestHub, 'url'>, visitor: Visitor): Promise<Proof> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const page = await visitor.open(
     `${hub.url}/web/cli?challenge=${challenge}&no_browser=1&host=laptop&program=msh`,
   )
-  const said = await visitor.submit(page, /\/web\/cli/)
-  const [, code] = /class="code">([\w-]+)</.exec(said.text) ?? []
-  if (code === undefined) throw new Error(`no code: ${said.status} ${said.text.slice(0, 400)}`)
+  const shown = await visitor.submit(page, /\/web\/cli/)
+  const [, code] = /class="code">([\w-]+)</.exec(shown.text) ?? []
+  if (code === undefined) throw new Error(`no code: ${shown.status} ${shown.text.slice(0, 400)}`)
   return { code, verifier }
 }
 
-export interface Issued {
+/** The response of the hub to a program that has signed in. */
+interface IssuedCertificate {
   readonly certificate: string
   readonly hub_ca: string
   readonly user: string
@@ -53,7 +57,15 @@ export interface Issued {
   readonly token: string
 }
 
-export function askCertificate(hub: Pick<TestHub, 'url'>, visitor: Visitor, body: object): Promise<Answer> {
+/** A certificate with its private key, PKCS #8 PEM. */
+export type ProgramLogin = IssuedCertificate & { readonly key: string }
+
+/** Exchanges a code and a public key for a certificate. */
+export function requestCertificate(
+  hub: Pick<TestHub, 'url'>,
+  visitor: Visitor,
+  body: object,
+): Promise<Answer> {
   return visitor.fetch(`${hub.url}/v1/webapi/user-certs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -61,19 +73,19 @@ export function askCertificate(hub: Pick<TestHub, 'url'>, visitor: Visitor, body
   })
 }
 
-/** A whole `msh login`: key, browser, certificate. The visitor is the browser, which may be signed in already. */
-export async function login(
+/** A login as msh does it: key, browser, certificate. `visitor` is the browser, which may be signed in already. */
+export async function programLogin(
   hub: Pick<TestHub, 'url' | 'visitor'>,
   more: object = {},
   visitor: Visitor = hub.visitor(),
-): Promise<Issued & { readonly key: string }> {
+): Promise<ProgramLogin> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const proof = await allowCommandLine(hub, visitor)
-  const answer = await askCertificate(hub, hub.visitor(), {
+  const response = await requestCertificate(hub, hub.visitor(), {
     ...proof,
     public_key: publicPem(publicKey),
     ...more,
   })
-  if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
-  return { ...JSON.parse(answer.text), key: privateKey.export({ type: 'pkcs8', format: 'pem' }) }
+  if (response.status !== 200) throw new Error(`${response.status} ${response.text}`)
+  return { ...JSON.parse(response.text), key: privateKey.export({ type: 'pkcs8', format: 'pem' }) }
 }

@@ -1,0 +1,279 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { type ConformTest, inTime } from './conformance-test.ts'
+import { FakeIssuer } from './fake-issuer.ts'
+import { connectIssuer } from './program-login.ts'
+import { createTestAgent, type TestAgent } from './test-agent.ts'
+import { createTestHub, type PluginUnderTest, type TestHub } from './test-hub.ts'
+import type { Visitor } from './visitor.ts'
+
+/** A hub with an agent, and people who sign in at a provider. */
+export interface ProtocolBench {
+  readonly hub: TestHub
+  readonly agent: TestAgent
+  /** The provider of the connector `sso`. */
+  readonly issuer: FakeIssuer
+  /** Several suites use it: the last test of a suite leaves it running. */
+  readonly shared?: boolean
+  /** A new browser in which a person with these roles is signed in; `reaches` opens the apps of the suite. */
+  person(name: string, roles: readonly string[]): Promise<Visitor>
+  close(): Promise<void>
+}
+
+/** One attempt to connect to an app. */
+export interface ProtocolVisit {
+  readonly hub: TestHub
+  /** Name of the app. */
+  readonly app: string
+  /** The browser of the person, signed in; null for somebody without credentials. */
+  readonly visitor: Visitor | null
+}
+
+/** Inputs of `conformProtocol`. */
+export interface ConformProtocolOptions {
+  /** `spec.protocol` of the apps. */
+  readonly kind: string
+  /** The halves of the plugin; those of the agent if it dials the kind itself. */
+  readonly plugins?: readonly PluginUnderTest[]
+  readonly agentPlugins?: readonly PluginUnderTest[]
+  /** `spec.uri` of an app that listens on this port of 127.0.0.1. Default: `tcp://127.0.0.1:PORT`. */
+  readonly uri?: (port: number) => string
+  /** The app. Default: it echoes bytes and ends when its input ends. */
+  readonly app?: (socket: Socket) => void
+  /** Connects as a client of the protocol; rejects, or returns a stream that closes, if access is refused. */
+  readonly connect: (visit: ProtocolVisit) => Promise<Duplex>
+  /** The protocol's ALPN name, if it has its own: its connections must survive bytes of strangers. */
+  readonly alpn?: string
+  /** A running bench with the plugins. Default: a bench of this suite. The last test stops it, unless it is shared. */
+  readonly bench?: ProtocolBench
+}
+
+const BYTES = 256 << 10
+const DEADLINE_MS = 15_000
+/** How long a cut may take, including the notification of the hub by its database. */
+const CUT_MS = 5_000
+const POLL_MS = 20
+const ROLE = 'reaches'
+
+/** Starts a hub, an agent and a provider for `conformProtocol`. */
+export async function openProtocolBench(
+  plugins: readonly PluginUnderTest[] = [],
+  agentPlugins: readonly PluginUnderTest[] = [],
+): Promise<ProtocolBench> {
+  const issuer = await FakeIssuer.start()
+  const hub = await createTestHub({ plugins })
+  const agent = await createTestAgent(hub, { plugins: agentPlugins })
+  const nothing = { allow: { app_labels: { conform: 'nothing' } } }
+  await connectIssuer(hub, issuer, {
+    [ROLE]: { allow: { app_labels: { conform: 'yes' } } },
+    stranger: nothing,
+  })
+  return {
+    hub,
+    agent,
+    issuer,
+    async person(name, groups) {
+      issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
+      const visitor = hub.visitor()
+      await visitor.open(`${hub.signInUrl}/web/login?connector=sso`)
+      return visitor
+    },
+    async close() {
+      await agent.stop()
+      await hub.stop()
+      await issuer.close()
+    },
+  }
+}
+
+/**
+ * Checks a protocol, alone or with the app kind that it serves, in a running hub with an agent: it carries the bytes of
+ * those who are admitted, nobody else reaches the app, connections end when access ends, and each is recorded.
+ */
+export function conformProtocol(t: ConformTest, options: ConformProtocolOptions): void {
+  const { kind, uri = (port) => `tcp://127.0.0.1:${port}`, alpn } = options
+  const name = `conform-${kind}`
+  const sockets = new Set<Socket>()
+  const streams = new Set<Duplex>()
+  let connections = 0
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    connections += 1
+    sockets.add(socket)
+    socket.on('error', () => {}).once('close', () => sockets.delete(socket))
+    if (options.app) options.app(socket)
+    else socket.pipe(socket)
+  })
+  server.unref()
+  let opened: Promise<ProtocolBench> | undefined
+  const bench = () => {
+    opened ??= open()
+    return opened
+  }
+  async function open(): Promise<ProtocolBench> {
+    const own = options.bench ?? (await openProtocolBench(options.plugins, options.agentPlugins))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await own.hub.api('PUT', `/apps/${name}`, {
+      kind: 'app',
+      version: 'v1',
+      metadata: { name, labels: { conform: 'yes' } },
+      spec: { uri: uri(port), protocol: kind, agents: [own.agent.hostname] },
+    })
+    return own
+  }
+
+  /** Connects as a new person with these roles; null: as somebody without credentials. */
+  async function connect(roles: readonly string[] | null, user = `person-${randomBytes(4).toString('hex')}`) {
+    const { hub, person } = await bench()
+    const visitor = roles === null ? null : await person(user, roles)
+    const stream = await inTime(options.connect({ hub, app: name, visitor }), 'the connection', DEADLINE_MS)
+    // Of the previous test, if it failed.
+    for (const one of streams) one.destroy()
+    streams.add(stream.on('error', () => {}).once('close', () => streams.delete(stream)))
+    return { stream, user: `${user}@example.com` }
+  }
+  /** True if nobody is connected: the attempt failed, or its stream closes without reaching the app. */
+  async function isRefused(roles: readonly string[] | null): Promise<boolean> {
+    const before = connections
+    const attempt = await connect(roles).catch(() => null)
+    attempt?.stream.resume()
+    try {
+      if (attempt !== null) await closed(attempt.stream, 'the refused stream')
+    } finally {
+      attempt?.stream.destroy()
+    }
+    return connections === before
+  }
+  const round = async (stream: Duplex): Promise<boolean> => {
+    const sent = randomBytes(16)
+    stream.write(sent)
+    const [back] = await inTime(once(stream, 'data'), 'the echo', DEADLINE_MS)
+    return sent.equals(back as Buffer)
+  }
+  const appCloses = async (what: string) => {
+    const end = performance.now() + CUT_MS
+    while (sockets.size > 0) {
+      if (performance.now() > end) throw new Error(`${what}: the app's connection is still open`)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  t.test('it carries bytes whole in both directions', async (t) => {
+    const { stream } = await connect([ROLE])
+    const sent = randomBytes(BYTES)
+    const received = collect(stream, BYTES)
+    stream.write(sent)
+    t.ok((await inTime(received, 'the echo', DEADLINE_MS)).equals(sent), `${BYTES} bytes`)
+    stream.end()
+    stream.resume()
+    await appCloses('after the end')
+  })
+
+  t.test('nobody without access reaches the app', async (t) => {
+    t.ok(await isRefused(['stranger']), 'a person without a role for it')
+    t.ok(await isRefused(null), 'somebody without credentials')
+    const { hub } = await bench()
+    await hub.api('POST', `/apps/${name}/disable`)
+    t.ok(await isRefused([ROLE]), 'everybody while the app is disabled')
+    await hub.api('POST', `/apps/${name}/enable`)
+  })
+
+  t.test('a connection is cut at both ends when access ends', async (t) => {
+    const { hub } = await bench()
+    const { stream, user } = await connect([ROLE])
+    t.ok(await round(stream), 'it is open')
+    stream.resume()
+    await hub.api('POST', '/locks', { target: { user } })
+    await closed(stream, 'the stream of a locked user', CUT_MS)
+    await appCloses('of a locked user')
+    t.ok(true, 'with a lock')
+  })
+
+  t.test('the loss of one end closes the other', async (t) => {
+    const one = await connect([ROLE])
+    t.ok(await round(one.stream), 'it is open')
+    one.stream.destroy()
+    await appCloses('after the loss of the client')
+    const other = await connect([ROLE])
+    t.ok(await round(other.stream), 'it is open')
+    other.stream.resume()
+    for (const socket of sockets) socket.resetAndDestroy()
+    await closed(other.stream, 'the stream after a reset by the app')
+    t.ok(true, 'in both directions')
+  })
+
+  t.test('the use of the app is recorded with the person', async (t) => {
+    const { hub } = await bench()
+    const { stream, user } = await connect([ROLE])
+    await round(stream)
+    stream.end()
+    stream.resume()
+    const end = performance.now() + DEADLINE_MS
+    const uses = async () => {
+      const query = new URLSearchParams({ user, limit: '100' })
+      const events = await hub.api<{ type: string; app?: string }[]>('GET', `/audit?${query}`)
+      return events.filter(({ type, app }) => type.startsWith('app.') && app === name)
+    }
+    while ((await uses()).length === 0 && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    t.ok((await uses()).length > 0, `an event app.* with app ${name} and user ${user}`)
+  })
+
+  t.test('bytes of strangers end their connection, and nothing else', async (t) => {
+    if (alpn === undefined) return void t.ok(true, 'the hub parses the requests')
+    const { hub } = await bench()
+    const before = connections
+    const socket = connectTls({
+      ...{ host: '127.0.0.1', port: hub.ports.public, servername: new URL(hub.url).hostname },
+      ...{ ALPNProtocols: [alpn], rejectUnauthorized: false },
+    })
+    socket.on('error', () => {})
+    socket.resume()
+    socket.write(randomBytes(64 << 10))
+    await closed(socket, 'the connection of a stranger').finally(() => socket.destroy())
+    await hub.ready()
+    t.ok(connections === before, 'the hub is ready, and the app was not reached')
+  })
+
+  t.test('a hub stops although a connection is open', async (t) => {
+    const own = await bench()
+    const { stream } = await connect([ROLE])
+    await round(stream)
+    stream.resume()
+    server.close()
+    if (own.shared) return void stream.destroy()
+    await inTime(own.hub.stop(), 'the stop', DEADLINE_MS)
+    await closed(stream, 'the open stream')
+    const late = own.hub.log.filter((line) => /draining (timed out|failed)/.test(line))
+    t.ok(late.length === 0, late.join(' | ') || 'in the grace period')
+    await own.close()
+  })
+}
+
+/** The first `length` bytes, or those up to the end of the stream. */
+async function collect(stream: Duplex, length: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  await new Promise<void>((resolve) => {
+    const read = (chunk: Buffer) => {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size >= length) resolve()
+    }
+    stream.on('data', read).once('close', () => resolve())
+  })
+  stream.removeAllListeners('data')
+  return Buffer.concat(chunks)
+}
+
+/** Resolves when the hub has ended the stream: a client may still hold its own half open. */
+async function closed(stream: Duplex, what: string, ms = DEADLINE_MS): Promise<void> {
+  if (stream.destroyed || stream.readableEnded) return
+  const ended = new Promise<void>((resolve) => {
+    for (const event of ['end', 'close']) stream.once(event, () => resolve())
+  })
+  await inTime(ended, what, ms)
+}
