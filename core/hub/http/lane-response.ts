@@ -13,11 +13,16 @@ export interface ResponseLane {
   readonly closing: boolean
   /** The whole response has been written to the socket. */
   readonly onflushed: (error?: Error | null) => void
+  /** Holds writes back until the end of this pass of the event loop, or until `release`. */
+  hold(): void
+  release(): void
   hurry(): void
 }
 
 /** A body up to this size is copied behind its head, which costs less than a second write. */
 const COPIED_BYTES = 16 * 1024
+/** Chunks of this size arrive in bursts: all that arrive in one pass of the event loop are sent in one system call. */
+const BULK_BYTES = 8 * 1024
 const KEEP = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1_000}\r\n`
 const CLOSE = 'Connection: close\r\n'
 
@@ -74,7 +79,11 @@ export class LaneWriter implements LaneResponse {
   }
 
   write(chunk: Buffer): boolean {
-    return this.#over || this.#send(chunk, '')
+    if (this.#over) return true
+    if (chunk.length >= BULK_BYTES) this.#lane.hold()
+    if (this.#send(chunk, '')) return true
+    this.#lane.release()
+    return false
   }
 
   end(chunk: Buffer | null, trailers: readonly (readonly [string, string])[]): void {
@@ -82,6 +91,7 @@ export class LaneWriter implements LaneResponse {
     const last = this.#chunked ? `0\r\n${linesText(trailers.flat()) ?? ''}\r\n` : ''
     this.#send(chunk, last, this.#lane.onflushed)
     this.#over = true
+    this.#lane.release()
   }
 
   closeAfter(): void {
@@ -108,6 +118,7 @@ export class LaneWriter implements LaneResponse {
     const before = framed ? `${this.#head}${size.toString(16)}\r\n` : this.#head
     const after = framed ? `\r\n${last}` : last
     this.#head = ''
+    if (chunk !== null && before === '' && after === '') return socket.write(chunk, done)
     if (chunk === null || size <= COPIED_BYTES) {
       const bytes = Buffer.allocUnsafe(before.length + size + after.length)
       bytes.write(before, 0, 'latin1')

@@ -38,6 +38,7 @@ export class Lane {
   #heldBytes = 0
   #heldBy = Number.POSITIVE_INFINITY
   #hurried = false
+  #corked = false
   closing = false
   /** The client has sent a request. */
   served = false
@@ -74,6 +75,19 @@ export class Lane {
   hurry(): void {
     this.#hurried = true
     this.deadline = performance.now() + this.#server.limits.requestMs
+  }
+
+  hold(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.socket.cork()
+    setImmediate(this.release)
+  }
+
+  readonly release = (): void => {
+    if (!this.#corked) return
+    this.#corked = false
+    this.socket.uncork()
   }
 
   /** Stops reading; another part owns the connection now. */
