@@ -34,6 +34,11 @@ const PROGRAMS = [
   { name: 'tinyproxy', package: 'tinyproxy', found: () => existsSync('/usr/bin/tinyproxy') },
   { name: 'zsh', package: 'zsh', found: () => existsSync('/usr/bin/zsh') },
   { name: 'fish', package: 'fish', found: () => existsSync('/usr/bin/fish') },
+  {
+    name: 'systemd-sysusers',
+    package: 'systemd',
+    found: () => existsSync('/usr/bin/systemd-sysusers'),
+  },
   { name: 'faketime', package: 'faketime', found: () => existsSync('/usr/bin/faketime') },
 ]
 
