@@ -1,0 +1,90 @@
+/** The Helm chart, rendered by Go's own templates and checked against the schemas of Kubernetes. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse as render } from '@evertdespiegeleer/go-template'
+import Ajv from 'ajv'
+import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
+import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
+import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
+import { Service } from 'kubernetes-models/v1/Service'
+import t, { type Test } from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+import { loadConfig } from '../../core/hub/config/config-loader.ts'
+
+const chart = join(import.meta.dirname, '../../examples/kubernetes')
+const read = (file: string) => readFileSync(join(chart, file), 'utf8')
+const defaults = parse(read('values.yaml'))
+const isValid = new Ajv.default({ allErrors: true }).compile(JSON.parse(read('values.schema.json')))
+const models = { ConfigMap, Deployment, PodDisruptionBudget, Service, StatefulSet }
+
+interface Resource {
+  readonly kind: keyof typeof models
+  readonly metadata: { readonly name: string }
+  readonly data: Readonly<Record<string, string>>
+  readonly spec: Record<string, never>
+}
+
+async function resourcesOf(t: Test, template: string, values: object): Promise<readonly Resource[]> {
+  t.ok(isValid(values), JSON.stringify(isValid.errors))
+  const text = await render(read(`templates/${template}.yaml`), {
+    Values: values,
+    Release: { Name: 'demo' },
+  })
+  return parseAllDocuments(text).map((document) => {
+    t.strictSame(document.errors, [])
+    return document.toJS() as Resource
+  })
+}
+
+/** Throws if Kubernetes would refuse the resource. */
+const validate = (resource: Resource): void => new models[resource.kind](resource as never).validate()
+
+t.test('the hubs, their service, probes and disruption budget', async (t) => {
+  const resources = await resourcesOf(t, 'hub', defaults)
+  for (const resource of resources) validate(resource)
+  t.strictSame(
+    resources.map(({ kind }) => kind),
+    ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service'],
+  )
+  t.throws(() => validate({ ...resources[1]!, spec: { replicas: 'two' } as never }), 'the schema can fail')
+
+  const file = join(t.testdir({ 'mezhub.yaml': resources[0]!.data['mezhub.yaml']! }), 'mezhub.yaml')
+  const env = {
+    MEZITE_DATABASE_URL: 'postgres://mezite@db/mezite',
+    MEZITE_ENCRYPTION_KEY: `${'A'.repeat(43)}=`,
+  }
+  const missing = await loadConfig({ file, env }).catch((error) => error)
+  t.notMatch(`${missing.message}`, /unknown key/, 'every key is one of the hub')
+  t.match(`${missing.message}`, /tls\.crt/, 'only the certificate of the volume is missing')
+})
+
+t.test('a hub that only the cluster reaches has no policy for external traffic', async (t) => {
+  const values = { ...defaults, hub: { ...defaults.hub, serviceType: 'ClusterIP', replicas: 1 } }
+  const service = (await resourcesOf(t, 'hub', values)).at(-1)!
+  validate(service)
+  t.notOk('externalTrafficPolicy' in service.spec)
+})
+
+t.test('the agent keeps its identity in a volume', async (t) => {
+  t.strictSame(await resourcesOf(t, 'agent', defaults).then((all) => all.filter((one) => one !== null)), [])
+  const values = { ...defaults, agent: { ...defaults.agent, enabled: true } }
+  const resources = await resourcesOf(t, 'agent', values)
+  for (const resource of resources) validate(resource)
+  t.strictSame(
+    resources.map(({ kind }) => kind),
+    ['ConfigMap', 'StatefulSet'],
+  )
+})
+
+t.test('misspelt and dangerous values are refused', async (t) => {
+  const bad: readonly object[] = [
+    { replica: 2 },
+    { replicas: 0 },
+    { memory: '1Gi } }' },
+    { secretName: 'a: b' },
+    { serviceType: 'External' },
+  ]
+  for (const hub of bad)
+    t.notOk(isValid({ ...defaults, hub: { ...defaults.hub, ...hub } }), JSON.stringify(hub))
+})
