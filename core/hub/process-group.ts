@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
 import { createLog } from '../log/program-log.ts'
+import { reportServiceState } from '../log/service-state.ts'
 import { claimSocket } from './api-server/admin-socket.ts'
 import { formatAddress } from './config/address.ts'
 import type { HubConfig } from './config/hub-config.ts'
@@ -108,9 +109,13 @@ class ProcessGroup {
     const ready = await Promise.race([first.ready, stop.promise.then(() => true)])
     if (!ready) throw new MezError('MEZ_START_FAILED', `the first process ended: ${await first.ended}`)
     releaseStartupMemory()
-    if (signals === 0) for (let index = 1; index < this.#config.proxy.processes; index++) this.#start(index)
+    if (signals === 0) {
+      for (let index = 1; index < this.#config.proxy.processes; index++) this.#start(index)
+      void reportServiceState('READY=1', this.#log)
+    }
     const signal = await stop.promise
     this.#log.info({ signal }, 'draining all processes')
+    void reportServiceState('STOPPING=1', this.#log)
     await this.#stopAll()
     this.#log.info('all processes have stopped')
   }

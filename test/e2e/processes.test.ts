@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { FakeIssuer, freePort } from '../../core/testing/index.ts'
+import { startServiceManager } from '../log/service-manager.ts'
 import { until } from '../until.ts'
 import { connect, register } from './resources.ts'
 import { startAgent } from './start-agent.ts'
@@ -26,7 +27,9 @@ t.teardown(() => {
 
 // Nobody listens on the internal address as it is announced, so that links come only through the public port, and a
 // process can serve only those that another one passes on.
+const manager = startServiceManager(t.testdir())
 const site = await startSite(t, {
+  env: () => manager.env,
   config: { shutdown_grace: '2s' },
   proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePort()}` },
 })
@@ -134,6 +137,7 @@ t.test('SIGUSR2 replaces one process after the other, and no request fails', asy
 t.test('SIGTERM drains all; a parent that is killed takes its processes along', async (t) => {
   hub.program.signal('SIGTERM')
   t.equal(await hub.program.exited, 0)
+  t.strictSame(manager.states(), ['READY=1', 'STOPPING=1'], 'a process that was replaced did not count')
   await hub.restart()
   await until(() => pids().length === 2, 'both run')
   const all = pids()

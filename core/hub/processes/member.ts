@@ -35,7 +35,8 @@ export function startMember(index: number, { received, failed, ended }: MemberEv
   const closed = Promise.withResolvers<void>()
   const exited = Promise.withResolvers<string>()
   const child = fork(process.argv[1] ?? '', process.argv.slice(2), {
-    env: { ...process.env, MEZITE_PROCESS: String(index + 1) },
+    // The parent alone reports the state of the service.
+    env: { ...process.env, MEZITE_PROCESS: String(index + 1), NOTIFY_SOCKET: '' },
   })
   child.on('error', failed)
   child.on('message', (message, handle) => {
