@@ -94,8 +94,16 @@ async function runChecks(): Promise<readonly boolean[]> {
  * Files that take long, which must not begin when all others have ended. `database-faults` runs beside short ones: it has to
  * make more calls within the database's lock timeout than may wait.
  */
-const LONG =
-  /^test\/(e2e\/(?!database-faults)|agent\/mezd|hub\/(access\/gate|database|sessions\/many)|oclif-cli\/create|plugins\/(webauthn\/browser|transport))/
+const LONG = new RegExp(
+  `^test/(${[
+    'agent/(join|link-supervisor|mezd)',
+    'e2e/(?!database-faults)',
+    'examples/two-regions',
+    'hub/(access/gate|cluster|database|listener/balancers|sessions/many|tunnel/hostile)',
+    'oclif-cli/(create|private)',
+    'plugins/(audit-database|dashboard|oidc|tcp-apps|transport|webauthn)',
+  ].join('|')})`,
+)
 
 /** Files that share a process take longest. */
 const rank = (file: string): number => (/^test\/[^/]+$/.test(file) ? 2 : Number(LONG.test(file)))

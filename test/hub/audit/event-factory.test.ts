@@ -75,8 +75,9 @@ t.test('M159 hostile bytes are escaped, so that the original can still be told',
   t.equal(long, `${'x'.repeat(1_024)}…[+64512]`)
   t.notMatch(boundText(`${'x'.repeat(9)}😀`, 10), /\\ud/, 'a pair is not halved')
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 3_000 }), (text) => {
-      const escaped = boundText(text, 1_024)
+    // Any code units, with halves of pairs; a string of fast-check takes seconds to prepare for all code points.
+    fc.property(fc.uint16Array({ maxLength: 3_000 }), (units) => {
+      const escaped = boundText(String.fromCharCode(...units), 1_024)
       return !HOSTILE.test(escaped) && escaped.isWellFormed() && escaped.length < 8_000
     }),
   )
