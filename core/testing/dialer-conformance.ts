@@ -16,9 +16,12 @@ export interface ConformDialerOptions extends TestHostOptions {
   readonly unreachable: DialTarget
   /** A target that the dialer must leave to the agent. */
   readonly foreign: DialTarget
+  /** How long each step may take, in milliseconds. Default: 30 s. */
+  readonly deadlineMs?: number
 }
 
 const BYTES = 1 << 20
+const PAUSE_MS = 50
 
 /** A target for tests of dialers. Default: 2 s to connect, no TLS. */
 export const testTarget = (app: string, uri: string, changes: Partial<DialTarget> = {}): DialTarget => ({
@@ -28,9 +31,9 @@ export const testTarget = (app: string, uri: string, changes: Partial<DialTarget
 
 /** Checks a tap of the agent's `dial.open`: which targets it takes, and that its streams carry bytes like a socket. */
 export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: ConformDialerOptions): void {
-  const { echo, unreachable, foreign, ...host } = options
+  const { echo, unreachable, foreign, deadlineMs, ...host } = options
   const dial = async (target: DialTarget): Promise<Duplex | null> =>
-    inTime(createTestHost<'agent'>(plugin, host).calls.dial.open(target), 'dial.open')
+    inTime(createTestHost<'agent'>(plugin, host).calls.dial.open(target), 'dial.open', deadlineMs)
   const open = async (): Promise<Duplex> => {
     const stream = await dial(echo)
     if (stream === null) throw new Error(`the dialer did not take ${echo.uri} of ${echo.app}`)
@@ -49,7 +52,7 @@ export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: Confor
     const sent = randomBytes(BYTES)
     const received = buffer(stream)
     stream.end(sent)
-    t.ok((await inTime(received, 'the echo')).equals(sent), `${BYTES} bytes`)
+    t.ok((await inTime(received, 'the echo', deadlineMs)).equals(sent), `${BYTES} bytes`)
   })
 
   t.test('a paused stream holds back its bytes and loses none', async (t) => {
@@ -57,15 +60,16 @@ export function conformDialer(t: ConformTest, plugin: AnyPlugin, options: Confor
     stream.pause()
     const sent = randomBytes(BYTES)
     stream.end(sent)
-    await new Promise(setImmediate)
-    t.ok((await inTime(buffer(stream), 'the echo')).equals(sent), `${BYTES} bytes`)
+    // A stream that flows without a reader loses bytes in this time.
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    t.ok((await inTime(buffer(stream), 'the echo', deadlineMs)).equals(sent), `${BYTES} bytes`)
   })
 
   t.test('a destroyed stream closes', async (t) => {
     const stream = await open()
     const closed = once(stream, 'close')
     stream.destroy()
-    await inTime(closed, 'the close')
+    await inTime(closed, 'the close', deadlineMs)
     t.ok(stream.destroyed, 'closed')
   })
 

@@ -2,16 +2,24 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { defineHubPlugin } from '../../core/index.ts'
+import {
+  type AuditEvent,
+  type AuditSink,
+  defineAgentPlugin,
+  defineHubPlugin,
+  Type,
+} from '../../core/index.ts'
 import {
   type ConformTest,
+  conformAuditSink,
   conformDialer,
   conformPackage,
+  conformPlugin,
   conformPolicy,
   conformTest,
   testTarget,
@@ -79,6 +87,131 @@ t.test('a dialer', async (t) => {
     'it leaves other targets to the agent',
     'a target that cannot be reached is an error in time',
   ])
+})
+
+t.test('a dialer whose streams lose bytes or stay open', async (t) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) =>
+    socket
+      .unref()
+      .on('error', () => {})
+      .pipe(socket),
+  ).unref()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const dialer = (flaw: 'none' | 'no-half-close' | 'flows' | 'stays-open') =>
+    defineAgentPlugin({
+      name: 'dialer',
+      api: 1,
+      summary: 'Dials',
+      setup({ tap }) {
+        tap.dial.open(async ({ app }) => {
+          if (app === 'foreign') return null
+          const to = {
+            host: '127.0.0.1',
+            port: app === 'echo' ? port : 1,
+            allowHalfOpen: flaw !== 'no-half-close',
+          }
+          const socket = connect(to)
+          await once(socket, 'connect')
+          if (flaw === 'no-half-close') socket.once('finish', () => socket.destroy())
+          if (flaw === 'flows') socket.pause = () => socket.resume()
+          if (flaw === 'stays-open') socket.unref()._destroy = () => {}
+          return socket
+        })
+      },
+    })
+  const whole = 'bytes arrive whole in both directions, and after the end of the input'
+  const FLAWS = {
+    none: [],
+    'no-half-close': [whole, 'a paused stream holds back its bytes and loses none'],
+    flows: ['a paused stream holds back its bytes and loses none'],
+    'stays-open': ['a destroyed stream closes'],
+  } as const
+  for (const [flaw, expected] of Object.entries(FLAWS)) {
+    const failed = await failuresOf((t) =>
+      conformDialer(t, dialer(flaw as keyof typeof FLAWS), {
+        echo: testTarget('echo', 'http://127.0.0.1:1'),
+        unreachable: testTarget('gone', 'http://127.0.0.1:1'),
+        foreign: testTarget('foreign', 'http://127.0.0.1:1'),
+        deadlineMs: 500,
+      }),
+    )
+    t.strictSame(failed, expected, flaw)
+  }
+})
+
+t.test('a plugin', async (t) => {
+  let setups = 0
+  const plugin = (flaw: string) =>
+    defineHubPlugin({
+      name: 'plugin',
+      api: 1,
+      summary: flaw === 'summary' ? ' ' : 'A plugin',
+      config: Type.Object({ at: Type.Optional(Type.Integer()) }, { additionalProperties: flaw === 'keys' }),
+      setup({ tap, log }) {
+        setups += 1
+        if (flaw === 'warns') log.warn('careful')
+        if (flaw !== 'shares' || setups % 2 === 0) tap.access.decide(() => {}, { pure: true })
+        if (flaw !== 'stops-badly') return
+        tap.lifecycle.stop(() => {
+          throw new Error('there is nothing to stop')
+        })
+      },
+    })
+  const FLAWS = {
+    none: [],
+    summary: ['the definition is valid'],
+    keys: ['misspelled keys of its configuration are rejected'],
+    warns: ['setup works twice in one process and shares nothing'],
+    shares: ['setup works twice in one process and shares nothing'],
+    'stops-badly': ['it starts and stops, and stops without a start and twice'],
+  } as const
+  for (const [flaw, expected] of Object.entries(FLAWS)) {
+    setups = 0
+    const failed = await failuresOf((t) => conformPlugin(t, plugin(flaw), { refused: [{ at: 'noon' }] }))
+    t.strictSame(failed, expected, flaw)
+  }
+  const accepts = await failuresOf((t) => conformPlugin(t, plugin('none'), { refused: [{ at: 12 }] }))
+  t.strictSame(accepts, ['misspelled keys of its configuration are rejected'])
+})
+
+t.test('an audit sink', async (t) => {
+  const FLAWS = {
+    none: [],
+    'no-name': ['it has a name and a guarantee'],
+    'loses-types': ['a written batch can be read, with every kind of value'],
+    'loses-last': [
+      'a written batch can be read, with every kind of value',
+      'full batches in a row lose, duplicate and reorder nothing',
+      'a batch that comes again after its response was lost is stored once',
+    ],
+    'repeats-batches': ['a batch that comes again after its response was lost is stored once'],
+    'refuses-nothing': ['an empty batch and an empty flush succeed'],
+  } as const
+  const open = (flaw: string) => async () => {
+    const batches = new Map<unknown, string>()
+    const sink: AuditSink = {
+      name: flaw === 'no-name' ? 'No Name' : 'memory',
+      guarantee: 'enforced',
+      async write(lines, batch) {
+        if (lines === '' && flaw === 'refuses-nothing') throw new Error('there are no lines')
+        batches.set(flaw === 'repeats-batches' ? Symbol() : batch, lines)
+      },
+      async flush() {},
+    }
+    const read = async () => {
+      const lines = [...batches.values()].join('').split('\n').filter(Boolean)
+      const events = lines.map((line) => JSON.parse(line) as AuditEvent)
+      if (flaw === 'loses-types')
+        return events.map((one) => ('status' in one ? { ...one, status: '200' } : one))
+      return flaw === 'loses-last' ? events.slice(0, -1) : events
+    }
+    return { sink, read, close: async () => {} }
+  }
+  for (const [flaw, expected] of Object.entries(FLAWS))
+    t.strictSame(await failuresOf((t) => conformAuditSink(t, open(flaw))), expected, flaw)
 })
 
 t.test('a package', async (t) => {
