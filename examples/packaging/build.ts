@@ -85,7 +85,7 @@ async function compile(
   await run(compiler, ['-p', project, '--singleThreaded'], root)
   // Modules read the files for browsers beside them.
   for (const file of globSync('*/**/browser/*', { cwd: folder, exclude: ['dist/**', '**/node_modules/**'] }))
-    cpSync(join(folder, file), join(folder, 'dist', file))
+    cpSync(join(folder, file), join(output, file))
   if (!modulesOnly && manifest.scripts?.build) await run('npm', ['run', '--silent', 'build'], folder)
 }
 

@@ -88,11 +88,11 @@ function writePlugin(options: {
   const templates = join(packageFolder, 'templates', kind)
   const files = readdirSync(templates).map((file) => {
     const text = readFileSync(join(templates, file), 'utf8').replaceAll(PLACEHOLDER, name)
-    return javascript
+    return javascript && file.endsWith('.ts')
       ? ([file.replace(/\.ts$/, '.js'), asJavaScript(text)] as const)
       : ([file, text] as const)
   })
-  const sources = files.map(([file]) => file).filter((file) => !file.includes('.test.'))
+  const sources = files.map(([file]) => file).filter((file) => !/\.test\.|\.yaml$/.test(file))
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text)
   mkdirSync(folder, { recursive: true })
   for (const [file, text] of files) write(file, text)
@@ -135,19 +135,25 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
   const exports = Object.fromEntries(
     sources.map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
   )
+  // `mezhub dev` reads sources in TypeScript without a build.
+  const dev = `mezhub dev --plugin .${existsSync(join(packageFolder, 'templates', kind, 'dev.yaml')) ? ' --config dev.yaml' : ''}`
   const commands = { strategy: 'pattern', target: javascript ? '.' : './dist', globPatterns: ['hello.js'] }
   return {
     name: `mezite-plugin-${name}`,
     ...{ version: '0.1.0', description: `A plugin of Mezite that ${KINDS[kind]}`, type: 'module' },
     ...{ license: 'UNLICENSED', engines: { node: '>=24' }, exports },
     files: javascript ? sources : ['dist'],
-    scripts: { ...(javascript ? {} : { build: 'tsc' }), test: 'node --test' },
+    scripts: {
+      ...(javascript ? {} : { build: 'tsc' }),
+      test: 'node --test',
+      ...(kind === 'command' ? {} : { dev }),
+    },
     ...(kind === 'command' ? { oclif: { topicSeparator: ' ', commands } } : {}),
     peerDependencies: { [main]: version },
     devDependencies: {
       [main]: version,
-      // The kit for tests runs a real hub.
-      ...(kind === 'command' ? {} : { '@mezite/hub': version }),
+      // The kit for tests and `mezhub dev` run a real hub and a real agent.
+      ...(kind === 'command' ? {} : { '@mezite/hub': version, '@mezite/agent': version }),
       ...(javascript ? {} : { '@types/node': '^24.0.0', typescript: '>=5.9' }),
     },
   }
@@ -164,7 +170,13 @@ A plugin of Mezite that ${KINDS[kind]}.
 
     npm install${javascript ? '' : '\n    npm run build'}
     npm test
-
+${
+  kind === 'command'
+    ? ''
+    : `
+\`npm run dev\` runs a hub with the plugin on this machine, prints a link that signs you in, and restarts when a file changes.
+`
+}
 Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:
 
 ${use}`

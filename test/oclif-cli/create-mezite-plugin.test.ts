@@ -1,9 +1,8 @@
-/** `npm create mezite-plugin`: each kind compiles, and passes its own tests, in TypeScript and in JavaScript. */
-import { execFile, spawnSync } from 'node:child_process'
+/** `npm create mezite-plugin`: each kind compiles. `test/packaging/packages.test.ts` runs their tests from packed packages. */
+import { spawnSync } from 'node:child_process'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 import { root } from '../read-imports.ts'
@@ -62,17 +61,4 @@ t.test('they compile', (t) => {
   )
   t.equal(stdout, '')
   t.end()
-})
-
-t.test('they pass their own tests', async (t) => {
-  const { NODE_TEST_CONTEXT: _, TAP: __, ...env } = process.env
-  const written = globSync(['ts-*/*.test.ts', 'mezite-plugin-js-*/*.test.js'], { cwd: parent })
-  t.equal(written.length, 2 * kinds.length)
-  // The tests of a sign-in start a hub, which once is enough. One process loads the core once.
-  const files = written.filter((file) => !file.includes('js-sign-in'))
-  const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: parent, env }).catch(
-    (error) => error,
-  )
-  t.match(stdout, /^# fail 0$/m, stdout)
 })

@@ -1,7 +1,8 @@
 /** The packages as they are published, in a folder that knows nothing of the repository. */
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { build } from '../../examples/packaging/build.ts'
 import { debianPackages, writeDebianPackage } from '../../examples/packaging/debian-packages.ts'
@@ -23,7 +25,9 @@ import { writeExecutables } from '../../examples/packaging/executables.ts'
 import { bumped, releasedChangelog, withVersion } from '../../examples/packaging/release.ts'
 import { stageAll } from '../../examples/packaging/staging.ts'
 import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.ts'
+import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 
+const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
 const folder = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
 const modules = join(folder, 'node_modules')
 t.teardown(() => rmSync(folder, { recursive: true }))
@@ -36,6 +40,10 @@ for (const name of readdirSync(join(root, 'node_modules'))) {
 await build({
   modulesOnly: true,
   outputOf: ({ manifest }) => join(modules, manifest.name, 'dist'),
+})
+// `npm test` has built the scripts of the dashboard.
+cpSync(join(root, 'plugins/dashboard/dist/web'), join(modules, '@mezite/plugin-dashboard/dist/web'), {
+  recursive: true,
 })
 stageAll(modules)
 
@@ -68,6 +76,39 @@ t.test('the four programs and the generator of plugins run', (t) => {
   t.end()
 })
 
+t.test('generated plugins of every kind pass their own tests, and load', async (t) => {
+  const kinds = Object.keys(KINDS)
+  for (const kind of kinds) {
+    t.equal(run('create-mezite-plugin', `ts-${kind}`, '--kind', kind).status, 0)
+    t.equal(run('create-mezite-plugin', `js-${kind}`, '--kind', kind, '--javascript').status, 0)
+  }
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
+  const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: folder })
+  t.equal(written.length, 2 * kinds.length)
+  // The tests of a sign-in start a hub, which once is enough. One process loads the core once.
+  const files = written.filter((file) => !file.includes('js-sign-in'))
+  const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env }).catch(
+    (error) => error,
+  )
+  t.match(stdout, /^# fail 0$/m, stdout)
+  for (const [program, side, settings] of [
+    ['mezhub', 'hub', `data_dir: data\nproxy: ${PROXY}\n`],
+    ['mezd', 'agent', 'proxy_addr: hub.localhost:443\ndata_dir: agent\n'],
+  ] as const) {
+    const plugins = kinds
+      .filter((kind) => existsSync(join(folder, `js-${kind}/${side}.js`)))
+      .map((kind) => {
+        const config = join(folder, `js-${kind}/dev.yaml`)
+        const lines = existsSync(config) ? readFileSync(config, 'utf8').trimEnd().split('\n') : []
+        return `  ./js-${kind}:\n${lines.map((line) => `    ${line}\n`).join('')}`
+      })
+    writeFileSync(join(folder, `${side}.yaml`), `${settings}plugins:\n${plugins.join('')}`)
+    const { status, output } = run(program, 'config', 'check', '--config', `${side}.yaml`)
+    t.equal(status, 0, output)
+  }
+})
+
 t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {
   const plugin = join(modules, 'mezite-plugin-curfew')
   mkdirSync(plugin)
@@ -83,8 +124,7 @@ export default defineHubPlugin({ name: 'curfew', api: 1, summary: 'Denies', setu
 } })
 `,
   )
-  const proxy = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
-  writeFileSync(join(folder, 'mezhub.yaml'), `data_dir: data\nproxy: ${proxy}\nplugins: { curfew: }\n`)
+  writeFileSync(join(folder, 'mezhub.yaml'), `data_dir: data\nproxy: ${PROXY}\nplugins: { curfew: }\n`)
   const { status, output } = run('mezhub', 'config', 'check', '--config', 'mezhub.yaml')
   t.equal(status, 0, output)
   t.match(output, /is valid; it loads \d+ plugins/)

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { conformPlugin, conformTest, createTestHub } from '@mezite/core/testing'
+import { conformPlugin, conformSignIn, conformTest, type SignInVisit } from '@mezite/core/testing'
 import plugin from './hub.ts'
 
 const sha256 = createHash('sha256').update('secret').digest('hex')
@@ -9,17 +8,13 @@ const config = { people: [{ name: 'alice', sha256, roles: ['access'] }] }
 const use = { signInDesk: {}, users: {} }
 conformPlugin(conformTest(test), plugin, { config, use, refused: [{}, { people: [{ name: 'alice' }] }] })
 
-test('the right password signs in, and a wrong one does not', async (t) => {
-  const hub = await createTestHub({ plugins: [{ plugin, config }] })
-  t.after(() => hub.stop())
-  const visitor = hub.visitor()
-  const as = (password: string) => {
+const as =
+  (password: string) =>
+  ({ visitor, url }: SignInVisit) => {
     const credentials = Buffer.from(`alice:${password}`).toString('base64')
-    return visitor.open(`${hub.url}/web/login`, { headers: { authorization: `Basic ${credentials}` } })
+    return visitor.open(url, { headers: { authorization: `Basic ${credentials}` } })
   }
-  const me = async () => (await visitor.fetch(`${hub.url}/v1/webapi/me`)).status
-  assert.equal((await as('wrong')).status, 401)
-  assert.equal(await me(), 401)
-  assert.equal((await as('secret')).status, 200)
-  assert.equal(await me(), 200)
+conformSignIn(conformTest(test), plugin, {
+  ...{ config, choice: 'my-plugin', user: 'alice' },
+  ...{ signIn: as('secret'), fail: as('wrong') },
 })
