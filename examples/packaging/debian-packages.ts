@@ -55,6 +55,7 @@ export const debianPackages = {
     depends: `${NODE} (= VERSION), ${SYSUSERS}`,
     service: {
       name: 'mezhub',
+      files: ['mezhub.yaml'],
       user: 'mezite',
       dataFolder: '/var/lib/mezite',
       description: 'Mezite hub',
@@ -69,6 +70,7 @@ export const debianPackages = {
     depends: `${NODE} (= VERSION), ${SYSUSERS}`,
     service: {
       name: 'mezd',
+      files: ['mezd.yaml', 'join-token'],
       user: 'mezite-agent',
       dataFolder: '/var/lib/mezite-agent',
       description: 'Mezite agent',

@@ -4,8 +4,10 @@ import type { LicenseText } from './program-files.ts'
 
 /** A service that a package installs. */
 export interface Service {
-  /** Of the unit, of the program, and of the file in `/etc/mezite` without its ending. */
+  /** Of the unit and of the program. */
   readonly name: string
+  /** In `/etc/mezite`, written by `init`: they may contain secrets. */
+  readonly files: readonly string[]
   /** System user and group. */
   readonly user: string
   readonly dataFolder: string
@@ -13,7 +15,12 @@ export interface Service {
 }
 
 /** Maintainer scripts work in the folder `DPKG_ROOT`, which is empty when the system itself is changed. */
-export const maintainerScripts = ({ name, user, dataFolder }: Service): Readonly<Record<string, string>> => ({
+export const maintainerScripts = ({
+  name,
+  files,
+  user,
+  dataFolder,
+}: Service): Readonly<Record<string, string>> => ({
   postinst: `#!/bin/sh
 set -e
 
@@ -44,8 +51,12 @@ if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
 fi
 if [ "$1" = purge ]; then
   # The user ${user} stays, so that no other user gets its number and with it files that are left.
-  rm -rf "$DPKG_ROOT${dataFolder}"
-  rm -f "$DPKG_ROOT/etc/mezite/${name}.yaml"
+  if [ -d "$DPKG_ROOT${dataFolder}" ]; then
+    find "$DPKG_ROOT${dataFolder}" -xdev -mindepth 1 -delete
+    # It may be a volume of its own.
+    rmdir "$DPKG_ROOT${dataFolder}" 2> /dev/null || true
+  fi
+  rm -f ${files.map((file) => `"$DPKG_ROOT/etc/mezite/${file}"`).join(' ')}
   [ -n "$DPKG_ROOT" ] || ! command -v deb-systemd-helper > /dev/null || deb-systemd-helper purge ${name}.service > /dev/null || true
 fi
 `,

@@ -184,7 +184,8 @@ t.test('the Debian package of the agent is installed, removed and purged', async
   t.match(started, { status: 0, stdout: /^mezd \d/ })
 
   for (const path of ['var/lib/mezite-agent', 'etc/mezite']) mkdirSync(join(root, path), { recursive: true })
-  for (const path of ['var/lib/mezite-agent/key', 'etc/mezite/mezd.yaml']) writeFileSync(join(root, path), '')
+  for (const path of ['var/lib/mezite-agent/key', 'etc/mezite/mezd.yaml', 'etc/mezite/join-token'])
+    writeFileSync(join(root, path), '')
   dpkg('--remove', 'mezd')
   t.notOk(there('usr/bin/mezd'))
   t.notOk(there('usr/lib/mezd'), 'no file is left behind')
