@@ -12,6 +12,7 @@ import {
   MezError,
   messageOf,
   printError,
+  releaseStartupMemory,
   reportCrash,
   reportServiceState,
   systemClock,
@@ -174,6 +175,7 @@ async function start(args: readonly string[]): Promise<void> {
   const late = new AbortController()
   await Promise.race([linked, setTimeout(READY_MS, undefined, { signal: late.signal })])
   late.abort()
+  releaseStartupMemory()
   if (signals === 0) await reportServiceState('READY=1', log)
   await linked
 }

@@ -1,9 +1,9 @@
+import { releaseStartupMemory } from '../kernel/startup-memory.ts'
 import { reportCrash } from '../loader/crash-report.ts'
 import { reportServiceState } from '../log/service-state.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
 import { joinGroup } from './processes/group-member.ts'
-import { releaseStartupMemory } from './startup-memory.ts'
 
 /** On a terminal a person waits for the hub to stop, and there is no balancer. */
 const withoutDelay = (config: HubConfig): HubConfig =>

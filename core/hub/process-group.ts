@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { MezError, messageOf } from '../kernel/error.ts'
 import type { Log } from '../kernel/log.ts'
+import { releaseStartupMemory } from '../kernel/startup-memory.ts'
 import { createLog } from '../log/program-log.ts'
 import { reportServiceState } from '../log/service-state.ts'
 import { claimSocket } from './api-server/admin-socket.ts'
@@ -10,7 +11,6 @@ import type { HubConfig } from './config/hub-config.ts'
 import { isValidConfig, type Member, startMember } from './processes/member.ts'
 import type { ToParent } from './processes/messages.ts'
 import { bindPath, bindPort, type Handle, type Port } from './processes/node-handles.ts'
-import { releaseStartupMemory } from './startup-memory.ts'
 
 /** The longest time between two starts of a process that keeps ending. */
 const MOST_BACKOFF_MS = 30_000
