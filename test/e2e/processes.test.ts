@@ -27,10 +27,16 @@ t.teardown(() => {
 
 // Nobody listens on the internal address as it is announced, so that links come only through the public port, and a
 // process can serve only those that another one passes on.
+<<<<<<< HEAD
 const manager = startServiceManager(t.testdir())
 const site = await startSite(t, {
   env: () => manager.env,
   config: { shutdown_grace: '2s' },
+=======
+const records = t.testdir()
+const site = await startSite(t, {
+  config: { shutdown_grace: '2s', plugins: { 'audit-file': { path: join(records, 'audit.jsonl') } } },
+>>>>>>> 460d423 (Count the processes that a scrape reads, and test that each keeps an audit file of its own)
   proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePort()}` },
 })
 const hub = await site.startHub('hub')
@@ -60,7 +66,11 @@ const pids = (): readonly number[] =>
     .map(Number)
 const hubs = async () => (await api<{ hubs: { id: string }[] }>('GET', '/status')).hubs.map(({ id }) => id)
 const metric = async (line: string): Promise<number> => {
-  const text = await (await fetch(`http://127.0.0.1:${hub.diagnosticsPort}/metrics`)).text()
+  let text = ''
+  await until(async () => {
+    text = await (await fetch(`http://127.0.0.1:${hub.diagnosticsPort}/metrics`)).text()
+    return text.includes('\nmezite_processes 2\n')
+  }, 'a scrape reads both processes')
   return Number(
     text
       .split('\n')
@@ -90,6 +100,14 @@ t.test('two processes serve one port, and each has a link of the agent', async (
   await complete()
   t.equal(pids().length, 2)
   t.match(await api('GET', '/status'), { agents: 1, attention: [] }, 'one status')
+  /** The hubs whose events are in the file. */
+  const writers = (name: string): ReadonlySet<string> => {
+    const lines = readFileSync(join(records, name), 'utf8').split('\n').slice(0, -1)
+    return new Set(lines.map((line) => (JSON.parse(line) as { hub: string }).hub))
+  }
+  await until(() => writers('audit.jsonl').size > 0 && writers('audit-2.jsonl').size > 0, 'both write')
+  const shared = [...writers('audit.jsonl')].filter((id) => writers('audit-2.jsonl').has(id))
+  t.strictSame(shared, [], 'each to an audit file of its own')
 })
 
 t.test('the metrics of both are added up, whichever process is asked', async (t) => {

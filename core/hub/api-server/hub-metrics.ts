@@ -41,6 +41,7 @@ export function createHubMetrics({ version, log }: { readonly version: string; r
     'version',
     'first',
   )
+  metrics.gauge('mezite_processes', 'Processes of this hub that the scrape reads', () => 1)
   const events = metrics.counters('mezite_audit_events_total', 'Audit events, including aggregated ones', [
     'type',
   ])
