@@ -27,16 +27,11 @@ t.teardown(() => {
 
 // Nobody listens on the internal address as it is announced, so that links come only through the public port, and a
 // process can serve only those that another one passes on.
-<<<<<<< HEAD
-const manager = startServiceManager(t.testdir())
+const records = t.testdir()
+const manager = startServiceManager(records)
 const site = await startSite(t, {
   env: () => manager.env,
-  config: { shutdown_grace: '2s' },
-=======
-const records = t.testdir()
-const site = await startSite(t, {
   config: { shutdown_grace: '2s', plugins: { 'audit-file': { path: join(records, 'audit.jsonl') } } },
->>>>>>> 460d423 (Count the processes that a scrape reads, and test that each keeps an audit file of its own)
   proxy: { processes: 2, internal_addr: `127.0.0.9:${await freePort()}` },
 })
 const hub = await site.startHub('hub')
