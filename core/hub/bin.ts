@@ -1,5 +1,5 @@
-import { releaseStartupMemory } from '../kernel/startup-memory.ts'
 import { reportCrash } from '../loader/crash-report.ts'
+import { releaseStartupMemory } from '../loader/startup-memory.ts'
 import { reportServiceState } from '../log/service-state.ts'
 import { runCli, startLog } from './cli.ts'
 import type { HubConfig } from './config/hub-config.ts'
