@@ -1,6 +1,5 @@
-import { CliError, type ResourceDocument } from '@mezite/cli'
+import { CliError, listOf, type Resource, type ResourceDocument } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { listOf, type Resource } from './resource.ts'
 
 /** The parts of an app that `apps register` and `apps update` can set without a file. */
 export const appFlags = {

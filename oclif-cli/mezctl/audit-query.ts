@@ -1,5 +1,4 @@
-import type { HubClient, Query } from '@mezite/cli'
-import { type Flat, listOf } from './resource.ts'
+import { type Flat, type HubClient, listOf, type Query } from '@mezite/cli'
 
 const PAGE = 500
 

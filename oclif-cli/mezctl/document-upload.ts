@@ -1,18 +1,21 @@
 import {
+  AdminCommand,
   CliError,
+  type Cut,
+  cutText,
   escapeText,
   type HubClient,
   invalidDocuments,
   path,
+  type Resource,
   type ResourceDocument,
   readDocuments,
   resolveSecrets,
+  resourceOf,
   withProgress,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand } from './admin-command.ts'
 import { reportNames, strictFlag } from './name-checks.ts'
-import { type Cut, cutText, type Resource, resourceOf } from './resource.ts'
 
 export interface PutResult {
   readonly name: string

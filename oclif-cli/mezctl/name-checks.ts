@@ -2,13 +2,16 @@ import {
   CliError,
   didYouMean,
   escapeText,
+  type Flat,
   type HubClient,
+  listOf,
+  nameOf,
   path,
+  type Resource,
   type ResourceDocument,
   suggest,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { type Flat, listOf, nameOf, type Resource } from './resource.ts'
 
 /** The flag of every command that checks names. */
 export const strictFlag = {

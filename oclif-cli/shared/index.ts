@@ -3,10 +3,22 @@
  *
  * @internal
  */
+export {
+  AdminCommand,
+  type AdminFlags,
+  type Column,
+  GetCommand,
+  ListCommand,
+  type Listing,
+  type Removal,
+  RemoveCommand,
+  yesFlag,
+} from './admin-command.ts'
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
+export { adminLogins } from './endpoint-choice.ts'
 export { type CallOptions, createHubClient, type HubClient, path, type Query } from './hub-client.ts'
 export {
   type HubEndpoint,
@@ -31,6 +43,16 @@ export {
   type ProfileStore,
 } from './profile-store.ts'
 export { type Commands, commandClasses, runProgram } from './program.ts'
+export {
+  type Cut,
+  count,
+  cutText,
+  type Flat,
+  listOf,
+  nameOf,
+  type Resource,
+  resourceOf,
+} from './resource.ts'
 export { showCell, showFields, showLabels, showTable } from './table.ts'
 export { confirm, withProgress } from './terminal.ts'
 export { escapeText } from './text-escaping.ts'

@@ -1,7 +1,5 @@
-import { escapeText, showCell, showTable } from '@mezite/cli'
+import { AdminCommand, escapeText, type Flat, listOf, showCell, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand } from '../admin-command.ts'
-import { type Flat, listOf } from '../resource.ts'
 
 const EFFECTS: Readonly<Record<string, string>> = {
   allow: 'may open',

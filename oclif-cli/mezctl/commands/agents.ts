@@ -1,7 +1,5 @@
-import { formatTime, path } from '@mezite/cli'
+import { type Flat, formatTime, GetCommand, ListCommand, path, RemoveCommand } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
-import type { Flat } from '../resource.ts'
 
 const args = { hostname: Args.string({ required: true, description: 'Host name of the agent' }) }
 

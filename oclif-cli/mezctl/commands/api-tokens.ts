@@ -1,9 +1,17 @@
-import { CliError, formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  type Flat,
+  formatTime,
+  ListCommand,
+  parseDurationSeconds,
+  path,
+  RemoveCommand,
+  showCell,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
-import type { Flat } from '../resource.ts'
 
 export class ApiTokensCreate extends AdminCommand {
   static override summary = 'Create a credential for a program that uses mezctl or the API'

@@ -1,8 +1,16 @@
-import { CliError, path, readDocuments, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  type AdminFlags,
+  CliError,
+  nameOf,
+  path,
+  type Resource,
+  readDocuments,
+  resourceOf,
+  showTable,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { AdminCommand, type AdminFlags } from '../admin-command.ts'
 import { type AppChange, agentFlag, appFlags, changedApp, fileFlag } from '../app-document.ts'
-import { nameOf, type Resource, resourceOf } from '../resource.ts'
 
 const TEST_DEADLINE_MS = 60_000
 

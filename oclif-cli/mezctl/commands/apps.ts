@@ -1,11 +1,26 @@
-import { CliError, confirm, escapeText, path, readDocuments, showCell, showLabels } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  confirm,
+  cutText,
+  escapeText,
+  GetCommand,
+  ListCommand,
+  nameOf,
+  path,
+  RemoveCommand,
+  type Resource,
+  readDocuments,
+  resourceOf,
+  showCell,
+  showLabels,
+  yesFlag,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { agentFlag, agentsIn, appFlags, appState, changedApp, fileFlag } from '../app-document.ts'
 import { PutCommand, putDocuments } from '../document-upload.ts'
 import { reportNames, strictFlag, unknownAgents } from '../name-checks.ts'
-import { cutText, nameOf, type Resource, resourceOf } from '../resource.ts'
 
 const name = Args.string({ required: true, description: 'Name of the app' })
 const hostname = Args.string({ required: true, description: 'Host name of the agent' })

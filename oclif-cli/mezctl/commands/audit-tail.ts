@@ -1,8 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { CliError, escapeText, type HubClient, showJsonLine, showYaml } from '@mezite/cli'
-import { AdminCommand } from '../admin-command.ts'
+import {
+  AdminCommand,
+  CliError,
+  escapeText,
+  type Flat,
+  type HubClient,
+  showJsonLine,
+  showYaml,
+} from '@mezite/cli'
 import { readSince } from '../audit-query.ts'
-import type { Flat } from '../resource.ts'
 
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 5_000

@@ -1,8 +1,15 @@
-import { CliError, escapeText, parseTime, showJsonLine, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  count,
+  escapeText,
+  type Flat,
+  parseTime,
+  showJsonLine,
+  showTable,
+} from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand } from '../admin-command.ts'
 import { readNewest } from '../audit-query.ts'
-import { count, type Flat } from '../resource.ts'
 
 const filterFlags = {
   type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),

@@ -1,6 +1,14 @@
-import { CliError, confirm, escapeText, formatTime, path, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  confirm,
+  escapeText,
+  formatTime,
+  path,
+  showTable,
+  yesFlag,
+} from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, yesFlag } from '../admin-command.ts'
 
 const TYPES = ['app-jwt', 'user-ca', 'agent-ca', 'hub-ca'] as const
 

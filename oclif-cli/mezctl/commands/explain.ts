@@ -1,6 +1,5 @@
-import { CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli'
+import { AdminCommand, CliError, didYouMean, path, showTable, showYaml } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { AdminCommand } from '../admin-command.ts'
 
 const KINDS = ['app', 'role', 'oidc']
 

@@ -1,9 +1,20 @@
-import { CliError, confirm, escapeText, formatTime, parseDurationSeconds, path } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  confirm,
+  cutText,
+  escapeText,
+  type Flat,
+  formatTime,
+  ListCommand,
+  parseDurationSeconds,
+  path,
+  RemoveCommand,
+  yesFlag,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-checks.ts'
-import { cutText, type Flat } from '../resource.ts'
 
 export class LocksCreate extends AdminCommand {
   static override summary = 'End access now, live connections included, until the lock is removed or expires'

@@ -1,4 +1,5 @@
 import {
+  adminLogins,
   BaseCommand,
   createHubClient,
   endLogin,
@@ -10,7 +11,6 @@ import {
 } from '@mezite/cli'
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import * as Flags from '@oclif/core/flags'
-import { loginStore } from '../endpoint-choice.ts'
 
 export class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and store a short-lived credential'
@@ -35,7 +35,7 @@ export class Login extends BaseCommand {
     const ca = flags['ca-file'] ? readCaFile(flags['ca-file']) : null
     const renewHint = 'The hub did not accept the code. Run mezctl login again.'
     const client = createHubClient(proxyEndpoint(proxy, { token: null, ca, why: 'login', renewHint }))
-    const store = loginStore()
+    const store = adminLogins()
     // Report an unusable file before the user signs in.
     store.list()
     await findHub(client)
@@ -62,7 +62,7 @@ export class Logout extends BaseCommand {
     const { flags } = await this.parse(Logout)
     const proxy = flags.proxy === undefined ? undefined : parseProxy(flags.proxy).name
     const note = (line: string) => this.note(line)
-    const { result, text } = await endLogin(loginStore(), { program: 'mezctl', proxy, note })
+    const { result, text } = await endLogin(adminLogins(), { program: 'mezctl', proxy, note })
     await this.show(flags, result, () => text)
   }
 }

@@ -1,9 +1,21 @@
-import { escapeText, path, readDocuments, showLabels, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  count,
+  escapeText,
+  type Flat,
+  GetCommand,
+  ListCommand,
+  nameOf,
+  path,
+  RemoveCommand,
+  type Resource,
+  readDocuments,
+  showLabels,
+  showTable,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unmatchedLabels } from '../name-checks.ts'
-import { count, type Flat, nameOf, type Resource } from '../resource.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the role' }) }
 

@@ -1,8 +1,6 @@
-import { formatTime, path } from '@mezite/cli'
+import { type Flat, formatTime, ListCommand, path, RemoveCommand } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { ListCommand, RemoveCommand } from '../admin-command.ts'
-import type { Flat } from '../resource.ts'
 
 export class SessionsLs extends ListCommand {
   static override summary = 'List who is signed in, where, and until when'

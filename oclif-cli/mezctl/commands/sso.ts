@@ -1,9 +1,19 @@
-import { CliError, escapeText, path, showCell, withProgress } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  escapeText,
+  GetCommand,
+  ListCommand,
+  nameOf,
+  path,
+  RemoveCommand,
+  type Resource,
+  showCell,
+  withProgress,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { AdminCommand, GetCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
 import { fileFlags, PutCommand } from '../document-upload.ts'
 import { unknownMappedRoles } from '../name-checks.ts'
-import { nameOf, type Resource } from '../resource.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the connector' }) }
 const TEST_DEADLINE_MS = 60_000

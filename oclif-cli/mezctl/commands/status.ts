@@ -1,7 +1,14 @@
-import { CliError, formatTime, showFields, showTable } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  count,
+  type Flat,
+  formatTime,
+  listOf,
+  showFields,
+  showTable,
+} from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand } from '../admin-command.ts'
-import { count, type Flat, listOf } from '../resource.ts'
 
 export class Status extends AdminCommand {
   static override summary = 'Show version, hubs, agents and apps, and what needs attention'

@@ -1,8 +1,15 @@
-import { formatTime, parseDurationSeconds, path, showCell } from '@mezite/cli'
+import {
+  AdminCommand,
+  type Flat,
+  formatTime,
+  ListCommand,
+  parseDurationSeconds,
+  path,
+  RemoveCommand,
+  showCell,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, ListCommand, RemoveCommand } from '../admin-command.ts'
-import type { Flat } from '../resource.ts'
 
 export class TokensCreate extends AdminCommand {
   static override summary = 'Create a one-use token with which an agent joins the cluster'

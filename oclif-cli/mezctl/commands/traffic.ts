@@ -1,7 +1,5 @@
-import { showTable } from '@mezite/cli'
+import { AdminCommand, type Flat, listOf, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand } from '../admin-command.ts'
-import { type Flat, listOf } from '../resource.ts'
 
 export class Traffic extends AdminCommand {
   static override summary = 'Show requests, errors and latency by app, or of one app over time'

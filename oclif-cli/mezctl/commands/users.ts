@@ -1,9 +1,23 @@
-import { CliError, confirm, escapeText, formatTime, path } from '@mezite/cli'
+import {
+  AdminCommand,
+  CliError,
+  confirm,
+  count,
+  cutText,
+  escapeText,
+  type Flat,
+  formatTime,
+  GetCommand,
+  ListCommand,
+  nameOf,
+  path,
+  RemoveCommand,
+  type Resource,
+  yesFlag,
+} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { AdminCommand, GetCommand, ListCommand, RemoveCommand, yesFlag } from '../admin-command.ts'
 import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
-import { count, cutText, type Flat, nameOf, type Resource } from '../resource.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the user' }) }
 

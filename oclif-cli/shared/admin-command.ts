@@ -1,21 +1,13 @@
-import {
-  BaseCommand,
-  type CallOptions,
-  confirm,
-  createHubClient,
-  escapeText,
-  type Format,
-  type HubClient,
-  type Query,
-  showTable,
-  showYaml,
-  withProgress,
-} from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import type * as Interfaces from '@oclif/core/interfaces'
+import { BaseCommand, type Format, showYaml } from './base-command.ts'
 import { chooseEndpoint } from './endpoint-choice.ts'
+import { type CallOptions, createHubClient, type HubClient, type Query } from './hub-client.ts'
 import { cutText, listOf } from './resource.ts'
+import { showTable } from './table.ts'
+import { confirm, withProgress } from './terminal.ts'
+import { escapeText } from './text-escaping.ts'
 
 export interface AdminFlags {
   readonly format: Format

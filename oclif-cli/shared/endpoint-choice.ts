@@ -1,15 +1,8 @@
 import { join } from 'node:path'
-import {
-  CliError,
-  createProfileStore,
-  type HubEndpoint,
-  notLoggedIn,
-  parseProxy,
-  programHome,
-  proxyEndpoint,
-  readCaFile,
-  socketEndpoint,
-} from '@mezite/cli'
+import { CliError } from './cli-error.ts'
+import { type HubEndpoint, parseProxy, proxyEndpoint, readCaFile, socketEndpoint } from './hub-endpoint.ts'
+import { programHome } from './private-file.ts'
+import { createProfileStore, notLoggedIn } from './profile-store.ts'
 
 const DEFAULT_DATA_DIR = '/var/lib/mezite'
 
@@ -29,7 +22,7 @@ export function chooseEndpoint(dataDir: string | undefined): HubEndpoint {
 }
 
 /** The logins of mezctl, in MEZCTL_HOME or ~/.mezctl. */
-export function loginStore() {
+export function adminLogins() {
   return createProfileStore(programHome('MEZCTL_HOME', '.mezctl'))
 }
 
@@ -59,7 +52,7 @@ function tokenEndpoint(token: string): HubEndpoint {
 
 function storedLogin(): HubEndpoint | null {
   const wanted = process.env.MEZITE_PROXY ? parseProxy(process.env.MEZITE_PROXY).name : undefined
-  const profile = loginStore().get(wanted)
+  const profile = adminLogins().get(wanted)
   if (profile === null) {
     if (wanted === undefined) return null
     throw notLoggedIn('mezctl', wanted, ' (MEZITE_PROXY)')
