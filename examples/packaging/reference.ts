@@ -105,7 +105,8 @@ export function renderReference(surface: readonly EntryPoint[]): string {
 
 # Reference
 
-The surface of [@mezite/core](../CONTRIBUTING.md#a-plugin) and of @mezite/cli, the package for commands. How long a
+The surface of [@mezite/core](../CONTRIBUTING.md#a-plugin) and of
+[@mezite/cli](../CONTRIBUTING.md#a-command). How long a
 name keeps its meaning: [stability](../CONTRIBUTING.md#stability). Names marked *beta* may change in a minor release, and
 *internal* ones, which the programs of Mezite import from each other, in any.
 

@@ -9,18 +9,19 @@ import { showTable } from './table.ts'
 import { confirm, withProgress } from './terminal.ts'
 import { escapeText } from './text-escaping.ts'
 
+/** The flags of every command that talks to the hub. @public */
 export interface AdminFlags {
   readonly format: Format
   readonly json: boolean
   readonly 'data-dir'?: string | undefined
 }
 
-/** The flag of every destructive command. */
+/** The flag of every destructive command. @public */
 export const yesFlag = {
   yes: Flags.boolean({ char: 'y', description: 'Skip the confirmation; required without a terminal' }),
 }
 
-/** A command that talks to the hub as an administrator. */
+/** A command that talks to the hub as an administrator. @public */
 export abstract class AdminCommand extends BaseCommand {
   static override baseFlags = {
     ...BaseCommand.baseFlags,
@@ -50,9 +51,10 @@ export abstract class AdminCommand extends BaseCommand {
   }
 }
 
-/** A column of a table: its title, and its value for one object. */
+/** A column of a table: its title, and its value for one object. @public */
 export type Column<T> = readonly [title: string, value: (object: T) => unknown]
 
+/** A list of the hub and how a table shows it. @public */
 export interface Listing<T> {
   readonly path: string
   readonly query?: Query
@@ -61,7 +63,7 @@ export interface Listing<T> {
   readonly empty: string
 }
 
-/** A command that prints a list: a table for people, one array for scripts. */
+/** A command that prints a list: a table for people, one array for scripts. @public */
 export abstract class ListCommand extends AdminCommand {
   protected async list<T>(
     flags: AdminFlags,
@@ -79,7 +81,7 @@ export abstract class ListCommand extends AdminCommand {
   }
 }
 
-/** A command that prints one object, for people as YAML. Its one argument is a name. */
+/** A command that prints one object, for people as YAML. Its one argument is a name. @public */
 export abstract class GetCommand extends AdminCommand {
   static override args: Interfaces.ArgInput = {
     name: Args.string({ required: true, description: 'Name' }),
@@ -97,6 +99,7 @@ export abstract class GetCommand extends AdminCommand {
   }
 }
 
+/** A removal: its request, its question and its result. @public */
 export interface Removal {
   readonly method: string
   readonly path: string
@@ -108,7 +111,7 @@ export interface Removal {
   readonly result: Readonly<Record<string, unknown>>
 }
 
-/** A destructive command with one argument, a name or an id. */
+/** A destructive command with one argument, a name or an id. @public */
 export abstract class RemoveCommand extends AdminCommand {
   static override args: Interfaces.ArgInput = {
     name: Args.string({ required: true, description: 'Name' }),

@@ -2,10 +2,11 @@ import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
 import { escapeQuoted, isHazardous } from './text-escaping.ts'
 
+/** The output formats of every command. @public */
 export type Format = 'text' | 'json' | 'yaml'
 type FormatFlags = { readonly format: Format; readonly json: boolean }
 
-/** The flags `--format` and `--json`, and the one way in which a command prints its result. */
+/** The flags `--format` and `--json`, and the one way in which a command prints its result. @public */
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
     format: Flags.option({

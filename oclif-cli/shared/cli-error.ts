@@ -1,6 +1,7 @@
 import { type ErrorCode, errorCodes } from '@mezite/core/error-codes'
 import { escapeLines, escapeText } from './text-escaping.ts'
 
+/** The next step and the origin of a `CliError`. @public */
 export interface CliErrorOptions {
   /** The next step; the general one of the code when omitted. */
   readonly hint?: string
@@ -10,7 +11,7 @@ export interface CliErrorOptions {
   readonly members?: Readonly<Record<string, unknown>>
 }
 
-/** A failure that is printed as `error: WHAT (CODE)` and a next step. */
+/** A failure that is printed as `error: WHAT (CODE)` and a next step. @public */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly code: string
@@ -34,6 +35,10 @@ export class CliError extends Error {
   }
 }
 
+/** True for a `CliError`, also of the copy of this package that an installed plugin brings along. */
+const isCliError = (error: unknown): error is CliError =>
+  error instanceof Error && error.name === 'CliError' && 'exitCode' in error
+
 /** The message of any thrown value, safe on a terminal. */
 export function messageOf(error: unknown): string {
   return escapeText(error instanceof Error ? error.message : String(error))
@@ -52,7 +57,7 @@ export interface CommandLine {
 export async function reportError(error: unknown, line: CommandLine): Promise<number> {
   const exit = (error as { oclif?: { exit?: number } })?.oclif?.exit
   if ((error as { code?: string })?.code === 'EEXIT') return exit ?? 0
-  const failure = error instanceof CliError ? error : await fromOclif(error, line)
+  const failure = isCliError(error) ? error : await fromOclif(error, line)
   const [first = '', ...rest] = failure.message.split('\n')
   process.stderr.write(`error: ${escapeText(first)} (${escapeText(failure.code)})\n`)
   for (const text of rest) process.stderr.write(`${escapeText(text)}\n`)

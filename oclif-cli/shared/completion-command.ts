@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
+import { Config } from '@oclif/core/config'
 import {
   type CompletedCommand,
   type CompletedFlag,
@@ -27,10 +28,21 @@ export abstract class CompletionCommand extends Command {
 
   async run(): Promise<void> {
     const { args } = await this.parse({ args: CompletionCommand.args })
-    const classes = await commandClasses(await this.commands())
+    const [classes, installed] = await Promise.all([commandClasses(await this.commands()), this.#installed()])
     const { topics = {} } = this.config.pjson.oclif as { topics?: Record<string, { description?: string }> }
-    const tree = completionTree(this.config.bin, classes, topics)
+    const tree = completionTree(this.config.bin, { ...installed, ...classes }, topics)
     process.stdout.write(completionScript(args.shell as (typeof SHELLS)[number], tree))
+  }
+
+  /** The commands of oclif's own plugins and of installed ones. One that cannot be loaded is left out. */
+  async #installed(): Promise<Record<string, Command.Class>> {
+    const { root, pjson } = this.config
+    const config = await Config.load({ root, pjson: { ...pjson, oclif: { ...pjson.oclif, plugins: OCLIF } } })
+    const loaded = config.commands.map(async (command) => {
+      const its = await command.load().catch(() => null)
+      return its === null ? [] : [[command.id, its] as const]
+    })
+    return Object.fromEntries((await Promise.all(loaded)).flat())
   }
 
   /** `reportError` prints every error. */
@@ -39,6 +51,7 @@ export abstract class CompletionCommand extends Command {
   }
 }
 
+const OCLIF = ['@oclif/plugin-plugins']
 const FILE = /^(out|identity)$|file$|dir$/
 /** The other spellings of a verb that `runProgram` accepts. */
 const SYNONYMS: Readonly<Record<string, string>> = { ls: 'list', rm: 'delete' }

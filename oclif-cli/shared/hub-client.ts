@@ -10,8 +10,10 @@ const LONGEST_LINE = 1024 * 1024
 /** A line without a value. */
 const EMPTY = Symbol('empty')
 
+/** Query parameters; undefined ones are left out. @public */
 export type Query = Readonly<Record<string, string | number | undefined>>
 
+/** Query, body and deadline of a call. @public */
 export interface CallOptions {
   readonly body?: unknown
   readonly query?: Query
@@ -20,7 +22,7 @@ export interface CallOptions {
   readonly ifMatch?: string | undefined
 }
 
-/** The JSON API of one hub. Every method throws `CliError` for anything but a complete 2xx response. */
+/** The JSON API of one hub. Every method throws `CliError` for anything but a complete 2xx response. @public */
 export interface HubClient {
   readonly endpoint: HubEndpoint
   /** The JSON body of the response; null without a body. */
@@ -36,6 +38,8 @@ export interface HubClient {
 /**
  * A path below the API prefix: `` path`/apps/${name}` `` encodes its values. Throws `MEZ_USAGE_WRONG` for an empty value, which
  * would address the whole collection.
+ *
+ * @public
  */
 export function path(parts: TemplateStringsArray, ...values: readonly string[]): string {
   if (values.includes('')) {

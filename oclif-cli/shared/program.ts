@@ -32,7 +32,7 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
   settings.enableAutoTranspile = false
   const root = dirname(fileURLToPath(manifest))
   const pjson = JSON.parse(readFileSync(manifest, 'utf8'))
-  const argv = leadingLast(options.argv, options.leading ?? [])
+  const argv = pluginWords(leadingLast(options.argv, options.leading ?? []))
   const found = findCommand(argv, commands)
   try {
     if (found === null) {
@@ -86,6 +86,15 @@ function leadingLast(argv: readonly string[], leading: readonly string[]): reado
   }
   const end = rest.indexOf('--')
   return end === -1 ? [...rest, ...moved] : rest.toSpliced(end, 0, ...moved)
+}
+
+/** `plugins install PATH` takes the package in a folder as it is, and `plugins list` is oclif's `plugins`. */
+function pluginWords(argv: readonly string[]): readonly string[] {
+  const [topic, verb = '', ...rest] = argv
+  if (topic !== 'plugins') return argv
+  if (/^(list|ls)$/.test(verb)) return [topic, ...rest]
+  const isPath = rest.some((word) => /^(\.{0,2}\/|\.{1,2}$)/.test(word))
+  return verb === 'install' && isPath ? [topic, 'link', ...rest] : argv
 }
 
 /** `delete` and `list` mean `rm` and `ls`. */

@@ -13,7 +13,7 @@ const NO_LINES = Object.fromEntries(
   ].map((name) => [name, '']),
 )
 
-/** The text of a cell: strings are escaped, lists joined with commas, empty and missing values shown as `-`. */
+/** The text of a cell: strings are escaped, lists joined with commas, empty and missing values shown as `-`. @public */
 export function showCell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
@@ -38,6 +38,8 @@ export function showLabels(labels: Readonly<Record<string, unknown>> | null | un
  * A table without rules. If it is wider than `columns` (the terminal; unlimited elsewhere), the widest columns are
  * narrowed and their text wraps between words. If that is not enough, lines stay longer than the terminal: text is never
  * cut off, and names, ids and times are never broken.
+ *
+ * @public
  */
 export async function showTable(
   head: readonly string[],
@@ -111,7 +113,7 @@ function displayWidth(text: string): number {
   return width
 }
 
-/** Lines of `name  value` with the names padded: the details of one object. */
+/** Lines of `name  value` with the names padded: the details of one object. @public */
 export function showFields(fields: readonly (readonly [string, unknown])[]): string {
   const width = Math.max(...fields.map(([name]) => name.length)) + GAP
   return fields.map(([name, value]) => `${name.padEnd(width)}${showCell(value)}`).join('\n')

@@ -6,6 +6,8 @@ const SILENT_MS = 500
 /**
  * Asks before a destructive command. Throws `MEZ_NOT_CONFIRMED` for any answer but `y` or `yes`, and without a terminal
  * on standard input and error: a script must pass `--yes`.
+ *
+ * @public
  */
 export async function confirm(question: string, yes: boolean): Promise<void> {
   if (yes) return
@@ -33,7 +35,7 @@ export async function ask(prompt: string, signal?: AbortSignal): Promise<string>
   }
 }
 
-/** Waits for `work`. After half a second a terminal shows `title` until the work ends. */
+/** Waits for `work`. After half a second a terminal shows `title` until the work ends. @public */
 export async function withProgress<T>(title: string, work: Promise<T>): Promise<T> {
   if (!process.stderr.isTTY) return work
   let shown = false

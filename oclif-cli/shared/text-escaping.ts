@@ -10,7 +10,7 @@ export function isHazardous(text: string): boolean {
   return text.search(HAZARDS) !== -1
 }
 
-/** The text with each hazardous character spelt out (`\x1b`, `\u{202e}`): safe on a terminal, one line. */
+/** The text with each hazardous character spelt out (`\x1b`, `\u{202e}`): safe on a terminal, one line. @public */
 export function escapeText(text: string): string {
   return text.replace(HAZARDS, (char) => {
     const code = char.codePointAt(0)!

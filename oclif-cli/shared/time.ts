@@ -8,7 +8,7 @@ export interface DurationLimits {
   readonly max: string
 }
 
-/** `30s`, `15m`, `12h` or `30d` in seconds. Throws `MEZ_USAGE_WRONG` naming `flag` for any other text or outside the limits. */
+/** `30s`, `15m`, `12h` or `30d` in seconds. Throws `MEZ_USAGE_WRONG` naming `flag` for any other text or outside the limits. @public */
 export function parseDurationSeconds(text: string, flag: string, limits?: DurationLimits): number {
   const seconds = secondsIn(text)
   const value = `${flag} ${JSON.stringify(text)}`
@@ -51,7 +51,7 @@ function isDay(day: string): boolean {
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day)
 }
 
-/** An RFC 3339 time relative to now: `5m ago`, `in 3h`; the date beyond 60 days; `-` without a time. */
+/** An RFC 3339 time relative to now: `5m ago`, `in 3h`; the date beyond 60 days; `-` without a time. @public */
 export function formatTime(time: unknown, now: number = Date.now()): string {
   if (typeof time !== 'string') return '-'
   const at = Date.parse(time)

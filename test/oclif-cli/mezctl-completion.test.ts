@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { runMezctl } from './run-program.ts'
+import { MSH, runMezctl } from './run-program.ts'
 
 const run = promisify(execFile)
 const script = join(t.testdir(), 'mezctl.bash')
@@ -34,3 +34,56 @@ t.test('what is offered is described without placeholders', async (t) => {
     t.notMatch(out, '<%=', shell)
   }
 })
+
+/** A package with the commands `hello` and `fail`, and one that cannot be loaded; both as an author has them. */
+function commandPackage(folder: string): string {
+  const commands = { strategy: 'pattern', target: './commands' }
+  const manifest = { name: 'mezite-plugin-hello', version: '1.2.3', type: 'module', oclif: { commands } }
+  mkdirSync(join(folder, 'commands'), { recursive: true })
+  mkdirSync(join(folder, 'node_modules/@mezite'), { recursive: true })
+  symlinkSync(join(import.meta.dirname, '../../oclif-cli/shared'), join(folder, 'node_modules/@mezite/cli'))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
+  const write = (name: string, text: string) => writeFileSync(join(folder, `commands/${name}.js`), text)
+  const imports = "import { BaseCommand, CliError } from '@mezite/cli'\n"
+  write(
+    'hello',
+    `${imports}export default class Hello extends BaseCommand {
+  static summary = 'Say hello'
+  async run() {
+    const { flags } = await this.parse(Hello)
+    await this.show(flags, { hello: 'world' }, () => 'Hello, world.')
+  }
+}`,
+  )
+  write(
+    'fail',
+    `${imports}export default class Fail extends BaseCommand {
+  async run() { throw new CliError('MEZ_HUB_TIMEOUT', 'the hub sleeps', { hint: 'Wake it.' }) }
+}`,
+  )
+  write('broken', "import 'a-package-that-is-missing'")
+  return folder
+}
+
+for (const [name, program] of [
+  ['mezctl', undefined],
+  ['msh', MSH],
+] as const) {
+  t.test(`${name} installs commands from a folder, completes them, and survives a broken one`, async (t) => {
+    const home = t.testdir()
+    const env = { XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home }
+    const cli = (...args: string[]) => runMezctl(args, env, '', program)
+    const folder = commandPackage(join(home, 'hello'))
+    t.match(await cli('plugins', 'install', folder, '--no-install'), { code: 0 })
+    t.match(await cli('plugins', 'list'), { code: 0, out: /mezite-plugin-hello 1\.2\.3/ })
+    t.match(await cli('hello', '--json'), { code: 0, out: '{\n  "hello": "world"\n}\n' })
+    const failed = { code: 1, err: 'error: the hub sleeps (MEZ_HUB_TIMEOUT)\nWake it.\n' }
+    t.match(await cli('fail'), failed, 'in the style of the built-in commands')
+    t.match(await cli('broken'), { code: 2 })
+    t.match(await cli('status', '--help'), { code: 0 }, 'a built-in command does not load it')
+    const { out } = await cli('completion', 'fish')
+    t.match(out, /hello.*Say hello/)
+    t.match(await cli('plugins', 'uninstall', 'mezite-plugin-hello'), { code: 0 })
+    t.match(await cli('hello'), { code: 2, err: /unknown command "hello"/ })
+  })
+}
