@@ -1,15 +1,22 @@
 /** Examples that tap the hooks which no plugin of the standard set needs. */
+
+import { createHmac } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
+import { json, text as textOf } from 'node:stream/consumers'
 import type { AuditEvent } from '@mezite/core'
 import type { Link } from '@mezite/core/protocol'
 import t from 'tap'
-import { conformPlugin, createTestHost } from '../../core/testing/index.ts'
+import { auditSinks, signInMethods } from '../../core/index.ts'
+import { conformDialer, conformPlugin, createTestHost, testTarget } from '../../core/testing/index.ts'
 import agentHalf from '../../examples/agent-alerts/agent.ts'
 import alerts from '../../examples/agent-alerts/hub.ts'
 import redaction from '../../examples/audit-redaction/hub.ts'
+import passwordSignIn from '../../examples/password-sign-in/hub.ts'
+import socksDialer from '../../examples/socks-dialer/agent.ts'
+import webhookSink from '../../examples/webhook-sink/hub.ts'
 import zoneRouting from '../../examples/zone-routing/hub.ts'
 
 const zones = { zone: 'a', zones: { near: 'a', far: 'b' } }
@@ -88,3 +95,89 @@ t.test('audit-redaction shortens addresses and nothing else', async (t) => {
     })
   t.match(calls.audit.event({ client_ip: null } as unknown as AuditEvent, undefined), { client_ip: null })
 })
+
+const secretEnv = (t: { teardown(run: () => unknown): void }) => {
+  process.env.EXAMPLE_SECRET = 'correct horse'
+  t.teardown(() => delete process.env.EXAMPLE_SECRET)
+  return { env: 'EXAMPLE_SECRET' }
+}
+
+t.test(
+  'webhook-sink posts each batch with its number and signature, and fails when the webhook does',
+  async (t) => {
+    const received: { lines: string; batch: unknown; signature: unknown }[] = []
+    let status = 204
+    const server = createServer(async (request, response) => {
+      const { 'mezite-batch': batch, 'mezite-signature': signature } = request.headers
+      received.push({ lines: await textOf(request), batch, signature })
+      response.writeHead(status).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const [sink] = createTestHost(webhookSink, { config: { url, secret: secretEnv(t) } }).slot(auditSinks)
+    await sink!.write('{"id":"1"}\n', 7)
+    const signature = createHmac('sha256', 'correct horse').update('7\n{"id":"1"}\n').digest('hex')
+    t.strictSame(received, [{ lines: '{"id":"1"}\n', batch: '7', signature }])
+    status = 503
+    await t.rejects(sink!.write('{"id":"2"}\n', 8), /status 503/)
+  },
+)
+
+t.test('password-sign-in signs in who knows the password, and asks everybody else', async (t) => {
+  const people = [{ name: 'ann', password: secretEnv(t), roles: ['access'] }]
+  t.throws(() => createTestHost(passwordSignIn, { config: { people: [...people, ...people] }, use: {} }), {
+    code: 'MEZ_CONFIG_INVALID',
+  })
+  const signedIn: unknown[] = []
+  const use = {
+    users: { signIn: async (input: object) => input },
+    signInDesk: { complete: async (...[, , input]: unknown[]) => void signedIn.push(input) },
+  }
+  const [method] = createTestHost(passwordSignIn, { config: { people }, use }).slot(signInMethods)
+  const sent: unknown[] = []
+  const code = (status: number) => {
+    sent.push(status)
+    return reply
+  }
+  const reply = { code, header: () => reply, send: () => reply }
+  const attempt = (authorization?: string) =>
+    method!.begin({ headers: { authorization } } as never, reply as never, { choice: 'password', state: 's' })
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+  for (const wrong of [undefined, basic('ann:wrong'), basic('bob:correct horse'), basic('ann'), 'Bearer x'])
+    await attempt(wrong)
+  t.strictSame(sent, [401, 401, 401, 401, 401])
+  t.strictSame(signedIn, [])
+  await attempt(basic('ann:correct horse'))
+  t.match(signedIn, [{ user: { name: 'ann', mappedRoles: ['access'] }, method: 'password', state: 's' }])
+})
+
+t.test(
+  'socks-dialer reaches its hosts through the proxy, and reports why one cannot be reached',
+  async (t) => {
+    // Echoes for echo.internal; refuses everything else.
+    const proxy = createTcpServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        socket.write(Buffer.from([5, 0]))
+        socket.once('data', (request) => {
+          const name = request.subarray(5, 5 + request[4]!).toString()
+          const reply = name === 'echo.internal' ? 0 : 5
+          socket.write(Buffer.from([5, reply, 0, 1, 127, 0, 0, 1, 0, 80]))
+          if (reply === 0) socket.pipe(socket)
+        })
+      })
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => proxy.close())
+    const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`
+    const config = { proxy: address, hosts: ['echo.internal', 'gone.internal'] }
+    conformPlugin(t, socksDialer, { config, refused: [{}, { proxy: address, hosts: [] }] })
+    conformDialer(t, socksDialer, {
+      config,
+      echo: testTarget('echo', 'tcp://echo.internal:7', { connectMs: 20_000 }),
+      unreachable: testTarget('gone', 'tcp://gone.internal:7', { connectMs: 20_000 }),
+      foreign: testTarget('web', 'http://127.0.0.1:1'),
+    })
+  },
+)
