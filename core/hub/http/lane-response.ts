@@ -13,9 +13,9 @@ export interface ResponseLane {
   readonly closing: boolean
   /** The whole response has been written to the socket. */
   readonly onflushed: (error?: Error | null) => void
-  /** Holds writes back until the end of this pass of the event loop, or until `release`. */
-  hold(): void
-  release(): void
+  /** Holds writes back until the end of this pass of the event loop, or until `uncork`. */
+  cork(): void
+  uncork(): void
   hurry(): void
 }
 
@@ -80,9 +80,9 @@ export class LaneWriter implements LaneResponse {
 
   write(chunk: Buffer): boolean {
     if (this.#over) return true
-    if (chunk.length >= BULK_BYTES) this.#lane.hold()
+    if (chunk.length >= BULK_BYTES) this.#lane.cork()
     if (this.#send(chunk, '')) return true
-    this.#lane.release()
+    this.#lane.uncork()
     return false
   }
 
@@ -91,7 +91,7 @@ export class LaneWriter implements LaneResponse {
     const last = this.#chunked ? `0\r\n${linesText(trailers.flat()) ?? ''}\r\n` : ''
     this.#send(chunk, last, this.#lane.onflushed)
     this.#over = true
-    this.#lane.release()
+    this.#lane.uncork()
   }
 
   closeAfter(): void {

@@ -77,14 +77,14 @@ export class Lane {
     this.deadline = performance.now() + this.#server.limits.requestMs
   }
 
-  hold(): void {
+  cork(): void {
     if (this.#corked) return
     this.#corked = true
     this.socket.cork()
-    setImmediate(this.release)
+    setImmediate(this.uncork)
   }
 
-  readonly release = (): void => {
+  readonly uncork = (): void => {
     if (!this.#corked) return
     this.#corked = false
     this.socket.uncork()
