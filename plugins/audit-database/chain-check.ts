@@ -10,8 +10,11 @@ export interface TrailRow {
   readonly type: string
   readonly user_name: string | null
   readonly app: string | null
+  readonly session_id: string | null
+  readonly client_ip: string | null
+  readonly reason: string | null
   /** The exact text. */
-  readonly event: string
+  readonly text: string
   readonly hub: string | null
   readonly n: number | null
   readonly hash: string | null
@@ -83,7 +86,7 @@ export class ChainCheck {
     }
     if (n > before.n + 1) this.#find('deleted', { ...row, n: before.n + 1 }, `is missing; ${n} comes next`)
     else if (n <= before.n) this.#find('reordered', row, `comes after number ${before.n}`)
-    else if (nextLink(before, row.event).hash !== hash) this.#find('edited', row, 'does not fit its hash')
+    else if (nextLink(before, row.text).hash !== hash) this.#find('edited', row, 'does not fit its hash')
     else if (!sameColumns(row)) this.#find('edited', row, 'is filed under something else than it says')
   }
 
@@ -143,14 +146,16 @@ export class ChainCheck {
 }
 
 /** Whether the columns that filters use match the event. */
-function sameColumns({ id, time, type, user_name, app, event, hub }: TrailRow): boolean {
-  const fields = JSON.parse(event) as Record<string, unknown>
+function sameColumns({ id, time, text, hub, ...row }: TrailRow): boolean {
+  const fields = JSON.parse(text) as Record<string, unknown>
   return (
     fields.id === id &&
     fields.time === time.toISOString() &&
-    fields.type === type &&
-    isFiledAs(user_name, fields.user) &&
-    isFiledAs(app, fields.app) &&
-    fields.hub === hub
+    fields.hub === hub &&
+    isFiledAs(row.user_name, fields.user) &&
+    isFiledAs(row.app, fields.app) &&
+    (['type', 'session_id', 'client_ip', 'reason'] as const).every(
+      (name) => (row[name] ?? '') === (fields[name] ?? ''),
+    )
   )
 }

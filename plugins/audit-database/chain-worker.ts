@@ -1,7 +1,7 @@
 /** The thread that writes batches of audit events on a connection of its own, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPostgresSession } from '@mezite/core/postgres-session'
-import { appendEvents } from './chain-writer.ts'
+import { createChainWriter } from './chain-writer.ts'
 
 export interface WorkerStart {
   /** May contain a password: never logged. */
@@ -20,11 +20,12 @@ export interface WorkerResponse {
 
 const { url, writer } = workerData as WorkerStart
 const session = createPostgresSession(url)
+const chain = createChainWriter(writer)
 let turn = Promise.resolve()
 
 async function write(batch: number, lines: string): Promise<WorkerResponse> {
   try {
-    await session.transaction((run) => appendEvents(run, lines, { writer, number: batch }))
+    await session.transaction((run) => chain.append(run, lines, batch))
     return { batch }
   } catch (error) {
     const { message = String(error), code } = Object(error) as { message?: string; code?: unknown }

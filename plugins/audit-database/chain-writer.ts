@@ -1,20 +1,16 @@
 import type { AuditEvent } from '@mezite/core'
 import { beginningOf, type Link, nextLink } from './chain.ts'
-import { filedName } from './stored-name.ts'
+import { cells, nameCell, rowsOf } from './column-cells.ts'
+import { RequestContexts } from './request-contexts.ts'
+import { type SplitRequest, splitRequest } from './request-text.ts'
 
 /** An arbitrary number that all hubs agree on. */
 const WRITE_LOCK = 7_264_510_029
+/** Numbers all events; its name is from when they were in one table. */
+const SEQUENCE = 'audit_database_events_seq_seq'
 
 /** Runs a statement inside one transaction, which the caller opens and commits; resolves with its rows. */
 export type Run = (sql: string, parameters: readonly unknown[]) => Promise<readonly unknown[]>
-
-/** A batch of one writer, so that it is recognised when it comes again. */
-export interface Batch {
-  /** Different for every start of a hub. */
-  readonly writer: string
-  /** From 1 on. */
-  readonly number: number
-}
 
 /**
  * Held until the commit, so that numbers become visible in order: a reader that remembers the last one it saw misses none,
@@ -24,64 +20,131 @@ export async function lockTrail(run: Run): Promise<void> {
   await run(`SELECT pg_advisory_xact_lock(${WRITE_LOCK})`, [])
 }
 
-/**
- * Stores events, all of one hub and one JSON text a line, at the end of the hub's chain. Does nothing when the chain
- * already contains the batch: its number is committed together with its events, so a batch whose response was lost is
- * stored once. `batch` is null for the events of a change, which are never sent again.
- */
-export async function appendEvents(run: Run, lines: string, batch: Batch | null): Promise<void> {
-  const texts = lines.split('\n')
-  texts.pop()
-  if (texts.length === 0) return
-  const events = texts.map((text) => JSON.parse(text) as AuditEvent)
-  const { hub } = events[0]!
-  await lockTrail(run)
-  const [known] = (await run('SELECT n, hash, writer, batch FROM audit_database_chains WHERE hub = $1', [
-    hub,
-  ])) as (Link & { writer: string | null; batch: number | null })[]
-  if (batch !== null && known?.writer === batch.writer && Number(known.batch) >= batch.number) return
-  const before = known ?? beginningOf(hub)
-  let last: Link = before
-  const hashes = texts.map((text) => {
-    last = nextLink(last, text)
-    return last.hash
-  })
-  // A column that consists of one empty text is read as NULL; every event has a type.
+/** Stores the events of one hub. */
+export interface ChainWriter {
+  /**
+   * Stores events, one JSON text a line, at the end of the hub's chain. Does nothing when the chain already contains the
+   * batch (numbers from 1 on): its number is committed together with its events, so a batch whose response was lost is
+   * stored once. `batch` is null for the events of a change, which are never sent again.
+   */
+  append(run: Run, lines: string, batch: number | null): Promise<void>
+}
+
+/** A line to store, at a position in its batch (from 1 on). */
+interface Line {
+  readonly at: number
+  readonly text: string
+  readonly hash: string
+}
+
+interface Chain extends Link {
+  readonly writer: string | null
+  readonly batch: number | null
+  /** Changes whenever old events, and with them contexts, are deleted. */
+  readonly start: string | null
+}
+
+/** `writer` is different for every start of a hub. */
+export function createChainWriter(writer: string): ChainWriter {
+  const contexts = new RequestContexts()
+  let stored: { readonly batch: number; readonly start: string | null } | undefined
+
+  return {
+    async append(run, lines, batch) {
+      const texts = lines.split('\n')
+      texts.pop()
+      if (texts.length === 0) return
+      const { hub } = JSON.parse(texts[0]!) as AuditEvent
+      await lockTrail(run)
+      const [known] = (await run(
+        `SELECT n, hash, writer, batch, (SELECT signature FROM audit_database_start) AS start
+        FROM audit_database_chains WHERE hub = $1`,
+        [hub],
+      )) as Chain[]
+      const last = known?.writer === writer ? Number(known.batch) : 0
+      if (batch !== null && last >= batch) return
+      const start = known?.start ?? null
+      // Known contexts exist if the batch that stored the latest of them was committed, and none was deleted since.
+      if (stored?.batch !== last || stored.start !== start) contexts.clear()
+
+      const others: Line[] = []
+      const requests: (Line & SplitRequest)[] = []
+      let link: Link = known ?? beginningOf(hub)
+      texts.forEach((text, index) => {
+        link = nextLink(link, text)
+        const line = { at: index + 1, text, hash: link.hash }
+        const split = batch === null ? null : splitRequest(text)
+        if (split === null) others.push(line)
+        else requests.push({ ...line, ...split })
+      })
+      const [reserved] = (await run(`SELECT setval('${SEQUENCE}', nextval('${SEQUENCE}') + $1 - 1) AS seq`, [
+        texts.length,
+      ])) as { seq: number }[]
+      const seq = Number(reserved?.seq)
+      const before = [seq - texts.length, link.n - texts.length]
+      if (others.length > 0) await insertTexts(run, hub, before, others)
+      if (requests.length > 0)
+        await insertRequests(run, before, requests, await contexts.idsOf(run, requests))
+      await run(
+        `INSERT INTO audit_database_chains AS chain (hub, n, hash, seq, writer, batch)
+        VALUES ($1, $2::bigint, $3, $4::bigint, $5, $6::bigint)
+        ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq,
+          writer = coalesce(excluded.writer, chain.writer), batch = coalesce(excluded.batch, chain.batch)`,
+        [hub, link.n, link.hash, seq, batch === null ? null : writer, batch],
+      )
+      if (batch !== null) stored = { batch, start }
+    },
+  }
+}
+
+/** `before`: the numbers of the last event before, in the trail and in its chain. */
+async function insertTexts(
+  run: Run,
+  hub: string,
+  before: readonly number[],
+  lines: readonly Line[],
+): Promise<void> {
+  const events = lines.map(({ text }) => JSON.parse(text) as AuditEvent)
   await run(
-    `INSERT INTO audit_database_events (id, time, type, user_name, app, event, hub, n, hash)
-    SELECT id::uuid, time::timestamptz, coalesce(type, ''), user_name, app, event::json, $1, $2::bigint + n, hash
-    FROM ROWS FROM (${COLUMNS}) WITH ORDINALITY AS given (id, time, type, user_name, app, event, hash, n)
-    ORDER BY n`,
+    `INSERT INTO audit_database_texts (seq, n, hub, id, time, type, user_name, app, event, hash)
+    OVERRIDING SYSTEM VALUE
+    SELECT $1::bigint + at::integer, $2::bigint + at::integer, $3, id::uuid, time::timestamptz, coalesce(type, ''),
+      user_name, app, event::json, hash
+    FROM ${rowsOf(4, 'at, id, time, type, user_name, app, event, hash')}`,
     [
-      ...[hub, before.n],
+      ...[...before, hub],
+      cells(lines.map(({ at }) => at)),
       cells(events.map(({ id }) => id)),
       cells(events.map(({ time }) => time)),
       cells(events.map(({ type }) => type)),
       cells(events.map(({ user }) => nameCell(user))),
       cells(events.map(({ app }) => nameCell(app))),
-      cells(texts),
-      cells(hashes),
+      cells(lines.map(({ text }) => text)),
+      cells(lines.map(({ hash }) => hash)),
     ],
-  )
-  // The trail is locked, so the newest event is the last of these.
-  await run(
-    `INSERT INTO audit_database_chains AS chain (hub, n, hash, writer, batch, seq)
-    SELECT $1, $2::bigint, $3, $4, $5::bigint, max(seq) FROM audit_database_events
-    ON CONFLICT (hub) DO UPDATE SET n = excluded.n, hash = excluded.hash, seq = excluded.seq,
-      writer = coalesce(excluded.writer, chain.writer), batch = coalesce(excluded.batch, chain.batch)`,
-    [hub, last.n, last.hash, batch?.writer ?? null, batch?.number ?? null],
   )
 }
 
-/** Events contain neither separator: their texts are escaped, and so are the strings in JSON. */
-const END_OF_CELL = '\n'
-const NULL = '\u0001'
-
-/** A column as one text: an array would cost the driver several times as much, and JSON the database. */
-const cells = (column: readonly string[]): string => column.join(END_OF_CELL)
-
-/** The parameters from $3 on, one for each column. */
-const COLUMNS = [3, 4, 5, 6, 7, 8, 9].map((at) => `string_to_table($${at}, E'\\n', E'\\x01')`).join(', ')
-
-/** An empty name is stored as NULL. */
-const nameCell = (name: unknown): string => (typeof name === 'string' && name !== '' ? filedName(name) : NULL)
+async function insertRequests(
+  run: Run,
+  before: readonly number[],
+  requests: readonly (Line & SplitRequest)[],
+  contexts: readonly number[],
+): Promise<void> {
+  await run(
+    `INSERT INTO audit_database_requests (seq, n, time, id, request_id, context, hash, parts)
+    SELECT $1::bigint + at::integer, $2::bigint + at::integer, time::timestamptz, id::uuid, request_id::uuid,
+      context::bigint, decode(hash, 'hex'), parts
+    FROM ${rowsOf(3, 'at, time, id, request_id, context, hash, parts')}`,
+    [
+      ...before,
+      cells(requests.map(({ at }) => at)),
+      cells(requests.map(({ time }) => time)),
+      cells(requests.map(({ id }) => id)),
+      cells(requests.map(({ requestId }) => requestId)),
+      cells(contexts),
+      cells(requests.map(({ hash }) => Buffer.from(hash, 'base64url').toString('hex'))),
+      cells(requests.map(({ parts }) => parts)),
+    ],
+  )
+}

@@ -33,7 +33,7 @@ export function createCheckpoints(parts: {
     const now = clock.now()
     const known = last && before ? { number: last.number, hash: hashOf(last.statement) } : null
     if (before && now - Date.parse(before.time) < youngestMs) return known
-    const seq = await lastOf(trx, 'true')
+    const seq = await lastOf(trx, 'audit_database_events')
     if (before?.seq === seq || seq === 0) return known
     const chains = await sql<Link & { hub: string }>`SELECT hub, n, hash FROM audit_database_chains
       WHERE seq > ${before?.seq ?? 0}`.execute(trx)
@@ -43,7 +43,7 @@ export function createCheckpoints(parts: {
       previous: last ? hashOf(last.statement) : null,
       time: new Date(now).toISOString(),
       seq,
-      unchained: before ? before.unchained : await lastOf(trx, 'hub IS NULL'),
+      unchained: before ? before.unchained : await lastOf(trx, 'audit_database_texts WHERE hub IS NULL'),
       chains: Object.fromEntries(chains.rows.map(({ hub, n, hash }) => [hub, { n, hash }])),
     }
     const { number } = checkpoint
@@ -88,8 +88,8 @@ async function lastCheckpoint(trx: Transaction): Promise<(Signed & { number: num
   return rows[0]
 }
 
-async function lastOf(trx: Transaction, which: 'true' | 'hub IS NULL'): Promise<number> {
-  const { rows } = await sql<{ seq: number }>`SELECT coalesce(max(seq), 0) AS seq FROM audit_database_events
-    WHERE ${sql.raw(which)}`.execute(trx)
+async function lastOf(trx: Transaction, events: string): Promise<number> {
+  const { rows } = await sql<{ seq: number }>`SELECT coalesce(max(seq), 0) AS seq
+    FROM ${sql.raw(events)}`.execute(trx)
   return rows[0]?.seq ?? 0
 }

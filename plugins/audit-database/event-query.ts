@@ -1,6 +1,6 @@
 import type { AuditEvent, Database } from '@mezite/core'
-import { sql } from 'kysely'
-import type { AuditTables } from './migrations.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { isRequestId, millisecondsIn } from './request-text.ts'
 import { filedName } from './stored-name.ts'
 
 /** Exact values that an event must have. */
@@ -19,14 +19,6 @@ export interface EventFilter {
   readonly to?: Date | undefined
 }
 
-/** Filters on fields of the stored event, which are indexed by their first 200 characters. */
-const FIELDS = {
-  session: 'session_id',
-  ip: 'client_ip',
-  agent: 'agent',
-  reason: 'reason',
-} as const
-
 /** An event with its number in the trail. */
 export interface StoredEvent {
   readonly seq: number
@@ -43,17 +35,13 @@ export async function lastSeq(database: Database): Promise<number> {
 
 /** The number of an event, or null when the trail does not contain it. */
 export async function seqOf(database: Database, id: string): Promise<number | null> {
-  const row = await database
-    .withTables<AuditTables>()
-    .selectFrom('audit_database_events')
-    .select('seq')
-    .where('id', '=', id)
-    .executeTakeFirst()
-  return row?.seq ?? null
+  const { rows } = await sql<{ seq: number }>`SELECT seq FROM audit_database_texts WHERE id = ${id}
+    UNION ALL SELECT seq FROM audit_database_requests
+    WHERE id = ${id} AND time = 'epoch'::timestamptz + ${millisecondsIn(id)}::float8 * interval '1 millisecond'`.execute(
+    database,
+  )
+  return rows[0]?.seq ?? null
 }
-
-/** Of a long name only the beginning is stored; older hubs stored all of it. */
-const namesOf = (name: string): string[] => [...new Set([filedName(name), name])]
 
 /** The next events after a number, or the newest before one (null: of all); both exclusive. */
 export type Range = { readonly after: number } | { readonly before: number | null }
@@ -66,36 +54,77 @@ export async function readEvents(
   limit: number,
 ): Promise<readonly StoredEvent[]> {
   const forward = 'after' in range
-  let query = database
-    .withTables<AuditTables>()
-    .selectFrom('audit_database_events')
-    .select(['seq', 'event'])
-    .orderBy('seq', forward ? 'asc' : 'desc')
-    .limit(limit)
-  if (forward) query = query.where('seq', '>', range.after)
-  else if (range.before !== null) query = query.where('seq', '<', range.before)
-  if (filter.type !== undefined)
-    query = query
-      .where(sql<boolean>`left(type, 200) = left(${filter.type}::text, 200)`)
-      .where('type', '=', filter.type)
-  for (const [name, field] of Object.entries(FIELDS)) {
-    const value = filter[name as keyof typeof FIELDS]
-    if (value === undefined) continue
-    const stored = sql<string>`event ->> ${sql.lit(field)}`
-    query = query
-      .where(sql<boolean>`left(${stored}, 200) = left(${value}::text, 200)`)
-      .where(sql<boolean>`${stored} = ${value}`)
-  }
-  if (filter.request !== undefined) {
-    const stored = sql<string>`event ->> 'request_id'`
-    query = query
-      .where(sql<boolean>`right(${stored}, 4) = right(${filter.request}::text, 4)`)
-      .where(sql<boolean>`${stored} = ${filter.request}`)
-  }
-  if (filter.user !== undefined) query = query.where('user_name', 'in', namesOf(filter.user))
-  if (filter.app !== undefined) query = query.where('app', 'in', namesOf(filter.app))
-  if (filter.from !== undefined) query = query.where('time', '>=', filter.from)
-  if (filter.to !== undefined) query = query.where('time', '<=', filter.to)
-  const rows = (await query.execute()) as unknown as StoredEvent[]
-  return forward ? rows : rows.reverse()
+  const order = sql`ORDER BY seq ${sql.raw(forward ? 'ASC' : 'DESC')} LIMIT ${limit}`
+  const bounds: Condition[] = [sql`TRUE`]
+  if (forward) bounds.push(sql`seq > ${range.after}`)
+  else if (range.before !== null) bounds.push(sql`seq < ${range.before}`)
+  if (filter.from !== undefined) bounds.push(sql`time >= ${filter.from}`)
+  if (filter.to !== undefined) bounds.push(sql`time <= ${filter.to}`)
+  const where = (conditions: readonly Condition[]) =>
+    sql.join(
+      [...bounds, ...conditions].filter((each) => each !== null),
+      sql` AND `,
+    )
+  const parts = [
+    sql`SELECT seq, event::text AS text FROM audit_database_texts WHERE ${where(inTexts(filter))}`,
+  ]
+  // Each part has its own indexes, so it is searched by itself.
+  if (filter.type === undefined || filter.type === 'app.request')
+    parts.push(sql`SELECT seq, text FROM audit_database_request_events AS request
+      JOIN audit_database_contexts AS context ON context.id = request.context WHERE ${where(inRequests(filter))}`)
+  const { rows } = await sql<{ seq: number; text: string }>`SELECT seq, text
+    FROM (${sql.join(
+      parts.map((part) => sql`(${part} ${order})`),
+      sql` UNION ALL `,
+    )}) AS found ${order}`.execute(database)
+  const events = rows.map(({ seq, text }) => ({ seq, event: JSON.parse(text) as AuditEvent }))
+  return forward ? events : events.reverse()
 }
+
+/** Null: the filter does not ask for this. */
+type Condition = RawBuilder<unknown> | null
+
+/** Events stored as text. The conditions are those of the indexes. */
+function inTexts(filter: EventFilter): readonly Condition[] {
+  const field = (name: string) => sql`event ->> ${sql.lit(name)}`
+  const { request, agent } = filter
+  return [
+    is(sql`type`, filter.type),
+    isName(sql`user_name`, filter.user),
+    isName(sql`app`, filter.app),
+    is(field('session_id'), filter.session),
+    is(field('client_ip'), filter.ip),
+    is(field('reason'), filter.reason),
+    agent === undefined ? null : sql`${field('agent')} = ${agent}`,
+    request === undefined
+      ? null
+      : sql`right(${field('request_id')}, 4) = right(${request}::text, 4) AND ${field('request_id')} = ${request}`,
+  ]
+}
+
+function inRequests(filter: EventFilter): readonly Condition[] {
+  const { request, agent } = filter
+  const hashed = (id: RawBuilder<unknown>) => sql`(uuid_hash(${id}) & 65535)`
+  return [
+    isName(sql`context.user_name`, filter.user),
+    isName(sql`context.app`, filter.app),
+    is(sql`context.session_id`, filter.session),
+    is(sql`context.client_ip`, filter.ip),
+    is(sql`context.reason`, filter.reason),
+    // The first of the values, as in JSON.
+    agent === undefined ? null : sql`starts_with(parts, ${`${JSON.stringify(agent)}\t`})`,
+    request === undefined
+      ? null
+      : isRequestId(request)
+        ? sql`${hashed(sql`request_id`)} = ${hashed(sql`${request}::uuid`)} AND request_id = ${request}::uuid`
+        : sql`FALSE`,
+  ]
+}
+
+/** Of a long name only the beginning is stored; older hubs stored all of it. */
+const isName = (column: RawBuilder<unknown>, name: string | undefined): Condition =>
+  name === undefined ? null : sql`${column} = ANY (${[...new Set([filedName(name), name])]}::text[])`
+
+/** Indexes contain the first 200 characters. */
+const is = (column: RawBuilder<unknown>, value: string | undefined): Condition =>
+  value === undefined ? null : sql`left(${column}, 200) = left(${value}::text, 200) AND ${column} = ${value}`

@@ -51,10 +51,10 @@ export const eventTypes: readonly string[] = [
  */
 export async function storedTypes(database: Database): Promise<readonly string[]> {
   const { rows } = await sql<{ type: string }>`WITH RECURSIVE found (type) AS (
-      (SELECT left(type, 200) FROM audit_database_events WHERE type <> 'app.request'
+      (SELECT left(type, 200) FROM audit_database_texts WHERE type <> 'app.request'
         ORDER BY left(type, 200) LIMIT 1)
       UNION ALL
-      SELECT (SELECT left(type, 200) FROM audit_database_events WHERE type <> 'app.request' AND left(type, 200) > found.type
+      SELECT (SELECT left(type, 200) FROM audit_database_texts WHERE type <> 'app.request' AND left(type, 200) > found.type
         ORDER BY left(type, 200) LIMIT 1) FROM found WHERE found.type IS NOT NULL
     ) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000`.execute(database)
   return rows.map(({ type }) => type)

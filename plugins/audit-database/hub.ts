@@ -47,8 +47,10 @@ export default defineHubPlugin({
       return opened
     }
     const retentionRole = config.retention_role ?? null
+    const { url } = use.databaseServer
     const pruner = createPruner({
       database: use.database,
+      embedded: url === null,
       retentionMs: config.retention,
       retentionRole,
       key,
@@ -58,7 +60,7 @@ export default defineHubPlugin({
     const checkpoints = createCheckpoints({ database: use.database, key, clock, log })
     const tail = createTail(use.database, log)
     provide.migrations(auditMigrations)
-    const sink = createSink(use.database, use.databaseServer.url)
+    const sink = createSink(use.database, url)
     provide.auditSinks(sink)
     provide.webRoutes(auditRoutes({ ...use, tail }))
     provide.webRoutes(verifyRoute({ ...use, key, newest: checkpoints.newest, log }))

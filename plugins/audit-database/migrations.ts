@@ -1,23 +1,8 @@
 import type { Migrations } from '@mezite/core'
 import { sql } from 'kysely'
+import { requestTables } from './request-tables.ts'
 
 export type AuditTables = {
-  readonly audit_database_events: {
-    /** Grows in the order of commits: writers wait for each other. */
-    readonly seq: number
-    readonly id: string
-    readonly time: Date
-    readonly type: string
-    /** Like `app`, shortened by `filedName` for the index. */
-    readonly user_name: string | null
-    readonly app: string | null
-    /** The event as JSON; the type `json` keeps its exact text, which the chain needs. */
-    readonly event: unknown
-    /** Its chain (the id of its hub), its number there, and its hash; null if stored before chains existed. */
-    readonly hub: string | null
-    readonly n: number | null
-    readonly hash: string | null
-  }
   /** The last link of each chain. */
   readonly audit_database_chains: {
     readonly hub: string
@@ -137,5 +122,6 @@ export const auditMigrations: Migrations = {
         }
       },
     },
+    '0006-requests': requestTables,
   },
 }

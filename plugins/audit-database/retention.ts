@@ -23,6 +23,8 @@ export interface PrunerDeps {
   readonly retentionMs: number
   /** A PostgreSQL role that deletes, if the hub's own role may not. */
   readonly retentionRole: string | null
+  /** The embedded database does not maintain itself. */
+  readonly embedded: boolean
   readonly key: () => CheckpointKey
   readonly clock: Clock
   readonly log: Log
@@ -47,6 +49,11 @@ export function createPruner(deps: PrunerDeps) {
       gone += went
       if (went < BATCH) break
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+    if (deps.embedded) {
+      // Until then, a search by time reads every event since the last call.
+      await sql`SELECT brin_summarize_new_values('audit_database_events_time'),
+        brin_summarize_new_values('audit_database_requests_time')`.execute(database)
     }
     if (gone > 0) log.info({ gone, before: before.toISOString() }, 'old audit events deleted')
     return gone
@@ -97,7 +104,13 @@ export function createPruner(deps: PrunerDeps) {
   async function remove(trx: Transaction, seq: number, checkpoint: number): Promise<void> {
     const role = deps.retentionRole
     if (role !== null) await sql`SET LOCAL ROLE ${sql.id(role)}`.execute(trx)
-    await sql`DELETE FROM audit_database_events WHERE seq <= ${seq}`.execute(trx)
+    await sql`DELETE FROM audit_database_texts WHERE seq <= ${seq}`.execute(trx)
+    // Of the contexts only those that no remaining request refers to; to this statement all requests remain.
+    await sql`WITH gone AS (DELETE FROM audit_database_requests WHERE seq <= ${seq} RETURNING context)
+      DELETE FROM audit_database_contexts AS context WHERE id IN (SELECT context FROM gone)
+        AND NOT EXISTS (SELECT FROM audit_database_requests AS kept WHERE kept.context = context.id AND kept.seq > ${seq})`.execute(
+      trx,
+    )
     await sql`DELETE FROM audit_database_checkpoints WHERE number <= ${checkpoint}`.execute(trx)
     if (role !== null) await sql`RESET ROLE`.execute(trx)
   }

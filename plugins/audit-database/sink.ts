@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { type AuditSink, type Database, isMezError, MezError, type Transaction } from '@mezite/core'
 import { CompiledQuery } from 'kysely'
 import type { WorkerRequest, WorkerResponse, WorkerStart } from './chain-worker.ts'
-import { appendEvents, type Run } from './chain-writer.ts'
+import { createChainWriter, type Run } from './chain-writer.ts'
 
 /**
  * How long a write waits for an unreachable database before it fails. Decisions are made from memory for the same time, so
@@ -30,17 +30,17 @@ export interface DatabaseSink extends AuditSink {
  */
 export function createSink(database: Database, url: string | null = null): DatabaseSink {
   const writer = randomUUID()
+  const chain = createChainWriter(writer)
   const thread = url === null ? null : createWriterThread({ url, writer })
   const write: Write =
     thread?.write ??
-    ((lines, number) =>
-      database.transaction().execute((trx) => appendEvents(runIn(trx), lines, { writer, number })))
+    ((lines, batch) => database.transaction().execute((trx) => chain.append(runIn(trx), lines, batch)))
   return {
     name: 'audit-database',
     guarantee: 'enforced',
     batch: BATCH,
     write: (lines, batch) => patiently(() => write(lines, batch)),
-    writeIn: (trx, lines) => appendEvents(runIn(trx), lines, null),
+    writeIn: (trx, lines) => chain.append(runIn(trx), lines, null),
     // Events are committed when `write` resolves.
     flush: async () => {},
     stop: async () => thread?.stop(),

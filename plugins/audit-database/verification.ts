@@ -153,10 +153,10 @@ async function extentOf(trx: Transaction, key: CheckpointKey): Promise<Extent> {
 }
 
 async function rowsAfter(database: Database, after: number, last: number): Promise<readonly TrailRow[]> {
-  const { rows } =
-    await sql<TrailRow>`SELECT seq, id, time, type, user_name, app, event::text AS event, hub, n, hash
+  const { rows } = await sql<TrailRow>`SELECT seq, id, time, type, user_name, app, text, hub, n, hash,
+      session_id, client_ip, reason
     FROM audit_database_events WHERE seq > ${after} AND seq <= ${last} ORDER BY seq LIMIT ${PAGE}`.execute(
-      database,
-    )
+    database,
+  )
   return rows
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import fc from 'fast-check'
 import { sql } from 'kysely'
@@ -25,7 +26,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
   /** Of what is on its way to the trail, too. */
   const empty = async () => {
     await audit.flush()
-    await sql`DELETE FROM audit_database_events`.execute(db)
+    await sql`TRUNCATE audit_database_texts, audit_database_requests`.execute(db)
   }
   const list = async (path: string): Promise<Json[]> => {
     const { status, json } = await ask(path)
@@ -124,9 +125,46 @@ async function suite(t: Tap, store: Store): Promise<void> {
     t.same(await found('reason=agent_none&agent=db-2'), [])
     t.same(await found(`request=r-4${long}`), ['192.0.2.4'])
     t.same(await found(`request=r-4${long.slice(1)}`), [])
-    const { rows } = await sql<{ 'QUERY PLAN': string }>`EXPLAIN SELECT seq FROM audit_database_events
+    const { rows } = await sql<{ 'QUERY PLAN': string }>`EXPLAIN SELECT seq FROM audit_database_texts
       WHERE right(event ->> 'request_id', 4) = right('r', 4) ORDER BY seq DESC LIMIT 10`.execute(db)
     t.match(JSON.stringify(rows), /audit_database_events_request_id/, 'an index finds it in a long trail')
+  })
+
+  await t.test('finds requests, which are stored in parts, by the same filters', async (t) => {
+    await empty()
+    const ids = [1, 2, 3].map(() => randomUUID())
+    for (const n of [1, 2, 3])
+      audit.record({
+        ...{ type: 'app.request', success: n < 3, reason: n < 3 ? null : 'agent_none', user: `user-${n}` },
+        ...{ clientIp: `192.0.2.${n}`, sessionId: `s-${n}`, requestId: ids[n - 1]! },
+        fields: {
+          ...{ app: `app-${n}`, agent: n < 3 ? `db-${n}` : null, method: 'GET', path: '/', status: 200 },
+          ...{ bytes_in: 0, bytes_out: 1, duration_ms: 1, upgrade: null },
+        },
+      })
+    await audit.flush()
+    const { rows: stored } = await sql`SELECT 1 FROM audit_database_requests`.execute(db)
+    t.equal(stored.length, 3)
+    const found = async (query: string) =>
+      (await list(`/audit?${query}`)).map(({ client_ip }) => (client_ip as string).slice(8)).join('')
+    t.equal(await found('type=app.request'), '123')
+    t.equal(await found('type=app.request&limit=2'), '23')
+    t.equal(await found(`request=${ids[1]}`), '2')
+    t.equal(await found(`request=${ids[1]!.toUpperCase()}`), '', 'spelled as in the event')
+    t.equal(await found('session=s-2'), '2')
+    t.equal(await found('ip=192.0.2.1'), '1')
+    t.equal(await found('user=user-2'), '2')
+    t.equal(await found('app=app-3'), '3')
+    t.equal(await found('agent=db-1'), '1')
+    t.equal(await found('reason=agent_none'), '3')
+    t.equal(await found('reason=agent_none&app=app-1'), '')
+    const [first, , last] = (await list('/audit?type=app.request')) as { id: string }[]
+    t.equal(await found(`after=${first?.id}`), '23')
+    t.equal(await found(`before=${last?.id}`), '12')
+    t.equal((await ask(`/audit?after=${randomUUID()}`)).status, 400)
+    const { rows } = await sql`EXPLAIN SELECT seq FROM audit_database_requests
+      WHERE (uuid_hash(request_id) & 65535) = (uuid_hash(${ids[0]}::uuid) & 65535) LIMIT 1`.execute(db)
+    t.match(JSON.stringify(rows), /audit_database_requests_request_id/, 'an index finds it in a long trail')
   })
 
   await t.test('a type that is not known is an error with a suggestion', async (t) => {
@@ -158,7 +196,7 @@ async function suite(t: Tap, store: Store): Promise<void> {
       await write(events)
       const older = event('c'.repeat(250))
       await write([older])
-      await sql`UPDATE audit_database_events SET user_name = ${older.user}, app = ${older.user}
+      await sql`UPDATE audit_database_texts SET user_name = ${older.user}, app = ${older.user}
       WHERE id = ${older.id}`.execute(db)
       for (const { id, user } of [...events, older]) {
         for (const filter of ['user', 'app']) {
@@ -293,20 +331,20 @@ async function suite(t: Tap, store: Store): Promise<void> {
       ['role.updated'],
     )
     const { rows } = await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)
-    await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
+    await sql`ALTER TABLE audit_database_texts RENAME TO gone`.execute(db)
     await t.rejects(
       revisions.write(async (_trx, change) => change.audit({ type: 'role.created', success: true })),
     )
-    await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
+    await sql`ALTER TABLE gone RENAME TO audit_database_texts`.execute(db)
     t.same((await sql<{ n: number }>`SELECT n FROM change_sequence`.execute(db)).rows, rows)
   })
 
   await t.test('M158 the table cannot be written: not accepting, and nothing is lost', async (t) => {
     await empty()
-    await sql`ALTER TABLE audit_database_events RENAME TO gone`.execute(db)
+    await sql`ALTER TABLE audit_database_texts RENAME TO gone`.execute(db)
     audit.record({ type: 'kept', success: true })
     await until(() => !audit.accepting, 'nothing is accepted')
-    await sql`ALTER TABLE gone RENAME TO audit_database_events`.execute(db)
+    await sql`ALTER TABLE gone RENAME TO audit_database_texts`.execute(db)
     await until(() => audit.accepting, 'accepting again')
     t.equal((await list('/audit?type=kept')).length, 1)
   })

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import t from 'tap'
 import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
@@ -15,9 +15,10 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../../../plugins/audit-database/verification.ts'
-import { batchesTo } from '../../event-lines.ts'
+import { batchesTo, linesOf } from '../../event-lines.ts'
 import { keptLog, open, pgliteStore, postgresStore, type Store } from '../../hub/database/stores.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
+import { textOf } from '../../read-imports.ts'
 import { until } from '../../until.ts'
 import { startTrail } from './start-trail.ts'
 
@@ -32,6 +33,21 @@ const made = (hub: string, name: string, at = Date.now()) =>
     at,
   )
 
+/** Requests of one session to one app. */
+const requested = (path: string, at = Date.now(), change: object = {}) =>
+  makeEvent(
+    {
+      ...{ type: 'app.request', success: true, user: 'alice', roles: ['dev'], clientIp: '192.0.2.1' },
+      ...{ sessionId: 's-1', requestId: randomUUID(), ...change },
+      fields: {
+        ...{ app: 'grafana', agent: 'db-1', method: 'GET', path, status: 200, bytes_in: 0, bytes_out: 9 },
+        ...{ duration_ms: 3, upgrade: null, ...change },
+      },
+    },
+    { cluster: 'c', hub: 'a' },
+    at,
+  )
+
 async function openTrail(t: Tap, store: Store) {
   const database = await open(await store.config())
   t.teardown(() => database.close())
@@ -43,7 +59,15 @@ async function openTrail(t: Tap, store: Store) {
   const checkpoints = createCheckpoints({ database: db, key: () => key, clock: systemClock, log })
   const write = batchesTo(createSink(db))
   const prunerOf = (retentionMs: number, retentionRole: string | null = null, database = db) =>
-    createPruner({ database, retentionMs, retentionRole, key: () => key, clock: systemClock, log })
+    createPruner({
+      database,
+      embedded: store.name === 'PGlite',
+      retentionMs,
+      retentionRole,
+      key: () => key,
+      clock: systemClock,
+      log,
+    })
   const verify = async (remembered: Partial<Remembered> = {}): Promise<TrailReport> => {
     const reading = verifyTrail(db, key, { byCaller: null, byHub: null, ...remembered })
     for (;;) {
@@ -53,7 +77,7 @@ async function openTrail(t: Tap, store: Store) {
   }
   /** Two hubs that take turns, with checkpoints after 4 and 8 events of each, and two events after the last. */
   async function fill(): Promise<void> {
-    for (const table of ['events', 'chains', 'checkpoints', 'start'])
+    for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints', 'start'])
       await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
     for (let n = 1; n <= 10; n += 2) {
       for (const hub of ['a', 'b']) await write([made(hub, `${hub}${n}`), made(hub, `${hub}${n + 1}`)])
@@ -65,7 +89,7 @@ async function openTrail(t: Tap, store: Store) {
 
 /** An event of hub a in SQL. */
 const event = (n: number) => sql`hub = 'a' AND n = ${n}`
-const events = sql.table('audit_database_events')
+const events = sql.table('audit_database_texts')
 
 async function tampering(t: Tap, store: Store): Promise<void> {
   const trail = await openTrail(t, store)
@@ -166,6 +190,134 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       checkpoint: { number: 2 },
     })
     t.ok((await verify({ byCaller: report.checkpoint })).ok, 'goes back to a noted checkpoint')
+  })
+
+  await t.test('requests are stored in parts, and read as their exact text', async (t) => {
+    await fill()
+    const names = ['a\nb', '\u0001', '', '\\t', '"quoted" \t', "o'neil; --", 'ünï 😀', '","agent":"x', null]
+    const alike = names.flatMap((name) => [
+      requested(`/${name}`),
+      requested('/', Date.now(), { user: name, app: name, agent: name, method: name ?? 'GET', reason: name }),
+      requested('/', Date.now(), { roles: [name], sessionId: name, clientIp: name, upgrade: 'websocket' }),
+      requested('/', Date.now(), { status: null, first_byte_ms: 2, decide_ms: 1 }),
+    ])
+    const { id, ...rest } = requested('/moved')
+    const others = [
+      requested('/', Date.now(), { requestId: 'r-1' }),
+      requested('/', Date.now(), { requestId: null }),
+      requested('/', Date.now(), { requestId: randomUUID().toUpperCase() }),
+      requested('/', Date.now(), { duration_ms: -1 }),
+      { ...requested('/'), time: '2026-02-01T00:00:00.000Z' },
+      { ...rest, id },
+    ]
+    await trail.write([...alike, ...others])
+    const again = () => ({ ...others[0]!, id: randomUUID() })
+    await trail.write([again(), alike[0]!, again(), alike[0]!])
+    const written = [...alike, ...others, others[0]!, alike[0]!, others[0]!, alike[0]!]
+    const { rows } = await sql<{ text: string; path: string }>`SELECT text, event->>'path' AS path
+      FROM audit_database_events WHERE type = 'app.request' ORDER BY seq`.execute(db)
+    t.strictSame(
+      rows.map(({ text, path }) => [text.slice(44), path]),
+      written.map((event) => [JSON.stringify(event).slice(44), event.path]),
+    )
+    const { rows: counts } = await sql<{ requests: number; texts: number }>`SELECT
+      (SELECT count(*)::int FROM audit_database_requests) AS requests,
+      (SELECT count(*)::int FROM ${events} WHERE type = 'app.request') AS texts`.execute(db)
+    t.strictSame(counts[0], { requests: alike.length + 2, texts: others.length + 2 })
+    t.match(await verify(), { ok: true, findings: { length: 0 }, events: 20 + written.length })
+  })
+
+  const requests = sql.table('audit_database_requests')
+  const contexts = sql.table('audit_database_contexts')
+  const changes: readonly [string, ReturnType<typeof sql>, string][] = [
+    ['the values of a request', sql`UPDATE ${requests} SET parts = replace(parts, '/2', '/x')`, 'edited'],
+    ['a request without values', sql`UPDATE ${requests} SET parts = ''`, 'edited'],
+    ['the time of a request', sql`UPDATE ${requests} SET time = time - interval '1 hour'`, 'edited'],
+    ['the id of a request', sql`UPDATE ${requests} SET request_id = id`, 'edited'],
+    ['what requests share', sql`UPDATE ${contexts} SET template = replace(template, 'dev', 'ops')`, 'edited'],
+    ['the app of a context', sql`UPDATE ${contexts} SET app = 'hidden'`, 'edited'],
+    ['the user of a context', sql`UPDATE ${contexts} SET user_name = 'hidden'`, 'edited'],
+    ['the session of a context', sql`UPDATE ${contexts} SET session_id = NULL`, 'edited'],
+    ['the address of a context', sql`UPDATE ${contexts} SET client_ip = '192.0.2.2'`, 'edited'],
+    ['the reason of a context', sql`UPDATE ${contexts} SET reason = 'revoked'`, 'edited'],
+    ['a context deleted', sql`DELETE FROM ${contexts}`, 'inserted'],
+    ['a request deleted', sql`DELETE FROM ${requests} WHERE parts LIKE '%/2%'`, 'deleted'],
+    ['a request elsewhere', sql`UPDATE ${requests} SET seq = seq + 9 WHERE parts LIKE '%/2%'`, 'reordered'],
+  ]
+  await t.test('M161 requests', async (t) => {
+    for (const [what, change, kind] of changes) {
+      await fill()
+      await trail.write(['/1', '/2', '/3'].map((path) => requested(path)))
+      await trail.checkpoints.take()
+      t.ok((await verify()).ok, what)
+      await change.execute(db)
+      t.match(await verify(), { ok: false, findings: [{ kind }] }, what)
+    }
+  })
+
+  await t.test('a hub of the version before reads and writes the trail beside newer ones', async (t) => {
+    await fill()
+    await trail.write([requested('/new')])
+    const old = sql.table('audit_database_events')
+    const { rows } = await sql<Link & { seq: number }>`SELECT max(seq) AS seq, max(n) AS n,
+      (SELECT hash FROM audit_database_chains WHERE hub = 'a') AS hash FROM ${old} WHERE hub = 'a'`.execute(
+      db,
+    )
+    const text = JSON.stringify(made('a', 'old'))
+    const { id, time, type } = JSON.parse(text)
+    const link = nextLink(rows[0]!, text)
+    await sql`INSERT INTO ${old} (id, time, type, user_name, app, event, hub, n, hash)
+      SELECT id::uuid, time::timestamptz, type, 'alice', NULL, event::json, 'a', ${link.n}, ${link.hash}
+      FROM (VALUES (${id}, ${time}, ${type}, ${text})) AS given (id, time, type, event) ORDER BY 1`.execute(
+      db,
+    )
+    await sql`UPDATE audit_database_chains SET n = ${link.n}, hash = ${link.hash},
+      seq = (SELECT max(seq) FROM ${old}) WHERE hub = 'a'`.execute(db)
+    await trail.write([requested('/newer')])
+    t.match(await verify(), { ok: true, events: 23 })
+    const { rows: last } = await sql`SELECT seq, event::text AS event FROM ${old}
+      WHERE seq >= ${rows[0]!.seq} ORDER BY seq`.execute(db)
+    t.match(last, [{ event: /new/ }, { event: text }, { event: /newer/ }])
+    await sql`DELETE FROM ${old} WHERE seq <= ${rows[0]!.seq}`.execute(db)
+    t.match((await sql`SELECT count(*)::int AS n FROM ${old}`.execute(db)).rows, [{ n: 2 }])
+  })
+
+  await t.test(
+    'retention deletes contexts with their last request, and later requests get new ones',
+    async (t) => {
+      await fill()
+      const old = Date.now() - 91 * DAY_MS
+      for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints'])
+        await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
+      const of = (sessionId: string, at?: number) => requested('/', at, { sessionId })
+      await trail.write([of('gone', old), of('kept', old)])
+      await trail.write([of('kept')])
+      const pruner = trail.prunerOf(90 * DAY_MS)
+      t.equal(await pruner.prune(), 2)
+      await pruner.stop()
+      const stored = async () =>
+        (await sql<{ session_id: string }>`SELECT session_id FROM ${contexts} ORDER BY 1`.execute(db)).rows
+      t.strictSame(await stored(), [{ session_id: 'kept' }])
+      await trail.write([of('gone'), of('kept')])
+      t.strictSame(await stored(), [{ session_id: 'gone' }, { session_id: 'kept' }])
+      t.match(await verify(), { ok: true, events: 3 })
+    },
+  )
+
+  await t.test('a context of a batch that was rolled back is stored with the next', async (t) => {
+    await fill()
+    const sink = createSink(db)
+    const lines = linesOf([requested('/')])
+    const table = sql.table('audit_database_chains')
+    await sql`ALTER TABLE ${table} ADD CONSTRAINT refused CHECK (batch < 1 OR hub <> 'a') NOT VALID`.execute(
+      db,
+    )
+    await t.rejects(sink.write(lines, 1))
+    await sql`ALTER TABLE ${table} DROP CONSTRAINT refused`.execute(db)
+    await sink.write(lines, 1)
+    await sink.write(linesOf([requested('/again')]), 2)
+    t.match(await verify(), { ok: true, events: 22 })
+    t.match((await sql`SELECT count(*)::int AS n FROM ${contexts}`.execute(db)).rows, [{ n: 1 }])
   })
 
   const cases: readonly [string, () => Promise<unknown>, object][] = [
@@ -318,7 +470,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
 
   await t.test('M161 events from before there were chains are told apart from inserted ones', async (t) => {
     await fill()
-    for (const table of ['events', 'chains', 'checkpoints'])
+    for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints'])
       await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
     await sql`INSERT INTO ${events} (id, time, type, event) VALUES
       ('01890a5d-ac96-774b-bcce-b302099a8057', now(), 'user.login', '{}')`.execute(db)
@@ -360,17 +512,20 @@ for (const make of [pgliteStore, postgresStore]) {
       'M161 the role of the hub may neither change nor delete, another one deletes what is old',
       async (t) => {
         const trail = await openTrail(t as unknown as Tap, store)
-        await trail.write([made('a', 'old', Date.now() - 91 * DAY_MS)])
+        const old = Date.now() - 91 * DAY_MS
+        await trail.write([made('a', 'old', old), requested('/', old)])
         await trail.write([made('a', 'young')])
-        // As the README of the plugin says.
+        const tables = ['texts', 'requests', 'contexts', 'checkpoints'].map(
+          (name) => `audit_database_${name}`,
+        )
+        const readme = textOf('plugins/audit-database/README.md')
         for (const statement of [
-          'CREATE ROLE mezite LOGIN NOINHERIT',
-          'CREATE ROLE mezite_retention',
-          'GRANT mezite_retention TO mezite',
+          'CREATE ROLE mezite LOGIN',
           'GRANT ALL ON ALL TABLES IN SCHEMA public TO mezite',
           'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO mezite',
-          'REVOKE UPDATE, DELETE, TRUNCATE ON audit_database_events, audit_database_checkpoints FROM mezite',
-          'GRANT SELECT, DELETE ON audit_database_events, audit_database_checkpoints TO mezite_retention',
+          `REVOKE ALL ON ${tables} FROM mezite`,
+          'REVOKE ALL ON SEQUENCE audit_database_events_seq_seq FROM mezite',
+          /^```sql\n(CREATE ROLE .*?)^```/ms.exec(readme)?.[1] ?? '',
         ])
           await sql.raw(statement).execute(trail.db)
         const { url } = (await store.config()) as { url: string }
@@ -380,12 +535,13 @@ for (const make of [pgliteStore, postgresStore]) {
         asHub.pathname = `/${rows[0]?.name}`
         const { db, close } = await open({ driver: 'postgres', url: asHub.href })
         t.teardown(() => close())
-        await batchesTo(createSink(db))([made('a', 'written by the role of the hub')])
+        await batchesTo(createSink(db))([made('a', 'written by the role of the hub'), requested('/')])
         await t.rejects(sql`UPDATE ${events} SET type = 'x'`.execute(db), /permission denied/)
-        await t.rejects(sql`DELETE FROM ${events}`.execute(db), /permission denied/)
+        for (const table of [...tables, 'audit_database_events'])
+          await t.rejects(sql`DELETE FROM ${sql.table(table)}`.execute(db), /permission denied/, table)
         await t.rejects(trail.prunerOf(90 * DAY_MS, null, db).prune(), /permission denied/)
-        t.equal(await trail.prunerOf(90 * DAY_MS, 'mezite_retention', db).prune(), 1)
-        t.match(await trail.verify(), { ok: true, events: 2 })
+        t.equal(await trail.prunerOf(90 * DAY_MS, 'mezite_retention', db).prune(), 2)
+        t.match(await trail.verify(), { ok: true, events: 3 })
       },
     )
 
