@@ -49,6 +49,8 @@ const ROOMS_MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   config: ['listener'],
   database: ['access', 'catalog', 'cluster', 'pki', 'sessions', 'signin', 'tunnel'],
   enrolment: ['tunnel'],
+  // The parent of several processes binds the admin socket that they share.
+  processes: ['api-server'],
   revisions: ['database'],
   signin: ['api-server'],
   // Nothing but what the gate has admitted opens a connection.
