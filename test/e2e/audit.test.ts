@@ -126,6 +126,11 @@ t.test(
     t.ok(lost.length <= MOST_LOST || oldest <= MOMENT_MS, `${lost.length} lost, ${oldest} ms old`)
     t.equal(recorded.length, kept.size, 'none twice')
     t.strictSame(
+      await strings(`SELECT event::text AS text FROM audit_database_texts WHERE type = 'app.request'`),
+      [],
+      'every request is stored in its compact form',
+    )
+    t.strictSame(
       [...answered.keys()].filter((path) => !before.has(path) && !kept.has(path)),
       [],
       'what was answered by the hub that stopped in order is all there',

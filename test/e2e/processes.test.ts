@@ -51,9 +51,6 @@ await register(api, 'app', (server.address() as AddressInfo).port, { agents: ['n
 const app = `${site.appUrl('app')}/`
 const visitor = site.visitor()
 
-import { copyFileSync } from 'node:fs'
-
-setInterval(() => copyFileSync(join(site.dir, 'hub.log'), '/tmp/t/processes-hub.log'), 1000).unref()
 const pids = (): readonly number[] =>
   readFileSync(`/proc/${hub.program.pid}/task/${hub.program.pid}/children`, 'utf8')
     .split(' ')
