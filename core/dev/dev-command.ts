@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { configError } from '../kernel/config-check.ts'
 import { readConfigFile } from '../kernel/config-file.ts'
-import { MezError } from '../kernel/error.ts'
+import { MezError, messageOf } from '../kernel/error.ts'
 import type { PluginSide } from '../kernel/plugin.ts'
 import { seedDatabase } from '../testing/database-seed.ts'
 import { freePort } from '../testing/free-port.ts'
@@ -91,7 +91,7 @@ async function halvesOf(plugin: string): Promise<Readonly<Record<PluginSide, str
     return { hub: isAgent ? null : plugin, agent: isAgent ? plugin : null }
   }
   const manifest = await readFile(join(plugin, 'package.json'), 'utf8').catch(() => '{}')
-  const { exports = {} } = JSON.parse(manifest) as { exports?: Readonly<Record<string, unknown>> }
+  const { exports = {} } = readManifest(manifest, plugin)
   const half = (side: PluginSide) => {
     const source = join(plugin, `${side}.ts`)
     if (existsSync(source)) return source
@@ -102,6 +102,14 @@ async function halvesOf(plugin: string): Promise<Readonly<Record<PluginSide, str
   throw new MezError('MEZ_PLUGIN_NOT_FOUND', `${plugin} has neither a hub.ts nor an exported half`, {
     hint: 'Name the folder of the plugin, or the file of its half, with --plugin.',
   })
+}
+
+function readManifest(text: string, plugin: string): { exports?: Readonly<Record<string, unknown>> } {
+  try {
+    return Object(JSON.parse(text))
+  } catch (error) {
+    throw new MezError('MEZ_PLUGIN_INVALID', `${join(plugin, 'package.json')}: ${messageOf(error)}`)
+  }
 }
 
 async function readValue(file: string): Promise<unknown> {

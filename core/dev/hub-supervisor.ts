@@ -31,6 +31,8 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
   const processes = new Set<ChildProcess>()
   let spare = startProcess()
   let running: ChildProcess | null = null
+  /** The running process until its hub is ready. */
+  let starting: ChildProcess | null = null
   let restarting: Promise<void> | null = null
   let changed = false
   let ending = false
@@ -63,7 +65,7 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
     const began = performance.now()
     const first = running === null
     if (running) await stop(running)
-    const child = spare
+    const child = spare.connected ? spare : startProcess()
     running = child
     const ended = once(child, 'exit').then(() => null)
     try {
@@ -77,12 +79,17 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
         if (typeof report === 'object') resolve(report.ready)
       }),
     )
+    starting = child
     const lines = await Promise.race([ready, ended])
+    starting = null
     if (ending) return
     // Started only now, because it would compete with the hub for the processor.
     spare = startProcess()
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-    if (lines === null) return print('The plugin does not run. Waiting for the next change.\n')
+    if (lines === null) {
+      if (!changed) print('The plugin does not run. Waiting for the next change.\n')
+      return
+    }
     print(first ? `Ready after ${seconds} s.\n${lines.join('\n')}\n` : `Restarted in ${seconds} s.\n`)
     void ended.then(() => {
       if (running === child && !ending && restarting === null)
@@ -99,6 +106,8 @@ export async function superviseHub({ watched, print, prepare }: SupervisorOption
 
   const onChange = () => {
     changed = true
+    // A plugin that hangs would keep its change from being tried.
+    starting?.kill('SIGKILL')
     restarting ??= startUntilUnchanged().finally(() => {
       restarting = null
     })

@@ -66,6 +66,8 @@ t.test('it signs the developer in, and restarts with each change of the plugin',
 
   await change('this is not a program', /does not run\. Waiting/)
   t.match(output, /hub\.ts:1\nthis is not a program/, 'the line with the error')
+  const hangs = adds('X-Never').replace('tap }) {', "tap }) { console.error('it hangs'); for (;;);")
+  await change(hangs, /it hangs/)
   const fails = "if (request.path === '/fails') throw new Error('on purpose')"
   const [, seconds = ''] = await change(adds('X-Second', fails), /Restarted in ([\d.]+) s/)
   t.comment(`restarted in ${seconds} s`)
