@@ -131,9 +131,9 @@ export function createListener(options: ListenerOptions): Listener {
     mutual.set(protocol.alpn, mutualTls)
   }
   const agents = createAgentRouter({
-    takers: mezite,
-    alpnTransport: options.alpnTransport,
-    ...{ peers, relay, drop, maxBytes: HELLO_BYTES, group: options.group, ...limits },
+    ...{ takers: mezite, alpnTransport: options.alpnTransport },
+    ...{ peers, relay, drop, maxBytes: HELLO_BYTES, group: options.group },
+    ...{ handshakeMs: limits.handshakeMs, handshakes: limits.handshakes },
     linked: (address) => table.rememberAgent(address),
     refuse: (carrier, reason) => refuse(carrier, ALERT_ALPN, reason),
   })
@@ -243,7 +243,7 @@ export function createListener(options: ListenerOptions): Listener {
       const refusal = agents.route(socket, info, target, handshake.done)
       return refusal === null ? undefined : refuse(socket, ALERT_ALPN, refusal)
     }
-    if (info.via) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
+    if (info.via !== undefined) return refuse(socket, ALERT_ALPN, 'relayed to the wrong hub')
     if (target.kind === 'browser') {
       const current = certificates.browserTls()
       if (current.cert !== shown.cert) browser.setSecureContext(current)

@@ -29,6 +29,9 @@ export interface MemberEvents {
   ended(how: string): void
 }
 
+/** A check of a plugin may hang. */
+const CHECK_MS = 60_000
+
 /** Starts this program again as a process of the group. */
 export function startMember(index: number, { received, failed, ended }: MemberEvents): Member {
   const ready = Promise.withResolvers<boolean>()
@@ -66,6 +69,8 @@ export function startMember(index: number, { received, failed, ended }: MemberEv
 export function isValidConfig(file: string): Promise<boolean> {
   const child = fork(process.argv[1] ?? '', ['config', 'check', '--config', file], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    timeout: CHECK_MS,
+    killSignal: 'SIGKILL',
   })
   return new Promise((resolve) => {
     child.once('error', () => resolve(false))
