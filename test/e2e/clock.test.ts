@@ -1,5 +1,5 @@
 /** The clock of a hub jumps while it runs: what lasts too long, what ends too soon, and what comes back by itself. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -18,8 +18,14 @@ if (LIBRARY === undefined) throw new Error('libfaketime is not installed: apt-ge
 const dir = mkdtempSync(join(tmpdir(), 'mezite-clock-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const clockFile = join(dir, 'clock')
-/** Sets the wall clock of the hub, from now on this far from the true time. The monotonic clock goes on. */
-const setClock = (offset: string) => writeFileSync(clockFile, offset)
+/**
+ * Sets the wall clock of the hub, from now on this far from the true time. The monotonic clock goes on. The file is replaced,
+ * because libfaketime may read it at any moment, and one that is empty then leaves its lock taken.
+ */
+function setClock(offset: string): void {
+  writeFileSync(`${clockFile}.new`, offset)
+  renameSync(`${clockFile}.new`, clockFile)
+}
 setClock('+0')
 
 const port = await startHttpApp(t, (request, response) => {

@@ -1,4 +1,5 @@
 import { Agent } from 'node:https'
+import { setTimeout } from 'node:timers/promises'
 import type { Visitor } from '../../core/testing/index.ts'
 
 export interface Asked {
@@ -20,6 +21,8 @@ export interface SteadyRequests {
 
 /** Requests under way at once; beyond, one is left out. */
 const MOST = 100
+/** Connections tried for one request. */
+const ATTEMPTS = 5
 
 export function steadyRequests(visitor: Visitor, url: string, perSecond: number): SteadyRequests {
   const agent = new Agent({ keepAlive: true, ...(visitor.ca === undefined ? {} : { ca: visitor.ca }) })
@@ -55,12 +58,22 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
   }
 }
 
-/** As browsers do: when a kept connection closes while a request is on its way, it is sent once more on a new one. */
+/**
+ * As browsers do: when a kept connection closes while a request is on its way, it is sent once more on a new one. The new
+ * one is made again if it ends before TLS is established, since nothing was sent on it: the kernel accepts connections for
+ * a killed process until it has freed its memory, and a balancer that passes TLS through cannot tell.
+ */
 export async function retryOnce<T>(ask: (kept: boolean) => Promise<T>): Promise<T> {
-  try {
-    return await ask(true)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
-    return ask(false)
+  let kept = true
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask(kept)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      const unsent = message.includes('before secure TLS connection was established')
+      if (code !== 'ECONNRESET' || attempt === ATTEMPTS || !(kept || unsent)) throw error
+      kept = false
+      if (unsent) await setTimeout(100)
+    }
   }
 }
