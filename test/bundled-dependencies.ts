@@ -108,6 +108,14 @@ registerHooks({
       : { url, format: 'module', shortCircuit: true }
   },
 })
+// Left to itself, Node.js closes what it still holds, and now and then waits for ever for a socket that it closed before.
+let idle = false
+process.on('beforeExit', () => {
+  if (idle) process.exit()
+  // Another listener may have begun something; if not, this comes again at once.
+  idle = true
+  setImmediate(() => {})
+})
 `,
   )
   // Another run may have been faster; its bundles are equal.

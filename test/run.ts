@@ -101,7 +101,9 @@ const LONG = new RegExp(
     'examples/two-regions',
     'hub/(access/gate|cluster|database|listener/balancers|sessions/many|tunnel/hostile)',
     'oclif-cli/(create|private)',
+    'packaging',
     'plugins/(audit-database|dashboard|oidc|tcp-apps|transport|webauthn)',
+    'testing/running',
   ].join('|')})`,
 )
 

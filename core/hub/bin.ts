@@ -66,6 +66,8 @@ process.exitCode = await runCli({
   },
 })
 
-// Everything is closed now; a leaked handle must not keep a supervisor waiting.
+// Everything is closed now; a leaked handle must not keep a supervisor waiting, and neither must Node.js, which rarely waits
+// for ever for a socket when it cleans up by itself.
 const LINGER_MS = 2_000
 setTimeout(() => process.exit(), LINGER_MS).unref()
+process.once('beforeExit', () => process.exit())
