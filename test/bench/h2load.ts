@@ -5,7 +5,10 @@ import { cpuMicrosecondsOfEach, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
 
-const WARM_UP_SECONDS = 1
+/** Long enough for every connection: a generator goes on for ever for one that is made after its time is over. */
+const WARM_UP_SECONDS = 2
+/** How long after its time a generator may end. */
+const GRACE_SECONDS = 10
 const FIRST_ROUND_SECONDS = 12
 /** One process of h2load has one thread, which nginx alone can keep busy. */
 const LEAST_GENERATORS = 4
@@ -33,6 +36,8 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
   )
   const all = Promise.all(generators.map(rateOf))
   all.catch(() => {})
+  const kill = () => generators.map((generator) => generator.kill('SIGKILL'))
+  const deadline = setTimeout(kill, (WARM_UP_SECONDS + job.seconds + GRACE_SECONDS) * 1000)
   const names = Object.keys(target.processes)
   const pids = [...Object.values(target.processes), ...generators.map(({ pid }) => pid as number)]
   const until = (seconds: number) =>
@@ -46,7 +51,7 @@ export async function h2load(machine: BenchMachine, target: Target, given: H2loa
   await until(WARM_UP_SECONDS + job.seconds - 0.2)
   const machineUse = endWatch()
   const [after, to] = [cpuMicrosecondsOfEach(pids), performance.now()]
-  const rate = (await all).reduce((sum, each) => sum + each, 0)
+  const rate = (await all.finally(() => clearTimeout(deadline))).reduce((sum, each) => sum + each, 0)
   const used = after.map((us, at) => us - (before[at] ?? 0))
   const perRequest = (at: number) => (used[at] ?? 0) / ((rate * (to - from)) / 1000)
   return {
