@@ -5,10 +5,10 @@ import { cpuMicrosecondsOfEach, watchMachine } from './processes.ts'
 import { findProgram } from './programs-needed.ts'
 import type { Target } from './target.ts'
 
-/** Long enough for every connection: a generator goes on for ever for one that is made after its time is over. */
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 1
 /** How long after its time a generator may end. */
-const GRACE_SECONDS = 10
+const GRACE_SECONDS = 5
+const ATTEMPTS = 3
 const FIRST_ROUND_SECONDS = 12
 /** One process of h2load has one thread, which nginx alone can keep busy. */
 const LEAST_GENERATORS = 4
@@ -28,7 +28,20 @@ export interface H2loadJob {
  * Load from h2load, which is written in C and so leaves most of the machine to those who are measured. Rejects when a response
  * was not 2xx. It reports no latencies.
  */
-export async function h2load(machine: BenchMachine, target: Target, given: H2loadJob): Promise<Sample> {
+export async function h2load(machine: BenchMachine, target: Target, job: H2loadJob): Promise<Sample> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await measureOnce(machine, target, job)
+    } catch (error) {
+      // Rarely a connection is made late, and its generator goes on for ever.
+      if (attempt === ATTEMPTS || !(error instanceof EndlessGenerator)) throw error
+    }
+  }
+}
+
+class EndlessGenerator extends Error {}
+
+async function measureOnce(machine: BenchMachine, target: Target, given: H2loadJob): Promise<Sample> {
   const job = given.round > 0 ? given : { ...given, seconds: Math.max(given.seconds, FIRST_ROUND_SECONDS) }
   const begun = performance.now()
   const generators = shareOut(target, job.connections).map(([cookie, connections]) =>
@@ -105,6 +118,7 @@ function start(
 /** Resolves to the requests a second of a generator when it ends. */
 async function rateOf(child: ChildProcess): Promise<number> {
   const text = await output(child)
+  if (child.signalCode === 'SIGKILL') throw new EndlessGenerator(`h2load did not end: ${text.slice(-100)}`)
   const rate = Number(/finished in [\d.]+\w*, ([\d.]+) req\/s/.exec(text)?.[1])
   const [, wrong] = /\n(?:status codes: \d+ 2xx, )(.*)/.exec(text) ?? []
   if (!(rate > 0) || wrong !== '0 3xx, 0 4xx, 0 5xx') throw new Error(`h2load: ${text.slice(-600)}`)
