@@ -1,6 +1,9 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
 import { Config } from '@oclif/core/config'
+import { bundledPackages, type Commands } from './bundled-commands.ts'
 import {
   type CompletedCommand,
   type CompletedFlag,
@@ -8,7 +11,7 @@ import {
   completionScript,
   SHELLS,
 } from './completion-script.ts'
-import { type Commands, commandClasses } from './program.ts'
+import { commandClasses } from './program.ts'
 
 /** `completion bash|zsh|fish` of either program. */
 export abstract class CompletionCommand extends Command {
@@ -24,12 +27,18 @@ export abstract class CompletionCommand extends Command {
     shell: Args.string({ required: true, options: [...SHELLS], description: 'The shell to complete in' }),
   }
 
+  /** The commands of the program itself. */
   protected abstract commands(): Promise<Commands>
 
   async run(): Promise<void> {
     const { args } = await this.parse({ args: CompletionCommand.args })
-    const [classes, installed] = await Promise.all([commandClasses(await this.commands()), this.#installed()])
-    const { topics = {} } = this.config.pjson.oclif as { topics?: Record<string, { description?: string }> }
+    const manifest = pathToFileURL(join(this.config.root, 'package.json'))
+    const [classes, installed] = await Promise.all([
+      commandClasses(await this.commands(), manifest.href),
+      this.#installed(),
+    ])
+    const { topics: own = {} } = this.config.pjson.oclif as { topics?: Topics }
+    const topics = { ...own, ...bundledPackages(manifest).topics() }
     const tree = completionTree(this.config.bin, { ...installed, ...classes }, topics)
     process.stdout.write(completionScript(args.shell as (typeof SHELLS)[number], tree))
   }
@@ -51,6 +60,8 @@ export abstract class CompletionCommand extends Command {
   }
 }
 
+type Topics = Readonly<Record<string, { readonly description?: string }>>
+
 const OCLIF = ['@oclif/plugin-plugins']
 const FILE = /^(out|identity)$|file$|dir$/
 /** The other spellings of a verb that `runProgram` accepts. */
@@ -60,7 +71,7 @@ const SYNONYMS: Readonly<Record<string, string>> = { ls: 'list', rm: 'delete' }
 function completionTree(
   program: string,
   classes: Readonly<Record<string, Command.Class>>,
-  topics: Readonly<Record<string, { readonly description?: string }>>,
+  topics: Topics,
 ): CompletionTree {
   const commands = Object.entries(classes).flatMap(([id, command]) => {
     const words = id.split(':')

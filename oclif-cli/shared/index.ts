@@ -15,6 +15,7 @@ export {
   yesFlag,
 } from './admin-command.ts'
 export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command.ts'
+export type { Commands } from './bundled-commands.ts'
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
 export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
@@ -42,7 +43,7 @@ export {
   type Profile,
   type ProfileStore,
 } from './profile-store.ts'
-export { type Commands, commandClasses, runProgram } from './program.ts'
+export { commandClasses, runProgram } from './program.ts'
 export {
   type Cut,
   count,

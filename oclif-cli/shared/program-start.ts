@@ -28,8 +28,7 @@ export async function startProgram(
   }
   // oclif would load a library to check the version of Node.js, which the launcher has already checked.
   process.env.OCLIF_DISABLE_ENGINE_WARNING ??= '1'
-  const here = new URL('./package.json', base)
-  const manifest = existsSync(here) ? here : new URL('../package.json', base)
+  const manifest = manifestOf(base)
   const argv = process.argv.slice(2)
   if (argv.length === 1 && argv[0] === '--version') {
     const { version } = JSON.parse(readFileSync(manifest, 'utf8'))
@@ -37,4 +36,10 @@ export async function startProgram(
   } else {
     await run(argv, manifest)
   }
+}
+
+/** The package.json of a module in the folder of its package, or in `dist`. */
+export function manifestOf(base: string): URL {
+  const here = new URL('./package.json', base)
+  return existsSync(here) ? here : new URL('../package.json', base)
 }

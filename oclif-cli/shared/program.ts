@@ -4,17 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { Command } from '@oclif/core/command'
 import { Config } from '@oclif/core/config'
 import { settings } from '@oclif/core/settings'
+import { bundledPackages, type Commands } from './bundled-commands.ts'
 import { messageOf, reportError } from './cli-error.ts'
-
-/** Commands by the words that are typed (`apps ls`). Each loads its module only when it runs. */
-export type Commands = Readonly<Record<string, () => Promise<Command.Class>>>
+import { manifestOf } from './program-start.ts'
 
 export interface ProgramOptions {
   /** The name of the executable. */
   readonly name: string
   readonly argv: readonly string[]
-  /** The package's manifest, with its `oclif` section. */
+  /** The package's manifest, with its `oclif` section and the bundled packages. */
   readonly manifest: URL
+  /** The commands of the program itself. */
   readonly commands: Commands
   /** Module below the package's folder that exports `COMMANDS`, for help and completion. */
   readonly classes: string
@@ -23,23 +23,28 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs one command line and sets the exit status. One of our commands, or its help, is loaded alone and without CLI
- * plugins, which shortens the time to the first output. Everything else (the list of commands, plugins) runs through oclif.
+ * Runs one command line and sets the exit status. A command of the program or of a bundled package, or its help, is loaded
+ * alone and without CLI plugins, which shortens the time to the first output. Everything else (the list of commands, plugins) runs through oclif.
  */
 export async function runProgram(options: ProgramOptions): Promise<void> {
-  const { name, manifest, commands } = options
+  const { name, manifest } = options
   // Otherwise oclif warns about linked TypeScript plugins at every start.
   settings.enableAutoTranspile = false
   const root = dirname(fileURLToPath(manifest))
   const pjson = JSON.parse(readFileSync(manifest, 'utf8'))
+  const bundled = bundledPackages(manifest)
+  const commands = { ...options.commands, ...bundled.commands }
   const argv = pluginWords(leadingLast(options.argv, options.leading ?? []))
   const found = findCommand(argv, commands)
   try {
     if (found === null) {
+      const absent = bundled.absentTopic(argv[0] ?? '')
+      if (absent) throw absent
       hideConfigInErrors()
       const [{ run }, { flush }] = await Promise.all([import('@oclif/core/run'), import('@oclif/core/flush')])
       const oclif = {
         ...pjson.oclif,
+        topics: { ...pjson.oclif.topics, ...bundled.topics() },
         commands: { strategy: 'explicit', target: options.classes, identifier: 'COMMANDS' },
       }
       await run(canonicalWords(argv, commands), { root, pjson: { ...pjson, oclif } })
@@ -63,15 +68,42 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
     process.exitCode = await reportError(error, {
       command: found === null ? name : `${name} ${found.id}`,
       words: argv.slice(argv[0] === 'help' ? 1 : 0, flag > 0 ? flag : undefined),
-      known: [...Object.keys(commands), ...Object.keys(pjson.oclif.topics ?? {})],
+      known: [
+        ...Object.keys(options.commands),
+        ...bundled.installed(),
+        ...Object.keys(pjson.oclif.topics ?? {}),
+      ],
     })
   }
 }
 
-/** The class of every command by its oclif id, for help and completion. */
-export async function commandClasses(commands: Commands): Promise<Record<string, Command.Class>> {
-  const loaded = Object.entries(commands).map(async ([id, load]) => [id.replaceAll(' ', ':'), await load()])
-  return Object.fromEntries(await Promise.all(loaded))
+/**
+ * The class of every command by its oclif id, for help and completion: those of the program itself, and of the bundled
+ * packages that are installed. A package that cannot be loaded is left out with a warning.
+ *
+ * @param base `import.meta.url` of a module of the program
+ */
+export async function commandClasses(
+  commands: Commands,
+  base: string,
+): Promise<Record<string, Command.Class>> {
+  const bundled = bundledPackages(manifestOf(base))
+  const warnings = new Set<string>()
+  const loaded = [
+    ...Object.entries(commands).map(async ([id, load]) => [[id, await load()] as const]),
+    ...bundled.installed().map((id) =>
+      bundled.commands[id]!().then(
+        (command) => [[id, command] as const],
+        (error) => {
+          warnings.add(messageOf(error))
+          return []
+        },
+      ),
+    ),
+  ]
+  const entries = (await Promise.all(loaded)).flat()
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  return Object.fromEntries(entries.map(([id, command]) => [id.replaceAll(' ', ':'), command]))
 }
 
 /** Moves leading flags behind the command: oclif does not accept them before it. */
