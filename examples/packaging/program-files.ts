@@ -23,6 +23,9 @@ const UNREAD = /(?:\.map|\.d\.[cm]?ts|\.flow|\.tsbuildinfo|(?:^|\/)(?:CHANGELOG|
 const TOOLS =
   /^(?:tests?|spec|docs|examples?|bench(?:marks?)?|integration)\/|(?:^|\/)\.|\.(?:sh|ps1|cmd|html)$/
 
+/** Of a plugin that a program has only for its commands: they load nothing of its halves. */
+const COMMAND_FILES = /^(?:package\.json|LICENSE|dist\/commands(?:\.js|\/.*))$/
+
 /** Whether a file is the license of its package, by its path. */
 export const isLicense = (path: string): boolean =>
   /(?:^|\/)(?:licen[cs]e|copying|notice)[^/]*$/i.test(path) && !/\.[cm]?js$/.test(path)
@@ -33,9 +36,10 @@ export const isLicense = (path: string): boolean =>
  * @param staged the folder that contains the packages of this repository as they are published, by name
  */
 export function programFiles(names: readonly Program[], staged: string): readonly ProgramFile[] {
-  return installedPackages(names, staged).flatMap(({ folder, target, own }) =>
+  return installedPackages(names, staged).flatMap(({ folder, target, own, commandsOnly }) =>
     filesBelow(folder, own ? ['node_modules', 'testing'] : ['node_modules'])
       .filter((path) => !UNREAD.test(path) && (own || !TOOLS.test(path)))
+      .filter((path) => !commandsOnly || COMMAND_FILES.test(path))
       .sort()
       .map((path) => ({ path: join(target, path), source: join(folder, path) })),
   )
@@ -74,13 +78,15 @@ interface InstalledPackage {
   readonly target: string
   /** Whether it is a package of this repository. */
   readonly own: boolean
+  /** Whether a program has it only for its commands. */
+  readonly commandsOnly: boolean
 }
 
 function installedPackages(names: readonly Program[], staged: string): readonly InstalledPackage[] {
   const workspaces = new Map(publishedWorkspaces().map((each) => [each.manifest.name, each]))
   const found = new Map<string, InstalledPackage>()
   /** @param from the folder of the package that needs it, in this repository */
-  const add = (name: string, from: string, optional: boolean): void => {
+  const add = (name: string, from: string, optional: boolean, commandsOnly = false): void => {
     const workspace = workspaces.get(name)
     const origin = workspace?.folder ?? lookUp(name, from)
     if (origin === null) {
@@ -90,10 +96,18 @@ function installedPackages(names: readonly Program[], staged: string): readonly 
     if (found.has(origin)) return
     const folder = workspace ? join(staged, name) : origin
     const manifest = manifestOf(folder)
-    found.set(origin, { manifest, folder, target: targetOf(origin), own: workspace !== undefined })
+    found.set(origin, {
+      manifest,
+      folder,
+      target: targetOf(origin),
+      own: workspace !== undefined,
+      commandsOnly,
+    })
+    if (commandsOnly) return
+    const plugins = manifest.mezite?.commands ?? {}
     const optionalPeers = manifest.peerDependenciesMeta ?? {}
     for (const each of Object.keys(manifest.dependencies ?? {}))
-      add(each, origin, each in (manifest.optionalDependencies ?? {}))
+      add(each, origin, each in (manifest.optionalDependencies ?? {}), each in plugins)
     for (const each of Object.keys(manifest.optionalDependencies ?? {})) add(each, origin, true)
     for (const each of Object.keys(manifest.peerDependencies ?? {})) {
       if (!optionalPeers[each]?.optional) add(each, origin, true)

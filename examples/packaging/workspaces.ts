@@ -13,6 +13,8 @@ export interface Manifest {
   readonly exports?: Readonly<Record<string, unknown>>
   readonly scripts?: Readonly<Record<string, string>>
   readonly files?: readonly string[]
+  /** Of a program: the commands of packages that it brings along. */
+  readonly mezite?: { readonly commands: Readonly<Record<string, readonly string[]>> }
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>

@@ -1,23 +1,19 @@
 import { type Commands, runProgram } from '@mezite/cli'
 
 const agents = () => import('./commands/agents.ts')
-const apiTokens = () => import('./commands/api-tokens.ts')
 const apps = () => import('./commands/apps.ts')
-const audit = () => import('./commands/audit.ts')
 const auth = () => import('./commands/auth.ts')
 const locks = () => import('./commands/locks.ts')
-const login = () => import('./commands/login.ts')
-const roles = () => import('./commands/roles.ts')
 const sessions = () => import('./commands/sessions.ts')
-const sso = () => import('./commands/sso.ts')
 const tokens = () => import('./commands/tokens.ts')
 const users = () => import('./commands/users.ts')
 
-/** Every command of mezctl, in the order of the README. Each loads the module of its topic only when it runs. */
+/**
+ * The commands of mezctl itself, in the order of the README. Each loads the module of its topic only when it runs. Those of
+ * bundled plugins are in their packages, which package.json names.
+ */
 export const commands: Commands = {
   status: async () => (await import('./commands/status.ts')).Status,
-  login: async () => (await login()).Login,
-  logout: async () => (await login()).Logout,
   'apps register': async () => (await apps()).AppsRegister,
   'apps update': async () => (await apps()).AppsUpdate,
   'apps test': async () => (await import('./commands/apps-test.ts')).AppsTest,
@@ -35,39 +31,18 @@ export const commands: Commands = {
   'users get': async () => (await users()).UsersGet,
   'users rm': async () => (await users()).UsersRm,
   'users drop-mapped-roles': async () => (await users()).UsersDropMappedRoles,
-  'users add-mfa': async () => (await users()).UsersAddMfa,
-  'users list-mfa': async () => (await users()).UsersListMfa,
-  'users reset-webauthn': async () => (await users()).UsersResetWebauthn,
-  'roles create': async () => (await roles()).RolesCreate,
-  'roles preview': async () => (await roles()).RolesPreview,
-  'roles ls': async () => (await roles()).RolesLs,
-  'roles get': async () => (await roles()).RolesGet,
-  'roles rm': async () => (await roles()).RolesRm,
-  'sso create': async () => (await sso()).SsoCreate,
-  'sso ls': async () => (await sso()).SsoLs,
-  'sso get': async () => (await sso()).SsoGet,
-  'sso rm': async () => (await sso()).SsoRm,
-  'sso test': async () => (await sso()).SsoTest,
   'tokens create': async () => (await tokens()).TokensCreate,
   'tokens ls': async () => (await tokens()).TokensLs,
   'tokens rm': async () => (await tokens()).TokensRm,
   'agents ls': async () => (await agents()).AgentsLs,
   'agents get': async () => (await agents()).AgentsGet,
   'agents rm': async () => (await agents()).AgentsRm,
-  'api-tokens create': async () => (await apiTokens()).ApiTokensCreate,
-  'api-tokens ls': async () => (await apiTokens()).ApiTokensLs,
-  'api-tokens rm': async () => (await apiTokens()).ApiTokensRm,
   'locks create': async () => (await locks()).LocksCreate,
   'locks ls': async () => (await locks()).LocksLs,
   'locks rm': async () => (await locks()).LocksRm,
   'sessions ls': async () => (await sessions()).SessionsLs,
   'sessions revoke': async () => (await sessions()).SessionsRevoke,
   'access explain': async () => (await import('./commands/access.ts')).AccessExplain,
-  'audit ls': async () => (await audit()).AuditLs,
-  'audit export': async () => (await audit()).AuditExport,
-  'audit tail': async () => (await import('./commands/audit-tail.ts')).AuditTail,
-  'audit verify': async () => (await audit()).AuditVerify,
-  traffic: async () => (await import('./commands/traffic.ts')).Traffic,
   'auth export': async () => (await auth()).AuthExport,
   'auth rotate': async () => (await auth()).AuthRotate,
   explain: async () => (await import('./commands/explain.ts')).Explain,

@@ -1,10 +1,10 @@
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '@mezite/cli'
+import { type Identity, renewHint } from '@mezite/cli/identity'
 import { LONGEST_TIMER_MS } from '@mezite/core/protocol'
 import { dialHub } from './hub-dialer.ts'
 import { type AppProtocol, type AppStream, openStream, StreamLost } from './hub-stream.ts'
-import { type Identity, renewHint } from './identity.ts'
 import { Refusal } from './refusal.ts'
 
 /** How long a local connection waits for the hub to return. */

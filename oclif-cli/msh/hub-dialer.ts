@@ -2,6 +2,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { CliError, messageOf } from '@mezite/cli'
+import type { Identity } from '@mezite/cli/identity'
 import {
   connectHub,
   isMezError,
@@ -12,7 +13,6 @@ import {
   TCP_ALPN,
   tunnelHttp2,
 } from '@mezite/core/protocol'
-import type { Identity } from './identity.ts'
 
 const DIAL_MS = 10_000
 

@@ -8,13 +8,13 @@ import {
   readPrivateFile,
   writePrivateFile,
 } from '@mezite/cli'
+import type { Identity } from '@mezite/cli/identity'
 import { relaySocket, resetSocket } from '@mezite/core/protocol'
 import { type FoundApp, findApp } from './app-lookup.ts'
 import { guardPort } from './browser-guard.ts'
 import { serveHttp } from './http-listener.ts'
 import type { HubConnection } from './hub-connection.ts'
 import type { AppProtocol } from './hub-stream.ts'
-import type { Identity } from './identity.ts'
 import { Refusal } from './refusal.ts'
 
 /** The only address on which msh listens. */

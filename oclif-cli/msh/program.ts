@@ -1,9 +1,7 @@
 import { type Commands, runProgram } from '@mezite/cli'
 
-/** Every command of msh, in the order of the README. */
+/** The commands of msh itself, in the order of the README. Those of bundled plugins are in their packages, which package.json names. */
 export const commands: Commands = {
-  login: async () => (await import('./commands/login.ts')).Login,
-  logout: async () => (await import('./commands/login.ts')).Logout,
   status: async () => (await import('./commands/status.ts')).Status,
   'app ls': async () => (await import('./commands/app.ts')).AppLs,
   'app login': async () => (await import('./commands/app.ts')).AppLogin,

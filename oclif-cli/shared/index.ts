@@ -18,8 +18,10 @@ export { BaseCommand, type Format, showJsonLine, showYaml } from './base-command
 export type { Commands } from './bundled-commands.ts'
 export { CliError, didYouMean, messageOf, reportError, suggest } from './cli-error.ts'
 export { CompletionCommand } from './completion-command.ts'
-export { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
+export { fileFlags, PutCommand, putDocuments } from './document-upload.ts'
+export { type ResourceDocument, readDocuments } from './documents.ts'
 export { adminLogins } from './endpoint-choice.ts'
+export { type EnrolmentLink, enrolmentText } from './enrolment-link.ts'
 export { type CallOptions, createHubClient, type HubClient, path, type Query } from './hub-client.ts'
 export {
   type HubEndpoint,
@@ -29,6 +31,7 @@ export {
   readCaFile,
   socketEndpoint,
 } from './hub-endpoint.ts'
+export { listOrNull, parseRoles, reportNames, strictFlag, unknownRoles } from './name-checks.ts'
 export {
   checkPrivateFile,
   makePrivateFolder,
@@ -45,7 +48,6 @@ export {
 } from './profile-store.ts'
 export { commandClasses, runProgram } from './program.ts'
 export {
-  type Cut,
   count,
   cutText,
   type Flat,

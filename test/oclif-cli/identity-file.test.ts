@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseProxy } from '@mezite/cli'
 import t from 'tap'
-import { createUserKey, readIdentityFile, writeIdentityFile } from '../../oclif-cli/msh/identity.ts'
+import { createUserKey, readIdentityFile, writeIdentityFile } from '../../oclif-cli/shared/identity.ts'
 import { makeAuthority } from './stand-in-authorities.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'msh-identity-'))

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -87,3 +88,40 @@ for (const [name, program] of [
     t.match(await cli('hello'), { code: 2, err: /unknown command "hello"/ })
   })
 }
+
+t.test('a bundled plugin that is absent or broken takes its own commands along, and no others', async (t) => {
+  const repository = join(import.meta.dirname, '../..')
+  // Outside of the repository, whose packages would be found from within.
+  const folder = mkdtempSync(join(tmpdir(), 'mezite-bundled-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const packages = join(folder, 'node_modules')
+  mkdirSync(join(packages, '@mezite/plugin-rbac'), { recursive: true })
+  for (const scope of ['', '@mezite'])
+    for (const name of readdirSync(join(repository, 'node_modules', scope)))
+      if (!/^(\.|@mezite$|mezctl$|plugin-(oidc|rbac)$)/.test(name))
+        symlinkSync(join(repository, 'node_modules', scope, name), join(packages, scope, name))
+  const commands = { strategy: 'explicit', target: './commands.js', identifier: 'COMMANDS' }
+  const broken = { name: '@mezite/plugin-rbac', type: 'module', oclif: { commands } }
+  writeFileSync(join(packages, '@mezite/plugin-rbac/package.json'), JSON.stringify(broken))
+  writeFileSync(join(packages, '@mezite/plugin-rbac/commands.js'), "import 'a-package-that-is-missing'")
+  cpSync(join(repository, 'oclif-cli/mezctl'), join(folder, 'mezctl'), { recursive: true })
+  const mezctl = (...args: string[]) => runMezctl(args, {}, '', join(folder, 'mezctl/mezctl.js'))
+
+  const absent =
+    /^error: unknown command "sso(?: ls)?": @mezite\/plugin-oidc is not installed \(MEZ_USAGE_WRONG\)\n.+\n$/
+  t.match(await mezctl('sso', 'list'), { code: 2, out: '', err: absent })
+  t.match(await mezctl('help', 'sso'), { code: 2, err: /MEZ_USAGE_WRONG/ })
+  const failed =
+    /^error: @mezite\/plugin-rbac cannot be loaded: .*a-package-that-is-missing.* \(MEZ_COMMAND_FAILED\)/
+  t.match(await mezctl('roles', 'ls'), { code: 1, out: '', err: failed })
+  t.match(await mezctl('audit', 'ls', '--help'), { code: 0, err: '' })
+
+  const { code, out, err } = await mezctl('--help')
+  t.equal(code, 0)
+  t.match(err, /^warning: @mezite\/plugin-rbac cannot be loaded: .+\n$/)
+  t.match(out, /^ {2}audit /m)
+  t.notMatch(out, /^ {2}(sso|roles) /m)
+  const completed = await mezctl('completion', 'bash')
+  t.match(completed, { code: 0, out: /audit verify/ })
+  t.notMatch(completed.out, /sso create|roles create/)
+})

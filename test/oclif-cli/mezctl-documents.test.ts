@@ -1,7 +1,7 @@
 /** What mezctl reports after sending documents to the hub. */
 import type { HubClient, ResourceDocument } from '@mezite/cli'
 import t from 'tap'
-import { printPut, putDocuments } from '../../oclif-cli/mezctl/document-upload.ts'
+import { printPut, putDocuments } from '../../oclif-cli/shared/document-upload.ts'
 
 const cut = { streams: 3, hubs: 1, ms: 13 }
 const answers: Record<string, object> = {

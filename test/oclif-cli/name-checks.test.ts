@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type LockKind, unknownLockTarget, unknownRoles } from '../../oclif-cli/mezctl/name-checks.ts'
+import { type LockKind, unknownLockTarget } from '../../oclif-cli/mezctl/name-checks.ts'
 import { CliError } from '../../oclif-cli/shared/cli-error.ts'
+import { unknownRoles } from '../../oclif-cli/shared/name-checks.ts'
 import { startFakeHub } from './fake-hub.ts'
 import { runLines } from './run-program.ts'
 

@@ -7,20 +7,23 @@ import {
   GetCommand,
   ListCommand,
   nameOf,
+  PutCommand,
   path,
+  putDocuments,
   RemoveCommand,
   type Resource,
   readDocuments,
+  reportNames,
   resourceOf,
   showCell,
   showLabels,
+  strictFlag,
   yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { agentFlag, agentsIn, appFlags, appState, changedApp, fileFlag } from '../app-document.ts'
-import { PutCommand, putDocuments } from '../document-upload.ts'
-import { reportNames, strictFlag, unknownAgents } from '../name-checks.ts'
+import { unknownAgents } from '../name-checks.ts'
 
 const name = Args.string({ required: true, description: 'Name of the app' })
 const hostname = Args.string({ required: true, description: 'Host name of the agent' })

@@ -10,11 +10,13 @@ import {
   parseDurationSeconds,
   path,
   RemoveCommand,
+  reportNames,
+  strictFlag,
   yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { LOCK_KINDS, reportNames, strictFlag, unknownLockTarget } from '../name-checks.ts'
+import { LOCK_KINDS, unknownLockTarget } from '../name-checks.ts'
 
 export class LocksCreate extends AdminCommand {
   static override summary = 'End access now, live connections included, until the lock is removed or expires'

@@ -2,22 +2,26 @@ import {
   AdminCommand,
   CliError,
   confirm,
-  count,
   cutText,
+  type EnrolmentLink,
+  enrolmentText,
   escapeText,
   type Flat,
   formatTime,
   GetCommand,
   ListCommand,
   nameOf,
+  parseRoles,
   path,
   RemoveCommand,
   type Resource,
+  reportNames,
+  strictFlag,
+  unknownRoles,
   yesFlag,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the user' }) }
 
@@ -51,7 +55,7 @@ export class UsersCreate extends AdminCommand {
     const body = { type: 'webauthn', sign_in: true }
     const link = (await this.call(flags, 'POST', path`/users/${args.name}/mfa`, { body })) as EnrolmentLink
     const result = { ...(response as object), enrolment: link }
-    await this.show(flags, result, () => `${created}\n${linkText(link)}`)
+    await this.show(flags, result, () => `${created}\n${enrolmentText(link)}`)
   }
 }
 
@@ -159,86 +163,5 @@ export class UsersDropMappedRoles extends RemoveCommand {
       done: `Dropped the mapped roles of ${user}.`,
       result: { name: user, mapped_roles: [] },
     }
-  }
-}
-
-/** The hub's response to a request for an enrolment link. */
-interface EnrolmentLink {
-  readonly id: string
-  readonly link: string
-  readonly expires: string
-  /** The user must also sign in at the identity provider. */
-  readonly needs_sign_in: boolean
-}
-
-function linkText({ link, expires, needs_sign_in }: EnrolmentLink): string {
-  const more = needs_sign_in ? ' The user also has to sign in.' : ''
-  return `Link: ${escapeText(link)}\nSend it to the user. It works once and expires ${formatTime(expires)}.${more}`
-}
-
-export class UsersAddMfa extends AdminCommand {
-  static override summary = 'Create a one-use link with which a user adds a passkey'
-  static override args = args
-  static override flags = {
-    type: Flags.string({ required: true, options: ['webauthn'], description: 'Kind of credential' }),
-  }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(UsersAddMfa)
-    const body = { type: flags.type }
-    const link = (await this.call(flags, 'POST', path`/users/${args.name}/mfa`, { body })) as EnrolmentLink
-    await this.show(flags, link, () => linkText(link))
-  }
-}
-
-export class UsersListMfa extends ListCommand {
-  static override summary = 'List the passkeys of a user, and the links that can still add one'
-  static override args = args
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(UsersListMfa)
-    await this.list<Flat>(flags, {
-      path: path`/users/${args.name}/mfa`,
-      empty: 'No passkeys and no open links. Create a link: mezctl users add-mfa NAME --type=webauthn',
-      columns: [
-        ['id', ({ id }) => id],
-        ['kind', ({ kind }) => (kind === 'key' ? 'passkey' : kind)],
-        ['name', ({ name }) => name],
-        ['level', ({ level }) => level],
-        ['created', ({ created }) => formatTime(created)],
-        ['last used', ({ last_used }) => formatTime(last_used)],
-        ['expires', ({ expires }) => formatTime(expires)],
-      ],
-    })
-  }
-}
-
-interface Reset {
-  readonly keys: number
-  readonly links: number
-  readonly cut: { readonly sessions: number }
-}
-
-export class UsersResetWebauthn extends AdminCommand {
-  static override summary = 'Remove the passkeys of a user, revoke open links, and end the user’s sessions'
-  static override args = args
-  static override flags = {
-    id: Flags.string({ description: 'Only this passkey or link; list-mfa shows the ids', helpValue: 'ID' }),
-    ...yesFlag,
-  }
-
-  async run(): Promise<void> {
-    const { args, flags } = await this.parse(UsersResetWebauthn)
-    const target = path`/users/${args.name}/mfa`
-    const what = flags.id === undefined ? 'all passkeys and links' : `passkey or link ${flags.id}`
-    await confirm(`Remove ${what} of ${args.name}? Removing a passkey ends the user’s sessions.`, flags.yes)
-    const query = flags.id === undefined ? {} : { id: flags.id }
-    const reset = (await this.call(flags, 'DELETE', target, { query })) as Reset
-    const { keys, links, cut } = reset
-    await this.show(flags, reset, () => {
-      const removed = `removed ${count(keys, 'passkey')} and ${count(links, 'link')}`
-      const ended = `ended ${count(cut.sessions, 'session')}`
-      return escapeText(`Reset ${args.name}: ${removed}, ${ended}.${cutText(reset)}`)
-    })
   }
 }

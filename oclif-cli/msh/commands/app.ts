@@ -1,8 +1,8 @@
 import { CliError, escapeText, type HubClient, reportError, showJsonLine, showTable } from '@mezite/cli'
+import { hubClientOf, MshCommand, mshHome } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { listApps } from '../app-lookup.ts'
-import { hubClientOf, MshCommand, mshHome } from '../identity.ts'
 
 const APP_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 

@@ -1,5 +1,5 @@
 import { CliError, formatTime, messageOf, showFields, withProgress } from '@mezite/cli'
-import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '../identity.ts'
+import { hubClientOf, type Identity, loginStore, MshCommand, renewHint } from '@mezite/cli/identity'
 
 export class Status extends MshCommand {
   static override summary = 'Show your user, hub, roles and the end of your login'

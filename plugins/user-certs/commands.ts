@@ -10,14 +10,20 @@ import {
   readCaFile,
   showCell,
 } from '@mezite/cli'
+import {
+  createUserKey,
+  identityOf,
+  loginStore,
+  type MshProfile,
+  writeIdentityFile,
+} from '@mezite/cli/identity'
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import * as Flags from '@oclif/core/flags'
-import { createUserKey, identityOf, loginStore, type MshProfile, writeIdentityFile } from '../identity.ts'
 
 /** The clocks of hub and client may differ by this much. */
 const CLOCK_SECONDS = 300
 
-export class Login extends BaseCommand {
+class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and get a certificate for this machine'
   static override description =
     'The key is generated on this machine and never leaves it. Key and certificate are stored in MSH_HOME (default ~/.msh) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
@@ -97,7 +103,7 @@ export class Login extends BaseCommand {
   }
 }
 
-export class Logout extends BaseCommand {
+class Logout extends BaseCommand {
   static override summary = 'End the login at the hub with its open connections, and delete its key'
   static override flags = {
     proxy: Flags.string({
@@ -114,4 +120,10 @@ export class Logout extends BaseCommand {
     const { result, text } = await endLogin(loginStore(), { program: 'msh', proxy, note })
     await this.show(flags, result, () => text)
   }
+}
+
+/** The commands of `msh` by id. */
+export const COMMANDS = {
+  login: Login,
+  logout: Logout,
 }

@@ -1,7 +1,7 @@
 import { AdminCommand, type Flat, listOf, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 
-export class Traffic extends AdminCommand {
+class Traffic extends AdminCommand {
   static override summary = 'Show requests, errors and latency by app, or of one app over time'
   static override description =
     'Summed over all hubs. Errors are responses with a status from 500 on; latencies are upper bounds of half and of 95 % of the requests. Times are UTC.'
@@ -49,3 +49,8 @@ const table = (title: string, rows: readonly Flat[], first: (row: Flat) => unkno
   )
 
 const latency = (ms: unknown): string | null => (typeof ms === 'number' ? `${ms} ms` : null)
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  traffic: Traffic,
+}

@@ -1,25 +1,62 @@
 import {
   AdminCommand,
   count,
+  didYouMean,
   escapeText,
   type Flat,
+  fileFlags,
   GetCommand,
+  type HubClient,
   ListCommand,
+  listOrNull,
   nameOf,
+  PutCommand,
   path,
   RemoveCommand,
   type Resource,
+  type ResourceDocument,
   readDocuments,
   showLabels,
   showTable,
+  suggest,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { fileFlags, PutCommand } from '../document-upload.ts'
-import { unmatchedLabels } from '../name-checks.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the role' }) }
 
-export class RolesCreate extends PutCommand {
+/** A problem for each label of a role that no app has. Empty while no app has a label. */
+async function unmatchedLabels(client: HubClient, roles: readonly ResourceDocument[]): Promise<string[]> {
+  const apps = await listOrNull<Resource>(client, '/apps')
+  if (apps === null) return []
+  const values = new Map<string, Set<string>>()
+  for (const { metadata } of apps)
+    for (const [key, value] of Object.entries(metadata?.labels ?? {}))
+      values.set(key, (values.get(key) ?? new Set()).add(String(value)))
+  if (values.size === 0) return []
+  const problems: Promise<string | null>[] = []
+  for (const { name, value } of roles) {
+    const { allow, deny } = value.spec as Record<string, { app_labels?: Record<string, unknown> } | undefined>
+    for (const [key, wanted] of [allow, deny].flatMap((rule) => Object.entries(rule?.app_labels ?? {})))
+      for (const one of Array.isArray(wanted) ? wanted : [wanted])
+        problems.push(unmatched(values, key, String(one)).then((text) => text && `role ${name}: ${text}`))
+  }
+  return (await Promise.all(problems)).filter((problem) => problem !== null)
+}
+
+async function unmatched(
+  values: ReadonlyMap<string, ReadonlySet<string>>,
+  key: string,
+  value: string,
+): Promise<string | null> {
+  if (key === '*') return null
+  const known = values.get(key)
+  if (known === undefined) return `no app has a label "${key}".${await didYouMean(key, [...values.keys()])}`
+  if (known.has(value) || value === '*' || /^\^.*\$$/.test(value)) return null
+  const meant = await suggest(value, [...known])
+  return `no app has the label ${key}=${value}.${meant === null ? '' : ` Did you mean ${key}=${meant}?`}`
+}
+
+class RolesCreate extends PutCommand {
   static override summary = 'Create or replace roles from a file'
   static override description = 'Warns about labels that no app has.'
   static override flags = fileFlags('role')
@@ -41,7 +78,7 @@ interface Preview {
   readonly truncated: boolean
 }
 
-export class RolesPreview extends AdminCommand {
+class RolesPreview extends AdminCommand {
   static override summary = 'Show who would gain and who would lose access if roles were saved'
   static override description =
     'Compares with the roles as they are now, by roles alone: locks and other policies are not considered. Nothing is saved.'
@@ -76,7 +113,7 @@ async function previewText({ role, users, gains, loses, truncated }: Preview): P
   return `${holders}\n${await showTable(['access', 'user', 'app'], rows)}${more}`
 }
 
-export class RolesLs extends ListCommand {
+class RolesLs extends ListCommand {
   static override summary = 'List the roles'
 
   async run(): Promise<void> {
@@ -94,7 +131,7 @@ export class RolesLs extends ListCommand {
   }
 }
 
-export class RolesGet extends GetCommand {
+class RolesGet extends GetCommand {
   static override summary = 'Show a role'
   static override args = args
 
@@ -103,7 +140,7 @@ export class RolesGet extends GetCommand {
   }
 }
 
-export class RolesRm extends RemoveCommand {
+class RolesRm extends RemoveCommand {
   static override summary = 'Remove a role'
   static override args = args
 
@@ -116,4 +153,13 @@ export class RolesRm extends RemoveCommand {
       result: { name, removed: true },
     }
   }
+}
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  'roles:create': RolesCreate,
+  'roles:preview': RolesPreview,
+  'roles:ls': RolesLs,
+  'roles:get': RolesGet,
+  'roles:rm': RolesRm,
 }

@@ -12,7 +12,7 @@ import {
 import { findHub, loginWithBrowser, redeemLogin } from '@mezite/cli/login'
 import * as Flags from '@oclif/core/flags'
 
-export class Login extends BaseCommand {
+class Login extends BaseCommand {
   static override summary = 'Sign in to a hub through the browser, and store a short-lived credential'
   static override description =
     'The credential is stored in MEZCTL_HOME (default ~/.mezctl) with mode 0600. MEZITE_BROWSER names a program to open instead of the default browser.'
@@ -54,7 +54,7 @@ export class Login extends BaseCommand {
   }
 }
 
-export class Logout extends BaseCommand {
+class Logout extends BaseCommand {
   static override summary = 'End the login at the hub, and delete its credential'
   static override flags = { proxy: Flags.string({ description: 'The hub; default: the latest login' }) }
 
@@ -65,4 +65,10 @@ export class Logout extends BaseCommand {
     const { result, text } = await endLogin(adminLogins(), { program: 'mezctl', proxy, note })
     await this.show(flags, result, () => text)
   }
+}
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  login: Login,
+  logout: Logout,
 }

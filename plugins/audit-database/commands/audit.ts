@@ -9,7 +9,7 @@ import {
   showTable,
 } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
-import { readNewest } from '../audit-query.ts'
+import { readNewest } from './audit-query.ts'
 
 const filterFlags = {
   type: Flags.string({ description: 'Type of event, such as access.denied', helpValue: 'TYPE' }),

@@ -5,15 +5,18 @@ import {
   formatTime,
   ListCommand,
   parseDurationSeconds,
+  parseRoles,
   path,
   RemoveCommand,
+  reportNames,
   showCell,
+  strictFlag,
+  unknownRoles,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
-import { parseRoles, reportNames, strictFlag, unknownRoles } from '../name-checks.ts'
 
-export class ApiTokensCreate extends AdminCommand {
+class ApiTokensCreate extends AdminCommand {
   static override summary = 'Create a credential for a program that uses mezctl or the API'
   static override description =
     'The token is printed once. A program passes it in MEZITE_AUTH_TOKEN, together with MEZITE_PROXY. The token never has a role that its creator does not have, even if the creator loses roles later.'
@@ -59,7 +62,7 @@ export class ApiTokensCreate extends AdminCommand {
   }
 }
 
-export class ApiTokensLs extends ListCommand {
+class ApiTokensLs extends ListCommand {
   static override summary = 'List the API tokens'
 
   async run(): Promise<void> {
@@ -80,7 +83,7 @@ export class ApiTokensLs extends ListCommand {
   }
 }
 
-export class ApiTokensRm extends RemoveCommand {
+class ApiTokensRm extends RemoveCommand {
   static override summary = 'Revoke an API token on all hubs at once'
   static override args = { id: Args.string({ required: true, description: 'Id of the API token' }) }
 
@@ -93,4 +96,11 @@ export class ApiTokensRm extends RemoveCommand {
       result: { id, removed: true },
     }
   }
+}
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  'api-tokens:create': ApiTokensCreate,
+  'api-tokens:ls': ApiTokensLs,
+  'api-tokens:rm': ApiTokensRm,
 }

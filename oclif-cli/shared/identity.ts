@@ -1,21 +1,16 @@
+/**
+ * The stored logins and identity files of msh.
+ *
+ * @internal
+ */
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import {
-  BaseCommand,
-  CliError,
-  createHubClient,
-  createProfileStore,
-  type HubClient,
-  notLoggedIn,
-  type Profile,
-  type ProfileStore,
-  type ProxyAddress,
-  parseProxy,
-  programHome,
-  proxyEndpoint,
-  readPrivateFile,
-  writePrivateFile,
-} from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
+import { BaseCommand } from './base-command.ts'
+import { CliError } from './cli-error.ts'
+import { createHubClient, type HubClient } from './hub-client.ts'
+import { type ProxyAddress, parseProxy, proxyEndpoint } from './hub-endpoint.ts'
+import { programHome, readPrivateFile, writePrivateFile } from './private-file.ts'
+import { createProfileStore, notLoggedIn, type Profile, type ProfileStore } from './profile-store.ts'
 
 /** A user at one hub, with the credentials that prove it: from a stored login or an identity file. */
 export interface Identity {

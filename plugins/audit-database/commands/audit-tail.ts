@@ -8,7 +8,7 @@ import {
   showJsonLine,
   showYaml,
 } from '@mezite/cli'
-import { readSince } from '../audit-query.ts'
+import { readSince } from './audit-query.ts'
 
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 5_000

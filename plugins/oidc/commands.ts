@@ -2,23 +2,39 @@ import {
   AdminCommand,
   CliError,
   escapeText,
+  fileFlags,
   GetCommand,
+  type HubClient,
   ListCommand,
+  listOf,
   nameOf,
+  PutCommand,
   path,
   RemoveCommand,
   type Resource,
+  type ResourceDocument,
   showCell,
+  unknownRoles,
   withProgress,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
-import { fileFlags, PutCommand } from '../document-upload.ts'
-import { unknownMappedRoles } from '../name-checks.ts'
 
 const args = { name: Args.string({ required: true, description: 'Name of the connector' }) }
 const TEST_DEADLINE_MS = 60_000
 
-export class SsoCreate extends PutCommand {
+/** A problem for each role that an OpenID Connect connector maps claims to although it does not exist. */
+async function unknownMappedRoles(
+  client: HubClient,
+  connectors: readonly ResourceDocument[],
+): Promise<string[]> {
+  const roles = connectors.flatMap(({ value }) => {
+    const { claims_to_roles } = value.spec as { claims_to_roles?: unknown }
+    return listOf<{ roles?: unknown }>(claims_to_roles).flatMap((mapping) => listOf<unknown>(mapping?.roles))
+  })
+  return unknownRoles(client, [...new Set(roles.map(String))])
+}
+
+class SsoCreate extends PutCommand {
   static override summary = 'Create or replace OpenID Connect connectors from a file'
   static override description = 'Warns about claims that are mapped to roles that do not exist.'
   static override flags = fileFlags('oidc')
@@ -30,7 +46,7 @@ export class SsoCreate extends PutCommand {
   }
 }
 
-export class SsoLs extends ListCommand {
+class SsoLs extends ListCommand {
   static override summary = 'List the connectors'
 
   async run(): Promise<void> {
@@ -47,7 +63,7 @@ export class SsoLs extends ListCommand {
   }
 }
 
-export class SsoGet extends GetCommand {
+class SsoGet extends GetCommand {
   static override summary = 'Show a connector, without its secret'
   static override args = args
 
@@ -56,7 +72,7 @@ export class SsoGet extends GetCommand {
   }
 }
 
-export class SsoRm extends RemoveCommand {
+class SsoRm extends RemoveCommand {
   static override summary = 'Remove a connector, and end the sessions that it signed in'
   static override args = args
 
@@ -86,7 +102,7 @@ interface TestReport {
 
 const RESULTS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', fail: 'FAILED' }
 
-export class SsoTest extends AdminCommand {
+class SsoTest extends AdminCommand {
   static override summary = 'Check the connection between the hub and an identity provider'
   static override description =
     'Nobody is signed in. Exits 1 if a check fails. Also prints the page where you sign in for a test and see the claims and the roles that they give.'
@@ -120,4 +136,13 @@ export class SsoTest extends AdminCommand {
       })
     }
   }
+}
+
+/** The commands of `mezctl` by id. */
+export const COMMANDS = {
+  'sso:create': SsoCreate,
+  'sso:ls': SsoLs,
+  'sso:get': SsoGet,
+  'sso:rm': SsoRm,
+  'sso:test': SsoTest,
 }

@@ -1,21 +1,12 @@
-import {
-  AdminCommand,
-  CliError,
-  type Cut,
-  cutText,
-  escapeText,
-  type HubClient,
-  invalidDocuments,
-  path,
-  type Resource,
-  type ResourceDocument,
-  readDocuments,
-  resolveSecrets,
-  resourceOf,
-  withProgress,
-} from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
+import { AdminCommand } from './admin-command.ts'
+import { CliError } from './cli-error.ts'
+import { invalidDocuments, type ResourceDocument, readDocuments, resolveSecrets } from './documents.ts'
+import { type HubClient, path } from './hub-client.ts'
 import { reportNames, strictFlag } from './name-checks.ts'
+import { type Cut, cutText, type Resource, resourceOf } from './resource.ts'
+import { withProgress } from './terminal.ts'
+import { escapeText } from './text-escaping.ts'
 
 export interface PutResult {
   readonly name: string
