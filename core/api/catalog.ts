@@ -11,6 +11,8 @@ export interface Catalog {
   list(): readonly App[]
   /** True if browsers reach the app at its public host; see `AppKind`. */
   servedByHub(app: App): boolean
+  /** Where a browser opens the app, with the port of the hub; null if browsers cannot. */
+  urlOf(app: App): string | null
 }
 
 /** The registered apps, in memory. */

@@ -8,6 +8,8 @@ export interface ListedApp {
   readonly name: string
   readonly protocol: string
   readonly public_addr: string | null
+  /** Where a browser opens the app; null if it cannot, and missing from older hubs. */
+  readonly url?: string | null
   readonly labels: Readonly<Record<string, unknown>>
 }
 

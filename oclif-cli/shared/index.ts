@@ -48,6 +48,7 @@ export {
 } from './profile-store.ts'
 export { commandClasses, runProgram } from './program.ts'
 export {
+  addressOf,
   count,
   cutText,
   type Flat,

@@ -31,6 +31,11 @@ export function nameOf(object: Resource | Flat): string {
   return String(metadata?.name ?? name ?? '')
 }
 
+/** Where people open an app: its URL with the port of the hub; the host name of an app that browsers cannot open. */
+export function addressOf(url: unknown, host: unknown): unknown {
+  return typeof url === 'string' ? url.replace(/\/$/, '') : host
+}
+
 /** The effect of a change: the number of live connections cut, on how many hubs, and how long that took. */
 export interface Cut {
   readonly streams?: unknown

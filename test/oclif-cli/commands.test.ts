@@ -27,7 +27,11 @@ const app = {
     agents: ['node-1'],
     enabled: true,
   },
-  status: { state: 'ready', reason: null, agents: [{ hostname: 'node-1', connected: true }], sessions: 2 },
+  status: {
+    ...{ state: 'ready', reason: null, sessions: 2 },
+    agents: [{ hostname: 'node-1', connected: true }],
+    url: 'https://grafana.apps.example.com:8443/',
+  },
 }
 hub.answers.set('/apps', [app])
 hub.answers.set('/apps/grafana', app)
@@ -81,7 +85,7 @@ hub.answers.set('/status', {
 
 t.test('every list is a table, one JSON array and one YAML list', async (t) => {
   const tables: [string, RegExp][] = [
-    ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +grafana\.apps\.example\.com/],
+    ['apps ls', /^NAME +STATE[\s\S]*grafana +ready +https:\/\/grafana\.apps\.example\.com:8443 /],
     ['users list', /NAME[\s\S]* a, b +- +\d+m ago/],
     ['roles ls', /platform +env=\[a\|b\]/],
     ['sso ls', /sso +https:\/\/id +m/],
@@ -178,7 +182,7 @@ t.test('each change is one request, and reports what was done', async (t) => {
       'POST',
       '/apps',
       document('a/b', { uri: 'http://h' }),
-      /add-agent a\/b/,
+      /^Registered app a\/b at https:\/\/ab:8443\.\n.*add-agent a\/b/,
     ],
     [
       'apps update grafana --uri http://new',

@@ -135,7 +135,7 @@ export async function startFakeHub(): Promise<FakeHub> {
     server.post(`${api}/apps`, async ({ body }) => {
       const { name } = (body as { metadata: { name: string } }).metadata
       if (name === 'taken') throw problem(409, 'app_exists', 'An app of that name exists.')
-      return body
+      return { ...(body as object), status: { url: `https://${name.replace('/', '')}:8443/` } }
     })
     for (const collection of ['apps', 'roles', 'connectors']) {
       server.put(`${api}/${collection}/:name`, async ({ body, params }) => {

@@ -98,6 +98,7 @@ export async function startMshHub(): Promise<MshHub> {
     if (page.pathname === '/v1/webapi/me/apps') {
       const apps = [...hub.apps].map(([name, { protocol }]) => ({
         ...{ name, protocol, public_addr: `${name}.apps.localhost`, labels: { env: 'prod' } },
+        ...(protocol === 'http' && { url: `https://${name}.apps.localhost:8443/` }),
       }))
       return json(200, apps as never)
     }

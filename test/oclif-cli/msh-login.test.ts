@@ -59,6 +59,9 @@ t.test('login makes a key here, sends its public half only, and keeps it private
     ]
     t.strictSame(JSON.parse((await runMsh(['app', 'ls', '--json'], env)).out), expected)
     t.match((await runMsh(['app', 'list'], env)).out, /redis +tcp +redis\.apps\.localhost +env=prod/)
+    hub.apps.set('wiki', { protocol: 'http', port: 1 })
+    t.match((await runMsh(['app', 'ls'], env)).out, /wiki +http +https:\/\/wiki\.apps\.localhost:8443 +env/)
+    hub.apps.delete('wiki')
   })
 
   t.test(

@@ -35,6 +35,7 @@ const AppResource = Type.Object({
         last_error: Nullable(Type.String()),
       }),
     ),
+    url: Nullable(Type.String({ description: 'Where browsers open the app; null if they cannot' })),
     sessions: Type.Integer(),
     streams: Type.Integer(),
   }),
@@ -89,6 +90,7 @@ export function appRoutes(options: {
             last_error: tunnel.lastError(app, hostname),
           }
         }),
+        url: catalog.urlOf(app),
         sessions: sessionCount,
         streams: sessions.live.countBy({ appId: app.id }),
       },

@@ -120,6 +120,7 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
   const living = (app: App | undefined): App | undefined =>
     app === undefined || (app.expires !== null && app.expires <= clock.now()) ? undefined : app
 
+  const servedByHub = (app: App) => appKind(app.protocol, options.kinds())?.servedByHub ?? false
   const registered = (): readonly App[] => {
     sorted ??= [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     return sorted
@@ -207,7 +208,8 @@ export function createCatalog(options: CatalogOptions): RunningCatalog {
     kinds: options.kinds,
     appConfigs: options.appConfigs,
     registered,
-    servedByHub: (app) => appKind(app.protocol, options.kinds())?.servedByHub ?? false,
+    servedByHub,
+    urlOf: (app) => (servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null),
     async bindsIn(trx, agent) {
       const rows = await trx.withTables<CatalogTables>().selectFrom('apps').selectAll().execute()
       return rows.some((row) => read(row as AppTable)?.agents.includes(agent))

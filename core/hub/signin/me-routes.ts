@@ -96,7 +96,7 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
           public_addr: one.publicAddr,
           labels: one.labels,
           ...shown(one),
-          url: launchUrl(deps, one),
+          url: deps.catalog.urlOf(one),
           state: personalState(tunnel.stateOf(one).state),
           requirements,
         }))
@@ -123,11 +123,6 @@ export function meRoutes(app: FastifyInstance, deps: SignInDeps): void {
     const ended = subject.sessionId === null ? 0 : await sessions.end([subject.sessionId], 'logout', subject)
     return { ended }
   })
-}
-
-/** Where a browser opens the app; null if browsers cannot. */
-export function launchUrl({ catalog, publicNames }: Pick<SignInDeps, 'catalog' | 'publicNames'>, app: App) {
-  return catalog.servedByHub(app) ? `https://${app.publicAddr}${publicNames.portSuffix}/` : null
 }
 
 function shown({ name, description, display }: App) {

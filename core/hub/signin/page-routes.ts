@@ -10,7 +10,6 @@ import { ASSET_PATHS } from '../pages/pages.ts'
 import { launch } from './app-launch.ts'
 import { clearHubCookie, hubSessionOf } from './hub-cookie.ts'
 import { beginLogin, expired } from './login-routes.ts'
-import { launchUrl } from './me-routes.ts'
 import { fragmentScript, fragmentScriptPath } from './pages/fragment-script.ts'
 import { fieldOf, readTarget } from './return-target.ts'
 import type { SignInDeps } from './sign-in-deps.ts'
@@ -62,7 +61,7 @@ export function pageRoutes(app: FastifyInstance, deps: SignInDeps, desk: SignInD
     if (!subject) throw new Problem(403, 'user_unknown', 'Your user no longer exists.')
     const apps = (await access.visible(subject))
       .filter(({ app }) => app.enabled)
-      .map(({ app }) => ({ ...app, url: launchUrl(deps, app), state: deps.tunnel.stateOf(app).state }))
+      .map(({ app }) => ({ ...app, url: deps.catalog.urlOf(app), state: deps.tunnel.stateOf(app).state }))
     const links = deps.links().filter(({ role }) => role === undefined || subject.roles.includes(role))
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')

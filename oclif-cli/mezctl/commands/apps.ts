@@ -1,5 +1,6 @@
 import {
   AdminCommand,
+  addressOf,
   CliError,
   confirm,
   cutText,
@@ -70,10 +71,8 @@ export class AppsRegister extends PutCommand {
     const app = resourceOf(await this.call(flags, 'POST', '/apps', { body }))
     await this.show(flags, app, () => {
       const tcp = protocol === 'tcp'
-      const address = tcp ? null : app.spec?.public_addr
-      const lines = [
-        `Registered app ${escapeText(name)}${address ? ` at https://${showCell(address)}` : ''}.`,
-      ]
+      const address = tcp ? null : addressOf(app.status?.url, app.spec?.public_addr)
+      const lines = [`Registered app ${escapeText(name)}${address ? ` at ${showCell(address)}` : ''}.`]
       if (tcp) lines.push(`People open it with: msh app login ${escapeText(name)}`)
       if (agents.length === 0)
         lines.push(`It has no agent yet. Add one: mezctl apps add-agent ${escapeText(name)} HOST`)
@@ -136,7 +135,7 @@ export class AppsLs extends ListCommand {
       columns: [
         ['name', nameOf],
         ['state', appState],
-        ['public address', (app) => app.spec?.public_addr],
+        ['public address', (app) => addressOf(app.status?.url, app.spec?.public_addr)],
         ['agents', (app) => app.spec?.agents],
         ['labels', (app) => showLabels(app.metadata?.labels)],
       ],

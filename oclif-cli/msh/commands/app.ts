@@ -1,4 +1,12 @@
-import { CliError, escapeText, type HubClient, reportError, showJsonLine, showTable } from '@mezite/cli'
+import {
+  addressOf,
+  CliError,
+  escapeText,
+  type HubClient,
+  reportError,
+  showJsonLine,
+  showTable,
+} from '@mezite/cli'
 import { hubClientOf, MshCommand, mshHome } from '@mezite/cli/identity'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
@@ -23,7 +31,7 @@ export class AppLs extends MshCommand {
         ? await whyNone(client)
         : showTable(
             ['name', 'protocol', 'public address', 'labels'],
-            apps.map((app) => [app.name, app.protocol, app.public_addr, app.labels]),
+            apps.map((app) => [app.name, app.protocol, addressOf(app.url, app.public_addr), app.labels]),
           ),
     )
   }

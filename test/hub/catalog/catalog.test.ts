@@ -76,6 +76,8 @@ t.test('the catalog', async (t) => {
       t.equal(warned(), 1)
       t.ok(catalog.servedByHub(catalog.byName('served')!))
       t.notOk(catalog.servedByHub(catalog.byName('unserved')!))
+      t.equal(catalog.urlOf(catalog.byName('served')!), 'https://served.apps.example.com/')
+      t.equal(catalog.urlOf(catalog.byName('unserved')!), null)
     },
   )
 

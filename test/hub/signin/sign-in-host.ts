@@ -170,6 +170,7 @@ export async function startSignInHost(options: { appsOidcConnector?: string | nu
     byId: (id: string) => apps.find((app) => app.id === id),
     list: () => apps,
     servedByHub: ({ protocol }: App) => protocol === 'http',
+    urlOf: ({ publicAddr }: App) => `https://${publicAddr}${publicNames.portSuffix}/`,
   }
   const answers: Loose = {
     decision: { effect: 'allow', reason: '', roles: [], requirements: [] } as Loose,

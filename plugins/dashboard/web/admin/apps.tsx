@@ -107,12 +107,8 @@ function AppPage({ app }: { readonly app: App }) {
   return (
     <>
       <PageHead title={name} help={metadata.description ?? ''} back={[`${BASE}/apps`, a('apps')]}>
-        {spec.protocol === 'http' && !off && (
-          <a
-            class="button plain"
-            href={`https://${spec.public_addr}${location.port ? `:${location.port}` : ''}/`}
-            rel="noreferrer"
-          >
+        {status.url && !off && (
+          <a class="button plain" href={status.url} rel="noreferrer">
             {a('open')}
           </a>
         )}
