@@ -93,8 +93,11 @@ const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {
   'oclif-cli/shared': ['@mezite/core/error-codes'],
   'oclif-cli/mezctl': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch'],
   'oclif-cli/msh': ['@mezite/cli', '@mezite/cli/*', '@mezite/core/launch', '@mezite/core/protocol'],
-  // The reference lists the error codes.
-  examples: ['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],
+  // The reference lists the error codes; an example of a command extends the classes of the command lines.
+  examples: [
+    ...['@mezite/core', '@mezite/core/protocol', '@mezite/core/testing', '@mezite/core/error-codes'],
+    '@mezite/cli',
+  ],
 }
 
 t.test('each part loads only what the map allows', (t) => {

@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { startFakeHub } from '../oclif-cli/fake-hub.ts'
+import { runLines, runMezctl } from '../oclif-cli/run-program.ts'
+
+t.test('a package with a command: requests of an app, as a table and as JSON', async (t) => {
+  const hub = await startFakeHub()
+  t.teardown(() => hub.stop())
+  const home = t.testdir()
+  const env = {
+    MEZITE_DATA_DIR: hub.dir,
+    ...{ XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
+  }
+  const [time, user, path] = ['2026-11-25T08:00:00.123Z', 'alice', '/d/\u001b[2J']
+  const request = { id: 'e1', type: 'app.request', time, user, app: 'grafana', method: 'GET', path }
+  hub.events.push({ ...request, status: 502, duration_ms: 12.4 })
+  const folder = join(import.meta.dirname, '../../examples/recent-requests')
+  t.match(await runMezctl(['plugins', 'install', folder, '--no-install'], env), { code: 0 })
+  const lines = ['requests --app grafana', 'requests --app grafana --limit 3 --json', 'requests']
+  const [table, json, wrong] = await runLines(lines, env)
+  t.match(table, { code: 0, out: /^2026-11-25 08:00:00 +alice +GET \/d\/\\x1b\[2J +502 +12 ms *$/m })
+  t.same(JSON.parse(json!.out), hub.events)
+  t.match(hub.seen.at(-1)!.url, /\/audit\?type=app\.request&app=grafana&limit=3$/)
+  t.match(wrong, { code: 2, out: '', err: /^error: --app is missing \(MEZ_USAGE_WRONG\)/ })
+})
