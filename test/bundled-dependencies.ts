@@ -102,8 +102,8 @@ registerHooks({
   resolve(specifier, context, next) {
     if (specifier === 'async-hook-domain') return { url: domain, format: 'module', shortCircuit: true }
     const url = urls.get(specifier)
-    // What a dependency imports may be another version.
-    return url === undefined || context.parentURL?.includes('/node_modules/')
+    // A dependency may import another version; only bundles of our own sources are in the cache.
+    return url === undefined || /\\/node_modules\\/(?!\\.cache\\/)/.test(context.parentURL ?? '')
       ? next(specifier, context)
       : { url, format: 'module', shortCircuit: true }
   },

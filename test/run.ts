@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startPostgres, type TestPostgres } from '../core/testing/postgres.ts'
-import { bundleDependencies } from './bundled-dependencies.ts'
+import { bundlePrograms } from './bundled-programs.ts'
 import { coverageOf } from './coverage.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
 import { runFiles } from './test-files.ts'
@@ -144,7 +144,7 @@ async function migrateDatabases(
 
 /** The environment of every test, and of the programs that tests start. */
 async function environment(): Promise<NodeJS.ProcessEnv> {
-  const preload = await bundleDependencies()
+  const preload = await bundlePrograms()
   return {
     ...process.env,
     NODE_OPTIONS: `--conditions=mezite-source --disable-warning=ExperimentalWarning --import=${preload}`,

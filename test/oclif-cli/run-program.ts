@@ -17,7 +17,9 @@ export function cleanEnv(extra: Readonly<Record<string, string>>): NodeJS.Proces
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(MEZITE_|MEZCTL_|MSH_|NODE_OPTIONS|NODE_EXTRA|TAP)/.test(name),
   )
-  return { ...Object.fromEntries(kept), HOME: '/nonexistent-home', NO_COLOR: '1', ...extra }
+  // Of the runner's options only the bundles, which `plain-programs.ts` has left.
+  const { NODE_OPTIONS = '' } = process.env
+  return { ...Object.fromEntries(kept), NODE_OPTIONS, HOME: '/nonexistent-home', NO_COLOR: '1', ...extra }
 }
 
 /** Starts mezctl, or another program of ours, as a program of its own. */
