@@ -10,10 +10,8 @@ const ROOT = join(import.meta.dirname, '..')
 const SOURCES = ['core/**/*.ts', 'agent/*.ts', 'plugins/**/*.ts', 'oclif-cli/**/*.ts']
 /** The main modules of the programs that tests start, and what oclif loads by path. */
 const PROGRAMS = [
-  ...['core/hub/bin.ts', 'agent/bin.ts'],
-  ...['mezctl', 'msh'].flatMap((name) =>
-    ['bin.ts', 'command-classes.ts'].map((file) => `oclif-cli/${name}/${file}`),
-  ),
+  ...['core/hub/bin.ts', 'agent/bin.ts', 'plugins/*/commands.ts'],
+  ...['oclif-cli/{mezctl,msh}/bin.ts', 'oclif-cli/{mezctl,msh}/command-classes.ts'],
 ]
 /** How long a run may use bundles after the sources have changed, in milliseconds. */
 const KEEP_MS = 3_600_000
@@ -59,7 +57,7 @@ function entryFiles(): readonly string[] {
       return name === './testing' || !source?.endsWith('.ts') ? [] : [join(dirname(manifest), source)]
     })
   })
-  return [...new Set([...PROGRAMS, ...exported])]
+  return [...new Set([...globSync(PROGRAMS, { cwd: ROOT }), ...exported])]
 }
 
 async function bundle(folder: string, dependencies: string): Promise<void> {
