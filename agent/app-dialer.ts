@@ -10,7 +10,7 @@ import type { AllowList } from './allow-list.ts'
  */
 export async function dialApp(target: DialTarget, allow: AllowList): Promise<Duplex> {
   const authority = authorityOf(target.uri)
-  if (!authority) throw new DialRefusal('uri_invalid', 'the URI names no host and port')
+  if (!authority) throw new DialRefusal('uri_invalid', `no plugin of this agent dials ${target.uri}`)
   const host = authority.host.replace(/^\[(.*)\]$/, '$1')
   const until = performance.now() + target.connectMs
   const left = (): number => Math.max(1, until - performance.now())

@@ -5,7 +5,7 @@ import { lifecycleHooks } from './lifecycle-hooks.ts'
 /** The target that the agent connects to for one stream of the tunnel. */
 export interface DialTarget {
   readonly app: string
-  /** `http:`, `https:` or `tcp:` URI exactly as registered. */
+  /** URI exactly as registered: `http:`, `https:`, `tcp:`, or of a scheme of `appKinds`, with its port. */
   readonly uri: string
   readonly tls: {
     readonly verify: boolean

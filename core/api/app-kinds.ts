@@ -6,11 +6,12 @@ export interface AppKind {
   readonly name: string
   /**
    * Schemes of `spec.uri` without the colon, such as `https`. The agent dials http, https and tcp; others need a
-   * `dial.open` tap.
+   * `dial.open` tap, and a port in the URI.
    */
   readonly schemes: readonly string[]
   /**
-   * True if browsers reach it at its public host on this hub; false if people reach it through a program such as msh.
+   * True if browsers reach it at its public host on this hub: `http-apps` then serves it, and what `dial.open` returns must
+   * speak HTTP/1.1. False if people reach it through a program such as msh, with an entry of `protocols`.
    */
   readonly servedByHub: boolean
 }

@@ -26,13 +26,24 @@ export function authorityOf(uri: string): { host: string; port: number; secure: 
   return { host: hostname, port: number, secure: scheme === 'https' }
 }
 
+const FOREIGN =
+  /^(?!https?:|tcp:)[a-z][a-z0-9+.-]*:\/\/(\[[0-9a-f:.]+\]|[a-z0-9_][a-z0-9._-]*):([1-9][0-9]{0,4})\/?$/i
+
+/** `host:port` for `:authority`; of another scheme too, which only a plugin of the agent can dial. */
+function authorityText(uri: string): string | null {
+  const authority = authorityOf(uri)
+  if (authority) return `${authority.host}:${authority.port}`
+  const [, host, port] = FOREIGN.exec(uri) ?? []
+  return host === undefined ? null : `${host.toLowerCase()}:${port}`
+}
+
 /** Headers of the CONNECT stream that asks an agent to dial. Null: the URI does not contain a target. */
 export function dialHeaders(target: DialTarget): OutgoingHttpHeaders | null {
-  const authority = authorityOf(target.uri)
-  if (!authority) return null
+  const authority = authorityText(target.uri)
+  if (authority === null) return null
   return {
     ':method': 'CONNECT',
-    ':authority': `${authority.host}:${authority.port}`,
+    ':authority': authority,
     'mezite-app': target.app,
     'mezite-uri': encodeURIComponent(target.uri),
     'mezite-tls': Buffer.from(JSON.stringify(target.tls)).toString('base64url'),
@@ -49,8 +60,8 @@ export function readDialHeaders(headers: IncomingHttpHeaders): DialTarget | null
       return value
     }
     const uri = decodeURIComponent(text('mezite-uri'))
-    const authority = authorityOf(uri)
-    if (!authority || headers[':authority'] !== `${authority.host}:${authority.port}`) return null
+    const authority = authorityText(uri)
+    if (authority === null || headers[':authority'] !== authority) return null
     const tls: unknown = JSON.parse(Buffer.from(text('mezite-tls'), 'base64url').toString('utf8'))
     const connectMs = Number(text('mezite-connect-ms'))
     if (typeof tls !== 'object' || tls === null || !(connectMs >= 1 && connectMs <= 600_000)) return null

@@ -2,14 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { auditSinks } from '@mezite/core'
+import { conformAuditSink, conformPlugin, createTestHost, type SinkUnderTest } from '@mezite/core/testing'
 import t from 'tap'
-import { auditSinks } from '../../core/index.ts'
-import {
-  conformAuditSink,
-  conformPlugin,
-  createTestHost,
-  type SinkUnderTest,
-} from '../../core/testing/index.ts'
 import auditStdout from '../../examples/audit-stdout/hub.ts'
 
 const PRINTER = fileURLToPath(new URL('print-events.ts', import.meta.url))

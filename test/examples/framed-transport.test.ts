@@ -1,11 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { conformTransport } from '@mezite/core/testing'
+import { agentTransports, transports } from '@mezite/core/protocol'
+import { conformPlugin, conformTransport, createTestHost } from '@mezite/core/testing'
 import t from 'tap'
 import agent from '../../examples/framed-transport/agent.ts'
 import hub from '../../examples/framed-transport/hub.ts'
-import { transportParts } from '../plugins/transport-parts.ts'
 
-conformTransport(t, transportParts(hub, agent))
+t.test('it keeps the rules of plugins', async (t) => {
+  conformPlugin(t, hub)
+  conformPlugin(t, agent)
+})
+
+conformTransport(t, {
+  hub: createTestHost(hub).slot(transports)[0]!,
+  agent: createTestHost<'agent'>(agent).slot(agentTransports)[0]!,
+})
 
 t.test('a transport of a third party takes less than 120 lines', (t) => {
   const folder = new URL('../../examples/framed-transport/', import.meta.url)

@@ -1,5 +1,3 @@
-import t from 'tap'
-import type { Ballots } from '../../core/kernel/hook.ts'
 import {
   conformPlugin,
   createTestHost,
@@ -7,7 +5,8 @@ import {
   FakeIssuer,
   fakeClock,
   testQuery,
-} from '../../core/testing/index.ts'
+} from '@mezite/core/testing'
+import t from 'tap'
 import changeWindow from '../../examples/change-window/hub.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
 
@@ -24,7 +23,7 @@ t.test('it keeps the rules of plugins', async (t) => {
 t.test('change-window denies outside the window of the app, across midnight too', async (t) => {
   const clock = fakeClock(Date.UTC(2026, 10, 25, 23))
   const { calls } = createTestHost(changeWindow, { config: { exempt_roles: ['oncall'] }, clock })
-  const denied = (window: object | null, roles: readonly string[] = []) => {
+  const denied = async (window: object | null, roles: readonly string[] = []) => {
     let reason: string | null = null
     const deny = (why: string) => {
       reason = why
@@ -32,21 +31,25 @@ t.test('change-window denies outside the window of the app, across midnight too'
     const ballot = { allow() {}, require() {}, explain() {}, deny }
     const app = window === null ? {} : { plugins: { 'change-window': window } }
     const query = testQuery({ app, subject: { roles } })
-    const { failed } = calls.access.decide(query, () => ballot) as Ballots<unknown>
+    const { failed } = await calls.access.decide(query, () => ballot)
     return failed.length > 0 ? failed[0]!.error : reason
   }
   const [night, day] = [
     { from: 22, to: 6 },
     { from: 6, to: 22 },
   ]
-  t.equal(denied(null), null)
-  t.equal(denied(night), null)
-  t.equal(denied(day), 'outside_change_window')
-  t.equal(denied(day, ['oncall']), null)
+  t.equal(await denied(null), null)
+  t.equal(await denied(night), null)
+  t.equal(await denied(day), 'outside_change_window')
+  t.equal(await denied(day, ['oncall']), null)
   clock.advance(7 * 3_600_000)
-  t.equal(denied(night), 'outside_change_window')
-  t.equal(denied(day), null)
-  t.match(denied({ from: 'noon', to: 6 }), { code: 'MEZ_HOOK_FAILED' }, 'a window that cannot be read denies')
+  t.equal(await denied(night), 'outside_change_window')
+  t.equal(await denied(day), null)
+  t.match(
+    await denied({ from: 'noon', to: 6 }),
+    { code: 'MEZ_HOOK_FAILED' },
+    'a window that cannot be read denies',
+  )
 })
 
 t.test('it denies outside the hours, and is asked again each time', async (t) => {

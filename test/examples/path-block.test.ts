@@ -1,5 +1,5 @@
+import { conformPlugin, createTestHost } from '@mezite/core/testing'
 import t from 'tap'
-import { conformPlugin, createTestHost } from '../../core/testing/index.ts'
 import pathBlock from '../../examples/path-block/hub.ts'
 import { openByteApp } from '../plugins/http-apps/byte-app.ts'
 import { appAt, ask, openGateway, raw } from '../plugins/http-apps/gateway.ts'

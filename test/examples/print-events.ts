@@ -1,7 +1,7 @@
 /** The example's sink in a process of its own: a line of standard input is a batch, each is confirmed on stderr. */
 import { createInterface } from 'node:readline'
-import { auditSinks } from '../../core/index.ts'
-import { createTestHost } from '../../core/testing/index.ts'
+import { auditSinks } from '@mezite/core'
+import { createTestHost } from '@mezite/core/testing'
 import auditStdout from '../../examples/audit-stdout/hub.ts'
 
 const [sink] = createTestHost(auditStdout).slot(auditSinks)

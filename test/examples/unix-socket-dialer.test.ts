@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { conformPlugin, createTestHost } from '@mezite/core/testing'
 import t from 'tap'
-import { conformPlugin, createTestHost } from '../../core/testing/index.ts'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 
 const target = (app: string) => ({

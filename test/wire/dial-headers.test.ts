@@ -21,12 +21,25 @@ t.test('a target arrives as it was sent', async (t) => {
   t.same(readDialHeaders(headers as never), target)
 })
 
+t.test('a target of another scheme arrives with its port, for a plugin of the agent', async (t) => {
+  for (const [uri, authority] of [
+    ['site://Handbook:80', 'handbook:80'],
+    ['my-plugin://[::1]:7/', '[::1]:7'],
+  ]) {
+    const headers = dialHeaders({ ...target, uri: uri! })
+    t.equal(headers?.[':authority'], authority)
+    t.match(readDialHeaders(headers as never), { uri })
+  }
+})
+
 t.test('J133 what is incomplete or contradicts itself names nothing', async (t) => {
   const good = dialHeaders(target) as Record<string, string>
   for (const bad of [
     { ':authority': 'other.internal:8443' },
     { ':authority': 'app.internal:8444' },
     { 'mezite-uri': 'file%3A%2F%2F%2Fetc%2Fpasswd' },
+    { 'mezite-uri': 'site%3A%2F%2Fhandbook' },
+    { 'mezite-uri': 'site%3A%2F%2Fapp.internal%3A8443%2F..' },
     { 'mezite-uri': '%E0%A4%A' },
     { 'mezite-uri': 'x'.repeat(70_000) },
     { 'mezite-tls': 'bm90IGpzb24' },

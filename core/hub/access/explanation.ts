@@ -92,7 +92,7 @@ class ExplainedBallot extends Ballot {
  * that has not met any requirement. It grants and records nothing.
  */
 export function createExplanation(options: {
-  readonly catalog: Pick<RunningCatalog, 'registered'>
+  readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
   readonly users: Pick<RunningUsers, 'byName' | 'rolesOf'>
   readonly locks: Pick<Locks, 'lockFor'>
   readonly requirements: Requirements
@@ -115,7 +115,10 @@ export function createExplanation(options: {
       sessionId: null,
       satisfied: Object.freeze([]),
     })
-    const context: AccessContext = { protocol: way === 'browser' ? 'http' : app.protocol, clientIp: '' }
+    const context: AccessContext = {
+      protocol: way === 'browser' && !catalog.servedByHub(app) ? 'http' : app.protocol,
+      clientIp: '',
+    }
     const cast: ExplainedBallot[] = []
     const ballots = await ask(Object.freeze({ subject, app, context: Object.freeze(context) }), (plugin) => {
       const ballot = new ExplainedBallot(plugin, kinds)

@@ -1,4 +1,4 @@
-import { Problem } from '@mezite/core'
+import { type App, type Catalog, Problem } from '@mezite/core'
 import type { RoutedRequest } from '@mezite/core/protocol'
 import { classify } from './header-names.ts'
 import { asksForWebSocket } from './web-socket-accept.ts'
@@ -30,6 +30,10 @@ export interface AppRequest {
   /** When its head had been read, on the clock of `performance.now()`. */
   readonly receivedAt: number
 }
+
+/** The kind of app that a request of a browser is for: `http`, unless a plugin's kind reaches browsers too. */
+export const kindFor = (catalog: Pick<Catalog, 'servedByHub'>, app: App | undefined): string =>
+  app === undefined || app.protocol === 'http' || !catalog.servedByHub(app) ? 'http' : app.protocol
 
 const OPTIONAL = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings', ''])
 

@@ -10,7 +10,7 @@ import {
 } from '@mezite/core/protocol'
 import { languageOf, problemResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
-import type { AppRequest } from '../request/app-request.ts'
+import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { originAllowed, readableBy } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
@@ -38,9 +38,10 @@ export function admit(
   certified?: ConnectionInfo['certified'],
 ): Admitted | HubResponse | Promise<Admitted | HubResponse> {
   const app = certified ? deps.catalog.byId(certified.appId) : deps.catalog.byHost(request.host.host)
+  const protocol = kindFor(deps.catalog, app)
   if (
     certified &&
-    app?.protocol === 'http' &&
+    app?.protocol === protocol &&
     (request.host.host !== app.publicAddr || isHubPath(request.target))
   )
     return refuse(
@@ -52,7 +53,7 @@ export function admit(
   const query: AdmissionQuery = {
     who: certified ? { kind: 'cert', sessionId: certified.sessionId } : callerOf(request, app),
     app,
-    protocol: 'http',
+    protocol,
     clientIp: request.clientIp,
     requestId,
     objection:

@@ -4,7 +4,7 @@ import { type App, Problem, type Session } from '@mezite/core'
 import type { HubResponse } from '@mezite/core/protocol'
 import { languageOf, notice, pageResponse, problemResponse, scriptResponse } from '../client/response.ts'
 import type { Deps } from '../deps.ts'
-import type { AppRequest } from '../request/app-request.ts'
+import { type AppRequest, kindFor } from '../request/app-request.ts'
 import { APP_COOKIE, cookieOf } from '../request/cookies.ts'
 import { publicOrigin } from '../request/origin.ts'
 import { recordFailure } from '../request/refusal-log.ts'
@@ -65,7 +65,8 @@ async function status(deps: Deps, request: AppRequest, requestId: string): Promi
   if (session === undefined) return signInResponse(deps, request, app, requestId, { renewal: true })
   const who = { kind: 'app', sessionId: session.id } as const
   const { clientIp } = request
-  const query = { who, app, protocol: 'http', clientIp, requestId, probe: true } as const
+  const protocol = kindFor(deps.catalog, app)
+  const query = { who, app, protocol, clientIp, requestId, probe: true } as const
   const access = await deps.access.admit(query)
   if (access.outcome === 'denied') {
     const { accessLocked, accessEnded } = texts[languageOf(deps.pages, request)]

@@ -7,8 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { App, AuditInput, PublicNames, Session } from '@mezite/core'
-import type { AppHostProtocol, EndReason, ProxyLimits } from '@mezite/core/protocol'
-import { createOverload, createRateLimit, systemClock } from '@mezite/core/protocol'
+import {
+  type AppHostProtocol,
+  createOverload,
+  createRateLimit,
+  type EndReason,
+  type ProxyLimits,
+  systemClock,
+} from '@mezite/core/protocol'
+import { MemoryTunnel } from '@mezite/core/testing'
 import type { Decision } from '../../../core/api/decision.ts'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createAccess } from '../../../core/hub/access/access.ts'
@@ -17,7 +24,6 @@ import { defaultLimits } from '../../../core/hub/limits/limits.ts'
 import { createPages } from '../../../core/hub/pages/pages.ts'
 import type { LiveStream } from '../../../core/hub/sessions/stream-registry.ts'
 import { createHooks } from '../../../core/kernel/hooks.ts'
-import { MemoryTunnel } from '../../../core/testing/memory-tunnel.ts'
 import { AppHosts } from '../../../plugins/http-apps/client/app-hosts.ts'
 import type { Deps } from '../../../plugins/http-apps/deps.ts'
 import { Deadlines } from '../../../plugins/http-apps/relay/deadlines.ts'
@@ -158,6 +164,7 @@ export async function openGateway(
   const rooms = {
     catalog: {
       byHost: (host: string) => apps.get(host),
+      servedByHub: ({ protocol }: App) => protocol === 'http',
       byId: (id: string) => [...apps.values()].find((one) => one.id === id),
     },
     sessions: {

@@ -1,0 +1,130 @@
+/** The examples that need a whole hub, in one hub with an agent. `test/packaging/packages.test.ts` runs it from packed packages. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { conformPlugin, createTestHost, openProtocolBench, testTarget } from '@mezite/core/testing'
+import t from 'tap'
+import appNotes from '../../examples/app-notes/hub.ts'
+import pathBlock from '../../examples/path-block/hub.ts'
+import siteAgent from '../../examples/static-site/agent.ts'
+import siteHub from '../../examples/static-site/hub.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mezite-site-'))
+const site = join(folder, 'site')
+mkdirSync(join(site, 'sub'), { recursive: true })
+writeFileSync(join(folder, 'secret.txt'), 'secret')
+writeFileSync(join(site, 'index.html'), '<h1>Handbook</h1>')
+writeFileSync(join(site, 'sub/index.html'), '<h1>Chapter</h1>')
+writeFileSync(join(site, '.hidden'), 'secret')
+symlinkSync('../secret.txt', join(site, 'link.txt'))
+
+const received: string[] = []
+const app = createServer(({ url, headers }, response) => {
+  received.push(`${url} ${headers['x-checked-by']}`)
+  response.writeHead(200, { server: 'old', 'x-powered-by': 'older' }).end('ok')
+})
+await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
+
+const sites = { handbook: site, gone: join(folder, 'gone') }
+const blocked = { echo: ['/admin', '/metrics/'] }
+const bench = await openProtocolBench(
+  [{ plugin: siteHub }, { plugin: appNotes }, { plugin: pathBlock, config: { blocked } }],
+  [{ plugin: siteAgent, config: { sites } }],
+)
+const { hub, agent } = bench
+t.teardown(async () => {
+  await bench.close()
+  app.close()
+  rmSync(folder, { recursive: true })
+})
+const register = (name: string, spec: object, labels = { conform: 'yes' }) =>
+  hub.api('PUT', `/apps/${name}`, {
+    ...{ kind: 'app', version: 'v1', metadata: { name, labels } },
+    spec: { ...spec, agents: [agent.hostname] },
+  })
+await register('handbook', { uri: 'site://handbook:80', protocol: 'static-site' })
+await register('echo', { uri: `http://127.0.0.1:${(app.address() as AddressInfo).port}` })
+await register('private', { uri: 'site://handbook:80' }, { conform: 'no' })
+const ann = await bench.person('ann', ['reaches'])
+
+t.test('they keep the rules of plugins', async (t) => {
+  conformPlugin(t, siteHub)
+  conformPlugin(t, siteAgent, { config: { sites }, refused: [{}, { sites: [] }] })
+  conformPlugin(t, pathBlock, { config: { blocked }, refused: [{}, { blocked: { echo: ['admin'] } }] })
+  const use = { access: {}, catalog: {}, database: {}, pages: {}, revisions: {} }
+  conformPlugin(t, appNotes, { use, refused: [{ notes: {} }] })
+})
+
+t.test('a static site is an application like any other', async (t) => {
+  t.match(await ann.open(`${hub.appUrl('handbook')}/`), { status: 200, text: '<h1>Handbook</h1>' })
+  t.match(await ann.open(`${hub.appUrl('handbook')}/sub/`), { text: '<h1>Chapter</h1>' })
+  for (const path of [
+    '/none',
+    '/link.txt',
+    '/.hidden',
+    '/%2e%2e/secret.txt',
+    '/..%2fsecret.txt',
+    '/sub',
+    '/%00',
+  ])
+    t.equal((await ann.fetch(hub.appUrl('handbook') + path)).status, 404, path)
+  t.equal((await ann.fetch(`${hub.appUrl('handbook')}/`, { method: 'PUT' })).status, 405)
+  t.equal(
+    (await ann.open(`${hub.appUrl('private')}/`)).status,
+    403,
+    'a role decides, as for any other application',
+  )
+  t.equal((await hub.visitor().fetch(`${hub.appUrl('handbook')}/`)).status, 401)
+})
+
+t.test('its agent dials configured sites only', async (t) => {
+  const { calls } = createTestHost<'agent'>(siteAgent, { config: { sites } })
+  t.equal(await calls.dial.open(testTarget('web', 'http://handbook:80')), null)
+  await t.rejects(calls.dial.open(testTarget('none', 'site://none:80')), {
+    cause: { reason: 'site_unknown' },
+  })
+})
+
+t.test('a blocked path reaches no application, and headers change in both directions', async (t) => {
+  t.equal((await ann.open(`${hub.appUrl('echo')}/`)).text, 'ok')
+  for (const path of [
+    '/admin',
+    '/admin/users?x',
+    '/ADMIN',
+    '/%61dmin',
+    '//admin',
+    '/x/../admin',
+    '/metrics',
+  ]) {
+    const { status, text } = await ann.fetch(hub.appUrl('echo') + path)
+    t.match({ status, text }, { status: 403, text: /path_blocked/ }, path)
+  }
+  t.strictSame(received.splice(0), ['/ path-block'])
+  const { status, headers } = await ann.fetch(`${hub.appUrl('echo')}/administrators`)
+  t.match({ status, headers }, { status: 200, headers: { 'x-frame-options': 'DENY', server: undefined } })
+  t.equal(headers['x-powered-by'], undefined)
+  t.strictSame(received, ['/administrators path-block'])
+})
+
+t.test('notes are stored and recorded, and people see those of their applications', async (t) => {
+  const page = () => ann.open(`${hub.signInUrl}/web/app-notes`)
+  t.match((await page()).text, /There are no notes/)
+  await hub.api('PUT', '/app-notes/echo', { text: 'Read-only until <b>Monday</b>' })
+  await hub.api('PUT', '/app-notes/private', { text: 'Nothing for ann' })
+  await hub.api('PUT', '/app-notes/echo', { text: 'Read-only until <i>Tuesday</i>' })
+  t.match(await hub.api('GET', '/app-notes'), [{ app: 'echo' }, { app: 'private' }])
+  const { text } = await page()
+  t.match(text, /Read-only until &lt;i>Tuesday/)
+  t.notMatch(text, /Monday|Nothing for ann/)
+  for (const [path, body] of [
+    ['/app-notes/none', { text: 'x' }],
+    ['/app-notes/echo', { text: '' }],
+  ] as const)
+    await t.rejects(hub.api('PUT', path, body))
+  t.equal((await ann.fetch(`${hub.url}/v1/webapi/app-notes`)).status, 403, 'administrators only')
+  await hub.api('DELETE', '/app-notes/echo')
+  t.match((await page()).text, /There are no notes/)
+  t.match(await hub.api('GET', '/audit?type=app.note.removed'), [{ app: 'echo' }])
+})
