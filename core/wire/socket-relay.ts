@@ -2,6 +2,12 @@ import type { Duplex } from 'node:stream'
 import { resetSocket } from './socket-reset.ts'
 import type { StreamPipe } from './stream-pipe.ts'
 
+/** The members of a `Pipe` or a `StreamPipe` that carry bytes. */
+type RelayedPipe = Pick<
+  StreamPipe,
+  'ondata' | 'onend' | 'ondrain' | 'onclose' | 'write' | 'end' | 'destroy' | 'pause' | 'resume'
+>
+
 /** Frames of this size arrive in bursts: all that arrive in one pass of the event loop are sent in one system call. */
 const BULK_BYTES = 8 * 1024
 
@@ -9,7 +15,7 @@ const BULK_BYTES = 8 * 1024
  * Relays bytes in both directions between a stream and a connection, with back-pressure. An end closes only its direction;
  * a reset of one side resets the other. The socket needs `allowHalfOpen`.
  */
-export function relaySocket(pipe: StreamPipe, socket: Duplex): void {
+export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
   let ended = false
   let closed = false
   socket.on('error', () => socket.destroy())

@@ -10,7 +10,7 @@ export const KINDS = {
   'audit-sink': 'delivers audit events',
   'sign-in': 'signs people in',
   transport: 'carries tunnels between agents and hubs',
-  'app-kind': 'adds a kind of application, and dials it',
+  'app-kind': 'adds a kind of application: its protocol, and how to dial it',
   command: 'adds a command to mezctl',
 } as const
 
@@ -163,7 +163,15 @@ function readme(name: string, kind: Kind, javascript: boolean): string {
   const use =
     kind === 'command'
       ? `    mezctl plugins install mezite-plugin-${name}\n`
-      : `    # mezhub.yaml${kind === 'transport' || kind === 'app-kind' ? ', and mezd.yaml for the half of the agent' : ''}\n    plugins:\n      ${name}: {}\n`
+      : `    # mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}\n    plugins:\n      ${name}: {}\n`
+  const kindUse = `
+    # mezd.yaml
+    plugins:
+      ${name}: { hosts: [10.0.0.5] }
+
+    # an application
+    mezctl apps register --name first --uri ${name}://10.0.0.5:7000 --agent-hostname node-1
+`
   return `# ${name}
 
 A plugin of Mezite that ${KINDS[kind]}.
@@ -179,5 +187,5 @@ ${
 }
 Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:
 
-${use}`
+${use}${kind === 'app-kind' ? kindUse : ''}`
 }

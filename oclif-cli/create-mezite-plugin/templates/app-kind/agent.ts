@@ -1,22 +1,31 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { DialRefusal, defineAgentPlugin, messageOf } from '@mezite/core'
+import { DialRefusal, defineAgentPlugin, messageOf, Type } from '@mezite/core'
 
-/** Dials `my-plugin://host:port` over TCP. The agent dials every other target itself, within its allow-list. */
+/**
+ * Dials `my-plugin://host:port` over TCP. `hosts` is its allow-list: `apps.allow` of the agent is for the targets that the
+ * agent dials itself.
+ */
 export default defineAgentPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'Dials a kind of application',
-  setup({ tap }) {
+  config: Type.Object(
+    { hosts: Type.Array(Type.String(), { default: [], description: 'Hosts that may be dialled' }) },
+    { additionalProperties: false },
+  ),
+  setup({ config, tap }) {
     tap.dial.open(async ({ uri, connectMs }) => {
       const { protocol, hostname, port } = new URL(uri)
       if (protocol !== 'my-plugin:') return null
+      if (!config.hosts.includes(hostname))
+        throw new DialRefusal('target_not_allowed', `"hosts" of my-plugin does not contain ${hostname}`)
       const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
       try {
         await once(socket, 'connect', { signal: AbortSignal.timeout(connectMs) })
         return socket
       } catch (error) {
-        socket.destroy()
+        socket.on('error', () => {}).destroy()
         throw new DialRefusal('refused', messageOf(error))
       }
     })

@@ -1,7 +1,15 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { after, test } from 'node:test'
-import { conformDialer, conformPlugin, conformTest, testTarget } from '@mezite/core/testing'
+import { connect } from 'node:tls'
+import {
+  conformDialer,
+  conformPlugin,
+  conformProtocol,
+  conformTest,
+  programLogin,
+  testTarget,
+} from '@mezite/core/testing'
 import agent from './agent.ts'
 import hub from './hub.ts'
 
@@ -13,10 +21,30 @@ server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 after(() => void server.close())
 
-conformPlugin(conformTest(test), hub)
-conformPlugin(conformTest(test), agent)
+const config = { hosts: ['127.0.0.1'] }
+conformPlugin(conformTest(test), hub, { use: { access: {}, audit: {}, catalog: {}, tunnel: {} } })
+conformPlugin(conformTest(test), agent, { config, refused: [{ hosts: '127.0.0.1' }] })
 conformDialer(conformTest(test), agent, {
+  config,
   echo: testTarget('echo', `my-plugin://127.0.0.1:${(server.address() as AddressInfo).port}`),
   unreachable: testTarget('gone', 'my-plugin://127.0.0.1:1'),
   foreign: testTarget('web', 'http://127.0.0.1:1'),
+})
+
+// A hub and an agent on this machine.
+conformProtocol(conformTest(test), {
+  kind: 'my-plugin',
+  alpn: 'my-plugin/1',
+  plugins: [{ plugin: hub }],
+  agentPlugins: [{ plugin: agent, config }],
+  uri: (port) => `my-plugin://127.0.0.1:${port}`,
+  async connect({ hub, app, visitor }) {
+    const token = visitor === null ? 'nobody' : (await programLogin(hub, {}, visitor)).token
+    const to = { host: '127.0.0.1', port: hub.ports.public, servername: new URL(hub.url).hostname }
+    // A real client trusts the authority that `programLogin` returns as `hub_ca`.
+    const socket = connect({ ...to, ALPNProtocols: ['my-plugin/1'], rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    socket.write(`${token} ${app}\n`)
+    return socket
+  },
 })

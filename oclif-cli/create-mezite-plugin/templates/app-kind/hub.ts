@@ -1,16 +1,82 @@
-import { defineHubPlugin } from '@mezite/core'
-import { appKinds } from '@mezite/core/protocol'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
+import { audit, catalog, defineHubPlugin } from '@mezite/core'
+import { access, appKinds, protocols, relaySocket, tunnel } from '@mezite/core/protocol'
+
+const LINE_MS = 10_000
+const LINE_BYTES = 512
+const POLL_MS = 20
 
 /**
- * Lets operators register applications with `protocol: my-plugin` and a URI such as `my-plugin://host:port`. People reach
- * them through a protocol of the public port, which a plugin adds to the slot `protocols`; `conformProtocol` tests it.
+ * Lets operators register applications with `protocol: my-plugin` and a URI such as `my-plugin://host:port`, and serves them:
+ * a client connects to the public port of the hub with the ALPN name `my-plugin/1`, sends a line with its token and the name
+ * of the application, and then speaks to the application.
  */
 export default defineHubPlugin({
   name: 'my-plugin',
   api: 1,
   summary: 'A kind of application',
-  provides: { appKinds },
-  setup({ provide }) {
+  needs: { access, audit, catalog, tunnel },
+  provides: { appKinds, protocols },
+  setup({ use, provide }) {
+    const open = new Set<TLSSocket>()
+
+    async function serve(socket: TLSSocket, clientIp: string): Promise<void> {
+      const [token = '', name = ''] = (await readLine(socket)).split(' ')
+      const admission = await use.access.admit({
+        who: { kind: 'cert', token },
+        app: use.catalog.byName(name),
+        protocol: 'my-plugin',
+        clientIp,
+        requestId: randomUUID(),
+      })
+      if (admission.outcome !== 'admitted') return
+      try {
+        // The hub calls it when access ends, for example with a lock.
+        admission.bind({ cut: () => void socket.destroy() })
+        const app = await use.tunnel.open(admission)
+        relaySocket(app, socket)
+        await once(socket, 'close')
+      } finally {
+        admission.close()
+        const { user = null, roles = null } = admission.subject ?? {}
+        const fields = { app: admission.app.name }
+        use.audit.record({ type: 'app.session.end', success: true, user, roles, clientIp, fields })
+      }
+    }
+
     provide.appKinds({ name: 'my-plugin', schemes: ['my-plugin'], servedByHub: false })
+    provide.protocols({
+      name: 'my-plugin',
+      takes: 'alpn',
+      alpn: 'my-plugin/1',
+      // The token identifies the client. A certificate of `msh login` would with 'user-ca'.
+      clientAuthority: null,
+      accept(socket, { clientIp }) {
+        open.add(socket)
+        socket.on('error', () => {}).once('close', () => open.delete(socket))
+        serve(socket, clientIp)
+          .catch(() => {})
+          .finally(() => socket.destroy())
+      },
+      async drain(signal) {
+        while (open.size > 0 && !signal.aborted) await sleep(POLL_MS)
+        for (const socket of open) socket.destroy()
+      },
+    })
   },
 })
+
+/** The first line; what follows it stays in the socket. */
+async function readLine(socket: TLSSocket): Promise<string> {
+  const signal = AbortSignal.timeout(LINE_MS)
+  for (let line = ''; line.length < LINE_BYTES; ) {
+    const byte = socket.read(1) as Buffer | null
+    if (byte === null) await once(socket, 'readable', { signal })
+    else if (byte.toString() === '\n') return line
+    else line += byte.toString('latin1')
+  }
+  throw new Error('the first line is too long')
+}
