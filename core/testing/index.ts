@@ -34,6 +34,7 @@ export { type ConformSignInOptions, conformSignIn, type SignInVisit } from './si
 export { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.ts'
 export { createTestHost, type RecordedTap, type TestHost, type TestHostOptions } from './test-host.ts'
 export { createTestHub, type PluginUnderTest, type TestHub, type TestHubOptions } from './test-hub.ts'
+export { type TestEventSource, testActor, testEvent, testSecretBox } from './test-parts.ts'
 export type { TransportUnderTest } from './transport-bench.ts'
 export { conformTransport } from './transport-conformance.ts'
 export { measureTransport, type TransportFigures } from './transport-figures.ts'

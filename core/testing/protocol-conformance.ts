@@ -243,16 +243,19 @@ export function conformProtocol(t: ConformTest, options: ConformProtocolOptions)
 
   t.test('a hub stops although a connection is open', async (t) => {
     const own = await bench()
-    const { stream } = await connect([ROLE])
-    await round(stream)
-    stream.resume()
-    server.close()
-    if (own.shared) return void stream.destroy()
-    await inTime(own.hub.stop(), 'the stop', DEADLINE_MS)
-    await closed(stream, 'the open stream')
-    const late = own.hub.log.filter((line) => /draining (timed out|failed)/.test(line))
-    t.ok(late.length === 0, late.join(' | ') || 'in the grace period')
-    await own.close()
+    try {
+      const { stream } = await connect([ROLE])
+      await round(stream)
+      stream.resume()
+      if (own.shared) return void stream.destroy()
+      await inTime(own.hub.stop(), 'the stop', DEADLINE_MS)
+      await closed(stream, 'the open stream')
+      const late = own.hub.log.filter((line) => /draining (timed out|failed)/.test(line))
+      t.ok(late.length === 0, late.join(' | ') || 'in the grace period')
+    } finally {
+      server.close()
+      if (!own.shared) await own.close()
+    }
   })
 }
 

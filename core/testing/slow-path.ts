@@ -56,7 +56,7 @@ export async function openSlowPath(
     relay(near, far)
     relay(far, near)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.unref().listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
     silence() {

@@ -137,7 +137,8 @@ export async function openTransportBench(
       socket.on('error', () => {})
       if (app !== 'echo') app(socket)
     })
-    await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+    // A test that fails must not keep the process alive.
+    await new Promise<void>((resolve) => backend.unref().listen(0, '127.0.0.1', resolve))
     const { port: appPort } = backend.address() as AddressInfo
     const http2 = createHttp2Server(tunnelHttp2)
     let budget: UnreadBudget | undefined

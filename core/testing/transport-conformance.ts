@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 import { systemClock } from '../kernel/clock.ts'
 import { startHeartbeat } from '../wire/heartbeat.ts'
 import type { StreamPipe } from '../wire/stream-pipe.ts'
-import type { ConformTest } from './conformance-test.ts'
+import { type ConformTest, inTime } from './conformance-test.ts'
 import { openSlowPath } from './slow-path.ts'
 import { openTransportBench, type TransportBench, type TransportUnderTest } from './transport-bench.ts'
 import { download, timeSmallExchanges } from './transport-figures.ts'
@@ -17,18 +17,24 @@ const NAGLE_MS = 20
 /** At a round-trip time of 50 ms a window of 64 KiB limits a stream to 1.3 MB/s. */
 const SLOW_PATH_MBS = 2
 const BIG = 8 << 20
+const DEADLINE_MS = 120_000
 
 /**
  * Checks a transport alone and with the tunnel on it: streams, flow control and heartbeats of the core, over a real
- * connection to a port like the hub's public port. `measureTransport` measures the speed.
+ * connection to a port like the hub's public port. A test fails after `deadlineMs` milliseconds (default: 2 minutes).
+ * `measureTransport` measures the speed.
  */
-export function conformTransport(t: ConformTest, parts: TransportUnderTest): void {
+export function conformTransport(
+  t: ConformTest,
+  parts: TransportUnderTest,
+  { deadlineMs = DEADLINE_MS }: { readonly deadlineMs?: number } = {},
+): void {
   const test = (name: string, run: (t: ConformTest, bench: TransportBench) => Promise<void>): void =>
     void t.test(name, async (t) => {
       const dataDir = mkdtempSync(join(tmpdir(), 'mezite-transport-'))
       const bench = await openTransportBench(parts, dataDir)
       try {
-        await run(t, bench)
+        await inTime(run(t, bench), name, deadlineMs)
       } finally {
         await bench.close()
         rmSync(dataDir, { recursive: true, force: true })
@@ -77,7 +83,7 @@ export function conformTransport(t: ConformTest, parts: TransportUnderTest): voi
 
   test('a dial ends with its signal', async (t, bench) => {
     await rejects(t, bench.dial(AbortSignal.abort()), 'before it begins')
-    const silent = createServer((socket) => socket.on('error', () => {}))
+    const silent = createServer((socket) => socket.on('error', () => {})).unref()
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     const { port } = silent.address() as AddressInfo
     const carrier = bench.dial(AbortSignal.timeout(200), port)

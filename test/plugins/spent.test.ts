@@ -1,8 +1,7 @@
 /** What may be used once, at two hubs whose clocks differ. */
-import { randomBytes } from 'node:crypto'
 import type { Migrations } from '@mezite/core'
+import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { createSecretBox } from '../../core/hub/secrets/secret-box.ts'
 import { oidcMigrations } from '../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../plugins/oidc/spent-tokens.ts'
 import { createCeremonies } from '../../plugins/webauthn/ceremonies.ts'
@@ -23,7 +22,7 @@ async function databaseOf(t: { teardown(end: () => unknown): void }, migrations:
 
 t.test('a challenge that was spent stays spent, whatever a hub whose clock is ahead tidies up', async (t) => {
   const db = await databaseOf(t, webauthnMigrations)
-  const secretBox = createSecretBox(randomBytes(32))
+  const secretBox = testSecretBox()
   const [exact, ahead] = [0, 20_000].map((ms) => createCeremonies(db, secretBox, clockAhead(ms)))
   const binding = { purpose: 'sign-in', session: 's', user: null } as const
   const { ceremony } = exact!.begin(binding)

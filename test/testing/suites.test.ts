@@ -15,27 +15,17 @@ import {
   Type,
 } from '../../core/index.ts'
 import {
-  type ConformTest,
   conformAuditSink,
   conformDialer,
   conformPackage,
   conformPlugin,
   conformPolicy,
-  conformTest,
   testTarget,
 } from '../../core/testing/index.ts'
 import officeHours from '../../examples/office-hours/hub.ts'
 import unixSocketDialer from '../../examples/unix-socket-dialer/agent.ts'
 import { root } from '../read-imports.ts'
-
-/** Runs a suite, one test after the other, with the adapter for other frameworks; returns the names of its failed tests. */
-async function failuresOf(suite: (t: ConformTest) => void): Promise<readonly string[]> {
-  const tests: [name: string, run: () => Promise<void>][] = []
-  suite(conformTest((name, run) => tests.push([name, run])))
-  const failed: string[] = []
-  for (const [name, run] of tests) await run().catch(() => failed.push(name))
-  return failed
-}
+import { failuresOf, unprovenOf } from './failures.ts'
 
 t.test('a policy', async (t) => {
   const config = { from: 9, to: 17 }
@@ -65,6 +55,8 @@ t.test('a policy', async (t) => {
     const wrong = await failuresOf((t) => conformPolicy(t, policy(vote)))
     t.match(wrong, [/votes on every query/], vote)
   }
+  const silent = defineHubPlugin({ name: 'silent', api: 1, summary: 'Does not vote', setup() {} })
+  t.match(await failuresOf((t) => conformPolicy(t, silent)), ['it taps access.decide'])
 })
 
 t.test('a dialer', async (t) => {
@@ -173,6 +165,10 @@ t.test('a plugin', async (t) => {
     const failed = await failuresOf((t) => conformPlugin(t, plugin(flaw), { refused: [{ at: 'noon' }] }))
     t.strictSame(failed, expected, flaw)
   }
+  t.strictSame(
+    unprovenOf((t) => conformPlugin(t, plugin('none')), FLAWS),
+    [],
+  )
   const accepts = await failuresOf((t) => conformPlugin(t, plugin('none'), { refused: [{ at: 12 }] }))
   t.strictSame(accepts, ['misspelled keys of its configuration are rejected'])
 })
@@ -212,6 +208,10 @@ t.test('an audit sink', async (t) => {
   }
   for (const [flaw, expected] of Object.entries(FLAWS))
     t.strictSame(await failuresOf((t) => conformAuditSink(t, open(flaw))), expected, flaw)
+  t.strictSame(
+    unprovenOf((t) => conformAuditSink(t, open('none')), FLAWS),
+    [],
+  )
 })
 
 t.test('a package', async (t) => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
+import { testEvent } from '@mezite/core/testing'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import t from 'tap'
-import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
 import { eventTypes } from '../../../plugins/audit-database/event-types.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
@@ -16,7 +16,7 @@ type Tap = typeof t
 type Json = Record<string, unknown>
 
 const made = (type: string, fields: Record<string, string> = {}, at = Date.now()) =>
-  makeEvent({ type, success: true, user: 'alice', fields }, { cluster: 'c', hub: 'h' }, at)
+  testEvent({ type, success: true, user: 'alice', fields }, { cluster: 'c', hub: 'h', at })
 
 async function suite(t: Tap, store: Store): Promise<void> {
   const trail = await startTrail(await store.config())
@@ -187,10 +187,9 @@ async function suite(t: Tap, store: Store): Promise<void> {
       const [one, other] = ['a', 'b'].map((letter) => letter + 'ü'.repeat(1_500)) as [string, string]
       const write = batchesTo(createSink(db))
       const event = (name: string) =>
-        makeEvent(
+        testEvent(
           { type: 'long', success: true, user: name, fields: { app: name } },
           { cluster: 'c', hub: 'h' },
-          Date.now(),
         )
       const events = [event(one), event(other)]
       await write(events)

@@ -1,11 +1,11 @@
 /** The thread that writes audit events to PostgreSQL: what it holds counts, and its failures close the gate. */
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'
+import { systemClock } from '@mezite/core/protocol'
+import { testEvent } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
-import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
 import { auditMigrations } from '../../../plugins/audit-database/migrations.ts'
 import { createSink } from '../../../plugins/audit-database/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
@@ -84,7 +84,7 @@ const isWaiting = async () => {
 }
 
 const request = (n: number) =>
-  makeEvent(
+  testEvent(
     {
       ...{ type: 'app.request', success: true, user: `user${n % 50}@example.com`, roles: ['access'] },
       ...{ clientIp: `203.0.113.${n % 200}`, sessionId: sessions[n % 50]!, requestId: crypto.randomUUID() },
@@ -94,7 +94,6 @@ const request = (n: number) =>
       },
     },
     { cluster: 'demo.example.com', hub: sessions[0]! },
-    Date.now(),
   )
 const sessions = Array.from({ length: 50 }, () => crypto.randomUUID())
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -6,13 +5,13 @@ import { join } from 'node:path'
 import type { Sessions } from '@mezite/core'
 import * as ref from '@mezite/core'
 import { databaseServer } from '@mezite/core/postgres-session'
+import { systemClock } from '@mezite/core/protocol'
+import { testSecretBox } from '@mezite/core/testing'
 import { hubHooks } from '../../../core/api/hub-hooks.ts'
 import { createApiServer } from '../../../core/hub/api-server/api-server.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
 import type { DatabaseConfig } from '../../../core/hub/database/database.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
 import { createKernel } from '../../../core/kernel/kernel.ts'
 import auditDatabase from '../../../plugins/audit-database/hub.ts'
 import { names } from '../../hub/api-server/start-web.ts'
@@ -50,7 +49,7 @@ export async function startTrail(config: DatabaseConfig, slice: Record<string, u
     [ref.revisions, revisions],
     [ref.audit, audit],
     [ref.sessions, sessions],
-    [ref.secretBox, createSecretBox(randomBytes(32))],
+    [ref.secretBox, testSecretBox()],
   ])
   audit.open()
   await database.migrate(kernel.slot(ref.migrations))

@@ -1,9 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import { systemClock } from '@mezite/core/protocol'
+import { testEvent, testSecretBox } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
-import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
 import { type Link, nextLink } from '../../../plugins/audit-database/chain.ts'
 import { openCheckpointKey } from '../../../plugins/audit-database/checkpoint-key.ts'
 import { createCheckpoints } from '../../../plugins/audit-database/checkpoints.ts'
@@ -27,15 +26,14 @@ type Tap = typeof t
 const DAY_MS = 86_400_000
 
 const made = (hub: string, name: string, at = Date.now()) =>
-  makeEvent(
+  testEvent(
     { type: 'role.updated', success: true, user: 'alice', fields: { name } },
-    { cluster: 'c', hub },
-    at,
+    { cluster: 'c', hub, at },
   )
 
 /** Requests of one session to one app. */
 const requested = (path: string, at = Date.now(), change: object = {}) =>
-  makeEvent(
+  testEvent(
     {
       ...{ type: 'app.request', success: true, user: 'alice', roles: ['dev'], clientIp: '192.0.2.1' },
       ...{ sessionId: 's-1', requestId: randomUUID(), ...change },
@@ -44,8 +42,7 @@ const requested = (path: string, at = Date.now(), change: object = {}) =>
         ...{ duration_ms: 3, upgrade: null, ...change },
       },
     },
-    { cluster: 'c', hub: 'a' },
-    at,
+    { cluster: 'c', hub: 'a', at },
   )
 
 async function openTrail(t: Tap, store: Store) {
@@ -54,7 +51,7 @@ async function openTrail(t: Tap, store: Store) {
   await database.migrate([auditMigrations])
   const { db } = database
   const log = keptLog()
-  const secretBox = createSecretBox(randomBytes(32))
+  const secretBox = testSecretBox()
   const key = await openCheckpointKey(db, secretBox)
   const checkpoints = createCheckpoints({ database: db, key: () => key, clock: systemClock, log })
   const write = batchesTo(createSink(db))
@@ -103,10 +100,9 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       await fill()
       const names = ['a\nb', '\u0001', '', '\\N', 'tab\t"quoted"', "o'neil; --", 'ünï 😀', '\\u000a', null]
       const named = (name: string | null) =>
-        makeEvent(
+        testEvent(
           { type: 'app.request', success: true, user: name, fields: { app: name, path: '/a\nb' } },
           { cluster: 'c', hub: 'a' },
-          Date.now(),
         )
       for (const name of names) await trail.write([named(name)])
       await trail.write(names.map(named))
@@ -127,10 +123,9 @@ async function tampering(t: Tap, store: Store): Promise<void> {
   await t.test('M161 a name too long for an index is filed under its beginning, and verifies', async (t) => {
     await fill()
     const named = (name: string) =>
-      makeEvent(
+      testEvent(
         { type: 'app.request', success: true, user: name, fields: { app: name } },
         { cluster: 'c', hub: 'a' },
-        Date.now(),
       )
     const letters = String.fromCharCode(
       ...Array.from({ length: 1_024 }, (_, at) => 0x4e00 + ((at * 7_919) % 20_000)),
@@ -157,7 +152,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
     async (t) => {
       await fill()
       const user = 'x'.repeat(300)
-      const event = makeEvent({ type: 'old', success: true, user }, { cluster: 'c', hub: 'a' }, Date.now())
+      const event = testEvent({ type: 'old', success: true, user }, { cluster: 'c', hub: 'a' })
       await trail.write([event])
       const file = (name: string) =>
         sql`UPDATE ${events} SET user_name = ${name} WHERE type = 'old'`.execute(db)
@@ -172,7 +167,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
 
   await t.test('M161 an event without the name of a type is stored, alone and among others', async (t) => {
     await fill()
-    const untyped = () => makeEvent({ type: '', success: true }, { cluster: 'c', hub: 'a' }, Date.now())
+    const untyped = () => testEvent({ type: '', success: true }, { cluster: 'c', hub: 'a' })
     await trail.write([untyped()])
     await trail.write([untyped(), untyped(), made('a', 'last')])
     t.match(await verify(), { ok: true, events: 24, findings: { length: 0 } })
@@ -494,7 +489,7 @@ async function tampering(t: Tap, store: Store): Promise<void> {
       const again = await openCheckpointKey(db, trail.secretBox)
       t.ok(trail.key.verify('x', again.sign('x')))
       t.notOk(trail.key.verify('y', again.sign('x')))
-      await t.rejects(openCheckpointKey(db, createSecretBox(randomBytes(32))), {
+      await t.rejects(openCheckpointKey(db, testSecretBox()), {
         code: 'MEZ_SECRET_UNREADABLE',
       })
     },

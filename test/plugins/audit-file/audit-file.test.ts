@@ -12,13 +12,12 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { auditSinks } from '@mezite/core'
+import { systemClock } from '@mezite/core/protocol'
+import { conformAuditSink, conformPlugin, createTestHost, memoryLog, testEvent } from '@mezite/core/testing'
 import t from 'tap'
 import type { AuditEvent } from '../../../core/api/audit.ts'
 import { createAudit } from '../../../core/hub/audit/audit.ts'
-import { makeEvent } from '../../../core/hub/audit/event-factory.ts'
-import { auditSinks } from '../../../core/index.ts'
-import { systemClock } from '../../../core/kernel/clock.ts'
-import { conformAuditSink, conformPlugin, createTestHost, memoryLog } from '../../../core/testing/index.ts'
 import auditFile from '../../../plugins/audit-file/hub.ts'
 import { createSink } from '../../../plugins/audit-file/sink.ts'
 import { batchesTo, linesOf } from '../../event-lines.ts'
@@ -26,7 +25,7 @@ import { until } from '../../until.ts'
 
 const MB = 1_000_000
 const made = (name: string, more = '') =>
-  makeEvent({ type: 'x', success: true, fields: { name, more } }, { cluster: 'c', hub: 'h' }, Date.now())
+  testEvent({ type: 'x', success: true, fields: { name, more } }, { cluster: 'c', hub: 'h' })
 const read = (path: string) =>
   readFileSync(path, 'utf8')
     .split('\n')

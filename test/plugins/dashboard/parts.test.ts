@@ -1,8 +1,7 @@
 /** Pages and panels that plugins add to the dashboard. */
 import { dashboardParts, defineHubPlugin, webRoutes } from '@mezite/core'
-import { conformPlugin, FakeIssuer } from '@mezite/core/testing'
+import { conformPlugin, createTestHub, FakeIssuer } from '@mezite/core/testing'
 import t from 'tap'
-import { createTestHub } from '../../../core/testing/test-hub.ts'
 import appOwners from '../../../examples/app-owners/hub.ts'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
 

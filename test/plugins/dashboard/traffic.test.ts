@@ -1,6 +1,7 @@
 /** The figures of the charts. */
+
+import { fakeClock } from '@mezite/core/testing'
 import t from 'tap'
-import { fakeClock } from '../../../core/testing/index.ts'
 import { createTraffic } from '../../../plugins/dashboard/traffic.ts'
 import { createTrafficStore, trafficMigrations } from '../../../plugins/dashboard/traffic-store.ts'
 import { keptLog, openTestDatabase } from '../../hub/database/stores.ts'

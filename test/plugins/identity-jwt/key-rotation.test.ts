@@ -1,9 +1,7 @@
 /** Two hubs on one PostgreSQL database keep one set of keys, over weeks by the clock. */
 import { randomBytes } from 'node:crypto'
+import { fakeClock, testActor, testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { operator } from '../../../core/hub/api-server/admin-socket.ts'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
-import { fakeClock } from '../../../core/testing/fake-clock.ts'
 import { verifyAssertion } from '../../../examples/verify-assertion/node/verify-assertion.ts'
 import { createAssertion } from '../../../plugins/identity-jwt/assertion.ts'
 import { identityJwtMigrations, type KeyTables } from '../../../plugins/identity-jwt/migrations.ts'
@@ -20,14 +18,13 @@ const clock = fakeClock()
 const secret = randomBytes(32)
 const publicNames = { hubOrigin: 'https://hub.example.com' }
 const app = fakeApp('one')
-const actor = { subject: operator, clientIp: '', id: 'request-1' }
 const subject = { user: 'alice', roles: [], kind: 'session', sessionId: 's', satisfied: [] } as const
 
 async function startHub() {
   const database = await open(config)
   await database.migrate([identityJwtMigrations])
   const revisions = changesOf(database)
-  const keys = createSigningKeys({ revisions, secretBox: createSecretBox(secret), clock })
+  const keys = createSigningKeys({ revisions, secretBox: testSecretBox(secret), clock })
   revisions.addView(keys.view)
   await revisions.start()
   t.teardown(async () => {
@@ -113,7 +110,7 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
   let failures = 0
   let checks = 0
   for (let second = 0; second < 20 * 60; second += 5) {
-    if (second === 60) await a.keys.rotate(actor)
+    if (second === 60) await a.keys.rotate(testActor)
     if (second === 60) await sync()
     clock.advance(5_000)
     for (const hub of hubs) signed.push({ token: hub.sign(`s${second}`), at: clock.now() })
@@ -138,8 +135,8 @@ t.test('fault 16 no verifier that keeps the key set for five minutes meets an un
 })
 
 t.test('a second order while a key is coming makes no third', async (t) => {
-  await a.keys.rotate(actor)
-  await Promise.all(hubs.map(({ keys }) => keys.rotate(actor)))
+  await a.keys.rotate(testActor)
+  await Promise.all(hubs.map(({ keys }) => keys.rotate(testActor)))
   await sync()
   t.same(
     b.keys.list().map(({ state }) => state),
@@ -162,7 +159,7 @@ t.test('O179 the key set has public members only', async (t) => {
 })
 
 t.test('a hub that was down over a rotation has the same keys when it is back', async (t) => {
-  await a.keys.rotate(actor)
+  await a.keys.rotate(testActor)
   const late = await startHub()
   t.strictSame(late.kids(), a.kids())
   t.equal(kidOf(late.sign()), kidOf(a.sign()))

@@ -1,8 +1,8 @@
+import { database, defineHubPlugin, metrics } from '@mezite/core'
+import { createTestHub, memoryLog } from '@mezite/core/testing'
 import { sql } from 'kysely'
 import t from 'tap'
 import { createMetrics } from '../../../core/hub/api-server/metrics.ts'
-import { database, defineHubPlugin, metrics } from '../../../core/index.ts'
-import { createTestHub, memoryLog } from '../../../core/testing/index.ts'
 
 const failing = defineHubPlugin({
   name: 'failing',

@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto'
+import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { safePath } from '../../../core/hub/signin/return-target.ts'
 import { createDesk } from '../../../core/hub/signin/sign-in-desk.ts'
 import { createAttempts } from '../../../plugins/oidc/attempts.ts'
 
 let ahead = 0
 const clock = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead }
-const secretBox = createSecretBox(randomBytes(32))
+const secretBox = testSecretBox()
 const attempts = createAttempts(secretBox, clock)
 
 /** A sign-in that begins, and its cookie as the browser sends it. */

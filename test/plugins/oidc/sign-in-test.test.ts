@@ -1,6 +1,7 @@
 /** An administrator tests a sign-in: claims and roles are shown, and nobody is signed in. */
+
+import { createTestHub, FakeIssuer, fakeClock } from '@mezite/core/testing'
 import t from 'tap'
-import { createTestHub, FakeIssuer, fakeClock } from '../../../core/testing/index.ts'
 import { until } from '../../until.ts'
 
 const issuer = await FakeIssuer.start()

@@ -1,9 +1,7 @@
 /** What the plugin keeps in the database: what may be used once, and where a session came from. */
-import { randomBytes } from 'node:crypto'
 import type { Session } from '@mezite/core'
-import { fakeClock } from '@mezite/core/testing'
+import { fakeClock, testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { createLogins } from '../../../plugins/oidc/logins.ts'
 import { type OidcTables, oidcMigrations } from '../../../plugins/oidc/migrations.ts'
 import { createSpent } from '../../../plugins/oidc/spent-tokens.ts'
@@ -40,7 +38,7 @@ t.test(
 )
 
 t.test('a session and those made from it share their fate', async (t) => {
-  const logins = createLogins(database, createSecretBox(randomBytes(32)), clock)
+  const logins = createLogins(database, testSecretBox(), clock)
   const login = { connector: 'sso', sub: 'ann', sid: 'one', idToken: 'token-of-ann' }
   await logins.keep(session('s1'), login)
   await logins.keep(session('s2'), { ...login, sid: 'two' })
@@ -57,7 +55,7 @@ t.test('a session and those made from it share their fate', async (t) => {
 })
 
 t.test('it is kept for as long as a session could last', async (t) => {
-  const logins = createLogins(database, createSecretBox(randomBytes(32)), clock)
+  const logins = createLogins(database, testSecretBox(), clock)
   const login = { connector: 'sso', sub: 'kim', sid: null, idToken: 'token' }
   await logins.keep(session('k1'), login)
   clock.advance(8 * DAY)

@@ -1,6 +1,7 @@
 /** Connectors in a whole hub: who may take a name, and which connector makes app sessions. */
+
+import { createTestHub, FakeIssuer, type TestHub } from '@mezite/core/testing'
 import t from 'tap'
-import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
 import { register } from '../../e2e/resources.ts'
 import { until } from '../../until.ts'
 import { refusingSink } from '../refusing-sink.ts'

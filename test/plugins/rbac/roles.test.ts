@@ -1,15 +1,12 @@
+import { type AuditInput, entityTags, type Log } from '@mezite/core'
+import { systemClock } from '@mezite/core/protocol'
+import { testActor } from '@mezite/core/testing'
 import t from 'tap'
-import { entityTags } from '../../../core/api/resource.ts'
-import { operator } from '../../../core/hub/api-server/admin-socket.ts'
 import { createRevisions } from '../../../core/hub/revisions/revisions.ts'
-import type { AuditInput, Log } from '../../../core/index.ts'
-import { systemClock } from '../../../core/protocol.ts'
 import { rbacMigrations } from '../../../plugins/rbac/migrations.ts'
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 import { createRoles, roleNotFound } from '../../../plugins/rbac/roles.ts'
 import { openTestDatabase } from '../../hub/database/stores.ts'
-
-const actor = { subject: operator, clientIp: '', id: 'request-1' }
 
 t.test('stored roles', async (t) => {
   const errors: object[] = []
@@ -36,8 +33,8 @@ t.test('stored roles', async (t) => {
   const role = (name: string, env: string) =>
     readRole({ kind: 'role', version: 'v1', metadata: { name }, spec: { allow: { app_labels: { env } } } })
 
-  t.same(await roles.put(role('dev', 'dev'), actor), { created: true })
-  t.same(await roles.put(role('dev', 'prod'), actor), { created: false })
+  t.same(await roles.put(role('dev', 'dev'), testActor), { created: true })
+  t.same(await roles.put(role('dev', 'prod'), testActor), { created: false })
   t.same(roles.get('dev')?.spec.allow, { app_labels: { env: 'prod' } })
   t.equal(roles.list().length, 1)
 
@@ -66,10 +63,10 @@ t.test('stored roles', async (t) => {
   })
   t.equal(roles.compiled().get('dev'), 'unreadable', 'one that is stored from before lets nobody in')
 
-  await roles.remove('dev', actor)
+  await roles.remove('dev', testActor)
   t.equal(roles.compiled().get('dev'), undefined)
-  await t.rejects(roles.remove('dev', actor), { code: 'role_not_found' })
-  await t.rejects(roles.remove('admin', actor), { code: 'role_reserved' })
+  await t.rejects(roles.remove('dev', testActor), { code: 'role_not_found' })
+  await t.rejects(roles.remove('admin', testActor), { code: 'role_reserved' })
   t.match(roleNotFound('dev').message, 'There is no role dev')
   t.match(roleNotFound('access').message, 'is built in and has no document')
   const fields = { name: 'dev', role: 'dev' }
@@ -80,11 +77,11 @@ t.test('stored roles', async (t) => {
   )
   t.equal(events.length, 3)
 
-  await roles.put(role('shared', 'prod'), actor)
+  await roles.put(role('shared', 'prod'), testActor)
   const seen = { 'if-match': entityTags.of(roles.get('shared')) }
-  await roles.put(role('shared', 'stage'), actor, seen)
-  await t.rejects(roles.put(role('shared', 'test'), actor, seen), { code: 'changed_meanwhile' })
-  await t.rejects(roles.put(role('shared', 'test'), actor, { 'if-none-match': '*' }), {
+  await roles.put(role('shared', 'stage'), testActor, seen)
+  await t.rejects(roles.put(role('shared', 'test'), testActor, seen), { code: 'changed_meanwhile' })
+  await t.rejects(roles.put(role('shared', 'test'), testActor, { 'if-none-match': '*' }), {
     status: 412,
     code: 'changed_meanwhile',
   })

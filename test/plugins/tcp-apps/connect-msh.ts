@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import type { ProgramLogin } from '../../../core/testing/program-login.ts'
+import type { ProgramLogin } from '@mezite/core/testing'
 
 export type Login = ProgramLogin
 

@@ -2,14 +2,15 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import {
+  connectIssuer,
   createTestAgent,
   createTestHub,
   FakeIssuer,
+  programLogin,
   type TestAgent,
   type TestHub,
   type TestHubOptions,
-} from '../../../core/testing/index.ts'
-import { connectIssuer, programLogin } from '../../../core/testing/program-login.ts'
+} from '@mezite/core/testing'
 import { type Login, mshSession, mshTls } from './connect-msh.ts'
 
 export type { Login } from './connect-msh.ts'

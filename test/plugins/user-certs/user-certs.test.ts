@@ -1,13 +1,7 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { connectIssuer, createTestHub, FakeIssuer, programLogin, type TestHub } from '@mezite/core/testing'
 import t from 'tap'
-import { createTestHub, FakeIssuer, type TestHub } from '../../../core/testing/index.ts'
-import {
-  allowCommandLine,
-  connectIssuer,
-  programLogin,
-  publicPem,
-  requestCertificate,
-} from '../../../core/testing/program-login.ts'
+import { allowCommandLine, publicPem, requestCertificate } from '../../../core/testing/program-login.ts'
 
 let hub: TestHub
 let issuer: FakeIssuer

@@ -1,13 +1,13 @@
 /** Challenges: for whom, for what, how long, and once. */
-import { randomBytes } from 'node:crypto'
+
+import { testSecretBox } from '@mezite/core/testing'
 import t from 'tap'
-import { createSecretBox } from '../../../core/hub/secrets/secret-box.ts'
 import { type Binding, createCeremonies } from '../../../plugins/webauthn/ceremonies.ts'
 import type { WebauthnTables } from '../../../plugins/webauthn/migrations.ts'
 import { openTables } from './open-tables.ts'
 
 const { database, clock } = await openTables(t)
-const ceremonies = createCeremonies(database, createSecretBox(randomBytes(32)), clock)
+const ceremonies = createCeremonies(database, testSecretBox(), clock)
 const mfa: Binding = { purpose: 'session-mfa', session: 's1', user: 'ann', app: 'bank', link: null }
 const rows = async () =>
   (await database.withTables<WebauthnTables>().selectFrom('webauthn_spent').selectAll().execute()).length
@@ -66,7 +66,7 @@ t.test('what is spent is forgotten when it could not count anywhere', async (t) 
 })
 
 t.test('what this cluster has not sealed is no challenge', async (t) => {
-  const stranger = createCeremonies(database, createSecretBox(randomBytes(32)), clock)
+  const stranger = createCeremonies(database, testSecretBox(), clock)
   const { ceremony } = ceremonies.begin(mfa)
   for (const forged of [
     '',

@@ -1,9 +1,8 @@
 /** Answers that no honest browser gives, against a whole hub in this process. */
 import type { Revisions, Users } from '@mezite/core'
-import { BACKUP_ELIGIBLE, FakeAuthenticator, type ResponseChanges } from '@mezite/core/testing'
+import { BACKUP_ELIGIBLE, FakeAuthenticator, programLogin, type ResponseChanges } from '@mezite/core/testing'
 import t from 'tap'
 import type { RunningUsers } from '../../../core/hub/users/users.ts'
-import { programLogin } from '../../../core/testing/program-login.ts'
 import webauthn from '../../../plugins/webauthn/hub.ts'
 import { actor } from '../../hub/sessions/start-rooms.ts'
 import { refusingSink } from '../refusing-sink.ts'
