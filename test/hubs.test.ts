@@ -7,9 +7,6 @@ import { runTogether } from './together.ts'
 await runTogether(import.meta.url, [
   './agent/refusals.test.ts',
   './examples/audit-stdout.test.ts',
-  './examples/framed-transport.test.ts',
-  './examples/hub-plugins.test.ts',
-  './examples/office-hours.test.ts',
   './hub/access/access.test.ts',
   './hub/access/explanation.test.ts',
   './hub/api-server/api-server.test.ts',

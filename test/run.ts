@@ -112,7 +112,7 @@ const rank = (file: string): number => (/^test\/[^/]+$/.test(file) ? 2 : Number(
 
 /** Every test file, except those that another one runs in its process. */
 function allTests(): string[] {
-  const shared = globSync('test/*.test.ts').flatMap((group) =>
+  const shared = globSync(['test/*.test.ts', 'test/packaging/*.test.ts']).flatMap((group) =>
     [...readFileSync(group, 'utf8').matchAll(/^(?:import| ) '\.\/(.+\.test\.ts)',?$/gm)].map(
       ([, file]) => `test/${file}`,
     ),

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { build } from '../../examples/packaging/build.ts'
@@ -28,6 +28,13 @@ import { publishedWorkspaces, root } from '../../examples/packaging/workspaces.t
 import { KINDS } from '../../oclif-cli/create-mezite-plugin/generator.ts'
 
 const PROXY = '{ listen_addr: 127.0.0.1:0, public_addr: hub.localhost, apps_domain: apps.localhost }'
+/** Tests of the examples of the guide for authors, relative to `test`. `test/run.ts` runs them here alone. */
+const GUIDE = [
+  './examples/framed-transport.test.ts',
+  './examples/hub-plugins.test.ts',
+  './examples/office-hours.test.ts',
+  './examples/small-plugins.test.ts',
+]
 const folder = mkdtempSync(join(tmpdir(), 'mezite-packages-'))
 const modules = join(folder, 'node_modules')
 t.teardown(() => rmSync(folder, { recursive: true }))
@@ -85,8 +92,8 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
   const written = globSync(['ts-*/*.test.ts', 'js-*/*.test.js'], { cwd: folder })
   t.equal(written.length, 2 * kinds.length)
-  // The tests of a sign-in start a hub, which once is enough. One process loads the core once.
-  const files = written.filter((file) => !file.includes('js-sign-in'))
+  // The tests of a sign-in and of a protocol start a hub, which once is enough. One process loads the core once.
+  const files = written.filter((file) => !/js-(sign-in|app-kind)/.test(file))
   const args = ['--test', '--test-reporter=tap', '--test-isolation=none', ...files]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env }).catch(
     (error) => error,
@@ -107,6 +114,44 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
     const { status, output } = run(program, 'config', 'check', '--config', `${side}.yaml`)
     t.equal(status, 0, output)
   }
+})
+
+t.test('the examples of the guide for authors pass their own tests, with these packages', async (t) => {
+  const halves = globSync('examples/*/{hub,agent}.ts', { cwd: root })
+  for (const each of new Set(halves.map(dirname))) {
+    cpSync(join(root, each), join(folder, each), { recursive: true })
+    const guide = join(root, each, 'README.md')
+    const [, file] = existsSync(guide)
+      ? /(examples\/[\w-]+\.test\.ts)\)/.exec(readFileSync(guide, 'utf8'))!
+      : []
+    t.ok(file === undefined || GUIDE.includes(`./${file}`), `${each} is tried by ${file ?? 'no guide'}`)
+  }
+  for (const file of GUIDE) cpSync(join(root, 'test', file), join(folder, 'test', file))
+  writeFileSync(join(folder, 'test/guide.js'), GUIDE.map((file) => `import '${file}'\n`).join(''))
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, TAP: ___, ...env } = process.env
+  const options = { cwd: folder, env, maxBuffer: 64 << 20 }
+  const run = promisify(execFile)(process.execPath, ['test/guide.js'], options)
+  const { stdout } = await run.catch((error) => error)
+  t.match(stdout, /^# \{ total: \d+, pass: \d+ \}$/m)
+})
+
+t.test('the suites run under vitest', async (t) => {
+  const lines = [
+    "import { conformPlugin, conformPolicy, conformTest } from '@mezite/core/testing'",
+    "import { test } from 'vitest'",
+    "import plugin from '../js-policy/hub.js'",
+    'const config = { days: [0, 6] }',
+    'conformPlugin(conformTest(test), plugin, { config })',
+    'conformPolicy(conformTest(test), plugin, { config })',
+  ]
+  mkdirSync(join(folder, 'vitest'))
+  writeFileSync(join(folder, 'vitest/policy.test.js'), lines.join('\n'))
+  const program = join(root, 'node_modules/vitest/vitest.mjs')
+  const args = [program, 'run', '--dir', 'vitest', '--pool', 'threads', '--reporter', 'verbose']
+  const { NODE_OPTIONS: _, FORCE_COLOR: __, ...env } = process.env
+  const options = { cwd: folder, env: { ...env, NO_COLOR: '1' } }
+  const { stdout } = await promisify(execFile)(process.execPath, args, options).catch((error) => error)
+  t.match(stdout, /Tests +7 passed/)
 })
 
 t.test('the hub loads its standard set and a third-party plugin by package name', (t) => {
