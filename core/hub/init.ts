@@ -111,7 +111,7 @@ interface Check {
 }
 
 /** Tests what a file cannot say: whether names resolve, and whether the port is free. */
-async function examine({ proxy, signInHost }: HubConfig): Promise<readonly Check[]> {
+async function examine({ proxy, signInHost, dataDir }: HubConfig): Promise<readonly Check[]> {
   const hosts = new Set([
     proxy.publicAddr.host,
     signInHost,
@@ -131,7 +131,7 @@ async function examine({ proxy, signInHost }: HubConfig): Promise<readonly Check
     what: 'the certificate covers the hub and its applications',
     missing: proxy.httpsKeypair
       ? null
-      : 'browsers warn of the development certificate: get one for both names',
+      : `browsers warn of the development certificate: get one for both names; command lines trust it with --ca-file ${join(dataDir, 'development-ca.pem')}`,
   }
   return [...(await Promise.all(names)), port, certificate]
 }
@@ -147,7 +147,7 @@ function listens({ host, port }: { host: string; port: number }): Promise<string
 interface FirstLogins {
   readonly passkey: { readonly link: string; readonly expires: string }
   /** The command of the agent, and the token that it asks for. */
-  readonly agent: { readonly command: string; readonly token: string } | null
+  readonly agent: { readonly hostname: string; readonly command: string; readonly token: string } | null
 }
 
 /** Starts the hub on a free port of this machine until it has created the first administrator and the join token. */
@@ -169,8 +169,10 @@ async function firstLogins(
       type: 'webauthn',
       sign_in: true,
     })
+    if (agent === undefined) return { passkey, agent: null }
     const joining = { roles: ['app'], ttl_seconds: 86_400, agent_hostname: agent }
-    return { passkey, agent: agent === undefined ? null : await api('POST', '/tokens', joining) }
+    const { command, token } = await api<{ command: string; token: string }>('POST', '/tokens', joining)
+    return { passkey, agent: { hostname: agent, command, token } }
   } finally {
     await hub.stop()
   }
@@ -191,6 +193,8 @@ function report(
   logins: FirstLogins,
 ): string {
   const { passkey, agent } = logins
+  // Where mezctl looks without a flag.
+  const where = dataDir === '/var/lib/mezite' ? '' : ` --data-dir ${dataDir}`
   const lines = [
     `Wrote ${file}. The database is ${database.driver === 'embedded' ? `embedded, in ${dataDir}` : 'PostgreSQL'}.`,
     '',
@@ -210,6 +214,12 @@ function report(
     `Then create the administrator's passkey with this link, once, until ${passkey.expires}:`,
     `  ${passkey.link}`,
   ]
-  if (agent) lines.push('', 'Start the agent, and enter the token:', `  ${agent.command}`, `  ${agent.token}`)
+  if (agent) {
+    lines.push('', 'Start the agent, and enter the token:', `  ${agent.command}`, `  ${agent.token}`)
+    lines.push('', 'Register an application that the agent reaches, on this machine:')
+    lines.push(
+      `  mezctl apps register --name NAME --uri http://HOST:PORT --agent-hostname ${agent.hostname}${where}`,
+    )
+  }
   return `${lines.join('\n')}\n`
 }

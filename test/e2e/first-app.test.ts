@@ -68,6 +68,8 @@ t.test('the first application takes at most six commands', async (t) => {
   const printed = await run(named('mezhub init'))
   t.match(printed, new RegExp(`https://hub\\.localhost:${port}/v1/webapi/oidc/callback/sso`))
   t.match(printed, new RegExp(`https://hub\\.localhost:${port}/web/enrol#`), 'the link of the administrator')
+  t.match(printed, /^ {2}mezctl apps register .* --agent-hostname node-1 --data-dir \S+\/data$/m)
+  t.match(printed, /--ca-file \S+\/data\/development-ca\.pem$/m)
   const [, agent, token] = /^ {2}(mezd start .*)\n {2}(\S+)$/m.exec(printed)!
   const pin = /sha256:[0-9a-f]{64}/.exec(agent!)![0]
   t.equal(wordsOf(named('mezd start')).join(' ').replace('sha256:…', pin), agent, 'the command of the agent')

@@ -80,6 +80,9 @@ t.test('the four programs and the generator of plugins run', (t) => {
   for (const program of programs) {
     t.match(run(program, '--version'), { status: 0, output: new RegExp(`^${program} \\d+\\.\\d+\\.\\d+\n`) })
   }
+  const help = run('mezctl', '--help')
+  t.match(help, { status: 0, output: /^ {2}roles [\s\S]*^ {2}traffic /m }, 'with the commands of plugins')
+  t.notMatch(help.output, 'warning')
   t.end()
 })
 
@@ -193,6 +196,7 @@ t.test('a single executable unpacks its program once, for its user alone', async
     spawnSync(executable!, args, { encoding: 'utf8', env: { XDG_CACHE_HOME: cache, HOME: folder } })
   t.match(start('--version'), { status: 0, stdout: /^msh \d/ })
   t.match(start('app', '--help'), { status: 0, stdout: /app login/ })
+  t.match(start('logout', '--help'), { status: 0, stdout: /msh logout/ }, 'a command of a plugin')
   t.match(start('app', 'log'), { status: 2, stderr: /MEZ_USAGE_WRONG/ })
   const [manifest] = globSync('mezite/msh-*/node_modules/@mezite/msh/package.json', { cwd: cache })
 
