@@ -71,14 +71,21 @@ export async function openProtocolBench(
     [ROLE]: { allow: { app_labels: { conform: 'yes' } } },
     stranger: nothing,
   })
+  // The provider signs in one person at a time.
+  let signingIn: Promise<unknown> = Promise.resolve()
+  const signIn = async (name: string, groups: readonly string[]) => {
+    issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
+    const visitor = hub.visitor()
+    await visitor.open(`${hub.signInUrl}/web/login?connector=sso`)
+    return visitor
+  }
   return {
     hub,
     agent,
     issuer,
-    async person(name, groups) {
-      issuer.person = { sub: name, email: `${name}@example.com`, email_verified: true, groups }
-      const visitor = hub.visitor()
-      await visitor.open(`${hub.signInUrl}/web/login?connector=sso`)
+    person(name, groups) {
+      const visitor = signingIn.then(() => signIn(name, groups))
+      signingIn = visitor.catch(() => {})
       return visitor
     },
     async close() {
@@ -95,7 +102,8 @@ export async function openProtocolBench(
  */
 export function conformProtocol(t: ConformTest, options: ConformProtocolOptions): void {
   const { kind, uri = (port) => `tcp://127.0.0.1:${port}`, alpn } = options
-  const name = `conform-${kind}`
+  // Suites that share a bench may run at the same time.
+  const name = `conform-${kind}-${randomBytes(4).toString('hex')}`
   const sockets = new Set<Socket>()
   const streams = new Set<Duplex>()
   /** Every connection to the app; those of the agent that only try whether it responds carry no bytes. */

@@ -47,7 +47,7 @@ const PROTOCOL_FLAWS = {
 /** Longer than the hub waits: its grace period of a second, and two more. */
 const DRAIN_MS = 5_000
 
-/** A token that a protocol has admitted. */
+/** A token that the protocol without a flaw has admitted. */
 let admitted = ''
 
 /** A line with the token of a program and the name of an app, then the bytes. */
@@ -74,7 +74,7 @@ const protocol = (flaw: string) =>
         let admission = await admit(token)
         if (admission.outcome !== 'admitted' && flaw === 'falls-back') admission = await admit(admitted)
         if (admission.outcome !== 'admitted') return void socket.destroy()
-        admitted = token
+        if (flaw === 'none') admitted = token
         const upstream = new PipeDuplex(await use.tunnel.open(admission), { allowHalfOpen: true })
         upstream.on('error', () => socket.destroy()).once('close', () => socket.destroy())
         if (flaw !== 'ignores-cuts') admission.bind({ cut: () => void socket.destroy() })
@@ -251,7 +251,7 @@ t.test('each rule of the suites for protocols and sign-in methods fails for its 
     t.strictSame(await failuresOf(suite, expected), expected, `sign-in: ${flaw}`)
     t.strictSame(unprovenOf(suite, SIGN_IN_FLAWS), [])
   }
-  for (const [flaw, expected] of Object.entries(PROTOCOL_FLAWS)) {
+  const check = async ([flaw, expected]: [string, readonly string[]]) => {
     const suite = (t: ConformTest) =>
       conformProtocol(t, {
         ...{ kind: 'tcp', alpn: `line-${flaw}/1`, connect: clientOf(flaw) },
@@ -260,4 +260,11 @@ t.test('each rule of the suites for protocols and sign-in methods fails for its 
     t.strictSame(await failuresOf(suite, expected), expected, `protocol: ${flaw}`)
     t.strictSame(unprovenOf(suite, PROTOCOL_FLAWS), [])
   }
+  const [none, ...others] = Object.entries(PROTOCOL_FLAWS)
+  await check(none!)
+  // It stops the hub.
+  const last = others.pop()!
+  // Most of them wait for the same deadline.
+  await Promise.all(others.map(check))
+  await check(last)
 })
