@@ -35,8 +35,8 @@ export async function runFiles(
       report.line(`${tally.failed > 0 ? 'not ok' : 'ok'} ${ended.length} - ${file} # ${seconds} s`)
     }
   }
-  // One more than processors, because tests also wait.
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work))
+  // Two more than processors, because tests wait for more than half of their time.
+  await Promise.all(Array.from({ length: availableParallelism() + 2 }, work))
   const sum = (of: keyof Tally) => ended.reduce((total, tally) => total + tally[of], 0)
   return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
 }
