@@ -58,7 +58,7 @@ export async function violations(page: Page, rules: object = { runOnly: RULES })
   if (await page.evaluate(() => window.axe === undefined)) await page.evaluate(AXE)
   const { violations: found } = await page.evaluate(
     (options) => axe.run(document.querySelector('dialog[open]') ?? document, options),
-    rules,
+    { ...rules, resultTypes: ['violations'] },
   )
   return found.map(
     ({ id, nodes }) => `${id} ${JSON.stringify(nodes.slice(0, 3).map(({ target }) => target))}`,
