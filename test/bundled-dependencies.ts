@@ -51,7 +51,7 @@ const ENTRY = 'entry:'
 
 /**
  * Bundles these dependencies, and returns the URL of a module that makes a process load the bundles instead: each hub
- * then starts for half the processor time. Programs without it, such as those of the demo's test, load the originals.
+ * then starts for half the processor time. Programs without it, such as those of the demo's check, load the originals.
  */
 export async function bundleDependencies(): Promise<string> {
   const hash = createHash('sha256')

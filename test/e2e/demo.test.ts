@@ -8,8 +8,7 @@ import t from 'tap'
 import { freePort } from '../../core/testing/index.ts'
 import { until } from '../until.ts'
 
-// The programs run as they do for people: without the loader of the test runner.
-delete process.env.NODE_OPTIONS
+const { MEZITE_TEST_PRELOAD: preload, NODE_OPTIONS: _, ...env } = process.env
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Alone it takes half of ten seconds; here other tests run beside it, on a machine of any speed. */
@@ -24,10 +23,15 @@ interface Demo {
   readonly exited: Promise<number | null>
 }
 
-/** Starts the demo in a process group of its own, as a terminal does. */
+/**
+ * Starts the demo in a process group of its own, as a terminal does. The whole walk runs as it does for people: without the
+ * bundles of the test runner.
+ */
 function startDemo(t: { teardown(fn: () => unknown): void }, ...args: readonly string[]): Demo {
+  const isBundled = preload !== undefined && !args.includes('--check')
   const child = spawn('npm', ['run', 'demo', '--', ...args], {
     cwd: ROOT,
+    env: isBundled ? { ...env, NODE_OPTIONS: `--import=${preload}` } : env,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -74,8 +74,11 @@ async function openTrail(t: Tap, store: Store) {
   }
   /** Two hubs that take turns, with checkpoints after 4 and 8 events of each, and two events after the last. */
   async function fill(): Promise<void> {
-    for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints', 'start'])
-      await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(db)
+    // Each commit of the embedded database takes a while.
+    await db.transaction().execute(async (trx) => {
+      for (const table of ['texts', 'requests', 'contexts', 'chains', 'checkpoints', 'start'])
+        await sql`DELETE FROM ${sql.table(`audit_database_${table}`)}`.execute(trx)
+    })
     for (let n = 1; n <= 10; n += 2) {
       for (const hub of ['a', 'b']) await write([made(hub, `${hub}${n}`), made(hub, `${hub}${n + 1}`)])
       if (n === 3 || n === 7) await checkpoints.take()
