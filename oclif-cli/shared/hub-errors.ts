@@ -69,6 +69,11 @@ function parseProblem(body: string): Record<string, unknown> | null {
 
 /** By code, where the status alone would give no useful next step. */
 const NEXT_STEPS: ReadonlyMap<unknown, string> = new Map([
+  // The code of an address without a route: a missing app or user has a code of its own.
+  [
+    'not_found',
+    'The hub runs without the plugin that this command belongs to, or has another version: mezctl status --plugins.',
+  ],
   ['invalid_request', 'Correct the value named above; --help shows what the command takes.'],
   [
     'token_makes_no_token',

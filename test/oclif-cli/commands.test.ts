@@ -421,8 +421,13 @@ t.test('wrong usage exits 2, a refusal 1, with the code and a next step on stand
   t.match(await mezctl('apps get nope'), {
     code: 1,
     out: '',
-    err: /^error: There is no such thing: .* \(not_found\)\nList/,
+    err: /^error: There is no such thing: .* \(thing_not_found\)\nList/,
   })
+  t.match(
+    await mezctl('traffic'),
+    { code: 1, out: '', err: /\(not_found\)\n.*mezctl status --plugins/ },
+    'a hub without the plugin',
+  )
   t.match(await mezctl('apps register --name taken --uri http://x'), {
     code: 1,
     err: /^error: .+ \(app_exists\)\n.+ls or get/,

@@ -171,7 +171,10 @@ export async function startFakeHub(): Promise<FakeHub> {
     })
     server.get(`${api}/*`, async ({ url }) => {
       const found = answers.get(decodeURIComponent(url.split('?')[0]!.slice(api.length)))
-      if (found === undefined) throw problem(404, 'not_found', 'There is no such thing: \u001b[2J\u202e.')
+      if (found === undefined && url.startsWith(`${api}/traffic`))
+        throw problem(404, 'not_found', 'There is nothing at this address.')
+      if (found === undefined)
+        throw problem(404, 'thing_not_found', 'There is no such thing: \u001b[2J\u202e.')
       return found
     })
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
