@@ -15,6 +15,7 @@ import { superviseHub } from './hub-supervisor.ts'
 const FLAGS = {
   plugin: { type: 'string' },
   config: { type: 'string' },
+  'agent-config': { type: 'string' },
   port: { type: 'string' },
 } as const
 
@@ -62,10 +63,12 @@ export async function runDev(args: readonly string[], print: (text: string) => v
       print,
       async prepare(secret) {
         const config = values.config === undefined ? undefined : await readValue(values.config)
+        const ofAgent = values['agent-config']
+        const agentConfig = ofAgent === undefined ? config : await readValue(ofAgent)
         const file = join(dir, 'mezhub.yaml')
         const plugins = halves.hub === null ? {} : { [halves.hub]: config }
         await writeFile(file, stringify(settings(dir, port, plugins)), { mode: 0o600 })
-        return { file, agentHalf: halves.agent, agentConfig: config, secret, dir }
+        return { file, agentHalf: halves.agent, agentConfig, secret, dir }
       },
     })
   } finally {

@@ -50,7 +50,11 @@ Checks FILE, the environment and the configured plugins. Exits 1 when it finds a
 
 Prints the JSON Schema of the configuration, with the plugins of FILE if given.
 `,
-  dev: `mezhub dev`,
+  dev: `Usage: mezhub dev --plugin PATH [--config FILE] [--agent-config FILE] [--port PORT]
+
+Runs a hub with a plugin on 127.0.0.1, prints a link that signs you in, and restarts when a file changes. --config has the
+plugin's configuration; --agent-config that of the agent's half, if it differs.
+`,
 } as const
 
 type Command = keyof typeof HELP

@@ -136,7 +136,9 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     sources.map((file) => [`./${file.replace(/\.[jt]s$/, '')}`, built(file)]),
   )
   // `mezhub dev` reads sources in TypeScript without a build.
-  const dev = `mezhub dev --plugin .${existsSync(join(packageFolder, 'templates', kind, 'dev.yaml')) ? ' --config dev.yaml' : ''}`
+  const option = (flag: string, file: string) =>
+    existsSync(join(packageFolder, 'templates', kind, file)) ? ` --${flag} ${file}` : ''
+  const dev = `mezhub dev --plugin .${option('config', 'dev.yaml')}${option('agent-config', 'dev-agent.yaml')}`
   const commands = { strategy: 'pattern', target: javascript ? '.' : './dist', globPatterns: ['hello.js'] }
   return {
     name: `mezite-plugin-${name}`,

@@ -27,11 +27,27 @@ const adds = (name: string, first = '') =>
 const write = (text: string) => writeFileSync(join(folder, 'hub.ts'), text)
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
 writeFileSync(join(folder, 'dev.yaml'), 'value: seen\n')
+writeFileSync(
+  join(folder, 'agent.ts'),
+  `import { defineAgentPlugin, Type } from '@mezite/core'
+export default defineAgentPlugin({
+  name: 'header',
+  api: 1,
+  summary: 'The half of the agent, with another configuration',
+  config: Type.Object({ hosts: Type.Array(Type.String()) }, { additionalProperties: false }),
+  setup({ config, tap }) {
+    tap.dial.open(() => null)
+    console.error('agent for', config.hosts)
+  },
+})
+`,
+)
+writeFileSync(join(folder, 'dev-agent.yaml'), 'hosts: [wiki]\n')
 write(adds('X-First'))
 
 t.test('it signs the developer in, and restarts with each change of the plugin', async (t) => {
-  const config = join(folder, 'dev.yaml')
-  const child = spawn(process.execPath, [MEZHUB, 'dev', '--plugin', folder, '--config', config])
+  const configs = ['--config', join(folder, 'dev.yaml'), '--agent-config', join(folder, 'dev-agent.yaml')]
+  const child = spawn(process.execPath, [MEZHUB, 'dev', '--plugin', folder, ...configs])
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
   for (const stream of [child.stdout, child.stderr])
@@ -53,6 +69,7 @@ t.test('it signs the developer in, and restarts with each change of the plugin',
 
   await printed(/Ready after/)
   t.match(output, /FOR DEVELOPMENT ONLY/)
+  t.match(output, /agent for \[ 'wiki' \]/)
   const [, link = ''] = await printed(/sign in +(https:\S+)/)
   const [, dataDir = ''] = await printed(/MEZITE_DATA_DIR=(\S+)/)
   const [, application = ''] = await printed(/application +(https:\S+)/)

@@ -109,7 +109,7 @@ t.test('generated plugins of every kind pass their own tests, and load', async (
     const plugins = kinds
       .filter((kind) => existsSync(join(folder, `js-${kind}/${side}.js`)))
       .map((kind) => {
-        const config = join(folder, `js-${kind}/dev.yaml`)
+        const config = join(folder, `js-${kind}`, side === 'hub' ? 'dev.yaml' : 'dev-agent.yaml')
         const lines = existsSync(config) ? readFileSync(config, 'utf8').trimEnd().split('\n') : []
         return `  ./js-${kind}:\n${lines.map((line) => `    ${line}\n`).join('')}`
       })
