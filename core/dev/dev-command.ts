@@ -66,8 +66,7 @@ export async function runDev(args: readonly string[], print: (text: string) => v
         const ofAgent = values['agent-config']
         const agentConfig = ofAgent === undefined ? config : await readValue(ofAgent)
         const file = join(dir, 'mezhub.yaml')
-        const plugins = halves.hub === null ? {} : { [halves.hub]: config }
-        await writeFile(file, stringify(settings(dir, port, plugins)), { mode: 0o600 })
+        await writeFile(file, stringify(devSettings(dir, port, halves.hub, config)), { mode: 0o600 })
         return { file, agentHalf: halves.agent, agentConfig, secret, dir }
       },
     })
@@ -121,7 +120,8 @@ async function readValue(file: string): Promise<unknown> {
   return value
 }
 
-const settings = (dir: string, port: number, plugins: Readonly<Record<string, unknown>>) => ({
+/** `mezhub.yaml` of a hub with this half of the plugin; null: the plugin has none. */
+export const devSettings = (dir: string, port: number, half: string | null, config: unknown) => ({
   cluster_name: 'development',
   data_dir: join(dir, 'data'),
   shutdown_grace: '0s',
@@ -132,5 +132,6 @@ const settings = (dir: string, port: number, plugins: Readonly<Record<string, un
     shutdown_delay: '0',
   },
   diagnostics: { listen_addr: '127.0.0.1:0' },
-  plugins,
+  // In YAML, a key without a value loads a plugin without configuration; an undefined one would be left out.
+  plugins: half === null ? {} : { [half]: config ?? null },
 })

@@ -3,8 +3,11 @@ import { join } from 'node:path'
 
 /** An editor and a compiler write several files in a row; milliseconds. */
 const SETTLED_MS = 60
-/** Dependencies change with an installation only, and folders such as .git with every command. */
-const IGNORED = /^(node_modules$|\.)/
+/**
+ * Dependencies change with an installation only, folders such as .git with every command, and a log with every line: one that
+ * has the output of `mezhub dev` would restart the hub for ever.
+ */
+const IGNORED = /^(node_modules$|\.)|\.log$/
 
 /** Calls `onChange` once after each burst of changes of files in these folders and in folders below them. */
 export function watchSources(folders: readonly string[], onChange: () => void): { close(): void } {

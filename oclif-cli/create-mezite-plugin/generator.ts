@@ -144,10 +144,11 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
     name: `mezite-plugin-${name}`,
     ...{ version: '0.1.0', description: `A plugin of Mezite that ${KINDS[kind]}`, type: 'module' },
     ...{ license: 'UNLICENSED', engines: { node: '>=24' }, exports },
-    files: javascript ? sources : ['dist'],
+    files: javascript ? sources : ['dist', '!dist/*.test.*'],
     scripts: {
       ...(javascript ? {} : { build: 'tsc' }),
-      test: 'node --test',
+      // The build compiles the tests too, which checks their types.
+      test: javascript ? 'node --test' : 'node --test "*.test.ts"',
       ...(kind === 'command' ? {} : { dev }),
     },
     ...(kind === 'command' ? { oclif: { topicSeparator: ' ', commands } } : {}),

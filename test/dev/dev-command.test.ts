@@ -4,6 +4,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse, stringify } from 'yaml'
+import { devSettings } from '../../core/dev/dev-command.ts'
+import { watchSources } from '../../core/dev/source-watch.ts'
 import { Visitor } from '../../core/testing/index.ts'
 import { root } from '../read-imports.ts'
 import { until } from '../until.ts'
@@ -44,6 +47,27 @@ export default defineAgentPlugin({
 )
 writeFileSync(join(folder, 'dev-agent.yaml'), 'hosts: [wiki]\n')
 write(adds('X-First'))
+
+t.test('a plugin without configuration is loaded too', (t) => {
+  const file = stringify(devSettings('/tmp', 3080, './hub.ts', undefined))
+  t.strictSame(parse(file).plugins, { './hub.ts': null })
+  t.end()
+})
+
+t.test('a change of a source is noticed, and a line of a log is not', async (t) => {
+  const sources = t.testdir()
+  let changes = 0
+  const watch = watchSources([sources], () => {
+    changes += 1
+  })
+  t.teardown(() => watch.close())
+  writeFileSync(join(sources, 'dev.log'), 'a line\n')
+  // Longer than a burst of changes.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  t.equal(changes, 0)
+  writeFileSync(join(sources, 'hub.ts'), '')
+  await until(() => changes === 1, 'the change')
+})
 
 t.test('it signs the developer in, and restarts with each change of the plugin', async (t) => {
   const configs = ['--config', join(folder, 'dev.yaml'), '--agent-config', join(folder, 'dev-agent.yaml')]
