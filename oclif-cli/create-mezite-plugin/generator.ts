@@ -165,7 +165,7 @@ function manifest(name: string, kind: Kind, sources: readonly string[], javascri
 function readme(name: string, kind: Kind, javascript: boolean): string {
   const use =
     kind === 'command'
-      ? `    mezctl plugins install mezite-plugin-${name}\n`
+      ? `    mezctl plugins install mezite-plugin-${name}\n    mezctl hello\n`
       : `    # mezhub.yaml${kind === 'transport' ? ', and mezd.yaml for the half of the agent' : ''}\n    plugins:\n      ${name}: {}\n`
   const kindUse = `
     # mezd.yaml
@@ -188,7 +188,7 @@ ${
 \`npm run dev\` runs a hub with the plugin on this machine, prints a link that signs you in, and restarts when a file changes.
 `
 }
-Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:
+${kind === 'command' ? 'Install it:' : `Install it beside the configuration file (\`npm install mezite-plugin-${name}\`), and switch it on:`}
 
 ${use}${kind === 'app-kind' ? kindUse : ''}`
 }

@@ -1,6 +1,6 @@
 import { BaseCommand } from '@mezite/cli'
 
-/** `mezctl my-plugin hello`, with the output formats of the built-in commands. */
+/** `mezctl hello`, with the output formats of the built-in commands. */
 export default class Hello extends BaseCommand {
   static override summary = 'Say hello'
 
