@@ -4,11 +4,11 @@ import { type AuditInput, Problem } from '@mezite/core'
 import { memoryLog } from '@mezite/core/testing'
 import Fastify from 'fastify'
 import t from 'tap'
-import { publicPem } from '../../../core/testing/program-login.ts'
 import { type CertificateDeps, certificateRoute } from '../../../plugins/user-certs/certificate-route.ts'
 
 const HOUR_MS = 3_600_000
-const public_key = publicPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const public_key = publicKey.export({ type: 'spki', format: 'pem' }) as string
 const asked = { code: 'c', verifier: 'v', public_key }
 /** The session that the sign-in allows, whatever was asked for. */
 const session = { id: 's-1', user: 'ann', connector: 'sso', expires: Date.parse('2030-01-01T00:00:00Z') }
