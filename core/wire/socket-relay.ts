@@ -13,9 +13,11 @@ const BULK_BYTES = 8 * 1024
 
 /**
  * Relays bytes in both directions between a stream and a connection, with back-pressure. An end closes only its direction;
- * a reset of one side resets the other. The socket needs `allowHalfOpen`.
+ * a reset of one side resets the other. The socket needs `allowHalfOpen`; one that is already destroyed ends the stream.
  */
 export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
+  // Its events have passed.
+  if (socket.destroyed) return pipe.destroy()
   let ended = false
   let closed = false
   socket.on('error', () => socket.destroy())

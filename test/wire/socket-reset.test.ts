@@ -3,6 +3,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
+import { relaySocket } from '../../core/wire/socket-relay.ts'
 import { carriedBy, resetSocket } from '../../core/wire/socket-reset.ts'
 import { makeAuthority } from '../oclif-cli/stand-in-authorities.ts'
 
@@ -112,4 +113,16 @@ t.test('TLS is reset by its carrier, also while its end is on its way', async (t
     [],
     'no descriptor is left',
   )
+})
+
+t.test('a connection that closed before it was relayed ends its stream', async (t) => {
+  const { near, far } = await pair(t)
+  far.destroy()
+  near.destroy()
+  await once(near, 'close')
+  let destroyed = 0
+  const unused = () => t.fail('nothing is relayed')
+  const pipe = { ondata: unused, onend: unused, ondrain: unused, onclose: unused, write: () => true }
+  relaySocket({ ...pipe, end: unused, pause: unused, resume: unused, destroy: () => void destroyed++ }, near)
+  t.equal(destroyed, 1)
 })

@@ -24,6 +24,8 @@ export default defineHubPlugin({
     const open = new Set<TLSSocket>()
 
     async function serve(socket: TLSSocket, clientIp: string): Promise<void> {
+      // The client may leave at any step.
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
       const [token = '', name = ''] = (await readLine(socket)).split(' ')
       const admission = await use.access.admit({
         who: { kind: 'cert', token },
@@ -38,7 +40,7 @@ export default defineHubPlugin({
         admission.bind({ cut: () => void socket.destroy() })
         const app = await use.tunnel.open(admission)
         relaySocket(app, socket)
-        await once(socket, 'close')
+        await closed
       } finally {
         admission.close()
         const { user = null, roles = null } = admission.subject ?? {}
