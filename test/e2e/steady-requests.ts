@@ -31,7 +31,7 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
   const ask = async (): Promise<void> => {
     const atMs = performance.now()
     const headers = { accept: 'application/json' }
-    const answer = await retryOnce((kept) =>
+    const answer = await retryUnanswered((kept) =>
       visitor.fetch(url, { headers, ...(kept ? { agent } : {}) }),
     ).catch((error: Error) => ({ status: 0, text: error.message }))
     asked.push({
@@ -63,7 +63,7 @@ export function steadyRequests(visitor: Visitor, url: string, perSecond: number)
  * one is made again if it ends before TLS is established, since nothing was sent on it: the kernel accepts connections for
  * a killed process until it has freed its memory, and a balancer that passes TLS through cannot tell.
  */
-export async function retryOnce<T>(ask: (kept: boolean) => Promise<T>): Promise<T> {
+export async function retryUnanswered<T>(ask: (kept: boolean) => Promise<T>): Promise<T> {
   let kept = true
   for (let attempt = 1; ; attempt++) {
     try {

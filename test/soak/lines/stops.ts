@@ -1,7 +1,7 @@
 import { Agent } from 'node:https'
 import { freePort } from '../../../core/testing/free-port.ts'
 import { startTwoHubs } from '../../e2e/start-two-hubs.ts'
-import { retryOnce } from '../../e2e/steady-requests.ts'
+import { retryUnanswered } from '../../e2e/steady-requests.ts'
 import { startProgram } from '../../hub/listener/start-program.ts'
 import type { Outcome, SoakRun } from '../line.ts'
 import { unlimited } from '../start-one-hub.ts'
@@ -53,7 +53,7 @@ ${servers.join('\n')}
       const url = `https://hub.mezite.localhost:${port}/v1/webapi/openapi.json`
       // A connection that was kept may close while a request is on its way; browsers send it again.
       const fetch = (kept: boolean) => visitor.fetch(url, agent && kept ? { agent } : {})
-      const failed = await (agent ? retryOnce(fetch) : fetch(false)).then(
+      const failed = await (agent ? retryUnanswered(fetch) : fetch(false)).then(
         ({ status }) => (status === 200 ? null : String(status)),
         (error: NodeJS.ErrnoException) => error.code ?? error.message,
       )

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Visitor } from '../../../core/testing/index.ts'
 import { openWebSocket } from '../../e2e/open-web-socket.ts'
-import { retryOnce } from '../../e2e/steady-requests.ts'
+import { retryUnanswered } from '../../e2e/steady-requests.ts'
 import { runMezctl } from '../../oclif-cli/run-program.ts'
 import type { SoakCluster } from '../start-soak-cluster.ts'
 import { type Habit, Wrong } from './traffic.ts'
@@ -34,7 +34,7 @@ export async function habitsOf(cluster: SoakCluster): Promise<{ habits: Habit[];
       ...{ workers: 4, pauseMs: 5 },
       act: async () =>
         mustBe(
-          await retryOnce((reuse) =>
+          await retryUnanswered((reuse) =>
             alice.fetch(`${liveUrl}/download?bytes=${KB}`, reuse ? { agent: kept } : {}),
           ),
         ),
