@@ -17,7 +17,10 @@ const BULK_BYTES = 8 * 1024
  */
 export function relaySocket(pipe: RelayedPipe, socket: Duplex): void {
   // Its events have passed.
-  if (socket.destroyed) return pipe.destroy()
+  if (socket.destroyed) {
+    pipe.destroy()
+    return
+  }
   let ended = false
   let closed = false
   socket.on('error', () => socket.destroy())
